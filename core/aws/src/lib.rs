@@ -1,0 +1,1 @@
+//! How every AWS client of this system is made, and how its errors read.

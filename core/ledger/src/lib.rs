@@ -1,0 +1,1 @@
+//! The hub's two DynamoDB tables: ports and the SDK adapter.

@@ -1,0 +1,145 @@
+//! Identifiers, each a type of its own, checked where they enter the process.
+//!
+//! The checks are on length and character set only: AWS documents several shapes of product id and may add more.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A text that is not the identifier it was taken for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{value}` is not {expected}")]
+pub struct IdError {
+    /// What was found, shortened to 80 characters and without control characters.
+    pub value: String,
+    /// What would have been valid.
+    pub expected: &'static str,
+}
+
+impl IdError {
+    fn new(value: &str, expected: &'static str) -> Self {
+        let value = value.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        Self { value, expected }
+    }
+}
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident, $expected:literal, $check:expr) => {
+        $(#[$doc])*
+        // `Arc<str>`: ids are copied into every plan of every experience; the copy must not copy the text.
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks and takes `value`.
+            pub fn new(value: &str) -> Result<Self, IdError> {
+                let check: fn(&str) -> bool = $check;
+                if check(value) { Ok(Self(value.into())) } else { Err(IdError::new(value, $expected)) }
+            }
+
+            /// The identifier as AWS spells it.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(value: &str) -> Result<Self, IdError> {
+                Self::new(value)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(value: String) -> Result<Self, IdError> {
+                Self::new(&value)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0.as_ref().to_owned()
+            }
+        }
+    };
+}
+
+id_type!(
+    /// A product of AWS Marketplace: a UUID, `prod-…` or `prodview-…`; at most 50 characters (AWS documents the bound
+    /// for `AllowProductProcurement`).
+    ProductId,
+    "a product id (1 to 50 visible ASCII characters)",
+    |v| !v.is_empty() && v.len() <= 50 && v.bytes().all(|b| b.is_ascii_graphic())
+);
+
+id_type!(
+    /// A private marketplace experience: `exp-…`, without a revision.
+    ExperienceId,
+    "an experience id (`exp-` and 1 to 60 letters, digits or hyphens)",
+    |v| v.strip_prefix("exp-").is_some_and(|rest| !rest.is_empty()
+        && rest.len() <= 60
+        && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+);
+
+id_type!(
+    /// An AWS Organizations organization: `o-` and 10 to 32 lower-case letters or digits (Organizations service model).
+    OrganizationId,
+    "an organization id (`o-` and 10 to 32 lower-case letters or digits)",
+    |v| v.strip_prefix("o-").is_some_and(|rest| (10..=32).contains(&rest.len())
+        && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+);
+
+id_type!(
+    /// An AWS account: 12 digits.
+    AccountId,
+    "an account id (12 digits)",
+    |v| v.len() == 12 && v.bytes().all(|b| b.is_ascii_digit())
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn product_ids_in_every_shape_are_accepted() {
+        for id in ["prod-abcd1234efgh5", "prodview-abcdefghijklm", "c7bd4ac9-2f15-4b5a-9d3a-0f6d3e2f1a11", "x"] {
+            assert_eq!(ProductId::new(id).unwrap().as_str(), id);
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_id_is_refused_with_the_value_and_the_rule() {
+        let too_long = "p".repeat(51);
+        for bad in ["", "two words", "line\nbreak", "ünïcode", too_long.as_str()] {
+            assert!(ProductId::new(bad).is_err(), "{bad:?}");
+        }
+        for bad in ["exp-", "exp-a@3", "experience", "exp-a b"] {
+            assert!(ExperienceId::new(bad).is_err(), "{bad:?}");
+        }
+        for bad in ["o-short", "O-abcdefghij", "o-ABCDEFGHIJ"] {
+            assert!(OrganizationId::new(bad).is_err(), "{bad:?}");
+        }
+        assert!(AccountId::new("12345678901").is_err());
+        assert_eq!(
+            ExperienceId::new("exp-\u{7}").unwrap_err().to_string(),
+            "`exp-\u{fffd}` is not an experience id (`exp-` and 1 to 60 letters, digits or hyphens)"
+        );
+    }
+}

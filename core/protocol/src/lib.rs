@@ -1,0 +1,28 @@
+//! The contract between the hub and its spokes: what a snapshot says, how it is numbered and sealed, the message that
+//! announces it, and the receipt that answers it.
+//!
+//! Start at [`Content`] (what a management experience says), then [`Snapshot`] (the content with a version and a
+//! digest), [`SnapshotMessage`] (what travels) and [`Receipt`] (what comes back).
+//!
+//! This crate decides and never does: no I/O, no async, no clock, no randomness. Everything here is parsed into a type
+//! once, at the edge; a value of one of these types is valid.
+
+mod content;
+mod digest;
+mod id;
+mod message;
+mod receipt;
+mod seal;
+mod snapshot;
+mod verdict;
+mod version;
+
+pub use content::{Content, ContentError, Note, ResourceRequests};
+pub use digest::{Digest, DigestError};
+pub use id::{AccountId, ExperienceId, IdError, OrganizationId, ProductId};
+pub use message::{Body, Counts, Delivery, MAX_MESSAGE_BYTES, MessageError, Reason, SCHEMA, SnapshotMessage};
+pub use receipt::{FilterIdentity, OrganizationSeen, QuarantinedProduct, Receipt, ReceiptStatus};
+pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};
+pub use snapshot::Snapshot;
+pub use verdict::{Decision, Verdict, Verdicts};
+pub use version::{SnapshotVersion, VersionError};

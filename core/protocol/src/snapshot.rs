@@ -1,0 +1,57 @@
+//! A content with its place in history.
+
+use jiff::Timestamp;
+
+use crate::{Content, Digest, ExperienceId, SealError, Sealed, SnapshotVersion};
+
+/// Everything that the management experience said at one moment, numbered and verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    version: SnapshotVersion,
+    digest: Digest,
+    taken_at: Timestamp,
+    content: Content,
+}
+
+impl Snapshot {
+    /// Opens a sealed content as this version of `experience`. A snapshot is whole and verified, or it does not exist.
+    pub fn open(
+        experience: &ExperienceId,
+        version: SnapshotVersion,
+        taken_at: Timestamp,
+        sealed: &Sealed,
+    ) -> Result<Self, SealError> {
+        let content = sealed.open(experience)?;
+        Ok(Self { version, digest: sealed.digest(), taken_at, content })
+    }
+
+    /// The management experience.
+    #[must_use]
+    pub fn experience(&self) -> &ExperienceId {
+        self.content.experience()
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn version(&self) -> SnapshotVersion {
+        self.version
+    }
+
+    /// The digest of its content.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// When the hub read it.
+    #[must_use]
+    pub fn taken_at(&self) -> Timestamp {
+        self.taken_at
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
+}

@@ -1,0 +1,34 @@
+//! What a filter says of a product.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ProductId;
+
+/// A filter's word on one product that the hub approved.
+///
+/// There is no verdict that approves: a filter can only narrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As the hub says.
+    Keep,
+    /// Not approved here; denied only where it is approved now.
+    Exclude,
+    /// Not approved here, and put on the rejected list even where it was never approved.
+    Reject,
+}
+
+/// A verdict with the filter's own words for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// What is to happen.
+    pub verdict: Verdict,
+    /// Why, in the filter's words; bounded and cleaned by the filter host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The decisions that narrow, by product. A product that is not here is kept.
+pub type Verdicts = BTreeMap<ProductId, Decision>;

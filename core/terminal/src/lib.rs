@@ -1,0 +1,1 @@
+//! What every command prints and returns: exit codes, tables, errors, logs, signals.

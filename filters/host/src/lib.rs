@@ -1,0 +1,1 @@
+//! Runs an organization's filter: a WebAssembly component that can only narrow.

@@ -1,0 +1,1 @@
+//! An embedded AWS with a Private Marketplace, for the demo, rehearsals and the tests.

@@ -1,0 +1,1 @@
+//! The spoke: takes snapshots, filters, plans, applies, acknowledges.

@@ -1,0 +1,2 @@
+//! Placeholder until the program's own entry lands.
+fn main() {}
