@@ -1,1 +1,11 @@
 //! How every AWS client of this system is made, and how its errors read.
+//!
+//! [`load`] gives the SDK configuration (profiles, regions and endpoints in the SDK's own way), [`assume_role`] a second
+//! one with another account's credentials, and [`ApiError`] what came back when a call failed. It knows no service but
+//! STS, and never retries by itself: retries are the SDK's.
+
+mod error;
+mod session;
+
+pub use error::{ApiError, Outcome};
+pub use session::{AssumedRole, DEFAULT_REGION, assume_role, in_region, load};

@@ -1,1 +1,25 @@
-//! The Marketplace Catalog as this system sees it: a port, the SDK adapter, rate limits, error classes.
+//! The Marketplace Catalog as this system sees it.
+//!
+//! [`Catalog`] is the port: experiences, procurement policies, change sets, and nothing else of AWS's API. [`SdkCatalog`]
+//! is the adapter over the official SDK, under the account's rate limits ([`RateLimits`]). [`CatalogError`] says of every
+//! failure what kind it is, so that callers decide by type and never by text.
+//!
+//! It never decides what to change; that is the plan's part.
+
+mod change_set;
+mod details;
+mod document;
+mod error;
+mod experience;
+mod policy;
+mod port;
+mod rate;
+mod sdk;
+
+pub use change_set::{ChangeError, ChangeSetId, ChangeSetRequest, ChangeSetState};
+pub use error::{CatalogError, ErrorClass};
+pub use experience::{Experience, ExperienceStatus, NotLive, PolicyId, Revision};
+pub use policy::ProcurementPolicy;
+pub use port::{Catalog, Scope};
+pub use rate::RateLimits;
+pub use sdk::SdkCatalog;

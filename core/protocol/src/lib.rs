@@ -7,6 +7,7 @@
 //! This crate decides and never does: no I/O, no async, no clock, no randomness. Everything here is parsed into a type
 //! once, at the edge; a value of one of these types is valid.
 
+mod batch;
 mod content;
 mod digest;
 mod id;
@@ -17,6 +18,7 @@ mod snapshot;
 mod verdict;
 mod version;
 
+pub use batch::ProductBatch;
 pub use content::{Content, ContentError, Note, ResourceRequests};
 pub use digest::{Digest, DigestError};
 pub use id::{AccountId, ExperienceId, IdError, OrganizationId, ProductId};

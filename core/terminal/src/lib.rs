@@ -1,1 +1,0 @@
-//! What every command prints and returns: exit codes, tables, errors, logs, signals.

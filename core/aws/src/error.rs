@@ -1,0 +1,163 @@
+//! What came back when a call to AWS failed, in the words of the service.
+
+use std::error::Error;
+use std::fmt;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+
+/// A call that failed after the SDK's retries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// The operation, as IAM spells it: `sns:Publish`.
+    pub operation: &'static str,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// How a call failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The service answered with an error.
+    Refused {
+        /// The error's name, such as `ThrottlingException`; `Unknown` where the answer names none.
+        code: String,
+        /// The service's own text.
+        message: String,
+        /// The HTTP status.
+        status: u16,
+        /// For AWS support.
+        request_id: Option<String>,
+    },
+    /// No answer in time, or none at all. Whether the call had an effect is not known.
+    NoAnswer(String),
+    /// The call could not be made: no credentials, or an input that the SDK refuses.
+    NotSent(String),
+    /// An answer that the SDK cannot read.
+    Unreadable(String),
+}
+
+impl ApiError {
+    /// Takes apart what the SDK returned for `operation`.
+    pub fn new<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        let outcome = match error {
+            SdkError::ServiceError(context) => Outcome::Refused {
+                code: context.err().code().unwrap_or("Unknown").to_owned(),
+                message: context.err().message().unwrap_or("no message").to_owned(),
+                status: context.raw().status().as_u16(),
+                request_id: error.request_id().map(str::to_owned),
+            },
+            SdkError::TimeoutError(_) => Outcome::NoAnswer("timed out".to_owned()),
+            SdkError::DispatchFailure(failure) => {
+                let cause = failure.as_connector_error().map_or_else(|| root_cause(error), |cause| root_cause(cause));
+                // The SDK reports missing or refused credentials as a failure to dispatch, too.
+                if failure.is_io() || failure.is_timeout() { Outcome::NoAnswer(cause) } else { Outcome::NotSent(cause) }
+            }
+            SdkError::ConstructionFailure(_) => Outcome::NotSent(root_cause(error)),
+            _ => Outcome::Unreadable(root_cause(error)),
+        };
+        Self { operation, outcome }
+    }
+
+    /// The error's name, where the service answered with one.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match &self.outcome {
+            Outcome::Refused { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
+    /// The service's own text, or the cause of the failure.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match &self.outcome {
+            Outcome::Refused { message, .. } => message,
+            Outcome::NoAnswer(cause) | Outcome::NotSent(cause) | Outcome::Unreadable(cause) => cause,
+        }
+    }
+
+    /// Whether the caller lacks a permission.
+    #[must_use]
+    pub fn is_access_denied(&self) -> bool {
+        // `AuthorizationError` is SNS's name for it; SQS and STS say `AccessDenied`, the rest `AccessDeniedException`.
+        matches!(
+            self.code(),
+            Some("AccessDenied" | "AccessDeniedException" | "AuthorizationError" | "AuthorizationErrorException")
+        )
+    }
+
+    /// What the operator can do, where the error itself tells.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match &self.outcome {
+            Outcome::Refused { .. } if self.is_access_denied() => Some(format!(
+                "grant `{}` to the calling role or user, in the policies of both accounts",
+                self.operation
+            )),
+            Outcome::Refused { code, .. } if code.contains("ExpiredToken") || code == "InvalidClientTokenId" => {
+                Some("sign in again: the credentials have expired or are unknown".to_owned())
+            }
+            Outcome::NoAnswer(_) => {
+                Some("check the network, the region and AWS_ENDPOINT_URL; then run the command again".to_owned())
+            }
+            Outcome::NotSent(_) => {
+                Some("check the credentials: AWS_PROFILE, AWS_ACCESS_KEY_ID, or the role of the machine".to_owned())
+            }
+            Outcome::Refused { .. } | Outcome::Unreadable(_) => None,
+        }
+    }
+}
+
+/// The innermost cause: the SDK's own layers ("dispatch failure") tell an operator nothing.
+fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.outcome {
+            Outcome::Refused { code, message, request_id, .. } => {
+                write!(f, "`{}` was refused with {code}: {message}", self.operation)?;
+                request_id.as_ref().map_or(Ok(()), |id| write!(f, " (request {id})"))
+            }
+            Outcome::NoAnswer(cause) => write!(f, "`{}` had no answer: {cause}", self.operation),
+            Outcome::NotSent(cause) => write!(f, "`{}` could not be called: {cause}", self.operation),
+            Outcome::Unreadable(cause) => write!(f, "`{}` had an answer that cannot be read: {cause}", self.operation),
+        }
+    }
+}
+
+impl Error for ApiError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_was_tried_what_came_back_and_what_to_do() {
+        let error = ApiError {
+            operation: "sns:Publish",
+            outcome: Outcome::Refused {
+                code: "AuthorizationError".into(),
+                message: "not authorized".into(),
+                status: 403,
+                request_id: Some("r-1".into()),
+            },
+        };
+        assert_eq!(
+            error.to_string(),
+            "`sns:Publish` was refused with AuthorizationError: not authorized (request r-1)"
+        );
+        assert!(error.hint().unwrap().contains("grant `sns:Publish`"));
+    }
+}

@@ -1,0 +1,74 @@
+//! SDK configurations: the process's own, and that of an assumed role.
+
+use std::time::Duration;
+
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::{Builder, tls};
+
+/// The region where nothing else is configured: the Marketplace Catalog API has its endpoint there.
+pub const DEFAULT_REGION: &str = "us-east-1";
+
+/// Longer than the 20 seconds of an SQS long poll, short enough to notice a dead connection.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(40);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// With the SDK's exponential backoff and jitter: transient faults and throttling are ridden out for about a minute.
+const ATTEMPTS: u32 = 8;
+const MAX_BACKOFF: Duration = Duration::from_secs(20);
+
+/// Loads the configuration in the SDK's own way: environment, profile, container or instance role;
+/// `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` are honoured. `program` is named in the user agent, for
+/// CloudTrail.
+pub async fn load(program: &'static str) -> SdkConfig {
+    let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(Builder::new().tls_provider(tls).build_https())
+        .region(RegionProviderChain::default_provider().or_else(DEFAULT_REGION))
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(MAX_BACKOFF))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .build(),
+        );
+    if let Ok(name) = AppName::new(program) {
+        loader = loader.app_name(name);
+    }
+    loader.load().await
+}
+
+/// The same configuration for another region, as named in the ARN of a resource.
+#[must_use]
+pub fn in_region(config: &SdkConfig, region: &str) -> SdkConfig {
+    config.to_builder().region(Region::new(region.to_owned())).build()
+}
+
+/// A role in another account, as its trust policy asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssumedRole {
+    /// The role.
+    pub arn: String,
+    /// The external id that its trust policy wants, where it wants one.
+    pub external_id: Option<String>,
+    /// Names who acts, in the other account's CloudTrail: 2 to 64 characters of `[\w+=,.@-]`.
+    pub session_name: String,
+}
+
+/// A configuration whose clients act as `role`. The credentials are fetched at the first call and refreshed before
+/// they expire.
+pub async fn assume_role(config: &SdkConfig, role: AssumedRole) -> SdkConfig {
+    let mut provider = AssumeRoleProvider::builder(role.arn).configure(config).session_name(role.session_name);
+    if let Some(external_id) = role.external_id {
+        provider = provider.external_id(external_id);
+    }
+    // The process's own credentials sign the AssumeRole call; without any, the call itself says so.
+    let provider = match config.credentials_provider() {
+        Some(own) => provider.build_from_provider(own).await,
+        None => provider.build().await,
+    };
+    config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+}

@@ -1,0 +1,151 @@
+//! What can go wrong at the catalog, sorted by what a caller does about it. The one place that looks at codes and texts.
+
+use pmp_aws::{ApiError, Outcome};
+
+/// A call to the catalog that failed, after the SDK's retries.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// The catalog, or the way to it, refused or failed.
+    #[error("{0}")]
+    Api(ApiError),
+    /// An entity that the catalog does not find.
+    #[error("the catalog does not find `{0}`")]
+    NotFound(String),
+    /// An entity of a batch that failed by itself.
+    #[error("the catalog could not describe `{entity}`: {code}: {message}")]
+    Entity {
+        /// Which.
+        entity: String,
+        /// The catalog's code for it.
+        code: String,
+        /// The catalog's text.
+        message: String,
+    },
+    /// An answer that is not in the documented form. Nothing may be concluded from it (rule 0).
+    #[error("the catalog described `{entity}` in an unexpected form: {problem}")]
+    Unexpected {
+        /// Which entity.
+        entity: String,
+        /// What is wrong with the description.
+        problem: String,
+    },
+}
+
+/// The kinds of failure that callers tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// 423: a running change set holds the entity. Wait for it, then look again.
+    Locked,
+    /// 429: back off.
+    Throttled,
+    /// 402: too many open change sets. Wait for own ones to end.
+    QuotaExceeded,
+    /// 422: the experience changed since it was read. Read again, plan again.
+    StaleRevision,
+    /// 422: too many product ids in one request. Ask for fewer.
+    TooManyIds,
+    /// 422 for another reason: the request is wrong and will stay wrong.
+    Invalid,
+    /// 403: a permission is missing.
+    AccessDenied,
+    /// 404.
+    NotFound,
+    /// The service or the network failed; the same call may succeed later.
+    Transient,
+    /// Anything else: an answer out of form, an unknown code.
+    Unexpected,
+}
+
+impl CatalogError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Api(error) => class_of(error),
+            Self::NotFound(_) => ErrorClass::NotFound,
+            Self::Entity { code, .. } => class_of_code(code, ""),
+            Self::Unexpected { .. } => ErrorClass::Unexpected,
+        }
+    }
+
+    /// What the operator can do, where the error itself tells.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Api(error) => error.hint(),
+            Self::NotFound(entity) => Some(format!("check that `{entity}` exists and is shared with this account")),
+            Self::Entity { .. } | Self::Unexpected { .. } => None,
+        }
+    }
+}
+
+fn class_of(error: &ApiError) -> ErrorClass {
+    match &error.outcome {
+        Outcome::Refused { code, message, status, .. } => match class_of_code(code, message) {
+            ErrorClass::Unexpected if *status >= 500 => ErrorClass::Transient,
+            class => class,
+        },
+        Outcome::NoAnswer(_) => ErrorClass::Transient,
+        Outcome::NotSent(_) | Outcome::Unreadable(_) => ErrorClass::Unexpected,
+    }
+}
+
+fn class_of_code(code: &str, message: &str) -> ErrorClass {
+    match code {
+        "ResourceInUseException" => ErrorClass::Locked,
+        "ThrottlingException" => ErrorClass::Throttled,
+        "ServiceQuotaExceededException" => ErrorClass::QuotaExceeded,
+        "ValidationException" => class_of_validation(message),
+        "AccessDeniedException" => ErrorClass::AccessDenied,
+        "ResourceNotFoundException" | "ResourceNotSupportedException" => ErrorClass::NotFound,
+        "InternalServiceException" => ErrorClass::Transient,
+        _ => ErrorClass::Unexpected,
+    }
+}
+
+/// AWS gives these two conditions no code of their own, only a text under `ValidationException`.
+fn class_of_validation(message: &str) -> ErrorClass {
+    let message = message.to_lowercase();
+    if message.contains("revision") {
+        ErrorClass::StaleRevision
+    } else if message.contains("less than or equal to 50") {
+        ErrorClass::TooManyIds
+    } else {
+        ErrorClass::Invalid
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: &str, message: &str, status: u16) -> CatalogError {
+        let outcome = Outcome::Refused { code: code.into(), message: message.into(), status, request_id: None };
+        CatalogError::Api(ApiError { operation: "aws-marketplace:StartChangeSet", outcome })
+    }
+
+    #[test]
+    fn every_documented_error_has_its_class() {
+        let cases = [
+            ("ResourceInUseException", "", 423, ErrorClass::Locked),
+            ("ThrottlingException", "", 429, ErrorClass::Throttled),
+            ("ServiceQuotaExceededException", "", 402, ErrorClass::QuotaExceeded),
+            ("ValidationException", "The entity's latest revision is exp-1@7", 422, ErrorClass::StaleRevision),
+            (
+                "ValidationException",
+                "Cumulative number of values in Ids array must be less than or equal to 50",
+                422,
+                ErrorClass::TooManyIds,
+            ),
+            ("ValidationException", "Ids must be unique", 422, ErrorClass::Invalid),
+            ("AccessDeniedException", "", 403, ErrorClass::AccessDenied),
+            ("ResourceNotFoundException", "", 404, ErrorClass::NotFound),
+            ("InternalServiceException", "", 500, ErrorClass::Transient),
+            ("Unknown", "bad gateway", 502, ErrorClass::Transient),
+            ("SomethingNew", "", 400, ErrorClass::Unexpected),
+        ];
+        for (code, message, status, class) in cases {
+            assert_eq!(refused(code, message, status).class(), class, "{code} {message}");
+        }
+    }
+}
