@@ -1,0 +1,83 @@
+//! What can go wrong at the ledger.
+
+use pmp_aws::ApiError;
+use pmp_protocol::{ExperienceId, SnapshotVersion};
+
+use crate::TableName;
+
+/// A ledger operation that failed, after the SDK's retries.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// DynamoDB, or the way to it, refused or failed.
+    #[error("table `{table}`: {error}")]
+    Api {
+        /// The table.
+        table: TableName,
+        /// What came back.
+        error: ApiError,
+    },
+    /// The table does not exist in that account and region.
+    #[error("table `{0}` does not exist")]
+    NoTable(TableName),
+    /// The table exists with other keys.
+    #[error("table `{table}` has the keys {found}, not {expected}")]
+    WrongKeys {
+        /// The table.
+        table: TableName,
+        /// Its keys.
+        found: String,
+        /// The keys of this ledger.
+        expected: String,
+    },
+    /// The version is not in the table: never stored, or pruned.
+    #[error("snapshot {version} of `{experience}` is not in the ledger")]
+    NoSnapshot {
+        /// The management experience.
+        experience: ExperienceId,
+        /// The version.
+        version: SnapshotVersion,
+    },
+    /// The stored items do not make up the snapshot: some are missing or wrong.
+    #[error("snapshot {version} of `{experience}` is damaged in the ledger: {problem}")]
+    Damaged {
+        /// The management experience.
+        experience: ExperienceId,
+        /// The version.
+        version: SnapshotVersion,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An item that this version does not understand.
+    #[error("table `{table}` holds an item that cannot be read: {problem}")]
+    Unreadable {
+        /// The table.
+        table: TableName,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The content is too large for one transaction.
+    #[error("the snapshot is {bytes} bytes packed; the ledger holds at most {limit}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl LedgerError {
+    /// What the operator can do, where the error itself tells.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Api { error, .. } => error.hint(),
+            Self::NoTable(table) => Some(format!(
+                "check the name, the account and the region of `{table}`; the hub makes its tables by template or with `pmp-hub init`"
+            )),
+            Self::WrongKeys { .. } => Some("name another table, or let `pmp-hub init` make one".to_owned()),
+            Self::NoSnapshot { .. } => Some("let the hub publish once: `pmp-hub publish`".to_owned()),
+            Self::Damaged { .. } => Some("publish again with the hub; tell its operators if it comes back".to_owned()),
+            Self::Unreadable { .. } | Self::TooLarge { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The `SyncTimestamps` table over the official SDK.
+//!
+//! One partition per member organization, so that IAM can confine each organization to its own. The sort key of a
+//! receipt is `<management experience>#<member experience>`; that of the sign of life is `<management experience>#`.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use pmp_aws::ApiError;
+use pmp_protocol::{ExperienceId, OrganizationId, OrganizationSeen, Receipt};
+use serde::Serialize;
+
+use crate::client::TableClient;
+use crate::item::{Item, number, parse, text};
+use crate::{LedgerError, Organization, ReceiptStore, TableName};
+
+/// The table, with the credentials of whoever reads or writes it.
+#[derive(Debug)]
+pub struct DynamoReceipts {
+    table: TableClient,
+}
+
+impl DynamoReceipts {
+    /// The table as `config`'s credentials see it. An ARN's region overrides the configured one.
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: TableName) -> Self {
+        Self { table: TableClient::new(config, table) }
+    }
+
+    /// The attributes of `record`, under the sort key `key`. The partition key `organization` is one of its fields.
+    fn item(&self, record: &impl Serialize, key: String) -> Result<Item, LedgerError> {
+        let mut item: Item = serde_dynamo::to_item(record).map_err(|e| self.table.unreadable(e))?;
+        item.insert("item".to_owned(), text(key));
+        Ok(item)
+    }
+
+    /// Sorts items into organizations, those of other management experiences left out.
+    fn read(&self, items: Vec<Item>, experience: &ExperienceId) -> Result<Vec<Organization>, LedgerError> {
+        let prefix = format!("{experience}#");
+        let mut organizations = BTreeMap::new();
+        for item in items {
+            let id: OrganizationId = parse(&item, "organization").map_err(|e| self.table.unreadable(e))?;
+            let key: String = parse(&item, "item").map_err(|e| self.table.unreadable(e))?;
+            let Some(member_experience) = key.strip_prefix(&prefix) else { continue };
+            let empty = Organization { id: id.clone(), seen: None, receipts: Vec::new() };
+            let organization = organizations.entry(id).or_insert(empty);
+            if member_experience.is_empty() {
+                organization.seen = Some(serde_dynamo::from_item(item).map_err(|e| self.table.unreadable(e))?);
+            } else {
+                organization.receipts.push(serde_dynamo::from_item(item).map_err(|e| self.table.unreadable(e))?);
+            }
+        }
+        Ok(organizations.into_values().collect())
+    }
+}
+
+#[async_trait]
+impl ReceiptStore for DynamoReceipts {
+    async fn put(&self, receipt: &Receipt) -> Result<bool, LedgerError> {
+        const OPERATION: &str = "dynamodb:PutItem";
+        let item = self.item(receipt, format!("{}#{}", receipt.experience, receipt.member_experience))?;
+        let answer = self
+            .table
+            .dynamodb
+            .put_item()
+            .table_name(self.table.table.as_str())
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(version) OR version <= :version")
+            .expression_attribute_values(":version", number(receipt.version))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(true),
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(false),
+            Err(e) => Err(self.table.failed(ApiError::new(OPERATION, &e))),
+        }
+    }
+
+    async fn put_seen(&self, seen: &OrganizationSeen) -> Result<(), LedgerError> {
+        const OPERATION: &str = "dynamodb:PutItem";
+        let item = self.item(seen, format!("{}#", seen.experience))?;
+        let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
+        call.send().await.map(|_| ()).map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))
+    }
+
+    async fn organization(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+    ) -> Result<Organization, LedgerError> {
+        const OPERATION: &str = "dynamodb:Query";
+        let items = self
+            .table
+            .dynamodb
+            .query()
+            .table_name(self.table.table.as_str())
+            .consistent_read(true)
+            .key_condition_expression("organization = :organization AND begins_with(#item, :experience)")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":organization", text(organization))
+            .expression_attribute_values(":experience", text(format!("{experience}#")))
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<Item>, _>>()
+            .await
+            .map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))?;
+        let found = self.read(items, experience)?.pop();
+        Ok(found.unwrap_or(Organization { id: organization.clone(), seen: None, receipts: Vec::new() }))
+    }
+
+    async fn organizations(&self, experience: &ExperienceId) -> Result<Vec<Organization>, LedgerError> {
+        const OPERATION: &str = "dynamodb:Scan";
+        let items = self
+            .table
+            .dynamodb
+            .scan()
+            .table_name(self.table.table.as_str())
+            .consistent_read(true)
+            .filter_expression("begins_with(#item, :experience)")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":experience", text(format!("{experience}#")))
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<Item>, _>>()
+            .await
+            .map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))?;
+        self.read(items, experience)
+    }
+}

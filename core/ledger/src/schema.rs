@@ -1,0 +1,126 @@
+//! Creates the ledger's tables, or checks that existing ones are what the adapters expect. For those who do not deploy
+//! by template, and for tests.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription, TableStatus,
+    Tag,
+};
+use pmp_aws::ApiError;
+
+use crate::{LedgerError, TableName};
+
+/// How long a new table may take to become active. It usually takes seconds.
+const ACTIVE_WITHIN: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// The two tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// Versions of management experiences.
+    Snapshots,
+    /// Receipts and signs of life.
+    SyncTimestamps,
+}
+
+impl Table {
+    /// The names of the partition key and of the sort key, both text.
+    #[must_use]
+    pub fn keys(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Snapshots => ("experience", "item"),
+            Self::SyncTimestamps => ("organization", "item"),
+        }
+    }
+}
+
+/// What [`ensure`] found or did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ensured {
+    /// The table was made; its ARN.
+    Created(String),
+    /// The table was there, with the right keys; its ARN.
+    Existed(String),
+}
+
+impl Ensured {
+    /// The table's ARN.
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        match self {
+            Self::Created(arn) | Self::Existed(arn) => arn,
+        }
+    }
+}
+
+/// Makes `table` where it does not exist, on demand and tagged; checks its keys where it does. Changes no existing table.
+pub async fn ensure(config: &SdkConfig, table: Table, name: &TableName) -> Result<Ensured, LedgerError> {
+    let client = Client::new(config);
+    if let Some(found) = describe(&client, name).await? {
+        check_keys(table, name, &found)?;
+        let active = wait_until_active(&client, name).await?;
+        return Ok(Ensured::Existed(active));
+    }
+    create(&client, table, name).await?;
+    wait_until_active(&client, name).await.map(Ensured::Created)
+}
+
+async fn describe(client: &Client, name: &TableName) -> Result<Option<TableDescription>, LedgerError> {
+    match client.describe_table().table_name(name.as_str()).send().await {
+        Ok(answer) => Ok(answer.table),
+        Err(e) if e.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => Ok(None),
+        Err(e) => Err(LedgerError::Api { table: name.clone(), error: ApiError::new("dynamodb:DescribeTable", &e) }),
+    }
+}
+
+fn check_keys(table: Table, name: &TableName, found: &TableDescription) -> Result<(), LedgerError> {
+    let key = |key_type: &KeyType| {
+        let mut keys = found.key_schema().iter().filter(|key| key.key_type() == key_type);
+        keys.next().map_or("none", KeySchemaElement::attribute_name)
+    };
+    let found = (key(&KeyType::Hash), key(&KeyType::Range));
+    if found == table.keys() {
+        return Ok(());
+    }
+    let spell = |(partition, sort): (&str, &str)| format!("`{partition}` and `{sort}`");
+    Err(LedgerError::WrongKeys { table: name.clone(), found: spell(found), expected: spell(table.keys()) })
+}
+
+async fn create(client: &Client, table: Table, name: &TableName) -> Result<(), LedgerError> {
+    let unreadable = |e: aws_sdk_dynamodb::error::BuildError| LedgerError::Unreadable {
+        table: name.clone(),
+        problem: e.to_string(),
+    };
+    let (partition, sort) = table.keys();
+    let tag = Tag::builder().key("application").value("pmp-sync").build().map_err(unreadable)?;
+    let mut call = client.create_table().table_name(name.as_str()).billing_mode(BillingMode::PayPerRequest).tags(tag);
+    for (attribute, key_type) in [(partition, KeyType::Hash), (sort, KeyType::Range)] {
+        let definition =
+            AttributeDefinition::builder().attribute_name(attribute).attribute_type(ScalarAttributeType::S).build();
+        let key = KeySchemaElement::builder().attribute_name(attribute).key_type(key_type).build();
+        call = call.attribute_definitions(definition.map_err(unreadable)?).key_schema(key.map_err(unreadable)?);
+    }
+    match call.send().await {
+        Ok(_) => Ok(()),
+        // Another `init` was faster; what it made is checked by the caller's next look.
+        Err(e) if e.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => Ok(()),
+        Err(e) => Err(LedgerError::Api { table: name.clone(), error: ApiError::new("dynamodb:CreateTable", &e) }),
+    }
+}
+
+async fn wait_until_active(client: &Client, name: &TableName) -> Result<String, LedgerError> {
+    let looks = ACTIVE_WITHIN.as_millis() / LOOK_EVERY.as_millis();
+    for _ in 0..looks {
+        match describe(client, name).await? {
+            Some(table) if table.table_status() == Some(&TableStatus::Active) => {
+                return Ok(table.table_arn().unwrap_or(name.as_str()).to_owned());
+            }
+            _ => tokio::time::sleep(LOOK_EVERY).await,
+        }
+    }
+    let problem = format!("it is not active after {} seconds", ACTIVE_WITHIN.as_secs());
+    Err(LedgerError::Unreadable { table: name.clone(), problem })
+}

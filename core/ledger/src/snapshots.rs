@@ -1,0 +1,319 @@
+//! The `Snapshots` table over the official SDK.
+//!
+//! One partition per management experience. The item `head` says where history stands; the items `v<version>#<chunk>`
+//! hold one version each, cut so that none reaches DynamoDB's 400 KB.
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, Put, TransactWriteItem, Update, WriteRequest};
+use jiff::Timestamp;
+use pmp_aws::ApiError;
+use pmp_protocol::{Counts, ExperienceId, Sealed, Snapshot, SnapshotVersion};
+
+use crate::client::TableClient;
+use crate::item::{Item, number, parse, parse_optional, text};
+use crate::{Head, LedgerError, NewSnapshot, SnapshotStore, Stored, TableName};
+
+/// The most packed bytes of one snapshot, some 150,000 products: a transaction takes 4 MB, attributes included.
+pub const MAX_STORED_BYTES: usize = 3_500_000;
+
+/// Bytes of content per item: below the 400 KB (409,600 bytes) of an item, with room for the other attributes.
+const CHUNK_BYTES: usize = 390_000;
+/// What one `BatchWriteItem` takes.
+const BATCH: usize = 25;
+
+const HEAD: &str = "head";
+
+/// The table, with the credentials of whoever reads or writes it.
+#[derive(Debug)]
+pub struct DynamoSnapshots {
+    table: TableClient,
+}
+
+impl DynamoSnapshots {
+    /// The table as `config`'s credentials see it. An ARN's region overrides the configured one.
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: TableName) -> Self {
+        Self { table: TableClient::new(config, table) }
+    }
+
+    fn key(experience: &ExperienceId, item: &str) -> [(String, AttributeValue); 2] {
+        [("experience".to_owned(), text(experience)), ("item".to_owned(), text(item))]
+    }
+
+    fn chunk_items(snapshot: &NewSnapshot<'_>) -> Vec<Item> {
+        let version = snapshot.version();
+        let chunks: Vec<&[u8]> = snapshot.sealed.compressed().chunks(CHUNK_BYTES).collect();
+        let item = |(index, chunk): (usize, &&[u8])| {
+            let counts = snapshot.sealed.counts();
+            let mut item = Item::from(Self::key(snapshot.experience, &chunk_key(version, index + 1)));
+            item.extend([
+                ("version".to_owned(), number(version)),
+                ("digest".to_owned(), text(snapshot.sealed.digest())),
+                ("taken_at".to_owned(), text(snapshot.taken_at)),
+                ("approved".to_owned(), number(counts.approved)),
+                ("rejected".to_owned(), number(counts.rejected)),
+                ("chunk".to_owned(), number(index + 1)),
+                ("chunks".to_owned(), number(chunks.len())),
+                ("content".to_owned(), AttributeValue::B(Blob::new(chunk.to_vec()))),
+            ]);
+            item
+        };
+        chunks.iter().enumerate().map(item).collect()
+    }
+
+    /// The write that makes `snapshot` the newest version, if the previous one still is.
+    fn head_update(&self, snapshot: &NewSnapshot<'_>, chunks: usize) -> Result<Update, LedgerError> {
+        let update = Update::builder()
+            .table_name(self.table.table.as_str())
+            .set_key(Some(Self::key(snapshot.experience, HEAD).into()))
+            .update_expression("SET latest = :version, digest = :digest, taken_at = :taken_at, chunks = :chunks")
+            .expression_attribute_values(":version", number(snapshot.version()))
+            .expression_attribute_values(":digest", text(snapshot.sealed.digest()))
+            .expression_attribute_values(":taken_at", text(snapshot.taken_at))
+            .expression_attribute_values(":chunks", number(chunks));
+        let update = match snapshot.previous {
+            None => update.condition_expression("attribute_not_exists(latest)"),
+            Some(previous) => update
+                .condition_expression("latest = :previous")
+                .expression_attribute_values(":previous", number(previous)),
+        };
+        update.build().map_err(|e| self.table.unreadable(e.to_string()))
+    }
+
+    /// All items whose sort key is between `from` and `to`, from every page.
+    async fn query(
+        &self,
+        experience: &ExperienceId,
+        from: String,
+        to: String,
+        projection: Option<&str>,
+    ) -> Result<Vec<Item>, LedgerError> {
+        const OPERATION: &str = "dynamodb:Query";
+        self.table
+            .dynamodb
+            .query()
+            .table_name(self.table.table.as_str())
+            .consistent_read(true)
+            .key_condition_expression("experience = :experience AND #item BETWEEN :from AND :to")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":experience", text(experience))
+            .expression_attribute_values(":from", text(&from))
+            .expression_attribute_values(":to", text(&to))
+            .set_projection_expression(projection.map(str::to_owned))
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<Item>, _>>()
+            .await
+            .map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))
+    }
+}
+
+/// `v` and the version in 20 digits, so that text order is version order, `#`, and the chunk from 1.
+fn chunk_key(version: SnapshotVersion, chunk: usize) -> String {
+    format!("v{version:020}#{chunk:04}")
+}
+
+fn read_head(item: &Item) -> Result<Head, String> {
+    Ok(Head {
+        latest: parse(item, "latest")?,
+        digest: parse(item, "digest")?,
+        taken_at: parse(item, "taken_at")?,
+        chunks: parse(item, "chunks")?,
+        published: parse_optional(item, "published")?,
+    })
+}
+
+/// Puts the items of one version together. What is missing, repeated or out of place is an error.
+fn read_chunks(experience: &ExperienceId, version: SnapshotVersion, items: Vec<Item>) -> Result<Snapshot, String> {
+    let first = items.first().ok_or("it has no items")?;
+    let chunks: usize = parse(first, "chunks")?;
+    if items.len() != chunks {
+        return Err(format!("{} of {chunks} chunks are there", items.len()));
+    }
+    let digest = parse(first, "digest")?;
+    let taken_at = parse(first, "taken_at")?;
+    let counts = Counts { approved: parse(first, "approved")?, rejected: parse(first, "rejected")? };
+    let mut compressed = Vec::new();
+    for (index, mut item) in items.into_iter().enumerate() {
+        let chunk: usize = parse(&item, "chunk")?;
+        if chunk != index + 1 {
+            return Err(format!("chunk {} is missing", index + 1));
+        }
+        match item.remove("content") {
+            Some(AttributeValue::B(content)) => compressed.extend(content.into_inner()),
+            _ => return Err(format!("chunk {chunk} has no content")),
+        }
+    }
+    let sealed = Sealed::from_parts(digest, counts, compressed);
+    Snapshot::open(experience, version, taken_at, &sealed).map_err(|e| e.to_string())
+}
+
+#[async_trait]
+impl SnapshotStore for DynamoSnapshots {
+    async fn head(&self, experience: &ExperienceId) -> Result<Option<Head>, LedgerError> {
+        const OPERATION: &str = "dynamodb:GetItem";
+        let answer = self
+            .table
+            .dynamodb
+            .get_item()
+            .table_name(self.table.table.as_str())
+            .set_key(Some(Self::key(experience, HEAD).into()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))?;
+        answer.item.map(|item| read_head(&item)).transpose().map_err(|problem| self.table.unreadable(problem))
+    }
+
+    async fn store(&self, snapshot: &NewSnapshot<'_>) -> Result<Stored, LedgerError> {
+        const OPERATION: &str = "dynamodb:TransactWriteItems";
+        let bytes = snapshot.sealed.compressed().len();
+        if bytes > MAX_STORED_BYTES {
+            return Err(LedgerError::TooLarge { bytes, limit: MAX_STORED_BYTES });
+        }
+        let items = Self::chunk_items(snapshot);
+        let chunks = items.len();
+        let mut call = self.table.dynamodb.transact_write_items();
+        for item in items {
+            let put = Put::builder().table_name(self.table.table.as_str()).set_item(Some(item)).build();
+            let put = put.map_err(|e| self.table.unreadable(e.to_string()))?;
+            call = call.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        let update = self.head_update(snapshot, chunks)?;
+        let answer = call.transact_items(TransactWriteItem::builder().update(update).build()).send().await;
+        match answer {
+            Ok(_) => Ok(Stored::Won { chunks }),
+            Err(error) => {
+                if error.as_service_error().is_some_and(lost_the_race) {
+                    return Ok(Stored::Lost);
+                }
+                Err(self.table.failed(ApiError::new(OPERATION, &error)))
+            }
+        }
+    }
+
+    async fn mark_published(
+        &self,
+        experience: &ExperienceId,
+        version: SnapshotVersion,
+        at: Timestamp,
+    ) -> Result<(), LedgerError> {
+        const OPERATION: &str = "dynamodb:UpdateItem";
+        let answer = self
+            .table
+            .dynamodb
+            .update_item()
+            .table_name(self.table.table.as_str())
+            .set_key(Some(Self::key(experience, HEAD).into()))
+            .update_expression("SET published = :version, published_at = :at")
+            .condition_expression("attribute_not_exists(published) OR published <= :version")
+            .expression_attribute_values(":version", number(version))
+            .expression_attribute_values(":at", text(at))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            // Another hub has published a newer version since: that is what this one would have led to.
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
+            Err(e) => Err(self.table.failed(ApiError::new(OPERATION, &e))),
+        }
+    }
+
+    async fn fetch(&self, experience: &ExperienceId, version: SnapshotVersion) -> Result<Snapshot, LedgerError> {
+        let (from, to) = (chunk_key(version, 0), chunk_key(version, 9999));
+        let items = self.query(experience, from, to, None).await?;
+        if items.is_empty() {
+            return Err(LedgerError::NoSnapshot { experience: experience.clone(), version });
+        }
+        read_chunks(experience, version, items).map_err(|problem| LedgerError::Damaged {
+            experience: experience.clone(),
+            version,
+            problem,
+        })
+    }
+
+    async fn prune(&self, experience: &ExperienceId, latest: SnapshotVersion, keep: u64) -> Result<usize, LedgerError> {
+        const OPERATION: &str = "dynamodb:BatchWriteItem";
+        let Ok(last_to_go) = SnapshotVersion::new(latest.get().saturating_sub(keep)) else { return Ok(0) };
+        let (from, to) = (chunk_key(SnapshotVersion::FIRST, 0), chunk_key(last_to_go, 9999));
+        let old = self.query(experience, from, to, Some("experience, #item")).await?;
+        let mut requests = Vec::new();
+        for key in &old {
+            let delete = DeleteRequest::builder().set_key(Some(key.clone())).build();
+            let delete = delete.map_err(|e| self.table.unreadable(e.to_string()))?;
+            requests.push(WriteRequest::builder().delete_request(delete).build());
+        }
+        for batch in requests.chunks(BATCH) {
+            // What DynamoDB leaves unprocessed stays old, and goes with the next prune.
+            let call = self.table.dynamodb.batch_write_item().request_items(self.table.table.as_str(), batch.to_vec());
+            call.send().await.map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))?;
+        }
+        Ok(old.len())
+    }
+}
+
+/// Whether the transaction was cancelled because another hub changed the head first, and not for any other reason.
+fn lost_the_race(error: &TransactWriteItemsError) -> bool {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
+    let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
+    codes.any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use pmp_protocol::{Content, Digest, ProductId, ResourceRequests};
+
+    use super::*;
+
+    fn content(products: usize) -> Content {
+        let id = |n: usize| ProductId::new(&format!("prod-{}", &Digest::of(&n.to_le_bytes()).hex()[..36])).unwrap();
+        let approved: BTreeSet<_> = (0..products).map(id).collect();
+        let experience = ExperienceId::new("exp-1").unwrap();
+        Content::new(experience, approved, BTreeSet::new(), BTreeMap::new(), ResourceRequests::Allow).unwrap()
+    }
+
+    fn items(content: &Content) -> Vec<Item> {
+        let sealed = Sealed::new(content).unwrap();
+        let taken_at = "2026-11-24T12:00:00Z".parse().unwrap();
+        let new = NewSnapshot { experience: content.experience(), previous: None, taken_at, sealed: &sealed };
+        DynamoSnapshots::chunk_items(&new)
+    }
+
+    #[test]
+    fn twenty_thousand_products_take_at_most_three_items_and_come_back_whole() {
+        let content = content(20_000);
+        let items = items(&content);
+        assert!(items.len() <= 3, "{} items", items.len());
+        let snapshot = read_chunks(content.experience(), SnapshotVersion::FIRST, items).unwrap();
+        assert_eq!(snapshot.content(), &content);
+    }
+
+    #[test]
+    fn a_snapshot_with_missing_or_repeated_chunks_is_refused() {
+        let content = content(30_000);
+        let whole = items(&content);
+        let read = |items| read_chunks(content.experience(), SnapshotVersion::FIRST, items).unwrap_err();
+        assert!(read(whole[1..].to_vec()).contains("chunks are there"));
+        assert!(read(Vec::new()).contains("no items"));
+        let mut repeated = whole.clone();
+        repeated[1] = whole[0].clone();
+        assert_eq!(read(repeated), "chunk 2 is missing");
+        let mut swapped = whole.clone();
+        let last = swapped.len() - 1;
+        let torn = AttributeValue::B(Blob::new(vec![0; 10]));
+        swapped[last].insert("content".to_owned(), torn);
+        assert!(!read(swapped).is_empty());
+    }
+
+    #[test]
+    fn text_order_is_version_order() {
+        let key = |number| chunk_key(SnapshotVersion::new(number).unwrap(), 1);
+        assert!(key(9) < key(10) && key(10) < key(u64::MAX));
+    }
+}
