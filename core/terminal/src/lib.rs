@@ -1,0 +1,28 @@
+//! What every command prints and returns, so that `pmp-hub` and `pmp-spoke` feel like one tool.
+//!
+//! Data goes to standard output ([`Output`]), everything else to standard error: logs ([`LogArgs`]), progress
+//! ([`progress`]) and errors ([`Failure`]). Exit codes mean the same for every command ([`Exit`]). It knows nothing of
+//! snapshots or AWS.
+
+mod age;
+mod completions;
+mod exit;
+mod failure;
+mod log;
+mod output;
+mod program;
+pub mod progress;
+mod settings;
+mod signal;
+mod table;
+
+pub use age::{age, clean};
+pub use completions::Completions;
+pub use exit::{EXIT_CODES_HELP, Exit};
+pub use failure::Failure;
+pub use log::{LogArgs, LogFormat};
+pub use output::{Output, OutputArgs, OutputFormat, SCHEMA_VERSION};
+pub use program::program;
+pub use settings::{Settings, Source};
+pub use signal::stop_on_signal;
+pub use table::Table;

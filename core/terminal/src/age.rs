@@ -1,0 +1,47 @@
+//! Texts for people: ages, and text from outside made safe to print.
+
+use jiff::Timestamp;
+
+/// How long ago, in the largest unit that says enough: `12s`, `5m`, `3h`, `2d`. A time to come is `0s`.
+#[must_use]
+pub fn age(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(then).as_secs().max(0);
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7_200 => format!("{}m", seconds / 60),
+        7_200..172_800 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// The text with control characters replaced and line breaks as spaces: names and errors come from outside, and must
+/// not move the cursor.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\t' | '\r' => ' ',
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_use_the_largest_unit_that_says_enough() {
+        let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        for (then, text) in [
+            ("2026-11-24T12:00:09Z", "0s"),
+            ("2026-11-24T11:59:01Z", "59s"),
+            ("2026-11-24T11:55:00Z", "5m"),
+            ("2026-11-24T09:00:00Z", "3h"),
+            ("2026-11-20T12:00:00Z", "4d"),
+        ] {
+            assert_eq!(age(then.parse().unwrap(), now), text);
+        }
+    }
+}
