@@ -1,1 +1,40 @@
 //! Runs an organization's filter: a WebAssembly component that can only narrow.
+//!
+//! Start at [`FilterHost`], which loads a [`Filter`]; [`Filter::configure`] has it check its configuration, and
+//! [`ConfiguredFilter::evaluate`] runs it over the products of one experience. The contract is in `wit/`.
+//!
+//! ```no_run
+//! use pmp_filter_host::{FilterHost, Limits};
+//!
+//! let host = FilterHost::new(Limits::default())?;
+//! let filter = host.load("exclude-products.wasm".as_ref())?.configure(r#"{"exclude_labels":["genai"]}"#)?;
+//! println!("{}", filter.filter().description().name);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What it never does: approve anything, name a product that was not handed in, use a part of what a failed run said,
+//! hand a filter anything but its arguments, or let one run see another. Everything blocks: call it in `spawn_blocking`.
+//!
+//! Every run is bounded by [`Limits`] and repeatable: the same component and the same input give the same decisions for
+//! the same fuel, on every machine.
+
+mod contract;
+mod engine;
+mod filter;
+mod format;
+mod input;
+mod limits;
+mod load;
+mod log;
+mod memory;
+mod output;
+mod run;
+mod text;
+
+pub use contract::CONTRACT_VERSION;
+pub use filter::{ConfigError, ConfiguredFilter, Description, EvaluateError, Evaluation, Failure, Filter};
+pub use input::{Context, Product, Status};
+pub use limits::Limits;
+pub use load::{FilterHost, HostError, LoadError};
+pub use log::{LogLevel, LogLine};
+pub use run::{RunError, Usage};

@@ -1,0 +1,108 @@
+//! The contract as this host speaks it, and the check that a component keeps to it.
+
+use std::ops::RangeInclusive;
+
+use wasmtime::component::types::Component as ComponentType;
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Engine, Result};
+
+use crate::LoadError;
+use crate::log::LogLevel;
+use crate::run::Guest;
+
+/// The package that a filter is built against.
+pub(crate) const PACKAGE: &str = "pmp-sync:filter";
+/// The version of the contract that this host speaks.
+pub const CONTRACT_VERSION: &str = "1.0.0";
+const MAJOR: u64 = 1;
+const MINORS: RangeInclusive<u64> = 0..=0;
+
+/// Generated from `wit/filter-1.0.0`, where everything is documented.
+#[allow(missing_docs, unreachable_pub, reason = "generated")]
+pub(crate) mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../../wit/filter-1.0.0",
+        world: "filter",
+        ownership: Borrowing { duplicate_if_necessary: false },
+    });
+}
+
+use bindings::pmp_sync::filter::{logging, types};
+
+impl types::Host for Guest {}
+
+impl logging::Host for Guest {
+    fn log(&mut self, level: logging::Level, message: String) {
+        let level = match level {
+            logging::Level::Debug => LogLevel::Debug,
+            logging::Level::Info => LogLevel::Info,
+            logging::Level::Warn => LogLevel::Warn,
+            logging::Level::Error => LogLevel::Error,
+        };
+        self.log.add(level, &message);
+    }
+}
+
+/// What a filter can import: logging, and nothing else.
+pub(crate) fn linker(engine: &Engine) -> Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    bindings::Filter::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
+    Ok(linker)
+}
+
+/// Checks the names that a component imports and exports. Their types are checked when it is linked.
+pub(crate) fn check(component: &ComponentType, engine: &Engine) -> std::result::Result<(), LoadError> {
+    // The export first: of something that isn't a filter at all, the imports are of no interest.
+    match component.exports(engine).find_map(|(name, _)| version_of(name, "rules")) {
+        Some(version) => check_version(version)?,
+        None => return Err(LoadError::NotAFilter),
+    }
+    let mut forbidden = Vec::new();
+    for (name, _) in component.imports(engine) {
+        match version_of(name, "types").or_else(|| version_of(name, "logging")) {
+            Some(version) => check_version(version)?,
+            None => forbidden.push(crate::text::tame(name, 100)),
+        }
+    }
+    if forbidden.is_empty() { Ok(()) } else { Err(LoadError::ForbiddenImports { names: forbidden }) }
+}
+
+/// `1.0.0` of `pmp-sync:filter/rules@1.0.0`; an empty text where the name has no version.
+fn version_of<'a>(name: &'a str, interface: &str) -> Option<&'a str> {
+    let rest = name.strip_prefix(PACKAGE)?.strip_prefix('/')?.strip_prefix(interface)?;
+    if rest.is_empty() { Some("") } else { rest.strip_prefix('@') }
+}
+
+/// The promise of `wit/README.md`: a host of 1.y runs filters of 1.x with x ≤ y.
+fn check_version(version: &str) -> std::result::Result<(), LoadError> {
+    let mut parts = version.split('.').map(str::parse::<u64>);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(MAJOR)), Some(Ok(minor))) if MINORS.contains(&minor) => Ok(()),
+        _ => Err(LoadError::ContractVersion { found: crate::text::tame(version, 40) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_the_contracts_only_as_a_whole() {
+        assert_eq!(version_of("pmp-sync:filter/rules@1.0.0", "rules"), Some("1.0.0"));
+        assert_eq!(version_of("pmp-sync:filter/rules", "rules"), Some(""));
+        for other in
+            ["pmp-sync:filter/rules-x@1.0.0", "pmp-sync:filters/rules@1.0.0", "rules@1.0.0", "my:filter/rules@1"]
+        {
+            assert_eq!(version_of(other, "rules"), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn only_older_versions_of_the_same_major_are_spoken() {
+        assert!(check_version(CONTRACT_VERSION).is_ok());
+        assert!(check_version("1.0.7").is_ok());
+        for other in ["", "1", "0.9.0", "1.1.0", "2.0.0", "x.0.0"] {
+            assert!(check_version(other).is_err(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The engine that all filters share, and the clock behind it.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use wasmtime::{Config, Engine, EngineWeak};
+
+use crate::{HostError, Limits};
+
+/// The step of the wall-clock limit.
+const TICK: Duration = Duration::from_millis(50);
+/// A quarter of what a thread of tokio's blocking pool has.
+const STACK_BYTES: usize = 512 * 1024;
+
+/// The engine with its ticker and the limits, as every filter holds them.
+pub(crate) struct Runtime {
+    pub(crate) engine: Engine,
+    pub(crate) limits: Limits,
+    ticker: Ticker,
+}
+
+impl Runtime {
+    pub(crate) fn new(limits: Limits) -> Result<Self, HostError> {
+        let engine = Engine::new(&config()).map_err(|error| HostError::Engine(error.into()))?;
+        let ticker = Ticker::start(engine.weak())?;
+        Ok(Self { engine, limits, ticker })
+    }
+
+    /// Lets the clock run until the guard is dropped.
+    pub(crate) fn clock(&self) -> Running<'_> {
+        self.ticker.run()
+    }
+
+    /// The wall-clock limit in ticks. One more than fit, because the first may come at once.
+    pub(crate) fn deadline_ticks(&self) -> u64 {
+        let ticks = self.limits.wall_clock.as_millis().div_ceil(TICK.as_millis());
+        u64::try_from(ticks).unwrap_or(u64::MAX / 2).saturating_add(1)
+    }
+}
+
+/// Everything that makes a run repeatable and bounded. What depends on the processor or the host is fixed or left out.
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(STACK_BYTES)
+        // The bits of a NaN, and the results of relaxed vector instructions, differ between processors.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .wasm_memory64(false)
+        .concurrency_support(false);
+    config
+}
+
+/// Advances the engine's epoch while filters run, and sleeps otherwise.
+struct Ticker {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    running: usize,
+    stopped: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is two plain values: it is whole even if a holder panicked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ticker {
+    fn start(engine: EngineWeak) -> Result<Self, HostError> {
+        let shared = Arc::new(Shared::default());
+        let ticking = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("filter-clock".to_owned())
+            .spawn(move || tick(&ticking, &engine))
+            .map_err(HostError::Clock)?;
+        Ok(Self { shared })
+    }
+
+    fn run(&self) -> Running<'_> {
+        self.shared.lock().running += 1;
+        self.shared.changed.notify_one();
+        Running { shared: &self.shared }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.shared.lock().stopped = true;
+        self.shared.changed.notify_one();
+    }
+}
+
+/// A run that the clock watches.
+pub(crate) struct Running<'a> {
+    shared: &'a Shared,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.shared.lock().running -= 1;
+    }
+}
+
+fn tick(shared: &Shared, engine: &EngineWeak) {
+    loop {
+        let idle = shared
+            .changed
+            .wait_while(shared.lock(), |state| state.running == 0 && !state.stopped)
+            .unwrap_or_else(PoisonError::into_inner);
+        let (state, _) = shared
+            .changed
+            .wait_timeout_while(idle, TICK, |state| !state.stopped)
+            .unwrap_or_else(PoisonError::into_inner);
+        let stopped = state.stopped;
+        drop(state);
+        // Weak, so that this thread never keeps an engine alive that nobody uses any more.
+        match engine.upgrade() {
+            Some(engine) if !stopped => engine.increment_epoch(),
+            _ => return,
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! A loaded filter, and the same with its configuration.
+
+use std::sync::Arc;
+
+use pmp_protocol::{Decision, Digest, FilterIdentity, Verdicts};
+use serde_json::{Map, Value};
+
+use crate::engine::Runtime;
+use crate::input::{Context, Product, Table};
+use crate::output;
+use crate::run::{Prepared, RunError, Usage};
+use crate::text::tame;
+
+/// The longest text of an error that is taken over from a filter.
+const ERROR_BYTES: usize = 1024;
+
+/// What a filter says of itself, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// A short name: lower-case letters, digits and hyphens.
+    pub name: String,
+    /// The filter's own version.
+    pub version: String,
+    /// What it does, in one sentence.
+    pub description: String,
+    /// A JSON Schema of its configuration: one JSON object, as text.
+    pub settings_schema: String,
+}
+
+/// A filter that is compiled and ready. A clone is the same filter.
+#[derive(Clone)]
+pub struct Filter {
+    loaded: Arc<Loaded>,
+}
+
+struct Loaded {
+    runtime: Arc<Runtime>,
+    prepared: Prepared,
+    description: Description,
+    digest: Digest,
+}
+
+/// Why a configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// More than is handed to a filter.
+    #[error("the filter's configuration has {bytes} bytes, more than the limit of {limit}")]
+    TooLarge {
+        /// What it has.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The contract asks for an object.
+    #[error("the filter's configuration is not one JSON object")]
+    NotAnObject(#[source] serde_json::Error),
+    /// The filter does not want it.
+    #[error("the filter `{filter}` refuses its configuration: {reason}")]
+    Refused {
+        /// Its name.
+        filter: String,
+        /// Its own words, cut to 1 KiB and without control characters.
+        reason: String,
+    },
+    /// The filter did not come to an answer.
+    #[error("the filter `{filter}` failed while it checked its configuration")]
+    Run {
+        /// Its name.
+        filter: String,
+        /// Why.
+        #[source]
+        source: RunError,
+    },
+}
+
+impl Filter {
+    pub(crate) fn new(runtime: Arc<Runtime>, prepared: Prepared, description: Description, digest: Digest) -> Self {
+        Self { loaded: Arc::new(Loaded { runtime, prepared, description, digest }) }
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.loaded.description
+    }
+
+    /// The digest of its file.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.loaded.digest
+    }
+
+    /// Its name, version and digest, for a receipt.
+    #[must_use]
+    pub fn identity(&self) -> FilterIdentity {
+        let Description { name, version, .. } = self.description().clone();
+        FilterIdentity { name, version, digest: self.loaded.digest }
+    }
+
+    /// Asks the filter whether the configuration is good. Where there is none, it is `{}`.
+    pub fn configure(&self, config_json: &str) -> Result<ConfiguredFilter, ConfigError> {
+        let limit = self.loaded.runtime.limits.config_bytes;
+        if config_json.len() > limit {
+            return Err(ConfigError::TooLarge { bytes: config_json.len(), limit });
+        }
+        serde_json::from_str::<Map<String, Value>>(config_json).map_err(ConfigError::NotAnObject)?;
+
+        let Loaded { runtime, prepared, description, .. } = &*self.loaded;
+        let (answer, _usage) =
+            prepared.run(runtime, |exports, store| exports.pmp_sync_filter_rules().call_validate(store, config_json));
+        let filter = || description.name.clone();
+        answer
+            .map_err(|source| ConfigError::Run { filter: filter(), source })?
+            .map_err(|reason| ConfigError::Refused { filter: filter(), reason: tame(&reason, ERROR_BYTES) })?;
+        Ok(ConfiguredFilter { filter: self.clone(), config: config_json.into() })
+    }
+}
+
+impl std::fmt::Debug for Filter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Loaded { description, digest, .. } = &*self.loaded;
+        f.debug_struct("Filter").field("description", description).field("digest", digest).finish_non_exhaustive()
+    }
+}
+
+/// A filter with a configuration that it accepted. A clone is the same.
+#[derive(Debug, Clone)]
+pub struct ConfiguredFilter {
+    filter: Filter,
+    config: Arc<str>,
+}
+
+/// What a filter decided on the products of one experience.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluation {
+    /// One decision for each product, in their order. A product that the hub rejected is always `Reject`.
+    pub decisions: Vec<Decision>,
+    /// The decisions that narrow: of the products that the hub approved, those that are not kept.
+    pub verdicts: Verdicts,
+    /// What the run used up and said.
+    pub usage: Usage,
+}
+
+/// An evaluation that failed: none of its decisions may be used.
+#[derive(Debug)]
+pub struct EvaluateError {
+    /// Why.
+    pub failure: Failure,
+    /// What the run had used up and said until then.
+    pub usage: Usage,
+}
+
+/// Why an evaluation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The filter says that it can't decide.
+    #[error("the filter returned an error: {message}")]
+    Filter {
+        /// Its own words, cut to 1 KiB and without control characters.
+        message: String,
+    },
+    /// It came to its end, but with something else than one decision for each product.
+    #[error("the filter returned {found} decisions for {expected} products")]
+    WrongCount {
+        /// The number of products.
+        expected: usize,
+        /// The number of decisions.
+        found: usize,
+    },
+    /// It did not come to its end.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+impl std::fmt::Display for EvaluateError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.failure.fmt(f)
+    }
+}
+
+impl std::error::Error for EvaluateError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // The text is the failure's own, so the chain goes on behind it.
+        self.failure.source()
+    }
+}
+
+impl ConfiguredFilter {
+    /// The filter.
+    #[must_use]
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Runs the filter over all products of one experience, in one call.
+    ///
+    /// It can only narrow: a decision belongs to a product by its position, so no other product can be named, and there
+    /// is no decision that approves.
+    pub fn evaluate(&self, context: &Context<'_>, products: &[Product<'_>]) -> Result<Evaluation, EvaluateError> {
+        let Loaded { runtime, prepared, .. } = &*self.filter.loaded;
+        let context = context.lower();
+        let table = Table::new(products);
+        let rows = table.rows(products);
+        let (answer, usage) = prepared.run(runtime, |exports, store| {
+            exports.pmp_sync_filter_rules().call_evaluate(store, context.with_config(&self.config), &rows)
+        });
+        match decide(answer, products, runtime.limits.reason_bytes) {
+            Ok((decisions, verdicts)) => Ok(Evaluation { decisions, verdicts, usage }),
+            Err(failure) => Err(EvaluateError { failure, usage }),
+        }
+    }
+}
+
+type Answer = Result<Result<Vec<output::RawDecision>, String>, RunError>;
+
+fn decide(answer: Answer, products: &[Product<'_>], reason_bytes: usize) -> Result<(Vec<Decision>, Verdicts), Failure> {
+    let raw = answer?.map_err(|message| Failure::Filter { message: tame(&message, ERROR_BYTES) })?;
+    if raw.len() != products.len() {
+        return Err(Failure::WrongCount { expected: products.len(), found: raw.len() });
+    }
+    let decisions: Vec<_> =
+        products.iter().zip(raw).map(|(product, raw)| output::narrow(product.status, raw, reason_bytes)).collect();
+    let verdicts = output::narrowing(products, &decisions);
+    Ok((decisions, verdicts))
+}

@@ -1,0 +1,139 @@
+//! What a filter is handed: our types, laid out as the contract has them without copying a text.
+
+use std::ops::Range;
+
+use jiff::Timestamp;
+use pmp_protocol::{ExperienceId, OrganizationId, ProductId, SnapshotVersion};
+
+use crate::contract::bindings::pmp_sync::filter::types;
+
+/// What one evaluation is about: one member experience and one snapshot.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The version of the snapshot.
+    pub snapshot_version: SnapshotVersion,
+    /// The member organization.
+    pub organization: &'a OrganizationId,
+    /// The management experience whose snapshot this is.
+    pub management_experience: &'a ExperienceId,
+    /// The member experience that is kept in step.
+    pub experience: &'a ExperienceId,
+    /// The member experience's name.
+    pub experience_name: &'a str,
+    /// Its labels, sorted and unique; `key=value` where a label has both.
+    pub labels: &'a [String],
+    /// Now: the only clock that a filter has. Cut to whole seconds. A replay hands over the original moment.
+    pub evaluated_at: Timestamp,
+}
+
+/// What the hub says of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It is approved, and a filter may take it away.
+    Approved,
+    /// It is rejected, and stays so.
+    Rejected,
+}
+
+/// One product of the snapshot.
+#[derive(Debug, Clone, Copy)]
+pub struct Product<'a> {
+    /// Its id.
+    pub id: &'a ProductId,
+    /// What the hub says of it.
+    pub status: Status,
+    /// Its title, where it is known.
+    pub name: Option<&'a str>,
+    /// Its vendor, where it is known.
+    pub manufacturer: Option<&'a str>,
+    /// Its categories, as far as they are known.
+    pub categories: &'a [String],
+    /// How it is delivered, as far as it is known.
+    pub fulfillment_types: &'a [String],
+    /// The labels that the management organization put on it.
+    pub labels: &'a [String],
+}
+
+impl<'a> Product<'a> {
+    /// A product of which only the id and the status are known.
+    #[must_use]
+    pub fn new(id: &'a ProductId, status: Status) -> Self {
+        Self { id, status, name: None, manufacturer: None, categories: &[], fulfillment_types: &[], labels: &[] }
+    }
+
+    fn lists(&self) -> [&'a [String]; 3] {
+        [self.categories, self.fulfillment_types, self.labels]
+    }
+}
+
+/// A context laid out for the contract.
+pub(crate) struct LoweredContext<'a> {
+    context: Context<'a>,
+    labels: Vec<&'a str>,
+    evaluated_at: String,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn lower(&self) -> LoweredContext<'a> {
+        // Whole seconds: a filter that compares texts must never meet two forms of one moment.
+        let evaluated_at = self.evaluated_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        LoweredContext { context: *self, labels: self.labels.iter().map(String::as_str).collect(), evaluated_at }
+    }
+}
+
+impl LoweredContext<'_> {
+    pub(crate) fn with_config<'a>(&'a self, config: &'a str) -> types::Context<'a> {
+        types::Context {
+            snapshot_version: self.context.snapshot_version.get(),
+            organization_id: self.context.organization.as_str(),
+            management_experience_id: self.context.management_experience.as_str(),
+            experience_id: self.context.experience.as_str(),
+            experience_name: self.context.experience_name,
+            labels: &self.labels,
+            evaluated_at: &self.evaluated_at,
+            config,
+        }
+    }
+}
+
+/// The lists of all products in one vector: 20,000 products need three slices each, and not three vectors.
+pub(crate) struct Table<'a> {
+    texts: Vec<&'a str>,
+    ranges: Vec<[Range<usize>; 3]>,
+}
+
+impl<'a> Table<'a> {
+    pub(crate) fn new(products: &[Product<'a>]) -> Self {
+        let mut texts = Vec::with_capacity(products.iter().flat_map(Product::lists).map(<[String]>::len).sum());
+        let ranges = products
+            .iter()
+            .map(|product| {
+                product.lists().map(|list| {
+                    let start = texts.len();
+                    texts.extend(list.iter().map(String::as_str));
+                    start..texts.len()
+                })
+            })
+            .collect();
+        Self { texts, ranges }
+    }
+
+    /// The products as the contract has them. They must be those that the table was made of.
+    pub(crate) fn rows<'t>(&'t self, products: &[Product<'t>]) -> Vec<types::Product<'t>> {
+        let row = |(product, [categories, fulfillment_types, labels]): (&Product<'t>, &'t [Range<usize>; 3])| {
+            types::Product {
+                id: product.id.as_str(),
+                status: match product.status {
+                    Status::Approved => types::Status::Approved,
+                    Status::Rejected => types::Status::Rejected,
+                },
+                name: product.name,
+                manufacturer: product.manufacturer,
+                categories: &self.texts[categories.clone()],
+                fulfillment_types: &self.texts[fulfillment_types.clone()],
+                labels: &self.texts[labels.clone()],
+            }
+        };
+        products.iter().zip(&self.ranges).map(row).collect()
+    }
+}

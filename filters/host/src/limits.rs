@@ -1,0 +1,48 @@
+//! What a filter may use up.
+
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// What a filter may use up, each time it runs. What is passed is a named error, and nothing of the run is used.
+///
+/// The defaults run a catalog of 20,000 products through a filter in any language that builds components, with room to
+/// spare; they are high because a filter comes from the organization itself, and exist because it can still be wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The component file. Checked before it is compiled, because nothing else bounds the compiler.
+    pub file_bytes: usize,
+    /// All memories and tables of an instance, added up.
+    pub memory_bytes: usize,
+    /// Instructions, roughly. Exact and repeatable, start-up included: this is the budget that normally ends a loop.
+    pub fuel: u64,
+    /// The backstop behind `fuel`, for a machine that is much slower than it should be; kept to a twentieth of a second.
+    pub wall_clock: Duration,
+    /// What the filter hands to the host in one call.
+    pub output_bytes: usize,
+    /// The configuration.
+    pub config_bytes: usize,
+    /// Log lines that are kept; further ones are counted.
+    pub log_lines: usize,
+    /// Bytes of all log lines that are kept.
+    pub log_bytes: usize,
+    /// A reason; longer ones are cut.
+    pub reason_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            file_bytes: 4 * MIB,
+            memory_bytes: 64 * MIB,
+            fuel: 5_000_000_000,
+            wall_clock: Duration::from_secs(20),
+            output_bytes: 16 * MIB,
+            config_bytes: 256 * KIB,
+            log_lines: 100,
+            log_bytes: 16 * KIB,
+            reason_bytes: 256,
+        }
+    }
+}

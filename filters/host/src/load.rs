@@ -1,0 +1,197 @@
+//! From a file to a filter that can be configured.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use pmp_protocol::Digest;
+use serde_json::{Map, Value};
+use wasmtime::component::{Component, Linker};
+
+use crate::contract;
+use crate::engine::Runtime;
+use crate::filter::{Description, Filter};
+use crate::run::{Guest, Prepared, RunError};
+use crate::text::tame;
+use crate::{Limits, format};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+const NAME_BYTES: usize = 64;
+const DESCRIPTION_BYTES: usize = 1024;
+const SCHEMA_BYTES: usize = 64 * 1024;
+
+/// Why there is no host.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// WebAssembly can't be run here.
+    #[error("cannot set up the WebAssembly engine")]
+    Engine(#[source] BoxError),
+    /// The thread that watches the wall clock can't be started.
+    #[error("cannot start the thread that limits how long a filter runs")]
+    Clock(#[source] io::Error),
+}
+
+/// Why a file is not a filter that can be used. The caller says which file.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file can't be read.
+    #[error("cannot read the file")]
+    Read(#[source] io::Error),
+    /// More than is compiled.
+    #[error("the file has more than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// Something else.
+    #[error("the file is not WebAssembly")]
+    NotWebAssembly,
+    /// An interrupted copy or build.
+    #[error("the file is cut off: it ends after {bytes} bytes, at least {missing} are missing")]
+    Truncated {
+        /// What there is.
+        bytes: usize,
+        /// What its last section lacks.
+        missing: usize,
+    },
+    /// The step that makes it a component was left out.
+    #[error(
+        "the file is a core WebAssembly module, not a component: link it with `wasm-component-ld`, or wrap it with \
+         `wasm-tools component new`"
+    )]
+    CoreModule,
+    /// Neither a component nor a module.
+    #[error("the file is WebAssembly in an unknown binary format ({preamble:02x?})")]
+    UnknownFormat {
+        /// The four bytes after the magic number.
+        preamble: [u8; 4],
+    },
+    /// Not valid, or it needs features that are switched off.
+    #[error("the component is not valid")]
+    Invalid(#[source] BoxError),
+    /// A component for something else.
+    #[error("the component is not a filter: it does not export `{}/rules`", contract::PACKAGE)]
+    NotAFilter,
+    /// A filter for another host.
+    #[error(
+        "the filter is built for version `{found}` of the contract `{}`, and this host speaks {}",
+        contract::PACKAGE,
+        contract::CONTRACT_VERSION
+    )]
+    ContractVersion {
+        /// The version in the component, empty where it has none.
+        found: String,
+    },
+    /// It wants files, a network, a clock, randomness or anything else.
+    #[error(
+        "the filter imports {}, which no filter is given; build it without WASI (Rust: target wasm32-unknown-unknown; \
+         componentize-qjs: `--stub-wasi`; componentize-py: `-s`; componentize-js: `disableFeatures` with all of them)",
+        list(names)
+    )]
+    ForbiddenImports {
+        /// All of them, by name.
+        names: Vec<String>,
+    },
+    /// The right names, but other types.
+    #[error(
+        "the filter's functions are not those of the contract `{}@{}`",
+        contract::PACKAGE,
+        contract::CONTRACT_VERSION
+    )]
+    Mismatch(#[source] BoxError),
+    /// It failed when it was asked what it is.
+    #[error("the filter failed while it described itself")]
+    Describe(#[source] RunError),
+    /// What it says of itself can't be shown.
+    #[error("the filter describes itself wrongly: `{field}` must be {expected}")]
+    Description {
+        /// The field of the contract's `description`.
+        field: &'static str,
+        /// What the contract says of it.
+        expected: &'static str,
+    },
+}
+
+/// Names for a message: the first three, and how many more.
+fn list(names: &[String]) -> String {
+    let mut text = names.iter().take(3).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if names.len() > 3 {
+        text += &format!(" and {} more", names.len() - 3);
+    }
+    text
+}
+
+/// Loads filters. One per process is enough: what is loaded stays usable after it is gone.
+///
+/// Loading compiles, which takes from 30 ms for a small filter to seconds for one that holds a language runtime; like
+/// everything here it blocks, so an async caller hands it to `spawn_blocking`.
+pub struct FilterHost {
+    runtime: Arc<Runtime>,
+    linker: Linker<Guest>,
+}
+
+impl FilterHost {
+    /// A host that holds every filter to these limits.
+    pub fn new(limits: Limits) -> Result<Self, HostError> {
+        let runtime = Arc::new(Runtime::new(limits)?);
+        let linker = contract::linker(&runtime.engine).map_err(|error| HostError::Engine(error.into()))?;
+        Ok(Self { runtime, linker })
+    }
+
+    /// Loads a component file.
+    pub fn load(&self, path: &Path) -> Result<Filter, LoadError> {
+        let limit = self.runtime.limits.file_bytes;
+        let file = File::open(path).map_err(LoadError::Read)?;
+        let mut bytes = Vec::new();
+        // One byte more than allowed tells a file that is too large, without reading all of it.
+        file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(LoadError::Read)?;
+        self.load_bytes(&bytes)
+    }
+
+    /// Loads a component.
+    pub fn load_bytes(&self, bytes: &[u8]) -> Result<Filter, LoadError> {
+        let limit = self.runtime.limits.file_bytes;
+        if bytes.len() > limit {
+            return Err(LoadError::TooLarge { limit });
+        }
+        format::check(bytes)?;
+        let engine = &self.runtime.engine;
+        // Binary only: the text format is never tried.
+        let component = Component::from_binary(engine, bytes).map_err(|error| LoadError::Invalid(error.into()))?;
+        contract::check(&component.component_type(), engine)?;
+        let prepared = self
+            .linker
+            .instantiate_pre(&component)
+            .and_then(Prepared::new)
+            .map_err(|error| LoadError::Mismatch(error.into()))?;
+        let description = describe(&prepared, &self.runtime)?;
+        Ok(Filter::new(Arc::clone(&self.runtime), prepared, description, Digest::of(bytes)))
+    }
+}
+
+fn describe(prepared: &Prepared, runtime: &Runtime) -> Result<Description, LoadError> {
+    let (described, _usage) =
+        prepared.run(runtime, |exports, store| exports.pmp_sync_filter_rules().call_describe(store));
+    let own = described.map_err(LoadError::Describe)?;
+
+    let wrong = |field, expected| Err(LoadError::Description { field, expected });
+    let in_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if own.name.is_empty() || own.name.len() > NAME_BYTES || !own.name.bytes().all(in_name) {
+        return wrong("name", "1 to 64 lower-case letters, digits or hyphens");
+    }
+    if own.version.is_empty() || own.version.len() > NAME_BYTES || !own.version.bytes().all(|b| b.is_ascii_graphic()) {
+        return wrong("version", "1 to 64 visible ASCII characters");
+    }
+    let schema = &own.settings_schema;
+    if schema.len() > SCHEMA_BYTES || serde_json::from_str::<Map<String, Value>>(schema).is_err() {
+        return wrong("settings-schema", "one JSON object of at most 64 KiB");
+    }
+    Ok(Description {
+        name: own.name,
+        version: own.version,
+        description: tame(&own.description, DESCRIPTION_BYTES),
+        settings_schema: own.settings_schema,
+    })
+}

@@ -1,0 +1,49 @@
+//! What an author implements.
+
+use crate::{Context, Decision, Product};
+
+/// A filter. See the crate's documentation for a whole one.
+pub trait Filter: Sized {
+    /// What the filter is.
+    const DESCRIPTION: Description<'static>;
+
+    /// Reads the configuration, one JSON object as text; [`settings::parse`](crate::settings::parse) does it for a type
+    /// that serde knows. An error refuses the configuration before it is used: name the field and what is expected.
+    fn configure(config: &str) -> Result<Self, String>;
+
+    /// Decides on one product.
+    fn decide(&self, context: &Context, product: &Product) -> Decision;
+
+    /// Decides on all products of one experience: one decision for each, in their order. Implement it where a decision
+    /// depends on other products, or can fail; an error changes nothing in the catalog.
+    fn evaluate(&self, context: &Context, products: &[Product]) -> Result<Vec<Decision>, String> {
+        Ok(products.iter().map(|product| self.decide(context, product)).collect())
+    }
+}
+
+/// What a filter says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Description<'a> {
+    /// A short name for tables and receipts: 1 to 64 lower-case letters, digits or hyphens.
+    pub name: &'a str,
+    /// The filter's own version.
+    pub version: &'a str,
+    /// One sentence: what this filter does.
+    pub description: &'a str,
+    /// A JSON Schema (draft 2020-12) of the configuration.
+    pub settings_schema: &'a str,
+}
+
+impl<'a> Description<'a> {
+    /// A filter without settings.
+    #[must_use]
+    pub const fn new(name: &'a str, version: &'a str, description: &'a str) -> Self {
+        Self { name, version, description, settings_schema: r#"{"type":"object","additionalProperties":false}"# }
+    }
+
+    /// The same with a schema of its settings, which normally stands in a file of its own: `include_str!("…")`.
+    #[must_use]
+    pub const fn with_settings_schema(self, settings_schema: &'a str) -> Self {
+        Self { settings_schema, ..self }
+    }
+}

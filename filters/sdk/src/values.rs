@@ -1,0 +1,55 @@
+//! The contract's values, made convenient.
+
+use crate::{Decision, Product, Status, Verdict};
+
+impl Decision {
+    /// As the hub says.
+    #[must_use]
+    pub const fn keep() -> Self {
+        Self { verdict: Verdict::Keep, reason: None }
+    }
+
+    /// Not approved here, and why.
+    #[must_use]
+    pub fn exclude(reason: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Exclude, reason: Some(reason.into()) }
+    }
+
+    /// Not approved here and put on the list of rejected products, and why.
+    #[must_use]
+    pub fn reject(reason: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Reject, reason: Some(reason.into()) }
+    }
+}
+
+impl Product {
+    /// A product that the hub approved, of which nothing else is known.
+    #[must_use]
+    pub fn approved(id: &str) -> Self {
+        Self::bare(id, Status::Approved)
+    }
+
+    /// A product that the hub rejected, of which nothing else is known.
+    #[must_use]
+    pub fn rejected(id: &str) -> Self {
+        Self::bare(id, Status::Rejected)
+    }
+
+    fn bare(id: &str, status: Status) -> Self {
+        Self {
+            id: id.to_owned(),
+            status,
+            name: None,
+            manufacturer: None,
+            categories: Vec::new(),
+            fulfillment_types: Vec::new(),
+            labels: Vec::new(),
+        }
+    }
+
+    /// Whether the product carries this label. Labels are lower case.
+    #[must_use]
+    pub fn has_label(&self, label: &str) -> bool {
+        self.labels.iter().any(|own| own == label)
+    }
+}
