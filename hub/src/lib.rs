@@ -1,1 +1,21 @@
-//! The hub: reads the management experience, stores it as a snapshot, publishes it.
+//! The hub: reads one management experience, stores it as a versioned snapshot, and publishes it.
+//!
+//! [`Hub`] is the use case over three ports: the catalog, the snapshot store, and the topic. [`cli`] is the program:
+//! `publish` once, `run` as an agent, `status` of the spokes, `init` of tables and topic. The hub reads the catalog and
+//! never changes it.
+
+mod agent;
+pub mod cli;
+mod config;
+mod error;
+mod events;
+mod init;
+mod publish;
+mod read;
+mod status;
+mod topic;
+
+pub use error::HubError;
+pub use publish::{Hub, Outcome, Published, Trigger};
+pub use status::{SpokeState, SpokeStatus};
+pub use topic::{SnsTopic, Topic, TopicArn};

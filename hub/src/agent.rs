@@ -1,0 +1,114 @@
+//! The long-running hub: publishes by schedule, and when the catalog tells of a change.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::failure;
+use crate::events::{EventQueue, Received};
+use crate::{Hub, HubError, Trigger};
+
+/// The first pause after a failure; it doubles up to the schedule's interval or [`MAX_PAUSE`], whichever is shorter.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(300);
+
+/// What ends a wait.
+enum Wake {
+    Schedule,
+    Events(Received),
+}
+
+/// Runs until `stop` is cancelled. No failure ends it: each is logged, and tried again after a growing pause.
+pub(crate) async fn run(hub: &Hub, interval: Duration, events: Option<EventQueue>, stop: CancellationToken) {
+    let mut pause = Pause::new(interval);
+    let mut next_schedule = Instant::now();
+    while !stop.is_cancelled() {
+        let wake = tokio::select! {
+            // Cancel-safe, all three: nothing has begun, and messages that are received and dropped become visible again.
+            () = stop.cancelled() => break,
+            () = sleep_until(next_schedule) => Ok(Wake::Schedule),
+            received = receive(events.as_ref()) => received.map(Wake::Events),
+        };
+        let outcome = match wake {
+            Ok(Wake::Schedule) => {
+                let outcome = hub.publish(Trigger::Schedule, Timestamp::now).await.map(|_| ());
+                // A failed announcement comes again after the pause, not after the whole interval.
+                next_schedule = Instant::now() + if outcome.is_ok() { interval } else { Duration::ZERO };
+                outcome
+            }
+            Ok(Wake::Events(received)) => follow(hub, events.as_ref(), received).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(()) => pause.reset(),
+            Err(error) => {
+                let wait = pause.next();
+                tracing::error!(error = failure(error).render(), retry_in = ?wait, "could not publish");
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = tokio::time::sleep(wait) => {}
+                }
+            }
+        }
+    }
+    tracing::info!("stopped");
+}
+
+/// Waits for change events; without a queue, for ever.
+async fn receive(events: Option<&EventQueue>) -> Result<Received, HubError> {
+    match events {
+        Some(events) => events.receive().await.map_err(HubError::Events),
+        None => std::future::pending().await,
+    }
+}
+
+/// Publishes once for all the events that came together, and only then deletes them.
+async fn follow(hub: &Hub, events: Option<&EventQueue>, received: Received) -> Result<(), HubError> {
+    if received.succeeded > 0 {
+        tracing::info!(events = received.succeeded, "the catalog tells of changes");
+        hub.publish(Trigger::ChangeEvent, Timestamp::now).await?;
+    }
+    match events {
+        Some(events) => events.delete(received).await.map_err(HubError::Events),
+        None => Ok(()),
+    }
+}
+
+/// A pause that doubles from failure to failure.
+#[derive(Debug)]
+struct Pause {
+    next: Duration,
+    longest: Duration,
+}
+
+impl Pause {
+    fn new(interval: Duration) -> Self {
+        Self { next: FIRST_PAUSE, longest: interval.min(MAX_PAUSE) }
+    }
+
+    fn next(&mut self) -> Duration {
+        let pause = self.next.min(self.longest);
+        self.next = self.next.saturating_mul(2);
+        pause
+    }
+
+    fn reset(&mut self) {
+        self.next = FIRST_PAUSE;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_doubles_up_to_the_interval_and_starts_over_after_success() {
+        let mut pause = Pause::new(Duration::from_secs(5));
+        let seconds: Vec<_> = (0..4).map(|_| pause.next().as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 5]);
+        pause.reset();
+        assert_eq!(pause.next(), FIRST_PAUSE);
+    }
+}

@@ -1,0 +1,240 @@
+//! The program `pmp-hub`.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use clap::{Args, Parser, Subcommand};
+use jiff::{SignedDuration, Timestamp};
+use pmp_catalog::{RateLimits, SdkCatalog};
+use pmp_ledger::{DynamoReceipts, DynamoSnapshots, ReceiptStore, SnapshotStore};
+use pmp_protocol::AccountId;
+use pmp_terminal::{
+    Completions, EXIT_CODES_HELP, Exit, Failure, LogArgs, Output, OutputArgs, OutputFormat, program, stop_on_signal,
+};
+use serde_json::json;
+
+use crate::config::{ConfigArgs, PublishConfig};
+use crate::error::failure;
+use crate::events::EventQueue;
+use crate::{Hub, HubError, Outcome, Published, SnsTopic, Trigger, agent, init, status};
+
+const EXAMPLES: &str = "Examples:
+  pmp-hub init --allow-account 222222222222     make tables and topic, admit a member's account
+  pmp-hub publish                               read, store, publish, once
+  pmp-hub run --interval 1h                     the same, by schedule and on change events
+  pmp-hub status                                how the member organizations stand";
+
+/// Keeps AWS Private Marketplace in step across organizations: the hub
+#[derive(Debug, Parser)]
+#[command(name = "pmp-hub", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES_HELP}"))]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read the management experience, store it if it changed, and publish it
+    Publish(PublishArgs),
+    /// Publish by schedule and on change events, until told to stop
+    Run(RunArgs),
+    /// Show how the member experiences stand, worst first
+    Status(StatusArgs),
+    /// Make the tables and the topic, or check those that are there
+    Init(InitArgs),
+    /// Print a completion script for a shell
+    Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+struct PublishArgs {
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    keep: Keep,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// How often an unchanged snapshot is announced: 30s, 15m, 1h
+    #[arg(long, env = "PMP_INTERVAL", default_value = "1h", value_parser = parse_duration, value_name = "DURATION")]
+    interval: Duration,
+    #[command(flatten)]
+    keep: Keep,
+}
+
+#[derive(Debug, Args)]
+struct Keep {
+    /// How many versions the ledger keeps
+    #[arg(long, env = "PMP_KEEP_VERSIONS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(2..), value_name = "N")]
+    keep_versions: u64,
+}
+
+#[derive(Debug, Args)]
+struct StatusArgs {
+    /// Exit with 4 if any member experience is in error or stale
+    #[arg(long)]
+    check: bool,
+    /// How long a spoke may be silent, or behind, before it is stale
+    #[arg(long, env = "PMP_STALE_AFTER", default_value = "3h", value_parser = parse_duration, value_name = "DURATION")]
+    stale_after: Duration,
+}
+
+#[derive(Debug, Args)]
+struct InitArgs {
+    /// An account that may subscribe its queue to the topic; repeat for more
+    #[arg(long = "allow-account", value_name = "ACCOUNT")]
+    allow_accounts: Vec<AccountId>,
+}
+
+/// Runs the program with `args`, the program's name first.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    program(args, run)
+}
+
+async fn run(cli: Cli) -> Result<Exit, Failure> {
+    let output = cli.output.output();
+    cli.log.start(output.color).map_err(Failure::new)?;
+    match &cli.command {
+        Command::Publish(args) => publish(&cli.config, args, output).await,
+        Command::Run(args) => run_agent(&cli.config, args).await,
+        Command::Status(args) => show_status(&cli.config, args, output).await,
+        Command::Init(args) => initialize(&cli.config, args, output).await,
+        Command::Completions(completions) => {
+            completions.print::<Cli>();
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+fn hub(sdk: &SdkConfig, config: &PublishConfig, keep: &Keep) -> Hub {
+    Hub {
+        catalog: Arc::new(SdkCatalog::new(sdk, RateLimits::default())),
+        snapshots: Arc::new(DynamoSnapshots::new(sdk, config.snapshots.clone())),
+        topic: Arc::new(SnsTopic::new(sdk, config.topic.clone())),
+        experience: config.experience.clone(),
+        keep_versions: keep.keep_versions,
+    }
+}
+
+async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_publish()?;
+    let sdk = pmp_aws::load("pmp-hub").await;
+    let hub = hub(&sdk, &config, &args.keep);
+    let published = if args.dry_run {
+        hub.dry_run(Trigger::Operator).await
+    } else {
+        hub.publish(Trigger::Operator, Timestamp::now).await
+    };
+    let published = published.map_err(failure)?;
+    if output.is_table() {
+        output.line(&sentence(&published, args.dry_run))?;
+    } else {
+        output.document(&json!({"dry_run": args.dry_run, "published": published}))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// What `publish` did, for a person.
+fn sentence(published: &Published, dry_run: bool) -> String {
+    let Published { version, digest, counts, .. } = published;
+    let snapshot = format!("snapshot {version} ({}), {counts}", digest.short());
+    let how = match (published.inline, published.message_bytes) {
+        (Some(true), Some(bytes)) => format!(", in a message of {bytes} bytes"),
+        (Some(false), Some(bytes)) => format!(", by reference, in a message of {bytes} bytes"),
+        _ => String::new(),
+    };
+    match (published.outcome, dry_run) {
+        (Outcome::Stored, false) => format!("Published {snapshot}{how}."),
+        (Outcome::Stored, true) => format!("Would store and publish {snapshot}."),
+        (Outcome::Recovered, false) => format!("Published {snapshot}{how}: an earlier run had only stored it."),
+        (Outcome::Recovered, true) => format!("Would publish {snapshot}, which an earlier run only stored."),
+        (Outcome::Announced, false) => format!("No changes. Announced {snapshot} again{how}."),
+        (Outcome::Announced, true) => format!("No changes. Would announce {snapshot} again."),
+        (Outcome::Unchanged, _) => format!("No changes since {snapshot}."),
+    }
+}
+
+async fn run_agent(config: &ConfigArgs, args: &RunArgs) -> Result<Exit, Failure> {
+    let config = config.for_publish()?;
+    let stop = stop_on_signal().map_err(Failure::new)?;
+    let sdk = pmp_aws::load("pmp-hub").await;
+    let events = config.events_queue_url.clone().map(|url| EventQueue::new(&sdk, url));
+    tracing::info!(
+        experience = %config.experience, interval = ?args.interval, change_events = events.is_some(), "hub running"
+    );
+    agent::run(&hub(&sdk, &config, &args.keep), args.interval, events, stop).await;
+    Ok(Exit::Ok)
+}
+
+async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_status()?;
+    let sdk = pmp_aws::load("pmp-hub").await;
+    let snapshots = DynamoSnapshots::new(&sdk, config.snapshots);
+    let receipts = DynamoReceipts::new(&sdk, config.timestamps);
+    let head = snapshots.head(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
+    let organizations = receipts.organizations(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
+    let now = Timestamp::now();
+    let stale_after = SignedDuration::try_from(args.stale_after).unwrap_or(SignedDuration::MAX);
+    let rows = status::rows(&organizations, head.as_ref(), now, stale_after);
+    if output.is_table() && output.header {
+        output.line(&status::headline(&config.experience, head.as_ref(), now))?;
+    }
+    let table = status::table(&rows, now, output.format == OutputFormat::Wide);
+    if rows.is_empty() && output.is_table() {
+        output.line("No spoke has reported yet.")?;
+    } else if output.format == OutputFormat::Json {
+        let snapshot = head.as_ref().map(|head| {
+            json!({"version": head.latest, "digest": head.digest, "taken_at": head.taken_at, "published": head.published})
+        });
+        output.document(&json!({"experience": config.experience, "snapshot": snapshot, "spokes": rows}))?;
+    } else {
+        output.list("spokes", &rows, table, &status::summary(&rows))?;
+    }
+    let healthy = rows.iter().all(|row| row.state.is_healthy());
+    Ok(if args.check && !healthy { Exit::Unhealthy } else { Exit::Ok })
+}
+
+async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_init()?;
+    let sdk = pmp_aws::load("pmp-hub").await;
+    let made = init::init(&sdk, &config, &args.allow_accounts).await.map_err(failure)?;
+    if !output.is_table() {
+        output.document(&serde_json::to_value(&made).map_err(Failure::new)?)?;
+        return Ok(Exit::Ok);
+    }
+    if made.changes.is_empty() {
+        output.line("# No changes: tables and topic are as they should be.")?;
+    }
+    for change in &made.changes {
+        output.line(&format!("# {change}"))?;
+    }
+    for (variable, value) in [
+        ("PMP_SNAPSHOTS_TABLE", &made.snapshots_table),
+        ("PMP_TIMESTAMPS_TABLE", &made.timestamps_table),
+        ("PMP_TOPIC_ARN", &made.topic_arn),
+    ] {
+        output.line(&format!("export {variable}={value}"))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// `30s`, `15m`, `1h`, or ISO 8601; more than nothing.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let duration: SignedDuration =
+        text.parse().map_err(|_| format!("`{text}` is not a duration such as 30s, 15m, 1h"))?;
+    Duration::try_from(duration)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| format!("`{text}` is not longer than nothing"))
+}

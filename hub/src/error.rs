@@ -1,0 +1,83 @@
+//! Why the hub could not do what it was asked.
+
+use pmp_aws::ApiError;
+use pmp_catalog::CatalogError;
+use pmp_ledger::LedgerError;
+use pmp_protocol::{ContentError, ExperienceId, SealError};
+use pmp_terminal::Failure;
+
+/// A step that failed, with the ids it was about.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// The management experience, or its policy, could not be read. Nothing was stored or published.
+    #[error("cannot read the management experience `{experience}`")]
+    Read {
+        /// Which.
+        experience: ExperienceId,
+        /// What the catalog said.
+        #[source]
+        source: CatalogError,
+    },
+    /// Without a policy every product is allowed: there is no list to keep others in step with.
+    #[error("the management experience `{0}` has no procurement policy")]
+    NoPolicy(ExperienceId),
+    /// The lists that were read contradict each other.
+    #[error("the management experience `{experience}` contradicts itself")]
+    Content {
+        /// Which.
+        experience: ExperienceId,
+        /// How.
+        #[source]
+        source: ContentError,
+    },
+    /// The content could not be packed.
+    #[error("cannot pack the content of `{experience}`")]
+    Seal {
+        /// Which.
+        experience: ExperienceId,
+        /// Why.
+        #[source]
+        source: SealError,
+    },
+    /// The ledger failed.
+    #[error("cannot use the ledger")]
+    Ledger(#[from] LedgerError),
+    /// Another hub took the next version, several times in a row.
+    #[error("another hub stored a snapshot of `{experience}` first, {attempts} times in a row")]
+    Outrun {
+        /// Which management experience.
+        experience: ExperienceId,
+        /// How often this hub tried.
+        attempts: u32,
+    },
+    /// The snapshot is stored but not announced; the next run announces it.
+    #[error("cannot publish to the topic")]
+    Topic(#[source] ApiError),
+    /// The queue of change events failed.
+    #[error("cannot read the queue of change events")]
+    Events(#[source] ApiError),
+    /// The topic's policy is not one that can be extended.
+    #[error("the topic's policy cannot be read: {0}")]
+    TopicPolicy(String),
+}
+
+impl HubError {
+    /// What the operator can do, where the error itself tells.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read { source, .. } => source.hint(),
+            Self::NoPolicy(_) => Some("create a procurement policy for it, or name another experience".to_owned()),
+            Self::Ledger(source) => source.hint(),
+            Self::Outrun { .. } => Some("stop the other hub, or let it be the only one".to_owned()),
+            Self::Topic(error) | Self::Events(error) => error.hint(),
+            Self::Content { .. } | Self::Seal { .. } | Self::TopicPolicy(_) => None,
+        }
+    }
+}
+
+/// The failure of a command, with the error's own hint.
+pub(crate) fn failure(error: HubError) -> Failure {
+    let hint = error.hint();
+    Failure::new(error).hint(hint)
+}

@@ -1,0 +1,92 @@
+//! Change events of the catalog, where an EventBridge rule delivers them to a queue of the hub's.
+//!
+//! An event names no entity and no change type, and is best effort: it makes the hub look, and nothing more. So a body
+//! that is not understood is logged and dropped; the schedule covers whatever it meant.
+
+use aws_config::SdkConfig;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
+use pmp_aws::ApiError;
+use serde::Deserialize;
+
+/// The longest that SQS lets a receive wait.
+const LONG_POLL_SECONDS: i32 = 20;
+/// The most messages that SQS hands out at once.
+const BATCH: i32 = 10;
+
+/// The queue.
+#[derive(Debug, Clone)]
+pub(crate) struct EventQueue {
+    client: Client,
+    url: String,
+}
+
+/// Events that were received and not yet deleted.
+#[derive(Debug)]
+pub(crate) struct Received {
+    /// How many of them say that a change set succeeded.
+    pub(crate) succeeded: usize,
+    receipt_handles: Vec<String>,
+}
+
+/// The part of an EventBridge event that says what it is.
+#[derive(Deserialize)]
+struct Event {
+    source: String,
+    #[serde(rename = "detail-type")]
+    detail_type: String,
+}
+
+impl EventQueue {
+    pub(crate) fn new(config: &SdkConfig, url: String) -> Self {
+        Self { client: Client::new(config), url }
+    }
+
+    /// Waits for events, up to 20 seconds.
+    pub(crate) async fn receive(&self) -> Result<Received, ApiError> {
+        let call = self.client.receive_message().queue_url(&self.url);
+        let answer = call.wait_time_seconds(LONG_POLL_SECONDS).max_number_of_messages(BATCH).send().await;
+        let messages = answer.map_err(|e| ApiError::new("sqs:ReceiveMessage", &e))?.messages.unwrap_or_default();
+        let succeeded = messages.iter().filter(|message| is_success(message.body().unwrap_or_default())).count();
+        let receipt_handles = messages.into_iter().filter_map(|message| message.receipt_handle).collect();
+        Ok(Received { succeeded, receipt_handles })
+    }
+
+    /// Deletes events that led to what they ask for.
+    pub(crate) async fn delete(&self, received: Received) -> Result<(), ApiError> {
+        let entry = |(index, handle): (usize, String)| {
+            // Both required fields are set; an event that could not be deleted would only come once more.
+            DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(handle).build().ok()
+        };
+        let entries: Vec<_> = received.receipt_handles.into_iter().enumerate().filter_map(entry).collect();
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let call = self.client.delete_message_batch().queue_url(&self.url).set_entries(Some(entries));
+        call.send().await.map(|_| ()).map_err(|e| ApiError::new("sqs:DeleteMessageBatch", &e))
+    }
+}
+
+fn is_success(body: &str) -> bool {
+    match serde_json::from_str::<Event>(body) {
+        Ok(event) => event.source == "aws.marketplacecatalog" && event.detail_type == "Change Set Succeeded",
+        Err(error) => {
+            tracing::warn!(%error, "an event that is not one of EventBridge's is dropped");
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_success;
+
+    #[test]
+    fn only_a_change_set_that_succeeded_counts() {
+        let event = |source, kind| format!(r#"{{"source":"{source}","detail-type":"{kind}","detail":{{}}}}"#);
+        assert!(is_success(&event("aws.marketplacecatalog", "Change Set Succeeded")));
+        assert!(!is_success(&event("aws.marketplacecatalog", "Change Set Failed")));
+        assert!(!is_success(&event("someone.else", "Change Set Succeeded")));
+        assert!(!is_success("not JSON"));
+    }
+}

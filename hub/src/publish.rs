@@ -1,0 +1,269 @@
+//! The use case: read, store, publish.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pmp_catalog::Catalog;
+use pmp_ledger::{Head, NewSnapshot, SnapshotStore, Stored};
+use pmp_protocol::{Body, Counts, Digest, ExperienceId, Reason, Sealed, SnapshotMessage, SnapshotVersion};
+use serde::Serialize;
+
+use crate::{HubError, Topic, read};
+
+/// How often a hub tries again after another hub took the next version.
+const ATTEMPTS: u32 = 5;
+
+/// The hub of one management experience.
+#[derive(Debug, Clone)]
+pub struct Hub {
+    /// Where the management experience is read.
+    pub catalog: Arc<dyn Catalog>,
+    /// Where its snapshots are kept.
+    pub snapshots: Arc<dyn SnapshotStore>,
+    /// Where they are announced.
+    pub topic: Arc<dyn Topic>,
+    /// The management experience.
+    pub experience: ExperienceId,
+    /// How many versions the ledger keeps.
+    pub keep_versions: u64,
+}
+
+/// What made the hub look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// The schedule: an unchanged snapshot is announced again, so that spokes find and heal local drift.
+    Schedule,
+    /// A change set of the catalog succeeded, perhaps on the management experience.
+    ChangeEvent,
+    /// An operator asked.
+    Operator,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Published {
+    /// The management experience.
+    pub experience: ExperienceId,
+    /// The newest version.
+    pub version: SnapshotVersion,
+    /// The digest of its content.
+    pub digest: Digest,
+    /// How many products it holds.
+    pub counts: Counts,
+    /// What was done.
+    pub outcome: Outcome,
+    /// Whether the content travels in the message; none where no message was sent.
+    pub inline: Option<bool>,
+    /// The size of the message, in bytes; none where no message was sent.
+    pub message_bytes: Option<usize>,
+    /// The id that SNS gave the message.
+    pub message_id: Option<String>,
+}
+
+/// What a hub did, or would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The content changed: stored as a new version and published.
+    Stored,
+    /// Stored by an earlier run that stopped before publishing; published now.
+    Recovered,
+    /// Unchanged; announced again.
+    Announced,
+    /// Unchanged; nothing to announce.
+    Unchanged,
+}
+
+/// What to do about a content, given where history stands. Pure: the decision of this module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decision {
+    Store { previous: Option<SnapshotVersion> },
+    Announce { version: SnapshotVersion, taken_at: Timestamp, chunks: usize, reason: Reason, outcome: Outcome },
+    Nothing { version: SnapshotVersion },
+}
+
+fn decide(head: Option<&Head>, digest: Digest, trigger: Trigger) -> Decision {
+    let Some(head) = head else { return Decision::Store { previous: None } };
+    if head.digest != digest {
+        return Decision::Store { previous: Some(head.latest) };
+    }
+    let announce = |reason, outcome| Decision::Announce {
+        version: head.latest,
+        taken_at: head.taken_at,
+        chunks: head.chunks,
+        reason,
+        outcome,
+    };
+    if head.published != Some(head.latest) {
+        return announce(Reason::Changed, Outcome::Recovered);
+    }
+    match trigger {
+        Trigger::Schedule => announce(Reason::Scheduled, Outcome::Announced),
+        Trigger::Operator => announce(Reason::Operator, Outcome::Announced),
+        // Change events name no entity: most are about something else.
+        Trigger::ChangeEvent => Decision::Nothing { version: head.latest },
+    }
+}
+
+impl Hub {
+    /// Reads the management experience; stores it as a new version if its content changed; publishes what is to be
+    /// published. Safe to stop at any point, and to run in several places at once.
+    pub async fn publish(&self, trigger: Trigger, now: impl Fn() -> Timestamp) -> Result<Published, HubError> {
+        for _ in 0..ATTEMPTS {
+            let taken_at = now();
+            let sealed = self.read().await?;
+            let head = self.snapshots.head(&self.experience).await?;
+            match decide(head.as_ref(), sealed.digest(), trigger) {
+                Decision::Store { previous } => {
+                    let new = NewSnapshot { experience: &self.experience, previous, taken_at, sealed: &sealed };
+                    let version = new.version();
+                    match self.snapshots.store(&new).await? {
+                        Stored::Won { chunks } => {
+                            tracing::info!(%version, digest = %sealed.digest(), chunks, "snapshot stored");
+                            let message = self.message(version, taken_at, Reason::Changed, &sealed, chunks);
+                            let published = self.announce(message, Outcome::Stored, &now).await?;
+                            self.prune(version).await;
+                            return Ok(published);
+                        }
+                        // The other hub may have read other content: look again from the start.
+                        Stored::Lost => tracing::info!(%version, "another hub took the version first"),
+                    }
+                }
+                Decision::Announce { version, taken_at, chunks, reason, outcome } => {
+                    let message = self.message(version, taken_at, reason, &sealed, chunks);
+                    return self.announce(message, outcome, &now).await;
+                }
+                Decision::Nothing { version } => return Ok(self.silent(version, &sealed, Outcome::Unchanged)),
+            }
+        }
+        Err(HubError::Outrun { experience: self.experience.clone(), attempts: ATTEMPTS })
+    }
+
+    /// What [`Self::publish`] would do, without doing it.
+    pub async fn dry_run(&self, trigger: Trigger) -> Result<Published, HubError> {
+        let sealed = self.read().await?;
+        let head = self.snapshots.head(&self.experience).await?;
+        Ok(match decide(head.as_ref(), sealed.digest(), trigger) {
+            Decision::Store { previous } => {
+                let version = previous.map_or(SnapshotVersion::FIRST, SnapshotVersion::next);
+                self.silent(version, &sealed, Outcome::Stored)
+            }
+            Decision::Announce { version, outcome, .. } => self.silent(version, &sealed, outcome),
+            Decision::Nothing { version } => self.silent(version, &sealed, Outcome::Unchanged),
+        })
+    }
+
+    async fn read(&self) -> Result<Sealed, HubError> {
+        let content = read::management_experience(self.catalog.as_ref(), &self.experience).await?;
+        Sealed::new(&content).map_err(|source| HubError::Seal { experience: self.experience.clone(), source })
+    }
+
+    fn message(
+        &self,
+        version: SnapshotVersion,
+        taken_at: Timestamp,
+        reason: Reason,
+        sealed: &Sealed,
+        chunks: usize,
+    ) -> SnapshotMessage {
+        SnapshotMessage::announce(self.experience.clone(), version, taken_at, reason, sealed, chunks)
+    }
+
+    async fn announce(
+        &self,
+        message: SnapshotMessage,
+        outcome: Outcome,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<Published, HubError> {
+        let message_id = self.topic.publish(&message).await.map_err(HubError::Topic)?;
+        self.snapshots.mark_published(&self.experience, message.version, now()).await?;
+        let inline = matches!(message.body, Body::Inline(_));
+        tracing::info!(version = %message.version, reason = message.reason.as_str(), inline, message_id, "snapshot published");
+        Ok(Published {
+            experience: self.experience.clone(),
+            version: message.version,
+            digest: message.digest,
+            counts: message.counts,
+            outcome,
+            inline: Some(inline),
+            message_bytes: Some(message.to_json().len()),
+            message_id: Some(message_id),
+        })
+    }
+
+    fn silent(&self, version: SnapshotVersion, sealed: &Sealed, outcome: Outcome) -> Published {
+        Published {
+            experience: self.experience.clone(),
+            version,
+            digest: sealed.digest(),
+            counts: sealed.counts(),
+            outcome,
+            inline: None,
+            message_bytes: None,
+            message_id: None,
+        }
+    }
+
+    /// Old versions cost little: what cannot be deleted now goes another time, and publishing never fails for it.
+    async fn prune(&self, latest: SnapshotVersion) {
+        match self.snapshots.prune(&self.experience, latest, self.keep_versions).await {
+            Ok(0) => {}
+            Ok(items) => tracing::info!(items, keep = self.keep_versions, "old snapshots deleted"),
+            Err(error) => tracing::warn!(%error, "old snapshots stay for now"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(content: &[u8], latest: u64, published: Option<u64>) -> Head {
+        Head {
+            latest: SnapshotVersion::new(latest).unwrap(),
+            digest: Digest::of(content),
+            taken_at: Timestamp::UNIX_EPOCH,
+            chunks: 1,
+            published: published.map(|number| SnapshotVersion::new(number).unwrap()),
+        }
+    }
+
+    fn outcome(decision: Decision) -> (Option<Outcome>, Option<Reason>) {
+        match decision {
+            Decision::Store { .. } => (Some(Outcome::Stored), Some(Reason::Changed)),
+            Decision::Announce { reason, outcome, .. } => (Some(outcome), Some(reason)),
+            Decision::Nothing { .. } => (None, None),
+        }
+    }
+
+    #[test]
+    fn the_digest_decides_whether_there_is_a_new_version() {
+        let now = Digest::of(b"now");
+        assert_eq!(decide(None, now, Trigger::Schedule), Decision::Store { previous: None });
+        for trigger in [Trigger::Schedule, Trigger::ChangeEvent, Trigger::Operator] {
+            let before = head(b"before", 7, Some(7));
+            let previous = Some(before.latest);
+            assert_eq!(decide(Some(&before), now, trigger), Decision::Store { previous });
+        }
+    }
+
+    #[test]
+    fn an_unchanged_snapshot_is_announced_by_schedule_and_operator_alone() {
+        let same = head(b"now", 7, Some(7));
+        let decided = |trigger| outcome(decide(Some(&same), Digest::of(b"now"), trigger));
+        assert_eq!(decided(Trigger::Schedule), (Some(Outcome::Announced), Some(Reason::Scheduled)));
+        assert_eq!(decided(Trigger::Operator), (Some(Outcome::Announced), Some(Reason::Operator)));
+        assert_eq!(decided(Trigger::ChangeEvent), (None, None));
+    }
+
+    #[test]
+    fn what_was_stored_but_not_published_is_published_whatever_the_trigger() {
+        for published in [None, Some(6)] {
+            let unpublished = head(b"now", 7, published);
+            for trigger in [Trigger::Schedule, Trigger::ChangeEvent, Trigger::Operator] {
+                let decided = outcome(decide(Some(&unpublished), Digest::of(b"now"), trigger));
+                assert_eq!(decided, (Some(Outcome::Recovered), Some(Reason::Changed)));
+            }
+        }
+    }
+}
