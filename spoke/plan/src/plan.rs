@@ -1,0 +1,285 @@
+//! The delta for one experience.
+
+use std::collections::BTreeSet;
+
+use pmp_protocol::{ProductBatch, ProductId, SnapshotVersion};
+
+use crate::{ChangeSet, Confirmation, Desired, Entry, GuardRails, Refusal, Report, Step, Why};
+
+/// The lists that an experience has now.
+#[derive(Debug, Clone, Copy)]
+pub struct Observed<'a> {
+    /// Approved products.
+    pub approved: &'a BTreeSet<ProductId>,
+    /// Rejected products.
+    pub rejected: &'a BTreeSet<ProductId>,
+}
+
+/// What to change in one experience, within the guard rails. Made by [`plan`] alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    allow: BTreeSet<ProductId>,
+    deny: BTreeSet<ProductId>,
+    report: Report,
+}
+
+/// Plans the way from `observed` to `desired`, the state that `version` asks for.
+///
+/// With the desired lists A (approved) and R (rejected) and the observed a and r: allow `A − a`, deny `(a − A) ∪ (R − r)`.
+/// What is rejected here alone, `r − R − A`, stays as it is.
+///
+/// # Errors
+/// A [`Refusal`] where that would remove more than `guard` allows and `confirmation` does not cover `version`.
+pub fn plan(
+    desired: &Desired<'_>,
+    observed: Observed<'_>,
+    version: SnapshotVersion,
+    guard: GuardRails,
+    confirmation: Confirmation,
+) -> Result<Plan, Box<Refusal>> {
+    let allow: BTreeSet<_> = desired.approved().difference(observed.approved).cloned().collect();
+    let removed: BTreeSet<_> = observed.approved.difference(desired.approved()).cloned().collect();
+    let rejected: BTreeSet<_> = desired.rejected().difference(observed.rejected).cloned().collect();
+    let deny = &removed | &rejected;
+    let report = report(desired, observed, &allow, &deny);
+    match guard.exceeded(removed.len(), observed.approved.len(), version, confirmation) {
+        None => Ok(Plan { allow, deny, report }),
+        Some(limit) => {
+            let approved = observed.approved.len();
+            Err(Box::new(Refusal { removed: removed.len(), approved, limit, report }))
+        }
+    }
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.allow.is_empty() && self.deny.is_empty()
+    }
+
+    /// Products to put on the approved list.
+    #[must_use]
+    pub fn allow(&self) -> &BTreeSet<ProductId> {
+        &self.allow
+    }
+
+    /// Products to put on the rejected list.
+    #[must_use]
+    pub fn deny(&self) -> &BTreeSet<ProductId> {
+        &self.deny
+    }
+
+    /// How many products it changes.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.allow.len() + self.deny.len()
+    }
+
+    /// The change sets, to be applied one after the other: `ceil(max(allow, deny) / 50)` of them, which is the least
+    /// that AWS's limits permit for one experience.
+    #[must_use]
+    pub fn change_sets(&self) -> Vec<ChangeSet> {
+        ChangeSet::pair(ProductBatch::split(&self.allow), ProductBatch::split(&self.deny))
+    }
+
+    /// What it does, and why.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+fn report(
+    desired: &Desired<'_>,
+    observed: Observed<'_>,
+    allow: &BTreeSet<ProductId>,
+    deny: &BTreeSet<ProductId>,
+) -> Report {
+    let narrowed = |id: &ProductId| {
+        desired
+            .verdicts()
+            .get(id)
+            .filter(|_| desired.content().approved().contains(id))
+            .filter(|_| !desired.approved().contains(id))
+            .cloned()
+    };
+    let mut report = Report::default();
+    let mut add = |product: &ProductId, step, why| report.entries.push(Entry { product: product.clone(), step, why });
+    for id in allow {
+        let rejected_here = observed.rejected.contains(id);
+        add(id, Step::Allow, if rejected_here { Why::ApprovedByHubRejectedHere } else { Why::ApprovedByHub });
+    }
+    for id in deny {
+        let why = match narrowed(id) {
+            Some(decision) => Why::NarrowedByFilter(decision),
+            None if desired.rejected().contains(id) => Why::RejectedByHub,
+            None => Why::NotApprovedByHub,
+        };
+        add(id, Step::Deny, why);
+    }
+    for id in desired.content().approved().iter().filter(|id| !deny.contains(*id)) {
+        if let Some(decision) = narrowed(id) {
+            add(id, Step::Leave, Why::NarrowedByFilter(decision));
+        }
+    }
+    let only_here = observed.rejected.iter();
+    for id in only_here.filter(|id| !desired.rejected().contains(*id) && !desired.content().approved().contains(*id)) {
+        add(id, Step::Leave, Why::RejectedOnlyHere);
+    }
+    let approved_already = desired.approved().intersection(observed.approved).count();
+    let rejected_by_hub = desired.content().rejected();
+    report.unchanged = approved_already + rejected_by_hub.intersection(observed.rejected).count();
+    report
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use pmp_protocol::{Content, Decision, ExperienceId, ResourceRequests, Verdict, Verdicts};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ids(list: &[&str]) -> BTreeSet<ProductId> {
+        list.iter().map(|id| ProductId::new(id).unwrap()).collect()
+    }
+
+    fn content(approved: BTreeSet<ProductId>, rejected: BTreeSet<ProductId>) -> Content {
+        let experience = ExperienceId::new("exp-1").unwrap();
+        Content::new(experience, approved, rejected, BTreeMap::new(), ResourceRequests::Allow).unwrap()
+    }
+
+    fn verdicts(list: &[(&str, Verdict)]) -> Verdicts {
+        list.iter()
+            .map(|(id, verdict)| (ProductId::new(id).unwrap(), Decision { verdict: *verdict, reason: None }))
+            .collect()
+    }
+
+    const LAX: GuardRails = GuardRails { max_removed_percent: 100, max_removed_products: None };
+
+    fn planned(
+        content: &Content,
+        verdicts: &Verdicts,
+        approved: &BTreeSet<ProductId>,
+        rejected: &BTreeSet<ProductId>,
+    ) -> Plan {
+        let confirmed = Confirmation::Version(SnapshotVersion::FIRST);
+        let observed = Observed { approved, rejected };
+        plan(&Desired::new(content, verdicts), observed, SnapshotVersion::FIRST, LAX, confirmed).unwrap()
+    }
+
+    #[test]
+    fn the_delta_is_what_the_design_says() {
+        let content = content(ids(&["new", "kept", "was-rejected"]), ids(&["bad", "already-bad"]));
+        let plan = planned(
+            &content,
+            &Verdicts::new(),
+            &ids(&["kept", "gone", "bad"]),
+            &ids(&["was-rejected", "already-bad", "only-here"]),
+        );
+        assert_eq!(plan.allow(), &ids(&["new", "was-rejected"]));
+        assert_eq!(plan.deny(), &ids(&["gone", "bad"]));
+        let why = |id: &str| {
+            let entry = plan.report().entries.iter().find(|entry| entry.product.as_str() == id).unwrap();
+            (entry.step, entry.why.clone())
+        };
+        assert_eq!(why("new"), (Step::Allow, Why::ApprovedByHub));
+        assert_eq!(why("was-rejected"), (Step::Allow, Why::ApprovedByHubRejectedHere));
+        assert_eq!(why("gone"), (Step::Deny, Why::NotApprovedByHub));
+        assert_eq!(why("bad"), (Step::Deny, Why::RejectedByHub));
+        assert_eq!(why("only-here"), (Step::Leave, Why::RejectedOnlyHere));
+        assert_eq!(plan.report().unchanged, 2);
+    }
+
+    #[test]
+    fn a_filter_excludes_what_is_there_and_rejects_even_what_is_not() {
+        let content = content(ids(&["a", "b", "c", "d"]), ids(&[]));
+        let verdicts = verdicts(&[("a", Verdict::Exclude), ("b", Verdict::Exclude), ("c", Verdict::Reject)]);
+        let plan = planned(&content, &verdicts, &ids(&["a"]), &ids(&[]));
+        assert_eq!(plan.allow(), &ids(&["d"]));
+        assert_eq!(plan.deny(), &ids(&["a", "c"]));
+        assert_eq!(plan.report().count(Step::Leave), 1);
+        let again = planned(&content, &verdicts, &ids(&["d"]), &ids(&["a", "c"]));
+        assert!(again.is_empty());
+    }
+
+    #[test]
+    fn a_plan_that_removes_too_much_is_refused_with_the_numbers() {
+        let content = content(ids(&["a"]), ids(&[]));
+        let (approved, rejected) = (ids(&["a", "b", "c"]), ids(&[]));
+        let observed = Observed { approved: &approved, rejected: &rejected };
+        let none = Verdicts::new();
+        let desired = Desired::new(&content, &none);
+        let version = SnapshotVersion::FIRST;
+        let refusal = plan(&desired, observed, version, GuardRails::default(), Confirmation::None).unwrap_err();
+        assert_eq!(refusal.to_string(), "it would remove 2 of 3 approved products (66%, limit 50%)");
+        assert_eq!(refusal.report.count(Step::Deny), 2);
+        let confirmed = Confirmation::Version(version);
+        assert!(plan(&desired, observed, version, GuardRails::default(), confirmed).is_ok());
+    }
+
+    fn product() -> impl Strategy<Value = ProductId> {
+        (0..40_u8).prop_map(|n| ProductId::new(&format!("prod-{n}")).unwrap())
+    }
+
+    fn set() -> impl Strategy<Value = BTreeSet<ProductId>> {
+        proptest::collection::btree_set(product(), 0..30)
+    }
+
+    fn any_verdicts() -> impl Strategy<Value = Verdicts> {
+        let verdict = prop_oneof![Just(Verdict::Keep), Just(Verdict::Exclude), Just(Verdict::Reject)];
+        let decision = verdict.prop_map(|verdict| Decision { verdict, reason: None });
+        proptest::collection::btree_map(product(), decision, 0..30)
+    }
+
+    proptest! {
+        /// Rule 1, and convergence: applying a plan leads to the desired state, and the next plan is empty.
+        #[test]
+        fn a_plan_converges_and_approves_nothing_that_the_hub_has_not(
+            approved in set(), rejected in set(), a in set(), r in set(), verdicts in any_verdicts(),
+        ) {
+            let rejected = &rejected - &approved;
+            let content = content(approved, rejected);
+            let (a, r) = (&a - &r, r);
+            let plan = planned(&content, &verdicts, &a, &r);
+            prop_assert!(plan.allow().is_subset(content.approved()));
+            prop_assert!(plan.allow().is_disjoint(plan.deny()));
+
+            let mut now_approved = a.clone();
+            let mut now_rejected = r.clone();
+            for change_set in plan.change_sets() {
+                for id in change_set.allow().into_iter().flat_map(ProductBatch::products) {
+                    now_rejected.remove(id);
+                    now_approved.insert(id.clone());
+                }
+                for id in change_set.deny().into_iter().flat_map(ProductBatch::products) {
+                    now_approved.remove(id);
+                    now_rejected.insert(id.clone());
+                }
+            }
+            let desired = Desired::new(&content, &verdicts);
+            prop_assert_eq!(&now_approved, desired.approved());
+            prop_assert!(now_approved.is_subset(content.approved()));
+            prop_assert!(content.rejected().is_subset(&now_rejected));
+            prop_assert!(planned(&content, &verdicts, &now_approved, &now_rejected).is_empty());
+        }
+
+        #[test]
+        fn change_sets_are_at_the_floor_and_denials_come_first(
+            allow in proptest::collection::btree_set(0..2000_u16, 0..400),
+            deny in proptest::collection::btree_set(2000..4000_u16, 0..400),
+        ) {
+            let set = |numbers: &BTreeSet<u16>| -> BTreeSet<_> {
+                numbers.iter().map(|n| ProductId::new(&format!("prod-{n}")).unwrap()).collect()
+            };
+            let content = content(set(&allow), BTreeSet::new());
+            let plan = planned(&content, &Verdicts::new(), &set(&deny), &BTreeSet::new());
+            let change_sets = plan.change_sets();
+            prop_assert_eq!(change_sets.len(), allow.len().max(deny.len()).div_ceil(ProductBatch::MAX));
+            let with_denials = deny.len().div_ceil(ProductBatch::MAX);
+            prop_assert!(change_sets[..with_denials].iter().all(|change_set| change_set.deny().is_some()));
+        }
+    }
+}
