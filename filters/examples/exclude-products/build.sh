@@ -12,6 +12,23 @@
 # Exit code 3: neither is there.
 set -euo pipefail
 
+# Cargo calls this script in the compiler's place (RUSTC_WRAPPER, see below): `build.sh RUSTC ARGUMENT…`. Cargo tells two
+# crates of one name apart by a hash of, among other things, the absolute path; the order of the functions follows from
+# it. With a fixed one for the crates of this repository, the component is the same wherever the repository lies.
+if [ -n "${PMP_FILTER_WRAPPED:-}" ]; then
+    crate= previous=
+    arguments=()
+    for argument in "$@"; do
+        [ "$previous" = --crate-name ] && crate=$argument
+        case $crate:$argument in
+            pmp_filter_sdk:metadata=* | exclude_products:metadata=*) argument=metadata=$crate ;;
+        esac
+        previous=$argument
+        arguments+=("$argument")
+    done
+    exec "${arguments[@]}"
+fi
+
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(cd "$here/../../.." && pwd)
 target=wasm32-unknown-unknown
@@ -44,24 +61,29 @@ if ! [ -x "$tools/wasm-component-ld" ]; then
     echo "exclude-products: the toolchain at $sysroot has no wasm-component-ld; Rust 1.95 from rustup has" >&2
     exit 3
 fi
-built_by="$route route, $("$RUSTC" --version)"
+built_by="$route route, $("$RUSTC" --version), linked by $(rustc --version)"
 if [ "${1:-}" = --route ]; then
     echo "$built_by"
     exit 0
 fi
 
-# No path of this machine may stand in the component: it would tell on the builder, and change its digest.
+# No path of this machine may stand in the component: it would tell on the builder, and change its digest. The folder of
+# the crates has a name that depends on the registry or mirror in use, so it must be there to be named.
+cargo fetch --manifest-path "$here/Cargo.toml" --locked >&2
 source_root=$("$RUSTC" --print sysroot)/lib/rustlib/src/rust
 flags=(
     "-Clink-arg=--wasm-ld-path=$tools/gcc-ld/wasm-ld"
-    "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/cargo"
-    "--remap-path-prefix=$(readlink -f "$source_root")=/rust"
     "--remap-path-prefix=$source_root=/rust"
     "--remap-path-prefix=$repository=/pmp-sync"
 )
+[ ! -e "$source_root" ] || flags+=("--remap-path-prefix=$(readlink -f "$source_root")=/rust")
+for crates in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
+    flags+=("--remap-path-prefix=$crates=/crates")
+done
 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f'; echo "${flags[*]}")
 export CARGO_ENCODED_RUSTFLAGS CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$tools/wasm-component-ld
-unset RUSTFLAGS CARGO_BUILD_RUSTFLAGS RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER
+export RUSTC_WRAPPER=$here/build.sh PMP_FILTER_WRAPPED=1
+unset RUSTFLAGS CARGO_BUILD_RUSTFLAGS RUSTC_WORKSPACE_WRAPPER
 
 cargo build --manifest-path "$here/Cargo.toml" --locked --release --target "$target" --target-dir "$here/target" \
     ${build_std[@]+"${build_std[@]}"} >&2
