@@ -1,1 +1,23 @@
 //! An embedded AWS with a Private Marketplace, for the demo, rehearsals and the tests.
+//!
+//! [`Server::start`] takes a [`World`] and answers SNS, SQS, DynamoDB, STS, Organizations and Marketplace Catalog on one
+//! loopback port, so that the real SDK clients need nothing but an endpoint. Several accounts meet in it: an access key
+//! of 12 digits is that account, a session's key acts for the role it was issued for, and what crosses accounts is held
+//! to the topic's, queue's, table's and role's policies as AWS holds it.
+//!
+//! - [`world`]: what exists at the start, from a file or from Rust.
+//! - `catalog`: the Marketplace Catalog as a pure state machine.
+//! - `cloud`: the services, and what is mended around awsim's.
+//! - `front`: HTTP in and out.
+//!
+//! It guards nothing: signatures are not verified. It must never be reachable by anyone whom that would concern.
+
+mod catalog;
+pub mod cli;
+mod cloud;
+mod front;
+mod server;
+pub mod world;
+
+pub use server::{Options, Server, StartError};
+pub use world::World;

@@ -1,2 +1,7 @@
-//! Placeholder until the program's own entry lands.
-fn main() {}
+//! `pmp-local`: see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pmp_local::cli::main(std::env::args_os())
+}

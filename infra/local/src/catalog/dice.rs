@@ -1,0 +1,59 @@
+//! Chance from a seed.
+//!
+//! SplitMix64 (Steele, Lea, Flood 2014), written out: a seed that someone noted down must mean the same ids and
+//! durations after every upgrade, and the generators of the `rand` crate may change between its versions.
+
+use std::time::Duration;
+
+pub(super) struct Dice(u64);
+
+impl Dice {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A duration between the two, both included.
+    pub(super) fn between(&mut self, min: Duration, max: Duration) -> Duration {
+        let span = u64::try_from(max.saturating_sub(min).as_micros()).unwrap_or(u64::MAX - 1);
+        min + Duration::from_micros(self.next() % (span + 1))
+    }
+
+    /// An id as change sets have it: 25 lower-case letters and digits.
+    pub(super) fn change_set_id(&mut self) -> String {
+        const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+        (0..25).map(|_| char::from(ALPHABET[(self.next() % 36) as usize])).collect()
+    }
+
+    /// A UUID, version 4.
+    pub(super) fn uuid(&mut self) -> String {
+        let (high, low) = (self.next(), self.next());
+        let (a, b, c) = (high >> 32, (high >> 16) & 0xffff, high & 0x0fff);
+        let (d, e) = ((low >> 48) & 0x3fff | 0x8000, low & 0xffff_ffff_ffff);
+        format!("{a:08x}-{b:04x}-4{c:03x}-{d:04x}-{e:012x}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_means_the_same_and_durations_stay_in_range() {
+        let (mut one, mut two) = (Dice::new(7), Dice::new(7));
+        assert_eq!(one.change_set_id(), two.change_set_id());
+        assert_ne!(one.change_set_id(), Dice::new(8).change_set_id());
+        assert_eq!(one.uuid().len(), 36);
+        let (min, max) = (Duration::from_millis(5), Duration::from_millis(9));
+        for _ in 0..1000 {
+            assert!((min..=max).contains(&one.between(min, max)));
+        }
+        assert_eq!(one.between(min, min), min);
+    }
+}

@@ -1,0 +1,302 @@
+//! IAM: whether a caller may do something, by the policies of its role, of the resource, and of the trust.
+//!
+//! The evaluator is awsim's. Around it: who needs whose consent (inside an account the caller's or the resource's
+//! policy is enough, across accounts both are needed), service principals, and the condition keys that this system's
+//! policies use. It never looks at a request's content; the services say which action on which resource it is.
+
+use std::collections::HashMap;
+
+use awsim_iam_policy::{AuthzRequest, ContextValue, Decision, EvalContext, PolicyDocument, Principal, evaluate, parse};
+
+use super::{Caller, account_in};
+use crate::World;
+
+/// Condition keys and their values.
+pub(super) type Conditions = HashMap<String, ContextValue>;
+
+/// A question to IAM.
+pub(super) struct Question<'a> {
+    pub(super) caller: &'a Caller,
+    pub(super) action: &'a str,
+    pub(super) resource: &'a str,
+    /// The account that owns the resource.
+    pub(super) owner: &'a str,
+    /// The resource's own policy, where it has one.
+    pub(super) resource_policy: Option<&'a str>,
+    /// What the request itself adds to the condition keys.
+    pub(super) conditions: Conditions,
+}
+
+/// The answer no, as AWS words it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Denied(pub(super) String);
+
+/// What IAM knows.
+pub(super) struct Access {
+    roles: HashMap<String, RolePolicies>,
+    organizations: HashMap<String, String>,
+    everything: PolicyDocument,
+}
+
+struct RolePolicies {
+    trust: String,
+    permissions: Vec<PolicyDocument>,
+}
+
+impl Access {
+    pub(super) fn new(world: &World) -> Self {
+        let roles = world.roles.iter().map(|role| {
+            let permissions = role.permissions.iter().map(|policy| read(policy.as_str())).collect();
+            (role.arn(), RolePolicies { trust: role.trust.as_str().to_owned(), permissions })
+        });
+        let organizations = world.organizations.iter().flat_map(|organization| {
+            std::iter::once(&organization.management_account)
+                .chain(&organization.member_accounts)
+                .map(|account| (account.clone(), organization.id.clone()))
+        });
+        Self {
+            roles: roles.collect(),
+            organizations: organizations.collect(),
+            everything: read(r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#),
+        }
+    }
+
+    /// The trust policy of a role.
+    pub(super) fn trust_of(&self, role_arn: &str) -> Option<&str> {
+        self.roles.get(role_arn).map(|role| role.trust.as_str())
+    }
+
+    /// Whether the caller may.
+    pub(super) fn decide(&self, question: Question<'_>) -> Result<(), Denied> {
+        let crosses = question.caller.account() != question.owner;
+        let resource_policy = match (question.resource_policy, crosses) {
+            (Some(text), _) if !text.is_empty() => Some(read(text)),
+            // Nobody outside the account is let in by a resource without a policy.
+            (_, true) => Some(nothing()),
+            (_, false) => None,
+        };
+        let session_policy = match question.caller {
+            Caller::Session(session) => session.inline_session_policy.as_deref().map(read),
+            Caller::Account(_) => None,
+        };
+        let context = EvalContext {
+            identity_policies: self.identity_policies(question.caller),
+            resource_policy: resource_policy.as_ref(),
+            session_policy: session_policy.as_ref(),
+            ..EvalContext::default()
+        };
+        self.evaluate(&question, &context)
+    }
+
+    /// Whether the caller may assume a role: its trust policy must say so, even inside one account.
+    pub(super) fn decide_trust(&self, question: Question<'_>) -> Result<(), Denied> {
+        let trust = question.resource_policy.map_or_else(nothing, read);
+        let crosses = question.caller.account() != question.owner;
+        // Inside an account, awsim takes either consent; with no identity policy, only the trust policy's is left.
+        let identity_policies = if crosses { self.identity_policies(question.caller) } else { &[] };
+        let context = EvalContext { identity_policies, resource_policy: Some(&trust), ..EvalContext::default() };
+        self.evaluate(&question, &context)
+    }
+
+    /// Whether a resource's policy lets an AWS service in. Services have no policies of their own.
+    pub(super) fn admits_service(
+        &self,
+        service: &str,
+        action: &str,
+        resource: &str,
+        policy: &str,
+        conditions: Conditions,
+    ) -> bool {
+        if policy.is_empty() {
+            return false;
+        }
+        let mut policy = read(policy);
+        // awsim matches no service principal. Statements that name this one are made to match, all others not to.
+        policy.statements.retain(|statement| names_service(statement.principal.as_ref(), service));
+        for statement in &mut policy.statements {
+            statement.principal = Some(Principal::Wildcard);
+        }
+        let request = AuthzRequest {
+            principal_arn: service,
+            principal_account: "",
+            action,
+            resource_arn: resource,
+            context: &conditions,
+        };
+        let identity_policies = std::slice::from_ref(&self.everything);
+        let context = EvalContext { identity_policies, resource_policy: Some(&policy), ..EvalContext::default() };
+        evaluate(&request, &context) == Decision::Allow
+    }
+
+    fn identity_policies<'a>(&'a self, caller: &'a Caller) -> &'a [PolicyDocument] {
+        match caller {
+            Caller::Account(_) => std::slice::from_ref(&self.everything),
+            Caller::Session(session) => {
+                self.roles.get(&session.role_arn).map(|role| role.permissions.as_slice()).unwrap_or_default()
+            }
+        }
+    }
+
+    fn evaluate(&self, question: &Question<'_>, context: &EvalContext<'_>) -> Result<(), Denied> {
+        let principal_arn = question.caller.principal_arn();
+        let mut conditions = question.conditions.clone();
+        self.add_global_conditions(&mut conditions, question.caller, &principal_arn);
+        let request = AuthzRequest {
+            principal_arn: &principal_arn,
+            principal_account: question.caller.account(),
+            action: question.action,
+            resource_arn: question.resource,
+            context: &conditions,
+        };
+        let reason = match evaluate(&request, context) {
+            Decision::Allow => return Ok(()),
+            Decision::ExplicitDeny => "with an explicit deny in a policy",
+            Decision::ImplicitDeny => "because no policy allows it",
+        };
+        let (arn, action, resource) = (question.caller.arn(), question.action, question.resource);
+        Err(Denied(format!("User: {arn} is not authorized to perform: {action} on resource: {resource} {reason}")))
+    }
+
+    fn add_global_conditions(&self, conditions: &mut Conditions, caller: &Caller, principal_arn: &str) {
+        let mut set = |key: &str, value: &str| conditions.insert(key.into(), ContextValue::String(value.into()));
+        set("aws:PrincipalArn", principal_arn);
+        set("aws:PrincipalAccount", caller.account());
+        // Policies deny plain HTTP; this endpoint stands in for one that has TLS.
+        set("aws:SecureTransport", "true");
+        if let Some(organization) = self.organizations.get(caller.account()) {
+            set("aws:PrincipalOrgID", organization);
+        }
+    }
+
+    /// The organization of an account.
+    pub(super) fn organization_of(&self, account: &str) -> Option<&str> {
+        self.organizations.get(account).map(String::as_str)
+    }
+}
+
+/// The condition keys of a call that a service makes for a resource.
+pub(super) fn source(arn: &str, organization: Option<&str>) -> Conditions {
+    let mut conditions = Conditions::new();
+    let mut set = |key: &str, value: &str| conditions.insert(key.into(), ContextValue::String(value.into()));
+    set("aws:SourceArn", arn);
+    set("aws:SourceAccount", account_in(arn).unwrap_or_default());
+    set("aws:SecureTransport", "true");
+    if let Some(organization) = organization {
+        set("aws:SourceOrgID", organization);
+    }
+    conditions
+}
+
+/// Condition keys do not care about case; awsim's evaluator does. These are the spellings it is given.
+const CONDITION_KEYS: [&str; 11] = [
+    "aws:PrincipalArn",
+    "aws:PrincipalAccount",
+    "aws:PrincipalOrgID",
+    "aws:SecureTransport",
+    "aws:SourceArn",
+    "aws:SourceAccount",
+    "aws:SourceOrgID",
+    "sts:ExternalId",
+    "sts:RoleSessionName",
+    "dynamodb:LeadingKeys",
+    "catalog:ChangeType",
+];
+
+/// Reads a policy that was checked when it was stored. One that cannot be read allows nothing.
+fn read(text: &str) -> PolicyDocument {
+    let mut document = parse(text).unwrap_or_else(|_| nothing());
+    let conditions = document.statements.iter_mut().filter_map(|statement| statement.condition.as_mut());
+    for condition in conditions.flat_map(|block| &mut block.conditions) {
+        if let Some(known) = CONDITION_KEYS.iter().find(|known| known.eq_ignore_ascii_case(&condition.key)) {
+            condition.key = (*known).to_owned();
+        }
+    }
+    document
+}
+
+fn nothing() -> PolicyDocument {
+    PolicyDocument { version: None, id: None, statements: Vec::new() }
+}
+
+fn names_service(principal: Option<&Principal>, service: &str) -> bool {
+    let is = |names: &[String]| names.iter().any(|name| name == service || name == "*");
+    let anyone = |names: &[String]| names.iter().any(|name| name == "*");
+    match principal {
+        Some(Principal::Wildcard) => true,
+        Some(Principal::Service(names)) => is(names),
+        Some(Principal::Aws(names)) => anyone(names),
+        Some(Principal::Mixed { aws, service, .. }) => is(service) || anyone(aws),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::{Organization, Role};
+
+    const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:topic";
+    const QUEUE: &str = "arn:aws:sqs:us-east-1:222222222222:queue";
+
+    fn access() -> Access {
+        let world = World {
+            organizations: vec![Organization::new("o-aaaaaaaaaa", "A", "222222222222")],
+            roles: vec![Role::new("111111111111", "r", r#"{"Statement":[]}"#)],
+            ..World::default()
+        };
+        Access::new(&world)
+    }
+
+    fn subscribes(policy: Option<&str>, account: &str) -> bool {
+        let caller = Caller::Account(account.into());
+        let question = Question {
+            caller: &caller,
+            action: "sns:Subscribe",
+            resource: TOPIC,
+            owner: "111111111111",
+            resource_policy: policy,
+            conditions: Conditions::new(),
+        };
+        access().decide(question).is_ok()
+    }
+
+    #[test]
+    fn another_account_needs_the_resources_consent() {
+        let policy = |principal: &str, effect: &str| {
+            format!(
+                r#"{{"Statement":[{{"Effect":"{effect}","Principal":{{"AWS":"{principal}"}},"Action":"SNS:Subscribe","Resource":"{TOPIC}"}}]}}"#
+            )
+        };
+        assert!(subscribes(None, "111111111111"));
+        assert!(!subscribes(None, "222222222222"));
+        assert!(!subscribes(Some(""), "222222222222"));
+        assert!(subscribes(Some(&policy("222222222222", "Allow")), "222222222222"));
+        assert!(subscribes(Some(&policy("arn:aws:iam::222222222222:root", "Allow")), "222222222222"));
+        assert!(!subscribes(Some(&policy("333333333333", "Allow")), "222222222222"));
+        assert!(!subscribes(Some(&policy("*", "Deny")), "111111111111"), "a deny binds the owner too");
+        assert!(!subscribes(Some("not a policy"), "222222222222"));
+    }
+
+    #[test]
+    fn the_organization_is_known_whatever_the_case_of_the_key() {
+        let policy = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sns:*","Resource":"*",
+            "Condition":{"StringEquals":{"aws:principalorgid":"o-aaaaaaaaaa"}}}]}"#;
+        assert!(subscribes(Some(policy), "222222222222"));
+        assert!(!subscribes(Some(policy), "333333333333"));
+    }
+
+    #[test]
+    fn a_service_is_let_in_by_name_and_source_only() {
+        let policy = format!(
+            r#"{{"Statement":[{{"Effect":"Allow","Principal":{{"Service":"sns.amazonaws.com"}},"Action":"sqs:SendMessage",
+            "Resource":"{QUEUE}","Condition":{{"ArnEquals":{{"aws:SourceArn":"{TOPIC}"}}}}}}]}}"#
+        );
+        let admits = |service: &str, from: &str, policy: &str| {
+            access().admits_service(service, "sqs:SendMessage", QUEUE, policy, source(from, None))
+        };
+        assert!(admits("sns.amazonaws.com", TOPIC, &policy));
+        assert!(!admits("sns.amazonaws.com", "arn:aws:sns:us-east-1:111111111111:other", &policy));
+        assert!(!admits("events.amazonaws.com", TOPIC, &policy));
+        assert!(!admits("sns.amazonaws.com", TOPIC, ""));
+    }
+}

@@ -1,0 +1,131 @@
+//! Delivery into queues: from SNS topics, and of the catalog's change-set events.
+
+use awsim_core::RequestContext;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::access::source;
+use super::{Cloud, account_in};
+use crate::catalog::ChangeSetEnded;
+
+/// Attributes that raw delivery carries at most; AWS discards a message with more.
+const MAX_RAW_ATTRIBUTES: usize = 10;
+
+/// Why a message did not reach a queue.
+#[derive(Debug, thiserror::Error)]
+enum Undelivered {
+    #[error("`{0}` is not a queue's ARN")]
+    NotAQueue(String),
+    #[error("the queue `{0}` does not exist")]
+    NoSuchQueue(String),
+    #[error("the policy of the queue `{0}` does not let sns.amazonaws.com send for this topic")]
+    Refused(String),
+    #[error("raw delivery takes at most {MAX_RAW_ATTRIBUTES} attributes")]
+    TooManyAttributes,
+    #[error("the queue refused the message: {0}")]
+    Rejected(String),
+}
+
+impl Cloud {
+    /// Delivers one published message to one subscription. A failure is the subscriber's, never the publisher's: it
+    /// goes to the subscription's dead-letter queue, or is lost, as in AWS.
+    pub(super) async fn deliver(&self, delivery: &Value, attributes: Map<String, Value>, context: &RequestContext) {
+        let text = |field: &str| delivery[field].as_str().unwrap_or_default();
+        let (topic, subscription) = (text("topic_arn"), text("subscription_arn"));
+        let pending = self.subscription_attribute(subscription, "PendingConfirmation", context);
+        if text("protocol") != "sqs" || pending.as_deref() == Some("true") {
+            return;
+        }
+        let raw = delivery["raw_message_delivery"] == true;
+        let message = if raw {
+            json!({ "MessageBody": text("message"), "MessageAttributes": attributes })
+        } else {
+            json!({ "MessageBody": envelope(delivery, &attributes).to_string() })
+        };
+        let result = if raw && attributes.len() > MAX_RAW_ATTRIBUTES {
+            Err(Undelivered::TooManyAttributes)
+        } else {
+            self.send_as_sns(topic, text("endpoint"), message.clone(), context).await
+        };
+        let Err(error) = result else { return };
+        let redrive = self.subscription_attribute(subscription, "RedrivePolicy", context).unwrap_or_default();
+        let redrive: Value = serde_json::from_str(&redrive).unwrap_or_default();
+        let target = redrive["deadLetterTargetArn"].as_str().unwrap_or_default();
+        tracing::warn!(topic, subscription, %error, dead_letter_queue = target, "SNS could not deliver a message");
+        if !target.is_empty()
+            && let Err(error) = self.send_as_sns(topic, target, message, context).await
+        {
+            tracing::warn!(topic, subscription, %error, "nor to the subscription's dead-letter queue: the message is lost");
+        }
+    }
+
+    async fn send_as_sns(
+        &self,
+        topic: &str,
+        queue: &str,
+        mut message: Value,
+        context: &RequestContext,
+    ) -> Result<(), Undelivered> {
+        let parts: Vec<&str> = queue.split(':').collect();
+        let ["arn", _, "sqs", region, owner, name] = parts[..] else {
+            return Err(Undelivered::NotAQueue(queue.to_owned()));
+        };
+        let mut target = context.clone();
+        (target.account_id, target.region) = (owner.to_owned(), region.to_owned());
+        if self.queue_attribute(&target, name, "QueueArn").is_none() {
+            return Err(Undelivered::NoSuchQueue(queue.to_owned()));
+        }
+        let policy = self.queue_attribute(&target, name, "Policy").unwrap_or_default();
+        let organization = account_in(topic).and_then(|account| self.access.organization_of(account));
+        let conditions = source(topic, organization);
+        if !self.access.admits_service("sns.amazonaws.com", "sqs:SendMessage", queue, &policy, conditions) {
+            return Err(Undelivered::Refused(queue.to_owned()));
+        }
+        message["QueueUrl"] = json!(queue_url(owner, name));
+        self.send(message, &target).await.map(drop).map_err(|error| Undelivered::Rejected(error.to_string()))
+    }
+
+    /// Delivers a change-set event to the queues that the world names for the account. The rule between the two is
+    /// not modelled, so neither is the queue's consent to it.
+    pub(super) async fn deliver_change_event(&self, ended: &ChangeSetEnded) {
+        for target in self.world.change_event_targets.iter().filter(|target| target.account == ended.account) {
+            let (owner, name) = target.queue_owner_and_name();
+            let message = json!({ "QueueUrl": queue_url(owner, name), "MessageBody": ended.event.to_string() });
+            if let Err(error) = self.send(message, &self.internal("sqs", owner)).await {
+                tracing::warn!(account = ended.account, queue = name, %error, "a change-set event was not delivered");
+            }
+        }
+    }
+}
+
+/// awsim reads only the last part of a queue's URL; the account is in the context.
+fn queue_url(owner: &str, name: &str) -> String {
+    format!("/{owner}/{name}")
+}
+
+/// The JSON that SNS wraps around a message.
+fn envelope(delivery: &Value, attributes: &Map<String, Value>) -> Value {
+    let mut envelope = json!({
+        "Type": "Notification",
+        "MessageId": delivery["message_id"],
+        "TopicArn": delivery["topic_arn"],
+        "Message": delivery["message"],
+        "Timestamp": Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+        "SignatureVersion": "1",
+        // Nobody who can reach a queue of this emulator needs to be kept from forging messages.
+        "Signature": "unsigned",
+        "SigningCertURL": "https://sns.us-east-1.amazonaws.com/SimpleNotificationService.pem",
+        "UnsubscribeURL": "https://sns.us-east-1.amazonaws.com/?Action=Unsubscribe",
+    });
+    if let Some(subject) = delivery["subject"].as_str() {
+        envelope["Subject"] = json!(subject);
+    }
+    if !attributes.is_empty() {
+        let wrapped = |(name, value): (&String, &Value)| {
+            let text = value.get("StringValue").or_else(|| value.get("BinaryValue"));
+            (name.clone(), json!({ "Type": value["DataType"], "Value": text }))
+        };
+        envelope["MessageAttributes"] = Value::Object(attributes.iter().map(wrapped).collect());
+    }
+    envelope
+}

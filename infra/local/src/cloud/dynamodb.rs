@@ -1,0 +1,152 @@
+//! DynamoDB: tables by ARN, in the account that owns them, and only what IAM allows.
+
+use awsim_core::{AwsError, RequestContext, ServiceHandler};
+use serde_json::{Map, Value, json};
+
+use super::access::{Denied, Question};
+use super::{Call, Cloud, account_in};
+
+impl Cloud {
+    pub(super) async fn answer_dynamodb(
+        &self,
+        operation: &str,
+        mut input: Value,
+        call: &Call,
+    ) -> Result<Value, AwsError> {
+        let tables = Tables::take(&mut input)?;
+        let owner = tables.owner.as_deref().unwrap_or_else(|| call.caller.account()).to_owned();
+        let context = call.context("dynamodb", &owner);
+        self.authorize_dynamodb(operation, &input, call, &context).await?;
+        let mut answer = self.dynamodb.handle(operation, input, &context).await?;
+        tables.restore(&mut answer);
+        Ok(answer)
+    }
+
+    async fn authorize_dynamodb(
+        &self,
+        operation: &str,
+        input: &Value,
+        call: &Call,
+        context: &RequestContext,
+    ) -> Result<(), AwsError> {
+        let crosses = call.caller.account() != context.account_id;
+        for check in self.dynamodb.iam_checks_with_context(operation, input, context) {
+            let policy = if crosses { self.table_policy(&check.resource, context).await } else { None };
+            let question = Question {
+                caller: &call.caller,
+                action: &check.action,
+                resource: &check.resource,
+                owner: &context.account_id,
+                resource_policy: policy.as_deref(),
+                conditions: check.context,
+            };
+            let refused = |denied: Denied| AwsError::bad_request("AccessDeniedException", denied.0);
+            self.access.decide(question).map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    async fn table_policy(&self, arn: &str, context: &RequestContext) -> Option<String> {
+        let table = arn.split("/index/").next().unwrap_or(arn);
+        let answer = self.dynamodb.handle("GetResourcePolicy", json!({ "ResourceArn": table }), context).await.ok()?;
+        answer["Policy"].as_str().map(str::to_owned)
+    }
+}
+
+/// The tables of a request, which may be named by ARN: DynamoDB allows that everywhere, awsim almost nowhere.
+#[derive(Default)]
+struct Tables {
+    /// The account that the ARNs name.
+    owner: Option<String>,
+    /// The ARNs that stood where now the names stand, to give answers in the caller's own words.
+    arns: Map<String, Value>,
+}
+
+impl Tables {
+    /// Replaces every table ARN of a request by the table's name.
+    fn take(input: &mut Value) -> Result<Self, AwsError> {
+        let mut tables = Self::default();
+        tables.take_name(input)?;
+        if let Some(items) = input.get_mut("TransactItems").and_then(Value::as_array_mut) {
+            for request in items.iter_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
+                tables.take_name(request)?;
+            }
+        }
+        if let Some(Value::Object(requests)) = input.get_mut("RequestItems") {
+            for (mut table, request) in std::mem::take(requests) {
+                if let Some(name) = tables.name_of(&table)? {
+                    tables.arns.insert(name.clone(), Value::String(table));
+                    table = name;
+                }
+                requests.insert(table, request);
+            }
+        }
+        Ok(tables)
+    }
+
+    fn take_name(&mut self, request: &mut Value) -> Result<(), AwsError> {
+        let name = match request.get("TableName").and_then(Value::as_str) {
+            Some(table) => self.name_of(table)?,
+            None => None,
+        };
+        if let Some(name) = name {
+            request["TableName"] = Value::String(name);
+        }
+        Ok(())
+    }
+
+    /// The name in a table's ARN; nothing if it is a name already.
+    fn name_of(&mut self, table: &str) -> Result<Option<String>, AwsError> {
+        let Some((_, name)) = table.split_once(":table/") else { return Ok(None) };
+        let owner = account_in(table).map(str::to_owned);
+        if self.owner.is_some() && self.owner != owner {
+            let message = "All tables of a request must be in one account";
+            return Err(AwsError::validation(message));
+        }
+        self.owner = owner;
+        Ok(Some(name.to_owned()))
+    }
+
+    /// Puts the ARNs back into an answer that is keyed by table.
+    fn restore(&self, answer: &mut Value) {
+        for field in ["Responses", "UnprocessedKeys", "UnprocessedItems"] {
+            let Some(Value::Object(by_table)) = answer.get_mut(field) else { continue };
+            for (name, arn) in &self.arns {
+                if let (Some(items), Some(arn)) = (by_table.remove(name), arn.as_str()) {
+                    by_table.insert(arn.to_owned(), items);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arns_become_names_and_come_back() {
+        let arn = "arn:aws:dynamodb:us-east-1:111111111111:table/t";
+        let mut input = json!({
+            "TableName": arn,
+            "TransactItems": [{ "Put": { "TableName": arn } }],
+            "RequestItems": { arn: [], "plain": [] },
+        });
+        let tables = Tables::take(&mut input).unwrap();
+        assert_eq!(tables.owner.as_deref(), Some("111111111111"));
+        assert_eq!(
+            input,
+            json!({ "TableName": "t", "TransactItems": [{ "Put": { "TableName": "t" } }], "RequestItems": { "t": [], "plain": [] } })
+        );
+        let mut answer = json!({ "Responses": { "t": [1], "plain": [2] } });
+        tables.restore(&mut answer);
+        assert_eq!(answer, json!({ "Responses": { arn: [1], "plain": [2] } }));
+    }
+
+    #[test]
+    fn two_accounts_in_one_request_are_refused() {
+        let arn = |account: &str| format!("arn:aws:dynamodb:us-east-1:{account}:table/t");
+        let mut input = json!({ "RequestItems": { arn("111111111111"): [], arn("222222222222"): [] } });
+        assert!(Tables::take(&mut input).is_err());
+    }
+}

@@ -1,0 +1,144 @@
+//! Every service of the embedded AWS, and what it takes to let several accounts meet in it.
+//!
+//! SNS, SQS, DynamoDB and STS are awsim's; one module each mends what it lacks (accounts, delivery, policies, receive
+//! counts). Organizations and the Marketplace Catalog are ours. A module takes a parsed request and a [`Call`] and gives
+//! the answer or AWS's error; it must never trust an account that the request itself names, only the caller's.
+
+mod access;
+mod caller;
+mod delivery;
+mod dynamodb;
+mod marketplace;
+mod organizations;
+mod sns;
+mod sqs;
+mod sts;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use awsim_core::{AwsError, RequestContext};
+use awsim_dynamodb::DynamoDbService;
+use awsim_sns::SnsService;
+use awsim_sqs::SqsService;
+use awsim_sts::{StsService, StsSessionStore};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::World;
+use crate::catalog::Catalog;
+use access::Access;
+pub(crate) use caller::{Call, Caller};
+pub(crate) use marketplace::Reply;
+
+/// The embedded AWS.
+pub(crate) struct Cloud {
+    world: World,
+    access: Access,
+    sessions: Arc<StsSessionStore>,
+    sns: SnsService,
+    sqs: SqsService,
+    sts: StsService,
+    dynamodb: DynamoDbService,
+    catalog: Mutex<Catalog>,
+    /// Rings when a message arrives in any queue: long polls look again.
+    arrivals: Notify,
+    /// Rings when a change set starts: its end may be the next one.
+    started: Notify,
+    stopping: CancellationToken,
+}
+
+impl Cloud {
+    /// The cloud as `world` has it. `authority` is the address that queue URLs name.
+    pub(crate) async fn new(world: World, authority: &str, stopping: CancellationToken) -> Result<Self, AwsError> {
+        let sessions = Arc::new(StsSessionStore::new());
+        let cloud = Self {
+            access: Access::new(&world),
+            sns: SnsService::new(),
+            sqs: SqsService::new(),
+            sts: StsService::with_session_store(Arc::clone(&sessions)),
+            sessions,
+            dynamodb: DynamoDbService::new(),
+            catalog: Mutex::new(Catalog::new(&world, Timestamp::now())),
+            arrivals: Notify::new(),
+            started: Notify::new(),
+            stopping,
+            world,
+        };
+        cloud.create_target_queues(authority).await?;
+        Ok(cloud)
+    }
+
+    /// Who the owner of an access key is: a 12-digit key is the account itself, any other must be a session's.
+    pub(crate) fn caller(&self, access_key: &str) -> Option<Caller> {
+        if crate::world::is_account(access_key) {
+            return Some(Caller::Account(access_key.to_owned()));
+        }
+        self.sessions.lookup(access_key).map(|session| Caller::Session(Box::new(session)))
+    }
+
+    /// Answers a request of one of the services that speak JSON or query protocol.
+    pub(crate) async fn answer(
+        &self,
+        service: &str,
+        operation: &str,
+        input: Value,
+        call: &Call,
+    ) -> Result<Value, AwsError> {
+        match service {
+            "sns" => self.answer_sns(operation, input, call).await,
+            "sqs" => self.answer_sqs(operation, input, call).await,
+            "dynamodb" => self.answer_dynamodb(operation, input, call).await,
+            "sts" => self.answer_sts(operation, input, call).await,
+            "organizations" => self.answer_organizations(operation, &input, call),
+            other => Err(AwsError::bad_request("UnknownService", format!("There is no service `{other}` here"))),
+        }
+    }
+
+    /// Ends change sets when they are due and delivers their events, until the cloud stops.
+    pub(crate) async fn run_change_sets(&self) {
+        loop {
+            // Before looking: a change set that starts in between must not be missed.
+            let started = self.started.notified();
+            let next = self.catalog().next_end();
+            let wait = async {
+                match next {
+                    Some(end) => {
+                        let left = end.duration_since(Timestamp::now());
+                        tokio::time::sleep(left.try_into().unwrap_or_default()).await;
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.stopping.cancelled() => return,
+                () = started => {}
+                () = wait => self.end_due_change_sets().await,
+            }
+        }
+    }
+
+    /// Ends the change sets that are due now, and delivers their events.
+    async fn end_due_change_sets(&self) {
+        let ended = self.catalog().advance(Timestamp::now());
+        for change_set in ended {
+            self.deliver_change_event(&change_set).await;
+        }
+    }
+
+    /// The catalog. A panic while it was held leaves a state that is whole enough to go on with in a local emulator.
+    fn catalog(&self) -> MutexGuard<'_, Catalog> {
+        self.catalog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The context of a call made by the cloud itself, in `account`.
+    fn internal(&self, service: &str, account: &str) -> RequestContext {
+        RequestContext::internal(service, &self.world.region, account)
+    }
+}
+
+/// The account in an ARN.
+fn account_in(arn: &str) -> Option<&str> {
+    arn.strip_prefix("arn:")?.split(':').nth(3).filter(|account| !account.is_empty())
+}

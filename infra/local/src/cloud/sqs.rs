@@ -1,0 +1,233 @@
+//! SQS: queues of any account by their URL, queue policies, receive counts, long polling, message sizes.
+
+use std::time::{Duration, Instant};
+
+use awsim_core::{AwsError, RequestContext, ServiceHandler};
+use awsim_sqs::state::Queue;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::access::{Conditions, Denied, Question};
+use super::{Call, Cloud, account_in};
+
+/// What queues accept at most: the default of new queues, and the sum of a batch.
+const MAX_MESSAGE: usize = 1024 * 1024;
+/// The sum that awsim accepts for a batch.
+const AWSIM_BATCH: usize = 256 * 1024;
+/// How long a poll waits for a ring before it looks by itself: messages also come back when their time is over.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// awsim counts a message as received when it returns after its visibility timeout, and again when it is received.
+/// So we return it ourselves, this much earlier, and awsim finds nothing to return between our look and its own.
+const EARLY: Duration = Duration::from_millis(50);
+
+impl Cloud {
+    pub(super) async fn answer_sqs(&self, operation: &str, mut input: Value, call: &Call) -> Result<Value, AwsError> {
+        let owner = queue_owner(&input).unwrap_or_else(|| call.caller.account()).to_owned();
+        let context = call.context("sqs", &owner);
+        self.authorize_sqs(operation, &input, call, &context)?;
+        if let Some(policy) = input["Attributes"]["Policy"].as_str()
+            && !policy.is_empty()
+            && awsim_iam_policy::parse(policy).is_err()
+        {
+            return Err(AwsError::bad_request("InvalidAttributeValue", "Invalid value for the parameter Policy."));
+        }
+        match operation {
+            "CreateQueue" => self.create_queue(input, &context).await,
+            "SendMessage" => self.send(input, &context).await,
+            "SendMessageBatch" => self.send_batch(input, &context).await,
+            "ReceiveMessage" => self.receive(&mut input, &context).await,
+            _ => {
+                self.return_expired(&input, &context);
+                self.sqs.handle(operation, input, &context).await
+            }
+        }
+    }
+
+    fn authorize_sqs(
+        &self,
+        operation: &str,
+        input: &Value,
+        call: &Call,
+        context: &RequestContext,
+    ) -> Result<(), AwsError> {
+        for (action, resource) in self.sqs.iam_checks(operation, input, context) {
+            let name = resource.rsplit(':').next().unwrap_or_default();
+            let policy = self.queue_attribute(context, name, "Policy");
+            let question = Question {
+                caller: &call.caller,
+                action: &action,
+                resource: &resource,
+                owner: &context.account_id,
+                resource_policy: policy.as_deref(),
+                conditions: Conditions::new(),
+            };
+            let refused = |denied: Denied| AwsError::forbidden("AccessDenied", denied.0);
+            self.access.decide(question).map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn queue_attribute(&self, context: &RequestContext, queue: &str, attribute: &str) -> Option<String> {
+        let state = self.sqs.store().get(&context.account_id, &context.region);
+        state.queues.get(queue)?.attributes.get(attribute).cloned()
+    }
+
+    pub(super) async fn create_queue(&self, mut input: Value, context: &RequestContext) -> Result<Value, AwsError> {
+        let name = input["QueueName"].as_str().unwrap_or_default().to_owned();
+        let exists = self.queue_attribute(context, &name, "QueueArn").is_some();
+        if !exists && input["Attributes"]["MaximumMessageSize"].is_null() {
+            input["Attributes"]["MaximumMessageSize"] = json!(MAX_MESSAGE.to_string());
+        }
+        self.sqs.handle("CreateQueue", input, context).await
+    }
+
+    /// `SendMessage`, for callers who were authorized.
+    pub(super) async fn send(&self, input: Value, context: &RequestContext) -> Result<Value, AwsError> {
+        self.check_size(&input, queue_name(&input), context)?;
+        let answer = self.sqs.handle("SendMessage", input, context).await?;
+        self.arrivals.notify_waiters();
+        Ok(answer)
+    }
+
+    async fn send_batch(&self, input: Value, context: &RequestContext) -> Result<Value, AwsError> {
+        let entries = input["Entries"].as_array().cloned().unwrap_or_default();
+        let total: usize = entries.iter().map(message_size).sum();
+        if total > MAX_MESSAGE {
+            let message =
+                format!("Batch requests cannot be longer than {MAX_MESSAGE} bytes. You have sent {total} bytes.");
+            return Err(AwsError::bad_request("AWS.SimpleQueueService.BatchRequestTooLong", message));
+        }
+        for entry in &entries {
+            self.check_size(entry, queue_name(&input), context)?;
+        }
+        if total <= AWSIM_BATCH {
+            let answer = self.sqs.handle("SendMessageBatch", input, context).await?;
+            self.arrivals.notify_waiters();
+            return Ok(answer);
+        }
+        self.send_large_batch(&input["QueueUrl"], entries, context).await
+    }
+
+    /// A batch that SQS takes and awsim does not: one by one.
+    async fn send_large_batch(
+        &self,
+        queue: &Value,
+        entries: Vec<Value>,
+        context: &RequestContext,
+    ) -> Result<Value, AwsError> {
+        let (mut successful, mut failed) = (Vec::new(), Vec::new());
+        for mut entry in entries {
+            let id = entry["Id"].clone();
+            entry["QueueUrl"] = queue.clone();
+            match self.send(entry, context).await {
+                Ok(mut sent) => {
+                    sent["Id"] = id;
+                    successful.push(sent);
+                }
+                Err(e) => failed.push(json!({ "Id": id, "SenderFault": true, "Code": e.code, "Message": e.message })),
+            }
+        }
+        Ok(json!({ "Successful": successful, "Failed": failed }))
+    }
+
+    fn check_size(&self, message: &Value, queue: &str, context: &RequestContext) -> Result<(), AwsError> {
+        let limit = self.queue_attribute(context, queue, "MaximumMessageSize").and_then(|limit| limit.parse().ok());
+        let limit = limit.unwrap_or(MAX_MESSAGE);
+        if message_size(message) <= limit {
+            return Ok(());
+        }
+        let message =
+            format!("One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes.");
+        Err(AwsError::bad_request("InvalidParameterValue", message))
+    }
+
+    /// `ReceiveMessage`, which waits as long as it was asked to.
+    async fn receive(&self, input: &mut Value, context: &RequestContext) -> Result<Value, AwsError> {
+        let wait = self.wait_seconds(input, context)?;
+        let deadline = Instant::now() + Duration::from_secs(wait);
+        input["WaitTimeSeconds"] = json!(0);
+        loop {
+            // Registered before looking, so that a message that comes in between rings.
+            let arrival = self.arrivals.notified();
+            self.return_expired(input, context);
+            let answer = self.sqs.handle("ReceiveMessage", input.clone(), context).await?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let empty = answer["Messages"].as_array().is_none_or(Vec::is_empty);
+            if !empty || left.is_zero() || self.stopping.is_cancelled() {
+                return Ok(answer);
+            }
+            // Why it woke does not matter: it looks again.
+            let _ = timeout(left.min(LOOK_AGAIN), arrival).await;
+        }
+    }
+
+    fn wait_seconds(&self, input: &Value, context: &RequestContext) -> Result<u64, AwsError> {
+        let asked = match &input["WaitTimeSeconds"] {
+            Value::Null => {
+                let attribute = self.queue_attribute(context, queue_name(input), "ReceiveMessageWaitTimeSeconds");
+                attribute.and_then(|seconds| seconds.parse().ok()).or(Some(0))
+            }
+            seconds => seconds.as_u64(),
+        };
+        asked.filter(|seconds| *seconds <= 20).ok_or_else(|| {
+            let message = format!(
+                "Value {} for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.",
+                input["WaitTimeSeconds"]
+            );
+            AwsError::bad_request("InvalidParameterValue", message)
+        })
+    }
+
+    /// Makes messages visible again whose visibility timeout is over, without counting that as a receive.
+    fn return_expired(&self, input: &Value, context: &RequestContext) {
+        let state = self.sqs.store().get(&context.account_id, &context.region);
+        if let Some(mut queue) = state.queues.get_mut(queue_name(input)) {
+            return_expired(&mut queue, Instant::now() + EARLY);
+        }
+    }
+
+    /// The queues that the world's event rules deliver to exist from the start.
+    pub(super) async fn create_target_queues(&self, authority: &str) -> Result<(), AwsError> {
+        for target in &self.world.change_event_targets {
+            let (owner, name) = target.queue_owner_and_name();
+            let mut context = self.internal("sqs", owner);
+            context.endpoint_authority = Some(authority.to_owned());
+            self.create_queue(json!({ "QueueName": name }), &context).await?;
+        }
+        Ok(())
+    }
+}
+
+fn return_expired(queue: &mut Queue, now: Instant) {
+    let due = |visible_at: Option<Instant>| visible_at.is_none_or(|visible_at| visible_at <= now);
+    let mut expired: Vec<_> = queue.inflight.extract_if(|_, message| due(message.visible_at)).map(|(_, m)| m).collect();
+    // Oldest first to the front, as awsim does it; the order of a standard queue is no promise, but a steady one helps.
+    expired.sort_by_key(|message| std::cmp::Reverse(message.message.sent_at));
+    for inflight in expired {
+        queue.messages.push_front(inflight.message);
+    }
+}
+
+/// The size that SQS counts: the body, and the names, types and values of the attributes.
+fn message_size(message: &Value) -> usize {
+    let text = |value: &Value| value.as_str().map_or(0, str::len);
+    let attribute = |(name, value): (&String, &Value)| {
+        let binary = text(&value["BinaryValue"]) * 3 / 4;
+        name.len() + text(&value["DataType"]) + text(&value["StringValue"]) + binary
+    };
+    let attributes = message["MessageAttributes"].as_object();
+    text(&message["MessageBody"]) + attributes.map_or(0, |attributes| attributes.iter().map(attribute).sum())
+}
+
+fn queue_name(input: &Value) -> &str {
+    input["QueueUrl"].as_str().and_then(|url| url.rsplit('/').next()).unwrap_or_default()
+}
+
+/// The account whose queue a request is about, where it names one.
+fn queue_owner(input: &Value) -> Option<&str> {
+    let in_url = input["QueueUrl"].as_str().and_then(|url| url.rsplit('/').nth(1));
+    in_url
+        .filter(|account| crate::world::is_account(account))
+        .or_else(|| input["QueueOwnerAWSAccountId"].as_str())
+        .or_else(|| account_in(input["SourceArn"].as_str()?))
+}

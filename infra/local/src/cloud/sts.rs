@@ -1,0 +1,56 @@
+//! STS: who am I, and assuming roles in other accounts.
+
+use awsim_core::{AwsError, ServiceHandler};
+use awsim_iam_policy::ContextValue;
+use serde_json::{Value, json};
+
+use super::access::{Conditions, Question};
+use super::{Call, Caller, Cloud, account_in};
+
+impl Cloud {
+    pub(super) async fn answer_sts(&self, operation: &str, input: Value, call: &Call) -> Result<Value, AwsError> {
+        match operation {
+            "GetCallerIdentity" => Ok(caller_identity(&call.caller)),
+            "AssumeRole" => self.assume_role(input, call).await,
+            _ => self.sts.handle(operation, input, &call.context("sts", call.caller.account())).await,
+        }
+    }
+
+    async fn assume_role(&self, input: Value, call: &Call) -> Result<Value, AwsError> {
+        let text = |name: &str| input[name].as_str().unwrap_or_default();
+        let role = text("RoleArn").to_owned();
+        let owner = account_in(&role).unwrap_or_default().to_owned();
+        let mut conditions = Conditions::new();
+        for (key, parameter) in [("sts:ExternalId", "ExternalId"), ("sts:RoleSessionName", "RoleSessionName")] {
+            if let Some(value) = input[parameter].as_str() {
+                conditions.insert(key.into(), ContextValue::String(value.into()));
+            }
+        }
+        let question = Question {
+            caller: &call.caller,
+            action: "sts:AssumeRole",
+            resource: &role,
+            owner: &owner,
+            // A role that does not exist is answered like one that refuses, as in AWS.
+            resource_policy: self.access.trust_of(&role),
+            conditions,
+        };
+        self.access.decide_trust(question).map_err(|denied| AwsError::forbidden("AccessDenied", denied.0))?;
+        let seconds = text("DurationSeconds").parse().unwrap_or(0);
+        if matches!(call.caller, Caller::Session(_)) && seconds > 3600 {
+            let limit =
+                "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining";
+            return Err(AwsError::bad_request("ValidationError", limit));
+        }
+        // In the role's account: that is where the session then acts.
+        self.sts.handle("AssumeRole", input, &call.context("sts", &owner)).await
+    }
+}
+
+fn caller_identity(caller: &Caller) -> Value {
+    let user_id = match caller {
+        Caller::Account(account) => account,
+        Caller::Session(session) => &session.assumed_role_id,
+    };
+    json!({ "Account": caller.account(), "Arn": caller.arn(), "UserId": user_id })
+}

@@ -1,0 +1,116 @@
+//! The server: starts the embedded AWS on a loopback port and stops it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::cloud::Cloud;
+use crate::front;
+use crate::world::{World, WorldError};
+
+/// How long connections may take to end once the server stops; their requests end at once, long polls included.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Where the server listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The address. Nothing here is authenticated: keep it on the loopback unless the network is your own.
+    pub address: IpAddr,
+    /// The port; 0 takes any free one.
+    pub port: u16,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { address: Ipv4Addr::LOCALHOST.into(), port: 0 }
+    }
+}
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The world is impossible.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// The port is taken, or may not be used.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A queue that the world names could not be created.
+    #[error("cannot prepare the world: {0}")]
+    Prepare(String),
+}
+
+/// A running embedded AWS. It stops when it is dropped; [`Server::shutdown`] also waits for that.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stopping: CancellationToken,
+    front: JoinHandle<()>,
+    change_sets: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts on the caller's tokio runtime. When this returns, requests are answered.
+    ///
+    /// # Errors
+    /// The world is not valid, or the port cannot be had.
+    pub async fn start(world: World, options: Options) -> Result<Self, StartError> {
+        world.validate()?;
+        let asked = SocketAddr::new(options.address, options.port);
+        let listen = |source| StartError::Listen { address: asked, source };
+        let listener = TcpListener::bind(asked).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let stopping = CancellationToken::new();
+        let prepare = |error: awsim_core::AwsError| StartError::Prepare(error.to_string());
+        let cloud = Cloud::new(world, &address.to_string(), stopping.clone()).await.map_err(prepare)?;
+        let cloud = Arc::new(cloud);
+        let router = Router::new().fallback(front::handle).with_state(Arc::clone(&cloud));
+        let stopped = stopping.clone().cancelled_owned();
+        let front = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+                tracing::error!(%error, "the embedded AWS stopped answering");
+            }
+        });
+        let change_sets = tokio::spawn(async move { cloud.run_change_sets().await });
+        Ok(Self { address, stopping, front, change_sets })
+    }
+
+    /// The URL to give to clients as their endpoint: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The URL of a queue, whether it exists or not.
+    #[must_use]
+    pub fn queue_url(&self, account: &str, queue: &str) -> String {
+        format!("{}/{account}/{queue}", self.endpoint())
+    }
+
+    /// Stops: answers what is being asked, drops what takes longer than two seconds.
+    pub async fn shutdown(mut self) {
+        self.stopping.cancel();
+        if tokio::time::timeout(GRACE, &mut self.front).await.is_err() {
+            self.front.abort();
+        }
+        // It watches the same token; nothing of it needs finishing.
+        self.change_sets.abort();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+    }
+}

@@ -1,0 +1,274 @@
+//! Validation: every problem of a world, each with the place where it stands.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::{Experience, ListedProduct, Organization, ProcurementPolicy, World, WorldError};
+
+/// One thing wrong with a world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: `organizations[1].experiences[0].policy.approved[3]`.
+    pub place: String,
+    /// What.
+    pub problem: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.problem)
+    }
+}
+
+impl World {
+    /// Checks that the world is possible.
+    ///
+    /// # Errors
+    /// [`WorldError::Invalid`] with every problem found.
+    pub fn validate(&self) -> Result<(), WorldError> {
+        let mut check = Check::default();
+        check.timing(self);
+        for (index, organization) in self.organizations.iter().enumerate() {
+            check.organization(&format!("organizations[{index}]"), organization);
+        }
+        check.roles(self);
+        check.products(self);
+        check.targets(self);
+        if check.problems.is_empty() { Ok(()) } else { Err(WorldError::Invalid(check.problems)) }
+    }
+}
+
+#[derive(Default)]
+struct Check<'w> {
+    problems: Vec<Problem>,
+    accounts: BTreeSet<&'w str>,
+    entities: BTreeSet<&'w str>,
+    organizations: BTreeSet<&'w str>,
+}
+
+impl<'w> Check<'w> {
+    fn refuse(&mut self, place: &str, problem: impl Into<String>) {
+        self.problems.push(Problem { place: place.into(), problem: problem.into() });
+    }
+
+    fn timing(&mut self, world: &World) {
+        if world.change_sets.min > world.change_sets.max {
+            self.refuse("change_sets", "`min` is longer than `max`");
+        }
+        if world.region.is_empty() || !world.region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            self.refuse("region", format!("`{}` is not a region such as us-east-1", world.region));
+        }
+    }
+
+    fn organization(&mut self, place: &str, organization: &'w Organization) {
+        if !is_organization_id(&organization.id) {
+            let rule = "is not an organization id (`o-` and 10 to 32 lower-case letters or digits)";
+            self.refuse(&format!("{place}.id"), format!("`{}` {rule}", organization.id));
+        }
+        if !self.organizations.insert(&organization.id) {
+            self.refuse(&format!("{place}.id"), format!("`{}` appears twice", organization.id));
+        }
+        self.account_of(&format!("{place}.management_account"), &organization.management_account);
+        for (index, account) in organization.member_accounts.iter().enumerate() {
+            self.account_of(&format!("{place}.member_accounts[{index}]"), account);
+        }
+        for (index, account) in organization.delegated_administrators.iter().enumerate() {
+            if !organization.member_accounts.contains(account) {
+                let place = format!("{place}.delegated_administrators[{index}]");
+                self.refuse(&place, format!("`{account}` is not a member account of this organization"));
+            }
+        }
+        for (index, experience) in organization.experiences.iter().enumerate() {
+            self.experience(&format!("{place}.experiences[{index}]"), experience);
+        }
+    }
+
+    fn account_of(&mut self, place: &str, account: &'w str) {
+        self.account(place, account);
+        if !self.accounts.insert(account) {
+            self.refuse(place, format!("`{account}` is already in an organization"));
+        }
+    }
+
+    fn account(&mut self, place: &str, account: &str) {
+        if !is_account(account) {
+            self.refuse(place, format!("`{account}` is not an account id (12 digits)"));
+        }
+    }
+
+    fn experience(&mut self, place: &str, experience: &'w Experience) {
+        self.entity(&format!("{place}.id"), &experience.id, &["exp-"]);
+        if experience.name.is_empty() {
+            self.refuse(&format!("{place}.name"), "is empty");
+        }
+        if let Some(policy) = &experience.policy {
+            self.policy(&format!("{place}.policy"), policy);
+        }
+    }
+
+    fn entity(&mut self, place: &str, id: &'w str, prefixes: &[&str]) {
+        let rest = prefixes.iter().find_map(|prefix| id.strip_prefix(prefix)).unwrap_or_default();
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        if rest.is_empty() || rest.len() > 60 || !rest.bytes().all(allowed) {
+            let rule = format!("`{}` and 1 to 60 letters, digits or hyphens", prefixes.join("` or `"));
+            self.refuse(place, format!("`{id}` is not an entity id ({rule})"));
+        }
+        if !self.entities.insert(id) {
+            self.refuse(place, format!("`{id}` appears twice"));
+        }
+    }
+
+    fn policy(&mut self, place: &str, policy: &'w ProcurementPolicy) {
+        self.entity(&format!("{place}.id"), &policy.id, &["policy-", "procpolicy-"]);
+        let mut seen = BTreeSet::new();
+        let lists = [("approved", &policy.approved), ("rejected", &policy.rejected)];
+        for (list, products) in lists {
+            for (index, product) in products.iter().enumerate() {
+                let place = format!("{place}.{list}[{index}]");
+                self.listed(&place, product);
+                if !seen.insert(product.id.as_str()) {
+                    self.refuse(&place, format!("`{}` is listed twice", product.id));
+                }
+            }
+        }
+    }
+
+    fn listed(&mut self, place: &str, product: &ListedProduct) {
+        if !is_product_id(&product.id) {
+            let rule = "is not a product id (1 to 50 visible ASCII characters)";
+            self.refuse(place, format!("`{}` {rule}", product.id));
+        }
+        if product.notes.as_ref().is_some_and(|notes| !(1..=50).contains(&notes.chars().count())) {
+            self.refuse(place, "its notes are not 1 to 50 characters long");
+        }
+    }
+
+    fn roles(&mut self, world: &World) {
+        let mut seen = BTreeSet::new();
+        for (index, role) in world.roles.iter().enumerate() {
+            let place = format!("roles[{index}]");
+            self.account(&format!("{place}.account"), &role.account);
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
+            if role.name.is_empty() || role.name.len() > 64 || !role.name.bytes().all(allowed) {
+                self.refuse(&format!("{place}.name"), format!("`{}` is not a role name", role.name));
+            }
+            if !seen.insert(role.arn()) {
+                self.refuse(&place, format!("`{}` appears twice", role.arn()));
+            }
+            self.iam_policy(&format!("{place}.trust"), role.trust.as_str());
+            for (index, policy) in role.permissions.iter().enumerate() {
+                self.iam_policy(&format!("{place}.permissions[{index}]"), policy.as_str());
+            }
+        }
+    }
+
+    fn iam_policy(&mut self, place: &str, text: &str) {
+        if let Err(error) = awsim_iam_policy::parse(text) {
+            self.refuse(place, format!("is not an IAM policy: {error}"));
+        }
+    }
+
+    fn products(&mut self, world: &World) {
+        let mut seen = BTreeSet::new();
+        for (index, product) in world.products.iter().enumerate() {
+            let place = format!("products[{index}].id");
+            if !is_product_id(&product.id) {
+                self.refuse(&place, format!("`{}` is not a product id", product.id));
+            }
+            if !seen.insert(product.id.as_str()) {
+                self.refuse(&place, format!("`{}` appears twice", product.id));
+            }
+        }
+        for id in world.poison_products.iter().filter(|id| !is_product_id(id)) {
+            self.refuse("poison_products", format!("`{id}` is not a product id"));
+        }
+    }
+
+    fn targets(&mut self, world: &World) {
+        for (index, target) in world.change_event_targets.iter().enumerate() {
+            let place = format!("change_event_targets[{index}]");
+            self.account(&format!("{place}.account"), &target.account);
+            let (owner, name) = target.queue_owner_and_name();
+            let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+            if !is_account(owner) || name.is_empty() || name.len() > 80 || !name.bytes().all(allowed) {
+                let rule = "is neither the ARN of a standard queue nor a queue's name";
+                self.refuse(&format!("{place}.queue"), format!("`{}` {rule}", target.queue));
+            }
+        }
+    }
+}
+
+/// Whether `text` is an account id.
+pub(crate) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_organization_id(id: &str) -> bool {
+    id.strip_prefix("o-").is_some_and(|rest| {
+        (10..=32).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    })
+}
+
+fn is_product_id(id: &str) -> bool {
+    (1..=50).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ChangeEventTarget, ChangeSetTiming, Role};
+    use super::*;
+
+    fn problems(world: &World) -> Vec<String> {
+        match world.validate() {
+            Ok(()) => Vec::new(),
+            Err(WorldError::Invalid(problems)) => problems.iter().map(ToString::to_string).collect(),
+            Err(other) => vec![other.to_string()],
+        }
+    }
+
+    #[test]
+    fn every_problem_is_reported_with_its_place() {
+        let organization = Organization::new("o-SHORT", "Wrong", "12345").with_experience(
+            Experience::new("experience-1", "").with_policy(
+                ProcurementPolicy::new("policy-1").approving(["prod-a", "two words"]).rejecting(["prod-a"]),
+            ),
+        );
+        let world = World {
+            organizations: vec![organization],
+            roles: vec![Role::new("111111111111", "reader", "{}")],
+            change_sets: ChangeSetTiming { min: std::time::Duration::from_secs(2), max: std::time::Duration::ZERO },
+            change_event_targets: vec![ChangeEventTarget { account: "1".into(), queue: "a b".into() }],
+            ..World::default()
+        };
+        let found = problems(&world).join("\n");
+        for place in [
+            "change_sets:",
+            "organizations[0].id:",
+            "organizations[0].management_account:",
+            "organizations[0].experiences[0].id:",
+            "organizations[0].experiences[0].name:",
+            "organizations[0].experiences[0].policy.approved[1]:",
+            "organizations[0].experiences[0].policy.rejected[0]: `prod-a` is listed twice",
+            "roles[0].trust:",
+            "change_event_targets[0].account:",
+            "change_event_targets[0].queue:",
+        ] {
+            assert!(found.contains(place), "{place} is missing from\n{found}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_in_one_organization_only() {
+        let world = World {
+            organizations: vec![
+                Organization::new("o-aaaaaaaaaa", "A", "111111111111").with_delegated_administrator("222222222222"),
+                Organization::new("o-bbbbbbbbbb", "B", "222222222222"),
+            ],
+            ..World::default()
+        };
+        assert_eq!(
+            problems(&world),
+            ["organizations[1].management_account: `222222222222` is already in an organization"]
+        );
+    }
+}

@@ -1,0 +1,376 @@
+//! The world that the embedded AWS starts with: organizations, their private marketplaces, roles, products, timing.
+//!
+//! Read from a TOML file ([`World::load`]) or built in Rust by tests. It says what is there at the start and never
+//! changes afterwards: what happens later is the state of the services. Nothing in it is secret.
+
+mod check;
+mod load;
+mod policy_text;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+pub use check::Problem;
+pub(crate) use check::is_account;
+pub use load::WorldError;
+pub use policy_text::PolicyText;
+
+/// All that exists when the embedded AWS starts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct World {
+    /// The region of every ARN that the world implies.
+    pub region: String,
+    /// Where all chance comes from: the same seed gives the same ids and durations, in the order they are asked for.
+    pub seed: u64,
+    /// How long change sets take.
+    pub change_sets: ChangeSetTiming,
+    /// The organizations. An account that is in none of them exists too: any 12 digits are an account.
+    pub organizations: Vec<Organization>,
+    /// IAM roles, which callers reach through `sts:AssumeRole`.
+    pub roles: Vec<Role>,
+    /// Products, for names and labels; an id need not be listed here to be approved, as in AWS.
+    pub products: Vec<Product>,
+    /// Products that the catalog rejects: a change set that names one ends as `FAILED` with `CLIENT_ERROR`.
+    pub poison_products: BTreeSet<String>,
+    /// Which accounts have an EventBridge rule for the catalog's change-set events, and the queue it delivers to.
+    pub change_event_targets: Vec<ChangeEventTarget>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            region: "us-east-1".into(),
+            seed: 1,
+            change_sets: ChangeSetTiming::default(),
+            organizations: Vec::new(),
+            roles: Vec::new(),
+            products: Vec::new(),
+            poison_products: BTreeSet::new(),
+            change_event_targets: Vec::new(),
+        }
+    }
+}
+
+/// How long a change set takes from `StartChangeSet` to its end: between the two, drawn from the seed.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangeSetTiming {
+    /// The shortest.
+    #[serde(deserialize_with = "load::duration")]
+    pub min: Duration,
+    /// The longest.
+    #[serde(deserialize_with = "load::duration")]
+    pub max: Duration,
+}
+
+impl Default for ChangeSetTiming {
+    fn default() -> Self {
+        Self { min: Duration::from_millis(100), max: Duration::from_millis(300) }
+    }
+}
+
+impl ChangeSetTiming {
+    /// Every change set takes exactly this long.
+    #[must_use]
+    pub fn always(duration: Duration) -> Self {
+        Self { min: duration, max: duration }
+    }
+}
+
+/// An AWS Organizations organization.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organization {
+    /// `o-…`.
+    pub id: String,
+    /// A name for people.
+    pub name: String,
+    /// Its management account: the owner of its private marketplace.
+    pub management_account: String,
+    /// Its other accounts.
+    #[serde(default)]
+    pub member_accounts: Vec<String>,
+    /// Those of them that administer the private marketplace on its behalf.
+    #[serde(default)]
+    pub delegated_administrators: Vec<String>,
+    /// Its private marketplace experiences.
+    #[serde(default)]
+    pub experiences: Vec<Experience>,
+}
+
+impl Organization {
+    /// An organization with nothing but its management account.
+    #[must_use]
+    pub fn new(id: &str, name: &str, management_account: &str) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            management_account: management_account.into(),
+            member_accounts: Vec::new(),
+            delegated_administrators: Vec::new(),
+            experiences: Vec::new(),
+        }
+    }
+
+    /// Adds a member account.
+    #[must_use]
+    pub fn with_member(mut self, account: &str) -> Self {
+        self.member_accounts.push(account.into());
+        self
+    }
+
+    /// Adds a member account that is a delegated administrator for private marketplace.
+    #[must_use]
+    pub fn with_delegated_administrator(mut self, account: &str) -> Self {
+        self.delegated_administrators.push(account.into());
+        self.with_member(account)
+    }
+
+    /// Adds an experience.
+    #[must_use]
+    pub fn with_experience(mut self, experience: Experience) -> Self {
+        self.experiences.push(experience);
+        self
+    }
+}
+
+/// `Status` of an experience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum ExperienceStatus {
+    /// In force.
+    #[default]
+    Enabled,
+    /// Not in force.
+    Disabled,
+}
+
+impl ExperienceStatus {
+    /// As the catalog spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "Enabled",
+            Self::Disabled => "Disabled",
+        }
+    }
+}
+
+/// A private marketplace experience.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experience {
+    /// `exp-…`.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is in force.
+    #[serde(default)]
+    pub status: ExperienceStatus,
+    /// `AdminStatus`; `Restricted` for an archived one.
+    #[serde(default)]
+    pub admin_status: Option<String>,
+    /// Its procurement policy. Without one every product may be procured, and none can be approved or denied.
+    #[serde(default)]
+    pub policy: Option<ProcurementPolicy>,
+}
+
+impl Experience {
+    /// An enabled experience without a policy.
+    #[must_use]
+    pub fn new(id: &str, name: &str) -> Self {
+        Self { id: id.into(), name: name.into(), status: ExperienceStatus::Enabled, admin_status: None, policy: None }
+    }
+
+    /// Gives it its policy.
+    #[must_use]
+    pub fn with_policy(mut self, policy: ProcurementPolicy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Takes it out of force.
+    #[must_use]
+    pub fn disabled(mut self) -> Self {
+        self.status = ExperienceStatus::Disabled;
+        self
+    }
+
+    /// Archives it, which AWS allows for disabled experiences only.
+    #[must_use]
+    pub fn archived(mut self) -> Self {
+        self.admin_status = Some("Restricted".into());
+        self.disabled()
+    }
+}
+
+/// The approved and the rejected products of an experience.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcurementPolicy {
+    /// `policy-…` or `procpolicy-…`.
+    pub id: String,
+    /// Approved products.
+    #[serde(default)]
+    pub approved: Vec<ListedProduct>,
+    /// Rejected products.
+    #[serde(default)]
+    pub rejected: Vec<ListedProduct>,
+    /// Whether users may request products.
+    #[serde(default)]
+    pub policy_resource_requests: ResourceRequests,
+}
+
+impl ProcurementPolicy {
+    /// An empty policy: no product may be procured.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self {
+            id: id.into(),
+            approved: Vec::new(),
+            rejected: Vec::new(),
+            policy_resource_requests: ResourceRequests::Allow,
+        }
+    }
+
+    /// Adds approved products.
+    #[must_use]
+    pub fn approving<P: Into<ListedProduct>>(mut self, products: impl IntoIterator<Item = P>) -> Self {
+        self.approved.extend(products.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds rejected products.
+    #[must_use]
+    pub fn rejecting<P: Into<ListedProduct>>(mut self, products: impl IntoIterator<Item = P>) -> Self {
+        self.rejected.extend(products.into_iter().map(Into::into));
+        self
+    }
+}
+
+/// `PolicyResourceRequests` of a procurement policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum ResourceRequests {
+    /// Users may request products.
+    #[default]
+    Allow,
+    /// They may not.
+    Deny,
+}
+
+impl ResourceRequests {
+    /// As the catalog spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "Allow",
+            Self::Deny => "Deny",
+        }
+    }
+}
+
+/// A product on a list, with the note that an administrator left. In the file: the id alone, or `{ id, notes }`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "load::ListedProductForm")]
+pub struct ListedProduct {
+    /// The product id.
+    pub id: String,
+    /// The note.
+    pub notes: Option<String>,
+}
+
+impl From<&str> for ListedProduct {
+    fn from(id: &str) -> Self {
+        Self { id: id.into(), notes: None }
+    }
+}
+
+impl From<String> for ListedProduct {
+    fn from(id: String) -> Self {
+        Self { id, notes: None }
+    }
+}
+
+impl From<(&str, &str)> for ListedProduct {
+    fn from((id, notes): (&str, &str)) -> Self {
+        Self { id: id.into(), notes: Some(notes.into()) }
+    }
+}
+
+/// An IAM role.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// The account that owns it.
+    pub account: String,
+    /// Its name.
+    pub name: String,
+    /// Who may assume it, and on what condition.
+    pub trust: PolicyText,
+    /// What its sessions may do.
+    #[serde(default)]
+    pub permissions: Vec<PolicyText>,
+}
+
+impl Role {
+    /// A role without permissions.
+    #[must_use]
+    pub fn new(account: &str, name: &str, trust: impl Into<PolicyText>) -> Self {
+        Self { account: account.into(), name: name.into(), trust: trust.into(), permissions: Vec::new() }
+    }
+
+    /// Adds a permission policy.
+    #[must_use]
+    pub fn with_permissions(mut self, policy: impl Into<PolicyText>) -> Self {
+        self.permissions.push(policy.into());
+        self
+    }
+
+    /// Its ARN.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        format!("arn:aws:iam::{}:role/{}", self.account, self.name)
+    }
+}
+
+/// A product of AWS Marketplace, for display.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Product {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Who makes it.
+    pub manufacturer: String,
+    /// Its categories.
+    pub categories: Vec<String>,
+    /// How it is delivered: SaaS, AMI, container …
+    pub fulfillment: String,
+    /// Words that filters look at.
+    pub labels: Vec<String>,
+}
+
+/// Where an account's change-set events go.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeEventTarget {
+    /// The account whose change sets it is about: the one that started them.
+    pub account: String,
+    /// A queue's ARN, or the name of one in the same account. It exists from the start.
+    pub queue: String,
+}
+
+impl ChangeEventTarget {
+    /// The owner and the name of the queue.
+    #[must_use]
+    pub fn queue_owner_and_name(&self) -> (&str, &str) {
+        let mut parts = self.queue.split(':');
+        match (parts.next(), parts.nth(3), parts.next()) {
+            (Some("arn"), Some(owner), Some(name)) => (owner, name),
+            _ => (&self.account, &self.queue),
+        }
+    }
+}

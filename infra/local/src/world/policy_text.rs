@@ -1,0 +1,42 @@
+//! An IAM policy document as JSON text.
+
+use serde::{Deserialize, Deserializer};
+
+/// An IAM policy document. In the file: JSON in a string, or the same written as a TOML table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyText(String);
+
+impl PolicyText {
+    /// The JSON text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for PolicyText {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<String> for PolicyText {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<serde_json::Value> for PolicyText {
+    fn from(document: serde_json::Value) -> Self {
+        Self(document.to_string())
+    }
+}
+
+impl<'de> Deserialize<'de> for PolicyText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(text) => Self(text),
+            document => document.into(),
+        })
+    }
+}

@@ -1,0 +1,16 @@
+//! The embedded AWS as clients see it: every test runs the real SDK clients over HTTP.
+//!
+//! One binary, because each one links every SDK client.
+
+// `allow-unwrap-in-tests` covers the test functions, not what they share.
+#![allow(clippy::unwrap_used)]
+
+mod accounts;
+mod catalog_changes;
+mod catalog_reads;
+mod programs;
+mod queues;
+mod rig;
+mod sessions;
+mod tables;
+mod topics;
