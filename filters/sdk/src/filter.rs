@@ -5,7 +5,7 @@ use crate::{Context, Decision, Product};
 /// A filter. See the crate's documentation for a whole one.
 pub trait Filter: Sized {
     /// What the filter is.
-    const DESCRIPTION: Description<'static>;
+    const DESCRIPTION: Description;
 
     /// Reads the configuration, one JSON object as text; [`settings::parse`](crate::settings::parse) does it for a type
     /// that serde knows. An error refuses the configuration before it is used: name the field and what is expected.
@@ -23,27 +23,27 @@ pub trait Filter: Sized {
 
 /// What a filter says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Description<'a> {
+pub struct Description {
     /// A short name for tables and receipts: 1 to 64 lower-case letters, digits or hyphens.
-    pub name: &'a str,
+    pub name: &'static str,
     /// The filter's own version.
-    pub version: &'a str,
+    pub version: &'static str,
     /// One sentence: what this filter does.
-    pub description: &'a str,
+    pub description: &'static str,
     /// A JSON Schema (draft 2020-12) of the configuration.
-    pub settings_schema: &'a str,
+    pub settings_schema: &'static str,
 }
 
-impl<'a> Description<'a> {
+impl Description {
     /// A filter without settings.
     #[must_use]
-    pub const fn new(name: &'a str, version: &'a str, description: &'a str) -> Self {
+    pub const fn new(name: &'static str, version: &'static str, description: &'static str) -> Self {
         Self { name, version, description, settings_schema: r#"{"type":"object","additionalProperties":false}"# }
     }
 
     /// The same with a schema of its settings, which normally stands in a file of its own: `include_str!("…")`.
     #[must_use]
-    pub const fn with_settings_schema(self, settings_schema: &'a str) -> Self {
+    pub const fn with_settings_schema(self, settings_schema: &'static str) -> Self {
         Self { settings_schema, ..self }
     }
 }

@@ -9,7 +9,7 @@
 //! struct NoImages;
 //!
 //! impl Filter for NoImages {
-//!     const DESCRIPTION: Description<'static> = Description::new("no-images", "1.0.0", "Excludes machine images");
+//!     const DESCRIPTION: Description = Description::new("no-images", "1.0.0", "Excludes machine images");
 //!     fn configure(_: &str) -> Result<Self, String> { Ok(Self) }
 //!     fn decide(&self, _: &Context, product: &Product) -> Decision {
 //!         let image = product.fulfillment_types.iter().any(|kind| kind == "AmazonMachineImage");

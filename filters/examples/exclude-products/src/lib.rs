@@ -26,7 +26,7 @@ struct Settings {
 }
 
 impl Filter for ExcludeProducts {
-    const DESCRIPTION: Description<'static> =
+    const DESCRIPTION: Description =
         Description::new("exclude-products", env!("CARGO_PKG_VERSION"), "Excludes products by id and by label")
             .with_settings_schema(include_str!("../settings.schema.json"));
 
