@@ -13,7 +13,8 @@
 //! ```
 //!
 //! What it never does: approve anything, name a product that was not handed in, use a part of what a failed run said,
-//! hand a filter anything but its arguments, or let one run see another. Everything blocks: call it in `spawn_blocking`.
+//! hand a filter anything but its arguments, or let one run see another. Everything here blocks: call it in
+//! `spawn_blocking`.
 //!
 //! Every run is bounded by [`Limits`] and repeatable: the same component and the same input give the same decisions for
 //! the same fuel, on every machine.

@@ -17,7 +17,7 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Instructions, roughly. Exact and repeatable, start-up included: this is the budget that normally ends a loop.
     pub fuel: u64,
-    /// The backstop behind `fuel`, for a machine that is much slower than it should be; kept to a twentieth of a second.
+    /// The backstop behind `fuel`, for a machine that is much slower than it should be. Its step is 50 ms.
     pub wall_clock: Duration,
     /// What the filter hands to the host in one call.
     pub output_bytes: usize,

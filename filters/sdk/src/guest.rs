@@ -1,4 +1,4 @@
-//! Joins a [`Filter`] to the contract's exports. Named by [`export!`](crate::export) and used by the tests; authors don't.
+//! Joins a [`Filter`] to the contract's exports, for [`export!`](crate::export) and the tests. Authors don't need it.
 
 use std::marker::PhantomData;
 

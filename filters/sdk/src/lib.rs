@@ -1,7 +1,7 @@
 //! For authors of filters: one trait, one macro, and tests that need no WebAssembly.
 //!
-//! A filter narrows what the hub approved for one member experience. Implement [`Filter`], [`export!`] it, and build the
-//! crate as a component; `docs/filters.md` says how. This is a whole one:
+//! A filter narrows what the hub approved for one member experience. Implement [`Filter`], [`export!`] it, and build
+//! the crate as a component; `docs/filters.md` says how. This is a whole one:
 //!
 //! ```
 //! use pmp_filter_sdk::{Context, Decision, Description, Filter, Product, export};

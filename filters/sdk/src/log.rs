@@ -1,7 +1,8 @@
 //! Log lines: the one thing that a filter may tell while it runs.
 //!
 //! The host keeps the first hundred lines or so, and shows them with the plan. Log what explains a run as a whole; what
-//! explains a decision belongs into its reason. In a native test nothing is printed: see [`testing::logs`](crate::testing::logs).
+//! explains a decision belongs into its reason. In a native test nothing is printed:
+//! [`testing::logs`](crate::testing::logs) has the lines.
 
 pub use crate::bindings::pmp_sync::filter::logging::Level;
 
