@@ -4,6 +4,7 @@ use awsim_core::{AwsError, RequestContext, ServiceHandler};
 use serde_json::{Map, Value, json};
 
 use super::access::{Denied, Question};
+use super::large_binaries::{cut_page, page_end};
 use super::{Call, Cloud, account_in};
 
 impl Cloud {
@@ -17,7 +18,14 @@ impl Cloud {
         let owner = tables.owner.as_deref().unwrap_or_else(|| call.caller.account()).to_owned();
         let context = call.context("dynamodb", &owner);
         self.authorize_dynamodb(operation, &input, call, &context).await?;
+        self.binaries.take_out(operation, &mut input)?;
+        let pages = matches!(operation, "Query" | "Scan") && input.get("IndexName").is_none();
+        let table = input["TableName"].clone();
         let mut answer = self.dynamodb.handle(operation, input, &context).await?;
+        self.binaries.put_back(&mut answer);
+        if let Some(kept) = page_end(&answer).filter(|_| pages) {
+            cut_page(&mut answer, kept, &self.table_key(table, &context).await);
+        }
         tables.restore(&mut answer);
         Ok(answer)
     }
@@ -44,6 +52,14 @@ impl Cloud {
             self.access.decide(question).map_err(refused)?;
         }
         Ok(())
+    }
+
+    /// The attributes of a table's key.
+    async fn table_key(&self, table: Value, context: &RequestContext) -> Vec<String> {
+        let described = self.dynamodb.handle("DescribeTable", json!({ "TableName": table }), context).await;
+        let schema = described.unwrap_or_default()["Table"]["KeySchema"].take();
+        let names = schema.as_array().into_iter().flatten();
+        names.filter_map(|key| key["AttributeName"].as_str().map(str::to_owned)).collect()
     }
 
     async fn table_policy(&self, arn: &str, context: &RequestContext) -> Option<String> {

@@ -8,6 +8,7 @@ mod access;
 mod caller;
 mod delivery;
 mod dynamodb;
+mod large_binaries;
 mod marketplace;
 mod organizations;
 mod sns;
@@ -30,6 +31,7 @@ use crate::World;
 use crate::catalog::Catalog;
 use access::Access;
 pub(crate) use caller::{Call, Caller};
+use large_binaries::LargeBinaries;
 pub(crate) use marketplace::Reply;
 
 /// The embedded AWS.
@@ -41,6 +43,7 @@ pub(crate) struct Cloud {
     sqs: SqsService,
     sts: StsService,
     dynamodb: DynamoDbService,
+    binaries: LargeBinaries,
     catalog: Mutex<Catalog>,
     /// Rings when a message arrives in any queue: long polls look again.
     arrivals: Notify,
@@ -60,6 +63,7 @@ impl Cloud {
             sts: StsService::with_session_store(Arc::clone(&sessions)),
             sessions,
             dynamodb: DynamoDbService::new(),
+            binaries: LargeBinaries::default(),
             catalog: Mutex::new(Catalog::new(&world, Timestamp::now())),
             arrivals: Notify::new(),
             started: Notify::new(),
