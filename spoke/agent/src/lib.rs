@@ -1,1 +1,30 @@
-//! The spoke: takes snapshots, filters, plans, applies, acknowledges.
+//! The spoke: keeps the experiences of one member organization in step with one management experience.
+//!
+//! [`Spoke`] is one pass over the member experiences: discover, narrow by the filter, plan, apply, acknowledge. The agent
+//! feeds it from the queue; [`cli`] is the program: `run` as an agent, `sync` once, `plan` without changing anything,
+//! `init` of queue and subscription. What is to change is decided by `pmp-plan` alone.
+//!
+//! Every pass starts from the live state, so a message that is lost, late or repeated, and a stop at any point, end in
+//! what the newest snapshot and the filter ask for.
+
+mod agent;
+mod apply;
+mod backlog;
+pub mod cli;
+mod config;
+mod error;
+mod identity;
+mod inbox;
+mod init;
+mod member;
+mod narrow;
+mod pass;
+mod patience;
+mod preview;
+mod receipt;
+mod render;
+mod snapshot;
+
+pub use error::SpokeError;
+pub use identity::Identity;
+pub use pass::{Pass, Spoke};

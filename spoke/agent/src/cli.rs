@@ -1,0 +1,237 @@
+//! The program `pmp-spoke`.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use clap::{Args, Parser, Subcommand};
+use pmp_catalog::{RateLimits, SdkCatalog};
+use pmp_filter_host::{ConfiguredFilter, FilterHost, Limits};
+use pmp_ledger::{DynamoReceipts, DynamoSnapshots};
+use pmp_plan::Confirmation;
+use pmp_protocol::{Receipt, ReceiptStatus, SnapshotVersion};
+use pmp_terminal::{
+    Completions, EXIT_CODES_HELP, Exit, Failure, LogArgs, Output, OutputArgs, OutputFormat, program, stop_on_signal,
+};
+use serde_json::json;
+
+use crate::config::{ConfigArgs, FilterConfig, SpokeConfig};
+use crate::error::{failure, one_line};
+use crate::inbox::SqsInbox;
+use crate::preview::Planned;
+use crate::{Identity, Pass, Spoke, agent, init, render, snapshot};
+
+const EXAMPLES: &str = "Examples:
+  pmp-spoke init            make the queue, and subscribe it to the hub's topic
+  pmp-spoke plan            show what the newest snapshot would change here
+  pmp-spoke sync            apply the newest snapshot, once
+  pmp-spoke run             take snapshots from the queue as they come";
+
+/// Keeps AWS Private Marketplace in step across organizations: a spoke
+#[derive(Debug, Parser)]
+#[command(name = "pmp-spoke", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES_HELP}"))]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take snapshots from the queue and apply them, until told to stop
+    Run,
+    /// Apply the ledger's newest snapshot, once
+    Sync(SyncArgs),
+    /// Show what `sync` would do, and do nothing
+    Plan(PlanArgs),
+    /// Make the queue with its dead-letter queue and policy, and subscribe it to the hub's topic
+    Init(InitArgs),
+    /// Print a completion script for a shell
+    Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+struct SyncArgs {
+    /// Let exactly this snapshot through, whatever it removes
+    #[arg(long, value_name = "VERSION")]
+    confirm: Option<SnapshotVersion>,
+}
+
+#[derive(Debug, Args)]
+struct PlanArgs {
+    /// Exit with 2 if there are changes to make
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+struct InitArgs {
+    /// The name of the queue; its dead-letter queue gets the suffix -dead-letters
+    #[arg(long, env = "PMP_QUEUE_NAME", default_value = "pmp-sync-snapshots", value_name = "NAME")]
+    queue_name: String,
+}
+
+/// Runs the program with `args`, the program's name first.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    program(args, run)
+}
+
+async fn run(cli: Cli) -> Result<Exit, Failure> {
+    let output = cli.output.output();
+    cli.log.start(output.color).map_err(Failure::new)?;
+    match &cli.command {
+        Command::Run => run_agent(&cli.config).await,
+        Command::Sync(args) => sync(&cli.config, args, output).await,
+        Command::Plan(args) => plan(&cli.config, args, output).await,
+        Command::Init(args) => initialize(&cli.config, args, output).await,
+        Command::Completions(completions) => {
+            completions.print::<Cli>();
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+/// The spoke that the configuration describes. A filter that cannot be used is told to the hub before it ends this.
+async fn spoke(sdk: &SdkConfig, config: &SpokeConfig) -> Result<Spoke, Failure> {
+    let identity = Identity::find(sdk, config.organization.clone()).await.map_err(failure)?;
+    let hub = match config.hub_role_for(&identity.organization) {
+        Some(role) => pmp_aws::assume_role(sdk, role).await,
+        None => sdk.clone(),
+    };
+    let mut spoke = Spoke {
+        catalog: Arc::new(SdkCatalog::new(sdk, RateLimits::default())),
+        snapshots: Arc::new(DynamoSnapshots::new(&hub, config.snapshots.clone())),
+        receipts: Arc::new(DynamoReceipts::new(&hub, config.timestamps.clone())),
+        identity,
+        management: config.experience.clone(),
+        selection: config.selection.clone(),
+        filter: None,
+        guard: config.guard,
+    };
+    if let Some(filter) = config.filter.clone() {
+        match load_filter(filter).await {
+            Ok(filter) => spoke.filter = Some(Arc::new(filter)),
+            Err(failure) => {
+                let text = failure.render().lines().collect::<Vec<_>>().join("; ");
+                if let Err(error) = spoke.report_seen(0, Some(text)).await {
+                    tracing::warn!(error = one_line(&error), "the hub could not be told of the filter's failure");
+                }
+                return Err(failure);
+            }
+        }
+    }
+    Ok(spoke)
+}
+
+/// Compiles the filter and has it check its settings: before anything else, so that a bad one changes nothing (rule 4).
+async fn load_filter(config: FilterConfig) -> Result<ConfiguredFilter, Failure> {
+    let FilterConfig { file, settings } = config;
+    let load = move || {
+        let context = format!("cannot use the filter --filter (PMP_FILTER) `{}`", file.display());
+        let filter = FilterHost::new(Limits::default())
+            .map_err(anyhow::Error::new)
+            .and_then(|host| host.load(&file).map_err(anyhow::Error::new))
+            .and_then(|filter| filter.configure(&settings).map_err(anyhow::Error::new));
+        filter.map_err(|error| Failure::new(error.context(context)))
+    };
+    let loaded = tokio::task::spawn_blocking(load).await.map_err(Failure::new)??;
+    let description = loaded.filter().description();
+    tracing::info!(name = description.name, version = description.version, digest = %loaded.filter().digest(), "filter loaded");
+    Ok(loaded)
+}
+
+async fn run_agent(config: &ConfigArgs) -> Result<Exit, Failure> {
+    let config = config.for_pass(true)?;
+    let stop = stop_on_signal().map_err(Failure::new)?;
+    let sdk = pmp_aws::load("pmp-spoke").await;
+    let spoke = spoke(&sdk, &config).await?;
+    let inbox = SqsInbox::new(&sdk, config.queue_url.unwrap_or_default());
+    tracing::info!(experience = %spoke.management, organization = %spoke.identity.organization, "spoke running");
+    agent::run(&spoke, &inbox, &stop).await;
+    Ok(Exit::Ok)
+}
+
+async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_pass(false)?;
+    let stop = stop_on_signal().map_err(Failure::new)?;
+    let sdk = pmp_aws::load("pmp-spoke").await;
+    let spoke = spoke(&sdk, &config).await?;
+    let newest = snapshot::newest(spoke.snapshots.as_ref(), &spoke.management).await.map_err(failure)?;
+    let version = newest.version();
+    if let Some(confirmed) = args.confirm.filter(|confirmed| *confirmed != version) {
+        let error = anyhow::anyhow!("snapshot {confirmed} was confirmed, but the newest is {version}");
+        return Err(Failure::new(error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`")));
+    }
+    let confirmation = args.confirm.map_or(Confirmation::None, Confirmation::Version);
+    let pass = spoke.sync(Arc::new(newest), confirmation, &stop).await.map_err(failure)?;
+    let receipts = match pass {
+        Pass::Done(receipts) => receipts,
+        Pass::Superseded { version, acknowledged } => {
+            let error =
+                anyhow::anyhow!("snapshot {version} is older than {acknowledged}, which was acknowledged before");
+            return Err(Failure::new(error).hint("check that --snapshots-table is the hub's own".to_owned()));
+        }
+    };
+    output.list("receipts", &receipts, render::receipts(&receipts), &sync_summary(&receipts, version))?;
+    Ok(exit_after(&receipts))
+}
+
+fn sync_summary(receipts: &[Receipt], version: SnapshotVersion) -> String {
+    let kept = receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped).count();
+    let in_sync = receipts.iter().filter(|receipt| receipt.status == ReceiptStatus::InSync).count();
+    format!("{in_sync} of {kept} member experiences in sync with snapshot {version}")
+}
+
+fn exit_after(receipts: &[Receipt]) -> Exit {
+    let any = |status| receipts.iter().any(|receipt| receipt.status == status);
+    if any(ReceiptStatus::Failed) || any(ReceiptStatus::Partial) {
+        Exit::Error
+    } else if any(ReceiptStatus::Held) {
+        Exit::Refused
+    } else {
+        Exit::Ok
+    }
+}
+
+async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_pass(false)?;
+    let sdk = pmp_aws::load("pmp-spoke").await;
+    let spoke = spoke(&sdk, &config).await?;
+    let newest = Arc::new(snapshot::newest(spoke.snapshots.as_ref(), &spoke.management).await.map_err(failure)?);
+    let previews = spoke.preview(&newest).await.map_err(failure)?;
+    if output.is_table() {
+        output.line(&render::previews(&previews, &newest, output.format == OutputFormat::Wide))?;
+    } else {
+        output.document(&json!({"version": newest.version(), "digest": newest.digest(), "experiences": previews}))?;
+    }
+    let any = |test: fn(&Planned) -> bool| previews.iter().any(|preview| test(&preview.outcome));
+    if any(|outcome| matches!(outcome, Planned::Failed { .. })) {
+        Ok(Exit::Error)
+    } else if any(|outcome| matches!(outcome, Planned::Held { .. })) {
+        Ok(Exit::Refused)
+    } else if args.detailed_exitcode && any(|outcome| matches!(outcome, Planned::Plan { change_sets: 1.., .. })) {
+        Ok(Exit::ChangesPending)
+    } else {
+        Ok(Exit::Ok)
+    }
+}
+
+async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_init()?;
+    let sdk = pmp_aws::load("pmp-spoke").await;
+    let made = init::init(&sdk, &config, &args.queue_name).await.map_err(failure)?;
+    if output.is_table() {
+        output.line(&format!("# subscribed {} as {}", made.queue_arn, made.subscription_arn))?;
+        output.line(&format!("# dead letters go to {}", made.dead_letter_queue_url))?;
+        output.line(&format!("export PMP_QUEUE_URL={}", made.queue_url))?;
+    } else {
+        output.document(&serde_json::to_value(&made).map_err(Failure::new)?)?;
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,226 @@
+//! What the spoke needs to know, from flags or the environment, checked at start.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap::Args;
+use pmp_aws::AssumedRole;
+use pmp_ledger::TableName;
+use pmp_plan::GuardRails;
+use pmp_protocol::{ExperienceId, OrganizationId};
+use pmp_terminal::{Failure, Settings, Source};
+
+use crate::member::Selection;
+
+const EXPERIENCE: Source = Source { flag: "--experience-id", variable: "PMP_EXPERIENCE_ID" };
+const QUEUE: Source = Source { flag: "--queue-url", variable: "PMP_QUEUE_URL" };
+const SNAPSHOTS: Source = Source { flag: "--snapshots-table", variable: "PMP_SNAPSHOTS_TABLE" };
+const TIMESTAMPS: Source = Source { flag: "--timestamps-table", variable: "PMP_TIMESTAMPS_TABLE" };
+const TOPIC: Source = Source { flag: "--topic-arn", variable: "PMP_TOPIC_ARN" };
+const HUB_ROLE: Source = Source { flag: "--hub-role-arn", variable: "PMP_HUB_ROLE_ARN" };
+const EXTERNAL_ID: Source = Source { flag: "--hub-external-id", variable: "PMP_HUB_EXTERNAL_ID" };
+const ORG: Source = Source { flag: "--org-id", variable: "PMP_ORG_ID" };
+const MEMBERS: Source = Source { flag: "--member-experience-ids", variable: "MEMBER_EXPERIENCE_IDS" };
+const FILTER: Source = Source { flag: "--filter", variable: "PMP_FILTER" };
+const FILTER_CONFIG: Source = Source { flag: "--filter-config", variable: "PMP_FILTER_CONFIG" };
+const REMOVED_PERCENT: Source = Source { flag: "--max-removed-percent", variable: "PMP_MAX_REMOVED_PERCENT" };
+const REMOVED_PRODUCTS: Source = Source { flag: "--max-removed-products", variable: "PMP_MAX_REMOVED_PRODUCTS" };
+
+/// The settings that several commands share. Each is checked by the commands that need it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct ConfigArgs {
+    /// The management experience to follow: exp-…
+    #[arg(long, global = true, env = EXPERIENCE.variable, value_name = "ID")]
+    experience_id: Option<String>,
+    /// The queue that is subscribed to the hub's topic (for `run`)
+    #[arg(long, global = true, env = QUEUE.variable, value_name = "URL")]
+    queue_url: Option<String>,
+    /// The hub's table of snapshots: its name or ARN
+    #[arg(long, global = true, env = SNAPSHOTS.variable, value_name = "TABLE")]
+    snapshots_table: Option<String>,
+    /// The hub's table of receipts: its name or ARN
+    #[arg(long, global = true, env = TIMESTAMPS.variable, value_name = "TABLE")]
+    timestamps_table: Option<String>,
+    /// The hub's topic (for `init`)
+    #[arg(long, global = true, env = TOPIC.variable, value_name = "ARN")]
+    topic_arn: Option<String>,
+    /// The role to assume for the hub's tables; without it, the spoke's own credentials are used
+    #[arg(long, global = true, env = HUB_ROLE.variable, value_name = "ARN")]
+    hub_role_arn: Option<String>,
+    /// The external id that the role's trust policy asks for
+    #[arg(long, global = true, env = EXTERNAL_ID.variable, value_name = "ID")]
+    hub_external_id: Option<String>,
+    /// This organization: o-…; without it, AWS Organizations is asked
+    #[arg(long, global = true, env = ORG.variable, value_name = "ID")]
+    org_id: Option<String>,
+    /// The experiences to keep in step, separated by commas; without it, all live ones
+    #[arg(long, global = true, env = MEMBERS.variable, value_name = "IDS")]
+    member_experience_ids: Option<String>,
+    /// A filter: the file of a WebAssembly component
+    #[arg(long, global = true, env = FILTER.variable, value_name = "FILE")]
+    filter: Option<String>,
+    /// The filter's settings: JSON, or @FILE
+    #[arg(long, global = true, env = FILTER_CONFIG.variable, value_name = "JSON")]
+    filter_config: Option<String>,
+    /// Hold a plan that removes more than this share of the approved products
+    #[arg(long, global = true, env = REMOVED_PERCENT.variable, value_name = "PERCENT")]
+    max_removed_percent: Option<String>,
+    /// Hold a plan that removes more than this many products
+    #[arg(long, global = true, env = REMOVED_PRODUCTS.variable, value_name = "N")]
+    max_removed_products: Option<String>,
+}
+
+/// What `run`, `sync` and `plan` need; `queue_url` for `run` alone.
+#[derive(Debug, Clone)]
+pub(crate) struct SpokeConfig {
+    pub(crate) experience: ExperienceId,
+    pub(crate) snapshots: TableName,
+    pub(crate) timestamps: TableName,
+    pub(crate) queue_url: Option<String>,
+    pub(crate) hub_role: Option<AssumedRole>,
+    pub(crate) organization: Option<OrganizationId>,
+    pub(crate) selection: Selection,
+    pub(crate) filter: Option<FilterConfig>,
+    pub(crate) guard: GuardRails,
+}
+
+/// Which filter, with which settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FilterConfig {
+    pub(crate) file: PathBuf,
+    pub(crate) settings: String,
+}
+
+/// What `init` needs.
+#[derive(Debug, Clone)]
+pub(crate) struct InitConfig {
+    pub(crate) experience: ExperienceId,
+    pub(crate) topic_arn: String,
+}
+
+impl ConfigArgs {
+    /// The configuration of `run`, or of `sync` and `plan`, which need no queue.
+    pub(crate) fn for_pass(&self, needs_queue: bool) -> Result<SpokeConfig, Failure> {
+        let mut settings = Settings::default();
+        let experience = settings.required(self.experience_id.as_deref(), EXPERIENCE);
+        let snapshots = settings.required(self.snapshots_table.as_deref(), SNAPSHOTS);
+        let timestamps = settings.required(self.timestamps_table.as_deref(), TIMESTAMPS);
+        let queue_url = if needs_queue { self.queue_url(&mut settings) } else { None };
+        let hub_role = self.hub_role(&mut settings);
+        let organization = settings.optional(self.org_id.as_deref(), ORG);
+        let selection = self.selection(&mut settings);
+        let filter = self.filter(&mut settings);
+        let guard = self.guard(&mut settings);
+        match (settings.finish(), experience, snapshots, timestamps) {
+            (Ok(()), Some(experience), Some(snapshots), Some(timestamps)) => Ok(SpokeConfig {
+                experience,
+                snapshots,
+                timestamps,
+                queue_url,
+                hub_role,
+                organization,
+                selection,
+                filter,
+                guard,
+            }),
+            (outcome, ..) => Err(unfinished(outcome)),
+        }
+    }
+
+    pub(crate) fn for_init(&self) -> Result<InitConfig, Failure> {
+        let mut settings = Settings::default();
+        let experience = settings.required(self.experience_id.as_deref(), EXPERIENCE);
+        let topic_arn: Option<String> = settings.required(self.topic_arn.as_deref(), TOPIC);
+        if topic_arn.as_ref().is_some_and(|arn| !is_arn(arn, "sns")) {
+            settings.problem(TOPIC, "not the ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME)");
+        }
+        match (settings.finish(), experience, topic_arn) {
+            (Ok(()), Some(experience), Some(topic_arn)) => Ok(InitConfig { experience, topic_arn }),
+            (outcome, ..) => Err(unfinished(outcome)),
+        }
+    }
+
+    fn queue_url(&self, settings: &mut Settings) -> Option<String> {
+        let url: Option<String> = settings.required(self.queue_url.as_deref(), QUEUE);
+        if url.as_ref().is_some_and(|url| !url.starts_with("http")) {
+            settings.problem(QUEUE, "not the URL of a queue (https://sqs.REGION.amazonaws.com/ACCOUNT/NAME)");
+        }
+        url
+    }
+
+    fn hub_role(&self, settings: &mut Settings) -> Option<AssumedRole> {
+        let arn: Option<String> = settings.optional(self.hub_role_arn.as_deref(), HUB_ROLE);
+        let external_id: Option<String> = settings.optional(self.hub_external_id.as_deref(), EXTERNAL_ID);
+        if arn.as_ref().is_some_and(|arn| !is_arn(arn, "iam")) {
+            settings.problem(HUB_ROLE, "not the ARN of a role (arn:aws:iam::ACCOUNT:role/NAME)");
+        }
+        if arn.is_none() && external_id.is_some() {
+            settings.problem(EXTERNAL_ID, "is set, but no role to use it with (--hub-role-arn, PMP_HUB_ROLE_ARN)");
+        }
+        // The organization is added once it is known; see `SpokeConfig::hub_role_for`.
+        arn.map(|arn| AssumedRole { arn, external_id, session_name: String::new() })
+    }
+
+    fn selection(&self, settings: &mut Settings) -> Selection {
+        let text = self.member_experience_ids.as_deref().unwrap_or_default();
+        let mut ids = BTreeSet::new();
+        for id in text.split(',').map(str::trim).filter(|id| !id.is_empty()) {
+            match ExperienceId::new(id) {
+                Ok(id) => _ = ids.insert(id),
+                Err(error) => settings.problem(MEMBERS, error),
+            }
+        }
+        if ids.is_empty() { Selection::All } else { Selection::Only(ids) }
+    }
+
+    fn filter(&self, settings: &mut Settings) -> Option<FilterConfig> {
+        let file: Option<PathBuf> = settings.optional(self.filter.as_deref(), FILTER);
+        let text = self.filter_config.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        let config = match text.map(|text| text.strip_prefix('@').ok_or(text)) {
+            None => "{}".to_owned(),
+            Some(Err(json)) => json.to_owned(),
+            Some(Ok(path)) => match std::fs::read_to_string(path) {
+                Ok(json) => json,
+                Err(error) => {
+                    settings.problem(FILTER_CONFIG, format!("cannot read `{path}`: {error}"));
+                    return None;
+                }
+            },
+        };
+        if text.is_some() && file.is_none() {
+            settings.problem(FILTER_CONFIG, "is set, but no filter to use it with (--filter, PMP_FILTER)");
+        }
+        file.map(|file| FilterConfig { file, settings: config })
+    }
+
+    fn guard(&self, settings: &mut Settings) -> GuardRails {
+        let default = GuardRails::default();
+        let percent = settings.optional(self.max_removed_percent.as_deref(), REMOVED_PERCENT);
+        if percent.is_some_and(|percent: u8| percent > 100) {
+            settings.problem(REMOVED_PERCENT, "more than 100");
+        }
+        GuardRails {
+            max_removed_percent: percent.unwrap_or(default.max_removed_percent),
+            max_removed_products: settings.optional(self.max_removed_products.as_deref(), REMOVED_PRODUCTS),
+        }
+    }
+}
+
+impl SpokeConfig {
+    /// The role for the hub's tables, with a session name that says in the hub's CloudTrail who acts.
+    pub(crate) fn hub_role_for(&self, organization: &OrganizationId) -> Option<AssumedRole> {
+        let role = self.hub_role.clone()?;
+        let session_name = format!("pmp-spoke@{}={organization}", env!("CARGO_PKG_VERSION"));
+        Some(AssumedRole { session_name, ..role })
+    }
+}
+
+fn is_arn(text: &str, service: &str) -> bool {
+    matches!(text.splitn(6, ':').collect::<Vec<_>>().as_slice(), ["arn", _, found, _, _, _] if *found == service)
+}
+
+/// A required setting that is absent has left a problem behind, so `outcome` holds it.
+fn unfinished(outcome: Result<(), Failure>) -> Failure {
+    outcome.err().unwrap_or_else(|| Failure::new(anyhow::anyhow!("the configuration is not complete")))
+}

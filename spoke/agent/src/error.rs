@@ -1,0 +1,119 @@
+//! Why a pass as a whole could not be made. What goes wrong with one experience stands in its receipt instead.
+
+use pmp_aws::ApiError;
+use pmp_catalog::CatalogError;
+use pmp_ledger::LedgerError;
+use pmp_protocol::{Digest, ExperienceId, SealError, SnapshotVersion};
+use pmp_terminal::Failure;
+
+/// A step that failed for all experiences.
+#[derive(Debug, thiserror::Error)]
+pub enum SpokeError {
+    /// The ledger failed.
+    #[error("cannot use the ledger")]
+    Ledger(#[from] LedgerError),
+    /// The hub has not stored a snapshot yet.
+    #[error("the ledger holds no snapshot of `{0}` yet")]
+    NoSnapshot(ExperienceId),
+    /// The content that a message carries is not what it announces.
+    #[error("the message about snapshot {version} does not hold what it announces")]
+    Damaged {
+        /// The announced version.
+        version: SnapshotVersion,
+        /// What is wrong.
+        #[source]
+        source: SealError,
+    },
+    /// The same version was acknowledged before, with other content.
+    #[error("snapshot {version} has digest {found}, but was acknowledged with digest {acknowledged}")]
+    Conflict {
+        /// The version.
+        version: SnapshotVersion,
+        /// The digest now.
+        found: Digest,
+        /// The digest before.
+        acknowledged: Digest,
+    },
+    /// The member experiences could not be listed.
+    #[error("cannot list the member experiences")]
+    List(#[source] CatalogError),
+    /// AWS would not tell which organization and account this is.
+    #[error("cannot find out which {what} this is")]
+    Identity {
+        /// `organization` or `account`.
+        what: &'static str,
+        /// What came back.
+        #[source]
+        source: ApiError,
+    },
+    /// An answer about the organization or account that is not one.
+    #[error("AWS answered with an {what} id that is not one: {problem}")]
+    UnexpectedIdentity {
+        /// `organization` or `account`.
+        what: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The queue failed.
+    #[error("cannot use the queue `{queue}`")]
+    Queue {
+        /// Its URL or name.
+        queue: String,
+        /// What came back.
+        #[source]
+        source: ApiError,
+    },
+    /// The subscription failed.
+    #[error("cannot subscribe to the topic `{topic}`")]
+    Subscribe {
+        /// Its ARN.
+        topic: String,
+        /// What came back.
+        #[source]
+        source: ApiError,
+    },
+}
+
+impl SpokeError {
+    /// What the operator can do, where the error itself tells.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Ledger(source) => source.hint(),
+            Self::NoSnapshot(_) => Some("let the hub publish once: `pmp-hub publish`".to_owned()),
+            Self::Conflict { .. } => {
+                Some("ask the hub's operators: a version must never change its content".to_owned())
+            }
+            Self::List(source) => source.hint(),
+            Self::Identity { what: "organization", .. } => {
+                Some("grant `organizations:DescribeOrganization`, or set --org-id (PMP_ORG_ID)".to_owned())
+            }
+            Self::Identity { source, .. } | Self::Queue { source, .. } => source.hint(),
+            Self::Subscribe { source, .. } if source.is_access_denied() => {
+                Some("ask the hub's operators to admit this account: `pmp-hub init --allow-account ACCOUNT`".to_owned())
+            }
+            Self::Subscribe { source, .. } => source.hint(),
+            Self::Damaged { .. } | Self::UnexpectedIdentity { .. } => None,
+        }
+    }
+}
+
+/// The failure of a command, with the error's own hint.
+pub(crate) fn failure(error: SpokeError) -> Failure {
+    let hint = error.hint();
+    Failure::new(error).hint(hint)
+}
+
+/// An error with its causes, in one line: for receipts, which people read without a terminal.
+pub(crate) fn one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

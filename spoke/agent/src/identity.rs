@@ -1,0 +1,49 @@
+//! Who this spoke is: its organization, account and region.
+
+use aws_config::SdkConfig;
+use pmp_aws::{ApiError, DEFAULT_REGION};
+use pmp_protocol::{AccountId, OrganizationId};
+
+use crate::SpokeError;
+
+/// The member organization that this spoke acts for, and where it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The member organization.
+    pub organization: OrganizationId,
+    /// The account in which the spoke runs.
+    pub account: AccountId,
+    /// The region in which it runs.
+    pub region: String,
+}
+
+impl Identity {
+    /// Asks STS for the account, and Organizations for the organization where it is not given.
+    pub(crate) async fn find(sdk: &SdkConfig, organization: Option<OrganizationId>) -> Result<Self, SpokeError> {
+        let account = account(sdk).await?;
+        let organization = match organization {
+            Some(organization) => organization,
+            None => ask_organizations(sdk).await?,
+        };
+        let region = sdk.region().map_or(DEFAULT_REGION, |region| region.as_ref()).to_owned();
+        Ok(Self { organization, account, region })
+    }
+}
+
+async fn account(sdk: &SdkConfig) -> Result<AccountId, SpokeError> {
+    let answer = aws_sdk_sts::Client::new(sdk).get_caller_identity().send().await;
+    let answer = answer
+        .map_err(|e| SpokeError::Identity { what: "account", source: ApiError::new("sts:GetCallerIdentity", &e) })?;
+    AccountId::new(answer.account().unwrap_or_default())
+        .map_err(|e| SpokeError::UnexpectedIdentity { what: "account", problem: e.to_string() })
+}
+
+async fn ask_organizations(sdk: &SdkConfig) -> Result<OrganizationId, SpokeError> {
+    let answer = aws_sdk_organizations::Client::new(sdk).describe_organization().send().await;
+    let answer = answer.map_err(|e| SpokeError::Identity {
+        what: "organization",
+        source: ApiError::new("organizations:DescribeOrganization", &e),
+    })?;
+    let id = answer.organization().and_then(|organization| organization.id()).unwrap_or_default();
+    OrganizationId::new(id).map_err(|e| SpokeError::UnexpectedIdentity { what: "organization", problem: e.to_string() })
+}

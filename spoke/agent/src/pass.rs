@@ -1,0 +1,251 @@
+//! One pass: all member experiences, against one snapshot.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use pmp_catalog::Catalog;
+use pmp_filter_host::ConfiguredFilter;
+use pmp_ledger::{LedgerError, Organization, ReceiptStore, SnapshotStore};
+use pmp_plan::{Confirmation, Desired, GuardRails};
+use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, Snapshot, SnapshotVersion};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::apply::{Applied, Order, Watch, apply};
+use crate::error::one_line;
+use crate::member::{Absent, Live, Member, Selection, find};
+use crate::narrow::narrow;
+use crate::receipt::{Draft, Progress, SPOKE_VERSION};
+use crate::{Identity, SpokeError};
+
+/// Experiences that are worked on at once. The catalog's rate limits set the pace, not this; it bounds the memory.
+const SIDE_BY_SIDE: usize = 100;
+
+/// The spoke of one member organization, for one management experience.
+#[derive(Debug, Clone)]
+pub struct Spoke {
+    /// The member organization's catalog.
+    pub catalog: Arc<dyn Catalog>,
+    /// The hub's snapshots.
+    pub snapshots: Arc<dyn SnapshotStore>,
+    /// The hub's table of receipts.
+    pub receipts: Arc<dyn ReceiptStore>,
+    /// Who this is.
+    pub identity: Identity,
+    /// The management experience.
+    pub management: ExperienceId,
+    pub(crate) selection: Selection,
+    pub(crate) filter: Option<Arc<ConfiguredFilter>>,
+    pub(crate) guard: GuardRails,
+}
+
+/// What came of a pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pass {
+    /// Every member experience has a receipt in the ledger.
+    Done(Vec<Receipt>),
+    /// A newer snapshot was acknowledged before; nothing was done.
+    Superseded {
+        /// The version of this snapshot.
+        version: SnapshotVersion,
+        /// The version acknowledged before.
+        acknowledged: SnapshotVersion,
+    },
+}
+
+impl Pass {
+    /// Whether it came to its end, rather than being told to stop.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        match self {
+            Self::Done(receipts) => receipts.iter().all(|receipt| receipt.status != ReceiptStatus::Partial),
+            Self::Superseded { .. } => true,
+        }
+    }
+}
+
+impl Spoke {
+    /// Brings every member experience to what `snapshot` and the filter ask for, and acknowledges each. What goes wrong
+    /// with one experience stands in its receipt and stops no other.
+    ///
+    /// # Errors
+    /// What concerns all of them; the sign of life in the ledger says it, too, where the ledger can be reached.
+    pub async fn sync(
+        &self,
+        snapshot: Arc<Snapshot>,
+        confirmation: Confirmation,
+        stop: &CancellationToken,
+    ) -> Result<Pass, SpokeError> {
+        let outcome = self.try_sync(snapshot, confirmation, stop).await;
+        let (experiences, error) = match &outcome {
+            Ok(Pass::Done(receipts)) => {
+                let kept = receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
+                (kept.count(), None)
+            }
+            Ok(Pass::Superseded { .. }) => return outcome,
+            Err(error) => (0, Some(one_line(error))),
+        };
+        let seen = self.report_seen(experiences, error).await;
+        match (outcome, seen) {
+            (Ok(_), Err(error)) => Err(error.into()),
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// Tells the hub that this spoke lives, and what stands in its way as a whole.
+    pub(crate) async fn report_seen(&self, experiences: usize, error: Option<String>) -> Result<(), LedgerError> {
+        let Identity { organization, account, region } = self.identity.clone();
+        let seen = OrganizationSeen {
+            organization,
+            experience: self.management.clone(),
+            last_seen: Timestamp::now(),
+            account,
+            region,
+            experiences,
+            spoke_version: SPOKE_VERSION.to_owned(),
+            error,
+        };
+        self.receipts.put_seen(&seen).await
+    }
+
+    async fn try_sync(
+        &self,
+        snapshot: Arc<Snapshot>,
+        confirmation: Confirmation,
+        stop: &CancellationToken,
+    ) -> Result<Pass, SpokeError> {
+        let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
+        if let Some(superseded) = check_order(&before, &snapshot)? {
+            return Ok(superseded);
+        }
+        let members = find(self.catalog.as_ref(), &self.management, &self.selection).await?;
+        tracing::info!(version = %snapshot.version(), experiences = members.len(), "pass started");
+        let pass = OnePass { spoke: self, snapshot, confirmation, stop, before, began: Timestamp::now() };
+        let mut syncs = Vec::new();
+        for member in members {
+            syncs.push(pass.sync_member(member));
+        }
+        let outcomes: Vec<_> = stream::iter(syncs).buffer_unordered(SIDE_BY_SIDE).collect().await;
+        // Each receipt was tried; the first that could not be written keeps the message in the queue (rule 6).
+        let mut receipts = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
+        receipts.sort_by(|a, b| a.member_experience.cmp(&b.member_experience));
+        Ok(Pass::Done(receipts))
+    }
+}
+
+/// The three cases of a snapshot that comes after another one was acknowledged: older, the same, or the same with other
+/// content.
+fn check_order(before: &Organization, snapshot: &Snapshot) -> Result<Option<Pass>, SpokeError> {
+    let Some(newest) = before.receipts.iter().max_by_key(|receipt| receipt.version) else { return Ok(None) };
+    let version = snapshot.version();
+    if newest.version > version {
+        tracing::info!(%version, acknowledged = %newest.version, "superseded: a newer snapshot was acknowledged before");
+        return Ok(Some(Pass::Superseded { version, acknowledged: newest.version }));
+    }
+    if newest.version == version && newest.digest != snapshot.digest() {
+        let found = snapshot.digest();
+        return Err(SpokeError::Conflict { version, found, acknowledged: newest.digest });
+    }
+    Ok(None)
+}
+
+/// What all experiences of one pass have in common.
+struct OnePass<'a> {
+    spoke: &'a Spoke,
+    snapshot: Arc<Snapshot>,
+    confirmation: Confirmation,
+    stop: &'a CancellationToken,
+    before: Organization,
+    began: Timestamp,
+}
+
+impl OnePass<'_> {
+    /// Syncs one member experience; its receipt, once it is in the ledger.
+    async fn sync_member(&self, member: Member) -> Result<Receipt, LedgerError> {
+        let receipt = self.receipt_for(member).await;
+        let Receipt { member_experience, status, allowed, denied, pending, .. } = &receipt;
+        let error = receipt.error.as_deref().unwrap_or_default();
+        tracing::info!(experience = %member_experience, %status, allowed, denied, pending, error, "experience done");
+        if !self.spoke.receipts.put(&receipt).await? {
+            tracing::warn!(experience = %member_experience, "the ledger holds a receipt for a newer snapshot");
+        }
+        Ok(receipt)
+    }
+
+    async fn receipt_for(&self, member: Member) -> Receipt {
+        let mut draft = self.draft(&member.id);
+        let ended = |status, error: String| draft.receipt(status, &Progress::default(), Some(error));
+        let live = match member.state {
+            Ok(live) => live,
+            Err(absent @ Absent::Unreadable(_)) => return ended(ReceiptStatus::Failed, absent.to_string()),
+            Err(absent) => return ended(ReceiptStatus::Skipped, absent.to_string()),
+        };
+        let verdicts = match self.narrow(&live).await {
+            Ok(verdicts) => verdicts,
+            Err(error) => return ended(ReceiptStatus::Failed, error),
+        };
+        let desired = Desired::new(self.snapshot.content(), &verdicts);
+        draft.narrowed = desired.narrowed();
+        let order = Order {
+            catalog: self.spoke.catalog.as_ref(),
+            desired: &desired,
+            version: self.snapshot.version(),
+            guard: self.spoke.guard,
+            confirmation: self.confirmation,
+            pass: self.began,
+            stop: self.stop,
+        };
+        let reporter = Reporter { receipts: self.spoke.receipts.as_ref(), draft: &draft, failed: Mutex::new(false) };
+        let Applied { status, progress, error } = apply(&order, live, &reporter).await;
+        match status {
+            ReceiptStatus::InSync => {
+                let mut before = self.before.receipts.iter();
+                let before = before.find(|receipt| receipt.member_experience == draft.member);
+                draft.in_sync(&progress, Timestamp::now(), before)
+            }
+            status => draft.receipt(status, &progress, error),
+        }
+    }
+
+    async fn narrow(&self, live: &Live) -> Result<pmp_protocol::Verdicts, String> {
+        let organization = self.spoke.identity.organization.clone();
+        let filter = self.spoke.filter.clone();
+        narrow(filter, organization, self.snapshot.clone(), live.experience.clone(), self.began).await
+    }
+
+    fn draft(&self, member: &ExperienceId) -> Draft {
+        Draft {
+            organization: self.spoke.identity.organization.clone(),
+            management: self.spoke.management.clone(),
+            member: member.clone(),
+            version: self.snapshot.version(),
+            digest: self.snapshot.digest(),
+            received_at: self.began,
+            narrowed: 0,
+            filter: self.spoke.filter.as_ref().map(|filter| filter.filter().identity()),
+        }
+    }
+}
+
+/// Writes `applying` receipts while change sets run, so that the hub sees progress. Best effort: the last receipt is the
+/// one that counts.
+struct Reporter<'a> {
+    receipts: &'a dyn ReceiptStore,
+    draft: &'a Draft,
+    failed: Mutex<bool>,
+}
+
+#[async_trait]
+impl Watch for Reporter<'_> {
+    async fn progress(&self, progress: &Progress) {
+        let receipt = self.draft.receipt(ReceiptStatus::Applying, progress, None);
+        let outcome = self.receipts.put(&receipt).await;
+        let mut failed = self.failed.lock().await;
+        if let (Err(error), false) = (&outcome, *failed) {
+            tracing::warn!(error = one_line(error), "progress could not be written to the ledger");
+        }
+        *failed = outcome.is_err();
+    }
+}

@@ -1,0 +1,84 @@
+//! What a pass would do, without doing it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pmp_plan::{Confirmation, Desired, Observed, Refusal, Report, plan};
+use pmp_protocol::{ExperienceId, Snapshot};
+use serde::Serialize;
+
+use crate::member::{Absent, Member, find};
+use crate::narrow::narrow;
+use crate::{Spoke, SpokeError};
+
+/// What would happen to one member experience.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Preview {
+    pub(crate) experience: ExperienceId,
+    /// Its name, where it could be read.
+    pub(crate) name: Option<String>,
+    pub(crate) outcome: Planned,
+}
+
+/// The outcome for one experience.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Planned {
+    /// A plan, perhaps an empty one.
+    Plan { report: Report, narrowed: usize, change_sets: usize },
+    /// A guard rail would hold it.
+    Held { reason: String, report: Report },
+    /// It is not managed now.
+    Skipped { reason: String },
+    /// It could not be planned.
+    Failed { reason: String },
+}
+
+impl Spoke {
+    /// Plans for every member experience.
+    pub(crate) async fn preview(&self, snapshot: &Arc<Snapshot>) -> Result<Vec<Preview>, SpokeError> {
+        let members = find(self.catalog.as_ref(), &self.management, &self.selection).await?;
+        let mut previews = Vec::new();
+        for member in members {
+            previews.push(self.preview_member(snapshot, member).await);
+        }
+        Ok(previews)
+    }
+
+    async fn preview_member(&self, snapshot: &Arc<Snapshot>, member: Member) -> Preview {
+        let experience = member.id;
+        let live = match member.state {
+            Ok(live) => live,
+            Err(absent) => {
+                let reason = absent.to_string();
+                let unreadable = matches!(absent, Absent::Unreadable(_));
+                let outcome = if unreadable { Planned::Failed { reason } } else { Planned::Skipped { reason } };
+                return Preview { experience, name: None, outcome };
+            }
+        };
+        let name = Some(live.experience.name.clone());
+        let organization = self.identity.organization.clone();
+        let filter = self.filter.clone();
+        let narrowed = narrow(filter, organization, snapshot.clone(), live.experience, Timestamp::now()).await;
+        let outcome = match narrowed {
+            Err(reason) => Planned::Failed { reason },
+            Ok(verdicts) => {
+                let desired = Desired::new(snapshot.content(), &verdicts);
+                let observed = Observed { approved: &live.policy.approved, rejected: &live.policy.rejected };
+                match plan(&desired, observed, snapshot.version(), self.guard, Confirmation::None) {
+                    Ok(plan) => Planned::Plan {
+                        narrowed: desired.narrowed(),
+                        change_sets: plan.change_sets().len(),
+                        report: plan.report().clone(),
+                    },
+                    Err(refusal) => held(*refusal),
+                }
+            }
+        };
+        Preview { experience, name, outcome }
+    }
+}
+
+fn held(refusal: Refusal) -> Planned {
+    Planned::Held { reason: refusal.to_string(), report: refusal.report }
+}

@@ -1,0 +1,87 @@
+//! Writes receipts: what stays the same through a pass, and what changes.
+
+use jiff::Timestamp;
+use pmp_protocol::{
+    Digest, ExperienceId, FilterIdentity, OrganizationId, QuarantinedProduct, Receipt, ReceiptStatus, SnapshotVersion,
+};
+
+/// The version of this program, as receipts tell it.
+pub(crate) const SPOKE_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The longest error text in a receipt, in characters: a DynamoDB item holds 400 KB, and a person reads a sentence.
+const MAX_ERROR: usize = 1_000;
+/// The most quarantined products that a receipt names.
+const MAX_QUARANTINED: usize = 500;
+
+/// How far the sync of one experience is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Products newly approved.
+    pub(crate) allowed: usize,
+    /// Products newly denied.
+    pub(crate) denied: usize,
+    /// Products that the plan still names.
+    pub(crate) pending: usize,
+    /// Products that the catalog refused.
+    pub(crate) quarantined: Vec<QuarantinedProduct>,
+    /// Change sets, in the order in which they were started.
+    pub(crate) change_sets: Vec<String>,
+}
+
+/// What stays the same for one experience through a pass.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) organization: OrganizationId,
+    pub(crate) management: ExperienceId,
+    pub(crate) member: ExperienceId,
+    pub(crate) version: SnapshotVersion,
+    pub(crate) digest: Digest,
+    pub(crate) received_at: Timestamp,
+    pub(crate) narrowed: usize,
+    pub(crate) filter: Option<FilterIdentity>,
+}
+
+impl Draft {
+    /// The receipt for what came of it, or for how far it is.
+    pub(crate) fn receipt(&self, status: ReceiptStatus, progress: &Progress, error: Option<String>) -> Receipt {
+        Receipt {
+            organization: self.organization.clone(),
+            experience: self.management.clone(),
+            member_experience: self.member.clone(),
+            version: self.version,
+            digest: self.digest,
+            status,
+            received_at: self.received_at,
+            applied_at: None,
+            allowed: progress.allowed,
+            denied: progress.denied,
+            pending: progress.pending,
+            narrowed: self.narrowed,
+            quarantined: progress.quarantined.iter().take(MAX_QUARANTINED).cloned().collect(),
+            change_sets: progress.change_sets.clone(),
+            filter: self.filter.clone(),
+            spoke_version: SPOKE_VERSION.to_owned(),
+            error: error.map(|text| text.chars().take(MAX_ERROR).collect()),
+        }
+    }
+
+    /// The receipt of an experience that is in step since `now`; or, where the same snapshot had brought it there
+    /// before and nothing was to do, since then, with the numbers of that sync.
+    pub(crate) fn in_sync(&self, progress: &Progress, now: Timestamp, before: Option<&Receipt>) -> Receipt {
+        let receipt = self.receipt(ReceiptStatus::InSync, progress, None);
+        let unchanged = before.filter(|before| {
+            progress.change_sets.is_empty()
+                && before.status == ReceiptStatus::InSync
+                && (before.version, before.digest) == (self.version, self.digest)
+        });
+        match unchanged {
+            Some(before) => Receipt {
+                applied_at: before.applied_at,
+                allowed: before.allowed,
+                denied: before.denied,
+                change_sets: before.change_sets.clone(),
+                ..receipt
+            },
+            None => Receipt { applied_at: Some(now), ..receipt },
+        }
+    }
+}

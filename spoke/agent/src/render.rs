@@ -1,0 +1,133 @@
+//! What `plan` and `sync` print for people.
+
+use std::fmt::Write;
+
+use comfy_table::Color;
+use pmp_plan::{Entry, Report, Step, Why};
+use pmp_protocol::{Decision, Receipt, ReceiptStatus, Snapshot, Verdict};
+use pmp_terminal::{Table, clean};
+
+use crate::preview::{Planned, Preview};
+
+/// Products listed per experience before the rest is only counted; `-o wide` lists all.
+const MAX_ENTRIES: usize = 40;
+
+/// The plan for every experience, and one last line for all.
+pub(crate) fn previews(previews: &[Preview], snapshot: &Snapshot, wide: bool) -> String {
+    let mut text = String::new();
+    let (mut allow, mut deny, mut narrowed, mut change_sets, mut held, mut failed) = (0, 0, 0, 0, 0, 0);
+    for preview in previews {
+        let name = preview.name.as_deref().map(|name| format!(" ({})", clean(name))).unwrap_or_default();
+        let _infallible = writeln!(text, "# {}{name}", preview.experience);
+        match &preview.outcome {
+            Planned::Plan { report, narrowed: dropped, change_sets: sets } => {
+                allow += report.count(Step::Allow);
+                deny += report.count(Step::Deny);
+                narrowed += dropped;
+                change_sets += sets;
+                text += &entries(report, wide);
+                let dropped = if *dropped == 0 { String::new() } else { format!(" ({dropped} dropped by filter)") };
+                if *sets == 0 {
+                    let _infallible =
+                        writeln!(text, "  No changes. It matches snapshot {}{dropped}.", snapshot.version());
+                } else {
+                    let _infallible = writeln!(text, "  {} unchanged{dropped}; {sets} change sets.", report.unchanged);
+                }
+            }
+            Planned::Held { reason, report } => {
+                held += 1;
+                text += &entries(report, wide);
+                let _infallible = writeln!(
+                    text,
+                    "  HELD: {reason}\n  hint: check the hub's snapshot, or let it through once with `pmp-spoke sync --confirm {}`",
+                    snapshot.version()
+                );
+            }
+            Planned::Skipped { reason } => _ = writeln!(text, "  Skipped: {}", clean(reason)),
+            Planned::Failed { reason } => {
+                failed += 1;
+                let _infallible = writeln!(text, "  FAILED: {}", clean(reason));
+            }
+        }
+        text.push('\n');
+    }
+    if allow + deny + held + failed == 0 {
+        let _infallible = write!(text, "No changes. Every live experience matches snapshot {}.", snapshot.version());
+        return text;
+    }
+    let _infallible = write!(
+        text,
+        "Plan for snapshot {} ({}): {allow} to allow, {deny} to deny, {narrowed} dropped by filter; {change_sets} change sets.",
+        snapshot.version(),
+        snapshot.digest().short()
+    );
+    for (count, what) in [(held, "held by a guard"), (failed, "failed")] {
+        if count > 0 {
+            let _infallible = write!(text, " {count} {what}.");
+        }
+    }
+    text
+}
+
+fn entries(report: &Report, wide: bool) -> String {
+    // Denials first: they are what someone will ask about.
+    let mut sorted: Vec<&Entry> = report.entries.iter().collect();
+    sorted.sort_by_key(|entry| (entry.step != Step::Deny, entry.step, &entry.product));
+    let shown = if wide { sorted.len() } else { MAX_ENTRIES.min(sorted.len()) };
+    let mut text = String::new();
+    for entry in &sorted[..shown] {
+        let (symbol, verb) = match entry.step {
+            Step::Allow => ("+", "allow"),
+            Step::Deny => ("-", "deny "),
+            Step::Leave => ("o", "leave"),
+        };
+        let _infallible = writeln!(text, "  {symbol} {verb}  {:<36}  {}", entry.product, why(&entry.why));
+    }
+    if shown < sorted.len() {
+        let _infallible = writeln!(text, "    … and {} more (`-o wide` lists all)", sorted.len() - shown);
+    }
+    text
+}
+
+fn why(why: &Why) -> String {
+    match why {
+        Why::ApprovedByHub => "approved by the hub".to_owned(),
+        Why::ApprovedByHubRejectedHere => "approved by the hub, rejected here".to_owned(),
+        Why::NotApprovedByHub => "not approved by the hub".to_owned(),
+        Why::RejectedByHub => "rejected by the hub".to_owned(),
+        Why::RejectedOnlyHere => "rejected here alone; it stays so".to_owned(),
+        Why::NarrowedByFilter(Decision { verdict, reason }) => {
+            let verb = if *verdict == Verdict::Reject { "rejected" } else { "excluded" };
+            match reason {
+                Some(reason) => format!("{verb} by filter: {}", clean(reason)),
+                None => format!("{verb} by filter"),
+            }
+        }
+    }
+}
+
+/// The receipts of a pass.
+pub(crate) fn receipts(receipts: &[Receipt]) -> Table {
+    let mut table = Table::new(&["EXPERIENCE", "STATUS", "ALLOWED", "DENIED", "PENDING", "DROPPED", "MESSAGE"]);
+    for receipt in receipts {
+        table.row([
+            receipt.member_experience.to_string(),
+            receipt.status.to_string(),
+            receipt.allowed.to_string(),
+            receipt.denied.to_string(),
+            receipt.pending.to_string(),
+            receipt.narrowed.to_string(),
+            receipt.error.clone().unwrap_or_default(),
+        ]);
+        table.color(
+            1,
+            match receipt.status {
+                ReceiptStatus::InSync => Color::Green,
+                ReceiptStatus::Skipped => Color::DarkGrey,
+                ReceiptStatus::Applying | ReceiptStatus::Partial => Color::Yellow,
+                ReceiptStatus::Held | ReceiptStatus::Failed => Color::Red,
+            },
+        );
+    }
+    table
+}
