@@ -2,7 +2,8 @@
 //!
 //! awsim measures items by their JSON text, in which a binary value takes a third more than its bytes: it refuses items
 //! of 310 KB that DynamoDB takes. So it is given a short stand-in for every large value, made from the value's hash, and
-//! what depends on size (400 KB per item, 1 MB per page) is measured here. A value is kept until the server ends, as
+//! what depends on size (400 KB per item, 4 MB per transaction, 1 MB per page) is measured here. A value is kept until
+//! the server ends, as
 //! other items may hold the same one.
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use sha2::{Digest, Sha256};
 /// Values shorter than this, in base64, stay with awsim.
 const LARGE: usize = 64 * 1024;
 const MAX_ITEM: usize = 400 * 1024;
+const MAX_TRANSACTION: usize = 4 * 1024 * 1024;
 const MAX_PAGE: usize = 1024 * 1024;
 /// What stand-ins begin with. With the 64 digits that follow it is valid base64, as awsim checks.
 const STAND_IN: &str = "cG1wLWxvY2FsLWxhcmdl";
@@ -26,12 +28,14 @@ pub(super) struct LargeBinaries(Mutex<HashMap<String, String>>);
 impl LargeBinaries {
     /// Takes the large values out of a request, after checking the sizes of the items it writes.
     pub(super) fn take_out(&self, operation: &str, input: &mut Value) -> Result<(), AwsError> {
-        for item in written_items(operation, input) {
-            let size = size_of_item(item);
-            if size > MAX_ITEM {
-                let message = format!("Item size has exceeded the maximum allowed size: {size} bytes of {MAX_ITEM}");
-                return Err(AwsError::validation(message));
-            }
+        let sizes: Vec<usize> = written_items(operation, input).into_iter().map(size_of_item).collect();
+        if let Some(size) = sizes.iter().find(|size| **size > MAX_ITEM) {
+            let message = format!("Item size has exceeded the maximum allowed size: {size} bytes of {MAX_ITEM}");
+            return Err(AwsError::validation(message));
+        }
+        if operation == "TransactWriteItems" && sizes.iter().sum::<usize>() > MAX_TRANSACTION {
+            let message = "Transaction request cannot have an aggregate item size of over 4MB";
+            return Err(AwsError::validation(message));
         }
         self.replace(input, &|values, value| {
             (value.len() >= LARGE).then(|| {

@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, PutRequest, ScalarAttributeType,
-    WriteRequest,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, Put, PutRequest, ScalarAttributeType,
+    TransactWriteItem, WriteRequest,
 };
 use tokio::task::JoinSet;
 
@@ -74,4 +74,36 @@ async fn a_batch_of_many_megabytes_is_accepted_and_an_item_over_400_kb_is_not() 
     let request = dynamodb.put_item().table_name("receipts").item("organization", text("o"));
     let request = request.item("experience", text("big")).item("body", text(&"x".repeat(401 * 1024)));
     assert_eq!(request.send().await.unwrap_err().code(), Some("ValidationException"));
+}
+
+#[tokio::test]
+async fn a_transaction_of_large_items_is_whole_or_nothing_and_has_four_megabytes() {
+    let rig = Rig::start(world()).await;
+    let dynamodb = rig.dynamodb(HUB);
+    create_receipts(&dynamodb).await;
+    let put = |partition: &str, n: usize| {
+        let put = Put::builder().table_name("receipts").item("organization", text(partition));
+        let put =
+            put.item("experience", text(&n.to_string())).item("body", AttributeValue::B(Blob::new(vec![7; 390_000])));
+        let put = put.condition_expression("attribute_not_exists(organization)").build().unwrap();
+        TransactWriteItem::builder().put(put).build()
+    };
+    let write = async |partition: &str, from: usize, to: usize| {
+        let items = (from..to).map(|n| put(partition, n)).collect();
+        let answer = dynamodb.transact_write_items().set_transact_items(Some(items)).send().await;
+        answer.map(drop).map_err(|error| error.code().unwrap_or_default().to_owned())
+    };
+    let stored = async |partition: &str| {
+        let query = dynamodb.query().table_name("receipts").key_condition_expression("organization = :o");
+        let query = query.expression_attribute_values(":o", text(partition)).into_paginator().items().send();
+        let items = query.collect::<Result<Vec<_>, _>>().await.unwrap();
+        assert!(items.iter().all(|item| item["body"].as_b().unwrap().as_ref() == vec![7; 390_000]));
+        items.len()
+    };
+    assert_eq!(write("whole", 0, 9).await, Ok(()));
+    assert_eq!(stored("whole").await, 9);
+    assert_eq!(write("whole", 8, 12).await, Err("TransactionCanceledException".into()));
+    assert_eq!(stored("whole").await, 9);
+    assert_eq!(write("large", 0, 11).await, Err("ValidationException".into()));
+    assert_eq!(stored("large").await, 0);
 }
