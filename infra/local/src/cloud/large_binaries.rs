@@ -3,8 +3,7 @@
 //! awsim measures items by their JSON text, in which a binary value takes a third more than its bytes: it refuses items
 //! of 310 KB that DynamoDB takes. So it is given a short stand-in for every large value, made from the value's hash, and
 //! what depends on size (400 KB per item, 4 MB per transaction, 1 MB per page) is measured here. A value is kept until
-//! the server ends, as
-//! other items may hold the same one.
+//! the server ends, as other items may hold the same one.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
