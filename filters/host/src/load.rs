@@ -125,7 +125,7 @@ fn list(names: &[String]) -> String {
 
 /// Loads filters. One per process is enough: what is loaded stays usable after it is gone.
 ///
-/// Loading compiles, which takes from 30 ms for a small filter to seconds for one that holds a language runtime; like
+/// Loading compiles, which takes from a tenth of a second for a small filter to seconds for one that holds a language runtime; like
 /// everything here it blocks, so an async caller hands it to `spawn_blocking`.
 pub struct FilterHost {
     runtime: Arc<Runtime>,
