@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
@@ -25,9 +29,17 @@ const MAX_BACKOFF: Duration = Duration::from_secs(20);
 /// CloudTrail.
 pub async fn load(program: &'static str) -> SdkConfig {
     let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+    let http = Builder::new().tls_provider(tls).build_https();
+    // The SDK's own chain, spelled out: its last part asks the instance metadata, and would look for an HTTP client of
+    // its own, which this build does not have.
+    let instance = ProviderConfig::default().with_http_client(http.clone());
+    let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::new())
+        .or_else(ImdsRegionProvider::builder().configure(&instance).build())
+        .or_else(DEFAULT_REGION);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(Builder::new().tls_provider(tls).build_https())
-        .region(RegionProviderChain::default_provider().or_else(DEFAULT_REGION))
+        .http_client(http)
+        .region(region)
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(MAX_BACKOFF))
         .timeout_config(
             TimeoutConfig::builder()

@@ -174,6 +174,11 @@ impl Access {
     }
 }
 
+/// Conditions with one text each.
+pub(super) fn text_conditions<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Conditions {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), ContextValue::String(value.to_owned()))).collect()
+}
+
 /// The condition keys of a call that a service makes for a resource.
 pub(super) fn source(arn: &str, organization: Option<&str>) -> Conditions {
     let mut conditions = Conditions::new();
@@ -188,7 +193,7 @@ pub(super) fn source(arn: &str, organization: Option<&str>) -> Conditions {
 }
 
 /// Condition keys do not care about case; awsim's evaluator does. These are the spellings it is given.
-const CONDITION_KEYS: [&str; 11] = [
+const CONDITION_KEYS: [&str; 13] = [
     "aws:PrincipalArn",
     "aws:PrincipalAccount",
     "aws:PrincipalOrgID",
@@ -200,6 +205,8 @@ const CONDITION_KEYS: [&str; 11] = [
     "sts:RoleSessionName",
     "dynamodb:LeadingKeys",
     "catalog:ChangeType",
+    "sns:Endpoint",
+    "sns:Protocol",
 ];
 
 /// Reads a policy that was checked when it was stored. One that cannot be read allows nothing.

@@ -20,6 +20,7 @@ impl Setup {
         let rig = Rig::start(world()).await;
         let policy = json!({ "Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": { "AWS": MEMBER }, "Action": "sns:Subscribe", "Resource": TOPIC,
+            "Condition": { "StringEquals": { "sns:protocol": "sqs" } },
         }] });
         let topic = rig.sns(HUB).create_topic().name("snapshots").attributes("Policy", policy.to_string());
         assert_eq!(topic.send().await.unwrap().topic_arn(), Some(TOPIC));

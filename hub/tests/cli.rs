@@ -1,0 +1,66 @@
+//! The program `pmp-hub` at its edge: help, arguments, configuration. No AWS.
+
+use assert_cmd::Command;
+
+fn hub() -> Command {
+    let mut command = Command::cargo_bin("pmp-hub").unwrap();
+    command.env_clear();
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn what_is_missing_is_named_by_flag_and_variable_all_at_once() {
+    let output = hub().arg("publish").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr),
+        "error: the configuration is not complete\n  \
+         --experience-id (PMP_EXPERIENCE_ID) is missing\n  \
+         --snapshots-table (PMP_SNAPSHOTS_TABLE) is missing\n  \
+         --topic-arn (PMP_TOPIC_ARN) is missing\n\
+         hint: give the flag or set the variable; `--help` explains each\n"
+    );
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn what_is_wrong_is_shown_with_what_would_be_right() {
+    let output = hub()
+        .args(["run", "--experience-id", "experience", "--topic-arn", "pmp"])
+        .env("PMP_SNAPSHOTS_TABLE", "no table")
+        .env("PMP_EVENTS_QUEUE_URL", "events")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = text(&output.stderr);
+    for part in [
+        "--experience-id (PMP_EXPERIENCE_ID): `experience` is not an experience id",
+        "--snapshots-table (PMP_SNAPSHOTS_TABLE): `no table` is neither a table name",
+        "--topic-arn (PMP_TOPIC_ARN): `pmp` is not the ARN of an SNS topic",
+        "--events-queue-url (PMP_EVENTS_QUEUE_URL): not the URL of a queue",
+    ] {
+        assert!(stderr.contains(part), "{part}\n{stderr}");
+    }
+}
+
+#[test]
+fn wrong_arguments_are_errors_and_help_is_none() {
+    for wrong in [["publish", "--no-such-flag"], ["run", "--interval=0s"], ["run", "--interval=soon"]] {
+        assert_eq!(hub().args(wrong).output().unwrap().status.code(), Some(1), "{wrong:?}");
+    }
+    let help = hub().arg("--help").output().unwrap();
+    assert_eq!(help.status.code(), Some(0));
+    let help = text(&help.stdout);
+    assert!(help.contains("Examples:") && help.contains("Exit codes:"), "{help}");
+}
+
+#[test]
+fn completions_are_printed_for_a_shell() {
+    let output = hub().args(["completions", "bash"]).output().unwrap();
+    assert!(output.status.success());
+    assert!(text(&output.stdout).contains("complete -F"));
+}

@@ -1,0 +1,64 @@
+//! The program `pmp-spoke` at its edge: help, arguments, configuration. No AWS.
+
+use assert_cmd::Command;
+
+fn spoke() -> Command {
+    let mut command = Command::cargo_bin("pmp-spoke").unwrap();
+    command.env_clear();
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn what_is_missing_is_named_by_flag_and_variable_all_at_once() {
+    let output = spoke().arg("run").env("PMP_QUEUE_URL", " ").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr),
+        "error: the configuration is not complete\n  \
+         --experience-id (PMP_EXPERIENCE_ID) is missing\n  \
+         --snapshots-table (PMP_SNAPSHOTS_TABLE) is missing\n  \
+         --timestamps-table (PMP_TIMESTAMPS_TABLE) is missing\n  \
+         --queue-url (PMP_QUEUE_URL) is missing\n\
+         hint: give the flag or set the variable; `--help` explains each\n"
+    );
+}
+
+#[test]
+fn what_is_wrong_is_shown_with_what_would_be_right() {
+    let output = spoke()
+        .args(["sync", "--experience-id", "exp-1", "--snapshots-table", "Snapshots", "--timestamps-table", "Receipts"])
+        .env("PMP_ORG_ID", "my-org")
+        .env("PMP_HUB_EXTERNAL_ID", "secret")
+        .env("MEMBER_EXPERIENCE_IDS", "exp-a,b")
+        .env("PMP_FILTER_CONFIG", "@no-such-file.json")
+        .env("PMP_MAX_REMOVED_PERCENT", "101")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = text(&output.stderr);
+    for part in [
+        "--org-id (PMP_ORG_ID): `my-org` is not an organization id",
+        "--hub-external-id (PMP_HUB_EXTERNAL_ID): is set, but no role to use it with",
+        "--member-experience-ids (MEMBER_EXPERIENCE_IDS): `b` is not an experience id",
+        "--filter-config (PMP_FILTER_CONFIG): cannot read `no-such-file.json`",
+        "--max-removed-percent (PMP_MAX_REMOVED_PERCENT): more than 100",
+    ] {
+        assert!(stderr.contains(part), "{part}\n{stderr}");
+    }
+    assert!(!stderr.contains("secret"));
+}
+
+#[test]
+fn wrong_arguments_are_errors_and_help_is_none() {
+    for wrong in [["sync", "--confirm=0"], ["plan", "--no-such-flag"], ["unknown", "command"]] {
+        assert_eq!(spoke().args(wrong).output().unwrap().status.code(), Some(1), "{wrong:?}");
+    }
+    let help = spoke().arg("--help").output().unwrap();
+    assert_eq!(help.status.code(), Some(0));
+    let help = text(&help.stdout);
+    assert!(help.contains("Examples:") && help.contains("MEMBER_EXPERIENCE_IDS"), "{help}");
+}

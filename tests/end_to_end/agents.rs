@@ -1,0 +1,83 @@
+//! Both agents at work: a change travels by itself, and a crash costs nothing.
+
+use pmp_tests::{ALPHA_PROD, Lists, MANAGEMENT, Scene, eventually, world};
+
+#[tokio::test]
+async fn an_approval_in_the_management_experience_arrives_by_itself() {
+    let scene = Scene::start(world(&["prod-a", "prod-b"], &[])).await;
+    let hub = scene.hub.start(&["run", "--interval", "1h"]);
+    let spoke = scene.spoke.start(&["run"]);
+    let lists = async || scene.alpha_account.lists(ALPHA_PROD).await;
+    eventually("the first sync", &Lists::new(&["prod-a", "prod-b"], &[]), lists).await;
+
+    // The schedule is an hour away: it is the catalog's change event that brings these.
+    scene.hub_account.approve(MANAGEMENT, &["prod-new"]).await;
+    eventually("the approval", &Lists::new(&["prod-a", "prod-b", "prod-new"], &[]), lists).await;
+    scene.hub_account.reject(MANAGEMENT, &["prod-a"]).await;
+    eventually("the rejection", &Lists::new(&["prod-b", "prod-new"], &["prod-a"]), lists).await;
+
+    let (code, log) = hub.stop().await;
+    assert_eq!(code, 0, "{log}");
+    let (code, log) = spoke.stop().await;
+    assert_eq!(code, 0, "{log}");
+}
+
+#[tokio::test]
+async fn the_schedule_announces_again_and_spokes_heal_drift() {
+    let scene = Scene::start(world(&["prod-a", "prod-b", "prod-c"], &[])).await;
+    let hub = scene.hub.start(&["run", "--interval", "1s"]);
+    let spoke = scene.spoke.start(&["run"]);
+    let lists = async || scene.alpha_account.lists(ALPHA_PROD).await;
+    let expected = Lists::new(&["prod-a", "prod-b", "prod-c"], &[]);
+    eventually("the first sync", &expected, lists).await;
+    scene.alpha_account.reject(ALPHA_PROD, &["prod-a"]).await;
+    eventually("the drift is healed", &expected, lists).await;
+    assert_eq!((hub.stop().await.0, spoke.stop().await.0), (0, 0));
+}
+
+#[tokio::test]
+async fn a_spoke_that_is_killed_in_the_middle_is_followed_by_one_that_finishes() {
+    let ids: Vec<String> = (0..300).map(|n| format!("prod-{n:04}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut world = world(&ids, &[]);
+    world.change_sets = pmp_local::world::ChangeSetTiming::always(std::time::Duration::from_millis(300));
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    let spoke = scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]);
+    let first = spoke.start(&["run"]);
+    eventually("it is in the middle", &true, async || !scene.alpha_account.lists(ALPHA_PROD).await.approved.is_empty())
+        .await;
+    first.kill().await;
+    assert!(scene.alpha_account.lists(ALPHA_PROD).await.approved.len() < ids.len());
+
+    assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&ids, &[]));
+    // Six batches; the one that was under way when it was killed is adopted, not repeated.
+    assert_eq!(scene.alpha_account.change_sets().await, 6);
+}
+
+#[tokio::test]
+async fn a_spoke_that_is_told_to_stop_says_how_far_it_got_and_leaves_the_message() {
+    let ids: Vec<String> = (0..300).map(|n| format!("prod-{n:04}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut world = world(&ids, &[]);
+    world.change_sets = pmp_local::world::ChangeSetTiming::always(std::time::Duration::from_millis(500));
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    let spoke = scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]);
+    let first = spoke.start(&["run"]);
+    eventually("it is in the middle", &true, async || !scene.alpha_account.lists(ALPHA_PROD).await.approved.is_empty())
+        .await;
+    let (code, log) = first.stop().await;
+    assert_eq!(code, 0, "{log}");
+    let status = scene.hub.json(&["status"]).await;
+    let receipt = &status["spokes"][0]["receipt"];
+    assert_eq!(receipt["status"], "partial");
+    assert!(receipt["pending"].as_u64().unwrap() > 0);
+    assert_eq!(scene.alpha_account.waiting(&scene.queue_url).await, 1);
+
+    let second = spoke.start(&["run"]);
+    eventually("the next run finishes", &0, async || scene.alpha_account.waiting(&scene.queue_url).await).await;
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&ids, &[]));
+    assert_eq!(second.stop().await.0, 0);
+}

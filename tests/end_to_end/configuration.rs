@@ -1,0 +1,58 @@
+//! Wrong configuration: a clear error, exit code 1, and nothing changed.
+
+use pmp_tests::{ALPHA_PROD, Lists, Program, Scene, world};
+
+#[tokio::test]
+async fn a_role_that_refuses_is_named_with_what_to_do() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let refused = scene.spoke.with(&[("PMP_HUB_EXTERNAL_ID", "a-guess")]).run(&["sync"]).await;
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("error: cannot use the ledger"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("hint: "), "{}", refused.stderr);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::default());
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_there_is_named() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let failed = scene.hub.with(&[("PMP_SNAPSHOTS_TABLE", "no-such-table")]).run(&["publish"]).await;
+    assert_eq!(failed.code, 1);
+    assert!(failed.stderr.contains("table `no-such-table` does not exist"), "{}", failed.stderr);
+}
+
+#[tokio::test]
+async fn a_management_experience_that_is_not_there_is_named() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let failed = scene.hub.with(&[("PMP_EXPERIENCE_ID", "exp-nowhere")]).run(&["publish"]).await;
+    assert_eq!(failed.code, 1);
+    assert!(failed.stderr.contains("error: cannot read the management experience `exp-nowhere`"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("hint: check that `exp-nowhere` exists"), "{}", failed.stderr);
+}
+
+#[tokio::test]
+async fn a_spoke_before_the_first_snapshot_says_what_to_wait_for() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let failed = scene.spoke.run(&["sync"]).await;
+    assert_eq!(failed.code, 1);
+    assert!(failed.stderr.contains("the ledger holds no snapshot of `exp-management` yet"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("hint: let the hub publish once"), "{}", failed.stderr);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_does_not_answer_is_an_error_with_a_hint() {
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", "111111111111"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        // Port 9 is discard: nothing listens there.
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("PMP_EXPERIENCE_ID", "exp-management"),
+        ("PMP_SNAPSHOTS_TABLE", "Snapshots"),
+        ("PMP_TIMESTAMPS_TABLE", "SyncTimestamps"),
+    ];
+    let failed = Program::new("pmp-hub", &environment).run(&["status"]).await;
+    assert_eq!(failed.code, 1);
+    assert!(failed.stderr.contains("`dynamodb:GetItem` had no answer"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("hint: check the network"), "{}", failed.stderr);
+}

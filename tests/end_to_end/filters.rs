@@ -1,0 +1,124 @@
+//! Filters: what they exclude, and that a broken one changes nothing.
+
+use std::path::{Path, PathBuf};
+
+use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Lists, Scene, world};
+use serde_json::json;
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// The worked filter, as it ships.
+fn exclude_products() -> PathBuf {
+    repository().join("filters/examples/exclude-products/exclude-products.wasm")
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_filter_excludes_by_id_and_by_label() {
+    let mut world = world(&["prod-a", "prod-b"], &["prod-x"]);
+    let management = world.organizations[0].experiences[0].policy.as_mut().unwrap();
+    management.approved.push(("prod-ai", "GenAI, preview").into());
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    let settings = r#"{"exclude_ids":["prod-b"],"exclude_labels":["genai"]}"#;
+    let spoke = scene.spoke_with_filter(&exclude_products(), settings);
+
+    let planned = spoke.run(&["plan"]).await;
+    assert!(planned.stdout.contains("o leave  prod-ai"), "{}", planned.stdout);
+    assert!(planned.stdout.contains("excluded by filter: "), "{}", planned.stdout);
+    let receipts = spoke.json(&["sync"]).await["receipts"].clone();
+    let prod = receipts.as_array().unwrap().iter().find(|row| row["member_experience"] == ALPHA_PROD).unwrap();
+    assert_eq!((&prod["status"], &prod["narrowed"]), (&json!("in-sync"), &json!(2)));
+    assert_eq!(prod["filter"]["name"], "exclude-products");
+    assert!(prod["filter"]["digest"].as_str().unwrap().starts_with("sha256:"));
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &["prod-x"]));
+
+    let status = scene.hub.run(&["status"]).await;
+    assert!(status.stdout.contains("2 dropped by filter `exclude-products@"), "{}", status.stdout);
+}
+
+#[tokio::test]
+async fn a_filter_that_is_introduced_later_takes_away_what_it_excludes() {
+    let scene = Scene::start(world(&["prod-a", "prod-b", "prod-c"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let spoke = scene.spoke_with_filter(&exclude_products(), r#"{"exclude_ids":["prod-b"]}"#);
+    assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    assert_eq!(scene.alpha_account.lists(ALPHA_DEV).await, Lists::new(&["prod-a", "prod-c"], &["prod-b"]));
+}
+
+#[tokio::test]
+async fn a_filter_that_traps_changes_nothing_and_the_receipt_says_why() {
+    let scene = Scene::start(world(&["prod-a", "prod-b"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let before = (scene.alpha_account.lists(ALPHA_PROD).await, scene.alpha_account.change_sets().await);
+
+    scene.hub_account.approve("exp-management", &["prod-c"]).await;
+    scene.hub.json(&["publish"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let component = folder.path().join("trapping.wasm");
+    std::fs::write(&component, trapping_filter()).unwrap();
+    let spoke = scene.spoke_with_filter(&component, "{}");
+    let agent = spoke.start(&["run"]);
+    // Its outcome is in the ledger, so the message is answered.
+    pmp_tests::eventually("the message is answered", &0, async || scene.alpha_account.waiting(&scene.queue_url).await)
+        .await;
+    assert_eq!(agent.stop().await.0, 0);
+    let after = (scene.alpha_account.lists(ALPHA_PROD).await, scene.alpha_account.change_sets().await);
+    assert_eq!(before, after);
+
+    let status = scene.hub.json(&["status"]).await;
+    let prod = status["spokes"].as_array().unwrap().iter().find(|row| row["member_experience"] == ALPHA_PROD).unwrap();
+    assert_eq!((&prod["state"], &prod["version"]), (&json!("ERROR"), &json!(2)));
+    assert!(prod["message"].as_str().unwrap().starts_with("filter `trapping`: "), "{}", prod["message"]);
+}
+
+#[tokio::test]
+async fn a_filter_that_cannot_be_used_stops_the_spoke_before_anything_else_and_the_hub_is_told() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let refused = scene.spoke_with_filter(&exclude_products(), r#"{"exclude_everything":true}"#).run(&["sync"]).await;
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("refuses its configuration"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("exclude_everything"), "{}", refused.stderr);
+    let missing = scene.spoke_with_filter(Path::new("no-such-filter.wasm"), "{}").run(&["sync"]).await;
+    assert_eq!(missing.code, 1);
+    assert!(missing.stderr.contains("cannot use the filter --filter (PMP_FILTER) `no-such-filter.wasm`"));
+
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::default());
+    let status = scene.hub.run(&["status", "--check"]).await;
+    assert_eq!(status.code, 4);
+    assert!(status.stdout.contains("no-such-filter.wasm"), "{}", status.stdout);
+}
+
+/// A component that describes itself as `trapping`, takes any settings, and traps when it is asked.
+fn trapping_filter() -> Vec<u8> {
+    // Results are addresses in the canonical ABI's layout: a string is an address and a length, and `ok` without a value
+    // a zero byte.
+    let module = r#"(module
+      (memory (export "memory") 1)
+      (data (i32.const 0) "\40\00\00\00\08\00\00\00" "\50\00\00\00\05\00\00\00" "\60\00\00\00\06\00\00\00" "\70\00\00\00\02\00\00\00")
+      (data (i32.const 64) "trapping")
+      (data (i32.const 80) "1.0.0")
+      (data (i32.const 96) "A test")
+      (data (i32.const 112) "{}")
+      (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+        ;; A fresh page for everything: this filter lives for three calls.
+        (local.set $at (i32.mul (memory.size) (i32.const 65536)))
+        (drop (memory.grow (i32.add (i32.const 1) (i32.div_u (local.get 3) (i32.const 65536)))))
+        (local.get $at))
+      (func (export "pmp-sync:filter/rules@1.0.0#describe") (result i32) (i32.const 0))
+      (func (export "pmp-sync:filter/rules@1.0.0#validate") (param i32 i32) (result i32) (i32.const 256))
+      (func (export "pmp-sync:filter/rules@1.0.0#evaluate") (param i32) (result i32) unreachable))"#;
+    let mut module = wat::parse_str(module).unwrap();
+    let contract = std::fs::read_to_string(repository().join("wit/filter-1.0.0/filter.wit")).unwrap();
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("filter.wit", &contract).unwrap();
+    let filter = resolve.select_world(&[package], Some("filter")).unwrap();
+    embed_component_metadata(&mut module, &resolve, filter, StringEncoding::UTF8, false).unwrap();
+    ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+}

@@ -1,0 +1,14 @@
+//! End to end: both programs as processes, against the embedded AWS.
+//!
+//! One binary, because linking the SDK clients is what takes long.
+
+// Tests say what they expect; what they cannot do ends them.
+#![allow(clippy::unwrap_used)]
+
+mod agents;
+mod configuration;
+mod filters;
+mod messages;
+mod publishing;
+mod several;
+mod syncing;

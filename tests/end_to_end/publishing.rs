@@ -1,0 +1,94 @@
+//! The hub's side: versions, the outbox, large snapshots.
+
+use pmp_tests::{MANAGEMENT, Scene, longest_id, world};
+use serde_json::json;
+
+fn ids(count: usize) -> Vec<String> {
+    (0..count).map(longest_id).collect()
+}
+
+fn with_approved(ids: &[String]) -> pmp_tests::World {
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    world(&ids, &[])
+}
+
+#[tokio::test]
+async fn a_version_is_taken_only_when_the_content_changed() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let version = async || scene.hub.json(&["publish"]).await["published"]["version"].clone();
+    assert_eq!(version().await, json!(1));
+    assert_eq!(version().await, json!(1));
+    scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    let dry = scene.hub.json(&["publish", "--dry-run"]).await;
+    assert_eq!((&dry["published"]["version"], &dry["published"]["outcome"]), (&json!(2), &json!("stored")));
+    assert_eq!(version().await, json!(2));
+    // Back to what it was: a new version with old content.
+    scene.hub_account.reject(MANAGEMENT, &["prod-b"]).await;
+    assert_eq!(version().await, json!(3));
+}
+
+#[tokio::test]
+async fn hubs_at_once_take_one_version_each_at_most_and_leave_no_gap() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    for round in 1..=3_u64 {
+        let publish = || scene.hub.run(&["publish", "-o", "json"]);
+        let (a, b, c) = tokio::join!(publish(), publish(), publish());
+        for finished in [a, b, c] {
+            assert_eq!(finished.code, 0, "{}", finished.stderr);
+            let published: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+            assert_eq!(published["published"]["version"], json!(round));
+        }
+        scene.hub_account.approve(MANAGEMENT, &[&format!("prod-{round}")]).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_stored_but_not_announced_is_announced_by_the_next_run() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let broken = scene.hub.with(&[("PMP_TOPIC_ARN", "arn:aws:sns:us-east-1:111111111111:no-such-topic")]);
+    let failed = broken.run(&["publish"]).await;
+    assert_eq!(failed.code, 1);
+    assert!(failed.stderr.contains("error: cannot publish to the topic"), "{}", failed.stderr);
+    assert_eq!(scene.alpha_account.waiting(&scene.queue_url).await, 0);
+
+    let status = scene.hub.run(&["status"]).await;
+    assert!(status.stdout.contains("not published yet"), "{}", status.stdout);
+    let recovered = scene.hub.json(&["publish"]).await;
+    assert_eq!(
+        (&recovered["published"]["version"], &recovered["published"]["outcome"]),
+        (&json!(1), &json!("recovered"))
+    );
+    assert_eq!(scene.alpha_account.waiting(&scene.queue_url).await, 1);
+}
+
+#[tokio::test]
+async fn twenty_thousand_products_are_stored_with_at_most_five_writes() {
+    let scene = Scene::start(with_approved(&ids(20_000))).await;
+    let published = scene.hub.json(&["publish"]).await["published"].clone();
+    assert_eq!((&published["counts"]["approved"], &published["inline"]), (&json!(20_000), &json!(false)));
+
+    // Every item was written once, in one transaction; the head once more, to mark it published.
+    let client = aws_sdk_dynamodb::Client::new(scene.hub_account.config());
+    let scanned = client.scan().table_name("Snapshots").into_paginator().items().send();
+    let items = scanned.collect::<Result<Vec<_>, _>>().await.unwrap();
+    assert!(items.len() < 5, "{} items and one more write", items.len());
+    assert_eq!(scene.hub.json(&["publish"]).await["published"]["version"], json!(1));
+}
+
+#[tokio::test]
+async fn init_changes_nothing_that_is_as_it_should_be() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let again = scene.hub.json(&["init", "--allow-account", "222222222222"]).await;
+    assert_eq!(again["changes"], json!([]));
+    assert_eq!(again["topic_arn"], json!(scene.topic_arn));
+    let queue = scene.spoke.json(&["init"]).await;
+    assert_eq!(queue["queue_url"], json!(scene.queue_url));
+
+    let other = scene.hub.with(&[("PMP_SNAPSHOTS_TABLE", "SyncTimestamps")]).run(&["init"]).await;
+    assert_eq!(other.code, 1);
+    assert!(
+        other.stderr.contains("has the keys `organization` and `item`, not `experience` and `item`"),
+        "{}",
+        other.stderr
+    );
+}

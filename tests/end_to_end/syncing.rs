@@ -1,0 +1,158 @@
+//! The way of a snapshot into the member experiences.
+
+use pmp_tests::{
+    ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, Lists, MANAGEMENT, Scene, alpha, hub_organization, world,
+};
+use serde_json::json;
+
+fn states(states: &[(&str, &str)]) -> Vec<(String, String)> {
+    states.iter().map(|(experience, state)| ((*experience).to_owned(), (*state).to_owned())).collect()
+}
+
+#[tokio::test]
+async fn a_first_sync_brings_every_live_experience_into_step_and_says_so() {
+    let scene = Scene::start(world(&["prod-a", "prod-b"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    let synced = scene.spoke.run(&["sync"]).await;
+    assert_eq!(synced.code, 0, "{}", synced.stderr);
+    assert!(synced.stdout.ends_with("2 of 2 member experiences in sync with snapshot 1\n"), "{}", synced.stdout);
+
+    let expected = Lists::new(&["prod-a", "prod-b"], &["prod-x"]);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
+    assert_eq!(scene.alpha_account.lists(ALPHA_DEV).await, expected);
+    let skipped = "SKIPPED";
+    let expected =
+        [(ALPHA_DEV, "SYNCED"), (ALPHA_DISABLED, skipped), (ALPHA_ARCHIVED, skipped), (ALPHA_PROD, "SYNCED")];
+    let mut expected = states(&expected);
+    expected.sort();
+    assert_eq!(scene.states().await, expected);
+}
+
+#[tokio::test]
+async fn a_delta_is_applied_in_as_few_change_sets_as_aws_permits() {
+    let ids: Vec<String> = (0..120).map(|n| format!("prod-{n:04}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let scene = Scene::start(world(&ids[..60], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let spoke = scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]);
+    assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    assert_eq!(scene.alpha_account.change_sets().await, 2);
+
+    // 60 more are approved, 10 of the first are rejected: 60 allows and 10 denials are two change sets.
+    for batch in ids[60..].chunks(50) {
+        scene.hub_account.approve(MANAGEMENT, batch).await;
+    }
+    scene.hub_account.reject(MANAGEMENT, &ids[..10]).await;
+    let published = scene.hub.json(&["publish"]).await;
+    assert_eq!(published["published"]["version"], 2);
+
+    let planned = spoke.run(&["plan", "--detailed-exitcode"]).await;
+    assert_eq!(planned.code, 2, "{}", planned.stderr);
+    assert!(planned.stdout.contains("60 to allow, 10 to deny"), "{}", planned.stdout);
+    assert!(planned.stdout.contains("- deny   prod-0000"), "{}", planned.stdout);
+    assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    assert_eq!(scene.alpha_account.change_sets().await, 4);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&ids[10..], &ids[..10]));
+}
+
+#[tokio::test]
+async fn nothing_to_do_starts_no_change_set() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let before = scene.alpha_account.change_sets().await;
+
+    let planned = scene.spoke.run(&["plan", "--detailed-exitcode"]).await;
+    assert_eq!(planned.code, 0, "{}", planned.stdout);
+    assert!(planned.stdout.ends_with("No changes. Every live experience matches snapshot 1.\n"));
+    let again = scene.spoke.json(&["sync"]).await;
+    assert_eq!(scene.alpha_account.change_sets().await, before);
+    // The numbers stay those of the sync that brought it there.
+    let prod = again["receipts"].as_array().unwrap().iter().find(|row| row["member_experience"] == ALPHA_PROD);
+    assert_eq!((&prod.unwrap()["allowed"], &prod.unwrap()["status"]), (&json!(1), &json!("in-sync")));
+
+    let announced = scene.hub.run(&["publish"]).await;
+    assert!(announced.stdout.starts_with("No changes. Announced snapshot 1 "), "{}", announced.stdout);
+}
+
+#[tokio::test]
+async fn only_the_named_experiences_are_kept_in_step_and_what_is_wrong_with_one_stops_no_other() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let named = format!("{ALPHA_PROD}, {ALPHA_DISABLED},exp-does-not-exist");
+    let spoke = scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", &named)]);
+    let receipts = spoke.json(&["sync"]).await["receipts"].clone();
+    let told: Vec<_> =
+        receipts.as_array().unwrap().iter().map(|row| (row["status"].clone(), row["error"].clone())).collect();
+    assert_eq!(
+        told,
+        [
+            (json!("skipped"), json!("the experience is disabled")),
+            (json!("in-sync"), json!(null)),
+            (json!("skipped"), json!("the experience does not exist, or is not shared with this account")),
+        ]
+    );
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
+    assert_eq!(scene.alpha_account.lists(ALPHA_DEV).await, Lists::default());
+}
+
+#[tokio::test]
+async fn disabled_and_archived_experiences_are_left_alone() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    assert_eq!(scene.alpha_account.lists(ALPHA_DISABLED).await, Lists::default());
+    assert_eq!(scene.alpha_account.lists(ALPHA_ARCHIVED).await, Lists::default());
+}
+
+#[tokio::test]
+async fn a_product_that_the_catalog_refuses_fails_its_experience_and_no_other() {
+    let mut world = world(&["prod-a", "prod-poison"], &[]);
+    world.poison_products.insert("prod-poison".into());
+    // Development has the product already: there it is not asked for.
+    let development = world.organizations[1].experiences.iter_mut().find(|experience| experience.id == ALPHA_DEV);
+    development.unwrap().policy.as_mut().unwrap().approved.push("prod-poison".into());
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    let synced = scene.spoke.run(&["sync", "-o", "json"]).await;
+    assert_eq!(synced.code, 1);
+    assert_eq!(scene.alpha_account.lists(ALPHA_DEV).await, Lists::new(&["prod-a", "prod-poison"], &[]));
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::default());
+    let checked = scene.hub.run(&["status", "--check"]).await;
+    assert_eq!(checked.code, 4);
+    assert!(checked.stdout.contains("ERROR"), "{}", checked.stdout);
+    assert!(checked.stdout.contains("failed: "), "{}", checked.stdout);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_would_remove_too_much_is_held_until_exactly_it_is_confirmed() {
+    let mut world = world(&["prod-a"], &[]);
+    world.organizations = vec![hub_organization(&["prod-a"], &[]), alpha()];
+    for experience in &mut world.organizations[1].experiences {
+        let policy = experience.policy.as_mut().unwrap();
+        policy.approved.extend(["prod-a", "prod-b", "prod-c"].map(Into::into));
+    }
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    let held = scene.spoke.run(&["sync"]).await;
+    assert_eq!(held.code, 3, "{}", held.stderr);
+    assert!(held.stdout.contains("it would remove 2 of 3 approved products (66%, limit 50%)"), "{}", held.stdout);
+    assert_eq!(scene.alpha_account.change_sets().await, 0);
+    assert_eq!(scene.spoke.run(&["plan"]).await.code, 3);
+
+    assert_eq!(scene.spoke.run(&["sync", "--confirm", "2"]).await.code, 1);
+    assert_eq!(scene.spoke.run(&["sync", "--confirm", "1"]).await.code, 0);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &["prod-b", "prod-c"]));
+}
+
+#[tokio::test]
+async fn local_drift_is_healed() {
+    let scene = Scene::start(world(&["prod-a", "prod-b", "prod-c"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    scene.alpha_account.reject(ALPHA_PROD, &["prod-a"]).await;
+    scene.alpha_account.approve(ALPHA_PROD, &["prod-local"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let expected = Lists::new(&["prod-a", "prod-b", "prod-c"], &["prod-local"]);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
+}

@@ -1,0 +1,131 @@
+//! AWS as a person or another program sees it: the official SDK clients, as any account.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_marketplacecatalog::types::{Change, ChangeStatus, Entity};
+use aws_smithy_types::Document;
+use serde_json::Value;
+
+use crate::within;
+
+/// Clients for one endpoint, as one account.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    config: SdkConfig,
+    catalog: aws_sdk_marketplacecatalog::Client,
+}
+
+/// The lists of an experience.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lists {
+    /// Approved products.
+    pub approved: BTreeSet<String>,
+    /// Rejected products.
+    pub rejected: BTreeSet<String>,
+}
+
+impl Lists {
+    /// Lists with these products.
+    pub fn new(approved: &[&str], rejected: &[&str]) -> Self {
+        let set = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+        Self { approved: set(approved), rejected: set(rejected) }
+    }
+}
+
+impl Aws {
+    /// Clients that act as `account` at `endpoint`.
+    pub fn new(endpoint: &str, account: &str) -> Self {
+        let credentials = Credentials::new(account, "secret", None, None, "rig");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(endpoint)
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        let catalog = aws_sdk_marketplacecatalog::Client::new(&config);
+        Self { config, catalog }
+    }
+
+    /// For clients of other services.
+    pub fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// The lists of an experience, as the catalog tells them now.
+    pub async fn lists(&self, experience: &str) -> Lists {
+        let details = self.describe(experience).await;
+        let policy = details["ProcurementPolicies"][0].as_str().unwrap().to_owned();
+        let policy = self.describe(&policy).await;
+        let mut lists = Lists::default();
+        for statement in policy["Statements"].as_array().unwrap() {
+            let list = if statement["Effect"] == "Allow" { &mut lists.approved } else { &mut lists.rejected };
+            for resource in statement["Resources"].as_array().unwrap() {
+                list.extend(resource["Ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()));
+            }
+        }
+        lists
+    }
+
+    async fn describe(&self, entity: &str) -> Value {
+        let call = self.catalog.describe_entity().catalog("AWSMarketplace").entity_id(entity);
+        serde_json::from_str(call.send().await.unwrap().details().unwrap()).unwrap()
+    }
+
+    /// How many change sets the account has started.
+    pub async fn change_sets(&self) -> usize {
+        let pages = self.catalog.list_change_sets().catalog("AWSMarketplace").into_paginator().send();
+        let pages = pages.collect::<Result<Vec<_>, _>>().await.unwrap();
+        pages.iter().map(|page| page.change_set_summary_list().len()).sum()
+    }
+
+    /// Approves products, as a person at the console does, and waits until it is done.
+    pub async fn approve(&self, experience: &str, products: &[&str]) {
+        self.change(experience, "AllowProductProcurement", products).await;
+    }
+
+    /// Rejects products.
+    pub async fn reject(&self, experience: &str, products: &[&str]) {
+        self.change(experience, "DenyProductProcurement", products).await;
+    }
+
+    async fn change(&self, experience: &str, change_type: &str, products: &[&str]) {
+        let ids = products.iter().map(|id| Document::String((*id).to_owned())).collect();
+        let products = Document::Object(HashMap::from([("Ids".to_owned(), Document::Array(ids))]));
+        let details = Document::Object(HashMap::from([("Products".to_owned(), Document::Array(vec![products]))]));
+        let entity = Entity::builder().r#type("Experience@1.0").identifier(experience).build().unwrap();
+        let change =
+            Change::builder().change_type(change_type).entity(entity).details_document(details).build().unwrap();
+        let started = self.catalog.start_change_set().catalog("AWSMarketplace").change_set(change).send().await;
+        let id = started.unwrap().change_set_id.unwrap();
+        within(Duration::from_secs(30), "the change set", async || {
+            let call = self.catalog.describe_change_set().catalog("AWSMarketplace").change_set_id(&id);
+            match call.send().await.unwrap().status {
+                Some(ChangeStatus::Succeeded) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+    }
+
+    /// How many messages wait in a queue, visible or not.
+    pub async fn waiting(&self, queue_url: &str) -> usize {
+        use aws_sdk_sqs::types::QueueAttributeName::{
+            ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesNotVisible as Hidden,
+        };
+        let client = aws_sdk_sqs::Client::new(&self.config);
+        let call = client.get_queue_attributes().queue_url(queue_url).attribute_names(Visible).attribute_names(Hidden);
+        let attributes = call.send().await.unwrap().attributes.unwrap_or_default();
+        [Visible, Hidden].iter().filter_map(|name| attributes.get(name)?.parse::<usize>().ok()).sum()
+    }
+
+    /// Puts a message into a queue, past the topic.
+    pub async fn send(&self, queue_url: &str, body: &str) {
+        let client = aws_sdk_sqs::Client::new(&self.config);
+        client.send_message().queue_url(queue_url).message_body(body).send().await.unwrap();
+    }
+}

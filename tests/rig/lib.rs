@@ -1,0 +1,20 @@
+//! The rig of the end-to-end tests: an embedded AWS, the real programs as processes, and a person at the catalog.
+//!
+//! Everything goes through public surfaces: commands, environment variables, exit codes, printed JSON, and AWS's own API.
+//! The rig never looks into a program or into the embedded AWS.
+
+// The rig serves tests: what it cannot do ends the test, with the reason.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
+
+mod aws;
+mod program;
+mod scene;
+mod wait;
+
+pub use aws::{Aws, Lists};
+pub use program::{Agent, Finished, Program, binary};
+pub use scene::{
+    ALPHA, ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, EXTERNAL_ID, HUB, HUB_ORGANIZATION, MANAGEMENT,
+    Scene, World, alpha, hub_organization, longest_id, member_role, world,
+};
+pub use wait::{eventually, within};

@@ -1,0 +1,130 @@
+//! The real programs, as processes with an environment of their own.
+
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+/// A command that takes longer has hung.
+const TIMEOUT: Duration = Duration::from_secs(90);
+
+/// A program with its environment, to be run with arguments.
+#[derive(Debug, Clone)]
+pub struct Program {
+    name: &'static str,
+    environment: Vec<(String, String)>,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The exit code.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// Where cargo put a binary of the workspace. `cargo test --workspace` builds them; a single package's tests do not.
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().and_then(|deps| deps.parent()).unwrap().join(name);
+    assert!(path.is_file(), "{} is not built: run `cargo build --workspace --bins`", path.display());
+    path
+}
+
+impl Program {
+    /// A program that sees nothing of this process's environment.
+    pub fn new(name: &'static str, environment: &[(&str, &str)]) -> Self {
+        let own = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { name, environment: own }
+    }
+
+    /// The same with more, or other, variables.
+    #[must_use]
+    pub fn with(&self, more: &[(&str, &str)]) -> Self {
+        let mut program = self.clone();
+        for (name, value) in more {
+            program.environment.retain(|(known, _)| known != name);
+            program.environment.push(((*name).to_owned(), (*value).to_owned()));
+        }
+        program
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary(self.name));
+        command.args(arguments).env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
+    /// Runs a command to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Finished {
+        let output = tokio::time::timeout(TIMEOUT, self.command(arguments).output()).await;
+        let Output { status, stdout, stderr } =
+            output.unwrap_or_else(|_| panic!("`{} {}` has hung", self.name, arguments.join(" "))).unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Finished { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// Runs a command that must succeed; what it prints as JSON.
+    pub async fn json(&self, arguments: &[&str]) -> Value {
+        let finished = self.run(&[arguments, &["-o", "json"]].concat()).await;
+        assert_eq!(finished.code, 0, "`{} {}`: {}", self.name, arguments.join(" "), finished.stderr);
+        serde_json::from_str(&finished.stdout).unwrap()
+    }
+
+    /// Starts an agent.
+    pub fn start(&self, arguments: &[&str]) -> Agent {
+        let mut child = self.command(arguments).stdout(Stdio::null()).spawn().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let kept = log.clone();
+        let reader = tokio::spawn(async move {
+            let mut lines = BufReader::new(stderr).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let mut log = kept.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        Agent { child, log, reader }
+    }
+}
+
+/// A running agent. It is killed when it is dropped; [`Self::stop`] asks it to stop as an operator would.
+#[derive(Debug)]
+pub struct Agent {
+    child: Child,
+    log: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
+}
+
+impl Agent {
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Sends SIGTERM and waits for its end: the exit code and the log.
+    pub async fn stop(mut self) -> (i32, String) {
+        let id = self.child.id().expect("the agent has ended by itself").to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
+        assert!(sent.success());
+        let status = tokio::time::timeout(TIMEOUT, self.child.wait()).await.expect("the agent does not stop").unwrap();
+        self.reader.await.unwrap();
+        let log = self.log.lock().unwrap().clone();
+        (status.code().unwrap_or(-1), log)
+    }
+
+    /// Kills it, as a crash would.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
