@@ -1,6 +1,6 @@
 //! The hub's side: versions, the outbox, large snapshots.
 
-use pmp_tests::{MANAGEMENT, Scene, longest_id, world};
+use pmp_tests::{MANAGEMENT, Scene, Tap, longest_id, world};
 use serde_json::json;
 
 fn ids(count: usize) -> Vec<String> {
@@ -64,14 +64,22 @@ async fn what_was_stored_but_not_announced_is_announced_by_the_next_run() {
 #[tokio::test]
 async fn twenty_thousand_products_are_stored_with_at_most_five_writes() {
     let scene = Scene::start(with_approved(&ids(20_000))).await;
-    let published = scene.hub.json(&["publish"]).await["published"].clone();
+    let tap = Tap::open(&scene.endpoint()).await;
+    let tapped = scene.hub.with(&[("AWS_ENDPOINT_URL_DYNAMODB", tap.endpoint())]);
+    let published = tapped.json(&["publish"]).await["published"].clone();
     assert_eq!((&published["counts"]["approved"], &published["inline"]), (&json!(20_000), &json!(false)));
 
-    // Every item was written once, in one transaction; the head once more, to mark it published.
+    // Two calls write: the snapshot with the head in one transaction, and the head once more to mark it published.
+    let calls = tap.calls();
+    assert_eq!(
+        calls.iter().filter(|call| *call != "GetItem").collect::<Vec<_>>(),
+        ["TransactWriteItems", "UpdateItem"]
+    );
+    // Counted as DynamoDB counts them, each item of the transaction is a write.
     let client = aws_sdk_dynamodb::Client::new(scene.hub_account.config());
     let scanned = client.scan().table_name("Snapshots").into_paginator().items().send();
-    let items = scanned.collect::<Result<Vec<_>, _>>().await.unwrap();
-    assert!(items.len() < 5, "{} items and one more write", items.len());
+    let items = scanned.collect::<Result<Vec<_>, _>>().await.unwrap().len();
+    assert!(items < 5, "{} items, and the head once more", items);
     assert_eq!(scene.hub.json(&["publish"]).await["published"]["version"], json!(1));
 }
 

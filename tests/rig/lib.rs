@@ -9,6 +9,7 @@
 mod aws;
 mod program;
 mod scene;
+mod tap;
 mod wait;
 
 pub use aws::{Aws, Lists};
@@ -17,4 +18,5 @@ pub use scene::{
     ALPHA, ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, EXTERNAL_ID, HUB, HUB_ORGANIZATION, MANAGEMENT,
     Scene, World, alpha, hub_organization, longest_id, member_role, world,
 };
+pub use tap::Tap;
 pub use wait::{eventually, within};

@@ -69,7 +69,7 @@ enum Step {
 /// Brings `live` to the desired state, or says why not. Never fails as such: every end is one for the receipt.
 pub(crate) async fn apply(order: &Order<'_>, live: Live, watch: &dyn Watch) -> Applied {
     let mut run = Run { order, live, progress: Progress::default(), patience: Patience::with_the_catalog(), faults: 0 };
-    let (status, error) = run.to_the_end(watch).await;
+    let (status, error) = run.until_done(watch).await;
     Applied { status, progress: run.progress, error }
 }
 
@@ -84,7 +84,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn to_the_end(&mut self, watch: &dyn Watch) -> End {
+    async fn until_done(&mut self, watch: &dyn Watch) -> End {
         loop {
             let plan = match self.plan() {
                 Ok(plan) => plan,

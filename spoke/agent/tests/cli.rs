@@ -1,5 +1,8 @@
 //! The program `pmp-spoke` at its edge: help, arguments, configuration. No AWS.
 
+// `allow-unwrap-in-tests` covers the test functions, not what they share.
+#![allow(clippy::unwrap_used)]
+
 use assert_cmd::Command;
 
 fn spoke() -> Command {
