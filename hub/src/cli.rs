@@ -104,7 +104,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn run(cli: Cli) -> Result<Exit, Failure> {
     let output = cli.output.output();
-    cli.log.start(output.color).map_err(Failure::new)?;
+    let level = if matches!(cli.command, Command::Run(_)) { "info" } else { "warn" };
+    cli.log.start(level, output.color).map_err(Failure::new)?;
     match &cli.command {
         Command::Publish(args) => publish(&cli.config, args, output).await,
         Command::Run(args) => run_agent(&cli.config, args).await,

@@ -18,19 +18,19 @@ const EVENTS: Source = Source { flag: "--events-queue-url", variable: "PMP_EVENT
 #[command(next_help_heading = "Settings")]
 pub(crate) struct ConfigArgs {
     /// The management experience: exp-…
-    #[arg(long, global = true, env = EXPERIENCE.variable, value_name = "ID")]
+    #[arg(long, global = true, env = EXPERIENCE.variable, hide_env_values = true, value_name = "ID")]
     experience_id: Option<String>,
     /// The table of snapshots: its name or ARN
-    #[arg(long, global = true, env = SNAPSHOTS.variable, value_name = "TABLE")]
+    #[arg(long, global = true, env = SNAPSHOTS.variable, hide_env_values = true, value_name = "TABLE")]
     snapshots_table: Option<String>,
     /// The table of receipts: its name or ARN
-    #[arg(long, global = true, env = TIMESTAMPS.variable, value_name = "TABLE")]
+    #[arg(long, global = true, env = TIMESTAMPS.variable, hide_env_values = true, value_name = "TABLE")]
     timestamps_table: Option<String>,
     /// The topic on which snapshots are announced
-    #[arg(long, global = true, env = TOPIC.variable, value_name = "ARN")]
+    #[arg(long, global = true, env = TOPIC.variable, hide_env_values = true, value_name = "ARN")]
     topic_arn: Option<String>,
     /// A queue to which an EventBridge rule delivers the catalog's change events (for `run`)
-    #[arg(long, global = true, env = EVENTS.variable, value_name = "URL")]
+    #[arg(long, global = true, env = EVENTS.variable, hide_env_values = true, value_name = "URL")]
     events_queue_url: Option<String>,
 }
 

@@ -7,6 +7,7 @@ use aws_sdk_sns::types::Tag;
 use pmp_aws::ApiError;
 use pmp_ledger::schema::{Ensured, Table, ensure};
 use pmp_protocol::AccountId;
+use pmp_terminal::count;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -49,7 +50,7 @@ pub(crate) async fn init(
     };
     let topic_arn = ensure_topic(&client, wanted.topic.as_ref()).await?;
     if allow_subscribers(&client, &topic_arn, subscribers).await? {
-        changes.push(format!("allowed {} accounts to subscribe to {topic_arn}", subscribers.len()));
+        changes.push(format!("allowed {} to subscribe to {topic_arn}", count(subscribers.len(), "account")));
     }
     Ok(Initialized { snapshots_table, timestamps_table, topic_arn, changes })
 }

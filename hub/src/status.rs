@@ -17,10 +17,10 @@ pub enum SpokeState {
     Stale,
     /// On its way to the current snapshot.
     Applying,
-    /// Not managed now: missing, disabled, archived, or without a policy.
-    Skipped,
     /// Acknowledged the current snapshot.
     Synced,
+    /// Not managed now: missing, disabled, archived, or without a policy.
+    Skipped,
 }
 
 impl SpokeState {

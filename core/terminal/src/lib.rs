@@ -4,7 +4,6 @@
 //! ([`progress`]) and errors ([`Failure`]). Exit codes mean the same for every command ([`Exit`]). It knows nothing of
 //! snapshots or AWS.
 
-mod age;
 mod completions;
 mod exit;
 mod failure;
@@ -15,8 +14,8 @@ pub mod progress;
 mod settings;
 mod signal;
 mod table;
+mod text;
 
-pub use age::{age, clean};
 pub use completions::Completions;
 pub use exit::{EXIT_CODES_HELP, Exit};
 pub use failure::Failure;
@@ -26,3 +25,4 @@ pub use program::program;
 pub use settings::{Settings, Source};
 pub use signal::stop_on_signal;
 pub use table::Table;
+pub use text::{age, clean, count};

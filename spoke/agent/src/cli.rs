@@ -84,7 +84,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn run(cli: Cli) -> Result<Exit, Failure> {
     let output = cli.output.output();
-    cli.log.start(output.color).map_err(Failure::new)?;
+    let level = if matches!(cli.command, Command::Run) { "info" } else { "warn" };
+    cli.log.start(level, output.color).map_err(Failure::new)?;
     match &cli.command {
         Command::Run => run_agent(&cli.config).await,
         Command::Sync(args) => sync(&cli.config, args, output).await,
@@ -113,6 +114,7 @@ async fn spoke(sdk: &SdkConfig, config: &SpokeConfig) -> Result<Spoke, Failure> 
         selection: config.selection.clone(),
         filter: None,
         guard: config.guard,
+        show_progress: false,
     };
     if let Some(filter) = config.filter.clone() {
         match load_filter(filter).await {
@@ -161,13 +163,14 @@ async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -> Result<Ex
     let config = config.for_pass(false)?;
     let stop = stop_on_signal().map_err(Failure::new)?;
     let sdk = pmp_aws::load("pmp-spoke").await;
-    let spoke = spoke(&sdk, &config).await?;
+    let mut spoke = spoke(&sdk, &config).await?;
     let newest = snapshot::newest(spoke.snapshots.as_ref(), &spoke.management).await.map_err(failure)?;
     let version = newest.version();
     if let Some(confirmed) = args.confirm.filter(|confirmed| *confirmed != version) {
         let error = anyhow::anyhow!("snapshot {confirmed} was confirmed, but the newest is {version}");
         return Err(Failure::new(error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`")));
     }
+    spoke.show_progress = output.is_table();
     let confirmation = args.confirm.map_or(Confirmation::None, Confirmation::Version);
     let pass = spoke.sync(Arc::new(newest), confirmation, &stop).await.map_err(failure)?;
     let receipts = match pass {

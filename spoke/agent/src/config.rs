@@ -31,43 +31,43 @@ const REMOVED_PRODUCTS: Source = Source { flag: "--max-removed-products", variab
 #[command(next_help_heading = "Settings")]
 pub(crate) struct ConfigArgs {
     /// The management experience to follow: exp-…
-    #[arg(long, global = true, env = EXPERIENCE.variable, value_name = "ID")]
+    #[arg(long, global = true, env = EXPERIENCE.variable, hide_env_values = true, value_name = "ID")]
     experience_id: Option<String>,
     /// The queue that is subscribed to the hub's topic (for `run`)
-    #[arg(long, global = true, env = QUEUE.variable, value_name = "URL")]
+    #[arg(long, global = true, env = QUEUE.variable, hide_env_values = true, value_name = "URL")]
     queue_url: Option<String>,
     /// The hub's table of snapshots: its name or ARN
-    #[arg(long, global = true, env = SNAPSHOTS.variable, value_name = "TABLE")]
+    #[arg(long, global = true, env = SNAPSHOTS.variable, hide_env_values = true, value_name = "TABLE")]
     snapshots_table: Option<String>,
     /// The hub's table of receipts: its name or ARN
-    #[arg(long, global = true, env = TIMESTAMPS.variable, value_name = "TABLE")]
+    #[arg(long, global = true, env = TIMESTAMPS.variable, hide_env_values = true, value_name = "TABLE")]
     timestamps_table: Option<String>,
     /// The hub's topic (for `init`)
-    #[arg(long, global = true, env = TOPIC.variable, value_name = "ARN")]
+    #[arg(long, global = true, env = TOPIC.variable, hide_env_values = true, value_name = "ARN")]
     topic_arn: Option<String>,
     /// The role to assume for the hub's tables; without it, the spoke's own credentials are used
-    #[arg(long, global = true, env = HUB_ROLE.variable, value_name = "ARN")]
+    #[arg(long, global = true, env = HUB_ROLE.variable, hide_env_values = true, value_name = "ARN")]
     hub_role_arn: Option<String>,
     /// The external id that the role's trust policy asks for
-    #[arg(long, global = true, env = EXTERNAL_ID.variable, value_name = "ID")]
+    #[arg(long, global = true, env = EXTERNAL_ID.variable, hide_env_values = true, value_name = "ID")]
     hub_external_id: Option<String>,
     /// This organization: o-…; without it, AWS Organizations is asked
-    #[arg(long, global = true, env = ORG.variable, value_name = "ID")]
+    #[arg(long, global = true, env = ORG.variable, hide_env_values = true, value_name = "ID")]
     org_id: Option<String>,
     /// The experiences to keep in step, separated by commas; without it, all live ones
-    #[arg(long, global = true, env = MEMBERS.variable, value_name = "IDS")]
+    #[arg(long, global = true, env = MEMBERS.variable, hide_env_values = true, value_name = "IDS")]
     member_experience_ids: Option<String>,
     /// A filter: the file of a WebAssembly component
-    #[arg(long, global = true, env = FILTER.variable, value_name = "FILE")]
+    #[arg(long, global = true, env = FILTER.variable, hide_env_values = true, value_name = "FILE")]
     filter: Option<String>,
     /// The filter's settings: JSON, or @FILE
-    #[arg(long, global = true, env = FILTER_CONFIG.variable, value_name = "JSON")]
+    #[arg(long, global = true, env = FILTER_CONFIG.variable, hide_env_values = true, value_name = "JSON")]
     filter_config: Option<String>,
     /// Hold a plan that removes more than this share of the approved products
-    #[arg(long, global = true, env = REMOVED_PERCENT.variable, value_name = "PERCENT")]
+    #[arg(long, global = true, env = REMOVED_PERCENT.variable, hide_env_values = true, value_name = "PERCENT")]
     max_removed_percent: Option<String>,
     /// Hold a plan that removes more than this many products
-    #[arg(long, global = true, env = REMOVED_PRODUCTS.variable, value_name = "N")]
+    #[arg(long, global = true, env = REMOVED_PRODUCTS.variable, hide_env_values = true, value_name = "N")]
     max_removed_products: Option<String>,
 }
 

@@ -10,6 +10,7 @@ use pmp_filter_host::ConfiguredFilter;
 use pmp_ledger::{LedgerError, Organization, ReceiptStore, SnapshotStore};
 use pmp_plan::{Confirmation, Desired, GuardRails};
 use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, Snapshot, SnapshotVersion};
+use pmp_terminal::progress::{Step, step};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +40,8 @@ pub struct Spoke {
     pub(crate) selection: Selection,
     pub(crate) filter: Option<Arc<ConfiguredFilter>>,
     pub(crate) guard: GuardRails,
+    /// Whether to tell a person on standard error how it goes; agents log instead.
+    pub(crate) show_progress: bool,
 }
 
 /// What came of a pass.
@@ -167,6 +170,14 @@ impl OnePass<'_> {
         let receipt = self.receipt_for(member).await;
         let Receipt { member_experience, status, allowed, denied, pending, .. } = &receipt;
         let error = receipt.error.as_deref().unwrap_or_default();
+        if self.spoke.show_progress {
+            let ended = if matches!(status, ReceiptStatus::InSync | ReceiptStatus::Skipped) {
+                Step::Done
+            } else {
+                Step::Failed
+            };
+            step(ended, &format!("{member_experience} {status}"));
+        }
         tracing::info!(experience = %member_experience, %status, allowed, denied, pending, error, "experience done");
         if !self.spoke.receipts.put(&receipt).await? {
             tracing::warn!(experience = %member_experience, "the ledger holds a receipt for a newer snapshot");
@@ -197,7 +208,12 @@ impl OnePass<'_> {
             pass: self.began,
             stop: self.stop,
         };
-        let reporter = Reporter { receipts: self.spoke.receipts.as_ref(), draft: &draft, failed: Mutex::new(false) };
+        let reporter = Reporter {
+            receipts: self.spoke.receipts.as_ref(),
+            draft: &draft,
+            show: self.spoke.show_progress,
+            failed: Mutex::new(false),
+        };
         let Applied { status, progress, error } = apply(&order, live, &reporter).await;
         match status {
             ReceiptStatus::InSync => {
@@ -234,12 +250,19 @@ impl OnePass<'_> {
 struct Reporter<'a> {
     receipts: &'a dyn ReceiptStore,
     draft: &'a Draft,
+    show: bool,
     failed: Mutex<bool>,
 }
 
 #[async_trait]
 impl Watch for Reporter<'_> {
     async fn progress(&self, progress: &Progress) {
+        if self.show {
+            let done = progress.allowed + progress.denied;
+            let Progress { pending, change_sets, .. } = progress;
+            let member = &self.draft.member;
+            step(Step::Waiting, &format!("{member} {done} done, {pending} to go, change set {}", change_sets.len()));
+        }
         let receipt = self.draft.receipt(ReceiptStatus::Applying, progress, None);
         let outcome = self.receipts.put(&receipt).await;
         let mut failed = self.failed.lock().await;

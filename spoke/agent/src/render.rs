@@ -5,7 +5,7 @@ use std::fmt::Write;
 use comfy_table::Color;
 use pmp_plan::{Entry, Report, Step, Why};
 use pmp_protocol::{Decision, Receipt, ReceiptStatus, Snapshot, Verdict};
-use pmp_terminal::{Table, clean};
+use pmp_terminal::{Table, clean, count};
 
 use crate::preview::{Planned, Preview};
 
@@ -31,7 +31,8 @@ pub(crate) fn previews(previews: &[Preview], snapshot: &Snapshot, wide: bool) ->
                     let _infallible =
                         writeln!(text, "  No changes. It matches snapshot {}{dropped}.", snapshot.version());
                 } else {
-                    let _infallible = writeln!(text, "  {} unchanged{dropped}; {sets} change sets.", report.unchanged);
+                    let _infallible =
+                        writeln!(text, "  {} unchanged{dropped}; {}.", report.unchanged, count(*sets, "change set"));
                 }
             }
             Planned::Held { reason, report } => {
@@ -57,9 +58,10 @@ pub(crate) fn previews(previews: &[Preview], snapshot: &Snapshot, wide: bool) ->
     }
     let _infallible = write!(
         text,
-        "Plan for snapshot {} ({}): {allow} to allow, {deny} to deny, {narrowed} dropped by filter; {change_sets} change sets.",
+        "Plan for snapshot {} ({}): {allow} to allow, {deny} to deny, {narrowed} dropped by filter; {}.",
         snapshot.version(),
-        snapshot.digest().short()
+        snapshot.digest().short(),
+        count(change_sets, "change set")
     );
     for (count, what) in [(held, "held by a guard"), (failed, "failed")] {
         if count > 0 {

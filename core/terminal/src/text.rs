@@ -1,4 +1,4 @@
-//! Texts for people: ages, and text from outside made safe to print.
+//! Texts for people: ages, counts, and text from outside made safe to print.
 
 use jiff::Timestamp;
 
@@ -27,9 +27,20 @@ pub fn clean(text: &str) -> String {
         .collect()
 }
 
+/// A number with its noun: `1 change set`, `2 change sets`.
+#[must_use]
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!([0, 1, 2].map(|n| count(n, "product")), ["0 products", "1 product", "2 products"]);
+    }
 
     #[test]
     fn ages_use_the_largest_unit_that_says_enough() {
