@@ -39,7 +39,7 @@ struct Event {
 
 impl EventQueue {
     pub(crate) fn new(config: &SdkConfig, url: String) -> Self {
-        Self { client: Client::new(config), url }
+        Self { client: Client::new(&pmp_aws::for_queue(config, &url)), url }
     }
 
     /// Waits for events, up to 20 seconds.

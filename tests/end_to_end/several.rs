@@ -1,7 +1,7 @@
-//! Two management experiences, side by side in one member account.
+//! Several of something: management experiences in one member account, accounts of one organization.
 
 use pmp_local::world::{Experience, ProcurementPolicy};
-use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Lists, Scene, eventually, world};
+use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, HUB, Lists, Scene, eventually, member_role, world};
 
 const SECOND: &str = "exp-second";
 
@@ -38,4 +38,24 @@ async fn two_management_experiences_serve_one_member_account_on_one_topic() {
     };
     assert_eq!(rows(&scene.hub).await, [ALPHA_PROD]);
     assert_eq!(rows(&second_hub).await, [ALPHA_DEV]);
+}
+
+#[tokio::test]
+async fn a_spoke_in_a_delegated_administrators_account_finds_what_is_shared_with_it() {
+    const DELEGATE: &str = "222222222223";
+    let mut world = world(&["prod-a"], &[]);
+    let alpha = world.organizations.pop().unwrap();
+    world.organizations.push(alpha.with_delegated_administrator(DELEGATE));
+    let mut role = member_role(DELEGATE, ALPHA);
+    role.name = "delegate".into();
+    world.roles.push(role);
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+
+    let role = format!("arn:aws:iam::{HUB}:role/delegate");
+    let spoke = scene.spoke.with(&[("AWS_ACCESS_KEY_ID", DELEGATE), ("PMP_HUB_ROLE_ARN", &role)]);
+    let synced = spoke.run(&["sync"]).await;
+    assert_eq!(synced.code, 0, "{}", synced.stderr);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
+    assert_eq!(scene.alpha_account.lists(ALPHA_DEV).await, Lists::new(&["prod-a"], &[]));
 }

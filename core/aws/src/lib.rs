@@ -8,4 +8,4 @@ mod error;
 mod session;
 
 pub use error::{ApiError, Outcome};
-pub use session::{AssumedRole, DEFAULT_REGION, assume_role, in_region, load};
+pub use session::{AssumedRole, DEFAULT_REGION, assume_role, for_queue, in_region, load};

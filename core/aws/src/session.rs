@@ -20,8 +20,9 @@ pub const DEFAULT_REGION: &str = "us-east-1";
 /// Longer than the 20 seconds of an SQS long poll, short enough to notice a dead connection.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(40);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// With the SDK's exponential backoff and jitter: transient faults and throttling are ridden out for about a minute.
-const ATTEMPTS: u32 = 8;
+/// With the SDK's exponential backoff and jitter: transient faults and throttling are ridden out for some ten seconds. What
+/// takes longer is the caller's to wait for.
+const ATTEMPTS: u32 = 5;
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
 /// Loads the configuration in the SDK's own way: environment, profile, container or instance role;
@@ -59,6 +60,23 @@ pub fn in_region(config: &SdkConfig, region: &str) -> SdkConfig {
     config.to_builder().region(Region::new(region.to_owned())).build()
 }
 
+/// The same configuration for the region of a queue. SQS clients send to their own region's endpoint, whatever the URL
+/// says; a URL that names no region (a custom endpoint) leaves the configured one.
+#[must_use]
+pub fn for_queue(config: &SdkConfig, queue_url: &str) -> SdkConfig {
+    match queue_region(queue_url) {
+        Some(region) => in_region(config, region),
+        None => config.clone(),
+    }
+}
+
+/// The region in `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`.
+fn queue_region(queue_url: &str) -> Option<&str> {
+    let host = queue_url.strip_prefix("https://sqs.")?.split('/').next()?;
+    let (region, domain) = host.split_once('.')?;
+    domain.starts_with("amazonaws.com").then_some(region)
+}
+
 /// A role in another account, as its trust policy asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssumedRole {
@@ -83,4 +101,16 @@ pub async fn assume_role(config: &SdkConfig, role: AssumedRole) -> SdkConfig {
         None => provider.build().await,
     };
     config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::queue_region;
+
+    #[test]
+    fn a_queue_url_names_its_region_unless_the_endpoint_is_custom() {
+        assert_eq!(queue_region("https://sqs.eu-west-1.amazonaws.com/111111111111/q"), Some("eu-west-1"));
+        assert_eq!(queue_region("https://sqs.cn-north-1.amazonaws.com.cn/111111111111/q"), Some("cn-north-1"));
+        assert_eq!(queue_region("http://127.0.0.1:4566/111111111111/q"), None);
+    }
 }

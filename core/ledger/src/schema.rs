@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::types::{
 };
 use pmp_aws::ApiError;
 
+use crate::client::TableClient;
 use crate::{LedgerError, TableName};
 
 /// How long a new table may take to become active. It usually takes seconds.
@@ -58,7 +59,7 @@ impl Ensured {
 
 /// Makes `table` where it does not exist, on demand and tagged; checks its keys where it does. Changes no existing table.
 pub async fn ensure(config: &SdkConfig, table: Table, name: &TableName) -> Result<Ensured, LedgerError> {
-    let client = Client::new(config);
+    let client = TableClient::new(config, name.clone()).dynamodb;
     if let Some(found) = describe(&client, name).await? {
         check_keys(table, name, &found)?;
         let active = wait_until_active(&client, name).await?;

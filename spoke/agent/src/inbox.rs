@@ -54,7 +54,7 @@ pub(crate) struct SqsInbox {
 
 impl SqsInbox {
     pub(crate) fn new(sdk: &SdkConfig, url: String) -> Self {
-        Self { client: Client::new(sdk), url }
+        Self { client: Client::new(&pmp_aws::for_queue(sdk, &url)), url }
     }
 
     fn failed(&self, source: ApiError) -> SpokeError {
