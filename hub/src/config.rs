@@ -69,12 +69,10 @@ impl ConfigArgs {
         if events_queue_url.as_ref().is_some_and(|url| !url.starts_with("http")) {
             settings.problem(EVENTS, "not the URL of a queue (https://sqs.REGION.amazonaws.com/ACCOUNT/NAME)");
         }
-        match (settings.finish(), experience, snapshots, topic) {
-            (Ok(()), Some(experience), Some(snapshots), Some(topic)) => {
-                Ok(PublishConfig { experience, snapshots, topic, events_queue_url })
-            }
-            (outcome, ..) => Err(unfinished(outcome)),
-        }
+        settings.finish(|| {
+            let (experience, snapshots, topic) = (experience?, snapshots?, topic?);
+            Some(PublishConfig { experience, snapshots, topic, events_queue_url })
+        })
     }
 
     pub(crate) fn for_status(&self) -> Result<StatusConfig, Failure> {
@@ -82,12 +80,8 @@ impl ConfigArgs {
         let experience = settings.required(self.experience_id.as_deref(), EXPERIENCE);
         let snapshots = settings.required(self.snapshots_table.as_deref(), SNAPSHOTS);
         let timestamps = settings.required(self.timestamps_table.as_deref(), TIMESTAMPS);
-        match (settings.finish(), experience, snapshots, timestamps) {
-            (Ok(()), Some(experience), Some(snapshots), Some(timestamps)) => {
-                Ok(StatusConfig { experience, snapshots, timestamps })
-            }
-            (outcome, ..) => Err(unfinished(outcome)),
-        }
+        settings
+            .finish(|| Some(StatusConfig { experience: experience?, snapshots: snapshots?, timestamps: timestamps? }))
     }
 
     pub(crate) fn for_init(&self) -> Result<InitConfig, Failure> {
@@ -96,14 +90,6 @@ impl ConfigArgs {
         let snapshots = settings.required(Some(&name(&self.snapshots_table, "pmp-sync-Snapshots")), SNAPSHOTS);
         let timestamps = settings.required(Some(&name(&self.timestamps_table, "pmp-sync-SyncTimestamps")), TIMESTAMPS);
         let topic = settings.optional(self.topic_arn.as_deref(), TOPIC);
-        match (settings.finish(), snapshots, timestamps) {
-            (Ok(()), Some(snapshots), Some(timestamps)) => Ok(InitConfig { snapshots, timestamps, topic }),
-            (outcome, ..) => Err(unfinished(outcome)),
-        }
+        settings.finish(|| Some(InitConfig { snapshots: snapshots?, timestamps: timestamps?, topic }))
     }
-}
-
-/// A required setting that is absent has left a problem behind, so `outcome` holds it.
-fn unfinished(outcome: Result<(), Failure>) -> Failure {
-    outcome.err().unwrap_or_else(|| Failure::new(anyhow::anyhow!("the configuration is not complete")))
 }

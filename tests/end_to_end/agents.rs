@@ -1,6 +1,9 @@
 //! Both agents at work: a change travels by itself, and a crash costs nothing.
 
-use pmp_tests::{ALPHA_PROD, Lists, MANAGEMENT, Scene, eventually, world};
+use std::time::Duration;
+
+use pmp_local::world::ChangeSetTiming;
+use pmp_tests::{ALPHA_PROD, Agent, Lists, MANAGEMENT, Program, Scene, World, eventually, world};
 
 #[tokio::test]
 async fn an_approval_in_the_management_experience_arrives_by_itself() {
@@ -35,40 +38,46 @@ async fn the_schedule_announces_again_and_spokes_heal_drift() {
     assert_eq!((hub.stop().await.0, spoke.stop().await.0), (0, 0));
 }
 
+/// A spoke in the middle of six batches, and what it is to bring into alpha's production experience.
+struct InTheMiddle {
+    scene: Scene,
+    spoke: Program,
+    running: Agent,
+    expected: Lists,
+}
+
+impl InTheMiddle {
+    async fn start(change_set: Duration) -> Self {
+        let ids: Vec<String> = (0..300).map(|n| format!("prod-{n:04}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let scene = Scene::start(World { change_sets: ChangeSetTiming::always(change_set), ..world(&ids, &[]) }).await;
+        scene.hub.json(&["publish"]).await;
+        let spoke = scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]);
+        let running = spoke.start(&["run"]);
+        eventually("it is in the middle", &true, async || {
+            !scene.alpha_account.lists(ALPHA_PROD).await.approved.is_empty()
+        })
+        .await;
+        Self { scene, spoke, running, expected: Lists::new(&ids, &[]) }
+    }
+}
+
 #[tokio::test]
 async fn a_spoke_that_is_killed_in_the_middle_is_followed_by_one_that_finishes() {
-    let ids: Vec<String> = (0..300).map(|n| format!("prod-{n:04}")).collect();
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let mut world = world(&ids, &[]);
-    world.change_sets = pmp_local::world::ChangeSetTiming::always(std::time::Duration::from_millis(300));
-    let scene = Scene::start(world).await;
-    scene.hub.json(&["publish"]).await;
-    let spoke = scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]);
-    let first = spoke.start(&["run"]);
-    eventually("it is in the middle", &true, async || !scene.alpha_account.lists(ALPHA_PROD).await.approved.is_empty())
-        .await;
-    first.kill().await;
-    assert!(scene.alpha_account.lists(ALPHA_PROD).await.approved.len() < ids.len());
+    let InTheMiddle { scene, spoke, running, expected } = InTheMiddle::start(Duration::from_millis(300)).await;
+    running.kill().await;
+    assert_ne!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
 
     assert_eq!(spoke.run(&["sync"]).await.code, 0);
-    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&ids, &[]));
-    // Six batches; the one that was under way when it was killed is adopted, not repeated.
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
+    // Six batches; the one that was under way when it was killed is waited for, not repeated.
     assert_eq!(scene.alpha_account.change_sets().await, 6);
 }
 
 #[tokio::test]
 async fn a_spoke_that_is_told_to_stop_says_how_far_it_got_and_leaves_the_message() {
-    let ids: Vec<String> = (0..300).map(|n| format!("prod-{n:04}")).collect();
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let mut world = world(&ids, &[]);
-    world.change_sets = pmp_local::world::ChangeSetTiming::always(std::time::Duration::from_millis(500));
-    let scene = Scene::start(world).await;
-    scene.hub.json(&["publish"]).await;
-    let spoke = scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]);
-    let first = spoke.start(&["run"]);
-    eventually("it is in the middle", &true, async || !scene.alpha_account.lists(ALPHA_PROD).await.approved.is_empty())
-        .await;
-    let (code, log) = first.stop().await;
+    let InTheMiddle { scene, spoke, running, expected } = InTheMiddle::start(Duration::from_millis(500)).await;
+    let (code, log) = running.stop().await;
     assert_eq!(code, 0, "{log}");
     let status = scene.hub.json(&["status"]).await;
     let receipt = &status["spokes"][0]["receipt"];
@@ -78,6 +87,6 @@ async fn a_spoke_that_is_told_to_stop_says_how_far_it_got_and_leaves_the_message
 
     let second = spoke.start(&["run"]);
     eventually("the next run finishes", &0, async || scene.alpha_account.waiting(&scene.queue_url).await).await;
-    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&ids, &[]));
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
     assert_eq!(second.stop().await.0, 0);
 }

@@ -4,6 +4,7 @@
 //! ([`progress`]) and errors ([`Failure`]). Exit codes mean the same for every command ([`Exit`]). It knows nothing of
 //! snapshots or AWS.
 
+mod args;
 mod completions;
 mod exit;
 mod failure;
@@ -16,6 +17,7 @@ mod signal;
 mod table;
 mod text;
 
+pub use args::TerminalArgs;
 pub use completions::Completions;
 pub use exit::{EXIT_CODES_HELP, Exit};
 pub use failure::Failure;

@@ -55,13 +55,16 @@ impl Settings {
         self.problems.push(format!("{} ({}): {problem}", source.flag, source.variable));
     }
 
-    /// Fails if anything was wrong, with all of it.
+    /// What `build` makes of the settings; or all that was wrong with them, at once. `build` gives none only where a
+    /// required setting is missing, which has left a problem behind.
     ///
     /// # Errors
     /// Where there was a problem.
-    pub fn finish(self) -> Result<(), Failure> {
-        if self.problems.is_empty() {
-            return Ok(());
+    pub fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, Failure> {
+        if self.problems.is_empty()
+            && let Some(complete) = build()
+        {
+            return Ok(complete);
         }
         let failure = Failure::new(anyhow::anyhow!("the configuration is not complete"));
         let failure = self.problems.into_iter().fold(failure, Failure::detail);
@@ -79,9 +82,9 @@ mod tests {
     #[test]
     fn every_problem_is_named_by_flag_and_variable() {
         let mut settings = Settings::default();
-        assert_eq!(settings.required::<u16>(Some("http"), PORT), None);
-        assert_eq!(settings.required::<String>(Some(" "), NAME), None);
-        let text = settings.finish().unwrap_err().render();
+        let port = settings.required::<u16>(Some("http"), PORT);
+        let name = settings.required::<String>(Some(" "), NAME);
+        let text = settings.finish(|| Some((port?, name?))).unwrap_err().render();
         assert_eq!(
             text,
             "error: the configuration is not complete\n  --port (APP_PORT): invalid digit found in string\n  \
@@ -94,6 +97,6 @@ mod tests {
         let mut settings = Settings::default();
         assert_eq!(settings.optional::<u16>(Some(""), PORT), None);
         assert_eq!(settings.optional::<u16>(Some(" 80 "), PORT), Some(80));
-        assert!(settings.finish().is_ok());
+        assert!(settings.finish(|| Some(())).is_ok());
     }
 }

@@ -12,7 +12,7 @@ use pmp_ledger::{DynamoReceipts, DynamoSnapshots};
 use pmp_plan::Confirmation;
 use pmp_protocol::{Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_terminal::{
-    Completions, EXIT_CODES_HELP, Exit, Failure, LogArgs, Output, OutputArgs, OutputFormat, program, stop_on_signal,
+    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, program, stop_on_signal,
 };
 use serde_json::json;
 
@@ -37,9 +37,7 @@ struct Cli {
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    log: LogArgs,
+    terminal: TerminalArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -83,9 +81,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<Exit, Failure> {
-    let output = cli.output.output();
     let level = if matches!(cli.command, Command::Run) { "info" } else { "warn" };
-    cli.log.start(level, output.color).map_err(Failure::new)?;
+    let output = cli.terminal.start(level)?;
     match &cli.command {
         Command::Run => run_agent(&cli.config).await,
         Command::Sync(args) => sync(&cli.config, args, output).await,

@@ -112,20 +112,19 @@ impl ConfigArgs {
         let selection = self.selection(&mut settings);
         let filter = self.filter(&mut settings);
         let guard = self.guard(&mut settings);
-        match (settings.finish(), experience, snapshots, timestamps) {
-            (Ok(()), Some(experience), Some(snapshots), Some(timestamps)) => Ok(SpokeConfig {
-                experience,
-                snapshots,
-                timestamps,
+        settings.finish(|| {
+            Some(SpokeConfig {
+                experience: experience?,
+                snapshots: snapshots?,
+                timestamps: timestamps?,
                 queue_url,
                 hub_role,
                 organization,
                 selection,
                 filter,
                 guard,
-            }),
-            (outcome, ..) => Err(unfinished(outcome)),
-        }
+            })
+        })
     }
 
     pub(crate) fn for_init(&self) -> Result<InitConfig, Failure> {
@@ -135,10 +134,7 @@ impl ConfigArgs {
         if topic_arn.as_ref().is_some_and(|arn| !is_arn(arn, "sns")) {
             settings.problem(TOPIC, "not the ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME)");
         }
-        match (settings.finish(), experience, topic_arn) {
-            (Ok(()), Some(experience), Some(topic_arn)) => Ok(InitConfig { experience, topic_arn }),
-            (outcome, ..) => Err(unfinished(outcome)),
-        }
+        settings.finish(|| Some(InitConfig { experience: experience?, topic_arn: topic_arn? }))
     }
 
     fn queue_url(&self, settings: &mut Settings) -> Option<String> {
@@ -218,9 +214,4 @@ impl SpokeConfig {
 
 fn is_arn(text: &str, service: &str) -> bool {
     matches!(text.splitn(6, ':').collect::<Vec<_>>().as_slice(), ["arn", _, found, _, _, _] if *found == service)
-}
-
-/// A required setting that is absent has left a problem behind, so `outcome` holds it.
-fn unfinished(outcome: Result<(), Failure>) -> Failure {
-    outcome.err().unwrap_or_else(|| Failure::new(anyhow::anyhow!("the configuration is not complete")))
 }

@@ -1,0 +1,28 @@
+//! The flags that every command has.
+
+use clap::Args;
+
+use crate::log::LogArgs;
+use crate::output::OutputArgs;
+use crate::{Failure, Output};
+
+/// How to print and how to log.
+#[derive(Debug, Clone, Args)]
+pub struct TerminalArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+impl TerminalArgs {
+    /// Starts logging, at `level` where nothing else is asked for; says how to print.
+    ///
+    /// # Errors
+    /// Where the log filter is not one.
+    pub fn start(&self, level: &str) -> Result<Output, Failure> {
+        let output = self.output.output();
+        self.log.start(level, output.color).map_err(Failure::new)?;
+        Ok(output)
+    }
+}
