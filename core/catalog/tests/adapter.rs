@@ -1,0 +1,179 @@
+//! The SDK adapter against a server that answers as written here: what the real catalog may answer, and no simulator can
+//! be trusted to know.
+
+// `allow-unwrap-in-tests` covers the test functions, not what they share.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use pmp_catalog::{
+    Catalog, CatalogError, ChangeSetId, ChangeSetState, ErrorClass, PolicyId, RateLimits, Scope, SdkCatalog,
+};
+use pmp_protocol::ExperienceId;
+use serde_json::{Value, json};
+
+/// What the server answers next, and what it was asked.
+#[derive(Debug, Default)]
+struct Script {
+    answers: VecDeque<(u16, &'static str, Value)>,
+    asked: Vec<String>,
+}
+
+type Shared = Arc<Mutex<Script>>;
+
+async fn answer(State(script): State<Shared>, request: Request) -> Response {
+    let mut script = script.lock().unwrap();
+    script.asked.push(request.uri().path().trim_start_matches('/').to_owned());
+    let (status, error, body) = script.answers.pop_front().expect("asked more often than the script knows");
+    let status = StatusCode::from_u16(status).unwrap();
+    (status, [("x-amzn-ErrorType", error), ("content-type", "application/json")], body.to_string()).into_response()
+}
+
+/// A catalog whose server answers with these, in this order, and what it is asked.
+async fn catalog(answers: impl IntoIterator<Item = (u16, &'static str, Value)>) -> (SdkCatalog, Shared) {
+    let script = Arc::new(Mutex::new(Script { answers: answers.into_iter().collect(), asked: Vec::new() }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().fallback(answer).with_state(script.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let credentials = Credentials::new("111111111111", "secret", None, None, "test");
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .retry_config(RetryConfig::disabled())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    (SdkCatalog::new(&config, RateLimits::default()), script)
+}
+
+fn ok(body: Value) -> (u16, &'static str, Value) {
+    (200, "", body)
+}
+
+fn ids<const N: usize>(names: [&str; N]) -> [ExperienceId; N] {
+    names.map(|name| ExperienceId::new(name).unwrap())
+}
+
+fn entity(identifier: &str) -> Value {
+    json!({"EntityIdentifier": identifier, "EntityType": "Experience@1.0",
+           "DetailsDocument": {"Name": "One", "Status": "Enabled", "ProcurementPolicies": ["policy-1"]}})
+}
+
+#[tokio::test]
+async fn pages_are_followed_to_the_last() {
+    let page = |ids: &[&str], token: Option<&str>| {
+        let entities: Vec<_> = ids.iter().map(|id| json!({"EntityId": id, "EntityType": "Experience"})).collect();
+        ok(json!({"EntitySummaryList": entities, "NextToken": token}))
+    };
+    let (catalog, script) =
+        catalog([page(&["exp-a", "exp-b"], Some("more")), page(&[], Some("yet more")), page(&["exp-c"], None)]).await;
+    let found = catalog.list_experiences(Scope::SharedWithMe).await.unwrap();
+    assert_eq!(found, ids(["exp-a", "exp-b", "exp-c"]));
+    assert_eq!(script.lock().unwrap().asked, ["ListEntities"; 3]);
+}
+
+#[tokio::test]
+async fn a_batch_tells_each_entity_by_itself() {
+    let answer = json!({
+        "EntityDetails": {"exp-a": entity("exp-a@3"), "exp-c": entity("exp-c")},
+        "Errors": {"exp-b": {"ErrorCode": "ResourceNotFoundException", "ErrorMessage": "not there"}}
+    });
+    let (catalog, script) = catalog([ok(answer)]).await;
+    let mut found = catalog.describe_experiences(&ids(["exp-a", "exp-b", "exp-c", "exp-d"])).await.into_iter();
+    assert_eq!(found.next().unwrap().unwrap().revision.0, 3);
+    assert_eq!(found.next().unwrap().unwrap_err().class(), ErrorClass::NotFound);
+    // Without a revision nothing can be pinned; without an answer nothing is known.
+    assert!(matches!(found.next().unwrap(), Err(CatalogError::Unexpected { .. })));
+    assert!(matches!(found.next().unwrap(), Err(CatalogError::Unexpected { .. })));
+    assert_eq!(script.lock().unwrap().asked, ["BatchDescribeEntities"]);
+}
+
+#[tokio::test]
+async fn where_batches_are_refused_entities_are_described_one_by_one_from_then_on() {
+    let refused = (403, "AccessDeniedException", json!({"Message": "not BatchDescribeEntities"}));
+    let one = |id: &str| ok(entity(id));
+    let (catalog, script) = catalog([refused, one("exp-a@1"), one("exp-b@1"), one("exp-a@2"), one("exp-b@2")]).await;
+    for _ in 0..2 {
+        let found = catalog.describe_experiences(&ids(["exp-a", "exp-b"])).await;
+        assert!(found.iter().all(Result::is_ok), "{found:?}");
+    }
+    let asked = script.lock().unwrap().asked.clone();
+    assert_eq!(
+        asked,
+        ["BatchDescribeEntities", "DescribeEntity", "DescribeEntity", "DescribeEntity", "DescribeEntity"]
+    );
+}
+
+#[tokio::test]
+async fn a_batch_that_is_throttled_is_not_mistaken_for_one_that_is_refused() {
+    let throttled = (429, "ThrottlingException", json!({"Message": "slow down"}));
+    let (catalog, script) = catalog([throttled]).await;
+    let found = catalog.describe_experiences(&ids(["exp-a", "exp-b"])).await;
+    assert!(found.iter().all(|outcome| outcome.as_ref().is_err_and(|e| e.class() == ErrorClass::Throttled)));
+    assert_eq!(script.lock().unwrap().asked.len(), 1);
+}
+
+#[tokio::test]
+async fn details_are_read_from_the_string_where_there_is_no_document() {
+    let details = json!({"Statements": [{"Effect": "Allow", "Resources": [{"Type": "Product", "Ids": ["prod-a"]}]}]});
+    let answer = json!({"EntityIdentifier": "policy-1@9", "Details": details.to_string()});
+    let (catalog, _) = catalog([ok(answer)]).await;
+    let found = catalog.describe_policies(&[PolicyId::new("policy-1").unwrap()]).await.remove(0).unwrap();
+    assert_eq!(found.approved.len(), 1);
+}
+
+#[tokio::test]
+async fn an_entity_that_is_not_there_is_named() {
+    let (catalog, _) = catalog([(404, "ResourceNotFoundException", json!({"Message": "no"}))]).await;
+    let found = catalog.describe_experiences(&ids(["exp-a"])).await.remove(0);
+    assert_eq!(found, Err(CatalogError::NotFound("exp-a".to_owned())));
+}
+
+#[tokio::test]
+async fn each_state_of_a_change_set_is_told_apart() {
+    let failed = |code: &str| {
+        json!({"Status": "FAILED", "FailureCode": code, "ChangeSet": [
+            {"ChangeType": "AllowProductProcurement", "ErrorDetailList": [{"ErrorCode": "ENTITY_NOT_FOUND", "ErrorMessage": "no such"}]}]})
+    };
+    let bare = json!({"Status": "FAILED", "FailureCode": "SERVER_FAULT", "FailureDescription": "sorry"});
+    let answers = [
+        json!({"Status": "PREPARING"}),
+        json!({"Status": "APPLYING"}),
+        json!({"Status": "SUCCEEDED"}),
+        json!({"Status": "CANCELLED"}),
+        failed("CLIENT_ERROR"),
+        bare,
+        json!({"Status": "SOMETHING_NEW"}),
+    ];
+    let (catalog, _) = catalog(answers.map(ok)).await;
+    let id = ChangeSetId::new("cs-1");
+    let mut told = Vec::new();
+    for _ in 0..7 {
+        told.push(match catalog.describe_change_set(&id).await {
+            Ok(ChangeSetState::Failed { server_fault, errors }) => format!("{server_fault} {}", errors[0]),
+            Ok(state) => format!("{state:?}"),
+            Err(error) => format!("{:?}", error.class()),
+        });
+    }
+    let expected = [
+        "Running",
+        "Running",
+        "Succeeded",
+        "Cancelled",
+        "false ENTITY_NOT_FOUND: no such",
+        "true SERVER_FAULT: sorry",
+        "Unexpected",
+    ];
+    assert_eq!(told, expected);
+}
