@@ -9,6 +9,7 @@ mod agents;
 mod configuration;
 mod filters;
 mod messages;
+mod output;
 mod publishing;
 mod several;
 mod syncing;

@@ -88,14 +88,15 @@ pub enum NotLive {
 impl Experience {
     /// The policy to keep in step, where the experience is live: enabled, active, and with a policy.
     pub fn live_policy(&self) -> Result<&PolicyId, NotLive> {
+        // An archived experience is disabled, too: the first says more.
+        match self.admin_status.as_deref() {
+            None | Some("" | "Editable") => {}
+            Some(other) => return Err(NotLive::Archived(other.to_owned())),
+        }
         match &self.status {
             ExperienceStatus::Enabled => {}
             ExperienceStatus::Disabled => return Err(NotLive::Disabled),
             ExperienceStatus::Other(value) => return Err(NotLive::UnknownStatus(value.clone())),
-        }
-        match self.admin_status.as_deref() {
-            None | Some("" | "Editable") => {}
-            Some(other) => return Err(NotLive::Archived(other.to_owned())),
         }
         self.policies.first().ok_or(NotLive::NoPolicy)
     }
@@ -131,7 +132,7 @@ mod tests {
             (experience(ExperienceStatus::Disabled, None, policies), NotLive::Disabled),
             (experience(ExperienceStatus::Other("New".into()), None, policies), NotLive::UnknownStatus("New".into())),
             (
-                experience(ExperienceStatus::Enabled, Some("Restricted"), policies),
+                experience(ExperienceStatus::Disabled, Some("Restricted"), policies),
                 NotLive::Archived("Restricted".into()),
             ),
             (experience(ExperienceStatus::Enabled, None, &[]), NotLive::NoPolicy),

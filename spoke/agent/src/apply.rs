@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use pmp_catalog::{
     Catalog, CatalogError, ChangeError, ChangeSetId, ChangeSetRequest, ChangeSetState, ErrorClass, ProcurementPolicy,
 };
-use pmp_plan::{ChangeSet, Confirmation, Desired, GuardRails, Observed, Plan, plan};
+use pmp_plan::{ChangeSet, Confirmation, Desired, GuardRails, Observed, Plan, Refusal, Step as Change, plan};
 use pmp_protocol::{ProductBatch, ReceiptStatus, SnapshotVersion};
 use tokio_util::sync::CancellationToken;
 
@@ -88,7 +88,12 @@ impl Run<'_> {
         loop {
             let plan = match self.plan() {
                 Ok(plan) => plan,
-                Err(refusal) => return (ReceiptStatus::Held, Some(refusal)),
+                Err(refusal) => {
+                    self.progress.pending = refusal.report.count(Change::Allow) + refusal.report.count(Change::Deny);
+                    let version = self.order.version;
+                    let hint = format!("let it through with `pmp-spoke sync --confirm {version}`");
+                    return (ReceiptStatus::Held, Some(format!("{refusal}; {hint}")));
+                }
             };
             self.progress.pending = plan.pending();
             let Some(change_set) = plan.change_sets().into_iter().next() else {
@@ -112,11 +117,10 @@ impl Run<'_> {
         }
     }
 
-    fn plan(&self) -> Result<Plan, String> {
+    fn plan(&self) -> Result<Plan, Box<Refusal>> {
         let Order { desired, version, guard, confirmation, .. } = *self.order;
         let ProcurementPolicy { approved, rejected, .. } = &self.live.policy;
         plan(desired, Observed { approved, rejected }, version, guard, confirmation)
-            .map_err(|refusal| format!("{refusal}; let it through with `pmp-spoke sync --confirm {version}`"))
     }
 
     async fn run_change_set(&mut self, change_set: &ChangeSet, watch: &dyn Watch) -> Step {

@@ -20,6 +20,8 @@ pub(crate) enum Selection {
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) id: ExperienceId,
+    /// Its name, where it could be read.
+    pub(crate) name: Option<String>,
     pub(crate) state: Result<Live, Absent>,
 }
 
@@ -58,17 +60,20 @@ pub(crate) async fn find(
     ids.remove(management);
     let ids: Vec<_> = ids.into_iter().collect();
     let described = catalog.describe_experiences(&ids).await;
+    let names = described.iter().map(|outcome| outcome.as_ref().ok().map(|found| found.name.clone()));
+    let names: Vec<_> = names.collect();
     let live: Vec<_> = described.into_iter().map(|outcome| judge(outcome.map_err(absent)?)).collect();
     let policy_ids: Vec<_> = live.iter().flatten().map(|(_, policy_id)| policy_id.clone()).collect();
     let mut policies = catalog.describe_policies(&policy_ids).await.into_iter();
-    let read = |(id, live): (ExperienceId, Result<(Experience, PolicyId), Absent>)| {
+    let mut members = Vec::new();
+    for ((id, name), live) in ids.into_iter().zip(names).zip(live) {
         let state = live.and_then(|(experience, policy_id)| {
             let answer = policies.next().unwrap_or_else(|| Err(CatalogError::NotFound(policy_id.to_string())));
             answer.map(|policy| Live { experience, policy_id, policy }).map_err(Absent::Unreadable)
         });
-        Member { id, state }
-    };
-    Ok(ids.into_iter().zip(live).map(read).collect())
+        members.push(Member { id, name, state });
+    }
+    Ok(members)
 }
 
 /// Lists with and without the scope `SharedWithMe`: the management account sees its own experiences only without it, a

@@ -17,12 +17,13 @@ pub(crate) struct Preview {
     pub(crate) experience: ExperienceId,
     /// Its name, where it could be read.
     pub(crate) name: Option<String>,
+    #[serde(flatten)]
     pub(crate) outcome: Planned,
 }
 
 /// The outcome for one experience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
 pub(crate) enum Planned {
     /// A plan, perhaps an empty one.
     Plan { report: Report, narrowed: usize, change_sets: usize },
@@ -46,17 +47,16 @@ impl Spoke {
     }
 
     async fn preview_member(&self, snapshot: &Arc<Snapshot>, member: Member) -> Preview {
-        let experience = member.id;
-        let live = match member.state {
+        let Member { id: experience, name, state } = member;
+        let live = match state {
             Ok(live) => live,
             Err(absent) => {
                 let reason = absent.to_string();
                 let unreadable = matches!(absent, Absent::Unreadable(_));
                 let outcome = if unreadable { Planned::Failed { reason } } else { Planned::Skipped { reason } };
-                return Preview { experience, name: None, outcome };
+                return Preview { experience, name, outcome };
             }
         };
-        let name = Some(live.experience.name.clone());
         let organization = self.identity.organization.clone();
         let filter = self.filter.clone();
         let narrowed = narrow(filter, organization, snapshot.clone(), live.experience, Timestamp::now()).await;

@@ -20,6 +20,7 @@ pub struct Entry {
     /// What happens to it.
     pub step: Step,
     /// Why.
+    #[serde(flatten)]
     pub why: Why,
 }
 
@@ -37,7 +38,7 @@ pub enum Step {
 
 /// The reason for a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(tag = "why", rename_all = "kebab-case")]
 pub enum Why {
     /// The hub approves it, and it is on neither list here.
     ApprovedByHub,

@@ -1,0 +1,53 @@
+//! What commands print, as text: reviewers see a change of the output as a change of these snapshots. JSON is an API, and
+//! tables are read at three in the morning.
+
+use pmp_tests::{ALPHA_DEV, Finished, Scene, world};
+
+/// Standard output and exit code, without what differs from run to run.
+fn check(name: &str, finished: &Finished) {
+    let text = format!("exit code: {}\n-----\n{}", finished.code, finished.stdout);
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for (pattern, replacement) in [
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
+        (r"\d\d:\d\d:\d\dZ", "[time]"),
+        (r"\b\d+s\b", "[age]"),
+        // The time in the message has as many digits as it needs.
+        (r"message of \d+ bytes", "message of [n] bytes"),
+        (r#""message_bytes": \d+"#, r#""message_bytes": "[n]""#),
+        (r#""[a-z0-9]{25}""#, r#""[change set]""#),
+        (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[uuid]"),
+        (r"http://127\.0\.0\.1:\d+", "[endpoint]"),
+    ] {
+        settings.add_filter(pattern, replacement);
+    }
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[tokio::test]
+async fn every_command_prints_what_its_snapshot_says() {
+    let mut world = world(&["prod-a", "prod-b"], &["prod-x"]);
+    // Development is where most of it would have to go.
+    let development = world.organizations[1].experiences.iter_mut().find(|experience| experience.id == ALPHA_DEV);
+    let policy = development.unwrap().policy.as_mut().unwrap();
+    policy.approved.extend(["prod-1", "prod-2", "prod-a"].map(Into::into));
+    policy.rejected.push("prod-mine".into());
+    let scene = Scene::start(world).await;
+    let (hub, spoke) = (&scene.hub, &scene.spoke);
+
+    check("hub-status-empty", &hub.run(&["status"]).await);
+    check("hub-publish-dry-run", &hub.run(&["publish", "--dry-run"]).await);
+    check("hub-publish", &hub.run(&["publish"]).await);
+    check("hub-publish-json", &hub.run(&["publish", "-o", "json"]).await);
+    check("spoke-plan", &spoke.run(&["plan"]).await);
+    check("spoke-plan-json", &spoke.run(&["plan", "-o", "json"]).await);
+    check("spoke-sync", &spoke.run(&["sync"]).await);
+    check("spoke-sync-json", &spoke.run(&["sync", "-o", "json"]).await);
+    check("hub-status", &hub.run(&["status"]).await);
+    check("hub-status-wide", &hub.run(&["status", "-o", "wide", "--no-header"]).await);
+    check("hub-status-json", &hub.run(&["status", "-o", "json", "--check"]).await);
+    check("spoke-init", &spoke.run(&["init"]).await);
+    check("hub-init", &hub.run(&["init"]).await);
+}

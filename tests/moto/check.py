@@ -1,0 +1,336 @@
+"""Runs pmp-hub and pmp-spoke against moto and a Marketplace Catalog, and checks what comes of it. Started by `run`."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import boto3
+
+HERE = Path(__file__).resolve().parent
+BINARIES = Path(sys.argv[1]).resolve()
+
+# The account that moto gives to callers whom it doesn't know. `pmp-local` takes the access key for the account.
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+MANAGEMENT = "exp-management001"
+MEMBER = "exp-member0000001"
+A, B, C, D = (f"prod-{letter * 13}" for letter in "abcd")
+OTHER, REJECTED, NEW = (f"prod-{letter * 13}" for letter in "orn")
+
+# A command or a server that takes longer has hung.
+COMMAND_SECONDS = 60
+START_SECONDS = 30
+
+
+class Failed(Exception):
+    """What was expected did not come."""
+
+
+def expect(actual, expected, what):
+    if actual != expected:
+        raise Failed(f"{what}: expected {expected!r}, got {actual!r}")
+
+
+def eventually(seconds, what, look):
+    """What `look` returns, as soon as it is true; a level is awaited, so nothing is missed between two looks."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise Failed(f"not within {seconds} s: {what}")
+        time.sleep(0.1)
+
+
+def tail(path, lines=20):
+    text = Path(path).read_text(errors="replace").splitlines()[-lines:]
+    return "\n".join(f"    | {line}" for line in text)
+
+
+@contextmanager
+def process(name, command, log, environment):
+    """A process in the background; stopped, by force if need be, whatever happens."""
+    with open(log, "wb") as sink:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, env=environment
+        )
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.terminate()
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                print(f"{name} did not stop on SIGTERM and is killed", file=sys.stderr)
+                child.kill()
+                child.wait()
+
+
+def address(name, child, log, pattern):
+    """The address that a server says it listens on; each takes a free port by itself."""
+
+    def look():
+        if child.poll() is not None:
+            raise Failed(f"{name} ended with {child.returncode}:\n{tail(log)}")
+        return re.search(pattern, Path(log).read_text(errors="replace"))
+
+    return eventually(START_SECONDS, f"{name} listens", look).group(1)
+
+
+class Check:
+    """The checks, one after the other: each builds on the ones before, so the first failure ends the run."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "NO_COLOR": "1"}
+        self.passed = self.failed = 0
+        self.queue_url = None
+
+    def check(self, what, test):
+        started = time.monotonic()
+        try:
+            test()
+        except Exception as error:  # noqa: BLE001: whatever it is, it is what failed this check
+            self.failed += 1
+            print(f"FAILED  {what}: {error}", flush=True)
+            return False
+        self.passed += 1
+        print(f"ok      {what} ({time.monotonic() - started:.1f} s)", flush=True)
+        return True
+
+    def client(self, service):
+        names = {"marketplace-catalog": "AWS_ENDPOINT_URL_MARKETPLACE_CATALOG"}
+        endpoint = self.environment[names.get(service, "AWS_ENDPOINT_URL")]
+        return boto3.client(
+            service,
+            endpoint_url=endpoint,
+            region_name=REGION,
+            aws_access_key_id=ACCOUNT,
+            aws_secret_access_key="any",
+        )
+
+    def run(self, program, *arguments, code=0):
+        """What a command prints; it must end with `code`."""
+        command = [BINARIES / program, *arguments]
+        ended = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            timeout=COMMAND_SECONDS,
+        )
+        if ended.returncode != code:
+            said = f"{ended.stdout}{ended.stderr}".rstrip().replace("\n", "\n    | ")
+            line = " ".join([program, *arguments])
+            raise Failed(f"`{line}` ended with {ended.returncode}, expected {code}:\n    | {said}")
+        return ended.stdout
+
+    def json(self, program, *arguments, code=0):
+        return json.loads(self.run(program, *arguments, "-o", "json", code=code))
+
+    # The catalog, as a person at it.
+
+    def lists(self, experience):
+        catalog = self.client("marketplace-catalog")
+
+        def describe(entity):
+            return json.loads(catalog.describe_entity(Catalog="AWSMarketplace", EntityId=entity)["Details"])
+
+        policy = describe(describe(experience)["ProcurementPolicies"][0])
+        lists = {"Allow": set(), "Deny": set()}
+        for statement in policy["Statements"]:
+            for resource in statement["Resources"]:
+                lists[statement["Effect"]].update(resource["Ids"])
+        return lists["Allow"], lists["Deny"]
+
+    def change(self, change_type, products):
+        catalog = self.client("marketplace-catalog")
+        change = {
+            "ChangeType": change_type,
+            "Entity": {"Type": "Experience@1.0", "Identifier": MANAGEMENT},
+            "Details": json.dumps({"Products": [{"Ids": products}]}),
+        }
+        started = catalog.start_change_set(Catalog="AWSMarketplace", ChangeSet=[change])["ChangeSetId"]
+
+        def succeeded():
+            status = catalog.describe_change_set(Catalog="AWSMarketplace", ChangeSetId=started)["Status"]
+            if status in ("FAILED", "CANCELLED"):
+                raise Failed(f"the change set that makes the change has ended as {status}")
+            return status == "SUCCEEDED"
+
+        eventually(COMMAND_SECONDS, "the change set succeeds", succeeded)
+
+    def row(self):
+        """The member experience's row of `pmp-hub status`."""
+        rows = self.json("pmp-hub", "status")["spokes"]
+        expect([row["member_experience"] for row in rows], [MEMBER], "the rows of pmp-hub status")
+        return rows[0]
+
+    def waiting(self):
+        """How many messages are in the queue, in sight or taken."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        queues = self.client("sqs")
+        attributes = queues.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=names)["Attributes"]
+        return sum(int(attributes[name]) for name in names)
+
+    # The checks.
+
+    def organization(self):
+        answer = self.client("organizations").create_organization(FeatureSet="ALL")
+        self.organization_id = answer["Organization"]["Id"]
+        account = self.client("sts").get_caller_identity()["Account"]
+        expect(account, ACCOUNT, "the caller's account")
+
+    def hub_init(self):
+        made = self.json("pmp-hub", "init", "--allow-account", ACCOUNT)
+        expect(len(made["changes"]) >= 2, True, "the two tables are made")
+        for variable, key in [
+            ("PMP_SNAPSHOTS_TABLE", "snapshots_table"),
+            ("PMP_TIMESTAMPS_TABLE", "timestamps_table"),
+            ("PMP_TOPIC_ARN", "topic_arn"),
+        ]:
+            self.environment[variable] = made[key]
+        self.hub_made = made
+
+    def hub_init_again(self):
+        made = self.json("pmp-hub", "init", "--allow-account", ACCOUNT)
+        expect(made["changes"], [], "changes of the second run")
+        expect(made["topic_arn"], self.hub_made["topic_arn"], "the topic")
+
+    def spoke_init(self):
+        self.spoke_made = self.json("pmp-spoke", "init")
+        self.queue_url = self.environment["PMP_QUEUE_URL"] = self.spoke_made["queue_url"]
+
+    def spoke_init_again(self):
+        expect(self.json("pmp-spoke", "init"), self.spoke_made, "what the second run says")
+        topic = self.environment["PMP_TOPIC_ARN"]
+        found = self.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        expect([one["Endpoint"] for one in found], [self.spoke_made["queue_arn"]], "the topic's subscriptions")
+
+    def publish(self):
+        published = self.json("pmp-hub", "publish")["published"]
+        expect((published["version"], published["outcome"]), (1, "stored"), "what was published")
+
+    def publish_again(self):
+        published = self.json("pmp-hub", "publish")["published"]
+        expect((published["version"], published["outcome"]), (1, "announced"), "what was published")
+        # Both announcements wait for the spoke's `run`: `sync` and `plan` use the ledger alone.
+        eventually(COMMAND_SECONDS, "two messages are in the queue", lambda: self.waiting() == 2)
+
+    def plan_pending(self):
+        before = self.lists(MEMBER)
+        text = self.run("pmp-spoke", "plan", "--detailed-exitcode", code=2)
+        for product in (D, OTHER, REJECTED):
+            expect(product in text, True, f"{product} is in the plan")
+        expect(self.lists(MEMBER), before, "the lists after a plan")
+
+    def sync(self):
+        receipts = self.json("pmp-spoke", "sync")["receipts"]
+        expect([(one["status"], one["version"]) for one in receipts], [("in-sync", 1)], "the receipts")
+        expect(self.lists(MEMBER), ({A, B, C, D}, {OTHER, REJECTED}), "the member experience's lists")
+
+    def plan_empty(self):
+        self.run("pmp-spoke", "plan", "--detailed-exitcode")
+
+    def status(self):
+        row = self.row()
+        expect((row["state"], row["version"], row["lag"]), ("SYNCED", 1, 0), "state, version and lag")
+        expect(row["organization"], self.organization_id, "the organization, as moto names it")
+
+    def delivered(self):
+        log = self.folder / "spoke.log"
+        command = [BINARIES / "pmp-spoke", "run"]
+        with process("pmp-spoke run", command, log, self.environment) as child:
+
+            def settled(approved, denied, version):
+                if child.poll() is not None:
+                    raise Failed(f"pmp-spoke run ended with {child.returncode}:\n{tail(log)}")
+                row = self.row()
+                found = (row["state"], row["version"], self.waiting(), self.lists(MEMBER))
+                return found == ("SYNCED", version, 0, (approved, denied))
+
+            def arrives(*lists, what):
+                try:
+                    eventually(COMMAND_SECONDS, what, lambda: settled(*lists))
+                except Failed as error:
+                    raise Failed(f"{error}\n{tail(log)}") from None
+
+            arrives({A, B, C, D}, {OTHER, REJECTED}, 1, what="the two announcements are taken")
+            self.change("AllowProductProcurement", [NEW])
+            self.change("DenyProductProcurement", [B])
+            published = self.json("pmp-hub", "publish")["published"]
+            expect((published["version"], published["outcome"]), (2, "stored"), "what was published")
+            arrives({A, C, D, NEW}, {OTHER, REJECTED, B}, 2, what="snapshot 2 arrives, and its message is deleted")
+
+            child.send_signal(signal.SIGTERM)
+            expect(child.wait(COMMAND_SECONDS), 0, "the exit code after SIGTERM")
+
+    def nothing_lost(self):
+        letters = self.client("sqs").get_queue_attributes(
+            QueueUrl=self.spoke_made["dead_letter_queue_url"], AttributeNames=["ApproximateNumberOfMessages"]
+        )["Attributes"]["ApproximateNumberOfMessages"]
+        expect(letters, "0", "dead letters")
+        # A spoke has nothing to do in the experience that it follows.
+        expect(self.lists(MANAGEMENT), ({A, C, D, NEW}, {REJECTED, B}), "the management experience's lists")
+
+    def all(self):
+        for what, test in [
+            ("moto: an organization, and the account of the caller", self.organization),
+            ("pmp-hub init makes tables and topic", self.hub_init),
+            ("pmp-hub init, again, changes nothing", self.hub_init_again),
+            ("pmp-spoke init makes queues and subscription", self.spoke_init),
+            ("pmp-spoke init, again, changes nothing", self.spoke_init_again),
+            ("pmp-hub publish stores snapshot 1", self.publish),
+            ("pmp-hub publish, again, announces it once more", self.publish_again),
+            ("pmp-spoke plan --detailed-exitcode ends with 2", self.plan_pending),
+            ("pmp-spoke sync brings the member experience in step", self.sync),
+            ("pmp-spoke plan --detailed-exitcode ends with 0", self.plan_empty),
+            ("pmp-hub status shows SYNCED", self.status),
+            ("pmp-spoke run takes snapshot 2 from the queue, and stops on SIGTERM", self.delivered),
+            ("no dead letters, and the management experience is as its owner left it", self.nothing_lost),
+        ]:
+            if not self.check(what, test):
+                return
+
+
+def main():
+    # So that a kill stops the servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pmp-moto-")))
+        check = Check(folder)
+        moto_log, local_log = folder / "moto.log", folder / "pmp-local.log"
+
+        server = Path(sys.executable).parent / "moto_server"
+        command = [server, "-H", "127.0.0.1", "-p", "0"]
+        moto = stack.enter_context(process("moto", command, moto_log, check.environment))
+        command = [BINARIES / "pmp-local", "serve", "--world", HERE / "world.toml", "--port", "0"]
+        local = stack.enter_context(process("pmp-local", command, local_log, check.environment))
+
+        check.environment |= {
+            "AWS_ENDPOINT_URL": address("moto", moto, moto_log, r"Running on (http://\S+)"),
+            "AWS_ENDPOINT_URL_MARKETPLACE_CATALOG": address("pmp-local", local, local_log, r"AWS_ENDPOINT_URL=(\S+)"),
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": "any",
+            "PMP_EXPERIENCE_ID": MANAGEMENT,
+        }
+        check.all()
+        if check.failed:
+            print(f"the last lines of moto:\n{tail(moto_log)}", file=sys.stderr)
+    print(f"{check.passed} passed, {check.failed} failed")
+    return 1 if check.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
