@@ -9,12 +9,15 @@
 //! - `catalog`: the Marketplace Catalog as a pure state machine.
 //! - `cloud`: the services, and what is mended around awsim's.
 //! - `front`: HTTP in and out.
+//! - `demo`: a world of four organizations in it, with the real hub and spokes at work.
 //!
 //! It guards nothing: signatures are not verified. It must never be reachable by anyone whom that would concern.
 
 mod catalog;
 pub mod cli;
 mod cloud;
+mod demo;
+mod dice;
 mod front;
 mod server;
 pub mod world;

@@ -6,7 +6,6 @@
 
 mod change_set;
 mod change_type;
-mod dice;
 mod entity;
 mod error;
 mod event;
@@ -18,9 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::World;
+use crate::dice::Dice;
 use crate::world::ChangeSetTiming;
 use change_set::{ChangeSet, Progress};
-use dice::Dice;
 use entity::{Entity, Experience, Policy};
 pub(crate) use error::{CatalogError, ErrorKind};
 pub(crate) use event::ChangeSetEnded;

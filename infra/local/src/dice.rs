@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -20,19 +20,25 @@ impl Dice {
     }
 
     /// A duration between the two, both included.
-    pub(super) fn between(&mut self, min: Duration, max: Duration) -> Duration {
+    pub(crate) fn between(&mut self, min: Duration, max: Duration) -> Duration {
         let span = u64::try_from(max.saturating_sub(min).as_micros()).unwrap_or(u64::MAX - 1);
         min + Duration::from_micros(self.next() % (span + 1))
     }
 
+    /// One of `count` positions; the first where there is none.
+    pub(crate) fn position(&mut self, count: usize) -> usize {
+        let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
+        usize::try_from(self.next() % count).unwrap_or_default()
+    }
+
     /// An id as change sets have it: 25 lower-case letters and digits.
-    pub(super) fn change_set_id(&mut self) -> String {
+    pub(crate) fn change_set_id(&mut self) -> String {
         const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
         (0..25).map(|_| char::from(ALPHABET[(self.next() % 36) as usize])).collect()
     }
 
     /// A UUID, version 4.
-    pub(super) fn uuid(&mut self) -> String {
+    pub(crate) fn uuid(&mut self) -> String {
         let (high, low) = (self.next(), self.next());
         let (a, b, c) = (high >> 32, (high >> 16) & 0xffff, high & 0x0fff);
         let (d, e) = ((low >> 48) & 0x3fff | 0x8000, low & 0xffff_ffff_ffff);

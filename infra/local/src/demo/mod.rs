@@ -1,0 +1,146 @@
+//! The demo: the embedded AWS with four organizations in it, the real hub and three real spokes at work, and a person who
+//! changes something.
+//!
+//! - `products`, `scene`, `world`: which products, who takes part, and all of it as a world for the embedded AWS.
+//! - `lists`: what every experience must say in the end, by a rule of the demo's own.
+//! - `process`, `accounts`: starting the programs, and looking into the catalogs.
+//! - `stage`: everything that runs. `script`: the events in order. `screen` and `summary`: what is shown.
+//!
+//! The hub and the spokes are processes with nothing but documented environment variables; none knows that it is in a
+//! demo. Whether it worked is judged by what the catalogs say, never by what the programs say.
+
+mod accounts;
+mod lists;
+mod process;
+mod products;
+mod scene;
+mod screen;
+mod script;
+mod stage;
+mod summary;
+mod world;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+use jiff::SignedDuration;
+use pmp_terminal::{Exit, Failure, stop_on_signal};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+pub(crate) use process::end_with_the_demo;
+use screen::Screen;
+use stage::Stage;
+
+/// How often programs that keep running are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How the demo is to be.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Demo {
+    /// Leave everything running until Ctrl-C, and print how to play with it
+    #[arg(long)]
+    keep: bool,
+    /// Where all chance comes from: which products, and how long change sets take
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// How long a change set takes, a quarter more or less: 500ms, 2s
+    #[arg(long, default_value = "1s", value_parser = parse_duration, value_name = "DURATION")]
+    latency: Duration,
+    /// How many products the management experience lists
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u16).range(40..=500), value_name = "N")]
+    products: u16,
+    /// Use no colours (so does the variable NO_COLOR)
+    #[arg(long)]
+    no_color: bool,
+}
+
+/// Runs the demo to its end, and leaves nothing behind but what was asked for or explains a failure.
+pub(crate) async fn run(args: Demo) -> Result<Exit, Failure> {
+    let stop = stop_on_signal().map_err(Failure::new)?;
+    let folder = tempfile::Builder::new().prefix("pmp-demo-").tempdir().context("cannot make a folder for logs");
+    let folder = folder.map_err(Failure::new)?;
+    log_into(folder.path()).map_err(Failure::new)?;
+    let screen = Screen::new(args.no_color);
+    screen.text("pmp-sync: one management organization approves products, three member organizations follow.");
+    screen.quiet("Real programs and AWS SDK clients, on an AWS embedded here: nothing leaves this machine.");
+    let mut stage = Stage::start(&args, folder.path()).await?;
+    let outcome = perform(&args, &mut stage, &screen, &stop).await;
+    stage.end().await;
+    match outcome {
+        Ok(()) => {
+            settle(folder, args.keep);
+            Ok(Exit::Ok)
+        }
+        // Nobody looks for the reason of an end that was asked for.
+        Err(failure) if stop.is_cancelled() => {
+            settle(folder, args.keep);
+            Err(failure)
+        }
+        Err(failure) => {
+            let hint = format!("the whole logs are in {}", folder.path().display());
+            settle(folder, true);
+            Err(failure.hint(hint))
+        }
+    }
+}
+
+async fn perform(args: &Demo, stage: &mut Stage, screen: &Screen, stop: &CancellationToken) -> Result<(), Failure> {
+    let story = tokio::select! {
+        // Cancel-safe: what the script has started belongs to the stage, which is ended in any case.
+        story = script::play(args, stage, screen) => story?,
+        () = stop.cancelled() => return Err(Failure::new(anyhow!("stopped before the end"))),
+    };
+    summary::show(&story, screen);
+    if !args.keep {
+        summary::show_next(args, stage, screen);
+        return Ok(());
+    }
+    summary::show_how_to_play(stage, screen);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(LOOK_EVERY) => stage.check_programs()?,
+        }
+    }
+}
+
+/// Removes the folder, or leaves it to its reader. What cannot be removed is the system's to clean.
+fn settle(folder: TempDir, keep: bool) {
+    if keep {
+        let _path = folder.keep();
+    } else if let Err(error) = folder.close() {
+        tracing::warn!(%error, "the demo's folder could not be removed");
+    }
+}
+
+/// Sends the embedded AWS's own log into a file: the screen is for the story.
+fn log_into(folder: &Path) -> anyhow::Result<()> {
+    let path = folder.join("aws.log");
+    let file = File::create(&path).with_context(|| format!("cannot write `{}`", path.display()))?;
+    let filter = EnvFilter::try_from_env("PMP_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Mutex::new(file)).with_ansi(false);
+    // Only another subscriber in this process could be in the way, and there is none.
+    let _already_started = subscriber.try_init();
+    Ok(())
+}
+
+/// `500ms`, `2s`; up to a minute, which is how long AWS's change sets take at most.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let duration: SignedDuration =
+        text.parse().map_err(|_| format!("`{text}` is not a duration such as 500ms or 2s"))?;
+    Duration::try_from(duration)
+        .ok()
+        .filter(|duration| *duration <= Duration::from_secs(60))
+        .ok_or_else(|| format!("`{text}` is not between nothing and a minute"))
+}
+
+/// A duration for people: `3.4 s`.
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
