@@ -309,6 +309,9 @@ def main():
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pmp-moto-")))
         check = Check(folder)
+        # boto3 too must see nothing of the caller's profiles, regions and proxies.
+        os.environ.clear()
+        os.environ.update(check.environment)
         moto_log, local_log = folder / "moto.log", folder / "pmp-local.log"
 
         server = Path(sys.executable).parent / "moto_server"
@@ -333,4 +336,9 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Failed as error:
+        print(f"error: {error}", file=sys.stderr)
+        print("0 passed, 1 failed")
+        sys.exit(1)
