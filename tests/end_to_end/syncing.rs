@@ -97,6 +97,21 @@ async fn only_the_named_experiences_are_kept_in_step_and_what_is_wrong_with_one_
 }
 
 #[tokio::test]
+async fn an_experience_that_is_no_longer_kept_in_step_does_not_look_as_if_it_lagged() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]).run(&["sync"]).await.code, 0);
+    let state = |experience: &str, state: &str| (experience.to_owned(), state.to_owned());
+    let states = scene.states().await;
+    assert!(states.contains(&state(ALPHA_PROD, "SYNCED")), "{states:?}");
+    assert!(states.contains(&state(ALPHA_DEV, "SKIPPED")), "{states:?}");
+    assert_eq!(scene.alpha_account.lists(ALPHA_DEV).await, Lists::new(&["prod-a"], &[]));
+}
+
+#[tokio::test]
 async fn disabled_and_archived_experiences_are_left_alone() {
     let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
     scene.hub.json(&["publish"]).await;

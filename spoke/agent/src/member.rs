@@ -42,6 +42,9 @@ pub(crate) enum Absent {
     /// It is named, and the catalog does not find it.
     #[error("the experience does not exist, or is not shared with this account")]
     Missing,
+    /// It was kept in step before, and is neither named nor listed now.
+    #[error("the experience is no longer one that this spoke keeps in step")]
+    Gone,
     /// It could not be read.
     #[error("{0}")]
     Unreadable(CatalogError),

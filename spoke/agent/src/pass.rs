@@ -1,5 +1,6 @@
 //! One pass: all member experiences, against one snapshot.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -123,7 +124,8 @@ impl Spoke {
         if let Some(superseded) = check_order(&before, &snapshot)? {
             return Ok(superseded);
         }
-        let members = find(self.catalog.as_ref(), &self.management, &self.selection).await?;
+        let mut members = find(self.catalog.as_ref(), &self.management, &self.selection).await?;
+        members.extend(gone(&before, &members));
         tracing::info!(version = %snapshot.version(), experiences = members.len(), "pass started");
         let pass = OnePass { spoke: self, snapshot, confirmation, stop, before, began: Timestamp::now() };
         let mut syncs = Vec::new();
@@ -152,6 +154,16 @@ fn check_order(before: &Organization, snapshot: &Snapshot) -> Result<Option<Pass
         return Err(SpokeError::Conflict { version, found, acknowledged: newest.digest });
     }
     Ok(None)
+}
+
+/// Experiences that were kept in step before and are not found now: their receipts must not look as if they lagged.
+fn gone(before: &Organization, members: &[Member]) -> Vec<Member> {
+    let found: BTreeSet<_> = members.iter().map(|member| &member.id).collect();
+    let told = |receipt: &&Receipt| receipt.status != ReceiptStatus::Skipped;
+    let missing = before.receipts.iter().filter(told).filter(|receipt| !found.contains(&receipt.member_experience));
+    let member =
+        |receipt: &Receipt| Member { id: receipt.member_experience.clone(), name: None, state: Err(Absent::Gone) };
+    missing.map(member).collect()
 }
 
 /// What all experiences of one pass have in common.
