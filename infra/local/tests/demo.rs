@@ -152,7 +152,7 @@ fn a_program_that_dies_is_named_with_the_end_of_its_log() {
     let Ended { code, stderr, .. } = demo.wait();
     assert_eq!(code, Some(1), "{stderr}");
     assert!(stderr.contains("error: hub ended before it was told to"), "{stderr}");
-    assert!(stderr.contains("the last of hub's log:"), "{stderr}");
+    assert!(stderr.contains("hub ends its log with:"), "{stderr}");
     let [folder] = left_behind(temporary.path()).try_into().unwrap();
     assert!(stderr.contains(&format!("hint: the whole logs are in {}", folder.display())), "{stderr}");
     assert!(folder.join("spoke-aurora.log").exists());

@@ -81,6 +81,10 @@ impl Stage {
         self.server.endpoint()
     }
 
+    pub(super) fn region(&self) -> &str {
+        &self.region
+    }
+
     /// The account with that number.
     pub(super) fn account(&self, number: &str) -> Account {
         Account::new(&self.endpoint(), &self.region, number)
@@ -205,6 +209,8 @@ fn log_name(member: &str) -> String {
 }
 
 fn with_tail(failure: Failure, program: &Running) -> Failure {
-    let heading = format!("the last of {}'s log:", program.name);
-    program.tail().into_iter().fold(failure.detail(heading), |failure, line| failure.detail(format!("  {line}")))
+    let tail = program.tail();
+    let heading = if tail.is_empty() { "has logged nothing" } else { "ends its log with:" };
+    let failure = failure.detail(format!("{} {heading}", program.name));
+    tail.into_iter().fold(failure, |failure, line| failure.detail(format!("  {line}")))
 }

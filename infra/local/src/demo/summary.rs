@@ -56,16 +56,16 @@ pub(super) fn show_how_to_play(stage: &Stage, screen: &Screen) {
     let stranger = stage.scene.products.strangers.last().map(|product| product.id.to_string()).unwrap_or_default();
     screen.heading("Then, as the hub");
     screen.text(&format!("{executable} hub status --output wide"));
-    screen.text(&approve_command(&stranger));
+    screen.text(&approve_command(&stranger, stage.region()));
     screen.heading("Or as a spoke");
     screen.text(&format!("{executable} spoke plan\n{executable} spoke sync"));
     screen.quiet(&format!("\nLogs: {}", stage.launcher.folder().display()));
 }
 
-/// The AWS CLI's way to approve a product.
-fn approve_command(product: &str) -> String {
+/// The AWS CLI's way to approve a product. Its version 1 does not know AWS_REGION.
+fn approve_command(product: &str, region: &str) -> String {
     format!(
-        r#"aws marketplace-catalog start-change-set --catalog AWSMarketplace --change-set '[{{
+        r#"aws marketplace-catalog start-change-set --region {region} --catalog AWSMarketplace --change-set '[{{
   "ChangeType": "AllowProductProcurement",
   "Entity": {{"Type": "Experience@1.0", "Identifier": "{MANAGEMENT}"}},
   "DetailsDocument": {{"Products": [{{"Ids": ["{product}"]}}]}}}}]'"#
