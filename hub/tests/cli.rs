@@ -67,3 +67,11 @@ fn completions_are_printed_for_a_shell() {
     assert!(output.status.success());
     assert!(text(&output.stdout).contains("complete -F"));
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let binary = assert_cmd::cargo::cargo_bin("pmp-hub");
+    let command = format!("'{}' completions bash | head -c 1; exit \"${{PIPESTATUS[0]}}\"", binary.display());
+    let output = Command::new("bash").args(["-c", &command]).output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+}

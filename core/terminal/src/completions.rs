@@ -5,6 +5,8 @@ use std::io;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
+use crate::output::print_line;
+
 /// Print a completion script for a shell
 #[derive(Debug, Clone, Args)]
 pub struct Completions {
@@ -15,9 +17,15 @@ pub struct Completions {
 
 impl Completions {
     /// Writes the script for the program `P` to standard output.
-    pub fn print<P: CommandFactory>(&self) {
+    ///
+    /// # Errors
+    /// Where standard output cannot be written to. A closed pipe is none.
+    pub fn print<P: CommandFactory>(&self) -> io::Result<()> {
         let mut command = P::command();
         let name = command.get_name().to_owned();
-        clap_complete::generate(self.shell, &mut command, name, &mut io::stdout().lock());
+        // Into memory first: the generator panics where its writer fails, as a closed pipe does.
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut command, name, &mut script);
+        print_line(String::from_utf8_lossy(&script).trim_end())
     }
 }

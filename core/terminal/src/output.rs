@@ -106,10 +106,15 @@ impl Output {
     /// # Errors
     /// As [`Self::list`].
     pub fn line(self, text: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        match writeln!(out, "{text}").and_then(|()| out.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            outcome => outcome,
-        }
+        print_line(text)
+    }
+}
+
+/// Prints a line on standard output. A closed pipe is no error: the reader has seen enough.
+pub(crate) fn print_line(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
     }
 }

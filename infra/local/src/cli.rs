@@ -84,7 +84,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Serve(serve) => self::serve(serve).await,
         Command::Completions(completions) => {
-            completions.print::<Cli>();
+            completions.print::<Cli>()?;
             Ok(Exit::Ok)
         }
         Command::Hub(_) | Command::Spoke(_) => Err(Failure::new(anyhow::anyhow!("`main` runs this program itself"))),

@@ -89,7 +89,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Plan(args) => plan(&cli.config, args, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
         Command::Completions(completions) => {
-            completions.print::<Cli>();
+            completions.print::<Cli>()?;
             Ok(Exit::Ok)
         }
     }
