@@ -130,7 +130,9 @@ impl Run<'_> {
             allow: change_set.allow().cloned(),
             deny: change_set.deny().cloned(),
             name: format!("pmp-sync snapshot {}", self.order.version),
-            attempt: format!("{}/{}", self.order.pass, self.faults),
+            // Another one for each that was started, since the catalog answers a repeated token with the first outcome,
+            // a failure or a cancellation included. A request that had no answer started none: it keeps its token.
+            attempt: format!("{}/{}", self.order.pass, self.progress.change_sets.len()),
         };
         let id = match self.order.catalog.start_change_set(&request).await {
             Ok(id) => id,

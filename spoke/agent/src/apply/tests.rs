@@ -27,6 +27,8 @@ struct State {
     started: Vec<ChangeSetRequest>,
     turns: VecDeque<Turn>,
     outcomes: BTreeMap<String, ChangeSetState>,
+    /// The change set that each request token started: a repeated token is answered with it.
+    tokens: BTreeMap<String, String>,
 }
 
 /// One experience that applies change sets at once, unless told otherwise.
@@ -84,6 +86,9 @@ impl Catalog for FakeCatalog {
     async fn start_change_set(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError> {
         let mut state = self.0.lock().unwrap();
         assert_eq!(request.revision.0, state.revision, "planned from a revision that is not the live one");
+        if let Some(id) = state.tokens.get(&request.client_request_token()) {
+            return Ok(ChangeSetId::new(id));
+        }
         state.started.push(request.clone());
         let id = format!("cs-{}", state.started.len());
         let outcome = match state.turns.pop_front() {
@@ -110,6 +115,7 @@ impl Catalog for FakeCatalog {
                 ChangeSetState::Succeeded
             }
         };
+        state.tokens.insert(request.client_request_token(), id.clone());
         state.outcomes.insert(id.clone(), outcome);
         Ok(ChangeSetId::new(&id))
     }
@@ -190,7 +196,9 @@ async fn what_may_pass_is_tried_again_from_the_live_state() {
     assert_eq!(started.len(), 8);
     // After a failure the catalog would answer the same token with the same failure.
     assert_ne!(started[6].client_request_token(), started[7].client_request_token());
-    assert_eq!(started[0].client_request_token(), started[6].client_request_token());
+    assert_ne!(started[5].client_request_token(), started[6].client_request_token());
+    // A request that was refused started nothing: its token is still good.
+    assert_eq!(started[0].client_request_token(), started[5].client_request_token());
 }
 
 #[tokio::test(start_paused = true)]
