@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use awsim_iam_policy::{AuthzRequest, ContextValue, Decision, EvalContext, PolicyDocument, Principal, evaluate, parse};
+use serde_json::Value;
 
 use super::{Caller, account_in};
 use crate::World;
@@ -174,9 +175,13 @@ impl Access {
     }
 }
 
-/// Conditions with one text each.
-pub(super) fn text_conditions<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Conditions {
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), ContextValue::String(value.to_owned()))).collect()
+/// The condition keys that a request's own parameters make, given as (key, parameter); none for a parameter that the
+/// request does not have.
+pub(super) fn request_conditions<const N: usize>(input: &Value, parameters: [(&str, &str); N]) -> Conditions {
+    let condition = |(key, parameter): (&str, &str)| {
+        input[parameter].as_str().map(|value| (key.to_owned(), ContextValue::String(value.to_owned())))
+    };
+    parameters.into_iter().filter_map(condition).collect()
 }
 
 /// The condition keys of a call that a service makes for a resource.

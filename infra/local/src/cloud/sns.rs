@@ -3,7 +3,7 @@
 use awsim_core::{AwsError, EventBus, RequestContext, ServiceHandler};
 use serde_json::{Map, Value, json};
 
-use super::access::{Conditions, Denied, Question, text_conditions};
+use super::access::{Denied, Question, request_conditions};
 use super::{Call, Cloud, account_in};
 
 /// The attribute of a subscription that says which account made it. AWS reports it too.
@@ -50,7 +50,8 @@ impl Cloud {
                 resource: &resource,
                 owner: &owner,
                 resource_policy: policy.as_deref(),
-                conditions: subscription_conditions(input),
+                // What AWS documents for `Subscribe`.
+                conditions: request_conditions(input, [("sns:Protocol", "Protocol"), ("sns:Endpoint", "Endpoint")]),
             };
             let refused = |denied: Denied| AwsError::forbidden("AuthorizationError", denied.0);
             self.access.decide(question).map_err(refused)?;
@@ -226,13 +227,4 @@ fn attributes_of(delivery: &Value, answer: &Value, input: &Value) -> Map<String,
     let entries = input["PublishBatchRequestEntries"].as_array();
     let entry = entries.and_then(|entries| entries.iter().find(|entry| Some(&entry["Id"]) == id));
     entry.unwrap_or(input)["MessageAttributes"].as_object().cloned().unwrap_or_default()
-}
-
-/// The condition keys that AWS documents for `Subscribe`; absent where the request has no such field.
-fn subscription_conditions(input: &Value) -> Conditions {
-    text_conditions(
-        [("sns:Protocol", "Protocol"), ("sns:Endpoint", "Endpoint")]
-            .into_iter()
-            .filter_map(|(key, field)| Some((key, input[field].as_str()?))),
-    )
 }

@@ -1,10 +1,9 @@
 //! STS: who am I, and assuming roles in other accounts.
 
 use awsim_core::{AwsError, ServiceHandler};
-use awsim_iam_policy::ContextValue;
 use serde_json::{Value, json};
 
-use super::access::{Conditions, Question};
+use super::access::{Question, request_conditions};
 use super::{Call, Caller, Cloud, account_in};
 
 impl Cloud {
@@ -20,12 +19,8 @@ impl Cloud {
         let text = |name: &str| input[name].as_str().unwrap_or_default();
         let role = text("RoleArn").to_owned();
         let owner = account_in(&role).unwrap_or_default().to_owned();
-        let mut conditions = Conditions::new();
-        for (key, parameter) in [("sts:ExternalId", "ExternalId"), ("sts:RoleSessionName", "RoleSessionName")] {
-            if let Some(value) = input[parameter].as_str() {
-                conditions.insert(key.into(), ContextValue::String(value.into()));
-            }
-        }
+        let parameters = [("sts:ExternalId", "ExternalId"), ("sts:RoleSessionName", "RoleSessionName")];
+        let conditions = request_conditions(&input, parameters);
         let question = Question {
             caller: &call.caller,
             action: "sts:AssumeRole",
