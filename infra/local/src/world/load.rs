@@ -1,12 +1,12 @@
-//! Reading a world from a file, and the forms that the file allows for convenience.
+//! Reading a world from a file: TOML, YAML or JSON, by its extension.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde_path_to_error::{Deserializer, Track};
 
-use super::{ListedProduct, Problem, World};
+use super::{Problem, World};
 
 /// Why a world could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -20,18 +20,56 @@ pub enum WorldError {
         #[source]
         source: std::io::Error,
     },
-    /// The file is not TOML, or not of this form. The source names the line.
-    #[error("cannot understand the world file `{}`", path.display())]
+    /// The file's extension names none of the formats.
+    #[error("the world file `{}` is neither .toml nor .yaml, .yml or .json", path.display())]
+    Extension {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is not of its format, or not of this form.
+    #[error("cannot understand the world file `{}`{}", path.display(), At(field))]
     Parse {
         /// The file.
         path: PathBuf,
-        /// Where, and what was expected there.
+        /// The field at which reading ended; empty where the text is not of its format at all.
+        field: String,
+        /// The line, and what was expected there.
         #[source]
-        source: Box<toml::de::Error>,
+        source: FormatError,
     },
     /// The world contradicts itself or names something impossible.
     #[error("the world is not valid:{}", Lines(.0))]
     Invalid(Vec<Problem>),
+}
+
+/// What the reader of a format says, with the line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct FormatError(String);
+
+impl FormatError {
+    fn toml(error: &toml::de::Error, text: &str) -> Self {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Self(format!("{} at line {line} column {column}", error.message()))
+    }
+
+    fn yaml(error: &serde_saphyr::Error) -> Self {
+        Self(error.without_snippet().to_string())
+    }
+
+    fn json(error: &serde_json::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+struct At<'a>(&'a str);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, " at `{}`", self.0) }
+    }
 }
 
 struct Lines<'a>(&'a [Problem]);
@@ -42,49 +80,112 @@ impl fmt::Display for Lines<'_> {
     }
 }
 
+/// The formats that a world can be written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Toml,
+    Yaml,
+    Json,
+}
+
+impl Format {
+    /// By the file's extension; a file without one, `/dev/stdin` for example, is TOML.
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension().and_then(|extension| extension.to_str()).map(str::to_lowercase).as_deref() {
+            None | Some("toml") => Some(Self::Toml),
+            Some("yaml" | "yml") => Some(Self::Yaml),
+            Some("json") => Some(Self::Json),
+            Some(_) => None,
+        }
+    }
+}
+
 impl World {
     /// Reads and validates a world file.
     ///
     /// # Errors
     /// The file cannot be read, is not of the documented form, or describes an impossible world.
     pub fn load(path: &Path) -> Result<Self, WorldError> {
+        let format = Format::of(path).ok_or_else(|| WorldError::Extension { path: path.to_owned() })?;
         let text =
             std::fs::read_to_string(path).map_err(|source| WorldError::Read { path: path.to_owned(), source })?;
-        let world: Self = toml::from_str(&text)
-            .map_err(|source| WorldError::Parse { path: path.to_owned(), source: Box::new(source) })?;
+        let world = Self::parse(&text, format).map_err(|(field, source)| {
+            let path = path.to_owned();
+            WorldError::Parse { path, field, source }
+        })?;
         world.validate()?;
         Ok(world)
     }
-}
 
-/// A product on a list, as the file may write it.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum ListedProductForm {
-    Id(String),
-    WithNotes(IdAndNotes),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct IdAndNotes {
-    id: String,
-    notes: Option<String>,
-}
-
-impl From<ListedProductForm> for ListedProduct {
-    fn from(form: ListedProductForm) -> Self {
-        match form {
-            ListedProductForm::Id(id) => Self { id, notes: None },
-            ListedProductForm::WithNotes(IdAndNotes { id, notes }) => Self { id, notes },
-        }
+    /// Reads a world without validating it. An error comes with the field at which it arose.
+    pub(crate) fn parse(text: &str, format: Format) -> Result<Self, (String, FormatError)> {
+        let mut track = Track::new();
+        let world = match format {
+            Format::Toml => toml::Deserializer::parse(text)
+                .and_then(|deserializer| Self::deserialize(Deserializer::new(deserializer, &mut track)))
+                .map_err(|error| FormatError::toml(&error, text)),
+            Format::Yaml => serde_saphyr::with_deserializer_from_str(text, |deserializer| {
+                Self::deserialize(Deserializer::new(deserializer, &mut track))
+            })
+            .map_err(|error| FormatError::yaml(&error)),
+            Format::Json => {
+                let mut deserializer = serde_json::Deserializer::from_str(text);
+                Self::deserialize(Deserializer::new(&mut deserializer, &mut track))
+                    .and_then(|world| deserializer.end().map(|()| world))
+                    .map_err(|error| FormatError::json(&error))
+            }
+        };
+        world.map_err(|error| {
+            let field = track.path().to_string();
+            // Where the text is not of its format, there is no field to name.
+            (if matches!(field.as_str(), "." | "?") { String::new() } else { field }, error)
+        })
     }
 }
 
-/// `"2s"`, `"150ms"`, `"1m 30s"`.
-pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let refused = |why: String| serde::de::Error::custom(format!("`{text}` is not a duration such as \"2s\": {why}"));
-    let span: jiff::SignedDuration = text.parse().map_err(|e: jiff::Error| refused(e.to_string()))?;
-    Duration::try_from(span).map_err(|e| refused(e.to_string()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(format: Format, text: &str, field: &str, line: &str, what: &str) {
+        let (found, error) = World::parse(text, format).unwrap_err();
+        let error = error.to_string();
+        assert_eq!(found, field, "{format:?}: {error}");
+        assert!(error.contains(line) && error.contains(what), "{format:?}: {error}");
+    }
+
+    #[test]
+    fn an_error_names_the_line_and_the_field_in_every_format() {
+        let what = "unknown field `sede`";
+        refused(Format::Toml, "region = \"eu-west-1\"\nsede = 1", "sede", "line 2", what);
+        refused(Format::Yaml, "region: eu-west-1\nsede: 1", "sede", "line 2", what);
+        refused(Format::Json, "{\"region\": \"eu-west-1\",\n\"sede\": 1}", "sede", "line 2", what);
+        let (field, what) = ("organizations[0].experiences[0].policy.approved[1].note", "unknown field `note`");
+        let json = r#"{ "organizations": [{ "id": "o", "name": "n", "management_account": "1", "experiences": [
+            { "id": "e", "name": "n", "policy": { "id": "p", "approved": ["a", { "id": "b", "note": "c" }] } }] }] }"#;
+        refused(Format::Json, json, field, "line 2", what);
+        refused(Format::Yaml, json, field, "line 2", what);
+        refused(Format::Toml, "[change_sets]\nmin = \"soon\"", "change_sets.min", "line 2", "is not a duration");
+        refused(Format::Yaml, "change_sets:\n  min: soon", "change_sets.min", "line 2", "is not a duration");
+        refused(Format::Toml, "seed =", "", "line 1", "");
+        refused(Format::Json, "{,}", "", "line 1", "");
+    }
+
+    #[test]
+    fn yaml_takes_an_account_without_quotes_as_it_is_written() {
+        let text = "organizations: [{id: o-aaaaaaaaaa, name: A, management_account: 012345678901}]";
+        let world = World::parse(text, Format::Yaml).unwrap();
+        assert_eq!(world.organizations[0].management_account, "012345678901");
+    }
+
+    #[test]
+    fn the_extension_says_the_format() {
+        let format = |path: &str| Format::of(Path::new(path));
+        assert_eq!(
+            ["a.yml", "b.YAML", "c.json", "d.toml", "stdin"].map(format).map(Option::unwrap),
+            [Format::Yaml, Format::Yaml, Format::Json, Format::Toml, Format::Toml,]
+        );
+        assert_eq!(format("world.ini"), None);
+    }
 }

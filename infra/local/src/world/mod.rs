@@ -1,24 +1,33 @@
 //! The world that the embedded AWS starts with: organizations, their private marketplaces, roles, products, timing.
 //!
-//! Read from a TOML file ([`World::load`]) or built in Rust by tests. It says what is there at the start and never
-//! changes afterwards: what happens later is the state of the services. Nothing in it is secret.
+//! Read from a TOML, YAML or JSON file ([`World::load`]) or built in Rust by tests. It says what is there at the start and never
+//! changes afterwards: what happens later is the state of the services. Nothing in it is secret. The documentation of
+//! every field here is also its description in `docs/world.schema.json`.
 
 mod check;
+mod duration;
+mod example;
+mod listed_product;
 mod load;
 mod policy_text;
+mod schema;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub use check::Problem;
 pub(crate) use check::is_account;
-pub use load::WorldError;
+pub(crate) use example::example;
+pub use listed_product::ListedProduct;
+pub(crate) use load::Format;
+pub use load::{FormatError, WorldError};
 pub use policy_text::PolicyText;
 
 /// All that exists when the embedded AWS starts.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct World {
     /// The region of every ARN that the world implies.
@@ -55,14 +64,16 @@ impl Default for World {
 }
 
 /// How long a change set takes from `StartChangeSet` to its end: between the two, drawn from the seed.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChangeSetTiming {
     /// The shortest.
-    #[serde(deserialize_with = "load::duration")]
+    #[serde(with = "duration")]
+    #[schemars(with = "duration::DurationText")]
     pub min: Duration,
     /// The longest.
-    #[serde(deserialize_with = "load::duration")]
+    #[serde(with = "duration")]
+    #[schemars(with = "duration::DurationText")]
     pub max: Duration,
 }
 
@@ -81,7 +92,7 @@ impl ChangeSetTiming {
 }
 
 /// An AWS Organizations organization.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Organization {
     /// `o-…`.
@@ -138,7 +149,7 @@ impl Organization {
 }
 
 /// `Status` of an experience.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum ExperienceStatus {
     /// In force.
     #[default]
@@ -159,7 +170,7 @@ impl ExperienceStatus {
 }
 
 /// A private marketplace experience.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Experience {
     /// `exp-…`.
@@ -207,7 +218,7 @@ impl Experience {
 }
 
 /// The approved and the rejected products of an experience.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProcurementPolicy {
     /// `policy-…` or `procpolicy-…`.
@@ -251,7 +262,7 @@ impl ProcurementPolicy {
 }
 
 /// `PolicyResourceRequests` of a procurement policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum ResourceRequests {
     /// Users may request products.
     #[default]
@@ -271,36 +282,8 @@ impl ResourceRequests {
     }
 }
 
-/// A product on a list, with the note that an administrator left. In the file: the id alone, or `{ id, notes }`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "load::ListedProductForm")]
-pub struct ListedProduct {
-    /// The product id.
-    pub id: String,
-    /// The note.
-    pub notes: Option<String>,
-}
-
-impl From<&str> for ListedProduct {
-    fn from(id: &str) -> Self {
-        Self { id: id.into(), notes: None }
-    }
-}
-
-impl From<String> for ListedProduct {
-    fn from(id: String) -> Self {
-        Self { id, notes: None }
-    }
-}
-
-impl From<(&str, &str)> for ListedProduct {
-    fn from((id, notes): (&str, &str)) -> Self {
-        Self { id: id.into(), notes: Some(notes.into()) }
-    }
-}
-
 /// An IAM role.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Role {
     /// The account that owns it.
@@ -336,7 +319,7 @@ impl Role {
 }
 
 /// A product of AWS Marketplace, for display.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Product {
     /// Its id.
@@ -354,7 +337,7 @@ pub struct Product {
 }
 
 /// Where an account's change-set events go.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeEventTarget {
     /// The account whose change sets it is about: the one that started them.

@@ -1,9 +1,12 @@
 //! An IAM policy document as JSON text.
 
-use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
 
-/// An IAM policy document. In the file: JSON in a string, or the same written as a TOML table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// An IAM policy document. In the file: JSON in a string, or the same written as a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PolicyText(String);
 
 impl PolicyText {
@@ -37,6 +40,19 @@ impl<'de> Deserialize<'de> for PolicyText {
         Ok(match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::String(text) => Self(text),
             document => document.into(),
+        })
+    }
+}
+
+impl JsonSchema for PolicyText {
+    fn schema_name() -> Cow<'static, str> {
+        "Policy".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["string", "object"],
+            "description": "An IAM policy document: JSON in a string, or the same written as a table.",
         })
     }
 }

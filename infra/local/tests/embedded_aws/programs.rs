@@ -86,6 +86,18 @@ fn a_wrong_world_is_refused_with_the_place() {
     assert!(String::from_utf8(output.stderr).unwrap().contains("cannot read the world file `/no/such/file`"));
 }
 
+#[test]
+fn the_example_can_be_checked_in_both_formats() {
+    for (format, extension) in [("toml", ".toml"), ("yaml", ".yaml")] {
+        let example = pmp_local().args(["world", "example", "--format", format]).output().unwrap();
+        let file = tempfile::Builder::new().suffix(extension).tempfile().unwrap();
+        std::fs::write(file.path(), example.stdout).unwrap();
+        let checked = pmp_local().args(["world", "check"]).arg(file.path()).output().unwrap();
+        let said = String::from_utf8(checked.stdout).unwrap();
+        assert!(said.contains("is valid: 2 organizations, 3 experiences, 2 products, 1 role"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn serve_prints_what_to_paste_and_stops_on_a_signal() {
     let file = world_file(WORLD);

@@ -1,0 +1,80 @@
+//! The command line of `pmp-local`.
+
+mod serve;
+mod world;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use pmp_terminal::{Completions, Exit, Failure, program};
+
+use crate::demo::{self, Demo};
+use serve::Serve;
+use world::WorldFiles;
+
+/// A local AWS with a Private Marketplace, and a demo in it
+#[derive(Parser)]
+#[command(name = "pmp-local", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Watch a hub and three spokes at work, on a local AWS with four organizations
+    Demo(Demo),
+    /// Serve SNS, SQS, DynamoDB, STS, Organizations and Marketplace Catalog on one port until stopped
+    Serve(Serve),
+    /// Start, check and describe world files
+    World(WorldFiles),
+    /// The program pmp-hub: `pmp-local hub status` is `pmp-hub status`
+    #[command(disable_help_flag = true)]
+    Hub(PassedOn),
+    /// The program pmp-spoke: `pmp-local spoke plan` is `pmp-spoke plan`
+    #[command(disable_help_flag = true)]
+    Spoke(PassedOn),
+    /// Print a completion script for a shell
+    Completions(Completions),
+}
+
+/// Arguments for another program, untouched.
+#[derive(Args)]
+struct PassedOn {
+    /// The program's arguments; `--help` tells of them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    args: Vec<OsString>,
+}
+
+/// Runs `pmp-local` with `args`, the first of which is the program's name.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // The other programs start a runtime of their own, and so cannot be called from within `program`'s.
+    match Cli::try_parse_from(&args).map(|cli| cli.command) {
+        Ok(Command::Hub(passed_on)) => pmp_hub::cli::main(passed_on.into_program("pmp-local hub")),
+        Ok(Command::Spoke(passed_on)) => pmp_spoke::cli::main(passed_on.into_program("pmp-local spoke")),
+        _ => program(args, run),
+    }
+}
+
+impl PassedOn {
+    /// The whole command line of the program: its usage names it as it was called.
+    fn into_program(self, name: &str) -> impl Iterator<Item = OsString> {
+        demo::end_with_the_demo();
+        std::iter::once(OsString::from(name)).chain(self.args)
+    }
+}
+
+async fn run(cli: Cli) -> Result<Exit, Failure> {
+    match cli.command {
+        Command::Demo(demo) => demo::run(demo).await,
+        Command::Serve(serve) => serve.run().await,
+        Command::World(files) => files.run(),
+        Command::Completions(completions) => {
+            completions.print::<Cli>()?;
+            Ok(Exit::Ok)
+        }
+        Command::Hub(_) | Command::Spoke(_) => Err(Failure::new(anyhow::anyhow!("`main` runs this program itself"))),
+    }
+}

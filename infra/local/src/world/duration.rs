@@ -1,0 +1,37 @@
+//! Durations as people write them: `"2s"`, `"150ms"`, `"1m 30s"`.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serializer};
+
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let refused = |why: String| serde::de::Error::custom(format!("`{text}` is not a duration such as \"2s\": {why}"));
+    let span: SignedDuration = text.parse().map_err(|e: jiff::Error| refused(e.to_string()))?;
+    Duration::try_from(span).map_err(|e| refused(e.to_string()))
+}
+
+pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    let span = SignedDuration::try_from(*duration).map_err(serde::ser::Error::custom)?;
+    serializer.collect_str(&format_args!("{span:#}"))
+}
+
+/// How the schema describes such a field: `#[schemars(with = "DurationText")]`.
+pub(super) struct DurationText;
+
+impl JsonSchema for DurationText {
+    fn schema_name() -> Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A duration with its units: `2s`, `150ms`, `1m 30s`.",
+            "examples": ["150ms", "2s", "1m 30s"],
+        })
+    }
+}

@@ -1,0 +1,29 @@
+//! The example that a newcomer starts from: one small world, in both of the formats that people write.
+
+use super::Format;
+
+/// The example as text. JSON has no comments, so there is none in it.
+pub(crate) fn example(format: Format) -> Option<&'static str> {
+    match format {
+        Format::Toml => Some(include_str!("../../data/world.toml")),
+        Format::Yaml => Some(include_str!("../../data/world.yaml")),
+        Format::Json => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::World;
+    use super::*;
+
+    #[test]
+    fn both_formats_hold_the_same_valid_world() {
+        let read = |format| World::parse(example(format).unwrap(), format).unwrap();
+        let (toml, yaml) = (read(Format::Toml), read(Format::Yaml));
+        toml.validate().unwrap();
+        let json = serde_json::to_string(&toml).unwrap();
+        assert_eq!(json, serde_json::to_string(&yaml).unwrap());
+        let again = World::parse(&json, Format::Json).unwrap();
+        assert_eq!(json, serde_json::to_string(&again).unwrap(), "what is written can be read");
+    }
+}
