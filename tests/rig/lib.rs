@@ -7,16 +7,18 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
 mod aws;
+mod job;
 mod program;
 mod scene;
 mod tap;
 mod wait;
 
 pub use aws::{Aws, Lists};
-pub use program::{Agent, Finished, Program, binary};
+pub use job::Job;
+pub use program::{Agent, Finished, Program, binary, find_binary};
 pub use scene::{
     ALPHA, ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, EXTERNAL_ID, HUB, HUB_ORGANIZATION, MANAGEMENT,
-    Scene, World, alpha, hub_organization, longest_id, member_role, world,
+    Scene, World, alpha, hub_organization, longest_id, member_role, member_role_for, world,
 };
-pub use tap::Tap;
+pub use tap::{Call, Tap};
 pub use wait::{eventually, within};

@@ -31,12 +31,22 @@ pub struct Finished {
     pub stderr: String,
 }
 
-/// Where cargo put a binary of the workspace. `cargo test --workspace` builds them; a single package's tests do not.
-pub fn binary(name: &str) -> PathBuf {
+/// Where cargo put a binary of the workspace, or where `PMP_BIN_DIR` says that it is; else what to do. `cargo test --workspace`
+/// builds them; a single package's tests do not.
+pub fn find_binary(name: &str) -> Result<PathBuf, String> {
+    if let Some(folder) = std::env::var_os("PMP_BIN_DIR") {
+        let path = PathBuf::from(folder).join(name);
+        return if path.is_file() { Ok(path) } else { Err(format!("there is no {} (PMP_BIN_DIR)", path.display())) };
+    }
     let test = std::env::current_exe().unwrap();
     let path = test.parent().and_then(|deps| deps.parent()).unwrap().join(name);
-    assert!(path.is_file(), "{} is not built: run `cargo build --workspace --bins`", path.display());
-    path
+    let missing = || format!("{} is not built: run `cargo build --workspace --bins`", path.display());
+    if path.is_file() { Ok(path) } else { Err(missing()) }
+}
+
+/// As [`find_binary`]; a test without it ends.
+pub fn binary(name: &str) -> PathBuf {
+    find_binary(name).unwrap_or_else(|missing| panic!("{missing}"))
 }
 
 impl Program {

@@ -57,7 +57,12 @@ pub fn alpha() -> Organization {
 /// The role in the hub's account that admits `account` of `organization`: it may read snapshots, and write its own
 /// partition of the receipts.
 pub fn member_role(account: &str, organization: &str) -> Role {
-    let table = |name: &str| format!("arn:aws:dynamodb:us-east-1:{HUB}:table/{name}");
+    member_role_for(HUB, account, organization)
+}
+
+/// The same in the account of another hub.
+pub fn member_role_for(hub: &str, account: &str, organization: &str) -> Role {
+    let table = |name: &str| format!("arn:aws:dynamodb:us-east-1:{hub}:table/{name}");
     let trust = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{account}:root")}, "Action": "sts:AssumeRole",
         "Condition": {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}}}]});
@@ -66,7 +71,7 @@ pub fn member_role(account: &str, organization: &str) -> Role {
         {"Effect": "Allow", "Action": ["dynamodb:PutItem", "dynamodb:Query"], "Resource": table(TIMESTAMPS),
          "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [organization]},
                        "Null": {"dynamodb:LeadingKeys": "false"}}}]});
-    Role::new(HUB, &format!("member-{organization}"), trust).with_permissions(permissions)
+    Role::new(hub, &format!("member-{organization}"), trust).with_permissions(permissions)
 }
 
 /// Both organizations, with short change sets. Alpha's experiences are empty.

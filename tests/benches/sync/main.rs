@@ -1,0 +1,118 @@
+//! The benchmark: the real programs against an AWS whose change sets take a set time, and how far they are from the floor.
+//!
+//! The floor is the larger of (longest chain of change sets × latency) and (change sets ÷ permitted `StartChangeSet` rate +
+//! latency). Wall time is from the hub's SNS `Publish` to the answer to the spoke's last receipt, both as seen on the line.
+//! Nothing is known of the programs but their commands, settings and AWS calls, and nothing of the AWS but its API.
+
+// A benchmark is a program for a person; what it cannot do ends it, with the reason.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::expect_used)]
+
+mod events;
+mod figures;
+mod report;
+mod run;
+mod scenario;
+mod stage;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use serde_json::json;
+
+use crate::scenario::Trigger;
+use crate::stage::Elsewhere;
+
+const EXAMPLES: &str = "Examples:
+  cargo bench -p pmp-tests --bench sync                          every scenario, release build
+  cargo bench --profile dev -p pmp-tests --bench sync -- --only smoke --latency 100ms
+  cargo bench -p pmp-tests --bench sync -- --only ten --spoke-env NAME=VALUE -o json
+  tests/moto/run --bench --only one                              against servers that are not ours
+
+The programs are taken from PMP_BIN_DIR, else from beside the benchmark: build them with `cargo build --workspace --bins`
+(`--release`, where the benchmark is).";
+
+/// Measures hub and spoke against the least time that the catalog allows
+#[derive(Debug, Parser)]
+#[command(name = "sync", after_help = EXAMPLES)]
+struct Cli {
+    /// Only this scenario; repeat for more. Without it all but `smoke`
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// How long a change set takes, where the scenario does not say
+    #[arg(long, default_value = "1s", value_parser = duration, value_name = "DURATION")]
+    latency: Duration,
+    /// A variable for the spoke, to compare settings; repeat for more
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    spoke_env: Vec<(String, String)>,
+    /// An endpoint for SNS, SQS, DynamoDB and STS, instead of the embedded AWS
+    #[arg(long, value_name = "URL", requires = "catalog_endpoint_url")]
+    endpoint_url: Option<String>,
+    /// An endpoint for Marketplace Catalog that holds what --print-world prints
+    #[arg(long, value_name = "URL", requires = "endpoint_url")]
+    catalog_endpoint_url: Option<String>,
+    /// Print the experiences that a catalog elsewhere must hold, as JSON, and do nothing
+    #[arg(long)]
+    print_world: bool,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+    /// What cargo passes to benchmarks
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Table,
+    Json,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: jiff::SignedDuration = text.parse().map_err(|e: jiff::Error| e.to_string())?;
+    parsed.try_into().map_err(|_| "less than nothing".to_owned())
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("not NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let all = scenario::all();
+    if let Some(unknown) = cli.only.iter().find(|name| all.iter().all(|one| one.name != **name)) {
+        let names: Vec<_> = all.iter().map(|one| one.name).collect();
+        eprintln!("error: there is no scenario `{unknown}`\nhint: one of {}", names.join(", "));
+        return ExitCode::FAILURE;
+    }
+    let chosen = |name: &str| if cli.only.is_empty() { name != "smoke" } else { cli.only.iter().any(|n| n == name) };
+    if cli.print_world {
+        let experiences = all.iter().flat_map(|one| one.experiences_elsewhere(cli.latency));
+        println!("{}", json!({ "experiences": experiences.collect::<Vec<_>>() }));
+        return ExitCode::SUCCESS;
+    }
+    if let Some(missing) = ["pmp-hub", "pmp-spoke"].iter().find_map(|name| pmp_tests::find_binary(name).err()) {
+        eprintln!("error: {missing}");
+        return ExitCode::FAILURE;
+    }
+    let elsewhere = cli.endpoint_url.clone().zip(cli.catalog_endpoint_url.clone());
+    let elsewhere = elsewhere.map(|(services, catalog)| Elsewhere { services, catalog });
+    let more: Vec<(&str, &str)> = cli.spoke_env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut measured = Vec::new();
+    for scenario in all.iter().filter(|one| chosen(one.name)) {
+        if elsewhere.is_some() && scenario.trigger == Trigger::Click {
+            eprintln!("{}: left out, since only the embedded AWS sends change events", scenario.name);
+            continue;
+        }
+        eprintln!("{}: {} ...", scenario.name, scenario.title);
+        measured.push(run::run(scenario, cli.latency, elsewhere.as_ref(), &more).await);
+    }
+    match cli.output {
+        Output::Table => println!("{}", report::table(&measured)),
+        Output::Json => println!("{}", json!(measured)),
+    }
+    let well = measured.iter().all(|figures| figures.problems.is_empty());
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
