@@ -2,88 +2,32 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import boto3
 
-HERE = Path(__file__).resolve().parent
+from servers import HERE, Failed, catalog, eventually, expect, moto, process, tail
+
 BINARIES = Path(sys.argv[1]).resolve()
 
-# The account that moto gives to callers whom it doesn't know. `pmp-local` takes the access key for the account.
+# The account that moto gives to callers whom it doesn't know. `catalog.py` takes the access key for the account.
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 MANAGEMENT = "exp-management001"
 MEMBER = "exp-member0000001"
+# Disabled. With it there are two entities to describe, and so a batch.
+OFF = "exp-member0000002"
 A, B, C, D = (f"prod-{letter * 13}" for letter in "abcd")
 OTHER, REJECTED, NEW = (f"prod-{letter * 13}" for letter in "orn")
 
-# A command or a server that takes longer has hung.
+# A command that takes longer has hung.
 COMMAND_SECONDS = 60
-START_SECONDS = 30
-
-
-class Failed(Exception):
-    """What was expected did not come."""
-
-
-def expect(actual, expected, what):
-    if actual != expected:
-        raise Failed(f"{what}: expected {expected!r}, got {actual!r}")
-
-
-def eventually(seconds, what, look):
-    """What `look` returns, as soon as it is true; a level is awaited, so nothing is missed between two looks."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = look()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise Failed(f"not within {seconds} s: {what}")
-        time.sleep(0.1)
-
-
-def tail(path, lines=20):
-    text = Path(path).read_text(errors="replace").splitlines()[-lines:]
-    return "\n".join(f"    | {line}" for line in text)
-
-
-@contextmanager
-def process(name, command, log, environment):
-    """A process in the background; stopped, by force if need be, whatever happens."""
-    with open(log, "wb") as sink:
-        child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, env=environment
-        )
-    try:
-        yield child
-    finally:
-        if child.poll() is None:
-            child.terminate()
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                print(f"{name} did not stop on SIGTERM and is killed", file=sys.stderr)
-                child.kill()
-                child.wait()
-
-
-def address(name, child, log, pattern):
-    """The address that a server says it listens on; each takes a free port by itself."""
-
-    def look():
-        if child.poll() is not None:
-            raise Failed(f"{name} ended with {child.returncode}:\n{tail(log)}")
-        return re.search(pattern, Path(log).read_text(errors="replace"))
-
-    return eventually(START_SECONDS, f"{name} listens", look).group(1)
 
 
 class Check:
@@ -173,8 +117,10 @@ class Check:
     def row(self):
         """The member experience's row of `pmp-hub status`."""
         rows = self.json("pmp-hub", "status")["spokes"]
-        expect([row["member_experience"] for row in rows], [MEMBER], "the rows of pmp-hub status")
-        return rows[0]
+        rows = {row["member_experience"]: row for row in rows}
+        expect(sorted(rows), [MEMBER, OFF], "the rows of pmp-hub status")
+        expect(rows[OFF]["state"], "SKIPPED", "the state of the disabled experience")
+        return rows[MEMBER]
 
     def waiting(self):
         """How many messages are in the queue, in sight or taken."""
@@ -236,7 +182,8 @@ class Check:
 
     def sync(self):
         receipts = self.json("pmp-spoke", "sync")["receipts"]
-        expect([(one["status"], one["version"]) for one in receipts], [("in-sync", 1)], "the receipts")
+        found = sorted((one["member_experience"], one["status"], one["version"]) for one in receipts)
+        expect(found, [(MEMBER, "in-sync", 1), (OFF, "skipped", 1)], "the receipts")
         expect(self.lists(MEMBER), ({A, B, C, D}, {OTHER, REJECTED}), "the member experience's lists")
 
     def plan_empty(self):
@@ -303,26 +250,27 @@ class Check:
                 return
 
 
-def main():
-    # So that a kill stops the servers too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+# What the catalog may do with BatchDescribeEntities, whose permission and quota AWS leaves open: the programs must bear each.
+BATCHES = {
+    "answer": "the catalog answers BatchDescribeEntities",
+    "refuse": "the catalog refuses it with AccessDeniedException",
+    "unknown": "the catalog doesn't know it",
+}
+
+
+def run(folder, batch):
+    """All checks, against servers of their own."""
+    folder.mkdir()
+    check = Check(folder)
+    # boto3 too must see nothing of the caller's profiles, regions and proxies.
+    os.environ.clear()
+    os.environ.update(check.environment)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pmp-moto-")))
-        check = Check(folder)
-        # boto3 too must see nothing of the caller's profiles, regions and proxies.
-        os.environ.clear()
-        os.environ.update(check.environment)
-        moto_log, local_log = folder / "moto.log", folder / "pmp-local.log"
-
-        server = Path(sys.executable).parent / "moto_server"
-        command = [server, "-H", "127.0.0.1", "-p", "0"]
-        moto = stack.enter_context(process("moto", command, moto_log, check.environment))
-        command = [BINARIES / "pmp-local", "serve", "--world", HERE / "world.toml", "--port", "0"]
-        local = stack.enter_context(process("pmp-local", command, local_log, check.environment))
-
+        services, log = stack.enter_context(moto(folder, check.environment))
+        entities = stack.enter_context(catalog(folder, check.environment, HERE / "world.json", "--batch", batch))
         check.environment |= {
-            "AWS_ENDPOINT_URL": address("moto", moto, moto_log, r"Running on (http://\S+)"),
-            "AWS_ENDPOINT_URL_MARKETPLACE_CATALOG": address("pmp-local", local, local_log, r"AWS_ENDPOINT_URL=(\S+)"),
+            "AWS_ENDPOINT_URL": services,
+            "AWS_ENDPOINT_URL_MARKETPLACE_CATALOG": entities,
             "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": ACCOUNT,
             "AWS_SECRET_ACCESS_KEY": "any",
@@ -330,9 +278,21 @@ def main():
         }
         check.all()
         if check.failed:
-            print(f"the last lines of moto:\n{tail(moto_log)}", file=sys.stderr)
-    print(f"{check.passed} passed, {check.failed} failed")
-    return 1 if check.failed else 0
+            print(f"the last lines of moto:\n{tail(log)}", file=sys.stderr)
+    return check.passed, check.failed
+
+
+def main():
+    # So that a kill stops the servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="pmp-moto-") as folder:
+        for batch, meaning in BATCHES.items():
+            print(f"{meaning}:", flush=True)
+            counts = run(Path(folder) / batch, batch)
+            passed, failed = passed + counts[0], failed + counts[1]
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
