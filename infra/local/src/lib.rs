@@ -2,7 +2,7 @@
 //!
 //! [`Server::start`] takes a [`World`] and answers SNS, SQS, DynamoDB, STS, Organizations and Marketplace Catalog on one
 //! loopback port, so that the real SDK clients need nothing but an endpoint. Several accounts meet in it: an access key
-//! of 12 digits is that account, a session's key acts for the role it was issued for, and what crosses accounts is held
+//! of 12 digits is that account, the world may name more keys, a session's key acts for the role it was issued for, and what crosses accounts is held
 //! to the topic's, queue's, table's and role's policies as AWS holds it.
 //!
 //! - [`world`]: what exists at the start, from a file or from Rust.

@@ -1,15 +1,19 @@
 //! The command line of `pmp-local`.
 
+mod env;
 mod serve;
+mod variables;
 mod world;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
 use pmp_terminal::{Completions, Exit, Failure, program};
 
 use crate::demo::{self, Demo};
+use env::Env;
 use serve::Serve;
 use world::WorldFiles;
 
@@ -27,6 +31,8 @@ enum Command {
     Demo(Demo),
     /// Serve SNS, SQS, DynamoDB, STS, Organizations and Marketplace Catalog on one port until stopped
     Serve(Serve),
+    /// Print the variables that make your shell another account
+    Env(Env),
     /// Start, check and describe world files
     World(WorldFiles),
     /// The program pmp-hub: `pmp-local hub status` is `pmp-hub status`
@@ -49,12 +55,13 @@ struct PassedOn {
 
 /// Runs `pmp-local` with `args`, the first of which is the program's name.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let begun = Instant::now();
     let args: Vec<OsString> = args.into_iter().collect();
     // The other programs start a runtime of their own, and so cannot be called from within `program`'s.
     match Cli::try_parse_from(&args).map(|cli| cli.command) {
         Ok(Command::Hub(passed_on)) => pmp_hub::cli::main(passed_on.into_program("pmp-local hub")),
         Ok(Command::Spoke(passed_on)) => pmp_spoke::cli::main(passed_on.into_program("pmp-local spoke")),
-        _ => program(args, run),
+        _ => program(args, move |cli| run(cli, begun)),
     }
 }
 
@@ -66,10 +73,11 @@ impl PassedOn {
     }
 }
 
-async fn run(cli: Cli) -> Result<Exit, Failure> {
+async fn run(cli: Cli, begun: Instant) -> Result<Exit, Failure> {
     match cli.command {
         Command::Demo(demo) => demo::run(demo).await,
-        Command::Serve(serve) => serve.run().await,
+        Command::Serve(serve) => serve.run(begun).await,
+        Command::Env(env) => env.run(),
         Command::World(files) => files.run(),
         Command::Completions(completions) => {
             completions.print::<Cli>()?;

@@ -1,57 +1,121 @@
 //! `pmp-local serve`.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use clap::Args;
+use anyhow::{Context, anyhow};
+use clap::{Args, ValueEnum};
 use pmp_terminal::{Exit, Failure, stop_on_signal};
+use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
+use super::variables::{Variables, identities, identity};
 use super::world;
-use crate::{Options, Server};
+use crate::{Options, Server, StartError, World, demo};
+
+/// Where clients of local AWS emulators look by habit.
+pub(super) const PORT: u16 = 4566;
+
+const EXAMPLES: &str = "Examples:
+  pmp-local serve                                 a world with four organizations, on port 4566
+  pmp-local serve --world world.yaml --as member  your own, as one of its organizations
+  pmp-local serve --port 0 --output json          any free port, said in JSON for programs
+  eval \"$(pmp-local env 222222222222)\"            in another shell: be another account";
 
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Serve {
-    /// The world to serve: accounts, organizations, experiences, roles (TOML, YAML or JSON)
-    #[arg(long, value_name = "FILE")]
-    world: PathBuf,
+    /// The world to serve: accounts, organizations, experiences, roles (TOML, YAML or JSON); the demo's if left out
+    #[arg(long, env = "PMP_LOCAL_WORLD", value_name = "FILE")]
+    world: Option<PathBuf>,
     /// The port; 0 takes any free one
-    #[arg(long, default_value_t = 4566)]
+    #[arg(long, env = "PMP_LOCAL_PORT", default_value_t = PORT)]
     port: u16,
     /// The address to listen on. Requests are not authenticated: leave it on the loopback
-    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    #[arg(long, env = "PMP_LOCAL_BIND", value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     bind: IpAddr,
+    /// Whose variables to print: an account, an organization by its id or name, or an access key
+    #[arg(long = "as", env = "PMP_LOCAL_AS", value_name = "ACCOUNT|ORG")]
+    who: Option<String>,
+    /// How to say that it's ready: variables to paste, or one line of JSON
+    #[arg(short, long, env = "PMP_LOCAL_OUTPUT", value_enum, default_value_t = ReadyForm::Text)]
+    output: ReadyForm,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReadyForm {
+    Text,
+    Json,
 }
 
 impl Serve {
-    pub(super) async fn run(self) -> Result<Exit, Failure> {
+    /// Serves until a signal comes. `begun` is when the process began.
+    pub(super) async fn run(self, begun: Instant) -> Result<Exit, Failure> {
         let filter = EnvFilter::try_from_env("PMP_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-        let world = world::load(&self.world)?;
-        let accounts = world.organizations.iter().map(|o| format!("{} ({})", o.management_account, o.name));
-        let accounts = accounts.collect::<Vec<_>>().join(", ");
-        let account = world.organizations.first().map_or("111111111111", |o| &o.management_account).to_owned();
-        let region = world.region.clone();
+        let world = match &self.world {
+            Some(file) => world::load(file)?,
+            None => demo::built_in().map_err(Failure::new)?,
+        };
+        // A name that nobody has is told before anything starts.
+        identity(&world, self.who.as_deref())?;
+        if !self.bind.is_loopback() {
+            tracing::warn!(address = %self.bind, "not on the loopback: whoever reaches this address can do everything here");
+        }
         // Before starting, so that a signal that comes while it starts stops it cleanly too.
         let stop = stop_on_signal().context("cannot listen for signals").map_err(Failure::new)?;
-        let server = Server::start(world, Options { address: self.bind, port: self.port }).await?;
-        let printed = print_variables(&self.world, &server.endpoint(), &region, &account, &accounts);
-        printed.context("cannot print").map_err(Failure::new)?;
+        let options = Options { address: self.bind, port: self.port };
+        let server = Server::start(world.clone(), options).await.map_err(|error| self.explain(error))?;
+        self.print_ready(&server, &world, begun.elapsed())?;
         stop.cancelled().await;
         server.shutdown().await;
         Ok(Exit::Ok)
     }
-}
 
-fn print_variables(world: &Path, endpoint: &str, region: &str, account: &str, accounts: &str) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "# Accounts: {accounts}. The access key says which one you are; the secret can be anything.")?;
-    writeln!(out, "export AWS_ENDPOINT_URL={endpoint}")?;
-    writeln!(out, "export AWS_REGION={region}")?;
-    writeln!(out, "export AWS_ACCESS_KEY_ID={account}")?;
-    writeln!(out, "export AWS_SECRET_ACCESS_KEY=local")?;
-    writeln!(out, "# Ready: serving `{}` on {endpoint}. Stop with Ctrl-C.", world.display())?;
-    out.flush()
+    fn explain(&self, error: StartError) -> Failure {
+        let taken = matches!(&error, StartError::Listen { source, .. } if source.kind() == ErrorKind::AddrInUse);
+        let hint = format!(
+            "something else listens there, perhaps another pmp-local: `ss -ltnp 'sport = :{}'` names it. Stop it, or take \
+             another port with --port, any free one with --port 0",
+            self.port
+        );
+        Failure::new(error).hint(taken.then_some(hint))
+    }
+
+    fn print_ready(&self, server: &Server, world: &World, took: Duration) -> Result<(), Failure> {
+        let source =
+            self.world.as_ref().map_or_else(|| "the built-in world".to_owned(), |f| format!("`{}`", f.display()));
+        let who = identity(world, self.who.as_deref())?;
+        let endpoint = server.endpoint();
+        let variables = Variables::new(&endpoint, world, &who);
+        let everyone = identities(world);
+        let mut out = std::io::stdout().lock();
+        let printed = match self.output {
+            ReadyForm::Json => {
+                let ready = json!({
+                    "schema_version": pmp_terminal::SCHEMA_VERSION,
+                    "endpoint": endpoint,
+                    "world": self.world,
+                    "env": variables,
+                    "identities": everyone,
+                    "ready_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                });
+                writeln!(out, "{ready}")
+            }
+            ReadyForm::Text => {
+                let keys: Vec<_> = everyone.iter().map(|i| format!("{} ({})", i.access_key, i.name)).collect();
+                writeln!(out, "# Accounts: {}.", keys.join(", "))
+                    .and_then(|()| {
+                        writeln!(out, "# The access key says which one you are; the secret can be anything.")
+                    })
+                    .and_then(|()| variables.print(&mut out))
+                    .and_then(|()| {
+                        writeln!(out, "# Ready in {} ms: {source} on {endpoint}. Stop with Ctrl-C.", took.as_millis())
+                    })
+            }
+        };
+        printed.and_then(|()| out.flush()).map_err(|error| Failure::new(anyhow!(error).context("cannot print")))
+    }
 }

@@ -78,7 +78,7 @@ impl Access {
         };
         let session_policy = match question.caller {
             Caller::Session(session) => session.inline_session_policy.as_deref().map(read),
-            Caller::Account(_) => None,
+            Caller::Account(_) | Caller::User { .. } => None,
         };
         let context = EvalContext {
             identity_policies: self.identity_policies(question.caller),
@@ -131,7 +131,7 @@ impl Access {
 
     fn identity_policies<'a>(&'a self, caller: &'a Caller) -> &'a [PolicyDocument] {
         match caller {
-            Caller::Account(_) => std::slice::from_ref(&self.everything),
+            Caller::Account(_) | Caller::User { .. } => std::slice::from_ref(&self.everything),
             Caller::Session(session) => {
                 self.roles.get(&session.role_arn).map(|role| role.permissions.as_slice()).unwrap_or_default()
             }

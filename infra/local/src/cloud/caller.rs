@@ -3,19 +3,38 @@
 use awsim_core::RequestContext;
 use awsim_sts::AssumedRoleSession;
 
+use crate::world::AccessKey;
+
 /// Who makes a call.
 pub(crate) enum Caller {
     /// An account's own key. It stands for a principal with every permission in its account.
     Account(String),
+    /// A user, who has every permission in the account, too.
+    User {
+        /// The account.
+        account: String,
+        /// The name.
+        name: String,
+    },
     /// A session of a role: it may do what the role's policies allow.
     Session(Box<AssumedRoleSession>),
 }
 
 impl Caller {
+    /// Who signs with a key of the world.
+    pub(super) fn of_key(key: &AccessKey) -> Self {
+        let account = key.account.clone();
+        match (&key.user, &key.role) {
+            (_, Some(role)) => Self::Session(Box::new(standing_session(key, role))),
+            (Some(user), None) => Self::User { account, name: user.clone() },
+            (None, None) => Self::Account(account),
+        }
+    }
+
     /// The account the call is made in.
     pub(crate) fn account(&self) -> &str {
         match self {
-            Self::Account(account) => account,
+            Self::Account(account) | Self::User { account, .. } => account,
             Self::Session(session) => &session.account_id,
         }
     }
@@ -24,6 +43,7 @@ impl Caller {
     pub(crate) fn arn(&self) -> String {
         match self {
             Self::Account(account) => format!("arn:aws:iam::{account}:root"),
+            Self::User { account, name } => format!("arn:aws:iam::{account}:user/{name}"),
             Self::Session(session) => {
                 let (account, role, name) = (&session.account_id, &session.role_name, &session.session_name);
                 format!("arn:aws:sts::{account}:assumed-role/{role}/{name}")
@@ -34,9 +54,26 @@ impl Caller {
     /// The ARN that policies know: for a session, its role's.
     pub(crate) fn principal_arn(&self) -> String {
         match self {
-            Self::Account(_) => self.arn(),
+            Self::Account(_) | Self::User { .. } => self.arn(),
             Self::Session(session) => session.role_arn.clone(),
         }
+    }
+}
+
+/// The session of a key that acts as a role without having assumed it.
+fn standing_session(key: &AccessKey, role: &str) -> AssumedRoleSession {
+    AssumedRoleSession {
+        access_key: key.id.clone(),
+        role_arn: format!("arn:aws:iam::{}:role/{role}", key.account),
+        role_name: role.to_owned(),
+        session_name: key.id.clone(),
+        account_id: key.account.clone(),
+        assumed_role_id: format!("AROA{}:{}", role.to_uppercase(), key.id),
+        expiry: None,
+        inline_session_policy: None,
+        session_policy_arns: Vec::new(),
+        session_tags: Vec::new(),
+        transitive_tag_keys: Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Every service of the embedded AWS, and what it takes to let several accounts meet in it.
 //!
-//! SNS, SQS, DynamoDB and STS are awsim's; one module each mends what it lacks (accounts, delivery, policies, receive
-//! counts). Organizations and the Marketplace Catalog are ours. A module takes a parsed request and a [`Call`] and gives
+//! SNS, SQS, DynamoDB, STS and Organizations are awsim's; one module each mends what it lacks (accounts, delivery,
+//! policies, receive counts). The Marketplace Catalog is ours. A module takes a parsed request and a [`Call`] and gives
 //! the answer or AWS's error; it must never trust an account that the request itself names, only the caller's.
 
 mod access;
@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use awsim_core::{AwsError, RequestContext};
 use awsim_dynamodb::DynamoDbService;
+use awsim_organizations::OrganizationsService;
 use awsim_sns::SnsService;
 use awsim_sqs::SqsService;
 use awsim_sts::{StsService, StsSessionStore};
@@ -42,6 +43,7 @@ pub(crate) struct Cloud {
     sns: SnsService,
     sqs: SqsService,
     sts: StsService,
+    organizations: OrganizationsService,
     dynamodb: DynamoDbService,
     binaries: LargeBinaries,
     catalog: Mutex<Catalog>,
@@ -50,11 +52,14 @@ pub(crate) struct Cloud {
     /// Rings when a change set starts: its end may be the next one.
     started: Notify,
     stopping: CancellationToken,
+    /// When the world began.
+    begun: Timestamp,
 }
 
 impl Cloud {
     /// The cloud as `world` has it. `authority` is the address that queue URLs name.
     pub(crate) async fn new(world: World, authority: &str, stopping: CancellationToken) -> Result<Self, AwsError> {
+        let begun = Timestamp::now();
         let sessions = Arc::new(StsSessionStore::new());
         let cloud = Self {
             access: Access::new(&world),
@@ -62,9 +67,11 @@ impl Cloud {
             sqs: SqsService::new(),
             sts: StsService::with_session_store(Arc::clone(&sessions)),
             sessions,
+            organizations: organizations::organizations_of(&world, begun),
+            begun,
             dynamodb: DynamoDbService::new(),
             binaries: LargeBinaries::default(),
-            catalog: Mutex::new(Catalog::new(&world, Timestamp::now())),
+            catalog: Mutex::new(Catalog::new(&world, begun)),
             arrivals: Notify::new(),
             started: Notify::new(),
             stopping,
@@ -74,10 +81,13 @@ impl Cloud {
         Ok(cloud)
     }
 
-    /// Who the owner of an access key is: a 12-digit key is the account itself, any other must be a session's.
+    /// Who the owner of an access key is: a 12-digit key is the account itself, others are the world's or a session's.
     pub(crate) fn caller(&self, access_key: &str) -> Option<Caller> {
         if crate::world::is_account(access_key) {
             return Some(Caller::Account(access_key.to_owned()));
+        }
+        if let Some(key) = self.world.access_keys.iter().find(|key| key.id == access_key) {
+            return Some(Caller::of_key(key));
         }
         self.sessions.lookup(access_key).map(|session| Caller::Session(Box::new(session)))
     }
@@ -95,7 +105,7 @@ impl Cloud {
             "sqs" => self.answer_sqs(operation, input, call).await,
             "dynamodb" => self.answer_dynamodb(operation, input, call).await,
             "sts" => self.answer_sts(operation, input, call).await,
-            "organizations" => self.answer_organizations(operation, &input, call),
+            "organizations" => self.answer_organizations(operation, input, call).await,
             other => Err(AwsError::bad_request("UnknownService", format!("There is no service `{other}` here"))),
         }
     }

@@ -45,6 +45,7 @@ impl Cloud {
 fn caller_identity(caller: &Caller) -> Value {
     let user_id = match caller {
         Caller::Account(account) => account,
+        Caller::User { name, .. } => name,
         Caller::Session(session) => &session.assumed_role_id,
     };
     json!({ "Account": caller.account(), "Arn": caller.arn(), "UserId": user_id })

@@ -36,6 +36,7 @@ use tracing_subscriber::EnvFilter;
 pub(crate) use process::end_with_the_demo;
 use screen::Screen;
 use stage::Stage;
+pub(crate) use world::built_in;
 
 /// How often programs that keep running are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

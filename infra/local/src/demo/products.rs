@@ -78,6 +78,8 @@ impl From<&Product> for world::Product {
             id: product.id.to_string(),
             name: product.name.clone(),
             manufacturer: product.manufacturer.clone(),
+            // The list gives categories; the demo labels products by them.
+            categories: product.labels.clone(),
             labels: product.labels.clone(),
             ..Self::default()
         }

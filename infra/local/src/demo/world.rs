@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use serde_json::json;
 
 use super::lists::Lists;
-use super::products::Product;
+use super::products::{Product, Selection};
 use super::scene::{HUB_ACCOUNT, HUB_ORGANIZATION, MANAGEMENT, MANAGEMENT_POLICY, Member, Scene, State};
 use crate::World;
 use crate::world::{
@@ -17,6 +18,8 @@ pub(super) const EVENTS_QUEUE: &str = "catalog-events";
 /// The names that `pmp-hub init` gives its tables.
 const SNAPSHOTS_TABLE: &str = "pmp-sync-Snapshots";
 const TIMESTAMPS_TABLE: &str = "pmp-sync-SyncTimestamps";
+/// What the management experience of the built-in world lists; most of the products there are.
+const BUILT_IN_PRODUCTS: usize = 480;
 
 /// The world as the scene has it at its beginning. Change sets take `latency`, a quarter more or less.
 pub(super) fn world(scene: &Scene, seed: u64, latency: Duration) -> World {
@@ -36,6 +39,12 @@ pub(super) fn world(scene: &Scene, seed: u64, latency: Duration) -> World {
         region,
         ..World::default()
     }
+}
+
+/// The world that is served where none is asked for: the demo's, before anything runs in it.
+pub(crate) fn built_in() -> anyhow::Result<World> {
+    let scene = Scene::new(Selection::new(1, BUILT_IN_PRODUCTS)?).context("the scene names an impossible id")?;
+    Ok(world(&scene, 1, Duration::from_secs(1)))
 }
 
 fn listed(product: &Product) -> ListedProduct {
@@ -96,7 +105,6 @@ fn role(member: &Member, region: &str) -> Role {
 
 #[cfg(test)]
 mod tests {
-    use super::super::products::Selection;
     use super::*;
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::{Experience, ListedProduct, Organization, ProcurementPolicy, World, WorldError};
+use super::{Experience, ListedProduct, Organization, ProcurementPolicy, Role, World, WorldError};
 
 /// One thing wrong with a world.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,7 @@ impl World {
             check.organization(&format!("organizations[{index}]"), organization);
         }
         check.roles(self);
+        check.access_keys(self);
         check.products(self);
         check.targets(self);
         if check.problems.is_empty() { Ok(()) } else { Err(WorldError::Invalid(check.problems)) }
@@ -148,8 +149,7 @@ impl<'w> Check<'w> {
         for (index, role) in world.roles.iter().enumerate() {
             let place = format!("roles[{index}]");
             self.account(&format!("{place}.account"), &role.account);
-            let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
-            if role.name.is_empty() || role.name.len() > 64 || !role.name.bytes().all(allowed) {
+            if !is_iam_name(&role.name) {
                 self.refuse(&format!("{place}.name"), format!("`{}` is not a role name", role.name));
             }
             if !seen.insert(role.arn()) {
@@ -158,6 +158,34 @@ impl<'w> Check<'w> {
             self.iam_policy(&format!("{place}.trust"), role.trust.as_str());
             for (index, policy) in role.permissions.iter().enumerate() {
                 self.iam_policy(&format!("{place}.permissions[{index}]"), policy.as_str());
+            }
+        }
+    }
+
+    fn access_keys(&mut self, world: &World) {
+        let roles: BTreeSet<_> = world.roles.iter().map(Role::arn).collect();
+        let mut seen = BTreeSet::new();
+        for (index, key) in world.access_keys.iter().enumerate() {
+            let place = format!("access_keys[{index}]");
+            let allowed = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+            if !(16..=128).contains(&key.id.len()) || !key.id.bytes().all(allowed) {
+                let rule = "is not the id of an access key (16 to 128 upper-case letters or digits)";
+                self.refuse(&format!("{place}.id"), format!("`{}` {rule}", key.id));
+            }
+            if !seen.insert(key.id.as_str()) {
+                self.refuse(&format!("{place}.id"), format!("`{}` appears twice", key.id));
+            }
+            self.account(&format!("{place}.account"), &key.account);
+            if key.user.is_some() && key.role.is_some() {
+                self.refuse(&place, "belongs to a user or to a role, not to both");
+            }
+            if key.user.as_deref().is_some_and(|user| !is_iam_name(user)) {
+                self.refuse(&format!("{place}.user"), "is not the name of a user");
+            }
+            if let Some(role) = &key.role
+                && !roles.contains(&format!("arn:aws:iam::{}:role/{role}", key.account))
+            {
+                self.refuse(&format!("{place}.role"), format!("there is no role `{role}` in account {}", key.account));
             }
         }
     }
@@ -203,6 +231,12 @@ pub(crate) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
+/// Whether `name` can be a user's or a role's.
+fn is_iam_name(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
+    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+}
+
 fn is_organization_id(id: &str) -> bool {
     id.strip_prefix("o-").is_some_and(|rest| {
         (10..=32).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
@@ -215,7 +249,7 @@ fn is_product_id(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ChangeEventTarget, ChangeSetTiming, Role};
+    use super::super::{AccessKey, ChangeEventTarget, ChangeSetTiming};
     use super::*;
 
     fn problems(world: &World) -> Vec<String> {
@@ -236,6 +270,10 @@ mod tests {
         let world = World {
             organizations: vec![organization],
             roles: vec![Role::new("111111111111", "reader", "{}")],
+            access_keys: vec![
+                AccessKey::new("short", "1"),
+                AccessKey::new("AKIAEXAMPLE00001", "111111111111").of_user("a b").of_role("writer"),
+            ],
             change_sets: ChangeSetTiming { min: std::time::Duration::from_secs(2), max: std::time::Duration::ZERO },
             change_event_targets: vec![ChangeEventTarget { account: "1".into(), queue: "a b".into() }],
             ..World::default()
@@ -250,6 +288,11 @@ mod tests {
             "organizations[0].experiences[0].policy.approved[1]:",
             "organizations[0].experiences[0].policy.rejected[0]: `prod-a` is listed twice",
             "roles[0].trust:",
+            "access_keys[0].id:",
+            "access_keys[0].account:",
+            "access_keys[1]: belongs to a user or to a role",
+            "access_keys[1].user:",
+            "access_keys[1].role: there is no role `writer` in account 111111111111",
             "change_event_targets[0].account:",
             "change_event_targets[0].queue:",
         ] {

@@ -38,6 +38,8 @@ pub struct World {
     pub change_sets: ChangeSetTiming,
     /// The organizations. An account that is in none of them exists too: any 12 digits are an account.
     pub organizations: Vec<Organization>,
+    /// Access keys besides the account ids, each of which is the key of its own account.
+    pub access_keys: Vec<AccessKey>,
     /// IAM roles, which callers reach through `sts:AssumeRole`.
     pub roles: Vec<Role>,
     /// Products, for names and labels; an id need not be listed here to be approved, as in AWS.
@@ -55,6 +57,7 @@ impl Default for World {
             seed: 1,
             change_sets: ChangeSetTiming::default(),
             organizations: Vec::new(),
+            access_keys: Vec::new(),
             roles: Vec::new(),
             products: Vec::new(),
             poison_products: BTreeSet::new(),
@@ -181,10 +184,10 @@ pub struct Experience {
     #[serde(default)]
     pub status: ExperienceStatus,
     /// `AdminStatus`; `Restricted` for an archived one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_status: Option<String>,
     /// Its procurement policy. Without one every product may be procured, and none can be approved or denied.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<ProcurementPolicy>,
 }
 
@@ -279,6 +282,44 @@ impl ResourceRequests {
             Self::Allow => "Allow",
             Self::Deny => "Deny",
         }
+    }
+}
+
+/// An access key, and who signs with it: the account itself, a user in it, or a role.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccessKey {
+    /// The id of the key, as clients have it in `AWS_ACCESS_KEY_ID`: 16 to 128 upper-case letters or digits.
+    pub id: String,
+    /// The account.
+    pub account: String,
+    /// An IAM user of the account, who may do everything there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// A role of the account, one of `roles`: the key acts as a session of it that never expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+}
+
+impl AccessKey {
+    /// A key of the account itself.
+    #[must_use]
+    pub fn new(id: &str, account: &str) -> Self {
+        Self { id: id.into(), account: account.into(), user: None, role: None }
+    }
+
+    /// Makes it the key of a user.
+    #[must_use]
+    pub fn of_user(mut self, user: &str) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// Makes it act as a role.
+    #[must_use]
+    pub fn of_role(mut self, role: &str) -> Self {
+        self.role = Some(role.into());
+        self
     }
 }
 

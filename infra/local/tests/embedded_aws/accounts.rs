@@ -1,9 +1,10 @@
-//! Who is who: accounts by access key, organizations, and keys that nobody has.
+//! Who is who: accounts by access key, keys of the world, and keys that nobody has.
 
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
+use pmp_local::world::{AccessKey, Role};
 
-use crate::rig::{DELEGATE, EMPLOYEE, HUB, MEMBER, OUTSIDER, Rig, world};
+use crate::rig::{DELEGATE, HUB, MEMBER, OUTSIDER, Rig, world};
 
 #[tokio::test]
 async fn an_access_key_of_twelve_digits_is_the_account() {
@@ -30,39 +31,6 @@ async fn an_unknown_key_is_refused_by_every_protocol() {
 }
 
 #[tokio::test]
-async fn each_account_has_its_own_organization() {
-    let rig = Rig::start(world()).await;
-    let organization = async |account: &str| {
-        let client = aws_sdk_organizations::Client::new(&rig.account(account));
-        client.describe_organization().send().await.map(|answer| answer.organization.unwrap())
-    };
-    for (account, id, master) in [
-        (HUB, "o-hub0000000", HUB),
-        (MEMBER, "o-member0000", MEMBER),
-        (DELEGATE, "o-member0000", MEMBER),
-        (EMPLOYEE, "o-member0000", MEMBER),
-    ] {
-        let found = organization(account).await.unwrap();
-        assert_eq!((found.id(), found.master_account_id()), (Some(id), Some(master)));
-        assert!(found.master_account_email().is_some_and(|email| email.contains('@')));
-    }
-    let error = organization(OUTSIDER).await.unwrap_err();
-    assert_eq!(error.code(), Some("AWSOrganizationsNotInUseException"));
-}
-
-#[tokio::test]
-async fn only_administrators_list_accounts() {
-    let rig = Rig::start(world()).await;
-    let organizations = |account: &str| aws_sdk_organizations::Client::new(&rig.account(account));
-    let accounts = organizations(DELEGATE).list_accounts().send().await.unwrap();
-    assert_eq!(accounts.accounts().len(), 3);
-    let delegates = organizations(MEMBER).list_delegated_administrators().send().await.unwrap();
-    assert_eq!(delegates.delegated_administrators()[0].id(), Some(DELEGATE));
-    let error = organizations(EMPLOYEE).list_accounts().send().await.unwrap_err();
-    assert_eq!(error.code(), Some("AccessDeniedException"));
-}
-
-#[tokio::test]
 async fn the_same_name_in_two_accounts_is_two_queues() {
     let rig = Rig::start(world()).await;
     for account in [HUB, MEMBER] {
@@ -76,4 +44,32 @@ async fn the_same_name_in_two_accounts_is_two_queues() {
         assert_eq!(received.messages()[0].body(), Some(account));
         assert_eq!(received.messages().len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_key_of_the_world_is_its_account_its_user_or_its_role() {
+    let (account, user, role) = ("AKIAACCOUNT000001", "AKIAUSER000000001", "AKIAROLE000000001");
+    let mut world = world();
+    let nothing_but_lists = r#"{"Statement":[{"Effect":"Allow","Action":"sqs:ListQueues","Resource":"*"}]}"#;
+    world.roles.push(Role::new(MEMBER, "reader", r#"{"Statement":[]}"#).with_permissions(nothing_but_lists));
+    world.access_keys = vec![
+        AccessKey::new(account, DELEGATE),
+        AccessKey::new(user, MEMBER).of_user("ada"),
+        AccessKey::new(role, MEMBER).of_role("reader"),
+    ];
+    let rig = Rig::start(world).await;
+    let config = |key: &str| rig.signed_with(Credentials::new(key, "secret", None, None, "test"));
+    for (key, arn) in [
+        (account, format!("arn:aws:iam::{DELEGATE}:root")),
+        (user, format!("arn:aws:iam::{MEMBER}:user/ada")),
+        (role, format!("arn:aws:sts::{MEMBER}:assumed-role/reader/{role}")),
+    ] {
+        let identity = aws_sdk_sts::Client::new(&config(key)).get_caller_identity().send().await.unwrap();
+        assert_eq!(identity.arn(), Some(arn.as_str()));
+    }
+    let queues = |key: &str| aws_sdk_sqs::Client::new(&config(key));
+    queues(user).create_queue().queue_name("orders").send().await.unwrap();
+    assert_eq!(queues(role).list_queues().send().await.unwrap().queue_urls().len(), 1);
+    let error = queues(role).create_queue().queue_name("more").send().await.unwrap_err();
+    assert_eq!(error.code(), Some("AccessDenied"));
 }

@@ -98,18 +98,63 @@ fn the_example_can_be_checked_in_both_formats() {
     }
 }
 
+#[test]
+fn the_variables_of_every_account_can_be_printed() {
+    let env = |args: &[&str]| {
+        let output = pmp_local().arg("env").args(args).env_remove("PMP_LOCAL_PORT").output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (printed, _) = env(&["borealis", "--port", "4570"]);
+    assert_eq!(
+        printed,
+        "export AWS_ENDPOINT_URL=http://127.0.0.1:4570\nexport AWS_REGION=us-east-1\n\
+         export AWS_ACCESS_KEY_ID=333333333333\nexport AWS_SECRET_ACCESS_KEY=local\n"
+    );
+    let (printed, said) = env(&["nobody"]);
+    assert!(printed.is_empty() && said.contains("`nobody` is no account") && said.contains("111111111111"), "{said}");
+}
+
+#[test]
+fn a_port_that_is_taken_says_what_to_do() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = pmp_local().args(["serve", "--port", &port]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    for part in [format!("cannot listen on 127.0.0.1:{port}"), "--port 0".into(), format!("sport = :{port}")] {
+        assert!(said.contains(&part), "{said}");
+    }
+}
+
+#[test]
+fn serve_says_in_json_that_it_is_ready_and_who_there_is() {
+    let mut child = pmp_local()
+        .args(["serve", "--port", "0", "--output", "json", "--as", "cumulus"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(ready["env"]["AWS_ACCESS_KEY_ID"], "444444444444");
+    assert_eq!(ready["env"]["AWS_ENDPOINT_URL"], ready["endpoint"]);
+    assert!(ready["identities"].as_array().unwrap().len() >= 4, "{ready}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 #[tokio::test]
 async fn serve_prints_what_to_paste_and_stops_on_a_signal() {
     let file = world_file(WORLD);
     let mut child =
         pmp_local().args(["serve", "--port", "0", "--world"]).arg(file.path()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let printed: Vec<String> = lines.by_ref().take(6).collect();
+    let printed: Vec<String> = lines.by_ref().take(7).collect();
     let value = |name: &str| {
         let prefix = format!("export {name}=");
         printed.iter().find_map(|line| line.strip_prefix(&prefix)).unwrap().to_owned()
     };
-    assert!(printed[5].contains("Ready"), "{printed:?}");
+    assert!(printed[6].starts_with("# Ready in "), "{printed:?}");
     let credentials = aws_credential_types::Credentials::new(value("AWS_ACCESS_KEY_ID"), "any", None, None, "test");
     let config = aws_types::SdkConfig::builder()
         .behavior_version(aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::latest())

@@ -1,0 +1,116 @@
+//! The environment variables that make a client somebody in a world.
+
+use std::io::Write;
+
+use anyhow::anyhow;
+use pmp_terminal::Failure;
+use serde::Serialize;
+
+use crate::World;
+use crate::world::is_account;
+
+/// Who a client is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Identity {
+    /// The access key.
+    pub(super) access_key: String,
+    /// In words.
+    pub(super) name: String,
+}
+
+/// What there is to paste.
+#[derive(Debug, Serialize)]
+pub(super) struct Variables {
+    #[serde(rename = "AWS_ENDPOINT_URL")]
+    endpoint: String,
+    #[serde(rename = "AWS_REGION")]
+    region: String,
+    #[serde(rename = "AWS_ACCESS_KEY_ID")]
+    access_key: String,
+    #[serde(rename = "AWS_SECRET_ACCESS_KEY")]
+    secret: &'static str,
+}
+
+impl Variables {
+    pub(super) fn new(endpoint: &str, world: &World, identity: &Identity) -> Self {
+        let (endpoint, region) = (endpoint.to_owned(), world.region.clone());
+        Self { endpoint, region, access_key: identity.access_key.clone(), secret: "local" }
+    }
+
+    /// Prints them as a shell takes them.
+    pub(super) fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
+        writeln!(out, "export AWS_ENDPOINT_URL={}", self.endpoint)?;
+        writeln!(out, "export AWS_REGION={}", self.region)?;
+        writeln!(out, "export AWS_ACCESS_KEY_ID={}", self.access_key)?;
+        writeln!(out, "export AWS_SECRET_ACCESS_KEY={}", self.secret)
+    }
+}
+
+/// Everyone whom a world names: management accounts first, since most is done as one of them.
+pub(super) fn identities(world: &World) -> Vec<Identity> {
+    let identity = |access_key: &String, name: String| Identity { access_key: access_key.clone(), name };
+    let management = world.organizations.iter().map(|o| identity(&o.management_account, o.name.clone()));
+    let members = world.organizations.iter().flat_map(|o| {
+        o.member_accounts.iter().map(move |account| {
+            let delegated = o.delegated_administrators.contains(account);
+            let what = if delegated { "delegated administrator" } else { "member account" };
+            identity(account, format!("{}, {what}", o.name))
+        })
+    });
+    let keys = world.access_keys.iter().map(|key| {
+        let who = key.role.as_ref().or(key.user.as_ref()).map_or_else(String::new, |name| format!("{name} of "));
+        identity(&key.id, format!("{who}{}", key.account))
+    });
+    management.chain(members).chain(keys).collect()
+}
+
+/// Whom `who` means: an account, an organization by its id or name, an access key; without it, the first organization.
+pub(super) fn identity(world: &World, who: Option<&str>) -> Result<Identity, Failure> {
+    let everyone = identities(world);
+    let Some(who) = who else {
+        let anyone = Identity { access_key: "111111111111".into(), name: "an account in no organization".into() };
+        return Ok(everyone.into_iter().next().unwrap_or(anyone));
+    };
+    let organization = world.organizations.iter().find(|o| o.id == who || o.name.eq_ignore_ascii_case(who));
+    let key = organization.map_or(who, |organization| &organization.management_account);
+    if let Some(found) = everyone.iter().find(|identity| identity.access_key == key) {
+        return Ok(found.clone());
+    }
+    if is_account(who) {
+        return Ok(Identity { access_key: who.to_owned(), name: "an account in no organization".into() });
+    }
+    let known = everyone.iter().map(|identity| format!("{} ({})", identity.access_key, identity.name));
+    let failure = anyhow!("`{who}` is no account, organization or access key of this world");
+    Err(Failure::new(failure).hint(format!("there are {}", known.collect::<Vec<_>>().join(", "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::{AccessKey, Organization};
+
+    #[test]
+    fn an_identity_is_found_by_account_organization_name_and_key() {
+        let world = World {
+            organizations: vec![
+                Organization::new("o-aaaaaaaaaa", "Hub", "111111111111"),
+                Organization::new("o-bbbbbbbbbb", "Member", "222222222222")
+                    .with_delegated_administrator("222222222223"),
+            ],
+            access_keys: vec![AccessKey::new("AKIAEXAMPLE00001", "222222222222").of_user("ada")],
+            ..World::default()
+        };
+        let found = |who| identity(&world, who).map(|identity| identity.access_key).ok();
+        assert_eq!(found(None).as_deref(), Some("111111111111"));
+        for (who, key) in [
+            ("o-bbbbbbbbbb", "222222222222"),
+            ("member", "222222222222"),
+            ("222222222223", "222222222223"),
+            ("AKIAEXAMPLE00001", "AKIAEXAMPLE00001"),
+            ("999999999999", "999999999999"),
+        ] {
+            assert_eq!(found(Some(who)).as_deref(), Some(key));
+        }
+        assert_eq!(found(Some("nobody")), None);
+    }
+}
