@@ -124,7 +124,7 @@ impl World {
             Format::Toml => toml::Deserializer::parse(text)
                 .and_then(|deserializer| Self::deserialize(Deserializer::new(deserializer, &mut track)))
                 .map_err(|error| FormatError::toml(&error, text)),
-            Format::Yaml => serde_saphyr::with_deserializer_from_str(text, |deserializer| {
+            Format::Yaml => serde_saphyr::with_deserializer_from_str_with_options(text, yaml(), |deserializer| {
                 Self::deserialize(Deserializer::new(deserializer, &mut track))
             })
             .map_err(|error| FormatError::yaml(&error)),
@@ -143,8 +143,14 @@ impl World {
     }
 }
 
+/// The reader's bounds are meant for files from strangers; a world of every product there is has a million nodes.
+fn yaml() -> serde_saphyr::Options {
+    serde_saphyr::options! { budget: serde_saphyr::budget! { max_nodes: 10_000_000, max_events: 20_000_000 } }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::Product;
     use super::*;
 
     #[track_caller]
@@ -177,6 +183,15 @@ mod tests {
         let text = "organizations: [{id: o-aaaaaaaaaa, name: A, management_account: 012345678901}]";
         let world = World::parse(text, Format::Yaml).unwrap();
         assert_eq!(world.organizations[0].management_account, "012345678901");
+    }
+
+    #[test]
+    fn a_large_world_fits_every_format() {
+        let products = (0..30_000).map(|n| Product { id: format!("prod-{n}"), ..Product::default() }).collect();
+        let json = serde_json::to_string(&World { products, ..World::default() }).unwrap();
+        for format in [Format::Json, Format::Yaml] {
+            assert_eq!(World::parse(&json, format).unwrap().products.len(), 30_000, "{format:?}");
+        }
     }
 
     #[test]
