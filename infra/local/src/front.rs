@@ -10,9 +10,11 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::cloud::{Call, Caller, Cloud, Reply};
+use crate::error_names::as_written_by;
 
 /// The largest request of any service here is DynamoDB's BatchWriteItem: 16 MB of items, and their JSON around them.
 const MAX_BODY: usize = 32 * 1024 * 1024;
@@ -33,7 +35,7 @@ pub(crate) async fn handle(State(cloud): State<Arc<Cloud>>, request: Request) ->
             ..AwsError::bad_request("RequestEntityTooLarge", format!("Requests may have {MAX_BODY} bytes"))
         }),
     };
-    answer.unwrap_or_else(|error| refuse(&service, protocol, &error, &request_id))
+    answer.unwrap_or_else(|error| refuse(&service, protocol, error, &request_id))
 }
 
 async fn serve(
@@ -51,6 +53,9 @@ async fn serve(
         return Ok(write(reply, request_id));
     }
     let protocol = protocol::effective_protocol(protocol, &parts.headers, &body);
+    if protocol.is_json() {
+        check_json(&body)?;
+    }
     let parsed = protocol::parse_request(protocol, &parts.method, &parts.uri, &parts.headers, &body, &[])?;
     let answer = cloud.answer(service, &parsed.operation, parsed.input, &call).await;
     let status = answer.as_ref().map_or_else(|error| error.status, |_| StatusCode::OK);
@@ -61,6 +66,15 @@ async fn serve(
     }
     let (status, headers, body) = protocol::serialize_response(protocol, &parsed.operation, &answer, request_id);
     Ok(assemble(status, headers, body.into()))
+}
+
+/// awsim takes a body that is no JSON object for an empty one.
+fn check_json(body: &[u8]) -> Result<(), AwsError> {
+    let is_object = body.trim_ascii_start().first().is_none_or(|first| *first == b'{');
+    if body.is_empty() || is_object && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+        return Ok(());
+    }
+    Err(AwsError::bad_request("SerializationException", "The body of the request is not a JSON object"))
 }
 
 /// The caller, by the access key that signed. Signatures are not verified: this emulator guards nothing.
@@ -105,9 +119,13 @@ fn error_name(protocol: Protocol, query: &str) -> String {
     }
 }
 
-fn refuse(service: &str, protocol: Protocol, error: &AwsError, request_id: &str) -> Response<Body> {
+fn refuse(service: &str, protocol: Protocol, error: AwsError, request_id: &str) -> Response<Body> {
+    let (error, legacy_name) = as_written_by(service, error);
     tracing::debug!(service, code = error.code, message = error.message, "refused");
-    let (status, headers, body) = protocol::serialize_error(protocol, error, request_id);
+    let (status, mut headers, body) = protocol::serialize_error(protocol, &error, request_id);
+    if let Some(name) = legacy_name.and_then(|name| HeaderValue::from_str(&name).ok()) {
+        headers.insert(HeaderName::from_static("x-amzn-query-error"), name);
+    }
     assemble(status, headers, body.into())
 }
 

@@ -18,6 +18,7 @@ pub mod cli;
 mod cloud;
 mod demo;
 mod dice;
+mod error_names;
 mod front;
 mod server;
 pub mod world;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::access::{Denied, Question, request_conditions};
 use super::{Call, Cloud, account_in};
 
-/// The attribute of a subscription that says which account made it. AWS reports it too.
+/// The attribute of a topic or a subscription that says which account made it. AWS reports it; awsim does not.
 const OWNER: &str = "Owner";
 
 impl Cloud {
@@ -25,6 +25,13 @@ impl Cloud {
             }
             "Publish" | "PublishBatch" => {
                 flatten_attributes(&mut input);
+                if operation == "Publish" && input["Message"].as_str().is_none_or(str::is_empty) {
+                    return Err(AwsError::bad_request("InvalidParameter", "Invalid parameter: Empty message"));
+                }
+                // The query protocol cannot write an empty list: it is left out.
+                if operation == "PublishBatch" && !input["PublishBatchRequestEntries"].is_array() {
+                    input["PublishBatchRequestEntries"] = json!([]);
+                }
                 self.publish(operation, input, context).await
             }
             _ => self.sns.handle(operation, input, &context).await,
@@ -81,7 +88,12 @@ impl Cloud {
         if !exists && input["Attributes"]["Policy"].is_null() {
             input["Attributes"]["Policy"] = json!(default_policy(&arn, &context.account_id));
         }
-        self.sns.handle("CreateTopic", input, context).await
+        let answer = self.sns.handle("CreateTopic", input, context).await?;
+        let state = self.sns.store_handle().get(&context.account_id, &context.region);
+        if let Some(mut topic) = state.topics.get_mut(&arn) {
+            topic.attributes.insert(OWNER.into(), context.account_id.clone());
+        }
+        Ok(answer)
     }
 
     async fn subscribe(&self, input: Value, call: &Call, context: &RequestContext) -> Result<Value, AwsError> {

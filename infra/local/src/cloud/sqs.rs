@@ -31,11 +31,18 @@ impl Cloud {
         {
             return Err(AwsError::bad_request("InvalidAttributeValue", "Invalid value for the parameter Policy."));
         }
+        check_ranges(&input["Attributes"])?;
+        check_visibility(&input["VisibilityTimeout"])?;
         match operation {
             "CreateQueue" => self.create_queue(input, &context).await,
             "SendMessage" => self.send(input, &context).await,
             "SendMessageBatch" => self.send_batch(input, &context).await,
             "ReceiveMessage" => self.receive(&mut input, &context).await,
+            "DeleteMessage" | "DeleteMessageBatch" => {
+                self.return_expired(&input, &context);
+                let answer = self.sqs.handle(operation, input.clone(), &context).await;
+                forgive_stale_handles(&input, answer)
+            }
             _ => {
                 self.return_expired(&input, &context);
                 self.sqs.handle(operation, input, &context).await
@@ -196,6 +203,63 @@ impl Cloud {
         }
         Ok(())
     }
+}
+
+/// The numbers that a queue's attributes may be.
+const RANGES: [(&str, std::ops::RangeInclusive<u32>); 5] = [
+    ("DelaySeconds", 0..=900),
+    ("MaximumMessageSize", 1024..=1_048_576),
+    ("MessageRetentionPeriod", 60..=1_209_600),
+    ("ReceiveMessageWaitTimeSeconds", 0..=20),
+    ("VisibilityTimeout", 0..=43_200),
+];
+
+fn check_ranges(attributes: &Value) -> Result<(), AwsError> {
+    for (name, range) in RANGES {
+        let Some(value) = attributes[name].as_str() else { continue };
+        if !value.parse().is_ok_and(|value| range.contains(&value)) {
+            let message = format!("Invalid value for the parameter {name}.");
+            return Err(AwsError::bad_request("InvalidAttributeValue", message));
+        }
+    }
+    Ok(())
+}
+
+/// The timeout that a request gives a message, if it gives one.
+fn check_visibility(timeout: &Value) -> Result<(), AwsError> {
+    if timeout.is_null() || timeout.as_u64().is_some_and(|seconds| seconds <= 43_200) {
+        return Ok(());
+    }
+    let message = format!(
+        "Value {timeout} for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer \
+         between 0 and 43200."
+    );
+    Err(AwsError::bad_request("InvalidParameterValue", message))
+}
+
+const INVALID_HANDLE: &str = "ReceiptHandleIsInvalid";
+
+/// Deleting with a handle that is no longer the message's newest, or whose message is deleted already, succeeds and does
+/// nothing. awsim calls every such handle invalid; those that it could have given are UUIDs.
+fn forgive_stale_handles(input: &Value, answer: Result<Value, AwsError>) -> Result<Value, AwsError> {
+    let stale = |handle: &Value| {
+        let handle = handle.as_str().unwrap_or_default();
+        handle.len() == 36 && handle.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+    };
+    let mut answer = match answer {
+        Err(error) if error.code == INVALID_HANDLE && stale(&input["ReceiptHandle"]) => return Ok(json!({})),
+        other => other?,
+    };
+    let entries = input["Entries"].as_array().cloned().unwrap_or_default();
+    let is_stale = |id: &Value| entries.iter().any(|entry| entry["Id"] == *id && stale(&entry["ReceiptHandle"]));
+    if let Some(failed) = answer["Failed"].as_array_mut() {
+        let forgiven = failed.extract_if(.., |entry| entry["Code"] == INVALID_HANDLE && is_stale(&entry["Id"]));
+        let forgiven: Vec<Value> = forgiven.map(|entry| json!({ "Id": entry["Id"] })).collect();
+        if let Some(successful) = answer["Successful"].as_array_mut() {
+            successful.extend(forgiven);
+        }
+    }
+    Ok(answer)
 }
 
 fn return_expired(queue: &mut Queue, now: Instant) {

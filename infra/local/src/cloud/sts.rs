@@ -17,6 +17,10 @@ impl Cloud {
 
     async fn assume_role(&self, input: Value, call: &Call) -> Result<Value, AwsError> {
         let text = |name: &str| input[name].as_str().unwrap_or_default();
+        if input["ExternalId"].as_str().is_some_and(|id| !(2..=1224).contains(&id.len())) {
+            let limit = "1 validation error detected: Value at 'externalId' must have 2 to 1224 characters";
+            return Err(AwsError::bad_request("ValidationError", limit));
+        }
         let role = text("RoleArn").to_owned();
         let owner = account_in(&role).unwrap_or_default().to_owned();
         let parameters = [("sts:ExternalId", "ExternalId"), ("sts:RoleSessionName", "RoleSessionName")];
