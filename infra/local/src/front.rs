@@ -10,6 +10,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use jiff::Timestamp;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -35,7 +36,17 @@ pub(crate) async fn handle(State(cloud): State<Arc<Cloud>>, request: Request) ->
             ..AwsError::bad_request("RequestEntityTooLarge", format!("Requests may have {MAX_BODY} bytes"))
         }),
     };
-    answer.unwrap_or_else(|error| refuse(&service, protocol, error, &request_id))
+    let mut response = answer.unwrap_or_else(|error| refuse(&service, protocol, error, &request_id));
+    // Clients read from it how far their own clock is off.
+    if let Ok(date) = HeaderValue::from_str(&date(cloud.clock().now())) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
+}
+
+/// A time in the form of HTTP's `Date`.
+fn date(now: Timestamp) -> String {
+    now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 async fn serve(

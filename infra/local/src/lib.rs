@@ -6,6 +6,7 @@
 //! to the topic's, queue's, table's and role's policies as AWS holds it.
 //!
 //! - [`world`]: what exists at the start, from a file or from Rust.
+//! - `clock`: real time plus an offset; everything here goes by it.
 //! - `catalog`: the Marketplace Catalog as a pure state machine.
 //! - `cloud`: the services, and what is mended around awsim's.
 //! - `front`: HTTP in and out.
@@ -15,6 +16,7 @@
 
 mod catalog;
 pub mod cli;
+mod clock;
 mod cloud;
 mod demo;
 mod dice;
@@ -23,5 +25,6 @@ mod front;
 mod server;
 pub mod world;
 
+pub use clock::OutOfRange;
 pub use server::{Options, Server, StartError};
 pub use world::World;

@@ -1,14 +1,17 @@
 //! The server: starts the embedded AWS on a loopback port and stops it.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::OutOfRange;
 use crate::cloud::Cloud;
 use crate::front;
 use crate::world::{World, WorldError};
@@ -52,8 +55,8 @@ pub enum StartError {
 }
 
 /// A running embedded AWS. It stops when it is dropped; [`Server::shutdown`] also waits for that.
-#[derive(Debug)]
 pub struct Server {
+    cloud: Arc<Cloud>,
     address: SocketAddr,
     stopping: CancellationToken,
     front: JoinHandle<()>,
@@ -82,8 +85,9 @@ impl Server {
                 tracing::error!(%error, "the embedded AWS stopped answering");
             }
         });
-        let change_sets = tokio::spawn(async move { cloud.run_change_sets().await });
-        Ok(Self { address, stopping, front, change_sets })
+        let running = Arc::clone(&cloud);
+        let change_sets = tokio::spawn(async move { running.run_change_sets().await });
+        Ok(Self { cloud, address, stopping, front, change_sets })
     }
 
     /// The URL to give to clients as their endpoint: `http://127.0.0.1:PORT`.
@@ -96,6 +100,21 @@ impl Server {
     #[must_use]
     pub fn queue_url(&self, account: &str, queue: &str) -> String {
         format!("{}/{account}/{queue}", self.endpoint())
+    }
+
+    /// The time there: real time, plus what the clock has jumped.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.cloud.clock().now()
+    }
+
+    /// Sets the clock forward, or back if `by` is negative. What is due then has happened when this returns: change sets
+    /// have ended, messages are visible again, sessions have expired.
+    ///
+    /// # Errors
+    /// The clock cannot show that time; it stays as it is.
+    pub async fn jump(&self, by: SignedDuration) -> Result<(), OutOfRange> {
+        self.cloud.jump(by).await
     }
 
     /// Stops: answers what is being asked, drops what takes longer than two seconds.
@@ -112,5 +131,11 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stopping.cancel();
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
     }
 }

@@ -40,7 +40,7 @@ impl Cloud {
         let message = if raw {
             json!({ "MessageBody": text("message"), "MessageAttributes": attributes })
         } else {
-            json!({ "MessageBody": envelope(delivery, &attributes).to_string() })
+            json!({ "MessageBody": envelope(delivery, &attributes, self.clock.now()).to_string() })
         };
         let result = if raw && attributes.len() > MAX_RAW_ATTRIBUTES {
             Err(Undelivered::TooManyAttributes)
@@ -104,13 +104,13 @@ fn queue_url(owner: &str, name: &str) -> String {
 }
 
 /// The JSON that SNS wraps around a message.
-fn envelope(delivery: &Value, attributes: &Map<String, Value>) -> Value {
+fn envelope(delivery: &Value, attributes: &Map<String, Value>, now: Timestamp) -> Value {
     let mut envelope = json!({
         "Type": "Notification",
         "MessageId": delivery["message_id"],
         "TopicArn": delivery["topic_arn"],
         "Message": delivery["message"],
-        "Timestamp": Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+        "Timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
         "SignatureVersion": "1",
         // Nobody who can reach a queue of this emulator needs to be kept from forging messages.
         "Signature": "unsigned",

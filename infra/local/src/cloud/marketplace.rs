@@ -50,7 +50,7 @@ impl Cloud {
     }
 
     fn marketplace(&self, method: &Method, uri: &Uri, body: &[u8], call: &Call) -> Result<String, CatalogError> {
-        let (caller, now) = (call.caller.account(), Timestamp::now());
+        let (caller, now) = (call.caller.account(), self.clock.now());
         match (method.as_str(), uri.path()) {
             ("POST", "/ListEntities") => {
                 let request: ListEntities = read(body)?;

@@ -14,6 +14,7 @@ mod organizations;
 mod sns;
 mod sqs;
 mod sts;
+mod time;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,16 +31,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::World;
 use crate::catalog::Catalog;
+use crate::clock::Clock;
 use access::Access;
 pub(crate) use caller::{Call, Caller};
 use large_binaries::LargeBinaries;
 pub(crate) use marketplace::Reply;
+use time::SessionEnds;
 
 /// The embedded AWS.
 pub(crate) struct Cloud {
     world: World,
+    clock: Clock,
     access: Access,
     sessions: Arc<StsSessionStore>,
+    session_ends: SessionEnds,
     sns: SnsService,
     sqs: SqsService,
     sts: StsService,
@@ -59,7 +64,8 @@ pub(crate) struct Cloud {
 impl Cloud {
     /// The cloud as `world` has it. `authority` is the address that queue URLs name.
     pub(crate) async fn new(world: World, authority: &str, stopping: CancellationToken) -> Result<Self, AwsError> {
-        let begun = Timestamp::now();
+        let clock = Clock::default();
+        let begun = clock.now();
         let sessions = Arc::new(StsSessionStore::new());
         let cloud = Self {
             access: Access::new(&world),
@@ -67,8 +73,10 @@ impl Cloud {
             sqs: SqsService::new(),
             sts: StsService::with_session_store(Arc::clone(&sessions)),
             sessions,
+            session_ends: SessionEnds::default(),
             organizations: organizations::organizations_of(&world, begun),
             begun,
+            clock,
             dynamodb: DynamoDbService::new(),
             binaries: LargeBinaries::default(),
             catalog: Mutex::new(Catalog::new(&world, begun)),
@@ -79,17 +87,6 @@ impl Cloud {
         };
         cloud.create_target_queues(authority).await?;
         Ok(cloud)
-    }
-
-    /// Who the owner of an access key is: a 12-digit key is the account itself, others are the world's or a session's.
-    pub(crate) fn caller(&self, access_key: &str) -> Option<Caller> {
-        if crate::world::is_account(access_key) {
-            return Some(Caller::Account(access_key.to_owned()));
-        }
-        if let Some(key) = self.world.access_keys.iter().find(|key| key.id == access_key) {
-            return Some(Caller::of_key(key));
-        }
-        self.sessions.lookup(access_key).map(|session| Caller::Session(Box::new(session)))
     }
 
     /// Answers a request of one of the services that speak JSON or query protocol.
@@ -119,7 +116,7 @@ impl Cloud {
             let wait = async {
                 match next {
                     Some(end) => {
-                        let left = end.duration_since(Timestamp::now());
+                        let left = end.duration_since(self.clock.now());
                         tokio::time::sleep(left.try_into().unwrap_or_default()).await;
                     }
                     None => std::future::pending().await,
@@ -135,7 +132,7 @@ impl Cloud {
 
     /// Ends the change sets that are due now, and delivers their events.
     async fn end_due_change_sets(&self) {
-        let ended = self.catalog().advance(Timestamp::now());
+        let ended = self.catalog().advance(self.clock.now());
         for change_set in ended {
             self.deliver_change_event(&change_set).await;
         }

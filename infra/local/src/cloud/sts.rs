@@ -8,11 +8,13 @@ use super::{Call, Caller, Cloud, account_in};
 
 impl Cloud {
     pub(super) async fn answer_sts(&self, operation: &str, input: Value, call: &Call) -> Result<Value, AwsError> {
-        match operation {
-            "GetCallerIdentity" => Ok(caller_identity(&call.caller)),
-            "AssumeRole" => self.assume_role(input, call).await,
-            _ => self.sts.handle(operation, input, &call.context("sts", call.caller.account())).await,
-        }
+        let mut answer = match operation {
+            "GetCallerIdentity" => return Ok(caller_identity(&call.caller)),
+            "AssumeRole" => self.assume_role(input, call).await?,
+            _ => self.sts.handle(operation, input, &call.context("sts", call.caller.account())).await?,
+        };
+        self.date_credentials(&mut answer);
+        Ok(answer)
     }
 
     async fn assume_role(&self, input: Value, call: &Call) -> Result<Value, AwsError> {

@@ -8,6 +8,7 @@
 mod accounts;
 mod catalog_changes;
 mod catalog_reads;
+mod clock;
 mod organizations;
 mod programs;
 mod queues;
