@@ -12,7 +12,8 @@ use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_ledger::{DynamoReceipts, DynamoSnapshots, ReceiptStore, SnapshotStore};
 use pmp_protocol::AccountId;
 use pmp_terminal::{
-    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, program, stop_on_signal,
+    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, parse_duration, program,
+    stop_on_signal,
 };
 use serde_json::json;
 
@@ -171,7 +172,7 @@ async fn run_agent(config: &ConfigArgs, args: &RunArgs) -> Result<Exit, Failure>
     tracing::info!(
         experience = %config.experience, interval = ?args.interval, change_events = events.is_some(), "hub running"
     );
-    agent::run(&hub(&sdk, &config, &args.keep), args.interval, events, stop).await;
+    agent::run(&hub(&sdk, &config, &args.keep), args.interval, events, stop.token().clone()).await;
     Ok(Exit::Ok)
 }
 
@@ -225,14 +226,4 @@ async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Res
         output.line(&format!("export {variable}={value}"))?;
     }
     Ok(Exit::Ok)
-}
-
-/// `30s`, `15m`, `1h`, or ISO 8601; more than nothing.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let duration: SignedDuration =
-        text.parse().map_err(|_| format!("`{text}` is not a duration such as 30s, 15m, 1h"))?;
-    Duration::try_from(duration)
-        .ok()
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| format!("`{text}` is not longer than nothing"))
 }

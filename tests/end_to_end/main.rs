@@ -8,8 +8,10 @@
 mod agents;
 mod configuration;
 mod filters;
+mod leases;
 mod messages;
 mod output;
 mod publishing;
 mod several;
+mod stopping;
 mod syncing;

@@ -123,11 +123,20 @@ impl Agent {
     }
 
     /// Sends SIGTERM and waits for its end: the exit code and the log.
-    pub async fn stop(mut self) -> (i32, String) {
+    pub async fn stop(self) -> (i32, String) {
+        self.signal("TERM").await;
+        self.ended().await
+    }
+
+    /// Sends a signal: `TERM`, `INT`, `STOP`.
+    pub async fn signal(&self, name: &str) {
         let id = self.child.id().expect("the agent has ended by itself").to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
-        assert!(sent.success());
-        let status = tokio::time::timeout(TIMEOUT, self.child.wait()).await.expect("the agent does not stop").unwrap();
+        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().await.unwrap().success());
+    }
+
+    /// Waits for its end: the exit code and the log.
+    pub async fn ended(mut self) -> (i32, String) {
+        let status = tokio::time::timeout(TIMEOUT, self.child.wait()).await.expect("it does not end").unwrap();
         self.reader.await.unwrap();
         let log = self.log.lock().unwrap().clone();
         (status.code().unwrap_or(-1), log)

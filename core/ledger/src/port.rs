@@ -9,6 +9,7 @@ use pmp_protocol::{
 };
 
 use crate::LedgerError;
+use crate::lease::{Lease, Watched};
 
 /// Where the history of a management experience stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +101,9 @@ pub trait ReceiptStore: Debug + Send + Sync {
     /// Writes a receipt. One for a newer version stays: returns whether this one was written.
     async fn put(&self, receipt: &Receipt) -> Result<bool, LedgerError>;
 
+    /// As [`Self::put`], for a pass that lost its lease: what a pass that began later has written stays.
+    async fn put_late(&self, receipt: &Receipt) -> Result<bool, LedgerError>;
+
     /// Writes the sign of life of an organization.
     async fn put_seen(&self, seen: &OrganizationSeen) -> Result<(), LedgerError>;
 
@@ -112,4 +116,23 @@ pub trait ReceiptStore: Debug + Send + Sync {
 
     /// What the ledger knows of all organizations, by id.
     async fn organizations(&self, experience: &ExperienceId) -> Result<Vec<Organization>, LedgerError>;
+}
+
+/// What came of asking for a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// It is written: the asker holds it.
+    Yes,
+    /// Someone else holds it: their lease, where it could still be read.
+    HeldBy(Option<Box<Lease>>),
+}
+
+/// The leases, one per member organization.
+#[async_trait]
+pub trait LeaseStore: Debug + Send + Sync {
+    /// Writes `wanted` where [`crate::may_take`] permits it at `now`, in one conditional write: of many that ask at once, one gets it.
+    async fn take(&self, wanted: &Lease, now: Timestamp, watched: Option<&Watched>) -> Result<Taken, LedgerError>;
+
+    /// Writes `lease`, renewed or given back, where the same holder still has it.
+    async fn renew(&self, lease: &Lease) -> Result<Taken, LedgerError>;
 }

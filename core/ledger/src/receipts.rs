@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use pmp_aws::ApiError;
 use pmp_protocol::{ExperienceId, OrganizationId, OrganizationSeen, Receipt};
 use serde::Serialize;
@@ -35,6 +36,21 @@ impl DynamoReceipts {
         Ok(item)
     }
 
+    fn put_item(&self, receipt: &Receipt) -> Result<PutItemFluentBuilder, LedgerError> {
+        let item = self.item(receipt, format!("{}#{}", receipt.experience, receipt.member_experience))?;
+        let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
+        Ok(call.expression_attribute_values(":version", number(receipt.version)))
+    }
+
+    /// Sends a conditional write; whether its condition held.
+    async fn written(&self, call: PutItemFluentBuilder) -> Result<bool, LedgerError> {
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(false),
+            Err(e) => Err(self.table.failed(ApiError::new("dynamodb:PutItem", &e))),
+        }
+    }
+
     /// Sorts items into organizations, those of other management experiences left out.
     fn read(&self, items: Vec<Item>, experience: &ExperienceId) -> Result<Vec<Organization>, LedgerError> {
         let prefix = format!("{experience}#");
@@ -58,23 +74,19 @@ impl DynamoReceipts {
 #[async_trait]
 impl ReceiptStore for DynamoReceipts {
     async fn put(&self, receipt: &Receipt) -> Result<bool, LedgerError> {
-        const OPERATION: &str = "dynamodb:PutItem";
-        let item = self.item(receipt, format!("{}#{}", receipt.experience, receipt.member_experience))?;
-        let answer = self
-            .table
-            .dynamodb
-            .put_item()
-            .table_name(self.table.table.as_str())
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(version) OR version <= :version")
-            .expression_attribute_values(":version", number(receipt.version))
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(true),
-            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(false),
-            Err(e) => Err(self.table.failed(ApiError::new(OPERATION, &e))),
-        }
+        let call = self.put_item(receipt)?.condition_expression("attribute_not_exists(version) OR version <= :version");
+        self.written(call).await
+    }
+
+    async fn put_late(&self, receipt: &Receipt) -> Result<bool, LedgerError> {
+        let call = self
+            .put_item(receipt)?
+            .condition_expression(
+                "attribute_not_exists(version) OR version < :version OR (version = :version AND received_at <= :received)",
+            )
+            // As texts, these times are in order but for the fraction of a second, which matters to no one here.
+            .expression_attribute_values(":received", text(receipt.received_at));
+        self.written(call).await
     }
 
     async fn put_seen(&self, seen: &OrganizationSeen) -> Result<(), LedgerError> {

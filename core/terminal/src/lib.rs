@@ -6,6 +6,7 @@
 
 mod args;
 mod completions;
+mod duration;
 mod exit;
 mod failure;
 mod log;
@@ -14,11 +15,13 @@ mod program;
 pub mod progress;
 mod settings;
 mod signal;
+mod stop;
 mod table;
 mod text;
 
 pub use args::TerminalArgs;
 pub use completions::Completions;
+pub use duration::parse_duration;
 pub use exit::{EXIT_CODES_HELP, Exit};
 pub use failure::Failure;
 pub use log::{LogArgs, LogFormat};
@@ -26,5 +29,6 @@ pub use output::{Output, OutputArgs, OutputFormat, SCHEMA_VERSION};
 pub use program::program;
 pub use settings::{Settings, Source};
 pub use signal::stop_on_signal;
+pub use stop::{Stop, StopReason};
 pub use table::Table;
 pub use text::{age, clean, count};

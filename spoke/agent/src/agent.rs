@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pmp_plan::Confirmation;
-use tokio_util::sync::CancellationToken;
+use pmp_terminal::Stop;
 
 use crate::backlog::Backlog;
 use crate::error::failure;
 use crate::inbox::{BATCH, Inbox, Received};
+use crate::lease::IfHeld;
 use crate::patience::{Patience, Waited};
 use crate::{Spoke, SpokeError, snapshot};
 
@@ -21,12 +22,12 @@ const RETRY_AFTER: Duration = Duration::from_secs(30);
 const MAX_BACKLOG: usize = 100;
 
 /// Runs until `stop` is cancelled. No message and no failure ends it.
-pub(crate) async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &CancellationToken) {
+pub(crate) async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
     let mut patience = Patience::with_the_world();
-    while !stop.is_cancelled() {
+    while !stop.is_stopped() {
         let received = tokio::select! {
             // Cancel-safe, both: what is received and dropped becomes visible again.
-            () = stop.cancelled() => break,
+            () = stop.stopped() => break,
             received = receive(inbox) => received,
         };
         let outcome = match received {
@@ -37,13 +38,14 @@ pub(crate) async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &CancellationTok
             Ok(()) => patience.reset(),
             Err(error) => {
                 tracing::error!(error = failure(error).render(), "the pass failed; trying again");
-                if patience.wait(stop).await == Waited::Stopped {
+                if patience.wait(stop.token()).await == Waited::Stopped {
                     break;
                 }
             }
         }
     }
-    tracing::info!("stopped");
+    let reason = stop.reason().map_or_else(String::new, ToString::to_string);
+    tracing::info!(reason, "stopped");
 }
 
 /// Waits for messages, and takes along those that wait behind them: of many, only the newest counts.
@@ -58,12 +60,7 @@ async fn receive(inbox: &dyn Inbox) -> Result<Vec<Received>, SpokeError> {
     Ok(messages)
 }
 
-async fn handle(
-    spoke: &Spoke,
-    inbox: &dyn Inbox,
-    messages: Vec<Received>,
-    stop: &CancellationToken,
-) -> Result<(), SpokeError> {
+async fn handle(spoke: &Spoke, inbox: &dyn Inbox, messages: Vec<Received>, stop: &Stop) -> Result<(), SpokeError> {
     let backlog = Backlog::sort(messages, &spoke.management);
     for (message, error) in &backlog.malformed {
         tracing::error!(
@@ -77,12 +74,13 @@ async fn handle(
     inbox.delete(&backlog.foreign).await?;
     let Some(newest) = backlog.newest else { return Ok(()) };
     tracing::info!(version = %newest.version, reason = newest.reason.as_str(), "message received");
-    let pass = async {
+    // Hidden while it waits for the lease, too: a message that came and went would end as a dead letter.
+    let pass = spoke.lease.hold(IfHeld::Wait, stop, async |stop| {
         let snapshot = Arc::new(snapshot::announced(spoke.snapshots.as_ref(), &newest).await?);
         spoke.sync(snapshot, Confirmation::None, stop).await
-    };
+    });
     match keep_hidden(inbox, &backlog.answered, pass).await {
-        Ok(pass) if pass.is_complete() => inbox.delete(&backlog.answered).await,
+        Ok(Some(pass)) if pass.is_complete() => inbox.delete(&backlog.answered).await,
         // Told to stop: the next run takes them up at once, and goes on from the live state.
         Ok(_) => inbox.hide(&backlog.answered, Duration::ZERO).await,
         Err(error) => {

@@ -3,22 +3,25 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use clap::{Args, Parser, Subcommand};
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_filter_host::{ConfiguredFilter, FilterHost, Limits};
-use pmp_ledger::{DynamoReceipts, DynamoSnapshots};
+use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoSnapshots};
 use pmp_plan::Confirmation;
 use pmp_protocol::{Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_terminal::{
-    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, program, stop_on_signal,
+    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, Stop, TerminalArgs, program, stop_on_signal,
 };
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::config::{ConfigArgs, FilterConfig, SpokeConfig};
 use crate::error::{failure, one_line};
 use crate::inbox::SqsInbox;
+use crate::lease::{IfHeld, Leases, holder};
 use crate::preview::Planned;
 use crate::{Identity, Pass, Spoke, agent, init, render, snapshot};
 
@@ -59,6 +62,9 @@ struct SyncArgs {
     /// Let exactly this snapshot through, whatever it removes
     #[arg(long, value_name = "VERSION")]
     confirm: Option<SnapshotVersion>,
+    /// Wait where another spoke of this organization is at work, rather than leave
+    #[arg(long)]
+    wait: bool,
 }
 
 #[derive(Debug, Args)]
@@ -96,11 +102,17 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
 }
 
 /// The spoke that the configuration describes. A filter that cannot be used is told to the hub before it ends this.
-async fn spoke(sdk: &SdkConfig, config: &SpokeConfig) -> Result<Spoke, Failure> {
+async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) -> Result<Spoke, Failure> {
     let identity = Identity::find(sdk, config.organization.clone()).await.map_err(failure)?;
     let hub = match config.hub_role_for(&identity.organization) {
         Some(role) => pmp_aws::assume_role(sdk, role).await,
         None => sdk.clone(),
+    };
+    let lease = Leases {
+        store: Arc::new(DynamoLeases::new(&hub, config.timestamps.clone())),
+        organization: identity.organization.clone(),
+        holder: holder(command),
+        term: config.lease_term,
     };
     let mut spoke = Spoke {
         catalog: Arc::new(SdkCatalog::new(sdk, RateLimits::default())),
@@ -111,6 +123,7 @@ async fn spoke(sdk: &SdkConfig, config: &SpokeConfig) -> Result<Spoke, Failure> 
         selection: config.selection.clone(),
         filter: None,
         guard: config.guard,
+        lease,
         show_progress: false,
     };
     if let Some(filter) = config.filter.clone() {
@@ -147,9 +160,13 @@ async fn load_filter(config: FilterConfig) -> Result<ConfiguredFilter, Failure> 
 
 async fn run_agent(config: &ConfigArgs) -> Result<Exit, Failure> {
     let config = config.for_pass(true)?;
-    let stop = stop_on_signal().map_err(Failure::new)?;
+    let stop = stop(&config)?;
     let sdk = pmp_aws::load("pmp-spoke").await;
-    let spoke = spoke(&sdk, &config).await?;
+    let spoke = tokio::select! {
+        spoke = spoke(&sdk, &config, "run") => spoke?,
+        // Cancel-safe: nothing has begun.
+        () = stop.stopped() => return Ok(Exit::Ok),
+    };
     let inbox = SqsInbox::new(&sdk, config.queue_url.unwrap_or_default());
     tracing::info!(experience = %spoke.management, organization = %spoke.identity.organization, "spoke running");
     agent::run(&spoke, &inbox, &stop).await;
@@ -158,28 +175,47 @@ async fn run_agent(config: &ConfigArgs) -> Result<Exit, Failure> {
 
 async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_pass(false)?;
-    let stop = stop_on_signal().map_err(Failure::new)?;
+    let stop = stop(&config)?;
     let sdk = pmp_aws::load("pmp-spoke").await;
-    let mut spoke = spoke(&sdk, &config).await?;
+    let mut spoke = spoke(&sdk, &config, "sync").await?;
+    spoke.show_progress = output.is_table();
+    let if_held = if args.wait { IfHeld::Wait } else { IfHeld::Leave };
+    let done = spoke.lease.hold(if_held, &stop, async |stop| Ok(sync_newest(&spoke, args, stop).await)).await;
+    let Some(done) = done.map_err(failure)? else {
+        let reason = stop.reason().map_or_else(String::new, ToString::to_string);
+        return Err(Failure::new(anyhow::anyhow!("{reason}, before the lease was free; nothing was done")));
+    };
+    let (receipts, version) = done?;
+    output.list("receipts", &receipts, render::receipts(&receipts), &sync_summary(&receipts, version))?;
+    Ok(exit_after(&receipts))
+}
+
+/// The token that a signal cancels, and `--stop-after`.
+fn stop(config: &SpokeConfig) -> Result<Stop, Failure> {
+    let stop = stop_on_signal().map_err(Failure::new)?;
+    if let Some(after) = config.stop_after {
+        stop.before(Instant::now() + after, Duration::ZERO);
+    }
+    Ok(stop)
+}
+
+/// One pass with the ledger's newest snapshot.
+async fn sync_newest(spoke: &Spoke, args: &SyncArgs, stop: &Stop) -> Result<(Vec<Receipt>, SnapshotVersion), Failure> {
     let newest = snapshot::newest(spoke.snapshots.as_ref(), &spoke.management).await.map_err(failure)?;
     let version = newest.version();
     if let Some(confirmed) = args.confirm.filter(|confirmed| *confirmed != version) {
         let error = anyhow::anyhow!("snapshot {confirmed} was confirmed, but the newest is {version}");
         return Err(Failure::new(error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`")));
     }
-    spoke.show_progress = output.is_table();
     let confirmation = args.confirm.map_or(Confirmation::None, Confirmation::Version);
-    let pass = spoke.sync(Arc::new(newest), confirmation, &stop).await.map_err(failure)?;
-    let receipts = match pass {
-        Pass::Done(receipts) => receipts,
+    match spoke.sync(Arc::new(newest), confirmation, stop).await.map_err(failure)? {
+        Pass::Done(receipts) => Ok((receipts, version)),
         Pass::Superseded { version, acknowledged } => {
             let error =
                 anyhow::anyhow!("snapshot {version} is older than {acknowledged}, which was acknowledged before");
-            return Err(Failure::new(error).hint("check that --snapshots-table is the hub's own".to_owned()));
+            Err(Failure::new(error).hint("check that --snapshots-table is the hub's own".to_owned()))
         }
-    };
-    output.list("receipts", &receipts, render::receipts(&receipts), &sync_summary(&receipts, version))?;
-    Ok(exit_after(&receipts))
+    }
 }
 
 fn sync_summary(receipts: &[Receipt], version: SnapshotVersion) -> String {
@@ -202,7 +238,7 @@ fn exit_after(receipts: &[Receipt]) -> Exit {
 async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_pass(false)?;
     let sdk = pmp_aws::load("pmp-spoke").await;
-    let spoke = spoke(&sdk, &config).await?;
+    let spoke = spoke(&sdk, &config, "plan").await?;
     let newest = Arc::new(snapshot::newest(spoke.snapshots.as_ref(), &spoke.management).await.map_err(failure)?);
     let previews = spoke.preview(&newest).await.map_err(failure)?;
     if output.is_table() {

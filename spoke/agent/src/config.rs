@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use pmp_aws::AssumedRole;
-use pmp_ledger::TableName;
+use pmp_ledger::{LeaseTerm, TableName};
 use pmp_plan::GuardRails;
 use pmp_protocol::{ExperienceId, OrganizationId};
-use pmp_terminal::{Failure, Settings, Source};
+use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
 use crate::member::Selection;
 
@@ -25,6 +26,8 @@ const FILTER: Source = Source { flag: "--filter", variable: "PMP_FILTER" };
 const FILTER_CONFIG: Source = Source { flag: "--filter-config", variable: "PMP_FILTER_CONFIG" };
 const REMOVED_PERCENT: Source = Source { flag: "--max-removed-percent", variable: "PMP_MAX_REMOVED_PERCENT" };
 const REMOVED_PRODUCTS: Source = Source { flag: "--max-removed-products", variable: "PMP_MAX_REMOVED_PRODUCTS" };
+const LEASE_TERM: Source = Source { flag: "--lease-term", variable: "PMP_LEASE_TERM" };
+const STOP_AFTER: Source = Source { flag: "--stop-after", variable: "PMP_STOP_AFTER" };
 
 /// The settings that several commands share. Each is checked by the commands that need it.
 #[derive(Debug, Clone, Args)]
@@ -69,6 +72,12 @@ pub(crate) struct ConfigArgs {
     /// Hold a plan that removes more than this many products
     #[arg(long, global = true, env = REMOVED_PRODUCTS.variable, hide_env_values = true, value_name = "N")]
     max_removed_products: Option<String>,
+    /// How long the lease of the organization lasts unrenewed: after a crash, the next spoke waits this long [default: 60s]
+    #[arg(long, global = true, env = LEASE_TERM.variable, hide_env_values = true, value_name = "DURATION")]
+    lease_term: Option<String>,
+    /// Stop after this time as if told to: start nothing new, write down how far it got (for `run` and `sync`)
+    #[arg(long, global = true, env = STOP_AFTER.variable, hide_env_values = true, value_name = "DURATION")]
+    stop_after: Option<String>,
 }
 
 /// What `run`, `sync` and `plan` need; `queue_url` for `run` alone.
@@ -83,6 +92,8 @@ pub(crate) struct SpokeConfig {
     pub(crate) selection: Selection,
     pub(crate) filter: Option<FilterConfig>,
     pub(crate) guard: GuardRails,
+    pub(crate) lease_term: LeaseTerm,
+    pub(crate) stop_after: Option<Duration>,
 }
 
 /// Which filter, with which settings.
@@ -112,6 +123,8 @@ impl ConfigArgs {
         let selection = self.selection(&mut settings);
         let filter = self.filter(&mut settings);
         let guard = self.guard(&mut settings);
+        let lease_term = self.lease_term(&mut settings);
+        let stop_after = duration(&mut settings, self.stop_after.as_deref(), STOP_AFTER);
         settings.finish(|| {
             Some(SpokeConfig {
                 experience: experience?,
@@ -123,6 +136,8 @@ impl ConfigArgs {
                 selection,
                 filter,
                 guard,
+                lease_term,
+                stop_after,
             })
         })
     }
@@ -201,6 +216,19 @@ impl ConfigArgs {
             max_removed_products: settings.optional(self.max_removed_products.as_deref(), REMOVED_PRODUCTS),
         }
     }
+
+    fn lease_term(&self, settings: &mut Settings) -> LeaseTerm {
+        let Some(given) = duration(settings, self.lease_term.as_deref(), LEASE_TERM) else { return LeaseTerm::DEFAULT };
+        LeaseTerm::new(given).unwrap_or_else(|| {
+            settings.problem(LEASE_TERM, format!("shorter than {} s", LeaseTerm::SHORTEST.as_secs()));
+            LeaseTerm::DEFAULT
+        })
+    }
+}
+
+fn duration(settings: &mut Settings, value: Option<&str>, source: Source) -> Option<Duration> {
+    let text: String = settings.optional(value, source)?;
+    parse_duration(&text).map_err(|problem| settings.problem(source, problem)).ok()
 }
 
 impl SpokeConfig {

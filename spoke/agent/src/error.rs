@@ -3,7 +3,7 @@
 use pmp_aws::ApiError;
 use pmp_catalog::CatalogError;
 use pmp_ledger::LedgerError;
-use pmp_protocol::{Digest, ExperienceId, SealError, SnapshotVersion};
+use pmp_protocol::{Digest, ExperienceId, OrganizationId, SealError, SnapshotVersion};
 use pmp_terminal::Failure;
 
 /// A step that failed for all experiences.
@@ -33,6 +33,14 @@ pub enum SpokeError {
         found: Digest,
         /// The digest before.
         acknowledged: Digest,
+    },
+    /// Another spoke of the organization holds its lease.
+    #[error("another spoke of `{organization}` is at work: {holder}")]
+    Leased {
+        /// The organization.
+        organization: OrganizationId,
+        /// Who, since when, until when.
+        holder: String,
     },
     /// The member experiences could not be listed.
     #[error("cannot list the member experiences")]
@@ -83,6 +91,9 @@ impl SpokeError {
             Self::NoSnapshot(_) => Some("let the hub publish once: `pmp-hub publish`".to_owned()),
             Self::Conflict { .. } => {
                 Some("ask the hub's operators: a version must never change its content".to_owned())
+            }
+            Self::Leased { .. } => {
+                Some("let it finish, or wait for it with `--wait`; after a crash its lease ends by itself".to_owned())
             }
             Self::List(source) => source.hint(),
             Self::Identity { what: "organization", .. } => {

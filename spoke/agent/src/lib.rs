@@ -2,7 +2,7 @@
 //!
 //! [`Spoke`] is one pass over the member experiences: discover, narrow by the filter, plan, apply, acknowledge. The agent
 //! feeds it from the queue; [`cli`] is the program: `run` as an agent, `sync` once, `plan` without changing anything,
-//! `init` of queue and subscription. What is to change is decided by `pmp-plan` alone.
+//! `init` of queue and subscription. Of several spokes of one organization one acts at a time (`lease`). What is to change is decided by `pmp-plan` alone.
 //!
 //! Every pass starts from the live state, so a message that is lost, late or repeated, and a stop at any point, end in
 //! what the newest snapshot and the filter ask for.
@@ -16,6 +16,7 @@ mod error;
 mod identity;
 mod inbox;
 mod init;
+mod lease;
 mod member;
 mod narrow;
 mod pass;

@@ -12,11 +12,12 @@ use pmp_ledger::{LedgerError, Organization, ReceiptStore, SnapshotStore};
 use pmp_plan::{Confirmation, Desired, GuardRails};
 use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, Snapshot, SnapshotVersion};
 use pmp_terminal::progress::{Step, step};
+use pmp_terminal::{Stop, StopReason};
 use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
 
 use crate::apply::{Applied, Order, Watch, apply};
 use crate::error::one_line;
+use crate::lease::Leases;
 use crate::member::{Absent, Live, Member, Selection, find};
 use crate::narrow::narrow;
 use crate::receipt::{Draft, Progress, SPOKE_VERSION};
@@ -41,6 +42,7 @@ pub struct Spoke {
     pub(crate) selection: Selection,
     pub(crate) filter: Option<Arc<ConfiguredFilter>>,
     pub(crate) guard: GuardRails,
+    pub(crate) lease: Leases,
     /// Whether to tell a person on standard error how it goes; agents log instead.
     pub(crate) show_progress: bool,
 }
@@ -80,7 +82,7 @@ impl Spoke {
         &self,
         snapshot: Arc<Snapshot>,
         confirmation: Confirmation,
-        stop: &CancellationToken,
+        stop: &Stop,
     ) -> Result<Pass, SpokeError> {
         let outcome = self.try_sync(snapshot, confirmation, stop).await;
         let (experiences, error) = match &outcome {
@@ -118,7 +120,7 @@ impl Spoke {
         &self,
         snapshot: Arc<Snapshot>,
         confirmation: Confirmation,
-        stop: &CancellationToken,
+        stop: &Stop,
     ) -> Result<Pass, SpokeError> {
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
         if let Some(superseded) = check_order(&before, &snapshot)? {
@@ -171,7 +173,7 @@ struct OnePass<'a> {
     spoke: &'a Spoke,
     snapshot: Arc<Snapshot>,
     confirmation: Confirmation,
-    stop: &'a CancellationToken,
+    stop: &'a Stop,
     before: Organization,
     began: Timestamp,
 }
@@ -191,8 +193,13 @@ impl OnePass<'_> {
             step(ended, &format!("{member_experience} {status}"));
         }
         tracing::info!(experience = %member_experience, %status, allowed, denied, pending, error, "experience done");
-        if !self.spoke.receipts.put(&receipt).await? {
-            tracing::warn!(experience = %member_experience, "the ledger holds a receipt for a newer snapshot");
+        let written = match self.stop.reason() {
+            // Whoever has the lease now writes receipts of its own.
+            Some(StopReason::LeaseLost(_)) => self.spoke.receipts.put_late(&receipt).await?,
+            _ => self.spoke.receipts.put(&receipt).await?,
+        };
+        if !written {
+            tracing::warn!(experience = %member_experience, "the ledger holds a newer receipt");
         }
         Ok(receipt)
     }
@@ -218,7 +225,7 @@ impl OnePass<'_> {
             guard: self.spoke.guard,
             confirmation: self.confirmation,
             pass: self.began,
-            stop: self.stop,
+            stop: self.stop.token(),
         };
         let reporter = Reporter {
             receipts: self.spoke.receipts.as_ref(),
@@ -232,6 +239,10 @@ impl OnePass<'_> {
                 let mut before = self.before.receipts.iter();
                 let before = before.find(|receipt| receipt.member_experience == draft.member);
                 draft.in_sync(&progress, Timestamp::now(), before)
+            }
+            ReceiptStatus::Partial => {
+                let reason = self.stop.reason().map(ToString::to_string);
+                draft.receipt(status, &progress, reason.or(error))
             }
             status => draft.receipt(status, &progress, error),
         }

@@ -1,0 +1,220 @@
+//! The lease of a member organization: who may act there now. The record, and the decision who may take it. Pure.
+//!
+//! A lease ends by the clock of whoever wants it next, and is given up by the clock of whoever holds it. So the holder gives up
+//! well before the end ([`LeaseTerm::held_for`]): clocks may differ by a third of the term without two holding it at
+//! once. Where they differ more, the catalog still refuses a change that was planned from an older revision.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use pmp_protocol::OrganizationId;
+use serde::{Deserialize, Serialize};
+
+/// How long a lease lasts without being renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseTerm(Duration);
+
+impl LeaseTerm {
+    /// Longer than any pause of a healthy process, and short enough to wait for after a crash.
+    pub const DEFAULT: Self = Self(Duration::from_secs(60));
+    /// The shortest that makes sense against the time that a write takes.
+    pub const SHORTEST: Duration = Duration::from_secs(1);
+
+    /// A term of this length; none where it is below [`Self::SHORTEST`].
+    #[must_use]
+    pub fn new(term: Duration) -> Option<Self> {
+        (term >= Self::SHORTEST).then_some(Self(term))
+    }
+
+    /// The whole of it: others may take the lease this long after the last renewal.
+    #[must_use]
+    pub fn whole(self) -> Duration {
+        self.0
+    }
+
+    /// How long the holder may act on a renewal, counted on its own steady clock from before it asked: two thirds.
+    #[must_use]
+    pub fn held_for(self) -> Duration {
+        self.0 * 2 / 3
+    }
+
+    /// How often the holder renews: several tries fit into [`Self::held_for`].
+    #[must_use]
+    pub fn renew_every(self) -> Duration {
+        self.0 / 5
+    }
+}
+
+/// What the ledger holds for an organization: one item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The member organization.
+    pub organization: OrganizationId,
+    /// Unique to one taking.
+    pub holder_id: String,
+    /// Who that is, for people.
+    pub holder: String,
+    /// When it was taken.
+    pub taken_at: Timestamp,
+    /// How often it was renewed since: whoever waits sees by it that the holder lives.
+    pub renewals: u64,
+    /// How long it lasts after a renewal, in milliseconds.
+    pub term_ms: u64,
+    /// When it ends, in milliseconds since 1970; 0 once it is given back.
+    pub expires_at_ms: i64,
+}
+
+impl Lease {
+    /// A lease that `holder` takes at `now`.
+    #[must_use]
+    pub fn new(
+        organization: OrganizationId,
+        holder_id: String,
+        holder: String,
+        now: Timestamp,
+        term: LeaseTerm,
+    ) -> Self {
+        let term_ms = u64::try_from(term.0.as_millis()).unwrap_or(u64::MAX);
+        let lease = Self { organization, holder_id, holder, taken_at: now, renewals: 0, term_ms, expires_at_ms: 0 };
+        Self { expires_at_ms: lease.end_from(now), ..lease }
+    }
+
+    /// The same, renewed at `now`.
+    #[must_use]
+    pub fn renewed(&self, now: Timestamp) -> Self {
+        Self { renewals: self.renewals + 1, expires_at_ms: self.end_from(now), ..self.clone() }
+    }
+
+    /// The same, given back.
+    #[must_use]
+    pub fn given_back(&self) -> Self {
+        Self { expires_at_ms: 0, ..self.clone() }
+    }
+
+    fn end_from(&self, now: Timestamp) -> i64 {
+        now.as_millisecond().saturating_add(i64::try_from(self.term_ms).unwrap_or(i64::MAX))
+    }
+
+    /// When it ends unless it is renewed; none once it is given back.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        (self.expires_at_ms > 0).then(|| Timestamp::from_millisecond(self.expires_at_ms).ok()).flatten()
+    }
+
+    /// Who holds it, since when, until when.
+    #[must_use]
+    pub fn describe(&self, now: Timestamp) -> String {
+        let since = self.taken_at.strftime("%H:%M:%SZ");
+        let ago = now.duration_since(self.taken_at).max(SignedDuration::ZERO).as_secs();
+        let until = match self.expires_at() {
+            Some(end) => format!("until {} unless it is renewed", end.strftime("%H:%M:%SZ")),
+            None => "and has given it back".to_owned(),
+        };
+        format!("{}, since {since} ({ago} s ago), {until}", self.holder)
+    }
+}
+
+/// A lease of someone else, and for how long it has been seen without a renewal, on a steady clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// As it was first seen.
+    pub lease: Lease,
+    /// For how long it has not changed.
+    pub unchanged_for: Duration,
+}
+
+impl Watched {
+    /// Whether the holder is dead, whatever the clocks say: a living one would have renewed it by now.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        self.unchanged_for >= Duration::from_millis(self.lease.term_ms)
+    }
+
+    /// Whether `lease` is this one, not renewed.
+    #[must_use]
+    pub fn is_still(&self, lease: &Lease) -> bool {
+        (&self.lease.holder_id, self.lease.renewals) == (&lease.holder_id, lease.renewals)
+    }
+}
+
+/// Whether `me` may take or renew the lease, given what the ledger holds. The conditional write of the adapter says the
+/// same in DynamoDB's words.
+#[must_use]
+pub fn may_take(found: Option<&Lease>, me: &str, now: Timestamp, watched: Option<&Watched>) -> bool {
+    let Some(found) = found else { return true };
+    found.expires_at_ms <= now.as_millisecond()
+        || found.holder_id == me
+        || watched.is_some_and(|watched| watched.is_abandoned() && watched.is_still(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_764_072_000_000 + milliseconds).unwrap()
+    }
+
+    fn lease(holder: &str, now: Timestamp) -> Lease {
+        let organization = OrganizationId::new("o-alpha00000").unwrap();
+        Lease::new(organization, holder.into(), format!("pmp-spoke {holder}"), now, LeaseTerm::DEFAULT)
+    }
+
+    #[test]
+    fn it_is_taken_when_free_expired_given_back_or_ones_own() {
+        let held = lease("b", at(0));
+        assert!(may_take(None, "a", at(0), None));
+        assert!(!may_take(Some(&held), "a", at(59_999), None));
+        assert!(may_take(Some(&held), "a", at(60_000), None));
+        assert!(may_take(Some(&held.given_back()), "a", at(0), None));
+        assert!(may_take(Some(&held), "b", at(0), None));
+        assert!(!may_take(Some(&held.renewed(at(30_000))), "a", at(60_000), None));
+    }
+
+    #[test]
+    fn one_that_was_watched_without_a_renewal_for_a_whole_term_is_abandoned_whatever_the_clocks_say() {
+        // The holder's clock is a day ahead, and it has died.
+        let held = lease("b", at(86_400_000));
+        let watched = |seconds| Watched { lease: held.clone(), unchanged_for: Duration::from_secs(seconds) };
+        assert!(!may_take(Some(&held), "a", at(0), Some(&watched(59))));
+        assert!(may_take(Some(&held), "a", at(0), Some(&watched(60))));
+        assert!(!may_take(Some(&held.renewed(at(1))), "a", at(0), Some(&watched(60))));
+    }
+
+    #[test]
+    fn the_loser_reads_who_holds_it_since_when_and_until_when() {
+        assert_eq!(
+            lease("b", at(0)).describe(at(12_000)),
+            "pmp-spoke b, since 12:00:00Z (12 s ago), until 12:01:00Z unless it is renewed"
+        );
+    }
+
+    proptest! {
+        /// Two processes with clocks that differ by less than a third of the term: whenever one may take the lease, the
+        /// other has given up acting on it, by its own steady clock.
+        #[test]
+        fn two_never_act_at_once_while_clocks_differ_by_less_than_a_third(
+            term_s in 1_u64..600, skew in -0.33_f64..0.33, renewed_at in 0_i64..100_000, after in 0.0_f64..3.0,
+        ) {
+            let term = LeaseTerm::new(Duration::from_secs(term_s)).unwrap();
+            let organization = OrganizationId::new("o-alpha00000").unwrap();
+            let held = Lease::new(organization, "b".into(), "b".into(), at(0), term).renewed(at(renewed_at));
+            let term_ms = term.whole().as_millis() as f64;
+            let passed = after * term_ms;
+            // The taker's clock shows the true time and its skew against the holder's.
+            let taker = at(renewed_at + (passed + skew * term_ms) as i64);
+            let holder_acts = passed < term.held_for().as_millis() as f64;
+            prop_assert!(!(holder_acts && may_take(Some(&held), "a", taker, None)));
+        }
+
+        /// Renewals reach the ledger often enough: between two, the holder never has to give up.
+        #[test]
+        fn a_renewal_in_time_leaves_room_for_two_more_tries(term_s in 1_u64..600) {
+            let term = LeaseTerm::new(Duration::from_secs(term_s)).unwrap();
+            prop_assert!(term.renew_every() * 3 <= term.held_for());
+            prop_assert!(term.held_for() < term.whole());
+        }
+    }
+}

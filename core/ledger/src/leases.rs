@@ -1,0 +1,111 @@
+//! The leases in the `SyncTimestamps` table, over the official SDK.
+//!
+//! The lease of an organization is one item in its own partition, with the sort key `lease`: no receipt's, since those
+//! begin with the id of an experience. It is written by `PutItem` alone, so that the role of a member organization needs
+//! nothing beyond what receipts need.
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use jiff::Timestamp;
+use pmp_aws::ApiError;
+use pmp_protocol::OrganizationId;
+
+use crate::client::TableClient;
+use crate::item::{Item, number, text};
+use crate::lease::{Lease, Watched};
+use crate::port::{LeaseStore, Taken};
+use crate::{LedgerError, TableName};
+
+/// The sort key.
+pub(crate) const LEASE: &str = "lease";
+
+/// [`crate::may_take`] in DynamoDB's words.
+const MAY_TAKE: &str = "attribute_not_exists(holder_id) OR expires_at_ms <= :now OR holder_id = :me \
+    OR (holder_id = :abandoned AND renewals = :renewals)";
+
+/// The table, with the credentials of whoever takes a lease.
+#[derive(Debug)]
+pub struct DynamoLeases {
+    table: TableClient,
+}
+
+impl DynamoLeases {
+    /// The table as `config`'s credentials see it. An ARN's region overrides the configured one.
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: TableName) -> Self {
+        Self { table: TableClient::new(config, table) }
+    }
+
+    fn item(&self, lease: &Lease) -> Result<Item, LedgerError> {
+        let mut item: Item = serde_dynamo::to_item(lease).map_err(|e| self.table.unreadable(e))?;
+        item.insert("item".to_owned(), text(LEASE));
+        Ok(item)
+    }
+
+    fn read(&self, item: Item) -> Result<Lease, LedgerError> {
+        serde_dynamo::from_item(item).map_err(|e| self.table.unreadable(e))
+    }
+
+    /// The lease as it is now; for endpoints that do not return it when a condition fails.
+    async fn query(&self, organization: &OrganizationId) -> Result<Option<Lease>, LedgerError> {
+        let answer = self
+            .table
+            .dynamodb
+            .query()
+            .table_name(self.table.table.as_str())
+            .consistent_read(true)
+            .key_condition_expression("organization = :organization AND #item = :lease")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":organization", text(organization))
+            .expression_attribute_values(":lease", text(LEASE))
+            .send()
+            .await
+            .map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))?;
+        answer.items.unwrap_or_default().pop().map(|item| self.read(item)).transpose()
+    }
+
+    /// Sends a conditional write. Where the condition fails: who holds the lease.
+    async fn put(&self, organization: &OrganizationId, call: PutItemFluentBuilder) -> Result<Taken, LedgerError> {
+        let call = call.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let error = match call.send().await {
+            Ok(_) => return Ok(Taken::Yes),
+            Err(error) => error,
+        };
+        let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
+            return Err(self.table.failed(ApiError::new("dynamodb:PutItem", &error)));
+        };
+        let found = match failed.item().filter(|item| !item.is_empty()) {
+            Some(item) => Some(self.read(item.clone())?),
+            None => self.query(organization).await?,
+        };
+        Ok(Taken::HeldBy(found.map(Box::new)))
+    }
+
+    fn put_item(&self, lease: &Lease) -> Result<PutItemFluentBuilder, LedgerError> {
+        let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str());
+        Ok(call.set_item(Some(self.item(lease)?)).expression_attribute_values(":me", text(&lease.holder_id)))
+    }
+}
+
+#[async_trait]
+impl LeaseStore for DynamoLeases {
+    async fn take(&self, wanted: &Lease, now: Timestamp, watched: Option<&Watched>) -> Result<Taken, LedgerError> {
+        let abandoned = watched.filter(|watched| watched.is_abandoned()).map(|watched| &watched.lease);
+        let call = self
+            .put_item(wanted)?
+            .condition_expression(MAY_TAKE)
+            .expression_attribute_values(":now", number(now.as_millisecond()))
+            // Where none is abandoned: a value that no lease has.
+            .expression_attribute_values(":abandoned", text(abandoned.map_or("-", |lease| &lease.holder_id)))
+            .expression_attribute_values(":renewals", number(abandoned.map_or(0, |lease| lease.renewals)));
+        self.put(&wanted.organization, call).await
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<Taken, LedgerError> {
+        let call = self.put_item(lease)?.condition_expression("holder_id = :me");
+        self.put(&lease.organization, call).await
+    }
+}

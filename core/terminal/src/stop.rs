@@ -1,0 +1,147 @@
+//! One token for everything that ends work early, with the reason: a signal, a deadline, a lost lease.
+//!
+//! Whoever works looks at the token and starts nothing new once it is cancelled; whoever reports asks for the reason.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Why to stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StopReason {
+    /// A person or a supervisor asked, by this signal.
+    Signal(&'static str),
+    /// The time for this run is up, but for what is left to write down how far it got.
+    Deadline {
+        /// What is left.
+        left: Duration,
+    },
+    /// Another process may act from now on. The text says who, or why.
+    LeaseLost(String),
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signal(signal) => write!(f, "told to stop by {signal}"),
+            Self::Deadline { left } if left.is_zero() => f.write_str("the time for this run is up"),
+            Self::Deadline { left } => write!(f, "deadline in {} s", left.as_secs_f64().ceil()),
+            Self::LeaseLost(why) => write!(f, "lease lost {why}"),
+        }
+    }
+}
+
+/// A token that can be cancelled once, with a reason. Clones are the same token.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    token: CancellationToken,
+    reason: Arc<OnceLock<StopReason>>,
+    parent: Option<Arc<Stop>>,
+}
+
+impl Stop {
+    /// A token that nothing has cancelled.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A token for a part of the work: cancelled with this one, and by itself without touching this one.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self { token: self.token.child_token(), reason: Arc::default(), parent: Some(Arc::new(self.clone())) }
+    }
+
+    /// Cancels it. The first reason stays.
+    pub fn stop(&self, reason: StopReason) {
+        let _stays = self.reason.set(reason);
+        self.token.cancel();
+    }
+
+    /// Cancels it `margin` before `deadline`: what is left is for writing down how far the work got. Needs a runtime.
+    pub fn before(&self, deadline: Instant, margin: Duration) {
+        let stop = self.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                // Cancel-safe: neither arm holds anything.
+                () = tokio::time::sleep_until(deadline.checked_sub(margin).unwrap_or(deadline)) => {
+                    stop.stop(StopReason::Deadline { left: deadline.saturating_duration_since(Instant::now()) });
+                }
+                () = stop.token.cancelled() => {}
+            }
+        });
+    }
+
+    /// Why it was cancelled; none while it is not.
+    #[must_use]
+    pub fn reason(&self) -> Option<&StopReason> {
+        self.reason.get().or_else(|| self.parent.as_ref()?.reason())
+    }
+
+    /// Whether it is cancelled.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
+    /// Waits until it is cancelled. Cancel-safe.
+    pub async fn stopped(&self) {
+        self.token.cancelled().await;
+    }
+
+    /// The bare token, for those who need no reason.
+    #[must_use]
+    pub fn token(&self) -> &CancellationToken {
+        &self.token
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_reason_stays_and_reads_as_a_sentence() {
+        let stop = Stop::new();
+        assert_eq!((stop.is_stopped(), stop.reason()), (false, None));
+        stop.stop(StopReason::Signal("SIGTERM"));
+        stop.stop(StopReason::Deadline { left: Duration::ZERO });
+        assert!(stop.is_stopped());
+        assert_eq!(stop.reason().unwrap().to_string(), "told to stop by SIGTERM");
+        let left = Duration::from_millis(4_200);
+        assert_eq!(StopReason::Deadline { left }.to_string(), "deadline in 5 s");
+        assert_eq!(StopReason::LeaseLost("to `b`".into()).to_string(), "lease lost to `b`");
+    }
+
+    #[test]
+    fn a_part_stops_with_the_whole_and_never_the_other_way_round() {
+        let whole = Stop::new();
+        let (first, second) = (whole.child(), whole.child());
+        first.stop(StopReason::LeaseLost("to `b`".into()));
+        assert!(first.is_stopped() && !second.is_stopped() && !whole.is_stopped());
+        whole.stop(StopReason::Signal("SIGINT"));
+        assert_eq!(second.reason(), Some(&StopReason::Signal("SIGINT")));
+        assert_eq!(first.reason(), Some(&StopReason::LeaseLost("to `b`".into())));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_stops_in_time_to_write_down_how_far_it_got() {
+        let stop = Stop::new();
+        let began = Instant::now();
+        stop.before(began + Duration::from_secs(60), Duration::from_secs(5));
+        stop.stopped().await;
+        assert_eq!(began.elapsed().as_secs(), 55);
+        assert_eq!(stop.reason().unwrap().to_string(), "deadline in 5 s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_has_passed_stops_at_once() {
+        let stop = Stop::new();
+        stop.before(Instant::now(), Duration::from_secs(5));
+        stop.stopped().await;
+        assert_eq!(stop.reason().unwrap().to_string(), "the time for this run is up");
+    }
+}

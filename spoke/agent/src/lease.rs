@@ -1,0 +1,188 @@
+//! Holds the lease of the organization while a pass goes on, so that two spokes of one organization never interleave.
+//!
+//! It is taken before a pass, renewed in the background, and given back after it. Where it cannot be renewed in time,
+//! or someone else has it, the pass is told to stop: it starts nothing new, and leaves its messages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pmp_ledger::{Lease, LeaseStore, LeaseTerm, Taken, Watched};
+use pmp_protocol::OrganizationId;
+use pmp_terminal::{Stop, StopReason};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::SpokeError;
+use crate::error::one_line;
+use crate::receipt::SPOKE_VERSION;
+
+#[cfg(test)]
+mod tests;
+
+/// How long giving back may take; where it takes longer, others wait for the end of the term instead.
+const GIVE_BACK_WITHIN: Duration = Duration::from_secs(5);
+/// Between two tries to renew, where the ledger fails.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// How to take the lease of this spoke's organization.
+#[derive(Debug, Clone)]
+pub(crate) struct Leases {
+    pub(crate) store: Arc<dyn LeaseStore>,
+    pub(crate) organization: OrganizationId,
+    /// Who this is, for those who find the lease taken.
+    pub(crate) holder: String,
+    pub(crate) term: LeaseTerm,
+}
+
+/// What to do where someone else holds the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IfHeld {
+    /// Leave, and say who holds it.
+    Leave,
+    /// Wait for it, until told to stop.
+    Wait,
+}
+
+/// The name of this process for others: program, version, command, host and process.
+pub(crate) fn holder(command: &str) -> String {
+    let host = hostname::get().map_or_else(|_| "an unnamed host".into(), |name| name.to_string_lossy().into_owned());
+    format!("pmp-spoke {SPOKE_VERSION} ({command}) on {host}, process {}", std::process::id())
+}
+
+impl Leases {
+    /// Does `work` under the lease. It is handed a token of its own, which is cancelled with `stop`, and with the reason
+    /// when the lease is lost. None where `stop` was cancelled before the lease was free.
+    ///
+    /// # Errors
+    /// Those of `work`; where the ledger fails; where someone else holds the lease, and this is not to wait.
+    pub(crate) async fn hold<T>(
+        &self,
+        if_held: IfHeld,
+        stop: &Stop,
+        work: impl AsyncFnOnce(&Stop) -> Result<T, SpokeError>,
+    ) -> Result<Option<T>, SpokeError> {
+        let Some(tenure) = self.take(if_held, stop).await? else { return Ok(None) };
+        let outcome = work(&tenure.stop).await;
+        tenure.give_back().await;
+        outcome.map(Some)
+    }
+
+    async fn take(&self, if_held: IfHeld, stop: &Stop) -> Result<Option<Tenure>, SpokeError> {
+        let holder_id = uuid::Uuid::new_v4().to_string();
+        let mut watched: Option<(Lease, Instant)> = None;
+        loop {
+            let (asked, now) = (Instant::now(), Timestamp::now());
+            let wanted = Lease::new(self.organization.clone(), holder_id.clone(), self.holder.clone(), now, self.term);
+            let seen = watched.as_ref().map(|(lease, since)| Watched {
+                lease: lease.clone(),
+                unchanged_for: asked.saturating_duration_since(*since),
+            });
+            match self.store.take(&wanted, now, seen.as_ref()).await? {
+                Taken::Yes => return Ok(Some(Tenure::begin(self.clone(), wanted, asked, stop.child()))),
+                Taken::HeldBy(held) if if_held == IfHeld::Leave => {
+                    let holder = held.map_or_else(|| "someone".to_owned(), |held| held.describe(now));
+                    return Err(SpokeError::Leased { organization: self.organization.clone(), holder });
+                }
+                // Given back between two looks.
+                Taken::HeldBy(None) => {}
+                Taken::HeldBy(Some(held)) if seen.is_some_and(|seen| seen.is_still(&held)) => {}
+                Taken::HeldBy(Some(held)) => {
+                    if watched.is_none_or(|(before, _)| before.holder_id != held.holder_id) {
+                        tracing::info!(holder = held.describe(now), "another spoke is at work: waiting for its lease");
+                    }
+                    watched = Some((*held, asked));
+                }
+            }
+            tokio::select! {
+                // Cancel-safe: neither arm holds anything.
+                () = stop.stopped() => return Ok(None),
+                () = sleep(self.look_every()) => {}
+            }
+        }
+    }
+
+    fn look_every(&self) -> Duration {
+        (self.term.whole() / 10).clamp(Duration::from_millis(100), Duration::from_secs(2))
+    }
+}
+
+/// The time for which this process holds the lease.
+struct Tenure {
+    stop: Stop,
+    done: CancellationToken,
+    keeper: JoinHandle<()>,
+}
+
+impl Tenure {
+    fn begin(leases: Leases, lease: Lease, renewed: Instant, stop: Stop) -> Self {
+        let done = CancellationToken::new();
+        let keeper = Keeper { leases, lease, renewed, stop: stop.clone(), done: done.clone() };
+        Self { stop, done, keeper: tokio::spawn(keeper.keep()) }
+    }
+
+    async fn give_back(self) {
+        self.done.cancel();
+        let keeper = self.keeper.abort_handle();
+        if timeout(GIVE_BACK_WITHIN, self.keeper).await.is_err() {
+            keeper.abort();
+            tracing::warn!("the lease could not be given back in time; others wait for its end");
+        }
+    }
+}
+
+/// Renews a lease until it is done with, or lost.
+struct Keeper {
+    leases: Leases,
+    lease: Lease,
+    /// From before the last renewal that succeeded was asked for, on the steady clock.
+    renewed: Instant,
+    stop: Stop,
+    done: CancellationToken,
+}
+
+impl Keeper {
+    async fn keep(mut self) {
+        loop {
+            tokio::select! {
+                // Cancel-safe: nothing has begun.
+                () = self.done.cancelled() => break,
+                () = sleep_until(self.renewed + self.leases.term.renew_every()) => {}
+            }
+            if let Err(lost) = self.renew().await {
+                tracing::error!("lease lost {lost}; this pass starts nothing new");
+                self.stop.stop(StopReason::LeaseLost(lost));
+                return;
+            }
+        }
+        match self.leases.store.renew(&self.lease.given_back()).await {
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = one_line(&error), "the lease could not be given back"),
+        }
+    }
+
+    /// Renews it, trying again while others may not have it yet. The error says how it was lost.
+    async fn renew(&mut self) -> Result<(), String> {
+        let give_up = self.renewed + self.leases.term.held_for();
+        let mut last = "the ledger does not answer".to_owned();
+        loop {
+            let asked = Instant::now();
+            let renewed = self.lease.renewed(Timestamp::now());
+            match timeout_at(give_up, self.leases.store.renew(&renewed)).await {
+                Ok(Ok(Taken::Yes)) => {
+                    self.lease = renewed;
+                    self.renewed = asked;
+                    return Ok(());
+                }
+                Ok(Ok(Taken::HeldBy(Some(held)))) => return Err(format!("to {}", held.describe(Timestamp::now()))),
+                Ok(Ok(Taken::HeldBy(None))) => return Err("to someone who deleted it".to_owned()),
+                Ok(Err(error)) => last = one_line(&error),
+                Err(_elapsed) => return Err(format!("because it could not be renewed in time: {last}")),
+            }
+            if timeout_at(give_up, sleep(TRY_AGAIN_AFTER)).await.is_err() {
+                return Err(format!("because it could not be renewed in time: {last}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! One spoke of an organization acts at a time.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use pmp_ledger::{DynamoLeases, Lease, LeaseStore, LeaseTerm, Taken};
+use pmp_local::world::ChangeSetTiming;
+use pmp_protocol::OrganizationId;
+use pmp_tests::{ALPHA, ALPHA_PROD, Agent, Lists, Program, Scene, World, eventually, within, world};
+use tokio::task::JoinSet;
+
+/// Six batches for alpha's production experience, each of which takes this long.
+async fn six_batches(change_set: Duration) -> (Scene, Program, Lists) {
+    let ids: Vec<String> = (0..300).map(|n| format!("prod-{n:04}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let scene = Scene::start(World { change_sets: ChangeSetTiming::always(change_set), ..world(&ids, &[]) }).await;
+    scene.hub.json(&["publish"]).await;
+    let spoke = scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]);
+    (scene, spoke, Lists::new(&ids, &[]))
+}
+
+async fn in_the_middle(scene: &Scene) {
+    eventually("it is in the middle", &true, async || !scene.alpha_account.lists(ALPHA_PROD).await.approved.is_empty())
+        .await;
+}
+
+fn dynamodb(scene: &Scene) -> aws_sdk_dynamodb::Client {
+    aws_sdk_dynamodb::Client::new(scene.hub_account.config())
+}
+
+/// The lease of alpha, as the hub's table holds it.
+async fn lease(scene: &Scene) -> std::collections::HashMap<String, AttributeValue> {
+    let text = |text: &str| AttributeValue::S(text.into());
+    let call = dynamodb(scene).get_item().table_name("SyncTimestamps").key("organization", text(ALPHA));
+    call.key("item", text("lease")).send().await.unwrap().item.unwrap_or_default()
+}
+
+async fn is_free(scene: &Scene) -> bool {
+    lease(scene).await.get("expires_at_ms") == Some(&AttributeValue::N("0".into()))
+}
+
+#[tokio::test]
+async fn of_twenty_racing_takers_one_gets_it_and_the_others_learn_who() {
+    let scene = Scene::start(world(&[], &[])).await;
+    let store = std::sync::Arc::new(DynamoLeases::new(scene.hub_account.config(), "SyncTimestamps".parse().unwrap()));
+    let now = Timestamp::now();
+    let wanted = |round: usize, taker: usize| {
+        let organization = OrganizationId::new(&format!("o-race{round:06}")).unwrap();
+        let (id, name) = (format!("id-{taker}"), format!("taker {taker}"));
+        Lease::new(organization, id, name, now, LeaseTerm::DEFAULT)
+    };
+    for round in 0..5 {
+        let mut takers = JoinSet::new();
+        for taker in 0..20 {
+            let (store, wanted) = (store.clone(), wanted(round, taker));
+            takers.spawn(async move { (wanted.holder.clone(), store.take(&wanted, now, None).await.unwrap()) });
+        }
+        let outcomes = takers.join_all().await;
+        let (won, lost): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|(_, taken)| *taken == Taken::Yes);
+        assert_eq!(won.len(), 1);
+        for (_, taken) in lost {
+            let Taken::HeldBy(Some(held)) = taken else { panic!("{taken:?}") };
+            assert_eq!(held.holder, won[0].0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_conditional_write_says_what_the_decision_says() {
+    let scene = Scene::start(world(&[], &[])).await;
+    let store = DynamoLeases::new(scene.hub_account.config(), "SyncTimestamps".parse().unwrap());
+    let now = Timestamp::now();
+    let later = |seconds: i64| now + jiff::SignedDuration::from_secs(seconds);
+    let organization = || OrganizationId::new(ALPHA).unwrap();
+    let lease = |id: &str, at| Lease::new(organization(), id.into(), format!("spoke {id}"), at, LeaseTerm::DEFAULT);
+    let first = lease("a", now);
+    assert_eq!(store.take(&first, now, None).await.unwrap(), Taken::Yes);
+    // The same again, as after an answer that was lost.
+    assert_eq!(store.take(&first, now, None).await.unwrap(), Taken::Yes);
+
+    let held = Taken::HeldBy(Some(Box::new(first.clone())));
+    assert_eq!(store.take(&lease("b", later(59)), later(59), None).await.unwrap(), held);
+    assert_eq!(store.renew(&lease("b", later(59))).await.unwrap(), held);
+    let seen = |unchanged| pmp_ledger::Watched { lease: first.clone(), unchanged_for: Duration::from_secs(unchanged) };
+    assert_eq!(store.take(&lease("b", now), now, Some(&seen(59))).await.unwrap(), held);
+    let renewed = first.renewed(later(30));
+    assert_eq!(store.renew(&renewed).await.unwrap(), Taken::Yes);
+    let held = Taken::HeldBy(Some(Box::new(renewed.clone())));
+    assert_eq!(store.take(&lease("b", now), now, Some(&seen(60))).await.unwrap(), held);
+    assert_eq!(store.take(&lease("b", later(61)), later(61), None).await.unwrap(), held);
+
+    assert_eq!(store.renew(&renewed.given_back()).await.unwrap(), Taken::Yes);
+    assert_eq!(store.take(&lease("b", now), now, None).await.unwrap(), Taken::Yes);
+    assert!(matches!(store.renew(&renewed).await.unwrap(), Taken::HeldBy(Some(held)) if held.holder == "spoke b"));
+    // Dead, with a clock far ahead: taken by whoever watched it for a term.
+    let dead = lease("c", later(86_400));
+    assert_eq!(store.take(&dead, later(61), None).await.unwrap(), Taken::Yes);
+    let abandoned = pmp_ledger::Watched { lease: dead, unchanged_for: Duration::from_secs(60) };
+    assert_eq!(store.take(&lease("d", now), now, Some(&abandoned)).await.unwrap(), Taken::Yes);
+}
+
+#[tokio::test]
+async fn a_person_who_finds_an_agent_at_work_leaves_with_its_name_or_waits_for_it() {
+    let (scene, spoke, expected) = six_batches(Duration::from_millis(500)).await;
+    let agent = spoke.start(&["run"]);
+    in_the_middle(&scene).await;
+
+    let refused = spoke.run(&["sync"]).await;
+    assert_eq!(refused.code, 1);
+    let first = format!("error: another spoke of `{ALPHA}` is at work: pmp-spoke 0.1.0 (run) on ");
+    assert!(refused.stderr.starts_with(&first), "{}", refused.stderr);
+    assert!(refused.stderr.contains("unless it is renewed\nhint: let it finish, or wait for it with `--wait`"));
+    // To look is always permitted.
+    assert_eq!(spoke.run(&["plan"]).await.code, 0);
+
+    let waited = spoke.run(&["sync", "--wait"]).await;
+    assert_eq!(waited.code, 0, "{}", waited.stderr);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
+    assert_eq!(scene.alpha_account.change_sets().await, 6);
+    assert_eq!(agent.stop().await.0, 0);
+    assert!(is_free(&scene).await);
+}
+
+/// When a process's passes began and ended, by its log.
+fn passes(log: &str) -> Vec<(Timestamp, Timestamp)> {
+    let at = |line: &str| line.split_whitespace().find_map(|word| word.parse::<Timestamp>().ok());
+    let (mut passes, mut began) = (Vec::new(), None);
+    for line in log.lines() {
+        if line.contains("pass started") {
+            began = at(line);
+        } else if let (Some(start), Some(end)) = (began, at(line).filter(|_| line.contains("experience done"))) {
+            passes.push((start, end));
+            began = None;
+        }
+    }
+    passes
+}
+
+#[tokio::test]
+async fn two_agents_and_two_people_never_interleave() {
+    let (scene, spoke, expected) = six_batches(Duration::from_millis(100)).await;
+    let spoke = spoke.with(&[("NO_COLOR", "1"), ("PMP_LOG", "info")]);
+    // A message for each agent.
+    scene.hub.json(&["publish"]).await;
+    let agents: [Agent; 2] = std::array::from_fn(|_| spoke.start(&["run"]));
+    let people: [Agent; 2] = std::array::from_fn(|_| spoke.start(&["sync", "--wait"]));
+    let mut all = Vec::new();
+    for person in people {
+        let (code, log) = person.ended().await;
+        assert_eq!(code, 0, "{log}");
+        all.extend(passes(&log));
+    }
+    eventually("the queue is empty", &0, async || scene.alpha_account.waiting(&scene.queue_url).await).await;
+    for agent in agents {
+        all.extend(passes(&agent.stop().await.1));
+    }
+    all.sort();
+    assert!(all.len() >= 3, "{all:?}");
+    assert!(all.windows(2).all(|pair| pair[0].1 <= pair[1].0), "two passes at once: {all:?}");
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
+    assert_eq!(scene.alpha_account.change_sets().await, 6);
+}
+
+#[tokio::test]
+async fn the_lease_of_a_spoke_that_was_killed_ends_by_itself() {
+    let (scene, spoke, expected) = six_batches(Duration::from_millis(300)).await;
+    let spoke = spoke.with(&[("PMP_LEASE_TERM", "3s")]);
+    let agent = spoke.start(&["run"]);
+    in_the_middle(&scene).await;
+    agent.kill().await;
+    let refused = spoke.run(&["sync"]).await;
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+    assert!(refused.stderr.contains("(run) on "), "{}", refused.stderr);
+
+    let waited = spoke.run(&["sync", "--wait"]).await;
+    assert_eq!(waited.code, 0, "{}", waited.stderr);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
+    assert_eq!(scene.alpha_account.change_sets().await, 6);
+}
+
+#[tokio::test]
+async fn a_spoke_that_loses_its_lease_starts_nothing_new_and_leaves_the_message() {
+    let (scene, spoke, expected) = six_batches(Duration::from_millis(400)).await;
+    let agent = spoke.with(&[("PMP_LEASE_TERM", "1s")]).start(&["run"]);
+    in_the_middle(&scene).await;
+    let thief = |expires_at_ms: i64| {
+        let (text, number) = (|text: &str| AttributeValue::S(text.into()), |n: i64| AttributeValue::N(n.to_string()));
+        let call = dynamodb(&scene).put_item().table_name("SyncTimestamps").item("organization", text(ALPHA));
+        let call = call.item("item", text("lease")).item("holder_id", text("thief")).item("holder", text("a thief"));
+        let call = call.item("taken_at", text(&Timestamp::now().to_string())).item("renewals", number(0));
+        call.item("term_ms", number(60_000)).item("expires_at_ms", number(expires_at_ms)).send()
+    };
+    thief(Timestamp::now().as_millisecond() + 3_600_000).await.unwrap();
+    within(Duration::from_secs(20), "it waits", async || {
+        let log = agent.log();
+        if log.contains("waiting for its lease") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    let log = agent.log();
+    assert!(log.contains("lease lost to a thief, since "), "{log}");
+    let started = scene.alpha_account.change_sets().await;
+    assert!(started < 6);
+    let status = scene.hub.json(&["status"]).await;
+    let receipt = &status["spokes"][0]["receipt"];
+    assert_eq!(receipt["status"], "partial", "{receipt}");
+    assert!(receipt["error"].as_str().unwrap().starts_with("lease lost to a thief"), "{receipt}");
+    assert!(receipt["pending"].as_u64().unwrap() > 0);
+    assert_eq!(scene.alpha_account.waiting(&scene.queue_url).await, 1);
+    assert_eq!(scene.alpha_account.change_sets().await, started);
+
+    // The thief gives it back, and the agent goes on by itself.
+    thief(0).await.unwrap();
+    eventually("the rest", &expected, async || scene.alpha_account.lists(ALPHA_PROD).await).await;
+    eventually("the message", &0, async || scene.alpha_account.waiting(&scene.queue_url).await).await;
+    assert_eq!(agent.stop().await.0, 0);
+}
