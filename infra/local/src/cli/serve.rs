@@ -69,7 +69,7 @@ impl Serve {
         let options = Options { address: self.bind, port: self.port };
         let server = Server::start(world.clone(), options).await.map_err(|error| self.explain(error))?;
         self.print_ready(&server, &world, begun.elapsed())?;
-        stop.cancelled().await;
+        stop.stopped().await;
         server.shutdown().await;
         Ok(Exit::Ok)
     }

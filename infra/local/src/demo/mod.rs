@@ -63,7 +63,7 @@ pub(crate) struct Demo {
 
 /// Runs the demo to its end, and leaves nothing behind but what was asked for or explains a failure.
 pub(crate) async fn run(args: Demo) -> Result<Exit, Failure> {
-    let stop = stop_on_signal().map_err(Failure::new)?;
+    let stop = stop_on_signal().map_err(Failure::new)?.token().clone();
     let folder = tempfile::Builder::new().prefix("pmp-demo-").tempdir().context("cannot make a folder for logs");
     let folder = folder.map_err(Failure::new)?;
     log_into(folder.path()).map_err(Failure::new)?;
