@@ -10,6 +10,7 @@
 //! - `catalog`: the Marketplace Catalog as a pure state machine.
 //! - `cloud`: the services, and what is mended around awsim's.
 //! - `front`: HTTP in and out.
+//! - `state`, `keeper`: what survives a restart, and keeping it.
 //! - `demo`: a world of four organizations in it, with the real hub and spokes at work.
 //!
 //! It guards nothing: signatures are not verified. It must never be reachable by anyone whom that would concern.
@@ -22,9 +23,12 @@ mod demo;
 mod dice;
 mod error_names;
 mod front;
+mod keeper;
 mod server;
+mod state;
 pub mod world;
 
 pub use clock::OutOfRange;
-pub use server::{Options, Server, StartError};
+pub use server::{Options, Resumed, Server, StartError};
+pub use state::StateError;
 pub use world::World;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,23 +15,27 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::OutOfRange;
 use crate::cloud::Cloud;
 use crate::front;
+use crate::keeper::{Found, Keeper};
+use crate::state::{Folder, StateError};
 use crate::world::{World, WorldError};
 
 /// How long connections may take to end once the server stops; their requests end at once, long polls included.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Where the server listens.
-#[derive(Debug, Clone, Copy)]
+/// Where the server listens, and where it keeps its state.
+#[derive(Debug, Clone)]
 pub struct Options {
     /// The address. Nothing here is authenticated: keep it on the loopback unless the network is your own.
     pub address: IpAddr,
     /// The port; 0 takes any free one.
     pub port: u16,
+    /// The folder that the state survives in. Without one it's in memory and goes with the server.
+    pub state: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { address: Ipv4Addr::LOCALHOST.into(), port: 0 }
+        Self { address: Ipv4Addr::LOCALHOST.into(), port: 0, state: None }
     }
 }
 
@@ -49,6 +54,9 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// The state could not be read or written.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A queue that the world names could not be created.
     #[error("cannot prepare the world: {0}")]
     Prepare(String),
@@ -57,10 +65,21 @@ pub enum StartError {
 /// A running embedded AWS. It stops when it is dropped; [`Server::shutdown`] also waits for that.
 pub struct Server {
     cloud: Arc<Cloud>,
+    resumed: Option<Resumed>,
     address: SocketAddr,
     stopping: CancellationToken,
     front: JoinHandle<()>,
     change_sets: JoinHandle<()>,
+    keeper: Option<JoinHandle<Keeper>>,
+}
+
+/// A state from before, with which the server goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resumed {
+    /// When it was saved last.
+    pub saved_at: Timestamp,
+    /// Whether it grew from another world than the one that was given. It goes on with its own.
+    pub other_world: bool,
 }
 
 impl Server {
@@ -74,10 +93,24 @@ impl Server {
         let listen = |source| StartError::Listen { address: asked, source };
         let listener = TcpListener::bind(asked).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let stopping = CancellationToken::new();
+        let folder = options.state.as_deref().map(Folder::take).transpose()?;
+        let found = folder.as_ref().map(Found::load).transpose()?.flatten();
+        let (world, resumed) = match &found {
+            Some(found) => (found.world.clone(), Some(found.resumed(&world))),
+            None => (world, None),
+        };
+        let (stopping, authority) = (CancellationToken::new(), address.to_string());
+        let live = folder.as_ref().map(Folder::live);
         let prepare = |error: awsim_core::AwsError| StartError::Prepare(error.to_string());
-        let cloud = Cloud::new(world, &address.to_string(), stopping.clone()).await.map_err(prepare)?;
+        let cloud = Cloud::new(world, &authority, live.as_deref(), stopping.clone()).await.map_err(prepare)?;
         let cloud = Arc::new(cloud);
+        let keeper = match folder {
+            Some(folder) => {
+                let keeper = Keeper::start(Arc::clone(&cloud), folder, found, &authority).await?;
+                Some(tokio::spawn(keeper.run(stopping.clone())))
+            }
+            None => None,
+        };
         let router = Router::new().fallback(front::handle).with_state(Arc::clone(&cloud));
         let stopped = stopping.clone().cancelled_owned();
         let front = tokio::spawn(async move {
@@ -87,7 +120,19 @@ impl Server {
         });
         let running = Arc::clone(&cloud);
         let change_sets = tokio::spawn(async move { running.run_change_sets().await });
-        Ok(Self { cloud, address, stopping, front, change_sets })
+        Ok(Self { cloud, resumed, address, stopping, front, change_sets, keeper })
+    }
+
+    /// The world that is served: the one that was given, or the one that the state grew from.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        self.cloud.world()
+    }
+
+    /// The state with which it went on; nothing if it began anew.
+    #[must_use]
+    pub fn resumed(&self) -> Option<Resumed> {
+        self.resumed
     }
 
     /// The URL to give to clients as their endpoint: `http://127.0.0.1:PORT`.
@@ -117,7 +162,7 @@ impl Server {
         self.cloud.jump(by).await
     }
 
-    /// Stops: answers what is being asked, drops what takes longer than two seconds.
+    /// Stops: answers what is being asked, drops what takes longer than two seconds, and saves the state.
     pub async fn shutdown(mut self) {
         self.stopping.cancel();
         if tokio::time::timeout(GRACE, &mut self.front).await.is_err() {
@@ -125,6 +170,11 @@ impl Server {
         }
         // It watches the same token; nothing of it needs finishing.
         self.change_sets.abort();
+        if let Some(keeper) = self.keeper.take()
+            && let Ok(keeper) = keeper.await
+        {
+            keeper.finish().await;
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod env;
 mod serve;
+mod state;
 mod variables;
 mod world;
 
@@ -15,6 +16,7 @@ use pmp_terminal::{Completions, Exit, Failure, program};
 use crate::demo::{self, Demo};
 use env::Env;
 use serve::Serve;
+use state::State;
 use world::WorldFiles;
 
 /// A local AWS with a Private Marketplace, and a demo in it
@@ -33,6 +35,8 @@ enum Command {
     Serve(Serve),
     /// Print the variables that make your shell another account
     Env(Env),
+    /// Delete a state that `serve --state` left
+    State(State),
     /// Start, check and describe world files
     World(WorldFiles),
     /// The program pmp-hub: `pmp-local hub status` is `pmp-hub status`
@@ -78,6 +82,7 @@ async fn run(cli: Cli, begun: Instant) -> Result<Exit, Failure> {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Serve(serve) => serve.run(begun).await,
         Command::Env(env) => env.run(),
+        Command::State(state) => state.run(),
         Command::World(files) => files.run(),
         Command::Completions(completions) => {
             completions.print::<Cli>()?;

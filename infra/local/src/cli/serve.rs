@@ -2,18 +2,19 @@
 
 use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
+use pmp_terminal::progress::{Step, note, step};
 use pmp_terminal::{Exit, Failure, stop_on_signal};
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 use super::variables::{Variables, identities, identity};
-use super::world;
-use crate::{Options, Server, StartError, World, demo};
+use super::{state, world};
+use crate::{Options, Resumed, Server, StartError, demo};
 
 /// Where clients of local AWS emulators look by habit.
 pub(super) const PORT: u16 = 4566;
@@ -21,6 +22,7 @@ pub(super) const PORT: u16 = 4566;
 const EXAMPLES: &str = "Examples:
   pmp-local serve                                 a world with four organizations, on port 4566
   pmp-local serve --world world.yaml --as member  your own, as one of its organizations
+  pmp-local serve --state ./state                 go on where the last one stopped
   pmp-local serve --port 0 --output json          any free port, said in JSON for programs
   eval \"$(pmp-local env 222222222222)\"            in another shell: be another account";
 
@@ -30,6 +32,12 @@ pub(super) struct Serve {
     /// The world to serve: accounts, organizations, experiences, roles (TOML, YAML or JSON); the demo's if left out
     #[arg(long, env = "PMP_LOCAL_WORLD", value_name = "FILE")]
     world: Option<PathBuf>,
+    /// A folder in which everything survives a restart: created, and from then on gone on with
+    #[arg(long, env = "PMP_LOCAL_STATE", value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Delete what is in the folder of `--state` first, and start over
+    #[arg(long, requires = "state")]
+    reset: bool,
     /// The port; 0 takes any free one
     #[arg(long, env = "PMP_LOCAL_PORT", default_value_t = PORT)]
     port: u16,
@@ -60,18 +68,42 @@ impl Serve {
             None => demo::built_in().map_err(Failure::new)?,
         };
         // A name that nobody has is told before anything starts.
-        identity(&world, self.who.as_deref())?;
+        if self.state.is_none() {
+            identity(&world, self.who.as_deref())?;
+        }
         if !self.bind.is_loopback() {
             tracing::warn!(address = %self.bind, "not on the loopback: whoever reaches this address can do everything here");
         }
         // Before starting, so that a signal that comes while it starts stops it cleanly too.
         let stop = stop_on_signal().context("cannot listen for signals").map_err(Failure::new)?;
-        let options = Options { address: self.bind, port: self.port };
-        let server = Server::start(world.clone(), options).await.map_err(|error| self.explain(error))?;
-        self.print_ready(&server, &world, begun.elapsed())?;
+        if let Some(folder) = self.state.as_deref().filter(|_| self.reset) {
+            state::clear(folder)?;
+        }
+        let options = Options { address: self.bind, port: self.port, state: self.state.clone() };
+        let server = Server::start(world, options).await.map_err(|error| self.explain(error))?;
+        if let Some(resumed) = server.resumed() {
+            self.tell_of(resumed);
+        }
+        if let Err(failure) = self.print_ready(&server, begun.elapsed()) {
+            server.shutdown().await;
+            return Err(failure);
+        }
         stop.stopped().await;
         server.shutdown().await;
         Ok(Exit::Ok)
+    }
+
+    /// The state wins over the world file: what was made of that world since is what somebody wants to find again.
+    fn tell_of(&self, resumed: Resumed) {
+        let folder = self.state.as_deref().unwrap_or(Path::new("")).display();
+        step(Step::Doing, &format!("going on with the state in `{folder}`, saved {}", resumed.saved_at));
+        if let Some(world) = self.world.as_ref().filter(|_| resumed.other_world) {
+            let world = world.display();
+            let text = format!(
+                "warning: that state grew from another world than `{world}` says now, and goes on with its own; --reset starts over"
+            );
+            note(&text);
+        }
     }
 
     fn explain(&self, error: StartError) -> Failure {
@@ -81,10 +113,14 @@ impl Serve {
              another port with --port, any free one with --port 0",
             self.port
         );
-        Failure::new(error).hint(taken.then_some(hint))
+        match error {
+            StartError::State(error) => state::failure(error),
+            error => Failure::new(error).hint(taken.then_some(hint)),
+        }
     }
 
-    fn print_ready(&self, server: &Server, world: &World, took: Duration) -> Result<(), Failure> {
+    fn print_ready(&self, server: &Server, took: Duration) -> Result<(), Failure> {
+        let world = server.world();
         let source =
             self.world.as_ref().map_or_else(|| "the built-in world".to_owned(), |f| format!("`{}`", f.display()));
         let who = identity(world, self.who.as_deref())?;
@@ -98,6 +134,7 @@ impl Serve {
                     "schema_version": pmp_terminal::SCHEMA_VERSION,
                     "endpoint": endpoint,
                     "world": self.world,
+                    "state": self.state,
                     "env": variables,
                     "identities": everyone,
                     "ready_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),

@@ -18,11 +18,11 @@ const MAX_ITEM: usize = 400 * 1024;
 const MAX_TRANSACTION: usize = 4 * 1024 * 1024;
 const MAX_PAGE: usize = 1024 * 1024;
 /// What stand-ins begin with. With the 64 digits that follow it is valid base64, as awsim checks.
-const STAND_IN: &str = "cG1wLWxvY2FsLWxhcmdl";
+pub(crate) const STAND_IN: &str = "cG1wLWxvY2FsLWxhcmdl";
 
 /// The values, by their stand-ins.
 #[derive(Default)]
-pub(super) struct LargeBinaries(Mutex<HashMap<String, String>>);
+pub(crate) struct LargeBinaries(Mutex<HashMap<String, String>>);
 
 impl LargeBinaries {
     /// Takes the large values out of a request, after checking the sizes of the items it writes.
@@ -54,6 +54,17 @@ impl LargeBinaries {
         });
     }
 
+    /// The values and their stand-ins, but for those that `known` says are known.
+    pub(crate) fn unknown_to(&self, known: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+        let values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        values.iter().filter(|(name, _)| !known(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// Takes a value back in, under its stand-in.
+    pub(crate) fn insert(&self, stand_in: String, value: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(stand_in, value);
+    }
+
     fn replace(&self, value: &mut Value, with: &impl Fn(&mut HashMap<String, String>, &str) -> Option<String>) {
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         replace_in(value, &mut values, with);
@@ -80,6 +91,12 @@ fn replace_in(
         Value::Array(elements) => elements.iter_mut().for_each(|element| replace_in(element, values, with)),
         _ => {}
     }
+}
+
+/// The stand-ins in the text of items.
+pub(crate) fn stand_ins(text: &str) -> impl Iterator<Item = &str> {
+    let whole = STAND_IN.len() + 64;
+    text.match_indices(STAND_IN).filter_map(move |(at, _)| text.get(at..at + whole))
 }
 
 /// The whole items that a request writes.

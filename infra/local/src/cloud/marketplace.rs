@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::access::{Conditions, Denied, Question};
+use super::changes::only_reads;
 use super::{Call, Cloud};
 use crate::catalog::{CATALOG, Catalog, CatalogError, ErrorKind, ListChangeSets, ListEntities, StartChangeSet};
 
@@ -40,6 +41,8 @@ impl Cloud {
     pub(crate) async fn answer_marketplace(&self, method: &Method, uri: &Uri, body: &[u8], call: &Call) -> Reply {
         // What ended before this request came must be seen by it, and its events must not wait for the timer.
         self.end_due_change_sets().await;
+        let changes = !only_reads(uri.path().trim_start_matches('/'));
+        let _change = if changes { Some(self.changes.begin().await) } else { None };
         match self.marketplace(method, uri, body, call) {
             Ok(body) => Reply { status: 200, error: None, body },
             Err(CatalogError { kind, message }) => {

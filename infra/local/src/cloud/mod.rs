@@ -6,16 +6,19 @@
 
 mod access;
 mod caller;
+mod changes;
 mod delivery;
 mod dynamodb;
 mod large_binaries;
 mod marketplace;
 mod organizations;
+mod parts;
 mod sns;
 mod sqs;
 mod sts;
 mod time;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use awsim_core::{AwsError, RequestContext};
@@ -34,7 +37,10 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use access::Access;
 pub(crate) use caller::{Call, Caller};
+pub(crate) use changes::Changes;
+use changes::only_reads;
 use large_binaries::LargeBinaries;
+pub(crate) use large_binaries::{STAND_IN, stand_ins};
 pub(crate) use marketplace::Reply;
 use time::SessionEnds;
 
@@ -50,8 +56,9 @@ pub(crate) struct Cloud {
     sts: StsService,
     organizations: OrganizationsService,
     dynamodb: DynamoDbService,
-    binaries: LargeBinaries,
+    pub(crate) binaries: LargeBinaries,
     catalog: Mutex<Catalog>,
+    pub(crate) changes: Changes,
     /// Rings when a message arrives in any queue: long polls look again.
     arrivals: Notify,
     /// Rings when a change set starts: its end may be the next one.
@@ -62,8 +69,14 @@ pub(crate) struct Cloud {
 }
 
 impl Cloud {
-    /// The cloud as `world` has it. `authority` is the address that queue URLs name.
-    pub(crate) async fn new(world: World, authority: &str, stopping: CancellationToken) -> Result<Self, AwsError> {
+    /// The cloud as `world` has it. `authority` is the address that queue URLs name; `live` is the folder for the
+    /// tables' items, one of its own that goes with it if there is none.
+    pub(crate) async fn new(
+        world: World,
+        authority: &str,
+        live: Option<&Path>,
+        stopping: CancellationToken,
+    ) -> Result<Self, AwsError> {
         let clock = Clock::default();
         let begun = clock.now();
         let sessions = Arc::new(StsSessionStore::new());
@@ -77,8 +90,9 @@ impl Cloud {
             organizations: organizations::organizations_of(&world, begun),
             begun,
             clock,
-            dynamodb: DynamoDbService::new(),
+            dynamodb: live.map_or_else(DynamoDbService::new, DynamoDbService::with_data_dir),
             binaries: LargeBinaries::default(),
+            changes: Changes::default(),
             catalog: Mutex::new(Catalog::new(&world, begun)),
             arrivals: Notify::new(),
             started: Notify::new(),
@@ -89,6 +103,11 @@ impl Cloud {
         Ok(cloud)
     }
 
+    /// The world that it grew from.
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
     /// Answers a request of one of the services that speak JSON or query protocol.
     pub(crate) async fn answer(
         &self,
@@ -97,6 +116,9 @@ impl Cloud {
         input: Value,
         call: &Call,
     ) -> Result<Value, AwsError> {
+        // A receive waits for messages, and begins a change only when it looks.
+        let changes = operation != "ReceiveMessage" && !only_reads(operation);
+        let _change = if changes { Some(self.changes.begin().await) } else { None };
         match service {
             "sns" => self.answer_sns(operation, input, call).await,
             "sqs" => self.answer_sqs(operation, input, call).await,
@@ -132,6 +154,10 @@ impl Cloud {
 
     /// Ends the change sets that are due now, and delivers their events.
     async fn end_due_change_sets(&self) {
+        if self.catalog().next_end().is_none_or(|end| end > self.clock.now()) {
+            return;
+        }
+        let _change = self.changes.begin().await;
         let ended = self.catalog().advance(self.clock.now());
         for change_set in ended {
             self.deliver_change_event(&change_set).await;

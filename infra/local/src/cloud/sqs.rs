@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::access::{Conditions, Denied, Question};
+use super::changes::has_messages;
 use super::{Call, Cloud, account_in};
 
 /// What queues accept at most: the default of new queues, and the sum of a batch.
@@ -156,11 +157,16 @@ impl Cloud {
         loop {
             // Registered before looking, so that a message that comes in between rings.
             let arrival = self.arrivals.notified();
+            let attempt = self.changes.attempt().await;
             self.return_expired(input, context);
             let answer = self.sqs.handle("ReceiveMessage", input.clone(), context).await?;
+            drop(attempt);
             let left = deadline.saturating_duration_since(Instant::now());
-            let empty = answer["Messages"].as_array().is_none_or(Vec::is_empty);
-            if !empty || left.is_zero() || self.stopping.is_cancelled() {
+            let found = has_messages(&answer);
+            if found {
+                self.changes.note();
+            }
+            if found || left.is_zero() || self.stopping.is_cancelled() {
                 return Ok(answer);
             }
             // Why it woke does not matter: it looks again.

@@ -19,8 +19,15 @@ use crate::clock::{Clock, OutOfRange};
 pub(super) struct SessionEnds(Mutex<HashMap<String, Timestamp>>);
 
 impl SessionEnds {
-    fn set(&self, access_key: &str, end: Timestamp) {
+    pub(super) fn set(&self, access_key: &str, end: Timestamp) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(access_key.to_owned(), end);
+    }
+
+    /// The sessions that are not over at `now`, and their ends.
+    pub(super) fn running(&self, now: Timestamp) -> Vec<(String, Timestamp)> {
+        let ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = ends.iter().filter(|(_, end)| **end > now);
+        running.map(|(access_key, end)| (access_key.clone(), *end)).collect()
     }
 
     fn is_over(&self, access_key: &str, now: Timestamp) -> bool {
@@ -38,12 +45,14 @@ impl Cloud {
     /// Sets the clock forward, or back if `by` is negative. What is due then has happened when this returns: change
     /// sets have ended, and messages are visible again.
     pub(crate) async fn jump(&self, by: SignedDuration) -> Result<(), OutOfRange> {
+        let change = self.changes.begin().await;
         self.clock.jump(by)?;
         for (_, state) in self.sqs.store().iter_all() {
             for mut queue in state.queues.iter_mut() {
                 move_queue(&mut queue, by);
             }
         }
+        drop(change);
         self.end_due_change_sets().await;
         // The next end is nearer or farther now, and polls may find something.
         self.started.notify_one();

@@ -14,5 +14,6 @@ mod programs;
 mod queues;
 mod rig;
 mod sessions;
+mod state;
 mod tables;
 mod topics;

@@ -1,5 +1,6 @@
 //! A server and clients for it, and waiting for a level with a deadline.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
@@ -59,19 +60,19 @@ impl Rig {
         Self { server: Server::start(world, Options::default()).await.unwrap() }
     }
 
+    /// A server that keeps its state in `folder`.
+    pub(crate) async fn keeping(world: World, folder: &Path) -> Self {
+        let options = Options { state: Some(folder.to_owned()), ..Options::default() };
+        Self { server: Server::start(world, options).await.unwrap() }
+    }
+
     /// The configuration of a client that is `account`.
     pub(crate) fn account(&self, account: &str) -> SdkConfig {
         self.signed_with(Credentials::new(account, "secret", None, None, "test"))
     }
 
     pub(crate) fn signed_with(&self, credentials: Credentials) -> SdkConfig {
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .endpoint_url(self.server.endpoint())
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .build()
+        config(&self.server.endpoint(), credentials)
     }
 
     pub(crate) fn catalog(&self, account: &str) -> aws_sdk_marketplacecatalog::Client {
@@ -93,6 +94,17 @@ impl Rig {
     pub(crate) fn sts(&self, account: &str) -> aws_sdk_sts::Client {
         aws_sdk_sts::Client::new(&self.account(account))
     }
+}
+
+/// The configuration of a client of any server.
+pub(crate) fn config(endpoint: &str, credentials: Credentials) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build()
 }
 
 /// Looks until there is something, and fails after ten seconds.

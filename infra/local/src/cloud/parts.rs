@@ -1,0 +1,180 @@
+//! The state of the services as parts that can be saved, and back.
+
+use awsim_core::{AwsError, RequestContext, ServiceHandler};
+use awsim_sts::AssumedRoleSession;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Cloud, account_in};
+use crate::state::{Parts, Session, TableSettings};
+
+/// Why a state that was read cannot be taken.
+#[derive(Debug, thiserror::Error)]
+#[error("the state of {service} cannot be used: {problem}")]
+pub(crate) struct Unusable {
+    service: &'static str,
+    problem: String,
+}
+
+impl Cloud {
+    /// Everything but the items of the tables and their large values. Changes must pause meanwhile.
+    pub(crate) async fn parts(&self) -> Parts {
+        let dynamodb = text(&self.dynamodb);
+        let mut tables = Vec::new();
+        let described: Value = serde_json::from_str(&dynamodb).unwrap_or_default();
+        for table in described["tables"].as_array().into_iter().flatten() {
+            if let Some(arn) = table["arn"].as_str() {
+                tables.push(self.table_settings(arn).await);
+            }
+        }
+        Parts {
+            clock_offset_micros: i64::try_from(self.clock.offset().as_micros()).unwrap_or_default(),
+            sns: text(&self.sns),
+            sqs: text(&self.sqs),
+            dynamodb,
+            tables,
+            sessions: self.running_sessions(),
+        }
+    }
+
+    /// Takes over parts that were saved. `authority` is the address that queue URLs name from now on.
+    pub(crate) async fn restore(&self, parts: Parts, authority: &str) -> Result<(), Unusable> {
+        let unusable = |service: &'static str| move |problem: String| Unusable { service, problem };
+        let offset = SignedDuration::from_micros(parts.clock_offset_micros);
+        self.clock.jump(offset).map_err(|e| unusable("the clock")(e.to_string()))?;
+        self.sns.restore(parts.sns.as_bytes()).map_err(unusable("SNS"))?;
+        // awsim goes by the machine's clock, and its times were moved by as much as ours had jumped.
+        let now = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
+        let mut queues: Value = serde_json::from_str(&parts.sqs).map_err(|e| unusable("SQS")(e.to_string()))?;
+        for region in queues.as_array_mut().into_iter().flatten() {
+            let account = region["account_id"].as_str().unwrap_or_default().to_owned();
+            for queue in region["queues"].as_array_mut().into_iter().flatten() {
+                queue["url"] =
+                    json!(format!("http://{authority}/{account}/{}", queue["name"].as_str().unwrap_or_default()));
+                return_expired(queue, now);
+            }
+        }
+        self.sqs.restore(queues.to_string().as_bytes()).map_err(unusable("SQS"))?;
+        self.dynamodb.restore(parts.dynamodb.as_bytes()).map_err(unusable("DynamoDB"))?;
+        for table in parts.tables {
+            self.restore_table_settings(table).await.map_err(|e| unusable("DynamoDB")(e.to_string()))?;
+        }
+        parts.sessions.into_iter().for_each(|session| self.restore_session(session));
+        Ok(())
+    }
+
+    async fn table_settings(&self, arn: &str) -> TableSettings {
+        let context = table_context(arn);
+        let policy = self.dynamodb.handle("GetResourcePolicy", json!({ "ResourceArn": arn }), &context).await;
+        let policy = policy.ok().and_then(|answer| answer["Policy"].as_str().map(str::to_owned));
+        let input = json!({ "TableName": table_name(arn) });
+        let backups = self.dynamodb.handle("DescribeContinuousBackups", input, &context).await.unwrap_or_default();
+        let recovery = &backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"];
+        let point_in_time_recovery = recovery["PointInTimeRecoveryStatus"] == "ENABLED";
+        TableSettings { arn: arn.to_owned(), policy, point_in_time_recovery }
+    }
+
+    async fn restore_table_settings(&self, table: TableSettings) -> Result<(), AwsError> {
+        let context = table_context(&table.arn);
+        if let Some(policy) = table.policy {
+            let input = json!({ "ResourceArn": table.arn, "Policy": policy });
+            self.dynamodb.handle("PutResourcePolicy", input, &context).await?;
+        }
+        if table.point_in_time_recovery {
+            let enabled = json!({ "PointInTimeRecoveryEnabled": true });
+            let input = json!({ "TableName": table_name(&table.arn), "PointInTimeRecoverySpecification": enabled });
+            self.dynamodb.handle("UpdateContinuousBackups", input, &context).await?;
+        }
+        Ok(())
+    }
+
+    /// The sessions that have not expired. awsim cannot list them; our ends of them can.
+    fn running_sessions(&self) -> Vec<Session> {
+        let running = self.session_ends.running(self.clock.now()).into_iter();
+        running.filter_map(|(key, end)| Some(saved_session(self.sessions.lookup(&key)?, end))).collect()
+    }
+
+    fn restore_session(&self, session: Session) {
+        self.session_ends.set(&session.access_key, session.expires);
+        self.sessions.record(AssumedRoleSession {
+            access_key: session.access_key,
+            role_arn: session.role_arn,
+            role_name: session.role_name,
+            session_name: session.session_name,
+            account_id: session.account,
+            assumed_role_id: session.assumed_role_id,
+            expiry: None,
+            inline_session_policy: session.policy,
+            session_policy_arns: session.policy_arns,
+            session_tags: session.tags,
+            transitive_tag_keys: session.transitive_tag_keys,
+        });
+    }
+}
+
+fn text(service: &impl ServiceHandler) -> String {
+    let bytes = service.snapshot().unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+fn saved_session(session: AssumedRoleSession, expires: Timestamp) -> Session {
+    Session {
+        access_key: session.access_key,
+        role_arn: session.role_arn,
+        role_name: session.role_name,
+        session_name: session.session_name,
+        account: session.account_id,
+        assumed_role_id: session.assumed_role_id,
+        expires,
+        policy: session.inline_session_policy,
+        policy_arns: session.session_policy_arns,
+        tags: session.session_tags,
+        transitive_tag_keys: session.transitive_tag_keys,
+    }
+}
+
+/// Makes messages visible again whose visibility timeout ended while nobody served. awsim would count that as a receive.
+fn return_expired(queue: &mut Value, now: u64) {
+    let Value::Array(inflight) = queue["inflight"].take() else { return };
+    let is_over = |message: &Value| message["visible_at_secs"].as_u64().is_none_or(|end| end <= now);
+    let (over, still): (Vec<_>, Vec<_>) = inflight.into_iter().partition(is_over);
+    queue["inflight"] = Value::Array(still);
+    if let Some(messages) = queue["messages"].as_array_mut() {
+        let mut returned: Vec<_> = over.into_iter().map(|mut inflight| inflight["message"].take()).collect();
+        returned.sort_by_key(|message| message["sent_at_secs"].as_u64());
+        messages.splice(0..0, returned);
+    }
+}
+
+fn table_context(arn: &str) -> RequestContext {
+    let region = arn.split(':').nth(3).unwrap_or_default();
+    RequestContext::internal("dynamodb", region, account_in(arn).unwrap_or_default())
+}
+
+fn table_name(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_visibility_timeout_that_ended_meanwhile_is_no_receive() {
+        let message = |id: &str, sent: u64| json!({ "message_id": id, "sent_at_secs": sent, "receive_count": 1 });
+        let mut queue = json!({
+            "messages": [message("new", 30)],
+            "inflight": [
+                { "message": message("second", 20), "visible_at_secs": 90 },
+                { "message": message("first", 10), "visible_at_secs": 100 },
+                { "message": message("held", 25), "visible_at_secs": 101 },
+            ],
+        });
+        return_expired(&mut queue, 100);
+        let ids =
+            |list: &Value, of: &dyn Fn(&Value) -> Value| list.as_array().unwrap().iter().map(of).collect::<Vec<_>>();
+        assert_eq!(ids(&queue["messages"], &|m| m["message_id"].clone()), ["first", "second", "new"]);
+        assert_eq!(queue["messages"][0]["receive_count"], 1);
+        assert_eq!(ids(&queue["inflight"], &|m| m["message"]["message_id"].clone()), ["held"]);
+    }
+}
