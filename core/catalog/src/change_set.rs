@@ -2,15 +2,16 @@
 
 use std::fmt;
 
-use pmp_protocol::{Digest, ExperienceId, ProductBatch, ProductId};
+use jiff::Timestamp;
+use pmp_protocol::{Digest, ExperienceId, ProductBatch, ProductId, ResourceRequests};
 
-use crate::Revision;
+use crate::{PolicyId, Revision};
 
-/// One change set on one experience: up to 50 products to allow and up to 50 to deny.
+/// What one change set does to one experience: up to 50 products to allow, up to 50 to deny, and the policy's settings.
 ///
-/// Two optional batches, not a list of changes: AWS allows each change type once per entity.
+/// Optional batches, not a list of changes: AWS allows each change type once per entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangeSetRequest {
+pub struct Part {
     /// The experience.
     pub experience: ExperienceId,
     /// The revision that the change was computed from; a stale one is refused.
@@ -19,30 +20,92 @@ pub struct ChangeSetRequest {
     pub allow: Option<ProductBatch>,
     /// Products to reject (`DenyProductProcurement`).
     pub deny: Option<ProductBatch>,
-    /// Shown in the console and in `ListChangeSets`: 1 to 100 of letters, digits, spaces and `_+=.:@-`.
-    pub name: String,
-    /// Distinguishes a deliberate second try from a repeated request; see [`Self::client_request_token`].
-    pub attempt: String,
+    /// Settings of its policy (`UpdateProcurementPolicy`).
+    pub settings: Option<PolicySettings>,
+    /// The change set that answered exactly this before, and ended without effect. The catalog answers a repeated token
+    /// with the first outcome, failures and cancellations included: a deliberate second try must say that it is one.
+    pub after: Option<ChangeSetId>,
 }
 
-impl ChangeSetRequest {
-    /// The idempotency token, derived from all that is asked: a request repeated after a lost answer starts nothing a
-    /// second time. The `attempt` is part of it, because the catalog answers a repeated token with the first outcome,
-    /// failures included.
+/// The settings that a procurement policy should have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicySettings {
+    /// The policy.
+    pub policy: PolicyId,
+    /// Whether users may request products (`PolicyResourceRequests`).
+    pub requests: ResourceRequests,
+}
+
+impl Part {
+    /// How many changes of a change set it takes.
     #[must_use]
-    pub fn client_request_token(&self) -> String {
+    pub fn changes(&self) -> usize {
+        usize::from(self.allow.is_some()) + usize::from(self.deny.is_some()) + usize::from(self.settings.is_some())
+    }
+
+    /// What identifies it: the same text for the same request, and only then.
+    fn canonical(&self) -> String {
         let batch = |batch: &Option<ProductBatch>| {
             let ids = batch.iter().flat_map(ProductBatch::products).map(ProductId::as_str);
             ids.collect::<Vec<_>>().join(",")
         };
-        let asked = [
-            self.experience.as_str(),
-            &self.revision.to_string(),
-            &batch(&self.allow),
-            &batch(&self.deny),
-            &self.attempt,
-        ];
-        Digest::of(asked.join("\n").as_bytes()).hex()
+        let settings = self.settings.as_ref().map(|s| format!("{}={:?}", s.policy, s.requests)).unwrap_or_default();
+        let after = self.after.as_ref().map_or("", ChangeSetId::as_str);
+        let (allow, deny) = (batch(&self.allow), batch(&self.deny));
+        [self.experience.as_str(), &self.revision.to_string(), &allow, &deny, &settings, after].join("\n")
+    }
+}
+
+/// One change set: parts for one or several experiences, at most 20 changes, each experience once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeSetRequest {
+    parts: Vec<Part>,
+    name: String,
+}
+
+impl ChangeSetRequest {
+    /// The most changes in a change set (service model).
+    pub const MAX_CHANGES: usize = 20;
+
+    /// A change set for one experience. `name` is shown in the console and in `ListChangeSets`: 1 to 100 of letters,
+    /// digits, spaces and `_+=.:@-`.
+    #[must_use]
+    pub fn new(part: Part, name: impl Into<String>) -> Self {
+        Self { parts: vec![part], name: name.into() }
+    }
+
+    /// Adds a part, or gives it back where the change set has no room for it or holds its experience already.
+    ///
+    /// # Errors
+    /// The part.
+    pub fn add(&mut self, part: Part) -> Result<(), Box<Part>> {
+        let changes: usize = self.parts.iter().map(Part::changes).sum();
+        let there = self.parts.iter().any(|other| other.experience == part.experience);
+        if there || changes + part.changes() > Self::MAX_CHANGES {
+            return Err(Box::new(part));
+        }
+        self.parts.push(part);
+        Ok(())
+    }
+
+    /// The parts: at least one.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The idempotency token, derived from all that is asked and nothing else: a request repeated after a lost answer,
+    /// even by another process after a crash, starts nothing a second time.
+    #[must_use]
+    pub fn client_request_token(&self) -> String {
+        let parts: Vec<_> = self.parts.iter().map(Part::canonical).collect();
+        Digest::of(parts.join("\n\n").as_bytes()).hex()
     }
 }
 
@@ -70,6 +133,23 @@ impl fmt::Display for ChangeSetId {
     }
 }
 
+/// A change set as the catalog describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeSetStatus {
+    /// How far it is.
+    pub state: ChangeSetState,
+    /// When it was started, by the catalog's clock, where it says so.
+    pub started: Option<Timestamp>,
+    /// When it ended, by the catalog's clock, where it says so.
+    pub ended: Option<Timestamp>,
+}
+
+impl From<ChangeSetState> for ChangeSetStatus {
+    fn from(state: ChangeSetState) -> Self {
+        Self { state, started: None, ended: None }
+    }
+}
+
 /// How far a change set is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangeSetState {
@@ -88,9 +168,42 @@ pub enum ChangeSetState {
     },
 }
 
+/// The kinds of change that this system makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChangeKind {
+    /// `AllowProductProcurement`.
+    Allow,
+    /// `DenyProductProcurement`.
+    Deny,
+    /// `UpdateProcurementPolicy`.
+    Settings,
+}
+
+impl ChangeKind {
+    /// As AWS spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "AllowProductProcurement",
+            Self::Deny => "DenyProductProcurement",
+            Self::Settings => "UpdateProcurementPolicy",
+        }
+    }
+
+    /// The kind that AWS spells so.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Allow, Self::Deny, Self::Settings].into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
 /// One entry of a change's `ErrorDetailList`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeError {
+    /// The entity that the change was for, without its revision, where the catalog tells.
+    pub entity: Option<String>,
+    /// The change's kind, where the catalog tells and it is one of ours.
+    pub kind: Option<ChangeKind>,
     /// Such as `ENTITY_NOT_FOUND`.
     pub code: String,
     /// The catalog's own text.
@@ -109,26 +222,49 @@ mod tests {
 
     use super::*;
 
-    fn request(product: &str, revision: u64, attempt: &str) -> ChangeSetRequest {
+    fn part(experience: &str, product: &str, revision: u64) -> Part {
         let products = BTreeSet::from([ProductId::new(product).unwrap()]);
-        ChangeSetRequest {
-            experience: ExperienceId::new("exp-1").unwrap(),
+        Part {
+            experience: ExperienceId::new(experience).unwrap(),
             revision: Revision(revision),
             allow: ProductBatch::split(&products).pop(),
             deny: None,
-            name: "test".into(),
-            attempt: attempt.into(),
+            settings: None,
+            after: None,
         }
+    }
+
+    fn token(part: Part) -> String {
+        ChangeSetRequest::new(part, "test").client_request_token()
     }
 
     #[test]
     fn the_token_changes_with_what_is_asked_and_only_then() {
-        let token = request("a", 1, "1").client_request_token();
-        assert_eq!(token.len(), 64);
-        assert_eq!(token, request("a", 1, "1").client_request_token());
-        let denied = ChangeSetRequest { allow: None, deny: request("a", 1, "1").allow, ..request("a", 1, "1") };
-        for other in [request("b", 1, "1"), request("a", 2, "1"), request("a", 1, "2"), denied] {
-            assert_ne!(token, other.client_request_token());
+        let one = || part("exp-1", "a", 1);
+        assert_eq!(token(one()).len(), 64);
+        assert_eq!(token(one()), token(one()));
+        let denied = Part { allow: None, deny: one().allow, ..one() };
+        let again = Part { after: Some(ChangeSetId::new("cs-1")), ..one() };
+        let mut shared = ChangeSetRequest::new(one(), "test");
+        shared.add(part("exp-2", "a", 1)).unwrap();
+        for other in [part("exp-1", "b", 1), part("exp-1", "a", 2), part("exp-2", "a", 1), denied, again] {
+            assert_ne!(token(one()), token(other));
         }
+        assert_ne!(token(one()), shared.client_request_token());
+    }
+
+    #[test]
+    fn a_change_set_holds_each_experience_once_and_at_most_20_changes() {
+        let mut request = ChangeSetRequest::new(part("exp-0", "a", 1), "test");
+        assert!(request.add(part("exp-0", "b", 1)).is_err());
+        for n in 1..10 {
+            let one = part(&format!("exp-{n}"), "a", 1);
+            request.add(Part { deny: one.allow.clone(), ..one }).unwrap();
+        }
+        // 1 + 9 × 2 changes: room for one more, not for two.
+        let last = part("exp-10", "a", 1);
+        assert!(request.add(Part { deny: last.allow.clone(), ..last.clone() }).is_err());
+        request.add(last).unwrap();
+        assert_eq!(request.parts().iter().map(Part::changes).sum::<usize>(), ChangeSetRequest::MAX_CHANGES);
     }
 }

@@ -1,25 +1,30 @@
 //! The Marketplace Catalog as this system sees it.
 //!
 //! [`Catalog`] is the port: experiences, procurement policies, change sets, and nothing else of AWS's API. [`SdkCatalog`]
-//! is the adapter over the official SDK, under the account's rate limits ([`RateLimits`]). [`CatalogError`] says of every
-//! failure what kind it is, so that callers decide by type and never by text.
+//! is the adapter over the official SDK, one attempt per call, under the account's rate limits ([`RateLimits`], [`Pace`]).
+//! [`CatalogError`] says of every failure what kind it is, so that callers decide by type and never by text.
 //!
 //! It never decides what to change; that is the plan's part.
 
 mod change_set;
 mod details;
-mod document;
 mod error;
 mod experience;
+mod intern;
+mod pace;
 mod policy;
 mod port;
 mod rate;
+mod raw;
 mod sdk;
 
-pub use change_set::{ChangeError, ChangeSetId, ChangeSetRequest, ChangeSetState};
+pub use change_set::{
+    ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus, Part, PolicySettings,
+};
 pub use error::{CatalogError, ErrorClass};
 pub use experience::{Experience, ExperienceStatus, NotLive, PolicyId, Revision};
+pub use pace::{Limiter, Pace};
 pub use policy::ProcurementPolicy;
 pub use port::{Catalog, Scope};
-pub use rate::RateLimits;
+pub use rate::{RateLimits, RatesError};
 pub use sdk::SdkCatalog;

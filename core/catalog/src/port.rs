@@ -5,7 +5,9 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use pmp_protocol::ExperienceId;
 
-use crate::{CatalogError, ChangeSetId, ChangeSetRequest, ChangeSetState, Experience, PolicyId, ProcurementPolicy};
+use crate::{
+    CatalogError, ChangeSetId, ChangeSetRequest, ChangeSetStatus, Experience, Pace, PolicyId, ProcurementPolicy,
+};
 
 /// Whose experiences to list. Entities belong to the organization's management account; a delegated administrator sees
 /// them only as shared.
@@ -19,10 +21,14 @@ pub enum Scope {
 
 /// The catalog of one account.
 ///
-/// Every call waits for its turn under the account's rate limits and is retried by the adapter on transient faults, so
-/// an error that comes back is one to act on.
+/// Each call is made once: an error comes back as it is, and what to do about it is the caller's to decide, by its class.
+/// The reads wait for their turn under the account's rate limits by themselves. Change sets are started and described by
+/// callers who choose what goes first: they take the turn from [`Self::pace`] before the call.
 #[async_trait]
 pub trait Catalog: Debug + Send + Sync {
+    /// The pace of this account's calls.
+    fn pace(&self) -> &Pace;
+
     /// The ids of all experiences in `scope`, in any state.
     async fn list_experiences(&self, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError>;
 
@@ -32,9 +38,13 @@ pub trait Catalog: Debug + Send + Sync {
     /// Procurement policies by id: one outcome for each, in the order asked. Each is whole: AWS does not page them.
     async fn describe_policies(&self, ids: &[PolicyId]) -> Vec<Result<ProcurementPolicy, CatalogError>>;
 
-    /// Starts a change set. The catalog works on it after this returns; see [`Self::describe_change_set`].
+    /// Starts a change set. The catalog works on it after this returns; see [`Self::describe_change_set`]. The caller
+    /// has taken a turn of `start_change_set`.
     async fn start_change_set(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError>;
 
-    /// How far a change set is.
-    async fn describe_change_set(&self, id: &ChangeSetId) -> Result<ChangeSetState, CatalogError>;
+    /// How far a change set is. The caller has taken a turn of `describe_change_set`.
+    async fn describe_change_set(&self, id: &ChangeSetId) -> Result<ChangeSetStatus, CatalogError>;
+
+    /// The change sets that are running on `experience`, those of this account and those shared with it.
+    async fn open_change_sets(&self, experience: &ExperienceId) -> Result<Vec<ChangeSetId>, CatalogError>;
 }

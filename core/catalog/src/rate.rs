@@ -1,10 +1,14 @@
-//! Rate limits: each operation waits for its turn, for all tasks of the process together.
+//! Rates: the calls per second that an account may make, and the one at which a throttled caller goes on.
+//!
+//! Pure decisions; [`crate::Pace`] keeps them in time.
 
 use std::num::NonZeroU32;
-
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use std::str::FromStr;
+use std::time::Duration;
 
 /// Calls per second that this account may make. The defaults are AWS's documented quotas.
+///
+/// As text, those that differ from the defaults: `start-change-set=10,describe-change-set=20`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimits {
     /// `ListEntities`.
@@ -15,6 +19,8 @@ pub struct RateLimits {
     pub start_change_set: NonZeroU32,
     /// `DescribeChangeSet`.
     pub describe_change_set: NonZeroU32,
+    /// `ListChangeSets`.
+    pub list_change_sets: NonZeroU32,
 }
 
 impl Default for RateLimits {
@@ -30,27 +36,141 @@ impl Default for RateLimits {
             describe_entity: per_second(20),
             start_change_set: per_second(5),
             describe_change_set: per_second(10),
+            list_change_sets: per_second(5),
         }
     }
 }
 
-/// One limiter per operation.
-#[derive(Debug)]
-pub(crate) struct RateLimiters {
-    pub(crate) list_entities: DefaultDirectRateLimiter,
-    pub(crate) describe_entity: DefaultDirectRateLimiter,
-    pub(crate) start_change_set: DefaultDirectRateLimiter,
-    pub(crate) describe_change_set: DefaultDirectRateLimiter,
+/// A text that says no rates.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RatesError {
+    /// An operation that has no rate here.
+    #[error(
+        "`{0}` is none of list-entities, describe-entity, start-change-set, describe-change-set and list-change-sets"
+    )]
+    UnknownOperation(String),
+    /// Not `OPERATION=CALLS`, with at least one call a second.
+    #[error("`{0}` is not OPERATION=CALLS, with a whole number of calls per second, 1 or more")]
+    NotARate(String),
 }
 
-impl RateLimiters {
-    pub(crate) fn new(limits: RateLimits) -> Self {
-        let limiter = |per_second| RateLimiter::direct(Quota::per_second(per_second));
-        Self {
-            list_entities: limiter(limits.list_entities),
-            describe_entity: limiter(limits.describe_entity),
-            start_change_set: limiter(limits.start_change_set),
-            describe_change_set: limiter(limits.describe_change_set),
+impl FromStr for RateLimits {
+    type Err = RatesError;
+
+    fn from_str(text: &str) -> Result<Self, RatesError> {
+        let mut limits = Self::default();
+        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            let wrong = || RatesError::NotARate(entry.to_owned());
+            let (operation, calls) = entry.split_once('=').ok_or_else(wrong)?;
+            let calls = calls.trim().parse().map_err(|_| wrong())?;
+            let limit = match operation.trim() {
+                "list-entities" => &mut limits.list_entities,
+                "describe-entity" => &mut limits.describe_entity,
+                "start-change-set" => &mut limits.start_change_set,
+                "describe-change-set" => &mut limits.describe_change_set,
+                "list-change-sets" => &mut limits.list_change_sets,
+                other => return Err(RatesError::UnknownOperation(other.to_owned())),
+            };
+            *limit = calls;
         }
+        Ok(limits)
+    }
+}
+
+/// After a throttle the rate is halved, at most once in this time: the calls already on their way say nothing new.
+const SLOW_DOWN_EVERY: Duration = Duration::from_secs(1);
+/// Without a throttle for this long, a tenth of the permitted rate comes back.
+const RECOVER_EVERY: Duration = Duration::from_secs(5);
+
+/// The rate at which one operation is called now: at most the permitted one; less after it was throttled, since others
+/// may use the same account.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct AdaptiveRate {
+    permitted: f64,
+    current: f64,
+    /// Since when it is `current`, as time since some beginning.
+    changed: Option<Duration>,
+}
+
+impl AdaptiveRate {
+    pub(crate) fn new(permitted: NonZeroU32) -> Self {
+        let permitted = f64::from(permitted.get());
+        Self { permitted, current: permitted, changed: None }
+    }
+
+    /// Calls per second.
+    pub(crate) fn per_second(self) -> f64 {
+        self.current
+    }
+
+    /// Whether it is the permitted rate.
+    pub(crate) fn is_full(self) -> bool {
+        self.current >= self.permitted
+    }
+
+    /// A call was throttled at `now`: half the rate, at least a sixteenth of the permitted one. Whether it changed.
+    pub(crate) fn throttled(&mut self, now: Duration) -> bool {
+        if !self.is_full() && self.changed.is_some_and(|changed| now.saturating_sub(changed) < SLOW_DOWN_EVERY) {
+            return false;
+        }
+        self.current = (self.current / 2.0).max(self.permitted / 16.0);
+        self.changed = Some(now);
+        true
+    }
+
+    /// A call was answered at `now`. Whether the rate changed.
+    pub(crate) fn answered(&mut self, now: Duration) -> bool {
+        let due = self.changed.is_some_and(|changed| now.saturating_sub(changed) >= RECOVER_EVERY);
+        if self.is_full() || !due {
+            return false;
+        }
+        self.current = (self.current + self.permitted / 10.0).min(self.permitted);
+        self.changed = Some(now);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn rates_are_read_from_text() {
+        let limits: RateLimits = "start-change-set=50, describe-change-set=7".parse().unwrap();
+        assert_eq!((limits.start_change_set.get(), limits.describe_change_set.get()), (50, 7));
+        assert_eq!(limits.list_entities, RateLimits::default().list_entities);
+        assert_eq!("".parse(), Ok(RateLimits::default()));
+        for wrong in ["start-change-set", "start-change-set=0", "start-change-set=fast"] {
+            assert_eq!(wrong.parse::<RateLimits>(), Err(RatesError::NotARate(wrong.to_owned())));
+        }
+        assert_eq!("start=1".parse::<RateLimits>(), Err(RatesError::UnknownOperation("start".to_owned())));
+    }
+
+    #[test]
+    fn a_throttle_halves_the_rate_once_a_second_and_down_to_a_sixteenth() {
+        let mut rate = AdaptiveRate::new(NonZeroU32::new(16).unwrap());
+        assert!(rate.throttled(SECOND));
+        assert!(!rate.throttled(SECOND + SECOND / 2), "calls that were on their way say nothing new");
+        assert_eq!(rate.per_second(), 8.0);
+        for second in 2..20 {
+            rate.throttled(SECOND * second);
+        }
+        assert_eq!(rate.per_second(), 1.0);
+    }
+
+    #[test]
+    fn the_rate_comes_back_slowly_and_never_beyond_the_permitted_one() {
+        let mut rate = AdaptiveRate::new(NonZeroU32::new(10).unwrap());
+        assert!(!rate.answered(SECOND), "nothing to recover from");
+        rate.throttled(SECOND);
+        assert!(!rate.answered(SECOND * 5));
+        assert!(rate.answered(SECOND * 6));
+        assert_eq!(rate.per_second(), 6.0);
+        for second in 7..100 {
+            rate.answered(SECOND * second);
+        }
+        assert_eq!(rate.per_second(), 10.0);
     }
 }

@@ -1,69 +1,105 @@
 //! The port over the official SDK.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
 use aws_sdk_marketplacecatalog::Client;
-use aws_sdk_marketplacecatalog::types::{Change, ChangeStatus, Entity, EntityRequest, FailureCode, Filter};
+use aws_sdk_marketplacecatalog::config::Builder;
+use aws_sdk_marketplacecatalog::operation::batch_describe_entities::BatchDescribeEntitiesOutput;
+use aws_sdk_marketplacecatalog::operation::describe_entity::DescribeEntityOutput;
+use aws_sdk_marketplacecatalog::types::{
+    Change, ChangeStatus, ChangeSummary, Entity, EntityRequest, FailureCode, Filter,
+};
 use aws_smithy_types::Document;
+use aws_smithy_types::body::SdkBody;
 use futures::StreamExt;
 use futures::stream;
 use pmp_aws::ApiError;
-use pmp_protocol::{ExperienceId, ProductBatch};
-use serde_json::Value;
+use pmp_protocol::{ExperienceId, ProductBatch, ResourceRequests};
 
-use crate::rate::RateLimiters;
+use crate::details::{self, Batch};
+use crate::intern::Interner;
+use crate::raw::{RawBody, TakeBody};
 use crate::{
-    Catalog, CatalogError, ChangeError, ChangeSetId, ChangeSetRequest, ChangeSetState, ErrorClass, Experience,
-    PolicyId, ProcurementPolicy, RateLimits, Scope, details, document,
+    Catalog, CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus,
+    ErrorClass, Experience, Pace, Part, PolicyId, ProcurementPolicy, RateLimits, Scope,
 };
 
 /// The only catalog that private marketplaces live in.
 const CATALOG: &str = "AWSMarketplace";
 /// The most entities that `BatchDescribeEntities` takes (service model).
 const BATCH: usize = 20;
-/// Requests on their way at once; the rate limiters, not this, set the pace.
+/// The most entries on a page of `ListEntities` (service model), and of `ListChangeSets`.
+const ENTITIES_PAGE: i32 = 50;
+const CHANGE_SETS_PAGE: i32 = 20;
+/// Requests for experiences on their way at once; the rate limiters, not this, set the pace.
 const CONCURRENCY: usize = 8;
+/// Requests for policies on their way at once. A batch of large ones is some 25 MB: this bounds the memory.
+const POLICY_CONCURRENCY: usize = 2;
+/// An answer beyond this many bytes is read on a thread that may block.
+const LARGE: usize = 64 * 1024;
 
 /// The Marketplace Catalog of the account whose credentials it was made with.
 #[derive(Debug)]
 pub struct SdkCatalog {
     client: Client,
-    limiters: RateLimiters,
+    pace: Pace,
+    interner: Arc<Interner>,
     /// Whether `BatchDescribeEntities` was refused once; then every entity is described by itself.
     batch_refused: AtomicBool,
 }
 
-/// What the catalog says of one entity: its identifier with the revision, and its details.
-struct Described {
-    identifier: String,
-    details: Value,
-}
+/// How the details of one entity are read: from what was asked, its identifier, and its JSON.
+type Read<T> = fn(&Interner, &str, &details::Entity<'_>) -> Result<T, CatalogError>;
 
 impl SdkCatalog {
-    /// A catalog with the SDK's own configuration, under `limits`.
+    /// A catalog with the SDK's own configuration, retries included, under `limits`: for callers that read now and then.
     #[must_use]
     pub fn new(config: &SdkConfig, limits: RateLimits) -> Self {
-        Self { client: Client::new(config), limiters: RateLimiters::new(limits), batch_refused: AtomicBool::new(false) }
+        Self::with_client(Client::new(config), limits)
+    }
+
+    /// A catalog that makes each call once, so that every error reaches the caller, who decides what it means.
+    #[must_use]
+    pub fn without_retries(config: &SdkConfig, limits: RateLimits) -> Self {
+        let config = Builder::from(config).retry_config(RetryConfig::disabled()).build();
+        Self::with_client(Client::from_conf(config), limits)
+    }
+
+    fn with_client(client: Client, limits: RateLimits) -> Self {
+        let interner = Arc::new(Interner::default());
+        Self { client, pace: Pace::new(limits), interner, batch_refused: AtomicBool::new(false) }
     }
 
     /// Describes entities in batches, or one by one where batches are refused; one outcome for each, in order.
-    async fn describe(&self, ids: &[&str]) -> Vec<Result<Described, CatalogError>> {
+    async fn describe<T: Send + 'static>(
+        &self,
+        ids: &[&str],
+        concurrency: usize,
+        read: Read<T>,
+    ) -> Vec<Result<T, CatalogError>> {
         let mut batches = Vec::new();
         // A loop: the compiler cannot yet prove a closure that returns these futures general enough.
         for batch in ids.chunks(BATCH) {
-            batches.push(self.describe_batch(batch));
+            batches.push(self.describe_batch(batch, concurrency, read));
         }
-        let outcomes: Vec<_> = stream::iter(batches).buffered(CONCURRENCY).collect().await;
+        let outcomes: Vec<_> = stream::iter(batches).buffered(concurrency).collect().await;
         outcomes.into_iter().flatten().collect()
     }
 
-    async fn describe_batch(&self, ids: &[&str]) -> Vec<Result<Described, CatalogError>> {
+    async fn describe_batch<T: Send + 'static>(
+        &self,
+        ids: &[&str],
+        concurrency: usize,
+        read: Read<T>,
+    ) -> Vec<Result<T, CatalogError>> {
         // One entity by itself needs no batch, and no permission beyond the documented one.
         if ids.len() > 1 && !self.batch_refused.load(Ordering::Relaxed) {
-            match self.batch_describe_entities(ids).await {
+            match self.batch_describe_entities(ids, read).await {
                 Ok(outcomes) => return outcomes,
                 Err(error) if batch_is_unsupported(&error) => {
                     tracing::info!(%error, "describing entities one by one, since batches are refused");
@@ -74,63 +110,130 @@ impl SdkCatalog {
         }
         let mut calls = Vec::new();
         for id in ids {
-            calls.push(self.describe_entity(id));
+            calls.push(self.describe_entity(id, read));
         }
-        stream::iter(calls).buffered(CONCURRENCY).collect().await
+        stream::iter(calls).buffered(concurrency).collect().await
     }
 
-    async fn batch_describe_entities(
+    async fn batch_describe_entities<T: Send + 'static>(
         &self,
         ids: &[&str],
-    ) -> Result<Vec<Result<Described, CatalogError>>, CatalogError> {
+        read: Read<T>,
+    ) -> Result<Vec<Result<T, CatalogError>>, CatalogError> {
         const OPERATION: &str = "aws-marketplace:BatchDescribeEntities";
         let mut call = self.client.batch_describe_entities();
         for id in ids {
             let request = EntityRequest::builder().catalog(CATALOG).entity_id(*id).build();
             call = call.entity_request_list(request.map_err(|e| unexpected(id, &e.to_string()))?);
         }
-        self.limiters.describe_entity.until_ready().await;
-        let answer = call.send().await.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)))?;
-        let found = answer.entity_details.unwrap_or_default();
-        let failed = answer.errors.unwrap_or_default();
-        let outcome = |id: &&str| match (found.get(*id), failed.get(*id)) {
-            (Some(entity), _) => described(id, entity.entity_identifier(), None, entity.details_document()),
-            (None, Some(error)) => {
-                let code = error.error_code().unwrap_or("Unknown").to_owned();
-                let message = error.error_message().unwrap_or("no message").to_owned();
-                Err(CatalogError::Entity { entity: (*id).to_owned(), code, message })
-            }
-            (None, None) => Err(unexpected(id, "the batch holds neither details nor an error for it")),
-        };
-        Ok(ids.iter().map(outcome).collect())
+        self.pace.describe_entity.ready().await;
+        let body = RawBody::default();
+        let take = TakeBody { body: body.clone(), empty: || BatchDescribeEntitiesOutput::builder().build() };
+        let answer = call.customize().interceptor(take).send().await;
+        let answer = answer.map(drop).map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
+        self.pace.describe_entity.learn(&answer);
+        answer?;
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        let interner = self.interner.clone();
+        with_body(OPERATION, &body, move |json| {
+            let batch: Batch<'_> =
+                serde_json::from_str(json).map_err(|e| unexpected(&ids.join(", "), &e.to_string()))?;
+            let outcome = |id: &String| batch.entity(id).and_then(|entity| read(&interner, id, entity));
+            Ok(ids.iter().map(outcome).collect())
+        })
+        .await
     }
 
-    async fn describe_entity(&self, id: &str) -> Result<Described, CatalogError> {
+    async fn describe_entity<T: Send + 'static>(&self, id: &str, read: Read<T>) -> Result<T, CatalogError> {
         const OPERATION: &str = "aws-marketplace:DescribeEntity";
-        self.limiters.describe_entity.until_ready().await;
-        let answer = self.client.describe_entity().catalog(CATALOG).entity_id(id).send().await;
-        let answer = answer.map_err(|e| {
+        self.pace.describe_entity.ready().await;
+        let body = RawBody::default();
+        let take = TakeBody { body: body.clone(), empty: || DescribeEntityOutput::builder().build() };
+        let call = self.client.describe_entity().catalog(CATALOG).entity_id(id).customize().interceptor(take);
+        let answer = call.send().await.map(drop).map_err(|e| {
             let error = CatalogError::Api(ApiError::new(OPERATION, &e));
             if error.class() == ErrorClass::NotFound { CatalogError::NotFound(id.to_owned()) } else { error }
-        })?;
-        described(id, answer.entity_identifier(), answer.details(), answer.details_document())
+        });
+        self.pace.describe_entity.learn(&answer);
+        answer?;
+        let (id, interner) = (id.to_owned(), self.interner.clone());
+        with_body(OPERATION, &body, move |json| {
+            let entity = serde_json::from_str(json).map_err(|e| unexpected(&id, &e.to_string()))?;
+            read(&interner, &id, &entity)
+        })
+        .await
     }
+
+    /// The ids of the change sets that run on `experience`, in one scope.
+    async fn open_in_scope(&self, experience: &ExperienceId, scope: Scope) -> Result<Vec<ChangeSetId>, CatalogError> {
+        const OPERATION: &str = "aws-marketplace:ListChangeSets";
+        let entity = Filter::builder().name("EntityId").value_list(experience.as_str()).build();
+        let status = Filter::builder().name("Status").value_list("PREPARING").value_list("APPLYING").build();
+        let mut open = Vec::new();
+        let mut token = None;
+        loop {
+            let mut call = self.client.list_change_sets().catalog(CATALOG).max_results(CHANGE_SETS_PAGE);
+            call = call.filter_list(entity.clone()).filter_list(status.clone());
+            if scope == Scope::SharedWithMe {
+                call = call.filter_list(shared_with_me());
+            }
+            self.pace.list_change_sets.ready().await;
+            let page = call.set_next_token(token).send().await;
+            let page = page.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
+            self.pace.list_change_sets.learn(&page);
+            let page = page?;
+            open.extend(
+                page.change_set_summary_list().iter().filter_map(|set| set.change_set_id()).map(ChangeSetId::new),
+            );
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(open);
+            }
+        }
+    }
+}
+
+/// Reads the body of an answer, on a thread that may block where it is large.
+async fn with_body<T: Send + 'static>(
+    operation: &'static str,
+    body: &RawBody,
+    read: impl FnOnce(&str) -> Result<T, CatalogError> + Send + 'static,
+) -> Result<T, CatalogError> {
+    let Some(body) = body.take() else { return Err(unexpected(operation, "the answer has no body")) };
+    let large = body.bytes().is_some_and(|bytes| bytes.len() > LARGE);
+    let read = move |body: SdkBody| {
+        let bytes = body.bytes().unwrap_or_default();
+        let json = std::str::from_utf8(bytes).map_err(|e| unexpected(operation, &e.to_string()))?;
+        read(json)
+    };
+    if !large {
+        return read(body);
+    }
+    let outcome = tokio::task::spawn_blocking(move || read(body)).await;
+    outcome.unwrap_or_else(|e| Err(unexpected(operation, &e.to_string())))
 }
 
 #[async_trait]
 impl Catalog for SdkCatalog {
+    fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
     async fn list_experiences(&self, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
         const OPERATION: &str = "aws-marketplace:ListEntities";
         let mut experiences = Vec::new();
         let mut token = None;
         loop {
             let mut call = self.client.list_entities().catalog(CATALOG).entity_type("Experience");
+            call = call.max_results(ENTITIES_PAGE);
             if scope == Scope::SharedWithMe {
-                call = call.filter_list(Filter::builder().name("Scope").value_list("SharedWithMe").build());
+                call = call.filter_list(shared_with_me());
             }
-            self.limiters.list_entities.until_ready().await;
+            self.pace.list_entities.ready().await;
             let page = call.set_next_token(token).send().await;
-            let page = page.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)))?;
+            let page = page.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
+            self.pace.list_entities.learn(&page);
+            let page = page?;
             for entity in page.entity_summary_list() {
                 let id = entity.entity_id().unwrap_or_default();
                 experiences.push(ExperienceId::new(id).map_err(|e| unexpected(id, &e.to_string()))?);
@@ -144,92 +247,127 @@ impl Catalog for SdkCatalog {
 
     async fn describe_experiences(&self, ids: &[ExperienceId]) -> Vec<Result<Experience, CatalogError>> {
         let ids: Vec<&str> = ids.iter().map(ExperienceId::as_str).collect();
-        let read = |described: Described| details::experience(&described.identifier, described.details);
-        self.describe(&ids).await.into_iter().map(|outcome| outcome.and_then(read)).collect()
+        let read: Read<Experience> = |_, id, entity| details::experience(entity.identifier(id), entity.json(id)?);
+        self.describe(&ids, CONCURRENCY, read).await
     }
 
     async fn describe_policies(&self, ids: &[PolicyId]) -> Vec<Result<ProcurementPolicy, CatalogError>> {
-        let texts: Vec<&str> = ids.iter().map(PolicyId::as_str).collect();
-        let outcomes = self.describe(&texts).await;
-        ids.iter().zip(outcomes).map(|(id, outcome)| details::policy(id, outcome?.details)).collect()
+        let ids: Vec<&str> = ids.iter().map(PolicyId::as_str).collect();
+        let read: Read<ProcurementPolicy> = |interner, id, entity| {
+            let policy = PolicyId::new(id).ok_or_else(|| unexpected(id, "it is not the id of a policy"))?;
+            details::policy(&policy, entity.json(id)?, interner)
+        };
+        self.describe(&ids, POLICY_CONCURRENCY, read).await
     }
 
     async fn start_change_set(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError> {
         const OPERATION: &str = "aws-marketplace:StartChangeSet";
-        let identifier = format!("{}@{}", request.experience, request.revision);
         let mut call = self
             .client
             .start_change_set()
             .catalog(CATALOG)
-            .change_set_name(&request.name)
+            .change_set_name(request.name())
             .client_request_token(request.client_request_token());
-        let changes = [("AllowProductProcurement", &request.allow), ("DenyProductProcurement", &request.deny)];
-        for (change_type, batch) in changes {
-            if let Some(batch) = batch {
-                let entity = Entity::builder().r#type("Experience@1.0").identifier(&identifier).build();
-                let change = Change::builder()
-                    .change_type(change_type)
-                    .entity(entity.map_err(|e| unexpected(&identifier, &e.to_string()))?)
-                    .details_document(products_document(batch))
-                    .build();
-                call = call.change_set(change.map_err(|e| unexpected(&identifier, &e.to_string()))?);
+        for part in request.parts() {
+            for change in changes(part)? {
+                call = call.change_set(change);
             }
         }
-        self.limiters.start_change_set.until_ready().await;
-        let answer = call.send().await.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)))?;
-        let id = answer.change_set_id().ok_or_else(|| unexpected(&identifier, "the change set has no id"))?;
+        let answer = call.send().await.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
+        self.pace.start_change_set.learn(&answer);
+        let answer = answer?;
+        let id = answer.change_set_id().ok_or_else(|| unexpected(request.name(), "the change set has no id"))?;
         Ok(ChangeSetId::new(id))
     }
 
-    async fn describe_change_set(&self, id: &ChangeSetId) -> Result<ChangeSetState, CatalogError> {
+    async fn describe_change_set(&self, id: &ChangeSetId) -> Result<ChangeSetStatus, CatalogError> {
         const OPERATION: &str = "aws-marketplace:DescribeChangeSet";
-        self.limiters.describe_change_set.until_ready().await;
         let answer = self.client.describe_change_set().catalog(CATALOG).change_set_id(id.as_str()).send().await;
-        let answer = answer.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)))?;
-        match answer.status() {
-            Some(ChangeStatus::Preparing | ChangeStatus::Applying) => Ok(ChangeSetState::Running),
-            Some(ChangeStatus::Succeeded) => Ok(ChangeSetState::Succeeded),
-            Some(ChangeStatus::Cancelled) => Ok(ChangeSetState::Cancelled),
+        let answer = answer.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
+        self.pace.describe_change_set.learn(&answer);
+        let answer = answer?;
+        let state = match answer.status() {
+            Some(ChangeStatus::Preparing | ChangeStatus::Applying) => ChangeSetState::Running,
+            Some(ChangeStatus::Succeeded) => ChangeSetState::Succeeded,
+            Some(ChangeStatus::Cancelled) => ChangeSetState::Cancelled,
             Some(ChangeStatus::Failed) => {
-                let details = answer.change_set().iter().flat_map(|change| change.error_detail_list());
-                let mut errors: Vec<_> = details
-                    .map(|detail| ChangeError {
-                        code: detail.error_code().unwrap_or("Unknown").to_owned(),
-                        message: detail.error_message().unwrap_or("no message").to_owned(),
-                    })
-                    .collect();
+                let mut errors: Vec<_> = answer.change_set().iter().flat_map(change_errors).collect();
                 if let (true, Some(message)) = (errors.is_empty(), answer.failure_description()) {
-                    let code = answer.failure_code().map_or("Unknown", FailureCode::as_str);
-                    errors.push(ChangeError { code: code.to_owned(), message: message.to_owned() });
+                    let code = answer.failure_code().map_or("Unknown", FailureCode::as_str).to_owned();
+                    errors.push(ChangeError { entity: None, kind: None, code, message: message.to_owned() });
                 }
                 let server_fault = answer.failure_code() == Some(&FailureCode::ServerFault);
-                Ok(ChangeSetState::Failed { server_fault, errors })
+                ChangeSetState::Failed { server_fault, errors }
             }
-            other => Err(unexpected(id.as_str(), &format!("the change set has status {other:?}"))),
-        }
+            other => return Err(unexpected(id.as_str(), &format!("the change set has status {other:?}"))),
+        };
+        let time = |text: Option<&str>| text.and_then(|text| text.parse().ok());
+        Ok(ChangeSetStatus { state, started: time(answer.start_time()), ended: time(answer.end_time()) })
+    }
+
+    async fn open_change_sets(&self, experience: &ExperienceId) -> Result<Vec<ChangeSetId>, CatalogError> {
+        let own = self.open_in_scope(experience, Scope::Own).await?;
+        if own.is_empty() { self.open_in_scope(experience, Scope::SharedWithMe).await } else { Ok(own) }
     }
 }
 
-/// `{"Products": [{"Ids": [...]}]}`, the details of both change types.
-fn products_document(batch: &ProductBatch) -> Document {
-    let ids = batch.products().iter().map(|id| Document::String(id.as_str().to_owned())).collect();
-    let products = Document::Object(HashMap::from([("Ids".to_owned(), Document::Array(ids))]));
-    Document::Object(HashMap::from([("Products".to_owned(), Document::Array(vec![products]))]))
+fn shared_with_me() -> Filter {
+    Filter::builder().name("Scope").value_list("SharedWithMe").build()
 }
 
-/// Details come as a document, as a string of JSON, or as both.
-fn described(
-    id: &str,
-    identifier: Option<&str>,
-    text: Option<&str>,
-    document: Option<&Document>,
-) -> Result<Described, CatalogError> {
-    let details = match (document, text) {
-        (Some(document), _) => document::to_json(document),
-        (None, Some(text)) => serde_json::from_str(text).map_err(|e| unexpected(id, &e.to_string()))?,
-        (None, None) => return Err(unexpected(id, "it has no details")),
+/// The changes of a part, each on the entity that it is for.
+fn changes(part: &Part) -> Result<Vec<Change>, CatalogError> {
+    let experience = format!("{}@{}", part.experience, part.revision);
+    let change = |kind: ChangeKind, entity_type: &str, identifier: &str, details: Document| {
+        let wrong = |e: &dyn std::error::Error| unexpected(identifier, &e.to_string());
+        let entity = Entity::builder().r#type(entity_type).identifier(identifier).build().map_err(|e| wrong(&e))?;
+        let change = Change::builder().change_type(kind.as_str()).entity(entity).details_document(details);
+        change.build().map_err(|e| wrong(&e))
     };
-    Ok(Described { identifier: identifier.unwrap_or(id).to_owned(), details })
+    let mut changes = Vec::new();
+    if let Some(batch) = &part.allow {
+        changes.push(change(ChangeKind::Allow, "Experience@1.0", &experience, products_document(batch))?);
+    }
+    if let Some(batch) = &part.deny {
+        changes.push(change(ChangeKind::Deny, "Experience@1.0", &experience, products_document(batch))?);
+    }
+    if let Some(settings) = &part.settings {
+        let (policy, details) = (settings.policy.as_str(), settings_document(settings.requests));
+        changes.push(change(ChangeKind::Settings, "ProcurementPolicy@1.0", policy, details)?);
+    }
+    Ok(changes)
+}
+
+/// The errors of one change, with what it was for.
+fn change_errors(change: &ChangeSummary) -> impl Iterator<Item = ChangeError> {
+    let identifier = change.entity().and_then(|entity| entity.identifier());
+    let entity = identifier.map(|id| id.split_once('@').map_or(id, |(id, _)| id).to_owned());
+    let kind = change.change_type().and_then(ChangeKind::from_name);
+    change.error_detail_list().iter().map(move |detail| ChangeError {
+        entity: entity.clone(),
+        kind,
+        code: detail.error_code().unwrap_or("Unknown").to_owned(),
+        message: detail.error_message().unwrap_or("no message").to_owned(),
+    })
+}
+
+fn object<const N: usize>(fields: [(&str, Document); N]) -> Document {
+    Document::Object(fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect::<HashMap<_, _>>())
+}
+
+/// `{"Products": [{"Ids": [...]}]}`, the details of both procurement change types.
+fn products_document(batch: &ProductBatch) -> Document {
+    let ids = batch.products().iter().map(|id| Document::String(id.as_str().to_owned())).collect();
+    object([("Products", Document::Array(vec![object([("Ids", Document::Array(ids))])]))])
+}
+
+/// `{"Configuration": {"PolicyResourceRequests": "Allow"}}`, as `DescribeEntity` shows it.
+fn settings_document(requests: ResourceRequests) -> Document {
+    let requests = match requests {
+        ResourceRequests::Allow => "Allow",
+        ResourceRequests::Deny => "Deny",
+    };
+    object([("Configuration", object([("PolicyResourceRequests", Document::String(requests.to_owned()))]))])
 }
 
 /// Whether `BatchDescribeEntities` itself, rather than what was asked of it, was refused.

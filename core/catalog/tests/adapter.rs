@@ -160,7 +160,7 @@ async fn each_state_of_a_change_set_is_told_apart() {
     let id = ChangeSetId::new("cs-1");
     let mut told = Vec::new();
     for _ in 0..7 {
-        told.push(match catalog.describe_change_set(&id).await {
+        told.push(match catalog.describe_change_set(&id).await.map(|status| status.state) {
             Ok(ChangeSetState::Failed { server_fault, errors }) => format!("{server_fault} {}", errors[0]),
             Ok(state) => format!("{state:?}"),
             Err(error) => format!("{:?}", error.class()),

@@ -2,6 +2,7 @@
 //!
 //! The checks are on length and character set only: AWS documents several shapes of product id and may add more.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -40,9 +41,21 @@ macro_rules! id_type {
                 if check(value) { Ok(Self(value.into())) } else { Err(IdError::new(value, $expected)) }
             }
 
+            /// Whether another copy of it shares its text.
+            #[must_use]
+            pub fn is_shared(&self) -> bool {
+                Arc::strong_count(&self.0) > 1
+            }
+
             /// The identifier as AWS spells it.
             #[must_use]
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }

@@ -8,7 +8,8 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 use pmp_catalog::{
-    Catalog, CatalogError, ChangeError, ChangeSetId, ChangeSetRequest, ChangeSetState, ErrorClass, ProcurementPolicy,
+    Catalog, CatalogError, ChangeError, ChangeSetId, ChangeSetRequest, ChangeSetState, ErrorClass, Part,
+    ProcurementPolicy,
 };
 use pmp_plan::{ChangeSet, Confirmation, Desired, GuardRails, Observed, Plan, Refusal, Step as Change, plan};
 use pmp_protocol::{ProductBatch, ReceiptStatus, SnapshotVersion};
@@ -124,21 +125,21 @@ impl Run<'_> {
     }
 
     async fn run_change_set(&mut self, change_set: &ChangeSet, watch: &dyn Watch) -> Step {
-        let request = ChangeSetRequest {
+        let part = Part {
             experience: self.live.experience.id.clone(),
             revision: self.live.experience.revision,
             allow: change_set.allow().cloned(),
             deny: change_set.deny().cloned(),
-            name: format!("pmp-sync snapshot {}", self.order.version),
-            // Another one for each that was started, since the catalog answers a repeated token with the first outcome,
-            // a failure or a cancellation included. A request that had no answer started none: it keeps its token.
-            attempt: format!("{}/{}", self.order.pass, self.progress.change_sets.len()),
+            settings: None,
+            after: self.progress.change_sets.last().map(|id| ChangeSetId::new(id)),
         };
+        let request = ChangeSetRequest::new(part, format!("pmp-sync snapshot {}", self.order.version));
+        self.order.catalog.pace().start_change_set.ready().await;
         let id = match self.order.catalog.start_change_set(&request).await {
             Ok(id) => id,
             Err(error) => return step_after(&error),
         };
-        tracing::info!(experience = %request.experience, change_set = %id, "change set started");
+        tracing::info!(experience = %self.live.experience.id, change_set = %id, "change set started");
         self.progress.change_sets.push(id.to_string());
         watch.progress(&self.progress).await;
         self.wait_for(&id).await
@@ -151,7 +152,8 @@ impl Run<'_> {
             if patience.wait(self.order.stop).await == Waited::Stopped {
                 return Step::Stopped;
             }
-            match self.order.catalog.describe_change_set(id).await {
+            self.order.catalog.pace().describe_change_set.ready().await;
+            match self.order.catalog.describe_change_set(id).await.map(|status| status.state) {
                 Ok(ChangeSetState::Running) => {}
                 Ok(ChangeSetState::Succeeded) => return Step::Applied,
                 Ok(ChangeSetState::Cancelled) => return Step::LookAgain(format!("change set {id} was cancelled")),

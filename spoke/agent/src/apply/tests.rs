@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use pmp_aws::{ApiError, Outcome};
-use pmp_catalog::{Experience, ExperienceStatus, PolicyId, Revision, Scope};
+use pmp_catalog::{ChangeSetStatus, Experience, ExperienceStatus, Pace, PolicyId, RateLimits, Revision, Scope};
 use pmp_protocol::{Content, ExperienceId, ProductId, ResourceRequests, Verdicts};
 
 use super::*;
@@ -32,8 +32,8 @@ struct State {
 }
 
 /// One experience that applies change sets at once, unless told otherwise.
-#[derive(Debug, Default)]
-struct FakeCatalog(Mutex<State>);
+#[derive(Debug)]
+struct FakeCatalog(Mutex<State>, Pace);
 
 fn experience_id() -> ExperienceId {
     ExperienceId::new("exp-1").unwrap()
@@ -41,7 +41,10 @@ fn experience_id() -> ExperienceId {
 
 impl FakeCatalog {
     fn new(approved: BTreeSet<ProductId>, turns: impl IntoIterator<Item = Turn>) -> Self {
-        Self(Mutex::new(State { approved, revision: 1, turns: turns.into_iter().collect(), ..State::default() }))
+        Self(
+            Mutex::new(State { approved, revision: 1, turns: turns.into_iter().collect(), ..State::default() }),
+            Pace::new(RateLimits::default()),
+        )
     }
 
     fn experience(&self) -> Experience {
@@ -71,6 +74,14 @@ impl FakeCatalog {
 
 #[async_trait]
 impl Catalog for FakeCatalog {
+    fn pace(&self) -> &Pace {
+        &self.1
+    }
+
+    async fn open_change_sets(&self, _: &ExperienceId) -> Result<Vec<ChangeSetId>, CatalogError> {
+        Ok(Vec::new())
+    }
+
     async fn list_experiences(&self, _: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
         Ok(vec![experience_id()])
     }
@@ -85,7 +96,8 @@ impl Catalog for FakeCatalog {
 
     async fn start_change_set(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError> {
         let mut state = self.0.lock().unwrap();
-        assert_eq!(request.revision.0, state.revision, "planned from a revision that is not the live one");
+        let part = &request.parts()[0];
+        assert_eq!(part.revision.0, state.revision, "planned from a revision that is not the live one");
         if let Some(id) = state.tokens.get(&request.client_request_token()) {
             return Ok(ChangeSetId::new(id));
         }
@@ -97,17 +109,22 @@ impl Catalog for FakeCatalog {
                 return Err(CatalogError::Api(ApiError { operation: "aws-marketplace:StartChangeSet", outcome }));
             }
             Some(Turn::Fail { server_fault }) => {
-                let errors = vec![ChangeError { code: "ENTITY_NOT_FOUND".into(), message: "no such product".into() }];
+                let errors = vec![ChangeError {
+                    entity: None,
+                    kind: None,
+                    code: "ENTITY_NOT_FOUND".into(),
+                    message: "no such product".into(),
+                }];
                 ChangeSetState::Failed { server_fault, errors }
             }
             Some(Turn::Cancel) => ChangeSetState::Cancelled,
             Some(Turn::SucceedWithoutEffect) => ChangeSetState::Succeeded,
             None => {
-                for id in request.allow.iter().flat_map(ProductBatch::products) {
+                for id in part.allow.iter().flat_map(ProductBatch::products) {
                     state.rejected.remove(id);
                     state.approved.insert(id.clone());
                 }
-                for id in request.deny.iter().flat_map(ProductBatch::products) {
+                for id in part.deny.iter().flat_map(ProductBatch::products) {
                     state.approved.remove(id);
                     state.rejected.insert(id.clone());
                 }
@@ -120,8 +137,8 @@ impl Catalog for FakeCatalog {
         Ok(ChangeSetId::new(&id))
     }
 
-    async fn describe_change_set(&self, id: &ChangeSetId) -> Result<ChangeSetState, CatalogError> {
-        Ok(self.0.lock().unwrap().outcomes[id.as_str()].clone())
+    async fn describe_change_set(&self, id: &ChangeSetId) -> Result<ChangeSetStatus, CatalogError> {
+        Ok(self.0.lock().unwrap().outcomes[id.as_str()].clone().into())
     }
 }
 
@@ -164,8 +181,8 @@ async fn a_delta_takes_the_fewest_change_sets_and_each_follows_the_live_revision
     assert_eq!((applied.progress.allowed, applied.progress.denied, applied.progress.pending), (120, 60, 0));
     let started = catalog.started();
     assert_eq!(started.len(), 3);
-    assert_eq!(started.iter().map(|request| request.revision.0).collect::<Vec<_>>(), [1, 2, 3]);
-    assert_eq!(started.iter().filter(|request| request.deny.is_some()).count(), 2);
+    assert_eq!(started.iter().map(|request| request.parts()[0].revision.0).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(started.iter().filter(|request| request.parts()[0].deny.is_some()).count(), 2);
     assert_eq!(catalog.policy().approved, products(60..320));
 }
 
