@@ -8,6 +8,7 @@
 
 mod aws;
 mod job;
+mod memory;
 mod program;
 mod scene;
 mod tap;
@@ -15,6 +16,7 @@ mod wait;
 
 pub use aws::{Aws, Lists};
 pub use job::Job;
+pub use memory::Measured;
 pub use program::{Agent, Finished, Program, binary, find_binary};
 pub use scene::{
     ALPHA, ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, EXTERNAL_ID, HUB, HUB_ORGANIZATION, MANAGEMENT,
