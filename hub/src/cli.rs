@@ -8,11 +8,14 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use clap::{Args, Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
+use pmp_aws::ApiError;
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_ledger::{DynamoReceipts, DynamoSnapshots, ReceiptStore, SnapshotStore};
-use pmp_protocol::AccountId;
+use pmp_protocol::{
+    AccountId, Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion,
+};
 use pmp_terminal::{
-    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, parse_duration, program,
+    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, clean, parse_duration, program,
     stop_on_signal,
 };
 use serde_json::json;
@@ -20,13 +23,14 @@ use serde_json::json;
 use crate::config::{ConfigArgs, PublishConfig};
 use crate::error::failure;
 use crate::events::EventQueue;
-use crate::{Hub, HubError, Outcome, Published, SnsTopic, Trigger, agent, init, status};
+use crate::{Hub, HubError, Outcome, Published, SnsTopic, Trigger, agent, confirm, init, status};
 
 const EXAMPLES: &str = "Examples:
   pmp-hub init --allow-account 222222222222     make tables and topic, admit a member's account
   pmp-hub publish                               read, store, publish, once
   pmp-hub run --interval 1h                     the same, by schedule and on change events
-  pmp-hub status                                how the member organizations stand";
+  pmp-hub status                                how the member organizations stand
+  pmp-hub confirm o-member0000 42               let through what a guard rail holds there";
 
 /// Keeps AWS Private Marketplace in step across organizations: the hub
 #[derive(Debug, Parser)]
@@ -48,6 +52,8 @@ enum Command {
     Run(RunArgs),
     /// Show how the member experiences stand, worst first
     Status(StatusArgs),
+    /// Let through what a guard rail holds in a member organization, for exactly one snapshot
+    Confirm(ConfirmArgs),
     /// Make the tables and the topic, or check those that are there
     Init(InitArgs),
     /// Print a completion script for a shell
@@ -90,6 +96,28 @@ struct StatusArgs {
 }
 
 #[derive(Debug, Args)]
+struct ConfirmArgs {
+    /// The member organization: o-…
+    #[arg(value_name = "ORG")]
+    organization: OrganizationId,
+    /// The snapshot to let through: the newest
+    #[arg(value_name = "VERSION")]
+    version: SnapshotVersion,
+    /// Only this member experience; without it, all of the organization
+    #[arg(long, value_name = "ID")]
+    member_experience: Option<ExperienceId>,
+    /// Confirm in advance, where nothing is held yet
+    #[arg(long)]
+    force: bool,
+    /// Take a confirmation back
+    #[arg(long, conflicts_with = "force")]
+    undo: bool,
+    /// Leave it to the next announcement to reach the spoke, rather than announce the snapshot again now
+    #[arg(long)]
+    no_announce: bool,
+}
+
+#[derive(Debug, Args)]
 struct InitArgs {
     /// An account that may subscribe its queue to the topic; repeat for more
     #[arg(long = "allow-account", value_name = "ACCOUNT")]
@@ -108,6 +136,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Publish(args) => publish(&cli.config, args, output).await,
         Command::Run(args) => run_agent(&cli.config, args).await,
         Command::Status(args) => show_status(&cli.config, args, output).await,
+        Command::Confirm(args) => confirm(&cli.config, args, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
         Command::Completions(completions) => {
             completions.print::<Cli>()?;
@@ -202,6 +231,95 @@ async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> 
     }
     let healthy = rows.iter().all(|row| row.state.is_healthy());
     Ok(if args.check && !healthy { Exit::Unhealthy } else { Exit::Ok })
+}
+
+async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Output) -> Result<Exit, Failure> {
+    let (config, topic) = config.for_confirm()?;
+    let sdk = pmp_aws::load("pmp-hub").await;
+    let snapshots = DynamoSnapshots::new(&sdk, config.snapshots.clone());
+    let receipts = DynamoReceipts::new(&sdk, config.timestamps);
+    let ledger = |error| failure(HubError::Ledger(error));
+    let head = snapshots.head(&config.experience).await.map_err(ledger)?;
+    let organization = receipts.organization(&args.organization, &config.experience).await.map_err(ledger)?;
+    let wanted = confirm::Wanted {
+        organization: args.organization.clone(),
+        version: args.version,
+        member_experience: args.member_experience.clone(),
+        force: args.force || args.undo,
+    };
+    let refused = |refusal: confirm::Refusal| {
+        let hint = refusal.hint();
+        Failure::new(refusal).hint(hint)
+    };
+    let held = confirm::decide(&wanted, head.as_ref(), &organization).map_err(refused)?;
+    let Some(head) = head else { return Err(refused(confirm::Refusal::NoSnapshot)) };
+    let confirmation = OperatorConfirmation {
+        organization: wanted.organization,
+        experience: config.experience.clone(),
+        member_experience: wanted.member_experience,
+        version: head.latest,
+        digest: head.digest,
+        confirmed: Confirmed { by: caller(&sdk).await.map_err(failure)?, at: Timestamp::now() },
+    };
+    if args.undo {
+        return undo(&receipts, &confirmation, output).await;
+    }
+    receipts.put_confirmation(&confirmation).await.map_err(ledger)?;
+    let announced = match topic.filter(|_| !args.no_announce) {
+        Some(topic) => {
+            let (experience, snapshots) = (config.experience, config.snapshots);
+            let publish = PublishConfig { experience, snapshots, topic, events_queue_url: None };
+            // Nothing is stored, so nothing is pruned.
+            let hub = hub(&sdk, &publish, &Keep { keep_versions: u64::MAX });
+            let announced = hub.announce_again(&head, Timestamp::now).await;
+            let hint = "it is confirmed all the same: the spoke takes it up with the next announcement";
+            Some(announced.map_err(|error| failure(error).hint(hint.to_owned()))?)
+        }
+        None => None,
+    };
+    if output.is_table() {
+        output.line(&confirmed(&confirmation, &held, announced.is_some()))?;
+    } else {
+        output.document(&json!({"confirmation": confirmation, "lets_through": held, "announced": announced}))?;
+    }
+    Ok(Exit::Ok)
+}
+
+async fn undo(receipts: &DynamoReceipts, confirmation: &OperatorConfirmation, output: Output) -> Result<Exit, Failure> {
+    let OperatorConfirmation { organization, version, .. } = confirmation;
+    let gone = receipts.delete_confirmation(confirmation).await.map_err(|e| failure(HubError::Ledger(e)))?;
+    if !gone {
+        let error = anyhow::anyhow!("snapshot {version} is not confirmed for `{organization}`");
+        return Err(Failure::new(error).hint("name the experience, too, if it was confirmed for one".to_owned()));
+    }
+    if output.is_table() {
+        output.line(&format!("Snapshot {version} is no longer confirmed for {organization}."))?;
+    } else {
+        output.document(&json!({"undone": confirmation}))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// What `confirm` did, for a person.
+fn confirmed(confirmation: &OperatorConfirmation, held: &[&Receipt], announced: bool) -> String {
+    let OperatorConfirmation { organization, version, .. } = confirmation;
+    let mut text = format!("Confirmed snapshot {version} for {organization}.");
+    for receipt in held {
+        text += &format!("\n  {}: {}", receipt.member_experience, clean(status::what_is_held(receipt)));
+    }
+    text += if announced {
+        "\nAnnounced it again: the spoke takes it up within seconds."
+    } else {
+        "\nThe spoke takes it up with the next announcement."
+    };
+    text
+}
+
+/// Who this is, as STS names it: receipts and confirmations name who let something through.
+async fn caller(sdk: &SdkConfig) -> Result<String, HubError> {
+    let answer = aws_sdk_sts::Client::new(sdk).get_caller_identity().send().await;
+    let answer = answer.map_err(|e| HubError::Caller(ApiError::new("sts:GetCallerIdentity", &e)))?;
+    Ok(answer.arn.unwrap_or_default())
 }
 
 async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {

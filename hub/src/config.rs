@@ -84,6 +84,14 @@ impl ConfigArgs {
             .finish(|| Some(StatusConfig { experience: experience?, snapshots: snapshots?, timestamps: timestamps? }))
     }
 
+    /// The configuration of `confirm`: without a topic, the confirmation waits for the next announcement.
+    pub(crate) fn for_confirm(&self) -> Result<(StatusConfig, Option<TopicArn>), Failure> {
+        let status = self.for_status()?;
+        let mut settings = Settings::default();
+        let topic = settings.optional(self.topic_arn.as_deref(), TOPIC);
+        settings.finish(|| Some((status, topic)))
+    }
+
     pub(crate) fn for_init(&self) -> Result<InitConfig, Failure> {
         let mut settings = Settings::default();
         let name = |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned());

@@ -53,6 +53,9 @@ pub enum HubError {
     /// The snapshot is stored but not announced; the next run announces it.
     #[error("cannot publish to the topic")]
     Topic(#[source] ApiError),
+    /// STS would not tell who this is.
+    #[error("cannot find out who confirms")]
+    Caller(#[source] ApiError),
     /// The queue of change events failed.
     #[error("cannot read the queue of change events")]
     Events(#[source] ApiError),
@@ -70,7 +73,7 @@ impl HubError {
             Self::NoPolicy(_) => Some("create a procurement policy for it, or name another experience".to_owned()),
             Self::Ledger(source) => source.hint(),
             Self::Outrun { .. } => Some("stop the other hub, or let it be the only one".to_owned()),
-            Self::Topic(error) | Self::Events(error) => error.hint(),
+            Self::Topic(error) | Self::Events(error) | Self::Caller(error) => error.hint(),
             Self::Content { .. } | Self::Seal { .. } | Self::TopicPolicy(_) => None,
         }
     }

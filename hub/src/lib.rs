@@ -7,6 +7,7 @@
 mod agent;
 pub mod cli;
 mod config;
+mod confirm;
 mod error;
 mod events;
 mod init;

@@ -139,6 +139,15 @@ impl Hub {
         Err(HubError::Outrun { experience: self.experience.clone(), attempts: ATTEMPTS })
     }
 
+    /// Announces the newest snapshot again, as it is stored, without looking at the catalog: nothing about it changes.
+    pub async fn announce_again(&self, head: &Head, now: impl Fn() -> Timestamp) -> Result<Published, HubError> {
+        let snapshot = self.snapshots.fetch(&self.experience, head.latest).await?;
+        let sealed = Sealed::new(snapshot.content())
+            .map_err(|source| HubError::Seal { experience: self.experience.clone(), source })?;
+        let message = self.message(head.latest, head.taken_at, Reason::Operator, &sealed, head.chunks);
+        self.announce(message, Outcome::Announced, now).await
+    }
+
     /// What [`Self::publish`] would do, without doing it.
     pub async fn dry_run(&self, trigger: Trigger) -> Result<Published, HubError> {
         let sealed = self.read().await?;

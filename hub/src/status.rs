@@ -11,6 +11,8 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SpokeState {
+    /// A guard rail holds it, until an operator lets it through.
+    Held,
     /// The spoke refused or failed, and says why.
     Error,
     /// No sign of life, or no newer snapshot acknowledged, for longer than expected.
@@ -26,6 +28,7 @@ pub enum SpokeState {
 impl SpokeState {
     fn as_str(self) -> &'static str {
         match self {
+            Self::Held => "HELD",
             Self::Error => "ERROR",
             Self::Stale => "STALE",
             Self::Applying => "APPLYING",
@@ -36,7 +39,7 @@ impl SpokeState {
 
     fn color(self) -> Color {
         match self {
-            Self::Error => Color::Red,
+            Self::Held | Self::Error => Color::Red,
             Self::Stale | Self::Applying => Color::Yellow,
             Self::Skipped => Color::DarkGrey,
             Self::Synced => Color::Green,
@@ -129,6 +132,7 @@ fn row(
 ) -> SpokeStatus {
     let last_seen = organization.seen.as_ref().map(|seen| seen.last_seen);
     let (state, message) = judge(receipt, head, last_seen, now, stale_after);
+    let message = if state == SpokeState::Held { held_message(organization, receipt) } else { message };
     SpokeStatus {
         organization: organization.id.clone(),
         member_experience: Some(receipt.member_experience.clone()),
@@ -155,7 +159,7 @@ fn judge(
     }
     match receipt.status {
         ReceiptStatus::Failed => return (SpokeState::Error, error()),
-        ReceiptStatus::Held => return (SpokeState::Error, format!("held: {}", error())),
+        ReceiptStatus::Held => return (SpokeState::Held, error()),
         ReceiptStatus::Skipped => return (SpokeState::Skipped, error()),
         ReceiptStatus::Applying | ReceiptStatus::Partial => {
             return (SpokeState::Applying, format!("{} of its products pending", receipt.pending));
@@ -171,6 +175,24 @@ fn judge(
         }
         _ => (SpokeState::Synced, synced_message(receipt)),
     }
+}
+
+/// What is held, and how it goes on from here.
+fn held_message(organization: &Organization, receipt: &Receipt) -> String {
+    let Receipt { version, digest, member_experience, .. } = receipt;
+    let held = what_is_held(receipt);
+    let mut confirmations = organization.confirmations.iter();
+    match confirmations.find(|confirmation| confirmation.covers(*version, *digest, member_experience)) {
+        Some(confirmation) => format!("{held}; confirmed by {}, the spoke takes it up next", confirmation.confirmed.by),
+        None => format!("{held}; if it is meant: `pmp-hub confirm {} {version}`", organization.id),
+    }
+}
+
+/// What a guard rail stopped, with its numbers: the first part of a held receipt's text, before what the spoke's own
+/// operators can do.
+pub(crate) fn what_is_held(receipt: &Receipt) -> &str {
+    let text = receipt.error.as_deref().unwrap_or("no reason given");
+    text.split_once("; ").map_or(text, |(held, _)| held)
 }
 
 fn synced_message(receipt: &Receipt) -> String {
@@ -207,7 +229,7 @@ pub(crate) fn headline(experience: &ExperienceId, head: Option<&Head>, now: Time
 pub(crate) fn summary(rows: &[SpokeStatus]) -> String {
     let experiences = rows.iter().filter(|row| row.member_experience.is_some() && row.state != SpokeState::Skipped);
     let synced = rows.iter().filter(|row| row.state == SpokeState::Synced).count();
-    let states = [SpokeState::Error, SpokeState::Stale, SpokeState::Applying, SpokeState::Skipped];
+    let states = [SpokeState::Held, SpokeState::Error, SpokeState::Stale, SpokeState::Applying, SpokeState::Skipped];
     let others: Vec<_> = states
         .iter()
         .map(|state| (rows.iter().filter(|row| row.state == *state).count(), state.as_str().to_lowercase()))
@@ -255,8 +277,8 @@ pub(crate) fn table(rows: &[SpokeStatus], now: Timestamp, wide: bool) -> Table {
 }
 
 #[cfg(test)]
-mod tests {
-    use pmp_protocol::{AccountId, Digest, OrganizationSeen};
+pub(crate) mod tests {
+    use pmp_protocol::{AccountId, Confirmed, Digest, OperatorConfirmation, OrganizationSeen};
 
     use super::*;
 
@@ -272,7 +294,7 @@ mod tests {
         Head { latest, digest: Digest::of(b"now"), taken_at, chunks: 1, published: Some(latest) }
     }
 
-    fn receipt(version: u64, status: ReceiptStatus, error: Option<&str>) -> Receipt {
+    pub(crate) fn receipt(version: u64, status: ReceiptStatus, error: Option<&str>) -> Receipt {
         Receipt {
             organization: OrganizationId::new("o-alpha00000").unwrap(),
             experience: ExperienceId::new("exp-management").unwrap(),
@@ -289,6 +311,7 @@ mod tests {
             quarantined: Vec::new(),
             change_sets: Vec::new(),
             filter: None,
+            confirmed: None,
             spoke_version: "0.1.0".into(),
             error: error.map(str::to_owned),
         }
@@ -306,7 +329,7 @@ mod tests {
             spoke_version: "0.1.0".into(),
             error: error.map(str::to_owned),
         };
-        Organization { id, seen: Some(seen), receipts }
+        Organization { seen: Some(seen), receipts, ..Organization::unknown(id) }
     }
 
     fn state_of(receipt: Receipt, head: &Head, seen_at: &str) -> (SpokeState, String) {
@@ -324,7 +347,36 @@ mod tests {
         assert_eq!(judged(receipt(41, ReceiptStatus::InSync, None)).0, SpokeState::Applying);
         assert_eq!(judged(receipt(42, ReceiptStatus::Skipped, Some("disabled"))).0, SpokeState::Skipped);
         assert_eq!(judged(receipt(42, ReceiptStatus::Failed, Some("no"))), (SpokeState::Error, "no".into()));
-        assert_eq!(judged(receipt(42, ReceiptStatus::Held, Some("no"))), (SpokeState::Error, "held: no".into()));
+        assert_eq!(
+            judged(receipt(42, ReceiptStatus::Held, Some("no"))),
+            (SpokeState::Held, "no; if it is meant: `pmp-hub confirm o-alpha00000 42`".into())
+        );
+    }
+
+    #[test]
+    fn what_is_held_comes_first_with_the_way_out_or_with_who_let_it_through() {
+        let recent = "2026-11-24T11:59:00Z";
+        let failed = Receipt {
+            member_experience: ExperienceId::new("exp-a").unwrap(),
+            ..receipt(42, ReceiptStatus::Failed, Some("no"))
+        };
+        let held = receipt(42, ReceiptStatus::Held, Some("2 of 3"));
+        let mut organization = organization(recent, vec![failed, held.clone()], None);
+        let first = |organization: &Organization| {
+            let row = rows(std::slice::from_ref(organization), Some(&head(42, recent)), now(), HOUR).remove(0);
+            (row.state, row.message)
+        };
+        let way_out = "2 of 3; if it is meant: `pmp-hub confirm o-alpha00000 42`";
+        assert_eq!(first(&organization), (SpokeState::Held, way_out.into()));
+        organization.confirmations.push(OperatorConfirmation {
+            organization: organization.id.clone(),
+            experience: held.experience,
+            member_experience: None,
+            version: held.version,
+            digest: held.digest,
+            confirmed: Confirmed { by: "arn:someone".into(), at: now() },
+        });
+        assert_eq!(first(&organization).1, "2 of 3; confirmed by arn:someone, the spoke takes it up next");
     }
 
     #[test]

@@ -52,6 +52,9 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
 
 #[test]
 fn wrong_arguments_are_errors_and_help_is_none() {
+    let confirm = hub().args(["confirm", "my-org", "1"]).output().unwrap();
+    assert_eq!(confirm.status.code(), Some(1));
+    assert!(text(&confirm.stderr).contains("`my-org` is not an organization id"), "{}", text(&confirm.stderr));
     for wrong in [["publish", "--no-such-flag"], ["run", "--interval=0s"], ["run", "--interval=soon"]] {
         assert_eq!(hub().args(wrong).output().unwrap().status.code(), Some(1), "{wrong:?}");
     }

@@ -7,6 +7,8 @@
 
 mod agents;
 mod configuration;
+mod confirming;
+mod discovery;
 mod filters;
 mod leases;
 mod messages;

@@ -126,11 +126,6 @@ async fn what_is_not_understood_goes_to_the_dead_letters_and_blocks_nothing() {
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.alpha_account.send(&scene.queue_url, "no JSON at all").await;
     scene.alpha_account.send(&scene.queue_url, r#"{"schema":"pmp-sync.snapshot/2","new":"world"}"#).await;
-    // After one receive it goes: five would take a minute.
-    let sqs = aws_sdk_sqs::Client::new(scene.alpha_account.config());
-    let redrive = json!({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:222222222222:pmp-sync-snapshots-dead-letters", "maxReceiveCount": 1});
-    let call = sqs.set_queue_attributes().queue_url(&scene.queue_url);
-    call.attributes("RedrivePolicy".into(), redrive.to_string()).send().await.unwrap();
     scene.hub.json(&["publish"]).await;
 
     let spoke = scene.spoke.start(&["run"]);
@@ -140,6 +135,68 @@ async fn what_is_not_understood_goes_to_the_dead_letters_and_blocks_nothing() {
     let (code, log) = spoke.stop().await;
     assert_eq!(code, 0);
     assert!(log.contains("this version reads `pmp-sync.snapshot/1`"), "{log}");
+
+    // Whole, and with the reason.
+    let client = aws_sdk_sqs::Client::new(scene.alpha_account.config());
+    let call = client.receive_message().queue_url(&scene.dead_letters_url).max_number_of_messages(10);
+    let letters = call.message_attribute_names("All").send().await.unwrap().messages.unwrap_or_default();
+    let letter = letters.iter().find(|letter| letter.body() == Some("no JSON at all")).unwrap();
+    let reason = letter.message_attributes().unwrap()["pmp-sync-reason"].string_value().unwrap();
+    assert!(reason.starts_with("the body is not a JSON object"), "{reason}");
+}
+
+#[tokio::test]
+async fn without_a_dead_letter_queue_what_is_not_understood_comes_again_and_blocks_nothing() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let client = aws_sdk_sqs::Client::new(scene.alpha_account.config());
+    let call = client.set_queue_attributes().queue_url(&scene.queue_url);
+    call.attributes("RedrivePolicy".into(), "").send().await.unwrap();
+    scene.alpha_account.send(&scene.queue_url, "no JSON at all").await;
+    scene.hub.json(&["publish"]).await;
+    let spoke = scene.spoke.start(&["run"]);
+    eventually("the other one is applied", &1, async || scene.alpha_account.waiting(&scene.queue_url).await).await;
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
+    within(Duration::from_secs(30), "it comes again", async || {
+        let log = spoke.log();
+        if log.contains("times=2") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    assert_eq!(spoke.stop().await.0, 0);
+}
+
+#[tokio::test]
+async fn of_many_that_wait_only_the_newest_is_applied_and_the_others_are_told_by_number() {
+    let scene = Scene::start(world(&["prod-1"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let mut bodies = messages(&scene).await;
+    for product in ["prod-2", "prod-3", "prod-4"] {
+        scene.hub_account.approve(MANAGEMENT, &[product]).await;
+        scene.hub.json(&["publish"]).await;
+        bodies = [messages(&scene).await, bodies].concat();
+    }
+    // All four, newest first, twice over.
+    let client = aws_sdk_sqs::Client::new(scene.alpha_account.config());
+    client.purge_queue().queue_url(&scene.queue_url).send().await.unwrap();
+    bodies.sort_by_key(|body| {
+        std::cmp::Reverse(serde_json::from_str::<serde_json::Value>(body).unwrap()["version"].as_u64())
+    });
+    bodies.dedup();
+    assert_eq!(bodies.len(), 4);
+    for body in bodies.iter().chain(&bodies) {
+        scene.alpha_account.send(&scene.queue_url, body).await;
+    }
+    let spoke = scene.spoke.with(&[("NO_COLOR", "1"), ("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]).start(&["run"]);
+    drained(&scene).await;
+    let (code, log) = spoke.stop().await;
+    assert_eq!(code, 0);
+    for older in 1..4 {
+        assert!(log.contains(&format!("superseded message version={older} newest=4")), "{log}");
+    }
+    assert!(log.contains("repeated message version=4"), "{log}");
+    let newest = Lists::new(&["prod-1", "prod-2", "prod-3", "prod-4"], &[]);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, newest);
+    // One change set: the snapshots in between were never applied.
+    assert_eq!(scene.alpha_account.change_sets().await, 1);
 }
 
 #[tokio::test]

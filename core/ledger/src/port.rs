@@ -5,7 +5,8 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use pmp_protocol::{
-    Digest, ExperienceId, OrganizationId, OrganizationSeen, Receipt, Sealed, Snapshot, SnapshotVersion,
+    Digest, ExperienceId, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt, Sealed, Snapshot,
+    SnapshotVersion,
 };
 
 use crate::LedgerError;
@@ -93,6 +94,16 @@ pub struct Organization {
     pub seen: Option<OrganizationSeen>,
     /// Its receipts, by member experience.
     pub receipts: Vec<Receipt>,
+    /// What operators of the hub let through.
+    pub confirmations: Vec<OperatorConfirmation>,
+}
+
+impl Organization {
+    /// One of which the ledger knows nothing.
+    #[must_use]
+    pub fn unknown(id: OrganizationId) -> Self {
+        Self { id, seen: None, receipts: Vec::new(), confirmations: Vec::new() }
+    }
 }
 
 /// The `SyncTimestamps` table.
@@ -106,6 +117,12 @@ pub trait ReceiptStore: Debug + Send + Sync {
 
     /// Writes the sign of life of an organization.
     async fn put_seen(&self, seen: &OrganizationSeen) -> Result<(), LedgerError>;
+
+    /// Writes a confirmation, over an earlier one for the same experiences. For operators of the hub.
+    async fn put_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<(), LedgerError>;
+
+    /// Takes a confirmation back; whether it was there, for this version. For operators of the hub.
+    async fn delete_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<bool, LedgerError>;
 
     /// What the ledger knows of one organization.
     async fn organization(

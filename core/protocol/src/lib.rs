@@ -8,6 +8,7 @@
 //! once, at the edge; a value of one of these types is valid.
 
 mod batch;
+mod confirmation;
 mod content;
 mod digest;
 mod id;
@@ -19,6 +20,7 @@ mod verdict;
 mod version;
 
 pub use batch::ProductBatch;
+pub use confirmation::{Confirmed, OperatorConfirmation, confirmed};
 pub use content::{Content, ContentError, Note, ResourceRequests};
 pub use digest::{Digest, DigestError};
 pub use id::{AccountId, ExperienceId, IdError, OrganizationId, ProductId};

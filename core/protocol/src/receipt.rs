@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Digest, ExperienceId, OrganizationId, ProductId, SnapshotVersion};
+use crate::{AccountId, Confirmed, Digest, ExperienceId, OrganizationId, ProductId, SnapshotVersion};
 
 /// The acknowledgement of one snapshot for one member experience.
 ///
@@ -47,6 +47,9 @@ pub struct Receipt {
     /// The filter that narrowed it, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterIdentity>,
+    /// Who let this snapshot through past the guard rails, where someone did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Confirmed>,
     /// The version of the spoke's program.
     pub spoke_version: String,
     /// A sentence for a person: why it is held, skipped or failed. Bounded by the writer.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pmp_plan::Confirmation;
+use pmp_protocol::MessageError;
 use pmp_terminal::Stop;
 
 use crate::backlog::Backlog;
-use crate::error::failure;
+use crate::error::{failure, one_line};
 use crate::inbox::{BATCH, Inbox, Received};
 use crate::lease::IfHeld;
 use crate::patience::{Patience, Waited};
@@ -63,13 +63,7 @@ async fn receive(inbox: &dyn Inbox) -> Result<Vec<Received>, SpokeError> {
 async fn handle(spoke: &Spoke, inbox: &dyn Inbox, messages: Vec<Received>, stop: &Stop) -> Result<(), SpokeError> {
     let backlog = Backlog::sort(messages, &spoke.management);
     for (message, error) in &backlog.malformed {
-        tracing::error!(
-            message = message.id,
-            times = message.times,
-            error = crate::error::one_line(error),
-            "a message that is not understood is left for the dead-letter queue"
-        );
-        inbox.hide(std::slice::from_ref(message), pause_before(message.times)).await?;
+        bury(inbox, message, error).await?;
     }
     inbox.delete(&backlog.foreign).await?;
     let Some(newest) = backlog.newest else { return Ok(()) };
@@ -77,7 +71,7 @@ async fn handle(spoke: &Spoke, inbox: &dyn Inbox, messages: Vec<Received>, stop:
     // Hidden while it waits for the lease, too: a message that came and went would end as a dead letter.
     let pass = spoke.lease.hold(IfHeld::Wait, stop, async |stop| {
         let snapshot = Arc::new(snapshot::announced(spoke.snapshots.as_ref(), &newest).await?);
-        spoke.sync(snapshot, Confirmation::None, stop).await
+        spoke.sync(snapshot, None, stop).await
     });
     match keep_hidden(inbox, &backlog.answered, pass).await {
         Ok(Some(pass)) if pass.is_complete() => inbox.delete(&backlog.answered).await,
@@ -88,6 +82,42 @@ async fn handle(spoke: &Spoke, inbox: &dyn Inbox, messages: Vec<Received>, stop:
             Err(error)
         }
     }
+}
+
+/// Moves a message that is not understood to the dead-letter queue at once, where someone can look at it with the reason.
+/// Where that is not possible it stays, and comes again ever later, until its redrive policy moves it.
+async fn bury(inbox: &dyn Inbox, message: &Received, error: &MessageError) -> Result<(), SpokeError> {
+    let Received { id, times, .. } = message;
+    let reason = one_line(error);
+    match inbox.bury(message, &reason).await {
+        Ok(true) => {
+            tracing::error!(
+                message = id,
+                error = reason,
+                "a message that is not understood: moved to the dead letters"
+            );
+            return Ok(());
+        }
+        Ok(false) => {
+            tracing::error!(
+                message = id,
+                times,
+                error = reason,
+                "a message that is not understood stays: the queue has no dead-letter queue"
+            );
+        }
+        Err(refused) => {
+            let refused = failure(refused).render();
+            tracing::error!(
+                message = id,
+                times,
+                error = reason,
+                refused,
+                "a message that is not understood could not be moved to the dead letters: left to the redrive policy"
+            );
+        }
+    }
+    inbox.hide(std::slice::from_ref(message), pause_before(*times)).await
 }
 
 /// Lets `work` take as long as it takes, without anyone else taking up its messages meanwhile.
@@ -101,7 +131,7 @@ async fn keep_hidden<T>(inbox: &dyn Inbox, messages: &[Received], work: impl Fut
             _ = again.tick() => {
                 if let Err(error) = inbox.hide(messages, HIDE).await {
                     // Then another spoke may take them up, too, which the live state bears.
-                    tracing::warn!(error = crate::error::one_line(&error), "the messages could not be hidden for longer");
+                    tracing::warn!(error = one_line(&error), "the messages could not be hidden for longer");
                 }
             }
         }

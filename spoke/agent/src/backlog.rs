@@ -25,7 +25,8 @@ impl Backlog {
             match SnapshotMessage::parse(&received.body) {
                 Err(error) => backlog.malformed.push((received, error)),
                 Ok((message, _)) if message.experience != *management => {
-                    tracing::info!(message = received.id, experience = %message.experience, "not for this spoke");
+                    let experience = &message.experience;
+                    tracing::warn!(message = received.id, %experience, "a message for another spoke: is the queue shared?");
                     backlog.foreign.push(received);
                 }
                 Ok((message, _)) => {
@@ -39,16 +40,21 @@ impl Backlog {
 
     fn take(&mut self, message: SnapshotMessage) {
         match &mut self.newest {
-            Some(newest) if newest.version >= message.version => {
-                tracing::info!(version = %message.version, newest = %newest.version, "superseded message");
+            Some(newest) if newest.version == message.version => {
+                tracing::info!(version = %message.version, "repeated message");
             }
-            newest => {
-                if let Some(older) = newest.replace(message) {
-                    tracing::info!(version = %older.version, "superseded message");
-                }
+            Some(newest) if newest.version > message.version => superseded(&message, newest),
+            Some(newest) => {
+                superseded(newest, &message);
+                *newest = message;
             }
+            None => self.newest = Some(message),
         }
     }
+}
+
+fn superseded(older: &SnapshotMessage, newest: &SnapshotMessage) {
+    tracing::info!(version = %older.version, newest = %newest.version, "superseded message");
 }
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_filter_host::{ConfiguredFilter, FilterHost, Limits};
 use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoSnapshots};
-use pmp_plan::Confirmation;
-use pmp_protocol::{Receipt, ReceiptStatus, SnapshotVersion};
+use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_terminal::{
     Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, Stop, TerminalArgs, program, stop_on_signal,
 };
@@ -207,8 +207,8 @@ async fn sync_newest(spoke: &Spoke, args: &SyncArgs, stop: &Stop) -> Result<(Vec
         let error = anyhow::anyhow!("snapshot {confirmed} was confirmed, but the newest is {version}");
         return Err(Failure::new(error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`")));
     }
-    let confirmation = args.confirm.map_or(Confirmation::None, Confirmation::Version);
-    match spoke.sync(Arc::new(newest), confirmation, stop).await.map_err(failure)? {
+    let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: Timestamp::now() });
+    match spoke.sync(Arc::new(newest), confirmed, stop).await.map_err(failure)? {
         Pass::Done(receipts) => Ok((receipts, version)),
         Pass::Superseded { version, acknowledged } => {
             let error =

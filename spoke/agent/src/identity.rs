@@ -15,27 +15,30 @@ pub struct Identity {
     pub account: AccountId,
     /// The region in which it runs.
     pub region: String,
+    /// The ARN of the caller, as STS names it.
+    pub caller: String,
 }
 
 impl Identity {
     /// Asks STS for the account, and Organizations for the organization where it is not given.
     pub(crate) async fn find(sdk: &SdkConfig, organization: Option<OrganizationId>) -> Result<Self, SpokeError> {
-        let account = account(sdk).await?;
+        let (account, caller) = caller(sdk).await?;
         let organization = match organization {
             Some(organization) => organization,
             None => ask_organizations(sdk).await?,
         };
         let region = sdk.region().map_or(DEFAULT_REGION, |region| region.as_ref()).to_owned();
-        Ok(Self { organization, account, region })
+        Ok(Self { organization, account, region, caller })
     }
 }
 
-async fn account(sdk: &SdkConfig) -> Result<AccountId, SpokeError> {
+async fn caller(sdk: &SdkConfig) -> Result<(AccountId, String), SpokeError> {
     let answer = aws_sdk_sts::Client::new(sdk).get_caller_identity().send().await;
     let answer = answer
         .map_err(|e| SpokeError::Identity { what: "account", source: ApiError::new("sts:GetCallerIdentity", &e) })?;
-    AccountId::new(answer.account().unwrap_or_default())
-        .map_err(|e| SpokeError::UnexpectedIdentity { what: "account", problem: e.to_string() })
+    let account = AccountId::new(answer.account().unwrap_or_default())
+        .map_err(|e| SpokeError::UnexpectedIdentity { what: "account", problem: e.to_string() })?;
+    Ok((account, answer.arn.unwrap_or_default()))
 }
 
 async fn ask_organizations(sdk: &SdkConfig) -> Result<OrganizationId, SpokeError> {

@@ -10,7 +10,9 @@ use pmp_catalog::Catalog;
 use pmp_filter_host::ConfiguredFilter;
 use pmp_ledger::{LedgerError, Organization, ReceiptStore, SnapshotStore};
 use pmp_plan::{Confirmation, Desired, GuardRails};
-use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, Snapshot, SnapshotVersion};
+use pmp_protocol::{
+    Confirmed, ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, Snapshot, SnapshotVersion, confirmed,
+};
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Stop, StopReason};
 use tokio::sync::Mutex;
@@ -81,10 +83,10 @@ impl Spoke {
     pub async fn sync(
         &self,
         snapshot: Arc<Snapshot>,
-        confirmation: Confirmation,
+        confirmed: Option<Confirmed>,
         stop: &Stop,
     ) -> Result<Pass, SpokeError> {
-        let outcome = self.try_sync(snapshot, confirmation, stop).await;
+        let outcome = self.try_sync(snapshot, confirmed, stop).await;
         let (experiences, error) = match &outcome {
             Ok(Pass::Done(receipts)) => {
                 let kept = receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
@@ -102,7 +104,7 @@ impl Spoke {
 
     /// Tells the hub that this spoke lives, and what stands in its way as a whole.
     pub(crate) async fn report_seen(&self, experiences: usize, error: Option<String>) -> Result<(), LedgerError> {
-        let Identity { organization, account, region } = self.identity.clone();
+        let Identity { organization, account, region, .. } = self.identity.clone();
         let seen = OrganizationSeen {
             organization,
             experience: self.management.clone(),
@@ -119,7 +121,7 @@ impl Spoke {
     async fn try_sync(
         &self,
         snapshot: Arc<Snapshot>,
-        confirmation: Confirmation,
+        confirmed: Option<Confirmed>,
         stop: &Stop,
     ) -> Result<Pass, SpokeError> {
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
@@ -129,7 +131,7 @@ impl Spoke {
         let mut members = find(self.catalog.as_ref(), &self.management, &self.selection).await?;
         members.extend(gone(&before, &members));
         tracing::info!(version = %snapshot.version(), experiences = members.len(), "pass started");
-        let pass = OnePass { spoke: self, snapshot, confirmation, stop, before, began: Timestamp::now() };
+        let pass = OnePass { spoke: self, snapshot, confirmed, stop, before, began: Timestamp::now() };
         let mut syncs = Vec::new();
         for member in members {
             syncs.push(pass.sync_member(member));
@@ -158,6 +160,11 @@ fn check_order(before: &Organization, snapshot: &Snapshot) -> Result<Option<Pass
     Ok(None)
 }
 
+/// What a confirmation means for a plan of `version`.
+pub(crate) fn confirmation(confirmed: Option<&Confirmed>, version: SnapshotVersion) -> Confirmation {
+    confirmed.map_or(Confirmation::None, |_| Confirmation::Version(version))
+}
+
 /// Experiences that were kept in step before and are not found now: their receipts must not look as if they lagged.
 fn gone(before: &Organization, members: &[Member]) -> Vec<Member> {
     let found: BTreeSet<_> = members.iter().map(|member| &member.id).collect();
@@ -172,7 +179,8 @@ fn gone(before: &Organization, members: &[Member]) -> Vec<Member> {
 struct OnePass<'a> {
     spoke: &'a Spoke,
     snapshot: Arc<Snapshot>,
-    confirmation: Confirmation,
+    /// Who let this snapshot through here, where someone did.
+    confirmed: Option<Confirmed>,
     stop: &'a Stop,
     before: Organization,
     began: Timestamp,
@@ -223,7 +231,7 @@ impl OnePass<'_> {
             desired: &desired,
             version: self.snapshot.version(),
             guard: self.spoke.guard,
-            confirmation: self.confirmation,
+            confirmation: confirmation(draft.confirmed.as_ref(), self.snapshot.version()),
             pass: self.began,
             stop: self.stop.token(),
         };
@@ -255,6 +263,7 @@ impl OnePass<'_> {
     }
 
     fn draft(&self, member: &ExperienceId) -> Draft {
+        let hub = confirmed(&self.before.confirmations, &self.snapshot, member);
         Draft {
             organization: self.spoke.identity.organization.clone(),
             management: self.spoke.management.clone(),
@@ -264,6 +273,7 @@ impl OnePass<'_> {
             received_at: self.began,
             narrowed: 0,
             filter: self.spoke.filter.as_ref().map(|filter| filter.filter().identity()),
+            confirmed: self.confirmed.clone().or_else(|| hub.cloned()),
         }
     }
 }

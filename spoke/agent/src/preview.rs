@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pmp_plan::{Confirmation, Desired, Observed, Refusal, Report, plan};
-use pmp_protocol::{ExperienceId, Snapshot};
+use pmp_plan::{Desired, Observed, Refusal, Report, plan};
+use pmp_protocol::{ExperienceId, OperatorConfirmation, Snapshot, confirmed};
 use serde::Serialize;
 
 use crate::member::{Absent, Member, find};
 use crate::narrow::narrow;
+use crate::pass::confirmation;
 use crate::{Spoke, SpokeError};
 
 /// What would happen to one member experience.
@@ -36,17 +37,23 @@ pub(crate) enum Planned {
 }
 
 impl Spoke {
-    /// Plans for every member experience.
+    /// Plans for every member experience, as a pass would: what an operator of the hub confirmed counts.
     pub(crate) async fn preview(&self, snapshot: &Arc<Snapshot>) -> Result<Vec<Preview>, SpokeError> {
         let members = find(self.catalog.as_ref(), &self.management, &self.selection).await?;
+        let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
         let mut previews = Vec::new();
         for member in members {
-            previews.push(self.preview_member(snapshot, member).await);
+            previews.push(self.preview_member(snapshot, &before.confirmations, member).await);
         }
         Ok(previews)
     }
 
-    async fn preview_member(&self, snapshot: &Arc<Snapshot>, member: Member) -> Preview {
+    async fn preview_member(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        confirmations: &[OperatorConfirmation],
+        member: Member,
+    ) -> Preview {
         let Member { id: experience, name, state } = member;
         let live = match state {
             Ok(live) => live,
@@ -65,7 +72,9 @@ impl Spoke {
             Ok(verdicts) => {
                 let desired = Desired::new(snapshot.content(), &verdicts);
                 let observed = Observed { approved: &live.policy.approved, rejected: &live.policy.rejected };
-                match plan(&desired, observed, snapshot.version(), self.guard, Confirmation::None) {
+                let confirmed = confirmed(confirmations, snapshot, &experience);
+                let confirmation = confirmation(confirmed, snapshot.version());
+                match plan(&desired, observed, snapshot.version(), self.guard, confirmation) {
                     Ok(plan) => Planned::Plan {
                         narrowed: desired.narrowed(),
                         change_sets: plan.change_sets().len(),

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    Digest, ExperienceId, FilterIdentity, OrganizationId, QuarantinedProduct, Receipt, ReceiptStatus, SnapshotVersion,
+    Confirmed, Digest, ExperienceId, FilterIdentity, OrganizationId, QuarantinedProduct, Receipt, ReceiptStatus,
+    SnapshotVersion,
 };
 
 /// The version of this program, as receipts tell it.
@@ -38,6 +39,7 @@ pub(crate) struct Draft {
     pub(crate) received_at: Timestamp,
     pub(crate) narrowed: usize,
     pub(crate) filter: Option<FilterIdentity>,
+    pub(crate) confirmed: Option<Confirmed>,
 }
 
 impl Draft {
@@ -59,6 +61,7 @@ impl Draft {
             quarantined: progress.quarantined.iter().take(MAX_QUARANTINED).cloned().collect(),
             change_sets: progress.change_sets.clone(),
             filter: self.filter.clone(),
+            confirmed: self.confirmed.clone(),
             spoke_version: SPOKE_VERSION.to_owned(),
             error: error.map(|text| text.chars().take(MAX_ERROR).collect()),
         }
@@ -79,6 +82,7 @@ impl Draft {
                 allowed: before.allowed,
                 denied: before.denied,
                 change_sets: before.change_sets.clone(),
+                confirmed: receipt.confirmed.or_else(|| before.confirmed.clone()),
                 ..receipt
             },
             None => Receipt { applied_at: Some(now), ..receipt },

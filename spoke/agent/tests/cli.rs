@@ -39,6 +39,8 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
         .env("MEMBER_EXPERIENCE_IDS", "exp-a,b")
         .env("PMP_FILTER_CONFIG", "@no-such-file.json")
         .env("PMP_MAX_REMOVED_PERCENT", "101")
+        .env("PMP_LEASE_TERM", "500ms")
+        .env("PMP_STOP_AFTER", "soon")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -49,6 +51,8 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
         "--member-experience-ids (MEMBER_EXPERIENCE_IDS): `b` is not an experience id",
         "--filter-config (PMP_FILTER_CONFIG): cannot read `no-such-file.json`",
         "--max-removed-percent (PMP_MAX_REMOVED_PERCENT): more than 100",
+        "--lease-term (PMP_LEASE_TERM): shorter than 1 s",
+        "--stop-after (PMP_STOP_AFTER): `soon` is not a duration such as 30s, 15m, 1h",
     ] {
         assert!(stderr.contains(part), "{part}\n{stderr}");
     }

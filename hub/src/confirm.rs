@@ -1,0 +1,160 @@
+//! Lets through what a guard rail holds in a member organization: for exactly one snapshot. Decides from what the ledger
+//! says; the command writes and announces.
+
+use pmp_ledger::{Head, Organization};
+use pmp_protocol::{ExperienceId, OrganizationId, Receipt, ReceiptStatus, SnapshotVersion};
+
+/// What an operator asks to let through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) organization: OrganizationId,
+    pub(crate) version: SnapshotVersion,
+    /// One member experience; none for all of the organization.
+    pub(crate) member_experience: Option<ExperienceId>,
+    /// Confirm even where nothing is held yet.
+    pub(crate) force: bool,
+}
+
+/// Why a confirmation would be wrong, or without effect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("there is no snapshot yet")]
+    NoSnapshot,
+    #[error("there is no snapshot {version}: the newest is {latest}")]
+    Unknown { version: SnapshotVersion, latest: SnapshotVersion },
+    /// Spokes act on the newest alone.
+    #[error("snapshot {version} is not the newest any more: {latest} is")]
+    Outdated { version: SnapshotVersion, latest: SnapshotVersion },
+    #[error("no spoke of `{0}` has reported")]
+    UnknownOrganization(OrganizationId),
+    #[error("no spoke of `{organization}` has reported about `{member_experience}`")]
+    UnknownExperience { organization: OrganizationId, member_experience: ExperienceId },
+    #[error("nothing of {whose} is held at snapshot {version}: {found}")]
+    NothingHeld { whose: String, version: SnapshotVersion, found: String },
+}
+
+impl Refusal {
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::NoSnapshot => "let the hub publish once: `pmp-hub publish`".to_owned(),
+            Self::Unknown { latest, .. } | Self::Outdated { latest, .. } => {
+                format!("look at what is held with `pmp-hub status`; only snapshot {latest} can be confirmed")
+            }
+            Self::UnknownOrganization(_) | Self::UnknownExperience { .. } => {
+                "`pmp-hub status` lists the organizations and their experiences".to_owned()
+            }
+            Self::NothingHeld { .. } => "`--force` confirms it all the same, in advance".to_owned(),
+        }
+    }
+}
+
+/// The receipts that the confirmation lets through; none, with `force`, where nothing is held yet. Pure.
+pub(crate) fn decide<'a>(
+    wanted: &Wanted,
+    head: Option<&Head>,
+    organization: &'a Organization,
+) -> Result<Vec<&'a Receipt>, Refusal> {
+    let version = wanted.version;
+    let latest = head.ok_or(Refusal::NoSnapshot)?.latest;
+    if version > latest {
+        return Err(Refusal::Unknown { version, latest });
+    }
+    if version < latest {
+        return Err(Refusal::Outdated { version, latest });
+    }
+    if organization.seen.is_none() && organization.receipts.is_empty() {
+        return Err(Refusal::UnknownOrganization(wanted.organization.clone()));
+    }
+    let named =
+        |receipt: &&Receipt| wanted.member_experience.as_ref().is_none_or(|id| *id == receipt.member_experience);
+    let receipts: Vec<_> = organization.receipts.iter().filter(named).collect();
+    if let (true, Some(member_experience)) = (receipts.is_empty(), &wanted.member_experience) {
+        let member_experience = member_experience.clone();
+        return Err(Refusal::UnknownExperience { organization: wanted.organization.clone(), member_experience });
+    }
+    let held = |receipt: &&&Receipt| receipt.version == version && receipt.status == ReceiptStatus::Held;
+    let held: Vec<_> = receipts.iter().filter(held).copied().collect();
+    if held.is_empty() && !wanted.force {
+        let whose = wanted.member_experience.as_ref().map_or_else(
+            || format!("`{}`", wanted.organization),
+            |member_experience| format!("`{member_experience}` of `{}`", wanted.organization),
+        );
+        return Err(Refusal::NothingHeld { whose, version, found: stands(&receipts) });
+    }
+    Ok(held)
+}
+
+/// How the experiences stand instead, in a few words.
+fn stands(receipts: &[&Receipt]) -> String {
+    const MAX_NAMED: usize = 3;
+    let named = receipts.iter().take(MAX_NAMED);
+    let mut named: Vec<_> = named
+        .map(|receipt| format!("`{}` is {} at {}", receipt.member_experience, receipt.status, receipt.version))
+        .collect();
+    match receipts.len() {
+        0 => return "it keeps no experience in step".to_owned(),
+        count if count > MAX_NAMED => named.push(format!("{} more", count - MAX_NAMED)),
+        _ => {}
+    }
+    named.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::Digest;
+
+    use super::*;
+
+    fn version(number: u64) -> SnapshotVersion {
+        SnapshotVersion::new(number).unwrap()
+    }
+
+    fn head(latest: u64) -> Head {
+        let (latest, taken_at) = (version(latest), "2026-11-24T12:00:00Z".parse().unwrap());
+        Head { latest, digest: Digest::of(b"now"), taken_at, chunks: 1, published: Some(latest) }
+    }
+
+    fn organization(receipts: &[(&str, u64, ReceiptStatus)]) -> Organization {
+        let id = OrganizationId::new("o-alpha00000").unwrap();
+        let receipts = receipts.iter().map(|(member, number, status)| Receipt {
+            member_experience: ExperienceId::new(member).unwrap(),
+            ..crate::status::tests::receipt(*number, *status, None)
+        });
+        Organization { receipts: receipts.collect(), ..Organization::unknown(id) }
+    }
+
+    fn decided(number: u64, member: Option<&str>, force: bool, organization: &Organization) -> Result<usize, String> {
+        let wanted = Wanted {
+            organization: organization.id.clone(),
+            version: version(number),
+            member_experience: member.map(|id| ExperienceId::new(id).unwrap()),
+            force,
+        };
+        let held = decide(&wanted, Some(&head(42)), organization);
+        held.map(|held| held.len()).map_err(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn what_is_held_at_the_newest_version_is_let_through_all_of_it_or_one() {
+        let two = [("exp-a", 42, ReceiptStatus::Held), ("exp-b", 42, ReceiptStatus::Held)];
+        let organization = organization(&[two[0], two[1], ("exp-c", 42, ReceiptStatus::InSync)]);
+        assert_eq!(decided(42, None, false, &organization), Ok(2));
+        assert_eq!(decided(42, Some("exp-b"), false, &organization), Ok(1));
+    }
+
+    #[test]
+    fn what_is_unknown_outdated_or_not_held_is_refused_with_what_is_there() {
+        let some = organization(&[("exp-a", 41, ReceiptStatus::Held), ("exp-b", 42, ReceiptStatus::InSync)]);
+        let refused = |number, member| decided(number, member, false, &some).unwrap_err();
+        assert_eq!(refused(43, None), "there is no snapshot 43: the newest is 42");
+        assert_eq!(refused(41, None), "snapshot 41 is not the newest any more: 42 is");
+        assert_eq!(refused(42, Some("exp-z")), "no spoke of `o-alpha00000` has reported about `exp-z`");
+        let nothing =
+            "nothing of `o-alpha00000` is held at snapshot 42: `exp-a` is held at 41, `exp-b` is in-sync at 42";
+        assert_eq!(refused(42, None), nothing);
+        assert_eq!(decided(42, None, true, &some), Ok(0));
+        assert_eq!(decided(41, None, true, &some).unwrap_err(), "snapshot 41 is not the newest any more: 42 is");
+        let nobody = organization(&[]);
+        assert_eq!(decided(42, None, true, &nobody).unwrap_err(), "no spoke of `o-alpha00000` has reported");
+    }
+}

@@ -1,0 +1,146 @@
+//! Guard rails, and how an operator of either side lets a snapshot through.
+
+use pmp_tests::{
+    ALPHA, ALPHA_DEV, ALPHA_PROD, HUB, Lists, MANAGEMENT, Scene, alpha, eventually, hub_organization, world,
+};
+use serde_json::{Value, json};
+
+/// Both live experiences of alpha approve three products, of which the management experience approves one.
+async fn two_thirds_to_remove() -> Scene {
+    let mut world = world(&["prod-a"], &[]);
+    world.organizations = vec![hub_organization(&["prod-a"], &[]), alpha()];
+    for experience in &mut world.organizations[1].experiences {
+        let policy = experience.policy.as_mut().unwrap();
+        policy.approved.extend(["prod-a", "prod-b", "prod-c"].map(Into::into));
+    }
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    scene
+}
+
+async fn rows(scene: &Scene) -> Vec<Value> {
+    scene.hub.json(&["status"]).await["spokes"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_confirmation_at_the_hub_reaches_the_agent_by_itself_and_stands_in_the_receipt() {
+    let scene = two_thirds_to_remove().await;
+    let agent = scene.spoke.start(&["run"]);
+    eventually("both are held", &2, async || rows(&scene).await.iter().filter(|row| row["state"] == "HELD").count())
+        .await;
+    assert_eq!(scene.alpha_account.change_sets().await, 0);
+    let status = scene.hub.run(&["status", "--check"]).await;
+    assert_eq!(status.code, 4);
+    assert!(status.stdout.contains("it would remove 2 of 3 approved products (66%, limit 50%)"), "{}", status.stdout);
+    assert!(status.stdout.contains(&format!("`pmp-hub confirm {ALPHA} 1`")), "{}", status.stdout);
+
+    let confirmed = scene.hub.run(&["confirm", ALPHA, "1", "--member-experience", ALPHA_PROD]).await;
+    assert_eq!(confirmed.code, 0, "{}", confirmed.stderr);
+    assert!(confirmed.stdout.starts_with("Confirmed snapshot 1 "), "{}", confirmed.stdout);
+    assert!(confirmed.stdout.contains(&format!("{ALPHA_PROD}: it would remove 2 of 3")), "{}", confirmed.stdout);
+    let lists = async || scene.alpha_account.lists(ALPHA_PROD).await;
+    eventually("it is applied", &Lists::new(&["prod-a"], &["prod-b", "prod-c"]), lists).await;
+    eventually("the receipt", &json!("SYNCED"), async || {
+        rows(&scene).await.into_iter().find(|row| row["member_experience"] == ALPHA_PROD).unwrap()["state"].clone()
+    })
+    .await;
+    let after = rows(&scene).await;
+    let receipt =
+        |member: &str| after.iter().find(|row| row["member_experience"] == member).unwrap()["receipt"].clone();
+    assert_eq!(receipt(ALPHA_PROD)["confirmed"]["by"], format!("arn:aws:iam::{HUB}:root"));
+    // The other one was not confirmed.
+    assert_eq!(receipt(ALPHA_DEV)["status"], "held");
+    assert_eq!(scene.alpha_account.lists(ALPHA_DEV).await.rejected.len(), 0);
+
+    // The whole organization; the version is the same, so what is in step stays so.
+    assert_eq!(scene.hub.json(&["confirm", ALPHA, "1"]).await["lets_through"].as_array().unwrap().len(), 1);
+    let lists = async || scene.alpha_account.lists(ALPHA_DEV).await;
+    eventually("the other, too", &Lists::new(&["prod-a"], &["prod-b", "prod-c"]), lists).await;
+    assert_eq!(agent.stop().await.0, 0);
+}
+
+#[tokio::test]
+async fn a_confirmation_counts_for_exactly_one_version() {
+    let scene = two_thirds_to_remove().await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 3);
+    assert_eq!(scene.hub.run(&["confirm", ALPHA, "1", "--no-announce"]).await.code, 0);
+    assert_eq!(scene.spoke.run(&["plan"]).await.code, 0, "a confirmed plan is shown as what it will do");
+    // The version moves on before the spoke comes to it.
+    scene.hub_account.approve(MANAGEMENT, &["prod-new"]).await;
+    scene.hub.json(&["publish"]).await;
+    let held = scene.spoke.run(&["sync"]).await;
+    assert_eq!(held.code, 3, "{}", held.stdout);
+    assert_eq!(scene.alpha_account.change_sets().await, 0);
+
+    let outdated = scene.hub.run(&["confirm", ALPHA, "1"]).await;
+    assert_eq!(outdated.code, 1);
+    assert!(
+        outdated.stderr.starts_with("error: snapshot 1 is not the newest any more: 2 is\nhint: "),
+        "{}",
+        outdated.stderr
+    );
+    assert_eq!(scene.hub.run(&["confirm", ALPHA, "2", "--no-announce"]).await.code, 0);
+    assert_eq!(scene.hub.run(&["confirm", ALPHA, "2", "--undo"]).await.code, 0);
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 3);
+    assert_eq!(scene.hub.run(&["confirm", ALPHA, "2", "--undo"]).await.code, 1, "there is none any more");
+    assert_eq!(scene.hub.run(&["confirm", ALPHA, "2", "--no-announce"]).await.code, 0);
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let expected = Lists::new(&["prod-a", "prod-new"], &["prod-b", "prod-c"]);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
+}
+
+#[tokio::test]
+async fn a_confirmation_that_would_let_nothing_through_is_refused() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let refused = async |arguments: &[&str]| {
+        let finished = scene.hub.run(arguments).await;
+        assert_eq!(finished.code, 1, "{}", finished.stdout);
+        finished.stderr
+    };
+    assert!(refused(&["confirm", ALPHA, "1"]).await.starts_with("error: there is no snapshot yet\nhint: "));
+    scene.hub.json(&["publish"]).await;
+    assert!(refused(&["confirm", ALPHA, "2"]).await.starts_with("error: there is no snapshot 2: the newest is 1\n"));
+    let unknown = refused(&["confirm", ALPHA, "1"]).await;
+    assert!(unknown.starts_with(&format!("error: no spoke of `{ALPHA}` has reported\n")), "{unknown}");
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let nothing = refused(&["confirm", ALPHA, "1"]).await;
+    assert!(nothing.starts_with(&format!("error: nothing of `{ALPHA}` is held at snapshot 1: ")), "{nothing}");
+    assert_eq!(scene.hub.run(&["confirm", ALPHA, "1", "--force"]).await.code, 0);
+}
+
+#[tokio::test]
+async fn a_confirmation_at_the_spoke_says_who_in_the_receipt() {
+    let scene = two_thirds_to_remove().await;
+    assert_eq!(scene.spoke.run(&["sync", "--confirm", "1"]).await.code, 0);
+    let rows = rows(&scene).await;
+    let receipt = &rows.iter().find(|row| row["member_experience"] == ALPHA_PROD).unwrap()["receipt"];
+    assert_eq!(receipt["confirmed"]["by"], "arn:aws:iam::222222222222:root");
+}
+
+#[tokio::test]
+async fn all_products_and_a_set_number_are_held_too_and_what_has_none_is_not() {
+    let mut world = world(&[], &["prod-a", "prod-b"]);
+    for experience in &mut world.organizations[1].experiences {
+        if experience.id == ALPHA_PROD {
+            experience.policy.as_mut().unwrap().approved.extend(["prod-a", "prod-b"].map(Into::into));
+        }
+    }
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    // Every product, whatever the share may be; and an experience that approves none has none to lose.
+    let lax = scene.spoke.with(&[("PMP_MAX_REMOVED_PERCENT", "100")]);
+    let held = lax.run(&["sync"]).await;
+    assert_eq!(held.code, 3, "{}", held.stderr);
+    assert!(held.stdout.contains("it would remove 2 of 2 approved products (100%, limit not all)"), "{}", held.stdout);
+    assert_eq!(scene.alpha_account.lists(ALPHA_DEV).await, Lists::new(&[], &["prod-a", "prod-b"]));
+
+    scene.hub_account.approve(MANAGEMENT, &["prod-a"]).await;
+    scene.hub.json(&["publish"]).await;
+    let held = lax.with(&[("PMP_MAX_REMOVED_PRODUCTS", "0")]).run(&["sync"]).await;
+    assert!(
+        held.stdout.contains("it would remove 1 of 2 approved products (50%, limit 0 products)"),
+        "{}",
+        held.stdout
+    );
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0, "half is not more than half");
+}
