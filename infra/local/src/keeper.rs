@@ -2,11 +2,11 @@
 //!
 //! What was answered before a save began is in it, of every service alike: requests that change something wait while the
 //! parts are taken. They don't wait for the disk. So whoever kills the server loses what was answered in the last
-//! moment ([`SAVE_AFTER`] and the time that a save takes), and never a part of it.
+//! moment ([`SAVE_AFTER`] to [`SAVE_AFTER_AT_MOST`], and the time that a save takes), and never a part of it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -16,8 +16,11 @@ use crate::cloud::{Cloud, STAND_IN, stand_ins};
 use crate::server::Resumed;
 use crate::state::{Contents, Copy, Folder, Parts, Pinned, SCHEMA, Saved, StateError, Tables, digest, items_with};
 
-/// How long changes are gathered before they are saved.
-const SAVE_AFTER: Duration = Duration::from_millis(250);
+/// How long changes are gathered before they are saved: longer where saves take long, so that a large state leaves four
+/// fifths of the time to those who change it.
+const SAVE_AFTER: Duration = Duration::from_millis(50);
+const SAVE_AFTER_AT_MOST: Duration = Duration::from_secs(1);
+const GATHER: u32 = 4;
 
 /// What the folder had.
 pub(crate) struct Found {
@@ -60,6 +63,8 @@ pub(crate) struct Keeper {
     copy: Option<Copy>,
     /// The large values that are in the folder.
     binaries: BTreeSet<String>,
+    /// How long the last save took.
+    took: Duration,
 }
 
 impl Keeper {
@@ -78,6 +83,7 @@ impl Keeper {
             generation: 0,
             copy: None,
             binaries: BTreeSet::new(),
+            took: Duration::ZERO,
             folder: Arc::new(folder),
         };
         match found {
@@ -111,7 +117,7 @@ impl Keeper {
             }
             tokio::select! {
                 () = stopping.cancelled() => return self,
-                () = tokio::time::sleep(SAVE_AFTER) => self.save_or_say().await,
+                () = tokio::time::sleep((self.took * GATHER).clamp(SAVE_AFTER, SAVE_AFTER_AT_MOST)) => self.save_or_say().await,
             }
         }
     }
@@ -132,6 +138,7 @@ impl Keeper {
     }
 
     async fn save(&mut self) -> Result<(), StateError> {
+        let begun = Instant::now();
         let (parts, pinned, binaries) = {
             let _pause = self.cloud.changes.pause().await;
             let binaries = self.cloud.binaries.unknown_to(|name| self.binaries.contains(name));
@@ -162,6 +169,7 @@ impl Keeper {
         written.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         (self.generation, self.copy) = (generation, Some(copy));
         self.binaries.extend(names);
+        self.took = begun.elapsed();
         Ok(())
     }
 }

@@ -25,6 +25,9 @@ pub(super) struct Variables {
     endpoint: String,
     #[serde(rename = "AWS_REGION")]
     region: String,
+    /// What boto3 and version 1 of the AWS CLI read in its place.
+    #[serde(rename = "AWS_DEFAULT_REGION")]
+    default_region: String,
     #[serde(rename = "AWS_ACCESS_KEY_ID")]
     access_key: String,
     #[serde(rename = "AWS_SECRET_ACCESS_KEY")]
@@ -34,13 +37,20 @@ pub(super) struct Variables {
 impl Variables {
     pub(super) fn new(endpoint: &str, world: &World, identity: &Identity) -> Self {
         let (endpoint, region) = (endpoint.to_owned(), world.region.clone());
-        Self { endpoint, region, access_key: identity.access_key.clone(), secret: "local" }
+        Self {
+            endpoint,
+            default_region: region.clone(),
+            region,
+            access_key: identity.access_key.clone(),
+            secret: "local",
+        }
     }
 
     /// Prints them as a shell takes them.
     pub(super) fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
         writeln!(out, "export AWS_ENDPOINT_URL={}", self.endpoint)?;
         writeln!(out, "export AWS_REGION={}", self.region)?;
+        writeln!(out, "export AWS_DEFAULT_REGION={}", self.default_region)?;
         writeln!(out, "export AWS_ACCESS_KEY_ID={}", self.access_key)?;
         writeln!(out, "export AWS_SECRET_ACCESS_KEY={}", self.secret)
     }

@@ -26,4 +26,19 @@ mod tests {
         let again = World::parse(&json, Format::Json).unwrap();
         assert_eq!(json, serde_json::to_string(&again).unwrap(), "what is written can be read");
     }
+
+    #[test]
+    fn the_worlds_in_the_documentation_are_valid() {
+        let page = include_str!("../../../../docs/pmp-local.md");
+        let mut seen = 0;
+        for (fence, format) in [("\n```toml\n", Format::Toml), ("\n```yaml\n", Format::Yaml)] {
+            for block in page.split(fence).skip(1).filter_map(|rest| rest.split("\n```").next()) {
+                let world =
+                    World::parse(block, format).map_err(|(field, error)| format!("{field}: {error} in {block}"));
+                world.unwrap().validate().unwrap();
+                seen += 1;
+            }
+        }
+        assert!(seen >= 3, "{seen}");
+    }
 }

@@ -52,7 +52,7 @@ impl FormatError {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Self(format!("{} at line {line} column {column}", error.message()))
+        Self(format!("{} at line {line}, column {column}", error.message()))
     }
 
     fn yaml(error: &serde_saphyr::Error) -> Self {
