@@ -80,7 +80,7 @@ pub fn world(approved: &[&str], rejected: &[&str]) -> World {
         change_sets: ChangeSetTiming::always(Duration::from_millis(50)),
         organizations: vec![hub_organization(approved, rejected), alpha()],
         roles: vec![member_role(ALPHA_ACCOUNT, ALPHA)],
-        change_event_targets: vec![ChangeEventTarget { account: HUB.into(), queue: EVENTS_QUEUE.into() }],
+        change_event_targets: vec![ChangeEventTarget::to_queue(HUB, EVENTS_QUEUE)],
         ..World::default()
     }
 }

@@ -19,6 +19,14 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
+    /// Whether something as likely as `probability`, from 0 to 1, happens.
+    pub(crate) fn chance(&mut self, probability: f64) -> bool {
+        // The upper 53 bits are all that a double can tell apart: a number from 0 up to, not including, 1.
+        #[allow(clippy::cast_precision_loss)]
+        let drawn = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        drawn < probability
+    }
+
     /// A duration between the two, both included.
     pub(crate) fn between(&mut self, min: Duration, max: Duration) -> Duration {
         let span = u64::try_from(max.saturating_sub(min).as_micros()).unwrap_or(u64::MAX - 1);

@@ -9,6 +9,8 @@
 //! - `clock`: real time plus an offset; everything here goes by it.
 //! - `catalog`: the Marketplace Catalog as a pure state machine.
 //! - `cloud`: the services, and what is mended around awsim's.
+//! - `faults`: what goes wrong on demand, and for which calls.
+//! - `control`: `/_local/`, by which tests and people steer all this.
 //! - `front`: HTTP in and out.
 //! - `state`, `keeper`: what survives a restart, and keeping it.
 //! - `demo`: a world of four organizations in it, with the real hub and spokes at work.
@@ -19,9 +21,12 @@ mod catalog;
 pub mod cli;
 mod clock;
 mod cloud;
+mod connection;
+mod control;
 mod demo;
 mod dice;
 mod error_names;
+mod faults;
 mod front;
 mod keeper;
 mod server;

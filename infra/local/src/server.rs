@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::OutOfRange;
 use crate::cloud::Cloud;
+use crate::connection::{Connection, Connections};
+use crate::control;
 use crate::front;
 use crate::keeper::{Found, Keeper};
 use crate::state::{Folder, StateError};
@@ -111,10 +113,11 @@ impl Server {
             }
             None => None,
         };
-        let router = Router::new().fallback(front::handle).with_state(Arc::clone(&cloud));
+        let router = Router::new().nest(control::PREFIX, control::router()).fallback(front::handle);
+        let router = router.with_state(Arc::clone(&cloud)).into_make_service_with_connect_info::<Connection>();
         let stopped = stopping.clone().cancelled_owned();
         let front = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+            if let Err(error) = axum::serve(Connections(listener), router).with_graceful_shutdown(stopped).await {
                 tracing::error!(%error, "the embedded AWS stopped answering");
             }
         });

@@ -143,7 +143,7 @@ impl Scenario {
         for id in self.member_ids() {
             member = member.with_experience(experience(id, self.start()));
         }
-        let events = |account: &str| ChangeEventTarget { account: account.to_owned(), queue: EVENTS_QUEUE.to_owned() };
+        let events = |account: &str| ChangeEventTarget::to_queue(account, EVENTS_QUEUE);
         World {
             change_sets: ChangeSetTiming { min, max },
             organizations: vec![Organization::new("o-hub0000000", "Hub", &hub).with_experience(management), member],

@@ -17,6 +17,17 @@ pub(crate) struct ChangeSet {
     pub(super) started: Timestamp,
     pub(super) progress: Progress,
     pub(super) changes: Vec<Change>,
+    pub(super) outcome: Outcome,
+}
+
+/// How a change set is made to end, whatever it asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// As its changes deserve.
+    #[default]
+    Deserved,
+    /// As `FAILED` with `SERVER_FAULT`, and nothing applied.
+    ServerFault,
 }
 
 /// How far a change set is.
@@ -69,6 +80,12 @@ impl ChangeSet {
         self.progress = Progress::Failed { ended, description };
     }
 
+    /// Ends it by a fault that is the catalog's own.
+    pub(super) fn fail_by_server(&mut self, ended: Timestamp) {
+        let description = "The catalog failed to process the change set; nothing was applied".to_owned();
+        self.progress = Progress::Failed { ended, description };
+    }
+
     pub(super) fn status(&self, now: Timestamp) -> &'static str {
         match &self.progress {
             Progress::Running { applying } if now < *applying => "PREPARING",
@@ -104,7 +121,8 @@ impl ChangeSet {
             summary["EndTime"] = json!(text_of(ended));
         }
         if matches!(self.progress, Progress::Failed { .. }) {
-            summary["FailureCode"] = json!("CLIENT_ERROR");
+            let code = if self.outcome == Outcome::ServerFault { "SERVER_FAULT" } else { "CLIENT_ERROR" };
+            summary["FailureCode"] = json!(code);
         }
         summary
     }

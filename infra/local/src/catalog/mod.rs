@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use crate::World;
 use crate::dice::Dice;
 use crate::world::ChangeSetTiming;
+pub(crate) use change_set::Outcome;
 use change_set::{ChangeSet, Progress};
 use entity::{Entity, Experience, Policy};
 pub(crate) use error::{CatalogError, ErrorKind};
@@ -34,6 +35,8 @@ pub(crate) struct Catalog {
     region: String,
     timing: ChangeSetTiming,
     poison: BTreeSet<String>,
+    /// How the next change set is made to end.
+    next_outcome: Outcome,
     dice: Dice,
     /// Accounts that manage a private marketplace, and the management account that owns it.
     managers: BTreeMap<String, String>,
@@ -63,6 +66,7 @@ impl Catalog {
             region: world.region.clone(),
             timing: world.change_sets,
             poison: world.poison_products.clone(),
+            next_outcome: Outcome::default(),
             dice: Dice::new(world.seed),
             managers: BTreeMap::new(),
             experiences: BTreeMap::new(),
@@ -97,6 +101,16 @@ impl Catalog {
         ended
     }
 
+    /// The products that it rejects.
+    pub(crate) fn poison_mut(&mut self) -> &mut BTreeSet<String> {
+        &mut self.poison
+    }
+
+    /// Sets how the change set that is started next ends.
+    pub(crate) fn set_next_outcome(&mut self, outcome: Outcome) {
+        self.next_outcome = outcome;
+    }
+
     /// When the next change set ends.
     pub(crate) fn next_end(&self) -> Option<Timestamp> {
         self.running.first().map(|(ends_at, _)| *ends_at)
@@ -107,9 +121,11 @@ impl Catalog {
         let mut change_set = self.change_sets.remove(id)?;
         self.locks.retain(|_, holder| holder != id);
         for change in &mut change_set.changes {
-            change.errors = self.errors_of(change);
+            change.errors = if change_set.outcome == Outcome::Deserved { self.errors_of(change) } else { Vec::new() };
         }
-        if change_set.changes.iter().any(|change| !change.errors.is_empty()) {
+        if change_set.outcome == Outcome::ServerFault {
+            change_set.fail_by_server(ends_at);
+        } else if change_set.changes.iter().any(|change| !change.errors.is_empty()) {
             change_set.fail(ends_at);
         } else {
             self.apply(&change_set, ends_at);

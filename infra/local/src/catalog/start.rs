@@ -143,6 +143,7 @@ impl Catalog {
             started: now,
             progress: Progress::Running { applying: after(takes / 2) },
             changes,
+            outcome: std::mem::take(&mut self.next_outcome),
         };
         let arn = change_set.arn(&self.region);
         self.change_sets.insert(id.clone(), change_set);

@@ -1,6 +1,9 @@
 //! The command line of `pmp-local`.
 
+mod clock;
+mod control;
 mod env;
+mod fault;
 mod serve;
 mod state;
 mod variables;
@@ -14,7 +17,9 @@ use clap::{Args, Parser, Subcommand};
 use pmp_terminal::{Completions, Exit, Failure, program};
 
 use crate::demo::{self, Demo};
+use clock::Clock;
 use env::Env;
+use fault::Faults;
 use serve::Serve;
 use state::State;
 use world::WorldFiles;
@@ -37,6 +42,10 @@ enum Command {
     Env(Env),
     /// Delete a state that `serve --state` left
     State(State),
+    /// Let things go wrong in a running pmp-local: errors, latency, lost answers, lost messages
+    Fault(Faults),
+    /// Read and set the clock of a running pmp-local
+    Clock(Clock),
     /// Start, check and describe world files
     World(WorldFiles),
     /// The program pmp-hub: `pmp-local hub status` is `pmp-hub status`
@@ -83,6 +92,8 @@ async fn run(cli: Cli, begun: Instant) -> Result<Exit, Failure> {
         Command::Serve(serve) => serve.run(begun).await,
         Command::Env(env) => env.run(),
         Command::State(state) => state.run(),
+        Command::Fault(faults) => faults.run().await,
+        Command::Clock(clock) => clock.run().await,
         Command::World(files) => files.run(),
         Command::Completions(completions) => {
             completions.print::<Cli>()?;

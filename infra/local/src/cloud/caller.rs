@@ -85,6 +85,8 @@ pub(crate) struct Call {
     pub(crate) request_id: String,
     /// `host:port` as the client reached us: queue URLs must lead back there.
     pub(crate) authority: String,
+    /// Whether the change set that the call starts is made to end with `SERVER_FAULT`.
+    pub(crate) server_fault: bool,
 }
 
 impl Call {

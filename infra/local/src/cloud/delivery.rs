@@ -1,4 +1,4 @@
-//! Delivery into queues: from SNS topics, and of the catalog's change-set events.
+//! Delivery from SNS topics into queues.
 
 use awsim_core::RequestContext;
 use jiff::Timestamp;
@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 
 use super::access::source;
 use super::{Cloud, account_in};
-use crate::catalog::ChangeSetEnded;
 
 /// Attributes that raw delivery carries at most; AWS discards a message with more.
 const MAX_RAW_ATTRIBUTES: usize = 10;
@@ -84,22 +83,10 @@ impl Cloud {
         message["QueueUrl"] = json!(queue_url(owner, name));
         self.send(message, &target).await.map(drop).map_err(|error| Undelivered::Rejected(error.to_string()))
     }
-
-    /// Delivers a change-set event to the queues that the world names for the account. The rule between the two is
-    /// not modelled, so neither is the queue's consent to it.
-    pub(super) async fn deliver_change_event(&self, ended: &ChangeSetEnded) {
-        for target in self.world.change_event_targets.iter().filter(|target| target.account == ended.account) {
-            let (owner, name) = target.queue_owner_and_name();
-            let message = json!({ "QueueUrl": queue_url(owner, name), "MessageBody": ended.event.to_string() });
-            if let Err(error) = self.send(message, &self.internal("sqs", owner)).await {
-                tracing::warn!(account = ended.account, queue = name, %error, "a change-set event was not delivered");
-            }
-        }
-    }
 }
 
 /// awsim reads only the last part of a queue's URL; the account is in the context.
-fn queue_url(owner: &str, name: &str) -> String {
+pub(super) fn queue_url(owner: &str, name: &str) -> String {
     format!("/{owner}/{name}")
 }
 

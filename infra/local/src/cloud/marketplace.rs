@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::access::{Conditions, Denied, Question};
 use super::changes::only_reads;
 use super::{Call, Cloud};
-use crate::catalog::{CATALOG, Catalog, CatalogError, ErrorKind, ListChangeSets, ListEntities, StartChangeSet};
+use crate::catalog::{
+    CATALOG, Catalog, CatalogError, ErrorKind, ListChangeSets, ListEntities, Outcome, StartChangeSet,
+};
 
 /// An answer in JSON.
 pub(crate) struct Reply {
@@ -113,7 +115,9 @@ impl Cloud {
         for (_, change_type) in request.targets() {
             self.allow(call, "StartChangeSet", &change_sets, Some(change_type))?;
         }
-        let (id, arn) = self.catalog().start(caller, request, &call.request_id, now)?;
+        let mut catalog = self.catalog();
+        catalog.set_next_outcome(if call.server_fault { Outcome::ServerFault } else { Outcome::Deserved });
+        let (id, arn) = catalog.start(caller, request, &call.request_id, now)?;
         self.started.notify_one();
         Ok(json!({ "ChangeSetId": id, "ChangeSetArn": arn }).to_string())
     }

@@ -6,11 +6,13 @@
 
 mod access;
 mod caller;
+mod change_events;
 mod changes;
 mod delivery;
 mod dynamodb;
 mod large_binaries;
 mod marketplace;
+mod messages;
 mod organizations;
 mod parts;
 mod sns;
@@ -35,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use crate::World;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::faults::{Faults, Requests};
 use access::Access;
 pub(crate) use caller::{Call, Caller};
 pub(crate) use changes::Changes;
@@ -48,6 +51,8 @@ use time::SessionEnds;
 pub(crate) struct Cloud {
     world: World,
     clock: Clock,
+    faults: Mutex<Faults>,
+    requests: Mutex<Requests>,
     access: Access,
     sessions: Arc<StsSessionStore>,
     session_ends: SessionEnds,
@@ -91,6 +96,8 @@ impl Cloud {
             begun,
             clock,
             dynamodb: live.map_or_else(DynamoDbService::new, DynamoDbService::with_data_dir),
+            faults: Mutex::new(Faults::new(world.seed, &world.faults, begun)),
+            requests: Mutex::default(),
             binaries: LargeBinaries::default(),
             changes: Changes::default(),
             catalog: Mutex::new(Catalog::new(&world, begun)),
@@ -99,7 +106,7 @@ impl Cloud {
             stopping,
             world,
         };
-        cloud.create_target_queues(authority).await?;
+        cloud.create_event_targets(authority).await?;
         Ok(cloud)
     }
 
@@ -167,6 +174,25 @@ impl Cloud {
     /// The catalog. A panic while it was held leaves a state that is whole enough to go on with in a local emulator.
     fn catalog(&self) -> MutexGuard<'_, Catalog> {
         self.catalog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The fault rules in force.
+    pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The latest requests.
+    pub(crate) fn requests(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds and removes poison products, and says which there are then.
+    pub(crate) fn poison(&self, add: &[String], remove: &[String]) -> Vec<String> {
+        let mut catalog = self.catalog();
+        let poison = catalog.poison_mut();
+        poison.extend(add.iter().cloned());
+        poison.retain(|id| !remove.contains(id));
+        poison.iter().cloned().collect()
     }
 
     /// The context of a call made by the cloud itself, in `account`.

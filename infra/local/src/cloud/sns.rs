@@ -81,7 +81,7 @@ impl Cloud {
         state.subscriptions.get(subscription)?.attributes.get(attribute).cloned()
     }
 
-    async fn create_topic(&self, mut input: Value, context: &RequestContext) -> Result<Value, AwsError> {
+    pub(super) async fn create_topic(&self, mut input: Value, context: &RequestContext) -> Result<Value, AwsError> {
         let name = input["Name"].as_str().unwrap_or_default();
         let arn = format!("arn:aws:sns:{}:{}:{name}", context.region, context.account_id);
         let exists = self.topic_attribute(&arn, "TopicArn", context).is_some();
@@ -163,7 +163,12 @@ impl Cloud {
     }
 
     /// Publishes, and delivers before it answers: whoever saw the answer finds the message in the queues.
-    async fn publish(&self, operation: &str, input: Value, mut context: RequestContext) -> Result<Value, AwsError> {
+    pub(super) async fn publish(
+        &self,
+        operation: &str,
+        input: Value,
+        mut context: RequestContext,
+    ) -> Result<Value, AwsError> {
         let bus = EventBus::new();
         let mut deliveries = bus.subscribe();
         context.event_bus = Some(bus);

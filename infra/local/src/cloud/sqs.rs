@@ -92,7 +92,7 @@ impl Cloud {
     /// `SendMessage`, for callers who were authorized.
     pub(super) async fn send(&self, input: Value, context: &RequestContext) -> Result<Value, AwsError> {
         self.check_size(&input, queue_name(&input), context)?;
-        let answer = self.sqs.handle("SendMessage", input, context).await?;
+        let answer = self.put_message(input, context).await?;
         self.arrivals.notify_waiters();
         Ok(answer)
     }
@@ -108,7 +108,9 @@ impl Cloud {
         for entry in &entries {
             self.check_size(entry, queue_name(&input), context)?;
         }
-        if total <= AWSIM_BATCH {
+        // A fault befalls each message by itself.
+        let one_by_one = self.faults().rules().iter().any(|armed| armed.rule.fault.befalls_messages());
+        if total <= AWSIM_BATCH && !one_by_one {
             let answer = self.sqs.handle("SendMessageBatch", input, context).await?;
             self.arrivals.notify_waiters();
             return Ok(answer);
@@ -116,7 +118,7 @@ impl Cloud {
         self.send_large_batch(&input["QueueUrl"], entries, context).await
     }
 
-    /// A batch that SQS takes and awsim does not: one by one.
+    /// A batch one by one: one that SQS takes and awsim does not, or whose messages faults may befall.
     async fn send_large_batch(
         &self,
         queue: &Value,
@@ -198,17 +200,6 @@ impl Cloud {
             return_expired(&mut queue, Instant::now() + EARLY);
         }
     }
-
-    /// The queues that the world's event rules deliver to exist from the start.
-    pub(super) async fn create_target_queues(&self, authority: &str) -> Result<(), AwsError> {
-        for target in &self.world.change_event_targets {
-            let (owner, name) = target.queue_owner_and_name();
-            let mut context = self.internal("sqs", owner);
-            context.endpoint_authority = Some(authority.to_owned());
-            self.create_queue(json!({ "QueueName": name }), &context).await?;
-        }
-        Ok(())
-    }
 }
 
 /// The numbers that a queue's attributes may be.
@@ -289,7 +280,7 @@ fn message_size(message: &Value) -> usize {
     text(&message["MessageBody"]) + attributes.map_or(0, |attributes| attributes.iter().map(attribute).sum())
 }
 
-fn queue_name(input: &Value) -> &str {
+pub(super) fn queue_name(input: &Value) -> &str {
     input["QueueUrl"].as_str().and_then(|url| url.rsplit('/').next()).unwrap_or_default()
 }
 

@@ -35,7 +35,7 @@ pub(super) fn world(scene: &Scene, seed: u64, latency: Duration) -> World {
         organizations: std::iter::once(hub).chain(scene.members.iter().map(organization)).collect(),
         roles: scene.members.iter().map(|member| role(member, &region)).collect(),
         products: scene.products.all().map(Into::into).collect(),
-        change_event_targets: vec![ChangeEventTarget { account: HUB_ACCOUNT.into(), queue: EVENTS_QUEUE.into() }],
+        change_event_targets: vec![ChangeEventTarget::to_queue(HUB_ACCOUNT, EVENTS_QUEUE)],
         region,
         ..World::default()
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::{Experience, ListedProduct, Organization, ProcurementPolicy, Role, World, WorldError};
+use super::{ChangeEventTarget, Experience, ListedProduct, Organization, ProcurementPolicy, Role, World, WorldError};
 
 /// One thing wrong with a world.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,7 @@ impl World {
         check.access_keys(self);
         check.products(self);
         check.targets(self);
+        check.faults(self);
         if check.problems.is_empty() { Ok(()) } else { Err(WorldError::Invalid(check.problems)) }
     }
 }
@@ -212,16 +213,37 @@ impl<'w> Check<'w> {
         }
     }
 
+    fn faults(&mut self, world: &World) {
+        for (index, rule) in world.faults.iter().enumerate() {
+            for (field, problem) in rule.problems() {
+                self.refuse(&format!("faults[{index}].{field}"), problem);
+            }
+        }
+    }
+
     fn targets(&mut self, world: &World) {
         for (index, target) in world.change_event_targets.iter().enumerate() {
             let place = format!("change_event_targets[{index}]");
             self.account(&format!("{place}.account"), &target.account);
-            let (owner, name) = target.queue_owner_and_name();
-            let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-            if !is_account(owner) || name.is_empty() || name.len() > 80 || !name.bytes().all(allowed) {
-                let rule = "is neither the ARN of a standard queue nor a queue's name";
-                self.refuse(&format!("{place}.queue"), format!("`{}` {rule}", target.queue));
+            match (&target.queue, &target.topic) {
+                (Some(queue), None) => self.event_target(&format!("{place}.queue"), target, queue, 80, "a queue"),
+                (None, Some(topic)) => self.event_target(&format!("{place}.topic"), target, topic, 256, "a topic"),
+                _ => self.refuse(&place, "needs either `queue` or `topic`"),
             }
+            for unknown in
+                target.detail_types.iter().filter(|kind| !ChangeEventTarget::DETAIL_TYPES.contains(&kind.as_str()))
+            {
+                let known = ChangeEventTarget::DETAIL_TYPES.join("`, `");
+                self.refuse(&format!("{place}.detail_types"), format!("`{unknown}` is none of `{known}`"));
+            }
+        }
+    }
+
+    fn event_target(&mut self, place: &str, rule: &ChangeEventTarget, target: &str, longest: usize, what: &str) {
+        let (owner, name) = rule.owner_and_name(target);
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        if !is_account(owner) || name.is_empty() || name.len() > longest || !name.bytes().all(allowed) {
+            self.refuse(place, format!("`{target}` is neither the ARN of {what} (not a FIFO one) nor its name"));
         }
     }
 }
@@ -243,7 +265,8 @@ fn is_organization_id(id: &str) -> bool {
     })
 }
 
-fn is_product_id(id: &str) -> bool {
+/// Whether `text` can be a product's id.
+pub(crate) fn is_product_id(id: &str) -> bool {
     (1..=50).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
 }
 
@@ -275,7 +298,10 @@ mod tests {
                 AccessKey::new("AKIAEXAMPLE00001", "111111111111").of_user("a b").of_role("writer"),
             ],
             change_sets: ChangeSetTiming { min: std::time::Duration::from_secs(2), max: std::time::Duration::ZERO },
-            change_event_targets: vec![ChangeEventTarget { account: "1".into(), queue: "a b".into() }],
+            change_event_targets: vec![
+                ChangeEventTarget { detail_types: vec!["Any".into()], ..ChangeEventTarget::to_queue("1", "a b") },
+                ChangeEventTarget::default(),
+            ],
             ..World::default()
         };
         let found = problems(&world).join("\n");
@@ -295,6 +321,8 @@ mod tests {
             "access_keys[1].role: there is no role `writer` in account 111111111111",
             "change_event_targets[0].account:",
             "change_event_targets[0].queue:",
+            "change_event_targets[0].detail_types: `Any`",
+            "change_event_targets[1]: needs either",
         ] {
             assert!(found.contains(place), "{place} is missing from\n{found}");
         }

@@ -7,6 +7,7 @@
 mod check;
 mod duration;
 mod example;
+mod fault_rule;
 mod listed_product;
 mod load;
 mod policy_text;
@@ -19,8 +20,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use check::Problem;
-pub(crate) use check::is_account;
+pub(crate) use check::{is_account, is_product_id};
 pub(crate) use example::example;
+#[cfg(test)]
+pub(crate) use fault_rule::SERVICES;
+pub use fault_rule::{Fault, FaultRule};
 pub use listed_product::ListedProduct;
 pub(crate) use load::Format;
 pub use load::{FormatError, WorldError};
@@ -46,8 +50,10 @@ pub struct World {
     pub products: Vec<Product>,
     /// Products that the catalog rejects: a change set that names one ends as `FAILED` with `CLIENT_ERROR`.
     pub poison_products: BTreeSet<String>,
-    /// Which accounts have an EventBridge rule for the catalog's change-set events, and the queue it delivers to.
+    /// Which accounts have an EventBridge rule for the catalog's change-set events, and the queue or topic it delivers to.
     pub change_event_targets: Vec<ChangeEventTarget>,
+    /// What goes wrong from the start; more can be added while it runs.
+    pub faults: Vec<FaultRule>,
 }
 
 impl Default for World {
@@ -62,6 +68,7 @@ impl Default for World {
             products: Vec::new(),
             poison_products: BTreeSet::new(),
             change_event_targets: Vec::new(),
+            faults: Vec::new(),
         }
     }
 }
@@ -377,24 +384,50 @@ pub struct Product {
     pub labels: Vec<String>,
 }
 
-/// Where an account's change-set events go.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// Where an account's change-set events go: what an EventBridge rule would say. Either a queue or a topic.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct ChangeEventTarget {
     /// The account whose change sets it is about: the one that started them.
     pub account: String,
     /// A queue's ARN, or the name of one in the same account. It exists from the start.
-    pub queue: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// A topic's ARN, or the name of one in the same account. It exists from the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Only events of these types: `Change Set Succeeded`, `Change Set Failed`, `Change Set Cancelled`. All if empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub detail_types: Vec<String>,
 }
 
 impl ChangeEventTarget {
-    /// The owner and the name of the queue.
+    /// The types of event that there are.
+    pub(crate) const DETAIL_TYPES: [&str; 3] = ["Change Set Succeeded", "Change Set Failed", "Change Set Cancelled"];
+
+    /// All events of an account, to a queue.
     #[must_use]
-    pub fn queue_owner_and_name(&self) -> (&str, &str) {
-        let mut parts = self.queue.split(':');
+    pub fn to_queue(account: &str, queue: &str) -> Self {
+        Self { account: account.into(), queue: Some(queue.into()), ..Self::default() }
+    }
+
+    /// All events of an account, to a topic.
+    #[must_use]
+    pub fn to_topic(account: &str, topic: &str) -> Self {
+        Self { account: account.into(), topic: Some(topic.into()), ..Self::default() }
+    }
+
+    /// The owner and the name of a queue or topic.
+    pub(crate) fn owner_and_name<'a>(&'a self, target: &'a str) -> (&'a str, &'a str) {
+        let mut parts = target.split(':');
         match (parts.next(), parts.nth(3), parts.next()) {
             (Some("arn"), Some(owner), Some(name)) => (owner, name),
-            _ => (&self.account, &self.queue),
+            _ => (&self.account, target),
         }
+    }
+
+    /// Whether it wants events of this type.
+    pub(crate) fn wants(&self, detail_type: &str) -> bool {
+        self.detail_types.is_empty() || self.detail_types.iter().any(|wanted| wanted == detail_type)
     }
 }

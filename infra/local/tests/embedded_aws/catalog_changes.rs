@@ -209,7 +209,7 @@ async fn only_managers_change_and_see_change_sets() {
 
 #[tokio::test]
 async fn the_end_of_a_change_set_is_an_event_in_the_accounts_queue() {
-    let target = |account: &str, queue: &str| ChangeEventTarget { account: account.into(), queue: queue.into() };
+    let target = |account: &str, queue: &str| ChangeEventTarget::to_queue(account, queue);
     let targets = vec![target(HUB, "catalog-events"), target(MEMBER, "arn:aws:sqs:us-east-1:111111111111:members")];
     let poison_products = ["prod-poison".into()].into();
     let rig = Rig::start(World { change_event_targets: targets, poison_products, ..world() }).await;

@@ -6,12 +6,17 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod bad_input;
 mod catalog_changes;
 mod catalog_reads;
+mod change_events;
 mod clock;
+mod control;
+mod faults;
 mod organizations;
 mod programs;
 mod queues;
+mod raw;
 mod rig;
 mod sessions;
 mod state;

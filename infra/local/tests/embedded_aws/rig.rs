@@ -7,6 +7,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_marketplacecatalog::types::{Change, Entity};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::{Document, Number};
 use aws_types::SdkConfig;
 use aws_types::region::Region;
@@ -73,6 +74,11 @@ impl Rig {
 
     pub(crate) fn signed_with(&self, credentials: Credentials) -> SdkConfig {
         config(&self.server.endpoint(), credentials)
+    }
+
+    /// A client that does not try again: it shows what the server said.
+    pub(crate) fn unretried<C>(&self, account: &str, client: impl Fn(&SdkConfig) -> C) -> C {
+        client(&self.account(account).into_builder().retry_config(RetryConfig::disabled()).build())
     }
 
     pub(crate) fn catalog(&self, account: &str) -> aws_sdk_marketplacecatalog::Client {

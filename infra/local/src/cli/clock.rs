@@ -1,0 +1,54 @@
+//! `pmp-local clock`: the clock of a running server.
+
+use axum::http::Method;
+use clap::Args;
+use pmp_terminal::{Exit, Failure, OutputArgs};
+use serde_json::json;
+
+use super::control::ServerArgs;
+
+const EXAMPLES: &str = "Examples:
+  pmp-local clock                                what time it is there
+  pmp-local clock --by 1h                        an hour later: sessions expire, change sets end
+  pmp-local clock --by -5m                       back
+  pmp-local clock --to 2027-01-01T00:00:00Z
+  pmp-local clock --reset                        real time again";
+
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Clock {
+    /// Set it forward, or back with a minus
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, group = "set")]
+    by: Option<String>,
+    /// Set it to this time
+    #[arg(long, value_name = "TIME", group = "set")]
+    to: Option<String>,
+    /// Set it to real time
+    #[arg(long, group = "set")]
+    reset: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl Clock {
+    pub(super) async fn run(self) -> Result<Exit, Failure> {
+        let set = match (&self.by, &self.to, self.reset) {
+            (Some(by), ..) => Some(json!({ "by": by })),
+            (_, Some(to), _) => Some(json!({ "to": to })),
+            (.., true) => Some(json!({ "reset": true })),
+            _ => None,
+        };
+        let method = if set.is_some() { Method::POST } else { Method::GET };
+        let clock = self.server.ask(method, "/clock", set.as_ref()).await?;
+        let output = self.output.output();
+        if output.is_table() {
+            let text = |field: &str| clock[field].as_str().unwrap_or_default().to_owned();
+            output.line(&format!("{} ({} from real time)", text("now"), text("offset")))?;
+        } else {
+            output.document(&clock)?;
+        }
+        Ok(Exit::Ok)
+    }
+}

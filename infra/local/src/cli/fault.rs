@@ -1,0 +1,180 @@
+//! `pmp-local fault`: faults on demand in a running server.
+
+use axum::http::Method;
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand};
+use pmp_terminal::{Exit, Failure, OutputArgs, Table, count};
+use serde_json::{Map, Value, json};
+
+use super::control::ServerArgs;
+use crate::world::Fault;
+
+const ADD_EXAMPLES: &str = "Examples:
+  pmp-local fault add throttling --service aws-marketplace --probability 0.2
+  pmp-local fault add lost-answer --operation StartChangeSet --next 1
+  pmp-local fault add latency --min 500ms --max 3s --account 222222222222
+  pmp-local fault add server-fault --every 3
+  pmp-local fault add message-duplicated --queue pmp-spoke --probability 0.5 --seed 42
+  pmp-local fault add unavailable --service dynamodb --lasting 30s
+  pmp-local fault add clock-jump --by 1h --service sts --next 1";
+
+#[derive(Args)]
+pub(super) struct Faults {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Let something go wrong from now on
+    #[command(after_help = ADD_EXAMPLES)]
+    Add(Box<Add>),
+    /// Show the faults in force, and how often each happened
+    #[command(after_help = "Example:\n  pmp-local fault list --output json")]
+    List,
+    /// Take a fault out of force, or all of them
+    #[command(after_help = "Examples:\n  pmp-local fault clear\n  pmp-local fault clear 3")]
+    Clear {
+        /// Its number; all if left out
+        #[arg(value_name = "NUMBER")]
+        id: Option<u64>,
+    },
+}
+
+#[derive(Args)]
+struct Add {
+    /// What goes wrong
+    #[arg(value_name = "KIND", value_parser = PossibleValuesParser::new(Fault::KINDS))]
+    kind: String,
+    /// Calls to this service only, as it is signed for: aws-marketplace, dynamodb, sns, sqs, sts, organizations
+    #[arg(long)]
+    service: Option<String>,
+    /// Calls of this operation only
+    #[arg(long)]
+    operation: Option<String>,
+    /// Calls by this account only; for faults of messages, its queues
+    #[arg(long)]
+    account: Option<String>,
+    /// For faults of messages: this queue only
+    #[arg(long)]
+    queue: Option<String>,
+    /// How likely it is each time, from 0 to 1
+    #[arg(long, group = "how_often")]
+    probability: Option<f64>,
+    /// The next so many times
+    #[arg(long, group = "how_often", value_name = "TIMES")]
+    next: Option<u64>,
+    /// Each time that this number divides
+    #[arg(long, group = "how_often", value_name = "NUMBER")]
+    every: Option<u64>,
+    /// It begins so long from now
+    #[arg(long, value_name = "DURATION")]
+    after: Option<String>,
+    /// It ends so long after it began
+    #[arg(long, value_name = "DURATION")]
+    lasting: Option<String>,
+    /// Where its chance comes from, to repeat what happened
+    #[arg(long)]
+    seed: Option<u64>,
+    /// For latency and message-delayed: the least
+    #[arg(long, value_name = "DURATION")]
+    min: Option<String>,
+    /// For latency and message-delayed: the most; as much as the least if left out
+    #[arg(long, value_name = "DURATION")]
+    max: Option<String>,
+    /// For clock-jump: how far; negative is back
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    by: Option<String>,
+    /// For message-duplicated: how many more
+    #[arg(long, value_name = "NUMBER")]
+    copies: Option<u32>,
+    /// For the errors: the text, instead of the service's
+    #[arg(long)]
+    message: Option<String>,
+}
+
+impl Add {
+    /// The rule as the control endpoint takes it; what does not fit together is refused there.
+    fn rule(&self) -> Value {
+        let given = |fields: Vec<(&str, Value)>| -> Map<String, Value> {
+            let given = fields.into_iter().filter(|(_, value)| !value.is_null());
+            given.map(|(name, value)| (name.to_owned(), value)).collect()
+        };
+        let fault = given(vec![
+            ("kind", json!(self.kind)),
+            ("min", json!(self.min)),
+            ("max", json!(self.max)),
+            ("by", json!(self.by)),
+            ("copies", json!(self.copies)),
+            ("message", json!(self.message)),
+        ]);
+        Value::Object(given(vec![
+            ("fault", Value::Object(fault)),
+            ("service", json!(self.service)),
+            ("operation", json!(self.operation)),
+            ("account", json!(self.account)),
+            ("queue", json!(self.queue)),
+            ("probability", json!(self.probability)),
+            ("next", json!(self.next)),
+            ("every", json!(self.every)),
+            ("after", json!(self.after)),
+            ("lasting", json!(self.lasting)),
+            ("seed", json!(self.seed)),
+        ]))
+    }
+}
+
+impl Faults {
+    pub(super) async fn run(self) -> Result<Exit, Failure> {
+        let output = self.output.output();
+        match &self.command {
+            Command::Add(add) => {
+                let added = self.server.ask(Method::POST, "/faults", Some(&add.rule())).await?;
+                if output.is_table() {
+                    output.line(&format!("Added fault {}: {}, seed {}.", added["id"], add.kind, added["seed"]))?;
+                } else {
+                    output.document(&added)?;
+                }
+            }
+            Command::List => {
+                let answer = self.server.ask(Method::GET, "/faults", None).await?;
+                let faults = answer["faults"].as_array().cloned().unwrap_or_default();
+                let summary = if faults.is_empty() { "No faults are in force." } else { "" };
+                output.list("faults", &faults, table(&faults), summary)?;
+            }
+            Command::Clear { id } => {
+                let path = id.map_or_else(|| "/faults".to_owned(), |id| format!("/faults/{id}"));
+                let answer = self.server.ask(Method::DELETE, &path, None).await?;
+                let removed = answer["removed"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or_default();
+                if output.is_table() {
+                    output.line(&format!("Removed {}.", count(removed, "fault")))?;
+                } else {
+                    output.document(&answer)?;
+                }
+            }
+        }
+        Ok(Exit::Ok)
+    }
+}
+
+fn table(faults: &[Value]) -> Table {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let named = |fields: &Value, leave_out: &[&str]| {
+        let fields = fields.as_object().into_iter().flatten();
+        let shown = fields.filter(|(name, _)| !leave_out.contains(&name.as_str()));
+        shown.map(|(name, value)| format!("{name}={}", text(value))).collect::<Vec<_>>().join(" ")
+    };
+    let mut table = Table::new(&["ID", "KIND", "FIRED", "SEEN", "SEED", "RULE"]);
+    for fault in faults {
+        let rule = &fault["rule"];
+        let rest = [named(&rule["fault"], &["kind"]), named(rule, &["fault", "seed"])];
+        let rest = rest.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+        let kind = text(&rule["fault"]["kind"]);
+        table.row([text(&fault["id"]), kind, text(&fault["fired"]), text(&fault["seen"]), text(&fault["seed"]), rest]);
+    }
+    table
+}

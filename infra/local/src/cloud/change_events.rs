@@ -1,0 +1,59 @@
+//! The catalog's change events, on the way that an EventBridge rule would send them: to a queue or a topic of any account.
+//!
+//! The rule is the world's, so the consent of queue and topic to it is taken for granted. Delivery is best effort, as
+//! EventBridge's to a target that is gone; faults of messages befall events as they befall everything in a queue.
+
+use awsim_core::AwsError;
+use serde_json::json;
+
+use super::Cloud;
+use super::delivery::queue_url;
+use crate::catalog::ChangeSetEnded;
+use crate::world::ChangeEventTarget;
+
+impl Cloud {
+    /// Makes the queues and topics that the world's event rules deliver to.
+    pub(super) async fn create_event_targets(&self, authority: &str) -> Result<(), AwsError> {
+        for target in &self.world.change_event_targets {
+            if let Some(queue) = &target.queue {
+                let (owner, name) = target.owner_and_name(queue);
+                let mut context = self.internal("sqs", owner);
+                context.endpoint_authority = Some(authority.to_owned());
+                self.create_queue(json!({ "QueueName": name }), &context).await?;
+            }
+            if let Some(topic) = &target.topic {
+                let (owner, name) = target.owner_and_name(topic);
+                self.create_topic(json!({ "Name": name }), &self.internal("sns", owner)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Delivers a change-set event to those who want it.
+    pub(super) async fn deliver_change_event(&self, ended: &ChangeSetEnded) {
+        let kind = ended.event["detail-type"].as_str().unwrap_or_default();
+        for target in &self.world.change_event_targets {
+            if target.account == ended.account
+                && target.wants(kind)
+                && let Err(error) = self.send_event(target, &ended.event.to_string()).await
+            {
+                tracing::warn!(account = ended.account, ?target, %error, "a change-set event was not delivered");
+            }
+        }
+    }
+
+    async fn send_event(&self, target: &ChangeEventTarget, event: &str) -> Result<(), AwsError> {
+        if let Some(queue) = &target.queue {
+            let (owner, name) = target.owner_and_name(queue);
+            let message = json!({ "QueueUrl": queue_url(owner, name), "MessageBody": event });
+            self.send(message, &self.internal("sqs", owner)).await?;
+        }
+        if let Some(topic) = &target.topic {
+            let (owner, name) = target.owner_and_name(topic);
+            let arn = format!("arn:aws:sns:{}:{owner}:{name}", self.world.region);
+            let message = json!({ "TopicArn": arn, "Message": event });
+            self.publish("Publish", message, self.internal("sns", owner)).await?;
+        }
+        Ok(())
+    }
+}

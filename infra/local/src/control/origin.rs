@@ -1,0 +1,74 @@
+//! Who may steer: requests for this very server, from no other site.
+//!
+//! A page anywhere on the web can make a browser send requests to a loopback port: by a name that it lets resolve to it
+//! (DNS rebinding), or across sites. Both are seen in the headers.
+
+use std::net::IpAddr;
+
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, header};
+
+/// Why a request may not steer the server.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Foreign {
+    #[error(
+        "the `Host` of the request is no address of this server: use localhost, or the IP address that it listens on"
+    )]
+    Host,
+    #[error("the request comes from another site")]
+    Origin,
+}
+
+/// Checks `Host`, `Origin` and what browsers say of the site that a request comes from.
+pub(crate) fn check_origin(headers: &HeaderMap) -> Result<(), Foreign> {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let host = text(header::HOST.as_str()).unwrap_or_default();
+    if !is_address(host) {
+        return Err(Foreign::Host);
+    }
+    let own = |origin: &str| origin.strip_prefix("http://").is_some_and(|authority| authority == host);
+    if text(header::ORIGIN.as_str()).is_some_and(|origin| !own(origin)) {
+        return Err(Foreign::Origin);
+    }
+    match text("sec-fetch-site") {
+        None | Some("same-origin" | "none") => Ok(()),
+        Some(_) => Err(Foreign::Origin),
+    }
+}
+
+/// A name that no one else can let resolve to this machine: an address itself, or `localhost`.
+fn is_address(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    !host.contains('@') && (name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(headers: &[(&'static str, &str)]) -> Result<(), Foreign> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, value.parse().unwrap());
+        }
+        check_origin(&map)
+    }
+
+    #[test]
+    fn only_the_servers_own_addresses_and_pages_may_steer() {
+        for host in ["127.0.0.1:4566", "localhost:4566", "LOCALHOST", "[::1]:4566", "192.168.0.7:80"] {
+            assert_eq!(check(&[("host", host)]), Ok(()), "{host}");
+        }
+        for host in ["evil.example:4566", "localhost.evil.example", "user@127.0.0.1", "", "127.0.0.1.evil.example"] {
+            assert_eq!(check(&[("host", host)]), Err(Foreign::Host), "{host}");
+        }
+        assert_eq!(check(&[]), Err(Foreign::Host));
+        let host = ("host", "localhost:4566");
+        assert_eq!(check(&[host, ("origin", "http://localhost:4566"), ("sec-fetch-site", "same-origin")]), Ok(()));
+        for origin in ["http://evil.example", "null", "http://localhost:80", "https://localhost:4566"] {
+            assert_eq!(check(&[host, ("origin", origin)]), Err(Foreign::Origin), "{origin}");
+        }
+        assert_eq!(check(&[host, ("sec-fetch-site", "cross-site")]), Err(Foreign::Origin));
+    }
+}

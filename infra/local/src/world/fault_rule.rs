@@ -1,0 +1,301 @@
+//! Fault rules: what goes wrong, for which calls, how often and when. The same form in the world file and in the control
+//! endpoint. Here is only what they say; `faults` decides by them.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::duration::{self, DurationText};
+
+/// One fault, the calls or messages that it can befall, and how often it does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FaultRule {
+    /// What goes wrong.
+    pub fault: Fault,
+    /// Calls to this service only, by the name it is signed for: `aws-marketplace`, `dynamodb`, `sns`, `sqs`, `sts`,
+    /// `organizations`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Calls of this operation only: `StartChangeSet`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// Calls by this account only; for faults of messages, queues of this account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// For faults of messages: the queue of this name only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// How likely it is each time, from 0 to 1. Without `probability`, `next` and `every` it happens each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub probability: Option<f64>,
+    /// It happens the next so many times, and then no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+    /// It happens each time that this number divides: 3 is the third, the sixth, the ninth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub every: Option<u64>,
+    /// It begins so long after the rule was added (by the emulator's clock).
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::optional")]
+    #[schemars(with = "Option<DurationText>")]
+    pub after: Option<Duration>,
+    /// It ends so long after it began.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::optional")]
+    #[schemars(with = "Option<DurationText>")]
+    pub lasting: Option<Duration>,
+    /// Where its chance comes from; without it, the world's seed and the rule's number make one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Fault {
+    /// The call takes so much longer.
+    Latency {
+        /// The least.
+        #[serde(with = "duration")]
+        #[schemars(with = "DurationText")]
+        min: Duration,
+        /// The most; as much as the least where it is absent.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::optional")]
+        #[schemars(with = "Option<DurationText>")]
+        max: Option<Duration>,
+    },
+    /// The service's own error for too many requests. Nothing is done.
+    Throttling {
+        /// The error's text, instead of the service's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// The service's own internal error, HTTP 500. Nothing is done.
+    ServerError {
+        /// The error's text, instead of the service's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// `ServiceUnavailable`, HTTP 503. Nothing is done.
+    Unavailable {
+        /// The error's text, instead of the service's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// The service's own error for a caller without the permission.
+    AccessDenied {
+        /// The error's text, instead of the service's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// `ResourceInUseException`, of the catalog and of DynamoDB.
+    ResourceInUse {
+        /// The error's text, instead of the service's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// The error for a quota that is used up, of the catalog, DynamoDB and SQS.
+    QuotaExceeded {
+        /// The error's text, instead of the service's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// The service's own error for a request that is not valid.
+    Validation {
+        /// The error's text, instead of the service's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// The connection is dropped before the call is handled: nothing is done, and the client hears nothing.
+    LostRequest {},
+    /// The connection is dropped after the call was handled: it is done, and the client never hears of it.
+    LostAnswer {},
+    /// The change set that the call starts ends as `FAILED` with `SERVER_FAULT`, and nothing is applied.
+    ServerFault {},
+    /// The emulator's clock jumps before the call is handled, forward, or back where it is negative.
+    ClockJump {
+        /// How far: `1h`, `-5m`.
+        #[schemars(with = "String")]
+        by: SignedDuration,
+    },
+    /// A message that a queue accepted is lost.
+    MessageLost {},
+    /// A message is in the queue several times, each with the same id.
+    MessageDuplicated {
+        /// How many more of it; one where it is absent.
+        #[serde(default = "one")]
+        #[schemars(range(min = 1, max = 100))]
+        copies: u32,
+    },
+    /// A message cannot be received before some time has passed.
+    MessageDelayed {
+        /// The least.
+        #[serde(with = "duration")]
+        #[schemars(with = "DurationText")]
+        min: Duration,
+        /// The most; as much as the least where it is absent.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::optional")]
+        #[schemars(with = "Option<DurationText>")]
+        max: Option<Duration>,
+    },
+    /// A message overtakes those that wait in the queue already.
+    MessageReordered {},
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// The services that can be named in a rule, as they are signed for.
+pub(crate) const SERVICES: [&str; 6] = ["aws-marketplace", "dynamodb", "organizations", "sns", "sqs", "sts"];
+
+impl FaultRule {
+    /// The fault each time, for everything that it can befall.
+    #[must_use]
+    pub fn new(fault: Fault) -> Self {
+        Self {
+            fault,
+            service: None,
+            operation: None,
+            account: None,
+            queue: None,
+            probability: None,
+            next: None,
+            every: None,
+            after: None,
+            lasting: None,
+            seed: None,
+        }
+    }
+
+    /// What is wrong with it, each with the field.
+    pub(crate) fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        let mut refuse = |field, problem: String| problems.push((field, problem));
+        if let Some(service) = self.service.as_deref().filter(|service| !SERVICES.contains(service)) {
+            refuse("service", format!("`{service}` is none of {}", SERVICES.join(", ")));
+        }
+        if let Some(account) = self.account.as_deref().filter(|account| !super::is_account(account)) {
+            refuse("account", format!("`{account}` is not an account id (12 digits)"));
+        }
+        if [self.probability.is_some(), self.next.is_some(), self.every.is_some()]
+            .into_iter()
+            .filter(|set| *set)
+            .count()
+            > 1
+        {
+            refuse("probability", "only one of `probability`, `next` and `every` can be given".into());
+        }
+        if let Some(probability) = self.probability.filter(|probability| !(0.0..=1.0).contains(probability)) {
+            refuse("probability", format!("{probability} is not between 0 and 1"));
+        }
+        if self.every == Some(0) {
+            refuse("every", "must be at least 1".into());
+        }
+        if let Fault::Latency { min, max: Some(max) } | Fault::MessageDelayed { min, max: Some(max) } = self.fault
+            && min > max
+        {
+            refuse("fault", "`min` is longer than `max`".into());
+        }
+        if let Fault::MessageDuplicated { copies } = self.fault
+            && !(1..=100).contains(&copies)
+        {
+            refuse("fault", "`copies` must be 1 to 100".into());
+        }
+        if self.fault.befalls_messages() {
+            if self.operation.is_some() || self.service.as_deref().is_some_and(|service| service != "sqs") {
+                let why =
+                    "a fault of messages befalls them however they came into the queue: match by `account` and `queue`";
+                refuse("operation", why.into());
+            }
+        } else if self.queue.is_some() {
+            refuse("queue", "only faults of messages can be matched by queue".into());
+        }
+        if self.fault == (Fault::ServerFault {})
+            && (self.service.as_deref().is_some_and(|service| service != "aws-marketplace")
+                || self.operation.as_deref().is_some_and(|operation| operation != "StartChangeSet"))
+        {
+            refuse("fault", "`server-fault` befalls `StartChangeSet` of `aws-marketplace` alone".into());
+        }
+        problems
+    }
+}
+
+impl Fault {
+    /// The names of all kinds.
+    pub(crate) const KINDS: [&str; 16] = [
+        "latency",
+        "throttling",
+        "server-error",
+        "unavailable",
+        "access-denied",
+        "resource-in-use",
+        "quota-exceeded",
+        "validation",
+        "lost-request",
+        "lost-answer",
+        "server-fault",
+        "clock-jump",
+        "message-lost",
+        "message-duplicated",
+        "message-delayed",
+        "message-reordered",
+    ];
+
+    /// Its name in the file.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Latency { .. } => "latency",
+            Self::Throttling { .. } => "throttling",
+            Self::ServerError { .. } => "server-error",
+            Self::Unavailable { .. } => "unavailable",
+            Self::AccessDenied { .. } => "access-denied",
+            Self::ResourceInUse { .. } => "resource-in-use",
+            Self::QuotaExceeded { .. } => "quota-exceeded",
+            Self::Validation { .. } => "validation",
+            Self::LostRequest {} => "lost-request",
+            Self::LostAnswer {} => "lost-answer",
+            Self::ServerFault {} => "server-fault",
+            Self::ClockJump { .. } => "clock-jump",
+            Self::MessageLost {} => "message-lost",
+            Self::MessageDuplicated { .. } => "message-duplicated",
+            Self::MessageDelayed { .. } => "message-delayed",
+            Self::MessageReordered {} => "message-reordered",
+        }
+    }
+
+    /// Whether it befalls messages on their way into a queue, not calls.
+    pub(crate) fn befalls_messages(&self) -> bool {
+        matches!(
+            self,
+            Self::MessageLost {}
+                | Self::MessageDuplicated { .. }
+                | Self::MessageDelayed { .. }
+                | Self::MessageReordered {}
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_by_its_name_and_written_as_it_was_read() {
+        for kind in Fault::KINDS {
+            let more = match kind {
+                "latency" | "message-delayed" => r#","min":"1s""#,
+                "clock-jump" => r#","by":"-1h""#,
+                _ => "",
+            };
+            let fault: Fault = serde_json::from_str(&format!(r#"{{"kind":"{kind}"{more}}}"#)).unwrap();
+            assert_eq!(fault.kind(), kind);
+            let written = serde_json::to_string(&fault).unwrap();
+            assert_eq!(serde_json::from_str::<Fault>(&written).unwrap(), fault, "{written}");
+        }
+    }
+}
