@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use pmp_protocol::{Digest, ExperienceId, ProductBatch, ProductId, ResourceRequests};
 
-use crate::{PolicyId, Revision};
+use crate::Revision;
 
 /// What one change set does to one experience: up to 50 products to allow, up to 50 to deny, and the policy's settings.
 ///
@@ -20,20 +20,11 @@ pub struct Part {
     pub allow: Option<ProductBatch>,
     /// Products to reject (`DenyProductProcurement`).
     pub deny: Option<ProductBatch>,
-    /// Settings of its policy (`UpdateProcurementPolicy`).
-    pub settings: Option<PolicySettings>,
+    /// Whether users may request products: a setting of its policy (`UpdateProcurementPolicy`).
+    pub settings: Option<ResourceRequests>,
     /// The change set that answered exactly this before, and ended without effect. The catalog answers a repeated token
     /// with the first outcome, failures and cancellations included: a deliberate second try must say that it is one.
     pub after: Option<ChangeSetId>,
-}
-
-/// The settings that a procurement policy should have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicySettings {
-    /// The policy.
-    pub policy: PolicyId,
-    /// Whether users may request products (`PolicyResourceRequests`).
-    pub requests: ResourceRequests,
 }
 
 impl Part {
@@ -49,7 +40,7 @@ impl Part {
             let ids = batch.iter().flat_map(ProductBatch::products).map(ProductId::as_str);
             ids.collect::<Vec<_>>().join(",")
         };
-        let settings = self.settings.as_ref().map(|s| format!("{}={:?}", s.policy, s.requests)).unwrap_or_default();
+        let settings = self.settings.map(|requests| format!("{requests:?}")).unwrap_or_default();
         let after = self.after.as_ref().map_or("", ChangeSetId::as_str);
         let (allow, deny) = (batch(&self.allow), batch(&self.deny));
         [self.experience.as_str(), &self.revision.to_string(), &allow, &deny, &settings, after].join("\n")

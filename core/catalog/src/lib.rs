@@ -18,9 +18,7 @@ mod rate;
 mod raw;
 mod sdk;
 
-pub use change_set::{
-    ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus, Part, PolicySettings,
-};
+pub use change_set::{ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus, Part};
 pub use error::{CatalogError, ErrorClass};
 pub use experience::{Experience, ExperienceStatus, NotLive, PolicyId, Revision};
 pub use pace::{Limiter, Pace};

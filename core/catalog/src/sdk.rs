@@ -318,22 +318,23 @@ fn shared_with_me() -> Filter {
 /// The changes of a part, each on the entity that it is for.
 fn changes(part: &Part) -> Result<Vec<Change>, CatalogError> {
     let experience = format!("{}@{}", part.experience, part.revision);
-    let change = |kind: ChangeKind, entity_type: &str, identifier: &str, details: Document| {
-        let wrong = |e: &dyn std::error::Error| unexpected(identifier, &e.to_string());
-        let entity = Entity::builder().r#type(entity_type).identifier(identifier).build().map_err(|e| wrong(&e))?;
+    // All three change types are made on the experience, the policy's settings too (AWS's API reference).
+    let change = |kind: ChangeKind, details: Document| {
+        let wrong = |e: &dyn std::error::Error| unexpected(&experience, &e.to_string());
+        let entity =
+            Entity::builder().r#type("Experience@1.0").identifier(&experience).build().map_err(|e| wrong(&e))?;
         let change = Change::builder().change_type(kind.as_str()).entity(entity).details_document(details);
         change.build().map_err(|e| wrong(&e))
     };
     let mut changes = Vec::new();
     if let Some(batch) = &part.allow {
-        changes.push(change(ChangeKind::Allow, "Experience@1.0", &experience, products_document(batch))?);
+        changes.push(change(ChangeKind::Allow, products_document(batch))?);
     }
     if let Some(batch) = &part.deny {
-        changes.push(change(ChangeKind::Deny, "Experience@1.0", &experience, products_document(batch))?);
+        changes.push(change(ChangeKind::Deny, products_document(batch))?);
     }
-    if let Some(settings) = &part.settings {
-        let (policy, details) = (settings.policy.as_str(), settings_document(settings.requests));
-        changes.push(change(ChangeKind::Settings, "ProcurementPolicy@1.0", policy, details)?);
+    if let Some(requests) = part.settings {
+        changes.push(change(ChangeKind::Settings, settings_document(requests))?);
     }
     Ok(changes)
 }
@@ -384,4 +385,37 @@ fn batch_is_unsupported(error: &CatalogError) -> bool {
 
 fn unexpected(entity: &str, problem: &str) -> CatalogError {
     CatalogError::Unexpected { entity: entity.to_owned(), problem: problem.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use pmp_protocol::ProductId;
+
+    use super::*;
+    use crate::Revision;
+
+    /// Every change names the experience and its revision, whatever it is about: as AWS's reference has it.
+    #[test]
+    fn all_changes_of_a_part_are_made_on_the_experience_at_its_revision() {
+        let products = |id: &str| ProductBatch::split(&BTreeSet::from([ProductId::new(id).unwrap()])).pop();
+        let part = Part {
+            experience: ExperienceId::new("exp-1").unwrap(),
+            revision: Revision(5),
+            allow: products("prod-a"),
+            deny: products("prod-b"),
+            settings: Some(ResourceRequests::Deny),
+            after: None,
+        };
+        let changes = changes(&part).unwrap();
+        let entities = changes.iter().map(|change| change.entity().unwrap());
+        assert!(entities.clone().all(|entity| entity.r#type() == "Experience@1.0"));
+        assert!(entities.clone().all(|entity| entity.identifier() == Some("exp-1@5")));
+        let types: Vec<_> = changes.iter().map(Change::change_type).collect();
+        assert_eq!(types, ["AllowProductProcurement", "DenyProductProcurement", "UpdateProcurementPolicy"]);
+        let requests = Document::String("Deny".to_owned());
+        let expected = object([("Configuration", object([("PolicyResourceRequests", requests)]))]);
+        assert_eq!(changes[2].details_document(), Some(&expected));
+    }
 }
