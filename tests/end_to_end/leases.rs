@@ -36,6 +36,15 @@ async fn lease(scene: &Scene) -> std::collections::HashMap<String, AttributeValu
     call.key("item", text("lease")).send().await.unwrap().item.unwrap_or_default()
 }
 
+/// Writes a lease of someone else over whatever is there.
+async fn thief(scene: &Scene, expires_at_ms: i64) {
+    let (text, number) = (|text: &str| AttributeValue::S(text.into()), |n: i64| AttributeValue::N(n.to_string()));
+    let call = dynamodb(scene).put_item().table_name("SyncTimestamps").item("organization", text(ALPHA));
+    let call = call.item("item", text("lease")).item("holder_id", text("thief")).item("holder", text("a thief"));
+    let call = call.item("taken_at", text(&Timestamp::now().to_string())).item("renewals", number(0));
+    call.item("term_ms", number(60_000)).item("expires_at_ms", number(expires_at_ms)).send().await.unwrap();
+}
+
 async fn is_free(scene: &Scene) -> bool {
     lease(scene).await.get("expires_at_ms") == Some(&AttributeValue::N("0".into()))
 }
@@ -184,14 +193,7 @@ async fn a_spoke_that_loses_its_lease_starts_nothing_new_and_leaves_the_message(
     let (scene, spoke, expected) = six_batches(Duration::from_millis(400)).await;
     let agent = spoke.with(&[("PMP_LEASE_TERM", "1s")]).start(&["run"]);
     in_the_middle(&scene).await;
-    let thief = |expires_at_ms: i64| {
-        let (text, number) = (|text: &str| AttributeValue::S(text.into()), |n: i64| AttributeValue::N(n.to_string()));
-        let call = dynamodb(&scene).put_item().table_name("SyncTimestamps").item("organization", text(ALPHA));
-        let call = call.item("item", text("lease")).item("holder_id", text("thief")).item("holder", text("a thief"));
-        let call = call.item("taken_at", text(&Timestamp::now().to_string())).item("renewals", number(0));
-        call.item("term_ms", number(60_000)).item("expires_at_ms", number(expires_at_ms)).send()
-    };
-    thief(Timestamp::now().as_millisecond() + 3_600_000).await.unwrap();
+    thief(&scene, Timestamp::now().as_millisecond() + 3_600_000).await;
     within(Duration::from_secs(20), "it waits", async || {
         let log = agent.log();
         if log.contains("waiting for its lease") { Ok(()) } else { Err(log) }
@@ -210,8 +212,35 @@ async fn a_spoke_that_loses_its_lease_starts_nothing_new_and_leaves_the_message(
     assert_eq!(scene.alpha_account.change_sets().await, started);
 
     // The thief gives it back, and the agent goes on by itself.
-    thief(0).await.unwrap();
+    thief(&scene, 0).await;
     eventually("the rest", &expected, async || scene.alpha_account.lists(ALPHA_PROD).await).await;
     eventually("the message", &0, async || scene.alpha_account.waiting(&scene.queue_url).await).await;
     assert_eq!(agent.stop().await.0, 0);
+}
+
+#[tokio::test]
+async fn a_message_is_hidden_from_others_while_its_pass_waits_and_works() {
+    let (scene, spoke, expected) = six_batches(Duration::from_millis(300)).await;
+    let client = aws_sdk_sqs::Client::new(scene.alpha_account.config());
+    // Visible again after a second, unless someone sees to it; and a dead letter when it is received a second time.
+    let dead_letters = "arn:aws:sqs:us-east-1:222222222222:pmp-sync-snapshots-dead-letters";
+    let redrive = format!(r#"{{"deadLetterTargetArn":"{dead_letters}","maxReceiveCount":1}}"#);
+    let call = client.set_queue_attributes().queue_url(&scene.queue_url).attributes("VisibilityTimeout".into(), "1");
+    call.attributes("RedrivePolicy".into(), redrive).send().await.unwrap();
+    thief(&scene, Timestamp::now().as_millisecond() + 3_600_000).await;
+    let agent = spoke.start(&["run"]);
+    within(Duration::from_secs(20), "it waits", async || {
+        let log = agent.log();
+        if log.contains("waiting for its lease") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    // Nobody else gets it, for longer than the queue's own timeout.
+    let others = client.receive_message().queue_url(&scene.queue_url).wait_time_seconds(3).send().await.unwrap();
+    assert_eq!(others.messages().len(), 0);
+    thief(&scene, 0).await;
+    eventually("the outcome", &0, async || scene.alpha_account.waiting(&scene.queue_url).await).await;
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
+    assert_eq!(scene.alpha_account.waiting(&scene.dead_letters_url).await, 0);
+    let (_, log) = agent.stop().await;
+    assert_eq!(log.matches("message received").count(), 1, "{log}");
 }
