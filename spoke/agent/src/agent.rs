@@ -22,7 +22,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(30);
 const MAX_BACKLOG: usize = 100;
 
 /// Runs until `stop` is cancelled. No message and no failure ends it.
-pub(crate) async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
+pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
     let mut patience = Patience::with_the_world();
     while !stop.is_stopped() {
         let received = tokio::select! {

@@ -25,20 +25,20 @@ const MAX_REASON: usize = 500;
 
 /// A message that was received, and is hidden from others until its visibility timeout ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Received {
+pub struct Received {
     /// For the log.
-    pub(crate) id: String,
+    pub id: String,
     /// What it says; not looked at yet.
-    pub(crate) body: String,
+    pub body: String,
     /// Names this receipt of it.
-    pub(crate) handle: String,
+    pub handle: String,
     /// How often it was received, this time included.
-    pub(crate) times: u32,
+    pub times: u32,
 }
 
 /// Where a spoke takes its messages from.
 #[async_trait]
-pub(crate) trait Inbox: fmt::Debug + Send + Sync {
+pub trait Inbox: fmt::Debug + Send + Sync {
     /// Waits for messages: up to 20 seconds, or not at all. Up to 10 come at once. Cancel-safe: messages that are
     /// received and dropped become visible again.
     async fn receive(&self, wait: bool) -> Result<Vec<Received>, SpokeError>;

@@ -1,8 +1,9 @@
 //! The spoke: keeps the experiences of one member organization in step with one management experience.
 //!
 //! [`Spoke`] is one pass over the member experiences: discover, narrow by the filter, plan, apply, acknowledge. The agent
-//! feeds it from the queue; [`cli`] is the program: `run` as an agent, `sync` once, `plan` without changing anything,
-//! `init` of queue and subscription. Of several spokes of one organization one acts at a time (`lease`). What is to change is decided by `pmp-plan` alone.
+//! ([`run_agent`]) feeds it from the queue ([`Inbox`]); [`cli`] is the program: `run` as an agent, `sync` once, `plan`
+//! without changing anything, `init` of queue and subscription. Of several spokes of one organization one acts at a time
+//! (`lease`). What is to change is decided by `pmp-plan` alone.
 //!
 //! Every pass starts from the live state, so a message that is lost, late or repeated, and a stop at any point, end in
 //! what the newest snapshot and the filter ask for.
@@ -26,6 +27,8 @@ mod receipt;
 mod render;
 mod snapshot;
 
+pub use agent::run as run_agent;
 pub use error::SpokeError;
 pub use identity::Identity;
+pub use inbox::{Inbox, Received};
 pub use pass::{Pass, Spoke};

@@ -8,7 +8,7 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use pmp_catalog::Catalog;
 use pmp_filter_host::ConfiguredFilter;
-use pmp_ledger::{LedgerError, Organization, ReceiptStore, SnapshotStore};
+use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, Organization, ReceiptStore, SnapshotStore};
 use pmp_plan::{Confirmation, Desired, GuardRails};
 use pmp_protocol::{
     Confirmed, ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, Snapshot, SnapshotVersion, confirmed,
@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 
 use crate::apply::{Applied, Order, Watch, apply};
 use crate::error::one_line;
-use crate::lease::Leases;
+use crate::lease::{Leases, holder};
 use crate::member::{Absent, Live, Member, Selection, find};
 use crate::narrow::narrow;
 use crate::receipt::{Draft, Progress, SPOKE_VERSION};
@@ -75,6 +75,34 @@ impl Pass {
 }
 
 impl Spoke {
+    /// A spoke over these ports, for all live experiences, without a filter, and with the default guard rails.
+    #[must_use]
+    pub fn new(
+        catalog: Arc<dyn Catalog>,
+        snapshots: Arc<dyn SnapshotStore>,
+        receipts: Arc<dyn ReceiptStore>,
+        leases: Arc<dyn LeaseStore>,
+        identity: Identity,
+        management: ExperienceId,
+    ) -> Self {
+        let organization = identity.organization.clone();
+        let lease = Leases { store: leases, organization, holder: holder("library"), term: LeaseTerm::DEFAULT };
+        let (selection, guard) = (Selection::All, GuardRails::default());
+        let show_progress = false;
+        Self {
+            catalog,
+            snapshots,
+            receipts,
+            identity,
+            management,
+            selection,
+            filter: None,
+            guard,
+            lease,
+            show_progress,
+        }
+    }
+
     /// Brings every member experience to what `snapshot` and the filter ask for, and acknowledges each. What goes wrong
     /// with one experience stands in its receipt and stops no other.
     ///

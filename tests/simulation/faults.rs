@@ -1,0 +1,157 @@
+//! What goes wrong, and when: by a plan (this call, this fault) or by chance from a seed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fastrand::Rng;
+use pmp_aws::{ApiError, Outcome};
+
+/// What the spoke calls, of all its ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Operation {
+    ListExperiences,
+    DescribeExperiences,
+    DescribePolicies,
+    StartChangeSet,
+    DescribeChangeSet,
+    ListChangeSets,
+    ReadSnapshot,
+    ReadReceipts,
+    PutReceipt,
+    PutSeen,
+    Receive,
+    Delete,
+    Bury,
+    Hide,
+    Lease,
+}
+
+impl Operation {
+    pub(crate) fn is_catalog(self) -> bool {
+        self <= Self::ListChangeSets
+    }
+}
+
+/// The documented errors, and two that a network adds: name, text, HTTP status.
+pub(crate) const ERRORS: [(&str, &str, u16); 10] = [
+    ("ResourceInUseException", "locked by change sets: 'cs-elsewhere'", 423),
+    ("ThrottlingException", "Rate exceeded", 429),
+    ("ServiceQuotaExceededException", "too many open change sets", 402),
+    ("ValidationException", "Cumulative number of values in Ids array must be less than or equal to 50", 422),
+    ("ValidationException", "not the newest revision, which is 99", 422),
+    ("ValidationException", "something is wrong with it", 422),
+    ("AccessDeniedException", "not authorized", 403),
+    ("ResourceNotFoundException", "not found", 404),
+    ("InternalServiceException", "sorry", 500),
+    ("Unknown", "bad gateway", 502),
+];
+
+/// One thing that goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The process dies before the call has an effect.
+    CrashBefore,
+    /// The process dies after it, and never hears the answer.
+    CrashAfter,
+    /// The call fails before it has an effect, with the nth of [`ERRORS`] (at the catalog) or a plain failure elsewhere.
+    Refused(usize),
+    /// The call has its effect, and the answer is lost.
+    Lost,
+    /// The call takes this many seconds.
+    Slow(u64),
+    /// The process is told to stop, as by SIGTERM.
+    Stop,
+    /// Somebody else changes an experience just before the call.
+    Foreign,
+    /// Somebody else's change set holds an experience from just before the call.
+    ForeignLock,
+    /// The change set that this call starts ends as `SERVER_FAULT`; at any other call nothing.
+    FailedByServer,
+    /// A running change set of the spoke is cancelled at the console.
+    Cancel,
+    /// Somebody else takes the lease, as after a long pause of this process, and gives it back later.
+    StealLease,
+    /// This call and the next few of the same operation are throttled.
+    Burst(u32),
+}
+
+/// When they happen.
+#[derive(Debug)]
+pub(crate) struct Faults {
+    pub(crate) rng: Rng,
+    /// Of a thousand calls, how many go wrong.
+    pub(crate) per_mille: u32,
+    /// At these calls, counted from 1 over all incarnations, this goes wrong.
+    pub(crate) planned: BTreeMap<u64, Fault>,
+    burst: Option<(Operation, u32)>,
+}
+
+impl Faults {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { rng: Rng::with_seed(seed), per_mille: 0, planned: BTreeMap::new(), burst: None }
+    }
+
+    /// No more of them.
+    pub(crate) fn stop(&mut self) {
+        self.per_mille = 0;
+        self.planned.clear();
+        self.burst = None;
+    }
+
+    /// What goes wrong with this call.
+    pub(crate) fn at(&mut self, call: u64, operation: Operation) -> Option<Fault> {
+        if let Some((_, left)) = self.burst.as_mut().filter(|(bursting, _)| *bursting == operation) {
+            *left -= 1;
+            if *left == 0 {
+                self.burst = None;
+            }
+            return Some(Fault::Refused(1));
+        }
+        let fault = self.planned.remove(&call).or_else(|| self.by_chance());
+        if let Some(Fault::Burst(length)) = fault {
+            self.burst = (length > 1).then_some((operation, length - 1));
+            return Some(Fault::Refused(1));
+        }
+        fault
+    }
+
+    fn by_chance(&mut self) -> Option<Fault> {
+        if self.per_mille == 0 || self.rng.u32(0..1000) >= self.per_mille {
+            return None;
+        }
+        Some(match self.rng.u32(0..17) {
+            0 => Fault::CrashBefore,
+            1 | 2 => Fault::CrashAfter,
+            3..=5 => Fault::Refused(self.rng.usize(0..ERRORS.len())),
+            6 | 7 => Fault::Lost,
+            8 => Fault::Slow(self.rng.u64(1..90)),
+            9 => Fault::Stop,
+            10 => Fault::Foreign,
+            11 => Fault::ForeignLock,
+            12 | 13 => Fault::FailedByServer,
+            14 => Fault::Cancel,
+            15 => Fault::StealLease,
+            _ => Fault::Burst(self.rng.u32(2..12)),
+        })
+    }
+
+    /// How long a change set takes: as AWS's do.
+    pub(crate) fn duration(&mut self) -> Duration {
+        Duration::from_millis(self.rng.u64(5_000..60_000))
+    }
+}
+
+/// The nth of [`ERRORS`], as the adapter reports it.
+pub(crate) fn refused(n: usize) -> ApiError {
+    let (code, message, status) = ERRORS[n % ERRORS.len()];
+    api(code, message, status)
+}
+
+pub(crate) fn api(code: &str, message: &str, status: u16) -> ApiError {
+    let outcome = Outcome::Refused { code: code.into(), message: message.into(), status, request_id: None };
+    ApiError { operation: "simulated", outcome }
+}
+
+pub(crate) fn no_answer() -> ApiError {
+    ApiError { operation: "simulated", outcome: Outcome::NoAnswer("connection reset".into()) }
+}

@@ -1,0 +1,196 @@
+//! One fault at a time, at every call.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::faults::{ERRORS, Fault};
+use crate::run::{Shared, live, queue_is_empty, settle, verdict};
+use crate::world::{World, product, products};
+
+/// Two experiences, the first a little and the second far from what snapshot 1 asks for: one and two change sets.
+fn small_world(seed: u64) -> Shared {
+    let mut world = World::new(seed, [products(0..60), products(0..30)]);
+    let version = world.store(products(10..95), products(200..205));
+    world.announce(version, Duration::ZERO, true);
+    Arc::new(Mutex::new(world))
+}
+
+/// Runs the small world with one fault at the nth call.
+async fn with_fault(call: u64, fault: Fault) {
+    let shared = small_world(call);
+    shared.lock().unwrap().faults.planned.insert(call, fault);
+    let lived = live(&shared, queue_is_empty).await;
+    let outcome = match lived {
+        Ok(()) => settle(&shared, 3).await,
+        error => error,
+    };
+    verdict(&format!("{fault:?} at call {call}"), &shared, outcome);
+}
+
+/// How many calls the small world takes where nothing goes wrong.
+async fn calls() -> u64 {
+    let shared = small_world(0);
+    let outcome = live(&shared, queue_is_empty).await;
+    let (calls, started, unfinished) = {
+        let world = shared.lock().unwrap();
+        (world.calls, world.started, world.unfinished())
+    };
+    verdict("no fault", &shared, outcome);
+    assert_eq!(unfinished, Vec::<String>::new());
+    assert_eq!(started, 3, "change sets");
+    calls
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_at_any_call_before_or_after_its_effect_is_healed() {
+    for call in 1..=calls().await {
+        for fault in [Fault::CrashBefore, Fault::CrashAfter] {
+            with_fault(call, fault).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_crashes_one_after_the_other_are_healed() {
+    let calls = calls().await;
+    for first in 1..=calls {
+        let second = first + 1 + first * 7 % 11;
+        let shared = small_world(first);
+        {
+            let mut world = shared.lock().unwrap();
+            world.faults.planned.insert(first, Fault::CrashAfter);
+            world.faults.planned.insert(second, Fault::CrashBefore);
+        }
+        let lived = live(&shared, queue_is_empty).await;
+        let outcome = if lived.is_ok() { settle(&shared, 3).await } else { lived };
+        verdict(&format!("crashes at calls {first} and {second}"), &shared, outcome);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "fails: the executor does not do this yet"]
+async fn every_error_of_the_table_at_every_call_is_borne() {
+    for call in 1..=calls().await {
+        for n in 0..ERRORS.len() {
+            with_fault(call, Fault::Refused(n)).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "fails: the executor does not do this yet"]
+async fn an_answer_that_is_lost_at_any_call_applies_nothing_twice() {
+    for call in 1..=calls().await {
+        with_fault(call, Fault::Lost).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_at_any_call_leaves_the_rest_to_the_next_run() {
+    for call in 1..=calls().await {
+        with_fault(call, Fault::Stop).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_by_someone_else_at_any_call_is_noticed() {
+    for call in 1..=calls().await {
+        for fault in [Fault::Foreign, Fault::ForeignLock, Fault::Cancel] {
+            with_fault(call, fault).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "fails: the executor does not do this yet"]
+async fn bursts_of_throttling_server_faults_and_slow_calls_only_take_time() {
+    for call in 1..=calls().await {
+        for fault in [Fault::Burst(8), Fault::FailedByServer, Fault::Slow(70)] {
+            with_fault(call, fault).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_lost_at_any_call_ends_the_pass_and_the_next_goes_on() {
+    for call in 1..=calls().await {
+        with_fault(call, Fault::StealLease).await;
+    }
+}
+
+/// Products that the catalog does not take are named, and all others are applied.
+async fn poisoned(poison: std::ops::Range<usize>) {
+    let shared = small_world(1);
+    {
+        let mut world = shared.lock().unwrap();
+        world.catalog.poison = poison.clone().map(product).collect();
+    }
+    let lived = live(&shared, queue_is_empty).await;
+    let outcome = if lived.is_ok() { settle(&shared, 1).await } else { lived };
+    verdict(&format!("poison products {poison:?}"), &shared, outcome);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "fails: the executor does not do this yet"]
+async fn one_poison_product_is_quarantined_and_all_others_are_applied() {
+    poisoned(70..71).await;
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "fails: the executor does not do this yet"]
+async fn three_poison_products_are_quarantined_and_all_others_are_applied() {
+    poisoned(88..91).await;
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "fails: the executor does not do this yet"]
+async fn a_batch_of_poison_products_is_quarantined_and_all_others_are_applied() {
+    poisoned(60..95).await;
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "fails: the executor does not do this yet"]
+async fn a_poison_product_that_is_to_be_denied_is_quarantined_too() {
+    poisoned(201..203).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_come_twice_late_and_in_any_order_end_in_the_newest() {
+    for seed in 0..20 {
+        let mut world = World::new(seed, [products(0..60), products(0..30)]);
+        for n in 0..4 {
+            world.store(products(n..90 + 5 * n), products(300..305));
+        }
+        for _ in 0..12 {
+            let version = pmp_protocol::SnapshotVersion::new(world.faults.rng.u64(1..=4)).unwrap();
+            let delay = Duration::from_secs(world.faults.rng.u64(0..600));
+            let inline = world.faults.rng.bool();
+            world.announce(version, delay, inline);
+        }
+        world.send("not a message".to_owned(), Duration::ZERO);
+        let shared = Arc::new(Mutex::new(world));
+        let outcome = live(&shared, queue_is_empty).await;
+        assert_eq!(shared.lock().unwrap().dead_letters.len(), 1, "the message that is not one");
+        let unfinished = shared.lock().unwrap().unfinished();
+        let outcome = outcome.and(if unfinished.is_empty() { Ok(()) } else { Err(unfinished.join("; ")) });
+        verdict(&format!("seed {seed}"), &shared, outcome);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_removes_too_much_is_held_whatever_crashes() {
+    for call in 1..=30 {
+        let mut world = World::new(call, [products(0..100), products(0..20)]);
+        let version = world.store(products(0..45), products(0..0));
+        world.announce(version, Duration::ZERO, true);
+        world.faults.planned.insert(call, Fault::CrashAfter);
+        let shared = Arc::new(Mutex::new(world));
+        let outcome = live(&shared, queue_is_empty).await;
+        verdict(&format!("crash at call {call}"), &shared, outcome);
+        let world = shared.lock().unwrap();
+        let receipt = &world.receipts[&crate::world::member(0)];
+        assert_eq!(receipt.status, pmp_protocol::ReceiptStatus::Held, "{}", world.log.join("\n"));
+        assert_eq!(world.catalog.experiences[&crate::world::member(0)].approved.len(), 100);
+        assert_eq!(world.catalog.experiences[&crate::world::member(1)].approved.len(), 45);
+    }
+}

@@ -1,0 +1,213 @@
+//! The ports of one process, over the simulated world. Every call goes through [`Ports::call`], where faults strike. Once the
+//! process is dead its calls never come back, whoever still waits for them.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pmp_aws::ApiError;
+use pmp_catalog::{Pace, RateLimits};
+use pmp_protocol::SnapshotMessage;
+use pmp_spoke::{Inbox, Received, SpokeError};
+use pmp_terminal::{Stop, StopReason};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::faults::{Fault, Operation, api, no_answer, refused};
+use crate::world::World;
+
+mod catalog;
+mod ledger;
+
+/// How long a call takes when nothing is wrong.
+const CALL: Duration = Duration::from_millis(20);
+/// The longest that a receive waits.
+const LONG_POLL: Duration = Duration::from_secs(20);
+/// How long a received message is hidden, until the spoke says otherwise.
+const VISIBILITY: Duration = Duration::from_secs(30);
+/// How often a message may be received before it becomes a dead letter.
+const MAX_RECEIVES: u32 = 50;
+/// Products that people may change: see [`World::foreign_change`].
+pub(crate) const UNIVERSE: usize = 400;
+
+/// The ports of one process.
+#[derive(Clone)]
+pub(crate) struct Ports {
+    pub(crate) world: Arc<Mutex<World>>,
+    /// Cancelled when the process dies.
+    pub(crate) dead: CancellationToken,
+    /// Cancelled when it is told to stop.
+    pub(crate) told_to_stop: Stop,
+    pace: Arc<Pace>,
+}
+
+impl fmt::Debug for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ports")
+    }
+}
+
+/// How a call failed, for those who know what kind of port they are.
+enum Failure {
+    Api(ApiError),
+}
+
+impl Ports {
+    pub(crate) fn new(world: Arc<Mutex<World>>) -> Self {
+        Self {
+            world,
+            dead: CancellationToken::new(),
+            told_to_stop: Stop::new(),
+            pace: Arc::new(Pace::new(RateLimits::default())),
+        }
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+
+    /// A call: its effect on the world, or a failure in its place.
+    async fn call<T>(
+        &self,
+        operation: Operation,
+        what: &str,
+        effect: impl FnOnce(&mut World, bool) -> T,
+    ) -> Result<T, Failure> {
+        self.alive().await;
+        let fault = {
+            let mut world = self.world();
+            world.calls += 1;
+            let call = world.calls;
+            let fault = world.faults.at(call, operation);
+            let fault_text = fault.map(|fault| format!("  <- {fault:?}")).unwrap_or_default();
+            world.note(format!("{operation:?} {what}{fault_text}"));
+            fault
+        };
+        match fault {
+            Some(Fault::Slow(seconds)) => sleep(Duration::from_secs(seconds)).await,
+            Some(Fault::CrashBefore) => self.die().await,
+            Some(Fault::Refused(n)) => {
+                sleep(CALL).await;
+                let error = if operation.is_catalog() { refused(n) } else { api("InternalServerError", "sorry", 500) };
+                return Err(Failure::Api(error));
+            }
+            Some(Fault::Stop) => self.told_to_stop.stop(StopReason::Signal("SIGTERM")),
+            Some(Fault::Foreign) => self.world().foreign_change(UNIVERSE),
+            Some(Fault::ForeignLock) => self.world().foreign_lock(UNIVERSE),
+            Some(Fault::Cancel) => self.world().cancel_one(),
+            Some(Fault::StealLease) => self.world().steal_lease(),
+            _ => {}
+        }
+        sleep(CALL).await;
+        self.alive().await;
+        let value = {
+            let mut world = self.world();
+            world.settle();
+            effect(&mut world, fault == Some(Fault::FailedByServer))
+        };
+        match fault {
+            Some(Fault::CrashAfter) => self.die().await,
+            Some(Fault::Lost) => return Err(Failure::Api(no_answer())),
+            _ => {}
+        }
+        Ok(value)
+    }
+
+    /// Comes back only to the living.
+    async fn alive(&self) {
+        if self.dead.is_cancelled() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn die(&self) {
+        self.world().note("the process dies");
+        self.dead.cancel();
+        std::future::pending::<()>().await;
+    }
+}
+
+fn in_queue(Failure::Api(source): Failure) -> SpokeError {
+    SpokeError::Queue { queue: "simulated".into(), source }
+}
+
+#[async_trait]
+impl Inbox for Ports {
+    async fn receive(&self, wait: bool) -> Result<Vec<Received>, SpokeError> {
+        let until = Instant::now() + if wait { LONG_POLL } else { Duration::ZERO };
+        loop {
+            let take = |world: &mut World, _| take(world);
+            let due = self.world().queue.iter().any(|message| message.visible_at <= Instant::now());
+            if due || !wait || Instant::now() >= until {
+                let taken = self.call(Operation::Receive, "", take).await.map_err(in_queue)?;
+                let read = |one: &Received| Some(SnapshotMessage::parse(&one.body).ok()?.0.version);
+                let newest = taken.iter().filter_map(read).max();
+                let mut world = self.world();
+                world.acted_on = if wait { newest } else { world.acted_on.max(newest) };
+                return Ok(taken);
+            }
+            // A queue with nothing in it makes no call that could fail: time passes until something comes.
+            self.alive().await;
+            sleep(Duration::from_millis(500)).await;
+        }
+    }
+
+    async fn delete(&self, messages: &[Received]) -> Result<(), SpokeError> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let delete = |world: &mut World, _| {
+            world.queue.retain(|message| messages.iter().all(|gone| gone.id != message.id));
+        };
+        let what = format!("{} messages", messages.len());
+        self.call(Operation::Delete, &what, delete).await.map_err(in_queue)
+    }
+
+    async fn bury(&self, message: &Received, reason: &str) -> Result<bool, SpokeError> {
+        let bury = |world: &mut World, _| {
+            let (buried, left) = world.queue.drain(..).partition(|one| one.id == message.id);
+            world.queue = left;
+            world.dead_letters.extend::<Vec<_>>(buried);
+            true
+        };
+        self.call(Operation::Bury, reason, bury).await.map_err(in_queue)
+    }
+
+    async fn hide(&self, messages: &[Received], duration: Duration) -> Result<(), SpokeError> {
+        let hide = |world: &mut World, _| {
+            let until = Instant::now() + duration;
+            let hidden = world.queue.iter_mut().filter(|message| messages.iter().any(|one| one.id == message.id));
+            hidden.for_each(|message| message.visible_at = until);
+        };
+        let what = format!("{} messages for {duration:?}", messages.len());
+        self.call(Operation::Hide, &what, hide).await.map_err(in_queue)
+    }
+}
+
+fn take(world: &mut World) -> Vec<Received> {
+    let now = Instant::now();
+    let mut taken = Vec::new();
+    let mut queue = std::mem::take(&mut world.queue);
+    // No order may be relied on.
+    world.faults.rng.shuffle(&mut queue);
+    for mut message in queue {
+        if taken.len() < 10 && message.visible_at <= now {
+            message.times += 1;
+            if message.times > MAX_RECEIVES {
+                world.note(format!("{} becomes a dead letter", message.id));
+                world.dead_letters.push(message);
+                continue;
+            }
+            message.visible_at = now + VISIBILITY;
+            taken.push(Received {
+                id: message.id.clone(),
+                body: message.body.clone(),
+                handle: message.id.clone(),
+                times: message.times,
+            });
+        }
+        world.queue.push(message);
+    }
+    taken
+}

@@ -1,0 +1,152 @@
+//! The ledger's ports: snapshots, receipts, the lease.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use pmp_ledger::{
+    Head, Lease, LeaseStore, LedgerError, NewSnapshot, Organization, ReceiptStore, SnapshotStore, Stored, TableName,
+    Taken, Watched, may_take,
+};
+use pmp_protocol::{
+    ExperienceId, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt, Snapshot, SnapshotVersion,
+};
+
+use super::{Failure, Ports};
+use crate::faults::Operation;
+use crate::world::World;
+
+fn in_ledger(Failure::Api(error): Failure) -> LedgerError {
+    LedgerError::Api { table: "simulated".parse::<TableName>().unwrap(), error }
+}
+
+#[async_trait]
+impl SnapshotStore for Ports {
+    async fn head(&self, _: &ExperienceId) -> Result<Option<Head>, LedgerError> {
+        let head = |world: &mut World, _| {
+            let newest = world.newest().cloned()?;
+            let version = newest.version();
+            let (digest, taken_at) = (newest.digest(), newest.taken_at());
+            Some(Head { latest: version, digest, taken_at, chunks: 1, published: Some(version) })
+        };
+        let head = self.call(Operation::ReadSnapshot, "head", head).await.map_err(in_ledger)?;
+        // Only what was heard can be acted on.
+        let mut world = self.world();
+        world.acted_on = world.acted_on.max(head.as_ref().map(|head| head.latest));
+        Ok(head)
+    }
+
+    async fn store(&self, new: &NewSnapshot<'_>) -> Result<Stored, LedgerError> {
+        panic!("a spoke stores snapshot {}", new.version())
+    }
+
+    async fn mark_published(
+        &self,
+        _: &ExperienceId,
+        version: SnapshotVersion,
+        _: Timestamp,
+    ) -> Result<(), LedgerError> {
+        panic!("a spoke publishes snapshot {version}")
+    }
+
+    async fn fetch(&self, experience: &ExperienceId, version: SnapshotVersion) -> Result<Snapshot, LedgerError> {
+        let fetch = |world: &mut World, _| {
+            let found = world.snapshot(version).cloned();
+            found.ok_or_else(|| LedgerError::NoSnapshot { experience: experience.clone(), version })
+        };
+        self.call(Operation::ReadSnapshot, &version.to_string(), fetch).await.map_err(in_ledger)?
+    }
+
+    async fn prune(&self, _: &ExperienceId, latest: SnapshotVersion, _: u64) -> Result<usize, LedgerError> {
+        panic!("a spoke prunes below snapshot {latest}")
+    }
+}
+
+#[async_trait]
+impl ReceiptStore for Ports {
+    async fn put(&self, receipt: &Receipt) -> Result<bool, LedgerError> {
+        let put = |world: &mut World, _| {
+            world.check_receipt(receipt);
+            let member = receipt.member_experience.clone();
+            if world.receipts.get(&member).is_some_and(|stored| stored.version > receipt.version) {
+                return false;
+            }
+            world.receipts.insert(member, receipt.clone());
+            true
+        };
+        let what = format!("{} {} {}", receipt.member_experience, receipt.status, receipt.version);
+        self.call(Operation::PutReceipt, &what, put).await.map_err(in_ledger)
+    }
+
+    async fn put_late(&self, receipt: &Receipt) -> Result<bool, LedgerError> {
+        let put = |world: &mut World, _| {
+            let stored = world.receipts.get(&receipt.member_experience);
+            let newer =
+                |stored: &Receipt| (stored.version, stored.received_at) > (receipt.version, receipt.received_at);
+            if stored.is_some_and(newer) {
+                return false;
+            }
+            world.receipts.insert(receipt.member_experience.clone(), receipt.clone());
+            true
+        };
+        self.call(Operation::PutReceipt, "late", put).await.map_err(in_ledger)
+    }
+
+    async fn put_seen(&self, seen: &OrganizationSeen) -> Result<(), LedgerError> {
+        let put = |world: &mut World, _| world.seen = Some(seen.clone());
+        self.call(Operation::PutSeen, "", put).await.map_err(in_ledger)
+    }
+
+    async fn organization(&self, id: &OrganizationId, _: &ExperienceId) -> Result<Organization, LedgerError> {
+        let read = |world: &mut World, _| Organization {
+            id: id.clone(),
+            seen: world.seen.clone(),
+            receipts: world.receipts.values().cloned().collect(),
+            confirmations: Vec::new(),
+        };
+        self.call(Operation::ReadReceipts, "", read).await.map_err(in_ledger)
+    }
+
+    async fn put_confirmation(&self, _: &OperatorConfirmation) -> Result<(), LedgerError> {
+        panic!("a spoke confirms for the hub")
+    }
+
+    async fn delete_confirmation(&self, _: &OperatorConfirmation) -> Result<bool, LedgerError> {
+        panic!("a spoke takes a confirmation back")
+    }
+
+    async fn organizations(&self, experience: &ExperienceId) -> Result<Vec<Organization>, LedgerError> {
+        panic!("a spoke scans the receipts of {experience}")
+    }
+}
+
+#[async_trait]
+impl LeaseStore for Ports {
+    async fn take(&self, wanted: &Lease, now: Timestamp, watched: Option<&Watched>) -> Result<Taken, LedgerError> {
+        let take = |world: &mut World, _| {
+            if may_take(world.lease(), &wanted.holder_id, now, watched) {
+                world.set_lease(wanted.clone());
+                return Taken::Yes;
+            }
+            Taken::HeldBy(world.lease().cloned().map(Box::new))
+        };
+        let taken = self.call(Operation::Lease, "take", take).await.map_err(in_ledger)?;
+        if taken == Taken::Yes {
+            self.world().lease_heard_lost = false;
+        }
+        Ok(taken)
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<Taken, LedgerError> {
+        let renew = |world: &mut World, _| match world.lease() {
+            Some(found) if found.holder_id == lease.holder_id => {
+                world.set_lease(lease.clone());
+                Taken::Yes
+            }
+            other => Taken::HeldBy(other.cloned().map(Box::new)),
+        };
+        let renewed = self.call(Operation::Lease, "renew", renew).await.map_err(in_ledger)?;
+        if renewed != Taken::Yes {
+            self.world().lease_heard_lost = true;
+        }
+        Ok(renewed)
+    }
+}

@@ -1,0 +1,376 @@
+//! The simulated world: catalog, ledger and queue in memory, who changed what, and the invariants that are checked as it goes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pmp_ledger::{Lease, LeaseTerm};
+use pmp_plan::{Confirmation, Desired, GuardRails, Observed, plan};
+use pmp_protocol::{
+    Content, ExperienceId, OrganizationId, OrganizationSeen, ProductId, Reason, Receipt, ReceiptStatus,
+    ResourceRequests, Sealed, Snapshot, SnapshotMessage, SnapshotVersion, Verdicts,
+};
+use tokio::time::{Duration, Instant};
+
+use crate::catalog::{Catalog, Change, Experience, Outcome};
+use crate::faults::Faults;
+
+/// A message in the queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    pub(crate) id: String,
+    pub(crate) body: String,
+    pub(crate) visible_at: Instant,
+    pub(crate) times: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) catalog: Catalog,
+    /// Every snapshot that the hub has stored, the first at index 0.
+    pub(crate) history: Vec<Snapshot>,
+    pub(crate) receipts: BTreeMap<ExperienceId, Receipt>,
+    pub(crate) seen: Option<OrganizationSeen>,
+    pub(crate) queue: Vec<Message>,
+    pub(crate) dead_letters: Vec<Message>,
+    pub(crate) faults: Faults,
+    /// Calls at the ports so far.
+    pub(crate) calls: u64,
+    /// Change sets that spokes have started.
+    pub(crate) all_own: BTreeSet<String>,
+    /// Those whose start the living process has heard of, and whose end it has not.
+    pub(crate) known_open: BTreeSet<String>,
+    /// The newest version that the living process has read.
+    pub(crate) acted_on: Option<SnapshotVersion>,
+    /// Experiences that changed since the living process last read them.
+    changed_unread: BTreeSet<ExperienceId>,
+    /// Change sets that spokes have started, those included that a repeated token named again.
+    pub(crate) started: usize,
+    pub(crate) log: Vec<String>,
+    pub(crate) violations: Vec<String>,
+    lease: Option<Lease>,
+    /// When a lease that somebody took is given back.
+    stolen_until: Option<Instant>,
+    /// The living process has heard that the lease is another's.
+    pub(crate) lease_heard_lost: bool,
+    began: Instant,
+    sent: u64,
+}
+
+pub(crate) fn management() -> ExperienceId {
+    ExperienceId::new("exp-management").unwrap()
+}
+
+pub(crate) fn product(n: usize) -> ProductId {
+    ProductId::new(&format!("prod-{n:04}")).unwrap()
+}
+
+pub(crate) fn products(range: std::ops::Range<usize>) -> BTreeSet<ProductId> {
+    range.map(product).collect()
+}
+
+/// The member experience `exp-member-N`.
+pub(crate) fn member(n: usize) -> ExperienceId {
+    ExperienceId::new(&format!("exp-member-{n}")).unwrap()
+}
+
+impl World {
+    /// Member experiences with these lists of approved products.
+    pub(crate) fn new(seed: u64, members: impl IntoIterator<Item = BTreeSet<ProductId>>) -> Self {
+        let mut catalog = Catalog::default();
+        for (n, approved) in members.into_iter().enumerate() {
+            let experience = Experience { revision: 1, approved, rejected: BTreeSet::new() };
+            catalog.experiences.insert(member(n), experience);
+        }
+        Self {
+            catalog,
+            history: Vec::new(),
+            receipts: BTreeMap::new(),
+            seen: None,
+            queue: Vec::new(),
+            dead_letters: Vec::new(),
+            faults: Faults::new(seed),
+            calls: 0,
+            all_own: BTreeSet::new(),
+            known_open: BTreeSet::new(),
+            acted_on: None,
+            changed_unread: BTreeSet::new(),
+            started: 0,
+            log: Vec::new(),
+            violations: Vec::new(),
+            lease: None,
+            stolen_until: None,
+            lease_heard_lost: false,
+            began: Instant::now(),
+            sent: 0,
+        }
+    }
+
+    pub(crate) fn note(&mut self, what: impl Into<String>) {
+        let at = self.began.elapsed().as_secs_f64();
+        self.log.push(format!("{at:9.3} s  call {:4}  {}", self.calls, what.into()));
+    }
+
+    pub(crate) fn violated(&mut self, what: String) {
+        self.note(format!("VIOLATED: {what}"));
+        self.violations.push(what);
+    }
+
+    // The hub.
+
+    /// Stores the next snapshot.
+    pub(crate) fn store(&mut self, approved: BTreeSet<ProductId>, rejected: BTreeSet<ProductId>) -> SnapshotVersion {
+        let version = self.newest().map_or(SnapshotVersion::FIRST, |newest| newest.version().next());
+        let (a, r) = (approved.len(), rejected.len());
+        let content = Content::new(management(), approved, rejected, BTreeMap::new(), ResourceRequests::Allow).unwrap();
+        let sealed = Sealed::new(&content).unwrap();
+        self.history.push(Snapshot::open(&management(), version, jiff::Timestamp::UNIX_EPOCH, &sealed).unwrap());
+        self.note(format!("hub stores snapshot {version}: {a} approved, {r} rejected"));
+        version
+    }
+
+    pub(crate) fn newest(&self) -> Option<&Snapshot> {
+        self.history.last()
+    }
+
+    /// Puts the announcement of a version into the queue, visible after `delay`; as a reference if not `inline`.
+    pub(crate) fn announce(&mut self, version: SnapshotVersion, delay: Duration, inline: bool) {
+        let snapshot = self.snapshot(version).unwrap();
+        let sealed = Sealed::new(snapshot.content()).unwrap();
+        let (taken_at, reason) = (snapshot.taken_at(), Reason::Changed);
+        let mut message = SnapshotMessage::announce(management(), version, taken_at, reason, &sealed, 1);
+        if !inline {
+            message.body = pmp_protocol::Body::Stored { chunks: 1 };
+        }
+        self.send(message.to_json(), delay);
+    }
+
+    pub(crate) fn send(&mut self, body: String, delay: Duration) {
+        self.sent += 1;
+        let (id, visible_at) = (format!("message-{}", self.sent), Instant::now() + delay);
+        self.queue.push(Message { id, body, visible_at, times: 0 });
+    }
+
+    pub(crate) fn snapshot(&self, version: SnapshotVersion) -> Option<&Snapshot> {
+        self.history.iter().find(|snapshot| snapshot.version() == version)
+    }
+
+    // Others at the catalog.
+
+    /// Somebody approves one product and rejects another, at once.
+    pub(crate) fn foreign_change(&mut self, universe: usize) {
+        let Some((experience, change)) = self.foreign(universe) else { return };
+        if self.catalog.holder(&experience).is_none() {
+            self.note(format!("somebody changes {experience}"));
+            self.catalog.apply(&change);
+            self.changed_unread.insert(experience);
+        }
+    }
+
+    /// Somebody's change set holds an experience for a while.
+    pub(crate) fn foreign_lock(&mut self, universe: usize) {
+        let Some((experience, change)) = self.foreign(universe) else { return };
+        let ends = Instant::now() + self.faults.duration();
+        if let Ok(id) = self.catalog.start(vec![change], None, ends, false) {
+            self.note(format!("somebody starts {id} on {experience}"));
+        }
+    }
+
+    fn foreign(&mut self, universe: usize) -> Option<(ExperienceId, Change)> {
+        let rng = &mut self.faults.rng;
+        let experience = self.catalog.experiences.keys().nth(rng.usize(0..self.catalog.experiences.len()))?.clone();
+        let (allow, deny) = (rng.usize(0..universe), rng.usize(0..universe));
+        let deny = if allow == deny { vec![] } else { vec![product(deny)] };
+        let change = Change { experience: experience.clone(), revision: None, allow: vec![product(allow)], deny };
+        Some((experience, change))
+    }
+
+    /// Cancels one of the spoke's running change sets.
+    pub(crate) fn cancel_one(&mut self) {
+        let open = |id: &&String| self.catalog.change_sets[id.as_str()].outcome.is_none();
+        if let Some(id) = self.all_own.iter().find(open).cloned() {
+            self.note(format!("somebody cancels {id}"));
+            self.catalog.cancel(&id);
+        }
+    }
+
+    // The lease.
+
+    /// The lease as it is now.
+    pub(crate) fn lease(&mut self) -> Option<&Lease> {
+        if self.stolen_until.is_some_and(|until| until <= Instant::now()) {
+            self.stolen_until = None;
+            self.lease = self.lease.as_ref().map(Lease::given_back);
+        }
+        self.lease.as_ref()
+    }
+
+    pub(crate) fn set_lease(&mut self, lease: Lease) {
+        self.lease = Some(lease);
+    }
+
+    /// Somebody else has the lease for a hundred seconds.
+    pub(crate) fn steal_lease(&mut self) {
+        self.note("somebody takes the lease");
+        let organization = OrganizationId::new("o-simulated0").unwrap();
+        let (id, now) = (format!("thief-{}", self.calls), jiff::Timestamp::now());
+        self.lease = Some(Lease::new(organization, id, "somebody else".to_owned(), now, LeaseTerm::DEFAULT));
+        self.stolen_until = Some(Instant::now() + Duration::from_secs(100));
+    }
+
+    // The invariants.
+
+    /// Lets time take effect. Called before anything else at each call.
+    pub(crate) fn settle(&mut self) {
+        for (id, outcome) in self.catalog.settle(Instant::now()) {
+            self.note(format!("{id} ends: {outcome:?}"));
+            if outcome == Outcome::Succeeded {
+                let changes = self.catalog.change_sets[&id].changes.clone();
+                self.changed_unread.extend(changes.into_iter().map(|change| change.experience));
+            }
+        }
+    }
+
+    /// The living process has read the lists of these experiences.
+    pub(crate) fn were_read(&mut self, experiences: &[ExperienceId]) {
+        self.changed_unread.retain(|changed| !experiences.contains(changed));
+    }
+
+    /// A process is born: it knows nothing.
+    pub(crate) fn reborn(&mut self) {
+        self.known_open.clear();
+        self.acted_on = None;
+        self.lease_heard_lost = false;
+    }
+
+    /// Checks a change that the spoke asks for, before the catalog says what it thinks of it.
+    pub(crate) fn check_start(&mut self, change: &Change) {
+        let experience = &change.experience;
+        if self.lease_heard_lost {
+            self.violated(format!("{experience} is changed by a process that knows that the lease is another's"));
+        }
+        let Some(version) = self.acted_on else {
+            return self.violated(format!("{experience} is changed before any snapshot was read"));
+        };
+        if change.allow.len() > 50 || change.deny.len() > 50 || change.allow.len() + change.deny.len() == 0 {
+            self.violated(format!("{} allows and {} denials in one change set", change.allow.len(), change.deny.len()));
+        }
+        let acknowledged = self.receipts.values().map(|receipt| receipt.version).max();
+        if acknowledged.is_some_and(|acknowledged| acknowledged > version) {
+            self.violated(format!(
+                "{experience} is changed by snapshot {version}, but {acknowledged:?} was acknowledged"
+            ));
+        }
+        let Some(content) = self.snapshot(version).map(|snapshot| snapshot.content().clone()) else { return };
+        if let Some(product) = change.allow.iter().find(|product| !content.approved().contains(*product)) {
+            self.violated(format!("{product} is approved in {experience}, which snapshot {version} does not ask for"));
+        }
+        if let Some(product) = change.deny.iter().find(|product| content.approved().contains(*product)) {
+            self.violated(format!("{product} is denied in {experience}, which snapshot {version} approves"));
+        }
+        let open = self.known_open.iter().find(|id| {
+            let set = &self.catalog.change_sets[id.as_str()];
+            set.outcome.is_none() && set.changes.iter().any(|open| open.experience == *experience)
+        });
+        if let Some(open) = open.cloned() {
+            self.violated(format!(
+                "{experience} is asked for another change set while {open} of the same process runs"
+            ));
+        }
+        if !self.changed_unread.contains(experience) && !self.passes_guard(experience, &content, version) {
+            self.violated(format!("{experience} is changed by snapshot {version}, which the guard rails hold"));
+        }
+    }
+
+    fn passes_guard(&self, experience: &ExperienceId, content: &Content, version: SnapshotVersion) -> bool {
+        self.plan(experience, content, version, Confirmation::None).is_some()
+    }
+
+    /// The pure plan for an experience as it is now; none where the guard rails hold it.
+    fn plan(
+        &self,
+        experience: &ExperienceId,
+        content: &Content,
+        version: SnapshotVersion,
+        confirmation: Confirmation,
+    ) -> Option<pmp_plan::Plan> {
+        let Experience { approved, rejected, .. } = &self.catalog.experiences[experience];
+        let verdicts = Verdicts::new();
+        let desired = Desired::new(content, &verdicts);
+        plan(&desired, Observed { approved, rejected }, version, GuardRails::default(), confirmation).ok()
+    }
+
+    /// What `version` still asks of an experience, but for products that the catalog does not take.
+    pub(crate) fn missing(&self, experience: &ExperienceId, version: SnapshotVersion) -> BTreeSet<ProductId> {
+        let Some(snapshot) = self.snapshot(version) else { return BTreeSet::new() };
+        let Some(plan) = self.plan(experience, snapshot.content(), version, Confirmation::Version(version)) else {
+            return BTreeSet::new();
+        };
+        let asked = plan.allow().union(plan.deny()).cloned().collect::<BTreeSet<_>>();
+        asked.difference(&self.catalog.poison).cloned().collect()
+    }
+
+    /// Checks a receipt that the spoke writes.
+    pub(crate) fn check_receipt(&mut self, receipt: &Receipt) {
+        let Receipt { member_experience, version, status, .. } = receipt;
+        self.note(format!(
+            "receipt: {member_experience} {status} {version} {}",
+            receipt.error.as_deref().unwrap_or("")
+        ));
+        if self.snapshot(*version).is_none_or(|snapshot| snapshot.digest() != receipt.digest) {
+            self.violated(format!("a receipt for snapshot {version}, which the hub never stored so"));
+        }
+        let known = self.catalog.experiences.contains_key(member_experience);
+        if *status == ReceiptStatus::InSync && known && !self.changed_unread.contains(member_experience) {
+            let missing = self.missing(member_experience, *version);
+            if !missing.is_empty() {
+                let count = missing.len();
+                self.violated(format!("{member_experience} is told to be in sync with {version}, and {count} are not"));
+            }
+        }
+    }
+
+    /// What stands between this world and the end that the newest snapshot asks for.
+    pub(crate) fn unfinished(&self) -> Vec<String> {
+        let Some(newest) = self.newest() else { return Vec::new() };
+        let (version, content) = (newest.version(), newest.content());
+        self.catalog
+            .experiences
+            .keys()
+            .flat_map(|experience| self.unfinished_at(experience, content, version))
+            .collect()
+    }
+
+    fn unfinished_at(&self, experience: &ExperienceId, content: &Content, version: SnapshotVersion) -> Vec<String> {
+        let Some(receipt) = self.receipts.get(experience) else { return vec![format!("{experience} has no receipt")] };
+        let mut problems = Vec::new();
+        if receipt.version != version {
+            problems.push(format!("{experience} has a receipt for {}, not {version}", receipt.version));
+        }
+        if !self.passes_guard(experience, content, version) {
+            if receipt.status != ReceiptStatus::Held {
+                problems.push(format!("{experience} should be held, and has the receipt `{}`", receipt.status));
+            }
+            return problems;
+        }
+        let missing = self.missing(experience, version);
+        if !missing.is_empty() {
+            problems.push(format!("{experience} lacks {} products of snapshot {version}", missing.len()));
+        }
+        let wanted = self.poisoned(experience, content, version);
+        let named: BTreeSet<_> = receipt.quarantined.iter().map(|one| one.product.clone()).collect();
+        if named != wanted {
+            problems.push(format!("{experience} names {named:?} as quarantined, not {wanted:?}"));
+        }
+        if wanted.is_empty() && receipt.status != ReceiptStatus::InSync {
+            let error = receipt.error.as_deref().unwrap_or_default();
+            problems.push(format!("{experience} has the receipt `{}`: {error}", receipt.status));
+        }
+        problems
+    }
+
+    /// What the snapshot asks of an experience and the catalog does not take.
+    fn poisoned(&self, experience: &ExperienceId, content: &Content, version: SnapshotVersion) -> BTreeSet<ProductId> {
+        let plan = self.plan(experience, content, version, Confirmation::Version(version));
+        let asked = plan.map(|plan| plan.allow().union(plan.deny()).cloned().collect::<BTreeSet<_>>());
+        asked.unwrap_or_default().intersection(&self.catalog.poison).cloned().collect()
+    }
+}
