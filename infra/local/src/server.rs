@@ -171,8 +171,11 @@ impl Server {
         if tokio::time::timeout(GRACE, &mut self.front).await.is_err() {
             self.front.abort();
         }
-        // It watches the same token; nothing of it needs finishing.
-        self.change_sets.abort();
+        // It watches the same token. A change set that is just ending has its event delivered first: once the state is
+        // saved, nobody would tell of it again.
+        if tokio::time::timeout(GRACE, &mut self.change_sets).await.is_err() {
+            self.change_sets.abort();
+        }
         if let Some(keeper) = self.keeper.take()
             && let Ok(keeper) = keeper.await
         {
