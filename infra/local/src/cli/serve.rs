@@ -106,6 +106,15 @@ impl Serve {
         }
     }
 
+    /// What is served, in words.
+    fn source(&self, server: &Server) -> String {
+        match (&self.state, &self.world) {
+            (Some(folder), _) if server.resumed().is_some() => format!("the state in `{}`", folder.display()),
+            (_, Some(file)) => format!("`{}`", file.display()),
+            (_, None) => "the built-in world".to_owned(),
+        }
+    }
+
     fn explain(&self, error: StartError) -> Failure {
         let taken = matches!(&error, StartError::Listen { source, .. } if source.kind() == ErrorKind::AddrInUse);
         let hint = format!(
@@ -121,8 +130,7 @@ impl Serve {
 
     fn print_ready(&self, server: &Server, took: Duration) -> Result<(), Failure> {
         let world = server.world();
-        let source =
-            self.world.as_ref().map_or_else(|| "the built-in world".to_owned(), |f| format!("`{}`", f.display()));
+        let source = self.source(server);
         let who = identity(world, self.who.as_deref())?;
         let endpoint = server.endpoint();
         let variables = Variables::new(&endpoint, world, &who);
