@@ -10,6 +10,7 @@ mod configuration;
 mod confirming;
 mod discovery;
 mod filters;
+mod kills;
 mod leases;
 mod messages;
 mod output;
