@@ -26,7 +26,7 @@ fn lossy(seed: u64, approved: &[&str], rejected: &[&str]) -> World {
     let faults = json!([lost("aws-marketplace", "StartChangeSet"), lost("aws-marketplace", "DescribeChangeSet")]);
     World {
         seed,
-        change_sets: ChangeSetTiming { min: Duration::from_millis(100), max: Duration::from_millis(600) },
+        change_sets: ChangeSetTiming::between(Duration::from_millis(100), Duration::from_millis(600)),
         faults: serde_json::from_value(faults).unwrap(),
         ..world(approved, rejected)
     }

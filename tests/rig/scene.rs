@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pmp_local::world::{ChangeEventTarget, ChangeSetTiming, Experience, Organization, ProcurementPolicy, Role};
+use pmp_local::world::{
+    CatalogLimits, ChangeEventTarget, ChangeSetTiming, Experience, Organization, ProcurementPolicy, Role,
+};
 use pmp_local::{Options, Server};
 use serde_json::json;
 
@@ -78,6 +80,8 @@ pub fn member_role_for(hub: &str, account: &str, organization: &str) -> Role {
 pub fn world(approved: &[&str], rejected: &[&str]) -> World {
     World {
         change_sets: ChangeSetTiming::always(Duration::from_millis(50)),
+        // Tests look often, as the accounts that the programs run in.
+        catalog: CatalogLimits::without_throttling(),
         organizations: vec![hub_organization(approved, rejected), alpha()],
         roles: vec![member_role(ALPHA_ACCOUNT, ALPHA)],
         change_event_targets: vec![ChangeEventTarget::to_queue(HUB, EVENTS_QUEUE)],

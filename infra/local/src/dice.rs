@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -33,6 +36,14 @@ impl Dice {
         min + Duration::from_micros(self.next() % (span + 1))
     }
 
+    /// A number above 0 and at most 1.
+    pub(crate) fn fraction(&mut self) -> f64 {
+        // 53 bits: as many as a double holds exactly.
+        #[expect(clippy::cast_precision_loss, reason = "no number here has more than 53 bits")]
+        let (numerator, denominator) = (((self.next() >> 11) + 1) as f64, (1_u64 << 53) as f64);
+        numerator / denominator
+    }
+
     /// One of `count` positions; the first where there is none.
     pub(crate) fn position(&mut self, count: usize) -> usize {
         let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
@@ -41,8 +52,17 @@ impl Dice {
 
     /// An id as change sets have it: 25 lower-case letters and digits.
     pub(crate) fn change_set_id(&mut self) -> String {
+        self.letters(25)
+    }
+
+    /// An id as new entities have it: a prefix, and 13 lower-case letters and digits.
+    pub(crate) fn entity_id(&mut self, prefix: &str) -> String {
+        format!("{prefix}-{}", self.letters(13))
+    }
+
+    fn letters(&mut self, count: usize) -> String {
         const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-        (0..25).map(|_| char::from(ALPHABET[(self.next() % 36) as usize])).collect()
+        (0..count).map(|_| char::from(ALPHABET[(self.next() % 36) as usize])).collect()
     }
 
     /// A UUID, version 4.

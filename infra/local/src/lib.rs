@@ -7,7 +7,8 @@
 //!
 //! - [`world`]: what exists at the start, from a file or from Rust.
 //! - `clock`: real time plus an offset; everything here goes by it.
-//! - `catalog`: the Marketplace Catalog as a pure state machine.
+//! - [`catalog`]: the Marketplace Catalog as a pure state machine.
+//! - `discovery`: the Marketplace Discovery API, from the world's products.
 //! - `cloud`: the services, and what is mended around awsim's.
 //! - `faults`: what goes wrong on demand, and for which calls.
 //! - `control`: `/_local/`, by which tests and people steer all this.
@@ -17,7 +18,7 @@
 //!
 //! It guards nothing: signatures are not verified. It must never be reachable by anyone whom that would concern.
 
-mod catalog;
+pub mod catalog;
 pub mod cli;
 mod clock;
 mod cloud;
@@ -25,6 +26,7 @@ mod connection;
 mod control;
 mod demo;
 mod dice;
+mod discovery;
 mod error_names;
 mod faults;
 mod front;

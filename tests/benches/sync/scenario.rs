@@ -145,7 +145,7 @@ impl Scenario {
         }
         let events = |account: &str| ChangeEventTarget::to_queue(account, EVENTS_QUEUE);
         World {
-            change_sets: ChangeSetTiming { min, max },
+            change_sets: ChangeSetTiming::between(min, max),
             organizations: vec![Organization::new("o-hub0000000", "Hub", &hub).with_experience(management), member],
             roles: vec![member_role_for(&hub, &spoke, &self.organization())],
             change_event_targets: vec![events(&hub), events(&spoke)],

@@ -1,12 +1,17 @@
 //! A change set: what was asked, how far it is, and how the catalog describes it.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::CATALOG;
 use super::change_type::Action;
 use super::entity::text_of;
 
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ChangeSet {
     pub(super) id: String,
     pub(super) name: Option<String>,
@@ -16,13 +21,53 @@ pub(crate) struct ChangeSet {
     pub(super) request_id: String,
     pub(super) started: Timestamp,
     pub(super) progress: Progress,
-    pub(super) changes: Vec<Change>,
     pub(super) outcome: Outcome,
+    pub(super) changes: Vec<Change>,
+    pub(super) tags: BTreeMap<String, String>,
+}
+
+/// How far a change set is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum Progress {
+    /// `PREPARING` until `applying`, then `APPLYING` until it ends.
+    Running {
+        applying: Timestamp,
+        ends: Timestamp,
+    },
+    Succeeded {
+        ended: Timestamp,
+    },
+    Failed {
+        ended: Timestamp,
+        code: FailureCode,
+        description: String,
+    },
+    Cancelled {
+        ended: Timestamp,
+    },
+}
+
+/// `FailureCode` of a failed change set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum FailureCode {
+    /// Its changes say what is wrong.
+    ClientError,
+    /// The fault is the catalog's.
+    ServerFault,
+}
+
+impl FailureCode {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientError => "CLIENT_ERROR",
+            Self::ServerFault => "SERVER_FAULT",
+        }
+    }
 }
 
 /// How a change set is made to end, whatever it asks for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Outcome {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
     /// As its changes deserve.
     #[default]
     Deserved,
@@ -30,75 +75,82 @@ pub(crate) enum Outcome {
     ServerFault,
 }
 
-/// How far a change set is.
-pub(super) enum Progress {
-    /// `PREPARING` until `applying`, then `APPLYING` until it ends.
-    Running {
-        applying: Timestamp,
-    },
-    Succeeded {
-        ended: Timestamp,
-    },
-    Failed {
-        ended: Timestamp,
-        description: String,
-    },
-}
-
 /// One change of a change set.
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Change {
-    pub(super) change_type: &'static str,
+    pub(super) change_type: String,
     pub(super) name: Option<String>,
     pub(super) entity_type: String,
-    /// As it was asked, with the revision if it had one.
-    pub(super) identifier: String,
-    /// The id without the revision.
+    /// As it was asked, with the revision if it had one; none where the change creates its entity.
+    pub(super) identifier: Option<String>,
+    /// The id without the revision; of a new entity, the id that it will have.
     pub(super) entity: String,
+    pub(super) entity_tags: BTreeMap<String, String>,
     pub(super) details: Value,
     pub(super) action: Action,
     pub(super) errors: Vec<ErrorDetail>,
 }
 
 /// An entry of a change's `ErrorDetailList`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ErrorDetail {
-    code: &'static str,
-    message: &'static str,
+    pub(super) code: Cow<'static, str>,
+    pub(super) message: Cow<'static, str>,
 }
 
 impl ErrorDetail {
+    pub(super) fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: code.into(), message: message.into() }
+    }
+
     pub(super) fn not_found(message: &'static str) -> Self {
-        Self { code: "ENTITY_NOT_FOUND", message }
+        Self::new("ENTITY_NOT_FOUND", message)
+    }
+
+    pub(super) fn already_exists(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new("ENTITY_ALREADY_EXISTS", message)
+    }
+
+    pub(super) fn not_authorized(message: &'static str) -> Self {
+        Self::new("CALLER_NOT_AUTHORIZED", message)
     }
 }
 
 impl ChangeSet {
+    /// Whether one of its changes has an error.
+    pub(super) fn has_errors(&self) -> bool {
+        self.changes.iter().any(|change| !change.errors.is_empty())
+    }
+
     /// Ends it with the errors that its changes have.
     pub(super) fn fail(&mut self, ended: Timestamp) {
         let failed = self.changes.iter().filter(|change| !change.errors.is_empty()).count();
         let description = format!("{failed} of {} changes failed; nothing was applied", self.changes.len());
-        self.progress = Progress::Failed { ended, description };
+        self.progress = Progress::Failed { ended, code: FailureCode::ClientError, description };
     }
 
-    /// Ends it by a fault that is the catalog's own.
-    pub(super) fn fail_by_server(&mut self, ended: Timestamp) {
-        let description = "The catalog failed to process the change set; nothing was applied".to_owned();
-        self.progress = Progress::Failed { ended, description };
+    /// Ends it with a fault that is not its own.
+    pub(super) fn fault(&mut self, ended: Timestamp) {
+        let description = "The catalog failed; nothing was applied. Retry the request".into();
+        self.progress = Progress::Failed { ended, code: FailureCode::ServerFault, description };
     }
 
     pub(super) fn status(&self, now: Timestamp) -> &'static str {
         match &self.progress {
-            Progress::Running { applying } if now < *applying => "PREPARING",
+            Progress::Running { applying, .. } if now < *applying => "PREPARING",
             Progress::Running { .. } => "APPLYING",
             Progress::Succeeded { .. } => "SUCCEEDED",
             Progress::Failed { .. } => "FAILED",
+            Progress::Cancelled { .. } => "CANCELLED",
         }
     }
 
     pub(super) fn ended(&self) -> Option<Timestamp> {
         match &self.progress {
             Progress::Running { .. } => None,
-            Progress::Succeeded { ended } | Progress::Failed { ended, .. } => Some(*ended),
+            Progress::Succeeded { ended } | Progress::Failed { ended, .. } | Progress::Cancelled { ended } => {
+                Some(*ended)
+            }
         }
     }
 
@@ -120,9 +172,8 @@ impl ChangeSet {
         if let Some(ended) = self.ended() {
             summary["EndTime"] = json!(text_of(ended));
         }
-        if matches!(self.progress, Progress::Failed { .. }) {
-            let code = if self.outcome == Outcome::ServerFault { "SERVER_FAULT" } else { "CLIENT_ERROR" };
-            summary["FailureCode"] = json!(code);
+        if let Progress::Failed { code, .. } = &self.progress {
+            summary["FailureCode"] = json!(code.as_str());
         }
         summary
     }
@@ -143,11 +194,14 @@ impl Change {
         let error = |error: &ErrorDetail| json!({ "ErrorCode": error.code, "ErrorMessage": error.message });
         let mut description = json!({
             "ChangeType": self.change_type,
-            "Entity": { "Type": self.entity_type, "Identifier": self.identifier },
+            "Entity": { "Type": self.entity_type },
             "Details": self.details.to_string(),
             "DetailsDocument": self.details,
             "ErrorDetailList": self.errors.iter().map(error).collect::<Vec<_>>(),
         });
+        if let Some(identifier) = &self.identifier {
+            description["Entity"]["Identifier"] = json!(identifier);
+        }
         if let Some(name) = &self.name {
             description["ChangeName"] = json!(name);
         }

@@ -1,9 +1,9 @@
-//! Experiences and procurement policies, and how the catalog describes them.
+//! Entities: experiences, and the policies, branding settings and audiences that belong to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{CATALOG, CatalogError};
 use crate::world::{self, ExperienceStatus, ResourceRequests};
@@ -11,209 +11,158 @@ use crate::world::{self, ExperienceStatus, ResourceRequests};
 /// The products of one list, with their notes. Ordered, so that a change of 50 ids costs 50 look-ups, not 50 scans.
 pub(super) type Products = BTreeMap<String, Option<String>>;
 
-pub(crate) struct Experience {
-    pub(super) owner: String,
+/// Any entity.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Entity {
     pub(super) id: String,
+    /// The management account that it belongs to.
+    pub(super) owner: String,
     pub(super) name: String,
+    pub(super) description: Option<String>,
+    pub(super) revision: u64,
+    pub(super) modified: Timestamp,
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) body: Body,
+}
+
+/// What an entity holds, by its type.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Body {
+    Experience(Experience),
+    ProcurementPolicy(Policy),
+    BrandingSettings(Branding),
+    Audience(Audience),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Experience {
     pub(super) status: ExperienceStatus,
     pub(super) admin_status: Option<String>,
     pub(super) policy: Option<String>,
-    pub(super) revision: u64,
-    pub(super) modified: Timestamp,
+    pub(super) branding: Option<String>,
+    pub(super) audience: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Policy {
+    pub(super) approved: Products,
+    pub(super) rejected: Products,
+    pub(super) requests: ResourceRequests,
+}
+
+/// How an experience looks to its users. What is absent looks as it does without branding settings.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct Branding {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) information: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) theme_color: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) logo_url: Option<String>,
+}
+
+/// Whom an experience applies to. AWS documents neither the fields of this entity nor whether an experience can have
+/// several; its reference says that later associations add principals "to the association for the experience", so there
+/// is one.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Audience {
+    pub(super) experience: String,
+    pub(super) principals: BTreeSet<String>,
 }
 
 impl Experience {
-    pub(super) fn new(owner: &str, from: &world::Experience, now: Timestamp) -> Self {
+    /// A new one: disabled, with nothing.
+    pub(super) fn new() -> Self {
         Self {
-            owner: owner.to_owned(),
-            id: from.id.clone(),
-            name: from.name.clone(),
-            status: from.status,
-            admin_status: from.admin_status.clone(),
-            policy: from.policy.as_ref().map(|policy| policy.id.clone()),
-            revision: 1,
-            modified: now,
+            status: ExperienceStatus::Disabled,
+            admin_status: Some(ACTIVE.into()),
+            policy: None,
+            branding: None,
+            audience: None,
         }
+    }
+
+    pub(super) fn from_world(from: &world::Experience) -> Self {
+        let policy = from.policy.as_ref().map(|policy| policy.id.clone());
+        Self { status: from.status, admin_status: from.admin_status.clone(), policy, branding: None, audience: None }
     }
 
     /// Archived experiences cannot be updated.
     pub(super) fn is_archived(&self) -> bool {
-        !matches!(self.admin_status.as_deref(), None | Some("" | "Editable"))
+        !matches!(self.admin_status.as_deref(), None | Some("" | ACTIVE))
     }
 }
 
-pub(crate) struct Policy {
-    pub(super) owner: String,
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) approved: Products,
-    pub(super) rejected: Products,
-    pub(super) requests: ResourceRequests,
-    pub(super) revision: u64,
-    pub(super) modified: Timestamp,
-}
+/// `AdminStatus` of an experience that can be updated.
+pub(super) const ACTIVE: &str = "Editable";
+/// `AdminStatus` of an archived one. AWS documents the change type `RestrictExperience` and not the value it leaves.
+pub(super) const ARCHIVED: &str = "Restricted";
 
 impl Policy {
-    pub(super) fn new(owner: &str, experience: &str, from: &world::ProcurementPolicy, now: Timestamp) -> Self {
+    pub(super) fn new(requests: ResourceRequests) -> Self {
+        Self { approved: Products::new(), rejected: Products::new(), requests }
+    }
+
+    pub(super) fn from_world(from: &world::ProcurementPolicy) -> Self {
         let products = |list: &[world::ListedProduct]| list.iter().map(|p| (p.id.clone(), p.notes.clone())).collect();
+        let (approved, rejected) = (products(&from.approved), products(&from.rejected));
+        Self { approved, rejected, requests: from.policy_resource_requests }
+    }
+}
+
+impl Entity {
+    /// A new entity, before its first revision.
+    pub(super) fn new(id: String, owner: &str, name: &str, body: Body, now: Timestamp) -> Self {
         Self {
+            id,
             owner: owner.to_owned(),
-            id: from.id.clone(),
-            name: format!("{experience} policy"),
-            approved: products(&from.approved),
-            rejected: products(&from.rejected),
-            requests: from.policy_resource_requests,
-            revision: 1,
+            name: name.to_owned(),
+            description: None,
+            revision: 0,
             modified: now,
-        }
-    }
-}
-
-/// Any entity.
-#[derive(Clone, Copy)]
-pub(crate) enum Entity<'a> {
-    Experience(&'a Experience),
-    Policy(&'a Policy),
-}
-
-impl<'a> Entity<'a> {
-    pub(crate) fn id(self) -> &'a str {
-        match self {
-            Self::Experience(experience) => &experience.id,
-            Self::Policy(policy) => &policy.id,
-        }
-    }
-
-    pub(super) fn owner(self) -> &'a str {
-        match self {
-            Self::Experience(experience) => &experience.owner,
-            Self::Policy(policy) => &policy.owner,
-        }
-    }
-
-    pub(super) fn name(self) -> &'a str {
-        match self {
-            Self::Experience(experience) => &experience.name,
-            Self::Policy(policy) => &policy.name,
-        }
-    }
-
-    pub(super) fn revision(self) -> u64 {
-        match self {
-            Self::Experience(experience) => experience.revision,
-            Self::Policy(policy) => policy.revision,
-        }
-    }
-
-    /// `LastModifiedDate`.
-    pub(crate) fn modified(self) -> String {
-        match self {
-            Self::Experience(experience) => text_of(experience.modified),
-            Self::Policy(policy) => text_of(policy.modified),
+            tags: BTreeMap::new(),
+            body,
         }
     }
 
     /// The type without its version, as lists name it.
-    pub(super) fn kind(self) -> &'static str {
-        match self {
-            Self::Experience(_) => "Experience",
-            Self::Policy(_) => "ProcurementPolicy",
+    pub(super) fn kind(&self) -> &'static str {
+        match self.body {
+            Body::Experience(_) => "Experience",
+            Body::ProcurementPolicy(_) => "ProcurementPolicy",
+            Body::BrandingSettings(_) => "BrandingSettings",
+            Body::Audience(_) => "Audience",
         }
     }
 
     /// `EntityType`.
-    pub(crate) fn versioned_kind(self) -> String {
+    pub(super) fn versioned_kind(&self) -> String {
         format!("{}@1.0", self.kind())
     }
 
     /// `EntityIdentifier`: the id with its revision.
-    pub(crate) fn identifier(self) -> String {
-        format!("{}@{}", self.id(), self.revision())
+    pub(super) fn identifier(&self) -> String {
+        format!("{}@{}", self.id, self.revision)
     }
 
     /// `EntityArn`.
-    pub(crate) fn arn(self, region: &str) -> String {
-        let (owner, kind, id) = (self.owner(), self.kind(), self.id());
+    pub(super) fn arn(&self, region: &str) -> String {
+        let (owner, kind, id) = (&self.owner, self.kind(), &self.id);
         format!("arn:aws:aws-marketplace:{region}:{owner}:{CATALOG}/{kind}/{id}")
     }
 
-    /// `DetailsDocument`, as JSON text.
-    pub(crate) fn details(self) -> Result<String, serde_json::Error> {
-        match self {
-            Self::Experience(experience) => serde_json::to_string(&ExperienceDetails::of(experience)),
-            Self::Policy(policy) => serde_json::to_string(&PolicyDetails::of(policy)),
+    pub(super) fn experience(&self) -> Option<&Experience> {
+        match &self.body {
+            Body::Experience(experience) => Some(experience),
+            _ => None,
         }
     }
-}
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ExperienceDetails<'a> {
-    name: &'a str,
-    status: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    admin_status: Option<&'a str>,
-    procurement_policies: Vec<&'a str>,
-    branding_settings: [&'a str; 0],
-}
-
-impl<'a> ExperienceDetails<'a> {
-    fn of(experience: &'a Experience) -> Self {
-        Self {
-            name: &experience.name,
-            status: experience.status.as_str(),
-            admin_status: experience.admin_status.as_deref(),
-            procurement_policies: experience.policy.iter().map(String::as_str).collect(),
-            branding_settings: [],
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct PolicyDetails<'a> {
-    name: &'a str,
-    statements: [Statement<'a>; 2],
-    configuration: Configuration<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Statement<'a> {
-    effect: &'a str,
-    resources: Vec<Resource<'a>>,
-}
-
-/// One product per resource, as AWS answers.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Resource<'a> {
-    r#type: &'a str,
-    ids: [&'a str; 1],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    notes: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Configuration<'a> {
-    policy_resource_requests: &'a str,
-}
-
-impl<'a> PolicyDetails<'a> {
-    fn of(policy: &'a Policy) -> Self {
-        let resource = |(id, notes): (&'a String, &'a Option<String>)| Resource {
-            r#type: "Product",
-            ids: [id],
-            notes: notes.as_deref(),
-        };
-        let statement =
-            |effect, products: &'a Products| Statement { effect, resources: products.iter().map(resource).collect() };
-        Self {
-            name: &policy.name,
-            statements: [statement("Allow", &policy.approved), statement("Deny", &policy.rejected)],
-            configuration: Configuration { policy_resource_requests: policy.requests.as_str() },
-        }
+    pub(super) fn is_archived(&self) -> bool {
+        self.experience().is_some_and(Experience::is_archived)
     }
 }
 

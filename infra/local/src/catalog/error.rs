@@ -3,20 +3,27 @@
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", kind.name())]
-pub(crate) struct CatalogError {
+pub struct CatalogError {
     /// Which.
-    pub(crate) kind: ErrorKind,
+    pub kind: ErrorKind,
     /// The text for people.
-    pub(crate) message: String,
+    pub message: String,
 }
 
 /// The errors of the service model that the simulator gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ErrorKind {
+pub enum ErrorKind {
+    /// The caller's account, or its IAM policies, do not let it.
     AccessDenied,
+    /// There is no such entity, change set or resource.
     ResourceNotFound,
+    /// A change set holds the entity, or cannot be cancelled any more.
     ResourceInUse,
+    /// Too many change sets are open.
     ServiceQuotaExceeded,
+    /// Too many requests per second.
+    Throttling,
+    /// The request contradicts the documentation.
     Validation,
     /// The operation does not exist here.
     UnknownOperation,
@@ -26,12 +33,14 @@ pub(crate) enum ErrorKind {
 
 impl ErrorKind {
     /// The value of `x-amzn-ErrorType` and `__type`.
-    pub(crate) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::AccessDenied => "AccessDeniedException",
             Self::ResourceNotFound => "ResourceNotFoundException",
             Self::ResourceInUse => "ResourceInUseException",
             Self::ServiceQuotaExceeded => "ServiceQuotaExceededException",
+            Self::Throttling => "ThrottlingException",
             Self::Validation => "ValidationException",
             Self::UnknownOperation => "UnknownOperationException",
             Self::Internal => "InternalServiceException",
@@ -39,12 +48,14 @@ impl ErrorKind {
     }
 
     /// The HTTP status.
-    pub(crate) fn status(self) -> u16 {
+    #[must_use]
+    pub fn status(self) -> u16 {
         match self {
             Self::AccessDenied => 403,
             Self::ResourceNotFound | Self::UnknownOperation => 404,
             Self::ResourceInUse => 423,
             Self::ServiceQuotaExceeded => 402,
+            Self::Throttling => 429,
             Self::Validation => 422,
             Self::Internal => 500,
         }
@@ -52,16 +63,20 @@ impl ErrorKind {
 }
 
 impl CatalogError {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
     pub(crate) fn validation(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::Validation, message: message.into() }
+        Self::new(ErrorKind::Validation, message)
     }
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::ResourceNotFound, message: message.into() }
+        Self::new(ErrorKind::ResourceNotFound, message)
     }
 
     pub(crate) fn access_denied(caller: &str, resource: &str) -> Self {
         let message = format!("Account {caller} neither owns {resource} nor administers it for its organization");
-        Self { kind: ErrorKind::AccessDenied, message }
+        Self::new(ErrorKind::AccessDenied, message)
     }
 }

@@ -1,6 +1,7 @@
 //! The EventBridge event that AWS sends when a change set ends.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::CATALOG;
@@ -8,17 +9,19 @@ use super::change_set::{ChangeSet, Progress};
 use super::entity::text_of;
 
 /// A change set ended: the event, and the account it happened in.
-pub(crate) struct ChangeSetEnded {
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ChangeSetEnded {
     /// The account that started the change set.
-    pub(crate) account: String,
+    pub account: String,
     /// The whole event, envelope included.
-    pub(crate) event: Value,
+    pub event: Value,
 }
 
 impl ChangeSetEnded {
     pub(super) fn new(change_set: &ChangeSet, region: &str, event_id: String, ended: Timestamp) -> Self {
         let outcome = match change_set.progress {
             Progress::Failed { .. } => "Failed",
+            Progress::Cancelled { .. } => "Cancelled",
             Progress::Running { .. } | Progress::Succeeded { .. } => "Succeeded",
         };
         // No entity id and no change type: whoever listens must read the experience again, as with AWS.

@@ -1,194 +1,178 @@
-//! `ListEntities` and `ListChangeSets`: filters, scope and pages.
+//! What `ListEntities` and `ListChangeSets` have in common: filters, scope, order and pages.
 
+use std::cmp::Ordering;
+
+use aws_smithy_types::base64;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::change_set::{Change, ChangeSet};
-use super::{CATALOG, Catalog, CatalogError, Entity, Standing};
+use super::{CatalogError, Standing};
 
-/// The request of `ListEntities`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct ListEntities {
-    catalog: String,
-    entity_type: String,
-    #[serde(default)]
-    filter_list: Vec<Filter>,
-    max_results: Option<usize>,
-    next_token: Option<String>,
-}
-
-/// The request of `ListChangeSets`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct ListChangeSets {
-    catalog: String,
-    #[serde(default)]
-    filter_list: Vec<Filter>,
-    max_results: Option<usize>,
-    next_token: Option<String>,
+pub(super) struct Filter {
+    pub(super) name: String,
+    pub(super) value_list: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Filter {
-    name: String,
-    value_list: Vec<String>,
+pub(super) struct Sort {
+    sort_by: Option<String>,
+    sort_order: Option<SortOrder>,
 }
 
-/// Entities per page when the caller does not say; AWS allows up to 50 and documents no default.
-const DEFAULT_PAGE: usize = 20;
-
-impl Catalog {
-    /// The entities of one type that the caller owns, or, with Scope `SharedWithMe`, that are shared with it.
-    pub(crate) fn list_entities(&self, caller: &str, request: &ListEntities) -> Result<Value, CatalogError> {
-        check_catalog(&request.catalog)?;
-        let wanted = wanted_standing(&request.filter_list)?;
-        let filters = without_scope(&request.filter_list, &["EntityId", "Name"])?;
-        let matches = |entity: &Entity<'_>| {
-            self.standing(caller, entity.owner()) == wanted
-                && filters.iter().all(|filter| filter.accepts(entity_value(*entity, &filter.name)))
-        };
-        let entities: Vec<Entity<'_>> = match request.entity_type.trim_end_matches("@1.0") {
-            "Experience" => self.experiences.values().map(Entity::Experience).filter(matches).collect(),
-            "ProcurementPolicy" => self.policies.values().map(Entity::Policy).filter(matches).collect(),
-            // Every other type exists in AWS and is empty here.
-            _ => Vec::new(),
-        };
-        let after = |token: &str| entities.partition_point(|entity| entity.id() <= token);
-        let page = Page::cut(request.max_results, request.next_token.as_deref(), 50, after)?;
-        let shown = page.of(&entities);
-        let summaries: Vec<Value> = shown.iter().map(|entity| self.entity_summary(*entity)).collect();
-        let last = shown.last().map(|entity| entity.id());
-        Ok(page.answer("EntitySummaryList", summaries, entities.len(), last))
-    }
-
-    fn entity_summary(&self, entity: Entity<'_>) -> Value {
-        json!({
-            "Name": entity.name(),
-            "EntityType": entity.kind(),
-            "EntityId": entity.id(),
-            "EntityArn": entity.arn(&self.region),
-            "LastModifiedDate": entity.modified(),
-            "Visibility": "Restricted",
-        })
-    }
-
-    /// The change sets that the caller started, or, with Scope `SharedWithMe`, those of its organization's others.
-    pub(crate) fn list_change_sets(
-        &self,
-        caller: &str,
-        request: &ListChangeSets,
-        now: Timestamp,
-    ) -> Result<Value, CatalogError> {
-        check_catalog(&request.catalog)?;
-        let shared = wanted_standing(&request.filter_list)? == Standing::DelegatedAdministrator;
-        let filters = without_scope(&request.filter_list, &["ChangeSetName", "Status", "EntityId"])?;
-        let own = |set: &ChangeSet| set.account == caller;
-        let in_scope =
-            |set: &ChangeSet| if shared { !own(set) && self.manages(caller, &set.account) } else { own(set) };
-        let accepted = |set: &&ChangeSet| in_scope(set) && filters.iter().all(|f| f.accepts_change_set(set, now));
-        let mut sets: Vec<&ChangeSet> = self.change_sets.values().filter(accepted).collect();
-        // The newest first, as in AWS.
-        sets.sort_by(|a, b| (b.started, &b.id).cmp(&(a.started, &a.id)));
-        let after = |token: &str| sets.iter().position(|set| set.id == token).map_or(0, |index| index + 1);
-        let page = Page::cut(request.max_results, request.next_token.as_deref(), 20, after)?;
-        let shown = page.of(&sets);
-        let summaries = shown.iter().map(|set| change_set_summary(set, &self.region, now)).collect();
-        let last = shown.last().map(|set| set.id.as_str());
-        Ok(page.answer("ChangeSetSummaryList", summaries, sets.len(), last))
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum SortOrder {
+    Ascending,
+    #[default]
+    Descending,
 }
 
-fn change_set_summary(set: &ChangeSet, region: &str, now: Timestamp) -> Value {
-    let mut summary = set.summary(region, now);
-    summary["EntityIdList"] = set.changes.iter().map(|change: &Change| json!(change.entity)).collect();
-    summary
-}
-
-fn entity_value<'e>(entity: Entity<'e>, filter: &str) -> &'e str {
-    if filter == "EntityId" { entity.id() } else { entity.name() }
-}
-
-impl Filter {
-    fn accepts(&self, value: &str) -> bool {
-        self.value_list.iter().any(|wanted| wanted == value)
-    }
-
-    fn accepts_change_set(&self, set: &ChangeSet, now: Timestamp) -> bool {
-        match self.name.as_str() {
-            "ChangeSetName" => set.name.as_deref().is_some_and(|name| self.accepts(name)),
-            "Status" => self.accepts(set.status(now)),
-            _ => set.changes.iter().any(|change| self.accepts(&change.entity)),
+impl SortOrder {
+    /// Two keys in this order.
+    pub(super) fn compare<K: Ord>(self, a: &K, b: &K) -> Ordering {
+        match self {
+            Self::Ascending => a.cmp(b),
+            Self::Descending => b.cmp(a),
         }
     }
 }
 
-fn check_catalog(catalog: &str) -> Result<(), CatalogError> {
-    if catalog == CATALOG { Ok(()) } else { Err(CatalogError::validation("Catalog must be AWSMarketplace")) }
-}
+/// Filters that a request may have, and values that a filter may have.
+const MAX_FILTERS: usize = 8;
+const MAX_VALUES: usize = 10;
 
-fn wanted_standing(filters: &[Filter]) -> Result<Standing, CatalogError> {
-    match filters.iter().find(|filter| filter.name == "Scope") {
-        None => Ok(Standing::Owner),
-        Some(scope) if scope.value_list == ["SharedWithMe"] => Ok(Standing::DelegatedAdministrator),
-        Some(_) => Err(CatalogError::validation("Filter Scope takes the single value SharedWithMe")),
+impl Filter {
+    pub(super) fn accepts(&self, value: &str) -> bool {
+        self.value_list.iter().any(|wanted| wanted == value)
+    }
+
+    /// The one time that a filter of a range holds.
+    pub(super) fn time(&self) -> Result<Timestamp, CatalogError> {
+        let time = match self.value_list.as_slice() {
+            [time] => time.parse().ok(),
+            _ => None,
+        };
+        let name = &self.name;
+        time.ok_or_else(|| CatalogError::validation(format!("Filter {name} takes one time in ISO 8601 format")))
     }
 }
 
-/// The filters other than the scope, each checked to be a known one.
-fn without_scope<'f>(filters: &'f [Filter], known: &[&str]) -> Result<Vec<&'f Filter>, CatalogError> {
-    let rest: Vec<&Filter> = filters.iter().filter(|filter| filter.name != "Scope").collect();
-    match rest.iter().find(|filter| !known.contains(&filter.name.as_str())) {
-        None => Ok(rest),
-        Some(filter) => Err(CatalogError::validation(format!("Filter {} is not supported", filter.name))),
+/// The wanted scope, and the other filters. Their number is checked, and that they are among the `known` ones.
+pub(super) fn scope_and_filters<'f>(
+    filters: &'f [Filter],
+    known: &[&str],
+) -> Result<(Standing, Vec<&'f Filter>), CatalogError> {
+    if filters.len() > MAX_FILTERS {
+        return Err(CatalogError::validation(format!("FilterList must hold 1 to {MAX_FILTERS} filters")));
     }
+    if let Some(filter) = filters.iter().find(|filter| !(1..=MAX_VALUES).contains(&filter.value_list.len())) {
+        let message = format!("ValueList of filter {} must hold 1 to {MAX_VALUES} values", filter.name);
+        return Err(CatalogError::validation(message));
+    }
+    let (scopes, rest): (Vec<&Filter>, Vec<&Filter>) = filters.iter().partition(|filter| filter.name == "Scope");
+    if let Some(filter) = rest.iter().find(|filter| !known.contains(&filter.name.as_str())) {
+        return Err(CatalogError::validation(format!("Filter {} is not supported", filter.name)));
+    }
+    let standing = match scopes.as_slice() {
+        [] => Standing::Owner,
+        [scope] if scope.value_list == ["SharedWithMe"] => Standing::DelegatedAdministrator,
+        _ => return Err(CatalogError::validation("Filter Scope takes the single value SharedWithMe")),
+    };
+    Ok((standing, rest))
 }
 
-/// A page of a list: where it begins and how long it may be.
-struct Page {
-    start: usize,
-    length: usize,
+/// The attribute to sort by, one of the `known` ones of which the first is the default, and the order.
+pub(super) fn order(sort: Option<&Sort>, known: &[&'static str]) -> Result<(&'static str, SortOrder), CatalogError> {
+    let by = match sort.and_then(|sort| sort.sort_by.as_deref()) {
+        None => known.first(),
+        Some(asked) => known.iter().find(|known| **known == asked),
+    };
+    let by = by.ok_or_else(|| CatalogError::validation(format!("SortBy must be one of {}", known.join(", "))))?;
+    Ok((by, sort.and_then(|sort| sort.sort_order).unwrap_or_default()))
 }
 
-/// Marks our tokens, so that someone else's is refused.
-const TOKEN: &str = "after:";
+/// Where an item stands in a list: its sort key, then its id.
+pub(super) type Place = (String, String);
+
+/// A page of a list: the place after which it begins, and how long it may be.
+pub(super) struct Page {
+    pub(super) after: Option<Place>,
+    pub(super) length: usize,
+}
+
+/// Items per page when the caller does not say.
+const DEFAULT_PAGE: usize = 20;
 
 impl Page {
-    fn cut(
-        max_results: Option<usize>,
-        next_token: Option<&str>,
-        limit: usize,
-        after: impl Fn(&str) -> usize,
-    ) -> Result<Self, CatalogError> {
+    pub(super) fn of(max_results: Option<usize>, token: Option<&str>, limit: usize) -> Result<Self, CatalogError> {
         let length = max_results.unwrap_or(DEFAULT_PAGE);
         if !(1..=limit).contains(&length) {
             return Err(CatalogError::validation(format!("MaxResults must be between 1 and {limit}")));
         }
-        let start = match next_token {
-            None => 0,
-            Some(token) => {
-                let last = token.strip_prefix(TOKEN);
-                after(last.ok_or_else(|| CatalogError::validation("NextToken is not valid"))?)
-            }
-        };
-        Ok(Self { start, length })
+        let after = token.map(read_token).transpose()?;
+        Ok(Self { after, length })
     }
 
-    fn of<'l, T>(&self, list: &'l [T]) -> &'l [T] {
-        let end = list.len().min(self.start + self.length);
-        list.get(self.start..end).unwrap_or_default()
+    /// Whether an item at that place comes after the page's beginning.
+    pub(super) fn admits(&self, place: &Place, compare: impl Fn(&Place, &Place) -> Ordering) -> bool {
+        self.after.as_ref().is_none_or(|after| compare(place, after).is_gt())
     }
 
-    /// The answer; it has a token when there is more. The token holds the last id, not a position: entities that
-    /// come or go between two pages shift nothing.
-    fn answer(&self, name: &str, items: Vec<Value>, total: usize, last: Option<&str>) -> Value {
-        let more = self.start + items.len() < total;
-        let mut answer = json!({ name: items });
-        if let (true, Some(last)) = (more, last) {
-            answer["NextToken"] = json!(format!("{TOKEN}{last}"));
+    /// The answer, from the items that this page admits; it has a token when there are more than fit. The token holds a
+    /// place, not a number: items that come or go between two pages shift nothing.
+    pub(super) fn answer<T>(
+        &self,
+        name: &str,
+        mut items: Vec<(Place, T)>,
+        compare: impl Fn(&Place, &Place) -> Ordering,
+        show: impl Fn(&T) -> Value,
+    ) -> Value {
+        items.sort_by(|(a, _), (b, _)| compare(a, b));
+        let more = items.len() > self.length;
+        items.truncate(self.length);
+        let shown: Vec<Value> = items.iter().map(|(_, item)| show(item)).collect();
+        let mut answer = json!({ name: shown });
+        if let (true, Some((place, _))) = (more, items.last()) {
+            answer["NextToken"] = json!(write_token(place));
         }
         answer
+    }
+}
+
+fn write_token(place: &Place) -> String {
+    base64::encode(json!(place).to_string())
+}
+
+fn read_token(token: &str) -> Result<Place, CatalogError> {
+    let place = base64::decode(token).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    place.ok_or_else(|| CatalogError::validation("NextToken is not valid"))
+}
+
+/// A time as a sort key: as text it sorts as it does as a time.
+pub(super) fn key_of(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_leads_back_to_its_place_and_nothing_else_does() {
+        let place = ("a name / with \"everything\"".to_owned(), "exp-1".to_owned());
+        assert_eq!(read_token(&write_token(&place)), Ok(place));
+        for foreign in ["", "after:exp-1", "eyJhIjoxfQ=="] {
+            assert!(read_token(foreign).is_err(), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn times_sort_as_text() {
+        let keys = [0, 1, 999, 1000, 1001].map(|ms| key_of(Timestamp::from_millisecond(ms).unwrap()));
+        assert!(keys.is_sorted(), "{keys:?}");
     }
 }

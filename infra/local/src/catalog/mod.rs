@@ -1,54 +1,108 @@
-//! The Marketplace Catalog as a state machine: entities, change sets, locks, revisions, ownership.
+//! The Marketplace Catalog as a state machine: entities, change sets, locks, revisions, ownership, limits.
 //!
 //! Every decision is here and pure: a method takes who calls, what is asked and the time, and answers. Nothing here
 //! reads a clock, waits, or knows HTTP; `cloud::marketplace` does. Change sets run on the time that callers bring:
 //! [`Catalog::advance`] ends those that are due, and must come before any question about the present.
+//!
+//! A simulation drives it without a server: [`Catalog::new`] from a [`World`], [`Catalog::call`] for each request with
+//! the JSON that goes over the wire, [`Catalog::next_end`] to know when the next change set ends, and
+//! [`Catalog::advance`] to get there.
+//!
+//! ```
+//! use pmp_local::catalog::{Catalog, Operation};
+//! use pmp_local::world::{Experience, Organization, ProcurementPolicy, World};
+//! use serde_json::json;
+//!
+//! let experience = Experience::new("exp-1", "One").with_policy(ProcurementPolicy::new("policy-1"));
+//! let organization = Organization::new("o-aaaaaaaaaa", "A", "111111111111").with_experience(experience);
+//! let start = "2026-01-01T00:00:00Z".parse()?;
+//! let mut catalog = Catalog::new(&World { organizations: vec![organization], ..World::default() }, start);
+//!
+//! let request = json!({ "Catalog": "AWSMarketplace", "ChangeSet": [{
+//!     "ChangeType": "AllowProductProcurement",
+//!     "Entity": { "Type": "Experience@1.0", "Identifier": "exp-1@1" },
+//!     "DetailsDocument": { "Products": [{ "Ids": ["prod-a"] }] },
+//! }] });
+//! catalog.call("111111111111", Operation::StartChangeSet, request, start)?;
+//! let end = catalog.next_end().expect("it runs");
+//! let ended = catalog.advance(end);
+//! assert_eq!(ended[0].event["detail-type"], "Change Set Succeeded");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod change_set;
 mod change_type;
+mod details;
 mod entity;
 mod error;
 mod event;
 mod list;
+mod list_change_sets;
+mod list_entities;
+mod operation;
+mod rate;
+mod run;
+mod settings;
 mod start;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod timing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::World;
 use crate::dice::Dice;
-use crate::world::ChangeSetTiming;
-pub(crate) use change_set::Outcome;
-use change_set::{ChangeSet, Progress};
-use entity::{Entity, Experience, Policy};
-pub(crate) use error::{CatalogError, ErrorKind};
-pub(crate) use event::ChangeSetEnded;
-pub(crate) use list::{ListChangeSets, ListEntities};
+use crate::world;
+use change_set::ChangeSet;
+pub use change_set::Outcome;
+use details::Descriptions;
+use entity::{Audience, Body, Entity, Experience, Policy};
+pub use error::{CatalogError, ErrorKind};
+pub use event::ChangeSetEnded;
+pub use operation::Operation;
+pub(crate) use operation::read;
+use rate::Rates;
+use settings::Settings;
 pub(crate) use start::StartChangeSet;
 
 /// The one catalog that AWS has.
 pub(crate) const CATALOG: &str = "AWSMarketplace";
 
 /// The state of every private marketplace.
-pub(crate) struct Catalog {
-    region: String,
-    timing: ChangeSetTiming,
-    poison: BTreeSet<String>,
-    /// How the next change set is made to end.
-    next_outcome: Outcome,
+///
+/// Its serde form is the state alone, without what the world fixes: read it back with [`Catalog::restore`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Catalog {
+    #[serde(skip)]
+    settings: Settings,
+    #[serde(skip)]
+    rates: Rates,
+    #[serde(skip)]
+    descriptions: Descriptions,
     dice: Dice,
-    /// Accounts that manage a private marketplace, and the management account that owns it.
-    managers: BTreeMap<String, String>,
-    experiences: BTreeMap<String, Experience>,
-    policies: BTreeMap<String, Policy>,
+    entities: BTreeMap<String, Entity>,
+    /// The experience that each principal is associated with.
+    principals: BTreeMap<String, String>,
     change_sets: BTreeMap<String, ChangeSet>,
+    /// The change sets of each account, in the order in which they started.
+    history: BTreeMap<String, BTreeSet<(Timestamp, String)>>,
     /// The running change sets, the next to end first.
     running: BTreeSet<(Timestamp, String)>,
-    /// Entities that a running change set names, and which one.
+    /// How many change sets of each account are running.
+    open: BTreeMap<String, usize>,
+    /// Entities and principals that a running change set names, and which one.
     locks: BTreeMap<String, String>,
-    /// What was asked with a `ClientRequestToken`, per account, and the change set it became.
-    tokens: BTreeMap<(String, String), (StartChangeSet, String)>,
+    /// What each account asked with a `ClientRequestToken`, and the change set it became.
+    tokens: BTreeMap<String, BTreeMap<String, (StartChangeSet, String)>>,
+    /// How the next change set to start is made to end.
+    next_outcome: Outcome,
+    /// Change sets that were cancelled, and not told of yet.
+    cancelled: Vec<ChangeSetEnded>,
 }
 
 /// How an account stands to an entity's owner.
@@ -61,166 +115,122 @@ enum Standing {
 
 impl Catalog {
     /// The catalog that `world` describes, its entities last modified `now`.
-    pub(crate) fn new(world: &World, now: Timestamp) -> Self {
+    #[must_use]
+    pub fn new(world: &World, now: Timestamp) -> Self {
         let mut catalog = Self {
-            region: world.region.clone(),
-            timing: world.change_sets,
-            poison: world.poison_products.clone(),
-            next_outcome: Outcome::default(),
+            settings: Settings::of(world),
+            rates: Rates::default(),
+            descriptions: Descriptions::default(),
             dice: Dice::new(world.seed),
-            managers: BTreeMap::new(),
-            experiences: BTreeMap::new(),
-            policies: BTreeMap::new(),
+            entities: BTreeMap::new(),
+            principals: BTreeMap::new(),
             change_sets: BTreeMap::new(),
+            history: BTreeMap::new(),
             running: BTreeSet::new(),
+            open: BTreeMap::new(),
             locks: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            next_outcome: Outcome::default(),
+            cancelled: Vec::new(),
         };
         for organization in &world.organizations {
-            let owner = &organization.management_account;
-            for account in std::iter::once(owner).chain(&organization.delegated_administrators) {
-                catalog.managers.insert(account.clone(), owner.clone());
-            }
             for experience in &organization.experiences {
-                if let Some(policy) = &experience.policy {
-                    catalog.policies.insert(policy.id.clone(), Policy::new(owner, &experience.name, policy, now));
-                }
-                catalog.experiences.insert(experience.id.clone(), Experience::new(owner, experience, now));
+                catalog.add_experience(&organization.management_account, experience, now);
             }
         }
         catalog
     }
 
-    /// Ends every change set that is due, in the order in which they end.
-    pub(crate) fn advance(&mut self, now: Timestamp) -> Vec<ChangeSetEnded> {
-        let mut ended = Vec::new();
-        while let Some((ends_at, id)) = self.running.first().filter(|(ends_at, _)| *ends_at <= now).cloned() {
-            self.running.remove(&(ends_at, id.clone()));
-            ended.extend(self.end(&id, ends_at));
+    /// A catalog from its serde form, with the limits, timing and accounts of `world`. Experiences of the world are not
+    /// looked at: the state has its own. Change sets that ran go on, and those that are due end at the next advance.
+    ///
+    /// # Errors
+    /// The text is no catalog's state.
+    pub fn restore(state: Value, world: &World) -> Result<Self, serde_json::Error> {
+        let state: Self = serde_json::from_value(state)?;
+        Ok(Self { settings: Settings::of(world), ..state })
+    }
+
+    fn add_experience(&mut self, owner: &str, from: &world::Experience, now: Timestamp) {
+        let mut experience = Experience::from_world(from);
+        if let Some(policy) = &from.policy {
+            let body = Body::ProcurementPolicy(Policy::from_world(policy));
+            let name = format!("{} policy", from.name);
+            self.add(Entity { revision: 1, ..Entity::new(policy.id.clone(), owner, &name, body, now) });
         }
-        ended
+        if !from.audience.is_empty() {
+            let id = self.dice.entity_id("audience");
+            let principals: BTreeSet<String> = from.audience.iter().cloned().collect();
+            self.principals.extend(principals.iter().map(|principal| (principal.clone(), from.id.clone())));
+            let name = format!("{} audience", from.name);
+            let body = Body::Audience(Audience { experience: from.id.clone(), principals });
+            self.add(Entity { revision: 1, ..Entity::new(id.clone(), owner, &name, body, now) });
+            experience.audience = Some(id);
+        }
+        let entity = Entity::new(from.id.clone(), owner, &from.name, Body::Experience(experience), now);
+        self.add(Entity { revision: 1, description: from.description.clone(), ..entity });
+    }
+
+    fn add(&mut self, entity: Entity) {
+        self.entities.insert(entity.id.clone(), entity);
+    }
+
+    /// Makes the next change set that starts end in that way, whatever it asks for.
+    pub fn set_next_outcome(&mut self, outcome: Outcome) {
+        self.next_outcome = outcome;
     }
 
     /// The products that it rejects.
     pub(crate) fn poison_mut(&mut self) -> &mut BTreeSet<String> {
-        &mut self.poison
+        &mut self.settings.poison
     }
 
-    /// Sets how the change set that is started next ends.
-    pub(crate) fn set_next_outcome(&mut self, outcome: Outcome) {
-        self.next_outcome = outcome;
-    }
-
-    /// When the next change set ends.
-    pub(crate) fn next_end(&self) -> Option<Timestamp> {
-        self.running.first().map(|(ends_at, _)| *ends_at)
-    }
-
-    /// Applies a change set, all of it or nothing, and releases its entities.
-    fn end(&mut self, id: &str, ends_at: Timestamp) -> Option<ChangeSetEnded> {
-        let mut change_set = self.change_sets.remove(id)?;
-        self.locks.retain(|_, holder| holder != id);
-        for change in &mut change_set.changes {
-            change.errors = if change_set.outcome == Outcome::Deserved { self.errors_of(change) } else { Vec::new() };
-        }
-        if change_set.outcome == Outcome::ServerFault {
-            change_set.fail_by_server(ends_at);
-        } else if change_set.changes.iter().any(|change| !change.errors.is_empty()) {
-            change_set.fail(ends_at);
-        } else {
-            self.apply(&change_set, ends_at);
-            change_set.progress = Progress::Succeeded { ended: ends_at };
-        }
-        let event_id = self.dice.uuid();
-        let event = ChangeSetEnded::new(&change_set, &self.region, event_id, ends_at);
-        self.change_sets.insert(id.to_owned(), change_set);
-        Some(event)
-    }
-
-    fn apply(&mut self, change_set: &ChangeSet, now: Timestamp) {
-        let mut touched = BTreeSet::new();
-        for change in &change_set.changes {
-            let Some(experience) = self.experiences.get(&change.entity) else { continue };
-            touched.insert(experience.id.clone());
-            if let Some(policy) = experience.policy.as_ref().and_then(|id| self.policies.get_mut(id)) {
-                change.action.apply(policy);
-                touched.insert(policy.id.clone());
-            }
-        }
-        // One revision per change set, however many of its changes name the entity.
-        for id in touched {
-            if let Some(experience) = self.experiences.get_mut(&id) {
-                experience.revision += 1;
-                experience.modified = now;
-            }
-            if let Some(policy) = self.policies.get_mut(&id) {
-                policy.revision += 1;
-                policy.modified = now;
-            }
-        }
-    }
-
-    /// `DescribeEntity`: the entity, if the caller may see it. The identifier may carry its newest revision.
-    pub(crate) fn describe(&self, caller: &str, identifier: &str) -> Result<Entity<'_>, CatalogError> {
-        let (id, revision) = entity::split_revision(identifier)?;
-        let entity = self.entity(id)?;
-        self.permit(caller, entity)?;
-        match revision {
-            Some(asked) if asked != entity.revision() => {
-                Err(CatalogError::not_found(format!("Entity {id} has no revision {asked} that can be described")))
-            }
-            _ => Ok(entity),
-        }
-    }
-
-    /// `DescribeChangeSet`.
-    pub(crate) fn describe_change_set(
-        &self,
-        caller: &str,
-        id: &str,
-        now: Timestamp,
-    ) -> Result<serde_json::Value, CatalogError> {
-        let missing = || CatalogError::not_found(format!("Change set {id} not found"));
-        let change_set = self.change_sets.get(id).ok_or_else(missing)?;
-        if change_set.account == caller || self.manages(caller, &change_set.account) {
-            Ok(change_set.describe(&self.region, now))
-        } else {
-            Err(CatalogError::access_denied(caller, id))
-        }
+    /// The region of its ARNs.
+    pub(crate) fn region(&self) -> &str {
+        &self.settings.region
     }
 
     /// The ARN under which IAM knows an entity; for an unknown one, that of an entity the caller would own.
     pub(crate) fn arn_for_iam(&self, caller: &str, identifier: &str) -> String {
         let id = identifier.split_once('@').map_or(identifier, |(id, _)| id);
         match self.entity(id) {
-            Ok(entity) => entity.arn(&self.region),
-            Err(_) => format!("arn:aws:aws-marketplace:{}:{caller}:{CATALOG}/Experience/{id}", self.region),
+            Ok(entity) => entity.arn(self.region()),
+            Err(_) => format!("arn:aws:aws-marketplace:{}:{caller}:{CATALOG}/Experience/{id}", self.region()),
         }
     }
 
-    /// The region of its ARNs.
-    pub(crate) fn region(&self) -> &str {
-        &self.region
+    fn entity(&self, id: &str) -> Result<&Entity, CatalogError> {
+        self.entities.get(id).ok_or_else(|| CatalogError::not_found(format!("Entity {id} not found")))
     }
 
-    fn entity(&self, id: &str) -> Result<Entity<'_>, CatalogError> {
-        let experience = || self.experiences.get(id).map(Entity::Experience);
-        let policy = || self.policies.get(id).map(Entity::Policy);
-        let missing = || CatalogError::not_found(format!("Entity {id} not found"));
-        experience().or_else(policy).ok_or_else(missing)
+    fn experience(&self, id: &str) -> Option<&Experience> {
+        self.entities.get(id).and_then(Entity::experience)
     }
 
-    fn permit(&self, caller: &str, entity: Entity<'_>) -> Result<(), CatalogError> {
-        match self.standing(caller, entity.owner()) {
-            Standing::Owner | Standing::DelegatedAdministrator => Ok(()),
-            Standing::Stranger => Err(CatalogError::access_denied(caller, entity.id())),
+    /// An entity that the caller owns or administers.
+    fn visible(&self, caller: &str, id: &str) -> Result<&Entity, CatalogError> {
+        let entity = self.entity(id)?;
+        match self.standing(caller, &entity.owner) {
+            Standing::Owner | Standing::DelegatedAdministrator => Ok(entity),
+            Standing::Stranger => Err(CatalogError::access_denied(caller, id)),
+        }
+    }
+
+    /// A change set that the caller started, or that one of its private marketplace's other managers did.
+    fn visible_change_set(&self, caller: &str, id: &str) -> Result<&ChangeSet, CatalogError> {
+        let missing = || CatalogError::not_found(format!("Change set {id} not found"));
+        let change_set = self.change_sets.get(id).ok_or_else(missing)?;
+        if change_set.account == caller || self.manages(caller, &change_set.account) {
+            Ok(change_set)
+        } else {
+            Err(CatalogError::access_denied(caller, id))
         }
     }
 
     fn standing(&self, caller: &str, owner: &str) -> Standing {
         if caller == owner {
             Standing::Owner
-        } else if self.managers.get(caller).is_some_and(|managed| managed == owner) {
+        } else if self.settings.managers.get(caller).is_some_and(|managed| managed == owner) {
             Standing::DelegatedAdministrator
         } else {
             Standing::Stranger
@@ -229,6 +239,7 @@ impl Catalog {
 
     /// Whether both accounts manage the same private marketplace.
     fn manages(&self, caller: &str, other: &str) -> bool {
-        self.managers.get(caller).is_some_and(|owner| self.managers.get(other) == Some(owner))
+        let managers = &self.settings.managers;
+        managers.get(caller).is_some_and(|owner| managers.get(other) == Some(owner))
     }
 }

@@ -3,59 +3,65 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::change_set::{Change, ChangeSet, Progress};
-use super::change_type::change_type;
+use super::change_set::{Change, ChangeSet, ErrorDetail, Progress};
+use super::change_type::{Action, change_type, check_products_of_request};
 use super::entity::split_revision;
-use super::{CATALOG, Catalog, CatalogError, ErrorKind};
+use super::operation::check_catalog;
+use super::tags::{Tag, check_tags};
+use super::timing;
+use super::{Catalog, CatalogError, ErrorKind};
+use crate::world::IdLimit;
 
 /// The request of `StartChangeSet`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct StartChangeSet {
     catalog: String,
     change_set: Vec<ChangeRequest>,
     change_set_name: Option<String>,
     client_request_token: Option<String>,
+    change_set_tags: Option<Vec<Tag>>,
     intent: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ChangeRequest {
     change_type: String,
     entity: EntityRequest,
+    entity_tags: Option<Vec<Tag>>,
     details: Option<String>,
     details_document: Option<Value>,
     change_name: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct EntityRequest {
     r#type: String,
     identifier: Option<String>,
 }
 
-/// Open change sets that an account may have.
-const MAX_OPEN: usize = 250;
 /// Characters that `Details` may have; `DetailsDocument` has no such limit.
 const MAX_DETAILS: usize = 16_384;
 
 impl StartChangeSet {
-    /// The entities it names, each with the change type: what IAM is asked about.
+    /// The entities it names, each with the change type: what IAM is asked about. An entity that does not exist yet
+    /// is `*`.
     pub(crate) fn targets(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.change_set
-            .iter()
-            .map(|change| (change.entity.identifier.as_deref().unwrap_or("*"), change.change_type.as_str()))
+        self.change_set.iter().map(|change| {
+            let identifier = change.entity.identifier.as_deref().filter(|identifier| !identifier.starts_with('$'));
+            (identifier.unwrap_or("*"), change.change_type.as_str())
+        })
     }
 }
 
 impl Catalog {
     /// Starts a change set and answers its id and ARN.
-    pub(crate) fn start(
+    pub(super) fn start(
         &mut self,
         caller: &str,
         request: StartChangeSet,
@@ -63,30 +69,71 @@ impl Catalog {
         now: Timestamp,
     ) -> Result<(String, String), CatalogError> {
         check_shape(&request)?;
-        let token = request.client_request_token.clone().map(|token| (caller.to_owned(), token));
-        if let Some((earlier, id)) = token.as_ref().and_then(|token| self.tokens.get(token)) {
+        let token = request.client_request_token.as_deref();
+        if let Some((earlier, id)) = token.and_then(|token| self.tokens.get(caller)?.get(token)) {
             // Before anything else is looked at: a repeated request must not fail on the lock that it took itself.
             return match (*earlier == request, self.change_sets.get(id)) {
-                (true, Some(change_set)) => Ok((id.clone(), change_set.arn(&self.region))),
+                (true, Some(change_set)) => Ok((id.clone(), change_set.arn(self.region()))),
                 _ => Err(CatalogError::validation("ClientRequestToken was used for a different request")),
             };
         }
-        let changes = request.change_set.iter().map(read_change).collect::<Result<Vec<_>, _>>()?;
+        let mut changes: Vec<Change> = Vec::with_capacity(request.change_set.len());
+        for asked in &request.change_set {
+            let change = self.read_change(asked, &changes)?;
+            changes.push(change);
+        }
         check_repetition(&changes)?;
-        for change in &changes {
-            self.check_entity(caller, change)?;
+        if self.settings.limits.product_ids == IdLimit::PerRequest {
+            check_products_of_request(&changes)?;
+        }
+        for (index, change) in changes.iter().enumerate() {
+            self.check_entity(caller, change, &changes[..index])?;
         }
         self.check_quota(caller)?;
-        let (id, arn) = self.accept(caller, request.change_set_name.clone(), changes, request_id, now);
+        let (id, arn) = self.accept(caller, &request, changes, request_id, now);
         if let Some(token) = token {
-            self.tokens.insert(token, (request, id.clone()));
+            let tokens = self.tokens.entry(caller.to_owned()).or_default();
+            tokens.insert(token.to_owned(), (request, id.clone()));
         }
         Ok((id, arn))
     }
 
-    fn check_entity(&self, caller: &str, change: &Change) -> Result<(), CatalogError> {
-        let entity = self.entity(&change.entity)?;
-        self.permit(caller, entity)?;
+    fn read_change(&mut self, request: &ChangeRequest, earlier: &[Change]) -> Result<Change, CatalogError> {
+        let change_type = change_type(&request.change_type)?;
+        let name = change_type.name;
+        let refuse = |text: String| Err(CatalogError::validation(text));
+        if request.entity.r#type != change_type.entity_type {
+            return refuse(format!("Change type {name} needs an entity of type {}", change_type.entity_type));
+        }
+        check_change_name(request.change_name.as_deref(), earlier)?;
+        let entity = match (&request.entity.identifier, change_type.creates) {
+            (None, Some(prefix)) => self.dice.entity_id(prefix),
+            (Some(_), Some(_)) => return refuse(format!("Change type {name} takes no Entity.Identifier")),
+            (None, None) => return refuse(format!("Change type {name} needs Entity.Identifier")),
+            (Some(identifier), None) => match identifier.strip_prefix('$') {
+                Some(reference) => resolve(reference, earlier)?,
+                None => split_revision(identifier)?.0.to_owned(),
+            },
+        };
+        let details = read_details(request)?;
+        Ok(Change {
+            change_type: name.to_owned(),
+            name: request.change_name.clone(),
+            entity_type: request.entity.r#type.clone(),
+            entity,
+            identifier: request.entity.identifier.clone(),
+            entity_tags: check_tags(request.entity_tags.as_deref().unwrap_or_default())?,
+            action: (change_type.read)(details.clone())?,
+            details,
+            errors: Vec::new(),
+        })
+    }
+
+    fn check_entity(&self, caller: &str, change: &Change, earlier: &[Change]) -> Result<(), CatalogError> {
+        if change.is_of_new_entity(earlier) {
+            return Ok(());
+        }
+        let entity = self.visible(caller, &change.entity)?;
         if entity.versioned_kind() != change.entity_type {
             let (id, kind) = (&change.entity, &change.entity_type);
             return Err(CatalogError::validation(format!("Entity {id} is not of type {kind}")));
@@ -96,66 +143,114 @@ impl Catalog {
                 "Requested change set has entities locked by change sets - entity: '{}', change sets: '{holder}'.",
                 change.entity
             );
-            return Err(CatalogError { kind: ErrorKind::ResourceInUse, message });
+            return Err(CatalogError::new(ErrorKind::ResourceInUse, message));
         }
-        let (_, asked) = split_revision(&change.identifier)?;
-        let newest = entity.revision();
-        if asked.is_some_and(|asked| asked != newest) {
-            let (asked, id) = (&change.identifier, &change.entity);
+        let asked = change.identifier.as_deref().unwrap_or_default();
+        let (newest, revision) = (entity.revision, split_revision(asked)?.1);
+        if revision.is_some_and(|revision| revision != newest) {
+            let id = &change.entity;
+            // AWS documents that the newest revision is required; the text is ours.
             let message = format!("Entity {asked} is not the latest revision; the latest revision is {id}@{newest}");
             return Err(CatalogError::validation(message));
         }
-        if self.experiences.get(&change.entity).is_some_and(super::entity::Experience::is_archived) {
-            return Err(CatalogError::validation(format!("Experience {} is archived", change.entity)));
-        }
-        Ok(())
+        change.action.check_status(change, entity, earlier)
     }
 
     fn check_quota(&self, caller: &str) -> Result<(), CatalogError> {
-        let open = |(_, id): &&(Timestamp, String)| self.change_sets.get(id).is_some_and(|set| set.account == caller);
-        if self.running.iter().filter(open).count() < MAX_OPEN {
+        let limit = self.settings.limits.open_change_sets;
+        if self.open.get(caller).is_none_or(|open| *open < limit) {
             return Ok(());
         }
-        let message = format!("Account {caller} has {MAX_OPEN} open change sets, the maximum");
-        Err(CatalogError { kind: ErrorKind::ServiceQuotaExceeded, message })
+        let message = format!("Account {caller} has {limit} open change sets, the maximum");
+        Err(CatalogError::new(ErrorKind::ServiceQuotaExceeded, message))
     }
 
     fn accept(
         &mut self,
         caller: &str,
-        name: Option<String>,
-        changes: Vec<Change>,
+        request: &StartChangeSet,
+        mut changes: Vec<Change>,
         request_id: &str,
         now: Timestamp,
     ) -> (String, String) {
         let id = self.dice.change_set_id();
-        let takes = self.dice.between(self.timing.min, self.timing.max);
+        let takes = timing::draw(&self.settings.timing, &mut self.dice);
         let after = |duration| now.checked_add(duration).unwrap_or(Timestamp::MAX);
-        for change in &changes {
-            self.locks.insert(change.entity.clone(), id.clone());
+        for change in &mut changes {
+            self.lock(change, &id);
         }
-        self.running.insert((after(takes), id.clone()));
+        let ends = after(takes);
+        self.running.insert((ends, id.clone()));
+        *self.open.entry(caller.to_owned()).or_default() += 1;
+        self.history.entry(caller.to_owned()).or_default().insert((now, id.clone()));
+        let tags = request.change_set_tags.iter().flatten().map(|tag| (tag.key.clone(), tag.value.clone()));
         let change_set = ChangeSet {
             id: id.clone(),
-            name,
+            name: request.change_set_name.clone(),
             account: caller.to_owned(),
             request_id: request_id.to_owned(),
             started: now,
-            progress: Progress::Running { applying: after(takes / 2) },
-            changes,
+            progress: Progress::Running { applying: after(takes / 2), ends },
             outcome: std::mem::take(&mut self.next_outcome),
+            changes,
+            tags: tags.collect(),
         };
-        let arn = change_set.arn(&self.region);
+        let arn = change_set.arn(self.region());
         self.change_sets.insert(id.clone(), change_set);
         (id, arn)
     }
+
+    /// Locks the change's entity and principals. A principal that another change set holds is no reason to refuse the
+    /// request: AWS reports it when the change set ends.
+    fn lock(&mut self, change: &mut Change, id: &str) {
+        let held: Vec<String> = change.holds().map(str::to_owned).collect();
+        for held in held {
+            let holder = self.locks.entry(held).or_insert_with(|| id.to_owned());
+            if holder != id {
+                let message = "There is already a conflicting change in progress for the selected account. \
+                               Try again later";
+                change.errors = vec![ErrorDetail::new("ENTITY_IN_USE", message)];
+            }
+        }
+    }
+}
+
+impl Change {
+    /// What it locks while it runs: its entity, and the principals that it associates or disassociates.
+    pub(super) fn holds(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.entity.as_str()).chain(self.action.principals())
+    }
+
+    /// Whether the entity comes to be in the same change set.
+    fn is_of_new_entity(&self, earlier: &[Self]) -> bool {
+        let creates = |change: &Self| matches!(change.action, Action::CreateExperience(_));
+        creates(self) || earlier.iter().any(|change| creates(change) && change.entity == self.entity)
+    }
+}
+
+/// The entity of an earlier change of the same set: `$ChangeName.Entity.Identifier`. AWS shows references in its
+/// examples for sellers' change types, and does not restrict them to those; the texts are ours.
+fn resolve(reference: &str, earlier: &[Change]) -> Result<String, CatalogError> {
+    let name = reference.strip_suffix(".Entity.Identifier");
+    let named = name.and_then(|name| earlier.iter().find(|change| change.name.as_deref() == Some(name)));
+    let unknown = || CatalogError::validation(format!("${reference} refers to no earlier change of the change set"));
+    named.map(|change| change.entity.clone()).ok_or_else(unknown)
+}
+
+fn check_change_name(name: Option<&str>, earlier: &[Change]) -> Result<(), CatalogError> {
+    let Some(name) = name else { return Ok(()) };
+    if !(1..=72).contains(&name.len()) || !name.bytes().all(|b| b.is_ascii_alphabetic()) {
+        return Err(CatalogError::validation("ChangeName must be 1 to 72 letters"));
+    }
+    if earlier.iter().any(|change| change.name.as_deref() == Some(name)) {
+        return Err(CatalogError::validation(format!("ChangeName {name} appears twice")));
+    }
+    Ok(())
 }
 
 fn check_shape(request: &StartChangeSet) -> Result<(), CatalogError> {
     let refuse = |message: &str| Err(CatalogError::validation(message));
-    if request.catalog != CATALOG {
-        return refuse("Catalog must be AWSMarketplace");
-    }
+    check_catalog(&request.catalog)?;
     if !(1..=20).contains(&request.change_set.len()) {
         return refuse("ChangeSet must hold 1 to 20 changes");
     }
@@ -170,33 +265,13 @@ fn check_shape(request: &StartChangeSet) -> Result<(), CatalogError> {
     {
         return refuse("ClientRequestToken must be 1 to 64 visible ASCII characters");
     }
+    check_tags(request.change_set_tags.as_deref().unwrap_or_default())?;
     match request.intent.as_deref() {
         None | Some("APPLY") => Ok(()),
-        Some(_) => refuse("Intent must be APPLY for private marketplace"),
+        // Documented for new versions of single-AMI products only.
+        Some("VALIDATE") => refuse("Intent VALIDATE is not supported for the change types of private marketplace"),
+        Some(_) => refuse("Intent must be APPLY or VALIDATE"),
     }
-}
-
-fn read_change(request: &ChangeRequest) -> Result<Change, CatalogError> {
-    let change_type = change_type(&request.change_type)?;
-    if request.entity.r#type != change_type.entity_type {
-        let (name, wanted) = (change_type.name, change_type.entity_type);
-        return Err(CatalogError::validation(format!("Change type {name} needs an entity of type {wanted}")));
-    }
-    let Some(identifier) = request.entity.identifier.clone() else {
-        return Err(CatalogError::validation(format!("Change type {} needs Entity.Identifier", change_type.name)));
-    };
-    let (entity, _) = split_revision(&identifier)?;
-    let details = read_details(request)?;
-    Ok(Change {
-        change_type: change_type.name,
-        name: request.change_name.clone(),
-        entity_type: request.entity.r#type.clone(),
-        entity: entity.to_owned(),
-        identifier,
-        action: (change_type.read)(details.clone())?,
-        details,
-        errors: Vec::new(),
-    })
 }
 
 fn read_details(request: &ChangeRequest) -> Result<Value, CatalogError> {
@@ -214,10 +289,10 @@ fn read_details(request: &ChangeRequest) -> Result<Value, CatalogError> {
 
 fn check_repetition(changes: &[Change]) -> Result<(), CatalogError> {
     let mut seen = BTreeSet::new();
-    match changes.iter().find(|change| !seen.insert((change.change_type, change.entity.as_str()))) {
+    match changes.iter().find(|change| !seen.insert((&change.change_type, change.entity.as_str()))) {
         None => Ok(()),
         Some(change) => {
-            let (name, entity) = (change.change_type, &change.entity);
+            let (name, entity) = (&change.change_type, &change.entity);
             Err(CatalogError::validation(format!("Change type {name} appears twice for entity {entity}")))
         }
     }

@@ -37,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use crate::World;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::discovery::Discovery;
 use crate::faults::{Faults, Requests};
 use access::Access;
 pub(crate) use caller::{Call, Caller};
@@ -63,6 +64,7 @@ pub(crate) struct Cloud {
     dynamodb: DynamoDbService,
     pub(crate) binaries: LargeBinaries,
     catalog: Mutex<Catalog>,
+    discovery: Discovery,
     pub(crate) changes: Changes,
     /// Rings when a message arrives in any queue: long polls look again.
     arrivals: Notify,
@@ -100,6 +102,7 @@ impl Cloud {
             requests: Mutex::default(),
             binaries: LargeBinaries::default(),
             changes: Changes::default(),
+            discovery: Discovery::new(&world.products),
             catalog: Mutex::new(Catalog::new(&world, begun)),
             arrivals: Notify::new(),
             started: Notify::new(),
@@ -161,7 +164,7 @@ impl Cloud {
 
     /// Ends the change sets that are due now, and delivers their events.
     async fn end_due_change_sets(&self) {
-        if self.catalog().next_end().is_none_or(|end| end > self.clock.now()) {
+        if !self.catalog().is_due(self.clock.now()) {
             return;
         }
         let _change = self.changes.begin().await;

@@ -10,7 +10,7 @@ use super::products::{Product, Selection};
 use super::scene::{HUB_ACCOUNT, HUB_ORGANIZATION, MANAGEMENT, MANAGEMENT_POLICY, Member, Scene, State};
 use crate::World;
 use crate::world::{
-    ChangeEventTarget, ChangeSetTiming, Experience, ListedProduct, Organization, ProcurementPolicy, Role,
+    CatalogLimits, ChangeEventTarget, ChangeSetTiming, Experience, ListedProduct, Organization, ProcurementPolicy, Role,
 };
 
 /// The queue to which the management account's change events are delivered.
@@ -31,7 +31,9 @@ pub(super) fn world(scene: &Scene, seed: u64, latency: Duration) -> World {
         .with_experience(Experience::new(MANAGEMENT, "Management").with_policy(management));
     World {
         seed,
-        change_sets: ChangeSetTiming { min: latency * 3 / 4, max: latency * 5 / 4 },
+        change_sets: ChangeSetTiming::between(latency * 3 / 4, latency * 5 / 4),
+        // The demo looks into the catalogs as the accounts that hub and spokes run in, and must not slow them down.
+        catalog: CatalogLimits::without_throttling(),
         organizations: std::iter::once(hub).chain(scene.members.iter().map(organization)).collect(),
         roles: scene.members.iter().map(|member| role(member, &region)).collect(),
         products: scene.products.all().map(Into::into).collect(),

@@ -127,7 +127,7 @@ async fn serve(
     }
     let answer = answer?;
     if protocol.is_json() {
-        return Ok(write(Reply { status: 200, error: None, body: json_body(answer) }, request_id));
+        return Ok(write(Reply { status: 200, error: None, body: json_body(answer).into() }, request_id));
     }
     let (status, headers, body) = protocol::serialize_response(protocol, &parsed.operation, &answer, request_id);
     Ok(assemble(status, headers, body.into()))

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::{ChangeEventTarget, Experience, ListedProduct, Organization, ProcurementPolicy, Role, World, WorldError};
+use super::{
+    ChangeEventTarget, Distribution, Experience, ListedProduct, Lognormal, Organization, ProcurementPolicy, Role,
+    World, WorldError,
+};
 
 /// One thing wrong with a world.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +59,11 @@ impl<'w> Check<'w> {
     fn timing(&mut self, world: &World) {
         if world.change_sets.min > world.change_sets.max {
             self.refuse("change_sets", "`min` is longer than `max`");
+        }
+        if let Distribution::Lognormal(Lognormal { median, sigma }) = world.change_sets.distribution
+            && (median.is_zero() || !(sigma.is_finite() && sigma >= 0.0))
+        {
+            self.refuse("change_sets.distribution", "`median` must be longer than nothing, and `sigma` 0 or more");
         }
         if world.region.is_empty() || !world.region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
             self.refuse("region", format!("`{}` is not a region such as us-east-1", world.region));
@@ -297,7 +305,7 @@ mod tests {
                 AccessKey::new("short", "1"),
                 AccessKey::new("AKIAEXAMPLE00001", "111111111111").of_user("a b").of_role("writer"),
             ],
-            change_sets: ChangeSetTiming { min: std::time::Duration::from_secs(2), max: std::time::Duration::ZERO },
+            change_sets: ChangeSetTiming::between(std::time::Duration::from_secs(2), std::time::Duration::ZERO),
             change_event_targets: vec![
                 ChangeEventTarget { detail_types: vec!["Any".into()], ..ChangeEventTarget::to_queue("1", "a b") },
                 ChangeEventTarget::default(),

@@ -4,6 +4,7 @@
 //! changes afterwards: what happens later is the state of the services. Nothing in it is secret. The documentation of
 //! every field here is also its description in `docs/world.schema.json`.
 
+mod catalog;
 mod check;
 mod duration;
 mod example;
@@ -14,11 +15,11 @@ mod policy_text;
 mod schema;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use catalog::{CatalogLimits, ChangeSetTiming, Distribution, Exponential, IdLimit, Lognormal, RequestRates};
 pub use check::Problem;
 pub(crate) use check::{is_account, is_product_id};
 pub(crate) use example::example;
@@ -40,6 +41,8 @@ pub struct World {
     pub seed: u64,
     /// How long change sets take.
     pub change_sets: ChangeSetTiming,
+    /// What the catalog holds callers to.
+    pub catalog: CatalogLimits,
     /// The organizations. An account that is in none of them exists too: any 12 digits are an account.
     pub organizations: Vec<Organization>,
     /// Access keys besides the account ids, each of which is the key of its own account.
@@ -62,6 +65,7 @@ impl Default for World {
             region: "us-east-1".into(),
             seed: 1,
             change_sets: ChangeSetTiming::default(),
+            catalog: CatalogLimits::default(),
             organizations: Vec::new(),
             access_keys: Vec::new(),
             roles: Vec::new(),
@@ -70,34 +74,6 @@ impl Default for World {
             change_event_targets: Vec::new(),
             faults: Vec::new(),
         }
-    }
-}
-
-/// How long a change set takes from `StartChangeSet` to its end: between the two, drawn from the seed.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ChangeSetTiming {
-    /// The shortest.
-    #[serde(with = "duration")]
-    #[schemars(with = "duration::DurationText")]
-    pub min: Duration,
-    /// The longest.
-    #[serde(with = "duration")]
-    #[schemars(with = "duration::DurationText")]
-    pub max: Duration,
-}
-
-impl Default for ChangeSetTiming {
-    fn default() -> Self {
-        Self { min: Duration::from_millis(100), max: Duration::from_millis(300) }
-    }
-}
-
-impl ChangeSetTiming {
-    /// Every change set takes exactly this long.
-    #[must_use]
-    pub fn always(duration: Duration) -> Self {
-        Self { min: duration, max: duration }
     }
 }
 
@@ -187,6 +163,9 @@ pub struct Experience {
     pub id: String,
     /// Its name.
     pub name: String,
+    /// Its description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// Whether it is in force.
     #[serde(default)]
     pub status: ExperienceStatus,
@@ -196,13 +175,24 @@ pub struct Experience {
     /// Its procurement policy. Without one every product may be procured, and none can be approved or denied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<ProcurementPolicy>,
+    /// The principals it is associated with: accounts, organizational units, or the organization itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audience: Vec<String>,
 }
 
 impl Experience {
     /// An enabled experience without a policy.
     #[must_use]
     pub fn new(id: &str, name: &str) -> Self {
-        Self { id: id.into(), name: name.into(), status: ExperienceStatus::Enabled, admin_status: None, policy: None }
+        Self {
+            id: id.into(),
+            name: name.into(),
+            description: None,
+            status: ExperienceStatus::Enabled,
+            admin_status: None,
+            policy: None,
+            audience: Vec::new(),
+        }
     }
 
     /// Gives it its policy.

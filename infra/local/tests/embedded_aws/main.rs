@@ -7,11 +7,14 @@
 
 mod accounts;
 mod bad_input;
+mod catalog_change_types;
 mod catalog_changes;
+mod catalog_operations;
 mod catalog_reads;
 mod change_events;
 mod clock;
 mod control;
+mod discovery;
 mod faults;
 mod organizations;
 mod programs;

@@ -11,7 +11,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::{Document, Number};
 use aws_types::SdkConfig;
 use aws_types::region::Region;
-use pmp_local::world::{ChangeSetTiming, Experience, Organization, ProcurementPolicy};
+use pmp_local::world::{CatalogLimits, ChangeSetTiming, Experience, Organization, ProcurementPolicy};
 use pmp_local::{Options, Server, World};
 
 /// The hub's organization: its management account, which owns the management experience.
@@ -35,6 +35,8 @@ pub(crate) fn world() -> World {
     let live = ProcurementPolicy::new("policy-live").approving([("prod-a", "generative-ai")]).rejecting(["prod-r"]);
     World {
         change_sets: ChangeSetTiming::always(Duration::from_millis(20)),
+        // Tests look often; the limits have tests of their own.
+        catalog: CatalogLimits::without_throttling(),
         organizations: vec![
             Organization::new("o-hub0000000", "Hub", HUB)
                 .with_experience(Experience::new(MANAGEMENT, "Management").with_policy(management)),
@@ -146,6 +148,20 @@ pub(crate) fn products(ids: &[&str], notes: Option<&str>) -> Document {
 
 fn object(name: &str, value: Document) -> Document {
     Document::Object(std::collections::HashMap::from([(name.to_owned(), value)]))
+}
+
+/// JSON as a document, which is harder to write.
+pub(crate) fn document(value: &serde_json::Value) -> Document {
+    match value {
+        serde_json::Value::Object(fields) => {
+            Document::Object(fields.iter().map(|(name, value)| (name.clone(), document(value))).collect())
+        }
+        serde_json::Value::Array(items) => Document::Array(items.iter().map(document).collect()),
+        serde_json::Value::String(text) => Document::String(text.clone()),
+        serde_json::Value::Bool(value) => Document::Bool(*value),
+        serde_json::Value::Number(number) => Document::Number(Number::PosInt(number.as_u64().unwrap())),
+        serde_json::Value::Null => Document::Null,
+    }
 }
 
 /// A document as JSON, which is easier to look into.

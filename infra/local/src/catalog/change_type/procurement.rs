@@ -1,0 +1,152 @@
+//! `AllowProductProcurement` and `DenyProductProcurement`.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::super::change_set::{Change, ErrorDetail};
+use super::super::entity::Body;
+use super::super::{Catalog, CatalogError};
+use super::{Action, Draft, policy, read_form};
+
+/// On which list a product is put.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(in crate::catalog) enum Effect {
+    Allow,
+    Deny,
+}
+
+/// A product of a change, with its note.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::catalog) struct Product {
+    id: String,
+    notes: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ProcurementDetails {
+    products: Vec<ProductGroup>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ProductGroup {
+    ids: Vec<String>,
+    notes: Option<String>,
+}
+
+/// Product ids that may be named, together.
+const MAX_IDS: usize = 50;
+const TOO_MANY: &str = "Cumulative number of values in Ids array must be less than or equal to 50";
+const NOT_UNIQUE: &str = "Values in Ids array must be unique";
+
+/// Reads the details of the two change types, by the rules and with the texts that AWS documents.
+pub(super) fn read(effect: Effect, details: Value) -> Result<Action, CatalogError> {
+    let details: ProcurementDetails = read_form(details)?;
+    let between = |what: &str, length: usize| match (1..=50).contains(&length) {
+        true => Ok(()),
+        false => Err(CatalogError::validation(format!("{what} must be between 1 and 50"))),
+    };
+    // First, so that a request with too many ids gets the documented text, however they are grouped.
+    if details.products.iter().map(|group| group.ids.len()).sum::<usize>() > MAX_IDS {
+        return Err(CatalogError::validation(TOO_MANY));
+    }
+    between("Number of values in Products array", details.products.len())?;
+    let mut products = Vec::new();
+    let mut seen = BTreeSet::new();
+    for group in details.products {
+        between("Number of values in Ids array", group.ids.len())?;
+        if let Some(notes) = &group.notes {
+            between("Length of Notes", notes.chars().count())?;
+        }
+        for id in group.ids {
+            between("Length of values in Ids array", id.chars().count())?;
+            if !seen.insert(id.clone()) {
+                return Err(CatalogError::validation(NOT_UNIQUE));
+            }
+            products.push(Product { id, notes: group.notes.clone() });
+        }
+    }
+    Ok(Action::Procure { effect, products })
+}
+
+/// Holds all changes of a request together to the limit that else each one is held to.
+pub(in crate::catalog) fn check_products_of_request(changes: &[Change]) -> Result<(), CatalogError> {
+    let mut seen = BTreeSet::new();
+    let products = changes.iter().filter_map(|change| match &change.action {
+        Action::Procure { products, .. } => Some(products),
+        _ => None,
+    });
+    let ids: Vec<&str> = products.flatten().map(|product| product.id.as_str()).collect();
+    if ids.len() > MAX_IDS {
+        return Err(CatalogError::validation(TOO_MANY));
+    }
+    if !ids.iter().all(|id| seen.insert(*id)) {
+        return Err(CatalogError::validation(NOT_UNIQUE));
+    }
+    Ok(())
+}
+
+pub(super) fn check(draft: &Draft<'_>, experience: &str, products: &[Product]) -> Vec<ErrorDetail> {
+    let mut errors = policy::check_there(draft, experience);
+    if products.iter().any(|product| draft.catalog.settings.poison.contains(&product.id)) {
+        // AWS documents no text for this, so the id is not in it: a client must not depend on being told.
+        errors.push(ErrorDetail::not_found("A product of this change cannot be found"));
+    }
+    errors
+}
+
+pub(super) fn apply(
+    effect: Effect,
+    products: &[Product],
+    experience: &str,
+    catalog: &mut Catalog,
+    touched: &mut BTreeSet<String>,
+) {
+    let policy = catalog.experience(experience).and_then(|experience| experience.policy.clone());
+    let Some(entity) = policy.and_then(|policy| catalog.entities.get_mut(&policy)) else { return };
+    touched.insert(entity.id.clone());
+    let Body::ProcurementPolicy(policy) = &mut entity.body else { return };
+    let (to, from) = match effect {
+        Effect::Allow => (&mut policy.approved, &mut policy.rejected),
+        Effect::Deny => (&mut policy.rejected, &mut policy.approved),
+    };
+    for product in products {
+        from.remove(&product.id);
+        to.insert(product.id.clone(), product.notes.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refusal(details: Value) -> String {
+        read(Effect::Allow, details).map(|_| String::new()).unwrap_or_else(|error| error.message)
+    }
+
+    #[test]
+    fn details_are_held_to_the_documented_limits() {
+        let ids = |count: usize| (0..count).map(|n| format!("prod-{n}")).collect::<Vec<_>>();
+        assert_eq!(refusal(json!({"Products": [{"Ids": ids(50), "Notes": "why"}]})), "");
+        assert_eq!(refusal(json!({"Products": [{"Ids": ids(51)}]})), TOO_MANY);
+        assert_eq!(refusal(json!({"Products": [{"Ids": ids(30)}, {"Ids": ["x"]}, {"Ids": ids(20)}]})), TOO_MANY);
+        assert_eq!(refusal(json!({"Products": [{"Ids": ["a"]}, {"Ids": ["a"]}]})), NOT_UNIQUE);
+        for bad in [
+            json!({"Products": []}),
+            json!({"Products": [{"Ids": []}]}),
+            json!({"Products": [{"Ids": ["p".repeat(51)]}]}),
+            json!({"Products": [{"Ids": [""]}]}),
+            json!({"Products": [{"Ids": ["a"], "Notes": ""}]}),
+            json!({"Products": [{"Ids": ["a"], "Notes": "n".repeat(51)}]}),
+            json!({"Products": [{"Ids": ["a"], "Other": 1}]}),
+            json!([]),
+        ] {
+            assert_ne!(refusal(bad.clone()), "", "{bad}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! `DetailsDocument`: an entity as JSON, and the answers of `DescribeEntity` and `BatchDescribeEntities` around it.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::entity::{Audience, Body, Branding, Entity, Experience, Policy, Products, text_of};
+use super::{CatalogError, ErrorKind};
+
+/// An entity's description, written once per revision: a large policy takes longer to write than to send.
+#[derive(Debug, Clone)]
+pub(super) struct Description {
+    /// `{` the head, `Details`, `DetailsDocument` `}`.
+    whole: Bytes,
+    /// Where the head ends and `Details` begins.
+    head_end: usize,
+    /// Where `Details` ends and `DetailsDocument` begins.
+    details_end: usize,
+}
+
+impl Description {
+    fn of(entity: &Entity, region: &str) -> Result<Self, serde_json::Error> {
+        let head = json!({
+            "EntityType": entity.versioned_kind(),
+            "EntityIdentifier": entity.identifier(),
+            "EntityArn": entity.arn(region),
+            "LastModifiedDate": text_of(entity.modified),
+        });
+        let document = details(entity)?;
+        let mut whole = serde_json::to_vec(&head)?;
+        whole.pop();
+        let head_end = whole.len();
+        whole.extend_from_slice(b",\"Details\":");
+        serde_json::to_writer(&mut whole, &document)?;
+        let details_end = whole.len();
+        whole.extend_from_slice(b",\"DetailsDocument\":");
+        whole.extend_from_slice(document.as_bytes());
+        whole.push(b'}');
+        Ok(Self { whole: whole.into(), head_end, details_end })
+    }
+
+    /// The answer of `DescribeEntity`: the details as a document, and as a string for older clients.
+    pub(super) fn whole(&self) -> Bytes {
+        self.whole.clone()
+    }
+
+    /// The answer of `BatchDescribeEntities`, which has the document alone.
+    pub(super) fn write_brief(&self, to: &mut Vec<u8>) {
+        to.extend_from_slice(&self.whole[..self.head_end]);
+        to.extend_from_slice(&self.whole[self.details_end..]);
+    }
+}
+
+/// Descriptions that were asked for lately, within a bound on their memory.
+#[derive(Debug, Default)]
+pub(super) struct Descriptions {
+    known: BTreeMap<String, (u64, Description)>,
+    bytes: usize,
+}
+
+/// Bytes of descriptions that are kept: a dozen policies of 20,000 products.
+const MAX_KEPT: usize = 64 * 1024 * 1024;
+
+impl Descriptions {
+    /// The entity's description, written anew if its revision is not the one that is known.
+    pub(super) fn get(&mut self, entity: &Entity, region: &str) -> Result<Description, CatalogError> {
+        if let Some((revision, description)) = self.known.get(&entity.id)
+            && *revision == entity.revision
+        {
+            return Ok(description.clone());
+        }
+        let unwritable = |error: serde_json::Error| CatalogError::new(ErrorKind::Internal, error.to_string());
+        let description = Description::of(entity, region).map_err(unwritable)?;
+        if self.bytes > MAX_KEPT {
+            *self = Self::default();
+        }
+        self.bytes += description.whole.len();
+        let old = self.known.insert(entity.id.clone(), (entity.revision, description.clone()));
+        self.bytes -= old.map_or(0, |(_, old)| old.whole.len());
+        Ok(description)
+    }
+}
+
+/// `DetailsDocument`, as JSON text.
+fn details(entity: &Entity) -> Result<String, serde_json::Error> {
+    let (name, description) = (entity.name.as_str(), entity.description.as_deref());
+    match &entity.body {
+        Body::Experience(experience) => serde_json::to_string(&ExperienceDetails::of(name, description, experience)),
+        Body::ProcurementPolicy(policy) => serde_json::to_string(&PolicyDetails::of(name, description, policy)),
+        Body::BrandingSettings(configuration) => {
+            serde_json::to_string(&BrandingDetails { name, description, configuration })
+        }
+        Body::Audience(Audience { experience, principals }) => {
+            let mut details = json!({ "Name": name, "ExperienceId": experience, "Principals": principals });
+            if let Some(description) = description {
+                details["Description"] = Value::from(description);
+            }
+            Ok(details.to_string())
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ExperienceDetails<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin_status: Option<&'a str>,
+    procurement_policies: &'a [String],
+    branding_settings: &'a [String],
+}
+
+impl<'a> ExperienceDetails<'a> {
+    fn of(name: &'a str, description: Option<&'a str>, experience: &'a Experience) -> Self {
+        Self {
+            name,
+            description,
+            status: experience.status.as_str(),
+            admin_status: experience.admin_status.as_deref(),
+            procurement_policies: experience.policy.as_slice(),
+            branding_settings: experience.branding.as_slice(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct BrandingDetails<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    configuration: &'a Branding,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PolicyDetails<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    statements: [Statement<'a>; 2],
+    configuration: Configuration<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement<'a> {
+    effect: &'a str,
+    resources: Vec<Resource<'a>>,
+}
+
+/// One product per resource, as AWS answers.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Resource<'a> {
+    r#type: &'a str,
+    ids: [&'a str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Configuration<'a> {
+    policy_resource_requests: &'a str,
+}
+
+impl<'a> PolicyDetails<'a> {
+    fn of(name: &'a str, description: Option<&'a str>, policy: &'a Policy) -> Self {
+        let resource = |(id, notes): (&'a String, &'a Option<String>)| Resource {
+            r#type: "Product",
+            ids: [id],
+            notes: notes.as_deref(),
+        };
+        let statement =
+            |effect, products: &'a Products| Statement { effect, resources: products.iter().map(resource).collect() };
+        Self {
+            name,
+            description,
+            statements: [statement("Allow", &policy.approved), statement("Deny", &policy.rejected)],
+            configuration: Configuration { policy_resource_requests: policy.requests.as_str() },
+        }
+    }
+}

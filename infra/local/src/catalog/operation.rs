@@ -1,0 +1,188 @@
+//! The operations, by name: a request in JSON becomes an answer in JSON.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::entity::split_revision;
+use super::{CATALOG, Catalog, CatalogError, ErrorKind};
+
+/// An operation of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is named as the API names it")]
+pub enum Operation {
+    ListEntities,
+    DescribeEntity,
+    BatchDescribeEntities,
+    StartChangeSet,
+    DescribeChangeSet,
+    ListChangeSets,
+    CancelChangeSet,
+    TagResource,
+    UntagResource,
+    ListTagsForResource,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct OneEntity {
+    catalog: String,
+    entity_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct OneChangeSet {
+    catalog: String,
+    change_set_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ManyEntities {
+    entity_request_list: Vec<OneEntity>,
+}
+
+/// Entities that `BatchDescribeEntities` takes at most.
+const MAX_BATCH: usize = 20;
+
+impl Catalog {
+    /// Answers a request as `caller`, an account, with every IAM permission: the JSON that goes over the wire in, and
+    /// out. The operations with a query string (`DescribeEntity`, `DescribeChangeSet`, `CancelChangeSet`) take
+    /// `{"Catalog", "EntityId"}` or `{"Catalog", "ChangeSetId"}`.
+    ///
+    /// # Errors
+    /// As the API documents, and [`ErrorKind::Throttling`] beyond the account's request rate.
+    pub fn call(
+        &mut self,
+        caller: &str,
+        operation: Operation,
+        request: Value,
+        now: Timestamp,
+    ) -> Result<Value, CatalogError> {
+        self.admit(caller, operation, now)?;
+        let request_id = self.dice.uuid();
+        let answer = self.answer(caller, operation, request, &request_id, now, &|_, _| Ok(()))?;
+        serde_json::from_slice(&answer).map_err(|error| CatalogError::new(ErrorKind::Internal, error.to_string()))
+    }
+
+    /// Counts a request against the account's rate for the operation.
+    pub(crate) fn admit(&mut self, caller: &str, operation: Operation, now: Timestamp) -> Result<(), CatalogError> {
+        self.rates.admit(&self.settings.limits, caller, operation, now)
+    }
+
+    /// Answers a request that may be made. `may_describe` is asked about each entity of a batch, because the refusal
+    /// of one is no refusal of the others.
+    pub(crate) fn answer(
+        &mut self,
+        caller: &str,
+        operation: Operation,
+        request: Value,
+        request_id: &str,
+        now: Timestamp,
+        may_describe: &dyn Fn(&Self, &str) -> Result<(), CatalogError>,
+    ) -> Result<Bytes, CatalogError> {
+        let answer = match operation {
+            Operation::ListEntities => self.list_entities(caller, &read(request)?)?,
+            Operation::ListChangeSets => self.list_change_sets(caller, &read(request)?, now)?,
+            Operation::DescribeEntity => {
+                let OneEntity { catalog, entity_id } = read(request)?;
+                check_catalog(&catalog)?;
+                return self.describe(caller, &entity_id);
+            }
+            Operation::BatchDescribeEntities => return self.batch_describe(caller, read(request)?, may_describe),
+            Operation::StartChangeSet => {
+                let (id, arn) = self.start(caller, read(request)?, request_id, now)?;
+                json!({ "ChangeSetId": id, "ChangeSetArn": arn })
+            }
+            Operation::DescribeChangeSet => {
+                let OneChangeSet { catalog, change_set_id } = read(request)?;
+                check_catalog(&catalog)?;
+                self.visible_change_set(caller, &change_set_id)?.describe(self.region(), now)
+            }
+            Operation::CancelChangeSet => {
+                let OneChangeSet { catalog, change_set_id } = read(request)?;
+                check_catalog(&catalog)?;
+                let arn = self.cancel(caller, &change_set_id, now)?;
+                json!({ "ChangeSetId": change_set_id, "ChangeSetArn": arn })
+            }
+            Operation::TagResource => self.tag(caller, read(request)?)?,
+            Operation::UntagResource => self.untag(caller, &read(request)?)?,
+            Operation::ListTagsForResource => self.list_tags(caller, &read(request)?)?,
+        };
+        Ok(answer.to_string().into())
+    }
+
+    /// The entity, if the caller may see it. The identifier may carry its newest revision.
+    fn describe(&mut self, caller: &str, identifier: &str) -> Result<Bytes, CatalogError> {
+        let id = self.newest(caller, identifier)?;
+        Ok(self.description(&id)?.whole())
+    }
+
+    fn batch_describe(
+        &mut self,
+        caller: &str,
+        request: ManyEntities,
+        may_describe: &dyn Fn(&Self, &str) -> Result<(), CatalogError>,
+    ) -> Result<Bytes, CatalogError> {
+        if !(1..=MAX_BATCH).contains(&request.entity_request_list.len()) {
+            let message = format!("EntityRequestList must hold 1 to {MAX_BATCH} entities");
+            return Err(CatalogError::validation(message));
+        }
+        let (mut answer, mut errors) = (Vec::from(br#"{"EntityDetails":{"#), Map::new());
+        let mut described = 0;
+        for OneEntity { catalog, entity_id } in request.entity_request_list {
+            let description = check_catalog(&catalog)
+                .and_then(|()| may_describe(self, &entity_id))
+                .and_then(|()| self.newest(caller, &entity_id))
+                .and_then(|id| self.description(&id));
+            match description {
+                Ok(description) => {
+                    if described > 0 {
+                        answer.push(b',');
+                    }
+                    described += 1;
+                    answer.extend_from_slice(Value::String(entity_id).to_string().as_bytes());
+                    answer.push(b':');
+                    description.write_brief(&mut answer);
+                }
+                Err(e) => {
+                    errors.insert(entity_id, json!({ "ErrorCode": e.kind.name(), "ErrorMessage": e.message }));
+                }
+            }
+        }
+        answer.extend_from_slice(format!(r#"}},"Errors":{}}}"#, Value::Object(errors)).as_bytes());
+        Ok(answer.into())
+    }
+
+    /// The id of an entity that the caller may see, from an identifier with its newest revision or none.
+    fn newest(&self, caller: &str, identifier: &str) -> Result<String, CatalogError> {
+        let (id, revision) = split_revision(identifier)?;
+        let entity = self.visible(caller, id)?;
+        match revision {
+            Some(asked) if asked != entity.revision => {
+                // AWS documents revisions as something that can be described, and no error for one that cannot.
+                Err(CatalogError::not_found(format!("Entity {id} has no revision {asked} that can be described")))
+            }
+            _ => Ok(id.to_owned()),
+        }
+    }
+
+    fn description(&mut self, id: &str) -> Result<super::details::Description, CatalogError> {
+        let missing = || CatalogError::not_found(format!("Entity {id} not found"));
+        let entity = self.entities.get(id).ok_or_else(missing)?;
+        self.descriptions.get(entity, &self.settings.region)
+    }
+}
+
+/// Reads a request. AWS documents no texts for requests out of form, but for those that are not JSON at all.
+pub(crate) fn read<T: DeserializeOwned>(request: Value) -> Result<T, CatalogError> {
+    serde_json::from_value(request)
+        .map_err(|error| CatalogError::validation(format!("The request is malformed: {error}")))
+}
+
+pub(super) fn check_catalog(catalog: &str) -> Result<(), CatalogError> {
+    if catalog == CATALOG { Ok(()) } else { Err(CatalogError::validation("Catalog must be AWSMarketplace")) }
+}

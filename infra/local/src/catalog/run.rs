@@ -1,0 +1,115 @@
+//! The life of a change set after it was accepted: it ends when it is due, all of it or nothing, or is cancelled.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::change_set::{ChangeSet, Outcome, Progress};
+use super::change_type::Draft;
+use super::{Catalog, CatalogError, ChangeSetEnded, ErrorKind};
+
+impl Catalog {
+    /// Ends every change set that is due, in the order in which they end; answers these and those that were cancelled
+    /// since the last time.
+    pub fn advance(&mut self, now: Timestamp) -> Vec<ChangeSetEnded> {
+        let mut ended = std::mem::take(&mut self.cancelled);
+        while let Some((ends_at, id)) = self.running.first().filter(|(ends_at, _)| *ends_at <= now).cloned() {
+            self.running.remove(&(ends_at, id.clone()));
+            ended.extend(self.end(&id, ends_at));
+        }
+        ended
+    }
+
+    /// Whether [`Catalog::advance`] has something to end, or to tell.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        !self.cancelled.is_empty() || self.next_end().is_some_and(|end| end <= now)
+    }
+
+    /// When the next change set ends.
+    #[must_use]
+    pub fn next_end(&self) -> Option<Timestamp> {
+        self.running.first().map(|(ends_at, _)| *ends_at)
+    }
+
+    /// Applies a change set, all of it or nothing, and releases its entities.
+    fn end(&mut self, id: &str, ends_at: Timestamp) -> Option<ChangeSetEnded> {
+        let mut change_set = self.change_sets.remove(id)?;
+        self.release(&change_set);
+        if change_set.outcome == Outcome::ServerFault {
+            change_set.fault(ends_at);
+        } else {
+            let mut draft = Draft::new(self, &change_set.account);
+            for change in &mut change_set.changes {
+                if change.errors.is_empty() {
+                    change.errors = draft.check(change);
+                }
+            }
+            if change_set.has_errors() {
+                change_set.fail(ends_at);
+            } else {
+                self.apply(&mut change_set, ends_at);
+                change_set.progress = Progress::Succeeded { ended: ends_at };
+            }
+        }
+        Some(self.keep(change_set, ends_at))
+    }
+
+    fn apply(&mut self, change_set: &mut ChangeSet, now: Timestamp) {
+        let mut touched = BTreeSet::new();
+        for change in &change_set.changes {
+            change.action.apply(change, &change_set.account, self, &mut touched, now);
+        }
+        // One revision per change set, however many of its changes name the entity.
+        for id in &touched {
+            if let Some(entity) = self.entities.get_mut(id) {
+                entity.revision += 1;
+                entity.modified = now;
+            }
+        }
+        for change in &mut change_set.changes {
+            let created = change.identifier.as_deref().is_none_or(|identifier| identifier.starts_with('$'));
+            if created && let Some(entity) = self.entities.get(&change.entity) {
+                change.identifier = Some(entity.identifier());
+            }
+        }
+    }
+
+    /// `CancelChangeSet`: possible until it is being applied.
+    pub(super) fn cancel(&mut self, caller: &str, id: &str, now: Timestamp) -> Result<String, CatalogError> {
+        let change_set = self.visible_change_set(caller, id)?;
+        let status = change_set.status(now);
+        let (Progress::Running { ends, .. }, "PREPARING") = (change_set.progress.clone(), status) else {
+            // AWS documents that a request must be cancelled before it is APPLYING, and the error's name; no text.
+            let message = format!("Change set {id} is {status} and cannot be cancelled");
+            return Err(CatalogError::new(ErrorKind::ResourceInUse, message));
+        };
+        let arn = change_set.arn(self.region());
+        let Some(mut change_set) = self.change_sets.remove(id) else { return Ok(arn) };
+        self.running.remove(&(ends, id.to_owned()));
+        self.release(&change_set);
+        change_set.progress = Progress::Cancelled { ended: now };
+        let event = self.keep(change_set, now);
+        self.cancelled.push(event);
+        Ok(arn)
+    }
+
+    /// Keeps a change set that has ended, and makes its event.
+    fn keep(&mut self, change_set: ChangeSet, ended: Timestamp) -> ChangeSetEnded {
+        let event_id = self.dice.uuid();
+        let event = ChangeSetEnded::new(&change_set, &self.settings.region, event_id, ended);
+        self.change_sets.insert(change_set.id.clone(), change_set);
+        event
+    }
+
+    /// Frees what a running change set holds.
+    fn release(&mut self, change_set: &ChangeSet) {
+        for held in change_set.changes.iter().flat_map(super::change_set::Change::holds) {
+            if self.locks.get(held).is_some_and(|holder| *holder == change_set.id) {
+                self.locks.remove(held);
+            }
+        }
+        if let Some(open) = self.open.get_mut(&change_set.account) {
+            *open = open.saturating_sub(1);
+        }
+    }
+}

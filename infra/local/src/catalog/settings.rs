@@ -1,0 +1,54 @@
+//! What the world fixes for the catalog: limits, timing, and who belongs to whom. It never changes while it runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::World;
+use crate::world::{CatalogLimits, ChangeSetTiming};
+
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    pub(super) region: String,
+    pub(super) timing: ChangeSetTiming,
+    pub(super) limits: CatalogLimits,
+    pub(super) poison: BTreeSet<String>,
+    /// Accounts that manage a private marketplace, and the management account that owns it.
+    pub(super) managers: BTreeMap<String, String>,
+    /// What each management account's organization consists of.
+    organizations: BTreeMap<String, Members>,
+}
+
+#[derive(Debug)]
+struct Members {
+    organization: String,
+    accounts: BTreeSet<String>,
+}
+
+impl Settings {
+    pub(super) fn of(world: &World) -> Self {
+        let mut settings = Self {
+            region: world.region.clone(),
+            timing: world.change_sets,
+            limits: world.catalog.clone(),
+            poison: world.poison_products.clone(),
+            ..Self::default()
+        };
+        for organization in &world.organizations {
+            let owner = &organization.management_account;
+            for account in std::iter::once(owner).chain(&organization.delegated_administrators) {
+                settings.managers.insert(account.clone(), owner.clone());
+            }
+            let accounts = std::iter::once(owner).chain(&organization.member_accounts).cloned().collect();
+            let members = Members { organization: organization.id.clone(), accounts };
+            settings.organizations.insert(owner.clone(), members);
+        }
+        settings
+    }
+
+    /// Whether a principal is in the organization of that management account. An organizational unit is taken to be:
+    /// the catalog knows of none.
+    pub(super) fn has_principal(&self, owner: &str, principal: &str) -> bool {
+        self.organizations.get(owner).is_some_and(|members| {
+            principal.starts_with("ou-") || principal == members.organization || members.accounts.contains(principal)
+        })
+    }
+}

@@ -1,0 +1,289 @@
+//! The Marketplace Discovery API, answered from the world's products: `GetProduct` and `SearchListings`.
+//!
+//! Pure, as the catalog is: a request in JSON becomes an answer in JSON. A product of the world is one listing. What
+//! the world does not say of a product is answered as empty. AWS documents no texts for the refusals: these are ours.
+
+use std::collections::BTreeMap;
+
+use aws_smithy_types::base64;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::world::Product;
+
+/// The operations that are answered here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    GetProduct,
+    SearchListings,
+}
+
+/// A refusal, by the names of the service model.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DiscoveryError {
+    #[error("Product {0} not found")]
+    NotFound(String),
+    #[error("{0}")]
+    Malformed(String),
+    #[error("nextToken is not valid")]
+    Token,
+}
+
+impl DiscoveryError {
+    /// The value of `x-amzn-ErrorType`, and the HTTP status.
+    pub(crate) fn name_and_status(&self) -> (&'static str, u16) {
+        match self {
+            Self::NotFound(_) => ("ResourceNotFoundException", 404),
+            Self::Malformed(_) | Self::Token => ("ValidationException", 400),
+        }
+    }
+
+    /// The answer's body.
+    pub(crate) fn body(&self) -> Value {
+        let mut body = json!({ "__type": self.name_and_status().0, "message": self.to_string() });
+        match self {
+            Self::NotFound(_) => {}
+            Self::Malformed(_) => body["reason"] = json!("MALFORMED_REQUEST_PARAMETERS"),
+            Self::Token => body["reason"] = json!("INVALID_PAGINATION_TOKEN"),
+        }
+        body
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GetProduct {
+    product_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SearchListings {
+    #[serde(default)]
+    search_text: String,
+    #[serde(default)]
+    filters: Vec<SearchFilter>,
+    max_results: Option<usize>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SearchFilter {
+    filter_type: FilterType,
+    filter_values: Vec<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum FilterType {
+    Category,
+    DeployedOnAws,
+    FulfillmentOptionType,
+    MaxAverageCustomerRating,
+    MinAverageCustomerRating,
+    NumberOfProducts,
+    PricingModel,
+    PricingUnit,
+    Publisher,
+}
+
+/// Listings per page: the default, and the most. AWS documents neither.
+const DEFAULT_PAGE: usize = 20;
+const MAX_PAGE: usize = 100;
+
+/// The world's products, by id.
+pub(crate) struct Discovery(BTreeMap<String, Product>);
+
+impl Discovery {
+    pub(crate) fn new(products: &[Product]) -> Self {
+        Self(products.iter().map(|product| (product.id.clone(), product.clone())).collect())
+    }
+
+    pub(crate) fn answer(&self, operation: Operation, body: &[u8]) -> Result<Value, DiscoveryError> {
+        match operation {
+            Operation::GetProduct => self.product(read(body)?),
+            Operation::SearchListings => self.search(&read(body)?),
+        }
+    }
+
+    fn product(&self, GetProduct { product_id }: GetProduct) -> Result<Value, DiscoveryError> {
+        let product = self.0.get(&product_id).ok_or(DiscoveryError::NotFound(product_id))?;
+        Ok(json!({
+            "productId": product.id,
+            "catalog": "AWSMarketplace",
+            "productName": product.name,
+            "manufacturer": seller(product),
+            "deployedOnAws": "NOT_APPLICABLE",
+            "shortDescription": "",
+            "longDescription": "",
+            "logoThumbnailUrl": "",
+            "fulfillmentOptionSummaries": fulfillment_options(product),
+            "categories": categories(product),
+            "highlights": [],
+            "promotionalMedia": [],
+            "resources": [],
+            "sellerEngagements": [],
+            "listingId": listing_id(product),
+        }))
+    }
+
+    fn search(&self, request: &SearchListings) -> Result<Value, DiscoveryError> {
+        let length = request.max_results.unwrap_or(DEFAULT_PAGE);
+        if !(1..=MAX_PAGE).contains(&length) {
+            return Err(DiscoveryError::Malformed(format!("maxResults must be between 1 and {MAX_PAGE}")));
+        }
+        let after = request.next_token.as_deref().map(read_token).transpose()?;
+        let words = request.search_text.to_lowercase();
+        let found: Vec<&Product> = self.0.values().filter(|product| request.finds(product, &words)).collect();
+        let rest = found.iter().filter(|product| after.as_ref().is_none_or(|after| product.id > *after));
+        let page: Vec<&&Product> = rest.take(length + 1).collect();
+        let shown = &page[..page.len().min(length)];
+        let summaries: Vec<Value> = shown.iter().map(|product| listing(product)).collect();
+        let mut answer = json!({ "totalResults": found.len(), "listingSummaries": summaries });
+        if let (true, Some(last)) = (page.len() > length, shown.last()) {
+            answer["nextToken"] = json!(base64::encode(&last.id));
+        }
+        Ok(answer)
+    }
+}
+
+impl SearchListings {
+    /// Whether it finds a product: by every word of the text, and by every filter.
+    fn finds(&self, product: &Product, words: &str) -> bool {
+        let haystack = format!("{} {} {}", product.name, product.manufacturer, product.categories.join(" "));
+        let haystack = haystack.to_lowercase();
+        words.split_whitespace().all(|word| haystack.contains(word))
+            && self.filters.iter().all(|filter| filter.accepts(product))
+    }
+}
+
+impl SearchFilter {
+    fn accepts(&self, product: &Product) -> bool {
+        let wanted = |value: &str| self.filter_values.iter().any(|wanted| wanted == value);
+        match self.filter_type {
+            FilterType::Category => product.categories.iter().any(|name| wanted(&slug("category", name))),
+            FilterType::FulfillmentOptionType => wanted(&fulfillment_type(&product.fulfillment)),
+            FilterType::Publisher => wanted(&slug("seller", &product.manufacturer)),
+            FilterType::NumberOfProducts => wanted("1"),
+            FilterType::DeployedOnAws => wanted("NOT_APPLICABLE"),
+            // The world knows no prices and no ratings.
+            FilterType::MaxAverageCustomerRating
+            | FilterType::MinAverageCustomerRating
+            | FilterType::PricingModel
+            | FilterType::PricingUnit => false,
+        }
+    }
+}
+
+fn listing(product: &Product) -> Value {
+    json!({
+        "listingId": listing_id(product),
+        "listingName": product.name,
+        "publisher": seller(product),
+        "fulfillmentOptionSummaries": fulfillment_options(product),
+        "catalog": "AWSMarketplace",
+        "shortDescription": "",
+        "logoThumbnailUrl": "",
+        "categories": categories(product),
+        "badges": [],
+        "pricingModels": [],
+        "pricingUnits": [],
+        "associatedEntities": [{ "product": {
+            "productId": product.id,
+            "productName": product.name,
+            "manufacturer": seller(product),
+        } }],
+    })
+}
+
+fn seller(product: &Product) -> Value {
+    json!({ "sellerProfileId": slug("seller", &product.manufacturer), "displayName": product.manufacturer })
+}
+
+fn categories(product: &Product) -> Value {
+    product.categories.iter().map(|name| json!({ "categoryId": slug("category", name), "displayName": name })).collect()
+}
+
+fn fulfillment_options(product: &Product) -> Value {
+    if product.fulfillment.is_empty() {
+        return json!([]);
+    }
+    let kind = fulfillment_type(&product.fulfillment);
+    json!([{ "fulfillmentOptionType": kind, "displayName": product.fulfillment }])
+}
+
+/// The API's name for a fulfillment type that a person wrote: `SaaS`, `AMI`, `Container image`, `EKS add-on`.
+fn fulfillment_type(text: &str) -> String {
+    let words: Vec<String> = text
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|w| !w.is_empty())
+        .map(str::to_ascii_uppercase)
+        .collect();
+    let known = match words.join("_") {
+        name if name == "AMI" || name.starts_with("AMAZON_MACHINE_IMAGE") => "AMAZON_MACHINE_IMAGE",
+        name if name.starts_with("CONTAINER") => "CONTAINER",
+        name if name.starts_with("CLOUDFORMATION") => "CLOUDFORMATION_TEMPLATE",
+        name if name.starts_with("HELM") => "HELM",
+        name if name.starts_with("DATA") => "DATA_EXCHANGE",
+        other => return other,
+    };
+    known.into()
+}
+
+/// A readable id for what has only a name here.
+fn slug(prefix: &str, name: &str) -> String {
+    let words: Vec<String> =
+        name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+    format!("{prefix}-{}", words.join("-"))
+}
+
+/// An id of the form that listings have, the same for the same product.
+fn listing_id(product: &Product) -> String {
+    let digest = Sha256::digest(product.id.as_bytes());
+    let digits: String = digest.iter().take(7).map(|byte| format!("{byte:02x}")).collect();
+    format!("prodview-{}", &digits[..13])
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DiscoveryError> {
+    serde_json::from_slice(body)
+        .map_err(|error| DiscoveryError::Malformed(format!("The request is malformed: {error}")))
+}
+
+fn read_token(token: &str) -> Result<String, DiscoveryError> {
+    let id = base64::decode(token).ok().and_then(|id| String::from_utf8(id).ok());
+    id.ok_or(DiscoveryError::Token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fulfillment_types_have_the_names_of_the_api() {
+        for (text, name) in [
+            ("SaaS", "SAAS"),
+            ("AMI", "AMAZON_MACHINE_IMAGE"),
+            ("Amazon Machine Image", "AMAZON_MACHINE_IMAGE"),
+            ("Container image", "CONTAINER"),
+            ("EKS add-on", "EKS_ADD_ON"),
+            ("Professional services", "PROFESSIONAL_SERVICES"),
+            ("SAGEMAKER_MODEL", "SAGEMAKER_MODEL"),
+        ] {
+            assert_eq!(fulfillment_type(text), name);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_by_reason() {
+        let discovery = Discovery::new(&[]);
+        let reason =
+            |operation, body: &str| discovery.answer(operation, body.as_bytes()).unwrap_err().body()["reason"].clone();
+        assert_eq!(reason(Operation::GetProduct, "{"), "MALFORMED_REQUEST_PARAMETERS");
+        assert_eq!(reason(Operation::GetProduct, "{}"), "MALFORMED_REQUEST_PARAMETERS");
+        assert_eq!(reason(Operation::SearchListings, r#"{"maxResults":0}"#), "MALFORMED_REQUEST_PARAMETERS");
+        assert_eq!(reason(Operation::SearchListings, r#"{"nextToken":"%"}"#), "INVALID_PAGINATION_TOKEN");
+    }
+}
