@@ -142,7 +142,7 @@ impl Keeper {
         let (parts, pinned, binaries) = {
             let _pause = self.cloud.changes.pause().await;
             let binaries = self.cloud.binaries.unknown_to(|name| self.binaries.contains(name));
-            (self.cloud.parts().await, self.tables.pin(self.copy.as_ref())?, binaries)
+            (self.cloud.parts().await?, self.tables.pin(self.copy.as_ref())?, binaries)
         };
         let generation = self.generation + 1;
         let copy = match &pinned {

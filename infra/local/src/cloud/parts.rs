@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Cloud, account_in};
+use crate::catalog::Catalog;
 use crate::state::{Parts, Session, TableSettings};
 
 /// Why a state that was read cannot be taken.
@@ -18,7 +19,7 @@ pub(crate) struct Unusable {
 
 impl Cloud {
     /// Everything but the items of the tables and their large values. Changes must pause meanwhile.
-    pub(crate) async fn parts(&self) -> Parts {
+    pub(crate) async fn parts(&self) -> Result<Parts, serde_json::Error> {
         let dynamodb = text(&self.dynamodb);
         let mut tables = Vec::new();
         let described: Value = serde_json::from_str(&dynamodb).unwrap_or_default();
@@ -27,14 +28,15 @@ impl Cloud {
                 tables.push(self.table_settings(arn).await);
             }
         }
-        Parts {
+        Ok(Parts {
             clock_offset_micros: i64::try_from(self.clock.offset().as_micros()).unwrap_or_default(),
             sns: text(&self.sns),
             sqs: text(&self.sqs),
             dynamodb,
             tables,
             sessions: self.running_sessions(),
-        }
+            catalog: serde_json::to_string(&*self.catalog())?,
+        })
     }
 
     /// Takes over parts that were saved. `authority` is the address that queue URLs name from now on.
@@ -59,6 +61,8 @@ impl Cloud {
         for table in parts.tables {
             self.restore_table_settings(table).await.map_err(|e| unusable("DynamoDB")(e.to_string()))?;
         }
+        let catalog = serde_json::from_str(&parts.catalog).and_then(|state| Catalog::restore(state, &self.world));
+        *self.catalog() = catalog.map_err(|e| unusable("the catalog")(e.to_string()))?;
         parts.sessions.into_iter().for_each(|session| self.restore_session(session));
         Ok(())
     }

@@ -53,6 +53,9 @@ pub enum StateError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The catalog cannot be written down.
+    #[error("cannot write down the state of the catalog")]
+    Catalog(#[from] serde_json::Error),
     /// SQLite refused.
     #[error("cannot copy the tables")]
     Tables(#[from] rusqlite::Error),
@@ -63,7 +66,7 @@ impl StateError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Io { .. } | Self::Tables(_) => return None,
+            Self::Io { .. } | Self::Catalog(_) | Self::Tables(_) => return None,
             Self::InUse { .. } => "stop that one, or take another folder",
             Self::Foreign { .. } => "take an empty folder, or one that does not exist yet",
             Self::OtherVersion { .. } => {

@@ -52,6 +52,7 @@ pub(crate) struct Parts {
     /// What awsim's own form of the tables leaves out.
     pub(crate) tables: Vec<TableSettings>,
     pub(crate) sessions: Vec<Session>,
+    pub(crate) catalog: String,
 }
 
 /// Settings of a table that stand beside it.

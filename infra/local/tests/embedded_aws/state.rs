@@ -4,18 +4,20 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
+use aws_sdk_marketplacecatalog::types::ChangeStatus;
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use aws_types::SdkConfig;
 use jiff::SignedDuration;
-use pmp_local::world::Role;
+use pmp_local::world::{ChangeEventTarget, ChangeSetTiming, Role};
 use pmp_local::{Options, Server, StartError, StateError};
 
-use crate::rig::{HUB, MEMBER, Rig, eventually, world};
+use crate::rig::{HUB, MANAGEMENT, MEMBER, Rig, change, eventually, lists, world};
 
 async fn create_table(tables: &aws_sdk_dynamodb::Client) {
     let attribute = AttributeDefinition::builder().attribute_name("k").attribute_type(ScalarAttributeType::S);
@@ -175,6 +177,40 @@ async fn a_session_and_the_clock_go_on() {
     aws_sdk_sqs::Client::new(&config).list_queues().send().await.unwrap();
     rig.server.jump(SignedDuration::from_hours(2)).await.unwrap();
     assert!(aws_sdk_sqs::Client::new(&config).list_queues().send().await.is_err(), "and it ends when it should");
+    rig.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_change_set_that_runs_ends_after_the_restart_and_is_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = world();
+    world.change_sets = ChangeSetTiming::always(Duration::from_millis(1500));
+    world.change_event_targets = vec![ChangeEventTarget::to_queue(HUB, "events")];
+    let rig = Rig::keeping(world.clone(), dir.path()).await;
+    let catalog = rig.catalog(HUB);
+    let start = catalog.start_change_set().catalog("AWSMarketplace").client_request_token("once");
+    let start = start.change_set(change("AllowProductProcurement", MANAGEMENT, &["prod-new"]));
+    let id = start.clone().send().await.unwrap().change_set_id.unwrap();
+    rig.server.shutdown().await;
+
+    let rig = Rig::keeping(world.clone(), dir.path()).await;
+    let catalog = rig.catalog(HUB);
+    let other = catalog.start_change_set().catalog("AWSMarketplace");
+    let other = other.change_set(change("AllowProductProcurement", MANAGEMENT, &["prod-other"])).send().await;
+    assert!(other.unwrap_err().into_service_error().is_resource_in_use_exception(), "still locked");
+    let queue = rig.server.queue_url(HUB, "events");
+    let event = rig.sqs(HUB).receive_message().queue_url(queue).wait_time_seconds(10).send().await.unwrap();
+    assert!(event.messages()[0].body().unwrap().contains(&id));
+    let described = catalog.describe_change_set().catalog("AWSMarketplace").change_set_id(&id).send().await.unwrap();
+    assert_eq!(described.status(), Some(&ChangeStatus::Succeeded));
+    rig.server.shutdown().await;
+
+    let rig = Rig::keeping(world, dir.path()).await;
+    let catalog = rig.catalog(HUB);
+    assert_eq!(lists(&catalog, "policy-management").await.0, ["prod-a", "prod-b", "prod-new"]);
+    let again = catalog.start_change_set().catalog("AWSMarketplace").client_request_token("once");
+    let again = again.change_set(change("AllowProductProcurement", MANAGEMENT, &["prod-new"])).send().await.unwrap();
+    assert_eq!(again.change_set_id(), Some(id.as_str()), "the token is remembered");
     rig.server.shutdown().await;
 }
 
