@@ -305,3 +305,35 @@ fn change_sets_are_listed_by_every_documented_filter_and_order() {
         assert_eq!(filtered(name, &values).unwrap_err().kind, ErrorKind::Validation, "{name}");
     }
 }
+
+/// Prints what the server's part of `DescribeEntity` takes, in this build: `cargo test -p pmp-local --lib
+/// twenty_thousand -- --nocapture`. How long is the machine's business; what is answered is the test's.
+#[test]
+fn twenty_thousand_products_are_described_from_one_writing() {
+    let approved = (0..15_000).map(|n| format!("prod-{n:08}"));
+    let rejected = (15_000..20_000).map(|n| format!("prod-{n:08}"));
+    let policy = ProcurementPolicy::new("policy-large").approving(approved).rejecting(rejected);
+    let organization = Organization::new("o-aaaaaaaaaa", "Large", OWNER)
+        .with_experience(Experience::new("exp-large", "Large").with_policy(policy));
+    let mut catalog = Catalog::new(&World { organizations: vec![organization], ..world() }, at(0));
+    let request = json!({ "Catalog": CATALOG, "EntityId": "policy-large" });
+    let describe = |catalog: &mut Catalog| {
+        let started = std::time::Instant::now();
+        let answer = catalog
+            .answer(OWNER, Operation::DescribeEntity, request.clone(), "request", at(0), &|_, _| Ok(()))
+            .unwrap();
+        (answer, started.elapsed())
+    };
+    let (first, first_took) = describe(&mut catalog);
+    let (again, again_took) = describe(&mut catalog);
+    assert_eq!(first, again);
+    let answer: Value = serde_json::from_slice(&first).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(answer["Details"].as_str().unwrap()).unwrap(), answer["DetailsDocument"]);
+    let count = |index: usize| answer["DetailsDocument"]["Statements"][index]["Resources"].as_array().unwrap().len();
+    assert_eq!((count(0), count(1)), (15_000, 5_000));
+    println!("DescribeEntity of 20,000 products, {} bytes: first {first_took:?}, again {again_took:?}", first.len());
+    run(&mut catalog, &[allow("exp-large", &["prod-new"])], at(0));
+    let (changed, changed_took) = describe(&mut catalog);
+    assert!(changed.len() > first.len(), "a new revision is written anew");
+    println!("after a change: {changed_took:?}");
+}
