@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod across_accounts;
 mod bad_input;
 mod catalog_change_types;
 mod catalog_changes;
