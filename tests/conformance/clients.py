@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,7 +18,11 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+import service_model
 from world import REGION
+
+# One session for all clients, because it reads each service model once. It makes clients for one thread at a time.
+SESSION, MAKING = boto3.session.Session(), threading.Lock()
 
 AWS = Path(sys.executable).parent / "aws"
 # A command that takes longer has hung.
@@ -78,16 +83,18 @@ class Caller:
                 connect_timeout=10,
                 read_timeout=60,
             )
-            # A session of its own: boto3's default one is not for several threads.
-            self._clients[wanted] = boto3.session.Session().client(
-                service,
-                endpoint_url=self.endpoint,
-                region_name=REGION,
-                aws_access_key_id=self.credentials.access_key,
-                aws_secret_access_key=self.credentials.secret_key,
-                aws_session_token=self.credentials.token,
-                config=config,
-            )
+            with MAKING:
+                self._clients[wanted] = SESSION.client(
+                    service,
+                    endpoint_url=self.endpoint,
+                    region_name=REGION,
+                    aws_access_key_id=self.credentials.access_key,
+                    aws_secret_access_key=self.credentials.secret_key,
+                    aws_session_token=self.credentials.token,
+                    config=config,
+                )
+            if service.startswith("marketplace-"):
+                service_model.check(self._clients[wanted])
         return self._clients[wanted]
 
     @property

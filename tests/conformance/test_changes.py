@@ -128,7 +128,7 @@ def test_an_update_of_a_missing_policy_fails(management, organization):
     assert errors == [("ENTITY_NOT_FOUND", "Procurement policy missing from Experience")]
 
 
-@pytest.mark.parametrize("wrong", ["Sometimes", "", None])
+@pytest.mark.parametrize("wrong", ["Sometimes", "", 7])
 def test_the_setting_of_requests_is_checked(management, organization, wrong):
     changes = [
         change("UpdateProcurementPolicy", organization.live, {"Configuration": {"PolicyResourceRequests": wrong}})
@@ -295,6 +295,29 @@ def test_an_update_of_missing_branding_settings_fails(management, organization):
     assert errors == [("ENTITY_NOT_FOUND", "Branding settings missing from Experience")]
 
 
+IMAGE = (
+    "INVALID_IMAGE",
+    "Image verification for type, content, or file size failed. Only .png and .svg file types with sizes less than or "
+    "equal to 500KB are supported.",
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        # pmp-local fetches nothing: what could not be fetched is what no URL is, and an image is what its name says.
+        ("nowhere", ("INVALID_URL", "Image could not be fetched from the input URL")),
+        ("https://example.com/logo.bmp", IMAGE),
+    ],
+    ids=["url", "image"],
+)
+def test_a_logo_that_cannot_be_had_fails(management, organization, url, error):
+    document = {"Name": "Brand", "Configuration": {"LogoUrl": url}}
+    assert fail(management.catalog, change("CreateBrandingSettings", organization.live, document)) == [[error]]
+    succeed(management.catalog, change("CreateBrandingSettings", organization.live, {"Name": "Brand"}))
+    assert fail(management.catalog, change("UpdateBrandingSettings", organization.live, document)) == [[error]]
+
+
 # AssociateAudience and DisassociateAudience
 
 
@@ -394,7 +417,7 @@ def test_an_enabled_experience_is_not_archived(management, organization):
 
 def test_an_archived_experience_is_not_changed(management, organization):
     catalog, archived = management.catalog, organization.archived
-    before = describe(catalog, archived)
+    before = details(catalog, archived), revision(catalog, archived)
     for one in (
         allow(archived, "prod-a"),
         change("UpdateExperience", archived, {"Status": "Enabled"}),
@@ -402,7 +425,7 @@ def test_an_archived_experience_is_not_changed(management, organization):
         associate(archived, organization.member),
     ):
         assert outcome(catalog, one) == "refused", one
-    assert describe(catalog, archived) == before
+    assert (details(catalog, archived), revision(catalog, archived)) == before
     succeed(catalog, change("ReviveExperience", archived, {}))
     succeed(catalog, allow(archived, "prod-a"))
 

@@ -52,7 +52,8 @@ def test_a_malformed_body_of_the_catalog_is_invalid(management, operation, body)
 
 @pytest.mark.parametrize("field", ["Catalog", "EntityType", "MaxResults", "FilterList", "Sort"])
 def test_a_field_of_the_wrong_type_is_invalid(management, field):
-    asked = {"Catalog": CATALOG, "EntityType": "Experience", field: {"wrong": [1]}}
+    wrong = [1] if field in ("Catalog", "EntityType") else "text"
+    asked = {"Catalog": CATALOG, "EntityType": "Experience", field: wrong}
     refused(management.http("POST", "/ListEntities", asked), 422, "ValidationException")
 
 

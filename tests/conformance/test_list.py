@@ -155,7 +155,6 @@ def test_an_entity_type_that_nobody_here_has_is_empty(management):
         {"MaxResults": 0},
         {"MaxResults": 51},
         {"NextToken": "not-a-token"},
-        {"FilterList": []},
         {"FilterList": [{"Name": "Colour", "ValueList": ["red"]}]},
         {"FilterList": [{"Name": "Scope", "ValueList": ["Everything"]}]},
         {"FilterList": [{"Name": "EntityId", "ValueList": []}]},

@@ -9,9 +9,27 @@ ORGANIZATIONS = 400
 
 # Products with a name, for Discovery. Every other id may be approved all the same.
 PRODUCTS = [
-    {"id": "prod-observability1", "name": "Lighthouse Observability", "manufacturer": "Harbor Systems"},
-    {"id": "prod-database00001", "name": "Quarry Database", "manufacturer": "Stonework Data"},
-    {"id": "prod-firewall00001", "name": "Portcullis Firewall", "manufacturer": "Harbor Systems"},
+    {
+        "id": "prod-observability1",
+        "name": "Lighthouse Observability",
+        "manufacturer": "Harbor Systems",
+        "categories": ["Monitoring", "Operations"],
+        "fulfillment": "SaaS",
+    },
+    {
+        "id": "prod-database00001",
+        "name": "Quarry Database",
+        "manufacturer": "Stonework Data",
+        "categories": ["Databases"],
+        "fulfillment": "Container image",
+    },
+    {
+        "id": "prod-firewall00001",
+        "name": "Portcullis Firewall",
+        "manufacturer": "Harbor Systems",
+        "categories": ["Security"],
+        "fulfillment": "AMI",
+    },
 ]
 POISON = "prod-poison0000001"
 
@@ -204,9 +222,13 @@ def roles_of(organization):
     ]
 
 
-def text(shortest="20ms", longest="60ms", count=ORGANIZATIONS, more=""):
-    """The world as a TOML file. `more` goes before the tables of the file."""
-    parts = [f'region = "{REGION}"\nseed = 7\npoison_products = ["{POISON}"]\n{more}\n']
+# Tests look as often as they like. What AWS limits by default has a world of its own.
+UNLIMITED = "[catalog]\nthrottling = false\n"
+
+
+def text(shortest="20ms", longest="60ms", count=ORGANIZATIONS, more=UNLIMITED):
+    """The world as a TOML file. `more` are further tables of it."""
+    parts = [f'region = "{REGION}"\nseed = 7\npoison_products = ["{POISON}"]\n', more]
     parts.append(f'[change_sets]\nmin = "{shortest}"\nmax = "{longest}"\n')
     for organization in organizations()[:count]:
         parts.append(
