@@ -87,7 +87,13 @@ enum FilterType {
     NumberOfProducts,
     PricingModel,
     PricingUnit,
+    ProductId,
     Publisher,
+    Certificates,
+    SellerEngagement,
+    Specialization,
+    SpecializationCategory,
+    TrustCenter,
 }
 
 /// Listings per page: the default, and the most. AWS documents neither.
@@ -110,6 +116,10 @@ impl Discovery {
     }
 
     fn product(&self, GetProduct { product_id }: GetProduct) -> Result<Value, DiscoveryError> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+        if !(1..=255).contains(&product_id.len()) || !product_id.chars().all(allowed) {
+            return Err(DiscoveryError::Malformed("productId must be 1 to 255 of letters, digits, _ and -".into()));
+        }
         let product = self.0.get(&product_id).ok_or(DiscoveryError::NotFound(product_id))?;
         Ok(json!({
             "productId": product.id,
@@ -117,9 +127,9 @@ impl Discovery {
             "productName": product.name,
             "manufacturer": seller(product),
             "deployedOnAws": "NOT_APPLICABLE",
-            "shortDescription": "",
+            "shortDescription": short_description(product),
             "longDescription": "",
-            "logoThumbnailUrl": "",
+            "logoThumbnailUrl": LOGO,
             "fulfillmentOptionSummaries": fulfillment_options(product),
             "categories": categories(product),
             "highlights": [],
@@ -127,6 +137,7 @@ impl Discovery {
             "resources": [],
             "sellerEngagements": [],
             "listingId": listing_id(product),
+            "purchaseIndicators": [],
         }))
     }
 
@@ -167,10 +178,16 @@ impl SearchFilter {
             FilterType::Category => product.categories.iter().any(|name| wanted(&slug("category", name))),
             FilterType::FulfillmentOptionType => wanted(&fulfillment_type(&product.fulfillment)),
             FilterType::Publisher => wanted(&slug("seller", &product.manufacturer)),
+            FilterType::ProductId => wanted(&product.id),
             FilterType::NumberOfProducts => wanted("1"),
             FilterType::DeployedOnAws => wanted("NOT_APPLICABLE"),
-            // The world knows no prices and no ratings.
-            FilterType::MaxAverageCustomerRating
+            // The world knows nothing of these.
+            FilterType::Certificates
+            | FilterType::SellerEngagement
+            | FilterType::Specialization
+            | FilterType::SpecializationCategory
+            | FilterType::TrustCenter
+            | FilterType::MaxAverageCustomerRating
             | FilterType::MinAverageCustomerRating
             | FilterType::PricingModel
             | FilterType::PricingUnit => false,
@@ -185,8 +202,9 @@ fn listing(product: &Product) -> Value {
         "publisher": seller(product),
         "fulfillmentOptionSummaries": fulfillment_options(product),
         "catalog": "AWSMarketplace",
-        "shortDescription": "",
-        "logoThumbnailUrl": "",
+        "shortDescription": short_description(product),
+        "logoThumbnailUrl": LOGO,
+        "reviewSummary": { "reviewSourceSummaries": [] },
         "categories": categories(product),
         "badges": [],
         "pricingModels": [],
@@ -197,6 +215,15 @@ fn listing(product: &Product) -> Value {
             "manufacturer": seller(product),
         } }],
     })
+}
+
+/// The service model wants a URL; there is no picture behind it.
+const LOGO: &str = "https://example.com/logo.png";
+
+/// The service model wants words: those that the world has.
+fn short_description(product: &Product) -> String {
+    let words: Vec<&str> = [product.name.as_str(), product.manufacturer.as_str(), product.id.as_str()].into();
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 fn seller(product: &Product) -> Value {

@@ -168,6 +168,11 @@ impl Entity {
 
 /// Splits `exp-…@6` into the id and the revision.
 pub(super) fn split_revision(identifier: &str) -> Result<(&str, Option<u64>), CatalogError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-@".contains(c);
+    if !(1..=255).contains(&identifier.len()) || !identifier.chars().all(allowed) {
+        let message = format!("`{identifier}` is no identifier: 1 to 255 of letters, digits, _ and -");
+        return Err(CatalogError::validation(message));
+    }
     match identifier.split_once('@') {
         None => Ok((identifier, None)),
         Some((id, revision)) => match revision.parse() {

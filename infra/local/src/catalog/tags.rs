@@ -68,6 +68,9 @@ impl Catalog {
     /// The tags of the entity or change set that an ARN names, if the caller may see it.
     fn tags_of(&mut self, caller: &str, arn: &str) -> Result<&mut BTreeMap<String, String>, CatalogError> {
         let missing = || CatalogError::not_found(format!("Resource {arn} not found"));
+        if !(1..=255).contains(&arn.len()) || !arn.starts_with("arn:") || !arn.contains(":aws-marketplace:") {
+            return Err(CatalogError::validation("ResourceArn must be the ARN of an entity or a change set"));
+        }
         let resource = arn.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(4));
         let [_, kind, id] = resource.ok_or_else(missing)?.split('/').collect::<Vec<_>>()[..] else {
             return Err(missing());
@@ -108,6 +111,11 @@ pub(super) fn check_tags(tags: &[Tag]) -> Result<BTreeMap<String, String>, Catal
         }
         if value.chars().count() > 256 {
             return refuse("Length of a tag's Value must be between 0 and 256".into());
+        }
+        // The service model's pattern: letters, digits and spaces of any language, and these.
+        let allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c);
+        if !key.chars().chain(value.chars()).all(allowed) {
+            return refuse(format!("Tag {key} holds a character other than letters, digits, spaces and _.:/=+-@"));
         }
         if key.to_ascii_lowercase().starts_with("aws:") {
             return refuse(format!("Key {key} begins with aws:, which is reserved"));

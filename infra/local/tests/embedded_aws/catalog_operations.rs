@@ -76,7 +76,8 @@ async fn entities_and_change_sets_carry_tags() {
     let many = |count: usize| (0..count).map(|n| tag(&format!("key-{n}"), "")).collect::<Vec<_>>();
     assert_eq!(code(HUB, &experience, many(1)).await, "AccessDeniedException");
     let foreign = experience.replace(MEMBER, HUB);
-    for unknown in [foreign.as_str(), "nothing", "arn:aws:aws-marketplace:us-east-1:1:AWSMarketplace/Experience/x"] {
+    assert_eq!(code(MEMBER, "nothing", many(1)).await, "ValidationException", "no ARN");
+    for unknown in [foreign.as_str(), "arn:aws:aws-marketplace:us-east-1:1:AWSMarketplace/Experience/x"] {
         assert_eq!(code(MEMBER, unknown, many(1)).await, "ResourceNotFoundException", "{unknown}");
     }
     let long = vec![tag(&"k".repeat(129), "")];
