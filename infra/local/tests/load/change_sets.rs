@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use aws_sdk_marketplacecatalog::error::ProvideErrorMetadata;
-use aws_sdk_marketplacecatalog::types::{ChangeStatus, EntityRequest};
+use aws_sdk_marketplacecatalog::types::{ChangeStatus, EntityRequest, Sort, SortOrder};
 use pmp_local::world::{CatalogLimits, ChangeSetTiming, Experience, Organization, ProcurementPolicy};
 use pmp_local::{Server, World};
 use serde_json::json;
@@ -147,12 +147,14 @@ impl Client {
         }
     }
 
-    /// Every page of the list together has each experience once, whatever changes meanwhile.
+    /// Every page of the list together has each experience once, whatever changes meanwhile. In the order of ids: in the
+    /// default one, by the last change, an experience that changes between two pages moves ahead of both.
     async fn list(&self) {
         let (mut found, mut token) = (Vec::new(), None);
         loop {
             let request = self.catalog.list_entities().catalog(CATALOG).entity_type("Experience").max_results(30);
-            let request = request.set_next_token(token.take());
+            let by_id = Sort::builder().sort_by("EntityId").sort_order(SortOrder::Ascending).build();
+            let request = request.sort(by_id).set_next_token(token.take());
             let request = if self.is_delegate() { request.filter_list(shared()) } else { request };
             let page = self.measures.list.measure(request.send()).await.unwrap();
             found.extend(page.entity_summary_list().iter().map(|summary| summary.entity_id().unwrap().to_owned()));
