@@ -14,6 +14,7 @@
 //! - `control`: `/_local/`, by which tests and people steer all this.
 //! - `front`: HTTP in and out.
 //! - `state`, `keeper`: what survives a restart, and keeping it.
+//! - `web`: the page for people.
 //! - `demo`: a world of four organizations in it, with the real hub and spokes at work.
 //!
 //! It guards nothing: signatures are not verified. It must never be reachable by anyone whom that would concern.
@@ -33,6 +34,7 @@ mod front;
 mod keeper;
 mod server;
 mod state;
+mod web;
 pub mod world;
 
 pub use clock::OutOfRange;

@@ -19,6 +19,7 @@ use crate::control;
 use crate::front;
 use crate::keeper::{Found, Keeper};
 use crate::state::{Folder, StateError};
+use crate::web;
 use crate::world::{World, WorldError};
 
 /// How long connections may take to end once the server stops; their requests end at once, long polls included.
@@ -114,7 +115,8 @@ impl Server {
             None => None,
         };
         let router = Router::new().nest(control::PREFIX, control::router()).fallback(front::handle);
-        let router = router.with_state(Arc::clone(&cloud)).into_make_service_with_connect_info::<Connection>();
+        let router = router.with_state(Arc::clone(&cloud)).merge(web::router(Arc::clone(&cloud)));
+        let router = router.into_make_service_with_connect_info::<Connection>();
         let stopped = stopping.clone().cancelled_owned();
         let front = tokio::spawn(async move {
             if let Err(error) = axum::serve(Connections(listener), router).with_graceful_shutdown(stopped).await {

@@ -164,6 +164,7 @@ fn kept_running_it_says_how_to_go_on_and_that_works() {
     let temporary = tempfile::tempdir().unwrap();
     let mut demo = Demo::start(temporary.path(), &["--keep", "--products", "40", "--latency", "50ms"]);
     let text = demo.read_until("Logs: ");
+    assert!(text.contains("with a click, and watch it travel\nhttp://127.0.0.1:"), "the page's address: {text}");
     let block = text.split("# ").find(|block| block.starts_with("the hub")).unwrap();
     let exports = block.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
     let status =

@@ -48,6 +48,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod timing;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,6 +70,7 @@ pub(crate) use operation::read;
 use rate::Rates;
 use settings::Settings;
 pub(crate) use start::StartChangeSet;
+pub(crate) use view::{ChangeSetView, ExperienceView, Listed, Move};
 
 /// The one catalog that AWS has.
 pub(crate) const CATALOG: &str = "AWSMarketplace";

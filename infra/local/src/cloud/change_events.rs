@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Cloud;
 use super::delivery::queue_url;
+use super::journal::{Happening, queue_arn};
 use crate::catalog::ChangeSetEnded;
 use crate::world::ChangeEventTarget;
 
@@ -46,7 +47,9 @@ impl Cloud {
         if let Some(queue) = &target.queue {
             let (owner, name) = target.owner_and_name(queue);
             let message = json!({ "QueueUrl": queue_url(owner, name), "MessageBody": event });
-            self.send(message, &self.internal("sqs", owner)).await?;
+            let context = self.internal("sqs", owner);
+            self.send(message, &context).await?;
+            self.note(Happening::Delivered { queue: queue_arn(&context, name), from: "change event" });
         }
         if let Some(topic) = &target.topic {
             let (owner, name) = target.owner_and_name(topic);

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::access::source;
+use super::journal::Happening;
 use super::{Cloud, account_in};
 
 /// Attributes that raw delivery carries at most; AWS discards a message with more.
@@ -46,7 +47,10 @@ impl Cloud {
         } else {
             self.send_as_sns(topic, text("endpoint"), message.clone(), context).await
         };
-        let Err(error) = result else { return };
+        let Err(error) = result else {
+            self.note(Happening::Delivered { queue: text("endpoint").to_owned(), from: "topic" });
+            return;
+        };
         let redrive = self.subscription_attribute(subscription, "RedrivePolicy", context).unwrap_or_default();
         let redrive: Value = serde_json::from_str(&redrive).unwrap_or_default();
         let target = redrive["deadLetterTargetArn"].as_str().unwrap_or_default();

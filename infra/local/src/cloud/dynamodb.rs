@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::access::{Denied, Question};
 use super::large_binaries::{cut_page, page_end};
-use super::{Call, Cloud, account_in};
+use super::{Call, Cloud, account_in, journal};
 
 impl Cloud {
     pub(super) async fn answer_dynamodb(
@@ -21,7 +21,9 @@ impl Cloud {
         self.binaries.take_out(operation, &mut input)?;
         let pages = matches!(operation, "Query" | "Scan") && input.get("IndexName").is_none();
         let table = input["TableName"].clone();
+        let written = journal::ledger_writes(operation, &input);
         let mut answer = self.dynamodb.handle(operation, input, &context).await?;
+        self.note_written(written);
         self.binaries.put_back(&mut answer);
         if let Some(kept) = page_end(&answer).filter(|_| pages) {
             cut_page(&mut answer, kept, &self.table_key(table, &context).await);

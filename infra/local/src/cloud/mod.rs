@@ -10,6 +10,7 @@ mod change_events;
 mod changes;
 mod delivery;
 mod dynamodb;
+mod journal;
 mod large_binaries;
 mod marketplace;
 mod messages;
@@ -19,6 +20,7 @@ mod sns;
 mod sqs;
 mod sts;
 mod time;
+mod view;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,10 +45,13 @@ use access::Access;
 pub(crate) use caller::{Call, Caller};
 pub(crate) use changes::Changes;
 use changes::only_reads;
+pub(crate) use journal::Happening;
+use journal::Journal;
 use large_binaries::LargeBinaries;
 pub(crate) use large_binaries::{STAND_IN, stand_ins};
 pub(crate) use marketplace::Reply;
 use time::SessionEnds;
+pub(crate) use view::{ExperienceState, OrganizationView, View};
 
 /// The embedded AWS.
 pub(crate) struct Cloud {
@@ -66,6 +71,7 @@ pub(crate) struct Cloud {
     catalog: Mutex<Catalog>,
     discovery: Discovery,
     pub(crate) changes: Changes,
+    journal: Journal,
     /// Rings when a message arrives in any queue: long polls look again.
     arrivals: Notify,
     /// Rings when a change set starts: its end may be the next one.
@@ -104,6 +110,7 @@ impl Cloud {
             changes: Changes::default(),
             discovery: Discovery::new(&world.products),
             catalog: Mutex::new(Catalog::new(&world, begun)),
+            journal: Journal::default(),
             arrivals: Notify::new(),
             started: Notify::new(),
             stopping,

@@ -173,6 +173,7 @@ impl Cloud {
         let mut deliveries = bus.subscribe();
         context.event_bus = Some(bus);
         let answer = self.sns.handle(operation, input.clone(), &context).await?;
+        self.note_published(&input);
         while let Ok(delivery) = deliveries.try_recv() {
             let attributes = attributes_of(&delivery.detail, &answer, &input);
             self.deliver(&delivery.detail, attributes, &context).await;

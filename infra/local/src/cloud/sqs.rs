@@ -38,10 +38,15 @@ impl Cloud {
             "CreateQueue" => self.create_queue(input, &context).await,
             "SendMessage" => self.send(input, &context).await,
             "SendMessageBatch" => self.send_batch(input, &context).await,
-            "ReceiveMessage" => self.receive(&mut input, &context).await,
+            "ReceiveMessage" => {
+                let answer = self.receive(&mut input, &context).await?;
+                self.note_received(queue_name(&input), &answer, &context);
+                Ok(answer)
+            }
             "DeleteMessage" | "DeleteMessageBatch" => {
                 self.return_expired(&input, &context);
                 let answer = self.sqs.handle(operation, input.clone(), &context).await;
+                self.note_deleted(queue_name(&input), &input, answer.is_ok(), &context);
                 forgive_stale_handles(&input, answer)
             }
             _ => {

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::cloud::Cloud;
 use crate::world::{FaultRule, is_product_id};
-pub(crate) use origin::check_origin;
+pub(crate) use origin::{Foreign, check_origin};
 
 /// Where it lives.
 pub(crate) const PREFIX: &str = "/_local";

@@ -63,6 +63,7 @@ pub(super) async fn play(args: &Demo, stage: &mut Stage, screen: &Screen) -> Res
 async fn set_up(args: &Demo, stage: &mut Stage, screen: &Screen) -> Result<Instant, Failure> {
     screen.heading("Set up");
     screen.step(Step::Done, &format!("a local AWS with 4 organizations at {} (seed {})", stage.endpoint(), args.seed));
+    screen.quiet(&format!("  watch it in a browser, while this runs: {}/", stage.endpoint()));
     stage.init_hub().await?;
     screen.step(Step::Done, "pmp-hub init: two tables and a topic, for three members to subscribe to");
     stage.init_spokes().await?;

@@ -44,7 +44,9 @@ pub(super) fn show_next(args: &Demo, stage: &Stage, screen: &Screen) {
 
 /// The environment of every program, to paste, and something to do with it.
 pub(super) fn show_how_to_play(stage: &Stage, screen: &Screen) {
-    screen.heading("It runs until Ctrl-C. Paste a block into a terminal of its own");
+    screen.heading("It runs until Ctrl-C. Approve and reject with a click, and watch it travel");
+    screen.text(&format!("{}/", stage.endpoint()));
+    screen.heading("Or paste a block into a terminal of its own");
     let spokes = stage.scene.members.iter().zip(&stage.spokes);
     let spokes = spokes
         .map(|(member, environment)| (format!("the spoke of {} ({})", member.name, member.organization), environment));

@@ -90,7 +90,7 @@ async fn the_clock_is_read_and_set() {
     let there = set(json!({ "to": "2030-01-01T00:00:00Z" })).await;
     assert!(there["now"].as_str().unwrap().starts_with("2030-01-01T00:00:0"), "{there}");
     assert!(rig.server.now().to_string().starts_with("2030-01-01T00:0"));
-    let answer = send(&rig.server, &request("GET /", &[], b"")).await;
+    let answer = send(&rig.server, &request("POST /", &[], b"")).await;
     assert!(answer.head.contains("date: tue, 01 jan 2030 00:0"), "{answer:?}");
     let back = set(json!({ "reset": true })).await;
     assert_eq!(back["offset_seconds"], 0.0, "{back}");

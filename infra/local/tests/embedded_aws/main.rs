@@ -18,6 +18,7 @@ mod control;
 mod discovery;
 mod faults;
 mod organizations;
+mod page;
 mod programs;
 mod queues;
 mod raw;

@@ -1,0 +1,194 @@
+//! Copies of what a person is shown: experiences, change sets, lists. Everything here is short work under the catalog's
+//! lock; whoever renders, renders from the copies.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::change_set::{Change, ChangeSet};
+use super::entity::Body;
+use super::{Catalog, Policy};
+
+/// An experience, without its products.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ExperienceView {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// The management account.
+    pub(crate) owner: String,
+    pub(crate) status: &'static str,
+    pub(crate) archived: bool,
+    /// The procurement policy; none where every product may be procured.
+    pub(crate) policy: Option<String>,
+    pub(crate) revision: u64,
+    pub(crate) approved: usize,
+    pub(crate) rejected: usize,
+    /// The change set that holds it.
+    pub(crate) locked_by: Option<String>,
+}
+
+/// A change set.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ChangeSetView {
+    pub(crate) id: String,
+    pub(crate) name: Option<String>,
+    /// The account that started it.
+    pub(crate) account: String,
+    pub(crate) status: &'static str,
+    pub(crate) started: Timestamp,
+    pub(crate) ended: Option<Timestamp>,
+    /// When it will end, if it is running.
+    pub(crate) ends: Option<Timestamp>,
+    pub(crate) entities: Vec<String>,
+    pub(crate) types: Vec<String>,
+    pub(crate) allowed: Vec<String>,
+    pub(crate) denied: Vec<String>,
+    pub(crate) errors: Vec<String>,
+}
+
+/// On which list of an experience a product is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Listed {
+    Approved,
+    Rejected,
+}
+
+/// A product that a change set has put, or is about to put, on a list.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Move {
+    pub(crate) experience: String,
+    pub(crate) product: String,
+    pub(crate) to: Listed,
+    /// When it arrived; none while the change set is running.
+    pub(crate) arrived: Option<Timestamp>,
+}
+
+impl Catalog {
+    /// Every experience, by id.
+    pub(crate) fn view_experiences(&self) -> Vec<ExperienceView> {
+        let view = |entity: &super::Entity| {
+            let Body::Experience(experience) = &entity.body else { return None };
+            let policy = self.policy_of(&entity.id);
+            Some(ExperienceView {
+                id: entity.id.clone(),
+                name: entity.name.clone(),
+                owner: entity.owner.clone(),
+                status: experience.status.as_str(),
+                archived: experience.is_archived(),
+                policy: experience.policy.clone(),
+                revision: entity.revision,
+                approved: policy.map_or(0, |policy| policy.approved.len()),
+                rejected: policy.map_or(0, |policy| policy.rejected.len()),
+                locked_by: self.locks.get(&entity.id).cloned(),
+            })
+        };
+        self.entities.values().filter_map(view).collect()
+    }
+
+    /// The change sets that run, and the newest of the others: `most` of each at most, the latest first.
+    pub(crate) fn view_change_sets(&self, most: usize, now: Timestamp) -> Vec<ChangeSetView> {
+        let running = self.running.iter().rev().take(most);
+        let running = running.filter_map(|(ends, id)| Some((self.change_sets.get(id)?, Some(*ends))));
+        let mut ended: Vec<&ChangeSet> = self.change_sets.values().filter(|set| set.ended().is_some()).collect();
+        ended.sort_unstable_by_key(|set| std::cmp::Reverse(set.ended()));
+        running
+            .chain(ended.into_iter().take(most).map(|set| (set, None)))
+            .map(|(set, ends)| set.view(ends, now))
+            .collect()
+    }
+
+    /// Every product on the lists of an experience, by id.
+    pub(crate) fn lists(&self, experience: &str) -> BTreeMap<String, Listed> {
+        let Some(policy) = self.policy_of(experience) else { return BTreeMap::new() };
+        let list = |products: &super::entity::Products, listed| {
+            products.keys().map(|id| (id.clone(), listed)).collect::<Vec<_>>()
+        };
+        list(&policy.approved, Listed::Approved).into_iter().chain(list(&policy.rejected, Listed::Rejected)).collect()
+    }
+
+    /// On which list each of `products` is in each of `experiences`: a row per product.
+    pub(crate) fn listed(&self, experiences: &[String], products: &[String]) -> Vec<Vec<Option<Listed>>> {
+        let policies: Vec<Option<&Policy>> = experiences.iter().map(|id| self.policy_of(id)).collect();
+        let cell =
+            |policy: &Policy, id: &str| match (policy.approved.contains_key(id), policy.rejected.contains_key(id)) {
+                (true, _) => Some(Listed::Approved),
+                (_, true) => Some(Listed::Rejected),
+                _ => None,
+            };
+        let row = |id: &String| policies.iter().map(|policy| policy.and_then(|policy| cell(policy, id))).collect();
+        products.iter().map(row).collect()
+    }
+
+    /// What is on its way in running change sets, and what arrived within the last `while_fresh`.
+    pub(crate) fn moves(&self, while_fresh: SignedDuration, now: Timestamp) -> Vec<Move> {
+        let since = now.checked_sub(while_fresh).unwrap_or(Timestamp::MIN);
+        let recent = |set: &&ChangeSet| match set.ended() {
+            Some(ended) => ended >= since && set.status(now) == "SUCCEEDED",
+            None => true,
+        };
+        let sets = self.change_sets.values().filter(recent);
+        sets.flat_map(|set| set.changes.iter().flat_map(move |change| moves_of(change, set.ended()))).collect()
+    }
+
+    fn policy_of(&self, experience: &str) -> Option<&Policy> {
+        let Body::Experience(experience) = &self.entities.get(experience)?.body else { return None };
+        match &self.entities.get(experience.policy.as_ref()?)?.body {
+            Body::ProcurementPolicy(policy) => Some(policy),
+            _ => None,
+        }
+    }
+}
+
+impl ChangeSet {
+    fn view(&self, ends: Option<Timestamp>, now: Timestamp) -> ChangeSetView {
+        let mut view = ChangeSetView {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            account: self.account.clone(),
+            status: self.status(now),
+            started: self.started,
+            ended: self.ended(),
+            ends,
+            entities: Vec::new(),
+            types: Vec::new(),
+            allowed: Vec::new(),
+            denied: Vec::new(),
+            errors: Vec::new(),
+        };
+        for change in &self.changes {
+            if !view.entities.contains(&change.entity) {
+                view.entities.push(change.entity.clone());
+            }
+            match target(change) {
+                Some(Listed::Approved) => view.allowed.extend(ids(change)),
+                Some(Listed::Rejected) => view.denied.extend(ids(change)),
+                None => view.types.push(change.change_type.clone()),
+            }
+            view.errors.extend(change.errors.iter().map(|error| format!("{}: {}", error.code, error.message)));
+        }
+        view
+    }
+}
+
+/// The list that a change puts its products on.
+fn target(change: &Change) -> Option<Listed> {
+    match change.change_type.as_str() {
+        "AllowProductProcurement" => Some(Listed::Approved),
+        "DenyProductProcurement" => Some(Listed::Rejected),
+        _ => None,
+    }
+}
+
+fn ids(change: &Change) -> impl Iterator<Item = String> {
+    let groups = change.details["Products"].as_array().into_iter().flatten();
+    let ids = groups.flat_map(|group| group["Ids"].as_array().into_iter().flatten());
+    ids.filter_map(|id| id.as_str().map(str::to_owned))
+}
+
+fn moves_of(change: &Change, arrived: Option<Timestamp>) -> impl Iterator<Item = Move> {
+    let to = target(change);
+    let moved = |product| Some(Move { experience: change.entity.clone(), product, to: to?, arrived });
+    ids(change).filter_map(moved).collect::<Vec<_>>().into_iter()
+}

@@ -1,0 +1,215 @@
+//! What happened to messages and in the hub's ledger lately, for a person who watches a change travel.
+//!
+//! Services note what they did; nothing here decides or delays anything. The catalog's part of the story needs no notes:
+//! its change sets say when they started and ended.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use awsim_core::RequestContext;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Cloud;
+
+/// What is remembered: enough for the page, too little to matter under load.
+const MOST: usize = 200;
+
+/// Something that happened.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Entry {
+    pub(crate) at: Timestamp,
+    pub(crate) what: Happening,
+}
+
+/// What can happen. Queues and topics are named by their ARNs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(crate) enum Happening {
+    /// The hub stored a version of a management experience.
+    SnapshotStored { experience: String, version: String },
+    /// SNS took a message; the version that its attributes name, if they do.
+    Published { topic: String, version: Option<String> },
+    /// A message or a change event reached a queue.
+    Delivered { queue: String, from: &'static str },
+    /// Messages were received, and are in flight until they are deleted or come back.
+    Received { queue: String, count: usize },
+    /// Messages were deleted: their work is done.
+    Deleted { queue: String, count: usize },
+    /// A spoke wrote a receipt.
+    ReceiptWritten(Receipt),
+}
+
+/// What a receipt in the hub's ledger says, as far as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Receipt {
+    pub(crate) organization: String,
+    pub(crate) member_experience: String,
+    pub(crate) version: String,
+    pub(crate) status: String,
+    pub(crate) pending: String,
+    pub(crate) error: Option<String>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Journal(Mutex<Notes>);
+
+#[derive(Debug, Default)]
+struct Notes {
+    entries: VecDeque<Entry>,
+    /// The newest receipt of each organization's experience.
+    receipts: BTreeMap<(String, String), (Timestamp, Receipt)>,
+    /// The newest version of each management experience.
+    versions: BTreeMap<String, String>,
+}
+
+impl Journal {
+    fn note(&self, at: Timestamp, what: Happening) {
+        let mut notes = self.notes();
+        match &what {
+            Happening::ReceiptWritten(receipt) => {
+                let key = (receipt.organization.clone(), receipt.member_experience.clone());
+                notes.receipts.insert(key, (at, receipt.clone()));
+            }
+            Happening::SnapshotStored { experience, version } => {
+                notes.versions.insert(experience.clone(), version.clone());
+            }
+            _ => {}
+        }
+        if notes.entries.len() == MOST {
+            notes.entries.pop_front();
+        }
+        notes.entries.push_back(Entry { at, what });
+    }
+
+    /// The newest first.
+    pub(super) fn entries(&self) -> Vec<Entry> {
+        self.notes().entries.iter().rev().cloned().collect()
+    }
+
+    pub(super) fn receipts(&self) -> Vec<(Timestamp, Receipt)> {
+        self.notes().receipts.values().cloned().collect()
+    }
+
+    pub(super) fn versions(&self) -> BTreeMap<String, String> {
+        self.notes().versions.clone()
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cloud {
+    pub(super) fn note(&self, what: Happening) {
+        self.journal.note(self.clock.now(), what);
+    }
+
+    /// Notes what was written, once it has been written.
+    pub(super) fn note_written(&self, written: Vec<Happening>) {
+        written.into_iter().for_each(|what| self.note(what));
+    }
+
+    pub(super) fn note_received(&self, queue: &str, answer: &Value, context: &RequestContext) {
+        let count = answer["Messages"].as_array().map_or(0, Vec::len);
+        if count > 0 {
+            self.note(Happening::Received { queue: queue_arn(context, queue), count });
+        }
+    }
+
+    pub(super) fn note_deleted(&self, queue: &str, input: &Value, done: bool, context: &RequestContext) {
+        if done {
+            let count = input["Entries"].as_array().map_or(1, Vec::len);
+            self.note(Happening::Deleted { queue: queue_arn(context, queue), count });
+        }
+    }
+
+    pub(super) fn note_published(&self, input: &Value) {
+        let topic = input["TopicArn"].as_str().or_else(|| input["TargetArn"].as_str()).unwrap_or_default().to_owned();
+        let version = input["MessageAttributes"]["version"]["StringValue"].as_str().map(str::to_owned);
+        self.note(Happening::Published { topic, version });
+    }
+}
+
+/// The ARN of a queue in the account and region of a call.
+pub(super) fn queue_arn(context: &RequestContext, queue: &str) -> String {
+    format!("arn:aws:sqs:{}:{}:{queue}", context.region, context.account_id)
+}
+
+/// What a write to DynamoDB puts into the hub's ledger. That is known by the attributes alone: tables may have any name.
+pub(super) fn ledger_writes(operation: &str, input: &Value) -> Vec<Happening> {
+    let transacted = input["TransactItems"].as_array().into_iter().flatten().map(|request| &request["Put"]);
+    let put = (operation == "PutItem").then_some(input);
+    let items = put.into_iter().chain(transacted).map(|put| &put["Item"]);
+    let stored = |(experience, version)| Happening::SnapshotStored { experience, version };
+    items
+        .filter_map(|item| receipt_in(item).map(Happening::ReceiptWritten).or_else(|| snapshot_in(item).map(stored)))
+        .collect()
+}
+
+/// The text or number of an attribute.
+fn text(item: &Value, name: &str) -> Option<String> {
+    let value = item.get(name)?;
+    value["S"].as_str().or_else(|| value["N"].as_str()).map(str::to_owned)
+}
+
+fn receipt_in(item: &Value) -> Option<Receipt> {
+    Some(Receipt {
+        organization: text(item, "organization")?,
+        member_experience: text(item, "member_experience")?,
+        version: text(item, "version")?,
+        status: text(item, "status")?,
+        pending: text(item, "pending").unwrap_or_default(),
+        error: text(item, "error"),
+    })
+}
+
+/// The experience and the version of a snapshot's first chunk.
+fn snapshot_in(item: &Value) -> Option<(String, String)> {
+    let (version, chunk) =
+        text(item, "item")?.strip_prefix('v')?.split_once('#').map(|(v, c)| (v.to_owned(), c.to_owned()))?;
+    let first = chunk.parse() == Ok(1_u32);
+    first.then_some((text(item, "experience")?, version.trim_start_matches('0').to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_ledger_is_known_by_its_attributes() {
+        let journal = Journal::default();
+        let receipt = json!({ "Item": {
+            "organization": { "S": "o-a" }, "item": { "S": "exp-m#exp-a" }, "member_experience": { "S": "exp-a" },
+            "version": { "N": "7" }, "status": { "S": "in-sync" }, "pending": { "N": "0" } } });
+        let chunk = |chunk: &str| {
+            json!({ "Put": { "Item": {
+            "experience": { "S": "exp-m" }, "item": { "S": format!("v00000000000000000012#{chunk}") } } } })
+        };
+        let stored = json!({ "TransactItems": [chunk("0001"), chunk("0002"), { "Update": { "Key": {} } }] });
+        let other = json!({ "Item": { "anything": { "S": "else" } } });
+        for (operation, input) in [("PutItem", &receipt), ("TransactWriteItems", &stored), ("PutItem", &other)] {
+            let written = ledger_writes(operation, input);
+            written.into_iter().for_each(|what| journal.note(Timestamp::UNIX_EPOCH, what));
+        }
+        let entries: Vec<_> = journal.entries().into_iter().map(|entry| entry.what).collect();
+        assert_eq!(entries[0], Happening::SnapshotStored { experience: "exp-m".into(), version: "12".into() });
+        assert!(matches!(&entries[1], Happening::ReceiptWritten(r) if r.version == "7" && r.status == "in-sync"));
+        assert_eq!(entries.len(), 2);
+        assert_eq!(journal.receipts().len(), 1);
+    }
+
+    #[test]
+    fn it_forgets_what_is_old() {
+        let journal = Journal::default();
+        for count in 0..=MOST {
+            let queue = String::new();
+            journal.note(Timestamp::UNIX_EPOCH, Happening::Received { queue, count });
+        }
+        assert_eq!(journal.entries().len(), MOST);
+        assert!(matches!(journal.entries()[0].what, Happening::Received { count: MOST, .. }));
+    }
+}

@@ -1,0 +1,106 @@
+//! What a visitor asked to see, from the page's query and back into links.
+
+use serde::Deserialize;
+
+/// The query of the page. What makes no sense in it is taken as not asked.
+#[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// The experience whose products are listed; the first with a policy otherwise.
+    pub(super) experience: Option<String>,
+    /// Part of an id, a name or a manufacturer.
+    #[serde(default)]
+    pub(super) q: String,
+    /// `approved`, `rejected`, `unlisted`, `moving`; all otherwise.
+    #[serde(default)]
+    pub(super) list: String,
+    /// From 1.
+    #[serde(default)]
+    pub(super) page: String,
+    /// The change set that a click has started, to be told of.
+    pub(super) started: Option<String>,
+}
+
+/// Which products are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    All,
+    Approved,
+    Rejected,
+    Unlisted,
+    Moving,
+}
+
+impl Shown {
+    /// Each with its name in the query, and its name for people.
+    pub(super) const EACH: [(Self, &'static str, &'static str); 5] = [
+        (Self::All, "", "All products"),
+        (Self::Moving, "moving", "Changing now"),
+        (Self::Approved, "approved", "Approved"),
+        (Self::Rejected, "rejected", "Rejected"),
+        (Self::Unlisted, "unlisted", "On no list"),
+    ];
+}
+
+impl Asked {
+    pub(super) fn shown(&self) -> Shown {
+        Shown::EACH.iter().find(|(_, name, _)| *name == self.list).map_or(Shown::All, |(shown, ..)| *shown)
+    }
+
+    pub(super) fn page(&self) -> usize {
+        self.page.parse().unwrap_or(1).max(1)
+    }
+
+    pub(super) fn at_page(&self, page: usize) -> Self {
+        Self { page: if page > 1 { page.to_string() } else { String::new() }, started: None, ..self.clone() }
+    }
+
+    /// The path and query of the page that shows this.
+    pub(super) fn link(&self) -> String {
+        let fields = [
+            ("experience", self.experience.as_deref().unwrap_or_default()),
+            ("q", &self.q),
+            ("list", &self.list),
+            ("page", &self.page),
+            ("started", self.started.as_deref().unwrap_or_default()),
+        ];
+        let given = fields.iter().filter(|(_, value)| !value.is_empty());
+        let query: Vec<_> = given.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        if query.is_empty() { "/".into() } else { format!("/?{}", query.join("&")) }
+    }
+}
+
+/// Percent-encodes all but what RFC 3986 reserves for nothing.
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let one = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::Query;
+
+    use super::*;
+
+    #[test]
+    fn a_link_leads_back_to_what_was_asked() {
+        let asked = Asked {
+            experience: Some("exp-a".into()),
+            q: "a & b=ü?".into(),
+            list: "moving".into(),
+            page: "3".into(),
+            started: None,
+        };
+        let link = asked.link();
+        let Query(back) = Query::<Asked>::try_from_uri(&link.parse().unwrap()).unwrap();
+        assert_eq!(back, asked);
+        assert_eq!((back.shown(), back.page()), (Shown::Moving, 3));
+        assert_eq!(Asked::default().link(), "/");
+    }
+
+    #[test]
+    fn nonsense_is_not_an_error() {
+        let Query(asked) = Query::<Asked>::try_from_uri(&"/?page=x&list=y&more=z".parse().unwrap()).unwrap();
+        assert_eq!((asked.shown(), asked.page()), (Shown::All, 1));
+    }
+}
