@@ -143,8 +143,11 @@ impl Faults {
             Command::List => {
                 let answer = self.server.ask(Method::GET, "/faults", None).await?;
                 let faults = answer["faults"].as_array().cloned().unwrap_or_default();
-                let summary = if faults.is_empty() { "No faults are in force." } else { "" };
-                output.list("faults", &faults, table(&faults), summary)?;
+                if faults.is_empty() && output.is_table() {
+                    output.line("No faults are in force.")?;
+                } else {
+                    output.list("faults", &faults, table(&faults), "")?;
+                }
             }
             Command::Clear { id } => {
                 let path = id.map_or_else(|| "/faults".to_owned(), |id| format!("/faults/{id}"));

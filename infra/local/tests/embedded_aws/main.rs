@@ -25,5 +25,6 @@ mod raw;
 mod rig;
 mod sessions;
 mod state;
+mod steering;
 mod tables;
 mod topics;
