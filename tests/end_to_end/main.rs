@@ -9,6 +9,7 @@ mod agents;
 mod configuration;
 mod confirming;
 mod discovery;
+mod faults;
 mod filters;
 mod kills;
 mod leases;

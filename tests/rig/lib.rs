@@ -19,8 +19,8 @@ pub use job::Job;
 pub use memory::Measured;
 pub use program::{Agent, Finished, Program, binary, find_binary};
 pub use scene::{
-    ALPHA, ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, EXTERNAL_ID, HUB, HUB_ORGANIZATION, MANAGEMENT,
-    Scene, World, alpha, hub_organization, longest_id, member_role, member_role_for, world,
+    ALPHA, ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, EVENTS_QUEUE, EXTERNAL_ID, HUB, HUB_ORGANIZATION,
+    MANAGEMENT, Scene, World, alpha, hub_organization, longest_id, member_role, member_role_for, world,
 };
 pub use tap::{Call, Tap};
 pub use wait::{eventually, within};

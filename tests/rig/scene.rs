@@ -35,7 +35,8 @@ pub const EXTERNAL_ID: &str = "alpha-external-id";
 const ALPHA_ACCOUNT: &str = "222222222222";
 const SNAPSHOTS: &str = "Snapshots";
 const TIMESTAMPS: &str = "SyncTimestamps";
-const EVENTS_QUEUE: &str = "change-events";
+/// The queue of the hub's account into which change events come.
+pub const EVENTS_QUEUE: &str = "change-events";
 
 /// The hub's organization, whose management experience approves `approved` and rejects `rejected`.
 pub fn hub_organization(approved: &[&str], rejected: &[&str]) -> Organization {
@@ -139,6 +140,11 @@ impl Scene {
         let account = |account| Aws::new(&server.endpoint(), account);
         let (hub_account, alpha_account) = (account(HUB), account(ALPHA_ACCOUNT));
         Self { server, hub_account, alpha_account, hub, spoke, queue_url, dead_letters_url, topic_arn }
+    }
+
+    /// The queue of the hub's account into which change events come.
+    pub fn events_url(&self) -> String {
+        self.server.queue_url(HUB, EVENTS_QUEUE)
     }
 
     /// A program that acts as `account` at `server`, and is told nothing else.

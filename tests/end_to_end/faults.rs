@@ -1,0 +1,51 @@
+//! The real programs while things go wrong: they end where they would have ended, and do nothing twice.
+
+use pmp_local::world::{Fault, FaultRule};
+use pmp_tests::{ALPHA_PROD, EVENTS_QUEUE, Lists, MANAGEMENT, Scene, World, eventually, world};
+
+const CATALOG: &str = "aws-marketplace";
+
+/// Of the spoke's own calls: its account is alpha's.
+fn of_catalog(operation: &str, fault: Fault) -> FaultRule {
+    FaultRule { service: Some(CATALOG.into()), operation: Some(operation.into()), ..FaultRule::new(fault) }
+}
+
+#[tokio::test]
+async fn a_spoke_gets_through_throttling_lost_answers_and_a_server_fault() {
+    let faults = vec![
+        FaultRule { next: Some(1), ..of_catalog("StartChangeSet", Fault::ServerFault {}) },
+        FaultRule { next: Some(1), ..of_catalog("StartChangeSet", Fault::LostAnswer {}) },
+        FaultRule { every: Some(3), ..of_catalog("DescribeChangeSet", Fault::Throttling { message: None }) },
+        FaultRule { next: Some(1), ..of_catalog("ListEntities", Fault::LostRequest {}) },
+    ];
+    let scene = Scene::start(World { faults, ..world(&["prod-a", "prod-b"], &["prod-x"]) }).await;
+    scene.hub.json(&["publish"]).await;
+    let spoke = scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]);
+    let synced = spoke.run(&["sync"]).await;
+    assert_eq!(synced.code, 0, "{}", synced.stderr);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a", "prod-b"], &["prod-x"]));
+    // The one that the catalog failed, whose answer was lost as well, and the one after it: none was started twice.
+    assert_eq!(scene.alpha_account.change_sets().await, 2);
+}
+
+#[tokio::test]
+async fn change_events_alone_bring_a_snapshot_also_where_they_come_late_and_often() {
+    let of_events = |fault| FaultRule { queue: Some(EVENTS_QUEUE.into()), ..FaultRule::new(fault) };
+    let second = std::time::Duration::from_secs(1);
+    let faults = vec![
+        of_events(Fault::MessageDuplicated { copies: 3 }),
+        of_events(Fault::MessageDelayed { min: second, max: None }),
+    ];
+    let scene = Scene::start(World { faults, ..world(&["prod-a"], &[]) }).await;
+    let hub = scene.hub.start(&["run", "--interval", "6h"]);
+    let version = async || scene.hub.json(&["status"]).await["snapshot"]["version"].as_u64().unwrap_or_default();
+    eventually("the first snapshot", &1, version).await;
+    scene.hub_account.approve(MANAGEMENT, &["prod-new"]).await;
+    eventually("the event's snapshot", &2, version).await;
+    // Four events, all read by now or soon: nothing new is nothing new.
+    let waiting = async || scene.hub_account.waiting(&scene.events_url()).await;
+    eventually("the events are all read", &0, waiting).await;
+    assert_eq!(version().await, 2);
+    let (code, log) = hub.stop().await;
+    assert_eq!(code, 0, "{log}");
+}
