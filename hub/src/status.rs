@@ -161,6 +161,7 @@ fn judge(
         ReceiptStatus::Failed => return (SpokeState::Error, error()),
         ReceiptStatus::Held => return (SpokeState::Held, error()),
         ReceiptStatus::Skipped => return (SpokeState::Skipped, error()),
+        ReceiptStatus::Partial if !receipt.is_unfinished() => return (SpokeState::Error, error()),
         ReceiptStatus::Applying | ReceiptStatus::Partial => {
             return (SpokeState::Applying, format!("{} of its products pending", receipt.pending));
         }
@@ -328,6 +329,7 @@ pub(crate) mod tests {
             experiences: receipts.len(),
             spoke_version: "0.1.0".into(),
             error: error.map(str::to_owned),
+            change_set_times: None,
         };
         Organization { seen: Some(seen), receipts, ..Organization::unknown(id) }
     }

@@ -57,6 +57,19 @@ pub struct Receipt {
     pub error: Option<String>,
 }
 
+impl Receipt {
+    /// Whether it tells of a sync that was stopped, or is going on: the next run takes it up. A sync that came to its end,
+    /// but for products that the catalog refused, is `partial`, too, and is finished.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        match self.status {
+            ReceiptStatus::Applying => true,
+            ReceiptStatus::Partial => self.pending > 0 || self.quarantined.is_empty(),
+            ReceiptStatus::InSync | ReceiptStatus::Held | ReceiptStatus::Failed | ReceiptStatus::Skipped => false,
+        }
+    }
+}
+
 /// What came of a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -65,7 +78,8 @@ pub enum ReceiptStatus {
     InSync,
     /// Change sets are running.
     Applying,
-    /// Stopped before the end; the next run goes on from the live state.
+    /// Not all of it: stopped before the end, and the next run goes on from the live state; or the catalog refused some
+    /// products, and all others are applied. [`Receipt::is_unfinished`] tells which.
     Partial,
     /// A guard rail stopped it; an operator must confirm.
     Held,
@@ -103,6 +117,24 @@ pub struct QuarantinedProduct {
     pub product: ProductId,
     /// The catalog's own error.
     pub error: String,
+    /// When the catalog refused it for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<Timestamp>,
+    /// How often it was tried.
+    #[serde(default)]
+    pub tries: u32,
+    /// Until then it is left; absent: it is tried with the next pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_try: Option<Timestamp>,
+}
+
+/// How long change sets take in an organization, as its spoke learned: the next run starts from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeSetTimes {
+    /// One in ten is quicker, in milliseconds.
+    pub quickest_ms: u64,
+    /// Half of them are quicker, in milliseconds.
+    pub typical_ms: u64,
 }
 
 /// Which filter narrowed a sync.
@@ -136,4 +168,7 @@ pub struct OrganizationSeen {
     /// Why the pass as a whole failed, if it did: the filter, the ledger, the listing of experiences.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// How long change sets take there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_set_times: Option<ChangeSetTimes>,
 }

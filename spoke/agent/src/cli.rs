@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
-use pmp_catalog::{RateLimits, SdkCatalog};
+use pmp_catalog::SdkCatalog;
 use pmp_filter_host::{ConfiguredFilter, FilterHost, Limits};
 use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoSnapshots};
 use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
@@ -115,7 +115,7 @@ async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) -> Result<S
         term: config.lease_term,
     };
     let mut spoke = Spoke {
-        catalog: Arc::new(SdkCatalog::new(sdk, RateLimits::default())),
+        catalog: Arc::new(SdkCatalog::without_retries(sdk, config.rates)),
         snapshots: Arc::new(DynamoSnapshots::new(&hub, config.snapshots.clone())),
         receipts: Arc::new(DynamoReceipts::new(&hub, config.timestamps.clone())),
         identity,
@@ -123,6 +123,7 @@ async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) -> Result<S
         selection: config.selection.clone(),
         filter: None,
         guard: config.guard,
+        engine: config.engine,
         lease,
         show_progress: false,
     };
@@ -131,7 +132,7 @@ async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) -> Result<S
             Ok(filter) => spoke.filter = Some(Arc::new(filter)),
             Err(failure) => {
                 let text = failure.render().lines().collect::<Vec<_>>().join("; ");
-                if let Err(error) = spoke.report_seen(0, Some(text)).await {
+                if let Err(error) = spoke.report_seen(0, Some(text), None).await {
                     tracing::warn!(error = one_line(&error), "the hub could not be told of the filter's failure");
                 }
                 return Err(failure);

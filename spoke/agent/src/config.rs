@@ -1,16 +1,19 @@
 //! What the spoke needs to know, from flags or the environment, checked at start.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use pmp_aws::AssumedRole;
+use pmp_catalog::RateLimits;
 use pmp_ledger::{LeaseTerm, TableName};
 use pmp_plan::GuardRails;
 use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
+use crate::EngineSettings;
 use crate::member::Selection;
 
 const EXPERIENCE: Source = Source { flag: "--experience-id", variable: "PMP_EXPERIENCE_ID" };
@@ -28,6 +31,10 @@ const REMOVED_PERCENT: Source = Source { flag: "--max-removed-percent", variable
 const REMOVED_PRODUCTS: Source = Source { flag: "--max-removed-products", variable: "PMP_MAX_REMOVED_PRODUCTS" };
 const LEASE_TERM: Source = Source { flag: "--lease-term", variable: "PMP_LEASE_TERM" };
 const STOP_AFTER: Source = Source { flag: "--stop-after", variable: "PMP_STOP_AFTER" };
+const RATES: Source = Source { flag: "--catalog-rates", variable: "PMP_CATALOG_RATES" };
+const OPEN: Source = Source { flag: "--max-open-change-sets", variable: "PMP_MAX_OPEN_CHANGE_SETS" };
+const SHARING: Source = Source { flag: "--share-change-sets", variable: "PMP_SHARE_CHANGE_SETS" };
+const ID_LIMIT: Source = Source { flag: "--product-id-limit", variable: "PMP_PRODUCT_ID_LIMIT" };
 
 /// The settings that several commands share. Each is checked by the commands that need it.
 #[derive(Debug, Clone, Args)]
@@ -72,6 +79,18 @@ pub(crate) struct ConfigArgs {
     /// Hold a plan that removes more than this many products
     #[arg(long, global = true, env = REMOVED_PRODUCTS.variable, hide_env_values = true, value_name = "N")]
     max_removed_products: Option<String>,
+    /// Calls per second to the catalog, where they differ from AWS's quotas: start-change-set=10,list-entities=5,…
+    #[arg(long, global = true, env = RATES.variable, hide_env_values = true, value_name = "RATES")]
+    catalog_rates: Option<String>,
+    /// The most change sets to have open at once
+    #[arg(long, global = true, env = OPEN.variable, hide_env_values = true, value_name = "N")]
+    max_open_change_sets: Option<String>,
+    /// Whether experiences may share change sets where starts are scarce: true or false
+    #[arg(long, global = true, env = SHARING.variable, hide_env_values = true, value_name = "BOOL")]
+    share_change_sets: Option<String>,
+    /// What AWS's limit of 50 product ids counts for: change or request
+    #[arg(long, global = true, env = ID_LIMIT.variable, hide_env_values = true, value_name = "WHAT")]
+    product_id_limit: Option<String>,
     /// How long the lease of the organization lasts unrenewed: after a crash, the next spoke waits this long [default: 60s]
     #[arg(long, global = true, env = LEASE_TERM.variable, hide_env_values = true, value_name = "DURATION")]
     lease_term: Option<String>,
@@ -92,6 +111,8 @@ pub(crate) struct SpokeConfig {
     pub(crate) selection: Selection,
     pub(crate) filter: Option<FilterConfig>,
     pub(crate) guard: GuardRails,
+    pub(crate) rates: RateLimits,
+    pub(crate) engine: EngineSettings,
     pub(crate) lease_term: LeaseTerm,
     pub(crate) stop_after: Option<Duration>,
 }
@@ -123,6 +144,8 @@ impl ConfigArgs {
         let selection = self.selection(&mut settings);
         let filter = self.filter(&mut settings);
         let guard = self.guard(&mut settings);
+        let rates: Option<RateLimits> = settings.optional(self.catalog_rates.as_deref(), RATES);
+        let engine = self.engine(&mut settings);
         let lease_term = self.lease_term(&mut settings);
         let stop_after = duration(&mut settings, self.stop_after.as_deref(), STOP_AFTER);
         settings.finish(|| {
@@ -136,6 +159,8 @@ impl ConfigArgs {
                 selection,
                 filter,
                 guard,
+                rates: rates.unwrap_or_default(),
+                engine,
                 lease_term,
                 stop_after,
             })
@@ -203,6 +228,25 @@ impl ConfigArgs {
             settings.problem(FILTER_CONFIG, "is set, but no filter to use it with (--filter, PMP_FILTER)");
         }
         file.map(|file| FilterConfig { file, settings: config })
+    }
+
+    fn engine(&self, settings: &mut Settings) -> EngineSettings {
+        let default = EngineSettings::default();
+        let open: Option<NonZeroU8> = settings.optional(self.max_open_change_sets.as_deref(), OPEN);
+        if open.is_some_and(|open| open.get() > 250) {
+            settings.problem(OPEN, "more than AWS's 250 per account");
+        }
+        let ids: Option<String> = settings.optional(self.product_id_limit.as_deref(), ID_LIMIT);
+        if ids.as_deref().is_some_and(|ids| !matches!(ids, "change" | "request")) {
+            settings.problem(ID_LIMIT, "neither `change` nor `request`");
+        }
+        EngineSettings {
+            share_change_sets: settings
+                .optional(self.share_change_sets.as_deref(), SHARING)
+                .unwrap_or(default.share_change_sets),
+            max_open_change_sets: open.map_or(default.max_open_change_sets, |open| usize::from(open.get())),
+            ids_per_request: ids.as_deref() == Some("request"),
+        }
     }
 
     fn guard(&self, settings: &mut Settings) -> GuardRails {

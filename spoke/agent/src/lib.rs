@@ -25,9 +25,11 @@ mod patience;
 mod preview;
 mod receipt;
 mod render;
+mod reporter;
 mod snapshot;
 
 pub use agent::run as run_agent;
+pub use apply::EngineSettings;
 pub use error::SpokeError;
 pub use identity::Identity;
 pub use inbox::{Inbox, Received};

@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use pmp_catalog::{Catalog, CatalogError, Experience, NotLive, PolicyId, ProcurementPolicy, Scope};
 use pmp_protocol::ExperienceId;
+use tokio_util::sync::CancellationToken;
 
 use crate::SpokeError;
+use crate::apply::reaction::Reaction;
+use crate::patience::{Patience, Waited};
 
 /// Which experiences to keep in step (`MEMBER_EXPERIENCE_IDS`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,40 +53,89 @@ pub(crate) enum Absent {
     Unreadable(CatalogError),
 }
 
-/// Finds the member experiences and reads them, in batches. The management experience itself is never one.
-pub(crate) async fn find(
+/// A member experience whose lists are not read yet.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) id: ExperienceId,
+    name: Option<String>,
+    state: Result<(Experience, PolicyId), Absent>,
+}
+
+/// Finds the member experiences, and reads them in batches, but not yet their policies. The management experience itself
+/// is never one.
+pub(crate) async fn discover(
     catalog: &dyn Catalog,
     management: &ExperienceId,
     selection: &Selection,
-) -> Result<Vec<Member>, SpokeError> {
+) -> Result<Vec<Candidate>, SpokeError> {
     let mut ids = match selection {
         Selection::Only(ids) => ids.clone(),
         Selection::All => list(catalog).await?,
     };
     ids.remove(management);
     let ids: Vec<_> = ids.into_iter().collect();
-    let described = catalog.describe_experiences(&ids).await;
-    let names = described.iter().map(|outcome| outcome.as_ref().ok().map(|found| found.name.clone()));
-    let names: Vec<_> = names.collect();
-    let live: Vec<_> = described.into_iter().map(|outcome| judge(outcome.map_err(absent)?)).collect();
-    let policy_ids: Vec<_> = live.iter().flatten().map(|(_, policy_id)| policy_id.clone()).collect();
-    let mut policies = catalog.describe_policies(&policy_ids).await.into_iter();
-    let mut members = Vec::new();
-    for ((id, name), live) in ids.into_iter().zip(names).zip(live) {
-        let state = live.and_then(|(experience, policy_id)| {
+    let mut described = catalog.describe_experiences(&ids).await;
+    let mut patience = Patience::with_a_read();
+    while let Some((again, places)) = failed(&ids, &described)
+        && patience.wait(&CancellationToken::new()).await == Waited::TryAgain
+    {
+        let answers = catalog.describe_experiences(&again).await;
+        places.into_iter().zip(answers).for_each(|(place, answer)| described[place] = answer);
+    }
+    let candidates = ids.into_iter().zip(described).map(|(id, outcome)| {
+        let name = outcome.as_ref().ok().map(|found| found.name.clone());
+        Candidate { id, name, state: outcome.map_err(absent).and_then(judge) }
+    });
+    Ok(candidates.collect())
+}
+
+/// Reads the policies of some candidates, in as few calls as possible.
+pub(crate) async fn read_policies(catalog: &dyn Catalog, candidates: Vec<Candidate>) -> Vec<Member> {
+    let live = candidates.iter().filter_map(|candidate| candidate.state.as_ref().ok());
+    let ids: Vec<_> = live.map(|(_, policy_id)| policy_id.clone()).collect();
+    let mut policies = catalog.describe_policies(&ids).await;
+    let mut patience = Patience::with_a_read();
+    while let Some((again, places)) = failed(&ids, &policies)
+        && patience.wait(&CancellationToken::new()).await == Waited::TryAgain
+    {
+        let answers = catalog.describe_policies(&again).await;
+        places.into_iter().zip(answers).for_each(|(place, answer)| policies[place] = answer);
+    }
+    let mut policies = policies.into_iter();
+    let member = |Candidate { id, name, state }: Candidate| {
+        let state = state.and_then(|(experience, policy_id)| {
             let answer = policies.next().unwrap_or_else(|| Err(CatalogError::NotFound(policy_id.to_string())));
             answer.map(|policy| Live { experience, policy_id, policy }).map_err(Absent::Unreadable)
         });
-        members.push(Member { id, name, state });
-    }
-    Ok(members)
+        Member { id, name, state }
+    };
+    candidates.into_iter().map(member).collect()
+}
+
+/// Those of `ids` whose answer may be another one if they are asked for again, and their places; none where there are
+/// none.
+fn failed<K: Clone, V>(ids: &[K], answers: &[Result<V, CatalogError>]) -> Option<(Vec<K>, Vec<usize>)> {
+    let again = |answer: &Result<V, CatalogError>| {
+        answer.as_ref().is_err_and(|error| Reaction::to(error.class()) == Reaction::AskAgain)
+    };
+    let places: Vec<_> = (0..ids.len().min(answers.len())).filter(|place| again(&answers[*place])).collect();
+    (!places.is_empty()).then(|| (places.iter().map(|place| ids[*place].clone()).collect(), places))
+}
+
+/// Finds the member experiences and reads them with their policies.
+pub(crate) async fn find(
+    catalog: &dyn Catalog,
+    management: &ExperienceId,
+    selection: &Selection,
+) -> Result<Vec<Member>, SpokeError> {
+    Ok(read_policies(catalog, discover(catalog, management, selection).await?).await)
 }
 
 /// Lists with and without the scope `SharedWithMe`: the management account sees its own experiences only without it, a
 /// delegated administrator only with it. One of the two must answer.
 async fn list(catalog: &dyn Catalog) -> Result<BTreeSet<ExperienceId>, SpokeError> {
     let (own, shared) =
-        futures::join!(catalog.list_experiences(Scope::Own), catalog.list_experiences(Scope::SharedWithMe));
+        futures::join!(list_scope(catalog, Scope::Own), list_scope(catalog, Scope::SharedWithMe));
     match (own, shared) {
         (Ok(own), Ok(shared)) => Ok(own.into_iter().chain(shared).collect()),
         (Ok(ids), Err(error)) | (Err(error), Ok(ids)) => {
@@ -91,6 +143,18 @@ async fn list(catalog: &dyn Catalog) -> Result<BTreeSet<ExperienceId>, SpokeErro
             Ok(ids.into_iter().collect())
         }
         (Err(error), Err(_)) => Err(SpokeError::List(error)),
+    }
+}
+
+async fn list_scope(catalog: &dyn Catalog, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
+    let mut patience = Patience::with_a_read();
+    loop {
+        match catalog.list_experiences(scope).await {
+            Err(error)
+                if Reaction::to(error.class()) == Reaction::AskAgain
+                    && patience.wait(&CancellationToken::new()).await == Waited::TryAgain => {}
+            outcome => return outcome,
+        }
     }
 }
 

@@ -3,30 +3,35 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use futures::{StreamExt, stream};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
-use pmp_catalog::Catalog;
+use pmp_catalog::{Catalog, ChangeSetId};
 use pmp_filter_host::ConfiguredFilter;
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, Organization, ReceiptStore, SnapshotStore};
 use pmp_plan::{Confirmation, Desired, GuardRails};
 use pmp_protocol::{
-    Confirmed, ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, Snapshot, SnapshotVersion, confirmed,
+    ChangeSetTimes, Confirmed, ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, Snapshot, SnapshotVersion, confirmed,
 };
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Stop, StopReason};
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 
-use crate::apply::{Applied, Order, Watch, apply};
+use crate::apply::{Applied, Engine, EngineSettings, Order};
 use crate::error::one_line;
 use crate::lease::{Leases, holder};
-use crate::member::{Absent, Live, Member, Selection, find};
+use crate::member::{Absent, Candidate, Live, Member, Selection, discover, read_policies};
 use crate::narrow::narrow;
 use crate::receipt::{Draft, Progress, SPOKE_VERSION};
+use crate::reporter::Reporter;
 use crate::{Identity, SpokeError};
 
 /// Experiences that are worked on at once. The catalog's rate limits set the pace, not this; it bounds the memory.
 const SIDE_BY_SIDE: usize = 100;
+/// Policies that are read in one call. Where nothing is to be done, their lists are gone before the next call is made.
+const POLICIES: usize = 20;
+/// Runs of the filter at once: each has a memory of its own, and keeps a processor busy.
+const FILTERS: usize = 2;
 
 /// The spoke of one member organization, for one management experience.
 #[derive(Debug, Clone)]
@@ -44,6 +49,7 @@ pub struct Spoke {
     pub(crate) selection: Selection,
     pub(crate) filter: Option<Arc<ConfiguredFilter>>,
     pub(crate) guard: GuardRails,
+    pub(crate) engine: EngineSettings,
     pub(crate) lease: Leases,
     /// Whether to tell a person on standard error how it goes; agents log instead.
     pub(crate) show_progress: bool,
@@ -68,7 +74,7 @@ impl Pass {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         match self {
-            Self::Done(receipts) => receipts.iter().all(|receipt| receipt.status != ReceiptStatus::Partial),
+            Self::Done(receipts) => !receipts.iter().any(Receipt::is_unfinished),
             Self::Superseded { .. } => true,
         }
     }
@@ -98,6 +104,7 @@ impl Spoke {
             selection,
             filter: None,
             guard,
+            engine: EngineSettings::default(),
             lease,
             show_progress,
         }
@@ -116,22 +123,28 @@ impl Spoke {
     ) -> Result<Pass, SpokeError> {
         let outcome = self.try_sync(snapshot, confirmed, stop).await;
         let (experiences, error) = match &outcome {
-            Ok(Pass::Done(receipts)) => {
+            Ok((Pass::Done(receipts), _)) => {
                 let kept = receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
                 (kept.count(), None)
             }
-            Ok(Pass::Superseded { .. }) => return outcome,
+            Ok((Pass::Superseded { .. }, _)) => return outcome.map(|(pass, _)| pass),
             Err(error) => (0, Some(one_line(error))),
         };
-        let seen = self.report_seen(experiences, error).await;
+        let times = outcome.as_ref().ok().and_then(|(_, times)| *times);
+        let seen = self.report_seen(experiences, error, times).await;
         match (outcome, seen) {
             (Ok(_), Err(error)) => Err(error.into()),
-            (outcome, _) => outcome,
+            (outcome, _) => outcome.map(|(pass, _)| pass),
         }
     }
 
     /// Tells the hub that this spoke lives, and what stands in its way as a whole.
-    pub(crate) async fn report_seen(&self, experiences: usize, error: Option<String>) -> Result<(), LedgerError> {
+    pub(crate) async fn report_seen(
+        &self,
+        experiences: usize,
+        error: Option<String>,
+        change_set_times: Option<ChangeSetTimes>,
+    ) -> Result<(), LedgerError> {
         let Identity { organization, account, region, .. } = self.identity.clone();
         let seen = OrganizationSeen {
             organization,
@@ -142,6 +155,7 @@ impl Spoke {
             experiences,
             spoke_version: SPOKE_VERSION.to_owned(),
             error,
+            change_set_times,
         };
         self.receipts.put_seen(&seen).await
     }
@@ -151,24 +165,25 @@ impl Spoke {
         snapshot: Arc<Snapshot>,
         confirmed: Option<Confirmed>,
         stop: &Stop,
-    ) -> Result<Pass, SpokeError> {
+    ) -> Result<(Pass, Option<ChangeSetTimes>), SpokeError> {
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
+        let times = before.seen.as_ref().and_then(|seen| seen.change_set_times);
         if let Some(superseded) = check_order(&before, &snapshot)? {
-            return Ok(superseded);
+            return Ok((superseded, times));
         }
-        let mut members = find(self.catalog.as_ref(), &self.management, &self.selection).await?;
-        members.extend(gone(&before, &members));
-        tracing::info!(version = %snapshot.version(), experiences = members.len(), "pass started");
-        let pass = OnePass { spoke: self, snapshot, confirmed, stop, before, began: Timestamp::now() };
-        let mut syncs = Vec::new();
-        for member in members {
-            syncs.push(pass.sync_member(member));
-        }
-        let outcomes: Vec<_> = stream::iter(syncs).buffer_unordered(SIDE_BY_SIDE).collect().await;
+        let candidates = discover(self.catalog.as_ref(), &self.management, &self.selection).await?;
+        let gone = gone(&before, &candidates);
+        tracing::info!(version = %snapshot.version(), experiences = candidates.len(), "pass started");
+        let name = format!("pmp-sync snapshot {}", snapshot.version());
+        let engine = Engine::start(self.catalog.clone(), self.engine, times, name, stop.token().clone());
+        let filters = Semaphore::new(FILTERS);
+        let began = Timestamp::now();
+        let pass = OnePass { spoke: self, engine, snapshot, confirmed, stop, before, began, filters };
+        let outcomes = pass.sync_all(candidates, gone).await;
         // Each receipt was tried; the first that could not be written keeps the message in the queue (rule 6).
         let mut receipts = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
         receipts.sort_by(|a, b| a.member_experience.cmp(&b.member_experience));
-        Ok(Pass::Done(receipts))
+        Ok((Pass::Done(receipts), pass.engine.times()))
     }
 }
 
@@ -194,8 +209,8 @@ pub(crate) fn confirmation(confirmed: Option<&Confirmed>, version: SnapshotVersi
 }
 
 /// Experiences that were kept in step before and are not found now: their receipts must not look as if they lagged.
-fn gone(before: &Organization, members: &[Member]) -> Vec<Member> {
-    let found: BTreeSet<_> = members.iter().map(|member| &member.id).collect();
+fn gone(before: &Organization, candidates: &[Candidate]) -> Vec<Member> {
+    let found: BTreeSet<_> = candidates.iter().map(|candidate| &candidate.id).collect();
     let told = |receipt: &&Receipt| receipt.status != ReceiptStatus::Skipped;
     let missing = before.receipts.iter().filter(told).filter(|receipt| !found.contains(&receipt.member_experience));
     let member =
@@ -206,15 +221,45 @@ fn gone(before: &Organization, members: &[Member]) -> Vec<Member> {
 /// What all experiences of one pass have in common.
 struct OnePass<'a> {
     spoke: &'a Spoke,
+    engine: Engine,
     snapshot: Arc<Snapshot>,
     /// Who let this snapshot through here, where someone did.
     confirmed: Option<Confirmed>,
     stop: &'a Stop,
     before: Organization,
     began: Timestamp,
+    filters: Semaphore,
 }
 
 impl OnePass<'_> {
+    /// Syncs all of them side by side, while the policies of the next ones are read. Those where nothing is to be done
+    /// are let go at once, which bounds the memory.
+    async fn sync_all(&self, candidates: Vec<Candidate>, gone: Vec<Member>) -> Vec<Result<Receipt, LedgerError>> {
+        let catalog = self.spoke.catalog.as_ref();
+        let mut outcomes = Vec::new();
+        let mut syncs: FuturesUnordered<_> = gone.into_iter().map(|member| self.sync_member(member)).collect();
+        let mut candidates = candidates.into_iter();
+        let mut next = || {
+            let batch: Vec<_> = candidates.by_ref().take(POLICIES).collect();
+            (!batch.is_empty()).then(|| Box::pin(read_policies(catalog, batch)))
+        };
+        let mut reading = next();
+        loop {
+            let full = syncs.len() >= SIDE_BY_SIDE;
+            tokio::select! {
+                // Cancel-safe, both: the futures are kept.
+                members = async { match reading.as_mut() { Some(reading) => reading.await, None => Vec::new() } },
+                    if reading.is_some() && !full =>
+                {
+                    syncs.extend(members.into_iter().map(|member| self.sync_member(member)));
+                    reading = next();
+                }
+                Some(outcome) = syncs.next(), if !syncs.is_empty() => outcomes.push(outcome),
+                else => return outcomes,
+            }
+        }
+    }
+
     /// Syncs one member experience; its receipt, once it is in the ledger.
     async fn sync_member(&self, member: Member) -> Result<Receipt, LedgerError> {
         let receipt = self.receipt_for(member).await;
@@ -254,28 +299,23 @@ impl OnePass<'_> {
         };
         let desired = Desired::new(self.snapshot.content(), &verdicts);
         draft.narrowed = desired.narrowed();
+        let before = self.before.receipts.iter().find(|receipt| receipt.member_experience == draft.member);
+        let unfinished = before.filter(|receipt| receipt.is_unfinished()).and_then(|before| before.change_sets.last());
         let order = Order {
-            catalog: self.spoke.catalog.as_ref(),
             desired: &desired,
             version: self.snapshot.version(),
             guard: self.spoke.guard,
             confirmation: confirmation(draft.confirmed.as_ref(), self.snapshot.version()),
             pass: self.began,
-            stop: self.stop.token(),
+            quarantined: before.map_or(&[], |before| before.quarantined.as_slice()),
+            unfinished: unfinished.map(|id| ChangeSetId::new(id)),
         };
-        let reporter = Reporter {
-            receipts: self.spoke.receipts.as_ref(),
-            draft: &draft,
-            show: self.spoke.show_progress,
-            failed: Mutex::new(false),
-        };
-        let Applied { status, progress, error } = apply(&order, live, &reporter).await;
+        let (receipts, show) = (self.spoke.receipts.clone(), self.spoke.show_progress);
+        let reporter = Reporter::start(receipts, draft.clone(), show, self.stop.token().clone());
+        let Applied { status, progress, error } = self.engine.apply(&order, live, &reporter).await;
+        reporter.finish().await;
         match status {
-            ReceiptStatus::InSync => {
-                let mut before = self.before.receipts.iter();
-                let before = before.find(|receipt| receipt.member_experience == draft.member);
-                draft.in_sync(&progress, Timestamp::now(), before)
-            }
+            ReceiptStatus::InSync => draft.in_sync(&progress, Timestamp::now(), before),
             ReceiptStatus::Partial => {
                 let reason = self.stop.reason().map(ToString::to_string);
                 draft.receipt(status, &progress, reason.or(error))
@@ -287,6 +327,8 @@ impl OnePass<'_> {
     async fn narrow(&self, live: &Live) -> Result<pmp_protocol::Verdicts, String> {
         let organization = self.spoke.identity.organization.clone();
         let filter = self.spoke.filter.clone();
+        // Never closed: it lives as long as the pass.
+        let _turn = self.filters.acquire().await.map_err(|e| e.to_string())?;
         narrow(filter, organization, self.snapshot.clone(), live.experience.clone(), self.began).await
     }
 
@@ -303,33 +345,5 @@ impl OnePass<'_> {
             filter: self.spoke.filter.as_ref().map(|filter| filter.filter().identity()),
             confirmed: self.confirmed.clone().or_else(|| hub.cloned()),
         }
-    }
-}
-
-/// Writes `applying` receipts while change sets run, so that the hub sees progress. Best effort: the last receipt is the
-/// one that counts.
-struct Reporter<'a> {
-    receipts: &'a dyn ReceiptStore,
-    draft: &'a Draft,
-    show: bool,
-    failed: Mutex<bool>,
-}
-
-#[async_trait]
-impl Watch for Reporter<'_> {
-    async fn progress(&self, progress: &Progress) {
-        if self.show {
-            let done = progress.allowed + progress.denied;
-            let Progress { pending, change_sets, .. } = progress;
-            let member = &self.draft.member;
-            step(Step::Waiting, &format!("{member} {done} done, {pending} to go, change set {}", change_sets.len()));
-        }
-        let receipt = self.draft.receipt(ReceiptStatus::Applying, progress, None);
-        let outcome = self.receipts.put(&receipt).await;
-        let mut failed = self.failed.lock().await;
-        if let (Err(error), false) = (&outcome, *failed) {
-            tracing::warn!(error = one_line(error), "progress could not be written to the ledger");
-        }
-        *failed = outcome.is_err();
     }
 }

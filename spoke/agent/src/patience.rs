@@ -29,9 +29,9 @@ impl Patience {
         Self::new(Duration::from_millis(500), 1.6, Duration::from_secs(15), Some(45))
     }
 
-    /// For a running change set, which takes 5 to 60 seconds: without end, looking at least every 5 seconds.
-    pub(crate) fn with_a_change_set() -> Self {
-        Self::new(Duration::from_millis(300), 1.4, Duration::from_secs(5), None)
+    /// For reads at the beginning of a pass: some ten seconds in all.
+    pub(crate) fn with_a_read() -> Self {
+        Self::new(Duration::from_millis(300), 2.0, Duration::from_secs(5), Some(5))
     }
 
     /// For an agent whose queue or ledger fails: without end.

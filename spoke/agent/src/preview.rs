@@ -1,10 +1,11 @@
 //! What a pass would do, without doing it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pmp_plan::{Desired, Observed, Refusal, Report, plan};
-use pmp_protocol::{ExperienceId, OperatorConfirmation, Snapshot, confirmed};
+use pmp_plan::{Desired, Observed, Report, explain, plan};
+use pmp_protocol::{ExperienceId, OperatorConfirmation, ProductId, Receipt, Snapshot, confirmed};
 use serde::Serialize;
 
 use crate::member::{Absent, Member, find};
@@ -43,7 +44,9 @@ impl Spoke {
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
         let mut previews = Vec::new();
         for member in members {
-            previews.push(self.preview_member(snapshot, &before.confirmations, member).await);
+            let receipt = before.receipts.iter().find(|receipt| receipt.member_experience == member.id);
+            let quarantined = receipt.map(quarantined_now).unwrap_or_default();
+            previews.push(self.preview_member(snapshot, &before.confirmations, member, &quarantined).await);
         }
         Ok(previews)
     }
@@ -53,6 +56,7 @@ impl Spoke {
         snapshot: &Arc<Snapshot>,
         confirmations: &[OperatorConfirmation],
         member: Member,
+        quarantined: &BTreeMap<ProductId, String>,
     ) -> Preview {
         let Member { id: experience, name, state } = member;
         let live = match state {
@@ -74,13 +78,14 @@ impl Spoke {
                 let observed = Observed { approved: &live.policy.approved, rejected: &live.policy.rejected };
                 let confirmed = confirmed(confirmations, snapshot, &experience);
                 let confirmation = confirmation(confirmed, snapshot.version());
+                let report = explain(&desired, observed, quarantined);
                 match plan(&desired, observed, snapshot.version(), self.guard, confirmation) {
-                    Ok(plan) => Planned::Plan {
-                        narrowed: desired.narrowed(),
-                        change_sets: plan.change_sets().len(),
-                        report: plan.report().clone(),
-                    },
-                    Err(refusal) => held(*refusal),
+                    Ok(mut plan) => {
+                        plan.set_aside(quarantined.keys());
+                        let change_sets = plan.change_sets().len();
+                        Planned::Plan { narrowed: desired.narrowed(), change_sets, report }
+                    }
+                    Err(refusal) => Planned::Held { reason: refusal.to_string(), report },
                 }
             }
         };
@@ -88,6 +93,9 @@ impl Spoke {
     }
 }
 
-fn held(refusal: Refusal) -> Planned {
-    Planned::Held { reason: refusal.to_string(), report: refusal.report }
+/// The products that the catalog refused, and that a pass would leave now.
+fn quarantined_now(receipt: &Receipt) -> BTreeMap<ProductId, String> {
+    let now = Timestamp::now();
+    let left = receipt.quarantined.iter().filter(|found| found.next_try.is_some_and(|next| next > now));
+    left.map(|found| (found.product.clone(), found.error.clone())).collect()
 }

@@ -1,6 +1,29 @@
 //! Change sets within AWS's limits, by construction.
 
-use pmp_protocol::ProductBatch;
+use std::collections::BTreeSet;
+
+use pmp_protocol::{ProductBatch, ProductId};
+
+/// What AWS's bound of 50 product ids applies to. Its documentation does not say which of the two it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdLimit {
+    /// Each change: 50 products to allow and 50 to deny.
+    PerChange,
+    /// The request: this many in all, 1 to 50.
+    PerRequest(usize),
+}
+
+impl IdLimit {
+    /// The next stricter limit, for a catalog that refuses what this one permits; none below one id.
+    #[must_use]
+    pub fn stricter(self) -> Option<Self> {
+        match self {
+            Self::PerChange => Some(Self::PerRequest(ProductBatch::MAX)),
+            Self::PerRequest(0 | 1) => None,
+            Self::PerRequest(ids) => Some(Self::PerRequest(ids / 2)),
+        }
+    }
+}
 
 /// One change set on one experience: up to 50 products to allow **and** up to 50 to deny, never neither.
 ///
@@ -13,6 +36,25 @@ pub struct ChangeSet {
 }
 
 impl ChangeSet {
+    /// The first change set for these products: as many as `limit` permits, and denials before allows where they share it.
+    /// None where there are no products.
+    #[must_use]
+    pub fn first(allow: &BTreeSet<ProductId>, deny: &BTreeSet<ProductId>, limit: IdLimit) -> Option<Self> {
+        let (allows, denials) = match limit {
+            IdLimit::PerChange => (ProductBatch::MAX, ProductBatch::MAX),
+            IdLimit::PerRequest(ids) => {
+                let denials = deny.len().min(ids);
+                (ids - denials, denials)
+            }
+        };
+        let batch = |products: &BTreeSet<ProductId>, most: usize| {
+            let first: BTreeSet<_> = products.iter().take(most.min(ProductBatch::MAX)).cloned().collect();
+            ProductBatch::split(&first).pop()
+        };
+        let first = Self { allow: batch(allow, allows), deny: batch(deny, denials) };
+        (first.allow.is_some() || first.deny.is_some()).then_some(first)
+    }
+
     /// Pairs the batches: as many change sets as the longer list needs, and every denial in the first ones, so that
     /// none waits behind a thousand allows.
     pub(crate) fn pair(allow: Vec<ProductBatch>, deny: Vec<ProductBatch>) -> Vec<Self> {

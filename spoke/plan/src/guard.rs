@@ -3,8 +3,6 @@
 use pmp_protocol::SnapshotVersion;
 use serde::Serialize;
 
-use crate::Report;
-
 /// How much one plan may remove from an experience.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuardRails {
@@ -58,8 +56,8 @@ pub struct Refusal {
     pub approved: usize,
     /// The limit.
     pub limit: Limit,
-    /// What it would have done, for people to judge.
-    pub report: Report,
+    /// How many products it would have changed in all; [`crate::explain`] says which, for people to judge.
+    pub changes: usize,
 }
 
 fn limit_text(limit: Limit) -> String {

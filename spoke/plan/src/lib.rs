@@ -1,7 +1,7 @@
 //! What a spoke decides, without doing it: what an experience should say ([`Desired`]), what it says ([`Observed`]), and
 //! so which products to allow and to deny ([`Plan`]), or why not ([`Refusal`]).
 //!
-//! [`plan`] is the one way from the first two to the third, and it always passes the guard rails. The executor gets the
+//! [`plan`] is the one way from the first two to the third, and it always passes the guard rails; [`explain`] says why. The executor gets the
 //! change sets cut to AWS's limits and makes no choice of its own. Pure: no I/O, no async, no clock.
 
 mod change_set;
@@ -10,8 +10,8 @@ mod guard;
 mod plan;
 mod report;
 
-pub use change_set::ChangeSet;
+pub use change_set::{ChangeSet, IdLimit};
 pub use desired::Desired;
 pub use guard::{Confirmation, GuardRails, Limit, Refusal};
-pub use plan::{Observed, Plan, plan};
+pub use plan::{Observed, Plan, explain, plan};
 pub use report::{Entry, Report, Step, Why};

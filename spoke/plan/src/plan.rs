@@ -1,10 +1,10 @@
 //! The delta for one experience.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pmp_protocol::{ProductBatch, ProductId, SnapshotVersion};
 
-use crate::{ChangeSet, Confirmation, Desired, Entry, GuardRails, Refusal, Report, Step, Why};
+use crate::{ChangeSet, Confirmation, Desired, Entry, GuardRails, IdLimit, Refusal, Report, Step, Why};
 
 /// The lists that an experience has now.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +20,6 @@ pub struct Observed<'a> {
 pub struct Plan {
     allow: BTreeSet<ProductId>,
     deny: BTreeSet<ProductId>,
-    report: Report,
 }
 
 /// Plans the way from `observed` to `desired`, the state that `version` asks for.
@@ -37,18 +36,29 @@ pub fn plan(
     guard: GuardRails,
     confirmation: Confirmation,
 ) -> Result<Plan, Box<Refusal>> {
-    let allow: BTreeSet<_> = desired.approved().difference(observed.approved).cloned().collect();
-    let removed: BTreeSet<_> = observed.approved.difference(desired.approved()).cloned().collect();
-    let rejected: BTreeSet<_> = desired.rejected().difference(observed.rejected).cloned().collect();
-    let deny = &removed | &rejected;
-    let report = report(desired, observed, &allow, &deny);
-    match guard.exceeded(removed.len(), observed.approved.len(), version, confirmation) {
-        None => Ok(Plan { allow, deny, report }),
+    let Delta { allow, removed, deny } = delta(desired, observed);
+    match guard.exceeded(removed, observed.approved.len(), version, confirmation) {
+        None => Ok(Plan { allow, deny }),
         Some(limit) => {
-            let approved = observed.approved.len();
-            Err(Box::new(Refusal { removed: removed.len(), approved, limit, report }))
+            let (approved, changes) = (observed.approved.len(), allow.len() + deny.len());
+            Err(Box::new(Refusal { removed, approved, limit, changes }))
         }
     }
+}
+
+struct Delta {
+    allow: BTreeSet<ProductId>,
+    deny: BTreeSet<ProductId>,
+    /// How many approved products it takes away.
+    removed: usize,
+}
+
+fn delta(desired: &Desired<'_>, observed: Observed<'_>) -> Delta {
+    let allow = desired.approved().difference(observed.approved).cloned().collect();
+    let mut deny: BTreeSet<_> = observed.approved.difference(desired.approved()).cloned().collect();
+    let removed = deny.len();
+    deny.extend(desired.rejected().difference(observed.rejected).cloned());
+    Delta { allow, deny, removed }
 }
 
 impl Plan {
@@ -83,11 +93,40 @@ impl Plan {
         ChangeSet::pair(ProductBatch::split(&self.allow), ProductBatch::split(&self.deny))
     }
 
-    /// What it does, and why.
+    /// The first of them, under another reading of AWS's limit.
     #[must_use]
-    pub fn report(&self) -> &Report {
-        &self.report
+    pub fn first(&self, limit: IdLimit) -> Option<ChangeSet> {
+        ChangeSet::first(&self.allow, &self.deny, limit)
     }
+
+    /// Leaves these products as they are.
+    pub fn set_aside<'p>(&mut self, products: impl IntoIterator<Item = &'p ProductId>) {
+        for product in products {
+            self.allow.remove(product);
+            self.deny.remove(product);
+        }
+    }
+}
+
+/// What the plan from `observed` to `desired` does, or would do without guard rails, and why. The `quarantined` products,
+/// each with the catalog's own error, are left for now.
+#[must_use]
+pub fn explain(
+    desired: &Desired<'_>,
+    observed: Observed<'_>,
+    quarantined: &BTreeMap<ProductId, String>,
+) -> Report {
+    let Delta { mut allow, mut deny, .. } = delta(desired, observed);
+    let left: Vec<_> =
+        quarantined.iter().filter(|(id, _)| allow.remove(*id) | deny.remove(*id)).collect();
+    let mut report = report(desired, observed, &allow, &deny);
+    report.entries.retain(|entry| !left.iter().any(|(id, _)| **id == entry.product));
+    report.entries.extend(left.into_iter().map(|(id, error)| Entry {
+        product: id.clone(),
+        step: Step::Leave,
+        why: Why::Quarantined { error: error.clone() },
+    }));
+    report
 }
 
 fn report(
@@ -170,19 +209,28 @@ mod tests {
         plan(&Desired::new(content, verdicts), observed, SnapshotVersion::FIRST, LAX, confirmed).unwrap()
     }
 
+    fn explained(
+        content: &Content,
+        verdicts: &Verdicts,
+        approved: &BTreeSet<ProductId>,
+        rejected: &BTreeSet<ProductId>,
+        quarantined: &[&str],
+    ) -> Report {
+        let quarantined = ids(quarantined).into_iter().map(|id| (id, "no such product".to_owned())).collect();
+        explain(&Desired::new(content, verdicts), Observed { approved, rejected }, &quarantined)
+    }
+
     #[test]
     fn the_delta_is_what_the_design_says() {
         let content = content(ids(&["new", "kept", "was-rejected"]), ids(&["bad", "already-bad"]));
-        let plan = planned(
-            &content,
-            &Verdicts::new(),
-            &ids(&["kept", "gone", "bad"]),
-            &ids(&["was-rejected", "already-bad", "only-here"]),
-        );
+        let approved = ids(&["kept", "gone", "bad"]);
+        let rejected = ids(&["was-rejected", "already-bad", "only-here"]);
+        let plan = planned(&content, &Verdicts::new(), &approved, &rejected);
+        let report = explained(&content, &Verdicts::new(), &approved, &rejected, &[]);
         assert_eq!(plan.allow(), &ids(&["new", "was-rejected"]));
         assert_eq!(plan.deny(), &ids(&["gone", "bad"]));
         let why = |id: &str| {
-            let entry = plan.report().entries.iter().find(|entry| entry.product.as_str() == id).unwrap();
+            let entry = report.entries.iter().find(|entry| entry.product.as_str() == id).unwrap();
             (entry.step, entry.why.clone())
         };
         assert_eq!(why("new"), (Step::Allow, Why::ApprovedByHub));
@@ -190,7 +238,12 @@ mod tests {
         assert_eq!(why("gone"), (Step::Deny, Why::NotApprovedByHub));
         assert_eq!(why("bad"), (Step::Deny, Why::RejectedByHub));
         assert_eq!(why("only-here"), (Step::Leave, Why::RejectedOnlyHere));
-        assert_eq!(plan.report().unchanged, 2);
+        assert_eq!(report.unchanged, 2);
+
+        let report = explained(&content, &Verdicts::new(), &approved, &rejected, &["new", "gone", "kept"]);
+        assert_eq!((report.count(Step::Allow), report.count(Step::Deny)), (1, 1));
+        let left = report.entries.iter().filter(|entry| matches!(entry.why, Why::Quarantined { .. }));
+        assert_eq!(left.map(|entry| entry.product.as_str()).collect::<Vec<_>>(), ["gone", "new"]);
     }
 
     #[test]
@@ -200,7 +253,7 @@ mod tests {
         let plan = planned(&content, &verdicts, &ids(&["a"]), &ids(&[]));
         assert_eq!(plan.allow(), &ids(&["d"]));
         assert_eq!(plan.deny(), &ids(&["a", "c"]));
-        assert_eq!(plan.report().count(Step::Leave), 1);
+        assert_eq!(explained(&content, &verdicts, &ids(&["a"]), &ids(&[]), &[]).count(Step::Leave), 1);
         let again = planned(&content, &verdicts, &ids(&["d"]), &ids(&["a", "c"]));
         assert!(again.is_empty());
     }
@@ -215,7 +268,7 @@ mod tests {
         let version = SnapshotVersion::FIRST;
         let refusal = plan(&desired, observed, version, GuardRails::default(), Confirmation::None).unwrap_err();
         assert_eq!(refusal.to_string(), "it would remove 2 of 3 approved products (66%, limit 50%)");
-        assert_eq!(refusal.report.count(Step::Deny), 2);
+        assert_eq!(refusal.changes, 2);
         let confirmed = Confirmation::Version(version);
         assert!(plan(&desired, observed, version, GuardRails::default(), confirmed).is_ok());
     }
@@ -278,8 +331,30 @@ mod tests {
             let plan = planned(&content, &Verdicts::new(), &set(&deny), &BTreeSet::new());
             let change_sets = plan.change_sets();
             prop_assert_eq!(change_sets.len(), allow.len().max(deny.len()).div_ceil(ProductBatch::MAX));
+            prop_assert_eq!(change_sets.first(), plan.first(IdLimit::PerChange).as_ref());
             let with_denials = deny.len().div_ceil(ProductBatch::MAX);
             prop_assert!(change_sets[..with_denials].iter().all(|change_set| change_set.deny().is_some()));
+        }
+
+        /// Where the bound is one on requests, denials still come first, and every stricter bound is kept.
+        #[test]
+        fn a_bound_on_requests_is_kept_and_denials_come_first(allows in 0..200_u16, denials in 0..200_u16) {
+            let set = |range: std::ops::Range<u16>| -> BTreeSet<_> {
+                range.map(|n| ProductId::new(&format!("prod-{n}")).unwrap()).collect()
+            };
+            let (allow, deny) = (set(0..allows), set(1000..1000 + denials));
+            let mut limit = IdLimit::PerChange;
+            while let Some(stricter) = limit.stricter() {
+                limit = stricter;
+                let IdLimit::PerRequest(most) = limit else { unreachable!("the strictest limits are on requests") };
+                let Some(first) = ChangeSet::first(&allow, &deny, limit) else { continue };
+                let count = |batch: Option<&ProductBatch>| batch.map_or(0, |batch| batch.products().len());
+                let (allowed, denied) = (count(first.allow()), count(first.deny()));
+                prop_assert!((1..=most).contains(&(allowed + denied)));
+                prop_assert_eq!(denied, deny.len().min(most));
+                prop_assert!(allowed == 0 || denied == deny.len());
+            }
+            prop_assert_eq!(limit, IdLimit::PerRequest(1));
         }
     }
 }

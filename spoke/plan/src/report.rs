@@ -50,6 +50,11 @@ pub enum Why {
     RejectedByHub,
     /// The hub approves it, and the filter takes it away.
     NarrowedByFilter(Decision),
+    /// The catalog refused it, for the reason that it gave; it is tried again later.
+    Quarantined {
+        /// The catalog's own error.
+        error: String,
+    },
     /// It is rejected here alone. The catalog can only take it off the list by approving it, so it stays: no drift.
     RejectedOnlyHere,
 }

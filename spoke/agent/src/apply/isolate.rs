@@ -1,0 +1,370 @@
+//! Finds the products that the catalog refuses, by halving, so that all others are applied. Pure.
+//!
+//! A batch that failed is set aside as *suspect*; everything else goes first. Then suspects are tested: one half; where
+//! it passes, a culprit is in the other half. A single product that is known to be a culprit is *quarantined* with the
+//! catalog's own error, and left until its pause is over, which grows with every try.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use pmp_catalog::ChangeKind;
+use pmp_plan::{ChangeSet, IdLimit, Plan};
+use pmp_protocol::{ProductBatch, ProductId, QuarantinedProduct};
+
+/// The first pause before a quarantined product is tried again; it doubles with every try.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(24);
+
+/// The suspects and culprits of one experience.
+#[derive(Debug)]
+pub(super) struct Isolation {
+    now: Timestamp,
+    allow: Side,
+    deny: Side,
+    quarantined: BTreeMap<ProductId, QuarantinedProduct>,
+    /// Quarantined before, and due to be tried again: what was known of them.
+    before: BTreeMap<ProductId, QuarantinedProduct>,
+}
+
+/// The suspects among the products of one kind of change.
+#[derive(Debug, Default)]
+struct Side {
+    groups: Vec<Group>,
+    testing: Option<Test>,
+}
+
+#[derive(Debug)]
+struct Group {
+    ids: Vec<ProductId>,
+    /// Whether a culprit is known to be among them.
+    bad: bool,
+    /// Those that the catalog's text names.
+    named: Vec<ProductId>,
+    error: String,
+}
+
+#[derive(Debug)]
+struct Test {
+    ids: Vec<ProductId>,
+    /// The other part of a group that holds a culprit.
+    sibling: Vec<ProductId>,
+    error: String,
+}
+
+impl Isolation {
+    /// With what earlier passes found out.
+    pub(super) fn new(before: &[QuarantinedProduct], now: Timestamp) -> Self {
+        let (due, quarantined) = before
+            .iter()
+            .map(|found| (found.product.clone(), found.clone()))
+            .partition(|(_, found): &(_, QuarantinedProduct)| found.next_try.is_none_or(|next| next <= now));
+        Self { now, allow: Side::default(), deny: Side::default(), quarantined, before: due }
+    }
+
+    /// Takes everything that is set aside out of `plan`; and forgets what the plan does not name any more.
+    pub(super) fn set_aside(&mut self, plan: &mut Plan) {
+        self.quarantined.retain(|id, _| plan.allow().contains(id) || plan.deny().contains(id));
+        self.take_up_due(plan);
+        self.allow.retain(plan.allow());
+        self.deny.retain(plan.deny());
+        plan.set_aside(self.quarantined.keys());
+        plan.set_aside(self.allow.ids().chain(self.deny.ids()));
+    }
+
+    /// Those whose pause is over become suspects, to be tested after everything else.
+    fn take_up_due(&mut self, plan: &Plan) {
+        for (side, needed) in [(&mut self.allow, plan.allow()), (&mut self.deny, plan.deny())] {
+            let due: BTreeSet<_> =
+                self.before.keys().filter(|id| needed.contains(*id) && !side.ids().any(|other| other == *id)).collect();
+            let due: BTreeSet<_> = due.into_iter().filter(|id| !self.quarantined.contains_key(*id)).cloned().collect();
+            for batch in ProductBatch::split(&due) {
+                side.groups.insert(0, Group::new(batch.products().to_vec(), false, String::new()));
+            }
+        }
+    }
+
+    /// How many products are under suspicion.
+    pub(super) fn suspects(&self) -> usize {
+        self.allow.ids().count() + self.deny.ids().count()
+    }
+
+    /// The culprits.
+    pub(super) fn quarantined(&self) -> impl Iterator<Item = &QuarantinedProduct> {
+        self.quarantined.values()
+    }
+
+    /// The next change set that tests suspects. None where there are none left.
+    pub(super) fn next_test(&mut self, limit: IdLimit) -> Option<ChangeSet> {
+        let (mut allow, mut deny) = (BTreeSet::new(), BTreeSet::new());
+        let most = match limit {
+            IdLimit::PerChange => ProductBatch::MAX,
+            IdLimit::PerRequest(ids) => ids,
+        };
+        if let Some(ids) = self.side_test(ChangeKind::Allow, most) {
+            allow.extend(ids);
+        }
+        // Two tests in one request are told apart by the change that failed; but they may be too many ids for it.
+        if allow.is_empty() || limit == IdLimit::PerChange {
+            deny.extend(self.side_test(ChangeKind::Deny, most).unwrap_or_default());
+        }
+        ChangeSet::first(&allow, &deny, limit)
+    }
+
+    fn side_test(&mut self, kind: ChangeKind, most: usize) -> Option<Vec<ProductId>> {
+        loop {
+            let side = self.side(kind);
+            side.cut_test(most);
+            if let Some(test) = &side.testing {
+                return Some(test.ids.clone());
+            }
+            let group = side.groups.pop()?;
+            if group.bad && group.ids.len() == 1 {
+                self.quarantine(&group.ids, &group.error);
+                continue;
+            }
+            self.side(kind).testing = Some(group.into_test());
+        }
+    }
+
+    /// A batch failed, by the change of this kind, for the reason that the catalog gave.
+    pub(super) fn suspect(&mut self, kind: ChangeKind, ids: &[ProductId], error: &str) {
+        self.side(kind).groups.push(Group::new(ids.to_vec(), true, error.to_owned()));
+        self.settle(kind);
+    }
+
+    /// What was tested with this kind of change is applied.
+    pub(super) fn passed(&mut self, kind: ChangeKind) {
+        let side = self.side(kind);
+        if let Some(test) = side.testing.take()
+            && !test.sibling.is_empty()
+        {
+            side.groups.push(Group::new(test.sibling, true, test.error));
+        }
+        self.settle(kind);
+    }
+
+    /// What was tested with this kind of change holds a culprit. Of its sibling, nothing is known any more.
+    pub(super) fn failed(&mut self, kind: ChangeKind, error: &str) {
+        let side = self.side(kind);
+        if let Some(test) = side.testing.take() {
+            if !test.sibling.is_empty() {
+                side.groups.push(Group::new(test.sibling, false, test.error));
+            }
+            side.groups.push(Group::new(test.ids, true, error.to_owned()));
+        }
+        self.settle(kind);
+    }
+
+    /// Culprits that stand alone need no further test.
+    fn settle(&mut self, kind: ChangeKind) {
+        let side = self.side(kind);
+        let (alone, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut side.groups).into_iter().partition(|group| group.bad && group.ids.len() == 1);
+        side.groups = rest;
+        for group in alone {
+            self.quarantine(&group.ids, &group.error);
+        }
+    }
+
+    fn quarantine(&mut self, ids: &[ProductId], error: &str) {
+        for product in ids {
+            let before = self.before.get(product);
+            let tries = before.map_or(0, |before| before.tries) + 1;
+            let found = QuarantinedProduct {
+                product: product.clone(),
+                error: error.to_owned(),
+                first_seen: before.and_then(|before| before.first_seen).or(Some(self.now)),
+                tries,
+                next_try: self.now.checked_add(pause(tries)).ok(),
+            };
+            self.quarantined.insert(product.clone(), found);
+        }
+    }
+
+    fn side(&mut self, kind: ChangeKind) -> &mut Side {
+        if kind == ChangeKind::Deny { &mut self.deny } else { &mut self.allow }
+    }
+}
+
+/// The pause after the given number of tries: 1, 2, 4 … hours, at most a day.
+fn pause(tries: u32) -> SignedDuration {
+    let hours = 1_i32.checked_shl(tries.saturating_sub(1)).filter(|hours| *hours > 0);
+    hours.and_then(|hours| FIRST_PAUSE.checked_mul(hours)).map_or(LONGEST_PAUSE, |pause| pause.min(LONGEST_PAUSE))
+}
+
+impl Side {
+    fn ids(&self) -> impl Iterator<Item = &ProductId> {
+        let testing = self.testing.iter().flat_map(|test| test.ids.iter().chain(&test.sibling));
+        self.groups.iter().flat_map(|group| &group.ids).chain(testing)
+    }
+
+    /// Shortens the test to what a request may hold.
+    fn cut_test(&mut self, most: usize) {
+        let Some(test) = self.testing.as_mut().filter(|test| test.ids.len() > most) else { return };
+        let rest = test.ids.split_off(most);
+        if test.sibling.is_empty() {
+            self.groups.push(Group::new(rest, false, String::new()));
+        } else {
+            test.sibling.extend(rest);
+        }
+    }
+
+    fn retain(&mut self, needed: &BTreeSet<ProductId>) {
+        for group in &mut self.groups {
+            group.ids.retain(|id| needed.contains(id));
+        }
+        self.groups.retain(|group| !group.ids.is_empty());
+        if let Some(test) = &mut self.testing {
+            test.ids.retain(|id| needed.contains(id));
+            test.sibling.retain(|id| needed.contains(id));
+            if test.ids.is_empty() {
+                let sibling = std::mem::take(&mut test.sibling);
+                let error = std::mem::take(&mut test.error);
+                self.testing = None;
+                if !sibling.is_empty() {
+                    // Someone else applied the tested ones: of the rest nothing is known.
+                    self.groups.push(Group::new(sibling, false, error));
+                }
+            }
+        }
+    }
+}
+
+impl Group {
+    fn new(ids: Vec<ProductId>, bad: bool, error: String) -> Self {
+        let named: Vec<_> = ids.iter().filter(|id| names(&error, id)).cloned().collect();
+        // A text that names all of them tells nothing.
+        let named = if named.len() == ids.len() { Vec::new() } else { named };
+        Self { ids, bad, named, error }
+    }
+
+    /// Half of a group that holds a culprit; or, where the catalog named some of its products, the others. A group of
+    /// which nothing is known is tested as a whole.
+    fn into_test(self) -> Test {
+        let Self { mut ids, bad, named, error } = self;
+        let sibling = if !bad {
+            Vec::new()
+        } else if named.is_empty() {
+            ids.split_off(ids.len().div_ceil(2))
+        } else {
+            ids.retain(|id| !named.contains(id));
+            named
+        };
+        Test { ids, sibling, error }
+    }
+}
+
+/// Whether a text names a product: its whole id, not a longer one that begins with it.
+pub(super) fn names(text: &str, id: &ProductId) -> bool {
+    let part_of_an_id = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    text.match_indices(id.as_str()).any(|(start, found)| {
+        !text[..start].ends_with(part_of_an_id) && !text[start + found.len()..].starts_with(part_of_an_id)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use pmp_plan::{Confirmation, Desired, GuardRails, Observed, plan};
+    use pmp_protocol::{Content, ExperienceId, ResourceRequests, SnapshotVersion, Verdicts};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn product(n: usize) -> ProductId {
+        ProductId::new(&format!("prod-{n:03}")).unwrap()
+    }
+
+    fn plan_to_allow(products: &BTreeSet<ProductId>) -> Plan {
+        let experience = ExperienceId::new("exp-1").unwrap();
+        let content =
+            Content::new(experience, products.clone(), BTreeSet::new(), BTreeMap::new(), ResourceRequests::Allow);
+        let (content, verdicts, none) = (content.unwrap(), Verdicts::new(), BTreeSet::new());
+        let observed = Observed { approved: &none, rejected: &none };
+        let desired = Desired::new(&content, &verdicts);
+        plan(&desired, observed, SnapshotVersion::FIRST, GuardRails::default(), Confirmation::None).unwrap()
+    }
+
+    /// Applies `count` products of which some are poison, as the executor does: the change sets that it took, and what is
+    /// left.
+    fn isolate(isolation: &mut Isolation, count: usize, poison: &BTreeSet<ProductId>) -> (usize, BTreeSet<ProductId>) {
+        let mut left: BTreeSet<_> = (0..count).map(product).collect();
+        let mut change_sets = 0;
+        loop {
+            let mut plan = plan_to_allow(&left);
+            isolation.set_aside(&mut plan);
+            let batch = plan.first(IdLimit::PerChange);
+            let test = batch.is_none();
+            let Some(set) = batch.or_else(|| isolation.next_test(IdLimit::PerChange)) else { return (change_sets, left) };
+            change_sets += 1;
+            let ids = set.allow().unwrap().products();
+            match (test, ids.iter().any(|id| poison.contains(id))) {
+                (false, true) => isolation.suspect(ChangeKind::Allow, ids, "no such product"),
+                (true, true) => isolation.failed(ChangeKind::Allow, "no such product"),
+                (_, false) => {
+                    left.retain(|id| !ids.contains(id));
+                    if test {
+                        isolation.passed(ChangeKind::Allow);
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever is poison, exactly that is quarantined and all others are applied.
+        #[test]
+        fn exactly_the_culprits_are_quarantined(
+            count in 1..160_usize, poison in proptest::collection::btree_set(0..160_usize, 0..20),
+        ) {
+            let poison: BTreeSet<_> = poison.into_iter().filter(|n| *n < count).map(product).collect();
+            let mut isolation = Isolation::new(&[], Timestamp::UNIX_EPOCH);
+            let (change_sets, left) = isolate(&mut isolation, count, &poison);
+            prop_assert_eq!(&left, &poison);
+            prop_assert_eq!(isolation.quarantined().map(|found| found.product.clone()).collect::<BTreeSet<_>>(), poison.clone());
+            prop_assert_eq!(isolation.suspects(), 0);
+            // Halving: about two change sets for each level of each culprit.
+            prop_assert!(change_sets <= count.div_ceil(50) + poison.len() * 12, "{change_sets} change sets");
+        }
+    }
+
+    #[test]
+    fn one_culprit_among_fifty_takes_seven_more_change_sets_and_fifty_take_ninety_nine() {
+        let mut isolation = Isolation::new(&[], Timestamp::UNIX_EPOCH);
+        assert!(isolate(&mut isolation, 50, &BTreeSet::from([product(7)])).0 <= 8);
+        let mut isolation = Isolation::new(&[], Timestamp::UNIX_EPOCH);
+        assert!(isolate(&mut isolation, 50, &(0..50).map(product).collect()).0 <= 100);
+    }
+
+    #[test]
+    fn a_product_that_the_catalog_names_is_suspected_first() {
+        let mut isolation = Isolation::new(&[], Timestamp::UNIX_EPOCH);
+        let ids: Vec<_> = (0..50).map(product).collect();
+        isolation.suspect(ChangeKind::Allow, &ids, "cannot find prod-007, nor prod-0080");
+        let test = isolation.next_test(IdLimit::PerChange).unwrap();
+        assert_eq!(test.allow().unwrap().products().len(), 49, "all but the one that is named");
+        isolation.passed(ChangeKind::Allow);
+        assert!(isolation.next_test(IdLimit::PerChange).is_none());
+        assert_eq!(isolation.quarantined().map(|found| found.product.as_str()).collect::<Vec<_>>(), ["prod-007"]);
+    }
+
+    #[test]
+    fn a_quarantined_product_is_tried_again_ever_later() {
+        let hours = |hours: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+        let poison = BTreeSet::from([product(3)]);
+        let mut known: Vec<QuarantinedProduct> = Vec::new();
+        for hour in 0..60 {
+            let mut isolation = Isolation::new(&known, hours(hour));
+            assert_eq!(isolate(&mut isolation, 10, &poison).1, poison);
+            known = isolation.quarantined().cloned().collect();
+            assert_eq!(known[0].first_seen, Some(hours(0)));
+        }
+        // After 0, 1, 3, 7, 15 and 31 hours.
+        assert_eq!(known[0].tries, 6);
+        let mut isolation = Isolation::new(&known, hours(400));
+        assert_eq!(isolate(&mut isolation, 10, &BTreeSet::new()).1, BTreeSet::new(), "it is applied once it can be");
+        assert_eq!(isolation.quarantined().count(), 0);
+        assert_eq!([1, 2, 5, 6, 40].map(|tries| pause(tries).as_hours()), [1, 2, 16, 24, 24]);
+    }
+}

@@ -1,0 +1,222 @@
+//! Looks at all open change sets, the one whose look is due first, under the rate limit; and tells whoever waits how each
+//! ended.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use pmp_catalog::{Catalog, CatalogError, ChangeSetId, ChangeSetState, ChangeSetStatus, ErrorClass};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use super::jitter::Jitter;
+use super::schedule::{Durations, next_look};
+
+/// How a change set ended; an error where that cannot be found out.
+pub(crate) type Ended = Result<ChangeSetStatus, CatalogError>;
+
+/// The handle of the task that looks.
+#[derive(Debug, Clone)]
+pub(crate) struct Poller {
+    watched: mpsc::UnboundedSender<Watched>,
+    durations: Arc<Mutex<Durations>>,
+    any_ended: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    id: ChangeSetId,
+    /// When it was started; none for one that someone else started.
+    began: Option<Instant>,
+    /// Its place among the open change sets, given back when it ends.
+    place: Option<OwnedSemaphorePermit>,
+    ended: oneshot::Sender<Ended>,
+}
+
+/// Looks on their way at once; the rate limit sets the pace.
+const LOOKS: usize = 32;
+/// How often a look may fail before the change set is given up: with the pauses in between, some five minutes.
+const MAX_FAILURES: u32 = 20;
+/// The pauses after failed looks, at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+impl Poller {
+    /// Starts the task. It ends when the last handle is gone.
+    pub(crate) fn start(catalog: Arc<dyn Catalog>, durations: Durations) -> Self {
+        let (watched, receiver) = mpsc::unbounded_channel();
+        let durations = Arc::new(Mutex::new(durations));
+        let any_ended = Arc::new(Notify::new());
+        let task = Task {
+            catalog,
+            durations: durations.clone(),
+            any_ended: any_ended.clone(),
+            jitter: Jitter::default(),
+            open: HashMap::new(),
+        };
+        tokio::spawn(task.run(receiver));
+        Self { watched, durations, any_ended }
+    }
+
+    /// Watches a change set that was just started; `place` is given back when it ends.
+    pub(crate) fn started(&self, id: &ChangeSetId, place: Option<OwnedSemaphorePermit>) -> oneshot::Receiver<Ended> {
+        self.watch(id, Some(Instant::now()), place)
+    }
+
+    /// Watches a change set that someone else started.
+    pub(crate) fn adopted(&self, id: &ChangeSetId) -> oneshot::Receiver<Ended> {
+        self.watch(id, None, None)
+    }
+
+    fn watch(
+        &self,
+        id: &ChangeSetId,
+        began: Option<Instant>,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> oneshot::Receiver<Ended> {
+        let (ended, receiver) = oneshot::channel();
+        // The task runs as long as this handle: where it is gone, the receiver says so.
+        let _gone = self.watched.send(Watched { id: id.clone(), began, place, ended });
+        receiver
+    }
+
+    /// Waits until some change set ends.
+    pub(crate) async fn any_ended(&self) {
+        self.any_ended.notified().await;
+    }
+
+    /// How long change sets take here, as far as is known.
+    pub(crate) fn durations(&self) -> Durations {
+        self.durations.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+struct Open {
+    began: Instant,
+    /// Whether this process started it, so that its duration is one to learn from.
+    own: bool,
+    /// The last time that it was seen running.
+    running_at: Instant,
+    due: Instant,
+    looking: bool,
+    failures: u32,
+    waiting: Vec<oneshot::Sender<Ended>>,
+    _places: Vec<OwnedSemaphorePermit>,
+}
+
+struct Task {
+    catalog: Arc<dyn Catalog>,
+    durations: Arc<Mutex<Durations>>,
+    any_ended: Arc<Notify>,
+    jitter: Jitter,
+    open: HashMap<ChangeSetId, Open>,
+}
+
+impl Task {
+    async fn run(mut self, mut watched: mpsc::UnboundedReceiver<Watched>) {
+        let mut looks: FuturesUnordered<BoxFuture<'static, (ChangeSetId, Ended)>> = FuturesUnordered::new();
+        let catalog = self.catalog.clone();
+        loop {
+            let due = self.open.values().filter(|open| !open.looking).map(|open| open.due).min();
+            let turn = async {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+                catalog.pace().describe_change_set.ready().await;
+            };
+            tokio::select! {
+                // Cancel-safe, all: a turn is taken only when `ready` returns.
+                new = watched.recv() => match new {
+                    Some(new) => self.watch(new),
+                    None => return,
+                },
+                Some((id, outcome)) = looks.next(), if !looks.is_empty() => self.seen(&id, outcome),
+                () = turn, if looks.len() < LOOKS => {
+                    if let Some(id) = self.first_due() {
+                        let catalog = catalog.clone();
+                        looks.push(Box::pin(async move {
+                            let outcome = catalog.describe_change_set(&id).await;
+                            (id, outcome)
+                        }));
+                    }
+                }
+            }
+        }
+    }
+
+    fn watch(&mut self, Watched { id, began, place, ended }: Watched) {
+        let now = Instant::now();
+        let quickest = began.and_then(|_| self.durations().quickest());
+        // One that was adopted may have ended long ago: look at once.
+        let pause = if began.is_some() { next_look(Duration::ZERO, quickest, self.jitter.next()) } else { Duration::ZERO };
+        let open = self.open.entry(id).or_insert_with(|| Open {
+            began: began.unwrap_or(now),
+            own: began.is_some(),
+            running_at: began.unwrap_or(now),
+            due: now + pause,
+            looking: false,
+            failures: 0,
+            waiting: Vec::new(),
+            _places: Vec::new(),
+        });
+        open.waiting.push(ended);
+        open._places.extend(place);
+    }
+
+    /// The change set whose look is due first, marked as being looked at.
+    fn first_due(&mut self) -> Option<ChangeSetId> {
+        let (id, open) = self.open.iter_mut().filter(|(_, open)| !open.looking).min_by_key(|(_, open)| open.due)?;
+        open.looking = true;
+        Some(id.clone())
+    }
+
+    fn seen(&mut self, id: &ChangeSetId, outcome: Ended) {
+        let now = Instant::now();
+        let quickest = self.durations().quickest();
+        let jitter = self.jitter.next();
+        let Some(open) = self.open.get_mut(id) else { return };
+        open.looking = false;
+        let elapsed = now - open.began;
+        match &outcome {
+            Ok(ChangeSetStatus { state: ChangeSetState::Running, .. }) => {
+                open.running_at = now;
+                open.failures = 0;
+                open.due = now + next_look(elapsed, quickest.filter(|_| open.own), jitter);
+            }
+            // `NotFound`: it may not be visible everywhere yet.
+            Err(error)
+                if open.failures < MAX_FAILURES
+                    && matches!(error.class(), ErrorClass::Throttled | ErrorClass::Transient)
+                    || open.failures < 3 && error.class() == ErrorClass::NotFound =>
+            {
+                tracing::debug!(change_set = %id, %error, "could not look at the change set; trying again");
+                let pause = Duration::from_millis(250 << open.failures.min(7)).min(LONGEST_PAUSE);
+                open.failures += 1;
+                open.due = now + pause.mul_f64(0.75 + jitter / 2.0);
+            }
+            _ => self.tell(id, &outcome, now),
+        }
+    }
+
+    fn tell(&mut self, id: &ChangeSetId, outcome: &Ended, now: Instant) {
+        let Some(open) = self.open.remove(id) else { return };
+        if let (true, Ok(status)) = (open.own, outcome) {
+            let reported = status.ended.zip(status.started).map(|(ended, started)| ended.duration_since(started));
+            let reported = reported.and_then(|took| Duration::try_from(took).ok());
+            let (running_at, seen_at) = (open.running_at - open.began, now - open.began);
+            self.durations.lock().unwrap_or_else(PoisonError::into_inner).observe(running_at, seen_at, reported);
+        }
+        for waiting in open.waiting {
+            // Who was told to stop does not wait any more.
+            let _stopped = waiting.send(outcome.clone());
+        }
+        self.any_ended.notify_waiters();
+    }
+
+    fn durations(&self) -> std::sync::MutexGuard<'_, Durations> {
+        self.durations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,66 @@
+//! The table of errors: what each means for the executor. The same table, for operators, is in `docs/catalog-errors.md`;
+//! a test keeps the two together.
+
+use pmp_catalog::ErrorClass;
+
+/// What is done about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reaction {
+    /// Back off, and ask the same again: the same token, so that it is never applied twice. Bounded.
+    AskAgain,
+    /// Wait until one of the own change sets ends, and ask the same again. Bounded.
+    AwaitOwn,
+    /// Find the change set that holds the experience, wait for its end, then read and plan anew.
+    AwaitHolder,
+    /// Read and plan anew.
+    LookAgain,
+    /// Ask for fewer products at once.
+    AskForFewer,
+    /// Set the batch aside if the catalog names one of its products, and find the culprit by halving; else give up.
+    Suspect,
+    /// End this experience's turn: its receipt says what is missing or wrong.
+    GiveUp,
+}
+
+impl Reaction {
+    /// The reaction to an error of `StartChangeSet`, `DescribeEntity` or `DescribeChangeSet`.
+    pub(crate) fn to(class: ErrorClass) -> Self {
+        match class {
+            ErrorClass::Locked => Self::AwaitHolder,
+            ErrorClass::Throttled | ErrorClass::Transient => Self::AskAgain,
+            ErrorClass::QuotaExceeded => Self::AwaitOwn,
+            ErrorClass::StaleRevision => Self::LookAgain,
+            ErrorClass::TooManyIds => Self::AskForFewer,
+            ErrorClass::Invalid => Self::Suspect,
+            ErrorClass::AccessDenied | ErrorClass::NotFound | ErrorClass::Unexpected => Self::GiveUp,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = include_str!("../../../../docs/catalog-errors.md");
+
+    #[test]
+    fn the_document_has_the_same_table() {
+        let classes = [
+            ErrorClass::Locked,
+            ErrorClass::Throttled,
+            ErrorClass::QuotaExceeded,
+            ErrorClass::StaleRevision,
+            ErrorClass::TooManyIds,
+            ErrorClass::Invalid,
+            ErrorClass::AccessDenied,
+            ErrorClass::NotFound,
+            ErrorClass::Transient,
+            ErrorClass::Unexpected,
+        ];
+        for class in classes {
+            let row = format!("| `{class:?}` | `{:?}` |", Reaction::to(class));
+            assert!(DOCUMENT.contains(&row), "docs/catalog-errors.md has no row {row}");
+        }
+        assert_eq!(DOCUMENT.matches("\n| `").count(), classes.len(), "a row too many");
+    }
+}

@@ -1,0 +1,277 @@
+//! Starts change sets: the parts of all experiences wait here for the account's turns, and share change sets where turns
+//! are scarce.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pmp_catalog::{Catalog, CatalogError, ChangeSetId, ChangeSetRequest, Part};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::poller::{Ended, Poller};
+use super::reaction::Reaction;
+use super::share::{change_sets, share, sizes};
+use crate::patience::{Patience, Waited};
+
+/// Where parts are likely to share, the first waits so long for others: those that shared before come back together.
+const LINGER: Duration = Duration::from_millis(20);
+/// An account whose quota is used up by others is asked again after this.
+const QUOTA_PAUSE: Duration = Duration::from_secs(15);
+
+/// What came of a part.
+#[derive(Debug)]
+pub(crate) enum Started {
+    /// It is running.
+    Running {
+        id: ChangeSetId,
+        /// Whether the change set holds parts of other experiences, too.
+        shared: bool,
+        ended: oneshot::Receiver<Ended>,
+    },
+    /// Nothing was started.
+    Refused {
+        error: CatalogError,
+        shared: bool,
+        /// Whether the error is about this part, or may be. It is not where it names other experiences of the change set.
+        concerned: bool,
+    },
+    /// Told to stop before it was asked for.
+    Stopped,
+}
+
+struct Waiting {
+    part: Part,
+    alone: bool,
+    answer: oneshot::Sender<Started>,
+}
+
+/// The handle of the task that starts.
+#[derive(Debug)]
+pub(crate) struct Starter {
+    waiting: mpsc::UnboundedSender<Waiting>,
+    active: Arc<AtomicUsize>,
+}
+
+/// What the task needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// The name of the change sets.
+    pub(crate) name: String,
+    /// Whether experiences may share change sets.
+    pub(crate) sharing: bool,
+    /// Change sets that may be open at once.
+    pub(crate) max_open: usize,
+}
+
+/// One experience that has something to start, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Active(Arc<AtomicUsize>);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Starter {
+    /// Starts the task. It ends when the handle is gone; once told to stop, it starts nothing more.
+    pub(crate) fn start(catalog: Arc<dyn Catalog>, poller: Poller, settings: Settings, stop: CancellationToken) -> Self {
+        let (waiting, receiver) = mpsc::unbounded_channel();
+        let active = Arc::new(AtomicUsize::new(0));
+        let places = Arc::new(Semaphore::new(settings.max_open));
+        let starting = Arc::new(Starting { catalog, poller, settings, stop });
+        let task = Task { starting, places, active: active.clone(), queue: Vec::new() };
+        tokio::spawn(task.run(receiver));
+        Self { waiting, active }
+    }
+
+    /// Counts an experience that will start change sets, for the others to know how scarce turns are.
+    pub(crate) fn active(&self) -> Active {
+        self.active.fetch_add(1, Ordering::Relaxed);
+        Active(self.active.clone())
+    }
+
+    /// Starts a part: `alone`, or in a change set with others.
+    pub(crate) async fn submit(&self, part: Part, alone: bool) -> Started {
+        let (answer, receiver) = oneshot::channel();
+        if self.waiting.send(Waiting { part, alone, answer }).is_err() {
+            return Started::Stopped;
+        }
+        // Not raced against the stop: what was asked for is answered, so that its change set is known.
+        receiver.await.unwrap_or(Started::Stopped)
+    }
+}
+
+struct Task {
+    starting: Arc<Starting>,
+    places: Arc<Semaphore>,
+    active: Arc<AtomicUsize>,
+    queue: Vec<Waiting>,
+}
+
+impl Task {
+    async fn run(mut self, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
+        let starting = self.starting.clone();
+        loop {
+            if starting.stop.is_cancelled() {
+                self.queue.clear();
+            }
+            if self.queue.is_empty() {
+                match waiting.recv().await {
+                    Some(first) if !starting.stop.is_cancelled() => self.queue.push(first),
+                    Some(stopped) => drop(stopped),
+                    None => return,
+                }
+                continue;
+            }
+            self.linger(&mut waiting).await;
+            let turn = async {
+                let place = self.places.clone().acquire_owned().await;
+                starting.catalog.pace().start_change_set.ready().await;
+                place
+            };
+            tokio::select! {
+                // Cancel-safe, all: the place is given back, and a turn is taken only when `ready` returns.
+                () = starting.stop.cancelled() => {}
+                more = waiting.recv() => match more {
+                    Some(more) => self.queue.push(more),
+                    None => return,
+                },
+                Ok(place) = turn => {
+                    while let Ok(more) = waiting.try_recv() {
+                        self.queue.push(more);
+                    }
+                    self.start(place);
+                }
+            }
+        }
+    }
+
+    fn share(&self) -> usize {
+        if !self.starting.settings.sharing {
+            return 1;
+        }
+        let per_second = f64::from(self.starting.catalog.pace().start_change_set.permitted().get());
+        share(self.active.load(Ordering::Relaxed), per_second, self.starting.poller.durations().typical())
+    }
+
+    async fn linger(&mut self, waiting: &mut mpsc::UnboundedReceiver<Waiting>) {
+        let wanted = self.share();
+        let deadline = tokio::time::Instant::now() + LINGER;
+        while self.queue.len() < wanted && !self.starting.stop.is_cancelled() {
+            match tokio::time::timeout_at(deadline, waiting.recv()).await {
+                Ok(Some(more)) => self.queue.push(more),
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Starts as many change sets as there are turns for what waits, the first with the turn and the place that it has.
+    fn start(&mut self, place: OwnedSemaphorePermit) {
+        let (alone, mut shareable): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|waiting| waiting.alone);
+        let mut groups: Vec<Vec<Waiting>> = alone.into_iter().map(|waiting| vec![waiting]).collect();
+        let share = self.share();
+        let wanted = groups.len() + shareable.len().div_ceil(share);
+        let mut places = vec![place];
+        while places.len() < wanted
+            && let Ok(place) = self.places.clone().try_acquire_owned()
+            && self.starting.catalog.pace().start_change_set.try_ready()
+        {
+            places.push(place);
+        }
+        // Those that must go alone first: they have waited for others before.
+        let sets = change_sets(shareable.len(), places.len().saturating_sub(groups.len()), share);
+        let sizes = if self.starting.settings.sharing { sizes(shareable.len(), sets) } else { vec![1; sets] };
+        for size in sizes {
+            let rest = shareable.split_off(size);
+            groups.push(std::mem::replace(&mut shareable, rest));
+        }
+        let mut places = places.into_iter();
+        for group in groups {
+            match places.next() {
+                Some(place) => _ = tokio::spawn(self.starting.clone().run(group, place)),
+                None => self.queue.extend(group),
+            }
+        }
+        self.queue.extend(shareable);
+    }
+}
+
+/// What is needed to start one change set.
+struct Starting {
+    catalog: Arc<dyn Catalog>,
+    poller: Poller,
+    settings: Settings,
+    stop: CancellationToken,
+}
+
+impl Starting {
+    /// Starts the change set of a group, whose turn is taken, and answers each part.
+    async fn run(self: Arc<Self>, group: Vec<Waiting>, place: OwnedSemaphorePermit) {
+        let mut group = group.into_iter();
+        let Some(first) = group.next() else { return };
+        let mut request = ChangeSetRequest::new(first.part, self.settings.name.clone());
+        let mut answers = vec![first.answer];
+        for Waiting { part, answer, .. } in group {
+            match request.add(part) {
+                Ok(()) => answers.push(answer),
+                // It has no room for this one. Nothing was asked: the experience submits it again.
+                Err(_) => drop(answer.send(Started::Refused { error: no_room(), shared: true, concerned: false })),
+            }
+        }
+        let shared = request.parts().len() > 1;
+        match self.ask(&request).await {
+            Ok(id) => {
+                let experiences: Vec<_> = request.parts().iter().map(|part| part.experience.as_str()).collect();
+                tracing::info!(change_set = %id, experiences = experiences.join(","), "change set started");
+                let mut place = Some(place);
+                for answer in answers {
+                    let ended = self.poller.started(&id, place.take());
+                    let _stopped = answer.send(Started::Running { id: id.clone(), shared, ended });
+                }
+            }
+            Err(error) => {
+                let text = error.to_string();
+                let named: Vec<_> = request.parts().iter().map(|part| text.contains(part.experience.as_str())).collect();
+                let any = named.contains(&true);
+                for (answer, named) in answers.into_iter().zip(named) {
+                    let concerned = named || !any;
+                    let _stopped = answer.send(Started::Refused { error: error.clone(), shared, concerned });
+                }
+            }
+        }
+    }
+
+    /// Asks until there is an answer that is one: always for the same, with the same token.
+    async fn ask(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError> {
+        let mut patience = Patience::with_the_catalog();
+        loop {
+            let error = match self.catalog.start_change_set(request).await {
+                Ok(id) => return Ok(id),
+                Err(error) => error,
+            };
+            let waited = match Reaction::to(error.class()) {
+                Reaction::AskAgain => patience.wait(&self.stop).await,
+                Reaction::AwaitOwn => {
+                    let ended = tokio::time::timeout(QUOTA_PAUSE, self.poller.any_ended());
+                    tokio::select! {
+                        // Cancel-safe, both: neither holds anything.
+                        () = self.stop.cancelled() => Waited::Stopped,
+                        _ = ended => patience.wait(&self.stop).await,
+                    }
+                }
+                _ => return Err(error),
+            };
+            if waited != Waited::TryAgain {
+                return Err(error);
+            }
+            tracing::info!(%error, "trying again");
+            self.catalog.pace().start_change_set.ready().await;
+        }
+    }
+}
+
+fn no_room() -> CatalogError {
+    CatalogError::Unexpected { entity: "change set".to_owned(), problem: "no room for another part".to_owned() }
+}

@@ -1,0 +1,207 @@
+//! What goes wrong, and how it ends.
+
+use std::time::Duration;
+
+use pmp_catalog::{Part, Revision};
+use pmp_protocol::ProductBatch;
+
+use super::fake::{Call, Fate, Refusal};
+use super::*;
+
+const fn refusal(code: &'static str, message: &'static str, status: u16) -> Option<Refusal> {
+    Some(Refusal { code, message, status })
+}
+
+/// Errors that pass.
+const PASSING: [Option<Refusal>; 5] = [
+    refusal("ThrottlingException", "slow down", 429),
+    refusal("ServiceQuotaExceededException", "too many open", 402),
+    refusal("InternalServiceException", "sorry", 500),
+    refusal("ResourceInUseException", "locked", 423),
+    refusal("ValidationException", "the latest revision is 7", 422),
+];
+
+#[tokio::test(start_paused = true)]
+async fn what_may_pass_is_survived_at_every_call() {
+    let calls =
+        [Call::Start, Call::DescribeChangeSet, Call::DescribeExperience, Call::DescribePolicy, Call::OpenChangeSets];
+    for call in calls {
+        for refusal in PASSING {
+            for place in 0..4 {
+                let catalog = FakeCatalog::new(3, &products(0..10));
+                let mut refusals = vec![None; place];
+                refusals.push(refusal);
+                catalog.refuse(call, refusals);
+                for applied in Pass::new(&catalog, products(0..130)).run().await {
+                    let what = (applied.status, applied.error);
+                    assert_eq!(what, (ReceiptStatus::InSync, None), "{call:?} {refusal:?} at {place}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_of_them_one_after_the_other_are_survived_too() {
+    let catalog = FakeCatalog::new(1, &products(0..1));
+    catalog.refuse(Call::Start, PASSING);
+    catalog.world().fates = vec![Fate::Cancelled, Fate::ServerFault];
+    let applied = applied(&catalog, products(0..3)).await;
+    assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None));
+    let tokens: BTreeSet<_> =
+        catalog.world().started.iter().map(|(_, request)| request.client_request_token()).collect();
+    assert_eq!(tokens.len(), 3, "after a cancellation and a failure the same token would bring them back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_never_applies_anything_twice() {
+    let catalog = FakeCatalog::new(2, &products(0..1));
+    catalog.refuse(Call::Start, [refusal("lost", "", 0), None, refusal("lost", "", 0)]);
+    for applied in Pass::new(&catalog, products(0..120)).run().await {
+        assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None));
+    }
+    let world = catalog.world();
+    let changed: usize = world.started.iter().flat_map(|(_, request)| request.parts()).count();
+    assert_eq!(changed, 2 * 3, "each part once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_change_set_is_waited_for_and_not_fought() {
+    let catalog = FakeCatalog::new(1, &products(0..10));
+    let foreign = Part {
+        experience: experience(0),
+        revision: Revision(1),
+        allow: ProductBatch::split(&products(10..20)).pop(),
+        deny: None,
+        settings: None,
+        after: None,
+    };
+    catalog.world().duration = Duration::from_secs(40);
+    catalog.world().start(&[foreign]);
+    catalog.world().duration = Duration::from_secs(1);
+    let began = Instant::now();
+    let applied = applied(&catalog, products(0..30)).await;
+    assert_eq!((applied.status, applied.progress.allowed), (ReceiptStatus::InSync, 10));
+    assert_eq!(catalog.world().started.len(), 1);
+    assert!(began.elapsed() <= Duration::from_secs(45), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_will_not_pass_ends_it_with_the_catalogs_own_words() {
+    let cases = [
+        (
+            refusal("AccessDeniedException", "not you", 403),
+            "`aws-marketplace:StartChangeSet` was refused with AccessDeniedException: not you; grant \
+             `aws-marketplace:StartChangeSet` to the calling role or user, in the policies of both accounts",
+        ),
+        (
+            refusal("ValidationException", "the experience is archived", 422),
+            "`aws-marketplace:StartChangeSet` was refused with ValidationException: the experience is archived",
+        ),
+    ];
+    for (refusal, text) in cases {
+        let catalog = FakeCatalog::new(1, &products(0..1));
+        catalog.refuse(Call::Start, [refusal]);
+        let applied = applied(&catalog, products(0..3)).await;
+        assert_eq!((applied.status, applied.error.as_deref()), (ReceiptStatus::Failed, Some(text)));
+        assert_eq!(applied.progress.pending, 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_and_successes_without_effect_are_bounded() {
+    for fate in [Fate::ServerFault, Fate::WithoutEffect] {
+        let catalog = FakeCatalog::new(1, &products(0..1));
+        catalog.world().fates = vec![fate; 20];
+        let applied = applied(&catalog, products(0..3)).await;
+        assert_eq!(applied.status, ReceiptStatus::Failed);
+        assert!(catalog.world().started.len() <= 3, "{} change sets", catalog.world().started.len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_experience_that_stays_locked_is_given_up_in_the_end() {
+    let locked = refusal("ResourceInUseException", "locked", 423);
+    let catalog = FakeCatalog::new(1, &products(0..1));
+    catalog.refuse(Call::Start, vec![locked; 1_000]);
+    let applied = applied(&catalog, products(0..3)).await;
+    assert_eq!(applied.status, ReceiptStatus::Failed);
+    assert!(applied.error.unwrap().starts_with("gave up: "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_bound_of_ids_is_one_on_requests_fewer_are_asked_for() {
+    let catalog = FakeCatalog::new(12, &products(0..100));
+    catalog.world().ids_per_request = true;
+    for applied in Pass::new(&catalog, products(45..150)).run().await {
+        assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None));
+    }
+}
+
+fn poisoned(n: u32) -> FakeCatalog {
+    let catalog = FakeCatalog::new(3, &products(0..10));
+    catalog.world().poison = (0..n).map(|n| ProductId::new(&format!("prod-{:05}", 60 + n)).unwrap()).collect();
+    catalog
+}
+
+#[tokio::test(start_paused = true)]
+async fn poison_is_quarantined_and_all_others_are_applied() {
+    // One, three, and all of a batch.
+    for count in [1, 3, 50] {
+        let catalog = poisoned(count);
+        for applied in Pass::new(&catalog, products(0..210)).run().await {
+            let Applied { status, progress, error } = applied;
+            assert_eq!((status, progress.pending), (ReceiptStatus::Partial, 0), "{error:?}");
+            let quarantined: BTreeSet<_> = progress.quarantined.iter().map(|found| found.product.clone()).collect();
+            assert_eq!(quarantined, catalog.world().poison);
+            assert_eq!(progress.quarantined[0].error, "ENTITY_NOT_FOUND: no such product");
+        }
+        let world = catalog.world();
+        for lists in world.experiences.values() {
+            assert_eq!(lists.approved, &products(0..210) - &world.poison);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quarantined_product_is_left_until_its_pause_is_over_and_applied_once_it_can_be() {
+    let catalog = poisoned(1);
+    let mut applied = Pass::new(&catalog, products(0..210)).run().await;
+    let quarantined = applied.remove(0).progress.quarantined;
+    let started = catalog.world().started.len();
+    let again = |at: i64, quarantined: &[QuarantinedProduct]| Pass {
+        at: Timestamp::from_second(at).unwrap(),
+        quarantined: quarantined.to_vec(),
+        ..Pass::new(&catalog, products(0..210))
+    };
+
+    let soon = again(60, &quarantined).run().await.remove(0);
+    assert_eq!((soon.status, soon.progress.pending), (ReceiptStatus::Partial, 0));
+    assert_eq!(catalog.world().started.len(), started, "nothing is tried before its time");
+
+    let later = again(3_601, &quarantined).run().await.remove(0);
+    assert_eq!((later.status, later.progress.quarantined[0].tries), (ReceiptStatus::Partial, 2));
+    assert!(catalog.world().started.len() > started);
+
+    catalog.world().poison.clear();
+    let healed = again(100_000, &later.progress.quarantined).run().await.remove(0);
+    assert_eq!((healed.status, healed.error), (ReceiptStatus::InSync, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_shared_change_set_the_innocent_are_applied_although_one_is_at_fault() {
+    let catalog = FakeCatalog::new(40, &products(0..10));
+    let bad = ProductId::new("prod-00030").unwrap();
+    // Already approved everywhere but in one.
+    for (id, lists) in &mut catalog.world().experiences {
+        if *id != experience(7) {
+            lists.approved.insert(bad.clone());
+        }
+    }
+    catalog.world().poison = BTreeSet::from([bad.clone()]);
+    let applied = Pass::new(&catalog, products(0..50)).run().await;
+    let partial = applied.iter().filter(|applied| applied.status == ReceiptStatus::Partial).count();
+    let in_sync = applied.iter().filter(|applied| applied.status == ReceiptStatus::InSync).count();
+    assert_eq!((partial, in_sync), (1, 39));
+    assert_eq!(applied[7].progress.quarantined.len(), 1);
+}

@@ -1,0 +1,311 @@
+//! A catalog in memory, on tokio's clock: locks, revisions, change sets that take time, products that it refuses, and
+//! errors at chosen calls.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pmp_aws::{ApiError, Outcome};
+use pmp_catalog::{
+    Catalog, CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus,
+    Experience, ExperienceStatus, Pace, Part, PolicyId, ProcurementPolicy, RateLimits, Revision, Scope,
+};
+use pmp_protocol::{ExperienceId, ProductBatch, ProductId};
+use tokio::time::Instant;
+
+use crate::member::Live;
+
+/// The calls that a test can make fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Call {
+    Start,
+    DescribeChangeSet,
+    DescribeExperience,
+    DescribePolicy,
+    OpenChangeSets,
+}
+
+/// An error as AWS spells it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refusal {
+    pub(super) code: &'static str,
+    pub(super) message: &'static str,
+    pub(super) status: u16,
+}
+
+/// How the next change sets end, if not by their products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    ServerFault,
+    Cancelled,
+    WithoutEffect,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub(super) experiences: BTreeMap<ExperienceId, Lists>,
+    change_sets: BTreeMap<String, Running>,
+    tokens: BTreeMap<String, String>,
+    pub(super) poison: BTreeSet<ProductId>,
+    pub(super) duration: Duration,
+    /// By call, the refusals of the next calls; none lets one pass.
+    pub(super) refusals: BTreeMap<Call, Vec<Option<Refusal>>>,
+    pub(super) fates: Vec<Fate>,
+    /// Whether a lost answer was one to a request that had its effect.
+    pub(super) max_open: usize,
+    /// Whether the bound of 50 ids counts per request.
+    pub(super) ids_per_request: bool,
+    pub(super) started: Vec<(Instant, ChangeSetRequest)>,
+    pub(super) looks: usize,
+}
+
+#[derive(Debug, Default, Clone)]
+pub(super) struct Lists {
+    pub(super) approved: BTreeSet<ProductId>,
+    pub(super) rejected: BTreeSet<ProductId>,
+    pub(super) revision: u64,
+    locked_by: Option<String>,
+}
+
+#[derive(Debug)]
+struct Running {
+    parts: Vec<Part>,
+    ends: Instant,
+    fate: Option<Fate>,
+    state: ChangeSetState,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct FakeCatalog(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    world: Mutex<World>,
+    pace: Pace,
+}
+
+impl FakeCatalog {
+    /// Experiences `exp-0`, `exp-1` …, all with these products approved; change sets take a second.
+    pub(super) fn new(experiences: usize, approved: &BTreeSet<ProductId>) -> Self {
+        let lists = Lists { approved: approved.clone(), revision: 1, ..Lists::default() };
+        let experiences = (0..experiences).map(|n| (experience(n), lists.clone())).collect();
+        let world = World { experiences, duration: Duration::from_secs(1), max_open: 250, ..World::default() };
+        Self(Arc::new(Shared { world: Mutex::new(world), pace: Pace::new(RateLimits::default()) }))
+    }
+
+    /// What the catalog holds now.
+    pub(super) fn world(&self) -> MutexGuard<'_, World> {
+        let mut world = self.0.world.lock().unwrap();
+        world.advance();
+        world
+    }
+
+    pub(super) fn refuse(&self, call: Call, refusals: impl IntoIterator<Item = Option<Refusal>>) {
+        self.world().refusals.insert(call, refusals.into_iter().collect());
+    }
+
+    pub(super) fn live(&self, n: usize) -> Live {
+        let world = self.world();
+        let id = experience(n);
+        Live { experience: world.describe(&id), policy_id: policy_id(&id), policy: world.policy(&id) }
+    }
+}
+
+pub(super) fn experience(n: usize) -> ExperienceId {
+    ExperienceId::new(&format!("exp-{n}")).unwrap()
+}
+
+fn policy_id(experience: &ExperienceId) -> PolicyId {
+    PolicyId::new(&experience.as_str().replace("exp", "policy")).unwrap()
+}
+
+fn refused(operation: &'static str, Refusal { code, message, status }: Refusal) -> CatalogError {
+    let outcome = Outcome::Refused { code: code.into(), message: message.into(), status, request_id: None };
+    CatalogError::Api(ApiError { operation, outcome })
+}
+
+impl World {
+    fn advance(&mut self) {
+        let now = Instant::now();
+        let due: Vec<_> = self
+            .change_sets
+            .iter()
+            .filter(|(_, set)| set.state == ChangeSetState::Running && set.ends <= now)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in due {
+            self.end(&id);
+        }
+    }
+
+    fn end(&mut self, id: &str) {
+        let set = self.change_sets.get_mut(id).unwrap();
+        let mut errors = Vec::new();
+        for part in &set.parts {
+            for (kind, batch) in [(ChangeKind::Allow, &part.allow), (ChangeKind::Deny, &part.deny)] {
+                if batch.iter().flat_map(ProductBatch::products).any(|id| self.poison.contains(id)) {
+                    errors.push(ChangeError {
+                        entity: Some(part.experience.to_string()),
+                        kind: Some(kind),
+                        code: "ENTITY_NOT_FOUND".into(),
+                        message: "no such product".into(),
+                    });
+                }
+            }
+        }
+        set.state = match set.fate {
+            Some(Fate::ServerFault) => ChangeSetState::Failed { server_fault: true, errors: Vec::new() },
+            Some(Fate::Cancelled) => ChangeSetState::Cancelled,
+            _ if !errors.is_empty() => ChangeSetState::Failed { server_fault: false, errors },
+            _ => ChangeSetState::Succeeded,
+        };
+        for part in &set.parts {
+            let lists = self.experiences.get_mut(&part.experience).unwrap();
+            lists.locked_by = None;
+            if set.state == ChangeSetState::Succeeded && set.fate != Some(Fate::WithoutEffect) {
+                lists.apply(part);
+            }
+        }
+    }
+
+    pub(super) fn describe(&self, id: &ExperienceId) -> Experience {
+        Experience {
+            id: id.clone(),
+            revision: Revision(self.experiences[id].revision),
+            name: "One".into(),
+            status: ExperienceStatus::Enabled,
+            admin_status: None,
+            policies: vec![policy_id(id)],
+        }
+    }
+
+    pub(super) fn policy(&self, id: &ExperienceId) -> ProcurementPolicy {
+        let Lists { approved, rejected, .. } = self.experiences[id].clone();
+        ProcurementPolicy { approved, rejected, ..Default::default() }
+    }
+
+    fn next_refusal(&mut self, call: Call) -> Option<Refusal> {
+        let refusals = self.refusals.get_mut(&call)?;
+        if refusals.is_empty() { None } else { refusals.remove(0) }
+    }
+
+    /// Starts a change set of these parts, whoever asks for it.
+    pub(super) fn start(&mut self, parts: &[Part]) -> String {
+        let id = format!("cs-{}", self.change_sets.len() + 1);
+        for part in parts {
+            self.experiences.get_mut(&part.experience).unwrap().locked_by = Some(id.clone());
+        }
+        let fate = if self.fates.is_empty() { None } else { Some(self.fates.remove(0)) };
+        let ends = Instant::now() + self.duration;
+        let running = Running { parts: parts.to_vec(), ends, fate, state: ChangeSetState::Running };
+        self.change_sets.insert(id.clone(), running);
+        id
+    }
+
+    fn check(&self, request: &ChangeSetRequest) -> Result<(), CatalogError> {
+        let refuse = |code, message, status| Err(refused("aws-marketplace:StartChangeSet", Refusal { code, message, status }));
+        let ids: usize = request.parts().iter().flat_map(|part| part.allow.iter().chain(&part.deny)).map(|b| b.products().len()).sum();
+        if self.ids_per_request && ids > 50 {
+            let text = "Cumulative number of values in Ids array must be less than or equal to 50";
+            return refuse("ValidationException", text, 422);
+        }
+        for part in request.parts() {
+            let lists = &self.experiences[&part.experience];
+            if lists.locked_by.is_some() {
+                return refuse("ResourceInUseException", "the entity is locked by a change set", 423);
+            }
+            if lists.revision != part.revision.0 {
+                return refuse("ValidationException", "not the latest revision", 422);
+            }
+        }
+        let open = self.change_sets.values().filter(|set| set.state == ChangeSetState::Running).count();
+        if open >= self.max_open {
+            return refuse("ServiceQuotaExceededException", "too many open change sets", 402);
+        }
+        Ok(())
+    }
+}
+
+impl Lists {
+    pub(super) fn apply(&mut self, part: &Part) {
+        for id in part.allow.iter().flat_map(ProductBatch::products) {
+            self.rejected.remove(id);
+            self.approved.insert(id.clone());
+        }
+        for id in part.deny.iter().flat_map(ProductBatch::products) {
+            self.approved.remove(id);
+            self.rejected.insert(id.clone());
+        }
+        self.revision += 1;
+    }
+}
+
+#[async_trait]
+impl Catalog for FakeCatalog {
+    fn pace(&self) -> &Pace {
+        &self.0.pace
+    }
+
+    async fn list_experiences(&self, _: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
+        Ok(self.world().experiences.keys().cloned().collect())
+    }
+
+    async fn describe_experiences(&self, ids: &[ExperienceId]) -> Vec<Result<Experience, CatalogError>> {
+        let mut world = self.world();
+        match world.next_refusal(Call::DescribeExperience) {
+            Some(refusal) => ids.iter().map(|_| Err(refused("aws-marketplace:DescribeEntity", refusal))).collect(),
+            None => ids.iter().map(|id| Ok(world.describe(id))).collect(),
+        }
+    }
+
+    async fn describe_policies(&self, ids: &[PolicyId]) -> Vec<Result<ProcurementPolicy, CatalogError>> {
+        let mut world = self.world();
+        match world.next_refusal(Call::DescribePolicy) {
+            Some(refusal) => ids.iter().map(|_| Err(refused("aws-marketplace:DescribeEntity", refusal))).collect(),
+            None => {
+                let experience = |id: &PolicyId| ExperienceId::new(&id.as_str().replace("policy", "exp")).unwrap();
+                ids.iter().map(|id| Ok(world.policy(&experience(id)))).collect()
+            }
+        }
+    }
+
+    async fn start_change_set(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError> {
+        let mut world = self.world();
+        // Like the real one, it answers a repeated token with the first outcome, whatever became of it.
+        if let Some(id) = world.tokens.get(&request.client_request_token()) {
+            return Ok(ChangeSetId::new(id));
+        }
+        let refusal = world.next_refusal(Call::Start);
+        let lost = refusal.is_some_and(|refusal| refusal.code == "lost");
+        if let (Some(refusal), false) = (refusal, lost) {
+            return Err(refused("aws-marketplace:StartChangeSet", refusal));
+        }
+        world.check(request)?;
+        let id = world.start(request.parts());
+        world.tokens.insert(request.client_request_token(), id.clone());
+        world.started.push((Instant::now(), request.clone()));
+        if lost {
+            let outcome = Outcome::NoAnswer("timed out".into());
+            return Err(CatalogError::Api(ApiError { operation: "aws-marketplace:StartChangeSet", outcome }));
+        }
+        Ok(ChangeSetId::new(&id))
+    }
+
+    async fn describe_change_set(&self, id: &ChangeSetId) -> Result<ChangeSetStatus, CatalogError> {
+        let mut world = self.world();
+        world.looks += 1;
+        match world.next_refusal(Call::DescribeChangeSet) {
+            Some(refusal) => Err(refused("aws-marketplace:DescribeChangeSet", refusal)),
+            None => Ok(world.change_sets[id.as_str()].state.clone().into()),
+        }
+    }
+
+    async fn open_change_sets(&self, experience: &ExperienceId) -> Result<Vec<ChangeSetId>, CatalogError> {
+        let mut world = self.world();
+        match world.next_refusal(Call::OpenChangeSets) {
+            Some(refusal) => Err(refused("aws-marketplace:ListChangeSets", refusal)),
+            None => Ok(world.experiences[experience].locked_by.iter().map(|id| ChangeSetId::new(id)).collect()),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The executor against a catalog in memory, with paused time: every answer that the catalog may give.
+
+mod errors;
+mod fake;
+mod pace;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::future::join_all;
+use pmp_protocol::{Content, ProductId, ResourceRequests, Verdicts};
+use tokio::time::Instant;
+
+use super::*;
+use fake::{FakeCatalog, experience};
+
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn progress(&self, _: &Progress) {}
+}
+
+fn products(range: std::ops::Range<u32>) -> BTreeSet<ProductId> {
+    range.map(|n| ProductId::new(&format!("prod-{n:05}")).unwrap()).collect()
+}
+
+fn content(approved: BTreeSet<ProductId>) -> Content {
+    let management = ExperienceId::new("exp-management").unwrap();
+    Content::new(management, approved, BTreeSet::new(), BTreeMap::new(), ResourceRequests::Allow).unwrap()
+}
+
+/// A pass that applies a snapshot that approves `approved` to all experiences of `catalog`, side by side.
+struct Pass<'a> {
+    catalog: &'a FakeCatalog,
+    approved: BTreeSet<ProductId>,
+    settings: EngineSettings,
+    stop: CancellationToken,
+    quarantined: Vec<QuarantinedProduct>,
+    unfinished: Option<ChangeSetId>,
+    at: Timestamp,
+}
+
+impl<'a> Pass<'a> {
+    fn new(catalog: &'a FakeCatalog, approved: BTreeSet<ProductId>) -> Self {
+        Self {
+            catalog,
+            approved,
+            settings: EngineSettings::default(),
+            stop: CancellationToken::new(),
+            quarantined: Vec::new(),
+            unfinished: None,
+            at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    async fn run(self) -> Vec<Applied> {
+        let content = content(self.approved);
+        let verdicts = Verdicts::new();
+        let desired = Desired::new(&content, &verdicts);
+        let catalog: Arc<dyn Catalog> = Arc::new(self.catalog.clone());
+        let engine = Engine::start(catalog, self.settings, None, "pmp-sync snapshot 1".into(), self.stop);
+        let order = Order {
+            desired: &desired,
+            version: SnapshotVersion::FIRST,
+            guard: GuardRails::default(),
+            confirmation: Confirmation::None,
+            pass: self.at,
+            quarantined: &self.quarantined,
+            unfinished: self.unfinished,
+        };
+        let experiences = self.catalog.world().experiences.len();
+        join_all((0..experiences).map(|n| engine.apply(&order, self.catalog.live(n), &Unwatched))).await
+    }
+}
+
+/// The outcome for a single experience.
+async fn applied(catalog: &FakeCatalog, approved: BTreeSet<ProductId>) -> Applied {
+    Pass::new(catalog, approved).run().await.remove(0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delta_takes_the_fewest_change_sets_and_each_follows_the_live_revision() {
+    let catalog = FakeCatalog::new(1, &products(0..200));
+    // 120 new, 60 gone: three change sets, the denials in the first two.
+    let applied = applied(&catalog, products(60..320)).await;
+    assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None));
+    assert_eq!((applied.progress.allowed, applied.progress.denied, applied.progress.pending), (120, 60, 0));
+    let world = catalog.world();
+    let parts: Vec<_> = world.started.iter().flat_map(|(_, request)| request.parts()).collect();
+    assert_eq!(parts.iter().map(|part| part.revision.0).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(parts.iter().filter(|part| part.deny.is_some()).count(), 2);
+    assert_eq!(world.experiences[&experience(0)].approved, products(60..320));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_to_do_starts_nothing_and_reads_nothing() {
+    let catalog = FakeCatalog::new(3, &products(0..10));
+    for applied in Pass::new(&catalog, products(0..10)).run().await {
+        assert_eq!(applied.status, ReceiptStatus::InSync);
+    }
+    assert!(catalog.world().started.is_empty());
+    assert_eq!(catalog.world().looks, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_removes_too_much_is_held_with_the_numbers() {
+    let catalog = FakeCatalog::new(1, &products(0..100));
+    let applied = applied(&catalog, products(0..40)).await;
+    assert_eq!((applied.status, applied.progress.pending), (ReceiptStatus::Held, 60));
+    assert_eq!(
+        applied.error.as_deref(),
+        Some(
+            "it would remove 60 of 100 approved products (60%, limit 50%); let it through with `pmp-spoke sync --confirm 1`"
+        )
+    );
+    assert!(catalog.world().started.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn told_to_stop_it_starts_nothing_and_says_what_is_pending() {
+    let catalog = FakeCatalog::new(1, &products(0..1));
+    let pass = Pass::new(&catalog, products(0..200));
+    pass.stop.cancel();
+    let applied = pass.run().await.remove(0);
+    assert_eq!((applied.status, applied.progress.pending), (ReceiptStatus::Partial, 199));
+    assert!(catalog.world().started.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn told_to_stop_while_a_change_set_runs_it_records_it_and_the_next_run_waits_for_it() {
+    let catalog = FakeCatalog::new(1, &products(0..1));
+    let pass = Pass::new(&catalog, products(0..100));
+    let stop = pass.stop.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        stop.cancel();
+    });
+    let began = Instant::now();
+    let stopped = pass.run().await.remove(0);
+    assert!(began.elapsed().as_millis() < 600, "{:?}", began.elapsed());
+    assert_eq!((stopped.status, stopped.progress.pending), (ReceiptStatus::Partial, 99));
+    assert_eq!(stopped.progress.change_sets, ["cs-1"]);
+
+    let unfinished = Some(ChangeSetId::new(&stopped.progress.change_sets[0]));
+    let next = Pass { unfinished, ..Pass::new(&catalog, products(0..100)) }.run().await.remove(0);
+    assert_eq!((next.status, next.error), (ReceiptStatus::InSync, None));
+    let started = catalog.world().started.len();
+    assert_eq!(started, 2, "one before the stop, one after: the first was not fought");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_change_in_between_is_noticed_and_mended() {
+    let catalog = FakeCatalog::new(1, &products(0..10));
+    let other = catalog.clone();
+    tokio::spawn(async move {
+        // Between the first and the second change set: after the first ended, before it is noticed.
+        tokio::time::sleep(std::time::Duration::from_millis(1_001)).await;
+        let mut world = other.world();
+        let lists = world.experiences.get_mut(&experience(0)).unwrap();
+        lists.approved.remove(&ProductId::new("prod-00003").unwrap());
+        lists.approved.insert(ProductId::new("foreign").unwrap());
+        lists.revision += 1;
+    });
+    let applied = applied(&catalog, products(0..150)).await;
+    assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None));
+    assert_eq!(catalog.world().experiences[&experience(0)].approved, products(0..150));
+}

@@ -1,0 +1,77 @@
+//! How fast: against the floor that change sets and rates set.
+
+use std::time::Duration;
+
+use super::*;
+
+async fn seconds(catalog: &FakeCatalog, approved: BTreeSet<ProductId>, share: bool) -> f64 {
+    let settings = EngineSettings { share_change_sets: share, ..EngineSettings::default() };
+    let began = Instant::now();
+    let applied = Pass { settings, ..Pass::new(catalog, approved) }.run().await;
+    let wrong: Vec<_> = applied.iter().filter(|applied| applied.status != ReceiptStatus::InSync).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    began.elapsed().as_secs_f64()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_experience_stays_within_a_tenth_of_its_chain_of_change_sets() {
+    for duration in [1, 5, 30] {
+        let catalog = FakeCatalog::new(1, &products(0..1));
+        catalog.world().duration = Duration::from_secs(duration);
+        let took = seconds(&catalog, products(0..500), true).await;
+        let floor = 10.0 * duration as f64;
+        assert!(took <= floor * 1.10, "{took} s, floor {floor} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_experiences_of_ten_change_sets_stay_at_the_chain_although_starts_are_scarce() {
+    let catalog = FakeCatalog::new(10, &products(0..1_000));
+    // 500 to allow and 500 to deny: 10 change sets one after the other, 100 in all, with 5 starts a second.
+    let took = seconds(&catalog, products(500..1_500), true).await;
+    let shared = catalog.world().started.len();
+    assert!(took <= 11.5, "{took} s with {shared} change sets");
+
+    let catalog = FakeCatalog::new(10, &products(0..1_000));
+    let took = seconds(&catalog, products(500..1_500), false).await;
+    assert_eq!(catalog.world().started.len(), 100);
+    assert!((20.0..=22.0).contains(&took), "{took} s by itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_experiences_share_change_sets_where_starts_are_scarce() {
+    let catalog = FakeCatalog::new(100, &products(0..100));
+    let took = seconds(&catalog, products(50..150), true).await;
+    let shared = catalog.world().started.len();
+    assert!(took <= 4.0, "{took} s with {shared} change sets");
+    assert!((10..=20).contains(&shared), "{shared} change sets");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_starts_suffice_nobody_shares() {
+    let catalog = FakeCatalog::new(4, &products(0..10));
+    seconds(&catalog, products(0..60), true).await;
+    assert!(catalog.world().started.iter().all(|(_, request)| request.parts().len() == 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_account_is_never_asked_faster_than_it_permits() {
+    let catalog = FakeCatalog::new(30, &products(0..10));
+    seconds(&catalog, products(0..200), false).await;
+    let times: Vec<_> = catalog.world().started.iter().map(|(at, _)| *at).collect();
+    // The tenth after any start comes no earlier than a bucket of 5, refilled at 5 a second, lets it.
+    for pair in times.windows(10) {
+        assert!(pair[9] - pair[0] >= Duration::from_millis(790), "{:?}", pair[9] - pair[0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_change_sets_are_open_than_are_wanted() {
+    let catalog = FakeCatalog::new(6, &products(0..10));
+    catalog.world().duration = Duration::from_secs(20);
+    let settings = EngineSettings { max_open_change_sets: 2, share_change_sets: false, ..EngineSettings::default() };
+    catalog.world().max_open = 2;
+    let applied = Pass { settings, ..Pass::new(&catalog, products(0..20)) }.run().await;
+    assert!(applied.iter().all(|applied| applied.status == ReceiptStatus::InSync), "{applied:?}");
+    assert_eq!(catalog.world().started.len(), 6);
+}
