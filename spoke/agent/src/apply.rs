@@ -7,8 +7,8 @@
 //! every change names the revision that it was planned from. What an error means stands in [`reaction`]; how a culprit is
 //! found, in [`isolate`].
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::FutureExt;
 use jiff::Timestamp;

@@ -134,8 +134,7 @@ pub(crate) async fn find(
 /// Lists with and without the scope `SharedWithMe`: the management account sees its own experiences only without it, a
 /// delegated administrator only with it. One of the two must answer.
 async fn list(catalog: &dyn Catalog) -> Result<BTreeSet<ExperienceId>, SpokeError> {
-    let (own, shared) =
-        futures::join!(list_scope(catalog, Scope::Own), list_scope(catalog, Scope::SharedWithMe));
+    let (own, shared) = futures::join!(list_scope(catalog, Scope::Own), list_scope(catalog, Scope::SharedWithMe));
     match (own, shared) {
         (Ok(own), Ok(shared)) => Ok(own.into_iter().chain(shared).collect()),
         (Ok(ids), Err(error)) | (Err(error), Ok(ids)) => {

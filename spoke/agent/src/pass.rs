@@ -11,7 +11,8 @@ use pmp_filter_host::ConfiguredFilter;
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, Organization, ReceiptStore, SnapshotStore};
 use pmp_plan::{Confirmation, Desired, GuardRails};
 use pmp_protocol::{
-    ChangeSetTimes, Confirmed, ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, Snapshot, SnapshotVersion, confirmed,
+    ChangeSetTimes, Confirmed, ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, Snapshot, SnapshotVersion,
+    confirmed,
 };
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Stop, StopReason};

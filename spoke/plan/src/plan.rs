@@ -111,14 +111,9 @@ impl Plan {
 /// What the plan from `observed` to `desired` does, or would do without guard rails, and why. The `quarantined` products,
 /// each with the catalog's own error, are left for now.
 #[must_use]
-pub fn explain(
-    desired: &Desired<'_>,
-    observed: Observed<'_>,
-    quarantined: &BTreeMap<ProductId, String>,
-) -> Report {
+pub fn explain(desired: &Desired<'_>, observed: Observed<'_>, quarantined: &BTreeMap<ProductId, String>) -> Report {
     let Delta { mut allow, mut deny, .. } = delta(desired, observed);
-    let left: Vec<_> =
-        quarantined.iter().filter(|(id, _)| allow.remove(*id) | deny.remove(*id)).collect();
+    let left: Vec<_> = quarantined.iter().filter(|(id, _)| allow.remove(*id) | deny.remove(*id)).collect();
     let mut report = report(desired, observed, &allow, &deny);
     report.entries.retain(|entry| !left.iter().any(|(id, _)| **id == entry.product));
     report.entries.extend(left.into_iter().map(|(id, error)| Entry {

@@ -11,7 +11,7 @@ use pmp_catalog::{
     CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus, Part,
     Revision,
 };
-use pmp_plan::{ChangeSet, Observed, Plan, Refusal, plan};
+use pmp_plan::{ChangeSet, IdLimit, Observed, Plan, Refusal, plan};
 use pmp_protocol::{ProductBatch, ProductId, ReceiptStatus};
 
 use super::isolate::{Isolation, names};
@@ -58,6 +58,8 @@ struct Work {
     change_set: ChangeSet,
     /// Whether it tests suspects.
     test: bool,
+    /// The limit that it was made for.
+    limit: IdLimit,
 }
 
 impl<'a> Run<'a> {
@@ -117,8 +119,8 @@ impl<'a> Run<'a> {
         }
         self.isolation.set_aside(&mut plan);
         let limit = self.engine.limit();
-        let batch = plan.first(limit).map(|change_set| Work { change_set, test: false });
-        let test = || self.isolation.next_test(limit).map(|change_set| Work { change_set, test: true });
+        let batch = plan.first(limit).map(|change_set| Work { change_set, test: false, limit });
+        let test = || self.isolation.next_test(limit).map(|change_set| Work { change_set, test: true, limit });
         let work = batch.or_else(test);
         self.progress.pending = plan.pending() + self.isolation.suspects();
         self.progress.quarantined = self.isolation.quarantined().cloned().collect();
@@ -157,7 +159,10 @@ impl<'a> Run<'a> {
         let Some(first) = self.progress.quarantined.first() else { return (ReceiptStatus::InSync, None) };
         let count = self.progress.quarantined.len();
         let products = if count == 1 { "product is" } else { "products are" };
-        let error = format!("{count} {products} refused by the catalog, all others are applied; `{}`: {}", first.product, first.error);
+        let error = format!(
+            "{count} {products} refused by the catalog, all others are applied; `{}`: {}",
+            first.product, first.error
+        );
         (ReceiptStatus::Partial, Some(error))
     }
 
@@ -167,7 +172,9 @@ impl<'a> Run<'a> {
             self.active = Some(self.engine.starter.active());
         }
         let (part, token) = self.part(&work.change_set);
-        match self.engine.starter.submit(part, self.alone || work.test).await {
+        // A bound on requests leaves no room for others.
+        let alone = self.alone || work.test || work.limit != IdLimit::PerChange;
+        match self.engine.starter.submit(part, alone).await {
             Started::Stopped => Some(stopped()),
             Started::Refused { concerned: false, .. } => None,
             Started::Refused { error, shared, .. } => {
@@ -288,14 +295,18 @@ impl<'a> Run<'a> {
             return;
         }
         let text = mine.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        for (kind, batch) in
-            [(ChangeKind::Allow, work.change_set.allow()), (ChangeKind::Deny, work.change_set.deny())]
+        for (kind, batch) in [(ChangeKind::Allow, work.change_set.allow()), (ChangeKind::Deny, work.change_set.deny())]
         {
             let Some(batch) = batch else { continue };
             if known && !at_fault(kind) {
                 continue;
             }
-            tracing::warn!(experience, products = batch.products().len(), error = text, "refused; looking for the culprit");
+            tracing::warn!(
+                experience,
+                products = batch.products().len(),
+                error = text,
+                "refused; looking for the culprit"
+            );
             if work.test {
                 self.isolation.failed(kind, &text);
             } else {
@@ -314,10 +325,7 @@ impl<'a> Run<'a> {
                 None => self.pause(one_line(error)).await,
                 end => end,
             },
-            Reaction::AskForFewer => {
-                let limit = self.engine.limit();
-                (!self.engine.tighten(limit)).then(|| gave_up(error))
-            }
+            Reaction::AskForFewer => (!self.engine.tighten(work.limit)).then(|| gave_up(error)),
             Reaction::Suspect => self.suspect(error, work),
             Reaction::GiveUp => Some(gave_up(error)),
         }
@@ -327,8 +335,7 @@ impl<'a> Run<'a> {
     fn suspect(&mut self, error: &CatalogError, work: &Work) -> Option<End> {
         let text = one_line(error);
         let mut found = false;
-        for (kind, batch) in
-            [(ChangeKind::Allow, work.change_set.allow()), (ChangeKind::Deny, work.change_set.deny())]
+        for (kind, batch) in [(ChangeKind::Allow, work.change_set.allow()), (ChangeKind::Deny, work.change_set.deny())]
         {
             let products = ids(batch);
             if products.iter().any(|id| names(&text, id)) {

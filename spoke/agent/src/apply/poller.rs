@@ -151,7 +151,8 @@ impl Task {
         let now = Instant::now();
         let quickest = began.and_then(|_| self.durations().quickest());
         // One that was adopted may have ended long ago: look at once.
-        let pause = if began.is_some() { next_look(Duration::ZERO, quickest, self.jitter.next()) } else { Duration::ZERO };
+        let pause =
+            if began.is_some() { next_look(Duration::ZERO, quickest, self.jitter.next()) } else { Duration::ZERO };
         let open = self.open.entry(id).or_insert_with(|| Open {
             began: began.unwrap_or(now),
             own: began.is_some(),

@@ -76,7 +76,12 @@ impl Drop for Active {
 
 impl Starter {
     /// Starts the task. It ends when the handle is gone; once told to stop, it starts nothing more.
-    pub(crate) fn start(catalog: Arc<dyn Catalog>, poller: Poller, settings: Settings, stop: CancellationToken) -> Self {
+    pub(crate) fn start(
+        catalog: Arc<dyn Catalog>,
+        poller: Poller,
+        settings: Settings,
+        stop: CancellationToken,
+    ) -> Self {
         let (waiting, receiver) = mpsc::unbounded_channel();
         let active = Arc::new(AtomicUsize::new(0));
         let places = Arc::new(Semaphore::new(settings.max_open));
@@ -233,7 +238,8 @@ impl Starting {
             }
             Err(error) => {
                 let text = error.to_string();
-                let named: Vec<_> = request.parts().iter().map(|part| text.contains(part.experience.as_str())).collect();
+                let named: Vec<_> =
+                    request.parts().iter().map(|part| text.contains(part.experience.as_str())).collect();
                 let any = named.contains(&true);
                 for (answer, named) in answers.into_iter().zip(named) {
                     let concerned = named || !any;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use pmp_aws::{ApiError, Outcome};
 use pmp_catalog::{
     Catalog, CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus,
@@ -49,6 +50,8 @@ pub(super) struct World {
     tokens: BTreeMap<String, String>,
     pub(super) poison: BTreeSet<ProductId>,
     pub(super) duration: Duration,
+    /// What the catalog's own clock says.
+    pub(super) clock: Timestamp,
     /// By call, the refusals of the next calls; none lets one pass.
     pub(super) refusals: BTreeMap<Call, Vec<Option<Refusal>>>,
     pub(super) fates: Vec<Fate>,
@@ -72,6 +75,8 @@ pub(super) struct Lists {
 struct Running {
     parts: Vec<Part>,
     ends: Instant,
+    started: Timestamp,
+    took: Duration,
     fate: Option<Fate>,
     state: ChangeSetState,
 }
@@ -198,14 +203,27 @@ impl World {
         }
         let fate = if self.fates.is_empty() { None } else { Some(self.fates.remove(0)) };
         let ends = Instant::now() + self.duration;
-        let running = Running { parts: parts.to_vec(), ends, fate, state: ChangeSetState::Running };
+        let running = Running {
+            parts: parts.to_vec(),
+            ends,
+            started: self.clock,
+            took: self.duration,
+            fate,
+            state: ChangeSetState::Running,
+        };
         self.change_sets.insert(id.clone(), running);
         id
     }
 
     fn check(&self, request: &ChangeSetRequest) -> Result<(), CatalogError> {
-        let refuse = |code, message, status| Err(refused("aws-marketplace:StartChangeSet", Refusal { code, message, status }));
-        let ids: usize = request.parts().iter().flat_map(|part| part.allow.iter().chain(&part.deny)).map(|b| b.products().len()).sum();
+        let refuse =
+            |code, message, status| Err(refused("aws-marketplace:StartChangeSet", Refusal { code, message, status }));
+        let ids: usize = request
+            .parts()
+            .iter()
+            .flat_map(|part| part.allow.iter().chain(&part.deny))
+            .map(|b| b.products().len())
+            .sum();
         if self.ids_per_request && ids > 50 {
             let text = "Cumulative number of values in Ids array must be less than or equal to 50";
             return refuse("ValidationException", text, 422);
@@ -297,7 +315,12 @@ impl Catalog for FakeCatalog {
         world.looks += 1;
         match world.next_refusal(Call::DescribeChangeSet) {
             Some(refusal) => Err(refused("aws-marketplace:DescribeChangeSet", refusal)),
-            None => Ok(world.change_sets[id.as_str()].state.clone().into()),
+            None => {
+                let set = &world.change_sets[id.as_str()];
+                let took = jiff::SignedDuration::try_from(set.took).unwrap();
+                let ended = (set.state != ChangeSetState::Running).then(|| set.started + took);
+                Ok(ChangeSetStatus { state: set.state.clone(), started: Some(set.started), ended })
+            }
         }
     }
 

@@ -68,6 +68,7 @@ impl<'a> Pass<'a> {
             quarantined: &self.quarantined,
             unfinished: self.unfinished,
         };
+        self.catalog.world().clock = self.at;
         let experiences = self.catalog.world().experiences.len();
         join_all((0..experiences).map(|n| engine.apply(&order, self.catalog.live(n), &Unwatched))).await
     }
