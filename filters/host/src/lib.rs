@@ -36,6 +36,6 @@ pub use contract::CONTRACT_VERSION;
 pub use filter::{ConfigError, ConfiguredFilter, Description, EvaluateError, Evaluation, Failure, Filter};
 pub use input::{Context, Product, Status};
 pub use limits::Limits;
-pub use load::{FilterHost, HostError, LoadError};
+pub use load::{FilterHost, HostError, Interface, LoadError};
 pub use log::{LogLevel, LogLine};
 pub use run::{RunError, Usage};

@@ -123,6 +123,15 @@ fn list(names: &[String]) -> String {
     text
 }
 
+/// The names in which a component meets its host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// What it wants to be given.
+    pub imports: Vec<String>,
+    /// What it offers.
+    pub exports: Vec<String>,
+}
+
 /// Loads filters. One per process is enough: what is loaded stays usable after it is gone.
 ///
 /// Loading compiles, which takes from a tenth of a second for a small filter to seconds for one that holds a language runtime; like
@@ -150,17 +159,35 @@ impl FilterHost {
         self.load_bytes(&bytes)
     }
 
-    /// Loads a component.
-    pub fn load_bytes(&self, bytes: &[u8]) -> Result<Filter, LoadError> {
+    /// What a component imports and exports, whether or not it is a filter: for tools that explain why one is refused.
+    ///
+    /// # Errors
+    /// It is not a component, or not a valid one.
+    pub fn interface(&self, bytes: &[u8]) -> Result<Interface, LoadError> {
+        let component = self.compile(bytes)?;
+        let ty = component.component_type();
+        let names = |names: &mut dyn Iterator<Item = &str>| names.map(|name| tame(name, NAME_BYTES * 2)).collect();
+        let engine = &self.runtime.engine;
+        Ok(Interface {
+            imports: names(&mut ty.imports(engine).map(|(name, _)| name)),
+            exports: names(&mut ty.exports(engine).map(|(name, _)| name)),
+        })
+    }
+
+    fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
         let limit = self.runtime.limits.file_bytes;
         if bytes.len() > limit {
             return Err(LoadError::TooLarge { limit });
         }
         format::check(bytes)?;
-        let engine = &self.runtime.engine;
         // Binary only: the text format is never tried.
-        let component = Component::from_binary(engine, bytes).map_err(|error| LoadError::Invalid(error.into()))?;
-        contract::check(&component.component_type(), engine)?;
+        Component::from_binary(&self.runtime.engine, bytes).map_err(|error| LoadError::Invalid(error.into()))
+    }
+
+    /// Loads a component.
+    pub fn load_bytes(&self, bytes: &[u8]) -> Result<Filter, LoadError> {
+        let component = self.compile(bytes)?;
+        contract::check(&component.component_type(), &self.runtime.engine)?;
         let prepared = self
             .linker
             .instantiate_pre(&component)

@@ -1,0 +1,190 @@
+//! Test cases of a filter, in a file that people read and write.
+//!
+//! ```toml
+//! [[cases]]
+//! name = "generative AI is excluded"
+//! settings = { exclude_labels = ["genai"] }
+//!
+//! [[cases.products]]
+//! id = "prod-1"
+//! labels = ["genai"]
+//! expect = "exclude"
+//! reason = "the label `genai` is in exclude_labels"
+//!
+//! [[cases]]
+//! name = "a misspelt setting is refused"
+//! settings = { exclude_label = ["genai"] }
+//! refused = "unknown field `exclude_label`"
+//! ```
+//!
+//! A case expects either a verdict for each product, or that the filter refuses (its settings, or to decide) with a
+//! text that contains `refused`. A reason is compared only where the case gives one.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use pmp_protocol::{Decision, ExperienceId, Verdict};
+use serde::Deserialize;
+
+use crate::catalog::OwnedProduct;
+
+/// A file of cases, as text and as what it means.
+pub(crate) struct CaseFile {
+    pub(crate) cases: Vec<Case>,
+    text: toml_edit::DocumentMut,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    cases: Vec<Case>,
+}
+
+/// One case.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Case {
+    /// What it shows, in a sentence.
+    pub(crate) name: String,
+    /// The filter's settings.
+    #[serde(default)]
+    pub(crate) settings: serde_json::Map<String, serde_json::Value>,
+    #[serde(default)]
+    pub(crate) context: CaseContext,
+    #[serde(default)]
+    pub(crate) products: Vec<Expected>,
+    /// A part of the text with which the filter refuses.
+    pub(crate) refused: Option<String>,
+}
+
+/// What a case says of its context; the rest is as `pmp-filter run` has it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CaseContext {
+    pub(crate) experience: Option<ExperienceId>,
+    pub(crate) experience_name: Option<String>,
+    #[serde(default)]
+    pub(crate) labels: Vec<String>,
+    pub(crate) evaluated_at: Option<Timestamp>,
+}
+
+/// A product, and what the filter is to say of it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Expected {
+    #[serde(flatten)]
+    pub(crate) product: OwnedProduct,
+    /// Absent in a new case, until `--update` writes it.
+    pub(crate) expect: Option<Verdict>,
+    pub(crate) reason: Option<String>,
+}
+
+impl CaseFile {
+    /// Reads a file of cases.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read the cases `{}`", path.display()))?;
+        Self::parse(&text).with_context(|| format!("cannot understand the cases `{}`", path.display()))
+    }
+
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let Document { cases } = toml::from_str(text)?;
+        anyhow::ensure!(!cases.is_empty(), "there is no `[[cases]]` in it");
+        Ok(Self { cases, text: text.parse()? })
+    }
+
+    /// Writes decisions into a case; everything else in the file, comments included, stays as it is.
+    pub(crate) fn update(&mut self, case: usize, decisions: &[Decision]) {
+        let Some(table) = self.text["cases"].as_array_of_tables_mut().and_then(|cases| cases.get_mut(case)) else {
+            // `cases = [{…}]` on one line: the products are inline there, too.
+            let cases = self.text["cases"].as_array_mut();
+            if let Some(toml_edit::Value::InlineTable(table)) = cases.and_then(|cases| cases.get_mut(case)) {
+                write_products(table.get_mut("products").and_then(toml_edit::Value::as_array_mut), decisions);
+            }
+            return;
+        };
+        match table.get_mut("products") {
+            Some(toml_edit::Item::ArrayOfTables(products)) => {
+                for (product, decision) in products.iter_mut().zip(decisions) {
+                    write_decision(product, decision);
+                }
+            }
+            Some(toml_edit::Item::Value(toml_edit::Value::Array(products))) => {
+                write_products(Some(products), decisions);
+            }
+            _ => {}
+        }
+    }
+
+    /// The whole file.
+    pub(crate) fn text(&self) -> String {
+        self.text.to_string()
+    }
+}
+
+fn write_products(products: Option<&mut toml_edit::Array>, decisions: &[Decision]) {
+    for (product, decision) in products.into_iter().flat_map(toml_edit::Array::iter_mut).zip(decisions) {
+        if let toml_edit::Value::InlineTable(product) = product {
+            write_decision(product, decision);
+        }
+    }
+}
+
+fn write_decision(product: &mut dyn toml_edit::TableLike, decision: &Decision) {
+    let verdict = match decision.verdict {
+        Verdict::Keep => "keep",
+        Verdict::Exclude => "exclude",
+        Verdict::Reject => "reject",
+    };
+    product.insert("expect", toml_edit::value(verdict));
+    match &decision.reason {
+        Some(reason) => _ = product.insert("reason", toml_edit::value(reason)),
+        None => _ = product.remove("reason"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"# Why these cases.
+[[cases]]
+name = "one"
+[[cases.products]]
+id = "prod-1" # the first
+expect = "keep"
+reason = "old"
+
+[[cases]]
+name = "two"
+products = [{ id = "prod-2" }]
+"#;
+
+    #[test]
+    fn an_update_changes_the_verdicts_and_nothing_else() {
+        let mut file = CaseFile::parse(TEXT).unwrap();
+        let exclude = Decision { verdict: Verdict::Exclude, reason: Some("new".to_owned()) };
+        file.update(0, std::slice::from_ref(&exclude));
+        file.update(1, &[Decision { verdict: Verdict::Keep, reason: None }]);
+        let expected = TEXT
+            .replace("expect = \"keep\"\nreason = \"old\"", "expect = \"exclude\"\nreason = \"new\"")
+            .replace(r#"{ id = "prod-2" }"#, r#"{ id = "prod-2" , expect = "keep" }"#);
+        assert_eq!(file.text(), expected);
+        let again = CaseFile::parse(&file.text()).unwrap();
+        assert_eq!(again.cases[0].products[0].expect, Some(Verdict::Exclude));
+        assert_eq!(again.cases[1].products[0].expect, Some(Verdict::Keep));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for (text, part) in [
+            ("", "missing field `cases`"),
+            ("cases = []", "no `[[cases]]`"),
+            ("[[cases]]\nname = \"a\"\nproduct = []", "unknown field `product`"),
+            ("[[cases]]\nname = \"a\"\nproducts = [{ id = \"p\", expect = \"approve\" }]", "unknown variant `approve`"),
+        ] {
+            let error = CaseFile::parse(text).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}

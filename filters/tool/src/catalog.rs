@@ -1,0 +1,200 @@
+//! What a filter is given: the products and the context, read from a file or made up.
+//!
+//! Two forms of a file of products, both JSON: the products as a filter sees them
+//! (`{"products": [{"id": …, "labels": […]}, …]}`), or the content of a snapshot (`{"approved": […], "rejected": […],
+//! "notes": {…}}`), of which the notes become labels as in a spoke.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::Context as _;
+use clap::Args;
+use jiff::Timestamp;
+use pmp_filter_host::{Context, Product, Status};
+use pmp_protocol::{ExperienceId, Note, OrganizationId, ProductId, SnapshotVersion};
+use serde::Deserialize;
+
+/// A product as a file describes it. All but the id may be left out, as a spoke may not know it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OwnedProduct {
+    pub(crate) id: ProductId,
+    #[serde(default)]
+    pub(crate) status: OwnedStatus,
+    pub(crate) name: Option<String>,
+    pub(crate) manufacturer: Option<String>,
+    #[serde(default)]
+    pub(crate) categories: Vec<String>,
+    #[serde(default)]
+    pub(crate) fulfillment_types: Vec<String>,
+    #[serde(default)]
+    pub(crate) labels: Vec<String>,
+}
+
+/// What the hub says of a product.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OwnedStatus {
+    #[default]
+    Approved,
+    Rejected,
+}
+
+impl OwnedProduct {
+    fn new(id: ProductId, status: OwnedStatus) -> Self {
+        let (categories, fulfillment_types, labels) = (Vec::new(), Vec::new(), Vec::new());
+        Self { id, status, name: None, manufacturer: None, categories, fulfillment_types, labels }
+    }
+
+    /// As the host takes it.
+    pub(crate) fn borrow(&self) -> Product<'_> {
+        Product {
+            id: &self.id,
+            status: match self.status {
+                OwnedStatus::Approved => Status::Approved,
+                OwnedStatus::Rejected => Status::Rejected,
+            },
+            name: self.name.as_deref(),
+            manufacturer: self.manufacturer.as_deref(),
+            categories: &self.categories,
+            fulfillment_types: &self.fulfillment_types,
+            labels: &self.labels,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Products {
+    products: Vec<OwnedProduct>,
+}
+
+/// A snapshot's content. Fields that filters do not see are left alone.
+#[derive(Deserialize)]
+struct Content {
+    approved: BTreeSet<ProductId>,
+    #[serde(default)]
+    rejected: BTreeSet<ProductId>,
+    #[serde(default)]
+    notes: BTreeMap<ProductId, String>,
+}
+
+/// Reads products from a file of either form.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<OwnedProduct>> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read the products `{}`", path.display()))?;
+    parse(&text).with_context(|| format!("cannot understand the products `{}`", path.display()))
+}
+
+fn parse(text: &str) -> anyhow::Result<Vec<OwnedProduct>> {
+    let document: serde_json::Value = serde_json::from_str(text)?;
+    if document.get("approved").is_some() {
+        // From the text, not the document: an error then names its line.
+        return Ok(serde_json::from_str::<Content>(text)?.into_products());
+    }
+    Ok(serde_json::from_str::<Products>(text)?.products)
+}
+
+impl Content {
+    fn into_products(self) -> Vec<OwnedProduct> {
+        let listed = |ids: BTreeSet<ProductId>, status| ids.into_iter().map(move |id| OwnedProduct::new(id, status));
+        let mut products: Vec<_> =
+            listed(self.approved, OwnedStatus::Approved).chain(listed(self.rejected, OwnedStatus::Rejected)).collect();
+        for product in &mut products {
+            let note = self.notes.get(&product.id).and_then(|note| Note::new(note));
+            product.labels = note.iter().flat_map(Note::labels).collect();
+        }
+        products
+    }
+}
+
+/// Products made up to measure with: `count` of them, a tenth rejected, with what a real one has.
+pub(crate) fn made_up(count: usize) -> Result<Vec<OwnedProduct>, pmp_protocol::IdError> {
+    let product = |n: usize| {
+        let id = ProductId::new(&format!("prod-{n:013}"))?;
+        let status = if n % 10 == 9 { OwnedStatus::Rejected } else { OwnedStatus::Approved };
+        Ok(OwnedProduct {
+            name: Some(format!("Product number {n}")),
+            manufacturer: Some(format!("Vendor {}", n % 97)),
+            categories: vec![format!("Category {}", n % 7), "Infrastructure Software".into()],
+            fulfillment_types: vec![["SaaS", "AmazonMachineImage", "Container"][n % 3].into()],
+            labels: if n.is_multiple_of(5) { vec!["genai".into()] } else { Vec::new() },
+            ..OwnedProduct::new(id, status)
+        })
+    };
+    (0..count).map(product).collect()
+}
+
+/// What an evaluation is about.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Context")]
+pub(crate) struct Scene {
+    /// The version of the snapshot
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) snapshot_version: SnapshotVersion,
+    /// The member organization
+    #[arg(long, value_name = "ID", default_value = "o-example0000")]
+    pub(crate) organization: OrganizationId,
+    /// The management experience
+    #[arg(long, value_name = "ID", default_value = "exp-management")]
+    pub(crate) management_experience: ExperienceId,
+    /// The member experience
+    #[arg(long, value_name = "ID", default_value = "exp-example")]
+    pub(crate) experience: ExperienceId,
+    /// The member experience's name
+    #[arg(long, value_name = "NAME", default_value = "Example")]
+    pub(crate) experience_name: String,
+    /// A label of the member experience; may be given several times
+    #[arg(long = "label", value_name = "LABEL")]
+    pub(crate) labels: Vec<String>,
+    /// The moment of the evaluation, the only clock that a filter has
+    #[arg(long, value_name = "TIME", default_value = "2026-01-01T00:00:00Z")]
+    pub(crate) evaluated_at: Timestamp,
+}
+
+impl Scene {
+    /// As the host takes it: labels sorted and unique.
+    pub(crate) fn sorted(mut self) -> Self {
+        self.labels.sort();
+        self.labels.dedup();
+        self
+    }
+
+    pub(crate) fn borrow(&self) -> Context<'_> {
+        Context {
+            snapshot_version: self.snapshot_version,
+            organization: &self.organization,
+            management_experience: &self.management_experience,
+            experience: &self.experience,
+            experience_name: &self.experience_name,
+            labels: &self.labels,
+            evaluated_at: self.evaluated_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshots_notes_become_labels() {
+        let text = r#"{"approved":["prod-a","prod-b"],"experience":"exp-1","notes":{"prod-b":"GenAI, eu"},"rejected":["prod-c"]}"#;
+        let products = parse(text).unwrap();
+        let labels: Vec<_> = products.iter().map(|product| (product.id.as_str(), product.labels.len())).collect();
+        assert_eq!(labels, [("prod-a", 0), ("prod-b", 2), ("prod-c", 0)]);
+        assert_eq!(products[2].status, OwnedStatus::Rejected);
+    }
+
+    #[test]
+    fn a_misspelt_field_is_named() {
+        let error = parse(r#"{"products":[{"id":"prod-a","lables":[]}]}"#).unwrap_err().to_string();
+        assert!(error.contains("unknown field `lables`"), "{error}");
+    }
+
+    #[test]
+    fn made_up_products_are_as_many_as_asked_for() {
+        let products = made_up(20).unwrap();
+        assert_eq!(products.iter().filter(|product| product.status == OwnedStatus::Rejected).count(), 2);
+    }
+}

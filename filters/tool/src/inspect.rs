@@ -1,0 +1,94 @@
+//! `pmp-filter inspect`: what a file is, as far as it can be told, and why it is refused if it is.
+
+use std::io;
+
+use clap::Args;
+use pmp_filter_host::{CONTRACT_VERSION, Filter, Interface};
+use pmp_protocol::Digest;
+use pmp_terminal::{Exit, Failure, Output, clean};
+use serde_json::{Value, json};
+
+use crate::component::Component;
+
+/// What is looked into.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    #[command(flatten)]
+    component: Component,
+}
+
+impl Inspect {
+    /// Prints what the file is. One that no spoke would load is an error, after what can be told of it.
+    pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
+        let (host, bytes) = (self.component.host()?, self.component.read()?);
+        let interface = host.interface(&bytes)?;
+        let loaded = host.load_bytes(&bytes);
+        let digest = Digest::of(&bytes);
+        let facts = Facts { bytes: bytes.len(), digest, interface, filter: loaded.as_ref().ok() };
+        if output.is_table() {
+            facts.print(output)?
+        } else {
+            output.document(&facts.document())?
+        }
+        loaded.map(|_| Exit::Ok).map_err(Failure::new)
+    }
+}
+
+struct Facts<'a> {
+    bytes: usize,
+    digest: Digest,
+    interface: Interface,
+    filter: Option<&'a Filter>,
+}
+
+impl Facts<'_> {
+    fn print(&self, output: Output) -> io::Result<()> {
+        let line = |label: &str, value: &str| output.line(&format!("{label:<14}{}", clean(value)));
+        if let Some(filter) = self.filter {
+            let description = filter.description();
+            line("Name", &description.name)?;
+            line("Version", &description.version)?;
+            line("Description", &description.description)?;
+            line("Contract", &format!("pmp-sync:filter@{CONTRACT_VERSION}"))?;
+        }
+        line("Digest", &self.digest.to_string())?;
+        line("Size", &format!("{} bytes", self.bytes))?;
+        line("Imports", &names(&self.interface.imports))?;
+        line("Exports", &names(&self.interface.exports))?;
+        let Some(schema) = self.schema() else { return Ok(()) };
+        let settings = schema["properties"].as_object().cloned().unwrap_or_default();
+        line("Settings", if settings.is_empty() { "none that it tells of" } else { "" })?;
+        for (name, setting) in settings {
+            let kind = setting["type"].as_str().unwrap_or("any");
+            let text = setting["description"].as_str().unwrap_or_default();
+            output.line(&format!("  {:<24}{:<9}{}", clean(&name), clean(kind), clean(text)))?;
+        }
+        Ok(())
+    }
+
+    fn document(&self) -> Value {
+        let mut document = json!({
+            "digest": self.digest,
+            "bytes": self.bytes,
+            "imports": self.interface.imports,
+            "exports": self.interface.exports,
+        });
+        if let Some(filter) = self.filter {
+            let description = filter.description();
+            document["name"] = json!(description.name);
+            document["version"] = json!(description.version);
+            document["description"] = json!(description.description);
+            document["contract"] = json!(CONTRACT_VERSION);
+            document["settings_schema"] = json!(self.schema());
+        }
+        document
+    }
+
+    fn schema(&self) -> Option<Value> {
+        serde_json::from_str(&self.filter?.description().settings_schema).ok()
+    }
+}
+
+fn names(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}

@@ -1,0 +1,131 @@
+//! `pmp-filter run`: what a filter decides on products from a file, printed like a plan.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use pmp_filter_host::{LogLevel, Usage};
+use pmp_protocol::{Decision, Verdict};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, clean, count, progress};
+use serde_json::{Value, json};
+
+use crate::catalog::{self, OwnedProduct, OwnedStatus, Scene};
+use crate::component::{Component, Settings};
+
+/// Decisions that are listed before the rest is only counted; `-o wide` lists all, those that keep included.
+const MAX_LISTED: usize = 40;
+
+/// What is run.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    component: Component,
+    #[command(flatten)]
+    settings: Settings,
+    /// The products: JSON, `{"products": [...]}` or the content of a snapshot
+    #[arg(long, value_name = "FILE")]
+    products: PathBuf,
+    #[command(flatten)]
+    scene: Scene,
+}
+
+impl Run {
+    /// Prints the decisions; the filter's log and what it used up go to standard error.
+    pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
+        let filter = self.settings.configure(&self.component.load()?.filter)?;
+        let owned = catalog::read(&self.products).map_err(Failure::new)?;
+        let products: Vec<_> = owned.iter().map(OwnedProduct::borrow).collect();
+        let scene = self.scene.sorted();
+        match filter.evaluate(&scene.borrow(), &products) {
+            Ok(evaluation) => {
+                tell(&evaluation.usage);
+                print(&owned, &evaluation.decisions, output)?;
+                Ok(Exit::Ok)
+            }
+            Err(error) => {
+                tell(&error.usage);
+                Err(Failure::new(error)
+                    .hint("a failing filter changes nothing: a spoke keeps the last good state".to_owned()))
+            }
+        }
+    }
+}
+
+/// What the filter said and used up.
+pub(crate) fn tell(usage: &Usage) {
+    for line in &usage.logs {
+        let level = match line.level {
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error => "error",
+        };
+        progress::note(&format!("log: {level}: {}", clean(&line.message)));
+    }
+    if usage.logs_dropped > 0 {
+        progress::note(&format!(
+            "log: {} dropped",
+            count(usize::try_from(usage.logs_dropped).unwrap_or(usize::MAX), "more line")
+        ));
+    }
+    let (fuel, memory) = (usage.fuel_used, usage.peak_memory_bytes as f64 / 1_048_576.0);
+    progress::note(&format!(
+        "used: {fuel} units of fuel, {memory:.1} MiB, {:.1} ms",
+        usage.elapsed.as_secs_f64() * 1e3
+    ));
+}
+
+fn print(products: &[OwnedProduct], decisions: &[Decision], output: Output) -> std::io::Result<()> {
+    let rows = || products.iter().zip(decisions);
+    match output.format {
+        OutputFormat::Json => {
+            let rows: Vec<_> = rows().map(row).collect();
+            return output.document(&json!({ "decisions": rows }));
+        }
+        OutputFormat::Ndjson => return rows().try_for_each(|pair| output.line(&row(pair).to_string())),
+        OutputFormat::Table | OutputFormat::Wide => {}
+    }
+    let wide = output.format == OutputFormat::Wide;
+    let listed: Vec<_> = rows().filter(|(product, decision)| wide || narrows(product, decision)).collect();
+    let shown = if wide { listed.len() } else { listed.len().min(MAX_LISTED) };
+    for (product, decision) in &listed[..shown] {
+        output.line(&line(product, decision))?;
+    }
+    if shown < listed.len() {
+        output.line(&format!("  … and {} more (`-o wide` lists all)", listed.len() - shown))?;
+    }
+    output.line(&summary(products, decisions))
+}
+
+fn row((product, decision): (&OwnedProduct, &Decision)) -> Value {
+    json!({ "product": product.id, "verdict": decision.verdict, "reason": decision.reason })
+}
+
+fn narrows(product: &OwnedProduct, decision: &Decision) -> bool {
+    product.status == OwnedStatus::Approved && decision.verdict != Verdict::Keep
+}
+
+fn line(product: &OwnedProduct, decision: &Decision) -> String {
+    let (symbol, verb) = match decision.verdict {
+        Verdict::Keep => ("+", "keep"),
+        Verdict::Exclude => ("o", "exclude"),
+        Verdict::Reject => ("-", "reject"),
+    };
+    let name = clean(product.name.as_deref().unwrap_or_default());
+    let reason = clean(decision.reason.as_deref().unwrap_or_default());
+    format!("  {symbol} {verb:<8} {:<36}  {name:<24}  {reason}", product.id).trim_end().to_owned()
+}
+
+fn summary(products: &[OwnedProduct], decisions: &[Decision]) -> String {
+    let of = |verdict| {
+        let approved = products.iter().zip(decisions).filter(|(product, _)| product.status == OwnedStatus::Approved);
+        approved.filter(|(_, decision)| decision.verdict == verdict).count()
+    };
+    let rejected = products.iter().filter(|product| product.status == OwnedStatus::Rejected).count();
+    format!(
+        "{}: {} kept, {} excluded, {} rejected by the filter; {rejected} rejected by the hub.",
+        count(products.len(), "product"),
+        of(Verdict::Keep),
+        of(Verdict::Exclude),
+        of(Verdict::Reject)
+    )
+}

@@ -1,0 +1,152 @@
+//! `pmp-filter test`: holds a filter to its cases, and shows where it differs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use pmp_filter_host::Filter;
+use pmp_protocol::{Decision, Verdict};
+use pmp_terminal::{Exit, Failure, Output, clean, count};
+use serde::Serialize;
+
+use crate::cases::{Case, CaseFile, Expected};
+use crate::catalog::{OwnedProduct, Scene};
+use crate::component::Component;
+
+/// What is tested.
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    #[command(flatten)]
+    component: Component,
+    /// The test cases (TOML)
+    #[arg(value_name = "CASES", required = true)]
+    cases: Vec<PathBuf>,
+    /// Write what the filter decides into the cases, instead of comparing
+    #[arg(long)]
+    update: bool,
+    #[command(flatten)]
+    scene: Scene,
+}
+
+/// What came of one case.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    file: String,
+    case: String,
+    passed: bool,
+    /// Where the filter differs from the case, a line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differences: Vec<String>,
+}
+
+impl Test {
+    /// Runs every case. One that fails makes the command exit with 1, after all were run.
+    pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
+        let filter = self.component.load()?.filter;
+        let scene = self.scene.sorted();
+        let mut outcomes = Vec::new();
+        for path in &self.cases {
+            let mut file = CaseFile::read(path).map_err(Failure::new)?;
+            let answers: Vec<_> = file.cases.iter().map(|case| answer(&filter, case, &scene)).collect();
+            if self.update {
+                update(path, &mut file, &answers)?;
+            }
+            for (case, answer) in file.cases.iter().zip(&answers) {
+                // What was just written cannot differ; a case that expects a refusal is never rewritten.
+                let compared = case.refused.is_some() || answer.is_err() || !self.update;
+                let differences = if compared { differences(case, answer) } else { Vec::new() };
+                let file = path.display().to_string();
+                outcomes.push(Outcome { file, case: case.name.clone(), passed: differences.is_empty(), differences });
+            }
+        }
+        let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
+        if output.is_table() {
+            print(&outcomes, failed, output)?;
+        } else {
+            output.list("cases", &outcomes, pmp_terminal::Table::new(&[]), "")?;
+        }
+        Ok(if failed == 0 { Exit::Ok } else { Exit::Error })
+    }
+}
+
+/// What the filter says in a case: decisions, or why it refuses.
+fn answer(filter: &Filter, case: &Case, scene: &Scene) -> Result<Vec<Decision>, String> {
+    let settings = serde_json::to_string(&case.settings).map_err(|error| error.to_string())?;
+    let configured = filter.configure(&settings).map_err(|error| error.to_string())?;
+    let context = &case.context;
+    let scene = Scene {
+        experience: context.experience.clone().unwrap_or_else(|| scene.experience.clone()),
+        experience_name: context.experience_name.clone().unwrap_or_else(|| scene.experience_name.clone()),
+        labels: if context.labels.is_empty() { scene.labels.clone() } else { context.labels.clone() },
+        evaluated_at: context.evaluated_at.unwrap_or(scene.evaluated_at),
+        snapshot_version: scene.snapshot_version,
+        organization: scene.organization.clone(),
+        management_experience: scene.management_experience.clone(),
+    }
+    .sorted();
+    let products: Vec<_> = case.products.iter().map(|expected| OwnedProduct::borrow(&expected.product)).collect();
+    let evaluation = configured.evaluate(&scene.borrow(), &products).map_err(|error| error.to_string())?;
+    Ok(evaluation.decisions)
+}
+
+fn update(path: &Path, file: &mut CaseFile, answers: &[Result<Vec<Decision>, String>]) -> Result<(), Failure> {
+    for (index, answer) in answers.iter().enumerate() {
+        if let (Ok(decisions), None) = (answer, &file.cases[index].refused) {
+            file.update(index, decisions);
+        }
+    }
+    let written = std::fs::write(path, file.text());
+    written.with_context(|| format!("cannot write the cases `{}`", path.display())).map_err(Failure::new)
+}
+
+fn differences(case: &Case, answer: &Result<Vec<Decision>, String>) -> Vec<String> {
+    match (&case.refused, answer) {
+        (Some(wanted), Err(said)) if said.contains(wanted.as_str()) => Vec::new(),
+        (Some(wanted), Err(said)) => vec![format!("- refused: {wanted}"), format!("+ refused: {said}")],
+        (Some(wanted), Ok(_)) => vec![format!("- refused: {wanted}"), "+ it decided".to_owned()],
+        (None, Err(said)) => vec![format!("+ refused: {said}")],
+        (None, Ok(decisions)) => case
+            .products
+            .iter()
+            .zip(decisions)
+            .flat_map(|(expected, decision)| difference(expected, decision))
+            .collect(),
+    }
+}
+
+fn difference(expected: &Expected, decision: &Decision) -> Vec<String> {
+    let id = &expected.product.id;
+    let spell = |verdict: &str, reason: Option<&str>| {
+        format!("{id} {verdict}{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default())
+    };
+    let said = spell(word(decision.verdict), decision.reason.as_deref());
+    match expected.expect {
+        None => {
+            vec![format!("- {id} expects nothing yet (`--update` writes what the filter decides)"), format!("+ {said}")]
+        }
+        Some(verdict)
+            if verdict != decision.verdict || expected.reason.is_some() && expected.reason != decision.reason =>
+        {
+            vec![format!("- {}", spell(word(verdict), expected.reason.as_deref())), format!("+ {said}")]
+        }
+        Some(_) => Vec::new(),
+    }
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Keep => "keep",
+        Verdict::Exclude => "exclude",
+        Verdict::Reject => "reject",
+    }
+}
+
+fn print(outcomes: &[Outcome], failed: usize, output: Output) -> std::io::Result<()> {
+    for Outcome { case, passed, differences, .. } in outcomes {
+        output.line(&format!("{} {}", if *passed { "ok    " } else { "FAILED" }, clean(case)))?;
+        for difference in differences {
+            output.line(&format!("       {}", clean(difference)))?;
+        }
+    }
+    output.line(&format!("{}: {} passed, {failed} failed", count(outcomes.len(), "case"), outcomes.len() - failed))
+}
