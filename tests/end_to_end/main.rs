@@ -16,6 +16,7 @@ mod leases;
 mod messages;
 mod output;
 mod publishing;
+mod settings;
 mod several;
 mod stopping;
 mod syncing;

@@ -71,6 +71,13 @@ impl Aws {
         lists
     }
 
+    /// Whether users may request products in an experience: `Allow` or `Deny`.
+    pub async fn resource_requests(&self, experience: &str) -> String {
+        let details = self.describe(experience).await;
+        let policy = self.describe(details["ProcurementPolicies"][0].as_str().unwrap()).await;
+        policy["Configuration"]["PolicyResourceRequests"].as_str().unwrap().to_owned()
+    }
+
     async fn describe(&self, entity: &str) -> Value {
         let call = self.catalog.describe_entity().catalog("AWSMarketplace").entity_id(entity);
         serde_json::from_str(call.send().await.unwrap().details().unwrap()).unwrap()

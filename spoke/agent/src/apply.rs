@@ -14,7 +14,9 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeSetId, Experience, PolicyId, ProcurementPolicy};
 use pmp_plan::{Confirmation, Desired, GuardRails, IdLimit};
-use pmp_protocol::{ChangeSetTimes, ExperienceId, QuarantinedProduct, ReceiptStatus, SnapshotVersion};
+use pmp_protocol::{
+    ChangeSetTimes, ExperienceId, QuarantinedProduct, ReceiptStatus, ResourceRequests, SnapshotVersion,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::member::Live;
@@ -77,6 +79,8 @@ pub(crate) struct Order<'a> {
     pub(crate) version: SnapshotVersion,
     pub(crate) guard: GuardRails,
     pub(crate) confirmation: Confirmation,
+    /// The settings that its policy should have; none where they do not follow.
+    pub(crate) settings: Option<ResourceRequests>,
     /// When the pass began.
     pub(crate) pass: Timestamp,
     /// The products that the catalog refused in earlier passes.

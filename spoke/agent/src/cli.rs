@@ -125,6 +125,7 @@ async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) -> Result<S
         guard: config.guard,
         engine: config.engine,
         lease,
+        sync_settings: config.sync_settings,
         show_progress: false,
     };
     if let Some(filter) = config.filter.clone() {

@@ -29,6 +29,7 @@ const FILTER: Source = Source { flag: "--filter", variable: "PMP_FILTER" };
 const FILTER_CONFIG: Source = Source { flag: "--filter-config", variable: "PMP_FILTER_CONFIG" };
 const REMOVED_PERCENT: Source = Source { flag: "--max-removed-percent", variable: "PMP_MAX_REMOVED_PERCENT" };
 const REMOVED_PRODUCTS: Source = Source { flag: "--max-removed-products", variable: "PMP_MAX_REMOVED_PRODUCTS" };
+const SYNC_SETTINGS: Source = Source { flag: "--sync-settings", variable: "PMP_SYNC_SETTINGS" };
 const LEASE_TERM: Source = Source { flag: "--lease-term", variable: "PMP_LEASE_TERM" };
 const STOP_AFTER: Source = Source { flag: "--stop-after", variable: "PMP_STOP_AFTER" };
 const RATES: Source = Source { flag: "--catalog-rates", variable: "PMP_CATALOG_RATES" };
@@ -91,6 +92,10 @@ pub(crate) struct ConfigArgs {
     /// What AWS's limit of 50 product ids counts for: change or request
     #[arg(long, global = true, env = ID_LIMIT.variable, hide_env_values = true, value_name = "WHAT")]
     product_id_limit: Option<String>,
+    /// Let the policy's settings follow the management experience's, too: whether users may request products
+    #[arg(long, global = true, env = SYNC_SETTINGS.variable, hide_env_values = true, value_name = "BOOL",
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    sync_settings: Option<String>,
     /// How long the lease of the organization lasts unrenewed: after a crash, the next spoke waits this long [default: 60s]
     #[arg(long, global = true, env = LEASE_TERM.variable, hide_env_values = true, value_name = "DURATION")]
     lease_term: Option<String>,
@@ -113,6 +118,7 @@ pub(crate) struct SpokeConfig {
     pub(crate) guard: GuardRails,
     pub(crate) rates: RateLimits,
     pub(crate) engine: EngineSettings,
+    pub(crate) sync_settings: bool,
     pub(crate) lease_term: LeaseTerm,
     pub(crate) stop_after: Option<Duration>,
 }
@@ -146,6 +152,7 @@ impl ConfigArgs {
         let guard = self.guard(&mut settings);
         let rates: Option<RateLimits> = settings.optional(self.catalog_rates.as_deref(), RATES);
         let engine = self.engine(&mut settings);
+        let sync_settings = settings.optional(self.sync_settings.as_deref(), SYNC_SETTINGS).unwrap_or(false);
         let lease_term = self.lease_term(&mut settings);
         let stop_after = duration(&mut settings, self.stop_after.as_deref(), STOP_AFTER);
         settings.finish(|| {
@@ -161,6 +168,7 @@ impl ConfigArgs {
                 guard,
                 rates: rates.unwrap_or_default(),
                 engine,
+                sync_settings,
                 lease_term,
                 stop_after,
             })

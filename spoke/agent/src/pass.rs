@@ -11,8 +11,8 @@ use pmp_filter_host::ConfiguredFilter;
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, Organization, ReceiptStore, SnapshotStore};
 use pmp_plan::{Confirmation, Desired, GuardRails};
 use pmp_protocol::{
-    ChangeSetTimes, Confirmed, ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, Snapshot, SnapshotVersion,
-    confirmed,
+    ChangeSetTimes, Confirmed, ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, ResourceRequests, Snapshot,
+    SnapshotVersion, confirmed,
 };
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Stop, StopReason};
@@ -52,6 +52,8 @@ pub struct Spoke {
     pub(crate) guard: GuardRails,
     pub(crate) engine: EngineSettings,
     pub(crate) lease: Leases,
+    /// Whether the policy's settings follow the management experience's, too.
+    pub(crate) sync_settings: bool,
     /// Whether to tell a person on standard error how it goes; agents log instead.
     pub(crate) show_progress: bool,
 }
@@ -107,6 +109,7 @@ impl Spoke {
             guard,
             engine: EngineSettings::default(),
             lease,
+            sync_settings: false,
             show_progress,
         }
     }
@@ -137,6 +140,11 @@ impl Spoke {
             (Ok(_), Err(error)) => Err(error.into()),
             (outcome, _) => outcome.map(|(pass, _)| pass),
         }
+    }
+
+    /// The settings that the policies of member experiences should have; none where they do not follow.
+    pub(crate) fn settings(&self, snapshot: &Snapshot) -> Option<ResourceRequests> {
+        self.sync_settings.then(|| snapshot.content().policy_resource_requests())
     }
 
     /// Tells the hub that this spoke lives, and what stands in its way as a whole.
@@ -308,6 +316,7 @@ impl OnePass<'_> {
             guard: self.spoke.guard,
             confirmation: confirmation(draft.confirmed.as_ref(), self.snapshot.version()),
             pass: self.began,
+            settings: self.spoke.settings(&self.snapshot),
             quarantined: before.map_or(&[], |before| before.quarantined.as_slice()),
             unfinished: unfinished.map(|id| ChangeSetId::new(id)),
         };

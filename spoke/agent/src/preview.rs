@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pmp_plan::{Desired, Observed, Report, explain, plan};
-use pmp_protocol::{ExperienceId, OperatorConfirmation, ProductId, Receipt, Snapshot, confirmed};
+use pmp_protocol::{ExperienceId, OperatorConfirmation, ProductId, Receipt, ResourceRequests, Snapshot, confirmed};
 use serde::Serialize;
 
 use crate::member::{Absent, Member, find};
@@ -28,7 +28,14 @@ pub(crate) struct Preview {
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub(crate) enum Planned {
     /// A plan, perhaps an empty one.
-    Plan { report: Report, narrowed: usize, change_sets: usize },
+    Plan {
+        report: Report,
+        narrowed: usize,
+        /// What the settings would become, where they follow and are to change.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        policy_resource_requests: Option<ResourceRequests>,
+        change_sets: usize,
+    },
     /// A guard rail would hold it.
     Held { reason: String, report: Report },
     /// It is not managed now.
@@ -82,8 +89,11 @@ impl Spoke {
                 match plan(&desired, observed, snapshot.version(), self.guard, confirmation) {
                     Ok(mut plan) => {
                         plan.set_aside(quarantined.keys());
+                        let observed = live.policy.policy_resource_requests;
+                        let plan = plan.with_settings(self.settings(snapshot), observed);
+                        let policy_resource_requests = plan.settings();
                         let change_sets = plan.change_sets().len();
-                        Planned::Plan { narrowed: desired.narrowed(), change_sets, report }
+                        Planned::Plan { narrowed: desired.narrowed(), policy_resource_requests, change_sets, report }
                     }
                     Err(refusal) => Planned::Held { reason: refusal.to_string(), report },
                 }

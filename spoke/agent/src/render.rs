@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use comfy_table::Color;
 use pmp_plan::{Entry, Report, Step, Why};
-use pmp_protocol::{Decision, Receipt, ReceiptStatus, Snapshot, Verdict};
+use pmp_protocol::{Decision, Receipt, ReceiptStatus, ResourceRequests, Snapshot, Verdict};
 use pmp_terminal::{Table, clean, count};
 
 use crate::preview::{Planned, Preview};
@@ -20,12 +20,19 @@ pub(crate) fn previews(previews: &[Preview], snapshot: &Snapshot, wide: bool) ->
         let name = preview.name.as_deref().map(|name| format!(" ({})", clean(name))).unwrap_or_default();
         let _infallible = writeln!(text, "# {}{name}", preview.experience);
         match &preview.outcome {
-            Planned::Plan { report, narrowed: dropped, change_sets: sets } => {
+            Planned::Plan { report, narrowed: dropped, policy_resource_requests, change_sets: sets } => {
                 allow += report.count(Step::Allow);
                 deny += report.count(Step::Deny);
                 narrowed += dropped;
                 change_sets += sets;
                 text += &entries(report, wide);
+                if let Some(requests) = policy_resource_requests {
+                    let requests = match requests {
+                        ResourceRequests::Allow => "users may request products, as at the hub",
+                        ResourceRequests::Deny => "users may no longer request products, as at the hub",
+                    };
+                    let _infallible = writeln!(text, "  ~ settings  {requests}");
+                }
                 let dropped = if *dropped == 0 { String::new() } else { format!(" ({dropped} dropped by filter)") };
                 if *sets == 0 {
                     let _infallible =
@@ -52,7 +59,7 @@ pub(crate) fn previews(previews: &[Preview], snapshot: &Snapshot, wide: bool) ->
         }
         text.push('\n');
     }
-    if allow + deny + held + failed == 0 {
+    if change_sets + held + failed == 0 {
         let _infallible = write!(text, "No changes. Every live experience matches snapshot {}.", snapshot.version());
         return text;
     }

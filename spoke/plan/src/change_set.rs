@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pmp_protocol::{ProductBatch, ProductId};
+use pmp_protocol::{ProductBatch, ProductId, ResourceRequests};
 
 /// What AWS's bound of 50 product ids applies to. Its documentation does not say which of the two it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl IdLimit {
     }
 }
 
-/// One change set on one experience: up to 50 products to allow **and** up to 50 to deny, never neither.
+/// One change set on one experience: up to 50 products to allow **and** up to 50 to deny, and the settings; never nothing.
 ///
 /// AWS allows each change type once per entity in a change set, and 50 products per change: two optional batches can
 /// hold nothing else.
@@ -33,6 +33,7 @@ impl IdLimit {
 pub struct ChangeSet {
     allow: Option<ProductBatch>,
     deny: Option<ProductBatch>,
+    settings: Option<ResourceRequests>,
 }
 
 impl ChangeSet {
@@ -51,7 +52,7 @@ impl ChangeSet {
             let first: BTreeSet<_> = products.iter().take(most.min(ProductBatch::MAX)).cloned().collect();
             ProductBatch::split(&first).pop()
         };
-        let first = Self { allow: batch(allow, allows), deny: batch(deny, denials) };
+        let first = Self { allow: batch(allow, allows), deny: batch(deny, denials), settings: None };
         (first.allow.is_some() || first.deny.is_some()).then_some(first)
     }
 
@@ -61,9 +62,25 @@ impl ChangeSet {
         let (mut allow, mut deny) = (allow.into_iter(), deny.into_iter());
         std::iter::from_fn(|| match (allow.next(), deny.next()) {
             (None, None) => None,
-            (allow, deny) => Some(Self { allow, deny }),
+            (allow, deny) => Some(Self { allow, deny, settings: None }),
         })
         .collect()
+    }
+
+    /// A change set for the settings alone.
+    pub(crate) fn of_settings(requests: ResourceRequests) -> Self {
+        Self { allow: None, deny: None, settings: Some(requests) }
+    }
+
+    /// The same, with the settings.
+    pub(crate) fn and_settings(self, settings: Option<ResourceRequests>) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// Whether users may request products from now on, where that is to change.
+    #[must_use]
+    pub fn settings(&self) -> Option<ResourceRequests> {
+        self.settings
     }
 
     /// Products to allow.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pmp_protocol::{ProductBatch, ProductId, SnapshotVersion};
+use pmp_protocol::{ProductBatch, ProductId, ResourceRequests, SnapshotVersion};
 
 use crate::{ChangeSet, Confirmation, Desired, Entry, GuardRails, IdLimit, Refusal, Report, Step, Why};
 
@@ -20,6 +20,7 @@ pub struct Observed<'a> {
 pub struct Plan {
     allow: BTreeSet<ProductId>,
     deny: BTreeSet<ProductId>,
+    settings: Option<ResourceRequests>,
 }
 
 /// Plans the way from `observed` to `desired`, the state that `version` asks for.
@@ -38,7 +39,7 @@ pub fn plan(
 ) -> Result<Plan, Box<Refusal>> {
     let Delta { allow, removed, deny } = delta(desired, observed);
     match guard.exceeded(removed, observed.approved.len(), version, confirmation) {
-        None => Ok(Plan { allow, deny }),
+        None => Ok(Plan { allow, deny, settings: None }),
         Some(limit) => {
             let (approved, changes) = (observed.approved.len(), allow.len() + deny.len());
             Err(Box::new(Refusal { removed, approved, limit, changes }))
@@ -65,7 +66,19 @@ impl Plan {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.allow.is_empty() && self.deny.is_empty()
+        self.allow.is_empty() && self.deny.is_empty() && self.settings.is_none()
+    }
+
+    /// The same, with the settings brought to what is `wanted` of them; nothing, where they are not to follow.
+    #[must_use]
+    pub fn with_settings(self, wanted: Option<ResourceRequests>, observed: ResourceRequests) -> Self {
+        Self { settings: wanted.filter(|wanted| *wanted != observed), ..self }
+    }
+
+    /// Whether users may request products from now on, where that is to change.
+    #[must_use]
+    pub fn settings(&self) -> Option<ResourceRequests> {
+        self.settings
     }
 
     /// Products to put on the approved list.
@@ -80,6 +93,12 @@ impl Plan {
         &self.deny
     }
 
+    /// How many things it changes: products, and the settings.
+    #[must_use]
+    pub fn changes(&self) -> usize {
+        self.pending() + usize::from(self.settings.is_some())
+    }
+
     /// How many products it changes.
     #[must_use]
     pub fn pending(&self) -> usize {
@@ -90,13 +109,23 @@ impl Plan {
     /// that AWS's limits permit for one experience.
     #[must_use]
     pub fn change_sets(&self) -> Vec<ChangeSet> {
-        ChangeSet::pair(ProductBatch::split(&self.allow), ProductBatch::split(&self.deny))
+        let mut change_sets = ChangeSet::pair(ProductBatch::split(&self.allow), ProductBatch::split(&self.deny));
+        // The settings travel with the first products.
+        match (change_sets.first_mut(), self.settings) {
+            (Some(first), settings) => *first = first.clone().and_settings(settings),
+            (None, Some(requests)) => change_sets.push(ChangeSet::of_settings(requests)),
+            (None, None) => {}
+        }
+        change_sets
     }
 
     /// The first of them, under another reading of AWS's limit.
     #[must_use]
     pub fn first(&self, limit: IdLimit) -> Option<ChangeSet> {
-        ChangeSet::first(&self.allow, &self.deny, limit)
+        match ChangeSet::first(&self.allow, &self.deny, limit) {
+            Some(first) => Some(first.and_settings(self.settings)),
+            None => self.settings.map(ChangeSet::of_settings),
+        }
     }
 
     /// Leaves these products as they are.
@@ -280,6 +309,25 @@ mod tests {
         let verdict = prop_oneof![Just(Verdict::Keep), Just(Verdict::Exclude), Just(Verdict::Reject)];
         let decision = verdict.prop_map(|verdict| Decision { verdict, reason: None });
         proptest::collection::btree_map(product(), decision, 0..30)
+    }
+
+    #[test]
+    fn settings_follow_only_where_asked_and_travel_with_the_first_products() {
+        let content = content(ids(&["a"]), ids(&[]));
+        let (none, observed) = (ids(&[]), ResourceRequests::Deny);
+        let planned = |approved: &BTreeSet<ProductId>| planned(&content, &Verdicts::new(), approved, &none);
+        assert!(planned(&ids(&["a"])).with_settings(None, observed).is_empty());
+        assert!(planned(&ids(&["a"])).with_settings(Some(observed), observed).is_empty());
+
+        let alone = planned(&ids(&["a"])).with_settings(Some(ResourceRequests::Allow), observed);
+        assert_eq!((alone.changes(), alone.pending()), (1, 0));
+        assert_eq!(alone.change_sets(), [ChangeSet::of_settings(ResourceRequests::Allow)]);
+        assert_eq!(alone.first(IdLimit::PerChange), Some(ChangeSet::of_settings(ResourceRequests::Allow)));
+
+        let both = planned(&none).with_settings(Some(ResourceRequests::Allow), observed);
+        assert_eq!(both.change_sets().len(), 1);
+        let first = both.first(IdLimit::PerChange).unwrap();
+        assert_eq!((first.settings(), first.allow().is_some()), (Some(ResourceRequests::Allow), true));
     }
 
     proptest! {

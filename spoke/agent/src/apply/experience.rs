@@ -12,7 +12,7 @@ use pmp_catalog::{
     Revision,
 };
 use pmp_plan::{ChangeSet, IdLimit, Observed, Plan, Refusal, plan};
-use pmp_protocol::{ProductBatch, ProductId, ReceiptStatus};
+use pmp_protocol::{ProductBatch, ProductId, ReceiptStatus, ResourceRequests};
 
 use super::isolate::{Isolation, names};
 use super::poller::Ended;
@@ -40,6 +40,10 @@ pub(super) struct Run<'a> {
     progress: Progress,
     patience: Patience,
     isolation: Isolation,
+    /// Whether the settings wait until all products are done, so that it is clear whose fault an error is.
+    settings_last: bool,
+    /// Why the catalog refused the settings, once it did.
+    settings_refused: Option<String>,
     faults: u32,
     /// Whether its parts go alone: they were in a change set that failed, and which part was at fault is not known.
     alone: bool,
@@ -62,6 +66,12 @@ struct Work {
     limit: IdLimit,
 }
 
+impl Work {
+    fn has_products(&self) -> bool {
+        self.change_set.allow().is_some() || self.change_set.deny().is_some()
+    }
+}
+
 impl<'a> Run<'a> {
     pub(super) fn new(engine: &'a Engine, order: &'a Order<'a>, live: Live, watch: &'a dyn Watch) -> Self {
         Self {
@@ -72,6 +82,8 @@ impl<'a> Run<'a> {
             progress: Progress::default(),
             patience: Patience::with_the_catalog(),
             isolation: Isolation::new(order.quarantined, order.pass),
+            settings_last: false,
+            settings_refused: None,
             faults: 0,
             alone: false,
             read: true,
@@ -114,10 +126,13 @@ impl<'a> Run<'a> {
             Ok(plan) => plan,
             Err(refusal) => return Err(self.held(&refusal)),
         };
-        if let Some(end) = self.check_effect(&plan) {
+        let to_change = plan.pending() + usize::from(self.wanted_settings().is_some());
+        if let Some(end) = self.check_effect(to_change) {
             return Err(end);
         }
         self.isolation.set_aside(&mut plan);
+        let settings = self.wanted_settings().filter(|_| !self.settings_last || plan.pending() == 0);
+        let plan = plan.with_settings(settings, self.live.policy.policy_resource_requests);
         let limit = self.engine.limit();
         let batch = plan.first(limit).map(|change_set| Work { change_set, test: false, limit });
         let test = || self.isolation.next_test(limit).map(|change_set| Work { change_set, test: true, limit });
@@ -133,6 +148,12 @@ impl<'a> Run<'a> {
         plan(desired, observed, version, guard, confirmation)
     }
 
+    /// The settings that the policy should have, where it has not and the catalog has not refused them.
+    fn wanted_settings(&self) -> Option<ResourceRequests> {
+        let observed = self.live.policy.policy_resource_requests;
+        self.order.settings.filter(|wanted| *wanted != observed && self.settings_refused.is_none())
+    }
+
     fn held(&mut self, refusal: &Refusal) -> End {
         self.progress.pending = refusal.changes;
         let hint = format!("let it through with `pmp-spoke sync --confirm {}`", self.order.version);
@@ -140,11 +161,10 @@ impl<'a> Run<'a> {
     }
 
     /// Change sets that succeeded must have changed something: some that do not would be repeated for ever.
-    fn check_effect(&mut self, plan: &Plan) -> Option<End> {
+    fn check_effect(&mut self, pending: usize) -> Option<End> {
         if !self.read {
             return None;
         }
-        let pending = plan.pending();
         let in_vain = self.applied_since && self.pending_when_read.is_some_and(|before| pending >= before);
         (self.pending_when_read, self.applied_since) = (Some(pending), false);
         if !in_vain {
@@ -156,6 +176,10 @@ impl<'a> Run<'a> {
     }
 
     fn done(&self) -> End {
+        if let Some(refused) = &self.settings_refused {
+            let error = format!("the products are in step, but the catalog refused the settings: {refused}");
+            return (ReceiptStatus::Failed, Some(error));
+        }
         let Some(first) = self.progress.quarantined.first() else { return (ReceiptStatus::InSync, None) };
         let count = self.progress.quarantined.len();
         let products = if count == 1 { "product is" } else { "products are" };
@@ -203,7 +227,7 @@ impl<'a> Run<'a> {
             revision: self.live.experience.revision,
             allow: change_set.allow().cloned(),
             deny: change_set.deny().cloned(),
-            settings: None,
+            settings: change_set.settings(),
             after: None,
         };
         let token = ChangeSetRequest::new(part.clone(), "").client_request_token();
@@ -260,6 +284,9 @@ impl<'a> Run<'a> {
             }
         }
         let policy = &mut self.live.policy;
+        if let Some(requests) = work.change_set.settings() {
+            policy.policy_resource_requests = requests;
+        }
         for id in allow {
             policy.rejected.remove(id);
             policy.approved.insert(id.clone());
@@ -289,12 +316,17 @@ impl<'a> Run<'a> {
             return;
         }
         let at_fault = |kind| mine.iter().any(|error| error.kind == Some(kind));
-        let known = at_fault(ChangeKind::Allow) || at_fault(ChangeKind::Deny);
+        let settings = work.change_set.settings().is_some();
+        let known = [ChangeKind::Allow, ChangeKind::Deny, ChangeKind::Settings].into_iter().any(at_fault);
         if shared && !known {
             self.alone = true;
             return;
         }
         let text = mine.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        if settings && (at_fault(ChangeKind::Settings) || !work.has_products()) {
+            self.settings_refused = Some(text.clone());
+        }
+        self.settings_last |= settings;
         for (kind, batch) in [(ChangeKind::Allow, work.change_set.allow()), (ChangeKind::Deny, work.change_set.deny())]
         {
             let Some(batch) = batch else { continue };
@@ -317,7 +349,16 @@ impl<'a> Run<'a> {
 
     /// What an error means: the executor's side of the table.
     async fn react(&mut self, error: &CatalogError, work: &Work) -> Option<End> {
-        match Reaction::to(error.class()) {
+        let reaction = Reaction::to(error.class());
+        if work.change_set.settings().is_some() && matches!(reaction, Reaction::Suspect | Reaction::GiveUp) {
+            // The products first, without them; then the settings alone.
+            if !work.has_products() {
+                self.settings_refused = Some(one_line(error));
+            }
+            self.settings_last = true;
+            return None;
+        }
+        match reaction {
             Reaction::AwaitHolder => self.await_holder(error).await,
             Reaction::AskAgain | Reaction::AwaitOwn => self.pause(one_line(error)).await,
             Reaction::LookAgain => match self.look_again().await {

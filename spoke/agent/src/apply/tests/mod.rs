@@ -64,6 +64,7 @@ impl<'a> Pass<'a> {
             version: SnapshotVersion::FIRST,
             guard: GuardRails::default(),
             confirmation: Confirmation::None,
+            settings: None,
             pass: self.at,
             quarantined: &self.quarantined,
             unfinished: self.unfinished,
