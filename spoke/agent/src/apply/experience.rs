@@ -323,10 +323,16 @@ impl<'a> Run<'a> {
             return;
         }
         let text = mine.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        if settings && (at_fault(ChangeKind::Settings) || !work.has_products()) {
-            self.settings_refused = Some(text.clone());
+        if settings {
+            // Whose fault it was shows without them: only then are products suspects.
+            self.settings_last = true;
+            if at_fault(ChangeKind::Settings) || !work.has_products() {
+                self.settings_refused = Some(text.clone());
+            }
+            if !known {
+                return;
+            }
         }
-        self.settings_last |= settings;
         for (kind, batch) in [(ChangeKind::Allow, work.change_set.allow()), (ChangeKind::Deny, work.change_set.deny())]
         {
             let Some(batch) = batch else { continue };

@@ -12,7 +12,7 @@ use pmp_catalog::{
     Catalog, CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus,
     Experience, ExperienceStatus, Pace, Part, PolicyId, ProcurementPolicy, RateLimits, Revision, Scope,
 };
-use pmp_protocol::{ExperienceId, ProductBatch, ProductId};
+use pmp_protocol::{ExperienceId, ProductBatch, ProductId, ResourceRequests};
 use tokio::time::Instant;
 
 use crate::member::Live;
@@ -43,12 +43,21 @@ pub(super) enum Fate {
     WithoutEffect,
 }
 
+/// Whether an error says which of the changes it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Named {
+    Yes,
+    No,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub(super) experiences: BTreeMap<ExperienceId, Lists>,
     change_sets: BTreeMap<String, Running>,
     tokens: BTreeMap<String, String>,
     pub(super) poison: BTreeSet<ProductId>,
+    /// Whether it refuses settings, and names the change that it refuses.
+    pub(super) poison_settings: Option<Named>,
     pub(super) duration: Duration,
     /// What the catalog's own clock says.
     pub(super) clock: Timestamp,
@@ -67,6 +76,7 @@ pub(super) struct World {
 pub(super) struct Lists {
     pub(super) approved: BTreeSet<ProductId>,
     pub(super) rejected: BTreeSet<ProductId>,
+    pub(super) requests: ResourceRequests,
     pub(super) revision: u64,
     locked_by: Option<String>,
 }
@@ -159,6 +169,14 @@ impl World {
                 }
             }
         }
+        if let Some(named) = self.poison_settings {
+            errors.extend(set.parts.iter().filter(|part| part.settings.is_some()).map(|part| ChangeError {
+                entity: Some(part.experience.to_string()),
+                kind: (named == Named::Yes).then_some(ChangeKind::Settings),
+                code: "CALLER_NOT_AUTHORIZED".into(),
+                message: "no settings for you".into(),
+            }));
+        }
         set.state = match set.fate {
             Some(Fate::ServerFault) => ChangeSetState::Failed { server_fault: true, errors: Vec::new() },
             Some(Fate::Cancelled) => ChangeSetState::Cancelled,
@@ -186,8 +204,8 @@ impl World {
     }
 
     pub(super) fn policy(&self, id: &ExperienceId) -> ProcurementPolicy {
-        let Lists { approved, rejected, .. } = self.experiences[id].clone();
-        ProcurementPolicy { approved, rejected, ..Default::default() }
+        let Lists { approved, rejected, requests, .. } = self.experiences[id].clone();
+        ProcurementPolicy { approved, rejected, policy_resource_requests: requests, ..Default::default() }
     }
 
     fn next_refusal(&mut self, call: Call) -> Option<Refusal> {
@@ -255,6 +273,7 @@ impl Lists {
             self.approved.remove(id);
             self.rejected.insert(id.clone());
         }
+        self.requests = part.settings.unwrap_or(self.requests);
         self.revision += 1;
     }
 }

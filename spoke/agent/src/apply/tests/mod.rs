@@ -3,6 +3,7 @@
 mod errors;
 mod fake;
 mod pace;
+mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -34,6 +35,8 @@ struct Pass<'a> {
     catalog: &'a FakeCatalog,
     approved: BTreeSet<ProductId>,
     settings: EngineSettings,
+    /// The policy's settings that are asked for.
+    wanted: Option<ResourceRequests>,
     stop: CancellationToken,
     quarantined: Vec<QuarantinedProduct>,
     unfinished: Option<ChangeSetId>,
@@ -46,6 +49,7 @@ impl<'a> Pass<'a> {
             catalog,
             approved,
             settings: EngineSettings::default(),
+            wanted: None,
             stop: CancellationToken::new(),
             quarantined: Vec::new(),
             unfinished: None,
@@ -64,7 +68,7 @@ impl<'a> Pass<'a> {
             version: SnapshotVersion::FIRST,
             guard: GuardRails::default(),
             confirmation: Confirmation::None,
-            settings: None,
+            settings: self.wanted,
             pass: self.at,
             quarantined: &self.quarantined,
             unfinished: self.unfinished,
