@@ -326,11 +326,14 @@ impl OnePass<'_> {
         reporter.finish().await;
         match status {
             ReceiptStatus::InSync => draft.in_sync(&progress, Timestamp::now(), before),
-            ReceiptStatus::Partial => {
-                let reason = self.stop.reason().map(ToString::to_string);
-                draft.receipt(status, &progress, reason.or(error))
+            status => {
+                let mut receipt = draft.receipt(status, &progress, error);
+                // Where it was stopped, the reason says more than that it was.
+                if let Some(reason) = self.stop.reason().filter(|_| receipt.is_unfinished()) {
+                    receipt.error = Some(reason.to_string());
+                }
+                receipt
             }
-            status => draft.receipt(status, &progress, error),
         }
     }
 

@@ -374,7 +374,8 @@ mod tests {
             let plan = planned(&content, &Verdicts::new(), &set(&deny), &BTreeSet::new());
             let change_sets = plan.change_sets();
             prop_assert_eq!(change_sets.len(), allow.len().max(deny.len()).div_ceil(ProductBatch::MAX));
-            prop_assert_eq!(change_sets.first(), plan.first(IdLimit::PerChange).as_ref());
+            let first = plan.first(IdLimit::PerChange);
+            prop_assert_eq!(change_sets.first(), first.as_ref());
             let with_denials = deny.len().div_ceil(ProductBatch::MAX);
             prop_assert!(change_sets[..with_denials].iter().all(|change_set| change_set.deny().is_some()));
         }

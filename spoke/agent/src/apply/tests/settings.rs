@@ -12,7 +12,10 @@ async fn settings_travel_with_the_first_products_and_alone_where_there_are_none(
         let applied = Pass { wanted: WANTED, ..Pass::new(&catalog, approved.clone()) }.run().await.remove(0);
         assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None));
         let world = catalog.world();
-        assert_eq!((world.started.len(), world.experiences[&experience(0)].requests), (change_sets, ResourceRequests::Deny));
+        assert_eq!(
+            (world.started.len(), world.experiences[&experience(0)].requests),
+            (change_sets, ResourceRequests::Deny)
+        );
         assert_eq!(world.started[0].1.parts()[0].settings, WANTED);
         assert!(world.started[1..].iter().all(|(_, request)| request.parts()[0].settings.is_none()));
         assert_eq!(world.experiences[&experience(0)].approved, approved);
