@@ -121,7 +121,7 @@ async fn disabled_and_archived_experiences_are_left_alone() {
 }
 
 #[tokio::test]
-async fn a_product_that_the_catalog_refuses_fails_its_experience_and_no_other() {
+async fn a_product_that_the_catalog_refuses_is_quarantined_and_all_others_are_applied() {
     let mut world = world(&["prod-a", "prod-poison"], &[]);
     world.poison_products.insert("prod-poison".into());
     // Development has the product already: there it is not asked for.
@@ -132,11 +132,17 @@ async fn a_product_that_the_catalog_refuses_fails_its_experience_and_no_other() 
     let synced = scene.spoke.run(&["sync", "-o", "json"]).await;
     assert_eq!(synced.code, 1);
     assert_eq!(scene.alpha_account.lists(ALPHA_DEV).await, Lists::new(&["prod-a", "prod-poison"], &[]));
-    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::default());
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
+    let receipts: serde_json::Value = serde_json::from_str(&synced.stdout).unwrap();
+    let receipt =
+        receipts["receipts"].as_array().unwrap().iter().find(|r| r["member_experience"] == ALPHA_PROD).unwrap();
+    assert_eq!((&receipt["status"], &receipt["pending"]), (&json!("partial"), &json!(0)));
+    assert_eq!(receipt["quarantined"][0]["product"], "prod-poison");
+    assert!(receipt["quarantined"][0]["error"].as_str().unwrap().starts_with("ENTITY_NOT_FOUND"), "{receipt}");
     let checked = scene.hub.run(&["status", "--check"]).await;
     assert_eq!(checked.code, 4);
     assert!(checked.stdout.contains("ERROR"), "{}", checked.stdout);
-    assert!(checked.stdout.contains("failed: "), "{}", checked.stdout);
+    assert!(checked.stdout.contains("refused by the catalog"), "{}", checked.stdout);
 }
 
 #[tokio::test]

@@ -17,7 +17,6 @@ const SEEDS: u64 = 60;
 const ANNOUNCEMENTS: u32 = 3;
 
 #[test]
-#[ignore = "fails: the executor does not do this yet"]
 fn whatever_happens_the_rules_hold_and_the_end_is_reached() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds = match number("PMP_SEED") {

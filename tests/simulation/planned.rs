@@ -68,7 +68,6 @@ async fn two_crashes_one_after_the_other_are_healed() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails: the executor does not do this yet"]
 async fn every_error_of_the_table_at_every_call_is_borne() {
     for call in 1..=calls().await {
         for n in 0..ERRORS.len() {
@@ -78,7 +77,6 @@ async fn every_error_of_the_table_at_every_call_is_borne() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails: the executor does not do this yet"]
 async fn an_answer_that_is_lost_at_any_call_applies_nothing_twice() {
     for call in 1..=calls().await {
         with_fault(call, Fault::Lost).await;
@@ -102,7 +100,6 @@ async fn a_change_by_someone_else_at_any_call_is_noticed() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails: the executor does not do this yet"]
 async fn bursts_of_throttling_server_faults_and_slow_calls_only_take_time() {
     for call in 1..=calls().await {
         for fault in [Fault::Burst(8), Fault::FailedByServer, Fault::Slow(70)] {
@@ -131,25 +128,21 @@ async fn poisoned(poison: std::ops::Range<usize>) {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails: the executor does not do this yet"]
 async fn one_poison_product_is_quarantined_and_all_others_are_applied() {
     poisoned(70..71).await;
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails: the executor does not do this yet"]
 async fn three_poison_products_are_quarantined_and_all_others_are_applied() {
     poisoned(88..91).await;
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails: the executor does not do this yet"]
 async fn a_batch_of_poison_products_is_quarantined_and_all_others_are_applied() {
     poisoned(60..95).await;
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails: the executor does not do this yet"]
 async fn a_poison_product_that_is_to_be_denied_is_quarantined_too() {
     poisoned(201..203).await;
 }

@@ -239,8 +239,8 @@ impl<'a> Run<'a> {
     async fn after(&mut self, id: &ChangeSetId, ended: Ended, work: Work, shared: bool, token: String) -> Option<End> {
         let ChangeSetStatus { state, started, .. } = match ended {
             Ok(status) => status,
-            // It goes on without us; what became of it is seen in the live state.
-            Err(error) => return self.react(&error, &work).await,
+            // It may run on, and nothing else may be started meanwhile: the next pass takes the experience up.
+            Err(error) => return Some(gave_up(&error)),
         };
         // The answer to a request of an earlier run, brought back by its token: it says nothing of now.
         let earlier = started.is_some_and(|started| started < self.order.pass - EARLIER);

@@ -38,10 +38,21 @@ struct Watched {
 
 /// Looks on their way at once; the rate limit sets the pace.
 const LOOKS: usize = 32;
-/// How often a look may fail before the change set is given up: with the pauses in between, some five minutes.
+/// How often looks may fail before the change set is given up: with the pauses in between, some five minutes.
 const MAX_FAILURES: u32 = 20;
+/// The same for an error that should not pass, such as `NotFound` for one that may not be visible everywhere yet.
+const MAX_ODD_FAILURES: u32 = 3;
 /// The pauses after failed looks, at most.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// How often to look again after an error. Its change set runs on whatever a look says: giving up is the last resort.
+fn tries(class: ErrorClass) -> u32 {
+    match class {
+        ErrorClass::Throttled | ErrorClass::Transient => MAX_FAILURES,
+        ErrorClass::AccessDenied => 0,
+        _ => MAX_ODD_FAILURES,
+    }
+}
 
 impl Poller {
     /// Starts the task. It ends when the last handle is gone.
@@ -187,12 +198,7 @@ impl Task {
                 open.failures = 0;
                 open.due = now + next_look(elapsed, quickest.filter(|_| open.own), jitter);
             }
-            // `NotFound`: it may not be visible everywhere yet.
-            Err(error)
-                if open.failures < MAX_FAILURES
-                    && matches!(error.class(), ErrorClass::Throttled | ErrorClass::Transient)
-                    || open.failures < 3 && error.class() == ErrorClass::NotFound =>
-            {
+            Err(error) if open.failures < tries(error.class()) => {
                 tracing::debug!(change_set = %id, %error, "could not look at the change set; trying again");
                 let pause = Duration::from_millis(250 << open.failures.min(7)).min(LONGEST_PAUSE);
                 open.failures += 1;

@@ -23,7 +23,8 @@ pub(crate) enum Reaction {
 }
 
 impl Reaction {
-    /// The reaction to an error of `StartChangeSet`, `DescribeEntity` or `DescribeChangeSet`.
+    /// The reaction to an error of `StartChangeSet` or `DescribeEntity`. Looks at a running change set are repeated
+    /// whatever they say, within bounds; see `poller`.
     pub(crate) fn to(class: ErrorClass) -> Self {
         match class {
             ErrorClass::Locked => Self::AwaitHolder,
