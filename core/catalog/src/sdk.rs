@@ -12,7 +12,7 @@ use aws_sdk_marketplacecatalog::config::Builder;
 use aws_sdk_marketplacecatalog::operation::batch_describe_entities::BatchDescribeEntitiesOutput;
 use aws_sdk_marketplacecatalog::operation::describe_entity::DescribeEntityOutput;
 use aws_sdk_marketplacecatalog::types::{
-    Change, ChangeStatus, ChangeSummary, Entity, EntityRequest, FailureCode, Filter,
+    Change, ChangeStatus, ChangeSummary, Entity, EntityRequest, FailureCode, Filter, Sort, SortOrder,
 };
 use aws_smithy_types::Document;
 use aws_smithy_types::body::SdkBody;
@@ -224,7 +224,9 @@ impl Catalog for SdkCatalog {
         let mut experiences = Vec::new();
         let mut token = None;
         loop {
-            let mut call = self.client.list_entities().catalog(CATALOG).entity_type("Experience");
+            // By id: in the default order, by the last change, one that changes between two pages could be missed.
+            let by_id = Sort::builder().sort_by("EntityId").sort_order(SortOrder::Ascending).build();
+            let mut call = self.client.list_entities().catalog(CATALOG).entity_type("Experience").sort(by_id);
             call = call.max_results(ENTITIES_PAGE);
             if scope == Scope::SharedWithMe {
                 call = call.filter_list(shared_with_me());
