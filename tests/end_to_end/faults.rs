@@ -22,7 +22,7 @@ async fn a_spoke_gets_through_throttling_lost_answers_and_a_server_fault() {
     scene.hub.json(&["publish"]).await;
     let spoke = scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]);
     let synced = spoke.run(&["sync"]).await;
-    assert_eq!(synced.code, 0, "{}", synced.stderr);
+    assert_eq!(synced.code, 0, "{}{}", synced.stdout, synced.stderr);
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a", "prod-b"], &["prod-x"]));
     // The one that the catalog failed, whose answer was lost as well, and the one after it: none was started twice.
     assert_eq!(scene.alpha_account.change_sets().await, 2);

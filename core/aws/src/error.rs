@@ -4,8 +4,9 @@ use std::error::Error;
 use std::fmt;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::result::{DispatchFailure, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::ErrorKind;
 use aws_types::request_id::RequestId;
 
 /// A call that failed after the SDK's retries.
@@ -55,8 +56,7 @@ impl ApiError {
             SdkError::TimeoutError(_) => Outcome::NoAnswer("timed out".to_owned()),
             SdkError::DispatchFailure(failure) => {
                 let cause = failure.as_connector_error().map_or_else(|| root_cause(error), |cause| root_cause(cause));
-                // The SDK reports missing or refused credentials as a failure to dispatch, too.
-                if failure.is_io() || failure.is_timeout() { Outcome::NoAnswer(cause) } else { Outcome::NotSent(cause) }
+                if may_have_arrived(failure) { Outcome::NoAnswer(cause) } else { Outcome::NotSent(cause) }
             }
             SdkError::ConstructionFailure(_) => Outcome::NotSent(root_cause(error)),
             _ => Outcome::Unreadable(root_cause(error)),
@@ -114,6 +114,12 @@ impl ApiError {
     }
 }
 
+/// Whether the request left, or may have. The SDK reports missing or refused credentials as a failure to dispatch, too; a
+/// connection that was closed before the answer is an unclassified error to it, of a kind that may pass.
+fn may_have_arrived(failure: &DispatchFailure) -> bool {
+    failure.is_io() || failure.is_timeout() || failure.as_other() == Some(ErrorKind::TransientError)
+}
+
 /// The innermost cause: the SDK's own layers ("dispatch failure") tell an operator nothing.
 fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
@@ -141,7 +147,22 @@ impl Error for ApiError {}
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+
     use super::*;
+
+    #[test]
+    fn a_connection_that_was_closed_before_the_answer_may_have_brought_the_request() {
+        let arrived = |error: ConnectorError| {
+            let error = SdkError::<aws_smithy_types::error::ErrorMetadata, HttpResponse>::dispatch_failure(error);
+            let SdkError::DispatchFailure(failure) = &error else { panic!("{error:?}") };
+            may_have_arrived(failure)
+        };
+        assert!(arrived(ConnectorError::other("connection closed".into(), Some(ErrorKind::TransientError))));
+        assert!(arrived(ConnectorError::io("connection reset".into())));
+        assert!(arrived(ConnectorError::timeout("timed out".into())));
+        assert!(!arrived(ConnectorError::other("no credentials".into(), None)));
+    }
 
     #[test]
     fn a_refusal_says_what_was_tried_what_came_back_and_what_to_do() {
