@@ -1,9 +1,9 @@
 //! The way of a snapshot into the member experiences.
 
-use pmp_tests::{
-    ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, Lists, MANAGEMENT, Scene, alpha, hub_organization, world,
-};
+use pmp_tests::{ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, Lists, MANAGEMENT, Scene, world};
 use serde_json::json;
+
+use crate::confirming::two_thirds_to_remove;
 
 fn states(states: &[(&str, &str)]) -> Vec<(String, String)> {
     states.iter().map(|(experience, state)| ((*experience).to_owned(), (*state).to_owned())).collect()
@@ -147,14 +147,7 @@ async fn a_product_that_the_catalog_refuses_is_quarantined_and_all_others_are_ap
 
 #[tokio::test]
 async fn a_snapshot_that_would_remove_too_much_is_held_until_exactly_it_is_confirmed() {
-    let mut world = world(&["prod-a"], &[]);
-    world.organizations = vec![hub_organization(&["prod-a"], &[]), alpha()];
-    for experience in &mut world.organizations[1].experiences {
-        let policy = experience.policy.as_mut().unwrap();
-        policy.approved.extend(["prod-a", "prod-b", "prod-c"].map(Into::into));
-    }
-    let scene = Scene::start(world).await;
-    scene.hub.json(&["publish"]).await;
+    let scene = two_thirds_to_remove().await;
     let held = scene.spoke.run(&["sync"]).await;
     assert_eq!(held.code, 3, "{}", held.stderr);
     assert!(held.stdout.contains("it would remove 2 of 3 approved products (66%, limit 50%)"), "{}", held.stdout);

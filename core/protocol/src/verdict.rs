@@ -20,6 +20,18 @@ pub enum Verdict {
     Reject,
 }
 
+impl Verdict {
+    /// As it is spelled in the ledger and in every output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Exclude => "exclude",
+            Self::Reject => "reject",
+        }
+    }
+}
+
 /// A verdict with the filter's own words for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {

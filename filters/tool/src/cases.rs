@@ -131,12 +131,7 @@ fn write_products(products: Option<&mut toml_edit::Array>, decisions: &[Decision
 }
 
 fn write_decision(product: &mut dyn toml_edit::TableLike, decision: &Decision) {
-    let verdict = match decision.verdict {
-        Verdict::Keep => "keep",
-        Verdict::Exclude => "exclude",
-        Verdict::Reject => "reject",
-    };
-    product.insert("expect", toml_edit::value(verdict));
+    product.insert("expect", toml_edit::value(decision.verdict.as_str()));
     match &decision.reason {
         Some(reason) => _ = product.insert("reason", toml_edit::value(reason)),
         None => _ = product.remove("reason"),

@@ -105,11 +105,12 @@ fn narrows(product: &OwnedProduct, decision: &Decision) -> bool {
 }
 
 fn line(product: &OwnedProduct, decision: &Decision) -> String {
-    let (symbol, verb) = match decision.verdict {
-        Verdict::Keep => ("+", "keep"),
-        Verdict::Exclude => ("o", "exclude"),
-        Verdict::Reject => ("-", "reject"),
+    let symbol = match decision.verdict {
+        Verdict::Keep => "+",
+        Verdict::Exclude => "o",
+        Verdict::Reject => "-",
     };
+    let verb = decision.verdict.as_str();
     let name = clean(product.name.as_deref().unwrap_or_default());
     let reason = clean(decision.reason.as_deref().unwrap_or_default());
     format!("  {symbol} {verb:<8} {:<36}  {name:<24}  {reason}", product.id).trim_end().to_owned()

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use pmp_filter_host::Filter;
-use pmp_protocol::{Decision, Verdict};
+use pmp_protocol::Decision;
 use pmp_terminal::{Exit, Failure, Output, clean, count};
 use serde::Serialize;
 
@@ -119,7 +119,7 @@ fn difference(expected: &Expected, decision: &Decision) -> Vec<String> {
     let spell = |verdict: &str, reason: Option<&str>| {
         format!("{id} {verdict}{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default())
     };
-    let said = spell(word(decision.verdict), decision.reason.as_deref());
+    let said = spell(decision.verdict.as_str(), decision.reason.as_deref());
     match expected.expect {
         None => {
             vec![format!("- {id} expects nothing yet (`--update` writes what the filter decides)"), format!("+ {said}")]
@@ -127,17 +127,9 @@ fn difference(expected: &Expected, decision: &Decision) -> Vec<String> {
         Some(verdict)
             if verdict != decision.verdict || expected.reason.is_some() && expected.reason != decision.reason =>
         {
-            vec![format!("- {}", spell(word(verdict), expected.reason.as_deref())), format!("+ {said}")]
+            vec![format!("- {}", spell(verdict.as_str(), expected.reason.as_deref())), format!("+ {said}")]
         }
         Some(_) => Vec::new(),
-    }
-}
-
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Keep => "keep",
-        Verdict::Exclude => "exclude",
-        Verdict::Reject => "reject",
     }
 }
 
