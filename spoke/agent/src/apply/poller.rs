@@ -13,7 +13,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::jitter::Jitter;
-use super::schedule::{Durations, next_look};
+use super::schedule::{Durations, Expectation};
 
 /// How a change set ended; an error where that cannot be found out.
 pub(crate) type Ended = Result<ChangeSetStatus, CatalogError>;
@@ -160,10 +160,8 @@ impl Task {
 
     fn watch(&mut self, Watched { id, began, place, ended }: Watched) {
         let now = Instant::now();
-        let quickest = began.and_then(|_| self.durations().quickest());
         // One that was adopted may have ended long ago: look at once.
-        let pause =
-            if began.is_some() { next_look(Duration::ZERO, quickest, self.jitter.next()) } else { Duration::ZERO };
+        let pause = began.map_or(Duration::ZERO, |_| self.expectation(&id).first_look());
         let open = self.open.entry(id).or_insert_with(|| Open {
             began: began.unwrap_or(now),
             own: began.is_some(),
@@ -187,7 +185,7 @@ impl Task {
 
     fn seen(&mut self, id: &ChangeSetId, outcome: Ended) {
         let now = Instant::now();
-        let quickest = self.durations().quickest();
+        let expectation = self.expectation(id);
         let jitter = self.jitter.next();
         let Some(open) = self.open.get_mut(id) else { return };
         open.looking = false;
@@ -196,7 +194,7 @@ impl Task {
             Ok(ChangeSetStatus { state: ChangeSetState::Running, .. }) => {
                 open.running_at = now;
                 open.failures = 0;
-                open.due = now + next_look(elapsed, quickest.filter(|_| open.own), jitter);
+                open.due = now + expectation.next_look(elapsed, jitter);
             }
             Err(error) if open.failures < tries(error.class()) => {
                 tracing::debug!(change_set = %id, %error, "could not look at the change set; trying again");
@@ -221,6 +219,38 @@ impl Task {
             let _stopped = waiting.send(outcome.clone());
         }
         self.any_ended.notify_waiters();
+        self.bring_forward(now);
+    }
+
+    /// What is known of a change set. While nothing is, the one that was started first is looked at closely for all.
+    fn expectation(&self, id: &ChangeSetId) -> Expectation {
+        let own = self.open.get(id).is_none_or(|open| open.own);
+        match self.durations().quickest() {
+            Some(quickest) if own => Expectation::NotBefore(quickest),
+            None if own && self.first_started().is_some_and(|first| first != id) => Expectation::Aside,
+            _ => Expectation::Unknown,
+        }
+    }
+
+    /// Of the change sets that this process started, the one that began first.
+    fn first_started(&self) -> Option<&ChangeSetId> {
+        let own = self.open.iter().filter(|(_, open)| open.own);
+        own.min_by(|(id, open), (other_id, other)| (open.began, *id).cmp(&(other.began, *other_id))).map(|(id, _)| id)
+    }
+
+    /// After an end, which may have told when others end that nothing was known of: no look comes later than it should.
+    fn bring_forward(&mut self, now: Instant) {
+        let own: Vec<_> = self.open.iter().filter(|(_, open)| open.own).map(|(id, _)| id.clone()).collect();
+        for id in own {
+            let expectation = self.expectation(&id);
+            let jitter = self.jitter.next();
+            let Some(open) = self.open.get_mut(&id) else { continue };
+            let first_look = open.began + expectation.first_look();
+            let seen_since = open.running_at >= first_look;
+            let due =
+                if seen_since { now + expectation.next_look(now - open.began, jitter) } else { first_look.max(now) };
+            open.due = open.due.min(due);
+        }
     }
 
     fn durations(&self) -> std::sync::MutexGuard<'_, Durations> {

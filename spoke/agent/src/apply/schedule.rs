@@ -7,8 +7,14 @@ use pmp_protocol::ChangeSetTimes;
 
 /// Without any experience, the first look comes after this.
 const FIRST_LOOK: Duration = Duration::from_millis(200);
-/// No two looks at one change set are closer than this.
+/// No two looks at one change set are closer than this; without any experience, when many are needed, they take few more of
+/// the account's turns than come anew, so that some are left for the others that end at the same time.
 const SHORTEST_STEP: Duration = Duration::from_millis(50);
+const SHORTEST_BLIND_STEP: Duration = Duration::from_millis(80);
+/// Without any experience, one change set is looked at closely, for all; the first look at the others comes after this, and
+/// the next ones after this share of the time that they have taken so far.
+const FIRST_LOOK_ASIDE: Duration = Duration::from_millis(1_500);
+const STEP_ASIDE: f64 = 0.25;
 /// Each pause is this share of the time that the change set has taken so far, and up to so much more by jitter: what
 /// ends in it is noticed within 10 % of its duration.
 const STEP: f64 = 0.05;
@@ -66,12 +72,41 @@ impl Durations {
     }
 }
 
-/// How long to wait from now until the next look at a change set that has run for `elapsed`, given the quickest end to
-/// expect, and a `jitter` from 0 to 1.
-pub(crate) fn next_look(elapsed: Duration, quickest: Option<Duration>, jitter: f64) -> Duration {
-    let first = quickest.map_or(FIRST_LOOK, |quickest| quickest.mul_f64(EARLY));
-    let step = elapsed.mul_f64(STEP + JITTER * jitter).max(SHORTEST_STEP);
-    if elapsed < first { (first - elapsed).max(SHORTEST_STEP) } else { step }
+/// What is known of a change set before it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expectation {
+    /// It ends after this, or later.
+    NotBefore(Duration),
+    /// Nothing: it is looked at closely.
+    Unknown,
+    /// Nothing, but another one is looked at closely, and what that tells holds for this one, too.
+    Aside,
+}
+
+impl Expectation {
+    /// How long after its start a change set is looked at for the first time.
+    pub(crate) fn first_look(self) -> Duration {
+        match self {
+            Self::NotBefore(quickest) => quickest.mul_f64(EARLY).max(SHORTEST_STEP),
+            Self::Unknown => FIRST_LOOK,
+            Self::Aside => FIRST_LOOK_ASIDE,
+        }
+    }
+
+    /// How long to wait from now until the next look at a change set that has run for `elapsed`, with a `jitter` from 0 to 1.
+    pub(crate) fn next_look(self, elapsed: Duration, jitter: f64) -> Duration {
+        let (step, shortest) = match self {
+            Self::NotBefore(_) => (STEP, SHORTEST_STEP),
+            Self::Unknown => (STEP, SHORTEST_BLIND_STEP),
+            Self::Aside => (STEP_ASIDE, SHORTEST_BLIND_STEP),
+        };
+        let first = self.first_look();
+        if elapsed < first {
+            (first - elapsed).max(shortest)
+        } else {
+            elapsed.mul_f64(step + JITTER * jitter).max(shortest)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -81,10 +116,10 @@ mod tests {
     use super::*;
 
     /// When a change set that takes `duration` is seen to have ended, and after how many looks.
-    fn seen(duration: Duration, quickest: Option<Duration>, jitter: f64) -> (Duration, usize) {
+    fn seen(duration: Duration, expectation: Expectation, jitter: f64) -> (Duration, usize) {
         let (mut elapsed, mut looks) = (Duration::ZERO, 0);
         while elapsed < duration {
-            elapsed += next_look(elapsed, quickest, jitter);
+            elapsed += expectation.next_look(elapsed, jitter);
             looks += 1;
         }
         (elapsed, looks)
@@ -94,10 +129,12 @@ mod tests {
         /// The next change set can start within 10 % of the duration of the one before, however long that is.
         #[test]
         fn the_end_is_seen_within_a_tenth_of_the_duration(
-            milliseconds in 700..120_000_u64, expected in proptest::option::of(0.1..1.0_f64), jitter in 0.0..1.0_f64,
+            milliseconds in 1_000..120_000_u64, expected in proptest::option::of(0.1..1.0_f64), jitter in 0.0..1.0_f64,
         ) {
             let duration = Duration::from_millis(milliseconds);
-            let (seen, looks) = seen(duration, expected.map(|share| duration.mul_f64(share)), jitter);
+            let expectation =
+                expected.map_or(Expectation::Unknown, |share| Expectation::NotBefore(duration.mul_f64(share)));
+            let (seen, looks) = seen(duration, expectation, jitter);
             prop_assert!(seen - duration <= duration.mul_f64(0.08), "{:?} late", seen - duration);
             prop_assert!(looks <= 125, "{looks} looks");
         }
@@ -106,7 +143,7 @@ mod tests {
         #[test]
         fn an_expected_end_takes_few_looks(milliseconds in 1_000..120_000_u64, jitter in 0.0..1.0_f64) {
             let duration = Duration::from_millis(milliseconds);
-            let (seen, looks) = seen(duration, Some(duration), jitter);
+            let (seen, looks) = seen(duration, Expectation::NotBefore(duration), jitter);
             prop_assert!(looks <= 2, "{looks} looks");
             prop_assert!(seen - duration <= duration.mul_f64(0.05));
         }
@@ -135,7 +172,7 @@ mod tests {
         }
         for _ in 0..WINDOW {
             // Ended at the first look each time: only that they may be quicker is known.
-            let seen_at = next_look(Duration::ZERO, durations.quickest(), 0.0);
+            let seen_at = Expectation::NotBefore(durations.quickest().unwrap()).next_look(Duration::ZERO, 0.0);
             durations.observe(Duration::ZERO, seen_at, None);
         }
         assert!(durations.quickest().unwrap() < Duration::from_secs(5), "{:?}", durations.quickest());

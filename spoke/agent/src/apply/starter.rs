@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use pmp_catalog::{Catalog, CatalogError, ChangeSetId, ChangeSetRequest, Part};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::poller::{Ended, Poller};
 use super::reaction::Reaction;
-use super::share::{change_sets, share, sizes};
+use super::share::{Permitted, Sharing, change_sets, sizes};
 use crate::patience::{Patience, Waited};
 
-/// Where parts are likely to share, the first waits so long for others: those that shared before come back together.
-const LINGER: Duration = Duration::from_millis(20);
 /// An account whose quota is used up by others is asked again after this.
 const QUOTA_PAUSE: Duration = Duration::from_secs(15);
 
@@ -86,7 +85,7 @@ impl Starter {
         let active = Arc::new(AtomicUsize::new(0));
         let places = Arc::new(Semaphore::new(settings.max_open));
         let starting = Arc::new(Starting { catalog, poller, settings, stop });
-        let task = Task { starting, places, active: active.clone(), queue: Vec::new() };
+        let task = Task { starting, places, active: active.clone(), queue: Vec::new(), first_came: Instant::now() };
         tokio::spawn(task.run(receiver));
         Self { waiting, active }
     }
@@ -113,6 +112,8 @@ struct Task {
     places: Arc<Semaphore>,
     active: Arc<AtomicUsize>,
     queue: Vec<Waiting>,
+    /// When the first part came into the queue that was empty before.
+    first_came: Instant,
 }
 
 impl Task {
@@ -124,7 +125,10 @@ impl Task {
             }
             if self.queue.is_empty() {
                 match waiting.recv().await {
-                    Some(first) if !starting.stop.is_cancelled() => self.queue.push(first),
+                    Some(first) if !starting.stop.is_cancelled() => {
+                        self.queue.push(first);
+                        self.first_came = Instant::now();
+                    }
                     Some(stopped) => drop(stopped),
                     None => return,
                 }
@@ -153,19 +157,27 @@ impl Task {
         }
     }
 
-    fn share(&self) -> usize {
+    fn sharing(&self) -> Sharing {
         if !self.starting.settings.sharing {
-            return 1;
+            return Sharing::NONE;
         }
-        let per_second = f64::from(self.starting.catalog.pace().start_change_set.permitted().get());
-        share(self.active.load(Ordering::Relaxed), per_second, self.starting.poller.durations().typical())
+        let pace = self.starting.catalog.pace();
+        let permitted = Permitted {
+            starts: pace.start_change_set.permitted().get().into(),
+            looks: pace.describe_change_set.permitted().get().into(),
+        };
+        Sharing::new(self.active.load(Ordering::Relaxed), permitted, self.starting.poller.durations().typical())
     }
 
+    /// Where parts should share, the first waits a little for others: those that shared before come back together.
     async fn linger(&mut self, waiting: &mut mpsc::UnboundedReceiver<Waiting>) {
-        let wanted = self.share();
-        let deadline = tokio::time::Instant::now() + LINGER;
-        while self.queue.len() < wanted && !self.starting.stop.is_cancelled() {
-            match tokio::time::timeout_at(deadline, waiting.recv()).await {
+        loop {
+            let Sharing { company, linger, .. } = self.sharing();
+            let shareable = self.queue.iter().filter(|part| !part.alone).count();
+            if !(1..company).contains(&shareable) || self.starting.stop.is_cancelled() {
+                return;
+            }
+            match tokio::time::timeout_at(self.first_came + linger, waiting.recv()).await {
                 Ok(Some(more)) => self.queue.push(more),
                 Ok(None) | Err(_) => return,
             }
@@ -176,7 +188,7 @@ impl Task {
     fn start(&mut self, place: OwnedSemaphorePermit) {
         let (alone, mut shareable): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|waiting| waiting.alone);
         let mut groups: Vec<Vec<Waiting>> = alone.into_iter().map(|waiting| vec![waiting]).collect();
-        let share = self.share();
+        let Sharing { share, .. } = self.sharing();
         let wanted = groups.len() + shareable.len().div_ceil(share);
         let mut places = vec![place];
         while places.len() < wanted

@@ -38,6 +38,38 @@ async fn ten_experiences_of_ten_change_sets_stay_at_the_chain_although_starts_ar
     assert!((20.0..=22.0).contains(&took), "{took} s by itself");
 }
 
+/// From the end of each change set to the start of the next one of an experience in it, in milliseconds, sorted.
+fn lags(catalog: &FakeCatalog) -> Vec<u128> {
+    let world = catalog.world();
+    let mut ends: BTreeMap<ExperienceId, Instant> = BTreeMap::new();
+    let mut lags = Vec::new();
+    for (at, request) in &world.started {
+        for part in request.parts() {
+            if let Some(end) = ends.insert(part.experience.clone(), *at + world.duration) {
+                lags.push((*at - end).as_millis());
+            }
+        }
+    }
+    lags.sort_unstable();
+    lags
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_change_set_starts_within_a_tenth_of_the_one_before_and_at_the_most_within_300_ms_of_a_second() {
+    for (experiences, seconds_each) in [(1, 1), (3, 1), (10, 1), (10, 5), (30, 30), (100, 10)] {
+        let catalog = FakeCatalog::new(experiences, &products(0..1));
+        catalog.world().duration = Duration::from_secs(seconds_each);
+        seconds(&catalog, products(0..500), true).await;
+        let lags = lags(&catalog);
+        let (typical, longest) = (lags[lags.len() / 2], lags[lags.len() - 1]);
+        let told =
+            format!("{experiences} x {seconds_each} s: median {typical} ms, longest {longest} ms of {}", lags.len());
+        println!("{told}");
+        assert!(typical < u128::from(100 * seconds_each), "{told}");
+        assert!(longest < u128::from(300 * seconds_each), "{told}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hundred_experiences_share_change_sets_where_starts_are_scarce() {
     let catalog = FakeCatalog::new(100, &products(0..100));
@@ -48,8 +80,8 @@ async fn a_hundred_experiences_share_change_sets_where_starts_are_scarce() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_starts_suffice_nobody_shares() {
-    let catalog = FakeCatalog::new(4, &products(0..10));
+async fn while_calls_suffice_nobody_shares() {
+    let catalog = FakeCatalog::new(2, &products(0..10));
     seconds(&catalog, products(0..60), true).await;
     assert!(catalog.world().started.iter().all(|(_, request)| request.parts().len() == 1));
 }
