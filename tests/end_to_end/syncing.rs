@@ -1,6 +1,10 @@
 //! The way of a snapshot into the member experiences.
 
-use pmp_tests::{ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, Lists, MANAGEMENT, Scene, world};
+use pmp_local::world::{Experience, Organization, ProcurementPolicy};
+use pmp_tests::{
+    ALPHA, ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, Lists, MANAGEMENT, Scene, Tap, World,
+    hub_organization, world,
+};
 use serde_json::json;
 
 use crate::confirming::two_thirds_to_remove;
@@ -73,6 +77,36 @@ async fn nothing_to_do_starts_no_change_set() {
 
     let announced = scene.hub.run(&["publish"]).await;
     assert!(announced.stdout.starts_with("No changes. Announced snapshot 1 "), "{}", announced.stdout);
+}
+
+/// A world in which alpha has `count` live experiences, and nothing is left to do.
+fn all_in_step(count: usize) -> World {
+    let experience = |n: usize| {
+        let policy = ProcurementPolicy::new(&format!("policy-{n:03}")).approving(["prod-a"]).rejecting(["prod-x"]);
+        Experience::new(&format!("exp-{n:03}"), "One of many").with_policy(policy)
+    };
+    let mut world = world(&["prod-a"], &["prod-x"]);
+    let account = world.organizations[1].management_account.clone();
+    let alpha =
+        (0..count).map(experience).fold(Organization::new(ALPHA, "Alpha", &account), Organization::with_experience);
+    world.organizations = vec![hub_organization(&["prod-a"], &["prod-x"]), alpha];
+    world
+}
+
+#[tokio::test]
+async fn nothing_to_do_takes_few_calls_to_the_catalog_however_many_experiences_there_are() {
+    // A page of ListEntities holds 50.
+    for (experiences, pages) in [(3, 1), (60, 2), (101, 3)] {
+        let scene = Scene::start(all_in_step(experiences)).await;
+        scene.hub.json(&["publish"]).await;
+        let line = Tap::open(&scene.endpoint()).await;
+        let spoke = scene.spoke.with(&[("AWS_ENDPOINT_URL_MARKETPLACE_CATALOG", line.endpoint())]);
+        assert_eq!(spoke.run(&["sync"]).await.code, 0);
+        let calls = line.calls();
+        let most = 1 + pages + 2 * experiences.div_ceil(20);
+        assert!(calls.len() <= most, "{} calls, {most} permitted: {calls:?}", calls.len());
+        assert!(!calls.contains(&"StartChangeSet".to_owned()));
+    }
 }
 
 #[tokio::test]

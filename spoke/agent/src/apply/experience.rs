@@ -2,27 +2,26 @@
 //!
 //! Between change sets the lists are carried on in memory, and only the revision is read: where it is the next one,
 //! nobody else changed anything. Otherwise, and before it is said to be in step, the policy itself is read.
+//!
+//! [`outcome`] says what an end or an error means; [`live`] reads and waits.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 
 use jiff::SignedDuration;
-use pmp_catalog::{
-    CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus, Part,
-    Revision,
-};
+use pmp_catalog::{CatalogError, ChangeSetId, ChangeSetRequest, Part};
 use pmp_plan::{ChangeSet, IdLimit, Observed, Plan, Refusal, plan};
-use pmp_protocol::{ProductBatch, ProductId, ReceiptStatus, ResourceRequests};
+use pmp_protocol::{ReceiptStatus, ResourceRequests};
 
-use super::isolate::{Isolation, names};
-use super::poller::Ended;
-use super::reaction::Reaction;
+use super::isolate::Isolation;
 use super::starter::{Active, Started};
 use super::{Applied, Engine, Order, Watch};
 use crate::error::one_line;
 use crate::member::Live;
-use crate::patience::{Patience, Waited};
+use crate::patience::Patience;
 use crate::receipt::Progress;
+
+mod live;
+mod outcome;
 
 /// How often change sets may fail for the catalog's own reasons (`SERVER_FAULT`), or succeed without effect.
 const MAX_FAULTS: u32 = 3;
@@ -234,255 +233,6 @@ impl<'a> Run<'a> {
         let after = self.in_vain.get(&token).cloned();
         (Part { after, ..part }, token)
     }
-
-    /// What the end of a change set means.
-    async fn after(&mut self, id: &ChangeSetId, ended: Ended, work: Work, shared: bool, token: String) -> Option<End> {
-        let ChangeSetStatus { state, started, .. } = match ended {
-            Ok(status) => status,
-            // It may run on, and nothing else may be started meanwhile: the next pass takes the experience up.
-            Err(error) => return Some(gave_up(&error)),
-        };
-        // The answer to a request of an earlier run, brought back by its token: it says nothing of now.
-        let earlier = started.is_some_and(|started| started < self.order.pass - EARLIER);
-        if !matches!(state, ChangeSetState::Running | ChangeSetState::Succeeded) {
-            self.in_vain.insert(token, id.clone());
-            if earlier {
-                return None;
-            }
-        }
-        match state {
-            ChangeSetState::Running | ChangeSetState::Succeeded => self.succeeded(&work).await,
-            ChangeSetState::Cancelled => self.pause(format!("change set {id} was cancelled")).await,
-            ChangeSetState::Failed { server_fault: true, errors } => {
-                self.alone |= shared;
-                self.faults += 1;
-                let error = failure_text(id, &errors);
-                if self.faults >= MAX_FAULTS {
-                    return Some((ReceiptStatus::Failed, Some(format!("{error}, {MAX_FAULTS} times"))));
-                }
-                self.pause(error).await
-            }
-            ChangeSetState::Failed { server_fault: false, errors } => {
-                self.isolate(&errors, &work, shared);
-                None
-            }
-        }
-    }
-
-    /// Carries the change on in the known lists, and reads the new revision.
-    async fn succeeded(&mut self, work: &Work) -> Option<End> {
-        let (allow, deny) = (ids(work.change_set.allow()), ids(work.change_set.deny()));
-        self.progress.allowed += allow.len();
-        self.progress.denied += deny.len();
-        self.patience.reset();
-        (self.read, self.applied_since) = (false, true);
-        if work.test {
-            for (kind, ids) in [(ChangeKind::Allow, allow), (ChangeKind::Deny, deny)] {
-                if !ids.is_empty() {
-                    self.isolation.passed(kind);
-                }
-            }
-        }
-        let policy = &mut self.live.policy;
-        if let Some(requests) = work.change_set.settings() {
-            policy.policy_resource_requests = requests;
-        }
-        for id in allow {
-            policy.rejected.remove(id);
-            policy.approved.insert(id.clone());
-        }
-        for id in deny {
-            policy.approved.remove(id);
-            policy.rejected.insert(id.clone());
-        }
-        let next = Revision(self.live.experience.revision.0 + 1);
-        match self.engine.experiences.read(&self.live.experience.id).await {
-            Ok(experience) if experience.revision == next => {
-                self.live.experience = experience;
-                None
-            }
-            // Someone else changed it, too; or the catalog counts otherwise.
-            _ => self.look_again().await,
-        }
-    }
-
-    /// Finds out whose fault a failed change set is, and sets that aside. All others go on.
-    fn isolate(&mut self, errors: &[ChangeError], work: &Work, shared: bool) {
-        let experience = self.live.experience.id.as_str();
-        let told = errors.iter().any(|error| error.entity.is_some());
-        let mine: Vec<_> =
-            errors.iter().filter(|error| error.entity.as_deref().is_none_or(|id| id == experience)).collect();
-        if shared && told && mine.is_empty() {
-            return;
-        }
-        let at_fault = |kind| mine.iter().any(|error| error.kind == Some(kind));
-        let settings = work.change_set.settings().is_some();
-        let known = [ChangeKind::Allow, ChangeKind::Deny, ChangeKind::Settings].into_iter().any(at_fault);
-        if shared && !known {
-            self.alone = true;
-            return;
-        }
-        let text = mine.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        if settings {
-            // Whose fault it was shows without them: only then are products suspects.
-            self.settings_last = true;
-            if at_fault(ChangeKind::Settings) || !work.has_products() {
-                self.settings_refused = Some(text.clone());
-            }
-            if !known {
-                return;
-            }
-        }
-        for (kind, batch) in [(ChangeKind::Allow, work.change_set.allow()), (ChangeKind::Deny, work.change_set.deny())]
-        {
-            let Some(batch) = batch else { continue };
-            if known && !at_fault(kind) {
-                continue;
-            }
-            tracing::warn!(
-                experience,
-                products = batch.products().len(),
-                error = text,
-                "refused; looking for the culprit"
-            );
-            if work.test {
-                self.isolation.failed(kind, &text);
-            } else {
-                self.isolation.suspect(kind, batch.products(), &text);
-            }
-        }
-    }
-
-    /// What an error means: the executor's side of the table.
-    async fn react(&mut self, error: &CatalogError, work: &Work) -> Option<End> {
-        let reaction = Reaction::to(error.class());
-        if work.change_set.settings().is_some() && matches!(reaction, Reaction::Suspect | Reaction::GiveUp) {
-            // The products first, without them; then the settings alone.
-            if !work.has_products() {
-                self.settings_refused = Some(one_line(error));
-            }
-            self.settings_last = true;
-            return None;
-        }
-        match reaction {
-            Reaction::AwaitHolder => self.await_holder(error).await,
-            Reaction::AskAgain | Reaction::AwaitOwn => self.pause(one_line(error)).await,
-            Reaction::LookAgain => match self.look_again().await {
-                // Read at once; but a revision that is stale again and again is not hurried after.
-                None => self.pause(one_line(error)).await,
-                end => end,
-            },
-            Reaction::AskForFewer => (!self.engine.tighten(work.limit)).then(|| gave_up(error)),
-            Reaction::Suspect => self.suspect(error, work),
-            Reaction::GiveUp => Some(gave_up(error)),
-        }
-    }
-
-    /// A request that is refused as such: where the catalog names one of its products, that is the reason.
-    fn suspect(&mut self, error: &CatalogError, work: &Work) -> Option<End> {
-        let text = one_line(error);
-        let mut found = false;
-        for (kind, batch) in [(ChangeKind::Allow, work.change_set.allow()), (ChangeKind::Deny, work.change_set.deny())]
-        {
-            let products = ids(batch);
-            if products.iter().any(|id| names(&text, id)) {
-                found = true;
-                if work.test {
-                    self.isolation.failed(kind, &text);
-                } else {
-                    self.isolation.suspect(kind, products, &text);
-                }
-            }
-        }
-        (!found).then(|| gave_up(error))
-    }
-
-    /// A change set that an earlier run started is waited for, not fought.
-    async fn adopt_unfinished(&mut self) -> Option<End> {
-        let id = self.order.unfinished.clone()?;
-        tracing::info!(experience = %self.live.experience.id, change_set = %id, "waiting for an earlier run's change set");
-        tokio::select! {
-            // Cancel-safe, both: it is not ours.
-            () = self.engine.stop.cancelled() => {
-                let pending = self.plan().map_or_else(|refusal| refusal.changes, |plan| plan.pending());
-                self.progress.pending = pending;
-                self.progress.change_sets.push(id.to_string());
-                Some(stopped())
-            }
-            ended = self.engine.poller.adopted(&id) => match ended {
-                // It had ended before the lists were read, or is unknown: what became of it is in the live state.
-                Ok(Ok(ChangeSetStatus { ended: Some(at), .. })) if at < self.order.pass - EARLIER => None,
-                _ => self.look_again().await,
-            },
-        }
-    }
-
-    /// Locked: finds the change set that holds the experience, and waits for its end.
-    async fn await_holder(&mut self, error: &CatalogError) -> Option<End> {
-        let experience = &self.live.experience.id;
-        let holders = match self.engine.catalog.open_change_sets(experience).await {
-            Ok(holders) => holders,
-            Err(error) => {
-                tracing::info!(%experience, %error, "cannot find the change set that holds it");
-                Vec::new()
-            }
-        };
-        if holders.is_empty()
-            && let Some(end) = self.pause(one_line(error)).await
-        {
-            return Some(end);
-        }
-        for holder in holders {
-            tracing::info!(experience = %self.live.experience.id, change_set = %holder, "waiting for the change set that holds it");
-            tokio::select! {
-                // Cancel-safe, both: it is not ours.
-                () = self.engine.stop.cancelled() => return Some(stopped()),
-                _ended = self.engine.poller.adopted(&holder) => {}
-            }
-        }
-        self.look_again().await
-    }
-
-    /// Reads the live state: the experience first, then its policy. In this order a change in between makes the revision
-    /// stale, and the next change set is refused instead of overwriting it.
-    async fn look_again(&mut self) -> Option<End> {
-        loop {
-            let error = match self.read_once().await {
-                Ok(()) => return None,
-                Err(error) => error,
-            };
-            match Reaction::to(error.class()) {
-                Reaction::GiveUp | Reaction::Suspect | Reaction::AskForFewer => return Some(gave_up(&error)),
-                _ => {
-                    if let Some(end) = self.pause(one_line(&error)).await {
-                        return Some(end);
-                    }
-                }
-            }
-        }
-    }
-
-    async fn read_once(&mut self) -> Result<(), CatalogError> {
-        let experience = self.engine.experiences.read(&self.live.experience.id).await?;
-        let policy = self.engine.policies.read(&self.live.policy_id).await?;
-        self.live.experience = experience;
-        self.live.policy = policy;
-        self.read = true;
-        Ok(())
-    }
-
-    async fn pause(&mut self, reason: String) -> Option<End> {
-        tracing::info!(experience = %self.live.experience.id, reason, "trying again");
-        match self.patience.wait(&self.engine.stop).await {
-            Waited::TryAgain => None,
-            Waited::Stopped => Some(stopped()),
-            Waited::Exhausted => Some((ReceiptStatus::Failed, Some(format!("gave up: {reason}")))),
-        }
-    }
-}
-
-fn ids(batch: Option<&ProductBatch>) -> &[ProductId] {
-    batch.map_or(&[], ProductBatch::products)
 }
 
 fn stopped() -> End {
@@ -496,12 +246,4 @@ fn gave_up(error: &CatalogError) -> End {
 
 fn poller_gone(id: &ChangeSetId) -> CatalogError {
     CatalogError::Unexpected { entity: id.to_string(), problem: "nobody looks at it any more".to_owned() }
-}
-
-fn failure_text(id: &ChangeSetId, errors: &[ChangeError]) -> String {
-    let mut text = format!("change set {id} failed");
-    for error in errors {
-        let _infallible = write!(text, ": {error}");
-    }
-    text
 }

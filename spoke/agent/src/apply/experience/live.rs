@@ -1,0 +1,94 @@
+//! Reads the live state again, and waits: for a change set of an earlier run or of someone else, and for better times.
+
+use pmp_catalog::{CatalogError, ChangeSetStatus};
+use pmp_protocol::ReceiptStatus;
+
+use super::{EARLIER, End, Run, gave_up, stopped};
+use crate::apply::reaction::Reaction;
+use crate::error::one_line;
+use crate::patience::Waited;
+
+impl Run<'_> {
+    /// A change set that an earlier run started is waited for, not fought.
+    pub(super) async fn adopt_unfinished(&mut self) -> Option<End> {
+        let id = self.order.unfinished.clone()?;
+        tracing::info!(experience = %self.live.experience.id, change_set = %id, "waiting for an earlier run's change set");
+        tokio::select! {
+            // Cancel-safe, both: it is not ours.
+            () = self.engine.stop.cancelled() => {
+                let pending = self.plan().map_or_else(|refusal| refusal.changes, |plan| plan.pending());
+                self.progress.pending = pending;
+                self.progress.change_sets.push(id.to_string());
+                Some(stopped())
+            }
+            ended = self.engine.poller.adopted(&id) => match ended {
+                // It had ended before the lists were read, or is unknown: what became of it is in the live state.
+                Ok(Ok(ChangeSetStatus { ended: Some(at), .. })) if at < self.order.pass - EARLIER => None,
+                _ => self.look_again().await,
+            },
+        }
+    }
+
+    /// Locked: finds the change set that holds the experience, and waits for its end.
+    pub(super) async fn await_holder(&mut self, error: &CatalogError) -> Option<End> {
+        let experience = &self.live.experience.id;
+        let holders = match self.engine.catalog.open_change_sets(experience).await {
+            Ok(holders) => holders,
+            Err(error) => {
+                tracing::info!(%experience, %error, "cannot find the change set that holds it");
+                Vec::new()
+            }
+        };
+        if holders.is_empty()
+            && let Some(end) = self.pause(one_line(error)).await
+        {
+            return Some(end);
+        }
+        for holder in holders {
+            tracing::info!(experience = %self.live.experience.id, change_set = %holder, "waiting for the change set that holds it");
+            tokio::select! {
+                // Cancel-safe, both: it is not ours.
+                () = self.engine.stop.cancelled() => return Some(stopped()),
+                _ended = self.engine.poller.adopted(&holder) => {}
+            }
+        }
+        self.look_again().await
+    }
+
+    /// Reads the live state: the experience first, then its policy. In this order a change in between makes the revision
+    /// stale, and the next change set is refused instead of overwriting it.
+    pub(super) async fn look_again(&mut self) -> Option<End> {
+        loop {
+            let error = match self.read_once().await {
+                Ok(()) => return None,
+                Err(error) => error,
+            };
+            match Reaction::to(error.class()) {
+                Reaction::GiveUp | Reaction::Suspect | Reaction::AskForFewer => return Some(gave_up(&error)),
+                _ => {
+                    if let Some(end) = self.pause(one_line(&error)).await {
+                        return Some(end);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn read_once(&mut self) -> Result<(), CatalogError> {
+        let experience = self.engine.experiences.read(&self.live.experience.id).await?;
+        let policy = self.engine.policies.read(&self.live.policy_id).await?;
+        self.live.experience = experience;
+        self.live.policy = policy;
+        self.read = true;
+        Ok(())
+    }
+
+    pub(super) async fn pause(&mut self, reason: String) -> Option<End> {
+        tracing::info!(experience = %self.live.experience.id, reason, "trying again");
+        match self.patience.wait(&self.engine.stop).await {
+            Waited::TryAgain => None,
+            Waited::Stopped => Some(stopped()),
+            Waited::Exhausted => Some((ReceiptStatus::Failed, Some(format!("gave up: {reason}")))),
+        }
+    }
+}
