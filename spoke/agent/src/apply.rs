@@ -27,6 +27,8 @@ use poller::Poller;
 use schedule::Durations;
 use starter::Starter;
 
+pub(crate) use starter::Active;
+
 mod batcher;
 mod experience;
 mod isolate;
@@ -134,6 +136,12 @@ impl Engine {
         );
         let ids_per_request = AtomicUsize::new(if settings.ids_per_request { 50 } else { 0 });
         Self { catalog, starter, poller, experiences, policies, ids_per_request, stop }
+    }
+
+    /// Counts an experience of the pass for as long as it may start change sets, for the others to know how scarce turns are:
+    /// all of them before the first is applied.
+    pub(crate) fn active(&self) -> Active {
+        self.starter.active()
     }
 
     /// Brings `live` to the desired state, or says why not. Never fails as such: every end is one for the receipt.

@@ -18,7 +18,7 @@ use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Stop, StopReason};
 use tokio::sync::Semaphore;
 
-use crate::apply::{Applied, Engine, EngineSettings, Order};
+use crate::apply::{Active, Applied, Engine, EngineSettings, Order};
 use crate::error::one_line;
 use crate::lease::{Leases, holder};
 use crate::member::{Absent, Candidate, Live, Member, Selection, discover, read_policies};
@@ -246,7 +246,8 @@ impl OnePass<'_> {
     async fn sync_all(&self, candidates: Vec<Candidate>, gone: Vec<Member>) -> Vec<Result<Receipt, LedgerError>> {
         let catalog = self.spoke.catalog.as_ref();
         let mut outcomes = Vec::new();
-        let mut syncs: FuturesUnordered<_> = gone.into_iter().map(|member| self.sync_member(member)).collect();
+        let mut syncs: FuturesUnordered<_> = gone.into_iter().map(|member| self.sync_member(member, None)).collect();
+        let mut active: Vec<_> = candidates.iter().map(|_| self.engine.active()).collect();
         let mut candidates = candidates.into_iter();
         let mut next = || {
             let batch: Vec<_> = candidates.by_ref().take(POLICIES).collect();
@@ -260,7 +261,7 @@ impl OnePass<'_> {
                 members = async { match reading.as_mut() { Some(reading) => reading.await, None => Vec::new() } },
                     if reading.is_some() && !full =>
                 {
-                    syncs.extend(members.into_iter().map(|member| self.sync_member(member)));
+                    syncs.extend(members.into_iter().map(|member| self.sync_member(member, active.pop())));
                     reading = next();
                 }
                 Some(outcome) = syncs.next(), if !syncs.is_empty() => outcomes.push(outcome),
@@ -269,9 +270,10 @@ impl OnePass<'_> {
         }
     }
 
-    /// Syncs one member experience; its receipt, once it is in the ledger.
-    async fn sync_member(&self, member: Member) -> Result<Receipt, LedgerError> {
+    /// Syncs one member experience, `active` meanwhile; its receipt, once it is in the ledger.
+    async fn sync_member(&self, member: Member, active: Option<Active>) -> Result<Receipt, LedgerError> {
         let receipt = self.receipt_for(member).await;
+        drop(active);
         let Receipt { member_experience, status, allowed, denied, pending, .. } = &receipt;
         let error = receipt.error.as_deref().unwrap_or_default();
         if self.spoke.show_progress {

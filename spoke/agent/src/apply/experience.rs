@@ -13,7 +13,7 @@ use pmp_plan::{ChangeSet, IdLimit, Observed, Plan, Refusal, plan};
 use pmp_protocol::{ReceiptStatus, ResourceRequests};
 
 use super::isolate::Isolation;
-use super::starter::{Active, Started};
+use super::starter::Started;
 use super::{Applied, Engine, Order, Watch};
 use crate::error::one_line;
 use crate::member::Live;
@@ -53,7 +53,6 @@ pub(super) struct Run<'a> {
     applied_since: bool,
     /// By token, the change set that answered a request and ended without effect.
     in_vain: HashMap<String, ChangeSetId>,
-    active: Option<Active>,
 }
 
 /// A change set, and what it is for.
@@ -89,7 +88,6 @@ impl<'a> Run<'a> {
             pending_when_read: None,
             applied_since: false,
             in_vain: HashMap::new(),
-            active: None,
         }
     }
 
@@ -191,9 +189,6 @@ impl<'a> Run<'a> {
 
     /// Starts a change set and waits for its end; what it means is an end, or going on.
     async fn step(&mut self, work: Work) -> Option<End> {
-        if self.active.is_none() {
-            self.active = Some(self.engine.starter.active());
-        }
         let (part, token) = self.part(&work.change_set);
         // A bound on requests leaves no room for others.
         let alone = self.alone || work.test || work.limit != IdLimit::PerChange;

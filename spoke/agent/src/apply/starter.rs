@@ -63,7 +63,7 @@ pub(crate) struct Settings {
     pub(crate) max_open: usize,
 }
 
-/// One experience that has something to start, for as long as this lives.
+/// One experience that may have something to start, for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Active(Arc<AtomicUsize>);
 
@@ -90,7 +90,7 @@ impl Starter {
         Self { waiting, active }
     }
 
-    /// Counts an experience that will start change sets, for the others to know how scarce turns are.
+    /// Counts an experience that may start change sets, for the others to know how scarce turns are.
     pub(crate) fn active(&self) -> Active {
         self.active.fetch_add(1, Ordering::Relaxed);
         Active(self.active.clone())

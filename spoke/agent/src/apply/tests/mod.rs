@@ -75,7 +75,12 @@ impl<'a> Pass<'a> {
         };
         self.catalog.world().clock = self.at;
         let experiences = self.catalog.world().experiences.len();
-        join_all((0..experiences).map(|n| engine.apply(&order, self.catalog.live(n), &Unwatched))).await
+        let active: Vec<_> = (0..experiences).map(|_| engine.active()).collect();
+        let apply = |(n, active)| {
+            let applied = engine.apply(&order, self.catalog.live(n), &Unwatched);
+            async move { (applied.await, active).0 }
+        };
+        join_all(active.into_iter().enumerate().map(apply)).await
     }
 }
 
