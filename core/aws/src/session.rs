@@ -14,6 +14,8 @@ use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::{Builder, tls};
 
+use crate::throttles::counted;
+
 /// The region where nothing else is configured: the Marketplace Catalog API has its endpoint there.
 pub const DEFAULT_REGION: &str = "us-east-1";
 
@@ -30,7 +32,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(20);
 /// CloudTrail.
 pub async fn load(program: &'static str) -> SdkConfig {
     let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-    let http = Builder::new().tls_provider(tls).build_https();
+    let http = counted(Builder::new().tls_provider(tls).build_https());
     // The SDK's own chain, spelled out: its last part asks the instance metadata, and would look for an HTTP client of
     // its own, which this build does not have.
     let instance = ProviderConfig::default().with_http_client(http.clone());
