@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::failure;
 use crate::events::{EventQueue, Received};
+use crate::figures::{Figures, Run};
 use crate::{Hub, HubError, Trigger};
 
 /// The first pause after a failure; it doubles up to the schedule's interval or [`MAX_PAUSE`], whichever is shorter.
@@ -21,7 +22,14 @@ enum Wake {
 }
 
 /// Runs until `stop` is cancelled. No failure ends it: each is logged, and tried again after a growing pause.
-pub(crate) async fn run(hub: &Hub, interval: Duration, events: Option<EventQueue>, stop: CancellationToken) {
+/// Each run is told in `figures`, where there are any.
+pub(crate) async fn run(
+    hub: &Hub,
+    interval: Duration,
+    events: Option<EventQueue>,
+    figures: Option<&Figures>,
+    stop: CancellationToken,
+) {
     let mut pause = Pause::new(interval);
     let mut next_schedule = Instant::now();
     while !stop.is_cancelled() {
@@ -33,12 +41,12 @@ pub(crate) async fn run(hub: &Hub, interval: Duration, events: Option<EventQueue
         };
         let outcome = match wake {
             Ok(Wake::Schedule) => {
-                let outcome = hub.publish(Trigger::Schedule, Timestamp::now).await.map(|_| ());
+                let outcome = publish(hub, Trigger::Schedule, figures).await;
                 // A failed announcement comes again after the pause, not after the whole interval.
                 next_schedule = Instant::now() + if outcome.is_ok() { interval } else { Duration::ZERO };
                 outcome
             }
-            Ok(Wake::Events(received)) => follow(hub, events.as_ref(), received).await,
+            Ok(Wake::Events(received)) => follow(hub, events.as_ref(), received, figures).await,
             Err(error) => Err(error),
         };
         match outcome {
@@ -65,15 +73,30 @@ async fn receive(events: Option<&EventQueue>) -> Result<Received, HubError> {
 }
 
 /// Publishes once for all the events that came together, and only then deletes them.
-async fn follow(hub: &Hub, events: Option<&EventQueue>, received: Received) -> Result<(), HubError> {
+async fn follow(
+    hub: &Hub,
+    events: Option<&EventQueue>,
+    received: Received,
+    figures: Option<&Figures>,
+) -> Result<(), HubError> {
     if received.succeeded > 0 {
         tracing::info!(events = received.succeeded, "the catalog tells of changes");
-        hub.publish(Trigger::ChangeEvent, Timestamp::now).await?;
+        publish(hub, Trigger::ChangeEvent, figures).await?;
     }
     match events {
         Some(events) => events.delete(received).await.map_err(HubError::Events),
         None => Ok(()),
     }
+}
+
+async fn publish(hub: &Hub, trigger: Trigger, figures: Option<&Figures>) -> Result<(), HubError> {
+    let (began, throttled) = (Instant::now(), pmp_aws::throttles());
+    let outcome = hub.publish(trigger, Timestamp::now).await;
+    if let Some(figures) = figures {
+        let (took, throttles) = (began.elapsed(), pmp_aws::throttles() - throttled);
+        figures.tell(hub, Run { trigger, outcome: &outcome, took, throttles, request_id: None }).await;
+    }
+    outcome.map(|_| ())
 }
 
 /// A pause that doubles from failure to failure.

@@ -20,9 +20,11 @@ use pmp_terminal::{
 };
 use serde_json::json;
 
-use crate::config::{ConfigArgs, PublishConfig};
+use crate::config::{ConfigArgs, KEEP_VERSIONS, PublishConfig, STALE_AFTER};
 use crate::error::failure;
 use crate::events::EventQueue;
+use crate::figures::Figures;
+use crate::function::HubFunction;
 use crate::{Hub, HubError, Outcome, Published, SnsTopic, Trigger, agent, confirm, init, status};
 
 const EXAMPLES: &str = "Examples:
@@ -74,6 +76,9 @@ struct RunArgs {
     /// How often an unchanged snapshot is announced: 30s, 15m, 1h
     #[arg(long, env = "PMP_INTERVAL", default_value = "1h", value_parser = parse_duration, value_name = "DURATION")]
     interval: Duration,
+    /// How long a spoke may be silent before the metrics count it, which are written where the log is JSON
+    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_duration, value_name = "DURATION")]
+    stale_after: Duration,
     #[command(flatten)]
     keep: Keep,
 }
@@ -81,7 +86,7 @@ struct RunArgs {
 #[derive(Debug, Args)]
 struct Keep {
     /// How many versions the ledger keeps
-    #[arg(long, env = "PMP_KEEP_VERSIONS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(2..), value_name = "N")]
+    #[arg(long, env = "PMP_KEEP_VERSIONS", default_value_t = KEEP_VERSIONS, value_parser = clap::value_parser!(u64).range(2..), value_name = "N")]
     keep_versions: u64,
 }
 
@@ -91,7 +96,7 @@ struct StatusArgs {
     #[arg(long)]
     check: bool,
     /// How long a spoke may be silent, or behind, before it is stale
-    #[arg(long, env = "PMP_STALE_AFTER", default_value = "3h", value_parser = parse_duration, value_name = "DURATION")]
+    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_duration, value_name = "DURATION")]
     stale_after: Duration,
 }
 
@@ -124,8 +129,12 @@ struct InitArgs {
     allow_accounts: Vec<AccountId>,
 }
 
-/// Runs the program with `args`, the program's name first.
+/// Runs the program with `args`, the program's name first: as a function where AWS Lambda started it.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<_> = args.into_iter().collect();
+    if pmp_lambda::is_called(&args) {
+        return pmp_lambda::main::<HubFunction>("pmp-hub");
+    }
     program(args, run)
 }
 
@@ -134,7 +143,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
     let output = cli.terminal.start(level)?;
     match &cli.command {
         Command::Publish(args) => publish(&cli.config, args, output).await,
-        Command::Run(args) => run_agent(&cli.config, args).await,
+        Command::Run(args) => run_agent(&cli.config, args, cli.terminal.logs_are_json()).await,
         Command::Status(args) => show_status(&cli.config, args, output).await,
         Command::Confirm(args) => confirm(&cli.config, args, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
@@ -145,20 +154,20 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
     }
 }
 
-fn hub(sdk: &SdkConfig, config: &PublishConfig, keep: &Keep) -> Hub {
+pub(crate) fn hub(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64) -> Hub {
     Hub {
         catalog: Arc::new(SdkCatalog::new(sdk, RateLimits::default())),
         snapshots: Arc::new(DynamoSnapshots::new(sdk, config.snapshots.clone())),
         topic: Arc::new(SnsTopic::new(sdk, config.topic.clone())),
         experience: config.experience.clone(),
-        keep_versions: keep.keep_versions,
+        keep_versions,
     }
 }
 
 async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_publish()?;
     let sdk = pmp_aws::load("pmp-hub").await;
-    let hub = hub(&sdk, &config, &args.keep);
+    let hub = hub(&sdk, &config, args.keep.keep_versions);
     let published = if args.dry_run {
         hub.dry_run(Trigger::Operator).await
     } else {
@@ -193,7 +202,8 @@ fn sentence(published: &Published, dry_run: bool) -> String {
     }
 }
 
-async fn run_agent(config: &ConfigArgs, args: &RunArgs) -> Result<Exit, Failure> {
+async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result<Exit, Failure> {
+    let timestamps = config.timestamps()?;
     let config = config.for_publish()?;
     let stop = stop_on_signal().map_err(Failure::new)?;
     let sdk = pmp_aws::load("pmp-hub").await;
@@ -201,7 +211,10 @@ async fn run_agent(config: &ConfigArgs, args: &RunArgs) -> Result<Exit, Failure>
     tracing::info!(
         experience = %config.experience, interval = ?args.interval, change_events = events.is_some(), "hub running"
     );
-    agent::run(&hub(&sdk, &config, &args.keep), args.interval, events, stop.token().clone()).await;
+    let receipts = timestamps.map(|table| Arc::new(DynamoReceipts::new(&sdk, table)) as _);
+    let figures = metrics.then_some(Figures { receipts, stale_after: args.stale_after });
+    let hub = hub(&sdk, &config, args.keep.keep_versions);
+    agent::run(&hub, args.interval, events, figures.as_ref(), stop.token().clone()).await;
     Ok(Exit::Ok)
 }
 
@@ -270,7 +283,7 @@ async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Output) -> Res
             let (experience, snapshots) = (config.experience, config.snapshots);
             let publish = PublishConfig { experience, snapshots, topic, events_queue_url: None };
             // Nothing is stored, so nothing is pruned.
-            let hub = hub(&sdk, &publish, &Keep { keep_versions: u64::MAX });
+            let hub = hub(&sdk, &publish, u64::MAX);
             let announced = hub.announce_again(&head, Timestamp::now).await;
             let hint = "it is confirmed all the same: the spoke takes it up with the next announcement";
             Some(announced.map_err(|error| failure(error).hint(hint.to_owned()))?)

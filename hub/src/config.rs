@@ -1,9 +1,11 @@
 //! What the hub needs to know, from flags or the environment, checked at start.
 
+use std::time::Duration;
+
 use clap::Args;
 use pmp_ledger::TableName;
 use pmp_protocol::ExperienceId;
-use pmp_terminal::{Failure, Settings, Source};
+use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
 use crate::TopicArn;
 
@@ -11,7 +13,14 @@ const EXPERIENCE: Source = Source { flag: "--experience-id", variable: "PMP_EXPE
 const SNAPSHOTS: Source = Source { flag: "--snapshots-table", variable: "PMP_SNAPSHOTS_TABLE" };
 const TIMESTAMPS: Source = Source { flag: "--timestamps-table", variable: "PMP_TIMESTAMPS_TABLE" };
 const TOPIC: Source = Source { flag: "--topic-arn", variable: "PMP_TOPIC_ARN" };
+const KEEP: Source = Source { flag: "--keep-versions", variable: "PMP_KEEP_VERSIONS" };
+const STALE: Source = Source { flag: "--stale-after", variable: "PMP_STALE_AFTER" };
 const EVENTS: Source = Source { flag: "--events-queue-url", variable: "PMP_EVENTS_QUEUE_URL" };
+
+/// How many versions the ledger keeps, where nothing else is asked for.
+pub(crate) const KEEP_VERSIONS: u64 = 50;
+/// How long a spoke may be silent or behind, where nothing else is asked for.
+pub(crate) const STALE_AFTER: &str = "3h";
 
 /// The settings that several commands share. Each is checked by the commands that need it.
 #[derive(Debug, Clone, Args)]
@@ -32,6 +41,45 @@ pub(crate) struct ConfigArgs {
     /// A queue to which an EventBridge rule delivers the catalog's change events (for `run`)
     #[arg(long, global = true, env = EVENTS.variable, hide_env_values = true, value_name = "URL")]
     events_queue_url: Option<String>,
+}
+
+/// The settings of the Lambda function, which come from the environment alone.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FunctionArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    // As texts, because templates spell "not set" as a blank.
+    #[arg(long, env = KEEP.variable, hide_env_values = true)]
+    keep_versions: Option<String>,
+    #[arg(long, env = STALE.variable, hide_env_values = true)]
+    stale_after: Option<String>,
+}
+
+/// What the Lambda function needs.
+#[derive(Debug, Clone)]
+pub(crate) struct FunctionConfig {
+    pub(crate) publish: PublishConfig,
+    /// The table of receipts; none where nothing is to be told of the spokes.
+    pub(crate) timestamps: Option<TableName>,
+    pub(crate) keep_versions: u64,
+    pub(crate) stale_after: Duration,
+}
+
+impl FunctionArgs {
+    pub(crate) fn config(&self) -> Result<FunctionConfig, Failure> {
+        let mut settings = Settings::default();
+        let publish = self.config.publish(&mut settings);
+        let timestamps = settings.optional(self.config.timestamps_table.as_deref(), TIMESTAMPS);
+        let keep_versions = settings.optional(self.keep_versions.as_deref(), KEEP).unwrap_or(KEEP_VERSIONS);
+        if keep_versions < 2 {
+            settings.problem(KEEP, "less than 2");
+        }
+        let stale_after: String =
+            settings.optional(self.stale_after.as_deref(), STALE).unwrap_or_else(|| STALE_AFTER.to_owned());
+        let stale_after = parse_duration(&stale_after).map_err(|problem| settings.problem(STALE, problem)).ok();
+        settings
+            .finish(|| Some(FunctionConfig { publish: publish?, timestamps, keep_versions, stale_after: stale_after? }))
+    }
 }
 
 /// What `publish` and `run` need.
@@ -62,6 +110,11 @@ pub(crate) struct InitConfig {
 impl ConfigArgs {
     pub(crate) fn for_publish(&self) -> Result<PublishConfig, Failure> {
         let mut settings = Settings::default();
+        let publish = self.publish(&mut settings);
+        settings.finish(|| publish)
+    }
+
+    fn publish(&self, settings: &mut Settings) -> Option<PublishConfig> {
         let experience = settings.required(self.experience_id.as_deref(), EXPERIENCE);
         let snapshots = settings.required(self.snapshots_table.as_deref(), SNAPSHOTS);
         let topic = settings.required(self.topic_arn.as_deref(), TOPIC);
@@ -69,10 +122,14 @@ impl ConfigArgs {
         if events_queue_url.as_ref().is_some_and(|url| !url.starts_with("http")) {
             settings.problem(EVENTS, "not the URL of a queue (https://sqs.REGION.amazonaws.com/ACCOUNT/NAME)");
         }
-        settings.finish(|| {
-            let (experience, snapshots, topic) = (experience?, snapshots?, topic?);
-            Some(PublishConfig { experience, snapshots, topic, events_queue_url })
-        })
+        Some(PublishConfig { experience: experience?, snapshots: snapshots?, topic: topic?, events_queue_url })
+    }
+
+    /// The table of receipts, for a command that can do without it.
+    pub(crate) fn timestamps(&self) -> Result<Option<TableName>, Failure> {
+        let mut settings = Settings::default();
+        let timestamps = settings.optional(self.timestamps_table.as_deref(), TIMESTAMPS);
+        settings.finish(|| Some(timestamps))
     }
 
     pub(crate) fn for_status(&self) -> Result<StatusConfig, Failure> {

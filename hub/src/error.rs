@@ -59,6 +59,9 @@ pub enum HubError {
     /// The queue of change events failed.
     #[error("cannot read the queue of change events")]
     Events(#[source] ApiError),
+    /// Told to stop, before anything was published.
+    #[error("{0}, before the snapshot was published")]
+    Stopped(String),
     /// The topic's policy is not one that can be extended.
     #[error("the topic's policy cannot be read: {0}")]
     TopicPolicy(String),
@@ -74,6 +77,9 @@ impl HubError {
             Self::Ledger(source) => source.hint(),
             Self::Outrun { .. } => Some("stop the other hub, or let it be the only one".to_owned()),
             Self::Topic(error) | Self::Events(error) | Self::Caller(error) => error.hint(),
+            Self::Stopped(_) => Some(
+                "the next run goes on from what is stored; give the function more time if this comes again".to_owned(),
+            ),
             Self::Content { .. } | Self::Seal { .. } | Self::TopicPolicy(_) => None,
         }
     }

@@ -4,10 +4,12 @@
 //! that is not understood is logged and dropped; the schedule covers whatever it meant.
 
 use aws_config::SdkConfig;
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use pmp_aws::ApiError;
-use serde::Deserialize;
+
+use crate::trigger::{Asked, asked_by_bridge};
 
 /// The longest that SQS lets a receive wait.
 const LONG_POLL_SECONDS: i32 = 20;
@@ -24,17 +26,9 @@ pub(crate) struct EventQueue {
 /// Events that were received and not yet deleted.
 #[derive(Debug)]
 pub(crate) struct Received {
-    /// How many of them say that a change set succeeded.
+    /// How many of them may tell of a change.
     pub(crate) succeeded: usize,
     receipt_handles: Vec<String>,
-}
-
-/// The part of an EventBridge event that says what it is.
-#[derive(Deserialize)]
-struct Event {
-    source: String,
-    #[serde(rename = "detail-type")]
-    detail_type: String,
 }
 
 impl EventQueue {
@@ -68,8 +62,8 @@ impl EventQueue {
 }
 
 fn is_success(body: &str) -> bool {
-    match serde_json::from_str::<Event>(body) {
-        Ok(event) => event.source == "aws.marketplacecatalog" && event.detail_type == "Change Set Succeeded",
+    match serde_json::from_str::<EventBridgeEvent>(body) {
+        Ok(event) => matches!(asked_by_bridge(&event), Asked::Look(_)),
         Err(error) => {
             tracing::warn!(%error, "an event that is not one of EventBridge's is dropped");
             false
@@ -82,11 +76,10 @@ mod tests {
     use super::is_success;
 
     #[test]
-    fn only_a_change_set_that_succeeded_counts() {
+    fn a_change_set_that_failed_changed_nothing() {
         let event = |source, kind| format!(r#"{{"source":"{source}","detail-type":"{kind}","detail":{{}}}}"#);
         assert!(is_success(&event("aws.marketplacecatalog", "Change Set Succeeded")));
         assert!(!is_success(&event("aws.marketplacecatalog", "Change Set Failed")));
-        assert!(!is_success(&event("someone.else", "Change Set Succeeded")));
         assert!(!is_success("not JSON"));
     }
 }

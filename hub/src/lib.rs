@@ -1,8 +1,8 @@
 //! The hub: reads one management experience, stores it as a versioned snapshot, and publishes it.
 //!
 //! [`Hub`] is the use case over three ports: the catalog, the snapshot store, and the topic. [`cli`] is the program:
-//! `publish` once, `run` as an agent, `status` of the spokes, `init` of tables and topic. The hub reads the catalog and
-//! never changes it.
+//! `publish` once, `run` as an agent, `status` of the spokes, `init` of tables and topic; where AWS Lambda starts it, a
+//! function. The hub reads the catalog and never changes it.
 
 mod agent;
 pub mod cli;
@@ -10,11 +10,14 @@ mod config;
 mod confirm;
 mod error;
 mod events;
+mod figures;
+mod function;
 mod init;
 mod publish;
 mod read;
 mod status;
 mod topic;
+mod trigger;
 
 pub use error::HubError;
 pub use publish::{Hub, Outcome, Published, Trigger};

@@ -37,7 +37,7 @@ async fn lease(scene: &Scene) -> std::collections::HashMap<String, AttributeValu
 }
 
 /// Writes a lease of someone else over whatever is there.
-async fn thief(scene: &Scene, expires_at_ms: i64) {
+pub(crate) async fn thief(scene: &Scene, expires_at_ms: i64) {
     let (text, number) = (|text: &str| AttributeValue::S(text.into()), |n: i64| AttributeValue::N(n.to_string()));
     let call = dynamodb(scene).put_item().table_name("SyncTimestamps").item("organization", text(ALPHA));
     let call = call.item("item", text("lease")).item("holder_id", text("thief")).item("holder", text("a thief"));
@@ -45,7 +45,7 @@ async fn thief(scene: &Scene, expires_at_ms: i64) {
     call.item("term_ms", number(60_000)).item("expires_at_ms", number(expires_at_ms)).send().await.unwrap();
 }
 
-async fn is_free(scene: &Scene) -> bool {
+pub(crate) async fn is_free(scene: &Scene) -> bool {
     lease(scene).await.get("expires_at_ms") == Some(&AttributeValue::N("0".into()))
 }
 

@@ -11,6 +11,7 @@ mod confirming;
 mod discovery;
 mod faults;
 mod filters;
+mod functions;
 mod kills;
 mod leases;
 mod messages;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 /// Twelve batches for alpha's production experience, half a second each.
-async fn twelve_batches() -> (Scene, Program, Lists) {
+pub(crate) async fn twelve_batches() -> (Scene, Program, Lists) {
     let ids: Vec<String> = (0..600).map(|n| format!("prod-{n:04}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let change_sets = ChangeSetTiming::always(Duration::from_millis(500));
@@ -18,7 +18,7 @@ async fn twelve_batches() -> (Scene, Program, Lists) {
     (scene, spoke, Lists::new(&ids, &[]))
 }
 
-async fn receipt(scene: &Scene) -> Value {
+pub(crate) async fn receipt(scene: &Scene) -> Value {
     scene.hub.json(&["status"]).await["spokes"][0]["receipt"].clone()
 }
 

@@ -7,17 +7,21 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
 mod aws;
+mod event_source;
 mod job;
 mod memory;
 mod program;
+mod runtime_api;
 mod scene;
 mod tap;
 mod wait;
 
 pub use aws::{Aws, Lists};
+pub use event_source::Batch;
 pub use job::Job;
 pub use memory::Measured;
 pub use program::{Agent, Finished, Program, binary, find_binary};
+pub use runtime_api::{Answer, Function};
 pub use scene::{
     ALPHA, ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, EVENTS_QUEUE, EXTERNAL_ID, HUB, HUB_ORGANIZATION,
     MANAGEMENT, Scene, World, alpha, hub_organization, longest_id, member_role, member_role_for, world,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
@@ -92,19 +92,24 @@ impl Program {
 
     /// Starts an agent.
     pub fn start(&self, arguments: &[&str]) -> Agent {
-        let mut child = self.command(arguments).stdout(Stdio::null()).spawn().unwrap();
-        let stderr = child.stderr.take().unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
-        let kept = log.clone();
-        let reader = tokio::spawn(async move {
-            let mut lines = BufReader::new(stderr).lines();
-            while let Ok(Some(line)) = lines.next_line().await {
-                let mut log = kept.lock().unwrap();
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
-        Agent { child, log, reader }
+        let mut child = self.command(arguments).spawn().unwrap();
+        let (log, printed) = (Kept::default(), Kept::default());
+        let readers = [
+            tokio::spawn(keep(child.stderr.take().unwrap(), log.clone())),
+            tokio::spawn(keep(child.stdout.take().unwrap(), printed.clone())),
+        ];
+        Agent { child, log, printed, readers }
+    }
+}
+
+type Kept = Arc<Mutex<String>>;
+
+async fn keep(stream: impl AsyncRead + Unpin, kept: Kept) {
+    let mut lines = BufReader::new(stream).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let mut kept = kept.lock().unwrap();
+        kept.push_str(&line);
+        kept.push('\n');
     }
 }
 
@@ -112,14 +117,25 @@ impl Program {
 #[derive(Debug)]
 pub struct Agent {
     child: Child,
-    log: Arc<Mutex<String>>,
-    reader: JoinHandle<()>,
+    log: Kept,
+    printed: Kept,
+    readers: [JoinHandle<()>; 2],
 }
 
 impl Agent {
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// What it has written to standard output so far.
+    pub fn printed(&self) -> String {
+        self.printed.lock().unwrap().clone()
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("the agent has ended by itself")
     }
 
     /// Sends SIGTERM and waits for its end: the exit code and the log.
@@ -130,14 +146,16 @@ impl Agent {
 
     /// Sends a signal: `TERM`, `INT`, `STOP`.
     pub async fn signal(&self, name: &str) {
-        let id = self.child.id().expect("the agent has ended by itself").to_string();
+        let id = self.id().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().await.unwrap().success());
     }
 
     /// Waits for its end: the exit code and the log.
     pub async fn ended(mut self) -> (i32, String) {
         let status = tokio::time::timeout(TIMEOUT, self.child.wait()).await.expect("it does not end").unwrap();
-        self.reader.await.unwrap();
+        for reader in self.readers {
+            reader.await.unwrap();
+        }
         let log = self.log.lock().unwrap().clone();
         (status.code().unwrap_or(-1), log)
     }

@@ -205,6 +205,7 @@ fn take(world: &mut World) -> Vec<Received> {
                 body: message.body.clone(),
                 handle: message.id.clone(),
                 times: message.times,
+                sent: None,
             });
         }
         world.queue.push(message);

@@ -25,4 +25,10 @@ impl TerminalArgs {
         self.log.start(level, output.color).map_err(Failure::new)?;
         Ok(output)
     }
+
+    /// Whether the log is one for machines.
+    #[must_use]
+    pub fn logs_are_json(&self) -> bool {
+        self.log.is_json()
+    }
 }

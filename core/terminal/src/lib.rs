@@ -25,7 +25,7 @@ pub use duration::parse_duration;
 pub use exit::{EXIT_CODES_HELP, Exit};
 pub use failure::Failure;
 pub use log::{LogArgs, LogFormat};
-pub use output::{Output, OutputArgs, OutputFormat, SCHEMA_VERSION};
+pub use output::{Output, OutputArgs, OutputFormat, SCHEMA_VERSION, print_line};
 pub use program::program;
 pub use settings::{Settings, Source};
 pub use signal::stop_on_signal;

@@ -111,7 +111,10 @@ impl Output {
 }
 
 /// Prints a line on standard output. A closed pipe is no error: the reader has seen enough.
-pub(crate) fn print_line(text: &str) -> io::Result<()> {
+///
+/// # Errors
+/// Where standard output cannot be written to.
+pub fn print_line(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

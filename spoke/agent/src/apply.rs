@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures::FutureExt;
 use jiff::Timestamp;
@@ -152,6 +153,11 @@ impl Engine {
     /// How long change sets take here, for the next run; none where none was seen to end.
     pub(crate) fn times(&self) -> Option<ChangeSetTimes> {
         self.poller.durations().times()
+    }
+
+    /// How long each change set took that this pass started and saw end.
+    pub(crate) fn seen_times(&self) -> Vec<Duration> {
+        self.poller.seen_times()
     }
 
     fn limit(&self) -> IdLimit {

@@ -1,5 +1,6 @@
 //! Sorts what came from the queue: the newest message counts, and nothing relies on order or on single delivery. Pure.
 
+use jiff::Timestamp;
 use pmp_protocol::{ExperienceId, MessageError, SnapshotMessage};
 
 use crate::inbox::Received;
@@ -9,6 +10,8 @@ use crate::inbox::Received;
 pub(crate) struct Backlog {
     /// The newest message about the management experience; among equals, the first.
     pub(crate) newest: Option<SnapshotMessage>,
+    /// When it first came into the queue, where that is known.
+    pub(crate) announced: Option<Timestamp>,
     /// The messages that [`Self::newest`] answers: itself, repetitions, and older ones. To be deleted together.
     pub(crate) answered: Vec<Received>,
     /// About other management experiences: not for this spoke.
@@ -26,30 +29,31 @@ impl Backlog {
                 Err(error) => backlog.malformed.push((received, error)),
                 Ok((message, _)) if message.experience != *management => {
                     let experience = &message.experience;
-                    tracing::warn!(message = received.id, %experience, "a message for another spoke: is the queue shared?");
+                    tracing::warn!(message_id = received.id, %experience, "a message for another spoke: is the queue shared?");
                     backlog.foreign.push(received);
                 }
                 Ok((message, _)) => {
+                    backlog.take(message, received.sent);
                     backlog.answered.push(received);
-                    backlog.take(message);
                 }
             }
         }
         backlog
     }
 
-    fn take(&mut self, message: SnapshotMessage) {
+    fn take(&mut self, message: SnapshotMessage, sent: Option<Timestamp>) {
         match &mut self.newest {
             Some(newest) if newest.version == message.version => {
                 tracing::info!(version = %message.version, "repeated message");
+                self.announced = self.announced.into_iter().chain(sent).min();
+                return;
             }
-            Some(newest) if newest.version > message.version => superseded(&message, newest),
-            Some(newest) => {
-                superseded(newest, &message);
-                *newest = message;
-            }
-            None => self.newest = Some(message),
+            Some(newest) if newest.version > message.version => return superseded(&message, newest),
+            Some(newest) => superseded(newest, &message),
+            None => {}
         }
+        self.newest = Some(message);
+        self.announced = sent;
     }
 }
 
@@ -62,7 +66,7 @@ mod tests {
     use super::*;
 
     fn received(id: &str, body: String) -> Received {
-        Received { id: id.into(), body, handle: id.into(), times: 1 }
+        Received { id: id.into(), body, handle: id.into(), times: 1, sent: None }
     }
 
     fn message(experience: &str, version: u64) -> String {

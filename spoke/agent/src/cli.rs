@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::config::{ConfigArgs, FilterConfig, SpokeConfig};
 use crate::error::{failure, one_line};
+use crate::function::SpokeFunction;
 use crate::inbox::SqsInbox;
 use crate::lease::{IfHeld, Leases, holder};
 use crate::preview::Planned;
@@ -81,8 +82,12 @@ struct InitArgs {
     queue_name: String,
 }
 
-/// Runs the program with `args`, the program's name first.
+/// Runs the program with `args`, the program's name first: as a function where AWS Lambda started it.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<_> = args.into_iter().collect();
+    if pmp_lambda::is_called(&args) {
+        return pmp_lambda::main::<SpokeFunction>("pmp-spoke");
+    }
     program(args, run)
 }
 
@@ -90,7 +95,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
     let level = if matches!(cli.command, Command::Run) { "info" } else { "warn" };
     let output = cli.terminal.start(level)?;
     match &cli.command {
-        Command::Run => run_agent(&cli.config).await,
+        Command::Run => run_agent(&cli.config, cli.terminal.logs_are_json()).await,
         Command::Sync(args) => sync(&cli.config, args, output).await,
         Command::Plan(args) => plan(&cli.config, args, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
@@ -102,7 +107,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
 }
 
 /// The spoke that the configuration describes. A filter that cannot be used is told to the hub before it ends this.
-async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) -> Result<Spoke, Failure> {
+pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) -> Result<Spoke, Failure> {
     let identity = Identity::find(sdk, config.organization.clone()).await.map_err(failure)?;
     let hub = match config.hub_role_for(&identity.organization) {
         Some(role) => pmp_aws::assume_role(sdk, role).await,
@@ -127,6 +132,7 @@ async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) -> Result<S
         lease,
         sync_settings: config.sync_settings,
         show_progress: false,
+        tell_figures: false,
     };
     if let Some(filter) = config.filter.clone() {
         match load_filter(filter).await {
@@ -160,15 +166,16 @@ async fn load_filter(config: FilterConfig) -> Result<ConfiguredFilter, Failure> 
     Ok(loaded)
 }
 
-async fn run_agent(config: &ConfigArgs) -> Result<Exit, Failure> {
+async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> {
     let config = config.for_pass(true)?;
     let stop = stop(&config)?;
     let sdk = pmp_aws::load("pmp-spoke").await;
-    let spoke = tokio::select! {
+    let mut spoke = tokio::select! {
         spoke = spoke(&sdk, &config, "run") => spoke?,
         // Cancel-safe: nothing has begun.
         () = stop.stopped() => return Ok(Exit::Ok),
     };
+    spoke.tell_figures = metrics;
     let inbox = SqsInbox::new(&sdk, config.queue_url.unwrap_or_default());
     tracing::info!(experience = %spoke.management, organization = %spoke.identity.organization, "spoke running");
     agent::run(&spoke, &inbox, &stop).await;
@@ -211,7 +218,7 @@ async fn sync_newest(spoke: &Spoke, args: &SyncArgs, stop: &Stop) -> Result<(Vec
     }
     let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: Timestamp::now() });
     match spoke.sync(Arc::new(newest), confirmed, stop).await.map_err(failure)? {
-        Pass::Done(receipts) => Ok((receipts, version)),
+        Pass::Done { receipts, .. } => Ok((receipts, version)),
         Pass::Superseded { version, acknowledged } => {
             let error =
                 anyhow::anyhow!("snapshot {version} is older than {acknowledged}, which was acknowledged before");

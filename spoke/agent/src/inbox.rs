@@ -10,6 +10,7 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, MessageAttributeValue,
     MessageSystemAttributeName, QueueAttributeName,
 };
+use jiff::Timestamp;
 use pmp_aws::ApiError;
 use pmp_terminal::clean;
 use tokio::sync::OnceCell;
@@ -34,6 +35,8 @@ pub struct Received {
     pub handle: String,
     /// How often it was received, this time included.
     pub times: u32,
+    /// When it came into the queue, where that is known.
+    pub sent: Option<Timestamp>,
 }
 
 /// Where a spoke takes its messages from.
@@ -106,20 +109,20 @@ impl Inbox for SqsInbox {
             .wait_time_seconds(if wait { LONG_POLL_SECONDS } else { 0 })
             .max_number_of_messages(BATCH as i32)
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
             .send()
             .await
             .map_err(|e| self.failed(ApiError::new("sqs:ReceiveMessage", &e)))?;
         let read = |message: aws_sdk_sqs::types::Message| {
-            let times = message
-                .attributes()
-                .and_then(|attributes| attributes.get(&MessageSystemAttributeName::ApproximateReceiveCount))
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(1);
+            let attribute = |name| message.attributes()?.get(&name)?.parse::<i64>().ok();
+            let times = attribute(MessageSystemAttributeName::ApproximateReceiveCount);
+            let sent = attribute(MessageSystemAttributeName::SentTimestamp);
             Received {
+                times: times.and_then(|times| u32::try_from(times).ok()).unwrap_or(1),
+                sent: sent.and_then(|sent| Timestamp::from_millisecond(sent).ok()),
                 id: message.message_id.unwrap_or_default(),
                 body: message.body.unwrap_or_default(),
                 handle: message.receipt_handle.unwrap_or_default(),
-                times,
             }
         };
         Ok(answer.messages.unwrap_or_default().into_iter().map(read).collect())

@@ -13,6 +13,7 @@ use pmp_terminal::{Stop, StopReason};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::SpokeError;
 use crate::error::one_line;
@@ -119,7 +120,7 @@ impl Tenure {
     fn begin(leases: Leases, lease: Lease, renewed: Instant, stop: Stop) -> Self {
         let done = CancellationToken::new();
         let keeper = Keeper { leases, lease, renewed, stop: stop.clone(), done: done.clone() };
-        Self { stop, done, keeper: tokio::spawn(keeper.keep()) }
+        Self { stop, done, keeper: tokio::spawn(keeper.keep().in_current_span()) }
     }
 
     async fn give_back(self) {

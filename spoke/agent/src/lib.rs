@@ -2,18 +2,21 @@
 //!
 //! [`Spoke`] is one pass over the member experiences: discover, narrow by the filter, plan, apply, acknowledge. The agent
 //! ([`run_agent`]) feeds it from the queue ([`Inbox`]); [`cli`] is the program: `run` as an agent, `sync` once, `plan`
-//! without changing anything, `init` of queue and subscription. Of several spokes of one organization one acts at a time
+//! without changing anything, `init` of queue and subscription; where AWS Lambda starts it, a function. Of several spokes of one organization one acts at a time
 //! (`lease`). What is to change is decided by `pmp-plan` alone.
 //!
 //! Every pass starts from the live state, so a message that is lost, late or repeated, and a stop at any point, end in
 //! what the newest snapshot and the filter ask for.
 
 mod agent;
+mod answer;
 mod apply;
 mod backlog;
 pub mod cli;
 mod config;
 mod error;
+mod figures;
+mod function;
 mod identity;
 mod inbox;
 mod init;
@@ -27,6 +30,7 @@ mod receipt;
 mod render;
 mod reporter;
 mod snapshot;
+mod tally;
 
 pub use agent::run as run_agent;
 pub use apply::EngineSettings;
@@ -34,3 +38,4 @@ pub use error::SpokeError;
 pub use identity::Identity;
 pub use inbox::{Inbox, Received};
 pub use pass::{Pass, Spoke};
+pub use tally::Tally;

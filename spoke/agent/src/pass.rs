@@ -1,7 +1,7 @@
 //! One pass: all member experiences, against one snapshot.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -17,6 +17,7 @@ use pmp_protocol::{
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Stop, StopReason};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::apply::{Active, Applied, Engine, EngineSettings, Order};
 use crate::error::one_line;
@@ -25,7 +26,7 @@ use crate::member::{Absent, Candidate, Live, Member, Selection, discover, read_p
 use crate::narrow::narrow;
 use crate::receipt::{Draft, Progress, SPOKE_VERSION};
 use crate::reporter::Reporter;
-use crate::{Identity, SpokeError};
+use crate::{Identity, SpokeError, Tally};
 
 /// Experiences that are worked on at once. The catalog's rate limits set the pace, not this; it bounds the memory.
 const SIDE_BY_SIDE: usize = 100;
@@ -56,13 +57,20 @@ pub struct Spoke {
     pub(crate) sync_settings: bool,
     /// Whether to tell a person on standard error how it goes; agents log instead.
     pub(crate) show_progress: bool,
+    /// Whether the agent writes figures of each run to standard output.
+    pub(crate) tell_figures: bool,
 }
 
 /// What came of a pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pass {
     /// Every member experience has a receipt in the ledger.
-    Done(Vec<Receipt>),
+    Done {
+        /// One for each.
+        receipts: Vec<Receipt>,
+        /// What was done.
+        tally: Tally,
+    },
     /// A newer snapshot was acknowledged before; nothing was done.
     Superseded {
         /// The version of this snapshot.
@@ -77,7 +85,7 @@ impl Pass {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         match self {
-            Self::Done(receipts) => !receipts.iter().any(Receipt::is_unfinished),
+            Self::Done { receipts, .. } => !receipts.iter().any(Receipt::is_unfinished),
             Self::Superseded { .. } => true,
         }
     }
@@ -111,6 +119,7 @@ impl Spoke {
             lease,
             sync_settings: false,
             show_progress,
+            tell_figures: false,
         }
     }
 
@@ -127,7 +136,7 @@ impl Spoke {
     ) -> Result<Pass, SpokeError> {
         let outcome = self.try_sync(snapshot, confirmed, stop).await;
         let (experiences, error) = match &outcome {
-            Ok((Pass::Done(receipts), _)) => {
+            Ok((Pass::Done { receipts, .. }, _)) => {
                 let kept = receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
                 (kept.count(), None)
             }
@@ -187,12 +196,14 @@ impl Spoke {
         let engine = Engine::start(self.catalog.clone(), self.engine, times, name, stop.token().clone());
         let filters = Semaphore::new(FILTERS);
         let began = Timestamp::now();
-        let pass = OnePass { spoke: self, engine, snapshot, confirmed, stop, before, began, filters };
+        let tally = Mutex::default();
+        let pass = OnePass { spoke: self, engine, snapshot, confirmed, stop, before, began, filters, tally };
         let outcomes = pass.sync_all(candidates, gone).await;
         // Each receipt was tried; the first that could not be written keeps the message in the queue (rule 6).
         let mut receipts = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
         receipts.sort_by(|a, b| a.member_experience.cmp(&b.member_experience));
-        Ok((Pass::Done(receipts), pass.engine.times()))
+        let tally = Tally { change_set_times: pass.engine.seen_times(), ..pass.tally().clone() };
+        Ok((Pass::Done { receipts, tally }, pass.engine.times()))
     }
 }
 
@@ -238,6 +249,7 @@ struct OnePass<'a> {
     before: Organization,
     began: Timestamp,
     filters: Semaphore,
+    tally: Mutex<Tally>,
 }
 
 impl OnePass<'_> {
@@ -326,6 +338,7 @@ impl OnePass<'_> {
         let reporter = Reporter::start(receipts, draft.clone(), show, self.stop.token().clone());
         let Applied { status, progress, error } = self.engine.apply(&order, live, &reporter).await;
         reporter.finish().await;
+        self.tally().add(&draft, &progress, before);
         match status {
             ReceiptStatus::InSync => draft.in_sync(&progress, Timestamp::now(), before),
             status => {
@@ -344,7 +357,17 @@ impl OnePass<'_> {
         let filter = self.spoke.filter.clone();
         // Never closed: it lives as long as the pass.
         let _turn = self.filters.acquire().await.map_err(|e| e.to_string())?;
-        narrow(filter, organization, self.snapshot.clone(), live.experience.clone(), self.began).await
+        let (runs, began) = (filter.is_some(), Instant::now());
+        let verdicts = narrow(filter, organization, self.snapshot.clone(), live.experience.clone(), self.began).await;
+        if runs {
+            self.tally().add_filter(began.elapsed(), verdicts.is_err());
+        }
+        verdicts
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        // Plain numbers: they are whole even if a holder panicked.
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn draft(&self, member: &ExperienceId) -> Draft {

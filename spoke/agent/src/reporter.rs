@@ -9,6 +9,7 @@ use pmp_terminal::progress::{Step, step};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::apply::Watch;
 use crate::error::one_line;
@@ -26,7 +27,7 @@ impl Reporter {
     pub(crate) fn start(receipts: Arc<dyn ReceiptStore>, draft: Draft, show: bool, stop: CancellationToken) -> Self {
         let (newest, receiver) = watch::channel(None);
         let member = draft.member.to_string();
-        Self { member, show, newest, writer: tokio::spawn(write(receipts, draft, receiver, stop)) }
+        Self { member, show, newest, writer: tokio::spawn(write(receipts, draft, receiver, stop).in_current_span()) }
     }
 
     /// Waits until nothing is on its way to the ledger any more: the last receipt comes after all of these.

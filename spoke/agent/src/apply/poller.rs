@@ -23,6 +23,7 @@ pub(crate) type Ended = Result<ChangeSetStatus, CatalogError>;
 pub(crate) struct Poller {
     watched: mpsc::UnboundedSender<Watched>,
     durations: Arc<Mutex<Durations>>,
+    seen_times: Arc<Mutex<Vec<Duration>>>,
     any_ended: Arc<Notify>,
 }
 
@@ -59,16 +60,18 @@ impl Poller {
     pub(crate) fn start(catalog: Arc<dyn Catalog>, durations: Durations) -> Self {
         let (watched, receiver) = mpsc::unbounded_channel();
         let durations = Arc::new(Mutex::new(durations));
+        let seen_times = Arc::<Mutex<Vec<Duration>>>::default();
         let any_ended = Arc::new(Notify::new());
         let task = Task {
             catalog,
             durations: durations.clone(),
+            seen_times: seen_times.clone(),
             any_ended: any_ended.clone(),
             jitter: Jitter::default(),
             open: HashMap::new(),
         };
         tokio::spawn(task.run(receiver));
-        Self { watched, durations, any_ended }
+        Self { watched, durations, seen_times, any_ended }
     }
 
     /// Watches a change set that was just started; `place` is given back when it ends.
@@ -98,6 +101,11 @@ impl Poller {
         self.any_ended.notified().await;
     }
 
+    /// How long each change set took that was seen to end.
+    pub(crate) fn seen_times(&self) -> Vec<Duration> {
+        self.seen_times.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// How long change sets take here, as far as is known.
     pub(crate) fn durations(&self) -> Durations {
         self.durations.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -120,6 +128,7 @@ struct Open {
 struct Task {
     catalog: Arc<dyn Catalog>,
     durations: Arc<Mutex<Durations>>,
+    seen_times: Arc<Mutex<Vec<Duration>>>,
     any_ended: Arc<Notify>,
     jitter: Jitter,
     open: HashMap<ChangeSetId, Open>,
@@ -212,7 +221,9 @@ impl Task {
             let reported = status.ended.zip(status.started).map(|(ended, started)| ended.duration_since(started));
             let reported = reported.and_then(|took| Duration::try_from(took).ok());
             let (running_at, seen_at) = (open.running_at - open.began, now - open.began);
-            self.durations.lock().unwrap_or_else(PoisonError::into_inner).observe(running_at, seen_at, reported);
+            let took =
+                self.durations.lock().unwrap_or_else(PoisonError::into_inner).observe(running_at, seen_at, reported);
+            self.seen_times.lock().unwrap_or_else(PoisonError::into_inner).push(took);
         }
         for waiting in open.waiting {
             // Who was told to stop does not wait any more.

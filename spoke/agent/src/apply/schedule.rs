@@ -45,14 +45,16 @@ impl Durations {
     }
 
     /// Remembers the duration of a change set that was still running at `running_at` after its start, was seen to have
-    /// ended at `seen_at`, and took `reported` by the catalog's own account, which may be rounded to seconds.
-    pub(crate) fn observe(&mut self, running_at: Duration, seen_at: Duration, reported: Option<Duration>) {
+    /// ended at `seen_at`, and took `reported` by the catalog's own account, which may be rounded to seconds. Its duration,
+    /// as far as that tells.
+    pub(crate) fn observe(&mut self, running_at: Duration, seen_at: Duration, reported: Option<Duration>) -> Duration {
         let between = running_at + seen_at.saturating_sub(running_at) / 2;
         let duration = reported.unwrap_or(between).clamp(running_at.min(seen_at), seen_at);
         if self.window.len() == WINDOW {
             self.window.pop_front();
         }
         self.window.push_back(duration);
+        duration
     }
 
     /// The tenth percentile: the quickest end to expect.

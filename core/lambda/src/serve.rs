@@ -1,0 +1,158 @@
+//! From the start of the process to its end: init once, then one invocation after the other.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser};
+use jiff::Timestamp;
+use lambda_runtime::layers::TracingLayer;
+use lambda_runtime::tower::util::MapFutureLayer;
+use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
+use pmp_terminal::{Exit, Failure, LogArgs, Stop};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::{Invocation, extension, init};
+
+/// Set by Lambda: where invocations come from.
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+/// Set by Lambda where the function's logging configuration names a level.
+const LOG_LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
+
+/// A program as a function.
+#[allow(async_fn_in_trait)] // Both programs are served one invocation after the other, on the main task.
+pub trait Function: fmt::Debug + Sized {
+    /// What it is told by environment variables.
+    type Settings: Args + fmt::Debug;
+
+    /// Everything that later invocations share: settings checked, clients made, filter loaded.
+    ///
+    /// # Errors
+    /// Where it cannot start. Lambda tries again with a new process.
+    async fn init(settings: Self::Settings) -> Result<Self, Failure>;
+
+    /// Answers one event.
+    ///
+    /// # Errors
+    /// Where nothing can be said to the event but that it failed: Lambda, or whoever sent it, may send it again.
+    async fn invoke(&self, event: Value, invocation: &Invocation) -> Result<Value, Failure>;
+}
+
+/// Whether Lambda started this process: its variable is there, and nobody asks for a command.
+#[must_use]
+pub fn is_called(args: &[OsString]) -> bool {
+    args.len() <= 1 && std::env::var_os(RUNTIME_API).is_some_and(|value| !value.is_empty())
+}
+
+/// The settings of a function and of its log, from the environment alone.
+#[derive(Debug, Parser)]
+struct Settings<S: Args> {
+    #[command(flatten)]
+    own: S,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// Runs the function `F` of the program `program` until Lambda ends the environment.
+#[must_use]
+pub fn main<F: Function>(program: &'static str) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = runtime.map_err(Failure::new).and_then(|runtime| runtime.block_on(run::<F>(program)));
+    match outcome {
+        Ok(()) => Exit::Ok,
+        Err(failure) => failure.exit_code(),
+    }
+    .into()
+}
+
+/// What goes wrong is told before this returns.
+async fn run<F: Function>(program: &'static str) -> Result<(), Failure> {
+    let function = match start::<F>(program).await {
+        Ok(function) => function,
+        Err(failure) => {
+            init::report(&failure).await;
+            return Err(failure);
+        }
+    };
+    serve(function).await.map_err(|error| {
+        tracing::error!(error, "Lambda's runtime API failed");
+        Failure::new(anyhow::anyhow!(error))
+    })
+}
+
+async fn start<F: Function>(program: &'static str) -> Result<(F, Stop), Failure> {
+    let parsed = Settings::<F::Settings>::try_parse_from([program]);
+    let Settings { own, log } = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            LogArgs::default().start_for_machines(None).map_err(Failure::new)?;
+            return Err(Failure::new(anyhow::anyhow!(error.render().to_string())));
+        }
+    };
+    let level = std::env::var(LOG_LEVEL).ok();
+    log.start_for_machines(level.as_deref()).map_err(Failure::new)?;
+    let stop = Stop::new();
+    let (function, ()) = tokio::join!(F::init(own), extension::stop_at_the_end(stop.clone()));
+    Ok((function?, stop))
+}
+
+/// Serves until Lambda's API fails, or until `stop` and then the end of the invocation that is in progress.
+async fn serve<F: Function>((function, stop): (F, Stop)) -> Result<(), lambda_runtime::Error> {
+    let (busy, in_progress) = watch::channel(false);
+    let busy = Arc::new(busy);
+    let (function, whole) = (Arc::new(function), stop.clone());
+    let handler = service_fn(move |event: LambdaEvent<Value>| {
+        let (function, whole) = (function.clone(), whole.clone());
+        async move { invoke(function.as_ref(), event, &whole).await }
+    });
+    // Around the handler and around the answer to Lambda: the process must not end before that has arrived.
+    let watched = MapFutureLayer::new(move |work| while_busy(busy.clone(), work));
+    let runtime = Runtime::new(handler).layer(TracingLayer::new()).layer(watched);
+    tokio::select! {
+        // Not cancel-safe while an invocation is in progress, which the other arm waits out.
+        outcome = runtime.run() => outcome,
+        () = stopped_and_idle(&stop, in_progress) => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+    }
+}
+
+async fn while_busy<W: Future>(busy: Arc<watch::Sender<bool>>, work: W) -> W::Output {
+    busy.send_replace(true);
+    let outcome = work.await;
+    busy.send_replace(false);
+    outcome
+}
+
+async fn stopped_and_idle(stop: &Stop, mut in_progress: watch::Receiver<bool>) {
+    stop.stopped().await;
+    // It fails only where the sender is gone, and then nothing is in progress.
+    let _idle = in_progress.wait_for(|busy| !busy).await;
+}
+
+async fn invoke<F: Function>(function: &F, event: LambdaEvent<Value>, whole: &Stop) -> Result<Value, Failed> {
+    let LambdaEvent { payload, context } = event;
+    let invocation = Invocation::begin(context.request_id, context.deadline, whole, Timestamp::now());
+    let outcome = function.invoke(payload, &invocation).await;
+    // What waits for the deadline need not wait any more.
+    invocation.stop.token().cancel();
+    outcome.map_err(|failure| Failed(failure.render()))
+}
+
+/// A failure on its way to Lambda. The runtime logs its debug form, within the invocation's span.
+struct Failed(String);
+
+impl fmt::Debug for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Failed> for Diagnostic {
+    fn from(Failed(error_message): Failed) -> Self {
+        Self { error_type: "pmp-sync.Error".to_owned(), error_message }
+    }
+}

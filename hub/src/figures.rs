@@ -1,0 +1,223 @@
+//! What a run of the hub did and found, in figures.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use pmp_ledger::{Head, Organization, ReceiptStore};
+use pmp_metrics::{Datum, Metric};
+use pmp_protocol::{ExperienceId, Receipt, ReceiptStatus};
+use pmp_terminal::print_line;
+
+use crate::{Hub, HubError, Outcome, Published, Trigger};
+
+/// Writes figures to standard output.
+#[derive(Debug, Clone)]
+pub(crate) struct Figures {
+    /// Where the spokes report; none where that is not configured, and then nothing is told of them.
+    pub(crate) receipts: Option<Arc<dyn ReceiptStore>>,
+    /// How long a spoke may be silent.
+    pub(crate) stale_after: Duration,
+}
+
+/// One run of the hub.
+#[derive(Debug)]
+pub(crate) struct Run<'a> {
+    pub(crate) trigger: Trigger,
+    pub(crate) outcome: &'a Result<Published, HubError>,
+    pub(crate) took: Duration,
+    /// Answers of AWS that asked to slow down.
+    pub(crate) throttles: usize,
+    /// Lambda's id of the invocation, where there is one.
+    pub(crate) request_id: Option<&'a str>,
+}
+
+/// How the spokes stand, in figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Spokes {
+    silent: usize,
+    failed: usize,
+    held: usize,
+    /// None where no spoke has reported yet.
+    oldest_seen: Option<Duration>,
+    /// None where there is no receipt yet.
+    oldest_lag: Option<u64>,
+}
+
+impl Figures {
+    /// Tells of a run. Events come in bursts and tell nothing of the spokes: these are looked at on the other triggers.
+    pub(crate) async fn tell(&self, hub: &Hub, run: Run<'_>) {
+        let now = Timestamp::now();
+        let spokes = match (&self.receipts, run.trigger) {
+            (Some(receipts), Trigger::Schedule | Trigger::Operator) => self.spokes(receipts.as_ref(), hub, now).await,
+            _ => None,
+        };
+        for line in datum(&hub.experience, &run, spokes.as_ref()).lines(now) {
+            if let Err(error) = print_line(&line) {
+                tracing::warn!(%error, "metrics could not be written");
+            }
+        }
+    }
+
+    async fn spokes(&self, receipts: &dyn ReceiptStore, hub: &Hub, now: Timestamp) -> Option<Spokes> {
+        let stale_after = SignedDuration::try_from(self.stale_after).unwrap_or(SignedDuration::MAX);
+        let (organizations, head) =
+            tokio::join!(receipts.organizations(&hub.experience), hub.snapshots.head(&hub.experience));
+        match organizations.and_then(|organizations| Ok((organizations, head?))) {
+            Ok((organizations, head)) => Some(Spokes::of(&organizations, head.as_ref(), now, stale_after)),
+            Err(error) => {
+                tracing::warn!(
+                    error = crate::error::failure(error.into()).render(),
+                    "the spokes could not be looked at"
+                );
+                None
+            }
+        }
+    }
+}
+
+impl Spokes {
+    fn of(organizations: &[Organization], head: Option<&Head>, now: Timestamp, stale_after: SignedDuration) -> Self {
+        let seen = || organizations.iter().filter_map(|organization| organization.seen.as_ref());
+        let silent_for = || seen().map(|seen| now.duration_since(seen.last_seen).max(SignedDuration::ZERO));
+        let receipts = || organizations.iter().flat_map(|organization| &organization.receipts);
+        let kept = || receipts().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
+        let count = |status| receipts().filter(|receipt| receipt.status == status).count();
+        let behind = |head: &Head, receipt: &Receipt| head.latest.get().saturating_sub(receipt.version.get());
+        Self {
+            silent: silent_for().filter(|silent| *silent > stale_after).count(),
+            // An organization whose pass failed as a whole counts as one.
+            failed: count(ReceiptStatus::Failed) + seen().filter(|seen| seen.error.is_some()).count(),
+            held: count(ReceiptStatus::Held),
+            oldest_seen: silent_for().max().and_then(|silent| Duration::try_from(silent).ok()),
+            oldest_lag: head.and_then(|head| kept().map(|receipt| behind(head, receipt)).max()),
+        }
+    }
+}
+
+/// The figures of a run. Pure.
+fn datum(experience: &ExperienceId, run: &Run<'_>, spokes: Option<&Spokes>) -> Datum {
+    let mut datum = Datum::new(experience);
+    if let Some(request_id) = run.request_id {
+        datum = datum.property("requestId", request_id);
+    }
+    datum = datum.flag(Metric::Errors, run.outcome.is_err()).count(Metric::Throttles, run.throttles);
+    if let Ok(published) = run.outcome {
+        let changed = matches!(published.outcome, Outcome::Stored | Outcome::Recovered);
+        datum = datum
+            .flag(Metric::Published, published.message_id.is_some())
+            .flag(Metric::Changed, changed)
+            .count(Metric::ApprovedProducts, published.counts.approved)
+            .count(Metric::RejectedProducts, published.counts.rejected);
+        if published.message_id.is_some() {
+            datum = datum.durations(Metric::PublishMillis, [run.took]);
+        }
+    }
+    match spokes {
+        Some(spokes) => datum
+            .count(Metric::SilentSpokes, spokes.silent)
+            .count(Metric::FailedExperiences, spokes.failed)
+            .count(Metric::HeldExperiences, spokes.held)
+            .durations(Metric::OldestLastSeenSeconds, spokes.oldest_seen)
+            .count_if_known(
+                Metric::OldestVersionLag,
+                spokes.oldest_lag.map(|lag| usize::try_from(lag).unwrap_or(usize::MAX)),
+            ),
+        None => datum,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::{AccountId, Counts, Digest, OrganizationId, OrganizationSeen, SnapshotVersion};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+    fn at(time: &str) -> Timestamp {
+        format!("2026-11-24T{time}Z").parse().unwrap()
+    }
+
+    fn organization(id: &str, last_seen: &str, error: Option<&str>, receipts: &[(u64, ReceiptStatus)]) -> Organization {
+        let id = OrganizationId::new(id).unwrap();
+        let seen = OrganizationSeen {
+            organization: id.clone(),
+            experience: ExperienceId::new("exp-management").unwrap(),
+            last_seen: at(last_seen),
+            account: AccountId::new("111111111111").unwrap(),
+            region: "us-east-1".into(),
+            experiences: receipts.len(),
+            spoke_version: "0.1.0".into(),
+            error: error.map(str::to_owned),
+            change_set_times: None,
+        };
+        let receipts = receipts.iter().map(|(version, status)| crate::status::tests::receipt(*version, *status, None));
+        Organization { seen: Some(seen), receipts: receipts.collect(), ..Organization::unknown(id) }
+    }
+
+    fn head(latest: u64) -> Head {
+        let latest = SnapshotVersion::new(latest).unwrap();
+        Head { latest, digest: Digest::of(b"now"), taken_at: at("11:00:00"), chunks: 1, published: Some(latest) }
+    }
+
+    fn published(outcome: Outcome) -> Result<Published, HubError> {
+        Ok(Published {
+            experience: ExperienceId::new("exp-management").unwrap(),
+            version: SnapshotVersion::new(42).unwrap(),
+            digest: Digest::of(b"now"),
+            counts: Counts { approved: 812, rejected: 40 },
+            outcome,
+            inline: Some(true),
+            message_bytes: Some(1_000),
+            message_id: (outcome != Outcome::Unchanged).then(|| "m-1".into()),
+        })
+    }
+
+    fn told(outcome: &Result<Published, HubError>, spokes: Option<&Spokes>) -> Value {
+        let (trigger, took) = (Trigger::Schedule, Duration::from_millis(250));
+        let run = Run { trigger, outcome, took, throttles: 2, request_id: Some("r-1") };
+        let lines = datum(&ExperienceId::new("exp-management").unwrap(), &run, spokes).lines(at("12:00:00"));
+        let mut told: Value = serde_json::from_str(&lines[0]).unwrap();
+        told.as_object_mut().unwrap().remove("_aws");
+        told
+    }
+
+    #[test]
+    fn spokes_are_judged_by_their_sign_of_life_and_their_receipts() {
+        let organizations = [
+            organization("o-alpha00000", "11:59:00", None, &[(42, ReceiptStatus::InSync), (41, ReceiptStatus::Held)]),
+            organization("o-beta000000", "09:30:00", None, &[(39, ReceiptStatus::Failed), (7, ReceiptStatus::Skipped)]),
+            organization("o-gamma00000", "11:58:00", Some("the filter trapped"), &[]),
+        ];
+        let spokes = Spokes::of(&organizations, Some(&head(42)), at("12:00:00"), HOUR);
+        let oldest_seen = Some(Duration::from_secs(9_000));
+        assert_eq!(spokes, Spokes { silent: 1, failed: 2, held: 1, oldest_seen, oldest_lag: Some(3) });
+    }
+
+    #[test]
+    fn a_run_tells_what_it_did_and_how_the_spokes_stand() {
+        let spokes =
+            Spokes { silent: 1, failed: 2, held: 3, oldest_seen: Some(Duration::from_secs(70)), oldest_lag: Some(4) };
+        let expected = json!({
+            "Experience": "exp-management", "requestId": "r-1", "Errors": 0, "Throttles": 2, "Published": 1, "Changed": 1,
+            "ApprovedProducts": 812, "RejectedProducts": 40, "PublishMillis": 250, "SilentSpokes": 1,
+            "FailedExperiences": 2, "HeldExperiences": 3, "OldestLastSeenSeconds": 70, "OldestVersionLag": 4});
+        assert_eq!(told(&published(Outcome::Stored), Some(&spokes)), expected);
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let unchanged = told(&published(Outcome::Unchanged), None);
+        assert_eq!((&unchanged["Published"], &unchanged["Changed"]), (&json!(0), &json!(0)));
+        for absent in ["PublishMillis", "SilentSpokes", "OldestLastSeenSeconds"] {
+            assert_eq!(unchanged.get(absent), None, "{absent}");
+        }
+        let failed = told(&Err(HubError::TopicPolicy("no".into())), None);
+        assert_eq!(failed, json!({"Experience": "exp-management", "requestId": "r-1", "Errors": 1, "Throttles": 2}));
+        let nobody = Spokes::of(&[], Some(&head(42)), at("12:00:00"), HOUR);
+        let nobody = told(&published(Outcome::Announced), Some(&nobody));
+        assert_eq!((&nobody["SilentSpokes"], nobody.get("OldestVersionLag")), (&json!(0), None));
+    }
+}

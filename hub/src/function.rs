@@ -1,0 +1,84 @@
+//! The hub as a Lambda function: one event, one look at the management experience.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use jiff::Timestamp;
+use pmp_lambda::{Function, Invocation};
+use pmp_ledger::DynamoReceipts;
+use pmp_terminal::Failure;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::cli::hub;
+use crate::config::FunctionArgs;
+use crate::error::failure;
+use crate::figures::{Figures, Run};
+use crate::trigger::{Asked, asked, has_seen};
+use crate::{Hub, HubError, Trigger};
+
+/// The function.
+#[derive(Debug)]
+pub(crate) struct HubFunction {
+    hub: Hub,
+    figures: Figures,
+    /// When the last read that succeeded began.
+    read: Mutex<Option<Timestamp>>,
+}
+
+impl Function for HubFunction {
+    type Settings = FunctionArgs;
+
+    async fn init(settings: FunctionArgs) -> Result<Self, Failure> {
+        let config = settings.config()?;
+        let sdk = pmp_aws::load("pmp-hub").await;
+        let receipts = config.timestamps.map(|table| Arc::new(DynamoReceipts::new(&sdk, table)) as _);
+        let hub = hub(&sdk, &config.publish, config.keep_versions);
+        tracing::info!(experience = %hub.experience, "hub ready");
+        Ok(Self { hub, figures: Figures { receipts, stale_after: config.stale_after }, read: Mutex::default() })
+    }
+
+    async fn invoke(&self, event: Value, invocation: &Invocation) -> Result<Value, Failure> {
+        let trigger = match asked(&event) {
+            Asked::Publish(trigger) => trigger,
+            Asked::Look(ended) if has_seen(self.last_read(), ended) => {
+                tracing::info!("the change was seen by an earlier read");
+                return Ok(json!({"outcome": "seen"}));
+            }
+            Asked::Look(_) => Trigger::ChangeEvent,
+            Asked::Nothing => {
+                tracing::info!("an event of a change set that changed nothing");
+                return Ok(json!({"outcome": "ignored"}));
+            }
+        };
+        self.publish(trigger, invocation).await
+    }
+}
+
+impl HubFunction {
+    async fn publish(&self, trigger: Trigger, invocation: &Invocation) -> Result<Value, Failure> {
+        let (began, read, throttled) = (Instant::now(), Timestamp::now(), pmp_aws::throttles());
+        let outcome = tokio::select! {
+            // Publishing may be dropped at any point: the next run goes on from what is stored.
+            () = invocation.stop.stopped() => {
+                let reason = invocation.stop.reason().map_or_else(String::new, ToString::to_string);
+                Err(HubError::Stopped(reason))
+            }
+            outcome = self.hub.publish(trigger, Timestamp::now) => outcome,
+        };
+        if outcome.is_ok() {
+            *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
+        }
+        let throttles = pmp_aws::throttles() - throttled;
+        let request_id = Some(invocation.request_id.as_str());
+        let run = Run { trigger, outcome: &outcome, took: began.elapsed(), throttles, request_id };
+        self.figures.tell(&self.hub, run).await;
+        let published = outcome.map_err(failure)?;
+        Ok(json!({"published": published}))
+    }
+
+    fn last_read(&self) -> Option<Timestamp> {
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
