@@ -71,11 +71,10 @@ def address(name, child, log, pattern):
 
 
 @contextmanager
-def moto(folder, environment):
-    """moto's server: its endpoint, and its log."""
+def moto(folder, environment, server=(Path(sys.executable).parent / "moto_server",)):
+    """moto's server, or another that takes its arguments: its endpoint, and its log."""
     log = folder / "moto.log"
-    command = [Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", "0"]
-    with process("moto", command, log, environment) as child:
+    with process("moto", [*server, "-H", "127.0.0.1", "-p", "0"], log, environment) as child:
         yield address("moto", child, log, r"Running on (http://\S+)"), log
 
 

@@ -1,0 +1,522 @@
+"""Deploys the templates, and checks that what came of it and the programs fit together. Started by `run`."""
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import boto3
+
+from runtime_api import function
+from servers import Failed, catalog, eventually, expect, moto, tail
+from templates import Stack, group
+
+BINARIES = Path(sys.argv[1]).resolve()
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+REGION = "us-east-1"
+# Three accounts of two organizations. The member's is the one that moto takes unknown callers for.
+HUB, MANAGEMENT_ACCOUNT, MEMBER_ACCOUNT = "111111111111", "333333333333", "123456789012"
+EXTERNAL_ID = "0d9a4a52-7f3c-4f0e-9a55-6f2f0a4c1f11"
+MANAGEMENT, MEMBER, OTHER = "exp-management001", "exp-member0000001", "exp-member0000002"
+A, B, C = (f"prod-{letter * 13}" for letter in "abc")
+OLD, REJECTED = (f"prod-{letter * 13}" for letter in "or")
+COMMAND_SECONDS = 60
+SCHEDULE = {
+    "version": "0",
+    "id": "5f1f2c4e",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": HUB,
+    "time": "2026-11-24T12:00:00Z",
+    "region": REGION,
+    "resources": [],
+    "detail": {},
+}
+
+
+class Deployment:
+    def __init__(self, folder):
+        self.folder = folder
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "NO_COLOR": "1"}
+        self.passed = self.failed = 0
+        self.sessions = {}
+
+    def check(self, what, test):
+        started = time.monotonic()
+        try:
+            test()
+        except Exception as error:  # noqa: BLE001: whatever it is, it is what failed this check
+            self.failed += 1
+            print(f"FAILED  {what}: {type(error).__name__}: {error}", flush=True)
+            return False
+        self.passed += 1
+        print(f"ok      {what} ({time.monotonic() - started:.1f} s)", flush=True)
+        return True
+
+    # Callers.
+
+    def credentials(self, role):
+        """Of a role, whichever account it is in: moto asks no one for leave."""
+        if role not in self.sessions:
+            sts = boto3.client("sts", endpoint_url=self.endpoint, region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b")
+            got = sts.assume_role(RoleArn=role, RoleSessionName="deploy")["Credentials"]
+            self.sessions[role] = {
+                "AWS_ACCESS_KEY_ID": got["AccessKeyId"],
+                "AWS_SECRET_ACCESS_KEY": got["SecretAccessKey"],
+                "AWS_SESSION_TOKEN": got["SessionToken"],
+            }
+        return self.sessions[role]
+
+    def client(self, service, account, endpoint=None, role=None):
+        keys = self.credentials(role or f"arn:aws:iam::{account}:role/platform-engineer")
+        lower = {name.lower(): value for name, value in keys.items()}
+        return boto3.client(service, endpoint_url=endpoint or self.endpoint, region_name=REGION, **lower)
+
+    # Stacks.
+
+    def code(self):
+        """What the functions' code is said to be. check.py runs the programs itself, so that any zip will do."""
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as archive:
+            archive.writestr("bootstrap", "see check.py")
+        for account in (HUB, MEMBER_ACCOUNT):
+            s3 = self.client("s3", account)
+            s3.create_bucket(Bucket=f"code-{account}")
+            for name in ("hub", "spoke"):
+                s3.put_object(Bucket=f"code-{account}", Key=f"0.1.0/pmp-{name}-arm64.zip", Body=made.getvalue())
+
+    def stack(self, account, name, template):
+        return Stack(self.client("cloudformation", account), name, template)
+
+    def organization(self):
+        made = self.client("organizations", MEMBER_ACCOUNT).create_organization(FeatureSet="ALL")["Organization"]
+        self.organization_id = made["Id"]
+
+    def deploy_hub(self):
+        self.hub = self.stack(HUB, "pmp-sync-hub", "hub")
+        self.hub_outputs = self.hub.deploy(
+            ExperienceId=MANAGEMENT,
+            CatalogAccountId=MANAGEMENT_ACCOUNT,
+            CodeBucket=f"code-{HUB}",
+            CodeKey="0.1.0/pmp-hub-arm64.zip",
+            AlarmTopicArn=f"arn:aws:sns:{REGION}:{HUB}:alarms",
+        )
+        expect(set(self.hub_outputs) - {"HubEventBusArn"}, group("hub-member", "Outputs of the hub"), "the hub's outputs")
+
+    def admit_member(self):
+        """What a member costs the hub: one small stack, and its organization in the hub's list."""
+        self.hub_member = self.stack(HUB, "pmp-sync-member", "hub-member")
+        self.member_outputs = self.hub_member.deploy(
+            self.hub_outputs,
+            OrganizationId=self.organization_id,
+            SpokeAccountId=MEMBER_ACCOUNT,
+            HubExternalId=EXTERNAL_ID,
+        )
+        expect(set(self.member_outputs), group("spoke", "Outputs of the hub"), "the member stack's outputs")
+        self.hub.deploy(MemberOrganizationIds=f"o-another0000,{self.organization_id}")
+        topic = self.client("sns", HUB).get_topic_attributes(TopicArn=self.hub_outputs["TopicArn"])["Attributes"]
+        found = {one["Sid"]: one for one in json.loads(topic["Policy"])["Statement"]}["MemberOrganizationsSubscribe"]
+        expect(found["Action"], "sns:Subscribe", "what members may do to the topic")
+        condition = {"aws:PrincipalOrgID": ["o-another0000", self.organization_id], "sns:Protocol": "sqs"}
+        expect(found["Condition"], {"StringEquals": condition}, "who may do it")
+
+    def deploy_spoke(self):
+        self.spoke = self.stack(MEMBER_ACCOUNT, "pmp-sync-spoke", "spoke")
+        self.spoke_outputs = self.spoke.deploy(
+            self.member_outputs,
+            CodeBucket=f"code-{MEMBER_ACCOUNT}",
+            CodeKey="0.1.0/pmp-spoke-arm64.zip",
+            MemberExperienceIds=f"{MEMBER},{OTHER}",
+            Paused="true",
+        )
+
+    def deploy_the_rest(self):
+        self.change_events = self.stack(MANAGEMENT_ACCOUNT, "pmp-sync-change-events", "change-events")
+        self.change_events.deploy(self.hub_outputs)
+        targets = self.client("events", MANAGEMENT_ACCOUNT).list_targets_by_rule(Rule="pmp-sync-change-events")["Targets"]
+        expect([one["Arn"] for one in targets], [self.hub_outputs["HubEventBusArn"]], "where change events go")
+        bus = json.loads(self.client("events", HUB).describe_event_bus(Name="default")["Policy"])["Statement"]
+        let_in = bus[0]["Condition"]["ArnEquals"]["aws:PrincipalArn"]
+        expect([let_in], [one["RoleArn"] for one in targets], "whom the hub's event bus lets in")
+        organizations = self.client("organizations", MEMBER_ACCOUNT)
+        root = organizations.list_roots()["Roots"][0]["Id"]
+        self.protect = self.stack(MEMBER_ACCOUNT, "pmp-sync-protect", "protect")
+        made = self.protect.deploy(TargetIds=root, PrincipalArns=self.spoke_outputs["FunctionRoleArn"])
+        attached = organizations.list_targets_for_policy(PolicyId=made["PolicyId"])["Targets"]
+        expect([one["TargetId"] for one in attached], [root], "what the service control policy is attached to")
+
+    def second_management_experience(self):
+        """Beside the first, in the same accounts."""
+        hub = self.stack(HUB, "second-hub", "hub")
+        outputs = hub.deploy(
+            Prefix="second", ExperienceId="exp-management002", CodeBucket=f"code-{HUB}", CodeKey="0.1.0/pmp-hub-arm64.zip"
+        )
+        member = self.stack(HUB, "second-member", "hub-member")
+        outputs = member.deploy(
+            outputs, OrganizationId=self.organization_id, SpokeAccountId=MEMBER_ACCOUNT, HubExternalId=EXTERNAL_ID[::-1]
+        )
+        spoke = self.stack(MEMBER_ACCOUNT, "second-spoke", "spoke")
+        spoke.deploy(outputs, CodeBucket=f"code-{MEMBER_ACCOUNT}", CodeKey="0.1.0/pmp-spoke-arm64.zip")
+        self.second = [spoke, member, hub]
+        for client, count in [(self.client("lambda", HUB), 2), (self.client("lambda", MEMBER_ACCOUNT), 2)]:
+            expect(len(client.list_functions()["Functions"]), count, "the functions of an account")
+
+    # What came of them.
+
+    def configuration(self, account, name):
+        found = self.client("lambda", account).get_function_configuration(FunctionName=name)
+        variables = set(found["Environment"]["Variables"])
+        documented = set(re.findall(r"`([A-Z_]+)`", (DOCS / "configuration.md").read_text(encoding="utf-8")))
+        expect(variables - documented - {"PMP_FILTER_DIGEST"}, set(), f"variables of {name} that docs/configuration.md does not know")
+        return found
+
+    def functions(self):
+        self.hub_function = self.configuration(HUB, "pmp-sync-hub")
+        self.spoke_function = self.configuration(MEMBER_ACCOUNT, "pmp-sync-spoke")
+        for one in (self.hub_function, self.spoke_function):
+            expect((one["Runtime"], one["Handler"], one["Architectures"]), ("provided.al2023", "bootstrap", ["arm64"]), one["FunctionName"])
+        variables = self.spoke_function["Environment"]["Variables"]
+        expect(variables["PMP_HUB_ROLE_ARN"], f"arn:aws:iam::{HUB}:role/pmp-sync-member-{self.organization_id}", "the hub role")
+        expect(variables["MEMBER_EXPERIENCE_IDS"], f"{MEMBER},{OTHER}", "the member experiences")
+        config = self.client("lambda", HUB).get_function_event_invoke_config(FunctionName="pmp-sync-hub")
+        queue = f"arn:aws:sqs:{REGION}:{HUB}:pmp-sync-hub-dead-letters"
+        expect(config["DestinationConfig"]["OnFailure"]["Destination"], queue, "where failed events go")
+
+    def rules(self):
+        events = self.client("events", HUB)
+        rules = {one["Name"]: one for one in events.list_rules(NamePrefix="pmp-sync")["Rules"]}
+        expect(rules["pmp-sync-schedule"]["ScheduleExpression"], "rate(1 hour)", "the schedule")
+        pattern = {"source": ["aws.marketplacecatalog"], "detail-type": ["Change Set Succeeded"]}
+        expect(json.loads(rules["pmp-sync-change-events"]["EventPattern"]), pattern, "the pattern of change events")
+        allowed = json.loads(self.client("lambda", HUB).get_policy(FunctionName="pmp-sync-hub")["Policy"])["Statement"]
+        sources = {one["Condition"]["ArnLike"]["AWS:SourceArn"] for one in allowed}
+        expect(sources, {one["Arn"] for one in rules.values()}, "who may invoke the hub")
+        for name in rules:
+            targets = events.list_targets_by_rule(Rule=name)["Targets"]
+            expect([one["Arn"] for one in targets], [self.hub_function["FunctionArn"]], f"the targets of {name}")
+
+    def tables(self):
+        """`init` finds nothing to do: keys and topic are what the programs ask for."""
+        made = json.loads(self.command("pmp-hub", self.hub_environment(), "init", "-o", "json"))
+        expect(made["changes"], [], "what pmp-hub init would change")
+        dynamodb = self.client("dynamodb", HUB)
+        for name in ("pmp-sync-Snapshots", "pmp-sync-SyncTimestamps"):
+            table = dynamodb.describe_table(TableName=name)["Table"]
+            expect(table["BillingModeSummary"]["BillingMode"], "PAY_PER_REQUEST", f"how {name} is paid")
+            expect(table["DeletionProtectionEnabled"], True, f"the deletion protection of {name}")
+            tags = {one["Key"]: one["Value"] for one in dynamodb.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]}
+            expect(tags["retained"], "kept when the stack is deleted", f"the tags of {name}")
+
+    def queue(self):
+        sqs = self.client("sqs", MEMBER_ACCOUNT)
+        attributes = self.attributes(self.spoke_outputs["QueueUrl"])
+        longest = self.spoke_function["Timeout"]
+        expect(int(attributes["VisibilityTimeout"]) >= 6 * longest, True, f"messages are hidden for six times {longest} s")
+        redrive = json.loads(attributes["RedrivePolicy"])
+        dead = self.attributes(self.spoke_outputs["DeadLettersUrl"])
+        expect(redrive, {"deadLetterTargetArn": dead["QueueArn"], "maxReceiveCount": 10}, "the redrive policy")
+        # As `pmp-spoke init` makes it.
+        environment = self.spoke_environment() | {"PMP_TOPIC_ARN": self.hub_outputs["TopicArn"], "PMP_QUEUE_NAME": "by-init"}
+        made = json.loads(self.command("pmp-spoke", environment, "init", "-o", "json"))
+        by_init = self.attributes(made["queue_url"])
+        for name in ("MessageRetentionPeriod", "ReceiveMessageWaitTimeSeconds", "SqsManagedSseEnabled"):
+            expect(attributes[name], by_init[name], f"{name} of the queue")
+
+        def allows(found):
+            statement = json.loads(found["Policy"])["Statement"][0]
+            expect(statement.pop("Resource"), found["QueueArn"], "what the queue's policy is about")
+            return {name: value for name, value in statement.items() if name != "Sid"}
+
+        expect(allows(attributes), allows(by_init), "the queue's policy")
+        expect(allows(dead), allows(by_init), "the policy of the dead letters")
+        mine, theirs = self.subscription(HUB, attributes["QueueArn"]), self.subscription(MEMBER_ACCOUNT, by_init["QueueArn"])
+        expect(json.loads(mine["FilterPolicy"]), json.loads(theirs["FilterPolicy"]), "the filter policy")
+        expect(mine["RawMessageDelivery"], theirs["RawMessageDelivery"], "raw delivery")
+        expect(json.loads(mine["RedrivePolicy"]), {"deadLetterTargetArn": dead["QueueArn"]}, "the subscription's dead letters")
+        self.client("sns", MEMBER_ACCOUNT).unsubscribe(SubscriptionArn=made["subscription_arn"])
+        for url in (made["queue_url"], made["dead_letter_queue_url"]):
+            sqs.delete_queue(QueueUrl=url)
+
+    def attributes(self, url):
+        return self.client("sqs", MEMBER_ACCOUNT).get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+    def subscription(self, account, queue):
+        sns = self.client("sns", account)
+        found = [one for one in sns.list_subscriptions()["Subscriptions"] if one["Endpoint"] == queue]
+        expect(len(found), 1, f"subscriptions of {queue}")
+        return sns.get_subscription_attributes(SubscriptionArn=found[0]["SubscriptionArn"])["Attributes"]
+
+    def mappings(self):
+        """The first spoke is paused, so that check.py, and not moto, takes its messages."""
+        for name, state in (("pmp-sync-spoke", "Disabled"), ("second-spoke", "Enabled")):
+            found = self.client("lambda", MEMBER_ACCOUNT).list_event_source_mappings(FunctionName=name)
+            (found,) = found["EventSourceMappings"]
+            expect(found["State"], state, f"the event source mapping of {name}")
+            expect(found["FunctionResponseTypes"], ["ReportBatchItemFailures"], "what the function answers")
+            expect(found["ScalingConfig"], {"MaximumConcurrency": 2}, "how many instances at once")
+            expect(found["BatchSize"], 10, "messages at once")
+
+    def metrics(self):
+        documented = set(re.findall(r"^\| `(\w+)` \| (?:Count|Milliseconds|Seconds) \|", (DOCS / "metrics.md").read_text(encoding="utf-8"), re.M))
+        for account, name in ((HUB, "hub"), (MEMBER_ACCOUNT, "spoke")):
+            cloudwatch = self.client("cloudwatch", account)
+            alarms = cloudwatch.describe_alarms(AlarmNamePrefix=f"pmp-sync-{name}")["MetricAlarms"]
+            expect(len(alarms) >= 7, True, f"the {name} has alarms")
+            used = {one["MetricName"] for one in alarms if one["Namespace"] == "pmp-sync"}
+            body = json.loads(cloudwatch.get_dashboard(DashboardName=f"pmp-sync-{name}")["DashboardBody"])
+            for widget in body["widgets"]:
+                namespace = None
+                for metric in widget["properties"]["metrics"]:
+                    namespace = namespace if metric[0] in (".", "...") else metric[0]
+                    if namespace == "pmp-sync" and metric[0] != "...":
+                        used.add(metric[1])
+            expect(used - documented, set(), f"metrics of the {name} that docs/metrics.md does not know")
+
+    # The programs.
+
+    def as_lambda(self, configuration):
+        """What Lambda adds to a function's own variables, and where the services are."""
+        return self.environment | self.credentials(configuration["Role"]) | {
+            "AWS_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ENDPOINT_URL_MARKETPLACE_CATALOG": self.catalog,
+        }
+
+    def hub_environment(self):
+        return self.as_lambda(self.hub_function) | self.hub_function["Environment"]["Variables"]
+
+    def spoke_environment(self):
+        return self.as_lambda(self.spoke_function) | self.spoke_function["Environment"]["Variables"]
+
+    def command(self, program, environment, *arguments):
+        ended = subprocess.run(
+            [BINARIES / program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, timeout=COMMAND_SECONDS
+        )
+        if ended.returncode:
+            raise Failed(f"{program} {arguments[0]} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")
+        return ended.stdout
+
+    def world(self):
+        """The experiences. The catalog takes an access key for an account."""
+        hub, spoke = (self.credentials(one["Role"])["AWS_ACCESS_KEY_ID"] for one in (self.hub_function, self.spoke_function))
+        path = self.folder / "world.json"
+        experiences = [
+            {"account": hub, "id": MANAGEMENT, "approved": [A, B], "rejected": [REJECTED]},
+            {"account": spoke, "id": MEMBER, "approved": [A, OLD], "rejected": []},
+            {"account": spoke, "id": OTHER, "approved": [], "rejected": []},
+            # Nobody's business: the spoke has its list.
+            {"account": spoke, "id": "exp-elsewhere0001", "approved": [OLD], "rejected": []},
+        ]
+        path.write_text(json.dumps({"experiences": experiences}))
+        return path
+
+    def lists(self, experience, configuration):
+        entities = self.client("marketplace-catalog", None, self.catalog, configuration["Role"])
+
+        def describe(entity):
+            return json.loads(entities.describe_entity(Catalog="AWSMarketplace", EntityId=entity)["Details"])
+
+        policy = describe(describe(experience)["ProcurementPolicies"][0])
+        lists = {"Allow": set(), "Deny": set()}
+        for statement in policy["Statements"]:
+            for resource in statement["Resources"]:
+                lists[statement["Effect"]].update(resource["Ids"])
+        return lists["Allow"], lists["Deny"]
+
+    def approve(self, product):
+        """A person approves a product in the management experience."""
+        entities = self.client("marketplace-catalog", None, self.catalog, self.hub_function["Role"])
+        change = {
+            "ChangeType": "AllowProductProcurement",
+            "Entity": {"Type": "Experience@1.0", "Identifier": MANAGEMENT},
+            "Details": json.dumps({"Products": [{"Ids": [product]}]}),
+        }
+        id = entities.start_change_set(Catalog="AWSMarketplace", ChangeSet=[change])["ChangeSetId"]
+        ended = lambda: entities.describe_change_set(Catalog="AWSMarketplace", ChangeSetId=id)["Status"] == "SUCCEEDED"  # noqa: E731
+        eventually(COMMAND_SECONDS, "the change set succeeds", ended)
+
+    def batch(self):
+        """What is in the queue, as Lambda hands it to a function; and their receipt handles by id."""
+        got = self.client("sqs", MEMBER_ACCOUNT).receive_message(
+            QueueUrl=self.spoke_outputs["QueueUrl"], MaxNumberOfMessages=10, WaitTimeSeconds=5, AttributeNames=["All"]
+        )["Messages"]
+        queue = self.attributes(self.spoke_outputs["QueueUrl"])["QueueArn"]
+        records = [
+            {
+                "messageId": one["MessageId"],
+                "receiptHandle": one["ReceiptHandle"],
+                "body": one["Body"],
+                "attributes": one["Attributes"],
+                "messageAttributes": {},
+                "md5OfBody": one["MD5OfBody"],
+                "eventSource": "aws:sqs",
+                "eventSourceARN": queue,
+                "awsRegion": REGION,
+            }
+            for one in got
+        ]
+        return {"Records": records}, {one["MessageId"]: one["ReceiptHandle"] for one in got}
+
+    def deliver(self, spoke):
+        """As an event source mapping does: a batch, and then what the answer does not name is deleted."""
+        event, handles = self.batch()
+        failures = {one["itemIdentifier"] for one in spoke.invoke(event)["batchItemFailures"]}
+        sqs = self.client("sqs", MEMBER_ACCOUNT)
+        for id, handle in handles.items():
+            if id not in failures:
+                sqs.delete_message(QueueUrl=self.spoke_outputs["QueueUrl"], ReceiptHandle=handle)
+        expect(failures, set(), "messages that are to come again")
+
+    def receipts(self):
+        dynamodb = self.client("dynamodb", HUB)
+        found = dynamodb.query(
+            TableName="pmp-sync-SyncTimestamps",
+            KeyConditionExpression="organization = :organization",
+            ExpressionAttributeValues={":organization": {"S": self.organization_id}},
+        )["Items"]
+        return {one["item"]["S"]: (one["status"]["S"], int(one["version"]["N"])) for one in found if "status" in one}
+
+    def published(self, event, outcome, version):
+        published = self.hub_process.invoke(event)["published"]
+        expect((published["outcome"], published["version"]), (outcome, version), "what the hub published")
+
+    def first_sync(self):
+        self.published(SCHEDULE, "stored", 1)
+        self.deliver(self.spoke_process)
+        expect(self.lists(MEMBER, self.spoke_function), ({A, B}, {OLD, REJECTED}), "the member experience")
+        expect(self.lists(OTHER, self.spoke_function), ({A, B}, {REJECTED}), "the other member experience")
+        expect(self.lists("exp-elsewhere0001", self.spoke_function), ({OLD}, set()), "the experience that is not the spoke's")
+
+    def receipt(self):
+        found = {f"{MANAGEMENT}#{one}": ("in-sync", 1) for one in (MEMBER, OTHER)}
+        expect(self.receipts(), found, "the receipts in the hub's table")
+        # The table is in the hub's account, where the spoke has nothing but this role.
+        role = self.client("iam", HUB).get_role(RoleName=f"pmp-sync-member-{self.organization_id}")["Role"]
+        expect("LastUsedDate" in role.get("RoleLastUsed", {}), True, "the member's role was used")
+
+    def change(self):
+        self.approve(C)
+        event = SCHEDULE | {"source": "aws.marketplacecatalog", "detail-type": "Change Set Succeeded", "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        self.published(event, "stored", 2)
+        self.deliver(self.spoke_process)
+        expect(self.lists(MEMBER, self.spoke_function), ({A, B, C}, {OLD, REJECTED}), "the member experience")
+        expect(set(self.receipts().values()), {("in-sync", 2)}, "the receipts")
+
+    def dead_letter(self):
+        sqs = self.client("sqs", MEMBER_ACCOUNT)
+        sqs.send_message(QueueUrl=self.spoke_outputs["QueueUrl"], MessageBody="not an announcement")
+        self.deliver(self.spoke_process)
+        got = sqs.receive_message(QueueUrl=self.spoke_outputs["DeadLettersUrl"], MessageAttributeNames=["All"])["Messages"]
+        expect([one["Body"] for one in got], ["not an announcement"], "the dead letters")
+        expect("pmp-sync-reason" in got[0]["MessageAttributes"], True, "the dead letter says why")
+
+    def status(self):
+        rows = json.loads(self.command("pmp-hub", self.hub_environment(), "status", "-o", "json"))["spokes"]
+        expect([(one["state"], one["version"]) for one in rows], [("SYNCED", 2)] * 2, "pmp-hub status")
+
+    def uninstall(self):
+        for stack in [self.protect, self.change_events, self.spoke, self.hub_member, self.hub, *self.second]:
+            stack.delete()
+        for account in (HUB, MANAGEMENT_ACCOUNT, MEMBER_ACCOUNT):
+            left = {
+                "functions": self.client("lambda", account).list_functions()["Functions"],
+                "mappings": self.client("lambda", account).list_event_source_mappings()["EventSourceMappings"],
+                "topics": self.client("sns", account).list_topics()["Topics"],
+                "subscriptions": self.client("sns", account).list_subscriptions()["Subscriptions"],
+                "queues": self.client("sqs", account).list_queues().get("QueueUrls", []),
+                "roles": self.client("iam", account).list_roles()["Roles"],
+                "policies": self.client("iam", account).list_policies(Scope="Local")["Policies"],
+                "rules": self.client("events", account).list_rules()["Rules"],
+                "alarms": self.client("cloudwatch", account).describe_alarms()["MetricAlarms"],
+                "dashboards": self.client("cloudwatch", account).list_dashboards()["DashboardEntries"],
+                "log groups": self.client("logs", account).describe_log_groups()["logGroups"],
+            }
+            expect({kind: found for kind, found in left.items() if found}, {}, f"what is left in {account}")
+            bus = self.client("events", account).describe_event_bus(Name="default")
+            expect(json.loads(bus.get("Policy", "{}")).get("Statement", []), [], f"the policy of the event bus of {account}")
+        policies = self.client("organizations", MEMBER_ACCOUNT).list_policies(Filter="SERVICE_CONTROL_POLICY")["Policies"]
+        expect([one["Name"] for one in policies if not one["AwsManaged"]], [], "service control policies")
+        tables = self.client("dynamodb", HUB).list_tables()["TableNames"]
+        retained = [f"{prefix}-{name}" for prefix in ("pmp-sync", "second") for name in ("Snapshots", "SyncTimestamps")]
+        expect(sorted(tables), retained, "the tables, which are kept")
+        for account in (MANAGEMENT_ACCOUNT, MEMBER_ACCOUNT):
+            expect(self.client("dynamodb", account).list_tables()["TableNames"], [], f"the tables of {account}")
+
+    # The order of things.
+
+    def all_of(self, *checks):
+        return all(self.check(what, test) for what, test in checks)
+
+    def deployed(self):
+        return self.all_of(
+            ("code in a bucket of each account", self.code),
+            ("moto: the member's organization", self.organization),
+            ("hub.yaml: its outputs are what hub-member.yaml asks for", self.deploy_hub),
+            ("hub-member.yaml admits the member: its outputs are what spoke.yaml asks for", self.admit_member),
+            ("spoke.yaml in the member's account", self.deploy_spoke),
+            ("change-events.yaml and protect.yaml", self.deploy_the_rest),
+            ("a second management experience beside the first", self.second_management_experience),
+            ("the functions are configured as docs/configuration.md says", self.functions),
+        )
+
+    def run(self, stack):
+        if not self.deployed():
+            return
+        self.catalog = stack.enter_context(catalog(self.folder, self.environment, self.world()))
+        fits = self.all_of(
+            ("the rules invoke the hub, and may", self.rules),
+            ("pmp-hub init finds tables and topic as they should be", self.tables),
+            ("queue and subscription are as pmp-spoke init makes them", self.queue),
+            ("the event source mappings, one of them paused", self.mappings),
+            ("alarms and dashboards use metrics that there are", self.metrics),
+        )
+        if not fits:
+            return
+        for name, configuration in (("hub", self.hub_function), ("spoke", self.spoke_function)):
+            started = function(BINARIES / f"pmp-{name}", configuration, self.as_lambda(configuration), self.folder / f"{name}.log")
+            setattr(self, f"{name}_process", stack.enter_context(started))
+        self.all_of(
+            ("a schedule event: stored, announced, delivered across accounts, applied", self.first_sync),
+            ("the receipts are in the hub's table, by the member's role", self.receipt),
+            ("a change event: the approved product arrives", self.change),
+            ("a message that is not understood is set aside", self.dead_letter),
+            ("pmp-hub status shows SYNCED", self.status),
+            ("the stacks are deleted, and nothing is left but the tables", self.uninstall),
+        )
+
+
+def main():
+    # So that a kill stops the servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix="pmp-deploy-") as folder, ExitStack() as stack:
+        folder = Path(folder)
+        deployment = Deployment(folder)
+        path = os.environ["PYTHONPATH"]
+        # boto3 too must see nothing of the caller's profiles, regions and proxies.
+        os.environ.clear()
+        os.environ.update(deployment.environment)
+        server = (sys.executable, "-m", "emulator")
+        deployment.endpoint, log = stack.enter_context(moto(folder, deployment.environment | {"PYTHONPATH": path}, server))
+        deployment.run(stack)
+        if deployment.failed:
+            print(f"the last lines of moto:\n{tail(log)}", file=sys.stderr)
+    print(f"{deployment.passed} passed, {deployment.failed} failed")
+    return 1 if deployment.failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failed as error:
+        print(f"error: {error}", file=sys.stderr)
+        print("0 passed, 1 failed")
+        sys.exit(1)

@@ -1,0 +1,94 @@
+"""The templates: what they say, and stacks of them."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from servers import Failed, expect
+
+FOLDER = Path(__file__).resolve().parents[2] / "infra" / "cloudformation"
+
+
+class Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: `!Ref x` is `{"Ref": "x"}`, `!Sub x` is `{"Fn::Sub": "x"}`."""
+
+
+def short_form(loader, tag, node):
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    if tag == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": value}
+
+
+Loader.add_multi_constructor("!", short_form)
+
+
+def text(template):
+    return (FOLDER / f"{template}.yaml").read_text(encoding="utf-8")
+
+
+def read(template):
+    return yaml.load(text(template), Loader)  # noqa: S506: it is a SafeLoader
+
+
+def group(template, label):
+    """The parameters of a group, as the console shows them."""
+    groups = read(template)["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    return next(set(one["Parameters"]) for one in groups if label in one["Label"]["default"])
+
+
+def fits(name, parameter, value):
+    """Fails where CloudFormation would refuse the value; moto takes any."""
+    values = value.split(",") if parameter["Type"] == "CommaDelimitedList" else [value]
+    for one in values:
+        if "AllowedPattern" in parameter and not re.search(parameter["AllowedPattern"], one):
+            raise Failed(f"{name} does not take {one!r}: {parameter['ConstraintDescription']}")
+        if "AllowedValues" in parameter and one not in map(str, parameter["AllowedValues"]):
+            raise Failed(f"{name} does not take {one!r}")
+        if parameter["Type"] == "Number":
+            low, high = parameter.get("MinValue", float("-inf")), parameter.get("MaxValue", float("inf"))
+            expect(low <= float(one) <= high, True, f"{name} takes {one}")
+        length = parameter.get("MinLength", 0) <= len(one) <= parameter.get("MaxLength", 4096)
+        expect(length, True, f"{name} takes {len(one)} characters")
+
+
+class Stack:
+    """A stack in one account: `client` is that account's CloudFormation."""
+
+    def __init__(self, client, name, template):
+        self.client, self.name, self.template = client, name, template
+        self.parameters = read(template)["Parameters"]
+        self.given = {}
+
+    def deploy(self, outputs=None, **given):
+        """Makes it, or updates it. A parameter that is not given has the output of the same name, else its default."""
+        outputs = {name: value for name, value in (outputs or {}).items() if name in self.parameters}
+        self.given |= outputs | given
+        for name, parameter in self.parameters.items():
+            fits(name, parameter, self.given.get(name, str(parameter.get("Default", ""))))
+        change = self.client.update_stack if self.exists() else self.client.create_stack
+        change(
+            StackName=self.name,
+            TemplateBody=text(self.template),
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in self.given.items()],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        found = self.client.describe_stacks(StackName=self.name)["Stacks"][0]
+        expect(found["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), True, f"{self.name} is {found['StackStatus']}")
+        return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+
+    def exists(self):
+        return any(one["StackName"] == self.name for one in self.client.describe_stacks()["Stacks"])
+
+    def resources(self):
+        return self.client.describe_stack_resources(StackName=self.name)["StackResources"]
+
+    def delete(self):
+        self.client.delete_stack(StackName=self.name)
+        expect(self.exists(), False, f"{self.name} is there after its deletion")
