@@ -41,6 +41,24 @@ async fn a_filter_excludes_by_id_and_by_label() {
 }
 
 #[tokio::test]
+async fn a_built_in_rule_needs_its_name_and_settings_only() {
+    let scene = Scene::start(world(&["prod-a", "prod-b"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let spoke = scene.spoke_with_filter(Path::new("exclude-ids"), r#"{"ids":["prod-b"],"reason":"not here"}"#);
+    let planned = spoke.run(&["plan"]).await;
+    assert!(planned.stdout.contains("excluded by filter: not here"), "{}", planned.stdout);
+    let receipts = spoke.json(&["sync"]).await["receipts"].clone();
+    assert_eq!(receipts[0]["filter"]["name"], "exclude-ids");
+    assert_eq!(receipts[0]["filter"]["version"], "1.0.0");
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
+
+    let refused = scene.spoke_with_filter(Path::new("exclude-ids"), r#"{"idz":[]}"#).run(&["sync"]).await;
+    assert!(refused.stderr.contains("the filter `exclude-ids` refuses its configuration: idz: unknown field `idz`"));
+    let misspelt = scene.spoke_with_filter(Path::new("exclude-id"), "{}").run(&["sync"]).await;
+    assert!(misspelt.stderr.contains("--filter (PMP_FILTER): `exclude-id` is none of the built-in filters"));
+}
+
+#[tokio::test]
 async fn a_filter_that_is_introduced_later_takes_away_what_it_excludes() {
     let scene = Scene::start(world(&["prod-a", "prod-b", "prod-c"], &[])).await;
     scene.hub.json(&["publish"]).await;
@@ -61,7 +79,7 @@ async fn a_filter_that_traps_changes_nothing_and_the_receipt_says_why() {
     scene.hub.json(&["publish"]).await;
     let folder = tempfile::tempdir().unwrap();
     let component = folder.path().join("trapping.wasm");
-    std::fs::write(&component, trapping_filter()).unwrap();
+    std::fs::write(&component, guest(None)).unwrap();
     let spoke = scene.spoke_with_filter(&component, "{}");
     let agent = spoke.start(&["run"]);
     // Its outcome is in the ledger, so the message is answered.
@@ -74,7 +92,40 @@ async fn a_filter_that_traps_changes_nothing_and_the_receipt_says_why() {
     let status = scene.hub.json(&["status"]).await;
     let prod = status["spokes"].as_array().unwrap().iter().find(|row| row["member_experience"] == ALPHA_PROD).unwrap();
     assert_eq!((&prod["state"], &prod["version"]), (&json!("ERROR"), &json!(2)));
-    assert!(prod["message"].as_str().unwrap().starts_with("filter `trapping`: "), "{}", prod["message"]);
+    assert!(prod["message"].as_str().unwrap().starts_with("filter `guest`: "), "{}", prod["message"]);
+}
+
+#[tokio::test]
+async fn an_experience_that_the_filter_does_not_manage_is_left_alone_and_the_receipt_says_why() {
+    let scene = Scene::start(world(&["prod-a", "prod-b"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let component = folder.path().join("scope.wasm");
+    std::fs::write(&component, guest(Some(NOT_MANAGED))).unwrap();
+    let spoke = scene.spoke_with_filter(&component, "{}");
+
+    let reason = "not managed, says the filter `guest`: frozen till May.";
+    let planned = spoke.run(&["plan"]).await;
+    assert_eq!(planned.code, 0, "{}", planned.stderr);
+    assert!(planned.stdout.contains(&format!("Skipped: {reason}")), "{}", planned.stdout);
+    let receipts = spoke.json(&["sync"]).await["receipts"].clone();
+    for experience in [ALPHA_PROD, ALPHA_DEV] {
+        let of = |row: &&serde_json::Value| row["member_experience"] == experience;
+        let receipt = receipts.as_array().unwrap().iter().find(of).unwrap();
+        assert_eq!((&receipt["status"], &receipt["error"]), (&json!("skipped"), &json!(reason)));
+        assert_eq!(receipt["filter"]["name"], "guest");
+    }
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::default());
+    assert_eq!(scene.alpha_account.change_sets().await, 0);
+    let status = scene.hub.run(&["status", "--check"]).await;
+    assert_eq!(status.code, 0, "{}", status.stdout);
+    assert!(status.stdout.contains("frozen till May."), "{}", status.stdout);
+
+    // A failure to say is a failure of the filter, and not a reason to go on.
+    std::fs::write(&component, guest(Some(TRAPS))).unwrap();
+    let receipts = spoke.run(&["sync"]).await;
+    assert_eq!(receipts.code, 1);
+    assert!(receipts.stdout.contains("filter `guest`: the filter trapped"), "{}", receipts.stdout);
 }
 
 #[tokio::test]
@@ -95,17 +146,31 @@ async fn a_filter_that_cannot_be_used_stops_the_spoke_before_anything_else_and_t
     assert!(status.stdout.contains("no-such-filter.wasm"), "{}", status.stdout);
 }
 
-/// A component that describes itself as `trapping`, takes any settings, and traps when it is asked.
-fn trapping_filter() -> Vec<u8> {
+/// Bodies of a filter's functions that end in a trap, and that say: managed, and not.
+const TRAPS: &str = "unreachable";
+const NOT_MANAGED: &str = "(i32.const 512)";
+
+/// A component that describes itself as `guest`, takes any settings, traps when it is to decide, and answers with the
+/// given body whether an experience is managed; without one it doesn't export the question.
+fn guest(manages: Option<&str>) -> Vec<u8> {
     // Results are addresses in the canonical ABI's layout: a string is an address and a length, and `ok` without a value
     // a zero byte.
+    let manages = manages.map(|body| {
+        format!(
+            r#"(func (export "pmp-sync:filter/scope@1.0.0#manages")
+                 (param i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) {body})"#
+        )
+    });
+    let world = if manages.is_some() { "scoped-filter" } else { "filter" };
     let module = r#"(module
       (memory (export "memory") 1)
-      (data (i32.const 0) "\40\00\00\00\08\00\00\00" "\50\00\00\00\05\00\00\00" "\60\00\00\00\06\00\00\00" "\70\00\00\00\02\00\00\00")
-      (data (i32.const 64) "trapping")
+      (data (i32.const 0) "\40\00\00\00\05\00\00\00" "\50\00\00\00\05\00\00\00" "\60\00\00\00\06\00\00\00" "\70\00\00\00\02\00\00\00")
+      (data (i32.const 64) "guest")
       (data (i32.const 80) "1.0.0")
       (data (i32.const 96) "A test")
       (data (i32.const 112) "{}")
+      (data (i32.const 512) "\00\00\00\00" "\00\00\00\00" "\01\00\00\00" "\40\02\00\00" "\10\00\00\00")
+      (data (i32.const 576) "frozen till May.")
       (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
         ;; A fresh page for everything: this filter lives for three calls.
         (local.set $at (i32.mul (memory.size) (i32.const 65536)))
@@ -113,12 +178,13 @@ fn trapping_filter() -> Vec<u8> {
         (local.get $at))
       (func (export "pmp-sync:filter/rules@1.0.0#describe") (result i32) (i32.const 0))
       (func (export "pmp-sync:filter/rules@1.0.0#validate") (param i32 i32) (result i32) (i32.const 256))
-      (func (export "pmp-sync:filter/rules@1.0.0#evaluate") (param i32) (result i32) unreachable))"#;
-    let mut module = wat::parse_str(module).unwrap();
+      (func (export "pmp-sync:filter/rules@1.0.0#evaluate") (param i32) (result i32) unreachable)
+      MANAGES)"#;
+    let mut module = wat::parse_str(module.replace("MANAGES", &manages.unwrap_or_default())).unwrap();
     let contract = std::fs::read_to_string(repository().join("wit/filter-1.0.0/filter.wit")).unwrap();
     let mut resolve = Resolve::default();
     let package = resolve.push_str("filter.wit", &contract).unwrap();
-    let filter = resolve.select_world(&[package], Some("filter")).unwrap();
+    let filter = resolve.select_world(&[package], Some(world)).unwrap();
     embed_component_metadata(&mut module, &resolve, filter, StringEncoding::UTF8, false).unwrap();
     ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
 }

@@ -85,7 +85,7 @@ pub enum ReceiptStatus {
     Held,
     /// It could not be applied; nothing, or only a part, changed.
     Failed,
-    /// The experience is not managed now: missing, disabled, archived or without a policy.
+    /// The experience is not managed now: missing, disabled, archived or without a policy, or its filter says so.
     Skipped,
 }
 

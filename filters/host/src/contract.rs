@@ -27,6 +27,20 @@ pub(crate) mod bindings {
     });
 }
 
+/// The same for the world with the optional interface `scope`, of which only that interface is used.
+#[allow(missing_docs, unreachable_pub, dead_code, reason = "generated")]
+pub(crate) mod scoped {
+    wasmtime::component::bindgen!({
+        path: "../../wit/filter-1.0.0",
+        world: "scoped-filter",
+        ownership: Borrowing { duplicate_if_necessary: false },
+        with: {
+            "pmp-sync:filter/types": super::bindings::pmp_sync::filter::types,
+            "pmp-sync:filter/logging": super::bindings::pmp_sync::filter::logging,
+        },
+    });
+}
+
 use bindings::pmp_sync::filter::{logging, types};
 
 impl types::Host for Guest {}
@@ -50,13 +64,22 @@ pub(crate) fn linker(engine: &Engine) -> Result<Linker<Guest>> {
     Ok(linker)
 }
 
+/// What a component exports beyond what every filter does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Offers {
+    /// Whether it says which experiences are managed.
+    pub(crate) scope: bool,
+}
+
 /// Checks the names that a component imports and exports. Their types are checked when it is linked.
-pub(crate) fn check(component: &ComponentType, engine: &Engine) -> std::result::Result<(), LoadError> {
+pub(crate) fn check(component: &ComponentType, engine: &Engine) -> std::result::Result<Offers, LoadError> {
     // The export first: of something that isn't a filter at all, the imports are of no interest.
     match component.exports(engine).find_map(|(name, _)| version_of(name, "rules")) {
         Some(version) => check_version(version)?,
         None => return Err(LoadError::NotAFilter),
     }
+    let scope = component.exports(engine).find_map(|(name, _)| version_of(name, "scope"));
+    scope.map(check_version).transpose()?;
     let mut forbidden = Vec::new();
     for (name, _) in component.imports(engine) {
         match version_of(name, "types").or_else(|| version_of(name, "logging")) {
@@ -64,7 +87,10 @@ pub(crate) fn check(component: &ComponentType, engine: &Engine) -> std::result::
             None => forbidden.push(crate::text::tame(name, 100)),
         }
     }
-    if forbidden.is_empty() { Ok(()) } else { Err(LoadError::ForbiddenImports { names: forbidden }) }
+    if !forbidden.is_empty() {
+        return Err(LoadError::ForbiddenImports { names: forbidden });
+    }
+    Ok(Offers { scope: scope.is_some() })
 }
 
 /// `1.0.0` of `pmp-sync:filter/rules@1.0.0`; an empty text where the name has no version.

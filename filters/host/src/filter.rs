@@ -1,15 +1,20 @@
-//! A loaded filter, and the same with its configuration.
+//! A filter that is ready, and the same with its configuration. Whether a component or a built-in rule decides is of no
+//! interest outside: both are asked the same, and what they say is held to the same.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use pmp_protocol::{Decision, Digest, FilterIdentity, Verdicts};
 use serde_json::{Map, Value};
 
 use crate::engine::Runtime;
 use crate::input::{Context, Product, Table};
-use crate::output;
+use crate::log::Log;
+use crate::rules::{self, BUILT_IN, BuiltIn, Rule};
 use crate::run::{Prepared, RunError, Usage};
 use crate::text::tame;
+use crate::{Limits, output};
 
 /// The longest text of an error that is taken over from a filter.
 const ERROR_BYTES: usize = 1024;
@@ -27,17 +32,28 @@ pub struct Description {
     pub settings_schema: String,
 }
 
-/// A filter that is compiled and ready. A clone is the same filter.
+/// A filter that is ready: a component that is compiled, or a built-in rule. A clone is the same filter.
 #[derive(Clone)]
 pub struct Filter {
-    loaded: Arc<Loaded>,
+    pub(crate) loaded: Arc<Loaded>,
 }
 
-struct Loaded {
-    runtime: Arc<Runtime>,
-    prepared: Prepared,
+pub(crate) struct Loaded {
+    pub(crate) code: Code,
+    pub(crate) limits: Limits,
     description: Description,
     digest: Digest,
+}
+
+/// What decides.
+pub(crate) enum Code {
+    Component(Arc<Component>),
+    BuiltIn(&'static BuiltIn),
+}
+
+pub(crate) struct Component {
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) prepared: Prepared,
 }
 
 /// Why a configuration can't be used.
@@ -75,7 +91,28 @@ pub enum ConfigError {
 
 impl Filter {
     pub(crate) fn new(runtime: Arc<Runtime>, prepared: Prepared, description: Description, digest: Digest) -> Self {
-        Self { loaded: Arc::new(Loaded { runtime, prepared, description, digest }) }
+        let limits = runtime.limits.clone();
+        let component = Arc::new(Component { runtime, prepared });
+        Self { loaded: Arc::new(Loaded { code: Code::Component(component), limits, description, digest }) }
+    }
+
+    /// The built-in filter of this name; none where there is none. [`Filter::built_in_names`] has the names.
+    #[must_use]
+    pub fn built_in(name: &str, limits: Limits) -> Option<Self> {
+        let rule = BUILT_IN.iter().find(|rule| rule.name == name)?;
+        let (description, digest) = (rule.description(), rule.digest());
+        Some(Self { loaded: Arc::new(Loaded { code: Code::BuiltIn(rule), limits, description, digest }) })
+    }
+
+    /// The names of the built-in filters.
+    pub fn built_in_names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|rule| rule.name)
+    }
+
+    /// Whether it is built in: then there is no component behind it.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        matches!(self.loaded.code, Code::BuiltIn(_))
     }
 
     /// What it says of itself.
@@ -84,7 +121,7 @@ impl Filter {
         &self.loaded.description
     }
 
-    /// The digest of its file.
+    /// The digest of its file; that of a built-in filter covers its name, version and settings.
     #[must_use]
     pub fn digest(&self) -> &Digest {
         &self.loaded.digest
@@ -99,25 +136,38 @@ impl Filter {
 
     /// Asks the filter whether the configuration is good. Where there is none, it is `{}`.
     pub fn configure(&self, config_json: &str) -> Result<ConfiguredFilter, ConfigError> {
-        let limit = self.loaded.runtime.limits.config_bytes;
+        let limit = self.loaded.limits.config_bytes;
         if config_json.len() > limit {
             return Err(ConfigError::TooLarge { bytes: config_json.len(), limit });
         }
         serde_json::from_str::<Map<String, Value>>(config_json).map_err(ConfigError::NotAnObject)?;
 
-        let Loaded { runtime, prepared, description, .. } = &*self.loaded;
-        let (answer, _usage) =
-            prepared.run(runtime, |exports, store| exports.pmp_sync_filter_rules().call_validate(store, config_json));
-        let filter = || description.name.clone();
-        answer
-            .map_err(|source| ConfigError::Run { filter: filter(), source })?
-            .map_err(|reason| ConfigError::Refused { filter: filter(), reason: tame(&reason, ERROR_BYTES) })?;
-        Ok(ConfiguredFilter { filter: self.clone(), config: config_json.into() })
+        let name = || self.description().name.clone();
+        let ready = match &self.loaded.code {
+            Code::Component(component) => {
+                let Component { runtime, prepared } = &**component;
+                let (answer, _usage) = prepared
+                    .run(runtime, |exports, store| exports.pmp_sync_filter_rules().call_validate(store, config_json));
+                answer
+                    .map_err(|source| ConfigError::Run { filter: name(), source })?
+                    .map_err(|reason| refused(name(), &reason))?;
+                Ready::Component { component: component.clone(), config: config_json.into() }
+            }
+            Code::BuiltIn(built_in) => {
+                let rule = (built_in.configure)(config_json).map_err(|reason| refused(name(), &reason))?;
+                Ready::Rule(rule.into())
+            }
+        };
+        Ok(ConfiguredFilter { filter: self.clone(), ready })
     }
 }
 
-impl std::fmt::Debug for Filter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+fn refused(filter: String, reason: &str) -> ConfigError {
+    ConfigError::Refused { filter, reason: tame(reason, ERROR_BYTES) }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Loaded { description, digest, .. } = &*self.loaded;
         f.debug_struct("Filter").field("description", description).field("digest", digest).finish_non_exhaustive()
     }
@@ -127,7 +177,23 @@ impl std::fmt::Debug for Filter {
 #[derive(Debug, Clone)]
 pub struct ConfiguredFilter {
     filter: Filter,
-    config: Arc<str>,
+    pub(crate) ready: Ready,
+}
+
+/// What decides, with its settings. A component reads them anew each time.
+#[derive(Clone)]
+pub(crate) enum Ready {
+    Component { component: Arc<Component>, config: Arc<str> },
+    Rule(Arc<dyn Rule>),
+}
+
+impl fmt::Debug for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Component { config, .. } => f.debug_tuple("Component").field(config).finish_non_exhaustive(),
+            Self::Rule(rule) => rule.fmt(f),
+        }
+    }
 }
 
 /// What a filter decided on the products of one experience.
@@ -172,8 +238,8 @@ pub enum Failure {
     Run(#[from] RunError),
 }
 
-impl std::fmt::Display for EvaluateError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for EvaluateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.failure.fmt(f)
     }
 }
@@ -197,24 +263,39 @@ impl ConfiguredFilter {
     /// It can only narrow: a decision belongs to a product by its position, so no other product can be named, and there
     /// is no decision that approves.
     pub fn evaluate(&self, context: &Context<'_>, products: &[Product<'_>]) -> Result<Evaluation, EvaluateError> {
-        let Loaded { runtime, prepared, .. } = &*self.filter.loaded;
-        let context = context.lower();
-        let table = Table::new(products);
-        let rows = table.rows(products);
-        let (answer, usage) = prepared.run(runtime, |exports, store| {
-            exports.pmp_sync_filter_rules().call_evaluate(store, context.with_config(&self.config), &rows)
-        });
-        match decide(answer, products, runtime.limits.reason_bytes) {
+        let limits = &self.filter.loaded.limits;
+        let (answer, usage) = match &self.ready {
+            Ready::Component { component, config } => {
+                let context = context.lower();
+                let table = Table::new(products);
+                let rows = table.rows(products);
+                component.prepared.run(&component.runtime, |exports, store| {
+                    exports.pmp_sync_filter_rules().call_evaluate(store, context.with_config(config), &rows)
+                })
+            }
+            Ready::Rule(rule) => {
+                let (started, mut log) = (Instant::now(), Log::new(limits));
+                let decisions = rules::evaluate(&**rule, context, products, &mut log);
+                let (logs, logs_dropped) = log.into_lines();
+                // Fuel and memory are a component's: a rule uses next to none.
+                (Ok(Ok(decisions)), Usage { logs, logs_dropped, elapsed: started.elapsed(), ..Usage::default() })
+            }
+        };
+        match decide(answer, products, limits.reason_bytes) {
             Ok((decisions, verdicts)) => Ok(Evaluation { decisions, verdicts, usage }),
             Err(failure) => Err(EvaluateError { failure, usage }),
         }
     }
 }
 
+pub(crate) fn filters_error(message: String) -> Failure {
+    Failure::Filter { message: tame(&message, ERROR_BYTES) }
+}
+
 type Answer = Result<Result<Vec<output::RawDecision>, String>, RunError>;
 
 fn decide(answer: Answer, products: &[Product<'_>], reason_bytes: usize) -> Result<(Vec<Decision>, Verdicts), Failure> {
-    let raw = answer?.map_err(|message| Failure::Filter { message: tame(&message, ERROR_BYTES) })?;
+    let raw = answer?.map_err(filters_error)?;
     if raw.len() != products.len() {
         return Err(Failure::WrongCount { expected: products.len(), found: raw.len() });
     }

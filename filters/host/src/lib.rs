@@ -1,6 +1,7 @@
 //! Runs an organization's filter: a WebAssembly component that can only narrow.
 //!
-//! Start at [`FilterHost`], which loads a [`Filter`]; [`Filter::configure`] has it check its configuration, and
+//! Start at [`FilterSource`], which says where a filter comes from, and [`FilterHost`], which loads a [`Filter`];
+//! [`Filter::built_in`] needs neither. [`Filter::configure`] has it check its configuration, and
 //! [`ConfiguredFilter::evaluate`] runs it over the products of one experience. The contract is in `wit/`.
 //!
 //! ```no_run
@@ -29,7 +30,10 @@ mod load;
 mod log;
 mod memory;
 mod output;
+mod rules;
 mod run;
+mod scope;
+mod source;
 mod text;
 
 pub use contract::CONTRACT_VERSION;
@@ -39,3 +43,5 @@ pub use limits::Limits;
 pub use load::{FilterHost, HostError, Interface, LoadError};
 pub use log::{LogLevel, LogLine};
 pub use run::{RunError, Usage};
+pub use scope::Managed;
+pub use source::{FilterSource, SourceError};

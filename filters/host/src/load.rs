@@ -187,13 +187,19 @@ impl FilterHost {
     /// Loads a component.
     pub fn load_bytes(&self, bytes: &[u8]) -> Result<Filter, LoadError> {
         let component = self.compile(bytes)?;
-        contract::check(&component.component_type(), &self.runtime.engine)?;
+        let offers = contract::check(&component.component_type(), &self.runtime.engine)?;
         let prepared = self
             .linker
             .instantiate_pre(&component)
-            .and_then(Prepared::new)
+            .and_then(|linked| Prepared::new(linked, offers))
             .map_err(|error| LoadError::Mismatch(error.into()))?;
         let description = describe(&prepared, &self.runtime)?;
+        // The types of what is optional are compared when an instance is made for it.
+        match prepared.run_scope(&self.runtime, |_, _| Ok(())) {
+            None | Some((Ok(()), _)) => {}
+            Some((Err(RunError::Start(other)), _)) => return Err(LoadError::Mismatch(other)),
+            Some((Err(error), _)) => return Err(LoadError::Describe(error)),
+        }
         Ok(Filter::new(Arc::clone(&self.runtime), prepared, description, Digest::of(bytes)))
     }
 }

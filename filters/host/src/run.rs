@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use wasmtime::component::InstancePre;
 use wasmtime::{Store, Trap, WasmBacktrace};
 
+use crate::contract::Offers;
 use crate::contract::bindings::{Filter as Exports, FilterPre};
+use crate::contract::scoped::{ScopedFilter as ScopedExports, ScopedFilterPre};
 use crate::engine::Runtime;
 use crate::log::{Log, LogLine};
 use crate::memory::Memory;
@@ -90,44 +92,71 @@ pub(crate) struct Guest {
 }
 
 /// A component that is compiled and linked: everything that is the same for all its runs.
-pub(crate) struct Prepared(FilterPre<Guest>);
+pub(crate) struct Prepared {
+    filter: FilterPre<Guest>,
+    scope: Option<ScopedFilterPre<Guest>>,
+}
 
 impl Prepared {
     /// An error where the component's types are not the contract's.
-    pub(crate) fn new(linked: InstancePre<Guest>) -> wasmtime::Result<Self> {
-        FilterPre::new(linked).map(Self)
+    pub(crate) fn new(linked: InstancePre<Guest>, offers: Offers) -> wasmtime::Result<Self> {
+        let scope = if offers.scope { Some(ScopedFilterPre::new(linked.clone())?) } else { None };
+        Ok(Self { filter: FilterPre::new(linked)?, scope })
     }
 
-    /// Starts an instance, calls it and drops it.
+    /// Whether it says which experiences are managed.
+    pub(crate) fn has_scope(&self) -> bool {
+        self.scope.is_some()
+    }
+
+    /// Starts an instance, calls what every filter exports, and drops the instance.
     pub(crate) fn run<T>(
         &self,
         runtime: &Runtime,
         call: impl FnOnce(&Exports, &mut Store<Guest>) -> wasmtime::Result<T>,
     ) -> (Result<T, RunError>, Usage) {
-        let started = Instant::now();
-        let limits = &runtime.limits;
-        let guest = Guest { log: Log::new(limits), memory: Memory::new(limits.memory_bytes) };
-        let mut store = Store::new(&runtime.engine, guest);
-        store.limiter(|guest| &mut guest.memory);
-        store.set_hostcall_fuel(limits.output_bytes);
-        store.set_epoch_deadline(runtime.deadline_ticks());
-        let clock = runtime.clock();
-
-        // Fuel before the instance exists: starting it runs the filter's code too.
-        let result = match store.set_fuel(limits.fuel).and_then(|()| self.0.instantiate(&mut store)) {
-            Ok(exports) => call(&exports, &mut store).map_err(|error| (false, error)),
-            Err(error) => Err((true, error)),
-        };
-        drop(clock);
-
-        let fuel_used = limits.fuel.saturating_sub(store.get_fuel().unwrap_or_default());
-        let mut guest = store.into_data();
-        let result = result.map_err(|(starting, error)| explain(error, starting, &mut guest, runtime));
-        let peak_memory_bytes = guest.memory.used();
-        let (logs, logs_dropped) = guest.log.into_lines();
-        let elapsed = started.elapsed();
-        (result, Usage { logs, logs_dropped, fuel_used, peak_memory_bytes, elapsed })
+        run(runtime, |store| self.filter.instantiate(store), call)
     }
+
+    /// The same for the interface `scope`; none where the component doesn't export it.
+    pub(crate) fn run_scope<T>(
+        &self,
+        runtime: &Runtime,
+        call: impl FnOnce(&ScopedExports, &mut Store<Guest>) -> wasmtime::Result<T>,
+    ) -> Option<(Result<T, RunError>, Usage)> {
+        let scope = self.scope.as_ref()?;
+        Some(run(runtime, |store| scope.instantiate(store), call))
+    }
+}
+
+fn run<E, T>(
+    runtime: &Runtime,
+    start: impl FnOnce(&mut Store<Guest>) -> wasmtime::Result<E>,
+    call: impl FnOnce(&E, &mut Store<Guest>) -> wasmtime::Result<T>,
+) -> (Result<T, RunError>, Usage) {
+    let started = Instant::now();
+    let limits = &runtime.limits;
+    let guest = Guest { log: Log::new(limits), memory: Memory::new(limits.memory_bytes) };
+    let mut store = Store::new(&runtime.engine, guest);
+    store.limiter(|guest| &mut guest.memory);
+    store.set_hostcall_fuel(limits.output_bytes);
+    store.set_epoch_deadline(runtime.deadline_ticks());
+    let clock = runtime.clock();
+
+    // Fuel before the instance exists: starting it runs the filter's code too.
+    let result = match store.set_fuel(limits.fuel).and_then(|()| start(&mut store)) {
+        Ok(exports) => call(&exports, &mut store).map_err(|error| (false, error)),
+        Err(error) => Err((true, error)),
+    };
+    drop(clock);
+
+    let fuel_used = limits.fuel.saturating_sub(store.get_fuel().unwrap_or_default());
+    let mut guest = store.into_data();
+    let result = result.map_err(|(starting, error)| explain(error, starting, &mut guest, runtime));
+    let peak_memory_bytes = guest.memory.used();
+    let (logs, logs_dropped) = guest.log.into_lines();
+    let elapsed = started.elapsed();
+    (result, Usage { logs, logs_dropped, fuel_used, peak_memory_bytes, elapsed })
 }
 
 fn explain(error: wasmtime::Error, starting: bool, guest: &mut Guest, runtime: &Runtime) -> RunError {

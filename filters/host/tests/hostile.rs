@@ -7,7 +7,7 @@ mod guests;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use guests::{Guest, OWN_ERROR, encode};
+use guests::{Guest, NOT_MANAGED, OWN_ERROR, encode};
 use jiff::Timestamp;
 use pmp_filter_host::*;
 use pmp_protocol::{Decision, ExperienceId, OrganizationId, ProductId, SnapshotVersion, Verdict};
@@ -28,18 +28,32 @@ fn ids(count: usize) -> Vec<ProductId> {
     (0..count).map(|n| ProductId::new(&format!("prod-{n}")).unwrap()).collect()
 }
 
-/// Runs over `count` products; the first is one that the hub rejected.
-fn evaluate(filter: &Filter, count: usize) -> Result<Evaluation, EvaluateError> {
+fn asked(guest: &Guest<'_>) -> Result<Managed, EvaluateError> {
     let experience = ExperienceId::new("exp-1").unwrap();
-    let context = Context {
+    let organization = OrganizationId::new("o-abcdefghij").unwrap();
+    let host = host(Limits { fuel: 10_000_000, ..Limits::default() });
+    let filter = host.load_bytes(&guest.component()).unwrap().configure("{}").unwrap();
+    assert_eq!(filter.has_scope(), guest.manages.is_some());
+    filter.manages(&context(&organization, &experience)).map(|(managed, _usage)| managed)
+}
+
+fn context<'a>(organization: &'a OrganizationId, experience: &'a ExperienceId) -> Context<'a> {
+    Context {
         snapshot_version: SnapshotVersion::FIRST,
-        organization: &OrganizationId::new("o-abcdefghij").unwrap(),
-        management_experience: &experience,
-        experience: &experience,
+        organization,
+        management_experience: experience,
+        experience,
         experience_name: "Example",
         labels: &[],
         evaluated_at: Timestamp::UNIX_EPOCH,
-    };
+    }
+}
+
+/// Runs over `count` products; the first is one that the hub rejected.
+fn evaluate(filter: &Filter, count: usize) -> Result<Evaluation, EvaluateError> {
+    let experience = ExperienceId::new("exp-1").unwrap();
+    let organization = OrganizationId::new("o-abcdefghij").unwrap();
+    let context = context(&organization, &experience);
     let ids = ids(count);
     let status = |n| if n == 0 { Status::Rejected } else { Status::Approved };
     let products: Vec<_> = ids.iter().enumerate().map(|(n, id)| Product::new(id, status(n))).collect();
@@ -370,6 +384,36 @@ fn a_description_that_cannot_be_shown_is_refused() {
         let error = refused(&Guest { extra: data, ..Guest::default() }.component());
         assert!(matches!(error, LoadError::Description { field: found, .. } if found == field), "{data}: {error:?}");
     }
+}
+
+#[test]
+fn a_filter_may_say_that_an_experience_is_not_managed() {
+    let managed = |manages| manages_with(manages).unwrap();
+    assert_eq!(managed(None), Managed::Yes);
+    let reason = Some("it's not my day".to_owned());
+    assert_eq!(managed(Some(NOT_MANAGED)), Managed::No { reason });
+    let without_reason = "(i32.store8 (i32.const 296) (i32.const 0)) (i32.const 288)";
+    assert_eq!(managed(Some(without_reason)), Managed::No { reason: None });
+    // Managed, whatever the reason.
+    assert_eq!(managed(Some("(i32.store8 (i32.const 292) (i32.const 1)) (i32.const 288)")), Managed::Yes);
+
+    let error = |manages| manages_with(Some(manages)).unwrap_err();
+    assert_eq!(error(OWN_ERROR).to_string(), "the filter returned an error: it's not my day");
+    assert!(matches!(error("unreachable").failure, Failure::Run(RunError::Trap { .. })));
+    assert!(matches!(error("(loop $again (br $again)) unreachable").failure, Failure::Run(RunError::OutOfFuel { .. })));
+    assert!(matches!(error("(i32.const 0x7fffffff)").failure, Failure::Run(RunError::Output { .. })));
+}
+
+fn manages_with(manages: Option<&str>) -> Result<Managed, EvaluateError> {
+    asked(&Guest { manages, ..Guest::default() })
+}
+
+#[test]
+fn a_scope_of_other_types_is_refused() {
+    let wit = Guest::default().wit.replace("result<answer, string>", "bool");
+    let guest = Guest { manages: Some("(i32.const 1)"), wit, ..Guest::default() };
+    let error = refused(&guest.component());
+    assert!(matches!(error, LoadError::Mismatch(_)), "{error:?}");
 }
 
 #[test]

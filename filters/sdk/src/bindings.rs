@@ -4,7 +4,7 @@
 
 wit_bindgen::generate!({
     path: "../../wit/filter-1.0.0",
-    world: "filter",
+    world: "scoped-filter",
     pub_export_macro: true,
     export_macro_name: "export_component",
     default_bindings_module: "pmp_filter_sdk::bindings",

@@ -1,6 +1,6 @@
 //! What an author implements.
 
-use crate::{Context, Decision, Product};
+use crate::{Context, Decision, Managed, Product};
 
 /// A filter. See the crate's documentation for a whole one.
 pub trait Filter: Sized {
@@ -10,6 +10,11 @@ pub trait Filter: Sized {
     /// Reads the configuration, one JSON object as text; [`settings::parse`](crate::settings::parse) does it for a type
     /// that serde knows. An error refuses the configuration before it is used: name the field and what is expected.
     fn configure(config: &str) -> Result<Self, String>;
+
+    /// Whether the experience is managed at all. Where it is not, nothing is changed there: `plan` and the receipt say why.
+    fn manages(&self, _context: &Context) -> Managed {
+        Managed::yes()
+    }
 
     /// Decides on one product.
     fn decide(&self, context: &Context, product: &Product) -> Decision;

@@ -2,9 +2,9 @@
 
 use std::marker::PhantomData;
 
-use crate::bindings::exports::pmp_sync::filter::rules;
+use crate::bindings::exports::pmp_sync::filter::{rules, scope};
 use crate::bindings::pmp_sync::filter::types;
-use crate::{Context, Decision, Filter, Product};
+use crate::{Context, Decision, Filter, Managed, Product};
 
 /// A filter, as the component that exports it.
 pub struct Exported<F>(PhantomData<F>);
@@ -30,6 +30,17 @@ impl<F: Filter + 'static> rules::Guest for Exported<F> {
         report_panics();
         evaluate::<F>(&context, &products)
     }
+}
+
+impl<F: Filter + 'static> scope::Guest for Exported<F> {
+    fn manages(context: Context) -> Result<Managed, String> {
+        report_panics();
+        manages::<F>(&context)
+    }
+}
+
+pub(crate) fn manages<F: Filter>(context: &Context) -> Result<Managed, String> {
+    Ok(F::configure(&context.config)?.manages(context))
 }
 
 pub(crate) fn validate<F: Filter>(config: &str) -> Result<(), String> {

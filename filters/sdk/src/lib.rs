@@ -44,6 +44,7 @@ pub mod settings;
 pub mod testing;
 mod values;
 
+pub use bindings::exports::pmp_sync::filter::scope::Answer as Managed;
 pub use bindings::pmp_sync::filter::types::{Context, Decision, Product, Status, Verdict};
 pub use filter::{Description, Filter};
 // The code that `export!` expands to needs it, and a filter's own Cargo.toml should not have to name it.

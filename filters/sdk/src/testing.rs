@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::log::Level;
-use crate::{Context, Decision, Filter, Product, guest};
+use crate::{Context, Decision, Filter, Managed, Product, guest};
 
 thread_local! {
     // Per thread, because each test has a thread of its own.
@@ -28,6 +28,11 @@ pub fn context(config: &str) -> Context {
 /// Whether the filter accepts this configuration, and if not, what it says.
 pub fn validate<F: Filter>(config: &str) -> Result<(), String> {
     guest::validate::<F>(config)
+}
+
+/// Whether the filter wants an experience managed, in a context of your own.
+pub fn manages_in<F: Filter>(context: &Context) -> Result<Managed, String> {
+    guest::manages::<F>(context)
 }
 
 /// Runs the filter over these products, in the [`context`] with this configuration.

@@ -1,6 +1,20 @@
 //! The contract's values, made convenient.
 
-use crate::{Decision, Product, Status, Verdict};
+use crate::{Decision, Managed, Product, Status, Verdict};
+
+impl Managed {
+    /// The experience is managed.
+    #[must_use]
+    pub const fn yes() -> Self {
+        Self { managed: true, reason: None }
+    }
+
+    /// The experience is not managed, and why.
+    #[must_use]
+    pub fn no(reason: impl Into<String>) -> Self {
+        Self { managed: false, reason: Some(reason.into()) }
+    }
+}
 
 impl Decision {
     /// As the hub says.

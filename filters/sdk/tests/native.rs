@@ -1,7 +1,7 @@
 //! A filter under `cargo test`, as its author runs it: no WebAssembly.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
-use pmp_filter_sdk::{Context, Decision, Description, Filter, Product, export, log, settings, testing};
+use pmp_filter_sdk::{Context, Decision, Description, Filter, Managed, Product, export, log, settings, testing};
 
 /// Keeps what is on the board's list until the day that it names.
 struct Board(Settings);
@@ -19,6 +19,10 @@ impl Filter for Board {
 
     fn configure(config: &str) -> Result<Self, String> {
         settings::parse(config).map(Self)
+    }
+
+    fn manages(&self, context: &Context) -> Managed {
+        if context.experience_name.starts_with("Sandbox") { Managed::no("sandboxes are free") } else { Managed::yes() }
     }
 
     fn decide(&self, context: &Context, product: &Product) -> Decision {
@@ -51,6 +55,16 @@ fn the_context_is_the_tests_own() {
     let late = Context { evaluated_at: "2027-01-01T00:00:00Z".to_owned(), ..testing::context(CONFIG) };
     let decisions = testing::evaluate_in::<Board>(&late, &[Product::approved("prod-1")]).unwrap();
     assert_eq!(decisions, [Decision::exclude("the list has expired")]);
+}
+
+#[test]
+fn an_experience_is_managed_unless_the_filter_says_otherwise() {
+    let context = testing::context(CONFIG);
+    assert_eq!(testing::manages_in::<Board>(&context), Ok(Managed::yes()));
+    let sandbox = Context { experience_name: "Sandbox 1".to_owned(), ..context };
+    assert_eq!(testing::manages_in::<Board>(&sandbox), Ok(Managed::no("sandboxes are free")));
+    let broken = Context { config: "{}".to_owned(), ..sandbox };
+    assert!(testing::manages_in::<Board>(&broken).unwrap_err().starts_with("missing field"));
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Bench {
         let per_second = owned.len() as f64 / median.as_secs_f64().max(1e-9);
         if !output.is_table() {
             output.document(&json!({
-                "products": owned.len(), "runs": self.runs, "file_bytes": ready.bytes.len(),
+                "products": owned.len(), "runs": self.runs, "file_bytes": ready.bytes,
                 "load_seconds": ready.took.as_secs_f64(),
                 "run_seconds": { "least": least.as_secs_f64(), "median": median.as_secs_f64(), "most": most.as_secs_f64() },
                 "products_per_second": per_second,

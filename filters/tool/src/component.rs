@@ -1,19 +1,18 @@
-//! The filter that a command is about: its file, its limits and its settings, from the command line.
+//! The filter that a command is about: its file or name, its limits and its settings, from the command line.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
-use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, Limits};
+use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, Limits};
 use pmp_terminal::Failure;
 
-/// A component file.
+/// A component file, or a built-in filter.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Component {
-    /// The filter: the file of a WebAssembly component
+    /// The filter: the file of a WebAssembly component, or the name of a built-in one
     #[arg(value_name = "FILTER")]
-    file: PathBuf,
+    source: FilterSource,
     /// The largest file that is loaded, in MiB
     #[arg(long, value_name = "MIB", default_value_t = Limits::default().file_bytes / MIB)]
     max_file: usize,
@@ -32,31 +31,53 @@ const MIB: usize = 1024 * 1024;
 /// A filter, and how long it took to make it ready.
 pub(crate) struct Ready {
     pub(crate) filter: Filter,
-    pub(crate) bytes: Vec<u8>,
+    /// The size of its file; 0 for a built-in one.
+    pub(crate) bytes: usize,
     pub(crate) took: Duration,
 }
 
+/// What a command is about, before it is loaded.
+pub(crate) enum Found {
+    BuiltIn(Filter),
+    File(Vec<u8>),
+}
+
 impl Component {
-    /// Reads the file, as large as it may be.
-    pub(crate) fn read(&self) -> Result<Vec<u8>, Failure> {
-        let what = || format!("cannot read the filter `{}`", self.file.display());
-        std::fs::read(&self.file).with_context(what).map_err(Failure::new)
+    /// Reads the file, as large as it may be; or finds the built-in filter.
+    pub(crate) fn find(&self) -> Result<Found, Failure> {
+        match &self.source {
+            FilterSource::BuiltIn(name) => {
+                let filter = Filter::built_in(name, self.limits());
+                filter.map(Found::BuiltIn).with_context(|| format!("there is no built-in filter `{name}`"))
+            }
+            FilterSource::File(file) => {
+                let bytes = std::fs::read(file).with_context(|| format!("cannot read the filter `{}`", self.source));
+                bytes.map(Found::File)
+            }
+        }
+        .map_err(Failure::new)
     }
 
     /// The host that a spoke uses, with its limits.
     pub(crate) fn host(&self) -> Result<FilterHost, Failure> {
-        let limits = Limits { file_bytes: self.max_file.saturating_mul(MIB), ..Limits::default() };
-        FilterHost::new(limits).map_err(Failure::new)
+        FilterHost::new(self.limits()).map_err(Failure::new)
     }
 
-    /// Compiles the filter and has it say what it is.
+    fn limits(&self) -> Limits {
+        Limits { file_bytes: self.max_file.saturating_mul(MIB), ..Limits::default() }
+    }
+
+    /// Makes the filter ready: a component is compiled, and says what it is.
     pub(crate) fn load(&self) -> Result<Ready, Failure> {
-        let (host, bytes) = (self.host()?, self.read()?);
+        let found = self.find()?;
+        let host = self.host()?;
         let started = Instant::now();
-        let filter =
-            host.load_bytes(&bytes).with_context(|| format!("cannot load the filter `{}`", self.file.display()));
-        let filter = filter.map_err(|error| {
-            Failure::new(error).hint(format!("`pmp-filter inspect {}` shows what the file holds", self.file.display()))
+        let (filter, bytes) = match found {
+            Found::BuiltIn(filter) => (Ok(filter), 0),
+            Found::File(bytes) => (host.load_bytes(&bytes), bytes.len()),
+        };
+        let filter = filter.with_context(|| format!("cannot load the filter `{}`", self.source)).map_err(|error| {
+            Failure::new(error).hint(format!("`pmp-filter inspect {}` shows what the file holds", self.source))
         })?;
         Ok(Ready { filter, bytes, took: started.elapsed() })
     }

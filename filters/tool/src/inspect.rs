@@ -8,7 +8,7 @@ use pmp_protocol::Digest;
 use pmp_terminal::{Exit, Failure, Output, clean};
 use serde_json::{Value, json};
 
-use crate::component::Component;
+use crate::component::{Component, Found};
 
 /// What is looked into.
 #[derive(Debug, Args)]
@@ -20,28 +20,34 @@ pub(crate) struct Inspect {
 impl Inspect {
     /// Prints what the file is. One that no spoke would load is an error, after what can be told of it.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
-        let (host, bytes) = (self.component.host()?, self.component.read()?);
+        let bytes = match self.component.find()? {
+            Found::BuiltIn(filter) => {
+                Facts { file: None, digest: *filter.digest(), filter: Some(&filter) }.show(output)?;
+                return Ok(Exit::Ok);
+            }
+            Found::File(bytes) => bytes,
+        };
+        let host = self.component.host()?;
         let interface = host.interface(&bytes)?;
         let loaded = host.load_bytes(&bytes);
-        let digest = Digest::of(&bytes);
-        let facts = Facts { bytes: bytes.len(), digest, interface, filter: loaded.as_ref().ok() };
-        if output.is_table() {
-            facts.print(output)?
-        } else {
-            output.document(&facts.document())?
-        }
+        let file = Some((bytes.len(), interface));
+        Facts { file, digest: Digest::of(&bytes), filter: loaded.as_ref().ok() }.show(output)?;
         loaded.map(|_| Exit::Ok).map_err(Failure::new)
     }
 }
 
 struct Facts<'a> {
-    bytes: usize,
+    /// Its size, imports and exports; a built-in filter has no file.
+    file: Option<(usize, Interface)>,
     digest: Digest,
-    interface: Interface,
     filter: Option<&'a Filter>,
 }
 
 impl Facts<'_> {
+    fn show(&self, output: Output) -> io::Result<()> {
+        if output.is_table() { self.print(output) } else { output.document(&self.document()) }
+    }
+
     fn print(&self, output: Output) -> io::Result<()> {
         let line = |label: &str, value: &str| output.line(&format!("{label:<14}{}", clean(value)));
         if let Some(filter) = self.filter {
@@ -49,12 +55,19 @@ impl Facts<'_> {
             line("Name", &description.name)?;
             line("Version", &description.version)?;
             line("Description", &description.description)?;
-            line("Contract", &format!("pmp-sync:filter@{CONTRACT_VERSION}"))?;
+            if !filter.is_built_in() {
+                line("Contract", &format!("pmp-sync:filter@{CONTRACT_VERSION}"))?;
+            }
         }
         line("Digest", &self.digest.to_string())?;
-        line("Size", &format!("{} bytes", self.bytes))?;
-        line("Imports", &names(&self.interface.imports))?;
-        line("Exports", &names(&self.interface.exports))?;
+        match &self.file {
+            Some((bytes, interface)) => {
+                line("Size", &format!("{bytes} bytes"))?;
+                line("Imports", &names(&interface.imports))?;
+                line("Exports", &names(&interface.exports))?;
+            }
+            None => line("Component", "none: it is built into pmp-spoke and pmp-filter")?,
+        }
         let Some(schema) = self.schema() else { return Ok(()) };
         let settings = schema["properties"].as_object().cloned().unwrap_or_default();
         line("Settings", if settings.is_empty() { "none that it tells of" } else { "" })?;
@@ -67,18 +80,20 @@ impl Facts<'_> {
     }
 
     fn document(&self) -> Value {
-        let mut document = json!({
-            "digest": self.digest,
-            "bytes": self.bytes,
-            "imports": self.interface.imports,
-            "exports": self.interface.exports,
-        });
+        let mut document = json!({ "digest": self.digest, "built_in": self.file.is_none() });
+        if let Some((bytes, interface)) = &self.file {
+            document["bytes"] = json!(bytes);
+            document["imports"] = json!(interface.imports);
+            document["exports"] = json!(interface.exports);
+        }
         if let Some(filter) = self.filter {
             let description = filter.description();
             document["name"] = json!(description.name);
             document["version"] = json!(description.version);
             document["description"] = json!(description.description);
-            document["contract"] = json!(CONTRACT_VERSION);
+            if !filter.is_built_in() {
+                document["contract"] = json!(CONTRACT_VERSION);
+            }
             document["settings_schema"] = json!(self.schema());
         }
         document

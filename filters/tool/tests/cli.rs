@@ -57,6 +57,31 @@ fn inspect_says_what_a_filter_is() {
 }
 
 #[test]
+fn a_built_in_filter_is_inspected_and_run_by_its_name() {
+    let ran = run(&["inspect", "exclude-vendors"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    for part in ["exclude-vendors", "1.0.0", "built into pmp-spoke", "unknown"] {
+        assert!(ran.out.contains(part), "{part}\n{}", ran.out);
+    }
+    let json: Value = serde_json::from_str(&run(&["inspect", "exclude-ids", "-o", "json"]).out).unwrap();
+    assert_eq!((&json["built_in"], &json["bytes"]), (&Value::Bool(true), &Value::Null));
+
+    let folder = tempfile::tempdir().unwrap();
+    let products = written(&folder, "products.json", PRODUCTS);
+    let ran = run(&["run", "exclude-ids", "--products", &products, "--settings", r#"{"ids":["prod-2"]}"#]);
+    assert!(ran.out.contains("1 kept, 1 excluded, 0 rejected by the filter"), "{}{}", ran.out, ran.err);
+    let ran = run(&[
+        "bench",
+        "rules",
+        "--count",
+        "100",
+        "--settings",
+        r#"{"only-categories":{"categories":["Category 1"]}}"#,
+    ]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+}
+
+#[test]
 fn run_prints_decisions_like_a_plan_and_the_cost_beside_them() {
     let folder = tempfile::tempdir().unwrap();
     let products = written(&folder, "products.json", PRODUCTS);

@@ -9,7 +9,6 @@ use aws_config::SdkConfig;
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use pmp_catalog::SdkCatalog;
-use pmp_filter_host::{ConfiguredFilter, FilterHost, Limits};
 use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoSnapshots};
 use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_terminal::{
@@ -18,11 +17,12 @@ use pmp_terminal::{
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::config::{ConfigArgs, FilterConfig, SpokeConfig};
+use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::{failure, one_line};
 use crate::function::SpokeFunction;
 use crate::inbox::SqsInbox;
 use crate::lease::{IfHeld, Leases, holder};
+use crate::load::load_filter;
 use crate::preview::Planned;
 use crate::{Identity, Pass, Spoke, agent, init, render, snapshot};
 
@@ -147,23 +147,6 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
         }
     }
     Ok(spoke)
-}
-
-/// Compiles the filter and has it check its settings: before anything else, so that a bad one changes nothing (rule 4).
-async fn load_filter(config: FilterConfig) -> Result<ConfiguredFilter, Failure> {
-    let FilterConfig { file, settings } = config;
-    let load = move || {
-        let context = format!("cannot use the filter --filter (PMP_FILTER) `{}`", file.display());
-        let filter = FilterHost::new(Limits::default())
-            .map_err(anyhow::Error::new)
-            .and_then(|host| host.load(&file).map_err(anyhow::Error::new))
-            .and_then(|filter| filter.configure(&settings).map_err(anyhow::Error::new));
-        filter.map_err(|error| Failure::new(error.context(context)))
-    };
-    let loaded = tokio::task::spawn_blocking(load).await.map_err(Failure::new)??;
-    let description = loaded.filter().description();
-    tracing::info!(name = description.name, version = description.version, digest = %loaded.filter().digest(), "filter loaded");
-    Ok(loaded)
 }
 
 async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> {

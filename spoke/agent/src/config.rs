@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU8;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use pmp_aws::AssumedRole;
 use pmp_catalog::RateLimits;
+use pmp_filter_host::FilterSource;
 use pmp_ledger::{LeaseTerm, TableName};
 use pmp_plan::GuardRails;
 use pmp_protocol::{ExperienceId, OrganizationId};
@@ -68,8 +68,8 @@ pub(crate) struct ConfigArgs {
     /// The experiences to keep in step, separated by commas; without it, all live ones
     #[arg(long, global = true, env = MEMBERS.variable, hide_env_values = true, value_name = "IDS")]
     member_experience_ids: Option<String>,
-    /// A filter: the file of a WebAssembly component
-    #[arg(long, global = true, env = FILTER.variable, hide_env_values = true, value_name = "FILE")]
+    /// A filter: the file of a WebAssembly component, or the name of a built-in one
+    #[arg(long, global = true, env = FILTER.variable, hide_env_values = true, value_name = "FILTER")]
     filter: Option<String>,
     /// The filter's settings: JSON, or @FILE
     #[arg(long, global = true, env = FILTER_CONFIG.variable, hide_env_values = true, value_name = "JSON")]
@@ -126,7 +126,7 @@ pub(crate) struct SpokeConfig {
 /// Which filter, with which settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FilterConfig {
-    pub(crate) file: PathBuf,
+    pub(crate) source: FilterSource,
     pub(crate) settings: String,
 }
 
@@ -219,7 +219,7 @@ impl ConfigArgs {
     }
 
     fn filter(&self, settings: &mut Settings) -> Option<FilterConfig> {
-        let file: Option<PathBuf> = settings.optional(self.filter.as_deref(), FILTER);
+        let source: Option<FilterSource> = settings.optional(self.filter.as_deref(), FILTER);
         let text = self.filter_config.as_deref().map(str::trim).filter(|text| !text.is_empty());
         let config = match text.map(|text| text.strip_prefix('@').ok_or(text)) {
             None => "{}".to_owned(),
@@ -232,10 +232,12 @@ impl ConfigArgs {
                 }
             },
         };
-        if text.is_some() && file.is_none() {
+        // A filter that is named wrongly has been told of.
+        let named = self.filter.as_deref().is_some_and(|text| !text.trim().is_empty());
+        if text.is_some() && !named {
             settings.problem(FILTER_CONFIG, "is set, but no filter to use it with (--filter, PMP_FILTER)");
         }
-        file.map(|file| FilterConfig { file, settings: config })
+        source.map(|source| FilterConfig { source, settings: config })
     }
 
     fn engine(&self, settings: &mut Settings) -> EngineSettings {

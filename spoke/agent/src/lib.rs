@@ -21,6 +21,7 @@ mod identity;
 mod inbox;
 mod init;
 mod lease;
+mod load;
 mod member;
 mod narrow;
 mod pass;

@@ -4,21 +4,29 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pmp_catalog::Experience;
-use pmp_filter_host::{ConfiguredFilter, Context, Product, Status};
+use pmp_filter_host::{ConfiguredFilter, Context, EvaluateError, Managed, Product, Status, Usage};
 use pmp_protocol::{OrganizationId, ProductId, Snapshot, Verdicts};
 
 use crate::error::one_line;
 
-/// The filter's verdicts; none narrow where there is no filter. A failure is a sentence for the receipt, and changes
-/// nothing (rule 4).
+/// What the filter says of one experience.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Narrowed {
+    /// The decisions that narrow; none where there is no filter.
+    By(Verdicts),
+    /// The experience is not managed, and why, for the receipt.
+    NotManaged(String),
+}
+
+/// What the filter says. A failure is a sentence for the receipt, and changes nothing (rule 4).
 pub(crate) async fn narrow(
     filter: Option<Arc<ConfiguredFilter>>,
     organization: OrganizationId,
     snapshot: Arc<Snapshot>,
     experience: Experience,
     now: Timestamp,
-) -> Result<Verdicts, String> {
-    let Some(filter) = filter else { return Ok(Verdicts::new()) };
+) -> Result<Narrowed, String> {
+    let Some(filter) = filter else { return Ok(Narrowed::By(Verdicts::new())) };
     // A filter computes: it belongs on a thread that may block.
     let run = move || evaluate(&filter, &organization, &snapshot, &experience, now);
     tokio::task::spawn_blocking(run).await.unwrap_or_else(|e| Err(format!("the filter's run was ended: {e}")))
@@ -30,7 +38,29 @@ fn evaluate(
     snapshot: &Snapshot,
     experience: &Experience,
     now: Timestamp,
-) -> Result<Verdicts, String> {
+) -> Result<Narrowed, String> {
+    let context = Context {
+        snapshot_version: snapshot.version(),
+        organization,
+        management_experience: snapshot.experience(),
+        experience: &experience.id,
+        experience_name: &experience.name,
+        labels: &[],
+        evaluated_at: now,
+    };
+    let name = filter.filter().description().name.as_str();
+    let tell = |usage: &Usage| {
+        for line in &usage.logs {
+            tracing::info!(filter = name, experience = %experience.id, level = ?line.level, "{}", line.message);
+        }
+    };
+    let failed = |error: EvaluateError| format!("filter `{name}`: {}", one_line(&error));
+    let (managed, usage) = filter.manages(&context).map_err(failed)?;
+    tell(&usage);
+    if let Managed::No { reason } = managed {
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        return Ok(Narrowed::NotManaged(format!("not managed, says the filter `{name}`{reason}")));
+    }
     let content = snapshot.content();
     let approved = content.approved().iter().map(|id| (id, Status::Approved));
     let rejected = content.rejected().iter().map(|id| (id, Status::Rejected));
@@ -43,23 +73,7 @@ fn evaluate(
             ..Product::new(id, *status)
         })
         .collect();
-    let context = Context {
-        snapshot_version: snapshot.version(),
-        organization,
-        management_experience: snapshot.experience(),
-        experience: &experience.id,
-        experience_name: &experience.name,
-        labels: &[],
-        evaluated_at: now,
-    };
-    let name = &filter.filter().description().name;
-    match filter.evaluate(&context, &products) {
-        Ok(evaluation) => {
-            for line in &evaluation.usage.logs {
-                tracing::info!(filter = name, experience = %experience.id, level = ?line.level, "{}", line.message);
-            }
-            Ok(evaluation.verdicts)
-        }
-        Err(error) => Err(format!("filter `{name}`: {}", one_line(&error))),
-    }
+    let evaluation = filter.evaluate(&context, &products).map_err(failed)?;
+    tell(&evaluation.usage);
+    Ok(Narrowed::By(evaluation.verdicts))
 }

@@ -23,7 +23,7 @@ use crate::apply::{Active, Applied, Engine, EngineSettings, Order};
 use crate::error::one_line;
 use crate::lease::{Leases, holder};
 use crate::member::{Absent, Candidate, Live, Member, Selection, discover, read_policies};
-use crate::narrow::narrow;
+use crate::narrow::{Narrowed, narrow};
 use crate::receipt::{Draft, Progress, SPOKE_VERSION};
 use crate::reporter::Reporter;
 use crate::{Identity, SpokeError, Tally};
@@ -317,7 +317,8 @@ impl OnePass<'_> {
             Err(absent) => return ended(ReceiptStatus::Skipped, absent.to_string()),
         };
         let verdicts = match self.narrow(&live).await {
-            Ok(verdicts) => verdicts,
+            Ok(Narrowed::By(verdicts)) => verdicts,
+            Ok(Narrowed::NotManaged(reason)) => return ended(ReceiptStatus::Skipped, reason),
             Err(error) => return ended(ReceiptStatus::Failed, error),
         };
         let desired = Desired::new(self.snapshot.content(), &verdicts);
@@ -352,17 +353,17 @@ impl OnePass<'_> {
         }
     }
 
-    async fn narrow(&self, live: &Live) -> Result<pmp_protocol::Verdicts, String> {
+    async fn narrow(&self, live: &Live) -> Result<Narrowed, String> {
         let organization = self.spoke.identity.organization.clone();
         let filter = self.spoke.filter.clone();
         // Never closed: it lives as long as the pass.
         let _turn = self.filters.acquire().await.map_err(|e| e.to_string())?;
         let (runs, began) = (filter.is_some(), Instant::now());
-        let verdicts = narrow(filter, organization, self.snapshot.clone(), live.experience.clone(), self.began).await;
+        let narrowed = narrow(filter, organization, self.snapshot.clone(), live.experience.clone(), self.began).await;
         if runs {
-            self.tally().add_filter(began.elapsed(), verdicts.is_err());
+            self.tally().add_filter(began.elapsed(), narrowed.is_err());
         }
-        verdicts
+        narrowed
     }
 
     fn tally(&self) -> MutexGuard<'_, Tally> {

@@ -9,7 +9,7 @@ use pmp_protocol::{ExperienceId, OperatorConfirmation, ProductId, Receipt, Resou
 use serde::Serialize;
 
 use crate::member::{Absent, Member, find};
-use crate::narrow::narrow;
+use crate::narrow::{Narrowed, narrow};
 use crate::pass::confirmation;
 use crate::{Spoke, SpokeError};
 
@@ -80,7 +80,8 @@ impl Spoke {
         let narrowed = narrow(filter, organization, snapshot.clone(), live.experience, Timestamp::now()).await;
         let outcome = match narrowed {
             Err(reason) => Planned::Failed { reason },
-            Ok(verdicts) => {
+            Ok(Narrowed::NotManaged(reason)) => Planned::Skipped { reason },
+            Ok(Narrowed::By(verdicts)) => {
                 let desired = Desired::new(snapshot.content(), &verdicts);
                 let observed = Observed { approved: &live.policy.approved, rejected: &live.policy.rejected };
                 let confirmed = confirmed(confirmations, snapshot, &experience);

@@ -26,6 +26,8 @@ pub(crate) struct Guest<'a> {
     /// `(address of context and products) -> address of result<list<decision>, string>`. Local `$n` is the number of
     /// products.
     pub(crate) evaluate: &'a str,
+    /// `(context) -> address of result<answer, string>`; none: the interface `scope` is not exported.
+    pub(crate) manages: Option<&'a str>,
 }
 
 /// Everything up to 1024 is laid out here; the heap begins at 65536.
@@ -42,6 +44,8 @@ const MODULE: &str = r#"(module
   (data (i32.const 176) "{}")
   ;; 256: ok without a value; 272: err("it's not my day", 15 bytes)
   (data (i32.const 272) "\01\00\00\00" "\00\02\00\00" "\0f\00\00\00")
+  ;; 288: ok(not managed, some("it's not my day"))
+  (data (i32.const 288) "\00\00\00\00" "\00\00\00\00" "\01\00\00\00" "\00\02\00\00" "\0f\00\00\00")
   (data (i32.const 512) "it's not my day")
   EXTRA
 
@@ -73,9 +77,15 @@ const MODULE: &str = r#"(module
   (func (export "pmp-sync:filter/rules@VERSION#evaluate") (param $in i32) (result i32) (local $n i32)
     (local.set $n (i32.load offset=68 (local.get $in)))
     EVALUATE)
+  MANAGES
 )"#;
 
+/// The optional export: the context comes flat, as 15 numbers.
+const MANAGES: &str = r#"(func (export "pmp-sync:filter/scope@VERSION#manages")
+  (param i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) BODY)"#;
+
 pub(crate) const OWN_ERROR: &str = "(i32.const 272)";
+pub(crate) const NOT_MANAGED: &str = "(i32.const 288)";
 
 impl Default for Guest<'_> {
     fn default() -> Self {
@@ -88,6 +98,7 @@ impl Default for Guest<'_> {
             describe: "(i32.const 0)",
             validate: "(i32.const 256)",
             evaluate: "(call $keep (local.get $n))",
+            manages: None,
         }
     }
 }
@@ -101,7 +112,9 @@ impl Guest<'_> {
 
     pub(crate) fn core_module(&self) -> Vec<u8> {
         let version = self.wit.lines().find_map(|line| line.strip_prefix("package pmp-sync:filter@"));
+        let manages = self.manages.map(|body| MANAGES.replace("BODY", body)).unwrap_or_default();
         let text = MODULE
+            .replace("MANAGES", &manages)
             .replace("VERSION", version.unwrap().trim_end_matches(';'))
             .replace("PAGES", self.pages)
             .replace("EXTRA", self.extra)
@@ -113,7 +126,8 @@ impl Guest<'_> {
     }
 
     pub(crate) fn component(&self) -> Vec<u8> {
-        encode(self.core_module(), &self.wit, "filter")
+        let world = if self.manages.is_some() { "scoped-filter" } else { "filter" };
+        encode(self.core_module(), &self.wit, world)
     }
 }
 

@@ -1,0 +1,114 @@
+//! What the settings of several rules have in common.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pmp_protocol::ProductId;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{Rule, Taken};
+use crate::contract::bindings::pmp_sync::filter::types;
+
+/// Reads settings; an error begins with the path of the field.
+pub(super) fn read<R: Rule + DeserializeOwned + 'static>(config: &str) -> Result<Box<dyn Rule>, String> {
+    let mut json = serde_json::Deserializer::from_str(config);
+    let rule: R = serde_path_to_error::deserialize(&mut json).map_err(|error| match error.path().to_string() {
+        whole if whole == "." => error.inner().to_string(),
+        path => format!("{path}: {}", error.inner()),
+    })?;
+    Ok(Box::new(rule))
+}
+
+/// How a rule takes a product away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Taking {
+    /// Not approved; what is taken out of the settings comes back.
+    #[default]
+    Exclude,
+    /// Not approved, and on the list of rejected products.
+    Reject,
+}
+
+impl Taking {
+    pub(super) fn verdict(self) -> types::Verdict {
+        match self {
+            Self::Exclude => types::Verdict::Exclude,
+            Self::Reject => types::Verdict::Reject,
+        }
+    }
+}
+
+/// What becomes of a product of which the fact that matters is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Unknown {
+    /// It is kept: a vendor whose products cannot be looked up gets through.
+    Keep,
+    /// It is excluded, and never rejected, since nothing is held against it. The default: a rule that lets through what
+    /// it cannot judge is none. Should nothing at all be known, the guard rails hold the plan.
+    #[default]
+    Exclude,
+}
+
+impl Unknown {
+    /// The decision on a product of which `what` is not known.
+    pub(super) fn judge(self, what: &str) -> Option<Taken> {
+        let taken = || Taken { how: Taking::Exclude, why: format!("{what} not known") };
+        (self == Self::Exclude).then(taken)
+    }
+}
+
+/// Ids, compared exactly.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Vec<ProductId>")]
+pub(super) struct Ids(pub(super) BTreeSet<ProductId>);
+
+/// Names, compared as a whole but without regard to letter case and to white space around them: by the form in which
+/// they are compared, the form in which they were written.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub(super) struct Names(BTreeMap<String, String>);
+
+// An empty list is a mistake in every rule: it takes nothing away, or everything.
+const EMPTY: &str = "the list is empty";
+
+impl TryFrom<Vec<ProductId>> for Ids {
+    type Error = &'static str;
+
+    fn try_from(ids: Vec<ProductId>) -> Result<Self, Self::Error> {
+        if ids.is_empty() { Err(EMPTY) } else { Ok(Self(ids.into_iter().collect())) }
+    }
+}
+
+impl TryFrom<Vec<String>> for Names {
+    type Error = String;
+
+    fn try_from(names: Vec<String>) -> Result<Self, Self::Error> {
+        if names.is_empty() {
+            return Err(EMPTY.to_owned());
+        }
+        let name = |(index, name): (usize, String)| match name.trim() {
+            "" => Err(format!("entry {} is empty", index + 1)),
+            name => Ok((normal(name), name.to_owned())),
+        };
+        names.into_iter().enumerate().map(name).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl Names {
+    /// The entry that this name is, as it was written.
+    pub(super) fn find(&self, name: &str) -> Option<&str> {
+        self.0.get(&normal(name)).map(String::as_str)
+    }
+
+    /// The entries, as they were written, that none of `names` is.
+    pub(super) fn unmet<'a>(&'a self, names: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+        let met: BTreeSet<_> = names.filter_map(|name| self.find(name)).collect();
+        self.0.values().map(String::as_str).filter(move |name| !met.contains(name))
+    }
+}
+
+fn normal(name: &str) -> String {
+    name.trim().to_lowercase()
+}
