@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use awsim_iam_policy::{AuthzRequest, ContextValue, Decision, EvalContext, PolicyDocument, Principal, evaluate, parse};
 use serde_json::Value;
 
+use super::decisions::{Decided, Decisions, Listed};
 use super::{Caller, account_in};
 use crate::World;
 
@@ -37,6 +38,7 @@ pub(super) struct Access {
     roles: HashMap<String, RolePolicies>,
     organizations: HashMap<String, String>,
     everything: PolicyDocument,
+    decisions: Decisions,
 }
 
 struct RolePolicies {
@@ -59,7 +61,18 @@ impl Access {
             roles: roles.collect(),
             organizations: organizations.collect(),
             everything: read(r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#),
+            decisions: Decisions::default(),
         }
+    }
+
+    /// What callers asked to do so far, and whether they might.
+    pub(super) fn decisions(&self) -> Listed {
+        self.decisions.list()
+    }
+
+    /// Forgets what callers asked; how many different decisions there were.
+    pub(super) fn forget_decisions(&self) -> usize {
+        self.decisions.clear()
     }
 
     /// The trust policy of a role.
@@ -149,7 +162,14 @@ impl Access {
             resource_arn: question.resource,
             context: &conditions,
         };
-        let reason = match evaluate(&request, context) {
+        let decision = evaluate(&request, context);
+        self.decisions.note(Decided {
+            principal: principal_arn.clone(),
+            action: question.action.to_owned(),
+            resource: question.resource.to_owned(),
+            allowed: decision == Decision::Allow,
+        });
+        let reason = match decision {
             Decision::Allow => return Ok(()),
             Decision::ExplicitDeny => "with an explicit deny in a policy",
             Decision::ImplicitDeny => "because no policy allows it",

@@ -8,6 +8,7 @@ mod access;
 mod caller;
 mod change_events;
 mod changes;
+mod decisions;
 mod delivery;
 mod dynamodb;
 mod journal;
@@ -45,6 +46,7 @@ use access::Access;
 pub(crate) use caller::{Call, Caller};
 pub(crate) use changes::Changes;
 use changes::only_reads;
+use decisions::Listed;
 pub(crate) use journal::Happening;
 use journal::Journal;
 use large_binaries::LargeBinaries;
@@ -194,6 +196,16 @@ impl Cloud {
     /// The latest requests.
     pub(crate) fn requests(&self) -> MutexGuard<'_, Requests> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What callers asked IAM so far, and what it answered.
+    pub(crate) fn decisions(&self) -> Listed {
+        self.access.decisions()
+    }
+
+    /// Forgets what callers asked IAM; how many different decisions there were.
+    pub(crate) fn forget_decisions(&self) -> usize {
+        self.access.forget_decisions()
     }
 
     /// Adds and removes poison products, and says which there are then.

@@ -1,4 +1,5 @@
-//! The control endpoint below `/_local/`: health, faults, the clock, poison products and the latest requests, as JSON.
+//! The control endpoint below `/_local/`: health, faults, the clock, poison products, the latest requests and IAM's decisions,
+//! as JSON.
 //!
 //! For tests, rehearsals and the page. It steers the emulator and never answers for a service. Requests from elsewhere
 //! than the server's own address are refused.
@@ -37,6 +38,7 @@ pub(crate) fn router() -> Router<Arc<Cloud>> {
         .route("/clock", known(get(read_clock).post(set_clock)))
         .route("/poison", known(get(list_poison).post(change_poison)))
         .route("/requests", known(get(list_requests).delete(clear_requests)))
+        .route("/decisions", known(get(list_decisions).delete(clear_decisions)))
         .fallback(any(no_such_path))
         .layer(middleware::from_fn(guard))
 }
@@ -82,7 +84,7 @@ async fn guard(request: Request, next: Next) -> Response {
 }
 
 async fn no_such_path() -> Response {
-    let paths = "there is /_local/health, /_local/faults, /_local/clock, /_local/poison and /_local/requests";
+    let paths = "there is /_local/health, /_local/faults, /_local/clock, /_local/poison, /_local/requests and /_local/decisions";
     Refused(StatusCode::NOT_FOUND, format!("no such path: {paths}")).into_response()
 }
 
@@ -219,4 +221,12 @@ async fn list_requests(
 
 async fn clear_requests(State(cloud): State<Arc<Cloud>>) -> Answer {
     ok(&json!({ "removed": cloud.requests().clear() }))
+}
+
+async fn list_decisions(State(cloud): State<Arc<Cloud>>) -> Answer {
+    ok(&json!(cloud.decisions()))
+}
+
+async fn clear_decisions(State(cloud): State<Arc<Cloud>>) -> Answer {
+    ok(&json!({ "removed": cloud.forget_decisions() }))
 }

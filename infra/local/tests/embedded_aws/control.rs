@@ -117,3 +117,16 @@ async fn the_latest_requests_say_what_came_of_them() {
     assert_eq!((only["requests"].as_array().unwrap().len(), &only["requests"][0]["number"]), (1, &json!(2)));
     assert_eq!(control(&rig.server, "DELETE /_local/requests", &Value::Null).await.1, json!({ "removed": 2 }));
 }
+
+#[tokio::test]
+async fn the_decisions_of_iam_are_counted() {
+    let rig = Rig::start(world()).await;
+    let list = rig.catalog(MEMBER).list_entities().catalog("AWSMarketplace").entity_type("Experience");
+    list.clone().send().await.unwrap();
+    list.send().await.unwrap();
+    let (_, listed) = control(&rig.server, "GET /_local/decisions", &Value::Null).await;
+    let found = &listed["decisions"][0];
+    assert_eq!((&found["action"], &found["count"]), (&json!("aws-marketplace:ListEntities"), &json!(2)), "{listed}");
+    assert_eq!((&found["principal"], &found["allowed"]), (&json!(format!("arn:aws:iam::{MEMBER}:root")), &json!(true)));
+    assert_eq!(control(&rig.server, "DELETE /_local/decisions", &Value::Null).await.1, json!({ "removed": 1 }));
+}
