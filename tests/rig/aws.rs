@@ -119,6 +119,12 @@ impl Aws {
         .await;
     }
 
+    /// The URL of a queue of the account.
+    pub async fn queue_url(&self, name: &str) -> String {
+        let client = aws_sdk_sqs::Client::new(&self.config);
+        client.get_queue_url().queue_name(name).send().await.unwrap().queue_url.unwrap()
+    }
+
     /// How many messages wait in a queue, visible or not.
     pub async fn waiting(&self, queue_url: &str) -> usize {
         use aws_sdk_sqs::types::QueueAttributeName::{

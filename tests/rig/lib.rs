@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
 mod aws;
+mod control;
 mod event_source;
 mod job;
 mod memory;
@@ -17,6 +18,7 @@ mod tap;
 mod wait;
 
 pub use aws::{Aws, Lists};
+pub use control::get_json;
 pub use event_source::Batch;
 pub use job::Job;
 pub use memory::Measured;

@@ -1,0 +1,116 @@
+//! What the roles and the topic refuse, whoever asks and however.
+
+use std::fmt::Debug;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_marketplacecatalog::types::{Change, Entity};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, Aws, EXTERNAL_ID, HUB, HUB_ORGANIZATION, MANAGEMENT, world};
+use serde_json::json;
+
+use crate::organizations::{ALPHA_ACCOUNT, Organizations};
+
+/// Fails unless the call was refused for want of a permission.
+fn denied<T: Debug, E: ProvideErrorMetadata + Debug>(what: &str, answer: Result<T, E>) {
+    let error = answer.expect_err(what);
+    let code = error.code().unwrap_or_default();
+    assert!(["AccessDenied", "AccessDeniedException", "AuthorizationError"].contains(&code), "{what}: {error:?}");
+}
+
+async fn start(aws: &Aws, experience: &str, change_type: &str) -> Result<(), aws_sdk_marketplacecatalog::Error> {
+    let entity = Entity::builder().r#type("Experience@1.0").identifier(experience).build().unwrap();
+    let details = json!({"Products": [{"Ids": ["prod-a"]}]});
+    let change = Change::builder().change_type(change_type).entity(entity).details(details.to_string());
+    let call = aws_sdk_marketplacecatalog::Client::new(aws.config()).start_change_set().catalog("AWSMarketplace");
+    call.change_set(change.build().unwrap()).send().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_spoke_changes_products_of_the_named_experiences_and_nothing_else() {
+    let named = [("MemberExperienceIds", ALPHA_PROD)];
+    let organizations = Organizations::deploy(world(&["prod-a"], &[]), &[], &named).await;
+    let spoke = organizations.as_spoke();
+    start(&spoke, ALPHA_PROD, "AllowProductProcurement").await.unwrap();
+    denied("an experience that is not named", start(&spoke, ALPHA_DEV, "AllowProductProcurement").await);
+    for change_type in [
+        "UpdateExperience",
+        "RestrictExperience",
+        "AssociateAudience",
+        "DisassociateAudience",
+        "UpdateProcurementPolicy",
+    ] {
+        denied(change_type, start(&spoke, ALPHA_PROD, change_type).await);
+    }
+}
+
+#[tokio::test]
+async fn the_hub_changes_no_experience_and_nothing_that_spokes_wrote() {
+    let organizations = Organizations::deploy(world(&["prod-a"], &[]), &[], &[]).await;
+    let hub = organizations.as_hub();
+    denied("a change", start(&hub, MANAGEMENT, "AllowProductProcurement").await);
+    let dynamodb = aws_sdk_dynamodb::Client::new(hub.config());
+    let timestamps = organizations.member_output("TimestampsTableArn");
+    denied("a receipt", put(&dynamodb, &timestamps, "organization", ALPHA).await);
+    denied("the tables", dynamodb.delete_table().table_name(timestamps).send().await);
+}
+
+async fn put(
+    client: &aws_sdk_dynamodb::Client,
+    table: &str,
+    key: &str,
+    value: &str,
+) -> Result<(), aws_sdk_dynamodb::Error> {
+    let call = client.put_item().table_name(table).item(key, AttributeValue::S(value.into()));
+    call.item("item", AttributeValue::S("x".into())).send().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_member_reads_snapshots_and_writes_its_own_receipts_and_nobody_else_does() {
+    let organizations = Organizations::deploy(world(&["prod-a"], &[]), &[], &[]).await;
+    let role = organizations.member_output("HubRoleArn");
+    let assume = async |aws: &Aws, external_id: Option<&str>| {
+        let call = aws_sdk_sts::Client::new(aws.config()).assume_role().role_arn(&role).role_session_name("test");
+        call.set_external_id(external_id.map(str::to_owned)).send().await
+    };
+    let spoke = organizations.as_spoke();
+    denied("no external id", assume(&spoke, None).await);
+    denied("another external id", assume(&spoke, Some("guessed-external-id")).await);
+    denied("the account's administrator", assume(&organizations.as_account(ALPHA_ACCOUNT), Some(EXTERNAL_ID)).await);
+    denied("another account", assume(&organizations.as_account("333333333333"), Some(EXTERNAL_ID)).await);
+    denied("the hub itself", assume(&organizations.as_hub(), Some(EXTERNAL_ID)).await);
+
+    let session = assume(&spoke, Some(EXTERNAL_ID)).await.unwrap().credentials.unwrap();
+    let member = aws_sdk_dynamodb::Client::new(organizations.as_account(&session.access_key_id).config());
+    let [snapshots, timestamps] =
+        ["SnapshotsTableArn", "TimestampsTableArn"].map(|name| organizations.member_output(name));
+    put(&member, &timestamps, "organization", ALPHA).await.unwrap();
+    denied("another's receipts", put(&member, &timestamps, "organization", HUB_ORGANIZATION).await);
+    denied("a snapshot", put(&member, &snapshots, "experience", MANAGEMENT).await);
+    denied("everyone's receipts", member.scan().table_name(&timestamps).send().await);
+    let others = member.query().table_name(&timestamps).key_condition_expression("organization = :o");
+    denied(
+        "reading another's",
+        others.expression_attribute_values(":o", AttributeValue::S(HUB_ORGANIZATION.into())).send().await,
+    );
+    let delete = member.delete_item().table_name(&timestamps).key("organization", AttributeValue::S(ALPHA.into()));
+    denied("taking a receipt back", delete.key("item", AttributeValue::S("x".into())).send().await);
+}
+
+#[tokio::test]
+async fn queues_of_member_organizations_subscribe_and_nothing_else() {
+    let organizations = Organizations::deploy(world(&["prod-a"], &[]), &[], &[]).await;
+    let topic = organizations.member_output("TopicArn");
+    let subscribe = async |account: &str, protocol: &str, endpoint: &str| {
+        let aws = organizations.as_account(account);
+        let call = aws_sdk_sns::Client::new(aws.config()).subscribe().topic_arn(&topic).protocol(protocol);
+        call.endpoint(endpoint).send().await
+    };
+    denied("an account of no member", subscribe("333333333333", "sqs", "arn:aws:sqs:us-east-1:333333333333:q").await);
+    denied("an address on the web", subscribe(ALPHA_ACCOUNT, "https", "https://example.com/").await);
+    let member = aws_sdk_sns::Client::new(organizations.as_account(ALPHA_ACCOUNT).config());
+    denied("a member that announces", member.publish().topic_arn(&topic).message("{}").send().await);
+    let owner = aws_sdk_sns::Client::new(organizations.as_account(HUB).config());
+    owner.publish().topic_arn(&topic).message("{}").send().await.unwrap();
+}

@@ -1,0 +1,111 @@
+//! The functions' roles: all that the functions do is allowed, and all that is allowed is done.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pmp_local::world::{ChangeSetTiming, ResourceRequests};
+use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Lists, MANAGEMENT, longest_id, world};
+
+use crate::organizations::{Organizations, batch, batch_within, look};
+use crate::roles::{Decision, Declared, Grant};
+
+/// What Lambda itself does with a function's role, by AWS's documentation: it writes the log, takes messages from the queue
+/// of an event source mapping, and sends what failed to the destination. The programs do none of it.
+const BY_LAMBDA: [(&str, &str); 7] = [
+    ("pmp-sync-hub", "logs:CreateLogStream"),
+    ("pmp-sync-hub", "logs:PutLogEvents"),
+    ("pmp-sync-hub", "sqs:SendMessage"),
+    ("pmp-sync-spoke", "logs:CreateLogStream"),
+    ("pmp-sync-spoke", "logs:PutLogEvents"),
+    ("pmp-sync-spoke", "sqs:DeleteMessage"),
+    ("pmp-sync-spoke", "sqs:ReceiveMessage"),
+];
+
+#[tokio::test]
+async fn every_call_is_allowed_and_everything_that_is_allowed_is_called() {
+    let everyday = everyday().await;
+    let mut decisions = everyday.decisions().await;
+    decisions.extend(a_large_snapshot().await.decisions().await);
+
+    assert_none_denied(&decisions);
+    for role in &everyday.roles {
+        let own: Vec<_> = decisions.iter().filter(|decision| decision.principal == role.arn()).collect();
+        print_calls(role, &own);
+        let by_lambda = |grant: &Grant| BY_LAMBDA.contains(&(role.name.as_str(), grant.action.as_str()));
+        let used = |grant: &Grant| by_lambda(grant) || own.iter().any(|decision| grant.covers(decision));
+        let unused: Vec<_> = role.grants().into_iter().filter(|grant| !used(grant)).collect();
+        assert!(unused.is_empty(), "{} may do what it never does: {unused:#?}", role.name);
+    }
+}
+
+#[tokio::test]
+async fn delegated_administrators_that_name_their_experiences_lack_nothing() {
+    let mut world = world(&["prod-a"], &["prod-x"]);
+    world.change_sets = ChangeSetTiming::always(Duration::from_millis(500));
+    let named = [("MemberExperienceIds", ALPHA_PROD)];
+    let organizations = Organizations::deploy_delegated(world, &named).await;
+    let (hub, spoke) = (organizations.hub_function().await, organizations.spoke_function().await);
+    look(&hub).await;
+    assert!(batch(&organizations, &spoke).await.is_empty(), "{}", spoke.log());
+    assert_eq!(organizations.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &["prod-x"]));
+    assert_eq!(organizations.alpha_account.lists(ALPHA_DEV).await, Lists::default());
+    assert_none_denied(&organizations.decisions().await);
+}
+
+fn assert_none_denied(decisions: &[Decision]) {
+    let denied: Vec<_> = decisions.iter().filter(|decision| !decision.allowed).collect();
+    assert!(denied.is_empty(), "denied: {denied:#?}");
+}
+
+/// Both functions as they live: a first sync, a quiet pass, changes, a locked experience, a message that is not understood.
+async fn everyday() -> Organizations {
+    let mut world = world(&["prod-a", "prod-b"], &["prod-x"]);
+    world.change_sets = ChangeSetTiming::always(Duration::from_millis(500));
+    let management = world.organizations[0].experiences[0].policy.as_mut().unwrap();
+    management.policy_resource_requests = ResourceRequests::Deny;
+    let organizations = Organizations::deploy(world, &[("KeepVersions", "2")], &[("SyncSettings", "true")]).await;
+    let (hub, spoke) = (organizations.hub_function().await, organizations.spoke_function().await);
+    let (hub_account, alpha) = (&organizations.hub_account, &organizations.alpha_account);
+    for _ in 0..2 {
+        look(&hub).await;
+        assert!(batch(&organizations, &spoke).await.is_empty(), "{}", spoke.log());
+    }
+    assert_eq!(alpha.lists(ALPHA_PROD).await, Lists::new(&["prod-a", "prod-b"], &["prod-x"]));
+    assert_eq!(alpha.resource_requests(ALPHA_PROD).await, "Deny");
+
+    // More versions than the hub keeps.
+    for product in ["prod-c", "prod-d"] {
+        hub_account.approve(MANAGEMENT, &[product]).await;
+        look(&hub).await;
+    }
+    // Someone else's change set has locked an experience.
+    let (kept, ()) = tokio::join!(batch(&organizations, &spoke), alpha.approve(ALPHA_PROD, &["prod-own"]));
+    assert!(kept.is_empty(), "{}", spoke.log());
+
+    alpha.send(&organizations.queue_url().await, "no JSON at all").await;
+    assert!(batch(&organizations, &spoke).await.is_empty(), "{}", spoke.log());
+    organizations
+}
+
+/// A snapshot that is too large for a message, and so much to do that the deadline comes first.
+async fn a_large_snapshot() -> Organizations {
+    let products: Vec<String> = (0..6_000).map(longest_id).collect();
+    let mut world = world(&products.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
+    world.change_sets = ChangeSetTiming::always(Duration::from_secs(2));
+    let organizations = Organizations::deploy(world, &[], &[]).await;
+    let (hub, spoke) = (organizations.hub_function().await, organizations.spoke_function().await);
+    look(&hub).await;
+    let kept = batch_within(&organizations, &spoke, Duration::from_secs(6)).await;
+    assert_eq!(kept.len(), 1, "there is time for it: {}", spoke.log());
+    organizations
+}
+
+/// How often each action was asked for, for those who run this with `--nocapture`.
+fn print_calls(role: &Declared, calls: &[&Decision]) {
+    let mut counts = BTreeMap::<&str, u64>::new();
+    for decision in calls {
+        *counts.entry(&decision.action).or_default() += decision.count;
+    }
+    println!("{}", role.name);
+    counts.iter().for_each(|(action, count)| println!("  {action:<40} {count:>6}"));
+}

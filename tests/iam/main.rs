@@ -1,0 +1,13 @@
+//! The policies of the CloudFormation templates, proven: both programs run as the templates' functions, with the
+//! templates' variables, on the templates' tables, topic and queues, as the templates' roles. The embedded AWS judges
+//! every call by those roles' policies, conditions included, and notes its decision.
+//!
+//! What is denied fails, and so does what is allowed and never used.
+
+mod boundaries;
+mod deploy;
+mod functions;
+mod organizations;
+mod roles;
+mod stack;
+mod template;

@@ -1,0 +1,165 @@
+//! A hub and the member organization alpha, deployed by the templates into the embedded AWS.
+
+use std::time::Duration;
+
+use pmp_local::world::AccessKey;
+use pmp_local::{Options, Server};
+use pmp_tests::{ALPHA, Aws, Batch, EXTERNAL_ID, Function, HUB, MANAGEMENT, Program, World, get_json};
+use serde_json::{Value, json};
+
+use crate::deploy::deploy;
+use crate::roles::{Decision, Declared};
+use crate::stack::Stack;
+
+pub(crate) const ALPHA_ACCOUNT: &str = "222222222222";
+const HUB_DELEGATE: &str = "111111111112";
+const ALPHA_DELEGATE: &str = "222222222223";
+/// Keys that act as the functions' roles.
+const HUB_KEY: &str = "AKIAFUNCTIONHUB0";
+const SPOKE_KEY: &str = "AKIAFUNCTIONSPOKE0";
+/// Lambda's longest time.
+const TIME: Duration = Duration::from_secs(900);
+
+/// Both, as they run.
+pub(crate) struct Organizations {
+    server: Server,
+    hub: Stack,
+    member: Stack,
+    spoke: Stack,
+    /// The roles of all three templates.
+    pub(crate) roles: Vec<Declared>,
+    pub(crate) hub_account: Aws,
+    pub(crate) alpha_account: Aws,
+}
+
+impl Organizations {
+    /// The templates, deployed into `world` in the management accounts. `hub` and `spoke` are parameters beyond those that
+    /// have to be given.
+    pub(crate) async fn deploy(world: World, hub: &[(&str, &str)], spoke: &[(&str, &str)]) -> Self {
+        Self::deploy_in([HUB, ALPHA_ACCOUNT], world, hub, spoke).await
+    }
+
+    /// The same in the accounts of delegated administrators.
+    pub(crate) async fn deploy_delegated(mut world: World, spoke: &[(&str, &str)]) -> Self {
+        let delegate = |at: usize, account: &str| world.organizations[at].clone().with_delegated_administrator(account);
+        world.organizations = vec![delegate(0, HUB_DELEGATE), delegate(1, ALPHA_DELEGATE)];
+        let hub = [("CatalogAccountId", HUB)];
+        let spoke = [&[("CatalogAccountId", ALPHA_ACCOUNT)], spoke].concat();
+        Self::deploy_in([HUB_DELEGATE, ALPHA_DELEGATE], world, &hub, &spoke).await
+    }
+
+    async fn deploy_in(
+        [hub_account, alpha_account]: [&str; 2],
+        world: World,
+        hub: &[(&str, &str)],
+        spoke: &[(&str, &str)],
+    ) -> Self {
+        let code = [("CodeBucket", "code"), ("CodeKey", "0.1.0/bootstrap.zip")];
+        let own = [("ExperienceId", MANAGEMENT), ("MemberOrganizationIds", ALPHA)];
+        let hub = Stack::new("infra/cloudformation/hub.yaml", hub_account, &[&code[..], &own, hub].concat());
+        let own = [("OrganizationId", ALPHA), ("SpokeAccountId", alpha_account), ("HubExternalId", EXTERNAL_ID)];
+        let member = Stack::after("infra/cloudformation/hub-member.yaml", hub_account, &hub, &own);
+        let spoke =
+            Stack::after("infra/cloudformation/spoke.yaml", alpha_account, &member, &[&code[..], spoke].concat());
+
+        let roles = [(&hub, hub_account), (&member, hub_account), (&spoke, alpha_account)];
+        let roles: Vec<Declared> = roles.iter().flat_map(|(stack, account)| Declared::all(stack, account)).collect();
+        let key = |id: &str, account: &str, stack: &Stack| {
+            let role = Declared::all(stack, account).remove(0);
+            AccessKey::new(id, account).of_role(&role.name)
+        };
+        let world = World {
+            roles: roles.iter().map(Declared::role).collect(),
+            access_keys: vec![key(HUB_KEY, hub_account, &hub), key(SPOKE_KEY, alpha_account, &spoke)],
+            ..world
+        };
+        let server = Server::start(world, Options::default()).await.unwrap();
+        let account = |account| Aws::new(&server.endpoint(), account);
+        let (hub_account, alpha_account) = (account(hub_account), account(alpha_account));
+        deploy(&hub, &hub_account).await;
+        deploy(&spoke, &alpha_account).await;
+        Self { server, hub, member, spoke, roles, hub_account, alpha_account }
+    }
+
+    /// The hub's function, with the variables of its template.
+    pub(crate) async fn hub_function(&self) -> Function {
+        Function::start(&self.program("pmp-hub", HUB_KEY, &self.hub)).await
+    }
+
+    /// The spoke's function, with the variables of its template.
+    pub(crate) async fn spoke_function(&self) -> Function {
+        let queue = self.queue_url().await;
+        let program = self.program("pmp-spoke", SPOKE_KEY, &self.spoke);
+        // The embedded AWS's queues have URLs of their own.
+        Function::start(&program.with(&[("PMP_QUEUE_URL", &queue)])).await
+    }
+
+    /// The hub's function's role, as AWS's clients act as it.
+    pub(crate) fn as_hub(&self) -> Aws {
+        Aws::new(&self.server.endpoint(), HUB_KEY)
+    }
+
+    /// The spoke's function's role.
+    pub(crate) fn as_spoke(&self) -> Aws {
+        Aws::new(&self.server.endpoint(), SPOKE_KEY)
+    }
+
+    /// Whoever administers an account.
+    pub(crate) fn as_account(&self, account: &str) -> Aws {
+        Aws::new(&self.server.endpoint(), account)
+    }
+
+    /// An output of the member's stack.
+    pub(crate) fn member_output(&self, name: &str) -> String {
+        self.member.outputs()[name].clone()
+    }
+
+    /// The URL of the spoke's queue.
+    pub(crate) async fn queue_url(&self) -> String {
+        let name = self.spoke.properties("Queue")["QueueName"].as_str().unwrap().to_owned();
+        self.alpha_account.queue_url(&name).await
+    }
+
+    fn program(&self, name: &'static str, key: &str, stack: &Stack) -> Program {
+        let variables = &stack.properties("Function")["Environment"]["Variables"];
+        let own = variables.as_object().expect("the function has variables").iter();
+        let own: Vec<(String, String)> = own.map(|(name, value)| (name.clone(), text(value))).collect();
+        let own: Vec<_> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        Program::new(name, &own).with(&[
+            ("AWS_ACCESS_KEY_ID", key),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ENDPOINT_URL", &self.server.endpoint()),
+        ])
+    }
+
+    /// What IAM was asked, and what it answered.
+    pub(crate) async fn decisions(&self) -> Vec<Decision> {
+        let listed = get_json(&format!("{}/_local/decisions", self.server.endpoint())).await;
+        assert_eq!(listed["left_out"], 0, "some decisions are missing");
+        serde_json::from_value(listed["decisions"].clone()).unwrap()
+    }
+}
+
+/// One look of the hub, as its schedule asks for it.
+pub(crate) async fn look(hub: &Function) {
+    let event = json!({"version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}});
+    let (_, answer) = hub.invoke(event, TIME).await;
+    assert!(answer.is_ok(), "{answer:?}\n{}", hub.log());
+}
+
+/// One batch of the spoke, as its event source mapping hands it over; the ids of what comes again.
+pub(crate) async fn batch(organizations: &Organizations, spoke: &Function) -> Vec<String> {
+    batch_within(organizations, spoke, TIME).await
+}
+
+/// The same with another time until the deadline.
+pub(crate) async fn batch_within(organizations: &Organizations, spoke: &Function, time: Duration) -> Vec<String> {
+    let batch = Batch::receive(&organizations.alpha_account, &organizations.queue_url().await).await;
+    let (_, answer) = spoke.invoke(batch.event(), time).await;
+    batch.settle(&answer).await
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

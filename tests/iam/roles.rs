@@ -1,0 +1,121 @@
+//! The roles of a template: what they may do, and what of it was done.
+
+use pmp_local::world::Role;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::stack::Stack;
+
+/// A role of a template, with its policies.
+pub(crate) struct Declared {
+    pub(crate) name: String,
+    account: String,
+    trust: Value,
+    policies: Vec<Value>,
+}
+
+/// One thing that a role may do: an action on a resource, both possibly patterns.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Grant {
+    pub(crate) action: String,
+    pub(crate) resource: String,
+}
+
+/// A decision of the embedded AWS's IAM.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Decision {
+    pub(crate) principal: String,
+    pub(crate) action: String,
+    pub(crate) resource: String,
+    pub(crate) allowed: bool,
+    pub(crate) count: u64,
+}
+
+impl Declared {
+    /// The roles that a stack declares in `account`. Policies that AWS manages would hide what a role may do, so a role
+    /// with one is refused.
+    pub(crate) fn all(stack: &Stack, account: &str) -> Vec<Self> {
+        let role = |logical: &&str| {
+            let properties = stack.properties(logical);
+            assert!(properties.get("ManagedPolicyArns").is_none(), "{logical} has policies that this test can't see");
+            let name = properties["RoleName"].as_str().unwrap_or_else(|| panic!("{logical} has no name")).to_owned();
+            let inline = properties["Policies"].as_array().cloned().unwrap_or_default();
+            let attached = stack.of_type("AWS::IAM::RolePolicy").into_iter().chain(stack.of_type("AWS::IAM::Policy"));
+            let attached = attached.map(|policy| stack.properties(policy)).filter(|policy| {
+                let roles = policy["Roles"].as_array().cloned().unwrap_or_else(|| vec![policy["RoleName"].clone()]);
+                roles.contains(&json!(name))
+            });
+            let policies = inline.into_iter().chain(attached).map(|policy| policy["PolicyDocument"].clone()).collect();
+            Self { name, account: account.to_owned(), trust: properties["AssumeRolePolicyDocument"].clone(), policies }
+        };
+        stack.of_type("AWS::IAM::Role").iter().map(role).collect()
+    }
+
+    pub(crate) fn arn(&self) -> String {
+        format!("arn:aws:iam::{}:role/{}", self.account, self.name)
+    }
+
+    /// The role as the embedded AWS takes it.
+    pub(crate) fn role(&self) -> Role {
+        let role = Role::new(&self.account, &self.name, self.trust.clone());
+        self.policies.iter().fold(role, |role, policy| role.with_permissions(policy.clone()))
+    }
+
+    /// Everything that it may do.
+    pub(crate) fn grants(&self) -> Vec<Grant> {
+        let statements = self.policies.iter().flat_map(|policy| policy["Statement"].as_array().into_iter().flatten());
+        let allowed = statements.filter(|statement| statement["Effect"] == "Allow");
+        let mut grants: Vec<Grant> = allowed
+            .flat_map(|statement| {
+                let (actions, resources) = (list(&statement["Action"]), list(&statement["Resource"]));
+                let pair = move |action: String| {
+                    let resources = resources.clone();
+                    resources.into_iter().map(move |resource| Grant { action: action.clone(), resource })
+                };
+                actions.into_iter().flat_map(pair)
+            })
+            .collect();
+        grants.sort();
+        grants
+    }
+}
+
+impl Grant {
+    /// Whether a decision rests on it, as far as action and resource tell.
+    pub(crate) fn covers(&self, decision: &Decision) -> bool {
+        matches(&self.action.to_lowercase(), &decision.action.to_lowercase())
+            && matches(&self.resource, &decision.resource)
+    }
+}
+
+/// One or many, as IAM writes lists.
+fn list(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Value::String(one) => vec![one.clone()],
+        other => panic!("{other} is neither a text nor a list"),
+    }
+}
+
+/// IAM's patterns: `*` for any text, `?` for any character.
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut characters = pattern.chars();
+    match characters.next() {
+        None => text.is_empty(),
+        Some('*') => {
+            let rest = characters.as_str();
+            text.char_indices().map(|(at, _)| at).chain([text.len()]).any(|at| matches(rest, &text[at..]))
+        }
+        Some(wanted) => {
+            let mut found = text.chars();
+            found.next().is_some_and(|found| wanted == '?' || wanted == found)
+                && matches(characters.as_str(), found.as_str())
+        }
+    }
+}
+
+#[test]
+fn patterns_match_as_in_iam() {
+    assert!(matches("sqs:*Message", "sqs:SendMessage") && matches("a?c*", "abcde") && matches("*", ""));
+    assert!(!matches("sqs:*Message", "sqs:SendMessages") && !matches("a?c", "ac"));
+}

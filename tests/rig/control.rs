@@ -1,0 +1,17 @@
+//! What is told over plain HTTP, as the control endpoint of the embedded AWS does.
+
+use axum::body::{Body, to_bytes};
+use axum::http::Uri;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+/// The JSON at an address.
+pub async fn get_json(url: &str) -> Value {
+    let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build_http();
+    let answer = client.get(url.parse::<Uri>().unwrap()).await.unwrap();
+    let (head, body) = answer.into_parts();
+    let body = to_bytes(Body::new(body), usize::MAX).await.unwrap();
+    assert!(head.status.is_success(), "{url}: {} {}", head.status, String::from_utf8_lossy(&body));
+    serde_json::from_slice(&body).unwrap()
+}
