@@ -15,11 +15,12 @@ from pathlib import Path
 
 import boto3
 
+import likeness
 from runtime_api import function
 from servers import Failed, catalog, eventually, expect, moto, tail
 from templates import Stack, group
 
-BINARIES = Path(sys.argv[1]).resolve()
+BINARIES = Path(os.environ["PMP_BIN_DIR"])
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 REGION = "us-east-1"
@@ -83,12 +84,12 @@ class Deployment:
 
     # Stacks.
 
-    def code(self):
+    def code_in(self, accounts):
         """What the functions' code is said to be. check.py runs the programs itself, so that any zip will do."""
         made = io.BytesIO()
         with zipfile.ZipFile(made, "w") as archive:
             archive.writestr("bootstrap", "see check.py")
-        for account in (HUB, MEMBER_ACCOUNT):
+        for account in accounts:
             s3 = self.client("s3", account)
             s3.create_bucket(Bucket=f"code-{account}")
             for name in ("hub", "spoke"):
@@ -213,6 +214,10 @@ class Deployment:
             table = dynamodb.describe_table(TableName=name)["Table"]
             expect(table["BillingModeSummary"]["BillingMode"], "PAY_PER_REQUEST", f"how {name} is paid")
             expect(table["DeletionProtectionEnabled"], True, f"the deletion protection of {name}")
+            expect(table["SSEDescription"]["Status"], "ENABLED", f"the encryption of {name}")
+            backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+            recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+            expect(recovery, "ENABLED", f"the recovery of {name}")
             tags = {one["Key"]: one["Value"] for one in dynamodb.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]}
             expect(tags["retained"], "kept when the stack is deleted", f"the tags of {name}")
 
@@ -265,8 +270,12 @@ class Deployment:
             expect(found["ScalingConfig"], {"MaximumConcurrency": 2}, "how many instances at once")
             expect(found["BatchSize"], 10, "messages at once")
 
+    def documented_metrics(self):
+        text = (DOCS / "metrics.md").read_text(encoding="utf-8")
+        return set(re.findall(r"^\| `(\w+)` \| (?:Count|Milliseconds|Seconds) \|", text, re.M))
+
     def metrics(self):
-        documented = set(re.findall(r"^\| `(\w+)` \| (?:Count|Milliseconds|Seconds) \|", (DOCS / "metrics.md").read_text(encoding="utf-8"), re.M))
+        documented = self.documented_metrics()
         for account, name in ((HUB, "hub"), (MEMBER_ACCOUNT, "spoke")):
             cloudwatch = self.client("cloudwatch", account)
             alarms = cloudwatch.describe_alarms(AlarmNamePrefix=f"pmp-sync-{name}")["MetricAlarms"]
@@ -458,7 +467,8 @@ class Deployment:
 
     def deployed(self):
         return self.all_of(
-            ("code in a bucket of each account", self.code),
+            ("the Terraform modules name the same things", lambda: likeness.check(self.documented_metrics())),
+            ("code in a bucket of each account", lambda: self.code_in([HUB, MEMBER_ACCOUNT])),
             ("moto: the member's organization", self.organization),
             ("hub.yaml: its outputs are what hub-member.yaml asks for", self.deploy_hub),
             ("hub-member.yaml admits the member: its outputs are what spoke.yaml asks for", self.admit_member),

@@ -11,10 +11,13 @@ from moto.awslambda.utils import get_backend as lambda_backend
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.common_models import CloudFormationModel
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.table import Table
 from moto.events.models import events_backends
+from moto.logs.models import LogGroup
 from moto.organizations.models import organizations_backends
-from moto.sns.models import sns_backends
-from moto.sqs.models import sqs_backends
+from moto.sns.models import Topic, sns_backends
+from moto.sqs.models import Queue, sqs_backends
 
 
 class Extra:
@@ -194,17 +197,75 @@ class Policy(Extra, CloudFormationModel):
         backend.delete_policy(PolicyId=self.physical_resource_id)
 
 
-def create_function(cls, resource_name, cloudformation_json, account_id, region_name, **_):
-    """moto's own drops architecture, layers and tags, and makes a variable whose parameter is a number no text."""
-    given = cloudformation_json["Properties"]
-    variables = {name: str(value) for name, value in given["Environment"]["Variables"].items()}
-    spec = {name: value for name, value in given.items() if name not in ("LoggingConfig", "Tags") and value is not None}
+# moto's own types, where they drop what a template says.
+
+
+def amended(resource):
+    """Has the function below it make resources of that class; it gets moto's own way to make one as `plain`."""
+
+    def amend(make):
+        plain = resource.create_from_cloudformation_json
+
+        def create(cls, name, template, account_id, region_name, **_):
+            return make(plain, name, template, account_id, region_name)
+
+        resource.create_from_cloudformation_json = classmethod(create)
+        return make
+
+    return amend
+
+
+def tags_of(properties):
+    return {one["Key"]: one["Value"] for one in properties["Tags"]}
+
+
+@amended(LambdaFunction)
+def make_function(_, name, template, account_id, region_name):
+    """Without this: no architecture, layers and tags, and a variable whose parameter is a number is no text."""
+    given = template["Properties"]
+    spec = {key: value for key, value in given.items() if key not in ("LoggingConfig", "Tags") and value is not None}
     spec |= {
-        "FunctionName": resource_name,
-        "Environment": {"Variables": variables},
-        "Tags": {one["Key"]: one["Value"] for one in given["Tags"]},
+        "FunctionName": name,
+        "Environment": {"Variables": {key: str(value) for key, value in given["Environment"]["Variables"].items()}},
+        "Tags": tags_of(given),
     }
     return lambda_backend(account_id, region_name).create_function(spec)
 
 
-LambdaFunction.create_from_cloudformation_json = classmethod(create_function)
+@amended(Table)
+def make_table(plain, name, template, account_id, region_name):
+    """Without this: no encryption and no recovery."""
+    given = template["Properties"]
+    enabled = given.pop("SSESpecification")["SSEEnabled"]
+    made = plain(name, template | {"Properties": given | {"SSESpecification": {"Enabled": enabled}}}, account_id, region_name)
+    backups = given["PointInTimeRecoverySpecification"]
+    dynamodb_backends[account_id][region_name].update_continuous_backups(name, backups)
+    return made
+
+
+@amended(Topic)
+def make_topic(plain, name, template, account_id, region_name):
+    """Without this: no tags."""
+    made = plain(name, template, account_id, region_name)
+    made._tags = tags_of(template["Properties"])
+    return made
+
+
+def log_group_attribute(group, _):
+    """As AWS says it; moto leaves the end out."""
+    return f"{group.arn}:*"
+
+
+LogGroup.get_cfn_attribute = log_group_attribute
+
+
+def queue_attributes(queue, plain=Queue.attributes.fget):
+    """moto keeps this policy, and says nothing of it."""
+    found = plain(queue)
+    policy = getattr(queue, "redrive_allow_policy", None)
+    if policy:
+        found["RedriveAllowPolicy"] = json.dumps(policy) if isinstance(policy, dict) else policy
+    return found
+
+
+Queue.attributes = property(queue_attributes)

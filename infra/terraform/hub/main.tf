@@ -1,0 +1,333 @@
+# The hub: what hub.yaml is for CloudFormation, under the same names. Reads one management experience of AWS Private
+# Marketplace, keeps its snapshots, and announces them. The provider has to be in us-east-1, where the catalog is.
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {
+  lifecycle {
+    postcondition {
+      condition     = self.name == "us-east-1"
+      error_message = "The Marketplace Catalog API and its events are in us-east-1 alone; deploy there."
+    }
+  }
+}
+
+locals {
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  region    = data.aws_region.current.name
+  owner     = coalesce(var.catalog_account_id, local.account)
+  entities  = "arn:${local.partition}:aws-marketplace:${local.region}:${local.owner}:AWSMarketplace"
+
+  # The schedule and the alarms' period are the same time, worded differently.
+  intervals = {
+    "15m" = { rate = "rate(15 minutes)", seconds = 900 }
+    "30m" = { rate = "rate(30 minutes)", seconds = 1800 }
+    "1h"  = { rate = "rate(1 hour)", seconds = 3600 }
+    "2h"  = { rate = "rate(2 hours)", seconds = 7200 }
+    "3h"  = { rate = "rate(3 hours)", seconds = 10800 }
+    "6h"  = { rate = "rate(6 hours)", seconds = 21600 }
+    "12h" = { rate = "rate(12 hours)", seconds = 43200 }
+  }
+  interval = local.intervals[var.interval]
+
+  tags = {
+    application = "pmp-sync"
+    component   = "hub"
+    experience  = var.experience_id
+  }
+}
+
+# The ledger. Keys as `pmp-hub init` makes them.
+
+resource "aws_dynamodb_table" "ledger" {
+  for_each = {
+    Snapshots      = "experience"
+    SyncTimestamps = "organization"
+  }
+
+  name                        = "${var.prefix}-${each.key}"
+  billing_mode                = "PAY_PER_REQUEST"
+  deletion_protection_enabled = true
+  hash_key                    = each.value
+  range_key                   = "item"
+  tags                        = merge(local.tags, { retained = "kept when the stack is deleted" })
+
+  attribute {
+    name = each.value
+    type = "S"
+  }
+  attribute {
+    name = "item"
+    type = "S"
+  }
+  point_in_time_recovery {
+    enabled = true
+  }
+  server_side_encryption {
+    enabled = true
+  }
+  lifecycle {
+    # To uninstall and keep them: `terraform state rm` first.
+    prevent_destroy = true
+  }
+}
+
+# The topic.
+
+resource "aws_sns_topic" "snapshots" {
+  name = "${var.prefix}-snapshots"
+  # AWS's own key is enough, across accounts, too: the one publisher is in this account, and SNS decrypts before it delivers.
+  kms_master_key_id = "alias/aws/sns"
+  tags              = local.tags
+}
+
+# A topic has one policy for all members, and the queue's owner subscribes, because then there is nothing to confirm.
+resource "aws_sns_topic_policy" "snapshots" {
+  arn = aws_sns_topic.snapshots.arn
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat([
+      {
+        Sid       = "EncryptedTransport"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sns:Publish"
+        Resource  = aws_sns_topic.snapshots.arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }
+      ], length(var.member_organization_ids) == 0 ? [] : [
+      {
+        Sid       = "MemberOrganizationsSubscribe"
+        Effect    = "Allow"
+        Principal = { AWS = "*" }
+        Action    = "sns:Subscribe"
+        Resource  = aws_sns_topic.snapshots.arn
+        Condition = {
+          StringEquals = {
+            "aws:PrincipalOrgID" = var.member_organization_ids
+            "sns:Protocol"       = "sqs"
+          }
+        }
+      }
+    ])
+  })
+}
+
+# The function.
+
+resource "aws_iam_role" "function" {
+  name        = "${var.prefix}-hub"
+  description = "What pmp-hub may do as a Lambda function"
+  tags        = local.tags
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      { Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }
+    ]
+  })
+}
+
+resource "aws_iam_role_policy" "function" {
+  name = "hub"
+  role = aws_iam_role.function.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid    = "ReadTheManagementExperience"
+        Effect = "Allow"
+        Action = "aws-marketplace:DescribeEntity"
+        # Which policy is the experience's, only the experience says.
+        Resource = ["${local.entities}/Experience/${var.experience_id}", "${local.entities}/ProcurementPolicy/*"]
+      },
+      # TransactWriteItems asks for PutItem and UpdateItem. DeleteItem is not among them: old versions go by BatchWriteItem.
+      {
+        Sid    = "KeepSnapshots"
+        Effect = "Allow"
+        Action = [
+          "dynamodb:BatchWriteItem",
+          "dynamodb:GetItem",
+          "dynamodb:PutItem",
+          "dynamodb:Query",
+          "dynamodb:UpdateItem",
+        ]
+        Resource = aws_dynamodb_table.ledger["Snapshots"].arn
+      },
+      {
+        Sid      = "LookAtTheSpokes"
+        Effect   = "Allow"
+        Action   = "dynamodb:Scan"
+        Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
+      },
+      {
+        Sid      = "Announce"
+        Effect   = "Allow"
+        Action   = "sns:Publish"
+        Resource = aws_sns_topic.snapshots.arn
+      },
+      {
+        Sid      = "SetAsideWhatFails"
+        Effect   = "Allow"
+        Action   = "sqs:SendMessage"
+        Resource = aws_sqs_queue.dead_letters.arn
+      },
+      {
+        Sid      = "WriteTheLog"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = "${aws_cloudwatch_log_group.function.arn}:*"
+      }
+    ]
+  })
+}
+
+resource "aws_cloudwatch_log_group" "function" {
+  name              = "/aws/lambda/${var.prefix}-hub"
+  retention_in_days = var.log_retention_days
+  tags              = local.tags
+}
+
+resource "aws_lambda_function" "hub" {
+  function_name                  = "${var.prefix}-hub"
+  description                    = "pmp-sync hub of ${var.experience_id}"
+  runtime                        = "provided.al2023"
+  handler                        = "bootstrap"
+  architectures                  = [var.architecture]
+  s3_bucket                      = var.code_bucket
+  s3_key                         = var.code_key
+  role                           = aws_iam_role.function.arn
+  memory_size                    = var.memory_size
+  timeout                        = var.timeout
+  reserved_concurrent_executions = coalesce(var.reserved_concurrency, -1)
+  tags                           = local.tags
+
+  environment {
+    variables = {
+      PMP_EXPERIENCE_ID    = var.experience_id
+      PMP_SNAPSHOTS_TABLE  = aws_dynamodb_table.ledger["Snapshots"].arn
+      PMP_TIMESTAMPS_TABLE = aws_dynamodb_table.ledger["SyncTimestamps"].arn
+      PMP_TOPIC_ARN        = aws_sns_topic.snapshots.arn
+      PMP_KEEP_VERSIONS    = tostring(var.keep_versions)
+      PMP_STALE_AFTER      = var.stale_after
+      PMP_LOG              = var.log_level
+    }
+  }
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.function.name
+  }
+  depends_on = [aws_iam_role_policy.function]
+}
+
+# All that invokes this function does so asynchronously.
+resource "aws_lambda_function_event_invoke_config" "hub" {
+  function_name          = aws_lambda_function.hub.function_name
+  qualifier              = "$LATEST"
+  maximum_retry_attempts = 2
+  # Older than this, the next schedule has answered it.
+  maximum_event_age_in_seconds = 3600
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.dead_letters.arn
+    }
+  }
+}
+
+# Events that the function could not answer, and those that could not be brought to it.
+resource "aws_sqs_queue" "dead_letters" {
+  name                      = "${var.prefix}-hub-dead-letters"
+  message_retention_seconds = 1209600
+  max_message_size          = 262144
+  sqs_managed_sse_enabled   = true
+  tags                      = local.tags
+}
+
+resource "aws_sqs_queue_policy" "dead_letters" {
+  queue_url = aws_sqs_queue.dead_letters.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "RulesOfThisStack"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = aws_sqs_queue.dead_letters.arn
+        Condition = {
+          ArnEquals = { "aws:SourceArn" = [aws_cloudwatch_event_rule.hub["schedule"].arn, aws_cloudwatch_event_rule.hub["change-events"].arn] }
+        }
+      },
+      {
+        Sid       = "EncryptedTransport"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = aws_sqs_queue.dead_letters.arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }
+    ]
+  })
+}
+
+# What invokes it. A change event names no entity, so the hub looks after every change set that succeeded; one that did not
+# has changed nothing.
+
+resource "aws_cloudwatch_event_rule" "hub" {
+  for_each = {
+    "schedule" = {
+      description = "Has the hub announce its snapshot, changed or not"
+      rate        = local.interval.rate
+      pattern     = null
+    }
+    "change-events" = {
+      description = "Has the hub look after a change set of the catalog"
+      rate        = null
+      pattern = jsonencode({
+        source        = ["aws.marketplacecatalog"]
+        "detail-type" = ["Change Set Succeeded"]
+      })
+    }
+  }
+
+  name                = "${var.prefix}-${each.key}"
+  description         = each.value.description
+  schedule_expression = each.value.rate
+  event_pattern       = each.value.pattern
+  state               = "ENABLED"
+  tags                = local.tags
+}
+
+resource "aws_cloudwatch_event_target" "hub" {
+  for_each = aws_cloudwatch_event_rule.hub
+
+  rule      = each.value.name
+  target_id = "hub"
+  arn       = aws_lambda_function.hub.arn
+  dead_letter_config {
+    arn = aws_sqs_queue.dead_letters.arn
+  }
+  retry_policy {
+    maximum_event_age_in_seconds = 900
+    maximum_retry_attempts       = 10
+  }
+}
+
+resource "aws_lambda_permission" "hub" {
+  for_each = aws_cloudwatch_event_rule.hub
+
+  function_name = aws_lambda_function.hub.function_name
+  action        = "lambda:InvokeFunction"
+  principal     = "events.amazonaws.com"
+  source_arn    = each.value.arn
+}
+
+# Lets change-events.yaml, in the account that owns the experience, bring its events here. The provider knows no statement with
+# a condition on the role, as hub.yaml has it, that would not replace the bus's whole policy: the account as a whole is let in.
+resource "aws_cloudwatch_event_permission" "change_events" {
+  count = local.owner == local.account ? 0 : 1
+
+  statement_id = "${var.prefix}-change-events"
+  principal    = var.catalog_account_id
+}

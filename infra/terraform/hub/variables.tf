@@ -1,0 +1,172 @@
+variable "prefix" {
+  type        = string
+  default     = "pmp-sync"
+  description = "Begins every name. Two management experiences in one account need two prefixes. The spokes use the same one."
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.prefix))
+    error_message = "3 to 20 lower-case letters, digits and hyphens, beginning with a letter, not ending with a hyphen."
+  }
+}
+
+variable "experience_id" {
+  type        = string
+  description = "The management experience, exp-…"
+
+  validation {
+    condition     = can(regex("^exp-[A-Za-z0-9-]{1,60}$", var.experience_id))
+    error_message = "The id of an experience, such as exp-1234567890abc."
+  }
+}
+
+variable "catalog_account_id" {
+  type        = string
+  default     = null
+  description = "The account that owns the management experience, which is the organization's management account. Null where that is this account. Where it is another one (this is a delegated administrator), it may forward change events: ../../cloudformation/change-events.yaml."
+
+  validation {
+    condition     = var.catalog_account_id == null || can(regex("^[0-9]{12}$", var.catalog_account_id))
+    error_message = "A number of twelve digits."
+  }
+}
+
+variable "code_bucket" {
+  type        = string
+  description = "The bucket, in the region, that holds the function's zip."
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.code_bucket))
+    error_message = "The name of a bucket."
+  }
+}
+
+variable "code_key" {
+  type        = string
+  description = "The zip in that bucket, such as 0.1.0/pmp-hub-arm64.zip. Give each version a key of its own: with the same key, Terraform sees no change."
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9!_.*'()/-]+$", var.code_key))
+    error_message = "The key of an object."
+  }
+}
+
+variable "architecture" {
+  type        = string
+  default     = "arm64"
+  description = "The architecture that the zip was built for."
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "One of arm64, x86_64."
+  }
+}
+
+variable "memory_size" {
+  type        = number
+  default     = 256
+  description = "The function's memory, in MiB. It also sets its share of a processor."
+
+  validation {
+    condition     = var.memory_size >= 128 && var.memory_size <= 10240
+    error_message = "From 128 to 10240."
+  }
+}
+
+variable "timeout" {
+  type        = number
+  default     = 60
+  description = "The longest that one look at the management experience may take, in seconds."
+
+  validation {
+    condition     = var.timeout >= 15 && var.timeout <= 900
+    error_message = "From 15 to 900."
+  }
+}
+
+variable "reserved_concurrency" {
+  type        = number
+  default     = null
+  description = "Null, or how many instances of the function are set aside and may run at once. A new account may be too small to set any aside. Several hubs at once are safe."
+
+  validation {
+    condition     = var.reserved_concurrency == null || coalesce(var.reserved_concurrency, 1) >= 1
+    error_message = "A number from 1, or null."
+  }
+}
+
+variable "interval" {
+  type        = string
+  default     = "1h"
+  description = "How often an unchanged snapshot is announced again, so that spokes find and heal what others changed. Changes travel at once."
+
+  validation {
+    condition     = contains(["15m", "30m", "1h", "2h", "3h", "6h", "12h"], var.interval)
+    error_message = "One of 15m, 30m, 1h, 2h, 3h, 6h, 12h."
+  }
+}
+
+variable "stale_after" {
+  type        = string
+  default     = "3h"
+  description = "How long a spoke may be silent before an alarm says so. Longer than the interval."
+
+  validation {
+    condition     = can(regex("^[1-9][0-9]*(s|m|h|d)$", var.stale_after))
+    error_message = "A duration such as 90m, 3h or 2d."
+  }
+}
+
+variable "keep_versions" {
+  type        = number
+  default     = 50
+  description = "How many versions of the snapshot are kept."
+
+  validation {
+    condition     = var.keep_versions >= 2 && var.keep_versions <= 10000
+    error_message = "From 2 to 10000."
+  }
+}
+
+variable "member_organization_ids" {
+  type        = list(string)
+  default     = []
+  description = "The organizations whose accounts may subscribe their queues to the topic. A member needs this and a hub-member module."
+
+  validation {
+    condition     = alltrue([for one in var.member_organization_ids : can(regex("^o-[a-z0-9]{10,32}$", one))])
+    error_message = "Ids of organizations such as o-a1b2c3d4e5."
+  }
+}
+
+variable "alarm_topic_arn" {
+  type        = string
+  default     = null
+  description = "A topic that hears of alarms, or null. If it is encrypted, then with a key of your own: CloudWatch cannot use alias/aws/sns."
+
+  validation {
+    condition     = var.alarm_topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", var.alarm_topic_arn))
+    error_message = "The ARN of a topic."
+  }
+}
+
+variable "log_retention_days" {
+  type        = number
+  default     = 90
+  description = "How long the function's log is kept, in days."
+
+  validation {
+    condition     = contains([7, 14, 30, 60, 90, 180, 365, 400, 731, 1827, 3653], var.log_retention_days)
+    error_message = "One of 7, 14, 30, 60, 90, 180, 365, 400, 731, 1827, 3653."
+  }
+}
+
+variable "log_level" {
+  type        = string
+  default     = "info"
+  description = "How much the function's log says."
+
+  validation {
+    condition     = contains(["error", "warn", "info", "debug"], var.log_level)
+    error_message = "One of error, warn, info, debug."
+  }
+}

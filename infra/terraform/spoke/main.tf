@@ -1,0 +1,273 @@
+# The spoke of one member organization for one management experience: what spoke.yaml is for CloudFormation, under the same
+# names. The provider has to be in us-east-1, where the catalog is.
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {
+  lifecycle {
+    postcondition {
+      condition     = self.name == "us-east-1"
+      error_message = "The Marketplace Catalog API is in us-east-1 alone; deploy there."
+    }
+  }
+}
+
+locals {
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  region    = data.aws_region.current.name
+  owner     = coalesce(var.catalog_account_id, local.account)
+  entities  = "arn:${local.partition}:aws-marketplace:${local.region}:${local.owner}:AWSMarketplace"
+
+  # A delegated administrator's change sets may be its own, or the management account's.
+  change_sets = [for account in distinct([local.account, local.owner]) : "arn:${local.partition}:aws-marketplace:${local.region}:${account}:AWSMarketplace/ChangeSet/*"]
+  # The account is any, as in spoke.yaml: the id says whose it is.
+  experiences = length(var.member_experience_ids) == 0 ? ["${local.entities}/Experience/*"] : [
+    for id in var.member_experience_ids : "arn:aws:aws-marketplace:us-east-1:*:AWSMarketplace/Experience/${id}"
+  ]
+  change_types = concat(
+    ["AllowProductProcurement", "DenyProductProcurement"],
+    var.sync_settings ? ["UpdateProcurementPolicy"] : []
+  )
+  filter = (
+    var.filter_bucket != null ? "s3://${var.filter_bucket}/${coalesce(var.filter_key, "-")}" :
+    var.filter_layer_arn != null ? var.filter_path : ""
+  )
+
+  tags = {
+    application = "pmp-sync"
+    component   = "spoke"
+    experience  = var.experience_id
+  }
+}
+
+# The queue, as `pmp-spoke init` makes it.
+
+resource "aws_sqs_queue" "snapshots" {
+  name = "${var.prefix}-snapshots"
+  # AWS asks for six times the function's.
+  visibility_timeout_seconds = 6 * var.timeout
+  message_retention_seconds  = 1209600
+  max_message_size           = 262144
+  receive_wait_time_seconds  = 20
+  sqs_managed_sse_enabled    = true
+  # Ten, so that a first sync may take several invocations.
+  redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn, maxReceiveCount = 10 })
+  tags           = local.tags
+}
+
+# Messages that are not understood, that were received too often, and that could not be delivered to the queue.
+resource "aws_sqs_queue" "dead_letters" {
+  name                      = "${var.prefix}-snapshots-dead-letters"
+  message_retention_seconds = 1209600
+  max_message_size          = 262144
+  sqs_managed_sse_enabled   = true
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = ["arn:${local.partition}:sqs:${local.region}:${local.account}:${var.prefix}-snapshots"]
+  })
+  tags = local.tags
+}
+
+resource "aws_sqs_queue_policy" "spoke" {
+  for_each = {
+    snapshots    = aws_sqs_queue.snapshots
+    dead_letters = aws_sqs_queue.dead_letters
+  }
+
+  queue_url = each.value.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "HubTopic"
+        Effect    = "Allow"
+        Principal = { Service = "sns.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = each.value.arn
+        Condition = { ArnEquals = { "aws:SourceArn" = var.topic_arn } }
+      },
+      {
+        Sid       = "EncryptedTransport"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = each.value.arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }
+    ]
+  })
+}
+
+# The queue's owner subscribes it: then there is nothing to confirm.
+resource "aws_sns_topic_subscription" "snapshots" {
+  topic_arn            = var.topic_arn
+  protocol             = "sqs"
+  endpoint             = aws_sqs_queue.snapshots.arn
+  raw_message_delivery = true
+  filter_policy        = jsonencode({ experience = [var.experience_id] })
+  redrive_policy       = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn })
+  # Not before SNS may deliver.
+  depends_on = [aws_sqs_queue_policy.spoke]
+}
+
+# The function.
+
+resource "aws_iam_role" "function" {
+  name        = "${var.prefix}-spoke"
+  description = "What pmp-spoke may do as a Lambda function"
+  tags        = local.tags
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      { Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }
+    ]
+  })
+}
+
+resource "aws_iam_role_policy" "function" {
+  name = "spoke"
+  role = aws_iam_role.function.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat([
+      {
+        Sid      = "ActInTheHub"
+        Effect   = "Allow"
+        Action   = "sts:AssumeRole"
+        Resource = [var.hub_role_arn]
+      },
+      {
+        Sid      = "TakeMessages"
+        Effect   = "Allow"
+        Action   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+        Resource = [aws_sqs_queue.snapshots.arn]
+      },
+      {
+        Sid      = "SetAsideWhatIsNotUnderstood"
+        Effect   = "Allow"
+        Action   = "sqs:SendMessage"
+        Resource = [aws_sqs_queue.dead_letters.arn]
+      },
+      # AWS has no resource for these three.
+      {
+        Sid      = "FindExperiencesAndFollowChangeSets"
+        Effect   = "Allow"
+        Action   = ["aws-marketplace:DescribeChangeSet", "aws-marketplace:ListChangeSets", "aws-marketplace:ListEntities"]
+        Resource = ["*"]
+      },
+      {
+        Sid      = "ReadExperiences"
+        Effect   = "Allow"
+        Action   = "aws-marketplace:DescribeEntity"
+        Resource = ["${local.entities}/Experience/*", "${local.entities}/ProcurementPolicy/*"]
+      },
+      {
+        Sid       = "ChangeExperiences"
+        Effect    = "Allow"
+        Action    = "aws-marketplace:StartChangeSet"
+        Resource  = local.experiences
+        Condition = { StringEquals = { "catalog:ChangeType" = local.change_types } }
+      },
+      {
+        Sid       = "StartChangeSets"
+        Effect    = "Allow"
+        Action    = "aws-marketplace:StartChangeSet"
+        Resource  = local.change_sets
+        Condition = { StringEquals = { "catalog:ChangeType" = local.change_types } }
+      },
+      # Whatever else this role is given some day: who sees an experience, and whether it is in force, is not a spoke's to say.
+      {
+        Sid      = "NeverTheExperienceItself"
+        Effect   = "Deny"
+        Action   = "aws-marketplace:StartChangeSet"
+        Resource = ["*"]
+        Condition = {
+          "ForAnyValue:StringEquals" = {
+            "catalog:ChangeType" = ["AssociateAudience", "DisassociateAudience", "RestrictExperience", "UpdateExperience"]
+          }
+        }
+      },
+      {
+        Sid      = "WriteTheLog"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = ["${aws_cloudwatch_log_group.function.arn}:*"]
+      }
+      ], var.filter_bucket == null ? [] : [
+      {
+        Sid      = "LoadTheFilter"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = ["arn:${local.partition}:s3:::${var.filter_bucket}/${coalesce(var.filter_key, "-")}"]
+      }
+    ])
+  })
+}
+
+resource "aws_cloudwatch_log_group" "function" {
+  name              = "/aws/lambda/${var.prefix}-spoke"
+  retention_in_days = var.log_retention_days
+  tags              = local.tags
+}
+
+resource "aws_lambda_function" "spoke" {
+  function_name = "${var.prefix}-spoke"
+  description   = "pmp-sync spoke of ${var.organization_id} for ${var.experience_id}"
+  runtime       = "provided.al2023"
+  handler       = "bootstrap"
+  architectures = [var.architecture]
+  s3_bucket     = var.code_bucket
+  s3_key        = var.code_key
+  layers        = var.filter_layer_arn == null ? [] : [var.filter_layer_arn]
+  role          = aws_iam_role.function.arn
+  memory_size   = var.memory_size
+  timeout       = var.timeout
+  tags          = local.tags
+
+  # A blank variable counts as absent.
+  environment {
+    variables = {
+      PMP_EXPERIENCE_ID        = var.experience_id
+      PMP_QUEUE_URL            = aws_sqs_queue.snapshots.id
+      PMP_SNAPSHOTS_TABLE      = var.snapshots_table_arn
+      PMP_TIMESTAMPS_TABLE     = var.timestamps_table_arn
+      PMP_HUB_ROLE_ARN         = var.hub_role_arn
+      PMP_HUB_EXTERNAL_ID      = var.hub_external_id
+      PMP_ORG_ID               = var.organization_id
+      MEMBER_EXPERIENCE_IDS    = join(",", var.member_experience_ids)
+      PMP_FILTER               = local.filter
+      PMP_FILTER_DIGEST        = var.filter_digest == null ? "" : var.filter_digest
+      PMP_FILTER_CONFIG        = var.filter_config == null ? "" : var.filter_config
+      PMP_MAX_REMOVED_PERCENT  = tostring(var.max_removed_percent)
+      PMP_MAX_REMOVED_PRODUCTS = var.max_removed_products == null ? "" : tostring(var.max_removed_products)
+      PMP_SYNC_SETTINGS        = tostring(var.sync_settings)
+      PMP_LOG                  = var.log_level
+    }
+  }
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.function.name
+  }
+  lifecycle {
+    precondition {
+      condition     = var.filter_bucket == null || (var.filter_layer_arn == null && var.filter_key != null && var.filter_digest != null)
+      error_message = "The filter comes from a layer or from a bucket, not from both; filter_bucket needs filter_key and filter_digest."
+    }
+  }
+  depends_on = [aws_iam_role_policy.function]
+}
+
+resource "aws_lambda_event_source_mapping" "messages" {
+  function_name           = aws_lambda_function.spoke.arn
+  event_source_arn        = aws_sqs_queue.snapshots.arn
+  enabled                 = !var.paused
+  batch_size              = 10
+  function_response_types = ["ReportBatchItemFailures"]
+  tags                    = local.tags
+  # The least that AWS takes. The organization's lease keeps two apart.
+  scaling_config {
+    maximum_concurrency = 2
+  }
+}

@@ -1,0 +1,299 @@
+variable "prefix" {
+  type        = string
+  default     = "pmp-sync"
+  description = "Begins every name. Has to be the hub's, because the hub lets in the role PREFIX-spoke. Two management experiences in one account have two."
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.prefix))
+    error_message = "3 to 20 lower-case letters, digits and hyphens, beginning with a letter, not ending with a hyphen."
+  }
+}
+
+variable "experience_id" {
+  type        = string
+  description = "The management experience to follow, exp-…"
+
+  validation {
+    condition     = can(regex("^exp-[A-Za-z0-9-]{1,60}$", var.experience_id))
+    error_message = "The id of an experience, such as exp-1234567890abc."
+  }
+}
+
+variable "snapshots_table_arn" {
+  type        = string
+  description = "The hub's table of snapshots."
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}$", var.snapshots_table_arn))
+    error_message = "The ARN of a table."
+  }
+}
+
+variable "timestamps_table_arn" {
+  type        = string
+  description = "The hub's table of receipts."
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}$", var.timestamps_table_arn))
+    error_message = "The ARN of a table."
+  }
+}
+
+variable "topic_arn" {
+  type        = string
+  description = "The hub's topic. The hub has to have this organization among its `member_organization_ids`."
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", var.topic_arn))
+    error_message = "The ARN of a topic."
+  }
+}
+
+variable "organization_id" {
+  type        = string
+  description = "This organization, o-…"
+
+  validation {
+    condition     = can(regex("^o-[a-z0-9]{10,32}$", var.organization_id))
+    error_message = "The id of an organization, such as o-a1b2c3d4e5."
+  }
+}
+
+variable "hub_role_arn" {
+  type        = string
+  description = "The role to assume for the hub's tables."
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,576}$", var.hub_role_arn))
+    error_message = "The ARN of a role."
+  }
+}
+
+variable "hub_external_id" {
+  type        = string
+  description = "What to say to assume it."
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_+=,.@:/-]+$", var.hub_external_id))
+    error_message = "16 to 1224 letters, digits and _+=,.@:/-"
+  }
+
+  validation {
+    condition     = length(var.hub_external_id) >= 16 && length(var.hub_external_id) <= 1224
+    error_message = "16 to 1224 characters."
+  }
+}
+
+variable "member_experience_ids" {
+  type        = list(string)
+  default     = []
+  description = "The experiences to keep in step, and the only ones that the function may change. None: all live ones. Where several spokes share the account, each needs its own."
+
+  validation {
+    condition     = alltrue([for one in var.member_experience_ids : can(regex("^exp-[A-Za-z0-9-]{1,60}$", one))])
+    error_message = "Ids of experiences."
+  }
+}
+
+variable "catalog_account_id" {
+  type        = string
+  default     = null
+  description = "The account that owns the member experiences, which is this organization's management account. Null where that is this account."
+
+  validation {
+    condition     = var.catalog_account_id == null || can(regex("^[0-9]{12}$", var.catalog_account_id))
+    error_message = "A number of twelve digits."
+  }
+}
+
+variable "max_removed_percent" {
+  type        = number
+  default     = 50
+  description = "A plan that removes more than this share of the approved products waits for an operator."
+
+  validation {
+    condition     = var.max_removed_percent >= 0 && var.max_removed_percent <= 100
+    error_message = "From 0 to 100."
+  }
+}
+
+variable "max_removed_products" {
+  type        = number
+  default     = null
+  description = "A plan that removes more than this many products waits for an operator, too. Null, no such limit."
+
+  validation {
+    condition     = var.max_removed_products == null || coalesce(var.max_removed_products, 0) >= 0
+    error_message = "A number from 0, or null."
+  }
+}
+
+variable "sync_settings" {
+  type        = bool
+  default     = false
+  description = "Whether the settings follow the management experience's, too, which is whether users may request products."
+}
+
+variable "filter_layer_arn" {
+  type        = string
+  default     = null
+  description = "A layer that holds the filter. Null, none."
+
+  validation {
+    condition     = var.filter_layer_arn == null || can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]{1,140}:[0-9]+$", var.filter_layer_arn))
+    error_message = "The ARN of a layer version."
+  }
+}
+
+variable "filter_path" {
+  type        = string
+  default     = "/opt/filter.wasm"
+  description = "The filter in that layer."
+
+  validation {
+    condition     = can(regex("^/opt/[A-Za-z0-9_./-]{1,200}$", var.filter_path))
+    error_message = "A file below /opt."
+  }
+}
+
+variable "filter_bucket" {
+  type        = string
+  default     = null
+  description = "The bucket that holds the filter, instead of a layer. Null, none."
+
+  validation {
+    condition     = var.filter_bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.filter_bucket))
+    error_message = "The name of a bucket."
+  }
+}
+
+variable "filter_key" {
+  type        = string
+  default     = null
+  description = "The filter in that bucket."
+
+  validation {
+    condition     = var.filter_key == null || can(regex("^[A-Za-z0-9!_.'()/-]+$", var.filter_key))
+    error_message = "The key of an object."
+  }
+}
+
+variable "filter_digest" {
+  type        = string
+  default     = null
+  description = "The filter's digest. Any other content is refused. Needed with `filter_bucket`."
+
+  validation {
+    condition     = var.filter_digest == null || can(regex("^sha256:[0-9a-f]{64}$", var.filter_digest))
+    error_message = "sha256 and 64 hexadecimal digits, separated by a colon."
+  }
+}
+
+variable "filter_config" {
+  type        = string
+  default     = null
+  description = "The filter's settings, as JSON, or @ and a file below /opt. Null, none."
+}
+
+variable "code_bucket" {
+  type        = string
+  description = "The bucket, in the region, that holds the function's zip."
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.code_bucket))
+    error_message = "The name of a bucket."
+  }
+}
+
+variable "code_key" {
+  type        = string
+  description = "The zip in that bucket, such as 0.1.0/pmp-spoke-arm64.zip. Give each version a key of its own: with the same key, Terraform sees no change."
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9!_.*'()/-]+$", var.code_key))
+    error_message = "The key of an object."
+  }
+}
+
+variable "architecture" {
+  type        = string
+  default     = "arm64"
+  description = "The architecture that the zip was built for."
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "One of arm64, x86_64."
+  }
+}
+
+variable "memory_size" {
+  type        = number
+  default     = 512
+  description = "The function's memory, in MiB. It also sets its share of a processor."
+
+  validation {
+    condition     = var.memory_size >= 128 && var.memory_size <= 10240
+    error_message = "From 128 to 10240."
+  }
+}
+
+variable "timeout" {
+  type        = number
+  default     = 900
+  description = "The longest that one pass may take, in seconds. It stops before, writes down how far it got, and the next one goes on."
+
+  validation {
+    condition     = contains([60, 120, 300, 600, 900], var.timeout)
+    error_message = "One of 60, 120, 300, 600, 900."
+  }
+}
+
+variable "paused" {
+  type        = bool
+  default     = false
+  description = "Whether the spoke rests. Messages wait in the queue for 14 days."
+}
+
+variable "alarm_topic_arn" {
+  type        = string
+  default     = null
+  description = "A topic that hears of alarms, or null. If it is encrypted, then with a key of your own: CloudWatch cannot use alias/aws/sns."
+
+  validation {
+    condition     = var.alarm_topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", var.alarm_topic_arn))
+    error_message = "The ARN of a topic."
+  }
+}
+
+variable "oldest_message_seconds" {
+  type        = number
+  default     = 7200
+  description = "How old a message may grow before an alarm says so, in seconds."
+
+  validation {
+    condition     = var.oldest_message_seconds >= 300 && var.oldest_message_seconds <= 1209600
+    error_message = "From 300 to 1209600."
+  }
+}
+
+variable "log_retention_days" {
+  type        = number
+  default     = 90
+  description = "How long the function's log is kept, in days."
+
+  validation {
+    condition     = contains([7, 14, 30, 60, 90, 180, 365, 400, 731, 1827, 3653], var.log_retention_days)
+    error_message = "One of 7, 14, 30, 60, 90, 180, 365, 400, 731, 1827, 3653."
+  }
+}
+
+variable "log_level" {
+  type        = string
+  default     = "info"
+  description = "How much the function's log says."
+
+  validation {
+    condition     = contains(["error", "warn", "info", "debug"], var.log_level)
+    error_message = "One of error, warn, info, debug."
+  }
+}

@@ -1,0 +1,39 @@
+"""Whether the Terraform modules name the same things as the templates, read as text: cheap enough for every run.
+
+What the two make is compared by `agree.py`, which needs Terraform.
+"""
+
+import re
+from pathlib import Path
+
+from servers import expect
+from templates import read, text
+
+MODULES = Path(__file__).resolve().parents[2] / "infra" / "terraform"
+NAMED = {
+    "variables of the function": r"\b(?:PMP_[A-Z_]+|MEMBER_EXPERIENCE_IDS)\b",
+    "statements": r"\bSid\b\W+(\w+)",
+    "actions and conditions": r"\b(?:aws|aws-marketplace|catalog|dynamodb|events|logs|s3|sns|sqs|sts):[A-Z]\w+",
+    "change types": r"\b(?:Allow|Deny|Associate|Disassociate|Restrict|Update)(?:Product)?(?:Procurement|Audience|Experience|ProcurementPolicy)\b",
+    "AWS's metrics": r"AWS/\w+|ApproximateNumberOfMessagesVisible|ApproximateAgeOfOldestMessage",
+}
+# Terraform's provider says these two by `aws_cloudwatch_event_permission`, which lets the account in; see its module.
+OTHERWISE = {"hub": {"events:PutEvents", "aws:PrincipalArn"}}
+
+
+def snake(name):
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def check(metrics):
+    """`metrics`: all that docs/metrics.md knows."""
+    named = NAMED | {"our metrics": rf"\b(?:{'|'.join(sorted(metrics))})\b"}
+    for module in ("hub", "hub-member", "spoke"):
+        template, said = read(module), text(module)
+        files = {path.name: path.read_text(encoding="utf-8") for path in (MODULES / module).glob("*.tf")}
+        declared = {kind: set(re.findall(rf'^{kind} "(\w+)"', "\n".join(files.values()), re.M)) for kind in ("variable", "output")}
+        expect(declared["variable"], {snake(name) for name in template["Parameters"]}, f"the variables of {module}")
+        expect(declared["output"], {snake(name) for name in template["Outputs"]}, f"the outputs of {module}")
+        for what, pattern in named.items():
+            there, here = (set(re.findall(pattern, one)) for one in (said, "\n".join(files.values())))
+            expect(here, there - OTHERWISE.get(module, set()), f"{what} of {module}, in Terraform")
