@@ -8,6 +8,7 @@ mod boundaries;
 mod deploy;
 mod functions;
 mod organizations;
+mod protection;
 mod roles;
 mod stack;
 mod template;
