@@ -8,7 +8,6 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use clap::{Args, Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
-use pmp_aws::ApiError;
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_ledger::{DynamoReceipts, DynamoSnapshots, ReceiptStore, SnapshotStore};
 use pmp_protocol::{
@@ -25,13 +24,14 @@ use crate::error::failure;
 use crate::events::EventQueue;
 use crate::figures::Figures;
 use crate::function::HubFunction;
-use crate::{Hub, HubError, Outcome, Published, SnsTopic, Trigger, agent, confirm, init, status};
+use crate::{Hub, HubError, Outcome, Published, SnsTopic, Trigger, agent, confirm, doctor, init, status};
 
 const EXAMPLES: &str = "Examples:
   pmp-hub init --allow-account 222222222222     make tables and topic, admit a member's account
   pmp-hub publish                               read, store, publish, once
   pmp-hub run --interval 1h                     the same, by schedule and on change events
   pmp-hub status                                how the member organizations stand
+  pmp-hub doctor                                what is missing or wrong, and how to mend it
   pmp-hub confirm o-member0000 42               let through what a guard rail holds there";
 
 /// Keeps AWS Private Marketplace in step across organizations: the hub
@@ -58,6 +58,8 @@ enum Command {
     Confirm(ConfirmArgs),
     /// Make the tables and the topic, or check those that are there
     Init(InitArgs),
+    /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
+    Doctor,
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -147,6 +149,11 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Status(args) => show_status(&cli.config, args, output).await,
         Command::Confirm(args) => confirm(&cli.config, args, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
+        Command::Doctor => {
+            let checkup = doctor::examine(&cli.config, output).await;
+            checkup.print(output)?;
+            Ok(checkup.exit())
+        }
         Command::Completions(completions) => {
             completions.print::<Cli>()?;
             Ok(Exit::Ok)
@@ -330,9 +337,8 @@ fn confirmed(confirmation: &OperatorConfirmation, held: &[&Receipt], announced: 
 
 /// Who this is, as STS names it: receipts and confirmations name who let something through.
 async fn caller(sdk: &SdkConfig) -> Result<String, HubError> {
-    let answer = aws_sdk_sts::Client::new(sdk).get_caller_identity().send().await;
-    let answer = answer.map_err(|e| HubError::Caller(ApiError::new("sts:GetCallerIdentity", &e)))?;
-    Ok(answer.arn.unwrap_or_default())
+    let (caller, _) = pmp_aws::caller(sdk).await;
+    caller.map(|caller| caller.arn).map_err(HubError::Caller)
 }
 
 async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {

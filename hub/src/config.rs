@@ -9,13 +9,13 @@ use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
 use crate::TopicArn;
 
-const EXPERIENCE: Source = Source { flag: "--experience-id", variable: "PMP_EXPERIENCE_ID" };
-const SNAPSHOTS: Source = Source { flag: "--snapshots-table", variable: "PMP_SNAPSHOTS_TABLE" };
-const TIMESTAMPS: Source = Source { flag: "--timestamps-table", variable: "PMP_TIMESTAMPS_TABLE" };
-const TOPIC: Source = Source { flag: "--topic-arn", variable: "PMP_TOPIC_ARN" };
+pub(crate) const EXPERIENCE: Source = Source { flag: "--experience-id", variable: "PMP_EXPERIENCE_ID" };
+pub(crate) const SNAPSHOTS: Source = Source { flag: "--snapshots-table", variable: "PMP_SNAPSHOTS_TABLE" };
+pub(crate) const TIMESTAMPS: Source = Source { flag: "--timestamps-table", variable: "PMP_TIMESTAMPS_TABLE" };
+pub(crate) const TOPIC: Source = Source { flag: "--topic-arn", variable: "PMP_TOPIC_ARN" };
 const KEEP: Source = Source { flag: "--keep-versions", variable: "PMP_KEEP_VERSIONS" };
 const STALE: Source = Source { flag: "--stale-after", variable: "PMP_STALE_AFTER" };
-const EVENTS: Source = Source { flag: "--events-queue-url", variable: "PMP_EVENTS_QUEUE_URL" };
+pub(crate) const EVENTS: Source = Source { flag: "--events-queue-url", variable: "PMP_EVENTS_QUEUE_URL" };
 
 /// How many versions the ledger keeps, where nothing else is asked for.
 pub(crate) const KEEP_VERSIONS: u64 = 50;
@@ -99,6 +99,16 @@ pub(crate) struct StatusConfig {
     pub(crate) timestamps: TableName,
 }
 
+/// What `doctor` looks at: whatever is set and can be read.
+#[derive(Debug, Clone)]
+pub(crate) struct DoctorConfig {
+    pub(crate) experience: Option<ExperienceId>,
+    pub(crate) snapshots: Option<TableName>,
+    pub(crate) timestamps: Option<TableName>,
+    pub(crate) topic: Option<TopicArn>,
+    pub(crate) events_queue_url: Option<String>,
+}
+
 /// What `init` needs: names of what to make, or ARNs of what is there.
 #[derive(Debug, Clone)]
 pub(crate) struct InitConfig {
@@ -147,6 +157,22 @@ impl ConfigArgs {
         let mut settings = Settings::default();
         let topic = settings.optional(self.topic_arn.as_deref(), TOPIC);
         settings.finish(|| Some((status, topic)))
+    }
+
+    /// The configuration for `doctor`, and what is missing or wrong for `publish` and `run`.
+    pub(crate) fn for_doctor(&self) -> (DoctorConfig, Result<(), Failure>) {
+        let complete = self.for_publish().and_then(|_| self.timestamps()).map(drop);
+        // What is wrong stands there; here counts what is right.
+        let mut settings = Settings::default();
+        let events: Option<String> = settings.optional(self.events_queue_url.as_deref(), EVENTS);
+        let config = DoctorConfig {
+            experience: settings.optional(self.experience_id.as_deref(), EXPERIENCE),
+            snapshots: settings.optional(self.snapshots_table.as_deref(), SNAPSHOTS),
+            timestamps: settings.optional(self.timestamps_table.as_deref(), TIMESTAMPS),
+            topic: settings.optional(self.topic_arn.as_deref(), TOPIC),
+            events_queue_url: events.filter(|url| url.starts_with("http")),
+        };
+        (config, complete)
     }
 
     pub(crate) fn for_init(&self) -> Result<InitConfig, Failure> {

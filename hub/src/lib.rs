@@ -1,13 +1,14 @@
 //! The hub: reads one management experience, stores it as a versioned snapshot, and publishes it.
 //!
 //! [`Hub`] is the use case over three ports: the catalog, the snapshot store, and the topic. [`cli`] is the program:
-//! `publish` once, `run` as an agent, `status` of the spokes, `init` of tables and topic; where AWS Lambda starts it, a
-//! function. The hub reads the catalog and never changes it.
+//! `publish` once, `run` as an agent, `status` of the spokes, `init` of tables and topic, `doctor`; where AWS Lambda starts
+//! it, a function. The hub reads the catalog and never changes it.
 
 mod agent;
 pub mod cli;
 mod config;
 mod confirm;
+mod doctor;
 mod error;
 mod events;
 mod figures;

@@ -9,6 +9,7 @@ mod agents;
 mod configuration;
 mod confirming;
 mod discovery;
+mod doctor;
 mod faults;
 mod filters;
 mod functions;

@@ -11,10 +11,13 @@ use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::Client;
 use aws_smithy_http_client::{Builder, tls};
 
 use crate::throttles::counted;
+use crate::{ApiError, Outcome};
 
 /// The region where nothing else is configured: the Marketplace Catalog API has its endpoint there.
 pub const DEFAULT_REGION: &str = "us-east-1";
@@ -54,6 +57,12 @@ pub async fn load(program: &'static str) -> SdkConfig {
         loader = loader.app_name(name);
     }
     loader.load().await
+}
+
+/// The same configuration for someone who waits for the answer: a call that fails is tried once more, and not five times.
+#[must_use]
+pub fn hurried(config: &SdkConfig) -> SdkConfig {
+    config.to_builder().retry_config(RetryConfig::standard().with_max_attempts(2)).build()
 }
 
 /// The same configuration for another region, as named in the ARN of a resource.
@@ -103,6 +112,24 @@ pub async fn assume_role(config: &SdkConfig, role: AssumedRole) -> SdkConfig {
         None => provider.build().await,
     };
     config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+}
+
+/// As [`assume_role`], but asks at once, so that a refusal is told by the call itself. The credentials are not refreshed.
+///
+/// # Errors
+/// Where STS refuses, or does not answer.
+pub async fn assume_role_now(config: &SdkConfig, role: &AssumedRole) -> Result<SdkConfig, ApiError> {
+    let call = Client::new(config).assume_role().role_arn(&role.arn).role_session_name(&role.session_name);
+    let answer = call.set_external_id(role.external_id.clone()).send().await;
+    let answer = answer.map_err(|error| ApiError::new("sts:AssumeRole", &error))?;
+    let given = answer.credentials.ok_or_else(|| ApiError {
+        operation: "sts:AssumeRole",
+        outcome: Outcome::Unreadable("it holds no credentials".to_owned()),
+    })?;
+    let until = given.expiration.try_into().ok();
+    let credentials =
+        Credentials::new(given.access_key_id, given.secret_access_key, Some(given.session_token), until, "AssumeRole");
+    Ok(config.to_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build())
 }
 
 #[cfg(test)]

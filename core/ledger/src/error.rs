@@ -66,6 +66,15 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
+    /// What AWS answered, where this is about a call.
+    #[must_use]
+    pub fn api(&self) -> Option<&ApiError> {
+        match self {
+            Self::Api { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+
     /// What the operator can do, where the error itself tells.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

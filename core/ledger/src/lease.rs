@@ -101,6 +101,12 @@ impl Lease {
         (self.expires_at_ms > 0).then(|| Timestamp::from_millisecond(self.expires_at_ms).ok()).flatten()
     }
 
+    /// Whether it has ended, or was given back.
+    #[must_use]
+    pub fn is_free(&self, now: Timestamp) -> bool {
+        self.expires_at_ms <= now.as_millisecond()
+    }
+
     /// Who holds it, since when, until when.
     #[must_use]
     pub fn describe(&self, now: Timestamp) -> String {
@@ -142,7 +148,7 @@ impl Watched {
 #[must_use]
 pub fn may_take(found: Option<&Lease>, me: &str, now: Timestamp, watched: Option<&Watched>) -> bool {
     let Some(found) = found else { return true };
-    found.expires_at_ms <= now.as_millisecond()
+    found.is_free(now)
         || found.holder_id == me
         || watched.is_some_and(|watched| watched.is_abandoned() && watched.is_still(found))
 }

@@ -49,8 +49,11 @@ impl DynamoLeases {
         serde_dynamo::from_item(item).map_err(|e| self.table.unreadable(e))
     }
 
-    /// The lease as it is now; for endpoints that do not return it when a condition fails.
-    async fn query(&self, organization: &OrganizationId) -> Result<Option<Lease>, LedgerError> {
+    /// The lease as it is now, or was before it was given back; none before the first.
+    ///
+    /// # Errors
+    /// Where DynamoDB, or the way to it, refuses or fails.
+    pub async fn current(&self, organization: &OrganizationId) -> Result<Option<Lease>, LedgerError> {
         let answer = self
             .table
             .dynamodb
@@ -79,7 +82,8 @@ impl DynamoLeases {
         };
         let found = match failed.item().filter(|item| !item.is_empty()) {
             Some(item) => Some(self.read(item.clone())?),
-            None => self.query(organization).await?,
+            // Endpoints need not return the item when a condition fails.
+            None => self.current(organization).await?,
         };
         Ok(Taken::HeldBy(found.map(Box::new)))
     }

@@ -69,6 +69,16 @@ pub async fn ensure(config: &SdkConfig, table: Table, name: &TableName) -> Resul
     wait_until_active(&client, name).await.map(Ensured::Created)
 }
 
+/// Checks the keys of `table`; changes nothing. It takes `dynamodb:DescribeTable`, which nothing else needs.
+///
+/// # Errors
+/// Where there is no such table, where it has other keys, or where DynamoDB refuses or fails.
+pub async fn check(config: &SdkConfig, table: Table, name: &TableName) -> Result<(), LedgerError> {
+    let client = TableClient::new(config, name.clone()).dynamodb;
+    let found = describe(&client, name).await?.ok_or_else(|| LedgerError::NoTable(name.clone()))?;
+    check_keys(table, name, &found)
+}
+
 async fn describe(client: &Client, name: &TableName) -> Result<Option<TableDescription>, LedgerError> {
     match client.describe_table().table_name(name.as_str()).send().await {
         Ok(answer) => Ok(answer.table),

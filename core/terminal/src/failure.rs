@@ -41,6 +41,27 @@ impl Failure {
         self
     }
 
+    /// The error with its causes and details, in one line: for those who tell of it among other things.
+    #[must_use]
+    pub fn one_line(&self) -> String {
+        let rendered = self.render();
+        let text = rendered.lines().take_while(|line| !line.starts_with("hint: "));
+        let text = text.map(|line| line.trim_start_matches("error: ").trim_start().trim_start_matches("cause: "));
+        text.collect::<Vec<_>>().join(": ")
+    }
+
+    /// What the operator can do.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    /// The lines that belong to the error.
+    #[must_use]
+    pub fn details(&self) -> &[String] {
+        &self.details
+    }
+
     /// How the process ends.
     #[must_use]
     pub fn exit_code(&self) -> Exit {
@@ -89,6 +110,14 @@ mod tests {
             failure.render(),
             "error: cannot read the experience `exp-1`\n  cause: connection refused\nhint: check AWS_ENDPOINT_URL"
         );
+    }
+
+    #[test]
+    fn the_same_in_one_line_leaves_out_the_hints() {
+        let error = anyhow::anyhow!("connection refused").context("cannot read the experience `exp-1`");
+        let failure = Failure::new(error).detail("twice".to_owned()).hint("check AWS_ENDPOINT_URL".to_owned());
+        assert_eq!(failure.one_line(), "cannot read the experience `exp-1`: connection refused: twice");
+        assert_eq!((failure.hints().len(), failure.details().len()), (1, 1));
     }
 
     #[test]

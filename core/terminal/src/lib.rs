@@ -1,10 +1,11 @@
 //! What every command prints and returns, so that `pmp-hub` and `pmp-spoke` feel like one tool.
 //!
 //! Data goes to standard output ([`Output`]), everything else to standard error: logs ([`LogArgs`]), progress
-//! ([`progress`]) and errors ([`Failure`]). Exit codes mean the same for every command ([`Exit`]). It knows nothing of
+//! ([`progress`]) and errors ([`Failure`]). What `doctor` finds is a [`checkup`]. Exit codes mean the same for every command ([`Exit`]). It knows nothing of
 //! snapshots or AWS.
 
 mod args;
+pub mod checkup;
 mod completions;
 mod duration;
 mod exit;

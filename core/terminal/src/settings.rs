@@ -1,6 +1,6 @@
 //! Checks the configuration at start: every problem at once, each by its flag and its variable.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use crate::Failure;
@@ -20,6 +20,12 @@ pub struct Source {
     pub variable: &'static str,
 }
 
+impl Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.flag, self.variable)
+    }
+}
+
 impl Settings {
     /// A setting that must be there.
     pub fn required<T>(&mut self, value: Option<&str>, source: Source) -> Option<T>
@@ -29,7 +35,7 @@ impl Settings {
     {
         // A blank variable is how templates spell "not set".
         if value.is_none_or(|text| text.trim().is_empty()) {
-            self.problems.push(format!("{} ({}) is missing", source.flag, source.variable));
+            self.problems.push(format!("{source} is missing"));
         }
         self.optional(value, source)
     }
@@ -52,7 +58,7 @@ impl Settings {
 
     /// Notes a problem that a caller found.
     pub fn problem(&mut self, source: Source, problem: impl Display) {
-        self.problems.push(format!("{} ({}): {problem}", source.flag, source.variable));
+        self.problems.push(format!("{source}: {problem}"));
     }
 
     /// What `build` makes of the settings; or all that was wrong with them, at once. `build` gives none only where a

@@ -24,12 +24,13 @@ use crate::inbox::SqsInbox;
 use crate::lease::{IfHeld, Leases, holder};
 use crate::load::load_filter;
 use crate::preview::Planned;
-use crate::{Identity, Pass, Spoke, agent, init, render, snapshot};
+use crate::{Identity, Pass, Spoke, agent, doctor, init, render, snapshot};
 
 const EXAMPLES: &str = "Examples:
   pmp-spoke init            make the queue, and subscribe it to the hub's topic
   pmp-spoke plan            show what the newest snapshot would change here
   pmp-spoke sync            apply the newest snapshot, once
+  pmp-spoke doctor          what is missing or wrong, and how to mend it
   pmp-spoke run             take snapshots from the queue as they come";
 
 /// Keeps AWS Private Marketplace in step across organizations: a spoke
@@ -54,6 +55,8 @@ enum Command {
     Plan(PlanArgs),
     /// Make the queue with its dead-letter queue and policy, and subscribe it to the hub's topic
     Init(InitArgs),
+    /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
+    Doctor,
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -99,6 +102,11 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Sync(args) => sync(&cli.config, args, output).await,
         Command::Plan(args) => plan(&cli.config, args, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
+        Command::Doctor => {
+            let checkup = doctor::examine(&cli.config, output).await;
+            checkup.print(output)?;
+            Ok(checkup.exit())
+        }
         Command::Completions(completions) => {
             completions.print::<Cli>()?;
             Ok(Exit::Ok)

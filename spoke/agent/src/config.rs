@@ -16,15 +16,15 @@ use pmp_terminal::{Failure, Settings, Source, parse_duration};
 use crate::EngineSettings;
 use crate::member::Selection;
 
-const EXPERIENCE: Source = Source { flag: "--experience-id", variable: "PMP_EXPERIENCE_ID" };
-const QUEUE: Source = Source { flag: "--queue-url", variable: "PMP_QUEUE_URL" };
-const SNAPSHOTS: Source = Source { flag: "--snapshots-table", variable: "PMP_SNAPSHOTS_TABLE" };
-const TIMESTAMPS: Source = Source { flag: "--timestamps-table", variable: "PMP_TIMESTAMPS_TABLE" };
-const TOPIC: Source = Source { flag: "--topic-arn", variable: "PMP_TOPIC_ARN" };
-const HUB_ROLE: Source = Source { flag: "--hub-role-arn", variable: "PMP_HUB_ROLE_ARN" };
-const EXTERNAL_ID: Source = Source { flag: "--hub-external-id", variable: "PMP_HUB_EXTERNAL_ID" };
-const ORG: Source = Source { flag: "--org-id", variable: "PMP_ORG_ID" };
-const MEMBERS: Source = Source { flag: "--member-experience-ids", variable: "MEMBER_EXPERIENCE_IDS" };
+pub(crate) const EXPERIENCE: Source = Source { flag: "--experience-id", variable: "PMP_EXPERIENCE_ID" };
+pub(crate) const QUEUE: Source = Source { flag: "--queue-url", variable: "PMP_QUEUE_URL" };
+pub(crate) const SNAPSHOTS: Source = Source { flag: "--snapshots-table", variable: "PMP_SNAPSHOTS_TABLE" };
+pub(crate) const TIMESTAMPS: Source = Source { flag: "--timestamps-table", variable: "PMP_TIMESTAMPS_TABLE" };
+pub(crate) const TOPIC: Source = Source { flag: "--topic-arn", variable: "PMP_TOPIC_ARN" };
+pub(crate) const HUB_ROLE: Source = Source { flag: "--hub-role-arn", variable: "PMP_HUB_ROLE_ARN" };
+pub(crate) const EXTERNAL_ID: Source = Source { flag: "--hub-external-id", variable: "PMP_HUB_EXTERNAL_ID" };
+pub(crate) const ORG: Source = Source { flag: "--org-id", variable: "PMP_ORG_ID" };
+pub(crate) const MEMBERS: Source = Source { flag: "--member-experience-ids", variable: "MEMBER_EXPERIENCE_IDS" };
 const FILTER: Source = Source { flag: "--filter", variable: "PMP_FILTER" };
 const FILTER_CONFIG: Source = Source { flag: "--filter-config", variable: "PMP_FILTER_CONFIG" };
 const REMOVED_PERCENT: Source = Source { flag: "--max-removed-percent", variable: "PMP_MAX_REMOVED_PERCENT" };
@@ -130,6 +130,20 @@ pub(crate) struct FilterConfig {
     pub(crate) settings: String,
 }
 
+/// What `doctor` looks at: whatever is set and can be read.
+#[derive(Debug, Clone)]
+pub(crate) struct DoctorConfig {
+    pub(crate) experience: Option<ExperienceId>,
+    pub(crate) snapshots: Option<TableName>,
+    pub(crate) timestamps: Option<TableName>,
+    pub(crate) queue_url: Option<String>,
+    pub(crate) topic_arn: Option<String>,
+    pub(crate) hub_role: Option<AssumedRole>,
+    pub(crate) organization: Option<OrganizationId>,
+    pub(crate) selection: Selection,
+    pub(crate) filter: Option<FilterConfig>,
+}
+
 /// What `init` needs.
 #[derive(Debug, Clone)]
 pub(crate) struct InitConfig {
@@ -183,6 +197,30 @@ impl ConfigArgs {
             settings.problem(TOPIC, "not the ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME)");
         }
         settings.finish(|| Some(InitConfig { experience: experience?, topic_arn: topic_arn? }))
+    }
+
+    /// The configuration for `doctor`, and what is missing or wrong for `run`. A spoke that only ever runs `sync` has no
+    /// queue, and only `init` needs the topic: those two may be absent.
+    pub(crate) fn for_doctor(&self) -> (DoctorConfig, Result<(), Failure>) {
+        let is_set = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.trim().is_empty());
+        let pass = self.for_pass(is_set(&self.queue_url));
+        let complete = pass.and_then(|_| if is_set(&self.topic_arn) { self.for_init().map(drop) } else { Ok(()) });
+        // What is wrong stands there; here counts what is right.
+        let mut settings = Settings::default();
+        let url: Option<String> = settings.optional(self.queue_url.as_deref(), QUEUE);
+        let topic_arn: Option<String> = settings.optional(self.topic_arn.as_deref(), TOPIC);
+        let config = DoctorConfig {
+            experience: settings.optional(self.experience_id.as_deref(), EXPERIENCE),
+            snapshots: settings.optional(self.snapshots_table.as_deref(), SNAPSHOTS),
+            timestamps: settings.optional(self.timestamps_table.as_deref(), TIMESTAMPS),
+            queue_url: url.filter(|url| url.starts_with("http")),
+            topic_arn: topic_arn.filter(|arn| is_arn(arn, "sns")),
+            hub_role: self.hub_role(&mut settings),
+            organization: settings.optional(self.org_id.as_deref(), ORG),
+            selection: self.selection(&mut settings),
+            filter: self.filter(&mut settings),
+        };
+        (config, complete)
     }
 
     fn queue_url(&self, settings: &mut Settings) -> Option<String> {
@@ -288,10 +326,13 @@ fn duration(settings: &mut Settings, value: Option<&str>, source: Source) -> Opt
 impl SpokeConfig {
     /// The role for the hub's tables, with a session name that says in the hub's CloudTrail who acts.
     pub(crate) fn hub_role_for(&self, organization: &OrganizationId) -> Option<AssumedRole> {
-        let role = self.hub_role.clone()?;
-        let session_name = format!("pmp-spoke@{}={organization}", env!("CARGO_PKG_VERSION"));
-        Some(AssumedRole { session_name, ..role })
+        self.hub_role.clone().map(|role| acting_for(role, organization))
     }
+}
+
+/// The role with the name of a session of this spoke.
+pub(crate) fn acting_for(role: AssumedRole, organization: &OrganizationId) -> AssumedRole {
+    AssumedRole { session_name: format!("pmp-spoke@{}={organization}", env!("CARGO_PKG_VERSION")), ..role }
 }
 
 fn is_arn(text: &str, service: &str) -> bool {

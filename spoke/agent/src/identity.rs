@@ -33,15 +33,15 @@ impl Identity {
 }
 
 async fn caller(sdk: &SdkConfig) -> Result<(AccountId, String), SpokeError> {
-    let answer = aws_sdk_sts::Client::new(sdk).get_caller_identity().send().await;
-    let answer = answer
-        .map_err(|e| SpokeError::Identity { what: "account", source: ApiError::new("sts:GetCallerIdentity", &e) })?;
-    let account = AccountId::new(answer.account().unwrap_or_default())
+    let (caller, _) = pmp_aws::caller(sdk).await;
+    let caller = caller.map_err(|source| SpokeError::Identity { what: "account", source })?;
+    let account = AccountId::new(&caller.account)
         .map_err(|e| SpokeError::UnexpectedIdentity { what: "account", problem: e.to_string() })?;
-    Ok((account, answer.arn.unwrap_or_default()))
+    Ok((account, caller.arn))
 }
 
-async fn ask_organizations(sdk: &SdkConfig) -> Result<OrganizationId, SpokeError> {
+/// Which organization the account belongs to.
+pub(crate) async fn ask_organizations(sdk: &SdkConfig) -> Result<OrganizationId, SpokeError> {
     let answer = aws_sdk_organizations::Client::new(sdk).describe_organization().send().await;
     let answer = answer.map_err(|e| SpokeError::Identity {
         what: "organization",

@@ -14,6 +14,7 @@ mod apply;
 mod backlog;
 pub mod cli;
 mod config;
+mod doctor;
 mod error;
 mod figures;
 mod function;

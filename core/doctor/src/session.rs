@@ -1,0 +1,153 @@
+//! Whose credentials these are, and where they are used: what every other check rests on.
+
+use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials;
+use jiff::{SignedDuration, Timestamp};
+use pmp_aws::{Caller, DEFAULT_REGION};
+use pmp_terminal::checkup::{Finding, watched};
+use pmp_terminal::{Output, Source};
+
+use crate::failed;
+
+/// AWS refuses what was signed five minutes off; a lease's holder and its next one may be off by a third of its term.
+const CLOCK_MAY_BE_OFF: SignedDuration = SignedDuration::from_secs(15);
+/// Credentials that end sooner than this are told of.
+const SOON: SignedDuration = SignedDuration::from_secs(300);
+
+/// The SDK configuration of a checkup, and who it acts as.
+#[derive(Debug)]
+pub struct Session {
+    /// For all other calls. It tries less often than the programs do, since a person waits.
+    pub sdk: SdkConfig,
+    /// Who this is, or the check that failed.
+    pub caller: Result<Caller, &'static str>,
+    output: Output,
+}
+
+impl Session {
+    /// Loads the configuration as `program` does, and asks who it is; with what is found of `credentials`, `account`, `clock`
+    /// and `region`.
+    pub async fn begin(program: &'static str, output: Output) -> (Self, Vec<Finding>) {
+        let sdk = pmp_aws::hurried(&pmp_aws::load(program).await);
+        let credentials = watched(output, "credentials", credentials(&sdk)).await;
+        let region = watched(output, "region", async { region(&sdk) }).await;
+        if credentials.is_failed() {
+            let because = "`credentials` failed";
+            let skipped = ["account", "clock"].map(|check| Finding::skipped(check, because));
+            let findings = [credentials].into_iter().chain(skipped).chain([region]).collect();
+            return (Self { sdk, caller: Err(because), output }, findings);
+        }
+        let mut asked = None;
+        let account = watched(output, "account", async {
+            let (caller, there) = pmp_aws::caller(&sdk).await;
+            let finding = match &caller {
+                Ok(Caller { account, arn }) => Finding::of("account").note(format!("{account}, as {arn}")),
+                Err(error) => failed(Finding::of("account"), error),
+            };
+            let there = there.and_then(|there| Timestamp::try_from(there).ok());
+            asked = Some((caller.ok(), there.map(|there| Timestamp::now().duration_since(there))));
+            finding
+        })
+        .await;
+        let (caller, ahead) = asked.unwrap_or_default();
+        let clock = watched(output, "clock", async { clock(ahead) }).await;
+        let findings = vec![credentials, account, clock, region];
+        (Self { sdk, caller: caller.ok_or("`account` failed"), output }, findings)
+    }
+
+    /// Makes a check of something at AWS: where it is known who this is, and the setting that it needs is there.
+    pub async fn look<T, F: Future<Output = Finding>>(
+        &self,
+        check: &'static str,
+        needed: Result<T, Source>,
+        work: impl FnOnce(T) -> F,
+    ) -> Finding {
+        let work = async {
+            match (&self.caller, needed) {
+                (Err(because), _) => Finding::skipped(check, because),
+                (Ok(_), Err(source)) => Finding::skipped(check, &format!("{source} is missing or wrong")),
+                (Ok(_), Ok(needed)) => work(needed).await,
+            }
+        };
+        watched(self.output, check, work).await
+    }
+
+    /// Makes a check of what others have read.
+    pub async fn judge(&self, finding: Finding) -> Finding {
+        watched(self.output, finding.check(), async { finding }).await
+    }
+
+    /// The check that failed, where it is not known who this is.
+    #[must_use]
+    pub fn because(&self) -> Option<&'static str> {
+        self.caller.as_ref().err().copied()
+    }
+}
+
+async fn credentials(sdk: &SdkConfig) -> Finding {
+    let finding = Finding::of("credentials");
+    let fix = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run it where a role is attached";
+    let Some(provider) = sdk.credentials_provider() else {
+        return finding.fail("there are none", fix.to_owned());
+    };
+    let credentials = match provider.provide_credentials().await {
+        Ok(credentials) => credentials,
+        Err(error) => return finding.fail(format!("there are none: {}", innermost(&error)), fix.to_owned()),
+    };
+    let finding = finding.note(format!("found by the SDK, key {}", credentials.access_key_id()));
+    let end = credentials.expiry().and_then(|end| Timestamp::try_from(end).ok());
+    let left = end.map(|end| end.duration_since(Timestamp::now()).max(SignedDuration::ZERO));
+    match left {
+        Some(left) if left < SOON => {
+            finding.warn(format!("they expire in {} s", left.as_secs()), "sign in again before long work".to_owned())
+        }
+        _ => finding,
+    }
+}
+
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+fn region(sdk: &SdkConfig) -> Finding {
+    let finding = Finding::of("region");
+    match sdk.region().map(AsRef::as_ref) {
+        Some(DEFAULT_REGION) => finding.note(DEFAULT_REGION),
+        other => finding.fail(
+            format!("{}, where the Marketplace Catalog API has no endpoint", other.unwrap_or("none")),
+            format!(
+                "set AWS_REGION to {DEFAULT_REGION}: tables, topics and queues elsewhere are found by their ARN or URL"
+            ),
+        ),
+    }
+}
+
+/// `ahead` is by how much this machine's clock shows a later time than AWS's.
+fn clock(ahead: Option<SignedDuration>) -> Finding {
+    let Some(ahead) = ahead else { return Finding::skipped("clock", "AWS gave no answer to hold it against") };
+    let finding = Finding::of("clock");
+    let direction = if ahead.is_negative() { "behind" } else { "ahead of" };
+    let text = format!("{} s {direction} AWS", ahead.abs().as_secs());
+    if ahead.abs() <= CLOCK_MAY_BE_OFF {
+        return finding.note(text);
+    }
+    finding.warn(text, "set the machine's clock (NTP): AWS refuses calls that were signed five minutes off".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pmp_terminal::checkup::Verdict;
+
+    #[test]
+    fn a_clock_may_be_off_a_little() {
+        let seconds = |seconds| Some(-SignedDuration::from_secs(seconds));
+        assert_eq!(clock(seconds(15)).verdict(), Verdict::Ok);
+        assert_eq!(clock(seconds(16)).verdict(), Verdict::Warning);
+        assert_eq!(clock(None).verdict(), Verdict::Skipped);
+    }
+}

@@ -1,0 +1,244 @@
+//! `doctor`: checks everything that the hub needs, and says how to mend what is wrong. Changes nothing: it reads, and neither
+//! writes nor publishes.
+
+use std::collections::HashMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_sns::Client;
+use jiff::{SignedDuration, Timestamp};
+use pmp_aws::{Admission, ApiError, Asker, Request, ResourcePolicy};
+use pmp_catalog::{RateLimits, SdkCatalog};
+use pmp_doctor::{Session, configuration, look_at_queue, told, unknown};
+use pmp_ledger::schema::{self, Table};
+use pmp_ledger::{DynamoReceipts, DynamoSnapshots, LedgerError, ReceiptStore, SnapshotStore, TableName};
+use pmp_protocol::ExperienceId;
+use pmp_terminal::checkup::{Checkup, Finding, watched};
+use pmp_terminal::{Output, Source, age, count, parse_duration};
+
+use crate::config::{ConfigArgs, EVENTS, EXPERIENCE, SNAPSHOTS, STALE_AFTER, TIMESTAMPS, TOPIC};
+use crate::error::failure;
+use crate::{TopicArn, read, status};
+
+/// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
+pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
+    let (config, complete) = config.for_doctor();
+    let configuration = watched(output, "configuration", async { configuration(&complete) }).await;
+    let (session, who) = Session::begin("pmp-hub", output).await;
+    let session = &session;
+    let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_deref());
+    let (catalog, snapshots, timestamps, topic, events) = tokio::join!(
+        session.look("catalog", experience.ok_or(EXPERIENCE), |experience| catalog(&session.sdk, experience)),
+        session.look(
+            "snapshots-table",
+            both(experience, config.snapshots.as_ref(), SNAPSHOTS),
+            |(experience, table)| { snapshots(&session.sdk, experience, table) }
+        ),
+        spokes(session, experience, config.snapshots.as_ref(), config.timestamps.as_ref()),
+        topics(session, config.topic.as_ref()),
+        async {
+            // Most hubs have none: a function is called by EventBridge itself.
+            let Some(url) = events else { return Finding::of("change-events").note("no queue of them") };
+            let look =
+                |url| async move { look_at_queue(&session.sdk, "change-events", url, &EVENTS.to_string()).await.0 };
+            session.look("change-events", Ok(url), look).await
+        },
+    );
+    let found = [catalog, snapshots].into_iter().chain(timestamps).chain(topic).chain([events]);
+    [configuration].into_iter().chain(who).chain(found).collect()
+}
+
+/// Both, or the setting that is missing.
+fn both<'a, T>(
+    experience: Option<&'a ExperienceId>,
+    other: Option<&'a T>,
+    source: Source,
+) -> Result<(&'a ExperienceId, &'a T), Source> {
+    Ok((experience.ok_or(EXPERIENCE)?, other.ok_or(source)?))
+}
+
+/// The management experience, read as `publish` reads it.
+async fn catalog(sdk: &SdkConfig, experience: &ExperienceId) -> Finding {
+    let finding = Finding::of("catalog");
+    match read::management_experience(&SdkCatalog::new(sdk, RateLimits::default()), experience).await {
+        Ok(content) => finding.note(format!("{experience}: {}", content.counts())),
+        Err(error) => told(finding, &failure(error)),
+    }
+}
+
+/// A ledger error, as the table's setting makes it one.
+fn ledger_failed(finding: Finding, error: &LedgerError, source: Source) -> Finding {
+    let fix = match error {
+        LedgerError::NoTable(_) => {
+            Some(format!("check {source}: name, account and region; a template makes the table, or `pmp-hub init`"))
+        }
+        error => error.hint().or_else(|| Some(format!("check that {source} names the right one of the two tables"))),
+    };
+    finding.fail(error.to_string(), fix)
+}
+
+/// The keys of a table, where they may be looked at; reading it proves them, too.
+async fn keys(sdk: &SdkConfig, table: Table, name: &TableName, finding: Finding, source: Source) -> Finding {
+    match schema::check(sdk, table, name).await {
+        Ok(()) => finding.note(name.as_str()),
+        Err(LedgerError::Api { error, .. }) if error.is_access_denied() => finding.note(name.as_str()),
+        Err(error) => ledger_failed(finding, &error, source),
+    }
+}
+
+async fn snapshots(sdk: &SdkConfig, experience: &ExperienceId, table: &TableName) -> Finding {
+    let finding = keys(sdk, Table::Snapshots, table, Finding::of("snapshots-table"), SNAPSHOTS).await;
+    if finding.is_failed() {
+        return finding;
+    }
+    let store = DynamoSnapshots::new(sdk, table.clone());
+    let head = match store.head(experience).await {
+        Ok(Some(head)) => head,
+        Ok(None) => {
+            return finding.warn("no snapshot yet", "publish one: `pmp-hub publish`".to_owned());
+        }
+        Err(error) => return ledger_failed(finding, &error, SNAPSHOTS),
+    };
+    let ago = age(head.taken_at, Timestamp::now());
+    let finding = finding.note(format!("snapshot {} ({}), read {ago} ago", head.latest, head.digest.short()));
+    let finding = if head.published == Some(head.latest) {
+        finding
+    } else {
+        finding.warn("stored, and not published yet", "publish it: `pmp-hub publish`".to_owned())
+    };
+    match store.fetch(experience, head.latest).await {
+        Ok(_) => finding,
+        Err(error) => ledger_failed(finding, &error, SNAPSHOTS),
+    }
+}
+
+/// The table of receipts, and what the receipts say.
+async fn spokes(
+    session: &Session,
+    experience: Option<&ExperienceId>,
+    snapshots: Option<&TableName>,
+    timestamps: Option<&TableName>,
+) -> [Finding; 2] {
+    const TABLE: &str = "timestamps-table";
+    let Some(table) = timestamps else {
+        let finding = Finding::of(TABLE).warn(
+            format!("{TIMESTAMPS} is not set"),
+            "set it: `status`, `confirm` and the metrics about spokes need it".to_owned(),
+        );
+        return [finding, Finding::skipped("spokes", &format!("{TIMESTAMPS} is not set"))];
+    };
+    let mut organizations = None;
+    let finding = session
+        .look(TABLE, experience.ok_or(EXPERIENCE), async |experience| {
+            let finding = keys(&session.sdk, Table::SyncTimestamps, table, Finding::of(TABLE), TIMESTAMPS).await;
+            if finding.is_failed() {
+                return finding;
+            }
+            match DynamoReceipts::new(&session.sdk, table.clone()).organizations(experience).await {
+                Ok(found) => {
+                    let finding = finding.note(count(found.len(), "organization"));
+                    organizations = Some(found);
+                    finding
+                }
+                Err(error) => ledger_failed(finding, &error, TIMESTAMPS),
+            }
+        })
+        .await;
+    let (Some(organizations), Some(experience)) = (organizations, experience) else {
+        return [finding, Finding::skipped("spokes", "`timestamps-table` was not read")];
+    };
+    let head = match snapshots {
+        // Its own check tells of an error.
+        Some(table) => DynamoSnapshots::new(&session.sdk, table.clone()).head(experience).await.ok().flatten(),
+        None => None,
+    };
+    let stale_after = parse_duration(STALE_AFTER).ok().and_then(|after| SignedDuration::try_from(after).ok());
+    let rows = status::rows(&organizations, head.as_ref(), Timestamp::now(), stale_after.unwrap_or_default());
+    let spokes = Finding::of("spokes");
+    let spokes = if rows.is_empty() {
+        spokes.warn("none has reported yet", "deploy a spoke, and look at it with `pmp-spoke doctor`".to_owned())
+    } else if rows.iter().all(|row| row.state.is_healthy()) {
+        spokes.note(status::summary(&rows))
+    } else {
+        spokes.warn(status::summary(&rows), "`pmp-hub status` says which, and why".to_owned())
+    };
+    [finding, session.judge(spokes).await]
+}
+
+/// The topic, and who listens to it.
+async fn topics(session: &Session, topic: Option<&TopicArn>) -> [Finding; 2] {
+    let topic = topic.ok_or(TOPIC);
+    let look = async |topic: &TopicArn| {
+        let client = Client::new(&pmp_aws::in_region(&session.sdk, topic.region()));
+        publishing(&client, topic, session).await
+    };
+    let found = session.look("topic", topic, look).await;
+    if found.is_failed() {
+        return [found, Finding::skipped("subscriptions", "`topic` failed")];
+    }
+    let look = async |topic: &TopicArn| {
+        let client = Client::new(&pmp_aws::in_region(&session.sdk, topic.region()));
+        subscriptions(&client, topic).await
+    };
+    [found, session.look("subscriptions", topic, look).await]
+}
+
+/// That the topic is there, and whether its policy lets this caller publish. Nothing is published.
+async fn publishing(client: &Client, topic: &TopicArn, session: &Session) -> Finding {
+    let finding = Finding::of("topic");
+    let answer = client.get_topic_attributes().topic_arn(topic.as_str()).send().await;
+    let attributes: HashMap<String, String> = match answer {
+        Ok(answer) => answer.attributes.unwrap_or_default(),
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found_exception()) => {
+            let fix = format!("check {TOPIC}; a template makes the topic, or `pmp-hub init`");
+            return finding.fail(format!("topic `{topic}` does not exist"), fix);
+        }
+        Err(error) => return unknown(finding, &ApiError::new("sns:GetTopicAttributes", &error)),
+    };
+    let finding = finding.note(topic.as_str());
+    let account = session.caller.as_ref().map(|caller| caller.account.as_str()).unwrap_or_default();
+    let asker = Asker::Account(account);
+    let request = Request { asker, action: "sns:Publish", resource: topic.as_str(), source: None };
+    let policy = attributes.get("Policy").filter(|text| !text.is_empty());
+    let admission = policy.map_or(Ok(Admission::No), |text| Ok(ResourcePolicy::parse(text)?.admits(&request)));
+    let admission: Admission = match admission {
+        Ok(admission) => admission,
+        Err::<_, String>(problem) => return finding.fail(format!("its policy cannot be read: {problem}"), None),
+    };
+    match admission {
+        Admission::Yes => finding.note("its policy lets this account publish"),
+        // Within an account, the caller's own policies are enough.
+        Admission::No if account == topic.account() => finding.note("`sns:Publish` rests on the caller's own policies"),
+        Admission::No => finding.fail(
+            format!("its policy does not let account {account} publish"),
+            format!(
+                "allow `sns:Publish` to account {account} in the topic's policy, or run the hub in {}",
+                topic.account()
+            ),
+        ),
+        Admission::Unclear(what) => {
+            finding.warn(format!("whether it may publish hangs on `{what}`, which is not known here"), None)
+        }
+    }
+}
+
+async fn subscriptions(client: &Client, topic: &TopicArn) -> Finding {
+    let finding = Finding::of("subscriptions");
+    let pages = client.list_subscriptions_by_topic().topic_arn(topic.as_str()).into_paginator().items().send();
+    let found = match pages.collect::<Result<Vec<_>, _>>().await {
+        Ok(found) => found,
+        Err(error) => return unknown(finding, &ApiError::new("sns:ListSubscriptionsByTopic", &error)),
+    };
+    if found.is_empty() {
+        return finding.warn(
+            "nobody is subscribed",
+            "let a member organization deploy its spoke, or run `pmp-spoke init`".to_owned(),
+        );
+    }
+    let pending = found.iter().filter(|one| one.subscription_arn() == Some("PendingConfirmation")).count();
+    let finding = finding.note(count(found.len(), "subscription"));
+    if pending == 0 {
+        return finding;
+    }
+    let fix = "let the account that owns the queue subscribe it: then there is nothing to confirm".to_owned();
+    finding.warn(format!("{pending} not confirmed"), fix)
+}

@@ -1,0 +1,165 @@
+//! The hub's side of a spoke: the role to assume, the two tables as it sees them, and the lease.
+
+use aws_config::SdkConfig;
+use jiff::{SignedDuration, Timestamp};
+use pmp_aws::{ApiError, assume_role_now};
+use pmp_doctor::Session;
+use pmp_ledger::{
+    DynamoLeases, DynamoReceipts, DynamoSnapshots, LedgerError, Organization, ReceiptStore, SnapshotStore, TableName,
+};
+use pmp_protocol::{ExperienceId, OrganizationId, ReceiptStatus};
+use pmp_terminal::checkup::Finding;
+use pmp_terminal::{Source, age, count};
+
+use crate::config::{DoctorConfig, EXPERIENCE, EXTERNAL_ID, HUB_ROLE, SNAPSHOTS, TIMESTAMPS, acting_for};
+
+/// A spoke that has not finished a pass for this long is silent: three announcements of a hub's usual hour.
+const SILENT: SignedDuration = SignedDuration::from_hours(3);
+
+/// `hub-role`, `snapshots-table`, `timestamps-table`, `sign-of-life` and `lease`.
+pub(super) async fn examine(
+    session: &Session,
+    config: &DoctorConfig,
+    organization: Option<&OrganizationId>,
+) -> Vec<Finding> {
+    let rest = ["snapshots-table", "timestamps-table", "sign-of-life", "lease"].into_iter();
+    let Some(organization) = organization else {
+        let because = session.because().unwrap_or("`organization` failed");
+        return ["hub-role"].into_iter().chain(rest).map(|check| Finding::skipped(check, because)).collect();
+    };
+    let mut hub = None;
+    let role = session
+        .look("hub-role", Ok(()), async |()| {
+            let (finding, acting) = assume(&session.sdk, config, organization).await;
+            hub = acting;
+            finding
+        })
+        .await;
+    let Some(hub) = hub else {
+        let because = session.because().unwrap_or("`hub-role` failed");
+        return [role].into_iter().chain(rest.map(|check| Finding::skipped(check, because))).collect();
+    };
+    let experience = config.experience.as_ref().ok_or(EXPERIENCE);
+    let with = |table: Option<&TableName>, source: Source| -> Result<(ExperienceId, TableName), Source> {
+        Ok((experience?.clone(), table.cloned().ok_or(source)?))
+    };
+    let mut seen = None;
+    let (snapshots, timestamps, lease) = tokio::join!(
+        session.look("snapshots-table", with(config.snapshots.as_ref(), SNAPSHOTS), |(experience, table)| {
+            snapshots(&hub, experience, table)
+        }),
+        session.look("timestamps-table", with(config.timestamps.as_ref(), TIMESTAMPS), async |(experience, table)| {
+            let found = DynamoReceipts::new(&hub, table.clone()).organization(organization, &experience).await;
+            match found {
+                Ok(found) => {
+                    let receipts = count(found.receipts.len(), "receipt");
+                    seen = Some(found);
+                    Finding::of("timestamps-table").note(table.as_str()).note(receipts)
+                }
+                Err(error) => failed(Finding::of("timestamps-table"), &error, TIMESTAMPS),
+            }
+        }),
+        session.look("lease", config.timestamps.clone().ok_or(TIMESTAMPS), |table| lease(&hub, table, organization)),
+    );
+    let life = match &seen {
+        Some(seen) => sign_of_life(seen, Timestamp::now()),
+        None => Finding::skipped("sign-of-life", "`timestamps-table` was not read"),
+    };
+    let life = session.judge(life).await;
+    vec![role, snapshots, timestamps, life, lease]
+}
+
+/// Acts as the hub's role, where one is set.
+async fn assume(sdk: &SdkConfig, config: &DoctorConfig, organization: &OrganizationId) -> (Finding, Option<SdkConfig>) {
+    let finding = Finding::of("hub-role");
+    let Some(role) = config.hub_role.clone() else {
+        return (finding.note(format!("{HUB_ROLE} is not set: own credentials")), Some(sdk.clone()));
+    };
+    let role = acting_for(role, organization);
+    match assume_role_now(sdk, &role).await {
+        Ok(hub) => (finding.note(role.arn), Some(hub)),
+        Err(error) if error.is_access_denied() => (refused(finding, &error), None),
+        Err(error) => (pmp_doctor::failed(finding, &error), None),
+    }
+}
+
+/// STS does not say which of the conditions was not met; one of these.
+fn refused(finding: Finding, error: &ApiError) -> Finding {
+    finding
+        .fail(
+            error.to_string(),
+            format!("check {HUB_ROLE} and {EXTERNAL_ID} with the hub's operators: the role's trust policy names both, this account or role, and `aws:PrincipalOrgID`"),
+        )
+        .fail("or a policy of this account", error.hint())
+}
+
+fn failed(finding: Finding, error: &LedgerError, source: Source) -> Finding {
+    let fix = match error {
+        LedgerError::NoTable(_) => {
+            Some(format!("check {source}: name, account and region; in another account it takes an ARN, or {HUB_ROLE}"))
+        }
+        error => {
+            error.hint().or_else(|| Some(format!("check that {source} names the right one of the hub's two tables")))
+        }
+    };
+    finding.fail(error.to_string(), fix)
+}
+
+async fn snapshots(hub: &SdkConfig, experience: ExperienceId, table: TableName) -> Finding {
+    let finding = Finding::of("snapshots-table").note(table.as_str());
+    let store = DynamoSnapshots::new(hub, table);
+    let head = match store.head(&experience).await {
+        Ok(Some(head)) => head,
+        Ok(None) => {
+            let fix = format!("let the hub publish once (`pmp-hub publish`), or check {EXPERIENCE}");
+            return finding.warn(format!("no snapshot of {experience} yet"), fix);
+        }
+        Err(error) => return failed(finding, &error, SNAPSHOTS),
+    };
+    // Whole and verified, as a pass reads it.
+    match store.fetch(&experience, head.latest).await {
+        Ok(snapshot) => {
+            let (digest, ago) = (snapshot.digest().short(), age(head.taken_at, Timestamp::now()));
+            finding.note(format!("snapshot {} ({digest}), taken {ago} ago", head.latest))
+        }
+        Err(error) => failed(finding, &error, SNAPSHOTS),
+    }
+}
+
+/// When the spoke last finished a pass, and what came of it.
+fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
+    let finding = Finding::of("sign-of-life");
+    let Some(seen) = &found.seen else {
+        let fix = "let the hub announce (`pmp-hub publish`), or run `pmp-spoke sync`".to_owned();
+        return finding.warn("no pass has finished yet", fix);
+    };
+    let ago = age(seen.last_seen, now);
+    let finding = if now.duration_since(seen.last_seen) > SILENT {
+        finding.warn(
+            format!("the last pass finished {ago} ago"),
+            "look whether the spoke runs, whether messages wait in its queue, and what its log says".to_owned(),
+        )
+    } else {
+        finding.note(format!("the last pass finished {ago} ago"))
+    };
+    let finding = match &seen.error {
+        Some(error) => finding.warn(error, None),
+        None => finding,
+    };
+    let well = |status| matches!(status, ReceiptStatus::InSync | ReceiptStatus::Skipped | ReceiptStatus::Applying);
+    found.receipts.iter().filter(|receipt| !well(receipt.status)).fold(finding, |finding, receipt| {
+        let error = receipt.error.as_deref().unwrap_or_default();
+        finding.warn(format!("{} {}: {error}", receipt.member_experience, receipt.status), None)
+    })
+}
+
+/// Who may act in this organization now. That the lease can be written is not tried.
+async fn lease(hub: &SdkConfig, table: TableName, organization: &OrganizationId) -> Finding {
+    let (finding, now) = (Finding::of("lease"), Timestamp::now());
+    match DynamoLeases::new(hub, table).current(organization).await {
+        Ok(None) => finding.note("free, and never taken"),
+        Ok(Some(lease)) if lease.is_free(now) => finding.note("free"),
+        Ok(Some(lease)) => finding.note(format!("held by {}", lease.describe(now))),
+        Err(error) => failed(finding, &error, TIMESTAMPS),
+    }
+}

@@ -1,0 +1,153 @@
+//! The way of a message into the spoke's queue: the queue, its dead letters, the subscription to the hub's topic, and the
+//! policy that lets the topic send.
+
+use std::collections::HashMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_sns::Client;
+use aws_sdk_sns::types::Subscription;
+use pmp_aws::ApiError;
+use pmp_doctor::{Queue, Session, dead_letters, failed, look_at_queue, queue_admits, unknown};
+use pmp_protocol::ExperienceId;
+use pmp_terminal::checkup::Finding;
+use serde_json::Value;
+
+use crate::config::{DoctorConfig, EXPERIENCE, QUEUE, TOPIC};
+
+/// The service that sends for a topic.
+const SNS: &str = "sns.amazonaws.com";
+const REST: [&str; 3] = ["dead-letters", "subscription", "queue-policy"];
+
+/// `queue`, `dead-letters`, `subscription` and `queue-policy`.
+pub(super) async fn examine(session: &Session, config: &DoctorConfig) -> Vec<Finding> {
+    let Some(url) = config.queue_url.as_deref() else {
+        let fix = "set it: `run` and the function take messages from it; `sync` does without".to_owned();
+        let finding = Finding::of("queue").warn(format!("{QUEUE} is not set"), fix);
+        return all(finding, "`queue` is not set");
+    };
+    let mut queue = None;
+    let found = session
+        .look("queue", Ok(url), async |url| {
+            let (finding, found) = look_at_queue(&session.sdk, "queue", url, &QUEUE.to_string()).await;
+            queue = found;
+            finding
+        })
+        .await;
+    let Some(queue) = queue else { return all(found, session.because().unwrap_or("`queue` failed")) };
+    let mut topic = config.topic_arn.clone();
+    let (dead, subscription) = tokio::join!(
+        session.look(REST[0], Ok(&queue), |queue| dead_letters(&session.sdk, REST[0], queue)),
+        session.look(REST[1], Ok(&queue), async |queue| {
+            let (finding, found) = subscription(&session.sdk, queue, config).await;
+            topic = topic.take().or(found);
+            finding
+        }),
+    );
+    let policy = session
+        .look(REST[2], Ok(&queue), async |queue| match &topic {
+            Some(topic) => queue_admits(REST[2], queue, SNS, topic),
+            None => Finding::skipped(REST[2], &format!("no topic is known: {TOPIC} is not set")),
+        })
+        .await;
+    vec![found, dead, subscription, policy]
+}
+
+fn all(first: Finding, because: &str) -> Vec<Finding> {
+    [first].into_iter().chain(REST.map(|check| Finding::skipped(check, because))).collect()
+}
+
+/// The queue's subscription, and the topic that it is to: found among this account's own, since a member may not list the
+/// topic's.
+async fn subscription(sdk: &SdkConfig, queue: &Queue, config: &DoctorConfig) -> (Finding, Option<String>) {
+    let finding = Finding::of("subscription");
+    // A subscription lives in the topic's region.
+    let region = |arn: &str| arn.split(':').nth(3).unwrap_or_default().to_owned();
+    let region = region(config.topic_arn.as_deref().unwrap_or(&queue.arn));
+    let client = Client::new(&pmp_aws::in_region(sdk, &region));
+    let pages = client.list_subscriptions().into_paginator().items().send();
+    let found = match pages.collect::<Result<Vec<_>, _>>().await {
+        Ok(found) => found,
+        Err(error) => return (unknown(finding, &ApiError::new("sns:ListSubscriptions", &error)), None),
+    };
+    let wanted = config.topic_arn.as_deref();
+    let is_ours =
+        |one: &&Subscription| one.endpoint() == Some(&queue.arn) && (wanted.is_none() || one.topic_arn() == wanted);
+    let Some(ours) = found.iter().find(is_ours) else {
+        let to = wanted.map_or_else(|| "any topic".to_owned(), |topic| format!("`{topic}`"));
+        let fix = "subscribe it from this account: `pmp-spoke init`, or the spoke's template".to_owned();
+        return (finding.fail(format!("the queue is not subscribed to {to}"), fix), None);
+    };
+    let topic = ours.topic_arn().map(str::to_owned);
+    let finding = finding.note(format!("to {}", topic.as_deref().unwrap_or_default()));
+    let Some(arn) = ours.subscription_arn().filter(|arn| arn.starts_with("arn:")) else {
+        return (unconfirmed(finding), topic);
+    };
+    match client.get_subscription_attributes().subscription_arn(arn).send().await {
+        Ok(answer) => (attributes(finding, &answer.attributes.unwrap_or_default(), config.experience.as_ref()), topic),
+        Err(error) => {
+            let error = ApiError::new("sns:GetSubscriptionAttributes", &error);
+            (if error.is_access_denied() { unknown(finding, &error) } else { failed(finding, &error) }, topic)
+        }
+    }
+}
+
+fn unconfirmed(finding: Finding) -> Finding {
+    let fix =
+        "delete it, and subscribe from the account that owns the queue: then there is nothing to confirm".to_owned();
+    finding.fail("it waits for a confirmation that no one gives", fix)
+}
+
+/// What the subscription lets through, and how.
+fn attributes(finding: Finding, attributes: &HashMap<String, String>, experience: Option<&ExperienceId>) -> Finding {
+    let get = |name: &str| attributes.get(name).map(String::as_str).filter(|text| !text.is_empty());
+    let mut finding = finding;
+    if get("PendingConfirmation") == Some("true") {
+        finding = unconfirmed(finding);
+    }
+    finding = match get("RawMessageDelivery") {
+        Some("true") => finding.note("raw delivery"),
+        _ => finding.note("in SNS's envelope, which the spoke takes off"),
+    };
+    match (get("FilterPolicy"), experience) {
+        (None, _) => finding.note("no filter policy: messages about all experiences come"),
+        (Some(policy), Some(experience)) if lets_through(policy, experience) => {
+            finding.note(format!("only about {experience}"))
+        }
+        (Some(policy), Some(experience)) => finding.fail(
+            format!("its filter policy {policy} keeps messages about {experience} out"),
+            format!(
+                "set its FilterPolicy to {}, or check {EXPERIENCE}",
+                serde_json::json!({"experience": [experience]})
+            ),
+        ),
+        (Some(policy), None) => finding.note(format!("filter policy {policy}")),
+    }
+}
+
+/// Whether a filter policy on attributes lets through what is about `experience`. One that asks for something else, too, is
+/// taken as one that may not: SNS drops what it keeps out, without a trace.
+fn lets_through(policy: &str, experience: &ExperienceId) -> bool {
+    let Ok(Value::Object(keys)) = serde_json::from_str(policy) else { return false };
+    let names = |value: &Value| value.as_array().is_some_and(|list| list.iter().any(|one| one == experience.as_str()));
+    keys.iter().all(|(key, value)| key == "experience" && names(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_policy_lets_through_the_experiences_that_it_names() {
+        let experience = ExperienceId::new("exp-management").unwrap();
+        for (policy, expected) in [
+            ("{}", true),
+            (r#"{"experience":["exp-management"]}"#, true),
+            (r#"{"experience":["exp-other","exp-management"]}"#, true),
+            (r#"{"experience":["exp-other"]}"#, false),
+            (r#"{"experience":["exp-management"],"reason":["operator"]}"#, false),
+            ("no JSON", false),
+        ] {
+            assert_eq!(lets_through(policy, &experience), expected, "{policy}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! `doctor` of both programs: a line for everything that is well, and for each kind of fault the line that says so and how to
+//! mend it. And that it changes nothing.
+
+mod hub;
+mod spoke;
+
+use pmp_tests::{Program, Tap};
+use serde_json::Value;
+
+/// What a checkup found.
+struct Checkup {
+    code: i32,
+    checks: Vec<Value>,
+}
+
+impl Checkup {
+    async fn of(program: &Program) -> Self {
+        let finished = program.run(&["doctor", "-o", "json"]).await;
+        let document: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|e| panic!("{e}: {finished:?}"));
+        assert_eq!(document["schema_version"], 1);
+        Self { code: finished.code, checks: document["checks"].as_array().unwrap().clone() }
+    }
+
+    fn check(&self, name: &str) -> &Value {
+        let found = self.checks.iter().find(|check| check["check"] == name);
+        found.unwrap_or_else(|| panic!("no check `{name}` in {:#?}", self.checks))
+    }
+
+    /// The checks that came to `result`, in order.
+    fn that_are(&self, result: &str) -> Vec<&str> {
+        let of = self.checks.iter().filter(|check| check["result"] == result);
+        of.map(|check| check["check"].as_str().unwrap()).collect()
+    }
+
+    /// The check `name` came to `result`, says `detail`, and one of its fixes says `fix`.
+    #[track_caller]
+    fn expect(&self, name: &str, result: &str, detail: &str, fix: &str) {
+        let check = self.check(name);
+        assert_eq!(check["result"], result, "{check:#}");
+        assert!(check["detail"].as_str().unwrap().contains(detail), "{check:#}");
+        assert!(check["fixes"].as_array().unwrap().iter().any(|one| one.as_str().unwrap().contains(fix)), "{check:#}");
+        assert_eq!(self.code, if self.that_are("failed").is_empty() { 0 } else { 4 });
+    }
+}
+
+/// Everything that `program` asks AWS during a checkup, each operation once.
+async fn operations(program: &Program, endpoint: &str) -> Vec<String> {
+    let tap = Tap::open(endpoint).await;
+    let finished = program.with(&[("AWS_ENDPOINT_URL", tap.endpoint())]).run(&["doctor"]).await;
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let mut operations = tap.calls();
+    operations.sort();
+    operations.dedup();
+    operations
+}

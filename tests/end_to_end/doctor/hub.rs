@@ -1,0 +1,154 @@
+//! `pmp-hub doctor`.
+
+use pmp_local::world::{AccessKey, Role};
+use pmp_tests::{HUB, MANAGEMENT, Scene, world};
+use serde_json::json;
+
+use super::{Checkup, operations};
+
+const READER: &str = "AKIAHUBDOCTOR00001";
+
+/// A scene in which a spoke has reported.
+async fn in_step() -> Scene {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    scene
+}
+
+#[tokio::test]
+async fn everything_is_well_and_nothing_is_changed() {
+    let scene = in_step().await;
+    let checkup = Checkup::of(&scene.hub).await;
+    assert_eq!(checkup.that_are("ok").len(), checkup.checks.len(), "{:#?}", checkup.checks);
+    let names: Vec<_> = checkup.checks.iter().map(|check| check["check"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "configuration",
+            "credentials",
+            "account",
+            "clock",
+            "region",
+            "catalog",
+            "snapshots-table",
+            "timestamps-table",
+            "spokes",
+            "topic",
+            "subscriptions",
+            "change-events"
+        ]
+    );
+    assert_eq!(checkup.check("catalog")["detail"], "exp-management: 1 approved and 1 rejected");
+    assert_eq!(
+        operations(&scene.hub, &scene.endpoint()).await,
+        [
+            "DescribeEntity",
+            "DescribeTable",
+            "GetCallerIdentity",
+            "GetItem",
+            "GetQueueAttributes",
+            "GetTopicAttributes",
+            "ListSubscriptionsByTopic",
+            "Query",
+            "Scan"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_person_reads_a_table_with_the_fixes_below() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let hub = scene.hub.with(&[("PMP_TOPIC_ARN", "arn:aws:sns:us-east-1:111111111111:other")]);
+    let finished = hub.run(&["doctor"]).await;
+    assert_eq!(finished.code, 4, "{finished:?}");
+    let line = |text: &str| {
+        let found = finished.stdout.lines().position(|line| line.contains(text));
+        found.unwrap_or_else(|| panic!("no `{text}` in\n{}", finished.stdout))
+    };
+    let topic = line("topic              failed    topic `arn:aws:sns:us-east-1:111111111111:other` does not exist");
+    assert_eq!(line("fix: check --topic-arn (PMP_TOPIC_ARN)"), topic + 1);
+    assert_eq!(line("subscriptions      skipped   `topic` failed"), topic + 2);
+    assert!(finished.stdout.ends_with("12 checks: 8 ok, 2 warnings, 1 failed, 1 skipped\n"), "{}", finished.stdout);
+}
+
+#[tokio::test]
+async fn what_is_not_set_up_yet_is_a_warning() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let checkup = Checkup::of(&scene.hub.with(&[("PMP_TIMESTAMPS_TABLE", "")])).await;
+    checkup.expect("snapshots-table", "warning", "no snapshot yet", "pmp-hub publish");
+    checkup.expect("timestamps-table", "warning", "PMP_TIMESTAMPS_TABLE) is not set", "`status`");
+    assert_eq!(checkup.that_are("skipped"), ["spokes"]);
+    assert_eq!(checkup.code, 0);
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_not_complete_hides_nothing_else() {
+    let scene = in_step().await;
+    let hub = scene.hub.with(&[("PMP_EXPERIENCE_ID", "management"), ("PMP_TOPIC_ARN", "")]);
+    let checkup = Checkup::of(&hub).await;
+    checkup.expect("configuration", "failed", "`management` is not an experience id", "`--help` explains each");
+    checkup.expect("configuration", "failed", "--topic-arn (PMP_TOPIC_ARN) is missing", "");
+    assert_eq!(checkup.check("catalog")["detail"], "--experience-id (PMP_EXPERIENCE_ID) is missing or wrong");
+    assert_eq!(checkup.check("change-events")["result"], "ok");
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_there_and_one_that_is_the_other() {
+    let scene = in_step().await;
+    let checkup = Checkup::of(&scene.hub.with(&[("PMP_SNAPSHOTS_TABLE", "Snapshotz")])).await;
+    checkup.expect(
+        "snapshots-table",
+        "failed",
+        "table `Snapshotz` does not exist",
+        "--snapshots-table (PMP_SNAPSHOTS_TABLE)",
+    );
+    let swapped = scene.hub.with(&[("PMP_SNAPSHOTS_TABLE", "SyncTimestamps"), ("PMP_TIMESTAMPS_TABLE", "Snapshots")]);
+    let checkup = Checkup::of(&swapped).await;
+    checkup.expect("snapshots-table", "failed", "has the keys `organization` and `item`", "name another table");
+    assert_eq!(checkup.check("timestamps-table")["result"], "failed");
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named() {
+    let mut world = world(&["prod-a"], &[]);
+    let statement = |action: &str| json!({"Effect": "Allow", "Action": action, "Resource": "*"});
+    let actions = ["dynamodb:Query", "dynamodb:GetItem", "sqs:GetQueueAttributes"];
+    let permissions = json!({"Version": "2012-10-17", "Statement": actions.map(statement)});
+    let trust = json!({"Version": "2012-10-17", "Statement": []});
+    world.roles.push(Role::new(HUB, "reader", trust).with_permissions(permissions));
+    world.access_keys.push(AccessKey::new(READER, HUB).of_role("reader"));
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    let checkup = Checkup::of(&scene.hub.with(&[("AWS_ACCESS_KEY_ID", READER)])).await;
+    checkup.expect("catalog", "failed", "AccessDenied", "grant `aws-marketplace:DescribeEntity`");
+    checkup.expect("timestamps-table", "failed", "AccessDenied", "grant `dynamodb:Scan`");
+    // What only the checkup needs may be missing: `publish` works without.
+    checkup.expect("topic", "warning", "AuthorizationError", "grant `sns:GetTopicAttributes` to whoever runs `doctor`");
+    checkup.expect("subscriptions", "warning", "", "grant `sns:ListSubscriptionsByTopic`");
+    assert_eq!(checkup.check("snapshots-table")["result"], "ok");
+}
+
+#[tokio::test]
+async fn an_experience_that_is_not_there() {
+    let scene = in_step().await;
+    let checkup = Checkup::of(&scene.hub.with(&[("PMP_EXPERIENCE_ID", "exp-unknown")])).await;
+    checkup.expect("catalog", "failed", "the catalog does not find `exp-unknown`", "exists and is shared");
+    assert_ne!(MANAGEMENT, "exp-unknown");
+}
+
+#[tokio::test]
+async fn without_credentials_only_what_needs_none_is_looked_at() {
+    let scene = in_step().await;
+    let hub = scene.hub.with(&[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_REGION", "eu-west-1")]);
+    let checkup = Checkup::of(&hub).await;
+    checkup.expect("credentials", "failed", "there are none", "AWS_PROFILE");
+    checkup.expect(
+        "region",
+        "failed",
+        "eu-west-1, where the Marketplace Catalog API has no endpoint",
+        "AWS_REGION to us-east-1",
+    );
+    assert_eq!(checkup.that_are("failed"), ["credentials", "region"]);
+    assert_eq!(checkup.check("catalog")["detail"], "`credentials` failed");
+}

@@ -1,0 +1,242 @@
+//! `pmp-spoke doctor`.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use pmp_local::world::{AccessKey, Role};
+use pmp_tests::{ALPHA_DISABLED, ALPHA_PROD, Scene, world};
+use serde_json::json;
+
+use super::{Checkup, operations};
+use crate::leases::thief;
+
+const READER: &str = "AKIASPOKEDOCTOR0001";
+const ACCOUNT: &str = "222222222222";
+
+async fn in_step() -> Scene {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    scene
+}
+
+fn example() -> std::path::PathBuf {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    repository.join("filters/examples/exclude-products/exclude-products.wasm")
+}
+
+#[tokio::test]
+async fn everything_is_well_and_nothing_is_changed() {
+    let scene = in_step().await;
+    let waiting = scene.alpha_account.waiting(&scene.queue_url).await;
+    let spoke = scene.spoke_with_filter(&example(), r#"{"exclude_ids":["prod-b"]}"#);
+    let checkup = Checkup::of(&spoke).await;
+    assert_eq!(checkup.that_are("ok").len(), checkup.checks.len(), "{:#?}", checkup.checks);
+    let names: Vec<_> = checkup.checks.iter().map(|check| check["check"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "configuration",
+            "filter",
+            "credentials",
+            "account",
+            "clock",
+            "region",
+            "organization",
+            "hub-role",
+            "snapshots-table",
+            "timestamps-table",
+            "sign-of-life",
+            "lease",
+            "catalog",
+            "queue",
+            "dead-letters",
+            "subscription",
+            "queue-policy"
+        ]
+    );
+    assert!(checkup.check("filter")["detail"].as_str().unwrap().starts_with("`exclude-products` "));
+    assert_eq!(checkup.check("lease")["detail"], "free");
+    assert_eq!(
+        operations(&spoke, &scene.endpoint()).await,
+        [
+            "AssumeRole",
+            "BatchDescribeEntities",
+            "DescribeOrganization",
+            "GetCallerIdentity",
+            "GetItem",
+            "GetQueueAttributes",
+            "GetSubscriptionAttributes",
+            "ListEntities",
+            "ListSubscriptions",
+            "Query"
+        ]
+    );
+    assert_eq!(scene.alpha_account.waiting(&scene.queue_url).await, waiting);
+}
+
+#[tokio::test]
+async fn what_is_not_set_up_yet_is_a_warning() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let checkup = Checkup::of(&scene.spoke.with(&[("PMP_QUEUE_URL", ""), ("PMP_TOPIC_ARN", "")])).await;
+    checkup.expect("snapshots-table", "warning", "no snapshot of exp-management yet", "pmp-hub publish");
+    checkup.expect("sign-of-life", "warning", "no pass has finished yet", "pmp-spoke sync");
+    checkup.expect("queue", "warning", "PMP_QUEUE_URL) is not set", "`sync` does without");
+    assert_eq!(checkup.check("lease")["detail"], "free, and never taken");
+    assert_eq!(checkup.that_are("skipped"), ["dead-letters", "subscription", "queue-policy"]);
+    assert_eq!(checkup.code, 0);
+}
+
+#[tokio::test]
+async fn a_wrong_external_id_hides_the_ledger_and_nothing_else() {
+    let scene = in_step().await;
+    let checkup = Checkup::of(&scene.spoke.with(&[("PMP_HUB_EXTERNAL_ID", "wrong")])).await;
+    checkup.expect("hub-role", "failed", "`sts:AssumeRole` was refused with AccessDenied", "PMP_HUB_EXTERNAL_ID");
+    checkup.expect("hub-role", "failed", "", "grant `sts:AssumeRole`");
+    assert_eq!(checkup.that_are("failed"), ["hub-role"]);
+    assert_eq!(checkup.that_are("skipped"), ["snapshots-table", "timestamps-table", "sign-of-life", "lease"]);
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_there() {
+    let scene = in_step().await;
+    let arn = "arn:aws:dynamodb:us-east-1:111111111111:table/SyncTimestampz";
+    let checkup = Checkup::of(&scene.spoke.with(&[("PMP_TIMESTAMPS_TABLE", arn)])).await;
+    // The member's role names its tables: to it, any other is forbidden.
+    checkup.expect("timestamps-table", "failed", "SyncTimestampz", "grant `dynamodb:Query`");
+    assert_eq!(checkup.check("sign-of-life")["detail"], "`timestamps-table` was not read");
+    // Without the role, the table is looked for in the spoke's own account.
+    let own = [("PMP_HUB_ROLE_ARN", ""), ("PMP_HUB_EXTERNAL_ID", ""), ("PMP_SNAPSHOTS_TABLE", "Snapshots")];
+    let checkup = Checkup::of(&scene.spoke.with(&own)).await;
+    checkup.expect(
+        "snapshots-table",
+        "failed",
+        "table `Snapshots` does not exist",
+        "--hub-role-arn (PMP_HUB_ROLE_ARN)",
+    );
+}
+
+#[tokio::test]
+async fn a_queue_without_a_subscription() {
+    let scene = in_step().await;
+    let sns = aws_sdk_sns::Client::new(scene.alpha_account.config());
+    let found = sns.list_subscriptions().send().await.unwrap();
+    let arn = found.subscriptions()[0].subscription_arn().unwrap();
+    sns.unsubscribe().subscription_arn(arn).send().await.unwrap();
+    let checkup = Checkup::of(&scene.spoke).await;
+    checkup.expect("subscription", "failed", "the queue is not subscribed to `arn:aws:sns:", "`pmp-spoke init`");
+    assert_eq!(checkup.that_are("failed"), ["subscription"]);
+}
+
+#[tokio::test]
+async fn a_subscription_that_keeps_the_experience_out() {
+    let scene = in_step().await;
+    let sns = aws_sdk_sns::Client::new(scene.alpha_account.config());
+    let found = sns.list_subscriptions().send().await.unwrap();
+    let arn = found.subscriptions()[0].subscription_arn().unwrap();
+    let set = sns.set_subscription_attributes().subscription_arn(arn).attribute_name("FilterPolicy");
+    set.attribute_value(r#"{"experience":["exp-other"]}"#).send().await.unwrap();
+    let checkup = Checkup::of(&scene.spoke).await;
+    checkup.expect(
+        "subscription",
+        "failed",
+        "keeps messages about exp-management out",
+        r#"{"experience":["exp-management"]}"#,
+    );
+}
+
+#[tokio::test]
+async fn a_queue_that_lets_nobody_send_and_keeps_no_dead_letters() {
+    let scene = in_step().await;
+    let sqs = aws_sdk_sqs::Client::new(scene.alpha_account.config());
+    let nothing = [QueueAttributeName::Policy, QueueAttributeName::RedrivePolicy].map(|name| (name, String::new()));
+    let call = sqs.set_queue_attributes().queue_url(&scene.queue_url).set_attributes(Some(HashMap::from(nothing)));
+    call.send().await.unwrap();
+    // The topic need not be set: the subscription tells it.
+    let checkup = Checkup::of(&scene.spoke.with(&[("PMP_TOPIC_ARN", "")])).await;
+    checkup.expect(
+        "queue-policy",
+        "failed",
+        "the queue has no policy",
+        &format!(r#""aws:SourceArn": "{}""#, scene.topic_arn),
+    );
+    checkup.expect("dead-letters", "warning", "no dead-letter queue", "redrive policy");
+    let gone = format!("{}-gone", scene.queue_url);
+    let checkup = Checkup::of(&scene.spoke.with(&[("PMP_QUEUE_URL", &gone)])).await;
+    checkup.expect("queue", "failed", "does not exist", "--queue-url (PMP_QUEUE_URL)");
+}
+
+#[tokio::test]
+async fn experiences_that_are_named_and_cannot_be_kept_in_step() {
+    let scene = in_step().await;
+    let named = format!("{ALPHA_PROD},{ALPHA_DISABLED},exp-unknown");
+    let checkup = Checkup::of(&scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", &named)])).await;
+    checkup.expect("catalog", "failed", "exp-unknown: the experience does not exist", "MEMBER_EXPERIENCE_IDS");
+    checkup.expect("catalog", "failed", "1 live member experience: exp-alpha-prod", "");
+    checkup.expect("catalog", "failed", "exp-alpha-off: the experience is disabled", "mend the experience");
+}
+
+#[tokio::test]
+async fn a_filter_that_does_not_load_or_refuses_its_settings() {
+    let scene = in_step().await;
+    let checkup = Checkup::of(&scene.spoke_with_filter(Path::new("no-such.wasm"), "{}")).await;
+    checkup.expect(
+        "filter",
+        "failed",
+        "cannot use the filter --filter (PMP_FILTER) `no-such.wasm`",
+        "pmp-filter inspect",
+    );
+    let checkup = Checkup::of(&scene.spoke_with_filter(&example(), r#"{"no_such_setting":1}"#)).await;
+    checkup.expect("filter", "failed", "no_such_setting", "pmp-filter");
+    assert_eq!(checkup.that_are("failed"), ["filter"]);
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named() {
+    let mut world = world(&["prod-a"], &[]);
+    let allow = json!([{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}]);
+    let permissions = json!({"Version": "2012-10-17", "Statement": allow});
+    let trust = json!({"Version": "2012-10-17", "Statement": []});
+    world.roles.push(Role::new(ACCOUNT, "reader", trust).with_permissions(permissions));
+    world.access_keys.push(AccessKey::new(READER, ACCOUNT).of_role("reader"));
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    let spoke = scene.spoke.with(&[("AWS_ACCESS_KEY_ID", READER)]);
+    let checkup = Checkup::of(&spoke).await;
+    checkup.expect(
+        "organization",
+        "failed",
+        "cannot find out",
+        "`organizations:DescribeOrganization`, or set --org-id",
+    );
+    assert_eq!(checkup.check("hub-role")["detail"], "`organization` failed");
+    checkup.expect("catalog", "failed", "AccessDenied", "grant `aws-marketplace:ListEntities`");
+    checkup.expect("queue", "failed", "AccessDenied", "grant `sqs:GetQueueAttributes`");
+    // With the organization set, the rest of the ledger is looked at.
+    let checkup = Checkup::of(&spoke.with(&[("PMP_ORG_ID", pmp_tests::ALPHA)])).await;
+    assert_eq!(checkup.check("snapshots-table")["result"], "ok", "{:#}", checkup.check("snapshots-table"));
+}
+
+#[tokio::test]
+async fn without_credentials_only_what_needs_none_is_looked_at() {
+    let scene = in_step().await;
+    let none = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_REGION", "eu-west-1")];
+    let checkup = Checkup::of(&scene.spoke.with(&none)).await;
+    checkup.expect("credentials", "failed", "there are none", "AWS_PROFILE");
+    checkup.expect("region", "failed", "eu-west-1", "AWS_REGION to us-east-1");
+    assert_eq!(checkup.check("filter")["result"], "ok");
+    for check in ["organization", "hub-role", "snapshots-table", "lease", "catalog", "queue", "queue-policy"] {
+        assert_eq!(checkup.check(check)["detail"], "`credentials` failed", "{check}");
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_is_held_says_by_whom_and_stays() {
+    let scene = in_step().await;
+    thief(&scene, i64::MAX / 1_000_000).await;
+    let checkup = Checkup::of(&scene.spoke).await;
+    let lease = checkup.check("lease");
+    assert_eq!(lease["result"], "ok");
+    assert!(lease["detail"].as_str().unwrap().starts_with("held by a thief, since "), "{lease}");
+}
