@@ -32,7 +32,8 @@ locals {
   )
   filter = (
     var.filter_bucket != null ? "s3://${var.filter_bucket}/${coalesce(var.filter_key, "-")}" :
-    var.filter_layer_arn != null ? var.filter_path : ""
+    var.filter_layer_arn != null ? var.filter_path :
+    var.filter_name != null ? var.filter_name : ""
   )
 
   tags = {
@@ -251,6 +252,10 @@ resource "aws_lambda_function" "spoke" {
     log_group  = aws_cloudwatch_log_group.function.name
   }
   lifecycle {
+    precondition {
+      condition     = var.filter_name == null || (var.filter_layer_arn == null && var.filter_bucket == null)
+      error_message = "The filter is built in, or comes from a layer or a bucket; only one of them."
+    }
     precondition {
       condition     = var.filter_bucket == null || (var.filter_layer_arn == null && var.filter_key != null && var.filter_digest != null)
       error_message = "The filter comes from a layer or from a bucket, not from both; filter_bucket needs filter_key and filter_digest."

@@ -134,6 +134,17 @@ variable "sync_settings" {
   description = "Whether the settings follow the management experience's, too, which is whether users may request products."
 }
 
+variable "filter_name" {
+  type        = string
+  default     = null
+  description = "A filter that is built in and needs settings only, in `filter_config`. Null, none."
+
+  validation {
+    condition     = var.filter_name == null || contains(["exclude-ids", "exclude-vendors", "only-categories", "rules"], coalesce(var.filter_name, "-"))
+    error_message = "One of exclude-ids, exclude-vendors, only-categories and rules."
+  }
+}
+
 variable "filter_layer_arn" {
   type        = string
   default     = null
