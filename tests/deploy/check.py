@@ -29,7 +29,7 @@ HUB, MANAGEMENT_ACCOUNT, MEMBER_ACCOUNT = "111111111111", "333333333333", "12345
 EXTERNAL_ID = "0d9a4a52-7f3c-4f0e-9a55-6f2f0a4c1f11"
 MANAGEMENT, MEMBER, OTHER = "exp-management001", "exp-member0000001", "exp-member0000002"
 A, B, C = (f"prod-{letter * 13}" for letter in "abc")
-OLD, REJECTED = (f"prod-{letter * 13}" for letter in "or")
+OLD, REJECTED, UNWANTED = (f"prod-{letter * 13}" for letter in "oru")
 COMMAND_SECONDS = 60
 SCHEDULE = {
     "version": "0",
@@ -138,6 +138,8 @@ class Deployment:
             CodeKey="0.1.0/pmp-spoke-arm64.zip",
             MemberExperienceIds=f"{MEMBER},{OTHER}",
             Paused="true",
+            FilterName="exclude-ids",
+            FilterConfig=json.dumps({"ids": [UNWANTED]}),
         )
 
     def deploy_the_rest(self):
@@ -319,7 +321,7 @@ class Deployment:
         hub, spoke = (self.credentials(one["Role"])["AWS_ACCESS_KEY_ID"] for one in (self.hub_function, self.spoke_function))
         path = self.folder / "world.json"
         experiences = [
-            {"account": hub, "id": MANAGEMENT, "approved": [A, B], "rejected": [REJECTED]},
+            {"account": hub, "id": MANAGEMENT, "approved": [A, B, UNWANTED], "rejected": [REJECTED]},
             {"account": spoke, "id": MEMBER, "approved": [A, OLD], "rejected": []},
             {"account": spoke, "id": OTHER, "approved": [], "rejected": []},
             # Nobody's business: the spoke has its list.
@@ -495,7 +497,7 @@ class Deployment:
             started = function(BINARIES / f"pmp-{name}", configuration, self.as_lambda(configuration), self.folder / f"{name}.log")
             setattr(self, f"{name}_process", stack.enter_context(started))
         self.all_of(
-            ("a schedule event: stored, announced, delivered across accounts, applied", self.first_sync),
+            ("a schedule event: stored, announced, delivered across accounts, filtered, applied", self.first_sync),
             ("the receipts are in the hub's table, by the member's role", self.receipt),
             ("a change event: the approved product arrives", self.change),
             ("a message that is not understood is set aside", self.dead_letter),

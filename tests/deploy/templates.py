@@ -86,9 +86,6 @@ class Stack:
     def exists(self):
         return any(one["StackName"] == self.name for one in self.client.describe_stacks()["Stacks"])
 
-    def resources(self):
-        return self.client.describe_stack_resources(StackName=self.name)["StackResources"]
-
     def delete(self):
         self.client.delete_stack(StackName=self.name)
         expect(self.exists(), False, f"{self.name} is there after its deletion")
