@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Lists, Scene, world};
+use pmp_protocol::Digest;
+use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Finished, Lists, Objects, Scene, world};
 use serde_json::json;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -56,6 +57,83 @@ async fn a_built_in_rule_needs_its_name_and_settings_only() {
     assert!(refused.stderr.contains("the filter `exclude-ids` refuses its configuration: idz: unknown field `idz`"));
     let misspelt = scene.spoke_with_filter(Path::new("exclude-id"), "{}").run(&["sync"]).await;
     assert!(misspelt.stderr.contains("--filter (PMP_FILTER): `exclude-id` is none of the built-in filters"));
+}
+
+#[tokio::test]
+async fn a_filter_comes_from_s3_if_it_has_the_digest_that_is_pinned() {
+    let scene = Scene::start(world(&["prod-a", "prod-b"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let (objects, component) = (Objects::start().await, std::fs::read(exclude_products()).unwrap());
+    let digest = Digest::of(&component).to_string();
+    objects.put("/filters/a/exclude.wasm", &component);
+    objects.put("/filters/a/exclude.wasm?versionId=v1", b"an older one");
+    objects.put("/filters/large.wasm", &vec![0; (4 << 20) + 1]);
+    let spoke = scene
+        .spoke
+        .with(&[("AWS_ENDPOINT_URL_S3", objects.endpoint()), ("PMP_FILTER_CONFIG", r#"{"exclude_ids":["prod-b"]}"#)]);
+    let with = |url, digest: &str| spoke.with(&[("PMP_FILTER", url), ("PMP_FILTER_DIGEST", digest)]);
+
+    let receipts = with("s3://filters/a/exclude.wasm", &digest).json(&["sync"]).await["receipts"].clone();
+    assert_eq!(
+        (&receipts[0]["filter"]["name"], &receipts[0]["filter"]["digest"]),
+        (&json!("exclude-products"), &json!(digest))
+    );
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
+    assert_eq!(objects.asked(), ["/filters/a/exclude.wasm"]);
+
+    let refused = async |url, digest: &str, parts: &[&str]| {
+        let Finished { code, stderr, .. } = with(url, digest).run(&["plan"]).await;
+        assert_eq!(code, 1);
+        for part in parts {
+            assert!(stderr.contains(part), "{part}\n{stderr}");
+        }
+    };
+    let older = Digest::of(b"an older one").to_string();
+    refused(
+        "s3://filters/a/exclude.wasm?versionId=v1",
+        &digest,
+        &["cannot use the filter --filter (PMP_FILTER) `s3://filters/a/exclude.wasm?versionId=v1`", &older, &digest],
+    )
+    .await;
+    refused("s3://filters/none.wasm", &digest, &["s3:GetObject", "NoSuchKey", "check bucket, key and version"]).await;
+    refused("s3://forbidden/a.wasm", &digest, &["AccessDenied", "grant `s3:GetObject`"]).await;
+    refused("s3://forbidden/a.wasm?versionId=x", &digest, &["grant `s3:GetObjectVersion`"]).await;
+    refused("s3://filters/large.wasm", &digest, &["more than 4194304 bytes", "PMP_FILTER_MAX_FILE"]).await;
+    refused("s3://filters/a/exclude.wasm", "", &["(PMP_FILTER_DIGEST): is missing: what comes from S3"]).await;
+    refused("s3://filters", &digest, &["`s3://filters` is not the URL of an object in S3"]).await;
+    refused("exclude-ids", &digest, &["--filter-digest (PMP_FILTER_DIGEST): is set, but the filter is built in"]).await;
+}
+
+#[tokio::test]
+async fn a_filter_is_compiled_once_and_then_found_in_the_cache_or_pinned_as_machine_code() {
+    let scene = Scene::start(world(&["prod-a", "prod-b"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let spoke = scene.spoke_with_filter(&exclude_products(), r#"{"exclude_ids":["prod-b"]}"#);
+    let cached = spoke.with(&[("PMP_FILTER_CACHE", cache.to_str().unwrap())]);
+    for _ in 0..2 {
+        assert_eq!(cached.run(&["plan"]).await.code, 0);
+    }
+    let entries = || std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path());
+    let entry = entries().find(|path| path.extension().is_some_and(|end| end == "cwasm")).unwrap();
+    // What the cache did not write is told of, and not used.
+    std::fs::write(&entry, b"not by the cache").unwrap();
+    let finished = cached.run(&["plan"]).await;
+    assert_eq!(finished.code, 0);
+    assert!(finished.stderr.contains("was not written by this cache"), "{}", finished.stderr);
+
+    let machine_code = folder.path().join("exclude.cwasm");
+    let compiled = pmp_tests::Program::new("pmp-filter", &[])
+        .json(&["compile", exclude_products().to_str().unwrap(), "--to", machine_code.to_str().unwrap()])
+        .await;
+    let pinned = scene.spoke_with_filter(&machine_code, r#"{"exclude_ids":["prod-b"]}"#);
+    let unpinned = pinned.run(&["sync"]).await;
+    assert!(unpinned.stderr.contains("it is loaded only with its digest pinned"), "{}", unpinned.stderr);
+    let pinned = pinned.with(&[("PMP_FILTER_DIGEST", compiled["digest"].as_str().unwrap())]);
+    let receipts = pinned.json(&["sync"]).await["receipts"].clone();
+    assert_eq!(receipts[0]["filter"]["digest"], compiled["digest"]);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod confirming;
 mod discovery;
 mod doctor;
 mod faults;
+mod filter_tool;
 mod filters;
 mod functions;
 mod kills;

@@ -4,6 +4,9 @@
 //!
 //! What is denied fails, and so does what is allowed and never used.
 
+// What cannot be done ends the test, with the reason.
+#![allow(clippy::unwrap_used)]
+
 mod boundaries;
 mod deploy;
 mod functions;

@@ -11,6 +11,7 @@ mod control;
 mod event_source;
 mod job;
 mod memory;
+mod objects;
 mod program;
 mod runtime_api;
 mod scene;
@@ -22,6 +23,7 @@ pub use control::get_json;
 pub use event_source::Batch;
 pub use job::Job;
 pub use memory::Measured;
+pub use objects::Objects;
 pub use program::{Agent, Finished, Program, binary, find_binary};
 pub use runtime_api::{Answer, Function};
 pub use scene::{

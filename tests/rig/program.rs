@@ -67,6 +67,12 @@ impl Program {
         program
     }
 
+    /// Another program with the same environment.
+    #[must_use]
+    pub fn named(&self, name: &'static str) -> Self {
+        Self { name, environment: self.environment.clone() }
+    }
+
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary(self.name));
         command.args(arguments).env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));

@@ -170,6 +170,11 @@ impl Scene {
         self.spoke.with(&[("PMP_FILTER", component.to_str().unwrap()), ("PMP_FILTER_CONFIG", settings)])
     }
 
+    /// The tool of filters' authors, with the environment of alpha's spoke.
+    pub fn filter_tool(&self) -> Program {
+        self.spoke.named("pmp-filter")
+    }
+
     /// The receipts of all member experiences, as the hub's `status` tells them: experience and state.
     pub async fn states(&self) -> Vec<(String, String)> {
         let status = self.hub.json(&["status"]).await;

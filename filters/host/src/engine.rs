@@ -39,6 +39,12 @@ impl Runtime {
     }
 }
 
+/// An engine whose machine code runs on every processor of this architecture, under Linux: this machine's own extensions
+/// are left out. What it compiles, every [`Runtime`] on this architecture loads.
+pub(crate) fn for_any_processor() -> wasmtime::Result<Engine> {
+    Engine::new(config().target(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH))?)
+}
+
 /// Everything that makes a run repeatable and bounded. What depends on the processor or the host is fixed or left out.
 fn config() -> Config {
     let mut config = Config::new();

@@ -20,6 +20,7 @@
 //! Every run is bounded by [`Limits`] and repeatable: the same component and the same input give the same decisions for
 //! the same fuel, on every machine.
 
+mod cache;
 mod contract;
 mod engine;
 mod filter;
@@ -28,6 +29,7 @@ mod input;
 mod limits;
 mod load;
 mod log;
+mod machine_code;
 mod memory;
 mod output;
 mod rules;
@@ -44,4 +46,4 @@ pub use load::{FilterHost, HostError, Interface, LoadError};
 pub use log::{LogLevel, LogLine};
 pub use run::{RunError, Usage};
 pub use scope::Managed;
-pub use source::{FilterSource, SourceError};
+pub use source::{FilterSource, S3Object, SourceError};

@@ -9,12 +9,13 @@ use pmp_protocol::Digest;
 use serde_json::{Map, Value};
 use wasmtime::component::{Component, Linker};
 
-use crate::contract;
-use crate::engine::Runtime;
+use crate::cache::{self, Cache};
+use crate::engine::{self, Runtime};
 use crate::filter::{Description, Filter};
+use crate::machine_code::{self, Vouched};
 use crate::run::{Guest, Prepared, RunError};
 use crate::text::tame;
-use crate::{Limits, format};
+use crate::{Limits, contract, format};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -68,6 +69,26 @@ pub enum LoadError {
         /// The four bytes after the magic number.
         preamble: [u8; 4],
     },
+    /// Other bytes than were meant.
+    #[error("the file has the digest {found}, and {pinned} is pinned")]
+    OtherDigest {
+        /// What the caller wants.
+        pinned: Digest,
+        /// What there is.
+        found: Digest,
+    },
+    /// Machine code that nobody vouches for.
+    #[error(
+        "the file is a compiled filter, which runs outside the sandbox if it is not what it seems: it is loaded only with \
+         its digest pinned"
+    )]
+    Unpinned,
+    /// Machine code of another version, for other settings or another processor.
+    #[error(
+        "the file was compiled for another engine; compile the component again with `pmp-filter compile` of this version, \
+         on this kind of machine"
+    )]
+    OtherEngine(#[source] BoxError),
     /// Not valid, or it needs features that are switched off.
     #[error("the component is not valid")]
     Invalid(#[source] BoxError),
@@ -139,6 +160,7 @@ pub struct Interface {
 pub struct FilterHost {
     runtime: Arc<Runtime>,
     linker: Linker<Guest>,
+    cache: Option<Cache>,
 }
 
 impl FilterHost {
@@ -146,17 +168,33 @@ impl FilterHost {
     pub fn new(limits: Limits) -> Result<Self, HostError> {
         let runtime = Arc::new(Runtime::new(limits)?);
         let linker = contract::linker(&runtime.engine).map_err(|error| HostError::Engine(error.into()))?;
-        Ok(Self { runtime, linker })
+        Ok(Self { runtime, linker, cache: None })
+    }
+
+    /// The same with a directory in which it keeps what it compiled, and finds it at the next start. One that others could
+    /// have written to is not used: the log says why, and every filter is compiled.
+    #[must_use]
+    pub fn with_cache(mut self, dir: &Path) -> Self {
+        match Cache::open(dir) {
+            Ok(cache) => self.cache = Some(cache),
+            Err(error) => cache::warn("the filter cache is not used", &error),
+        }
+        self
     }
 
     /// Loads a component file.
     pub fn load(&self, path: &Path) -> Result<Filter, LoadError> {
+        self.load_bytes(&self.read(path)?)
+    }
+
+    /// Reads a file, if it is not too large to be loaded.
+    pub fn read(&self, path: &Path) -> Result<Vec<u8>, LoadError> {
         let limit = self.runtime.limits.file_bytes;
         let file = File::open(path).map_err(LoadError::Read)?;
         let mut bytes = Vec::new();
         // One byte more than allowed tells a file that is too large, without reading all of it.
         file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(LoadError::Read)?;
-        self.load_bytes(&bytes)
+        if bytes.len() > limit { Err(LoadError::TooLarge { limit }) } else { Ok(bytes) }
     }
 
     /// What a component imports and exports, whether or not it is a filter: for tools that explain why one is refused.
@@ -174,23 +212,65 @@ impl FilterHost {
         })
     }
 
-    fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
-        let limit = self.runtime.limits.file_bytes;
-        if bytes.len() > limit {
-            return Err(LoadError::TooLarge { limit });
-        }
-        format::check(bytes)?;
-        // Binary only: the text format is never tried.
-        Component::from_binary(&self.runtime.engine, bytes).map_err(|error| LoadError::Invalid(error.into()))
+    /// Compiles a component to machine code, for [`FilterHost::load_pinned`]: for Linux on this machine's architecture,
+    /// and for any processor of it. Whether it is a filter is checked before.
+    pub fn precompile(&self, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
+        self.load_bytes(bytes)?;
+        let compiler = engine::for_any_processor().map_err(|error| LoadError::Invalid(error.into()))?;
+        compiler.precompile_component(bytes).map_err(|error| LoadError::Invalid(error.into()))
     }
 
     /// Loads a component.
     pub fn load_bytes(&self, bytes: &[u8]) -> Result<Filter, LoadError> {
-        let component = self.compile(bytes)?;
+        self.ready(&self.compile(bytes)?, Digest::of(bytes))
+    }
+
+    /// Loads a component, or one that was compiled before, that has this digest. Machine code is loaded in no other way:
+    /// whoever pins its digest answers for where it comes from.
+    pub fn load_pinned(&self, bytes: &[u8], pinned: &Digest) -> Result<Filter, LoadError> {
+        let found = Digest::of(bytes);
+        if found != *pinned {
+            return Err(LoadError::OtherDigest { pinned: *pinned, found });
+        }
+        if !machine_code::is_machine_code(bytes) {
+            return self.load_bytes(bytes);
+        }
+        self.check_size(bytes)?;
+        let component = machine_code::load(&self.runtime.engine, bytes, Vouched::ByPinnedDigest)
+            .map_err(|error| LoadError::OtherEngine(error.into()))?;
+        self.ready(&component, found)
+    }
+
+    fn check_size(&self, bytes: &[u8]) -> Result<(), LoadError> {
+        let limit = self.runtime.limits.file_bytes;
+        if bytes.len() > limit { Err(LoadError::TooLarge { limit }) } else { Ok(()) }
+    }
+
+    fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
+        self.check_size(bytes)?;
+        if machine_code::is_machine_code(bytes) {
+            return Err(LoadError::Unpinned);
+        }
+        format::check(bytes)?;
+        let engine = &self.runtime.engine;
+        let digest = Digest::of(bytes);
+        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.get(engine, &digest)) {
+            return Ok(component);
+        }
+        // Binary only: the text format is never tried.
+        let component = Component::from_binary(engine, bytes).map_err(|error| LoadError::Invalid(error.into()))?;
+        if let Some(cache) = &self.cache {
+            cache.put(engine, &digest, &component);
+        }
+        Ok(component)
+    }
+
+    /// Checks what a component imports and exports, and asks it what it is.
+    fn ready(&self, component: &Component, digest: Digest) -> Result<Filter, LoadError> {
         let offers = contract::check(&component.component_type(), &self.runtime.engine)?;
         let prepared = self
             .linker
-            .instantiate_pre(&component)
+            .instantiate_pre(component)
             .and_then(|linked| Prepared::new(linked, offers))
             .map_err(|error| LoadError::Mismatch(error.into()))?;
         let description = describe(&prepared, &self.runtime)?;
@@ -200,7 +280,7 @@ impl FilterHost {
             Some((Err(RunError::Start(other)), _)) => return Err(LoadError::Mismatch(other)),
             Some((Err(error), _)) => return Err(LoadError::Describe(error)),
         }
-        Ok(Filter::new(Arc::clone(&self.runtime), prepared, description, Digest::of(bytes)))
+        Ok(Filter::new(Arc::clone(&self.runtime), prepared, description, digest))
     }
 }
 

@@ -14,6 +14,19 @@ pub enum FilterSource {
     BuiltIn(&'static str),
     /// A file: it has a `/` or a `.` in it.
     File(PathBuf),
+    /// An object in S3: `s3://BUCKET/KEY`, with `?versionId=ID` where one version of it is meant.
+    S3(S3Object),
+}
+
+/// An object in S3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Object {
+    /// The bucket.
+    pub bucket: String,
+    /// The key, as S3 knows it: nothing in it is encoded.
+    pub key: String,
+    /// One version of the object; otherwise the newest is meant.
+    pub version_id: Option<String>,
 }
 
 /// Why a text names no filter.
@@ -28,6 +41,12 @@ pub enum SourceError {
         /// The word.
         name: String,
     },
+    /// Not the URL of an object.
+    #[error("`{0}` is not the URL of an object in S3 (s3://BUCKET/KEY, or s3://BUCKET/KEY?versionId=ID)")]
+    NotAnObject(String),
+    /// A URL that is not S3's.
+    #[error("`{0}` is a URL of another kind than s3://BUCKET/KEY")]
+    OtherUrl(String),
 }
 
 impl FromStr for FilterSource {
@@ -37,10 +56,36 @@ impl FromStr for FilterSource {
         if let Some(rule) = BUILT_IN.iter().find(|rule| rule.name == text) {
             return Ok(Self::BuiltIn(rule.name));
         }
+        if let Some(object) = text.strip_prefix("s3://") {
+            return object.parse().map(Self::S3).map_err(|()| SourceError::NotAnObject(text.to_owned()));
+        }
+        if text.contains("://") {
+            return Err(SourceError::OtherUrl(text.to_owned()));
+        }
         if !text.contains(['/', '.']) {
             return Err(SourceError::NoSuchBuiltIn { name: text.to_owned() });
         }
         Ok(Self::File(text.into()))
+    }
+}
+
+impl FromStr for S3Object {
+    type Err = ();
+
+    /// Reads what follows `s3://`.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (text, version_id) = match text.rsplit_once("?versionId=") {
+            Some((text, version)) => (text, Some(version.to_owned())),
+            None => (text, None),
+        };
+        let (bucket, key) = text.split_once('/').ok_or(())?;
+        // S3's own rules for names are S3's to hold; these keep a slip from being read as something else.
+        let in_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
+        let named = (3..=63).contains(&bucket.len()) && bucket.bytes().all(in_name);
+        if !named || key.is_empty() || key.ends_with('/') || version_id.as_deref() == Some("") {
+            return Err(());
+        }
+        Ok(Self { bucket: bucket.to_owned(), key: key.to_owned(), version_id })
     }
 }
 
@@ -49,7 +94,15 @@ impl fmt::Display for FilterSource {
         match self {
             Self::BuiltIn(name) => f.write_str(name),
             Self::File(path) => path.display().fmt(f),
+            Self::S3(object) => object.fmt(f),
         }
+    }
+}
+
+impl fmt::Display for S3Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.key)?;
+        self.version_id.iter().try_for_each(|version| write!(f, "?versionId={version}"))
     }
 }
 
@@ -75,5 +128,26 @@ mod tests {
             "`exclude-vendor` is none of the built-in filters (exclude-ids, exclude-vendors, only-categories, rules); a \
              file is written with a `/` or a `.`, as in `./exclude-vendor`"
         );
+    }
+
+    #[test]
+    fn an_object_in_s3_is_named_by_bucket_key_and_version() {
+        for (text, bucket, key, version) in [
+            ("s3://filters/a.wasm", "filters", "a.wasm", None),
+            ("s3://my.filters-1/x/y z?/a", "my.filters-1", "x/y z?/a", None),
+            ("s3://filters/a.wasm?versionId=3/L4k", "filters", "a.wasm", Some("3/L4k")),
+        ] {
+            let source: FilterSource = text.parse().unwrap();
+            let version_id = version.map(str::to_owned);
+            assert_eq!(source, FilterSource::S3(S3Object { bucket: bucket.into(), key: key.into(), version_id }));
+            assert_eq!(source.to_string(), text);
+        }
+        for text in
+            ["s3://", "s3://filters", "s3://filters/", "s3://filters/a/", "s3://F/a", "s3://filters/a?versionId="]
+        {
+            assert!(matches!(text.parse::<FilterSource>(), Err(SourceError::NotAnObject(_))), "{text}");
+        }
+        let other = "https://example.com/filter.wasm".parse::<FilterSource>();
+        assert!(matches!(other, Err(SourceError::OtherUrl(_))), "{other:?}");
     }
 }

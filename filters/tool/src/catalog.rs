@@ -1,4 +1,5 @@
-//! What a filter is given: the products and the context, read from a file or made up.
+//! What a filter is given: the products and the context, read from a file or made up. [`crate::world`] and
+//! [`crate::ledger`] have them from elsewhere.
 //!
 //! Two forms of a file of products, both JSON: the products as a filter sees them
 //! (`{"products": [{"id": …, "labels": […]}, …]}`), or the content of a snapshot (`{"approved": […], "rejected": […],
@@ -41,7 +42,7 @@ pub(crate) enum OwnedStatus {
 }
 
 impl OwnedProduct {
-    fn new(id: ProductId, status: OwnedStatus) -> Self {
+    pub(crate) fn new(id: ProductId, status: OwnedStatus) -> Self {
         let (categories, fulfillment_types, labels) = (Vec::new(), Vec::new(), Vec::new());
         Self { id, status, name: None, manufacturer: None, categories, fulfillment_types, labels }
     }
@@ -125,6 +126,9 @@ pub(crate) fn made_up(count: usize) -> Result<Vec<OwnedProduct>, pmp_protocol::I
     (0..count).map(product).collect()
 }
 
+/// A fixed moment, the same in every run: 2026-01-01T00:00:00Z.
+const LONG_AGO: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
 /// What an evaluation is about.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Context")]
@@ -141,15 +145,15 @@ pub(crate) struct Scene {
     /// The member experience
     #[arg(long, value_name = "ID", default_value = "exp-example")]
     pub(crate) experience: ExperienceId,
-    /// The member experience's name
-    #[arg(long, value_name = "NAME", default_value = "Example")]
-    pub(crate) experience_name: String,
+    /// The member experience's name [default: the world's, or Example]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) experience_name: Option<String>,
     /// A label of the member experience; may be given several times
     #[arg(long = "label", value_name = "LABEL")]
     pub(crate) labels: Vec<String>,
-    /// The moment of the evaluation, the only clock that a filter has
-    #[arg(long, value_name = "TIME", default_value = "2026-01-01T00:00:00Z")]
-    pub(crate) evaluated_at: Timestamp,
+    /// The moment of the evaluation, the only clock that a filter has [default: now with --ledger, or 2026-01-01T00:00:00Z]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) evaluated_at: Option<Timestamp>,
 }
 
 impl Scene {
@@ -166,9 +170,9 @@ impl Scene {
             organization: &self.organization,
             management_experience: &self.management_experience,
             experience: &self.experience,
-            experience_name: &self.experience_name,
+            experience_name: self.experience_name.as_deref().unwrap_or("Example"),
             labels: &self.labels,
-            evaluated_at: self.evaluated_at,
+            evaluated_at: self.evaluated_at.unwrap_or(LONG_AGO),
         }
     }
 }

@@ -6,16 +6,21 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use pmp_terminal::{Completions, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, program};
 
-use crate::{bench, inspect, run, test};
+use crate::{bench, build, compile, inspect, new, run, sign, test};
 
 const EXAMPLES: &str = "Examples:
-  pmp-filter inspect my-filter.wasm                        what it is, what it imports, its settings
-  pmp-filter run my-filter.wasm --products products.json   what it decides, and why
-  pmp-filter test my-filter.wasm cases.toml                hold it to its test cases
-  pmp-filter test my-filter.wasm cases.toml --update       write what it decides into the cases
-  pmp-filter bench my-filter.wasm --count 10000            products per second, memory, start time";
+  pmp-filter new python no-images                          a project with tests; rust and javascript, too
+  pmp-filter build                                         in its folder: make the component
+  pmp-filter test                                          hold it to its test cases; --update writes what it decides
+  pmp-filter run --products products.json                  what it decides, and why
+  pmp-filter run --world world.toml                        the same for a world of pmp-local
+  pmp-filter run --ledger exp-1 --snapshots-table TABLE    the same for the newest snapshot of a hub
+  pmp-filter inspect my-filter.wasm                        any component: what it is, what it imports, its settings
+  pmp-filter bench my-filter.wasm --count 10000            products per second, memory, start time
+  pmp-filter sign --key ~/.ssh/id_ed25519                  write the signature beside the component
+  pmp-filter verify my-filter.wasm --key allowed_signers   who signed it";
 
-/// For authors of filters: look into a filter, run it, test it, measure it
+/// For authors of filters: start one, build it, look into it, run it, test it, measure it
 #[derive(Debug, Parser)]
 #[command(name = "pmp-filter", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES_HELP}"))]
 struct Cli {
@@ -27,14 +32,24 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Start a filter: a complete project with tests
+    New(new::New),
+    /// Build the component of a project
+    Build(build::Build),
     /// Show what a filter is: its name, contract, imports, digest and settings
     Inspect(inspect::Inspect),
-    /// Run a filter on products from a file, and show what it decides
+    /// Run a filter on products from a file, a world or the ledger, and show what it decides
     Run(run::Run),
     /// Hold a filter to the test cases in a file
     Test(test::Test),
     /// Measure a filter: time, fuel and memory
     Bench(bench::Bench),
+    /// Compile a filter to machine code, which a spoke has ready in milliseconds
+    Compile(compile::Compile),
+    /// Sign a component with an OpenSSH key
+    Sign(sign::Sign),
+    /// Verify who signed a component
+    Verify(sign::Verify),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -44,14 +59,19 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     program(args, command)
 }
 
-/// Everything here computes, and blocks while it does: there is nothing else for the runtime to do.
+/// Almost everything here computes, and blocks while it does: there is nothing else for the runtime to do.
 async fn command(cli: Cli) -> Result<Exit, Failure> {
     let output = cli.terminal.start("warn")?;
     match cli.command {
+        Command::New(new) => new.execute(output),
+        Command::Build(build) => build.execute(output),
         Command::Inspect(inspect) => inspect.execute(output),
-        Command::Run(run) => run.execute(output),
+        Command::Run(run) => run.execute(output).await,
         Command::Test(test) => test.execute(output),
         Command::Bench(bench) => bench.execute(output),
+        Command::Compile(compile) => compile.execute(output),
+        Command::Sign(sign) => sign.execute(output),
+        Command::Verify(verify) => verify.execute(output),
         Command::Completions(completions) => {
             completions.print::<Cli>()?;
             Ok(Exit::Ok)

@@ -1,5 +1,6 @@
-//! The filter that a command is about: its file or name, its limits and its settings, from the command line.
+//! The filter that a command is about: its file, project or name, its limits and its settings, from the command line.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -7,15 +8,18 @@ use clap::Args;
 use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, Limits};
 use pmp_terminal::Failure;
 
-/// A component file, or a built-in filter.
+use crate::build::refused;
+use crate::project::Project;
+
+/// A component file, a project, or a built-in filter.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Component {
-    /// The filter: the file of a WebAssembly component, or the name of a built-in one
-    #[arg(value_name = "FILTER")]
+    /// The filter: the file of a WebAssembly component, the folder of a project, or the name of a built-in filter
+    #[arg(value_name = "FILTER", default_value = ".")]
     source: FilterSource,
-    /// The largest file that is loaded, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = Limits::default().file_bytes / MIB)]
-    max_file: usize,
+    /// The largest file that is loaded, in MiB [default: what the project says, or 4]
+    #[arg(long, value_name = "MIB")]
+    max_file: Option<usize>,
 }
 
 /// The settings that a filter runs with.
@@ -42,29 +46,55 @@ pub(crate) enum Found {
     File(Vec<u8>),
 }
 
+impl std::fmt::Display for Component {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.source.fmt(f)
+    }
+}
+
 impl Component {
+    /// The project, where a folder is named.
+    pub(crate) fn project(&self) -> Result<Option<Project>, Failure> {
+        match &self.source {
+            FilterSource::File(folder) if folder.is_dir() => Project::read(folder).map(Some).map_err(refused),
+            _ => Ok(None),
+        }
+    }
+
+    /// The file, which must be there where it is a project's; none for a built-in filter.
+    pub(crate) fn file(&self) -> Result<Option<PathBuf>, Failure> {
+        match (&self.source, self.project()?) {
+            (_, Some(project)) => project.built().map(Some).map_err(refused),
+            (FilterSource::File(file), None) => Ok(Some(file.clone())),
+            (FilterSource::BuiltIn(_) | FilterSource::S3(_), None) => Ok(None),
+        }
+    }
+
     /// Reads the file, as large as it may be; or finds the built-in filter.
     pub(crate) fn find(&self) -> Result<Found, Failure> {
-        match &self.source {
-            FilterSource::BuiltIn(name) => {
-                let filter = Filter::built_in(name, self.limits());
-                filter.map(Found::BuiltIn).with_context(|| format!("there is no built-in filter `{name}`"))
+        match (self.file()?, &self.source) {
+            (_, FilterSource::S3(_)) => Err(anyhow::anyhow!("`{}` is in S3: fetch it, and name the file", self.source)),
+            (Some(file), _) => {
+                let bytes = std::fs::read(&file);
+                bytes.map(Found::File).with_context(|| format!("cannot read the filter `{}`", file.display()))
             }
-            FilterSource::File(file) => {
-                let bytes = std::fs::read(file).with_context(|| format!("cannot read the filter `{}`", self.source));
-                bytes.map(Found::File)
-            }
+            (None, source) => Filter::built_in(&source.to_string(), self.limits()?)
+                .map(Found::BuiltIn)
+                .with_context(|| format!("there is no built-in filter `{source}`")),
         }
         .map_err(Failure::new)
     }
 
     /// The host that a spoke uses, with its limits.
     pub(crate) fn host(&self) -> Result<FilterHost, Failure> {
-        FilterHost::new(self.limits()).map_err(Failure::new)
+        FilterHost::new(self.limits()?).map_err(Failure::new)
     }
 
-    fn limits(&self) -> Limits {
-        Limits { file_bytes: self.max_file.saturating_mul(MIB), ..Limits::default() }
+    fn limits(&self) -> Result<Limits, Failure> {
+        let limits = Limits::default();
+        let of_project = || Ok::<_, Failure>(self.project()?.and_then(|project| project.max_file_mib()));
+        let mib = self.max_file.map_or_else(of_project, |mib| Ok(Some(mib)))?;
+        Ok(Limits { file_bytes: mib.map_or(limits.file_bytes, |mib| mib.saturating_mul(MIB)), ..limits })
     }
 
     /// Makes the filter ready: a component is compiled, and says what it is.

@@ -1,6 +1,7 @@
 //! `pmp-filter inspect`: what a file is, as far as it can be told, and why it is refused if it is.
 
 use std::io;
+use std::path::Path;
 
 use clap::Args;
 use pmp_filter_host::{CONTRACT_VERSION, Filter, Interface};
@@ -9,6 +10,7 @@ use pmp_terminal::{Exit, Failure, Output, clean};
 use serde_json::{Value, json};
 
 use crate::component::{Component, Found};
+use crate::sign::{self, SignatureError, Signed};
 
 /// What is looked into.
 #[derive(Debug, Args)]
@@ -30,15 +32,33 @@ impl Inspect {
         let host = self.component.host()?;
         let interface = host.interface(&bytes)?;
         let loaded = host.load_bytes(&bytes);
-        let file = Some((bytes.len(), interface));
+        let signature = self.component.file()?.map(|file| state(&sign::beside(&file), &bytes));
+        let file = Some(File { bytes: bytes.len(), interface, signature: signature.unwrap_or_default() });
         Facts { file, digest: Digest::of(&bytes), filter: loaded.as_ref().ok() }.show(output)?;
         loaded.map(|_| Exit::Ok).map_err(Failure::new)
     }
 }
 
+/// What can be told of a file without running it.
+struct File {
+    bytes: usize,
+    interface: Interface,
+    signature: String,
+}
+
+/// The state of the signature beside the component. Whose key it is, `verify` tells.
+fn state(path: &Path, bytes: &[u8]) -> String {
+    match Signed::read(path) {
+        Ok(signed) if signed.fits(bytes) => format!("by {}, not verified to be anyone's", signed.fingerprint()),
+        Ok(_) => "BROKEN: it does not fit the component".to_owned(),
+        Err(SignatureError::NoSignature(_)) => "none".to_owned(),
+        Err(error) => format!("BROKEN: {error}"),
+    }
+}
+
 struct Facts<'a> {
-    /// Its size, imports and exports; a built-in filter has no file.
-    file: Option<(usize, Interface)>,
+    /// A built-in filter has none.
+    file: Option<File>,
     digest: Digest,
     filter: Option<&'a Filter>,
 }
@@ -61,8 +81,9 @@ impl Facts<'_> {
         }
         line("Digest", &self.digest.to_string())?;
         match &self.file {
-            Some((bytes, interface)) => {
+            Some(File { bytes, interface, signature }) => {
                 line("Size", &format!("{bytes} bytes"))?;
+                line("Signature", signature)?;
                 line("Imports", &names(&interface.imports))?;
                 line("Exports", &names(&interface.exports))?;
             }
@@ -81,8 +102,9 @@ impl Facts<'_> {
 
     fn document(&self) -> Value {
         let mut document = json!({ "digest": self.digest, "built_in": self.file.is_none() });
-        if let Some((bytes, interface)) = &self.file {
+        if let Some(File { bytes, interface, signature }) = &self.file {
             document["bytes"] = json!(bytes);
+            document["signature"] = json!(signature);
             document["imports"] = json!(interface.imports);
             document["exports"] = json!(interface.exports);
         }

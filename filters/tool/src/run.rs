@@ -1,15 +1,17 @@
-//! `pmp-filter run`: what a filter decides on products from a file, printed like a plan.
+//! `pmp-filter run`: what a filter decides on products from a file, a world or the ledger, printed like a plan.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use pmp_filter_host::{LogLevel, Usage};
-use pmp_protocol::{Decision, Verdict};
+use pmp_protocol::{Decision, ExperienceId, Verdict};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, clean, count, progress};
 use serde_json::{Value, json};
 
 use crate::catalog::{self, OwnedProduct, OwnedStatus, Scene};
 use crate::component::{Component, Settings};
+use crate::ledger::{self, Ledger};
+use crate::world;
 
 /// Decisions that are listed before the rest is only counted; `-o wide` lists all, those that keep included.
 const MAX_LISTED: usize = 40;
@@ -21,20 +23,43 @@ pub(crate) struct Run {
     component: Component,
     #[command(flatten)]
     settings: Settings,
-    /// The products: JSON, `{"products": [...]}` or the content of a snapshot
-    #[arg(long, value_name = "FILE")]
-    products: PathBuf,
+    #[command(flatten)]
+    supply: Supply,
+    #[command(flatten)]
+    ledger: Ledger,
     #[command(flatten)]
     scene: Scene,
 }
 
+/// Where the products come from.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Supply {
+    /// The products: JSON, `{"products": [...]}` or the content of a snapshot
+    #[arg(long, value_name = "FILE")]
+    products: Option<PathBuf>,
+    /// A world of pmp-local, as it begins: what its experience --management-experience says
+    #[arg(long, value_name = "FILE")]
+    world: Option<PathBuf>,
+    /// The newest snapshot of this management experience in the hub's ledger, which is only read
+    #[arg(long, value_name = "EXPERIENCE", requires = "snapshots_table")]
+    ledger: Option<ExperienceId>,
+}
+
 impl Run {
     /// Prints the decisions; the filter's log and what it used up go to standard error.
-    pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
+    pub(crate) async fn execute(self, output: Output) -> Result<Exit, Failure> {
         let filter = self.settings.configure(&self.component.load()?.filter)?;
-        let owned = catalog::read(&self.products).map_err(Failure::new)?;
+        let mut scene = self.scene.sorted();
+        let owned = if let Some(path) = &self.supply.world {
+            world::read(path, &mut scene).map_err(Failure::new)?
+        } else if let Some(experience) = self.supply.ledger {
+            ledger::read(self.ledger, experience, &mut scene).await?
+        } else {
+            // One of the three is there, or the arguments are refused.
+            catalog::read(&self.supply.products.unwrap_or_default()).map_err(Failure::new)?
+        };
         let products: Vec<_> = owned.iter().map(OwnedProduct::borrow).collect();
-        let scene = self.scene.sorted();
         match filter.evaluate(&scene.borrow(), &products) {
             Ok(evaluation) => {
                 tell(&evaluation.usage);

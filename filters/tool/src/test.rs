@@ -18,8 +18,8 @@ use crate::component::Component;
 pub(crate) struct Test {
     #[command(flatten)]
     component: Component,
-    /// The test cases (TOML)
-    #[arg(value_name = "CASES", required = true)]
+    /// The test cases (TOML) [default: the project's cases.toml]
+    #[arg(value_name = "CASES")]
     cases: Vec<PathBuf>,
     /// Write what the filter decides into the cases, instead of comparing
     #[arg(long)]
@@ -27,6 +27,11 @@ pub(crate) struct Test {
     #[command(flatten)]
     scene: Scene,
 }
+
+/// A filter that is no project brings no test cases along.
+#[derive(Debug, thiserror::Error)]
+#[error("there are no test cases to hold the filter to")]
+struct NoCases;
 
 /// What came of one case.
 #[derive(Debug, Serialize)]
@@ -42,10 +47,15 @@ struct Outcome {
 impl Test {
     /// Runs every case. One that fails makes the command exit with 1, after all were run.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
+        let cases = match (&*self.cases, self.component.project()?) {
+            ([], Some(project)) => vec![project.cases()],
+            ([], None) => return Err(Failure::new(NoCases).hint("name their file behind the filter's".to_owned())),
+            _ => self.cases,
+        };
         let filter = self.component.load()?.filter;
         let scene = self.scene.sorted();
         let mut outcomes = Vec::new();
-        for path in &self.cases {
+        for path in &cases {
             let mut file = CaseFile::read(path).map_err(Failure::new)?;
             let answers: Vec<_> = file.cases.iter().map(|case| answer(&filter, case, &scene)).collect();
             if self.update {
@@ -76,9 +86,9 @@ fn answer(filter: &Filter, case: &Case, scene: &Scene) -> Result<Vec<Decision>, 
     let context = &case.context;
     let scene = Scene {
         experience: context.experience.clone().unwrap_or_else(|| scene.experience.clone()),
-        experience_name: context.experience_name.clone().unwrap_or_else(|| scene.experience_name.clone()),
+        experience_name: context.experience_name.clone().or_else(|| scene.experience_name.clone()),
         labels: if context.labels.is_empty() { scene.labels.clone() } else { context.labels.clone() },
-        evaluated_at: context.evaluated_at.unwrap_or(scene.evaluated_at),
+        evaluated_at: context.evaluated_at.or(scene.evaluated_at),
         snapshot_version: scene.snapshot_version,
         organization: scene.organization.clone(),
         management_experience: scene.management_experience.clone(),

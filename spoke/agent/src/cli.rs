@@ -143,7 +143,7 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
         tell_figures: false,
     };
     if let Some(filter) = config.filter.clone() {
-        match load_filter(filter).await {
+        match load_filter(sdk, filter).await {
             Ok(filter) => spoke.filter = Some(Arc::new(filter)),
             Err(failure) => {
                 let text = failure.render().lines().collect::<Vec<_>>().join("; ");

@@ -1,16 +1,17 @@
 //! What the spoke needs to know, from flags or the environment, checked at start.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroU8;
+use std::num::{NonZeroU8, NonZeroU16};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use pmp_aws::AssumedRole;
 use pmp_catalog::RateLimits;
-use pmp_filter_host::FilterSource;
+use pmp_filter_host::{FilterSource, Limits};
 use pmp_ledger::{LeaseTerm, TableName};
 use pmp_plan::GuardRails;
-use pmp_protocol::{ExperienceId, OrganizationId};
+use pmp_protocol::{Digest, ExperienceId, OrganizationId};
 use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
 use crate::EngineSettings;
@@ -26,6 +27,9 @@ pub(crate) const EXTERNAL_ID: Source = Source { flag: "--hub-external-id", varia
 pub(crate) const ORG: Source = Source { flag: "--org-id", variable: "PMP_ORG_ID" };
 pub(crate) const MEMBERS: Source = Source { flag: "--member-experience-ids", variable: "MEMBER_EXPERIENCE_IDS" };
 const FILTER: Source = Source { flag: "--filter", variable: "PMP_FILTER" };
+const FILTER_DIGEST: Source = Source { flag: "--filter-digest", variable: "PMP_FILTER_DIGEST" };
+const FILTER_CACHE: Source = Source { flag: "--filter-cache", variable: "PMP_FILTER_CACHE" };
+const FILTER_SIZE: Source = Source { flag: "--filter-max-file", variable: "PMP_FILTER_MAX_FILE" };
 const FILTER_CONFIG: Source = Source { flag: "--filter-config", variable: "PMP_FILTER_CONFIG" };
 const REMOVED_PERCENT: Source = Source { flag: "--max-removed-percent", variable: "PMP_MAX_REMOVED_PERCENT" };
 const REMOVED_PRODUCTS: Source = Source { flag: "--max-removed-products", variable: "PMP_MAX_REMOVED_PRODUCTS" };
@@ -68,12 +72,21 @@ pub(crate) struct ConfigArgs {
     /// The experiences to keep in step, separated by commas; without it, all live ones
     #[arg(long, global = true, env = MEMBERS.variable, hide_env_values = true, value_name = "IDS")]
     member_experience_ids: Option<String>,
-    /// A filter: the file of a WebAssembly component, or the name of a built-in one
+    /// A filter: the file of a WebAssembly component, s3://BUCKET/KEY, or the name of a built-in one
     #[arg(long, global = true, env = FILTER.variable, hide_env_values = true, value_name = "FILTER")]
     filter: Option<String>,
     /// The filter's settings: JSON, or @FILE
     #[arg(long, global = true, env = FILTER_CONFIG.variable, hide_env_values = true, value_name = "JSON")]
     filter_config: Option<String>,
+    /// The digest that the filter's file must have: sha256:…; needed for one from S3, and for a compiled one
+    #[arg(long, global = true, env = FILTER_DIGEST.variable, hide_env_values = true, value_name = "DIGEST")]
+    filter_digest: Option<String>,
+    /// A directory of this user's alone, in which the compiled filter is kept from one start to the next
+    #[arg(long, global = true, env = FILTER_CACHE.variable, hide_env_values = true, value_name = "DIR")]
+    filter_cache: Option<String>,
+    /// The largest file of a filter that is loaded, in MiB [default: 4]
+    #[arg(long, global = true, env = FILTER_SIZE.variable, hide_env_values = true, value_name = "MIB")]
+    filter_max_file: Option<String>,
     /// Hold a plan that removes more than this share of the approved products
     #[arg(long, global = true, env = REMOVED_PERCENT.variable, hide_env_values = true, value_name = "PERCENT")]
     max_removed_percent: Option<String>,
@@ -128,6 +141,10 @@ pub(crate) struct SpokeConfig {
 pub(crate) struct FilterConfig {
     pub(crate) source: FilterSource,
     pub(crate) settings: String,
+    /// What its file must have.
+    pub(crate) digest: Option<Digest>,
+    pub(crate) cache: Option<PathBuf>,
+    pub(crate) limits: Limits,
 }
 
 /// What `doctor` looks at: whatever is set and can be read.
@@ -275,7 +292,21 @@ impl ConfigArgs {
         if text.is_some() && !named {
             settings.problem(FILTER_CONFIG, "is set, but no filter to use it with (--filter, PMP_FILTER)");
         }
-        source.map(|source| FilterConfig { source, settings: config })
+        let digest: Option<Digest> = settings.optional(self.filter_digest.as_deref(), FILTER_DIGEST);
+        let cache: Option<PathBuf> = settings.optional(self.filter_cache.as_deref(), FILTER_CACHE);
+        let mut limits = Limits::default();
+        if let Some(mib) = settings.optional::<NonZeroU16>(self.filter_max_file.as_deref(), FILTER_SIZE) {
+            limits.file_bytes = usize::from(mib.get()) << 20;
+        }
+        let source = source?;
+        let pinned = self.filter_digest.as_deref().is_some_and(|text| !text.trim().is_empty());
+        if matches!(source, FilterSource::S3(_)) && !pinned {
+            settings.problem(FILTER_DIGEST, "is missing: what comes from S3 is used only if it has this digest");
+        }
+        if matches!(source, FilterSource::BuiltIn(_)) && pinned {
+            settings.problem(FILTER_DIGEST, "is set, but the filter is built in: there is no file to compare");
+        }
+        Some(FilterConfig { source, settings: config, digest, cache, limits })
     }
 
     fn engine(&self, settings: &mut Settings) -> EngineSettings {

@@ -45,8 +45,10 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
 async fn filter(filter: Option<FilterConfig>) -> Finding {
     let finding = Finding::of("filter");
     let Some(filter) = filter else { return finding.note("none: all that the hub approves is applied") };
+    // One in S3 is fetched with the spoke's own credentials.
+    let sdk = pmp_aws::load("pmp-spoke").await;
     let began = Instant::now();
-    match load_filter(filter).await {
+    match load_filter(&sdk, filter).await {
         Ok(filter) => {
             let (description, digest) = (filter.filter().description(), filter.filter().digest());
             let took = began.elapsed().as_millis();

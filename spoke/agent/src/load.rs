@@ -1,17 +1,39 @@
 //! Makes the configured filter ready: before anything else, so that a bad one changes nothing (rule 4).
 
+mod s3;
+
 use anyhow::Context as _;
-use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, Limits};
+use aws_config::SdkConfig;
+use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, LoadError};
 use pmp_terminal::Failure;
 
 use crate::config::FilterConfig;
 
 /// Loads the filter and has it check its settings.
-pub(crate) async fn load_filter(config: FilterConfig) -> Result<ConfiguredFilter, Failure> {
+pub(crate) async fn load_filter(sdk: &SdkConfig, config: FilterConfig) -> Result<ConfiguredFilter, Failure> {
+    let context = format!("cannot use the filter --filter (PMP_FILTER) `{}`", config.source);
+    let fetched = match &config.source {
+        FilterSource::S3(object) => match s3::fetch(sdk, object, config.limits.file_bytes).await {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                let hint = error.hint();
+                let failure = Failure::new(anyhow::Error::new(error).context(context));
+                return Err(match hint {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                });
+            }
+        },
+        FilterSource::BuiltIn(_) | FilterSource::File(_) => None,
+    };
     let ready = move || {
-        let context = format!("cannot use the filter --filter (PMP_FILTER) `{}`", config.source);
-        let filter = load(&config.source).and_then(|filter| Ok(filter.configure(&config.settings)?));
-        filter.context(context).map_err(Failure::new)
+        let filter = load(&config, fetched).and_then(|filter| Ok(filter.configure(&config.settings)?));
+        filter.map_err(|error| {
+            let too_large = matches!(error.downcast_ref(), Some(LoadError::TooLarge { .. }));
+            let failure = Failure::new(error.context(context));
+            let hint = || "`--filter-max-file` (PMP_FILTER_MAX_FILE) raises the limit".to_owned();
+            if too_large { failure.hint(hint()) } else { failure }
+        })
     };
     // It computes, and a large one does so for seconds.
     let filter = tokio::task::spawn_blocking(ready).await.map_err(Failure::new)??;
@@ -20,10 +42,21 @@ pub(crate) async fn load_filter(config: FilterConfig) -> Result<ConfiguredFilter
     Ok(filter)
 }
 
-fn load(source: &FilterSource) -> anyhow::Result<Filter> {
-    let limits = Limits::default();
-    match source {
-        FilterSource::BuiltIn(name) => Filter::built_in(name, limits).context("there is no such filter"),
-        FilterSource::File(file) => Ok(FilterHost::new(limits)?.load(file)?),
-    }
+fn load(config: &FilterConfig, fetched: Option<Vec<u8>>) -> anyhow::Result<Filter> {
+    let host = || {
+        let host = FilterHost::new(config.limits.clone())?;
+        Ok::<_, anyhow::Error>(config.cache.iter().fold(host, |host, dir| host.with_cache(dir)))
+    };
+    let bytes = match (&config.source, fetched) {
+        (FilterSource::BuiltIn(name), _) => {
+            return Filter::built_in(name, config.limits.clone()).context("there is no such filter");
+        }
+        (_, Some(bytes)) => bytes,
+        (FilterSource::File(file), None) => host()?.read(file)?,
+        (FilterSource::S3(_), None) => anyhow::bail!("the object was not fetched"),
+    };
+    Ok(match &config.digest {
+        Some(digest) => host()?.load_pinned(&bytes, digest)?,
+        None => host()?.load_bytes(&bytes)?,
+    })
 }

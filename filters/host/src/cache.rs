@@ -1,0 +1,217 @@
+//! Compiled components, kept in a directory from one start to the next.
+//!
+//! An entry is machine code, so a foreign one must never be loaded. The directory has to belong to this user, with no one
+//! else allowed to write, and every entry carries a code of authentication (HMAC-SHA256) over its name and bytes, under
+//! a key in the same directory that only this user can read. An entry is known by the digest of the component, and by
+//! everything that machine code depends on: wasmtime's version, the engine's settings, the processor.
+//!
+//! Nothing here is ever an error: what is odd is told in the log and left alone, and the component is compiled anew.
+
+use std::fs::{self, DirBuilder, File};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit, Mac};
+use pmp_protocol::Digest;
+use sha2::Sha256;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::machine_code::{self, Vouched};
+
+const KEY: &str = "key";
+/// As many as a block of SHA-256 has: HMAC takes them as they are.
+const KEY_BYTES: usize = 64;
+const MAC_BYTES: usize = 32;
+const SUFFIX: &str = "cwasm";
+/// Machine code is some ten times as large as a component; no entry is larger than this.
+const MAX_ENTRY: u64 = 512 << 20;
+/// The oldest entries beyond these are removed when one is added.
+const ENTRIES: usize = 16;
+
+/// A directory of compiled components that can be trusted.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    dir: PathBuf,
+    key: [u8; KEY_BYTES],
+}
+
+/// Why a cache, or an entry, is not used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CacheError {
+    #[error("`{}` cannot be used", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("`{}` is not a {expected}", path.display())]
+    Kind { path: PathBuf, expected: &'static str },
+    #[error("`{}` belongs to user {owner}, and not to user {own} who runs this", path.display())]
+    Owner { path: PathBuf, owner: u32, own: u32 },
+    #[error("`{}` is open to others (mode {mode:03o}); it must be {wanted:03o} at most", path.display())]
+    Mode { path: PathBuf, mode: u32, wanted: u32 },
+    #[error("`{}` has {bytes} bytes, where {KEY_BYTES} are a key", path.display())]
+    Key { path: PathBuf, bytes: usize },
+    #[error("`{}` was not written by this cache, or was changed since", path.display())]
+    Forged { path: PathBuf },
+    #[error("`{}` cannot be loaded", path.display())]
+    Load { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> CacheError + '_ {
+    |source| CacheError::Io { path: path.to_owned(), source }
+}
+
+impl Cache {
+    /// Opens a directory, and makes it with its key where it is not there.
+    pub(crate) fn open(dir: &Path) -> Result<Self, CacheError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io_error(dir))?;
+        // Not through a link: another user may own what it is in.
+        let found = fs::symlink_metadata(dir).map_err(io_error(dir))?;
+        if !found.is_dir() {
+            return Err(CacheError::Kind { path: dir.to_owned(), expected: "directory" });
+        }
+        ours(dir, &found, 0o755)?;
+        let path = dir.join(KEY);
+        let key = match read_key(&path) {
+            Err(CacheError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                make_key(dir, &path)?;
+                // Read back: where two begin at once, one of the keys has won.
+                read_key(&path)?
+            }
+            outcome => outcome?,
+        };
+        Ok(Self { dir: dir.to_owned(), key })
+    }
+
+    /// The compiled component; none where it is not here, or is not what was written.
+    pub(crate) fn get(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
+        let name = name(engine, digest);
+        match self.read(engine, &name) {
+            Ok(component) => Some(component),
+            Err(CacheError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                warn("a compiled filter in the cache is not used", &error);
+                None
+            }
+        }
+    }
+
+    fn read(&self, engine: &Engine, name: &str) -> Result<Component, CacheError> {
+        let path = self.dir.join(name);
+        let mut file = File::open(&path).map_err(io_error(&path))?;
+        let found = file.metadata().map_err(io_error(&path))?;
+        if !found.is_file() || found.len() > MAX_ENTRY {
+            return Err(CacheError::Kind { path, expected: "file of a size that this cache writes" });
+        }
+        ours(&path, &found, 0o644)?;
+        let mut mac = [0; MAC_BYTES];
+        let mut code = Vec::with_capacity(usize::try_from(found.len()).unwrap_or_default());
+        let read = file.read_exact(&mut mac).and_then(|()| file.take(MAX_ENTRY).read_to_end(&mut code));
+        // An entry that is too short is no entry, as one with another code is none.
+        if read.is_err() || self.mac(name, &code).verify_slice(&mac).is_err() {
+            return Err(CacheError::Forged { path });
+        }
+        machine_code::load(engine, &code, Vouched::ByCache)
+            .map_err(|error| CacheError::Load { path, source: error.into() })
+    }
+
+    /// Keeps a compiled component. Whoever reads meanwhile finds a whole entry or none.
+    pub(crate) fn put(&self, engine: &Engine, digest: &Digest, component: &Component) {
+        let name = name(engine, digest);
+        let written = component
+            .serialize()
+            .map_err(|error| CacheError::Load { path: self.dir.join(&name), source: error.into() })
+            .and_then(|code| self.write(&name, &code));
+        match written {
+            Ok(()) => self.trim(),
+            Err(error) => warn("the compiled filter is not kept in the cache", &error),
+        }
+    }
+
+    fn write(&self, name: &str, code: &[u8]) -> Result<(), CacheError> {
+        let path = self.dir.join(name);
+        let mac = self.mac(name, code).finalize().into_bytes();
+        // Made with mode 0600, and named when it is whole.
+        let mut file = tempfile::NamedTempFile::new_in(&self.dir).map_err(io_error(&path))?;
+        file.write_all(&mac).and_then(|()| file.write_all(code)).map_err(io_error(&path))?;
+        file.persist(&path).map_err(|error| io_error(&path)(error.error)).map(drop)
+    }
+
+    /// Removes the oldest entries: those of former versions, for the most part.
+    fn trim(&self) {
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let entries =
+            entries.filter(|entry| Path::new(&entry.file_name()).extension().is_some_and(|end| end == SUFFIX));
+        let mut entries: Vec<_> =
+            entries.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
+        entries.sort();
+        for (_, path) in entries.iter().rev().skip(ENTRIES) {
+            if let Err(error) = fs::remove_file(path) {
+                warn("an old entry of the filter cache cannot be removed", &io_error(path)(error));
+            }
+        }
+    }
+
+    fn mac(&self, name: &str, code: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new(&self.key.into());
+        // Names are of one length, so that name and code are told apart.
+        mac.update(name.as_bytes());
+        mac.update(code);
+        mac
+    }
+}
+
+/// The name of an entry: the component, and what its machine code depends on.
+fn name(engine: &Engine, digest: &Digest) -> String {
+    /// A hash that is the same for every program of a version, which `std` does not promise of its own.
+    struct Sha(Vec<u8>);
+    impl Hasher for Sha {
+        fn finish(&self) -> u64 {
+            0
+        }
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.extend_from_slice(bytes);
+        }
+    }
+    let mut engine_bytes = Sha(Vec::new());
+    engine.precompile_compatibility_hash().hash(&mut engine_bytes);
+    format!("{}-{}.{SUFFIX}", digest.hex(), Digest::of(&engine_bytes.0).hex())
+}
+
+/// Whether a file belongs to this user, and is open to nobody else beyond `wanted`.
+fn ours(path: &Path, found: &fs::Metadata, wanted: u32) -> Result<(), CacheError> {
+    let (owner, own, mode) = (found.uid(), rustix::process::geteuid().as_raw(), found.mode() & 0o777);
+    if owner != own {
+        return Err(CacheError::Owner { path: path.to_owned(), owner, own });
+    }
+    if mode & !wanted != 0 {
+        return Err(CacheError::Mode { path: path.to_owned(), mode, wanted });
+    }
+    Ok(())
+}
+
+fn read_key(path: &Path) -> Result<[u8; KEY_BYTES], CacheError> {
+    let file = File::open(path).map_err(io_error(path))?;
+    ours(path, &file.metadata().map_err(io_error(path))?, 0o600)?;
+    let mut bytes = Vec::new();
+    file.take(KEY_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io_error(path))?;
+    let found = bytes.len();
+    bytes.try_into().map_err(|_| CacheError::Key { path: path.to_owned(), bytes: found })
+}
+
+/// Makes a key, unless another has just done so.
+fn make_key(dir: &Path, path: &Path) -> Result<(), CacheError> {
+    let mut key = [0; KEY_BYTES];
+    getrandom::fill(&mut key).map_err(|error| io_error(path)(error.into()))?;
+    let mut file = tempfile::NamedTempFile::new_in(dir).map_err(io_error(path))?;
+    file.write_all(&key).map_err(io_error(path))?;
+    match file.persist_noclobber(path) {
+        Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => Err(io_error(path)(error.error)),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn warn(what: &str, error: &CacheError) {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    tracing::warn!("{what}: {error}{cause}");
+}

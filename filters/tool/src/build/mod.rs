@@ -1,0 +1,82 @@
+//! `pmp-filter build`: from a project to its component, by the toolchain of its language.
+//!
+//! Each language is a file here that knows one thing: which commands make a component that imports no WASI. What the project
+//! pins (`Cargo.lock`, `package-lock.json`, `requirements.txt`) is fetched by the language's own client, as `cargo build`
+//! does; tools of the machine are never installed, but named with the command that brings them.
+
+mod error;
+mod javascript;
+mod python;
+mod rust;
+mod tool;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use pmp_protocol::Digest;
+use pmp_terminal::{Exit, Failure, Output, progress};
+use serde_json::json;
+
+pub(crate) use error::BuildError;
+
+use crate::project::{Language, Project, ProjectError};
+
+/// What is built.
+#[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// The folder of the filter's project
+    #[arg(value_name = "PROJECT", default_value = ".")]
+    project: PathBuf,
+}
+
+impl Build {
+    /// Builds the component and tells its size and digest.
+    pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
+        let project = Project::read(&self.project).map_err(refused)?;
+        progress::step(progress::Step::Doing, &format!("building `{}` ({})", project.name(), project.language()));
+        let built = match project.language() {
+            Language::Rust => rust::build(&project),
+            Language::JavaScript => javascript::build(&project),
+            Language::Python => python::build(&project),
+        };
+        let bytes = built.map_err(|error| {
+            let hint = error.hint();
+            Failure::new(error).hint(hint)
+        })?;
+        let (component, digest) = (project.component(), Digest::of(&bytes));
+        if !output.is_table() {
+            output.document(&json!({
+                "name": project.name().as_str(), "language": project.language().to_string(),
+                "component": component, "bytes": bytes.len(), "digest": digest,
+            }))?;
+            return Ok(Exit::Ok);
+        }
+        output.line(&format!("Built         {}", component.display()))?;
+        output.line(&format!("Size          {} bytes", bytes.len()))?;
+        output.line(&format!("Digest        {digest}"))?;
+        Ok(Exit::Ok)
+    }
+}
+
+/// A project's error with its hint.
+pub(crate) fn refused(error: ProjectError) -> Failure {
+    let hint = error.hint();
+    Failure::new(error).hint(hint)
+}
+
+/// An empty place for the component: what an earlier build left there must not be taken for this one's.
+fn place(project: &Project) -> Result<PathBuf, BuildError> {
+    let path = project.component();
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let made = std::fs::create_dir_all(folder).and_then(|()| match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    });
+    made.map_err(|source| BuildError::Place { path: path.clone(), source })?;
+    Ok(path)
+}
+
+/// What a toolchain has written.
+fn result(path: &Path) -> Result<Vec<u8>, BuildError> {
+    std::fs::read(path).map_err(|source| BuildError::NoComponent { path: path.to_owned(), source })
+}

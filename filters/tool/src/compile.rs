@@ -1,0 +1,44 @@
+//! `pmp-filter compile`: a filter as machine code, which is ready in milliseconds.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use pmp_protocol::Digest;
+use pmp_terminal::{Exit, Failure, Output};
+use serde_json::json;
+
+use crate::component::{Component, Found};
+
+/// What is compiled.
+#[derive(Debug, Args)]
+pub(crate) struct Compile {
+    #[command(flatten)]
+    component: Component,
+    /// Where the compiled filter goes
+    // `-o` is the format of the output, everywhere.
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+}
+
+impl Compile {
+    /// Compiles the filter, and prints the digest that a spoke wants pinned.
+    pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
+        let Found::File(bytes) = self.component.find()? else {
+            return Err(Failure::new(anyhow::anyhow!("a built-in filter has no component, and is ready at once")));
+        };
+        let code = self.component.host()?.precompile(&bytes)?;
+        std::fs::write(&self.to, &code)
+            .with_context(|| format!("cannot write the compiled filter `{}`", self.to.display()))
+            .map_err(Failure::new)?;
+        let digest = Digest::of(&code);
+        if output.is_table() {
+            output.line(&format!("export PMP_FILTER={}", self.to.display()))?;
+            output.line(&format!("export PMP_FILTER_DIGEST={digest}"))?;
+        } else {
+            let (file, component) = (self.to.display().to_string(), Digest::of(&bytes));
+            output.document(&json!({ "file": file, "digest": digest, "bytes": code.len(), "component": component }))?;
+        }
+        Ok(Exit::Ok)
+    }
+}

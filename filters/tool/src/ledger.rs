@@ -1,0 +1,75 @@
+//! The newest snapshot of the hub's ledger, read by the clients that a spoke uses. Nothing is written.
+
+use clap::Args;
+use jiff::Timestamp;
+use pmp_aws::AssumedRole;
+use pmp_ledger::{DynamoSnapshots, LedgerError, SnapshotStore, TableName};
+use pmp_protocol::{Content, ExperienceId, ProductId};
+use pmp_terminal::{Failure, progress};
+
+use crate::catalog::{OwnedProduct, OwnedStatus, Scene};
+
+/// Where the ledger is. The variables are those of a spoke, so that its environment can be used as it is.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Ledger")]
+pub(crate) struct Ledger {
+    /// The hub's table of snapshots: its name or ARN
+    #[arg(long, env = "PMP_SNAPSHOTS_TABLE", hide_env_values = true, value_name = "TABLE")]
+    snapshots_table: Option<TableName>,
+    /// The role to assume for the hub's tables; without it, one's own credentials are used
+    #[arg(long, env = "PMP_HUB_ROLE_ARN", hide_env_values = true, value_name = "ARN")]
+    hub_role_arn: Option<String>,
+    /// The external id that the role's trust policy asks for
+    #[arg(long, env = "PMP_HUB_EXTERNAL_ID", hide_env_values = true, value_name = "ID")]
+    hub_external_id: Option<String>,
+}
+
+/// Why there is no snapshot to run on.
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error("no table of snapshots is named: give --snapshots-table, or set PMP_SNAPSHOTS_TABLE")]
+    NoTable,
+    #[error("the ledger holds no snapshot of `{0}` yet")]
+    Nothing(ExperienceId),
+}
+
+/// Reads the newest snapshot, and tells the scene of it. What a spoke learns of products elsewhere stays unknown: there are ids,
+/// and labels from the hub's notes.
+pub(crate) async fn read(
+    ledger: Ledger,
+    experience: ExperienceId,
+    scene: &mut Scene,
+) -> Result<Vec<OwnedProduct>, Failure> {
+    let table = ledger.snapshots_table.ok_or(ReadError::NoTable)?;
+    let own = pmp_aws::load("pmp-filter").await;
+    let config = match ledger.hub_role_arn {
+        Some(arn) => {
+            let session_name = "pmp-filter".to_owned();
+            pmp_aws::assume_role(&own, AssumedRole { arn, external_id: ledger.hub_external_id, session_name }).await
+        }
+        None => own,
+    };
+    let store = DynamoSnapshots::new(&config, table);
+    let head = store.head(&experience).await.map_err(refused)?;
+    let head = head.ok_or_else(|| ReadError::Nothing(experience.clone()))?;
+    let snapshot = store.fetch(&experience, head.latest).await.map_err(refused)?;
+    progress::note(&format!("snapshot {} of `{experience}`, taken at {}", snapshot.version(), snapshot.taken_at()));
+    scene.snapshot_version = snapshot.version();
+    scene.evaluated_at.get_or_insert_with(Timestamp::now);
+    scene.management_experience = experience;
+    Ok(products(snapshot.content()))
+}
+
+fn refused(error: LedgerError) -> Failure {
+    let hint = error.hint();
+    Failure::new(error).hint(hint)
+}
+
+fn products(content: &Content) -> Vec<OwnedProduct> {
+    let product = |id: &ProductId, status| {
+        let labels = content.note(id).map(|note| note.labels().collect()).unwrap_or_default();
+        OwnedProduct { labels, ..OwnedProduct::new(id.clone(), status) }
+    };
+    let approved = content.approved().iter().map(|id| product(id, OwnedStatus::Approved));
+    approved.chain(content.rejected().iter().map(|id| product(id, OwnedStatus::Rejected))).collect()
+}

@@ -1,0 +1,207 @@
+//! A filter's project: a folder with a `filter.toml`, which says how the filter is called and in which language it is
+//! written. Everything else has a fixed place, so that no command needs to be told twice.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use serde::Deserialize;
+
+/// The file that makes a folder a project.
+pub(crate) const MANIFEST: &str = "filter.toml";
+/// Where a project that says nothing else keeps the contract.
+pub(crate) const WIT: &str = "wit/filter-1.0.0";
+/// The world that filters are built for, where a language does not choose one by itself.
+pub(crate) const WORLD: &str = "filter";
+
+/// A language that filters can be started in and built from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Language {
+    /// With the SDK; the smallest and fastest components
+    #[value(alias = "rs")]
+    Rust,
+    /// On the engine QuickJS
+    #[value(name = "javascript", alias = "js")]
+    JavaScript,
+    /// On CPython
+    #[value(alias = "py")]
+    Python,
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rust => "rust",
+            Self::JavaScript => "javascript",
+            Self::Python => "python",
+        })
+    }
+}
+
+/// The name of a filter, which is also that of its package and of its file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct FilterName(String);
+
+/// Why a text is no name of a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a filter's name is a lower-case letter and up to 63 more, digits or single hyphens among them, as in `no-machine-images`"
+)]
+pub(crate) struct NameError;
+
+impl FilterName {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for FilterName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        // Narrower than the contract's rule: it is also a name for Cargo, npm and Python.
+        let fits = (1..=64).contains(&text.len())
+            && text.starts_with(|first: char| first.is_ascii_lowercase())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !text.ends_with('-')
+            && !text.contains("--");
+        if fits { Ok(Self(text.to_owned())) } else { Err(NameError) }
+    }
+}
+
+impl TryFrom<String> for FilterName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for FilterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    name: FilterName,
+    language: Language,
+    wit: Option<PathBuf>,
+    max_file_mib: Option<usize>,
+}
+
+/// A folder in which a filter is written.
+#[derive(Debug)]
+pub(crate) struct Project {
+    root: PathBuf,
+    manifest: Manifest,
+}
+
+/// Why a folder is no project.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProjectError {
+    #[error("the folder `{}` is no filter's project: it has no `{MANIFEST}`", .0.display())]
+    NoProject(PathBuf),
+    #[error("cannot read `{}`", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("cannot understand `{}`", path.display())]
+    Parse { path: PathBuf, source: toml::de::Error },
+    #[error("the filter `{name}` is not built yet: there is no `{}`", path.display())]
+    NotBuilt { name: FilterName, path: PathBuf },
+}
+
+impl ProjectError {
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoProject(_) => Some(
+                "name the file of a component or a built-in filter, or start a project with `pmp-filter new`"
+                    .to_owned(),
+            ),
+            Self::NotBuilt { .. } => Some("build it with `pmp-filter build`".to_owned()),
+            Self::Read { .. } | Self::Parse { .. } => None,
+        }
+    }
+}
+
+impl Project {
+    /// Reads what the folder says of itself.
+    pub(crate) fn read(root: &Path) -> Result<Self, ProjectError> {
+        let path = root.join(MANIFEST);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(ProjectError::NoProject(root.to_owned()));
+            }
+            Err(source) => return Err(ProjectError::Read { path, source }),
+        };
+        let manifest = toml::from_str(&text).map_err(|source| ProjectError::Parse { path, source })?;
+        Ok(Self { root: root.to_owned(), manifest })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn name(&self) -> &FilterName {
+        &self.manifest.name
+    }
+
+    pub(crate) fn language(&self) -> Language {
+        self.manifest.language
+    }
+
+    /// The folder of the contract.
+    pub(crate) fn wit(&self) -> PathBuf {
+        self.root.join(self.manifest.wit.as_deref().unwrap_or(Path::new(WIT)))
+    }
+
+    /// How large its component may be, where the default is too little.
+    pub(crate) fn max_file_mib(&self) -> Option<usize> {
+        self.manifest.max_file_mib
+    }
+
+    /// Where `build` puts the component.
+    pub(crate) fn component(&self) -> PathBuf {
+        self.root.join("build").join(format!("{}.wasm", self.manifest.name))
+    }
+
+    /// The component, which must have been built.
+    pub(crate) fn built(&self) -> Result<PathBuf, ProjectError> {
+        let path = self.component();
+        if path.is_file() { Ok(path) } else { Err(ProjectError::NotBuilt { name: self.name().clone(), path }) }
+    }
+
+    /// Its test cases.
+    pub(crate) fn cases(&self) -> PathBuf {
+        self.root.join("cases.toml")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_for_every_language() {
+        for name in ["a", "no-machine-images", "top-10"] {
+            assert_eq!(name.parse::<FilterName>().unwrap().as_str(), name);
+        }
+        for name in ["", "A", "1st", "-a", "a-", "a--b", "a_b", "a.b", "../a", &"a".repeat(65)] {
+            assert_eq!(name.parse::<FilterName>(), Err(NameError), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_field_of_the_manifest_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(MANIFEST), "name = \"a\"\nlanguage = \"rust\"\nmax_file = 3").unwrap();
+        let error = Project::read(folder.path()).unwrap_err();
+        let ProjectError::Parse { source, .. } = error else { panic!("{error}") };
+        assert!(source.to_string().contains("unknown field `max_file`"), "{source}");
+    }
+}

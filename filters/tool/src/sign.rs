@@ -1,0 +1,210 @@
+//! `pmp-filter sign` and `verify`: who stands behind a component.
+//!
+//! The signature is a file beside the component, in OpenSSH's own format (SSHSIG): people sign with the Ed25519 keys that
+//! they have, and check with `ssh-keygen -Y verify` where this program is not at hand. Nothing is put into the component, so
+//! that its digest, which a spoke can pin, stays what it is.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use pmp_protocol::Digest;
+use pmp_terminal::{Exit, Failure, Output, clean};
+use serde_json::json;
+use ssh_key::{HashAlg, LineEnding, PrivateKey, SshSig};
+
+use crate::component::Component;
+use crate::signers::{Signers, SignersError};
+
+/// What a signature is for: one that was made for another purpose says nothing of filters.
+pub(crate) const NAMESPACE: &str = "pmp-sync-filter";
+
+/// Why a filter is not signed, or its signature does not hold.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SignatureError {
+    #[error("`{0}` is built in: it has no file, and is as good as this program")]
+    BuiltIn(String),
+    #[error("cannot read `{}`", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("cannot write `{}`", path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+    #[error("`{}` is no private key of OpenSSH", path.display())]
+    PrivateKey { path: PathBuf, source: ssh_key::Error },
+    #[error("the key `{}` is protected by a passphrase", path.display())]
+    Passphrase { path: PathBuf, component: PathBuf },
+    #[error("cannot sign with the key `{}`, which is {algorithm}: it must be ssh-ed25519", path.display())]
+    Algorithm { path: PathBuf, algorithm: String, source: ssh_key::Error },
+    #[error("there is no signature `{}`", .0.display())]
+    NoSignature(PathBuf),
+    #[error("`{}` is no signature of OpenSSH", path.display())]
+    Signature { path: PathBuf, source: ssh_key::Error },
+    #[error("the signature `{}` was made for `{found}`, not for `{NAMESPACE}`", path.display())]
+    Namespace { path: PathBuf, found: String },
+    #[error(transparent)]
+    Signers(#[from] SignersError),
+    #[error("the signature is by {fingerprint}, which is none of the keys in `{}`", keys.display())]
+    Stranger { fingerprint: String, keys: PathBuf },
+    #[error("the signature does not fit the component: one of the two was changed")]
+    Broken(#[source] ssh_key::Error),
+}
+
+impl SignatureError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Passphrase { path, component } => Some(format!(
+                "sign with OpenSSH, which asks for it or its agent: `ssh-keygen -Y sign -n {NAMESPACE} -f {} {}`",
+                path.display(),
+                component.display()
+            )),
+            Self::NoSignature(_) => Some("`pmp-filter sign` makes one".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// What is signed, and by whom.
+#[derive(Debug, Args)]
+pub(crate) struct Sign {
+    #[command(flatten)]
+    component: Component,
+    /// The private key, as `ssh-keygen -t ed25519` makes it
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+}
+
+/// What is verified, and whose signature counts.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    component: Component,
+    /// Whose signature counts: a public key, or a list of allowed signers as `ssh-keygen -Y verify` reads it
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The signature [default: the component's name with .sig]
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
+}
+
+impl Sign {
+    /// Writes the signature beside the component.
+    pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
+        let (component, bytes) = read(&self.component)?;
+        let path = beside(&component);
+        let key = sign(&self.key, &component, &bytes, &path).map_err(failure)?;
+        tell(output, &component, &bytes, &path, &key, None)
+    }
+}
+
+impl Verify {
+    /// Says whose signature it is. One that does not hold is an error.
+    pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
+        let (component, bytes) = read(&self.component)?;
+        let path = self.signature.unwrap_or_else(|| beside(&component));
+        let signed = Signed::read(&path).map_err(failure)?;
+        let signer = signed.verify(&bytes, &self.key).map_err(failure)?;
+        tell(output, &component, &bytes, &path, &signed.fingerprint(), Some(&signer))
+    }
+}
+
+fn failure(error: SignatureError) -> Failure {
+    let hint = error.hint();
+    Failure::new(error).hint(hint)
+}
+
+fn read(component: &Component) -> Result<(PathBuf, Vec<u8>), Failure> {
+    let file = component.file()?.ok_or_else(|| failure(SignatureError::BuiltIn(component.to_string())))?;
+    let bytes = std::fs::read(&file).map_err(|source| failure(SignatureError::Read { path: file.clone(), source }))?;
+    Ok((file, bytes))
+}
+
+/// Where `ssh-keygen -Y sign` puts a signature, too.
+pub(crate) fn beside(component: &Path) -> PathBuf {
+    let mut name = OsString::from(component);
+    name.push(".sig");
+    name.into()
+}
+
+/// Signs with a key, and says which it was.
+fn sign(key: &Path, component: &Path, bytes: &[u8], to: &Path) -> Result<String, SignatureError> {
+    let text = std::fs::read_to_string(key).map_err(|source| SignatureError::Read { path: key.to_owned(), source })?;
+    let private = PrivateKey::from_openssh(&text)
+        .map_err(|source| SignatureError::PrivateKey { path: key.to_owned(), source })?;
+    if private.is_encrypted() {
+        return Err(SignatureError::Passphrase { path: key.to_owned(), component: component.to_owned() });
+    }
+    let signature =
+        private.sign(NAMESPACE, HashAlg::Sha512, bytes).and_then(|signature| signature.to_pem(LineEnding::LF));
+    let signature = signature.map_err(|source| SignatureError::Algorithm {
+        path: key.to_owned(),
+        algorithm: private.algorithm().to_string(),
+        source,
+    })?;
+    std::fs::write(to, signature).map_err(|source| SignatureError::Write { path: to.to_owned(), source })?;
+    Ok(private.fingerprint(HashAlg::Sha256).to_string())
+}
+
+/// A signature that was read. Whether it holds is for [`Self::verify`] to say.
+pub(crate) struct Signed(SshSig);
+
+impl Signed {
+    pub(crate) fn read(path: &Path) -> Result<Self, SignatureError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(SignatureError::NoSignature(path.to_owned()));
+            }
+            Err(source) => return Err(SignatureError::Read { path: path.to_owned(), source }),
+        };
+        let signature =
+            SshSig::from_pem(text).map_err(|source| SignatureError::Signature { path: path.to_owned(), source })?;
+        if signature.namespace() != NAMESPACE {
+            let found = signature.namespace().to_owned();
+            return Err(SignatureError::Namespace { path: path.to_owned(), found });
+        }
+        Ok(Self(signature))
+    }
+
+    /// The fingerprint of the key that it names.
+    pub(crate) fn fingerprint(&self) -> String {
+        self.0.public_key().fingerprint(HashAlg::Sha256).to_string()
+    }
+
+    /// Whether the signature fits the bytes, by the key that it names. That says nothing of whose key it is.
+    pub(crate) fn fits(&self, bytes: &[u8]) -> bool {
+        ssh_key::PublicKey::from(self.0.public_key().clone()).verify(NAMESPACE, bytes, &self.0).is_ok()
+    }
+
+    /// Who signed, by a file of keys that count.
+    fn verify(&self, bytes: &[u8], keys: &Path) -> Result<String, SignatureError> {
+        let signers = Signers::read(keys)?;
+        let stranger = || SignatureError::Stranger { fingerprint: self.fingerprint(), keys: keys.to_owned() };
+        let signer = signers.named(self.0.public_key()).ok_or_else(stranger)?;
+        signer.key.verify(NAMESPACE, bytes, &self.0).map_err(SignatureError::Broken)?;
+        Ok(signer.name.clone())
+    }
+}
+
+fn tell(
+    output: Output,
+    component: &Path,
+    bytes: &[u8],
+    signature: &Path,
+    key: &str,
+    signer: Option<&str>,
+) -> Result<Exit, Failure> {
+    let digest = Digest::of(bytes);
+    if !output.is_table() {
+        output.document(&json!({
+            "component": component, "digest": digest, "signature": signature, "key": key, "signer": signer,
+        }))?;
+        return Ok(Exit::Ok);
+    }
+    output.line(&format!("Component     {}", component.display()))?;
+    output.line(&format!("Digest        {digest}"))?;
+    output.line(&format!("Signature     {}", signature.display()))?;
+    output.line(&format!("Key           {key}"))?;
+    if let Some(signer) = signer {
+        output.line(&format!("Signed by     {}", clean(signer)))?;
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,73 @@
+//! A filter from S3. What comes is bounded here; that it is the filter that is meant, its digest says.
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+use pmp_aws::{ApiError, Outcome};
+use pmp_filter_host::S3Object;
+
+/// Why an object could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FetchError {
+    /// S3 refused, or could not be reached.
+    #[error("cannot read the object")]
+    Get(#[source] ApiError),
+    /// The answer broke off.
+    #[error("the object broke off after {bytes} bytes")]
+    BrokeOff {
+        bytes: usize,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// More than is loaded.
+    #[error("the object has more than {limit} bytes")]
+    TooLarge { limit: usize },
+}
+
+impl FetchError {
+    /// What the operator can do.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Get(error) => match &error.outcome {
+                Outcome::Refused { status: 404, .. } => Some(
+                    "check bucket, key and version; without `s3:ListBucket` S3 says `AccessDenied` instead of `NoSuchKey`"
+                        .to_owned(),
+                ),
+                Outcome::Refused { status: 301 | 307 | 400, code, .. } if code.contains("Redirect") || code.contains("Region") => {
+                    Some("the bucket is in another region: set `AWS_REGION`, or copy the filter to this region".to_owned())
+                }
+                _ => error.hint(),
+            },
+            Self::BrokeOff { .. } => None,
+            Self::TooLarge { .. } => Some("`--filter-max-file` (PMP_FILTER_MAX_FILE) raises the limit".to_owned()),
+        }
+    }
+}
+
+/// Reads the object, if it has not more than `limit` bytes.
+pub(crate) async fn fetch(sdk: &SdkConfig, object: &S3Object, limit: usize) -> Result<Vec<u8>, FetchError> {
+    let operation = if object.version_id.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
+    let client = client(sdk);
+    let get = client.get_object().bucket(&object.bucket).key(&object.key).set_version_id(object.version_id.clone());
+    let answer = get.send().await.map_err(|error| FetchError::Get(ApiError::new(operation, &error)))?;
+    // What S3 announces saves the reading; what comes is counted all the same.
+    let announced = answer.content_length().and_then(|length| usize::try_from(length).ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(FetchError::TooLarge { limit });
+    }
+    let mut body = answer.body;
+    let mut bytes = Vec::with_capacity(announced.unwrap_or_default());
+    loop {
+        match body.next().await {
+            None => return Ok(bytes),
+            Some(Ok(chunk)) if bytes.len() + chunk.len() > limit => return Err(FetchError::TooLarge { limit }),
+            Some(Ok(chunk)) => bytes.extend_from_slice(&chunk),
+            Some(Err(source)) => return Err(FetchError::BrokeOff { bytes: bytes.len(), source: source.into() }),
+        }
+    }
+}
+
+/// With an endpoint of one's own, the bucket stands in the path: few of them have a name for each bucket.
+fn client(sdk: &SdkConfig) -> Client {
+    let own_endpoint = sdk.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+    Client::from_conf(aws_sdk_s3::config::Builder::from(sdk).force_path_style(own_endpoint).build())
+}
