@@ -101,6 +101,7 @@ async fn a_large_snapshot() -> Organizations {
 }
 
 /// How often each action was asked for, for those who run this with `--nocapture`.
+#[allow(clippy::print_stdout)]
 fn print_calls(role: &Declared, calls: &[&Decision]) {
     let mut counts = BTreeMap::<&str, u64>::new();
     for decision in calls {

@@ -125,8 +125,9 @@ struct Message {
 /// The component among what cargo built: the last WebAssembly file that it names.
 fn artifact(messages: &str) -> Option<PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
-    let files = messages.filter(|message| message.reason == "compiler-artifact").flat_map(|message| message.filenames);
-    files.filter(|file| file.extension().is_some_and(|extension| extension == "wasm")).last()
+    let mut files =
+        messages.filter(|message| message.reason == "compiler-artifact").flat_map(|message| message.filenames);
+    files.rfind(|file| file.extension().is_some_and(|extension| extension == "wasm"))
 }
 
 #[cfg(test)]
