@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import boto3
 
 import likeness
+from checks import COMMAND_SECONDS, Checks, lists, run
 from runtime_api import function
 from servers import Failed, catalog, eventually, expect, moto, tail
 from templates import Stack, group
@@ -30,7 +30,6 @@ EXTERNAL_ID = "0d9a4a52-7f3c-4f0e-9a55-6f2f0a4c1f11"
 MANAGEMENT, MEMBER, OTHER = "exp-management001", "exp-member0000001", "exp-member0000002"
 A, B, C = (f"prod-{letter * 13}" for letter in "abc")
 OLD, REJECTED, UNWANTED = (f"prod-{letter * 13}" for letter in "oru")
-COMMAND_SECONDS = 60
 SCHEDULE = {
     "version": "0",
     "id": "5f1f2c4e",
@@ -44,24 +43,10 @@ SCHEDULE = {
 }
 
 
-class Deployment:
+class Deployment(Checks):
     def __init__(self, folder):
-        self.folder = folder
-        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "NO_COLOR": "1"}
-        self.passed = self.failed = 0
+        super().__init__(folder)
         self.sessions = {}
-
-    def check(self, what, test):
-        started = time.monotonic()
-        try:
-            test()
-        except Exception as error:  # noqa: BLE001: whatever it is, it is what failed this check
-            self.failed += 1
-            print(f"FAILED  {what}: {type(error).__name__}: {error}", flush=True)
-            return False
-        self.passed += 1
-        print(f"ok      {what} ({time.monotonic() - started:.1f} s)", flush=True)
-        return True
 
     # Callers.
 
@@ -309,12 +294,7 @@ class Deployment:
         return self.as_lambda(self.spoke_function) | self.spoke_function["Environment"]["Variables"]
 
     def command(self, program, environment, *arguments):
-        ended = subprocess.run(
-            [BINARIES / program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, timeout=COMMAND_SECONDS
-        )
-        if ended.returncode:
-            raise Failed(f"{program} {arguments[0]} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")
-        return ended.stdout
+        return run(BINARIES / program, arguments, environment)
 
     def world(self):
         """The experiences. The catalog takes an access key for an account."""
@@ -331,17 +311,7 @@ class Deployment:
         return path
 
     def lists(self, experience, configuration):
-        entities = self.client("marketplace-catalog", None, self.catalog, configuration["Role"])
-
-        def describe(entity):
-            return json.loads(entities.describe_entity(Catalog="AWSMarketplace", EntityId=entity)["Details"])
-
-        policy = describe(describe(experience)["ProcurementPolicies"][0])
-        lists = {"Allow": set(), "Deny": set()}
-        for statement in policy["Statements"]:
-            for resource in statement["Resources"]:
-                lists[statement["Effect"]].update(resource["Ids"])
-        return lists["Allow"], lists["Deny"]
+        return lists(self.client("marketplace-catalog", None, self.catalog, configuration["Role"]), experience)
 
     def approve(self, product):
         """A person approves a product in the management experience."""

@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use pmp_tests::Aws;
 use serde_json::Value;
 
-use crate::stack::Stack;
+use crate::stack::{Stack, text};
 
 /// Makes them, as `account`, whose administrator deploys.
 pub(crate) async fn deploy(stack: &Stack, account: &Aws) {
@@ -80,9 +80,4 @@ async fn subscribe(client: &aws_sdk_sns::Client, properties: &Value) {
         }
     }
     call.send().await.unwrap();
-}
-
-/// A property as the API takes it.
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

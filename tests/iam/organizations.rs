@@ -5,11 +5,11 @@ use std::time::Duration;
 use pmp_local::world::AccessKey;
 use pmp_local::{Options, Server};
 use pmp_tests::{ALPHA, Aws, Batch, EXTERNAL_ID, Function, HUB, MANAGEMENT, Program, World, get_json};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::deploy::deploy;
 use crate::roles::{Decision, Declared};
-use crate::stack::Stack;
+use crate::stack::{Stack, text};
 
 pub(crate) const ALPHA_ACCOUNT: &str = "222222222222";
 const HUB_DELEGATE: &str = "111111111112";
@@ -62,17 +62,13 @@ impl Organizations {
         let spoke =
             Stack::after("infra/cloudformation/spoke.yaml", alpha_account, &member, &[&code[..], spoke].concat());
 
-        let roles = [(&hub, hub_account), (&member, hub_account), (&spoke, alpha_account)];
-        let roles: Vec<Declared> = roles.iter().flat_map(|(stack, account)| Declared::all(stack, account)).collect();
-        let key = |id: &str, account: &str, stack: &Stack| {
-            let role = Declared::all(stack, account).remove(0);
-            AccessKey::new(id, account).of_role(&role.name)
-        };
-        let world = World {
-            roles: roles.iter().map(Declared::role).collect(),
-            access_keys: vec![key(HUB_KEY, hub_account, &hub), key(SPOKE_KEY, alpha_account, &spoke)],
-            ..world
-        };
+        let [hub_roles, member_roles, spoke_roles] =
+            [(&hub, hub_account), (&member, hub_account), (&spoke, alpha_account)]
+                .map(|(stack, account)| Declared::all(stack, account));
+        let key = |id: &str, account: &str, roles: &[Declared]| AccessKey::new(id, account).of_role(&roles[0].name);
+        let access_keys = vec![key(HUB_KEY, hub_account, &hub_roles), key(SPOKE_KEY, alpha_account, &spoke_roles)];
+        let roles: Vec<Declared> = hub_roles.into_iter().chain(member_roles).chain(spoke_roles).collect();
+        let world = World { roles: roles.iter().map(Declared::role).collect(), access_keys, ..world };
         let server = Server::start(world, Options::default()).await.unwrap();
         let account = |account| Aws::new(&server.endpoint(), account);
         let (hub_account, alpha_account) = (account(hub_account), account(alpha_account));
@@ -158,8 +154,4 @@ pub(crate) async fn batch_within(organizations: &Organizations, spoke: &Function
     let batch = Batch::receive(&organizations.alpha_account, &organizations.queue_url().await).await;
     let (_, answer) = spoke.invoke(batch.event(), time).await;
     batch.settle(&answer).await
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

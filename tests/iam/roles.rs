@@ -1,5 +1,6 @@
 //! The roles of a template: what they may do, and what of it was done.
 
+use awsim_iam_policy::glob::matches;
 use pmp_local::world::Role;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -94,23 +95,6 @@ fn list(value: &Value) -> Vec<String> {
         Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         Value::String(one) => vec![one.clone()],
         other => panic!("{other} is neither a text nor a list"),
-    }
-}
-
-/// IAM's patterns: `*` for any text, `?` for any character.
-fn matches(pattern: &str, text: &str) -> bool {
-    let mut characters = pattern.chars();
-    match characters.next() {
-        None => text.is_empty(),
-        Some('*') => {
-            let rest = characters.as_str();
-            text.char_indices().map(|(at, _)| at).chain([text.len()]).any(|at| matches(rest, &text[at..]))
-        }
-        Some(wanted) => {
-            let mut found = text.chars();
-            found.next().is_some_and(|found| wanted == '?' || wanted == found)
-                && matches(characters.as_str(), found.as_str())
-        }
     }
 }
 

@@ -228,7 +228,7 @@ fn only(value: &Value) -> Option<(&str, &Value)> {
 }
 
 /// A scalar as CloudFormation passes it on: as text.
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(","),

@@ -3,15 +3,15 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import boto3
 
+import checks
+from checks import COMMAND_SECONDS
 from servers import HERE, Failed, catalog, eventually, expect, moto, process, tail
 
 BINARIES = Path(sys.argv[1]).resolve()
@@ -26,30 +26,13 @@ OFF = "exp-member0000002"
 A, B, C, D = (f"prod-{letter * 13}" for letter in "abcd")
 OTHER, REJECTED, NEW = (f"prod-{letter * 13}" for letter in "orn")
 
-# A command that takes longer has hung.
-COMMAND_SECONDS = 60
 
-
-class Check:
+class Check(checks.Checks):
     """The checks, one after the other: each builds on the ones before, so the first failure ends the run."""
 
     def __init__(self, folder):
-        self.folder = folder
-        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "NO_COLOR": "1"}
-        self.passed = self.failed = 0
+        super().__init__(folder)
         self.queue_url = None
-
-    def check(self, what, test):
-        started = time.monotonic()
-        try:
-            test()
-        except Exception as error:  # noqa: BLE001: whatever it is, it is what failed this check
-            self.failed += 1
-            print(f"FAILED  {what}: {error}", flush=True)
-            return False
-        self.passed += 1
-        print(f"ok      {what} ({time.monotonic() - started:.1f} s)", flush=True)
-        return True
 
     def client(self, service):
         names = {"marketplace-catalog": "AWS_ENDPOINT_URL_MARKETPLACE_CATALOG"}
@@ -64,20 +47,7 @@ class Check:
 
     def run(self, program, *arguments, code=0):
         """What a command prints; it must end with `code`."""
-        command = [BINARIES / program, *arguments]
-        ended = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env=self.environment,
-            timeout=COMMAND_SECONDS,
-        )
-        if ended.returncode != code:
-            said = f"{ended.stdout}{ended.stderr}".rstrip().replace("\n", "\n    | ")
-            line = " ".join([program, *arguments])
-            raise Failed(f"`{line}` ended with {ended.returncode}, expected {code}:\n    | {said}")
-        return ended.stdout
+        return checks.run(BINARIES / program, arguments, self.environment, code)
 
     def json(self, program, *arguments, code=0):
         return json.loads(self.run(program, *arguments, "-o", "json", code=code))
@@ -85,17 +55,7 @@ class Check:
     # The catalog, as a person at it.
 
     def lists(self, experience):
-        catalog = self.client("marketplace-catalog")
-
-        def describe(entity):
-            return json.loads(catalog.describe_entity(Catalog="AWSMarketplace", EntityId=entity)["Details"])
-
-        policy = describe(describe(experience)["ProcurementPolicies"][0])
-        lists = {"Allow": set(), "Deny": set()}
-        for statement in policy["Statements"]:
-            for resource in statement["Resources"]:
-                lists[statement["Effect"]].update(resource["Ids"])
-        return lists["Allow"], lists["Deny"]
+        return checks.lists(self.client("marketplace-catalog"), experience)
 
     def change(self, change_type, products):
         catalog = self.client("marketplace-catalog")
