@@ -120,8 +120,9 @@ fn may_have_arrived(failure: &DispatchFailure) -> bool {
     failure.is_io() || failure.is_timeout() || failure.as_other() == Some(ErrorKind::TransientError)
 }
 
-/// The innermost cause: the SDK's own layers ("dispatch failure") tell an operator nothing.
-fn root_cause(error: &(dyn Error + 'static)) -> String {
+/// The innermost cause of an error of the SDK: its own layers ("dispatch failure") tell an operator nothing.
+#[must_use]
+pub fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -12,7 +12,7 @@ mod session;
 mod throttles;
 
 pub use caller::{Caller, caller};
-pub use error::{ApiError, Outcome};
+pub use error::{ApiError, Outcome, root_cause};
 pub use policy::{Admission, Asker, Request, ResourcePolicy};
 pub use session::{AssumedRole, DEFAULT_REGION, assume_role, assume_role_now, for_queue, hurried, in_region, load};
 pub use throttles::throttles;

@@ -92,7 +92,7 @@ async fn credentials(sdk: &SdkConfig) -> Finding {
     };
     let credentials = match provider.provide_credentials().await {
         Ok(credentials) => credentials,
-        Err(error) => return finding.fail(format!("there are none: {}", innermost(&error)), fix.to_owned()),
+        Err(error) => return finding.fail(format!("there are none: {}", pmp_aws::root_cause(&error)), fix.to_owned()),
     };
     let finding = finding.note(format!("found by the SDK, key {}", credentials.access_key_id()));
     let end = credentials.expiry().and_then(|end| Timestamp::try_from(end).ok());
@@ -103,14 +103,6 @@ async fn credentials(sdk: &SdkConfig) -> Finding {
         }
         _ => finding,
     }
-}
-
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 fn region(sdk: &SdkConfig) -> Finding {

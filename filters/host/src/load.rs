@@ -202,7 +202,7 @@ impl FilterHost {
     /// # Errors
     /// It is not a component, or not a valid one.
     pub fn interface(&self, bytes: &[u8]) -> Result<Interface, LoadError> {
-        let component = self.compile(bytes)?;
+        let component = self.compile(bytes, &Digest::of(bytes))?;
         let ty = component.component_type();
         let names = |names: &mut dyn Iterator<Item = &str>| names.map(|name| tame(name, NAME_BYTES * 2)).collect();
         let engine = &self.runtime.engine;
@@ -222,7 +222,7 @@ impl FilterHost {
 
     /// Loads a component.
     pub fn load_bytes(&self, bytes: &[u8]) -> Result<Filter, LoadError> {
-        self.ready(&self.compile(bytes)?, Digest::of(bytes))
+        self.load_component(bytes, Digest::of(bytes))
     }
 
     /// Loads a component, or one that was compiled before, that has this digest. Machine code is loaded in no other way:
@@ -233,7 +233,7 @@ impl FilterHost {
             return Err(LoadError::OtherDigest { pinned: *pinned, found });
         }
         if !machine_code::is_machine_code(bytes) {
-            return self.load_bytes(bytes);
+            return self.load_component(bytes, found);
         }
         self.check_size(bytes)?;
         let component = machine_code::load(&self.runtime.engine, bytes, Vouched::ByPinnedDigest)
@@ -241,26 +241,30 @@ impl FilterHost {
         self.ready(&component, found)
     }
 
+    fn load_component(&self, bytes: &[u8], digest: Digest) -> Result<Filter, LoadError> {
+        self.ready(&self.compile(bytes, &digest)?, digest)
+    }
+
     fn check_size(&self, bytes: &[u8]) -> Result<(), LoadError> {
         let limit = self.runtime.limits.file_bytes;
         if bytes.len() > limit { Err(LoadError::TooLarge { limit }) } else { Ok(()) }
     }
 
-    fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
+    /// `digest` is that of the bytes: by it the cache knows them.
+    fn compile(&self, bytes: &[u8], digest: &Digest) -> Result<Component, LoadError> {
         self.check_size(bytes)?;
         if machine_code::is_machine_code(bytes) {
             return Err(LoadError::Unpinned);
         }
         format::check(bytes)?;
         let engine = &self.runtime.engine;
-        let digest = Digest::of(bytes);
-        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.get(engine, &digest)) {
+        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.get(engine, digest)) {
             return Ok(component);
         }
         // Binary only: the text format is never tried.
         let component = Component::from_binary(engine, bytes).map_err(|error| LoadError::Invalid(error.into()))?;
         if let Some(cache) = &self.cache {
-            cache.put(engine, &digest, &component);
+            cache.put(engine, digest, &component);
         }
         Ok(component)
     }

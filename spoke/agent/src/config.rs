@@ -219,9 +219,9 @@ impl ConfigArgs {
     /// The configuration for `doctor`, and what is missing or wrong for `run`. A spoke that only ever runs `sync` has no
     /// queue, and only `init` needs the topic: those two may be absent.
     pub(crate) fn for_doctor(&self) -> (DoctorConfig, Result<(), Failure>) {
-        let is_set = |value: &Option<String>| value.as_ref().is_some_and(|text| !text.trim().is_empty());
-        let pass = self.for_pass(is_set(&self.queue_url));
-        let complete = pass.and_then(|_| if is_set(&self.topic_arn) { self.for_init().map(drop) } else { Ok(()) });
+        let pass = self.for_pass(is_set(self.queue_url.as_ref()));
+        let complete =
+            pass.and_then(|_| if is_set(self.topic_arn.as_ref()) { self.for_init().map(drop) } else { Ok(()) });
         // What is wrong stands there; here counts what is right.
         let mut settings = Settings::default();
         let url: Option<String> = settings.optional(self.queue_url.as_deref(), QUEUE);
@@ -288,7 +288,7 @@ impl ConfigArgs {
             },
         };
         // A filter that is named wrongly has been told of.
-        let named = self.filter.as_deref().is_some_and(|text| !text.trim().is_empty());
+        let named = is_set(self.filter.as_ref());
         if text.is_some() && !named {
             settings.problem(FILTER_CONFIG, "is set, but no filter to use it with (--filter, PMP_FILTER)");
         }
@@ -299,7 +299,7 @@ impl ConfigArgs {
             limits.file_bytes = usize::from(mib.get()) << 20;
         }
         let source = source?;
-        let pinned = self.filter_digest.as_deref().is_some_and(|text| !text.trim().is_empty());
+        let pinned = is_set(self.filter_digest.as_ref());
         if matches!(source, FilterSource::S3(_)) && !pinned {
             settings.problem(FILTER_DIGEST, "is missing: what comes from S3 is used only if it has this digest");
         }
@@ -359,6 +359,11 @@ impl SpokeConfig {
     pub(crate) fn hub_role_for(&self, organization: &OrganizationId) -> Option<AssumedRole> {
         self.hub_role.clone().map(|role| acting_for(role, organization))
     }
+}
+
+/// Whether something is given: blank is absent.
+fn is_set(value: Option<&String>) -> bool {
+    value.is_some_and(|text| !text.trim().is_empty())
 }
 
 /// The role with the name of a session of this spoke.

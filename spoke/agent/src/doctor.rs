@@ -23,13 +23,10 @@ use crate::member::{Absent, Member, Selection, find};
 pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let (config, complete) = config.for_doctor();
     let configuration = watched(output, "configuration", async { configuration(&complete) });
-    let (configuration, filter, (session, who)) = tokio::join!(
-        configuration,
-        watched(output, "filter", filter(config.filter.clone())),
-        Session::begin("pmp-spoke", output),
-    );
+    let (configuration, (session, who)) = tokio::join!(configuration, Session::begin("pmp-spoke", output));
     let experience = config.experience.as_ref();
-    let ((organization, id), catalog, inbox) = tokio::join!(
+    let (filter, (organization, id), catalog, inbox) = tokio::join!(
+        watched(output, "filter", filter(&session.sdk, config.filter.clone())),
         organization(&session, &config),
         session.look("catalog", experience.ok_or(EXPERIENCE), |experience| {
             members(&session.sdk, experience, &config.selection)
@@ -42,13 +39,11 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
 }
 
 /// That the filter is compiled, and accepts its settings, as before a pass.
-async fn filter(filter: Option<FilterConfig>) -> Finding {
+async fn filter(sdk: &SdkConfig, filter: Option<FilterConfig>) -> Finding {
     let finding = Finding::of("filter");
     let Some(filter) = filter else { return finding.note("none: all that the hub approves is applied") };
-    // One in S3 is fetched with the spoke's own credentials.
-    let sdk = pmp_aws::load("pmp-spoke").await;
     let began = Instant::now();
-    match load_filter(&sdk, filter).await {
+    match load_filter(sdk, filter).await {
         Ok(filter) => {
             let (description, digest) = (filter.filter().description(), filter.filter().digest());
             let took = began.elapsed().as_millis();
