@@ -202,7 +202,7 @@ fn synced_message(receipt: &Receipt) -> String {
         parts.push(format!("{} dropped by filter `{}@{}`", receipt.narrowed, filter.name, filter.digest.short()));
     }
     if !receipt.quarantined.is_empty() {
-        parts.push(format!("{} refused by the catalog", receipt.quarantined.len()));
+        parts.push(format!("{} set aside", receipt.quarantined.len()));
     }
     parts.join("; ")
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use pmp_local::world::{Fault, FaultRule, Product};
 use pmp_protocol::Digest;
 use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Finished, Lists, Objects, Scene, world};
 use serde_json::json;
@@ -57,6 +58,98 @@ async fn a_built_in_rule_needs_its_name_and_settings_only() {
     assert!(refused.stderr.contains("the filter `exclude-ids` refuses its configuration: idz: unknown field `idz`"));
     let misspelt = scene.spoke_with_filter(Path::new("exclude-id"), "{}").run(&["sync"]).await;
     assert!(misspelt.stderr.contains("--filter (PMP_FILTER): `exclude-id` is none of the built-in filters"));
+}
+
+#[tokio::test]
+async fn vendors_and_categories_are_looked_up_where_that_is_asked_for() {
+    let mut world = world(&["prod-acme", "prod-other", "prod-unlisted"], &[]);
+    let product = |id: &str, manufacturer: &str| Product {
+        id: id.to_owned(),
+        name: format!("The product {id}"),
+        manufacturer: manufacturer.to_owned(),
+        categories: vec!["Security".to_owned()],
+        ..Product::default()
+    };
+    world.products = vec![product("prod-acme", "Acme Corp"), product("prod-other", "Example Inc")];
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    let spoke = scene.spoke_with_filter(Path::new("exclude-vendors"), r#"{"vendors":["acme corp"]}"#);
+
+    let refused = spoke.run(&["plan"]).await;
+    assert_eq!(refused.code, 1);
+    let said = "the filter `exclude-vendors` decides by facts that this spoke does not look up";
+    assert!(refused.stderr.contains(said) && refused.stderr.contains("PMP_PRODUCT_ATTRIBUTES"), "{}", refused.stderr);
+
+    let spoke = spoke.with(&[("PMP_PRODUCT_ATTRIBUTES", "true")]);
+    let planned = spoke.run(&["plan"]).await;
+    for reason in ["the vendor `acme corp` is in `vendors`", "the vendor is not known"] {
+        assert!(planned.stdout.contains(reason), "{}", planned.stdout);
+    }
+    assert!(planned.stderr.contains("nothing is known of some products"), "{}", planned.stderr);
+    assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-other"], &[]));
+
+    let spoke = spoke.with(&[
+        ("PMP_FILTER", "only-categories"),
+        ("PMP_FILTER_CONFIG", r#"{"categories":["DevOps"],"unknown":"keep"}"#),
+    ]);
+    let planned = spoke.run(&["plan"]).await;
+    assert!(planned.stdout.contains("the category `Security` is not in `categories`"), "{}", planned.stdout);
+}
+
+#[tokio::test]
+async fn what_cannot_be_looked_up_is_left_as_it_is() {
+    let mut world = world(&["prod-acme", "prod-other"], &[]);
+    let product = |id: &str, manufacturer: &str| Product {
+        id: id.to_owned(),
+        manufacturer: manufacturer.to_owned(),
+        ..Product::default()
+    };
+    world.products = vec![product("prod-acme", "Acme Corp"), product("prod-other", "Example Inc")];
+    let of_lookups = |fault, account: &str, next| FaultRule {
+        operation: Some("GetProduct".into()),
+        account: Some(account.into()),
+        next,
+        ..FaultRule::new(fault)
+    };
+    // Each of the five attempts for both products.
+    world.faults = vec![of_lookups(Fault::ServerError { message: None }, "222222222222", Some(10))];
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let both = Lists::new(&["prod-acme", "prod-other"], &[]);
+    let spoke = scene
+        .spoke_with_filter(Path::new("exclude-vendors"), r#"{"vendors":["Acme Corp"]}"#)
+        .with(&[("PMP_PRODUCT_ATTRIBUTES", "true"), ("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]);
+
+    let set_aside = spoke.run(&["sync", "--output", "json"]).await;
+    assert_eq!(set_aside.code, 1, "{}", set_aside.stderr);
+    for part in ["partial", "2 of the products are set aside; `prod-acme`: not looked up for the filter", "GetProduct"] {
+        assert!(set_aside.stdout.contains(part), "{part}: {}", set_aside.stdout);
+    }
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, both);
+
+    let synced = spoke.run(&["sync"]).await;
+    assert_eq!(synced.code, 0, "{}{}", synced.stdout, synced.stderr);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-other"], &["prod-acme"]));
+}
+
+#[tokio::test]
+async fn where_products_must_not_be_looked_up_the_filter_is_not_run() {
+    let mut world = world(&["prod-acme"], &[]);
+    let denied = FaultRule::new(Fault::AccessDenied { message: None });
+    world.faults = vec![FaultRule { operation: Some("GetProduct".into()), ..denied }];
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    let spoke = scene
+        .spoke_with_filter(Path::new("exclude-vendors"), r#"{"vendors":["Acme Corp"],"unknown":"keep"}"#)
+        .with(&[("PMP_PRODUCT_ATTRIBUTES", "true")]);
+    let failed = spoke.run(&["sync", "--output", "json"]).await;
+    assert_eq!(failed.code, 1, "{}", failed.stderr);
+    for part in ["failed", "the filter was not run, since products cannot be looked up", "grant `aws-marketplace:GetProduct`"] {
+        assert!(failed.stdout.contains(part), "{part}: {}", failed.stdout);
+    }
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::default());
 }
 
 #[tokio::test]

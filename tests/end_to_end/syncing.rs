@@ -176,7 +176,7 @@ async fn a_product_that_the_catalog_refuses_is_quarantined_and_all_others_are_ap
     let checked = scene.hub.run(&["status", "--check"]).await;
     assert_eq!(checked.code, 4);
     assert!(checked.stdout.contains("ERROR"), "{}", checked.stdout);
-    assert!(checked.stdout.contains("refused by the catalog"), "{}", checked.stdout);
+    assert!(checked.stdout.contains("set aside"), "{}", checked.stdout);
 }
 
 #[tokio::test]

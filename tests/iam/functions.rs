@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pmp_local::world::{ChangeSetTiming, ResourceRequests};
-use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Lists, MANAGEMENT, longest_id, world};
+use pmp_protocol::Digest;
+use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Lists, MANAGEMENT, Objects, longest_id, world};
 
 use crate::organizations::{Organizations, batch, batch_within, look};
 use crate::roles::{Decision, Declared, Grant};
+use crate::template::in_repository;
 
 /// What Lambda itself does with a function's role, by AWS's documentation: it writes the log, takes messages from the queue
 /// of an event source mapping, and sends what failed to the destination. The programs do none of it.
@@ -50,6 +52,42 @@ async fn delegated_administrators_that_name_their_experiences_lack_nothing() {
     assert_eq!(organizations.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &["prod-x"]));
     assert_eq!(organizations.alpha_account.lists(ALPHA_DEV).await, Lists::default());
     assert_none_denied(&organizations.decisions().await);
+}
+
+#[tokio::test]
+async fn a_filter_from_a_bucket_takes_its_object_and_the_products_and_nothing_else() {
+    let component = std::fs::read(in_repository("filters/examples/exclude-products/exclude-products.wasm")).unwrap();
+    let digest = Digest::of(&component).to_string();
+    let filtered = [
+        ("FilterBucket", "filters"),
+        ("FilterKey", "exclude-products.wasm"),
+        ("FilterDigest", &digest),
+        ("FilterConfig", r#"{"exclude_ids":["prod-b"]}"#),
+        ("ProductAttributes", "true"),
+    ];
+    let objects = Objects::start().await;
+    objects.put("/filters/exclude-products.wasm", &component);
+    let (plain, organizations) = tokio::join!(
+        Organizations::deploy(world(&[], &[]), &[], &[]),
+        Organizations::deploy(world(&["prod-a", "prod-b"], &[]), &[], &filtered)
+    );
+    let hub = organizations.hub_function().await;
+    let spoke = organizations.spoke_function_with(&[("AWS_ENDPOINT_URL_S3", objects.endpoint())]).await;
+    look(&hub).await;
+    assert!(batch(&organizations, &spoke).await.is_empty(), "{}", spoke.log());
+    assert_eq!(organizations.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
+
+    let (before, grants) = (plain.spoke_role().grants(), organizations.spoke_role().grants());
+    let added: Vec<_> = grants.iter().filter(|grant| !before.contains(grant)).collect();
+    let grant = |action: &str, resource: &str| Grant { action: action.to_owned(), resource: resource.to_owned() };
+    let [product, object] =
+        [grant("aws-marketplace:GetProduct", "*"), grant("s3:GetObject", "arn:aws:s3:::filters/exclude-products.wasm")];
+    assert_eq!(added, [&product, &object]);
+    // The embedded AWS has no S3: what stands in for it tells what it was asked for.
+    assert_eq!(objects.asked(), ["/filters/exclude-products.wasm"]);
+    let decisions = organizations.decisions().await;
+    assert!(decisions.iter().any(|decision| product.covers(decision)));
+    assert_none_denied(&decisions);
 }
 
 fn assert_none_denied(decisions: &[Decision]) {

@@ -84,10 +84,21 @@ impl Organizations {
 
     /// The spoke's function, with the variables of its template.
     pub(crate) async fn spoke_function(&self) -> Function {
+        self.spoke_function_with(&[]).await
+    }
+
+    /// The same, with others beside them.
+    pub(crate) async fn spoke_function_with(&self, variables: &[(&str, &str)]) -> Function {
         let queue = self.queue_url().await;
-        let program = self.program("pmp-spoke", SPOKE_KEY, &self.spoke);
+        let program = self.program("pmp-spoke", SPOKE_KEY, &self.spoke).with(variables);
         // The embedded AWS's queues have URLs of their own.
         Function::start(&program.with(&[("PMP_QUEUE_URL", &queue)])).await
+    }
+
+    /// The spoke's function's role.
+    pub(crate) fn spoke_role(&self) -> &Declared {
+        let own = |role: &&Declared| role.name == text(&self.spoke.properties("FunctionRole")["RoleName"]);
+        self.roles.iter().find(own).unwrap()
     }
 
     /// The hub's function's role, as AWS's clients act as it.

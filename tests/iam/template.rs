@@ -1,15 +1,20 @@
 //! CloudFormation templates, read: YAML with short-form functions in, JSON with long-form functions out.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
 use serde_saphyr::Tagged;
 
+/// A file of this repository, by its path from the root.
+pub(crate) fn in_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
 /// A template of this repository, by its path from the root.
 pub(crate) fn read(path: &str) -> Value {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    let file = in_repository(path);
     let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let Node(template) = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
     template

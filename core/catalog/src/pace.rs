@@ -71,7 +71,7 @@ impl Clock for TokioClock {
 }
 
 impl Limiter {
-    fn new(permitted: NonZeroU32) -> Self {
+    pub(crate) fn new(permitted: NonZeroU32) -> Self {
         let clock = TokioClock { began: Instant::now() };
         let rate = AdaptiveRate::new(permitted);
         let state = State { rate, turns: turns(rate, permitted, clock) };

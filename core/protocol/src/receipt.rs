@@ -110,17 +110,17 @@ impl fmt::Display for ReceiptStatus {
     }
 }
 
-/// A product that the catalog refused.
+/// A product that is left as it is: the catalog refused it, or it could not be looked up for the filter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuarantinedProduct {
     /// Which.
     pub product: ProductId,
-    /// The catalog's own error.
+    /// The service's own error.
     pub error: String,
-    /// When the catalog refused it for the first time.
+    /// When that was for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_seen: Option<Timestamp>,
-    /// How often it was tried.
+    /// How often the catalog was asked for it.
     #[serde(default)]
     pub tries: u32,
     /// Until then it is left; absent: it is tried with the next pass.

@@ -258,6 +258,12 @@ impl ConfiguredFilter {
         &self.filter
     }
 
+    /// Whether it is built in and decides by what has to be looked up of a product: its vendor, its categories.
+    #[must_use]
+    pub fn needs_attributes(&self) -> bool {
+        matches!(&self.ready, Ready::Rule(rule) if rule.needs_attributes())
+    }
+
     /// Runs the filter over all products of one experience, in one call.
     ///
     /// It can only narrow: a decision belongs to a product by its position, so no other product can be named, and there

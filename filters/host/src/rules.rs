@@ -33,6 +33,9 @@ pub(crate) trait Rule: fmt::Debug + Send + Sync {
     /// Whether it takes the product, which the hub approved, away, how and why; none where it leaves it.
     fn judge(&self, product: &Product<'_>) -> Option<Taken>;
 
+    /// Whether it decides by what is not in a snapshot, and has to be looked up.
+    fn needs_attributes(&self) -> bool;
+
     /// What is worth knowing of a run as a whole, such as a setting that met nothing.
     fn remark(&self, context: &Context<'_>, products: &[Product<'_>], log: &mut Log);
 }

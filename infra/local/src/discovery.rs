@@ -20,6 +20,25 @@ pub(crate) enum Operation {
     SearchListings,
 }
 
+impl Operation {
+    /// What a `POST` to `path` asks for; none where that is not Discovery's.
+    pub(crate) fn at(path: &str) -> Option<Self> {
+        match path.strip_prefix("/2026-02-05/")? {
+            "getProduct" => Some(Self::GetProduct),
+            "searchListings" => Some(Self::SearchListings),
+            _ => None,
+        }
+    }
+
+    /// Its name, as in IAM's action.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::GetProduct => "GetProduct",
+            Self::SearchListings => "SearchListings",
+        }
+    }
+}
+
 /// A refusal, by the names of the service model.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DiscoveryError {

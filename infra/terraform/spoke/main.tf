@@ -203,6 +203,14 @@ resource "aws_iam_role_policy" "function" {
         Action   = "s3:GetObject"
         Resource = ["arn:${local.partition}:s3:::${var.filter_bucket}/${coalesce(var.filter_key, "-")}"]
       }
+      ], !var.product_attributes ? [] : [
+      # AWS has no resource for it.
+      {
+        Sid      = "LookProductsUp"
+        Effect   = "Allow"
+        Action   = "aws-marketplace:GetProduct"
+        Resource = ["*"]
+      }
     ])
   })
 }
@@ -241,6 +249,7 @@ resource "aws_lambda_function" "spoke" {
       PMP_FILTER               = local.filter
       PMP_FILTER_DIGEST        = var.filter_digest == null ? "" : var.filter_digest
       PMP_FILTER_CONFIG        = var.filter_config == null ? "" : var.filter_config
+      PMP_PRODUCT_ATTRIBUTES   = tostring(var.product_attributes)
       PMP_MAX_REMOVED_PERCENT  = tostring(var.max_removed_percent)
       PMP_MAX_REMOVED_PRODUCTS = var.max_removed_products == null ? "" : tostring(var.max_removed_products)
       PMP_SYNC_SETTINGS        = tostring(var.sync_settings)
@@ -255,6 +264,10 @@ resource "aws_lambda_function" "spoke" {
     precondition {
       condition     = var.filter_name == null || (var.filter_layer_arn == null && var.filter_bucket == null)
       error_message = "The filter is built in, or comes from a layer or a bucket; only one of them."
+    }
+    precondition {
+      condition     = var.product_attributes || !contains(["exclude-vendors", "only-categories"], coalesce(var.filter_name, "-"))
+      error_message = "This filter decides by vendors or categories, and needs product_attributes."
     }
     precondition {
       condition     = var.filter_bucket == null || (var.filter_layer_arn == null && var.filter_key != null && var.filter_digest != null)

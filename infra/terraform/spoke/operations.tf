@@ -52,7 +52,7 @@ locals {
   widgets = [
     { title = "Member experiences in trouble", stat = "Maximum", period = 3600, metrics = [concat(["pmp-sync", "Failed"], local.ours), [".", "Held", ".", "."], [".", "Partial", ".", "."]] },
     { title = "In step", stat = "Minimum", period = 3600, metrics = [concat(["pmp-sync", "Synced"], local.ours)] },
-    { title = "Products changed by someone else, and refused by the catalog", stat = "Maximum", period = 3600, metrics = [concat(["pmp-sync", "DriftedProducts"], local.ours), [".", "QuarantinedProducts", ".", "."]] },
+    { title = "Products changed by someone else, and set aside", stat = "Maximum", period = 3600, metrics = [concat(["pmp-sync", "DriftedProducts"], local.ours), [".", "QuarantinedProducts", ".", "."]] },
     { title = "From announcement to receipt, ms", stat = null, period = 3600, metrics = [concat(["pmp-sync", "PublishToReceiptMillis"], local.ours, [{ stat = "p50" }]), ["...", { stat = "p95" }]] },
     { title = "A change set, ms", stat = null, period = 3600, metrics = [concat(["pmp-sync", "ChangeSetMillis"], local.ours, [{ stat = "p50" }]), ["...", { stat = "p95" }]] },
     { title = "Change sets, products allowed and denied", stat = "Sum", period = 3600, metrics = [concat(["pmp-sync", "ChangeSets"], local.ours), [".", "AllowedProducts", ".", "."], [".", "DeniedProducts", ".", "."]] },

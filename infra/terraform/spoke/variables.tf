@@ -206,6 +206,12 @@ variable "filter_config" {
   description = "The filter's settings, as JSON, or @ and a file below /opt. Null, none."
 }
 
+variable "product_attributes" {
+  type        = bool
+  default     = false
+  description = "Whether names, vendors, categories and fulfillment types of products are looked up for the filter. exclude-vendors and only-categories need them."
+}
+
 variable "code_bucket" {
   type        = string
   description = "The bucket, in the region, that holds the function's zip."

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
-use pmp_catalog::SdkCatalog;
+use pmp_catalog::{SdkCatalog, SdkDirectory};
 use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoSnapshots};
 use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_terminal::{
@@ -17,6 +17,7 @@ use pmp_terminal::{
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::attributes::Attributes;
 use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::{failure, one_line};
 use crate::function::SpokeFunction;
@@ -135,6 +136,7 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
         management: config.experience.clone(),
         selection: config.selection.clone(),
         filter: None,
+        attributes: None,
         guard: config.guard,
         engine: config.engine,
         lease,
@@ -143,6 +145,9 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
         tell_figures: false,
     };
     if let Some(filter) = config.filter.clone() {
+        if filter.product_attributes {
+            spoke.attributes = Some(Arc::new(Attributes::new(Arc::new(SdkDirectory::new(sdk)))));
+        }
         match load_filter(sdk, filter).await {
             Ok(filter) => spoke.filter = Some(Arc::new(filter)),
             Err(failure) => {
@@ -238,7 +243,8 @@ fn exit_after(receipts: &[Receipt]) -> Exit {
 async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_pass(false)?;
     let sdk = pmp_aws::load("pmp-spoke").await;
-    let spoke = spoke(&sdk, &config, "plan").await?;
+    let mut spoke = spoke(&sdk, &config, "plan").await?;
+    spoke.show_progress = output.is_table();
     let newest = Arc::new(snapshot::newest(spoke.snapshots.as_ref(), &spoke.management).await.map_err(failure)?);
     let previews = spoke.preview(&newest).await.map_err(failure)?;
     if output.is_table() {

@@ -31,6 +31,7 @@ const FILTER_DIGEST: Source = Source { flag: "--filter-digest", variable: "PMP_F
 const FILTER_CACHE: Source = Source { flag: "--filter-cache", variable: "PMP_FILTER_CACHE" };
 const FILTER_SIZE: Source = Source { flag: "--filter-max-file", variable: "PMP_FILTER_MAX_FILE" };
 const FILTER_CONFIG: Source = Source { flag: "--filter-config", variable: "PMP_FILTER_CONFIG" };
+const ATTRIBUTES: Source = Source { flag: "--product-attributes", variable: "PMP_PRODUCT_ATTRIBUTES" };
 const REMOVED_PERCENT: Source = Source { flag: "--max-removed-percent", variable: "PMP_MAX_REMOVED_PERCENT" };
 const REMOVED_PRODUCTS: Source = Source { flag: "--max-removed-products", variable: "PMP_MAX_REMOVED_PRODUCTS" };
 const SYNC_SETTINGS: Source = Source { flag: "--sync-settings", variable: "PMP_SYNC_SETTINGS" };
@@ -87,6 +88,10 @@ pub(crate) struct ConfigArgs {
     /// The largest file of a filter that is loaded, in MiB [default: 4]
     #[arg(long, global = true, env = FILTER_SIZE.variable, hide_env_values = true, value_name = "MIB")]
     filter_max_file: Option<String>,
+    /// Look up vendor, categories, name and fulfillment types of the products for the filter
+    #[arg(long, global = true, env = ATTRIBUTES.variable, hide_env_values = true, value_name = "BOOL",
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    product_attributes: Option<String>,
     /// Hold a plan that removes more than this share of the approved products
     #[arg(long, global = true, env = REMOVED_PERCENT.variable, hide_env_values = true, value_name = "PERCENT")]
     max_removed_percent: Option<String>,
@@ -145,6 +150,8 @@ pub(crate) struct FilterConfig {
     pub(crate) digest: Option<Digest>,
     pub(crate) cache: Option<PathBuf>,
     pub(crate) limits: Limits,
+    /// Whether it is told what AWS Marketplace tells of the products.
+    pub(crate) product_attributes: bool,
 }
 
 /// What `doctor` looks at: whatever is set and can be read.
@@ -298,6 +305,7 @@ impl ConfigArgs {
         if let Some(mib) = settings.optional::<NonZeroU16>(self.filter_max_file.as_deref(), FILTER_SIZE) {
             limits.file_bytes = usize::from(mib.get()) << 20;
         }
+        let product_attributes = settings.optional(self.product_attributes.as_deref(), ATTRIBUTES).unwrap_or(false);
         let source = source?;
         let pinned = is_set(self.filter_digest.as_ref());
         if matches!(source, FilterSource::S3(_)) && !pinned {
@@ -306,7 +314,7 @@ impl ConfigArgs {
         if matches!(source, FilterSource::BuiltIn(_)) && pinned {
             settings.problem(FILTER_DIGEST, "is set, but the filter is built in: there is no file to compare");
         }
-        Some(FilterConfig { source, settings: config, digest, cache, limits })
+        Some(FilterConfig { source, settings: config, digest, cache, limits, product_attributes })
     }
 
     fn engine(&self, settings: &mut Settings) -> EngineSettings {

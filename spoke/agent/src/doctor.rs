@@ -26,6 +26,7 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let (configuration, (session, who)) = tokio::join!(configuration, Session::begin("pmp-spoke", output));
     let experience = config.experience.as_ref();
     let (filter, (organization, id), catalog, inbox) = tokio::join!(
+        // It may come from S3, but doesn't rest on the rest.
         watched(output, "filter", filter(&session.sdk, config.filter.clone())),
         organization(&session, &config),
         session.look("catalog", experience.ok_or(EXPERIENCE), |experience| {

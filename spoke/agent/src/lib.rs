@@ -11,6 +11,7 @@
 mod agent;
 mod answer;
 mod apply;
+mod attributes;
 mod backlog;
 pub mod cli;
 mod config;

@@ -10,7 +10,11 @@ use pmp_terminal::Failure;
 use crate::config::FilterConfig;
 
 /// Loads the filter and has it check its settings.
+///
+/// A built-in filter that decides by facts which this spoke doesn't look up is refused: it would exclude everything, or
+/// nothing, and neither is what was meant.
 pub(crate) async fn load_filter(sdk: &SdkConfig, config: FilterConfig) -> Result<ConfiguredFilter, Failure> {
+    let product_attributes = config.product_attributes;
     let context = format!("cannot use the filter --filter (PMP_FILTER) `{}`", config.source);
     let fetched = match &config.source {
         FilterSource::S3(object) => match s3::fetch(sdk, object, config.limits.file_bytes).await {
@@ -38,6 +42,13 @@ pub(crate) async fn load_filter(sdk: &SdkConfig, config: FilterConfig) -> Result
     // It computes, and a large one does so for seconds.
     let filter = tokio::task::spawn_blocking(ready).await.map_err(Failure::new)??;
     let description = filter.filter().description();
+    if filter.needs_attributes() && !product_attributes {
+        let error =
+            anyhow::anyhow!("the filter `{}` decides by facts that this spoke does not look up", description.name);
+        return Err(
+            Failure::new(error).hint("`--product-attributes` (PMP_PRODUCT_ATTRIBUTES=true) looks them up".to_owned())
+        );
+    }
     tracing::info!(name = description.name, version = description.version, digest = %filter.filter().digest(), "filter loaded");
     Ok(filter)
 }

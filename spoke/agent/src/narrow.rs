@@ -7,6 +7,7 @@ use pmp_catalog::Experience;
 use pmp_filter_host::{ConfiguredFilter, Context, EvaluateError, Managed, Product, Status, Usage};
 use pmp_protocol::{OrganizationId, ProductId, Snapshot, Verdicts};
 
+use crate::attributes::Known;
 use crate::error::one_line;
 
 /// What the filter says of one experience.
@@ -24,11 +25,12 @@ pub(crate) async fn narrow(
     organization: OrganizationId,
     snapshot: Arc<Snapshot>,
     experience: Experience,
+    known: Arc<Known>,
     now: Timestamp,
 ) -> Result<Narrowed, String> {
     let Some(filter) = filter else { return Ok(Narrowed::By(Verdicts::new())) };
     // A filter computes: it belongs on a thread that may block.
-    let run = move || evaluate(&filter, &organization, &snapshot, &experience, now);
+    let run = move || evaluate(&filter, &organization, &snapshot, &experience, &known, now);
     tokio::task::spawn_blocking(run).await.unwrap_or_else(|e| Err(format!("the filter's run was ended: {e}")))
 }
 
@@ -37,6 +39,7 @@ fn evaluate(
     organization: &OrganizationId,
     snapshot: &Snapshot,
     experience: &Experience,
+    known: &Known,
     now: Timestamp,
 ) -> Result<Narrowed, String> {
     let context = Context {
@@ -68,12 +71,20 @@ fn evaluate(
     let rows: Vec<(&ProductId, Status, Option<Vec<String>>)> = approved.chain(rejected).map(labelled).collect();
     let products: Vec<_> = rows
         .iter()
-        .map(|(id, status, labels)| Product {
-            labels: labels.as_deref().unwrap_or_default(),
-            ..Product::new(id, *status)
+        .map(|(id, status, labels)| {
+            let product = Product { labels: labels.as_deref().unwrap_or_default(), ..Product::new(id, *status) };
+            let Some(known) = known.attributes(id) else { return product };
+            Product {
+                name: known.name.as_deref(),
+                manufacturer: known.manufacturer.as_deref(),
+                categories: &known.categories,
+                fulfillment_types: &known.fulfillment_types,
+                ..product
+            }
         })
         .collect();
-    let evaluation = filter.evaluate(&context, &products).map_err(failed)?;
+    let mut evaluation = filter.evaluate(&context, &products).map_err(failed)?;
     tell(&evaluation.usage);
+    evaluation.verdicts.retain(|id, _| !known.undecided().contains_key(id));
     Ok(Narrowed::By(evaluation.verdicts))
 }

@@ -1,25 +1,27 @@
 //! One pass: all member experiences, against one snapshot.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{Catalog, ChangeSetId};
 use pmp_filter_host::ConfiguredFilter;
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, Organization, ReceiptStore, SnapshotStore};
 use pmp_plan::{Confirmation, Desired, GuardRails};
 use pmp_protocol::{
-    ChangeSetTimes, Confirmed, ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, ResourceRequests, Snapshot,
-    SnapshotVersion, confirmed,
+    ChangeSetTimes, Confirmed, ExperienceId, OrganizationSeen, QuarantinedProduct, Receipt, ReceiptStatus,
+    ResourceRequests, Snapshot, SnapshotVersion, confirmed,
 };
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Stop, StopReason};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::apply::{Active, Applied, Engine, EngineSettings, Order};
+use crate::attributes::{Attributes, Known, LookUpError};
 use crate::error::one_line;
 use crate::lease::{Leases, holder};
 use crate::member::{Absent, Candidate, Live, Member, Selection, discover, read_policies};
@@ -34,6 +36,8 @@ const SIDE_BY_SIDE: usize = 100;
 const POLICIES: usize = 20;
 /// Runs of the filter at once: each has a memory of its own, and keeps a processor busy.
 const FILTERS: usize = 2;
+/// A product that could not be looked up is left in this pass alone: the next one begins later than that.
+const UNDECIDED_PAUSE: SignedDuration = SignedDuration::from_millis(1);
 
 /// The spoke of one member organization, for one management experience.
 #[derive(Debug, Clone)]
@@ -50,6 +54,8 @@ pub struct Spoke {
     pub management: ExperienceId,
     pub(crate) selection: Selection,
     pub(crate) filter: Option<Arc<ConfiguredFilter>>,
+    /// What the filter is told of products beyond the snapshot, where it is to be told.
+    pub(crate) attributes: Option<Arc<Attributes>>,
     pub(crate) guard: GuardRails,
     pub(crate) engine: EngineSettings,
     pub(crate) lease: Leases,
@@ -114,6 +120,7 @@ impl Spoke {
             management,
             selection,
             filter: None,
+            attributes: None,
             guard,
             engine: EngineSettings::default(),
             lease,
@@ -148,6 +155,21 @@ impl Spoke {
         match (outcome, seen) {
             (Ok(_), Err(error)) => Err(error.into()),
             (outcome, _) => outcome.map(|(pass, _)| pass),
+        }
+    }
+
+    /// What is known of the snapshot's products, for the filter: of those that it can take away.
+    pub(crate) async fn known(
+        &self,
+        snapshot: &Snapshot,
+        stop: &CancellationToken,
+    ) -> Result<Arc<Known>, LookUpError> {
+        match (&self.filter, &self.attributes) {
+            (Some(_), Some(attributes)) => {
+                let approved = snapshot.content().approved();
+                attributes.look_up(approved.iter(), self.show_progress, stop).await.map(Arc::new)
+            }
+            _ => Ok(Arc::default()),
         }
     }
 
@@ -194,10 +216,11 @@ impl Spoke {
         tracing::info!(version = %snapshot.version(), experiences = candidates.len(), "pass started");
         let name = format!("pmp-sync snapshot {}", snapshot.version());
         let engine = Engine::start(self.catalog.clone(), self.engine, times, name, stop.token().clone());
+        let known = if candidates.is_empty() { Ok(Arc::default()) } else { self.known(&snapshot, stop.token()).await };
         let filters = Semaphore::new(FILTERS);
         let began = Timestamp::now();
         let tally = Mutex::default();
-        let pass = OnePass { spoke: self, engine, snapshot, confirmed, stop, before, began, filters, tally };
+        let pass = OnePass { spoke: self, engine, snapshot, confirmed, stop, before, began, filters, known, tally };
         let outcomes = pass.sync_all(candidates, gone).await;
         // Each receipt was tried; the first that could not be written keeps the message in the queue (rule 6).
         let mut receipts = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -238,6 +261,35 @@ fn gone(before: &Organization, candidates: &[Candidate]) -> Vec<Member> {
     missing.map(member).collect()
 }
 
+/// The products that this pass leaves as they are: what the catalog refused before, and what nothing could be decided of,
+/// which the next pass takes up.
+fn quarantined(before: Option<&Receipt>, known: &Known, began: Timestamp) -> Vec<QuarantinedProduct> {
+    let before = before.map_or(&[][..], |before| &before.quarantined);
+    let mut quarantined: BTreeMap<_, _> = before.iter().map(|found| (&found.product, found.clone())).collect();
+    for (product, error) in known.undecided() {
+        let found = quarantined.entry(product).or_insert_with(|| QuarantinedProduct {
+            product: product.clone(),
+            error: format!("not looked up for the filter: {error}"),
+            first_seen: Some(began),
+            tries: 0,
+            next_try: None,
+        });
+        found.next_try = found.next_try.max(Some(began + UNDECIDED_PAUSE));
+    }
+    quarantined.into_values().collect()
+}
+
+/// The same, unless nothing was left to do but products of which nothing could be decided: then it is not known to be in
+/// step.
+fn undecided(applied: Applied, known: &Known, quarantined: &[QuarantinedProduct]) -> Applied {
+    let left = quarantined.iter().filter(|found| known.undecided().contains_key(&found.product));
+    let left: Vec<_> = left.cloned().collect();
+    let Some(first) = left.first().filter(|_| applied.status == ReceiptStatus::InSync) else { return applied };
+    let error = format!("{} of the products are set aside; `{}`: {}", left.len(), first.product, first.error);
+    let progress = Progress { quarantined: left, ..applied.progress };
+    Applied { status: ReceiptStatus::Partial, progress, error: Some(error) }
+}
+
 /// What all experiences of one pass have in common.
 struct OnePass<'a> {
     spoke: &'a Spoke,
@@ -249,6 +301,7 @@ struct OnePass<'a> {
     before: Organization,
     began: Timestamp,
     filters: Semaphore,
+    known: Result<Arc<Known>, LookUpError>,
     tally: Mutex<Tally>,
 }
 
@@ -316,7 +369,15 @@ impl OnePass<'_> {
             Err(absent @ Absent::Unreadable(_)) => return ended(ReceiptStatus::Failed, absent.to_string()),
             Err(absent) => return ended(ReceiptStatus::Skipped, absent.to_string()),
         };
-        let verdicts = match self.narrow(&live).await {
+        let known = match &self.known {
+            Ok(known) => known,
+            Err(LookUpError::Stopped) => {
+                let reason = self.stop.reason().map_or_else(|| LookUpError::Stopped.to_string(), |why| why.to_string());
+                return ended(ReceiptStatus::Partial, reason);
+            }
+            Err(error) => return ended(ReceiptStatus::Failed, error.to_string()),
+        };
+        let verdicts = match self.narrow(&live, known.clone()).await {
             Ok(Narrowed::By(verdicts)) => verdicts,
             Ok(Narrowed::NotManaged(reason)) => return ended(ReceiptStatus::Skipped, reason),
             Err(error) => return ended(ReceiptStatus::Failed, error),
@@ -325,6 +386,7 @@ impl OnePass<'_> {
         draft.narrowed = desired.narrowed();
         let before = self.before.receipts.iter().find(|receipt| receipt.member_experience == draft.member);
         let unfinished = before.filter(|receipt| receipt.is_unfinished()).and_then(|before| before.change_sets.last());
+        let quarantined = quarantined(before, known, self.began);
         let order = Order {
             desired: &desired,
             version: self.snapshot.version(),
@@ -332,12 +394,13 @@ impl OnePass<'_> {
             confirmation: confirmation(draft.confirmed.as_ref(), self.snapshot.version()),
             pass: self.began,
             settings: self.spoke.settings(&self.snapshot),
-            quarantined: before.map_or(&[], |before| before.quarantined.as_slice()),
+            quarantined: &quarantined,
             unfinished: unfinished.map(|id| ChangeSetId::new(id)),
         };
         let (receipts, show) = (self.spoke.receipts.clone(), self.spoke.show_progress);
         let reporter = Reporter::start(receipts, draft.clone(), show, self.stop.token().clone());
-        let Applied { status, progress, error } = self.engine.apply(&order, live, &reporter).await;
+        let applied = self.engine.apply(&order, live, &reporter).await;
+        let Applied { status, progress, error } = undecided(applied, known, &quarantined);
         reporter.finish().await;
         self.tally().add(&draft, &progress, before);
         match status {
@@ -353,13 +416,14 @@ impl OnePass<'_> {
         }
     }
 
-    async fn narrow(&self, live: &Live) -> Result<Narrowed, String> {
+    async fn narrow(&self, live: &Live, known: Arc<Known>) -> Result<Narrowed, String> {
         let organization = self.spoke.identity.organization.clone();
         let filter = self.spoke.filter.clone();
         // Never closed: it lives as long as the pass.
         let _turn = self.filters.acquire().await.map_err(|e| e.to_string())?;
         let (runs, began) = (filter.is_some(), Instant::now());
-        let narrowed = narrow(filter, organization, self.snapshot.clone(), live.experience.clone(), self.began).await;
+        let snapshot = self.snapshot.clone();
+        let narrowed = narrow(filter, organization, snapshot, live.experience.clone(), known, self.began).await;
         if runs {
             self.tally().add_filter(began.elapsed(), narrowed.is_err());
         }

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use pmp_plan::{Desired, Observed, Report, explain, plan};
 use pmp_protocol::{ExperienceId, OperatorConfirmation, ProductId, Receipt, ResourceRequests, Snapshot, confirmed};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
+use crate::attributes::{Known, LookUpError};
 use crate::member::{Absent, Member, find};
 use crate::narrow::{Narrowed, narrow};
 use crate::pass::confirmation;
@@ -49,11 +51,15 @@ impl Spoke {
     pub(crate) async fn preview(&self, snapshot: &Arc<Snapshot>) -> Result<Vec<Preview>, SpokeError> {
         let members = find(self.catalog.as_ref(), &self.management, &self.selection).await?;
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
+        let known = self.known(snapshot, &CancellationToken::new()).await;
         let mut previews = Vec::new();
         for member in members {
             let receipt = before.receipts.iter().find(|receipt| receipt.member_experience == member.id);
-            let quarantined = receipt.map(quarantined_now).unwrap_or_default();
-            previews.push(self.preview_member(snapshot, &before.confirmations, member, &quarantined).await);
+            let mut quarantined = receipt.map(quarantined_now).unwrap_or_default();
+            if let Ok(known) = &known {
+                quarantined.extend(known.undecided().clone());
+            }
+            previews.push(self.preview_member(snapshot, &known, &before.confirmations, member, &quarantined).await);
         }
         Ok(previews)
     }
@@ -61,6 +67,7 @@ impl Spoke {
     async fn preview_member(
         &self,
         snapshot: &Arc<Snapshot>,
+        known: &Result<Arc<Known>, LookUpError>,
         confirmations: &[OperatorConfirmation],
         member: Member,
         quarantined: &BTreeMap<ProductId, String>,
@@ -77,7 +84,10 @@ impl Spoke {
         };
         let organization = self.identity.organization.clone();
         let filter = self.filter.clone();
-        let narrowed = narrow(filter, organization, snapshot.clone(), live.experience, Timestamp::now()).await;
+        let narrowed = match known.clone() {
+            Ok(known) => narrow(filter, organization, snapshot.clone(), live.experience, known, Timestamp::now()).await,
+            Err(error) => Err(error.to_string()),
+        };
         let outcome = match narrowed {
             Err(reason) => Planned::Failed { reason },
             Ok(Narrowed::NotManaged(reason)) => Planned::Skipped { reason },
@@ -104,7 +114,7 @@ impl Spoke {
     }
 }
 
-/// The products that the catalog refused, and that a pass would leave now.
+/// The products that the catalog refused, or that could not be looked up, and that a pass would leave now.
 fn quarantined_now(receipt: &Receipt) -> BTreeMap<ProductId, String> {
     let now = Timestamp::now();
     let left = receipt.quarantined.iter().filter(|found| found.next_try.is_some_and(|next| next > now));

@@ -104,7 +104,7 @@ fn why(why: &Why) -> String {
         Why::ApprovedByHubRejectedHere => "approved by the hub, rejected here".to_owned(),
         Why::NotApprovedByHub => "not approved by the hub".to_owned(),
         Why::RejectedByHub => "rejected by the hub".to_owned(),
-        Why::Quarantined { error } => format!("refused by the catalog, tried again later: {}", clean(error)),
+        Why::Quarantined { error } => format!("set aside, tried again later: {}", clean(error)),
         Why::RejectedOnlyHere => "rejected here alone; it stays so".to_owned(),
         Why::NarrowedByFilter(Decision { verdict, reason }) => {
             let verb = if *verdict == Verdict::Reject { "rejected" } else { "excluded" };

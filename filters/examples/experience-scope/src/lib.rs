@@ -39,9 +39,12 @@ fn matches(pattern: &str, name: &str) -> bool {
 }
 
 impl Filter for ExperienceScope {
-    const DESCRIPTION: Description =
-        Description::new("experience-scope", env!("CARGO_PKG_VERSION"), "Manages listed experiences only, by id or name")
-            .with_settings_schema(include_str!("../settings.schema.json"));
+    const DESCRIPTION: Description = Description::new(
+        "experience-scope",
+        env!("CARGO_PKG_VERSION"),
+        "Manages listed experiences only, by id or name",
+    )
+    .with_settings_schema(include_str!("../settings.schema.json"));
 
     fn configure(config: &str) -> Result<Self, String> {
         let settings: Settings = settings::parse(config)?;

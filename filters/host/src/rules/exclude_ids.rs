@@ -24,6 +24,10 @@ impl Rule for ExcludeIds {
         self.ids.0.contains(product.id).then(|| Taken { how: self.verdict, why: why() })
     }
 
+    fn needs_attributes(&self) -> bool {
+        false
+    }
+
     fn remark(&self, context: &Context<'_>, products: &[Product<'_>], log: &mut Log) {
         let known: BTreeSet<_> = products.iter().map(|product| product.id).collect();
         for id in self.ids.0.iter().filter(|id| !known.contains(id)) {

@@ -26,6 +26,10 @@ impl Rule for ExcludeVendors {
         Some(Taken { how: self.verdict, why })
     }
 
+    fn needs_attributes(&self) -> bool {
+        true
+    }
+
     fn remark(&self, context: &Context<'_>, products: &[Product<'_>], log: &mut Log) {
         let unknown = products.iter().filter(|product| product.manufacturer.is_none()).count();
         if unknown > 0 {

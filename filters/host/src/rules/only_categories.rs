@@ -32,6 +32,10 @@ impl Rule for OnlyCategories {
         Some(Taken { how: self.verdict, why })
     }
 
+    fn needs_attributes(&self) -> bool {
+        true
+    }
+
     fn remark(&self, context: &Context<'_>, products: &[Product<'_>], log: &mut Log) {
         let unknown = products.iter().filter(|product| product.categories.is_empty()).count();
         if unknown > 0 {

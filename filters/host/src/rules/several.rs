@@ -46,6 +46,10 @@ impl Rule for Several {
         )
     }
 
+    fn needs_attributes(&self) -> bool {
+        self.0.iter().any(|rule| rule.needs_attributes())
+    }
+
     fn remark(&self, context: &Context<'_>, products: &[Product<'_>], log: &mut Log) {
         self.0.iter().for_each(|rule| rule.remark(context, products, log));
     }

@@ -23,19 +23,14 @@ pub(crate) struct Reply {
 impl Cloud {
     /// Answers a request to the catalog, or to Discovery.
     pub(crate) async fn answer_marketplace(&self, method: &Method, uri: &Uri, body: &[u8], call: &Call) -> Reply {
-        match (method.as_str(), uri.path()) {
-            ("POST", "/2026-02-05/getProduct") => self.discover(discovery::Operation::GetProduct, body, call),
-            ("POST", "/2026-02-05/searchListings") => self.discover(discovery::Operation::SearchListings, body, call),
+        match discovery::Operation::at(uri.path()) {
+            Some(operation) if method == Method::POST => self.discover(operation, body, call),
             _ => self.answer_catalog(method, uri, body, call).await,
         }
     }
 
     fn discover(&self, operation: discovery::Operation, body: &[u8], call: &Call) -> Reply {
-        let action = match operation {
-            discovery::Operation::GetProduct => "GetProduct",
-            discovery::Operation::SearchListings => "SearchListings",
-        };
-        if let Err(CatalogError { message, .. }) = self.allow(call, action, "*", None) {
+        if let Err(CatalogError { message, .. }) = self.allow(call, operation.name(), "*", None) {
             let name = "AccessDeniedException";
             let body = json!({ "__type": name, "message": message }).to_string();
             return Reply { status: 403, error: Some(name), body: body.into() };

@@ -21,6 +21,7 @@ use jiff::Timestamp;
 
 use crate::cloud::{Call, Cloud, Reply};
 use crate::connection::Connection;
+use crate::discovery;
 use crate::faults::{CallFacts, Refusal, Served, Verdict, panic_refusal};
 use answer::{assemble, json_body, refuse, write};
 use credentials::{Signed, error_name, signed};
@@ -112,7 +113,9 @@ async fn serve(
     let mut call = identify(cloud, parts, signed, request_id)?;
     call.caller.account().clone_into(&mut served.account);
     if signed.service == MARKETPLACE {
-        parts.uri.path().trim_matches('/').clone_into(&mut served.operation);
+        let path = parts.uri.path();
+        let operation = discovery::Operation::at(path).map_or(path.trim_matches('/'), |operation| operation.name());
+        operation.clone_into(&mut served.operation);
         let loses_answer = befall(cloud, &mut call, served).await?;
         let reply = cloud.answer_marketplace(&parts.method, &parts.uri, &body, &call).await;
         return if loses_answer { Err(Stop::Dropped) } else { Ok(write(reply, request_id)) };

@@ -181,7 +181,7 @@ impl<'a> Run<'a> {
         let count = self.progress.quarantined.len();
         let products = if count == 1 { "product is" } else { "products are" };
         let error = format!(
-            "{count} {products} refused by the catalog, all others are applied; `{}`: {}",
+            "{count} {products} set aside, all others are applied; `{}`: {}",
             first.product, first.error
         );
         (ReceiptStatus::Partial, Some(error))
