@@ -7,17 +7,20 @@ mod queue;
 use std::time::Instant;
 
 use aws_config::SdkConfig;
-use pmp_catalog::SdkCatalog;
+use pmp_catalog::{ProductDirectory, SdkCatalog, SdkDirectory};
 use pmp_doctor::{Session, configuration, told};
-use pmp_protocol::{ExperienceId, OrganizationId};
+use pmp_protocol::{ExperienceId, OrganizationId, ProductId};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, count};
 
 use crate::config::{ConfigArgs, DoctorConfig, EXPERIENCE, FilterConfig, MEMBERS, ORG};
-use crate::error::failure;
+use crate::error::{failure, one_line};
 use crate::identity::ask_organizations;
 use crate::load::load_filter;
 use crate::member::{Absent, Member, Selection, find};
+
+/// An id of the right form that AWS gave to no product.
+const NO_PRODUCT: &str = "prod-0000000000000";
 
 /// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
 pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
@@ -25,17 +28,18 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let configuration = watched(output, "configuration", async { configuration(&complete) });
     let (configuration, (session, who)) = tokio::join!(configuration, Session::begin("pmp-spoke", output));
     let experience = config.experience.as_ref();
-    let (filter, (organization, id), catalog, inbox) = tokio::join!(
+    let (filter, (organization, id), catalog, products, inbox) = tokio::join!(
         // It may come from S3, but doesn't rest on the rest.
         watched(output, "filter", filter(&session.sdk, config.filter.clone())),
         organization(&session, &config),
         session.look("catalog", experience.ok_or(EXPERIENCE), |experience| {
             members(&session.sdk, experience, &config.selection)
         }),
+        products(&session, config.filter.as_ref()),
         queue::examine(&session, &config),
     );
     let ledger = ledger::examine(&session, &config, id.as_ref()).await;
-    let found = [organization].into_iter().chain(ledger).chain([catalog]).chain(inbox);
+    let found = [organization].into_iter().chain(ledger).chain([catalog]).chain(products).chain(inbox);
     [configuration, filter].into_iter().chain(who).chain(found).collect()
 }
 
@@ -89,6 +93,22 @@ async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selecti
         Ok(members) => judge(finding, &members, selection),
         Err(error) => told(finding, &failure(error)),
     }
+}
+
+/// That products can be looked up, where the filter is to be told of them. It asks for one that does not exist, which is
+/// answer enough.
+async fn products(session: &Session, filter: Option<&FilterConfig>) -> Option<Finding> {
+    const CHECK: &str = "products";
+    filter.filter(|filter| filter.product_attributes)?;
+    let id = ProductId::new(NO_PRODUCT).ok()?;
+    let look = async |()| {
+        let finding = Finding::of(CHECK);
+        match SdkDirectory::new(&session.sdk).product(&id).await {
+            Ok(_) => finding.note("can be looked up for the filter"),
+            Err(error) => finding.fail(one_line(&error), error.hint()),
+        }
+    };
+    Some(session.look(CHECK, Ok(()), look).await)
 }
 
 /// What there is to keep in step. An experience that is named and cannot be is worth a warning; among all of them it is usual.

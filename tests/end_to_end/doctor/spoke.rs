@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use pmp_local::world::{AccessKey, Role};
-use pmp_tests::{ALPHA_DISABLED, ALPHA_PROD, Scene, world};
+use pmp_local::world::{AccessKey, Fault, FaultRule, Role};
+use pmp_tests::{ALPHA_DISABLED, ALPHA_PROD, Scene, World, world};
 use serde_json::json;
 
 use super::{Checkup, operations};
@@ -190,6 +190,21 @@ async fn a_filter_that_does_not_load_or_refuses_its_settings() {
     let checkup = Checkup::of(&scene.spoke_with_filter(&example(), r#"{"no_such_setting":1}"#)).await;
     checkup.expect("filter", "failed", "no_such_setting", "pmp-filter");
     assert_eq!(checkup.that_are("failed"), ["filter"]);
+}
+
+#[tokio::test]
+async fn products_that_are_to_be_looked_up_for_the_filter() {
+    let denied = FaultRule { next: Some(1), ..FaultRule::new(Fault::AccessDenied { message: None }) };
+    let faults = vec![FaultRule { operation: Some("GetProduct".into()), ..denied }];
+    let scene = Scene::start(World { faults, ..world(&["prod-a"], &[]) }).await;
+    let spoke = scene.spoke_with_filter(Path::new("exclude-vendors"), r#"{"vendors":["Acme Corp"]}"#);
+    let checkup = Checkup::of(&spoke).await;
+    checkup.expect("filter", "failed", "decides by facts that this spoke does not look up", "PMP_PRODUCT_ATTRIBUTES");
+    let spoke = spoke.with(&[("PMP_PRODUCT_ATTRIBUTES", "true")]);
+    let checkup = Checkup::of(&spoke).await;
+    checkup.expect("products", "failed", "`aws-marketplace:GetProduct` was refused", "grant `aws-marketplace:GetProduct`");
+    let checkup = Checkup::of(&spoke).await;
+    assert_eq!(checkup.check("products")["detail"], "can be looked up for the filter");
 }
 
 #[tokio::test]
