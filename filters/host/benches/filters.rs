@@ -1,9 +1,8 @@
 //! What filters cost: 10,000 products through the worked Rust filter, beside the crossing alone and the same rule in native
-//! Rust; how soon a filter is ready; and the memory of the process with a filter that takes all it may.
+//! Rust; how soon a filter is ready; and the other worked filters, where `filters/examples/check` has built them.
 //!
 //! ```sh
-//! cargo bench --workspace --bench filters                                  # the worked Rust filter
-//! cargo bench --workspace --bench filters -- FILTER.wasm SETTINGS.json …   # others beside it, with their settings
+//! cargo bench --workspace --bench filters
 //! ```
 //!
 //! Exits with 1 where a figure is over its limit.
@@ -21,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use guests::Guest;
 use jiff::Timestamp;
-use pmp_filter_host::{ConfiguredFilter, Context, FilterHost, Limits, Product, Status};
+use pmp_filter_host::{ConfiguredFilter, Context, Filter, FilterHost, Limits, Product, Status, Usage};
 use pmp_protocol::{Decision, Digest, ExperienceId, OrganizationId, ProductId, SnapshotVersion, Verdict};
 
 const PRODUCTS: usize = 10_000;
@@ -29,81 +28,104 @@ const RUNS: usize = 25;
 /// What a run over all products, and what making a compiled filter ready may take.
 const RUN_LIMIT: Duration = Duration::from_millis(15);
 const READY_LIMIT: Duration = Duration::from_millis(5);
+
+const EXAMPLE: &str = "exclude-products (Rust)";
 const SETTINGS: &str = r#"{"exclude_ids":["prod-0000000000007"],"exclude_labels":["genai"]}"#;
+/// The other worked filters, as far as they are built, with settings that make them look at every product.
+const OTHERS: [(&str, &str, &str); 3] = [
+    ("experience-scope (Rust)", "experience-scope/build/experience-scope.wasm", r#"{"ids":["exp-1"]}"#),
+    ("vendor-policy (JavaScript)", "vendor-policy/build/vendor-policy.wasm", r#"{"blocked":["Vaporware Inc"]}"#),
+    ("review-board (Python)", "review-board/build/review-board.wasm", r#"{"listed":[{"id":"prod-0000000000007"}]}"#),
+];
 
 fn main() -> ExitCode {
-    let files: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let example = std::fs::read(examples().join("exclude-products/exclude-products.wasm")).unwrap();
+    let others = OTHERS.map(|(name, file, settings)| (name, std::fs::read(examples().join(file)).ok(), settings));
+    let others: Vec<_> = others.into_iter().filter_map(|(name, file, of)| Some((name, file?, of))).collect();
+    let runs_well = runs(&example, &others);
+    let starts_well = starts(&example, &others);
+    if runs_well && starts_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")
+}
+
+/// Prints how long a run takes; says whether the worked filter is within its limit.
+fn runs(example: &[u8], others: &[(&str, Vec<u8>, &str)]) -> bool {
     let world = World::new();
     let products = world.products();
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/exclude-products/exclude-products.wasm");
-    let example = std::fs::read(example).unwrap();
-    // The other figures are high-water marks, too: this one comes first.
-    let (before, after) = world.all_memory(&products);
-    let mut well = true;
-
+    let host = FilterHost::new(limits()).unwrap();
+    let run = |bytes: &[u8], settings: &str| {
+        world.run(&host.load_bytes(bytes).unwrap().configure(settings).unwrap(), &products)
+    };
     println!("{PRODUCTS} products, median of {RUNS} runs");
-    let host = FilterHost::new(big()).unwrap();
-    let configured = |bytes: &[u8], settings: &str| host.load_bytes(bytes).unwrap().configure(settings).unwrap();
-    let native = median(|| native_rule(&products));
-    let crossing = world.run(&configured(&Guest::default().component(), "{}"), &products);
-    let rust = world.run(&configured(&example, SETTINGS), &products);
-    let built_in = pmp_filter_host::Filter::built_in("exclude-ids", big()).unwrap();
-    let built_in = world.run(&built_in.configure(r#"{"ids":["prod-0000000000007"]}"#).unwrap(), &products);
-    row("the same rule in native Rust", native, "");
-    row("built-in rule `exclude-ids`", built_in, "");
+    row("the same rule in native Rust", median(|| native_rule(&products)), "");
+    let built_in = Filter::built_in("exclude-ids", limits()).unwrap();
+    let (took, _) = world.run(&built_in.configure(r#"{"ids":["prod-0000000000007"]}"#).unwrap(), &products);
+    row("built-in filter `exclude-ids`", took, "");
+    let (crossing, _) = run(&Guest::default().component(), "{}");
     row("the crossing alone: a guest that keeps everything", crossing, "");
-    well &= limited("exclude-products (Rust)", rust, RUN_LIMIT);
-    let guest = rust.saturating_sub(crossing);
-    let percent = |part: Duration| part.as_secs_f64() / rust.as_secs_f64() * 100.0;
-    println!("  of that {:.0}% crossing, {:.0}% guest", percent(crossing).min(100.0), percent(guest));
-    let others: Vec<_> = files.chunks(2).map(|pair| (&pair[0], pair.get(1))).collect();
-    for (file, settings) in &others {
-        let settings = settings.map_or_else(|| "{}".to_owned(), |file| std::fs::read_to_string(file).unwrap());
-        row(file, world.run(&configured(&std::fs::read(file).unwrap(), &settings), &products), "");
+    let (took, usage) = run(example, SETTINGS);
+    let well = limited(EXAMPLE, took, RUN_LIMIT, &memory(&usage));
+    let crossing = (crossing.as_secs_f64() / took.as_secs_f64()).min(1.0) * 100.0;
+    println!("    of that {crossing:.0} % crossing, {:.0} % guest", 100.0 - crossing);
+    for (name, bytes, settings) in others {
+        let (took, usage) = run(bytes, settings);
+        row(name, took, &memory(&usage));
     }
+    well
+}
 
+/// Prints how soon filters are ready; says whether the worked filter, compiled before, is within its limit.
+fn starts(example: &[u8], others: &[(&str, Vec<u8>, &str)]) -> bool {
     println!("\nready: loaded, checked, and asked what it is");
-    let folder = tempfile::tempdir().unwrap();
-    well &= ready("exclude-products (Rust)", &example, folder.path());
-    for (file, _) in &others {
-        let path = PathBuf::from(file);
-        ready(&path.file_name().unwrap().to_string_lossy(), &std::fs::read(&path).unwrap(), folder.path());
+    let well = start(EXAMPLE, example) <= READY_LIMIT;
+    println!("    compiled before: {} {} ms", verdict(well), READY_LIMIT.as_millis());
+    for (name, bytes, _) in others {
+        start(name, bytes);
     }
-
-    println!("\npeak resident set of this process");
-    let mib = |bytes: usize| format!("{:.1} MiB", bytes as f64 / 1_048_576.0);
-    println!("  {:<52}{:>10}", "with an engine and a small filter", mib(before));
-    println!("  {:<52}{:>10}", "after one that took its 64 MiB, to the last page", mib(after));
-    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    well
 }
 
-/// The limits of a spoke, but for the file: components that hold a language are large.
-fn big() -> Limits {
-    Limits { file_bytes: 256 << 20, ..Limits::default() }
-}
-
-/// Compiled, out of the cache, and compiled before; says whether the last is within its limit.
-fn ready(name: &str, component: &[u8], folder: &Path) -> bool {
-    let host = FilterHost::new(big()).unwrap();
+/// Prints all three ways of a component to be ready, and gives the last: compiled now, from the cache, and compiled before.
+fn start(name: &str, component: &[u8]) -> Duration {
+    let folder = tempfile::tempdir().unwrap();
+    let host = FilterHost::new(limits()).unwrap();
     let started = Instant::now();
     host.load_bytes(component).unwrap();
-    row(&format!("{name}: compiled"), started.elapsed(), "");
-    let cached = FilterHost::new(big()).unwrap().with_cache(&folder.join("cache"));
+    row(&format!("{name}: compiled now"), started.elapsed(), "");
+    let cached = FilterHost::new(limits()).unwrap().with_cache(&folder.path().join("cache"));
     cached.load_bytes(component).unwrap();
     row(&format!("{name}: from the cache"), median(|| cached.load_bytes(component).unwrap()), "");
     let code = host.precompile(component).unwrap();
     let digest = Digest::of(&code);
-    limited(&format!("{name}: compiled before"), median(|| host.load_pinned(&code, &digest).unwrap()), READY_LIMIT)
+    let took = median(|| host.load_pinned(&code, &digest).unwrap());
+    row(&format!("{name}: compiled before"), took, "");
+    took
+}
+
+/// The limits of a spoke, but for the file: components that hold a language, and machine code, are large.
+fn limits() -> Limits {
+    Limits { file_bytes: 512 << 20, ..Limits::default() }
 }
 
 fn row(name: &str, took: Duration, remark: &str) {
     println!("  {name:<52}{:>10.2} ms{remark}", took.as_secs_f64() * 1e3);
 }
 
-fn limited(name: &str, took: Duration, limit: Duration) -> bool {
+fn limited(name: &str, took: Duration, limit: Duration, remark: &str) -> bool {
     let well = took <= limit;
-    row(name, took, &format!("  {} {} ms", if well { "within" } else { "OVER" }, limit.as_millis()));
+    row(name, took, &format!("{remark}  {} {} ms", verdict(well), limit.as_millis()));
     well
+}
+
+fn verdict(well: bool) -> &'static str {
+    if well { "within" } else { "OVER" }
+}
+
+fn memory(usage: &Usage) -> String {
+    format!("  {:5.1} MiB", usage.peak_memory_bytes as f64 / 1_048_576.0)
 }
 
 fn median<T>(mut run: impl FnMut() -> T) -> Duration {
@@ -185,32 +207,8 @@ impl World {
         }
     }
 
-    fn run(&self, filter: &ConfiguredFilter, products: &[Product<'_>]) -> Duration {
-        median(|| filter.evaluate(&self.context(), products).unwrap())
+    fn run(&self, filter: &ConfiguredFilter, products: &[Product<'_>]) -> (Duration, Usage) {
+        let evaluate = || filter.evaluate(&self.context(), products).unwrap();
+        (median(evaluate), evaluate().usage)
     }
-
-    /// The peak of the resident set before and after a filter wrote to every page that its limit permits.
-    fn all_memory(&self, products: &[Product<'_>]) -> (usize, usize) {
-        let host = FilterHost::new(Limits::default()).unwrap();
-        let filter = |guest: &Guest<'_>| host.load_bytes(&guest.component()).unwrap().configure("{}").unwrap();
-        filter(&Guest::default()).evaluate(&self.context(), products).unwrap();
-        let before = peak();
-        let evaluate = "(loop $more
-              (local.set $n (memory.grow (i32.const 1)))
-              (if (i32.ne (local.get $n) (i32.const -1)) (then
-                (i64.store (i32.mul (local.get $n) (i32.const 65536)) (i64.const 1))
-                (memory.fill (i32.mul (local.get $n) (i32.const 65536)) (i32.const 1) (i32.const 65536))
-                (br $more))))
-            unreachable";
-        let error = filter(&Guest { evaluate, ..Guest::default() }).evaluate(&self.context(), &products[..1]).unwrap_err();
-        assert!(error.to_string().contains("more than its limit of 67108864"), "{error}");
-        (before, peak())
-    }
-}
-
-/// `VmHWM` of this process, in bytes.
-fn peak() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
 }

@@ -1,4 +1,9 @@
-//! Guests that do one wrong thing each: every one is contained, and its error says what it did.
+//! Guests that do one wrong thing each: every one is contained, and its error says what it did. With `--nocapture`, each also
+//! tells what it took until it was stopped:
+//!
+//! ```sh
+//! cargo test --workspace --test hostile -- --nocapture --test-threads 1
+//! ```
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail where it stands, and tells its figures")]
 
@@ -20,8 +25,18 @@ fn load(guest: &Guest<'_>) -> Filter {
     host(Limits::default()).load_bytes(&guest.component()).unwrap()
 }
 
-fn refused(bytes: &[u8]) -> LoadError {
-    host(Limits::default()).load_bytes(bytes).unwrap_err()
+/// Refused before it runs, in words that begin so.
+fn refused(bytes: &[u8], said: &str) -> LoadError {
+    refused_within(Limits::default(), bytes, said)
+}
+
+fn refused_within(limits: Limits, bytes: &[u8], said: &str) -> LoadError {
+    let host = host(limits);
+    let started = Instant::now();
+    let error = host.load_bytes(bytes).unwrap_err();
+    tell(started.elapsed(), None, &error);
+    assert!(chain(&error).starts_with(said), "{}", chain(&error));
+    error
 }
 
 fn ids(count: usize) -> Vec<ProductId> {
@@ -60,19 +75,24 @@ fn evaluate(filter: &Filter, count: usize) -> Result<Evaluation, EvaluateError> 
     filter.configure("{}").unwrap().evaluate(&context, &products)
 }
 
-fn fails(limits: Limits, guest: &Guest<'_>) -> EvaluateError {
+/// Fails over ten products, in words that begin so.
+fn fails(limits: Limits, guest: &Guest<'_>, said: &str) -> EvaluateError {
+    let most = limits.memory_bytes;
     let filter = host(limits).load_bytes(&guest.component()).unwrap();
     let started = Instant::now();
     let error = evaluate(&filter, 10).unwrap_err();
-    let usage = &error.usage;
-    println!(
-        "{}: {} fuel, {} KiB, {} ms",
-        chain(&error),
-        usage.fuel_used,
-        usage.peak_memory_bytes / 1024,
-        started.elapsed().as_millis()
-    );
+    tell(started.elapsed(), Some(&error.usage), &error);
+    assert!(chain(&error).starts_with(said), "{}", chain(&error));
+    assert!(error.usage.peak_memory_bytes <= most, "{} of {most} bytes", error.usage.peak_memory_bytes);
     error
+}
+
+/// What it took, and what was said of it.
+fn tell(took: Duration, usage: Option<&Usage>, error: &dyn Error) {
+    let used = usage.map_or("refused when loaded".to_owned(), |usage| {
+        format!("{:>6} KiB {:>9} fuel", usage.peak_memory_bytes / 1024, usage.fuel_used)
+    });
+    println!("{:>6.1} ms  {used:<25}  {}", took.as_secs_f64() * 1e3, chain(error));
 }
 
 /// The error with all its causes, as a caller prints it.
@@ -129,25 +149,26 @@ fn what_the_hub_rejected_is_not_brought_back_by_any_verdict() {
 #[test]
 fn an_endless_loop_runs_out_of_fuel() {
     let guest = Guest { evaluate: "(loop $again (br $again)) (i32.const 0)", ..Guest::default() };
-    let error = fails(Limits { fuel: 10_000_000, ..Limits::default() }, &guest);
+    let limits = Limits { fuel: 10_000_000, ..Limits::default() };
+    let error = fails(limits, &guest, "the filter used up its 10000000 units of fuel: it loops, or needs too much");
     assert!(matches!(error.failure, Failure::Run(RunError::OutOfFuel { budget: 10_000_000 })));
     assert_eq!(error.usage.fuel_used, 10_000_000);
-    assert!(error.to_string().starts_with("the filter used up its 10000000 units of fuel"));
 }
 
 #[test]
 fn the_wall_clock_is_the_backstop_behind_the_fuel() {
     let guest = Guest { evaluate: "(loop $again (br $again)) (i32.const 0)", ..Guest::default() };
     let limits = Limits { fuel: u64::MAX / 2, wall_clock: Duration::from_millis(100), ..Limits::default() };
-    let error = fails(limits, &guest);
+    let error = fails(limits, &guest, "the filter was stopped after 0.1 s");
     assert!(matches!(error.failure, Failure::Run(RunError::WallClock { .. })));
-    assert_eq!(error.to_string(), "the filter was stopped after 0.1 s");
 }
 
 #[test]
 fn a_loop_at_the_start_is_bounded_too() {
     let guest = Guest { start: "(loop $again (br $again))", ..Guest::default() };
-    let error = host(Limits { fuel: 1_000_000, ..Limits::default() }).load_bytes(&guest.component()).unwrap_err();
+    let limits = Limits { fuel: 1_000_000, ..Limits::default() };
+    let said = "the filter failed while it described itself: the filter used up its 1000000 units of fuel";
+    let error = refused_within(limits, &guest.component(), said);
     assert!(matches!(error, LoadError::Describe(RunError::OutOfFuel { .. })), "{error:?}");
 }
 
@@ -160,7 +181,7 @@ fn a_recursion_runs_out_of_stack() {
         evaluate: "(call $deeper (i32.const 0))",
         ..Guest::default()
     };
-    let error = fails(Limits::default(), &guest);
+    let error = fails(Limits::default(), &guest, "the filter ran out of stack: it calls itself too deeply");
     assert!(matches!(error.failure, Failure::Run(RunError::Stack)));
 }
 
@@ -170,7 +191,8 @@ fn a_memory_bomb_meets_its_limit() {
         evaluate: "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable",
         ..Guest::default()
     };
-    let error = fails(Limits { memory_bytes: 8 << 20, ..Limits::default() }, &guest);
+    let limits = Limits { memory_bytes: 8 << 20, ..Limits::default() };
+    let error = fails(limits, &guest, "the filter asked for 85");
     match error.failure {
         Failure::Run(RunError::Memory { limit, asked }) => {
             assert_eq!(limit, 8 << 20);
@@ -178,26 +200,24 @@ fn a_memory_bomb_meets_its_limit() {
         }
         other => panic!("{other:?}"),
     }
-    assert!(error.usage.peak_memory_bytes <= 8 << 20);
 }
 
 #[test]
 fn a_memory_that_starts_too_large_is_not_given() {
     let guest = Guest { pages: "2000", ..Guest::default() };
-    let error = refused(&guest.component());
+    let error = refused(&guest.component(), "the filter failed while it described itself: the filter asked for 1310");
     let LoadError::Describe(RunError::Memory { limit, asked }) = error else { panic!("{error:?}") };
     assert!(limit == 64 << 20 && asked >= 2000 * 65536, "{asked}");
 }
 
 #[test]
 fn a_trap_is_told_with_what_was_logged_before() {
-    let error = fails(Limits::default(), &Guest { evaluate: "unreachable", ..Guest::default() });
-    assert_eq!(chain(&error), "the filter trapped: wasm trap: wasm `unreachable` instruction executed");
+    let said = "the filter trapped: wasm trap: wasm `unreachable` instruction executed";
+    fails(Limits::default(), &Guest { evaluate: "unreachable", ..Guest::default() }, said);
 
     let guest =
         Guest { evaluate: "(call $log (i32.const 3) (i32.const 512) (i32.const 15)) unreachable", ..Guest::default() };
-    let error = fails(Limits::default(), &guest);
-    assert_eq!(error.to_string(), "the filter trapped after it logged: it's not my day");
+    let error = fails(Limits::default(), &guest, "the filter trapped after it logged: it's not my day");
     assert_eq!(error.usage.logs, [LogLine { level: LogLevel::Error, message: "it's not my day".to_owned() }]);
 }
 
@@ -205,8 +225,7 @@ fn a_trap_is_told_with_what_was_logged_before() {
 fn a_wrong_number_of_decisions_is_refused() {
     for (n, found) in [("(i32.const 0)", 0), ("(i32.const 9)", 9), ("(i32.const 11)", 11)] {
         let guest = Guest { evaluate: &format!("(call $keep {n})"), ..Guest::default() };
-        let error = fails(Limits::default(), &guest);
-        assert_eq!(error.to_string(), format!("the filter returned {found} decisions for 10 products"));
+        let error = fails(Limits::default(), &guest, &format!("the filter returned {found} decisions for 10 products"));
         assert!(matches!(error.failure, Failure::WrongCount { expected: 10, .. }));
     }
 }
@@ -214,10 +233,11 @@ fn a_wrong_number_of_decisions_is_refused() {
 #[test]
 fn a_giant_answer_is_not_copied() {
     // More decisions than there is memory, and as many as there is memory but too much to hand over.
-    for n in ["(i32.const 0x0fffffff)", "(i32.const 3000000)"] {
-        let guest = Guest { evaluate: &format!("(call $keep {n})"), ..Guest::default() };
-        let error = fails(Limits::default(), &guest);
-        assert!(matches!(error.failure, Failure::Run(RunError::Output { .. } | RunError::Memory { .. })));
+    for n in ["0x0fffffff", "3000000"] {
+        let guest = Guest { evaluate: &format!("(call $keep (i32.const {n}))"), ..Guest::default() };
+        let said = "what the filter handed over cannot be read (at most 16777216 bytes in one call)";
+        let error = fails(Limits::default(), &guest, said);
+        assert!(matches!(error.failure, Failure::Run(RunError::Output { .. })), "{error:?}");
     }
 }
 
@@ -237,20 +257,17 @@ fn what_cannot_be_read_is_an_error() {
     let outside = Guest { evaluate: &text("0x7fffffff", "10"), ..Guest::default() };
     let no_tag = Guest { evaluate: "(i32.store8 (i32.const 1040) (i32.const 7)) (i32.const 1040)", ..Guest::default() };
     for guest in [not_utf8, outside, no_tag] {
-        let error = fails(Limits::default(), &guest);
+        let said = "what the filter handed over cannot be read (at most 16777216 bytes in one call): ";
+        let error = fails(Limits::default(), &guest, said);
         assert!(matches!(error.failure, Failure::Run(RunError::Output { .. })), "{error:?}");
-        assert_eq!(
-            error.to_string(),
-            "what the filter handed over cannot be read (at most 16777216 bytes in one call)"
-        );
         assert!(error.source().is_some());
     }
 }
 
 #[test]
 fn the_filters_own_error_is_told_in_its_words() {
-    let error = fails(Limits::default(), &Guest { evaluate: OWN_ERROR, ..Guest::default() });
-    assert_eq!(error.to_string(), "the filter returned an error: it's not my day");
+    let guest = Guest { evaluate: OWN_ERROR, ..Guest::default() };
+    let error = fails(Limits::default(), &guest, "the filter returned an error: it's not my day");
     assert!(matches!(error.failure, Failure::Filter { .. }));
     assert!(error.source().is_none());
 }
@@ -292,20 +309,22 @@ fn a_configuration_is_refused_before_it_is_used() {
 #[test]
 fn what_is_no_component_is_named() {
     let guest = Guest::default();
-    assert!(matches!(refused(b"hello, world"), LoadError::NotWebAssembly));
-    assert!(matches!(refused(&guest.core_module()), LoadError::CoreModule));
+    assert!(matches!(refused(b"hello, world", "the file is not WebAssembly"), LoadError::NotWebAssembly));
+    let said = "the file is a core WebAssembly module, not a component: link it with `wasm-component-ld`";
+    assert!(matches!(refused(&guest.core_module(), said), LoadError::CoreModule));
 
     let whole = guest.component();
     for bytes in [0, 7, 8 + 1, whole.len() / 2, whole.len() - 1] {
-        let error = refused(&whole[..bytes]);
+        let error = refused(&whole[..bytes], &format!("the file is cut off: it ends after {bytes} bytes, at least"));
         assert!(matches!(error, LoadError::Truncated { .. }), "{bytes}: {error:?}");
     }
     let mut broken = whole.clone();
     broken.truncate(8);
     broken.extend([99, 0]);
-    assert!(matches!(refused(&broken), LoadError::Invalid(_)));
+    assert!(matches!(refused(&broken, "the component is not valid: "), LoadError::Invalid(_)));
 
-    let error = host(Limits { file_bytes: whole.len() - 1, ..Limits::default() }).load_bytes(&whole).unwrap_err();
+    let limits = Limits { file_bytes: whole.len() - 1, ..Limits::default() };
+    let error = refused_within(limits, &whole, &format!("the file has more than {} bytes", whole.len() - 1));
     assert!(matches!(error, LoadError::TooLarge { .. }));
     let missing = host(Limits::default()).load("no/such/file.wasm".as_ref()).unwrap_err();
     assert!(matches!(missing, LoadError::Read(_)));
@@ -321,13 +340,10 @@ fn a_file_that_is_too_large_is_not_read_whole() {
 #[test]
 fn other_contracts_are_named_with_their_version() {
     for version in ["2.0.0", "1.1.0", "0.9.0"] {
-        let error = refused(&Guest::default().version(version).component());
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "the filter is built for version `{version}` of the contract `pmp-sync:filter`, and this host speaks 1.0.0"
-            )
+        let said = format!(
+            "the filter is built for version `{version}` of the contract `pmp-sync:filter`, and this host speaks 1.0.0"
         );
+        refused(&Guest::default().version(version).component(), &said);
     }
     // A patch version changes comments only.
     let patched = host(Limits::default()).load_bytes(&Guest::default().version("1.0.9").component());
@@ -335,10 +351,7 @@ fn other_contracts_are_named_with_their_version() {
 
     let module = wat::parse_str(r#"(module (func (export "run")))"#).unwrap();
     let other = encode(module, "package my:other@1.0.0; world w { export run: func(); }", "w");
-    assert_eq!(
-        refused(&other).to_string(),
-        "the component is not a filter: it does not export `pmp-sync:filter/rules`"
-    );
+    refused(&other, "the component is not a filter: it does not export `pmp-sync:filter/rules`");
 }
 
 #[test]
@@ -347,29 +360,28 @@ fn the_right_names_with_other_types_are_refused() {
         wat::parse_str(r#"(module (func (export "pmp-sync:filter/rules@1.0.0#describe") (result i32) (i32.const 0)))"#)
             .unwrap();
     let wit = "package pmp-sync:filter@1.0.0; interface rules { describe: func() -> u32; } world w { export rules; }";
-    let error = refused(&encode(module, wit, "w"));
+    let said = "the filter's functions are not those of the contract `pmp-sync:filter@1.0.0`";
+    let error = refused(&encode(module, wit, "w"), said);
     assert!(matches!(error, LoadError::Mismatch(_)), "{error:?}");
-    assert_eq!(error.to_string(), "the filter's functions are not those of the contract `pmp-sync:filter@1.0.0`");
 }
 
 #[test]
 fn an_import_of_anything_else_is_refused_by_name() {
     // The text of a component: only its imports and exports matter here.
-    let component = wat::parse_str(
-        r#"(component
-             (import "wasi:clocks/wall-clock@0.2.3" (instance))
-             (import "wasi:cli/environment@0.2.3" (instance))
-             (instance $rules)
-             (export "pmp-sync:filter/rules@1.0.0" (instance $rules)))"#,
-    )
-    .unwrap();
-    let error = refused(&component);
-    assert!(matches!(&error, LoadError::ForbiddenImports { names } if names.len() == 2));
-    let text = error.to_string();
-    let start =
-        "the filter imports `wasi:clocks/wall-clock@0.2.3`, `wasi:cli/environment@0.2.3`, which no filter is given";
-    assert!(text.starts_with(start), "{text}");
-    assert!(text.contains("--stub-wasi"), "{text}");
+    let wanted = [
+        "wasi:clocks/wall-clock@0.2.3",
+        "wasi:filesystem/preopens@0.2.3",
+        "wasi:random/random@0.2.3",
+        "wasi:sockets/tcp@0.2.3",
+    ];
+    let imports: String = wanted.iter().map(|name| format!(r#"(import "{name}" (instance))"#)).collect();
+    let rules = r#"(instance $rules) (export "pmp-sync:filter/rules@1.0.0" (instance $rules))"#;
+    let component = wat::parse_str(format!("(component {imports} {rules})")).unwrap();
+    let said = "the filter imports `wasi:clocks/wall-clock@0.2.3`, `wasi:filesystem/preopens@0.2.3`, \
+         `wasi:random/random@0.2.3` and 1 more, which no filter is given; build it without WASI";
+    let error = refused(&component, said);
+    assert!(matches!(&error, LoadError::ForbiddenImports { names } if names == &wanted), "{error:?}");
+    assert!(error.to_string().contains("--stub-wasi"), "{error}");
 }
 
 #[test]
@@ -381,7 +393,8 @@ fn a_description_that_cannot_be_shown_is_refused() {
         (r#"(data (i32.const 144) "1 2 3")"#, "version"),
         (r#"(data (i32.const 176) "{]")"#, "settings-schema"),
     ] {
-        let error = refused(&Guest { extra: data, ..Guest::default() }.component());
+        let component = Guest { extra: data, ..Guest::default() }.component();
+        let error = refused(&component, &format!("the filter describes itself wrongly: `{field}` must be "));
         assert!(matches!(error, LoadError::Description { field: found, .. } if found == field), "{data}: {error:?}");
     }
 }
@@ -412,7 +425,8 @@ fn manages_with(manages: Option<&str>) -> Result<Managed, EvaluateError> {
 fn a_scope_of_other_types_is_refused() {
     let wit = Guest::default().wit.replace("result<answer, string>", "bool");
     let guest = Guest { manages: Some("(i32.const 1)"), wit, ..Guest::default() };
-    let error = refused(&guest.component());
+    let said = "the filter's functions are not those of the contract `pmp-sync:filter@1.0.0`";
+    let error = refused(&guest.component(), said);
     assert!(matches!(error, LoadError::Mismatch(_)), "{error:?}");
 }
 

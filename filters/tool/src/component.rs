@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
+use etcetera::BaseStrategy as _;
 use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, Limits};
 use pmp_terminal::Failure;
 
@@ -99,8 +100,23 @@ impl Component {
 
     /// Makes the filter ready: a component is compiled, and says what it is.
     pub(crate) fn load(&self) -> Result<Ready, Failure> {
-        let found = self.find()?;
+        self.load_with(&self.host()?)
+    }
+
+    /// The same for who runs it again and again: what was compiled once is kept, in this user's folder for such things. Never
+    /// in the project's, since machine code that came with someone else's project would be run.
+    pub(crate) fn load_kept(&self) -> Result<Filter, Failure> {
         let host = self.host()?;
+        let host = match etcetera::choose_base_strategy() {
+            Ok(folders) => host.with_cache(&folders.cache_dir().join("pmp-filter")),
+            // Without a home, there is nothing to keep it in.
+            Err(_) => host,
+        };
+        Ok(self.load_with(&host)?.filter)
+    }
+
+    fn load_with(&self, host: &FilterHost) -> Result<Ready, Failure> {
+        let found = self.find()?;
         let started = Instant::now();
         let (filter, bytes) = match found {
             Found::BuiltIn(filter) => (Ok(filter), 0),

@@ -49,7 +49,7 @@ struct Supply {
 impl Run {
     /// Prints the decisions; the filter's log and what it used up go to standard error.
     pub(crate) async fn execute(self, output: Output) -> Result<Exit, Failure> {
-        let filter = self.settings.configure(&self.component.load()?.filter)?;
+        let filter = self.settings.configure(&self.component.load_kept()?)?;
         let mut scene = self.scene.sorted();
         let owned = if let Some(path) = &self.supply.world {
             world::read(path, &mut scene).map_err(Failure::new)?

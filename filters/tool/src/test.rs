@@ -52,7 +52,7 @@ impl Test {
             ([], None) => return Err(Failure::new(NoCases).hint("name their file behind the filter's".to_owned())),
             _ => self.cases,
         };
-        let filter = self.component.load()?.filter;
+        let filter = self.component.load_kept()?;
         let scene = self.scene.sorted();
         let mut outcomes = Vec::new();
         for path in &cases {

@@ -1,15 +1,20 @@
 //! The spoke's peak memory: many experiences, each with many products, in one process.
 //!
-//! It runs `pmp-spoke sync` once where all experiences are in step, and once where each lacks some products and has some too
-//! many, and prints the peak of the resident set. AWS's sample gives its Lambda function 256 MiB: that is the limit.
+//! It runs `pmp-spoke sync` once where all experiences are in step, once where each lacks some products and has some too
+//! many, and once with a filter that takes nearly all memory that it may, and prints the peak of the resident set. AWS's
+//! sample gives its Lambda function 256 MiB: that is the limit.
 
 // A benchmark is a program for a person; what it cannot do ends it, with the reason.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
+
+#[path = "../../../filters/host/tests/guests/mod.rs"]
+mod guests;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use guests::Guest;
 use pmp_local::world::{ChangeSetTiming, Experience, Organization, ProcurementPolicy};
 use pmp_local::{Options, Server};
 use pmp_tests::{EXTERNAL_ID, Measured, Program, World, member_role_for};
@@ -20,6 +25,14 @@ const MEMBER: &str = "222222222222";
 const ORGANIZATION: &str = "o-member0000";
 /// Products that an experience lacks, and that it has too many, where there is something to do.
 const DELTA: usize = 10;
+/// Writes to every page up to 1,000 of the 1,024 that a filter may have, and keeps everything.
+const GREEDY: &str = "
+    (loop $more
+      (if (i32.lt_u (memory.size) (i32.const 1000)) (then
+        (memory.fill
+          (i32.mul (memory.grow (i32.const 1)) (i32.const 65536)) (i32.const 0) (i32.const 65536))
+        (br $more))))
+    (call $keep (local.get $n))";
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// Measures the spoke's peak memory
@@ -55,9 +68,14 @@ async fn main() -> ExitCode {
     }
     let mut rows = Vec::new();
     let mut well = true;
-    for (name, delta) in [("nothing to do", 0), ("something to do", DELTA)] {
+    let folder = tempfile::tempdir().unwrap();
+    let filter = folder.path().join("greedy.wasm");
+    std::fs::write(&filter, Guest { evaluate: GREEDY, ..Guest::default() }.component()).unwrap();
+    let passes =
+        [("nothing to do", 0, None), ("something to do", DELTA, None), ("a greedy filter", 0, filter.to_str())];
+    for (name, delta, filter) in passes {
         eprintln!("{} experiences x {} products, {name} ...", cli.experiences, cli.products);
-        let Measured { finished, peak_rss, took } = measure(&cli, delta).await;
+        let Measured { finished, peak_rss, took } = measure(&cli, delta, filter).await;
         let receipts: Value = serde_json::from_str(&finished.stdout).unwrap_or_default();
         let in_sync =
             receipts["receipts"].as_array().into_iter().flatten().filter(|one| one["status"] == "in-sync").count();
@@ -82,7 +100,7 @@ async fn main() -> ExitCode {
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn measure(cli: &Cli, delta: usize) -> Measured {
+async fn measure(cli: &Cli, delta: usize, filter: Option<&str>) -> Measured {
     let server = Server::start(world(cli, delta), Options::default()).await.unwrap();
     let environment = |account: &'static str| {
         let endpoint = server.endpoint();
@@ -111,6 +129,7 @@ async fn measure(cli: &Cli, delta: usize) -> Measured {
         ("PMP_HUB_ROLE_ARN", &format!("arn:aws:iam::{HUB}:role/member-{ORGANIZATION}")),
         ("PMP_HUB_EXTERNAL_ID", EXTERNAL_ID),
     ]);
+    let spoke = spoke.with(&[("PMP_FILTER", filter.unwrap_or_default())]);
     let more: Vec<_> = cli.spoke_env.iter().filter_map(|variable| variable.split_once('=')).collect();
     spoke.with(&more).run_measured(&["sync", "-o", "json"]).await
 }

@@ -1,8 +1,6 @@
 //! Guests written as text, so that each does exactly one wrong thing.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use std::path::Path;
-
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -90,9 +88,8 @@ pub(crate) const NOT_MANAGED: &str = "(i32.const 288)";
 
 impl Default for Guest<'_> {
     fn default() -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/filter-1.0.0/filter.wit");
         Self {
-            wit: std::fs::read_to_string(path).unwrap(),
+            wit: include_str!("../../../../wit/filter-1.0.0/filter.wit").to_owned(),
             pages: "2",
             start: "",
             extra: "",
