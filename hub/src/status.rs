@@ -199,7 +199,10 @@ pub(crate) fn what_is_held(receipt: &Receipt) -> &str {
 fn synced_message(receipt: &Receipt) -> String {
     let mut parts = Vec::new();
     if let (Some(filter), true) = (&receipt.filter, receipt.narrowed > 0) {
-        parts.push(format!("{} dropped by filter `{}@{}`", receipt.narrowed, filter.name, filter.digest.short()));
+        let why = receipt.narrowed_for.first().and_then(|most| Some((most.products, most.reason.as_deref()?)));
+        let why = why.map(|(products, reason)| format!(", {products} of them: {reason}")).unwrap_or_default();
+        let (name, digest) = (&filter.name, filter.digest.short());
+        parts.push(format!("{} dropped by filter `{name}@{digest}`{why}", receipt.narrowed));
     }
     if !receipt.quarantined.is_empty() {
         parts.push(format!("{} set aside", receipt.quarantined.len()));
@@ -309,6 +312,7 @@ pub(crate) mod tests {
             denied: 1,
             pending: 2,
             narrowed: 0,
+            narrowed_for: Vec::new(),
             quarantined: Vec::new(),
             change_sets: Vec::new(),
             filter: None,

@@ -36,6 +36,7 @@ SPOKE = {
     "FilterKey": "no-genai.wasm",
     "FilterDigest": "sha256:" + "0" * 64,
     "FilterConfig": '{"exclude_labels":["genai"]}',
+    "ProductAttributes": True,
     "SyncSettings": True,
     "MaxRemovedProducts": 100,
     "Timeout": 600,

@@ -34,12 +34,18 @@ async fn a_filter_excludes_by_id_and_by_label() {
     let receipts = spoke.json(&["sync"]).await["receipts"].clone();
     let prod = receipts.as_array().unwrap().iter().find(|row| row["member_experience"] == ALPHA_PROD).unwrap();
     assert_eq!((&prod["status"], &prod["narrowed"]), (&json!("in-sync"), &json!(2)));
+    let reasons = json!([
+        {"verdict": "exclude", "reason": "the id is in exclude_ids", "products": 1, "example": "prod-b"},
+        {"verdict": "exclude", "reason": "the label `genai` is in exclude_labels", "products": 1, "example": "prod-ai"},
+    ]);
+    assert_eq!(prod["narrowed_for"], reasons);
     assert_eq!(prod["filter"]["name"], "exclude-products");
     assert!(prod["filter"]["digest"].as_str().unwrap().starts_with("sha256:"));
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &["prod-x"]));
 
     let status = scene.hub.run(&["status"]).await;
     assert!(status.stdout.contains("2 dropped by filter `exclude-products@"), "{}", status.stdout);
+    assert!(status.stdout.contains(", 1 of them: the id is in exclude_ids"), "{}", status.stdout);
 }
 
 #[tokio::test]

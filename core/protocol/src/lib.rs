@@ -25,7 +25,9 @@ pub use content::{Content, ContentError, Note, ResourceRequests};
 pub use digest::{Digest, DigestError};
 pub use id::{AccountId, ExperienceId, IdError, OrganizationId, ProductId};
 pub use message::{Body, Counts, Delivery, MAX_MESSAGE_BYTES, MessageError, Reason, SCHEMA, SnapshotMessage};
-pub use receipt::{ChangeSetTimes, FilterIdentity, OrganizationSeen, QuarantinedProduct, Receipt, ReceiptStatus};
+pub use receipt::{
+    ChangeSetTimes, FilterIdentity, NarrowedFor, OrganizationSeen, QuarantinedProduct, Receipt, ReceiptStatus,
+};
 pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};
 pub use snapshot::Snapshot;
 pub use verdict::{Decision, Verdict, Verdicts};

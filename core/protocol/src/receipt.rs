@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Confirmed, Digest, ExperienceId, OrganizationId, ProductId, SnapshotVersion};
+use crate::{AccountId, Confirmed, Digest, ExperienceId, OrganizationId, ProductId, SnapshotVersion, Verdict};
 
 /// The acknowledgement of one snapshot for one member experience.
 ///
@@ -38,6 +38,9 @@ pub struct Receipt {
     pub pending: usize,
     /// Products that the filter excluded or rejected.
     pub narrowed: usize,
+    /// Its most frequent reasons, the most frequent one first. Bounded by the writer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub narrowed_for: Vec<NarrowedFor>,
     /// Products that the catalog refused, each with its own error.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantined: Vec<QuarantinedProduct>,
@@ -108,6 +111,20 @@ impl fmt::Display for ReceiptStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
+}
+
+/// One of a filter's reasons, and how many products it took away for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NarrowedFor {
+    /// What was decided.
+    pub verdict: Verdict,
+    /// Why, in the filter's words; absent where it gave no reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// For how many products.
+    pub products: usize,
+    /// One of them.
+    pub example: ProductId,
 }
 
 /// A product that is left as it is: the catalog refused it, or it could not be looked up for the filter.

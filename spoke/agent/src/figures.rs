@@ -91,6 +91,7 @@ mod tests {
             digest: Digest::of(b"now"),
             received_at: Timestamp::UNIX_EPOCH,
             narrowed,
+            narrowed_for: Vec::new(),
             filter: None,
             confirmed: None,
         };

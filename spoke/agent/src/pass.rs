@@ -26,7 +26,7 @@ use crate::error::one_line;
 use crate::lease::{Leases, holder};
 use crate::member::{Absent, Candidate, Live, Member, Selection, discover, read_policies};
 use crate::narrow::{Narrowed, narrow};
-use crate::receipt::{Draft, Progress, SPOKE_VERSION};
+use crate::receipt::{Draft, MAX_REASONS, Progress, SPOKE_VERSION};
 use crate::reporter::Reporter;
 use crate::{Identity, SpokeError, Tally};
 
@@ -384,6 +384,7 @@ impl OnePass<'_> {
         };
         let desired = Desired::new(self.snapshot.content(), &verdicts);
         draft.narrowed = desired.narrowed();
+        draft.narrowed_for = desired.narrowed_for(MAX_REASONS);
         let before = self.before.receipts.iter().find(|receipt| receipt.member_experience == draft.member);
         let unfinished = before.filter(|receipt| receipt.is_unfinished()).and_then(|before| before.change_sets.last());
         let quarantined = quarantined(before, known, self.began);
@@ -445,6 +446,7 @@ impl OnePass<'_> {
             digest: self.snapshot.digest(),
             received_at: self.began,
             narrowed: 0,
+            narrowed_for: Vec::new(),
             filter: self.spoke.filter.as_ref().map(|filter| filter.filter().identity()),
             confirmed: self.confirmed.clone().or_else(|| hub.cloned()),
         }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    Confirmed, Digest, ExperienceId, FilterIdentity, OrganizationId, QuarantinedProduct, Receipt, ReceiptStatus,
+    Confirmed, Digest, ExperienceId, FilterIdentity, NarrowedFor, OrganizationId, QuarantinedProduct, Receipt, ReceiptStatus,
     SnapshotVersion,
 };
 
@@ -10,6 +10,8 @@ use pmp_protocol::{
 pub(crate) const SPOKE_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The longest error text in a receipt, in characters: a DynamoDB item holds 400 KB, and a person reads a sentence.
 const MAX_ERROR: usize = 1_000;
+/// The most reasons of a filter that a receipt tells; each has at most 256 bytes.
+pub(crate) const MAX_REASONS: usize = 10;
 /// The most quarantined products that a receipt names.
 const MAX_QUARANTINED: usize = 500;
 
@@ -38,6 +40,7 @@ pub(crate) struct Draft {
     pub(crate) digest: Digest,
     pub(crate) received_at: Timestamp,
     pub(crate) narrowed: usize,
+    pub(crate) narrowed_for: Vec<NarrowedFor>,
     pub(crate) filter: Option<FilterIdentity>,
     pub(crate) confirmed: Option<Confirmed>,
 }
@@ -58,6 +61,7 @@ impl Draft {
             denied: progress.denied,
             pending: progress.pending,
             narrowed: self.narrowed,
+            narrowed_for: self.narrowed_for.clone(),
             quarantined: progress.quarantined.iter().take(MAX_QUARANTINED).cloned().collect(),
             change_sets: progress.change_sets.clone(),
             filter: self.filter.clone(),

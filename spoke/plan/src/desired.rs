@@ -1,9 +1,9 @@
 //! What an experience should say: the snapshot, narrowed by the filter.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pmp_protocol::{Content, ProductId, Verdict, Verdicts};
+use pmp_protocol::{Content, NarrowedFor, ProductId, Verdict, Verdicts};
 
 /// The lists that an experience should have.
 ///
@@ -62,5 +62,64 @@ impl<'a> Desired<'a> {
     #[must_use]
     pub fn narrowed(&self) -> usize {
         self.content.approved().len() - self.approved.len()
+    }
+
+    /// Why it took them away: up to `most` of its reasons, by falling number of products.
+    #[must_use]
+    pub fn narrowed_for(&self, most: usize) -> Vec<NarrowedFor> {
+        let mut found = BTreeMap::<(Verdict, Option<&str>), (usize, &ProductId)>::new();
+        let narrowed = self.verdicts.iter().filter(|(id, decision)| {
+            decision.verdict != Verdict::Keep && self.content.approved().contains(*id)
+        });
+        for (id, decision) in narrowed {
+            found.entry((decision.verdict, decision.reason.as_deref())).or_insert((0, id)).0 += 1;
+        }
+        let mut reasons: Vec<_> = found.into_iter().collect();
+        // Stable: what is as frequent stays in the order of verdict and reason.
+        reasons.sort_by_key(|(_, (products, _))| std::cmp::Reverse(*products));
+        let told = |((verdict, reason), (products, example)): ((Verdict, Option<&str>), (usize, &ProductId))| {
+            NarrowedFor { verdict, reason: reason.map(str::to_owned), products, example: example.clone() }
+        };
+        reasons.into_iter().take(most).map(told).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::{Decision, ExperienceId, ResourceRequests};
+
+    use super::*;
+
+    #[test]
+    fn reasons_are_told_by_falling_number_of_products_and_not_of_what_the_hub_rejected() {
+        let id = |id: &str| ProductId::new(id).unwrap();
+        let decision = |verdict, reason: Option<&str>| Decision { verdict, reason: reason.map(str::to_owned) };
+        let approved = ["prod-a", "prod-b", "prod-c", "prod-d", "prod-e"].map(id).into();
+        let content = Content::new(
+            ExperienceId::new("exp-1").unwrap(),
+            approved,
+            [id("prod-x")].into(),
+            BTreeMap::new(),
+            ResourceRequests::Allow,
+        )
+        .unwrap();
+        let verdicts = Verdicts::from([
+            (id("prod-a"), decision(Verdict::Keep, Some("kept"))),
+            (id("prod-b"), decision(Verdict::Exclude, None)),
+            (id("prod-c"), decision(Verdict::Reject, Some("genai"))),
+            (id("prod-d"), decision(Verdict::Reject, Some("genai"))),
+            (id("prod-x"), decision(Verdict::Exclude, Some("rejected by the hub anyway"))),
+        ]);
+        let desired = Desired::new(&content, &verdicts);
+        let for_what = |verdict, reason: Option<&str>, products, example| NarrowedFor {
+            verdict,
+            reason: reason.map(str::to_owned),
+            products,
+            example: id(example),
+        };
+        let genai = for_what(Verdict::Reject, Some("genai"), 2, "prod-c");
+        assert_eq!(desired.narrowed_for(10), [genai.clone(), for_what(Verdict::Exclude, None, 1, "prod-b")]);
+        assert_eq!(desired.narrowed_for(1), [genai]);
+        assert_eq!(desired.narrowed(), 3);
     }
 }
