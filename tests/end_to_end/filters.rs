@@ -130,7 +130,8 @@ async fn what_cannot_be_looked_up_is_left_as_it_is() {
 
     let set_aside = spoke.run(&["sync", "--output", "json"]).await;
     assert_eq!(set_aside.code, 1, "{}", set_aside.stderr);
-    for part in ["partial", "2 of the products are set aside; `prod-acme`: not looked up for the filter", "GetProduct"] {
+    for part in ["partial", "2 of the products are set aside; `prod-acme`: not looked up for the filter", "GetProduct"]
+    {
         assert!(set_aside.stdout.contains(part), "{part}: {}", set_aside.stdout);
     }
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, both);
@@ -152,7 +153,9 @@ async fn where_products_must_not_be_looked_up_the_filter_is_not_run() {
         .with(&[("PMP_PRODUCT_ATTRIBUTES", "true")]);
     let failed = spoke.run(&["sync", "--output", "json"]).await;
     assert_eq!(failed.code, 1, "{}", failed.stderr);
-    for part in ["failed", "the filter was not run, since products cannot be looked up", "grant `aws-marketplace:GetProduct`"] {
+    for part in
+        ["failed", "the filter was not run, since products cannot be looked up", "grant `aws-marketplace:GetProduct`"]
+    {
         assert!(failed.stdout.contains(part), "{part}: {}", failed.stdout);
     }
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::default());

@@ -92,7 +92,8 @@ impl Attributes {
             let fresh = |id: &ProductId| remembered.get(id).is_some_and(|known| known.at.elapsed() < FRESH);
             ids.iter().filter(|id| !fresh(id)).map(|id| (*id).clone()).collect()
         };
-        let mut undecided = if wanted.is_empty() { BTreeMap::new() } else { self.ask(wanted, show_progress, stop).await? };
+        let mut undecided =
+            if wanted.is_empty() { BTreeMap::new() } else { self.ask(wanted, show_progress, stop).await? };
         let mut remembered = self.remembered();
         undecided.retain(|id, _| !remembered.contains_key(id));
         let of = |id: &&ProductId| Some(((*id).clone(), remembered.get(*id)?.attributes.clone()?));
@@ -246,8 +247,12 @@ mod tests {
             [("AccessDeniedException", SIDE_BY_SIDE), ("InternalServiceException", MAX_FAILURES + SIDE_BY_SIDE)]
         {
             let fake = Arc::new(Fake { all_fail_with: Some(code), ..Fake::default() });
-            let error = Attributes::new(fake.clone()).look_up(many.iter(), false, &CancellationToken::new()).await.unwrap_err();
-            assert!(error.to_string().contains(code) && fake.calls.load(Ordering::Relaxed) <= most, "{error}: {fake:?}");
+            let error =
+                Attributes::new(fake.clone()).look_up(many.iter(), false, &CancellationToken::new()).await.unwrap_err();
+            assert!(
+                error.to_string().contains(code) && fake.calls.load(Ordering::Relaxed) <= most,
+                "{error}: {fake:?}"
+            );
         }
     }
 

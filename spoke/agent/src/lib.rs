@@ -32,6 +32,7 @@ mod preview;
 mod receipt;
 mod render;
 mod reporter;
+mod set_aside;
 mod snapshot;
 mod tally;
 

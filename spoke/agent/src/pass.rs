@@ -1,18 +1,18 @@
 //! One pass: all member experiences, against one snapshot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeSetId};
 use pmp_filter_host::ConfiguredFilter;
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, Organization, ReceiptStore, SnapshotStore};
 use pmp_plan::{Confirmation, Desired, GuardRails};
 use pmp_protocol::{
-    ChangeSetTimes, Confirmed, ExperienceId, OrganizationSeen, QuarantinedProduct, Receipt, ReceiptStatus,
-    ResourceRequests, Snapshot, SnapshotVersion, confirmed,
+    ChangeSetTimes, Confirmed, ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, ResourceRequests, Snapshot,
+    SnapshotVersion, confirmed,
 };
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Stop, StopReason};
@@ -28,7 +28,7 @@ use crate::member::{Absent, Candidate, Live, Member, Selection, discover, read_p
 use crate::narrow::{Narrowed, narrow};
 use crate::receipt::{Draft, MAX_REASONS, Progress, SPOKE_VERSION};
 use crate::reporter::Reporter;
-use crate::{Identity, SpokeError, Tally};
+use crate::{Identity, SpokeError, Tally, set_aside};
 
 /// Experiences that are worked on at once. The catalog's rate limits set the pace, not this; it bounds the memory.
 const SIDE_BY_SIDE: usize = 100;
@@ -36,9 +36,6 @@ const SIDE_BY_SIDE: usize = 100;
 const POLICIES: usize = 20;
 /// Runs of the filter at once: each has a memory of its own, and keeps a processor busy.
 const FILTERS: usize = 2;
-/// A product that could not be looked up is left in this pass alone: the next one begins later than that.
-const UNDECIDED_PAUSE: SignedDuration = SignedDuration::from_millis(1);
-
 /// The spoke of one member organization, for one management experience.
 #[derive(Debug, Clone)]
 pub struct Spoke {
@@ -159,11 +156,7 @@ impl Spoke {
     }
 
     /// What is known of the snapshot's products, for the filter: of those that it can take away.
-    pub(crate) async fn known(
-        &self,
-        snapshot: &Snapshot,
-        stop: &CancellationToken,
-    ) -> Result<Arc<Known>, LookUpError> {
+    pub(crate) async fn known(&self, snapshot: &Snapshot, stop: &CancellationToken) -> Result<Arc<Known>, LookUpError> {
         match (&self.filter, &self.attributes) {
             (Some(_), Some(attributes)) => {
                 let approved = snapshot.content().approved();
@@ -259,35 +252,6 @@ fn gone(before: &Organization, candidates: &[Candidate]) -> Vec<Member> {
     let member =
         |receipt: &Receipt| Member { id: receipt.member_experience.clone(), name: None, state: Err(Absent::Gone) };
     missing.map(member).collect()
-}
-
-/// The products that this pass leaves as they are: what the catalog refused before, and what nothing could be decided of,
-/// which the next pass takes up.
-fn quarantined(before: Option<&Receipt>, known: &Known, began: Timestamp) -> Vec<QuarantinedProduct> {
-    let before = before.map_or(&[][..], |before| &before.quarantined);
-    let mut quarantined: BTreeMap<_, _> = before.iter().map(|found| (&found.product, found.clone())).collect();
-    for (product, error) in known.undecided() {
-        let found = quarantined.entry(product).or_insert_with(|| QuarantinedProduct {
-            product: product.clone(),
-            error: format!("not looked up for the filter: {error}"),
-            first_seen: Some(began),
-            tries: 0,
-            next_try: None,
-        });
-        found.next_try = found.next_try.max(Some(began + UNDECIDED_PAUSE));
-    }
-    quarantined.into_values().collect()
-}
-
-/// The same, unless nothing was left to do but products of which nothing could be decided: then it is not known to be in
-/// step.
-fn undecided(applied: Applied, known: &Known, quarantined: &[QuarantinedProduct]) -> Applied {
-    let left = quarantined.iter().filter(|found| known.undecided().contains_key(&found.product));
-    let left: Vec<_> = left.cloned().collect();
-    let Some(first) = left.first().filter(|_| applied.status == ReceiptStatus::InSync) else { return applied };
-    let error = format!("{} of the products are set aside; `{}`: {}", left.len(), first.product, first.error);
-    let progress = Progress { quarantined: left, ..applied.progress };
-    Applied { status: ReceiptStatus::Partial, progress, error: Some(error) }
 }
 
 /// What all experiences of one pass have in common.
@@ -387,7 +351,7 @@ impl OnePass<'_> {
         draft.narrowed_for = desired.narrowed_for(MAX_REASONS);
         let before = self.before.receipts.iter().find(|receipt| receipt.member_experience == draft.member);
         let unfinished = before.filter(|receipt| receipt.is_unfinished()).and_then(|before| before.change_sets.last());
-        let quarantined = quarantined(before, known, self.began);
+        let set_aside = set_aside::from_the_start(before, known.undecided(), self.began);
         let order = Order {
             desired: &desired,
             version: self.snapshot.version(),
@@ -395,13 +359,13 @@ impl OnePass<'_> {
             confirmation: confirmation(draft.confirmed.as_ref(), self.snapshot.version()),
             pass: self.began,
             settings: self.spoke.settings(&self.snapshot),
-            quarantined: &quarantined,
+            quarantined: &set_aside,
             unfinished: unfinished.map(|id| ChangeSetId::new(id)),
         };
         let (receipts, show) = (self.spoke.receipts.clone(), self.spoke.show_progress);
         let reporter = Reporter::start(receipts, draft.clone(), show, self.stop.token().clone());
         let applied = self.engine.apply(&order, live, &reporter).await;
-        let Applied { status, progress, error } = undecided(applied, known, &quarantined);
+        let Applied { status, progress, error } = set_aside::in_the_end(applied, known.undecided(), &set_aside);
         reporter.finish().await;
         self.tally().add(&draft, &progress, before);
         match status {

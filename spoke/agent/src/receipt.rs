@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    Confirmed, Digest, ExperienceId, FilterIdentity, NarrowedFor, OrganizationId, QuarantinedProduct, Receipt, ReceiptStatus,
-    SnapshotVersion,
+    Confirmed, Digest, ExperienceId, FilterIdentity, NarrowedFor, OrganizationId, QuarantinedProduct, Receipt,
+    ReceiptStatus, SnapshotVersion,
 };
 
 /// The version of this program, as receipts tell it.

@@ -68,9 +68,10 @@ impl<'a> Desired<'a> {
     #[must_use]
     pub fn narrowed_for(&self, most: usize) -> Vec<NarrowedFor> {
         let mut found = BTreeMap::<(Verdict, Option<&str>), (usize, &ProductId)>::new();
-        let narrowed = self.verdicts.iter().filter(|(id, decision)| {
-            decision.verdict != Verdict::Keep && self.content.approved().contains(*id)
-        });
+        let narrowed = self
+            .verdicts
+            .iter()
+            .filter(|(id, decision)| decision.verdict != Verdict::Keep && self.content.approved().contains(*id));
         for (id, decision) in narrowed {
             found.entry((decision.verdict, decision.reason.as_deref())).or_insert((0, id)).0 += 1;
         }

@@ -202,7 +202,12 @@ async fn products_that_are_to_be_looked_up_for_the_filter() {
     checkup.expect("filter", "failed", "decides by facts that this spoke does not look up", "PMP_PRODUCT_ATTRIBUTES");
     let spoke = spoke.with(&[("PMP_PRODUCT_ATTRIBUTES", "true")]);
     let checkup = Checkup::of(&spoke).await;
-    checkup.expect("products", "failed", "`aws-marketplace:GetProduct` was refused", "grant `aws-marketplace:GetProduct`");
+    checkup.expect(
+        "products",
+        "failed",
+        "`aws-marketplace:GetProduct` was refused",
+        "grant `aws-marketplace:GetProduct`",
+    );
     let checkup = Checkup::of(&spoke).await;
     assert_eq!(checkup.check("products")["detail"], "can be looked up for the filter");
 }

@@ -180,10 +180,8 @@ impl<'a> Run<'a> {
         let Some(first) = self.progress.quarantined.first() else { return (ReceiptStatus::InSync, None) };
         let count = self.progress.quarantined.len();
         let products = if count == 1 { "product is" } else { "products are" };
-        let error = format!(
-            "{count} {products} set aside, all others are applied; `{}`: {}",
-            first.product, first.error
-        );
+        let error =
+            format!("{count} {products} set aside, all others are applied; `{}`: {}", first.product, first.error);
         (ReceiptStatus::Partial, Some(error))
     }
 
