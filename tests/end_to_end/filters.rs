@@ -66,17 +66,22 @@ async fn a_built_in_rule_needs_its_name_and_settings_only() {
     assert!(misspelt.stderr.contains("--filter (PMP_FILTER): `exclude-id` is none of the built-in filters"));
 }
 
-#[tokio::test]
-async fn vendors_and_categories_are_looked_up_where_that_is_asked_for() {
-    let mut world = world(&["prod-acme", "prod-other", "prod-unlisted"], &[]);
-    let product = |id: &str, manufacturer: &str| Product {
+/// What AWS Marketplace tells of `prod-acme` and `prod-other`.
+fn two_vendors() -> Vec<Product> {
+    let product = |(id, manufacturer): (&str, &str)| Product {
         id: id.to_owned(),
         name: format!("The product {id}"),
         manufacturer: manufacturer.to_owned(),
         categories: vec!["Security".to_owned()],
         ..Product::default()
     };
-    world.products = vec![product("prod-acme", "Acme Corp"), product("prod-other", "Example Inc")];
+    [("prod-acme", "Acme Corp"), ("prod-other", "Example Inc")].map(product).into()
+}
+
+#[tokio::test]
+async fn vendors_and_categories_are_looked_up_where_that_is_asked_for() {
+    let mut world = world(&["prod-acme", "prod-other", "prod-unlisted"], &[]);
+    world.products = two_vendors();
     let scene = Scene::start(world).await;
     scene.hub.json(&["publish"]).await;
     let spoke = scene.spoke_with_filter(Path::new("exclude-vendors"), r#"{"vendors":["acme corp"]}"#);
@@ -106,12 +111,7 @@ async fn vendors_and_categories_are_looked_up_where_that_is_asked_for() {
 #[tokio::test]
 async fn what_cannot_be_looked_up_is_left_as_it_is() {
     let mut world = world(&["prod-acme", "prod-other"], &[]);
-    let product = |id: &str, manufacturer: &str| Product {
-        id: id.to_owned(),
-        manufacturer: manufacturer.to_owned(),
-        ..Product::default()
-    };
-    world.products = vec![product("prod-acme", "Acme Corp"), product("prod-other", "Example Inc")];
+    world.products = two_vendors();
     let of_lookups = |fault, account: &str, next| FaultRule {
         operation: Some("GetProduct".into()),
         account: Some(account.into()),

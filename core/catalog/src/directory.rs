@@ -1,7 +1,7 @@
 //! What AWS Marketplace tells everyone of a product: its name, its vendor, its categories, how it is delivered.
 //!
-//! A port of its own, because it is another service (Marketplace Discovery) and never needed: whoever asks must be able
-//! to go on without an answer.
+//! A port of its own, because it is another service (Marketplace Discovery) and optional. A failure is never passed off as
+//! a product of which nothing is known: whoever asks decides differently then.
 
 use std::fmt::Debug;
 use std::num::NonZeroU32;

@@ -41,7 +41,7 @@ pub struct Receipt {
     /// Its most frequent reasons, the most frequent one first. Bounded by the writer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub narrowed_for: Vec<NarrowedFor>,
-    /// Products that the catalog refused, each with its own error.
+    /// Products that are set aside, each with the service's own error.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantined: Vec<QuarantinedProduct>,
     /// The change sets of this sync, in the order in which they were started.

@@ -24,7 +24,7 @@ pub(crate) struct Progress {
     pub(crate) denied: usize,
     /// Products that the plan still names.
     pub(crate) pending: usize,
-    /// Products that the catalog refused.
+    /// Products that are set aside.
     pub(crate) quarantined: Vec<QuarantinedProduct>,
     /// Change sets, in the order in which they were started.
     pub(crate) change_sets: Vec<String>,
