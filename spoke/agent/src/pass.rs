@@ -36,6 +36,7 @@ const SIDE_BY_SIDE: usize = 100;
 const POLICIES: usize = 20;
 /// Runs of the filter at once: each has a memory of its own, and keeps a processor busy.
 const FILTERS: usize = 2;
+
 /// The spoke of one member organization, for one management experience.
 #[derive(Debug, Clone)]
 pub struct Spoke {
@@ -209,9 +210,9 @@ impl Spoke {
         tracing::info!(version = %snapshot.version(), experiences = candidates.len(), "pass started");
         let name = format!("pmp-sync snapshot {}", snapshot.version());
         let engine = Engine::start(self.catalog.clone(), self.engine, times, name, stop.token().clone());
+        let began = Timestamp::now();
         let known = if candidates.is_empty() { Ok(Arc::default()) } else { self.known(&snapshot, stop.token()).await };
         let filters = Semaphore::new(FILTERS);
-        let began = Timestamp::now();
         let tally = Mutex::default();
         let pass = OnePass { spoke: self, engine, snapshot, confirmed, stop, before, began, filters, known, tally };
         let outcomes = pass.sync_all(candidates, gone).await;
