@@ -74,7 +74,11 @@ pub(crate) fn member(n: usize) -> ExperienceId {
 
 impl World {
     /// Member experiences with these lists of approved products.
+    ///
+    /// Seeds this thread's generator, too: the spoke takes its jitter from it, and runs on the thread of its world. What no
+    /// seed reaches is which of two things that happen at one instant comes first (`tokio::select!`).
     pub(crate) fn new(seed: u64, members: impl IntoIterator<Item = BTreeSet<ProductId>>) -> Self {
+        fastrand::seed(seed);
         let mut catalog = Catalog::default();
         for (n, approved) in members.into_iter().enumerate() {
             let experience = Experience { revision: 1, approved, rejected: BTreeSet::new() };
@@ -241,12 +245,17 @@ impl World {
         self.lease_heard_lost = false;
     }
 
+    /// Checks that a process which asks for a change set may do so, by what it has heard until now. Called when it asks:
+    /// what it hears while the request travels comes too late to take the request back.
+    pub(crate) fn check_asks(&mut self, what: &str) {
+        if self.lease_heard_lost {
+            self.violated(format!("{what}: asked for by a process that knows that the lease is another's"));
+        }
+    }
+
     /// Checks a change that the spoke asks for, before the catalog says what it thinks of it.
     pub(crate) fn check_start(&mut self, change: &Change) {
         let experience = &change.experience;
-        if self.lease_heard_lost {
-            self.violated(format!("{experience} is changed by a process that knows that the lease is another's"));
-        }
         let Some(version) = self.acted_on else {
             return self.violated(format!("{experience} is changed before any snapshot was read"));
         };

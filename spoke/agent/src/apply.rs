@@ -33,7 +33,6 @@ pub(crate) use starter::Active;
 mod batcher;
 mod experience;
 mod isolate;
-mod jitter;
 mod poller;
 pub(crate) mod reaction;
 mod schedule;

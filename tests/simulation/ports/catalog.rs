@@ -125,6 +125,9 @@ impl Catalog for Ports {
         let changes: Vec<_> = request.parts().iter().map(change_of).collect();
         let part = |change: &Change| format!("{} {}+{}", change.experience, change.allow.len(), change.deny.len());
         let what = changes.iter().map(part).collect::<Vec<_>>().join(", ");
+        if !self.dead.is_cancelled() {
+            self.world().check_asks(&what);
+        }
         let start = |world: &mut World, faulty| {
             let token = request.client_request_token();
             if !world.catalog.knows(&token) {

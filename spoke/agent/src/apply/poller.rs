@@ -1,7 +1,7 @@
 //! Looks at all open change sets, the one whose look is due first, under the rate limit; and tells whoever waits how each
 //! ended.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +12,6 @@ use pmp_catalog::{Catalog, CatalogError, ChangeSetId, ChangeSetState, ChangeSetS
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::jitter::Jitter;
 use super::schedule::{Durations, Expectation};
 
 /// How a change set ended; an error where that cannot be found out.
@@ -46,6 +45,12 @@ const MAX_ODD_FAILURES: u32 = 3;
 /// The pauses after failed looks, at most.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
+/// A number from 0 to 1, so that many spokes do not poll in step. Not for secrets. From the thread's generator, which a
+/// simulation seeds.
+fn jitter() -> f64 {
+    fastrand::f64()
+}
+
 /// How often to look again after an error. Its change set runs on whatever a look says: giving up is the last resort.
 fn tries(class: ErrorClass) -> u32 {
     match class {
@@ -67,8 +72,7 @@ impl Poller {
             durations: durations.clone(),
             seen_times: seen_times.clone(),
             any_ended: any_ended.clone(),
-            jitter: Jitter::default(),
-            open: HashMap::new(),
+            open: BTreeMap::new(),
         };
         tokio::spawn(task.run(receiver));
         Self { watched, durations, seen_times, any_ended }
@@ -130,8 +134,8 @@ struct Task {
     durations: Arc<Mutex<Durations>>,
     seen_times: Arc<Mutex<Vec<Duration>>>,
     any_ended: Arc<Notify>,
-    jitter: Jitter,
-    open: HashMap<ChangeSetId, Open>,
+    /// In the order of their ids: which of two that are due at once comes first is no matter of chance.
+    open: BTreeMap<ChangeSetId, Open>,
 }
 
 impl Task {
@@ -195,7 +199,7 @@ impl Task {
     fn seen(&mut self, id: &ChangeSetId, outcome: Ended) {
         let now = Instant::now();
         let expectation = self.expectation(id);
-        let jitter = self.jitter.next();
+        let jitter = jitter();
         let Some(open) = self.open.get_mut(id) else { return };
         open.looking = false;
         let elapsed = now - open.began;
@@ -254,7 +258,7 @@ impl Task {
         let own: Vec<_> = self.open.iter().filter(|(_, open)| open.own).map(|(id, _)| id.clone()).collect();
         for id in own {
             let expectation = self.expectation(&id);
-            let jitter = self.jitter.next();
+            let jitter = jitter();
             let Some(open) = self.open.get_mut(&id) else { continue };
             let first_look = open.began + expectation.first_look();
             let seen_since = open.running_at >= first_look;

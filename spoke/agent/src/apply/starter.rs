@@ -141,6 +141,8 @@ impl Task {
                 place
             };
             tokio::select! {
+                // The stop first: where it comes together with a turn, nothing new is started.
+                biased;
                 // Cancel-safe, all: the place is given back, and a turn is taken only when `ready` returns.
                 () = starting.stop.cancelled() => {}
                 more = waiting.recv() => match more {
@@ -248,7 +250,9 @@ impl Starting {
                     let _stopped = answer.send(Started::Running { id: id.clone(), shared, ended });
                 }
             }
-            Err(error) => {
+            // The dropped answers say that nothing was started.
+            Err(NotStarted::Stopped) => {}
+            Err(NotStarted::Refused(error)) => {
                 let text = error.to_string();
                 let named: Vec<_> =
                     request.parts().iter().map(|part| text.contains(part.experience.as_str())).collect();
@@ -261,8 +265,13 @@ impl Starting {
         }
     }
 
-    /// Asks until there is an answer that is one: always for the same, with the same token.
-    async fn ask(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError> {
+    /// Asks until there is an answer that is one: always for the same, with the same token. Once told to stop, it asks
+    /// no more: somebody else may hold the lease by then.
+    async fn ask(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, NotStarted> {
+        // The stop may have come between the turn and the first poll of this task.
+        if self.stop.is_cancelled() {
+            return Err(NotStarted::Stopped);
+        }
         let mut patience = Patience::with_the_catalog();
         loop {
             let error = match self.catalog.start_change_set(request).await {
@@ -279,15 +288,28 @@ impl Starting {
                         _ = ended => patience.wait(&self.stop).await,
                     }
                 }
-                _ => return Err(error),
+                _ => return Err(NotStarted::Refused(error)),
             };
             if waited != Waited::TryAgain {
-                return Err(error);
+                return Err(NotStarted::Refused(error));
             }
             tracing::info!(%error, "trying again");
-            self.catalog.pace().start_change_set.ready().await;
+            tokio::select! {
+                // The stop first, as above. Cancel-safe: a turn is taken only when `ready` returns.
+                biased;
+                () = self.stop.cancelled() => return Err(NotStarted::Refused(error)),
+                () = self.catalog.pace().start_change_set.ready() => {}
+            }
         }
     }
+}
+
+/// Why a change set was not started.
+enum NotStarted {
+    /// Told to stop before it was asked for.
+    Stopped,
+    /// The catalog's last answer. After a stop it is not asked again, whatever the answer means.
+    Refused(CatalogError),
 }
 
 fn no_room() -> CatalogError {

@@ -21,6 +21,11 @@ const PASSING: [Option<Refusal>; 5] = [
     refusal("ValidationException", "the latest revision is 7", 422),
 ];
 
+/// The next starts are throttled.
+pub(super) fn throttle_starts(catalog: &FakeCatalog, times: usize) {
+    catalog.refuse(Call::Start, vec![PASSING[0]; times]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_may_pass_is_survived_at_every_call() {
     let calls =

@@ -138,6 +138,25 @@ async fn told_to_stop_it_starts_nothing_and_says_what_is_pending() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn told_to_stop_at_any_time_it_starts_nothing_after() {
+    let stop_after = (0..150).map(|n| std::time::Duration::from_millis(n * 20));
+    for stop_after in stop_after {
+        let catalog = FakeCatalog::new(3, &products(0..1));
+        // Throttled, so that it waits for pauses and for permits, too.
+        errors::throttle_starts(&catalog, 4);
+        let pass = Pass::new(&catalog, products(0..100));
+        let (stop, began) = (pass.stop.clone(), Instant::now());
+        tokio::spawn(async move {
+            tokio::time::sleep(stop_after).await;
+            stop.cancel();
+        });
+        pass.run().await;
+        let late = catalog.world().started.iter().filter(|(at, _)| *at > began + stop_after).count();
+        assert_eq!(late, 0, "stopped after {stop_after:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn told_to_stop_while_a_change_set_runs_it_records_it_and_the_next_run_waits_for_it() {
     let catalog = FakeCatalog::new(1, &products(0..1));
     let pass = Pass::new(&catalog, products(0..100));
