@@ -4,12 +4,11 @@
 //! that is not understood is logged and dropped; the schedule covers whatever it meant.
 
 use aws_config::SdkConfig;
-use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use pmp_aws::ApiError;
 
-use crate::trigger::{Asked, asked_by_bridge};
+use crate::trigger::{Asked, EventBridgeEvent, asked_by_bridge};
 
 /// The longest that SQS lets a receive wait.
 const LONG_POLL_SECONDS: i32 = 20;

@@ -1,13 +1,29 @@
 //! What an event asks of the hub: a schedule, a change in the catalog, or an operator. Pure.
 
-use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::Trigger;
 
 /// A read that began this long after a change ended has seen it: more than clocks differ and answers lag.
 const SEEN_AFTER: SignedDuration = SignedDuration::from_secs(10);
+
+/// What the hub reads of an EventBridge event, by AWS's [event structure]. Types of our own, because those of
+/// `aws_lambda_events` bring seventeen crates for these four fields.
+///
+/// [event structure]: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
+#[derive(Debug, Deserialize)]
+pub(crate) struct EventBridgeEvent {
+    source: String,
+    #[serde(rename = "detail-type")]
+    detail_type: String,
+    /// When what it tells of happened.
+    time: Option<Timestamp>,
+    /// There in every event. An object or a text without it is somebody's test, not an event.
+    #[serde(rename = "detail")]
+    _detail: Value,
+}
 
 /// What an event asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +50,7 @@ pub(crate) fn asked_by_bridge(event: &EventBridgeEvent) -> Asked {
         // Rules with a schedule, and EventBridge Scheduler.
         ("aws.events" | "aws.scheduler", "Scheduled Event") => Asked::Publish(Trigger::Schedule),
         ("aws.marketplacecatalog", "Change Set Failed" | "Change Set Cancelled") => Asked::Nothing,
-        _ => Asked::Look(event.time.and_then(|time| Timestamp::from_millisecond(time.timestamp_millis()).ok())),
+        _ => Asked::Look(event.time),
     }
 }
 
@@ -69,6 +85,7 @@ mod tests {
             (event("aws.marketplacecatalog", "Change Set Cancelled"), Asked::Nothing),
             (event("aws.private-marketplace", "Product Request Approved"), Asked::Look(noon)),
             (json!({}), publish(Trigger::Operator)),
+            (json!({"source": "aws.events", "detail-type": "Scheduled Event"}), publish(Trigger::Operator)),
             (json!({"key1": "value1"}), publish(Trigger::Operator)),
             (json!(null), publish(Trigger::Operator)),
             (json!(["anything"]), publish(Trigger::Operator)),

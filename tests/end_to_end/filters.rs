@@ -365,6 +365,6 @@ fn guest(manages: Option<&str>) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve.push_str("filter.wit", &contract).unwrap();
     let filter = resolve.select_world(&[package], Some(world)).unwrap();
-    embed_component_metadata(&mut module, &resolve, filter, StringEncoding::UTF8, false).unwrap();
+    embed_component_metadata(&mut module, &resolve, filter, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
 }

@@ -29,6 +29,9 @@ pub enum CatalogError {
         /// What is wrong with the description.
         problem: String,
     },
+    /// A feature that this build was made without.
+    #[error("this build is without what {0}; build with the default features")]
+    NotInThisBuild(&'static str),
 }
 
 /// The kinds of failure that callers tell apart.
@@ -64,7 +67,7 @@ impl CatalogError {
             Self::Api(error) => class_of(error),
             Self::NotFound(_) => ErrorClass::NotFound,
             Self::Entity { code, .. } => class_of_code(code, ""),
-            Self::Unexpected { .. } => ErrorClass::Unexpected,
+            Self::Unexpected { .. } | Self::NotInThisBuild(_) => ErrorClass::Unexpected,
         }
     }
 
@@ -74,7 +77,7 @@ impl CatalogError {
         match self {
             Self::Api(error) => error.hint(),
             Self::NotFound(entity) => Some(format!("check that `{entity}` exists and is shared with this account")),
-            Self::Entity { .. } | Self::Unexpected { .. } => None,
+            Self::Entity { .. } | Self::Unexpected { .. } | Self::NotInThisBuild(_) => None,
         }
     }
 }

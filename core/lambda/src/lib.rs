@@ -4,11 +4,14 @@
 //! Lambda ends the environment. Each invocation has its own [`Stop`](pmp_terminal::Stop), which its deadline cancels
 //! early enough to write down how far the work got, and SIGTERM at once. What cannot start says so to Lambda and in the
 //! log. It knows nothing of snapshots or AWS's other services.
+//!
+//! Lambda's runtime itself is behind the feature `runtime`. The programs have it by default; the demo, which starts them as
+//! agents, builds without it.
 
-mod extension;
-mod init;
+mod function;
 mod invocation;
-mod serve;
+#[cfg(feature = "runtime")]
+mod runtime;
 
+pub use function::{Function, is_called, main};
 pub use invocation::Invocation;
-pub use serve::{Function, is_called, main};

@@ -54,6 +54,9 @@ pub enum SpokeError {
         #[source]
         source: ApiError,
     },
+    /// This build has no client for AWS Organizations.
+    #[error("cannot find out which organization this is: this build does not ask AWS Organizations")]
+    NoOrganizations,
     /// An answer about the organization or account that is not one.
     #[error("AWS answered with an {what} id that is not one: {problem}")]
     UnexpectedIdentity {
@@ -98,6 +101,9 @@ impl SpokeError {
             Self::List(source) => source.hint(),
             Self::Identity { what: "organization", .. } => {
                 Some("grant `organizations:DescribeOrganization`, or set --org-id (PMP_ORG_ID)".to_owned())
+            }
+            Self::NoOrganizations => {
+                Some("set --org-id (PMP_ORG_ID), or build pmp-spoke with its default features".to_owned())
             }
             Self::Identity { source, .. } | Self::Queue { source, .. } => source.hint(),
             Self::Subscribe { source, .. } if source.is_access_denied() => {

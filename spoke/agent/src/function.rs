@@ -1,9 +1,11 @@
 //! The spoke as a Lambda function: a batch of messages from SQS, of which the newest is answered as the agent answers it.
 
-use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use pmp_lambda::{Function, Invocation};
 use pmp_terminal::Failure;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Spoke;
@@ -14,6 +16,42 @@ use crate::error::failure;
 use crate::figures::Figures;
 use crate::inbox::{Received, SqsInbox};
 use crate::lease::IfHeld;
+
+/// A batch of messages, as the [event source mapping] of a queue hands it over: what the spoke reads of it. Types of our own,
+/// because those of `aws_lambda_events` bring seventeen crates for these fields.
+///
+/// [event source mapping]: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+#[derive(Debug, Deserialize)]
+struct SqsEvent {
+    #[serde(rename = "Records")]
+    records: Vec<SqsMessage>,
+}
+
+/// One message of a batch. What is absent or `null` is empty.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SqsMessage {
+    message_id: Option<String>,
+    receipt_handle: Option<String>,
+    body: Option<String>,
+    attributes: Option<BTreeMap<String, String>>,
+}
+
+/// The answer to a batch, with [`ReportBatchItemFailures`]: the messages that are to come again. Lambda deletes all others.
+///
+/// [`ReportBatchItemFailures`]: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SqsBatchResponse {
+    batch_item_failures: Vec<BatchItemFailure>,
+}
+
+/// A message that is to come again.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BatchItemFailure {
+    item_identifier: String,
+}
 
 /// The function.
 #[derive(Debug)]
@@ -46,9 +84,8 @@ impl Function for SpokeFunction {
         if let Some(error) = answer.error {
             tracing::error!(error = failure(error).render(), "the pass failed; its messages come again");
         }
-        let mut response = SqsBatchResponse::default();
-        answer.kept.into_iter().for_each(|message| response.add_failure(message.id));
-        serde_json::to_value(response).map_err(Failure::new)
+        let kept = answer.kept.into_iter().map(|message| BatchItemFailure { item_identifier: message.id });
+        serde_json::to_value(SqsBatchResponse { batch_item_failures: kept.collect() }).map_err(Failure::new)
     }
 }
 
@@ -59,7 +96,7 @@ fn place() -> String {
 }
 
 fn received(message: SqsMessage) -> Received {
-    let attribute = |name: &str| message.attributes.get(name)?.parse().ok();
+    let attribute = |name: &str| message.attributes.as_ref()?.get(name)?.parse().ok();
     Received {
         times: attribute("ApproximateReceiveCount").and_then(|times: i64| u32::try_from(times).ok()).unwrap_or(1),
         sent: attribute("SentTimestamp").and_then(|sent| Timestamp::from_millisecond(sent).ok()),
@@ -86,5 +123,15 @@ mod tests {
         assert_eq!((messages[0].id.as_str(), messages[0].handle.as_str(), messages[0].times), ("m-1", "h-1", 3));
         assert_eq!(messages[0].sent.unwrap().as_millisecond(), 1_545_082_649_183);
         assert_eq!((messages[1].times, messages[1].sent), (1, None));
+    }
+
+    #[test]
+    fn what_is_absent_is_empty_and_what_is_kept_is_named() {
+        let batch: SqsEvent = serde_json::from_value(json!({"Records": [{"body": null}]})).unwrap();
+        let message = received(batch.records.into_iter().next().unwrap());
+        assert_eq!((message.id.as_str(), message.body.as_str(), message.times), ("", "", 1));
+        let kept = vec![BatchItemFailure { item_identifier: "m-1".to_owned() }];
+        let response = serde_json::to_value(SqsBatchResponse { batch_item_failures: kept }).unwrap();
+        assert_eq!(response, json!({"batchItemFailures": [{"itemIdentifier": "m-1"}]}));
     }
 }

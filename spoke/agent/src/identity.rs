@@ -1,7 +1,9 @@
 //! Who this spoke is: its organization, account and region.
 
 use aws_config::SdkConfig;
-use pmp_aws::{ApiError, DEFAULT_REGION};
+#[cfg(feature = "organizations")]
+use pmp_aws::ApiError;
+use pmp_aws::DEFAULT_REGION;
 use pmp_protocol::{AccountId, OrganizationId};
 
 use crate::SpokeError;
@@ -41,6 +43,13 @@ async fn caller(sdk: &SdkConfig) -> Result<(AccountId, String), SpokeError> {
 }
 
 /// Which organization the account belongs to.
+#[cfg(not(feature = "organizations"))]
+pub(crate) async fn ask_organizations(_: &SdkConfig) -> Result<OrganizationId, SpokeError> {
+    Err(SpokeError::NoOrganizations)
+}
+
+/// Which organization the account belongs to.
+#[cfg(feature = "organizations")]
 pub(crate) async fn ask_organizations(sdk: &SdkConfig) -> Result<OrganizationId, SpokeError> {
     let answer = aws_sdk_organizations::Client::new(sdk).describe_organization().send().await;
     let answer = answer.map_err(|e| SpokeError::Identity {

@@ -1,5 +1,6 @@
 //! Makes the configured filter ready: before anything else, so that a bad one changes nothing (rule 4).
 
+#[cfg_attr(not(feature = "s3"), path = "load/no_s3.rs")]
 mod s3;
 
 use anyhow::Context as _;

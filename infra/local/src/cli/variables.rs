@@ -7,7 +7,7 @@ use pmp_terminal::Failure;
 use serde::Serialize;
 
 use crate::World;
-use crate::world::is_account;
+use crate::world::{Organization, is_account};
 
 /// Who a client is to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,6 +32,10 @@ pub(super) struct Variables {
     access_key: String,
     #[serde(rename = "AWS_SECRET_ACCESS_KEY")]
     secret: &'static str,
+    /// The organization of the account, for a spoke whose build does not ask AWS Organizations; none for an account that
+    /// belongs to none.
+    #[serde(rename = "PMP_ORG_ID", skip_serializing_if = "Option::is_none")]
+    organization: Option<String>,
 }
 
 impl Variables {
@@ -43,6 +47,7 @@ impl Variables {
             region,
             access_key: identity.access_key.clone(),
             secret: "local",
+            organization: organization_of(world, &identity.access_key),
         }
     }
 
@@ -52,8 +57,21 @@ impl Variables {
         writeln!(out, "export AWS_REGION={}", self.region)?;
         writeln!(out, "export AWS_DEFAULT_REGION={}", self.default_region)?;
         writeln!(out, "export AWS_ACCESS_KEY_ID={}", self.access_key)?;
-        writeln!(out, "export AWS_SECRET_ACCESS_KEY={}", self.secret)
+        writeln!(out, "export AWS_SECRET_ACCESS_KEY={}", self.secret)?;
+        match &self.organization {
+            Some(organization) => writeln!(out, "export PMP_ORG_ID={organization}"),
+            // That of whoever the shell was before must not stay.
+            None => writeln!(out, "unset PMP_ORG_ID"),
+        }
     }
+}
+
+/// The organization of an account, or of the account that an access key belongs to.
+fn organization_of(world: &World, access_key: &str) -> Option<String> {
+    let key = world.access_keys.iter().find(|key| key.id == access_key);
+    let account = key.map_or(access_key, |key| &key.account);
+    let is_in = |o: &&Organization| o.management_account == account || o.member_accounts.iter().any(|a| a == account);
+    world.organizations.iter().find(is_in).map(|o| o.id.clone())
 }
 
 /// Everyone whom a world names: management accounts first, since most is done as one of them.
@@ -97,7 +115,7 @@ pub(super) fn identity(world: &World, who: Option<&str>) -> Result<Identity, Fai
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::{AccessKey, Organization};
+    use crate::world::AccessKey;
 
     #[test]
     fn an_identity_is_found_by_account_organization_name_and_key() {
@@ -122,5 +140,13 @@ mod tests {
             assert_eq!(found(Some(who)).as_deref(), Some(key));
         }
         assert_eq!(found(Some("nobody")), None);
+        for (who, organization) in [
+            ("AKIAEXAMPLE00001", Some("o-bbbbbbbbbb")),
+            ("222222222223", Some("o-bbbbbbbbbb")),
+            ("111111111111", Some("o-aaaaaaaaaa")),
+            ("999999999999", None),
+        ] {
+            assert_eq!(organization_of(&world, who).as_deref(), organization, "{who}");
+        }
     }
 }

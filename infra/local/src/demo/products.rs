@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pmp_protocol::ProductId;
 use serde::Deserialize;
 
-use crate::dice::Dice;
+use pmp_world::Dice;
 use crate::world;
 
 const CSV: &[u8] = include_bytes!("../../data/products.csv");

@@ -143,6 +143,7 @@ impl Stage {
         let role = format!("arn:aws:iam::{HUB_ACCOUNT}:role/{}", member.role());
         let environment = self
             .environment(member.spoke_account)
+            .with("PMP_ORG_ID", member.organization)
             .with("PMP_HUB_ROLE_ARN", role)
             .with("PMP_HUB_EXTERNAL_ID", &member.external_id);
         match &member.filter {

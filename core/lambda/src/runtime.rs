@@ -1,6 +1,9 @@
-//! From the start of the process to its end: init once, then one invocation after the other.
+//! Lambda's runtime, from the start of the process to its end: init once, then one invocation after the other.
 
-use std::ffi::OsString;
+mod extension;
+mod init;
+mod invocation;
+
 use std::fmt;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,37 +17,10 @@ use pmp_terminal::{Exit, Failure, LogArgs, Stop};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::{Invocation, extension, init};
+use crate::{Function, Invocation};
 
-/// Set by Lambda: where invocations come from.
-const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 /// Set by Lambda where the function's logging configuration names a level.
 const LOG_LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
-
-/// A program as a function.
-#[allow(async_fn_in_trait)] // Both programs are served one invocation after the other, on the main task.
-pub trait Function: fmt::Debug + Sized {
-    /// What it is told by environment variables.
-    type Settings: Args + fmt::Debug;
-
-    /// Everything that later invocations share: settings checked, clients made, filter loaded.
-    ///
-    /// # Errors
-    /// Where it cannot start. Lambda tries again with a new process.
-    async fn init(settings: Self::Settings) -> Result<Self, Failure>;
-
-    /// Answers one event.
-    ///
-    /// # Errors
-    /// Where nothing can be said to the event but that it failed: Lambda, or whoever sent it, may send it again.
-    async fn invoke(&self, event: Value, invocation: &Invocation) -> Result<Value, Failure>;
-}
-
-/// Whether Lambda started this process: its variable is there, and nobody asks for a command.
-#[must_use]
-pub fn is_called(args: &[OsString]) -> bool {
-    args.len() <= 1 && std::env::var_os(RUNTIME_API).is_some_and(|value| !value.is_empty())
-}
 
 /// The settings of a function and of its log, from the environment alone.
 #[derive(Debug, Parser)]
@@ -56,8 +32,7 @@ struct Settings<S: Args> {
 }
 
 /// Runs the function `F` of the program `program` until Lambda ends the environment.
-#[must_use]
-pub fn main<F: Function>(program: &'static str) -> ExitCode {
+pub(crate) fn main<F: Function>(program: &'static str) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = runtime.map_err(Failure::new).and_then(|runtime| runtime.block_on(run::<F>(program)));
     match outcome {

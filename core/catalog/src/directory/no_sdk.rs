@@ -1,0 +1,27 @@
+//! In place of the directory, where this build has no client for Marketplace Discovery.
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use pmp_protocol::ProductId;
+
+use super::{ProductAttributes, ProductDirectory};
+use crate::CatalogError;
+
+/// Knows no product, and says so: nobody may take that for a product of which nothing is known.
+#[derive(Debug)]
+pub struct SdkDirectory;
+
+impl SdkDirectory {
+    /// The same whatever the configuration.
+    #[must_use]
+    pub fn new(_: &SdkConfig) -> Self {
+        Self
+    }
+}
+
+#[async_trait]
+impl ProductDirectory for SdkDirectory {
+    async fn product(&self, _: &ProductId) -> Result<Option<ProductAttributes>, CatalogError> {
+        Err(CatalogError::NotInThisBuild("looks products up at AWS Marketplace"))
+    }
+}
