@@ -5,9 +5,9 @@
 //! of 12 digits is that account, the world may name more keys, a session's key acts for the role it was issued for, and what crosses accounts is held
 //! to the topic's, queue's, table's and role's policies as AWS holds it.
 //!
-//! - [`world`]: what exists at the start, from a file or from Rust.
+//! - [`world`]: what exists at the start, from a file or from Rust; a crate of its own.
 //! - `clock`: real time plus an offset; everything here goes by it.
-//! - [`catalog`]: the Marketplace Catalog as a pure state machine.
+//! - [`catalog`]: the Marketplace Catalog as a pure state machine; a crate of its own, which knows no runtime.
 //! - `discovery`: the Marketplace Discovery API, from the world's products.
 //! - `cloud`: the services, and what is mended around awsim's.
 //! - `faults`: what goes wrong on demand, and for which calls.
@@ -19,14 +19,12 @@
 //!
 //! It guards nothing: signatures are not verified. It must never be reachable by anyone whom that would concern.
 
-pub mod catalog;
 pub mod cli;
 mod clock;
 mod cloud;
 mod connection;
 mod control;
 mod demo;
-mod dice;
 mod discovery;
 mod error_names;
 mod faults;
@@ -35,9 +33,9 @@ mod keeper;
 mod server;
 mod state;
 mod web;
-pub mod world;
 
 pub use clock::OutOfRange;
 pub use server::{Options, Resumed, Server, StartError};
 pub use state::StateError;
-pub use world::World;
+pub use pmp_local_catalog as catalog;
+pub use pmp_world::{self as world, World};

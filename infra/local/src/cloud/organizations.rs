@@ -121,7 +121,22 @@ impl Cloud {
     }
 }
 
-impl Organization {
+/// What AWS Organizations says of an organization of the world.
+trait InOrganizations {
+    fn accounts(&self) -> impl Iterator<Item = &str>;
+    fn described(&self) -> Described;
+    fn root(&self) -> Root;
+    fn account(&self, account: &str, joined: u64) -> Account;
+    fn account_arn(&self, account: &str) -> String;
+    /// Those of the accounts that are delegated administrators for the service, if one is asked for.
+    fn delegates(&self, accounts: Vec<Value>, service: Option<&str>) -> Vec<Value>;
+    /// The services for which an account is a delegated administrator.
+    fn services_of(&self, account: &str) -> Result<Vec<Value>, AwsError>;
+    /// What only the management account and delegated administrators may ask.
+    fn require_administrator(&self, account: &str) -> Result<(), AwsError>;
+}
+
+impl InOrganizations for Organization {
     fn accounts(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.management_account).chain(&self.member_accounts).map(String::as_str)
     }
@@ -164,7 +179,6 @@ impl Organization {
         format!("arn:aws:organizations::{}:account/{}/{account}", self.management_account, self.id)
     }
 
-    /// Those of the accounts that are delegated administrators for the service, if one is asked for.
     fn delegates(&self, accounts: Vec<Value>, service: Option<&str>) -> Vec<Value> {
         let known = service.is_none_or(|service| service == PRIVATE_MARKETPLACE);
         let delegate = |mut account: Value| {
@@ -176,7 +190,6 @@ impl Organization {
         accounts.into_iter().filter_map(delegate).collect()
     }
 
-    /// The services for which an account is a delegated administrator.
     fn services_of(&self, account: &str) -> Result<Vec<Value>, AwsError> {
         if !self.accounts().any(|known| known == account) {
             let message = "You specified an account that doesn't exist in this organization.";
@@ -189,7 +202,6 @@ impl Organization {
         Ok(vec![json!({ "ServicePrincipal": PRIVATE_MARKETPLACE })])
     }
 
-    /// What only the management account and delegated administrators may ask.
     fn require_administrator(&self, account: &str) -> Result<(), AwsError> {
         if account == self.management_account
             || self.delegated_administrators.iter().any(|delegate| delegate == account)

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::refusal::{Refusal, refusal};
-use crate::dice::Dice;
+use pmp_world::Dice;
 use crate::world::{Fault, FaultRule};
 
 /// A call, as far as rules look at it.
@@ -127,7 +127,7 @@ impl Faults {
         let mut effect = CallEffect::default();
         for armed in self.rules.iter_mut().filter(|armed| armed.could_befall(call, now)) {
             let rolled = armed.roll();
-            let verdict = armed.rule.fault.verdict(call);
+            let verdict = verdict(&armed.rule.fault, call);
             let taken = verdict != Verdict::Answer && effect.verdict != Verdict::Answer;
             if !rolled.fires || taken {
                 continue;
@@ -180,7 +180,7 @@ impl Armed {
             Fault::Latency { .. } | Fault::ClockJump { .. } => true,
             Fault::ServerFault {} => call.service == "aws-marketplace" && call.operation == "StartChangeSet",
             // A service that has no such error never gives it.
-            _ => rule.fault.verdict(call) != Verdict::Answer,
+            _ => verdict(&rule.fault, call) != Verdict::Answer,
         };
         applies
             && !rule.fault.befalls_messages()
@@ -228,13 +228,12 @@ impl Armed {
     }
 }
 
-impl Fault {
-    fn verdict(&self, call: &CallFacts<'_>) -> Verdict {
-        match self {
-            Self::LostRequest {} => Verdict::LoseRequest,
-            Self::LostAnswer {} => Verdict::LoseAnswer,
-            fault => refusal(fault, call).map_or(Verdict::Answer, Verdict::Refuse),
-        }
+/// What a fault makes of a call.
+fn verdict(fault: &Fault, call: &CallFacts<'_>) -> Verdict {
+    match fault {
+        Fault::LostRequest {} => Verdict::LoseRequest,
+        Fault::LostAnswer {} => Verdict::LoseAnswer,
+        fault => refusal(fault, call).map_or(Verdict::Answer, Verdict::Refuse),
     }
 }
 

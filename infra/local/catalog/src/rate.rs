@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{CatalogError, ErrorKind, Operation};
-use crate::world::{CatalogLimits, RequestRates};
+use pmp_world::{CatalogLimits, RequestRates};
 
 /// How much of its rate each account has left. Not part of what survives a restart: it is refilled within a second.
 #[derive(Debug, Default)]

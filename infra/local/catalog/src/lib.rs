@@ -9,8 +9,8 @@
 //! [`Catalog::advance`] to get there.
 //!
 //! ```
-//! use pmp_local::catalog::{Catalog, Operation};
-//! use pmp_local::world::{Experience, Organization, ProcurementPolicy, World};
+//! use pmp_local_catalog::{Catalog, Operation};
+//! use pmp_world::{Experience, Organization, ProcurementPolicy, World};
 //! use serde_json::json;
 //!
 //! let experience = Experience::new("exp-1", "One").with_policy(ProcurementPolicy::new("policy-1"));
@@ -56,24 +56,21 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::World;
-use crate::dice::Dice;
-use crate::world;
+use pmp_world::{Dice, World};
 use change_set::ChangeSet;
 pub use change_set::Outcome;
 use details::Descriptions;
 use entity::{Audience, Body, Entity, Experience, Policy};
 pub use error::{CatalogError, ErrorKind};
 pub use event::ChangeSetEnded;
-pub use operation::Operation;
-pub(crate) use operation::read;
+pub use operation::{Operation, read};
 use rate::Rates;
 use settings::Settings;
-pub(crate) use start::StartChangeSet;
-pub(crate) use view::{ChangeSetView, ExperienceView, Listed, Move};
+pub use start::StartChangeSet;
+pub use view::{ChangeSetView, ExperienceView, Listed, Move};
 
 /// The one catalog that AWS has.
-pub(crate) const CATALOG: &str = "AWSMarketplace";
+pub const CATALOG: &str = "AWSMarketplace";
 
 /// The state of every private marketplace.
 ///
@@ -153,7 +150,7 @@ impl Catalog {
         Ok(Self { settings: Settings::of(world), ..state })
     }
 
-    fn add_experience(&mut self, owner: &str, from: &world::Experience, now: Timestamp) {
+    fn add_experience(&mut self, owner: &str, from: &pmp_world::Experience, now: Timestamp) {
         let mut experience = Experience::from_world(from);
         if let Some(policy) = &from.policy {
             let body = Body::ProcurementPolicy(Policy::from_world(policy));
@@ -183,17 +180,17 @@ impl Catalog {
     }
 
     /// The products that it rejects.
-    pub(crate) fn poison_mut(&mut self) -> &mut BTreeSet<String> {
+    pub fn poison_mut(&mut self) -> &mut BTreeSet<String> {
         &mut self.settings.poison
     }
 
     /// The region of its ARNs.
-    pub(crate) fn region(&self) -> &str {
+    pub fn region(&self) -> &str {
         &self.settings.region
     }
 
     /// The ARN under which IAM knows an entity; for an unknown one, that of an entity the caller would own.
-    pub(crate) fn arn_for_iam(&self, caller: &str, identifier: &str) -> String {
+    pub fn arn_for_iam(&self, caller: &str, identifier: &str) -> String {
         let id = identifier.split_once('@').map_or(identifier, |(id, _)| id);
         match self.entity(id) {
             Ok(entity) => entity.arn(self.region()),

@@ -28,7 +28,7 @@ mod tests {
 
     #[test]
     fn the_schema_that_is_checked_in_is_the_programs() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/world.schema.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/world.schema.json");
         let checked_in = std::fs::read_to_string(path).unwrap_or_default();
         let text = World::schema_text().unwrap();
         assert!(checked_in == text, "renew it: cargo run -p pmp-local -- world schema > docs/world.schema.json");

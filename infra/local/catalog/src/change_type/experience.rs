@@ -8,11 +8,11 @@ use super::super::change_set::ErrorDetail;
 use super::super::entity::{ACTIVE, ARCHIVED, Body, Entity, Experience};
 use super::super::{Catalog, CatalogError};
 use super::{Action, Draft, check_name, check_text, experience_mut, read_form};
-use crate::world::ExperienceStatus;
+use pmp_world::ExperienceStatus;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(in crate::catalog) struct NewExperience {
+pub(crate) struct NewExperience {
     name: Option<String>,
     description: Option<String>,
     /// In AWS's published shape of the change type, and nowhere explained. It changes nothing here.
@@ -21,7 +21,7 @@ pub(in crate::catalog) struct NewExperience {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(in crate::catalog) struct ExperienceUpdate {
+pub(crate) struct ExperienceUpdate {
     name: Option<String>,
     description: Option<String>,
     status: Option<ExperienceStatus>,

@@ -3,7 +3,7 @@
 use super::Format;
 
 /// The example as text. JSON has no comments, so there is none in it.
-pub(crate) fn example(format: Format) -> Option<&'static str> {
+pub fn example(format: Format) -> Option<&'static str> {
     match format {
         Format::Toml => Some(include_str!("../../data/world.toml")),
         Format::Yaml => Some(include_str!("../../data/world.yaml")),

@@ -10,12 +10,12 @@ use super::super::change_set::ErrorDetail;
 use super::super::entity::{Audience, Body, Entity};
 use super::super::{Catalog, CatalogError};
 use super::{Draft, check_text, experience_mut, read_form};
-use crate::world::is_account;
+use pmp_world::is_account;
 
 /// The details of both change types. `DisassociateAudience` has principals alone.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(in crate::catalog) struct Principals {
+pub(crate) struct Principals {
     name: Option<String>,
     description: Option<String>,
     principals: BTreeSet<String>,

@@ -14,7 +14,7 @@ use super::{Draft, check_name, check_text, experience_mut, read_form};
 /// The details of both change types.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(in crate::catalog) struct BrandingChange {
+pub(crate) struct BrandingChange {
     name: Option<String>,
     description: Option<String>,
     configuration: Option<Branding>,

@@ -82,9 +82,12 @@ impl fmt::Display for Lines<'_> {
 
 /// The formats that a world can be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
+pub enum Format {
+    /// TOML 1.0.
     Toml,
+    /// YAML 1.2.
     Yaml,
+    /// JSON.
     Json,
 }
 
@@ -118,7 +121,7 @@ impl World {
     }
 
     /// Reads a world without validating it. An error comes with the field at which it arose.
-    pub(crate) fn parse(text: &str, format: Format) -> Result<Self, (String, FormatError)> {
+    pub fn parse(text: &str, format: Format) -> Result<Self, (String, FormatError)> {
         let mut track = Track::new();
         let world = match format {
             Format::Toml => toml::Deserializer::parse(text)

@@ -257,7 +257,7 @@ impl<'w> Check<'w> {
 }
 
 /// Whether `text` is an account id.
-pub(crate) fn is_account(text: &str) -> bool {
+pub fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
@@ -274,7 +274,7 @@ fn is_organization_id(id: &str) -> bool {
 }
 
 /// Whether `text` can be a product's id.
-pub(crate) fn is_product_id(id: &str) -> bool {
+pub fn is_product_id(id: &str) -> bool {
     (1..=50).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{CATALOG, CatalogError};
-use crate::world::{self, ExperienceStatus, ResourceRequests};
+use pmp_world::{self, ExperienceStatus, ResourceRequests};
 
 /// The products of one list, with their notes. Ordered, so that a change of 50 ids costs 50 look-ups, not 50 scans.
 pub(super) type Products = BTreeMap<String, Option<String>>;
@@ -85,7 +85,7 @@ impl Experience {
         }
     }
 
-    pub(super) fn from_world(from: &world::Experience) -> Self {
+    pub(super) fn from_world(from: &pmp_world::Experience) -> Self {
         let policy = from.policy.as_ref().map(|policy| policy.id.clone());
         Self { status: from.status, admin_status: from.admin_status.clone(), policy, branding: None, audience: None }
     }
@@ -106,8 +106,8 @@ impl Policy {
         Self { approved: Products::new(), rejected: Products::new(), requests }
     }
 
-    pub(super) fn from_world(from: &world::ProcurementPolicy) -> Self {
-        let products = |list: &[world::ListedProduct]| list.iter().map(|p| (p.id.clone(), p.notes.clone())).collect();
+    pub(super) fn from_world(from: &pmp_world::ProcurementPolicy) -> Self {
+        let products = |list: &[pmp_world::ListedProduct]| list.iter().map(|p| (p.id.clone(), p.notes.clone())).collect();
         let (approved, rejected) = (products(&from.approved), products(&from.rejected));
         Self { approved, rejected, requests: from.policy_resource_requests }
     }

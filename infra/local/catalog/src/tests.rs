@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::world::{CatalogLimits, ChangeSetTiming, Experience, IdLimit, Organization, ProcurementPolicy};
+use pmp_world::{CatalogLimits, ChangeSetTiming, Experience, IdLimit, Organization, ProcurementPolicy};
 
 const OWNER: &str = "111111111111";
 const DELEGATE: &str = "111111111112";

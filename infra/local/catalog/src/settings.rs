@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::World;
-use crate::world::{CatalogLimits, ChangeSetTiming};
+use pmp_world::World;
+use pmp_world::{CatalogLimits, ChangeSetTiming};
 
 #[derive(Debug, Default)]
 pub(super) struct Settings {

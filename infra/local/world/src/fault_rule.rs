@@ -150,7 +150,7 @@ fn one() -> u32 {
 }
 
 /// The services that can be named in a rule, as they are signed for.
-pub(crate) const SERVICES: [&str; 6] = ["aws-marketplace", "dynamodb", "organizations", "sns", "sqs", "sts"];
+pub const SERVICES: [&str; 6] = ["aws-marketplace", "dynamodb", "organizations", "sns", "sqs", "sts"];
 
 impl FaultRule {
     /// The fault each time, for everything that it can befall.
@@ -172,7 +172,8 @@ impl FaultRule {
     }
 
     /// What is wrong with it, each with the field.
-    pub(crate) fn problems(&self) -> Vec<(&'static str, String)> {
+    #[must_use]
+    pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         let mut refuse = |field, problem: String| problems.push((field, problem));
         if let Some(service) = self.service.as_deref().filter(|service| !SERVICES.contains(service)) {
@@ -226,7 +227,7 @@ impl FaultRule {
 
 impl Fault {
     /// The names of all kinds.
-    pub(crate) const KINDS: [&str; 16] = [
+    pub const KINDS: [&str; 16] = [
         "latency",
         "throttling",
         "server-error",
@@ -269,7 +270,8 @@ impl Fault {
     }
 
     /// Whether it befalls messages on their way into a queue, not calls.
-    pub(crate) fn befalls_messages(&self) -> bool {
+    #[must_use]
+    pub fn befalls_messages(&self) -> bool {
         matches!(
             self,
             Self::MessageLost {}

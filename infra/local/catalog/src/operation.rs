@@ -69,13 +69,13 @@ impl Catalog {
     }
 
     /// Counts a request against the account's rate for the operation.
-    pub(crate) fn admit(&mut self, caller: &str, operation: Operation, now: Timestamp) -> Result<(), CatalogError> {
+    pub fn admit(&mut self, caller: &str, operation: Operation, now: Timestamp) -> Result<(), CatalogError> {
         self.rates.admit(&self.settings.limits, caller, operation, now)
     }
 
     /// Answers a request that may be made. `may_describe` is asked about each entity of a batch, because the refusal
     /// of one is no refusal of the others.
-    pub(crate) fn answer(
+    pub fn answer(
         &mut self,
         caller: &str,
         operation: Operation,
@@ -178,7 +178,7 @@ impl Catalog {
 }
 
 /// Reads a request. AWS documents no texts for requests out of form, but for those that are not JSON at all.
-pub(crate) fn read<T: DeserializeOwned>(request: Value) -> Result<T, CatalogError> {
+pub fn read<T: DeserializeOwned>(request: Value) -> Result<T, CatalogError> {
     serde_json::from_value(request)
         .map_err(|error| CatalogError::validation(format!("The request is malformed: {error}")))
 }

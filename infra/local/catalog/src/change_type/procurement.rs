@@ -12,14 +12,14 @@ use super::{Action, Draft, policy, read_form};
 
 /// On which list a product is put.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(in crate::catalog) enum Effect {
+pub(crate) enum Effect {
     Allow,
     Deny,
 }
 
 /// A product of a change, with its note.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::catalog) struct Product {
+pub(crate) struct Product {
     id: String,
     notes: Option<String>,
 }
@@ -73,7 +73,7 @@ pub(super) fn read(effect: Effect, details: Value) -> Result<Action, CatalogErro
 }
 
 /// Holds all changes of a request together to the limit that else each one is held to.
-pub(in crate::catalog) fn check_products_of_request(changes: &[Change]) -> Result<(), CatalogError> {
+pub(crate) fn check_products_of_request(changes: &[Change]) -> Result<(), CatalogError> {
     let mut seen = BTreeSet::new();
     let products = changes.iter().filter_map(|change| match &change.action {
         Action::Procure { products, .. } => Some(products),

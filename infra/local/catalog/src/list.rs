@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use aws_smithy_types::base64;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -144,11 +145,11 @@ impl Page {
 }
 
 fn write_token(place: &Place) -> String {
-    base64::encode(json!(place).to_string())
+    BASE64_STANDARD.encode(json!(place).to_string())
 }
 
 fn read_token(token: &str) -> Result<Place, CatalogError> {
-    let place = base64::decode(token).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let place = BASE64_STANDARD.decode(token).ok().and_then(|text| serde_json::from_slice(&text).ok());
     place.ok_or_else(|| CatalogError::validation("NextToken is not valid"))
 }
 

@@ -12,62 +12,84 @@ use super::{Catalog, Policy};
 
 /// An experience, without its products.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct ExperienceView {
-    pub(crate) id: String,
-    pub(crate) name: String,
+pub struct ExperienceView {
+    /// Its id, `exp-…`.
+    pub id: String,
+    /// As its owner named it.
+    pub name: String,
     /// The management account.
-    pub(crate) owner: String,
-    pub(crate) status: &'static str,
-    pub(crate) archived: bool,
+    pub owner: String,
+    /// `Enabled` or `Disabled`.
+    pub status: &'static str,
+    /// Whether it was archived, and can no longer be changed.
+    pub archived: bool,
     /// The procurement policy; none where every product may be procured.
-    pub(crate) policy: Option<String>,
-    pub(crate) revision: u64,
-    pub(crate) approved: usize,
-    pub(crate) rejected: usize,
+    pub policy: Option<String>,
+    /// The revision of the entity, from 1.
+    pub revision: u64,
+    /// How many products it approves.
+    pub approved: usize,
+    /// How many products it rejects.
+    pub rejected: usize,
     /// The change set that holds it.
-    pub(crate) locked_by: Option<String>,
+    pub locked_by: Option<String>,
 }
 
 /// A change set.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct ChangeSetView {
-    pub(crate) id: String,
-    pub(crate) name: Option<String>,
+pub struct ChangeSetView {
+    /// Its id: 25 letters and digits.
+    pub id: String,
+    /// The name that the request gave it.
+    pub name: Option<String>,
     /// The account that started it.
-    pub(crate) account: String,
-    pub(crate) status: &'static str,
-    pub(crate) started: Timestamp,
-    pub(crate) ended: Option<Timestamp>,
+    pub account: String,
+    /// As `DescribeChangeSet` says it, such as `SUCCEEDED`.
+    pub status: &'static str,
+    /// When it started.
+    pub started: Timestamp,
+    /// When it ended; none while it is running.
+    pub ended: Option<Timestamp>,
     /// When it will end, if it is running.
-    pub(crate) ends: Option<Timestamp>,
-    pub(crate) entities: Vec<String>,
-    pub(crate) types: Vec<String>,
-    pub(crate) allowed: Vec<String>,
-    pub(crate) denied: Vec<String>,
-    pub(crate) errors: Vec<String>,
+    pub ends: Option<Timestamp>,
+    /// The entities that it names, in the order of its changes.
+    pub entities: Vec<String>,
+    /// The change types, likewise.
+    pub types: Vec<String>,
+    /// The products that it approves.
+    pub allowed: Vec<String>,
+    /// The products that it denies.
+    pub denied: Vec<String>,
+    /// Why it failed, an error a line.
+    pub errors: Vec<String>,
 }
 
 /// On which list of an experience a product is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Listed {
+pub enum Listed {
+    /// It may be procured.
     Approved,
+    /// It may not.
     Rejected,
 }
 
 /// A product that a change set has put, or is about to put, on a list.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Move {
-    pub(crate) experience: String,
-    pub(crate) product: String,
-    pub(crate) to: Listed,
+pub struct Move {
+    /// The experience.
+    pub experience: String,
+    /// The product.
+    pub product: String,
+    /// The list that it comes to.
+    pub to: Listed,
     /// When it arrived; none while the change set is running.
-    pub(crate) arrived: Option<Timestamp>,
+    pub arrived: Option<Timestamp>,
 }
 
 impl Catalog {
     /// Every experience, by id.
-    pub(crate) fn view_experiences(&self) -> Vec<ExperienceView> {
+    pub fn view_experiences(&self) -> Vec<ExperienceView> {
         let view = |entity: &super::Entity| {
             let Body::Experience(experience) = &entity.body else { return None };
             let policy = self.policy_of(&entity.id);
@@ -88,7 +110,7 @@ impl Catalog {
     }
 
     /// The change sets that run, and the newest of the others: `most` of each at most, the latest first.
-    pub(crate) fn view_change_sets(&self, most: usize, now: Timestamp) -> Vec<ChangeSetView> {
+    pub fn view_change_sets(&self, most: usize, now: Timestamp) -> Vec<ChangeSetView> {
         let running = self.running.iter().rev().take(most);
         let running = running.filter_map(|(ends, id)| Some((self.change_sets.get(id)?, Some(*ends))));
         let mut ended: Vec<&ChangeSet> = self.change_sets.values().filter(|set| set.ended().is_some()).collect();
@@ -100,7 +122,7 @@ impl Catalog {
     }
 
     /// Every product on the lists of an experience, by id.
-    pub(crate) fn lists(&self, experience: &str) -> BTreeMap<String, Listed> {
+    pub fn lists(&self, experience: &str) -> BTreeMap<String, Listed> {
         let Some(policy) = self.policy_of(experience) else { return BTreeMap::new() };
         let list = |products: &super::entity::Products, listed| {
             products.keys().map(|id| (id.clone(), listed)).collect::<Vec<_>>()
@@ -109,7 +131,7 @@ impl Catalog {
     }
 
     /// On which list each of `products` is in each of `experiences`: a row per product.
-    pub(crate) fn listed(&self, experiences: &[String], products: &[String]) -> Vec<Vec<Option<Listed>>> {
+    pub fn listed(&self, experiences: &[String], products: &[String]) -> Vec<Vec<Option<Listed>>> {
         let policies: Vec<Option<&Policy>> = experiences.iter().map(|id| self.policy_of(id)).collect();
         let cell =
             |policy: &Policy, id: &str| match (policy.approved.contains_key(id), policy.rejected.contains_key(id)) {
@@ -122,7 +144,7 @@ impl Catalog {
     }
 
     /// What is on its way in running change sets, and what arrived within the last `while_fresh`.
-    pub(crate) fn moves(&self, while_fresh: SignedDuration, now: Timestamp) -> Vec<Move> {
+    pub fn moves(&self, while_fresh: SignedDuration, now: Timestamp) -> Vec<Move> {
         let since = now.checked_sub(while_fresh).unwrap_or(Timestamp::MIN);
         let recent = |set: &&ChangeSet| match set.ended() {
             Some(ended) => ended >= since && set.status(now) == "SUCCEEDED",

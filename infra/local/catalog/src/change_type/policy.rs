@@ -10,12 +10,12 @@ use super::super::change_set::ErrorDetail;
 use super::super::entity::{Body, Entity, Policy};
 use super::super::{Catalog, CatalogError};
 use super::{Draft, check_name, check_text, experience_mut, read_form};
-use crate::world::ResourceRequests;
+use pmp_world::ResourceRequests;
 
 /// The details of both change types.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(in crate::catalog) struct PolicySettings {
+pub(crate) struct PolicySettings {
     name: Option<String>,
     description: Option<String>,
     configuration: Option<Configuration>,

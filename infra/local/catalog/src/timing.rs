@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::dice::Dice;
-use crate::world::{ChangeSetTiming, Distribution};
+use pmp_world::Dice;
+use pmp_world::{ChangeSetTiming, Distribution};
 
 /// Draws a duration. The same dice give the same durations, and none is outside the timing's bounds.
 pub(super) fn draw(timing: &ChangeSetTiming, dice: &mut Dice) -> Duration {
@@ -33,7 +33,7 @@ fn scaled(duration: Duration, factor: f64, max: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::{Exponential, Lognormal};
+    use pmp_world::{Exponential, Lognormal};
 
     /// A thousand durations of a distribution, sorted, in milliseconds.
     fn drawn(distribution: Distribution) -> Vec<u128> {

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// A generator whose state can be kept: what it gives next is the same after a restart.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// A generator that starts at `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -23,7 +26,7 @@ impl Dice {
     }
 
     /// Whether something as likely as `probability`, from 0 to 1, happens.
-    pub(crate) fn chance(&mut self, probability: f64) -> bool {
+    pub fn chance(&mut self, probability: f64) -> bool {
         // The upper 53 bits are all that a double can tell apart: a number from 0 up to, not including, 1.
         #[allow(clippy::cast_precision_loss)]
         let drawn = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
@@ -31,13 +34,13 @@ impl Dice {
     }
 
     /// A duration between the two, both included.
-    pub(crate) fn between(&mut self, min: Duration, max: Duration) -> Duration {
+    pub fn between(&mut self, min: Duration, max: Duration) -> Duration {
         let span = u64::try_from(max.saturating_sub(min).as_micros()).unwrap_or(u64::MAX - 1);
         min + Duration::from_micros(self.next() % (span + 1))
     }
 
     /// A number above 0 and at most 1.
-    pub(crate) fn fraction(&mut self) -> f64 {
+    pub fn fraction(&mut self) -> f64 {
         // 53 bits: as many as a double holds exactly.
         #[expect(clippy::cast_precision_loss, reason = "no number here has more than 53 bits")]
         let (numerator, denominator) = (((self.next() >> 11) + 1) as f64, (1_u64 << 53) as f64);
@@ -45,18 +48,18 @@ impl Dice {
     }
 
     /// One of `count` positions; the first where there is none.
-    pub(crate) fn position(&mut self, count: usize) -> usize {
+    pub fn position(&mut self, count: usize) -> usize {
         let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
         usize::try_from(self.next() % count).unwrap_or_default()
     }
 
     /// An id as change sets have it: 25 lower-case letters and digits.
-    pub(crate) fn change_set_id(&mut self) -> String {
+    pub fn change_set_id(&mut self) -> String {
         self.letters(25)
     }
 
     /// An id as new entities have it: a prefix, and 13 lower-case letters and digits.
-    pub(crate) fn entity_id(&mut self, prefix: &str) -> String {
+    pub fn entity_id(&mut self, prefix: &str) -> String {
         format!("{prefix}-{}", self.letters(13))
     }
 
@@ -66,7 +69,7 @@ impl Dice {
     }
 
     /// A UUID, version 4.
-    pub(crate) fn uuid(&mut self) -> String {
+    pub fn uuid(&mut self) -> String {
         let (high, low) = (self.next(), self.next());
         let (a, b, c) = (high >> 32, (high >> 16) & 0xffff, high & 0x0fff);
         let (d, e) = ((low >> 48) & 0x3fff | 0x8000, low & 0xffff_ffff_ffff);

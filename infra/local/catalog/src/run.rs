@@ -21,7 +21,8 @@ impl Catalog {
     }
 
     /// Whether [`Catalog::advance`] has something to end, or to tell.
-    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
         !self.cancelled.is_empty() || self.next_end().is_some_and(|end| end <= now)
     }
 

@@ -63,11 +63,15 @@ impl ErrorKind {
 }
 
 impl CatalogError {
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    /// An error of this kind, in these words.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
     }
 
-    pub(crate) fn validation(message: impl Into<String>) -> Self {
+    /// A `ValidationException`.
+    #[must_use]
+    pub fn validation(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Validation, message)
     }
 

@@ -13,12 +13,12 @@ use super::operation::check_catalog;
 use super::tags::{Tag, check_tags};
 use super::timing;
 use super::{Catalog, CatalogError, ErrorKind};
-use crate::world::IdLimit;
+use pmp_world::IdLimit;
 
 /// The request of `StartChangeSet`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct StartChangeSet {
+pub struct StartChangeSet {
     catalog: String,
     change_set: Vec<ChangeRequest>,
     change_set_name: Option<String>,
@@ -51,7 +51,7 @@ const MAX_DETAILS: usize = 16_384;
 impl StartChangeSet {
     /// The entities it names, each with the change type: what IAM is asked about. An entity that does not exist yet
     /// is `*`.
-    pub(crate) fn targets(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn targets(&self) -> impl Iterator<Item = (&str, &str)> {
         self.change_set.iter().map(|change| {
             let identifier = change.entity.identifier.as_deref().filter(|identifier| !identifier.starts_with('$'));
             (identifier.unwrap_or("*"), change.change_type.as_str())

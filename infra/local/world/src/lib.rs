@@ -6,6 +6,7 @@
 
 mod catalog;
 mod check;
+mod dice;
 mod duration;
 mod example;
 mod fault_rule;
@@ -21,14 +22,12 @@ use serde::{Deserialize, Serialize};
 
 pub use catalog::{CatalogLimits, ChangeSetTiming, Distribution, Exponential, IdLimit, Lognormal, RequestRates};
 pub use check::Problem;
-pub(crate) use check::{is_account, is_product_id};
-pub(crate) use example::example;
-#[cfg(test)]
-pub(crate) use fault_rule::SERVICES;
-pub use fault_rule::{Fault, FaultRule};
+pub use check::{is_account, is_product_id};
+pub use dice::Dice;
+pub use example::example;
+pub use fault_rule::{Fault, FaultRule, SERVICES};
 pub use listed_product::ListedProduct;
-pub(crate) use load::Format;
-pub use load::{FormatError, WorldError};
+pub use load::{Format, FormatError, WorldError};
 pub use policy_text::PolicyText;
 
 /// All that exists when the embedded AWS starts.
@@ -393,7 +392,7 @@ pub struct ChangeEventTarget {
 
 impl ChangeEventTarget {
     /// The types of event that there are.
-    pub(crate) const DETAIL_TYPES: [&str; 3] = ["Change Set Succeeded", "Change Set Failed", "Change Set Cancelled"];
+    pub const DETAIL_TYPES: [&str; 3] = ["Change Set Succeeded", "Change Set Failed", "Change Set Cancelled"];
 
     /// All events of an account, to a queue.
     #[must_use]
@@ -408,7 +407,8 @@ impl ChangeEventTarget {
     }
 
     /// The owner and the name of a queue or topic.
-    pub(crate) fn owner_and_name<'a>(&'a self, target: &'a str) -> (&'a str, &'a str) {
+    #[must_use]
+    pub fn owner_and_name<'a>(&'a self, target: &'a str) -> (&'a str, &'a str) {
         let mut parts = target.split(':');
         match (parts.next(), parts.nth(3), parts.next()) {
             (Some("arn"), Some(owner), Some(name)) => (owner, name),
@@ -417,7 +417,8 @@ impl ChangeEventTarget {
     }
 
     /// Whether it wants events of this type.
-    pub(crate) fn wants(&self, detail_type: &str) -> bool {
+    #[must_use]
+    pub fn wants(&self, detail_type: &str) -> bool {
         self.detail_types.is_empty() || self.detail_types.iter().any(|wanted| wanted == detail_type)
     }
 }
