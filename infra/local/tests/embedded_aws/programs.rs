@@ -108,7 +108,8 @@ fn the_variables_of_every_account_can_be_printed() {
     assert_eq!(
         printed,
         "export AWS_ENDPOINT_URL=http://127.0.0.1:4570\nexport AWS_REGION=us-east-1\nexport AWS_DEFAULT_REGION=us-east-1\n\
-         export AWS_ACCESS_KEY_ID=333333333333\nexport AWS_SECRET_ACCESS_KEY=local\n"
+         export AWS_ACCESS_KEY_ID=333333333333\nexport AWS_SECRET_ACCESS_KEY=local\n\
+         export PMP_ORG_ID=o-borealis01\n"
     );
     let (printed, said) = env(&["nobody"]);
     assert!(printed.is_empty() && said.contains("`nobody` is no account") && said.contains("111111111111"), "{said}");
@@ -149,12 +150,12 @@ async fn serve_prints_what_to_paste_and_stops_on_a_signal() {
     let mut child =
         pmp_local().args(["serve", "--port", "0", "--world"]).arg(file.path()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let printed: Vec<String> = lines.by_ref().take(8).collect();
+    let printed: Vec<String> = lines.by_ref().take(9).collect();
     let value = |name: &str| {
         let prefix = format!("export {name}=");
         printed.iter().find_map(|line| line.strip_prefix(&prefix)).unwrap().to_owned()
     };
-    assert!(printed[7].starts_with("# Ready in "), "{printed:?}");
+    assert!(printed[8].starts_with("# Ready in "), "{printed:?}");
     let credentials = aws_credential_types::Credentials::new(value("AWS_ACCESS_KEY_ID"), "any", None, None, "test");
     let config = aws_types::SdkConfig::builder()
         .behavior_version(aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::latest())
