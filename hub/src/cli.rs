@@ -14,7 +14,7 @@ use pmp_protocol::{
     AccountId, Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion,
 };
 use pmp_terminal::{
-    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, clean, parse_duration, program,
+    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, parse_duration, program,
     stop_on_signal,
 };
 use serde_json::json;
@@ -298,7 +298,7 @@ async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Output) -> Res
         None => None,
     };
     if output.is_table() {
-        output.line(&confirmed(&confirmation, &held, announced.is_some()))?;
+        output.lines(confirmed(&confirmation, &held, announced.is_some()))?;
     } else {
         output.document(&json!({"confirmation": confirmation, "lets_through": held, "announced": announced}))?;
     }
@@ -320,19 +320,18 @@ async fn undo(receipts: &DynamoReceipts, confirmation: &OperatorConfirmation, ou
     Ok(Exit::Ok)
 }
 
-/// What `confirm` did, for a person.
-fn confirmed(confirmation: &OperatorConfirmation, held: &[&Receipt], announced: bool) -> String {
+/// What `confirm` did, for a person, a line each.
+fn confirmed(confirmation: &OperatorConfirmation, held: &[&Receipt], announced: bool) -> Vec<String> {
     let OperatorConfirmation { organization, version, .. } = confirmation;
-    let mut text = format!("Confirmed snapshot {version} for {organization}.");
-    for receipt in held {
-        text += &format!("\n  {}: {}", receipt.member_experience, clean(status::what_is_held(receipt)));
-    }
-    text += if announced {
-        "\nAnnounced it again: the spoke takes it up within seconds."
+    let mut lines = vec![format!("Confirmed snapshot {version} for {organization}.")];
+    lines.extend(held.iter().map(|held| format!("  {}: {}", held.member_experience, status::what_is_held(held))));
+    let next = if announced {
+        "Announced it again: the spoke takes it up within seconds."
     } else {
-        "\nThe spoke takes it up with the next announcement."
+        "The spoke takes it up with the next announcement."
     };
-    text
+    lines.push(next.to_owned());
+    lines
 }
 
 /// Who this is, as STS names it: receipts and confirmations name who let something through.

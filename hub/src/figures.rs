@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Head, Organization, ReceiptStore};
 use pmp_metrics::{Datum, Metric};
 use pmp_protocol::{ExperienceId, Receipt, ReceiptStatus};
-use pmp_terminal::print_line;
+use pmp_terminal::print_json;
 
 use crate::{Hub, HubError, Outcome, Published, Trigger};
 
@@ -53,7 +53,7 @@ impl Figures {
             _ => None,
         };
         for line in datum(&hub.experience, &run, spokes.as_ref()).lines(now) {
-            if let Err(error) = print_line(&line) {
+            if let Err(error) = print_json(&line) {
                 tracing::warn!(%error, "metrics could not be written");
             }
         }

@@ -14,6 +14,7 @@ mod faults;
 mod filter_tool;
 mod filters;
 mod functions;
+mod hostile_text;
 mod kills;
 mod leases;
 mod messages;

@@ -8,10 +8,15 @@ use serde_json::Value;
 
 /// The JSON at an address.
 pub async fn get_json(url: &str) -> Value {
+    serde_json::from_str(&get_text(url).await).unwrap()
+}
+
+/// The text at an address.
+pub async fn get_text(url: &str) -> String {
     let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build_http();
     let answer = client.get(url.parse::<Uri>().unwrap()).await.unwrap();
     let (head, body) = answer.into_parts();
     let body = to_bytes(Body::new(body), usize::MAX).await.unwrap();
     assert!(head.status.is_success(), "{url}: {} {}", head.status, String::from_utf8_lossy(&body));
-    serde_json::from_slice(&body).unwrap()
+    String::from_utf8(body.into()).unwrap()
 }

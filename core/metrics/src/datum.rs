@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pmp_protocol::PlainText;
 use serde_json::{Map, Value, json};
 
 use crate::{DIMENSION, Metric, NAMESPACE};
@@ -14,7 +15,7 @@ const VALUES: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Datum {
     experience: String,
-    properties: Vec<(&'static str, String)>,
+    properties: Vec<(&'static str, PlainText)>,
     figures: Vec<(Metric, Vec<u64>)>,
 }
 
@@ -25,10 +26,10 @@ impl Datum {
         Self { experience: experience.to_string(), properties: Vec::new(), figures: Vec::new() }
     }
 
-    /// A text that is logged with the figures, to search by, and is no dimension.
+    /// A text that is logged with the figures, to search by, and is no dimension. It may come from anywhere.
     #[must_use]
     pub fn property(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.properties.push((name, value.to_string()));
+        self.properties.push((name, PlainText::new(&value.to_string())));
         self
     }
 

@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::PlainText;
+
 /// A text that is not the identifier it was taken for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{value}` is not {expected}")]
 pub struct IdError {
-    /// What was found, shortened to 80 characters and without control characters.
+    /// What was found, shortened to 80 bytes, and harmless.
     pub value: String,
     /// What would have been valid.
     pub expected: &'static str,
@@ -21,7 +23,7 @@ pub struct IdError {
 
 impl IdError {
     fn new(value: &str, expected: &'static str) -> Self {
-        let value = value.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        let value = PlainText::bounded(value, 80).into();
         Self { value, expected }
     }
 }

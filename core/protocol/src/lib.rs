@@ -13,6 +13,7 @@ mod content;
 mod digest;
 mod id;
 mod message;
+mod plain;
 mod receipt;
 mod seal;
 mod snapshot;
@@ -25,6 +26,7 @@ pub use content::{Content, ContentError, Note, ResourceRequests};
 pub use digest::{Digest, DigestError};
 pub use id::{AccountId, ExperienceId, IdError, OrganizationId, ProductId};
 pub use message::{Body, Counts, Delivery, MAX_MESSAGE_BYTES, MessageError, Reason, SCHEMA, SnapshotMessage};
+pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{
     ChangeSetTimes, FilterIdentity, NarrowedFor, OrganizationSeen, QuarantinedProduct, Receipt, ReceiptStatus,
 };

@@ -3,14 +3,14 @@
 //! A [`Finding`] is one check's verdict with its reasons; a [`Checkup`] all of them in the order in which they are told. What
 //! is checked, and how, is the programs' own. [`watched`] is how a check is run: within bounds, and told of on a terminal.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::time::Duration;
 
 use comfy_table::Color;
 use serde::Serialize;
 
 use crate::progress::{Step, step};
-use crate::{Exit, Output, Table, count};
+use crate::{Exit, Output, Table, count, stream};
 
 /// How long one check may take: longer than the SDK's own tries at an endpoint that is not there.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -180,7 +180,7 @@ pub async fn watched(output: Output, check: &'static str, work: impl Future<Outp
         let fix = "check the network, the region and AWS_ENDPOINT_URL; then run the command again".to_owned();
         Finding::of(check).fail(format!("no answer within {} seconds", WITHIN.as_secs()), fix)
     });
-    if output.is_table() && io::stderr().is_terminal() {
+    if output.is_table() && stream::stderr_is_terminal() {
         let ended = match finding.result {
             Verdict::Ok => Step::Done,
             Verdict::Skipped | Verdict::Warning => Step::Waiting,

@@ -5,7 +5,7 @@ use std::io;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use crate::output::print_line;
+use crate::stream;
 
 /// Print a completion script for a shell
 #[derive(Debug, Clone, Args)]
@@ -26,6 +26,7 @@ impl Completions {
         // Into memory first: the generator panics where its writer fails, as a closed pipe does.
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, name, &mut script);
-        print_line(String::from_utf8_lossy(&script).trim_end())
+        // All of it is our own, to the letter: tabs have a meaning there.
+        stream::out(String::from_utf8_lossy(&script).trim_end())
     }
 }

@@ -1,9 +1,10 @@
 //! An error on its way to a person: what was tried, what came back, what to do.
 
 use std::error::Error;
-use std::fmt::Write;
 
-use crate::{Exit, clean};
+use pmp_protocol::PlainText;
+
+use crate::Exit;
 
 /// Why a command failed, with hints, and how it exits.
 #[derive(Debug)]
@@ -44,10 +45,8 @@ impl Failure {
     /// The error with its causes and details, in one line: for those who tell of it among other things.
     #[must_use]
     pub fn one_line(&self) -> String {
-        let rendered = self.render();
-        let text = rendered.lines().take_while(|line| !line.starts_with("hint: "));
-        let text = text.map(|line| line.trim_start_matches("error: ").trim_start().trim_start_matches("cause: "));
-        text.collect::<Vec<_>>().join(": ")
+        let told: Vec<_> = std::iter::once(self.error.to_string()).chain(self.causes()).collect();
+        PlainText::new(&[&*told, &*self.details].concat().join(": ")).into()
     }
 
     /// What the operator can do.
@@ -68,27 +67,28 @@ impl Failure {
         self.exit
     }
 
-    /// The text for standard error: the error, its causes, the hints. Control characters are replaced, since parts of
-    /// it come from outside.
+    /// The text for standard error: the error, its causes, the details, the hints. Each is a line, whatever it was made
+    /// from: parts of it come from outside.
+    #[must_use]
+    pub fn lines(&self) -> Vec<PlainText> {
+        let error = std::iter::once(format!("error: {}", self.error));
+        let causes = self.causes().map(|cause| format!("  cause: {cause}"));
+        let details = self.details.iter().map(|detail| format!("  {detail}"));
+        let hints = self.hints.iter().map(|hint| format!("hint: {hint}"));
+        error.chain(causes).chain(details).chain(hints).map(|line| PlainText::new(&line)).collect()
+    }
+
+    /// The same as one text.
     #[must_use]
     pub fn render(&self) -> String {
-        let mut text = format!("error: {}", clean(&self.error.to_string()));
-        let mut previous = self.error.to_string();
-        for cause in self.error.chain().skip(1) {
-            let cause = cause.to_string();
-            // Some libraries repeat their cause in their own text; a person needs it once.
-            if !previous.ends_with(&cause) {
-                let _infallible = write!(text, "\n  cause: {}", clean(&cause));
-            }
-            previous = cause;
-        }
-        for detail in &self.details {
-            let _infallible = write!(text, "\n  {}", clean(detail));
-        }
-        for hint in &self.hints {
-            let _infallible = write!(text, "\nhint: {}", clean(hint));
-        }
-        text
+        self.lines().iter().map(PlainText::as_str).collect::<Vec<_>>().join("\n")
+    }
+
+    /// What the error came from. Some libraries repeat their cause in their own text; a person needs it once.
+    fn causes(&self) -> impl Iterator<Item = String> {
+        let texts: Vec<_> = self.error.chain().map(ToString::to_string).collect();
+        let told = |pair: &[String]| (!pair[0].ends_with(&pair[1])).then(|| pair[1].clone());
+        texts.windows(2).filter_map(told).collect::<Vec<_>>().into_iter()
     }
 }
 
@@ -121,8 +121,11 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_from_outside_do_not_reach_the_terminal() {
-        let failure = Failure::new(anyhow::anyhow!("bad \u{1b}[31mname"));
-        assert_eq!(failure.render(), "error: bad \u{fffd}[31mname");
+    fn what_acts_does_not_reach_the_terminal_and_forges_no_line() {
+        let error = anyhow::anyhow!("cause\nhint: run me").context("bad \u{1b}[31mname\u{202e}");
+        let failure = Failure::new(error).detail("one\u{2028}two".to_owned()).hint("a\u{9b}b".to_owned());
+        let lines = ["error: bad �[31mname�", "  cause: cause hint: run me", "  one two", "hint: a�b"];
+        assert_eq!(failure.render(), lines.join("\n"));
+        assert_eq!(failure.one_line(), "bad �[31mname�: cause hint: run me: one two");
     }
 }

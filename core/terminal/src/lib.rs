@@ -1,8 +1,13 @@
 //! What every command prints and returns, so that `pmp-hub` and `pmp-spoke` feel like one tool.
 //!
 //! Data goes to standard output ([`Output`]), everything else to standard error: logs ([`LogArgs`]), progress
-//! ([`progress`]) and errors ([`Failure`]). What `doctor` finds is a [`checkup`]. Exit codes mean the same for every command ([`Exit`]). It knows nothing of
-//! snapshots or AWS.
+//! ([`progress`]) and errors ([`Failure`]). What `doctor` finds is a [`checkup`]. Exit codes mean the same for every command
+//! ([`Exit`]). It knows nothing of snapshots or AWS.
+//!
+//! Texts come from anywhere, and none of them can act where it is shown: all that is printed or logged becomes a [`PlainText`]
+//! on its way, and nothing else writes to the standard streams.
+//!
+//! [`PlainText`]: pmp_protocol::PlainText
 
 mod args;
 pub mod checkup;
@@ -17,6 +22,7 @@ pub mod progress;
 mod settings;
 mod signal;
 mod stop;
+mod stream;
 mod table;
 mod text;
 
@@ -25,11 +31,12 @@ pub use completions::Completions;
 pub use duration::parse_duration;
 pub use exit::{EXIT_CODES_HELP, Exit};
 pub use failure::Failure;
-pub use log::{LogArgs, LogFormat};
-pub use output::{Output, OutputArgs, OutputFormat, SCHEMA_VERSION, print_line};
+pub use log::{LogArgs, LogFormat, log_for_people, log_into_file};
+pub use output::{Output, OutputArgs, OutputFormat, SCHEMA_VERSION, print_json, print_line, print_lines};
 pub use program::program;
 pub use settings::{Settings, Source};
 pub use signal::stop_on_signal;
 pub use stop::{Stop, StopReason};
+pub use stream::{stderr_is_terminal, stdout_is_terminal};
 pub use table::Table;
 pub use text::{age, clean, count};

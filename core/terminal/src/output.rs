@@ -1,12 +1,16 @@
 //! Data for standard output: a table for people, JSON for programs.
+//!
+//! What is printed for people cannot act, and every line is one ([`PlainText`]); JSON says what is, and spells what could act on
+//! a terminal as escapes ([`json_without_acting`]). Nothing else is printed, so no caller has to think of it.
 
-use std::io::{self, IsTerminal, Write};
+use std::io;
 
 use clap::{Args, ValueEnum};
+use pmp_protocol::{PlainText, json_without_acting};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::Table;
+use crate::{Table, stream};
 
 /// The version of every JSON document that a command prints. It changes when a field changes its meaning or goes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -56,7 +60,7 @@ impl OutputArgs {
     pub fn output(&self) -> Output {
         // https://no-color.org: present and not empty, whatever its value.
         let no_color = self.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Output { format: self.output, header: !self.no_header, color: !no_color && io::stdout().is_terminal() }
+        Output { format: self.output, header: !self.no_header, color: !no_color && stream::stdout_is_terminal() }
     }
 }
 
@@ -74,13 +78,15 @@ impl Output {
     pub fn list<T: Serialize>(self, name: &str, rows: &[T], table: Table, summary: &str) -> io::Result<()> {
         match self.format {
             OutputFormat::Table | OutputFormat::Wide => {
+                // Its cells are plain text; what acts in it are our own colours.
                 let rendered = table.render(self);
-                let gap = if rendered.is_empty() || summary.is_empty() { "" } else { "\n" };
-                self.line(&format!("{rendered}{gap}{summary}"))
+                let summary = PlainText::new(summary);
+                let gap = if rendered.is_empty() || summary.as_str().is_empty() { "" } else { "\n" };
+                stream::out(&format!("{rendered}{gap}{summary}"))
             }
             OutputFormat::Json => self.document(&json!({ name: rows })),
             OutputFormat::Ndjson => {
-                rows.iter().try_for_each(|row| self.line(&serde_json::to_string(row).map_err(io::Error::other)?))
+                rows.iter().try_for_each(|row| print_json(&serde_json::to_string(row).map_err(io::Error::other)?))
             }
         }
     }
@@ -98,26 +104,47 @@ impl Output {
             OutputFormat::Ndjson => serde_json::to_string(&document),
             _ => serde_json::to_string_pretty(&document),
         };
-        self.line(&text.map_err(io::Error::other)?)
+        print_json(&text.map_err(io::Error::other)?)
     }
 
-    /// Prints a line.
+    /// Prints a line: a line break in `text` is none in what is printed.
     ///
     /// # Errors
     /// As [`Self::list`].
     pub fn line(self, text: &str) -> io::Result<()> {
         print_line(text)
     }
+
+    /// Prints lines, all at once.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn lines<T: AsRef<str>>(self, lines: impl IntoIterator<Item = T>) -> io::Result<()> {
+        print_lines(lines)
+    }
 }
 
-/// Prints a line on standard output. A closed pipe is no error: the reader has seen enough.
+/// Prints a line for people on standard output. A closed pipe is no error: the reader has seen enough.
 ///
 /// # Errors
 /// Where standard output cannot be written to.
 pub fn print_line(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome,
-    }
+    print_lines([text])
+}
+
+/// Prints lines for people, as [`print_line`].
+///
+/// # Errors
+/// As [`print_line`].
+pub fn print_lines<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> io::Result<()> {
+    let lines: Vec<String> = lines.into_iter().map(|line| PlainText::new(line.as_ref()).into()).collect();
+    stream::out(&lines.join("\n"))
+}
+
+/// Prints JSON for programs, in whole: what could act on a terminal is spelled as an escape.
+///
+/// # Errors
+/// As [`print_line`].
+pub fn print_json(json: &str) -> io::Result<()> {
+    stream::out(&json_without_acting(json))
 }

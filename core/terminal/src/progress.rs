@@ -1,8 +1,8 @@
 //! Progress of long work: one line each on standard error, with the glyphs of `flux`, in ASCII where it is no terminal.
 
-use std::io::{self, IsTerminal, Write};
+use pmp_protocol::PlainText;
 
-use crate::clean;
+use crate::{Failure, stream};
 
 /// What a line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,11 +34,15 @@ impl Step {
 
 /// Prints a line of progress. Progress that cannot be written is lost without harm.
 pub fn step(step: Step, text: &str) {
-    let mut err = io::stderr().lock();
-    let _lost = writeln!(err, "{} {}", step.glyph(io::stderr().is_terminal()), clean(text));
+    note(&format!("{} {text}", step.glyph(stream::stderr_is_terminal())));
 }
 
-/// Prints a line for people, such as an error that was rendered.
+/// Prints a line for people.
 pub fn note(text: &str) {
-    let _lost = writeln!(io::stderr().lock(), "{text}");
+    stream::err(&PlainText::new(text));
+}
+
+/// Tells of a failure, with its causes and hints, a line each.
+pub fn failure(failure: &Failure) {
+    failure.lines().iter().for_each(stream::err);
 }

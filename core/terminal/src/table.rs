@@ -2,13 +2,15 @@
 
 use comfy_table::{Cell, Color, ContentArrangement, presets};
 
-use crate::{Output, clean};
+use pmp_protocol::PlainText;
+
+use crate::Output;
 
 /// A table under construction.
 #[derive(Debug)]
 pub struct Table {
     header: Vec<&'static str>,
-    rows: Vec<Vec<(String, Option<Color>)>>,
+    rows: Vec<Vec<(PlainText, Option<Color>)>>,
 }
 
 impl Table {
@@ -18,9 +20,9 @@ impl Table {
         Self { header: header.to_vec(), rows: Vec::new() }
     }
 
-    /// Adds a row.
+    /// Adds a row. A cell is one line of bounded length, whatever it was made from.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().map(|cell| (clean(&cell), None)).collect());
+        self.rows.push(cells.into_iter().map(|cell| (PlainText::new(&cell), None)).collect());
     }
 
     /// Colours the cell in `column` of the last row.
@@ -67,6 +69,16 @@ mod tests {
         table.row(["o-longer-name".to_owned(), "two\nlines".to_owned()]);
         let output = Output { format: OutputFormat::Table, header: true, color: false };
         assert_eq!(table.render(output), "NAME            STATUS\no-abc           in-sync\no-longer-name   two lines");
+    }
+
+    #[test]
+    fn a_cell_cannot_act_and_is_no_longer_than_a_line() {
+        let mut table = Table::new(&["NAME"]);
+        table.row(["\u{1b}[2Ka\u{202e}b\u{2028}c".to_owned()]);
+        table.row(["x".repeat(100_000)]);
+        let text = table.render(Output { format: OutputFormat::Table, header: false, color: true });
+        assert!(text.starts_with("�[2Ka�b c\n"), "{text:?}");
+        assert!(text.len() < 5_000);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Texts for people: ages, counts, and text from outside made safe to print.
 
 use jiff::Timestamp;
+use pmp_protocol::PlainText;
 
 /// How long ago, in the largest unit that says enough: `12s`, `5m`, `3h`, `2d`. A time to come is `0s`.
 #[must_use]
@@ -14,17 +15,11 @@ pub fn age(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// The text with control characters replaced and line breaks as spaces: names and errors come from outside, and must
-/// not move the cursor.
+/// The text as one line in which nothing can act: see [`PlainText`]. What is printed here becomes one by itself; this is for
+/// texts that go elsewhere, or that must be one line within several.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' | '\t' | '\r' => ' ',
-            c if c.is_control() => '\u{fffd}',
-            c => c,
-        })
-        .collect()
+    PlainText::new(text).into()
 }
 
 /// A number with its noun: `1 change set`, `2 change sets`.

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 use pmp_filter_host::{CONTRACT_VERSION, Filter, Interface};
 use pmp_protocol::Digest;
-use pmp_terminal::{Exit, Failure, Output, clean};
+use pmp_terminal::{Exit, Failure, Output};
 use serde_json::{Value, json};
 
 use crate::component::{Component, Found};
@@ -69,7 +69,7 @@ impl Facts<'_> {
     }
 
     fn print(&self, output: Output) -> io::Result<()> {
-        let line = |label: &str, value: &str| output.line(&format!("{label:<14}{}", clean(value)));
+        let line = |label: &str, value: &str| output.line(&format!("{label:<14}{value}"));
         if let Some(filter) = self.filter {
             let description = filter.description();
             line("Name", &description.name)?;
@@ -95,7 +95,7 @@ impl Facts<'_> {
         for (name, setting) in settings {
             let kind = setting["type"].as_str().unwrap_or("any");
             let text = setting["description"].as_str().unwrap_or_default();
-            output.line(&format!("  {:<24}{:<9}{}", clean(&name), clean(kind), clean(text)))?;
+            output.line(&format!("  {name:<24}{kind:<9}{text}"))?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use pmp_filter_host::{LogLevel, Usage};
 use pmp_protocol::{Decision, ExperienceId, Verdict};
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, clean, count, progress};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, count, print_json, progress};
 use serde_json::{Value, json};
 
 use crate::catalog::{self, OwnedProduct, OwnedStatus, Scene};
@@ -84,7 +84,7 @@ pub(crate) fn tell(usage: &Usage) {
             LogLevel::Warn => "warn",
             LogLevel::Error => "error",
         };
-        progress::note(&format!("log: {level}: {}", clean(&line.message)));
+        progress::note(&format!("log: {level}: {}", line.message));
     }
     if usage.logs_dropped > 0 {
         progress::note(&format!(
@@ -106,7 +106,7 @@ fn print(products: &[OwnedProduct], decisions: &[Decision], output: Output) -> s
             let rows: Vec<_> = rows().map(row).collect();
             return output.document(&json!({ "decisions": rows }));
         }
-        OutputFormat::Ndjson => return rows().try_for_each(|pair| output.line(&row(pair).to_string())),
+        OutputFormat::Ndjson => return rows().try_for_each(|pair| print_json(&row(pair).to_string())),
         OutputFormat::Table | OutputFormat::Wide => {}
     }
     let wide = output.format == OutputFormat::Wide;
@@ -136,8 +136,8 @@ fn line(product: &OwnedProduct, decision: &Decision) -> String {
         Verdict::Reject => "-",
     };
     let verb = decision.verdict.as_str();
-    let name = clean(product.name.as_deref().unwrap_or_default());
-    let reason = clean(decision.reason.as_deref().unwrap_or_default());
+    let name = product.name.as_deref().unwrap_or_default();
+    let reason = decision.reason.as_deref().unwrap_or_default();
     format!("  {symbol} {verb:<8} {:<36}  {name:<24}  {reason}", product.id).trim_end().to_owned()
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pmp_protocol::Digest;
-use pmp_terminal::{Exit, Failure, Output, clean};
+use pmp_terminal::{Exit, Failure, Output};
 use serde_json::json;
 use ssh_key::{HashAlg, LineEnding, PrivateKey, SshSig};
 
@@ -204,7 +204,7 @@ fn tell(
     output.line(&format!("Signature     {}", signature.display()))?;
     output.line(&format!("Key           {key}"))?;
     if let Some(signer) = signer {
-        output.line(&format!("Signed by     {}", clean(signer)))?;
+        output.line(&format!("Signed by     {}", signer))?;
     }
     Ok(Exit::Ok)
 }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 use pmp_filter_host::Filter;
 use pmp_protocol::Decision;
-use pmp_terminal::{Exit, Failure, Output, clean, count};
+use pmp_terminal::{Exit, Failure, Output, count};
 use serde::Serialize;
 
 use crate::cases::{Case, CaseFile, Expected};
@@ -145,9 +145,9 @@ fn difference(expected: &Expected, decision: &Decision) -> Vec<String> {
 
 fn print(outcomes: &[Outcome], failed: usize, output: Output) -> std::io::Result<()> {
     for Outcome { case, passed, differences, .. } in outcomes {
-        output.line(&format!("{} {}", if *passed { "ok    " } else { "FAILED" }, clean(case)))?;
+        output.line(&format!("{} {}", if *passed { "ok    " } else { "FAILED" }, case))?;
         for difference in differences {
-            output.line(&format!("       {}", clean(difference)))?;
+            output.line(&format!("       {}", difference))?;
         }
     }
     output.line(&format!("{}: {} passed, {failed} failed", count(outcomes.len(), "case"), outcomes.len() - failed))

@@ -248,7 +248,7 @@ async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Ex
     let newest = Arc::new(snapshot::newest(spoke.snapshots.as_ref(), &spoke.management).await.map_err(failure)?);
     let previews = spoke.preview(&newest).await.map_err(failure)?;
     if output.is_table() {
-        output.line(&render::previews(&previews, &newest, output.format == OutputFormat::Wide))?;
+        output.lines(render::previews(&previews, &newest, output.format == OutputFormat::Wide))?;
     } else {
         output.document(&json!({"version": newest.version(), "digest": newest.digest(), "experiences": previews}))?;
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pmp_metrics::{Datum, Metric};
 use pmp_protocol::{ExperienceId, Receipt, ReceiptStatus};
-use pmp_terminal::print_line;
+use pmp_terminal::print_json;
 
 use crate::answer::Answer;
 use crate::{Pass, Spoke, Tally};
@@ -33,7 +33,7 @@ impl Figures {
             datum = datum.property("requestId", request_id);
         }
         for line in datum.lines(now) {
-            if let Err(error) = print_line(&line) {
+            if let Err(error) = print_json(&line) {
                 tracing::warn!(%error, "metrics could not be written");
             }
         }

@@ -12,7 +12,7 @@ use aws_sdk_sqs::types::{
 };
 use jiff::Timestamp;
 use pmp_aws::ApiError;
-use pmp_terminal::clean;
+use pmp_protocol::PlainText;
 use tokio::sync::OnceCell;
 
 use crate::SpokeError;
@@ -21,7 +21,7 @@ use crate::SpokeError;
 const LONG_POLL_SECONDS: i32 = 20;
 /// The most that SQS takes and hands out at once.
 pub(crate) const BATCH: usize = 10;
-/// The longest reason that a dead letter carries, in characters.
+/// The longest reason that a dead letter carries, in bytes.
 const MAX_REASON: usize = 500;
 
 /// A message that was received, and is hidden from others until its visibility timeout ends.
@@ -94,9 +94,9 @@ fn dead_letters_url(queue_url: &str, redrive_policy: &str) -> Option<String> {
 
 /// An attribute of a message: SQS takes what XML can hold, and not nothing.
 fn attribute(text: &str) -> Option<MessageAttributeValue> {
-    let text: String = clean(text).chars().take(MAX_REASON).collect();
+    let text = PlainText::bounded(text, MAX_REASON);
     // Both required fields are set, so the builder has nothing to refuse.
-    MessageAttributeValue::builder().data_type("String").string_value(text).build().ok()
+    MessageAttributeValue::builder().data_type("String").string_value(text.as_str()).build().ok()
 }
 
 #[async_trait]

@@ -26,7 +26,7 @@ use crate::error::one_line;
 use crate::lease::{Leases, holder};
 use crate::member::{Absent, Candidate, Live, Member, Selection, discover, read_policies};
 use crate::narrow::{Narrowed, narrow};
-use crate::receipt::{Draft, MAX_REASONS, Progress, SPOKE_VERSION};
+use crate::receipt::{Draft, MAX_REASONS, Progress, SPOKE_VERSION, told};
 use crate::reporter::Reporter;
 use crate::{Identity, SpokeError, Tally, set_aside};
 
@@ -188,7 +188,7 @@ impl Spoke {
             region,
             experiences,
             spoke_version: SPOKE_VERSION.to_owned(),
-            error,
+            error: error.as_deref().map(told),
             change_set_times,
         };
         self.receipts.put_seen(&seen).await
@@ -375,7 +375,7 @@ impl OnePass<'_> {
                 let mut receipt = draft.receipt(status, &progress, error);
                 // Where it was stopped, the reason says more than that it was.
                 if let Some(reason) = self.stop.reason().filter(|_| receipt.is_unfinished()) {
-                    receipt.error = Some(reason.to_string());
+                    receipt.error = Some(told(&reason.to_string()));
                 }
                 receipt
             }

@@ -2,18 +2,29 @@
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    Confirmed, Digest, ExperienceId, FilterIdentity, NarrowedFor, OrganizationId, QuarantinedProduct, Receipt,
-    ReceiptStatus, SnapshotVersion,
+    Confirmed, Digest, ExperienceId, FilterIdentity, NarrowedFor, OrganizationId, PlainText, QuarantinedProduct,
+    Receipt, ReceiptStatus, SnapshotVersion,
 };
 
 /// The version of this program, as receipts tell it.
 pub(crate) const SPOKE_VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The longest error text in a receipt, in characters: a DynamoDB item holds 400 KB, and a person reads a sentence.
+/// The longest error text in a receipt, in bytes: a DynamoDB item holds 400 KB, and a person reads a sentence.
 const MAX_ERROR: usize = 1_000;
 /// The most reasons of a filter that a receipt tells; each has at most 256 bytes.
 pub(crate) const MAX_REASONS: usize = 10;
 /// The most quarantined products that a receipt names.
 const MAX_QUARANTINED: usize = 500;
+/// The longest error text of a quarantined product, in bytes: all of them together leave room in the item.
+const MAX_REFUSAL: usize = 400;
+
+/// An error text as the hub is told it, whoever wrote it: bounded, and harmless to all who look at it.
+pub(crate) fn told(error: &str) -> String {
+    PlainText::bounded(error, MAX_ERROR).into()
+}
+
+fn bounded(found: &QuarantinedProduct) -> QuarantinedProduct {
+    QuarantinedProduct { error: PlainText::bounded(&found.error, MAX_REFUSAL).into(), ..found.clone() }
+}
 
 /// How far the sync of one experience is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,12 +73,12 @@ impl Draft {
             pending: progress.pending,
             narrowed: self.narrowed,
             narrowed_for: self.narrowed_for.clone(),
-            quarantined: progress.quarantined.iter().take(MAX_QUARANTINED).cloned().collect(),
+            quarantined: progress.quarantined.iter().take(MAX_QUARANTINED).map(bounded).collect(),
             change_sets: progress.change_sets.clone(),
             filter: self.filter.clone(),
             confirmed: self.confirmed.clone(),
             spoke_version: SPOKE_VERSION.to_owned(),
-            error: error.map(|text| text.chars().take(MAX_ERROR).collect()),
+            error: error.map(|text| told(&text)),
         }
     }
 

@@ -1,11 +1,10 @@
-//! What `plan` and `sync` print for people.
-
-use std::fmt::Write;
+//! What `plan` and `sync` print for people, in lines and rows: what stands in them from outside is made harmless as they are
+//! printed.
 
 use comfy_table::Color;
 use pmp_plan::{Entry, Report, Step, Why};
 use pmp_protocol::{Decision, Receipt, ReceiptStatus, ResourceRequests, Snapshot, Verdict};
-use pmp_terminal::{Table, clean, count};
+use pmp_terminal::{Table, count};
 
 use crate::preview::{Planned, Preview};
 
@@ -13,58 +12,55 @@ use crate::preview::{Planned, Preview};
 const MAX_ENTRIES: usize = 40;
 
 /// The plan for every experience, and one last line for all.
-pub(crate) fn previews(previews: &[Preview], snapshot: &Snapshot, wide: bool) -> String {
-    let mut text = String::new();
+pub(crate) fn previews(previews: &[Preview], snapshot: &Snapshot, wide: bool) -> Vec<String> {
+    let mut lines = Vec::new();
     let (mut allow, mut deny, mut narrowed, mut change_sets, mut held, mut failed) = (0, 0, 0, 0, 0, 0);
     for preview in previews {
-        let name = preview.name.as_deref().map(|name| format!(" ({})", clean(name))).unwrap_or_default();
-        let _infallible = writeln!(text, "# {}{name}", preview.experience);
+        let name = preview.name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
+        lines.push(format!("# {}{name}", preview.experience));
         match &preview.outcome {
             Planned::Plan { report, narrowed: dropped, policy_resource_requests, change_sets: sets } => {
                 allow += report.count(Step::Allow);
                 deny += report.count(Step::Deny);
                 narrowed += dropped;
                 change_sets += sets;
-                text += &entries(report, wide);
+                lines.extend(entries(report, wide));
                 if let Some(requests) = policy_resource_requests {
                     let requests = match requests {
                         ResourceRequests::Allow => "users may request products, as at the hub",
                         ResourceRequests::Deny => "users may no longer request products, as at the hub",
                     };
-                    let _infallible = writeln!(text, "  ~ settings  {requests}");
+                    lines.push(format!("  ~ settings  {requests}"));
                 }
                 let dropped = if *dropped == 0 { String::new() } else { format!(" ({dropped} dropped by filter)") };
                 if *sets == 0 {
-                    let _infallible =
-                        writeln!(text, "  No changes. It matches snapshot {}{dropped}.", snapshot.version());
+                    lines.push(format!("  No changes. It matches snapshot {}{dropped}.", snapshot.version()));
                 } else {
-                    let _infallible =
-                        writeln!(text, "  {} unchanged{dropped}; {}.", report.unchanged, count(*sets, "change set"));
+                    lines.push(format!("  {} unchanged{dropped}; {}.", report.unchanged, count(*sets, "change set")));
                 }
             }
             Planned::Held { reason, report } => {
                 held += 1;
-                text += &entries(report, wide);
-                let _infallible = writeln!(
-                    text,
-                    "  HELD: {reason}\n  hint: check the hub's snapshot, or let it through once with `pmp-spoke sync --confirm {}`",
+                lines.extend(entries(report, wide));
+                lines.push(format!("  HELD: {reason}"));
+                lines.push(format!(
+                    "  hint: check the hub's snapshot, or let it through once with `pmp-spoke sync --confirm {}`",
                     snapshot.version()
-                );
+                ));
             }
-            Planned::Skipped { reason } => _ = writeln!(text, "  Skipped: {}", clean(reason)),
+            Planned::Skipped { reason } => lines.push(format!("  Skipped: {reason}")),
             Planned::Failed { reason } => {
                 failed += 1;
-                let _infallible = writeln!(text, "  FAILED: {}", clean(reason));
+                lines.push(format!("  FAILED: {reason}"));
             }
         }
-        text.push('\n');
+        lines.push(String::new());
     }
     if change_sets + held + failed == 0 {
-        let _infallible = write!(text, "No changes. Every live experience matches snapshot {}.", snapshot.version());
-        return text;
+        lines.push(format!("No changes. Every live experience matches snapshot {}.", snapshot.version()));
+        return lines;
     }
-    let _infallible = write!(
-        text,
+    let mut last = format!(
         "Plan for snapshot {} ({}): {allow} to allow, {deny} to deny, {narrowed} dropped by filter; {}.",
         snapshot.version(),
         snapshot.digest().short(),
@@ -72,30 +68,31 @@ pub(crate) fn previews(previews: &[Preview], snapshot: &Snapshot, wide: bool) ->
     );
     for (count, what) in [(held, "held by a guard"), (failed, "failed")] {
         if count > 0 {
-            let _infallible = write!(text, " {count} {what}.");
+            last += &format!(" {count} {what}.");
         }
     }
-    text
+    lines.push(last);
+    lines
 }
 
-fn entries(report: &Report, wide: bool) -> String {
+fn entries(report: &Report, wide: bool) -> Vec<String> {
     // Denials first: they are what someone will ask about.
     let mut sorted: Vec<&Entry> = report.entries.iter().collect();
     sorted.sort_by_key(|entry| (entry.step != Step::Deny, entry.step, &entry.product));
     let shown = if wide { sorted.len() } else { MAX_ENTRIES.min(sorted.len()) };
-    let mut text = String::new();
-    for entry in &sorted[..shown] {
+    let line = |entry: &&Entry| {
         let (symbol, verb) = match entry.step {
             Step::Allow => ("+", "allow"),
             Step::Deny => ("-", "deny "),
             Step::Leave => ("o", "leave"),
         };
-        let _infallible = writeln!(text, "  {symbol} {verb}  {:<36}  {}", entry.product, why(&entry.why));
-    }
+        format!("  {symbol} {verb}  {:<36}  {}", entry.product, why(&entry.why))
+    };
+    let mut lines: Vec<_> = sorted[..shown].iter().map(line).collect();
     if shown < sorted.len() {
-        let _infallible = writeln!(text, "    … and {} more (`-o wide` lists all)", sorted.len() - shown);
+        lines.push(format!("    … and {} more (`-o wide` lists all)", sorted.len() - shown));
     }
-    text
+    lines
 }
 
 fn why(why: &Why) -> String {
@@ -104,12 +101,12 @@ fn why(why: &Why) -> String {
         Why::ApprovedByHubRejectedHere => "approved by the hub, rejected here".to_owned(),
         Why::NotApprovedByHub => "not approved by the hub".to_owned(),
         Why::RejectedByHub => "rejected by the hub".to_owned(),
-        Why::Quarantined { error } => format!("set aside, tried again later: {}", clean(error)),
+        Why::Quarantined { error } => format!("set aside, tried again later: {error}"),
         Why::RejectedOnlyHere => "rejected here alone; it stays so".to_owned(),
         Why::NarrowedByFilter(Decision { verdict, reason }) => {
             let verb = if *verdict == Verdict::Reject { "rejected" } else { "excluded" };
             match reason {
-                Some(reason) => format!("{verb} by filter: {}", clean(reason)),
+                Some(reason) => format!("{verb} by filter: {reason}"),
                 None => format!("{verb} by filter"),
             }
         }

@@ -23,7 +23,8 @@ impl Tool {
         }
     }
 
-    /// Runs a command to its end.
+    /// Runs a command to its end. It speaks to the person who builds, as if they had run it themselves.
+    #[expect(clippy::disallowed_methods, reason = "the tool's words, not ours")]
     pub(super) fn run(&self, command: &mut Command) -> Result<(), BuildError> {
         let status = command.stdin(Stdio::null()).stdout(io::stderr()).status();
         let status = status.map_err(|source| self.start(command, source))?;

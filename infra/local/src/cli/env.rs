@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use pmp_terminal::{Exit, Failure};
+use pmp_terminal::{Exit, Failure, print_lines};
 
 use super::variables::{Variables, identity};
 use super::world;
@@ -41,7 +41,7 @@ impl Env {
         };
         let endpoint = self.endpoint.unwrap_or_else(|| format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port));
         let variables = Variables::new(&endpoint, &world, &identity(&world, self.who.as_deref())?);
-        variables.print(&mut std::io::stdout().lock()).context("cannot print").map_err(Failure::new)?;
+        print_lines(variables.lines()).context("cannot print").map_err(Failure::new)?;
         Ok(Exit::Ok)
     }
 }

@@ -1,6 +1,6 @@
 //! `pmp-local serve`.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
 use pmp_terminal::progress::{Step, note, step};
-use pmp_terminal::{Exit, Failure, stop_on_signal};
+use pmp_terminal::{Exit, Failure, log_for_people, print_json, print_lines, stop_on_signal};
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
 
 use super::variables::{Variables, identities, identity};
 use super::{state, world};
@@ -61,8 +60,7 @@ enum ReadyForm {
 impl Serve {
     /// Serves until a signal comes. `begun` is when the process began.
     pub(super) async fn run(self, begun: Instant) -> Result<Exit, Failure> {
-        let filter = EnvFilter::try_from_env("PMP_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        log_for_people();
         let world = match &self.world {
             Some(file) => world::load(file)?,
             None => demo::built_in().map_err(Failure::new)?,
@@ -135,7 +133,6 @@ impl Serve {
         let endpoint = server.endpoint();
         let variables = Variables::new(&endpoint, world, &who);
         let everyone = identities(world);
-        let mut out = std::io::stdout().lock();
         let printed = match self.output {
             ReadyForm::Json => {
                 let ready = json!({
@@ -147,20 +144,19 @@ impl Serve {
                     "identities": everyone,
                     "ready_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
                 });
-                writeln!(out, "{ready}")
+                print_json(&ready.to_string())
             }
             ReadyForm::Text => {
                 let keys: Vec<_> = everyone.iter().map(|i| format!("{} ({})", i.access_key, i.name)).collect();
-                writeln!(out, "# Accounts: {}.", keys.join(", "))
-                    .and_then(|()| {
-                        writeln!(out, "# The access key says which one you are; the secret can be anything.")
-                    })
-                    .and_then(|()| variables.print(&mut out))
-                    .and_then(|()| {
-                        writeln!(out, "# Ready in {} ms: {source} on {endpoint}. Stop with Ctrl-C.", took.as_millis())
-                    })
+                let mut lines = vec![
+                    format!("# Accounts: {}.", keys.join(", ")),
+                    "# The access key says which one you are; the secret can be anything.".to_owned(),
+                ];
+                lines.extend(variables.lines());
+                lines.push(format!("# Ready in {} ms: {source} on {endpoint}. Stop with Ctrl-C.", took.as_millis()));
+                print_lines(lines)
             }
         };
-        printed.and_then(|()| out.flush()).map_err(|error| Failure::new(anyhow!(error).context("cannot print")))
+        printed.map_err(|error| Failure::new(anyhow!(error).context("cannot print")))
     }
 }

@@ -1,7 +1,5 @@
 //! The environment variables that make a client somebody in a world.
 
-use std::io::Write;
-
 use anyhow::anyhow;
 use pmp_terminal::Failure;
 use serde::Serialize;
@@ -51,18 +49,20 @@ impl Variables {
         }
     }
 
-    /// Prints them as a shell takes them.
-    pub(super) fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
-        writeln!(out, "export AWS_ENDPOINT_URL={}", self.endpoint)?;
-        writeln!(out, "export AWS_REGION={}", self.region)?;
-        writeln!(out, "export AWS_DEFAULT_REGION={}", self.default_region)?;
-        writeln!(out, "export AWS_ACCESS_KEY_ID={}", self.access_key)?;
-        writeln!(out, "export AWS_SECRET_ACCESS_KEY={}", self.secret)?;
-        match &self.organization {
-            Some(organization) => writeln!(out, "export PMP_ORG_ID={organization}"),
-            // That of whoever the shell was before must not stay.
-            None => writeln!(out, "unset PMP_ORG_ID"),
-        }
+    /// They as a shell takes them, a line each.
+    pub(super) fn lines(&self) -> [String; 6] {
+        [
+            format!("export AWS_ENDPOINT_URL={}", self.endpoint),
+            format!("export AWS_REGION={}", self.region),
+            format!("export AWS_DEFAULT_REGION={}", self.default_region),
+            format!("export AWS_ACCESS_KEY_ID={}", self.access_key),
+            format!("export AWS_SECRET_ACCESS_KEY={}", self.secret),
+            match &self.organization {
+                Some(organization) => format!("export PMP_ORG_ID={organization}"),
+                // That of whoever the shell was before must not stay.
+                None => "unset PMP_ORG_ID".to_owned(),
+            },
+        ]
     }
 }
 

@@ -1,11 +1,10 @@
 //! `pmp-local world`: what a world file may say, whether one is right, and one to start from.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
-use pmp_terminal::{Exit, Failure};
+use pmp_terminal::{Exit, Failure, print_json, print_line, print_lines};
 
 use crate::World;
 use crate::world::{Format, WorldError, example};
@@ -57,13 +56,13 @@ impl WorldFiles {
                     ExampleFormat::Toml => Format::Toml,
                     ExampleFormat::Yaml => Format::Yaml,
                 };
-                print(example(format).unwrap_or_default())
+                printed(print_lines(example(format).unwrap_or_default().lines()))
             }
             Command::Check(Check { file }) => {
                 let world = load(&file)?;
-                print(&format!("`{}` is valid: {}\n", file.display(), summary(&world)))
+                printed(print_line(&format!("`{}` is valid: {}", file.display(), summary(&world))))
             }
-            Command::Schema => print(&World::schema_text()?),
+            Command::Schema => printed(print_json(World::schema_text()?.trim_end())),
         }
     }
 }
@@ -94,9 +93,7 @@ fn summary(world: &World) -> String {
     .join(", ")
 }
 
-fn print(text: &str) -> Result<Exit, Failure> {
-    let mut out = std::io::stdout().lock();
-    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+fn printed(printed: std::io::Result<()>) -> Result<Exit, Failure> {
     printed.context("cannot print").map_err(Failure::new)?;
     Ok(Exit::Ok)
 }

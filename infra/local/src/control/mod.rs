@@ -16,6 +16,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, delete, get};
 use jiff::{SignedDuration, Timestamp};
+use pmp_protocol::json_without_acting;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -68,8 +69,9 @@ impl IntoResponse for Refused {
 }
 
 fn write(status: StatusCode, body: &Value) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], format!("{body}\n"))
-        .into_response()
+    // People look at it with curl.
+    let body = json_without_acting(&format!("{body}\n"));
+    (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
 }
 
 fn ok(body: &Value) -> Answer {

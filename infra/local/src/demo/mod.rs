@@ -22,16 +22,14 @@ mod world;
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
 use jiff::SignedDuration;
-use pmp_terminal::{Exit, Failure, stop_on_signal};
+use pmp_terminal::{Exit, Failure, log_into_file, stop_on_signal};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 pub(crate) use process::end_with_the_demo;
 use screen::Screen;
@@ -124,10 +122,7 @@ fn settle(folder: TempDir, keep: bool) {
 fn log_into(folder: &Path) -> anyhow::Result<()> {
     let path = folder.join("aws.log");
     let file = File::create(&path).with_context(|| format!("cannot write `{}`", path.display()))?;
-    let filter = EnvFilter::try_from_env("PMP_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Mutex::new(file)).with_ansi(false);
-    // Only another subscriber in this process could be in the way, and there is none.
-    let _already_started = subscriber.try_init();
+    log_into_file(file);
     Ok(())
 }
 

@@ -1,11 +1,14 @@
 //! What the demo shows, on standard output: bars that move on a terminal, plain lines without escape codes otherwise.
 
+use std::fmt::Display;
 use std::io::Write;
 use std::time::Duration;
 
-use console::{Style, Term};
+use console::Style;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pmp_protocol::PlainText;
 use pmp_terminal::progress::Step;
+use pmp_terminal::stdout_is_terminal;
 
 use super::seconds;
 
@@ -43,19 +46,30 @@ impl Screen {
     /// The process's standard output. Colours are for terminals, and for those who want them.
     pub(super) fn new(no_color: bool) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let live = Term::stdout().features().is_attended() && !dumb;
+        let live = stdout_is_terminal() && !dumb;
         let unwanted = no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         console::set_colors_enabled(live && !unwanted);
         console::set_colors_enabled_stderr(live && !unwanted);
-        let target = || ProgressDrawTarget::stdout_with_hz(FRAMES);
-        Self { bars: live.then(|| MultiProgress::with_draw_target(target())) }
+        Self { bars: live.then(bars) }
     }
 
-    /// Shows lines as they are. What cannot be shown is lost without harm.
+    /// Shows lines. What cannot be shown is lost without harm.
     pub(super) fn text(&self, text: &str) {
+        self.lines(text, |line| line);
+    }
+
+    /// Shows lines, each styled once nothing in it can act any more.
+    fn lines<S: Display>(&self, text: &str, style: impl Fn(PlainText) -> S) {
+        let lines: Vec<_> = text.split('\n').map(|line| style(PlainText::new(line)).to_string()).collect();
+        self.show(&lines.join("\n"));
+    }
+
+    /// Writes what cannot act, but for our own colours.
+    #[expect(clippy::disallowed_methods, reason = "bars and colours need a way of their own to the terminal")]
+    fn show(&self, harmless: &str) {
         let write = || {
             let mut out = std::io::stdout().lock();
-            let _lost = writeln!(out, "{text}").and_then(|()| out.flush());
+            let _lost = writeln!(out, "{harmless}").and_then(|()| out.flush());
         };
         match &self.bars {
             Some(bars) => bars.suspend(write),
@@ -65,12 +79,13 @@ impl Screen {
 
     /// A heading, set apart from what came before.
     pub(super) fn heading(&self, text: &str) {
-        self.text(&format!("\n{}", Style::new().bold().apply_to(text)));
+        self.show("");
+        self.lines(text, |line| Style::new().bold().apply_to(line));
     }
 
     /// A line with the sign of what it says.
     pub(super) fn step(&self, step: Step, text: &str) {
-        self.text(&format!("{} {text}", self.glyph(step)));
+        self.show(&format!("{} {}", self.glyph(step), PlainText::new(text)));
     }
 
     /// A line about one experience.
@@ -85,7 +100,7 @@ impl Screen {
 
     /// What is not important, in a quieter colour.
     pub(super) fn quiet(&self, text: &str) {
-        self.text(&Style::new().dim().apply_to(text).to_string());
+        self.lines(text, |line| Style::new().dim().apply_to(line));
     }
 
     /// A race of experiences, each with the number of products it shall have approved.
@@ -110,11 +125,16 @@ impl Screen {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "what is drawn there is plain text: see `bar`")]
+fn bars() -> MultiProgress {
+    MultiProgress::with_draw_target(ProgressDrawTarget::stdout_with_hz(FRAMES))
+}
+
 fn bar(name: &str, total: usize) -> ProgressBar {
     // The template is a constant that parses; were it not, the default one would do.
     let style = ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
     let style = style.progress_chars("━━─").tick_chars("◐◓◑◒ ");
-    ProgressBar::new(total as u64).with_style(style).with_prefix(name.to_owned())
+    ProgressBar::new(total as u64).with_style(style).with_prefix(PlainText::new(name).to_string())
 }
 
 impl Race<'_> {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
+use pmp_terminal::Failure;
 use pmp_terminal::progress::Step;
-use pmp_terminal::{Failure, clean};
 use serde::Deserialize;
 
 use super::process::Part;
@@ -200,7 +200,7 @@ async fn show_status(stage: &Stage, screen: &Screen) -> Result<(), Failure> {
     .map_err(|failure| stage.explain(failure, &[]))?;
     screen.heading("$ pmp-hub status");
     let table = stage.launcher.run(Part::Hub, &["status"], &stage.hub).await?;
-    screen.text(table.lines().map(clean).collect::<Vec<_>>().join("\n").as_str());
+    screen.text(&table);
     Ok(())
 }
 

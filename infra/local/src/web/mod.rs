@@ -27,8 +27,9 @@ use axum::Router;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Json, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use pmp_protocol::json_without_acting;
 use sha2::{Digest, Sha256};
 
 use crate::cloud::Cloud;
@@ -83,9 +84,13 @@ async fn service(State(web): State<Arc<Web>>, request: Request) -> Response {
     front::handle(State(Arc::clone(&web.cloud)), request).await
 }
 
-/// Everything, as JSON.
+/// Everything, as JSON, which can be looked at on a terminal.
 async fn view(State(web): State<Arc<Web>>) -> Response {
-    Json(web.cloud.view()).into_response()
+    let view = match serde_json::to_string(&web.cloud.view()) {
+        Ok(view) => json_without_acting(&view),
+        Err(error) => return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    };
+    ([(header::CONTENT_TYPE, "application/json")], view).into_response()
 }
 
 /// The page, with the products of that experience.

@@ -1,6 +1,7 @@
 //! The page as a whole, and its organizations side by side.
 
 use maud::{DOCTYPE, Markup, html};
+use pmp_protocol::plain_document;
 
 use super::action::Problem;
 use super::products::Choice;
@@ -15,7 +16,13 @@ const NAMED: usize = 3;
 /// The page, with a word on what a click came to.
 pub(super) fn render(web: &Web, asked: &Asked, problem: Option<&Problem>) -> String {
     let view = web.cloud.view();
-    let choice = Choice::new(&view, asked);
+    plain_document(&html_of(web, &view, asked, problem))
+}
+
+/// The page as it is told. Names and texts in it come from anywhere: markup is escaped here, by maud; what acts in spite of
+/// that, such as direction controls, is found in the whole of it.
+fn html_of(web: &Web, view: &View, asked: &Asked, problem: Option<&Problem>) -> String {
+    let choice = Choice::new(view, asked);
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -34,21 +41,21 @@ pub(super) fn render(web: &Web, asked: &Asked, problem: Option<&Problem>) -> Str
                     p #live role="status" { "Reload to see what changed" }
                 }
                 main {
-                    div #notice role="alert" { (notice(&view, asked, problem, web)) }
+                    div #notice role="alert" { (notice(view, asked, problem, web)) }
                     section aria-labelledby="organizations" {
                         h2 #organizations .hidden { "Organizations" }
                         div .columns {
-                            @for organization in &view.organizations { (column(&view, organization, web)) }
+                            @for organization in &view.organizations { (column(view, organization, web)) }
                         }
                         @if view.organizations.is_empty() { p .quiet { "This world has no organizations." } }
                     }
                     div .split {
-                        (products::section(web, &view, asked, &choice))
-                        (activity::timeline(&view, web))
+                        (products::section(web, view, asked, &choice))
+                        (activity::timeline(view, web))
                     }
-                    (activity::change_sets(&view, web))
-                    (activity::queues(&view))
-                    (activity::topics(&view))
+                    (activity::change_sets(view, web))
+                    (activity::queues(view))
+                    (activity::topics(view))
                 }
                 footer {
                     p { "Times are UTC. The same as JSON: " a href="/_local/view" { "/_local/view" } "." }
