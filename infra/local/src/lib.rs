@@ -35,7 +35,7 @@ mod state;
 mod web;
 
 pub use clock::OutOfRange;
-pub use server::{Options, Resumed, Server, StartError};
-pub use state::StateError;
 pub use pmp_local_catalog as catalog;
 pub use pmp_world::{self as world, World};
+pub use server::{Options, Resumed, Server, StartError};
+pub use state::StateError;

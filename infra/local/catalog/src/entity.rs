@@ -107,7 +107,8 @@ impl Policy {
     }
 
     pub(super) fn from_world(from: &pmp_world::ProcurementPolicy) -> Self {
-        let products = |list: &[pmp_world::ListedProduct]| list.iter().map(|p| (p.id.clone(), p.notes.clone())).collect();
+        let products =
+            |list: &[pmp_world::ListedProduct]| list.iter().map(|p| (p.id.clone(), p.notes.clone())).collect();
         let (approved, rejected) = (products(&from.approved), products(&from.rejected));
         Self { approved, rejected, requests: from.policy_resource_requests }
     }

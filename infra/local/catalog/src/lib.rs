@@ -56,7 +56,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use pmp_world::{Dice, World};
 use change_set::ChangeSet;
 pub use change_set::Outcome;
 use details::Descriptions;
@@ -64,6 +63,7 @@ use entity::{Audience, Body, Entity, Experience, Policy};
 pub use error::{CatalogError, ErrorKind};
 pub use event::ChangeSetEnded;
 pub use operation::{Operation, read};
+use pmp_world::{Dice, World};
 use rate::Rates;
 use settings::Settings;
 pub use start::StartChangeSet;

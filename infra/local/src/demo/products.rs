@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use pmp_protocol::ProductId;
 use serde::Deserialize;
 
-use pmp_world::Dice;
 use crate::world;
+use pmp_world::Dice;
 
 const CSV: &[u8] = include_bytes!("../../data/products.csv");
 /// The label that one member organization's filter excludes.

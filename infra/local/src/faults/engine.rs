@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::refusal::{Refusal, refusal};
-use pmp_world::Dice;
 use crate::world::{Fault, FaultRule};
+use pmp_world::Dice;
 
 /// A call, as far as rules look at it.
 pub(crate) struct CallFacts<'a> {
