@@ -12,6 +12,7 @@ mod confirmation;
 mod content;
 mod digest;
 mod id;
+mod mark;
 mod message;
 mod plain;
 mod receipt;
@@ -25,10 +26,12 @@ pub use confirmation::{Confirmed, OperatorConfirmation, confirmed};
 pub use content::{Content, ContentError, Note, ResourceRequests};
 pub use digest::{Digest, DigestError};
 pub use id::{AccountId, ExperienceId, IdError, OrganizationId, ProductId};
+pub use mark::HeadMark;
 pub use message::{Body, Counts, Delivery, MAX_MESSAGE_BYTES, MessageError, Reason, SCHEMA, SnapshotMessage};
 pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{
-    ChangeSetTimes, FilterIdentity, NarrowedFor, OrganizationSeen, QuarantinedProduct, Receipt, ReceiptStatus,
+    Applied, Attempt, ChangeSetTimes, DisputedReceipt, FilterIdentity, NarrowedFor, Needs, OrganizationSeen,
+    QuarantinedProduct, Receipt, ReceiptStatus,
 };
 pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};
 pub use snapshot::Snapshot;
