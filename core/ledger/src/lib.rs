@@ -1,6 +1,6 @@
 //! The ledger: the hub's two DynamoDB tables, `Snapshots` and `SyncTimestamps`.
 //!
-//! [`SnapshotStore`], [`ReceiptStore`] and [`LeaseStore`] are the ports; [`DynamoSnapshots`], [`DynamoReceipts`] and
+//! [`Roster`] holds whom the hub admitted, and [`Reports`] is how the hub reads what members wrote. [`SnapshotStore`], [`ReceiptStore`] and [`LeaseStore`] are the other ports; [`DynamoSnapshots`], [`DynamoReceipts`] and
 //! [`DynamoLeases`] the adapters over the official SDK. [`schema`] creates the tables, or checks that they are what the adapters expect.
 //!
 //! The ledger stores and guards: a version is taken once, an older receipt never overwrites a newer one, one
@@ -13,6 +13,8 @@ mod lease;
 mod leases;
 mod port;
 mod receipts;
+mod reports;
+mod roster;
 pub mod schema;
 mod snapshots;
 mod table;
@@ -22,5 +24,7 @@ pub use lease::{Lease, LeaseTerm, Watched, may_take};
 pub use leases::DynamoLeases;
 pub use port::{Head, LeaseStore, NewSnapshot, Organization, ReceiptStore, SnapshotStore, Stored, Taken};
 pub use receipts::DynamoReceipts;
+pub use reports::{DynamoReports, MAX_ITEMS, Partitions, Report, Reports};
+pub use roster::{DynamoRoster, Member, Roster};
 pub use snapshots::{DynamoSnapshots, MAX_STORED_BYTES};
 pub use table::{TableName, TableNameError};
