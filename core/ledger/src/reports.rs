@@ -19,8 +19,7 @@ use crate::item::{Item, text};
 use crate::partition::{confirm_key, hub_partition, seen_key, sort};
 use crate::{LedgerError, Organization, TableName};
 
-/// The most items of one organization that are read for one management experience: more member experiences than AWS lets an
-/// organization have.
+/// The most items of one organization that are read for one management experience; one has 500 experiences at most.
 pub const MAX_ITEMS: usize = 512;
 /// The most read units that are spent on one organization, but for the page in which the bound is passed: some 1.6 MB.
 const MAX_UNITS: f64 = 400.0;
