@@ -105,7 +105,8 @@ impl Fleet {
         let named = self.named.iter().map(|id| (id.clone(), Admitted { named: true, record: None }));
         let mut roster: BTreeMap<_, _> = named.collect();
         for member in self.roster.members(experience).await? {
-            roster.entry(member.organization.clone()).or_default().record = Some(member);
+            let admitted = roster.entry(member.organization.clone()).or_default();
+            admitted.record = Some(member);
         }
         Ok((!roster.is_empty()).then_some(roster))
     }

@@ -192,9 +192,10 @@ impl DynamoReports {
 
     /// The first organizations of one part of the table, each found once, whatever it wrote: from its first item the search
     /// goes on behind the last key that a partition can have. That a search may begin at a key that does not exist is what
-    /// DynamoDB does, and not what it documents; where it refused, [`Reports::partitions`] fails, and nothing else.
+    /// DynamoDB does, and not what it documents; where it refuses, or begins elsewhere, [`Reports::partitions`] fails, and
+    /// nothing else.
     async fn segment(&self, segment: i32) -> Result<Partitions, LedgerError> {
-        let (mut found, mut start) = (Partitions::default(), None);
+        let (mut found, mut start, mut before) = (Partitions::default(), None, None);
         for _ in 0..MAX_PARTITIONS {
             let answer = self
                 .table
@@ -209,18 +210,28 @@ impl DynamoReports {
                 .send()
                 .await
                 .map_err(|e| self.table.failed(ApiError::new("dynamodb:Scan", &e)))?;
-            let partition = match answer.items.unwrap_or_default().pop().and_then(|mut item| item.remove("organization")) {
-                Some(AttributeValue::S(partition)) => partition,
-                _ => return Ok(found),
+            let item = answer.items.unwrap_or_default().pop();
+            let next = answer.last_evaluated_key.filter(|key| !key.is_empty());
+            let Some(AttributeValue::S(partition)) = item.and_then(|mut item| item.remove("organization")) else {
+                // A page may be empty and not the last.
+                if next.is_none() {
+                    return Ok(found);
+                }
+                start = next;
+                continue;
             };
+            if before.as_ref() == Some(&partition) {
+                return Err(self.table.unreadable("a search that begins behind a partition finds that partition again"));
+            }
             if let Ok(organization) = OrganizationId::new(&partition) {
                 found.organizations.insert(organization);
             }
-            if answer.last_evaluated_key.is_none_or(|key| key.is_empty()) {
+            if next.is_none() {
                 return Ok(found);
             }
             let last = ("item".to_owned(), text(last_key()));
-            start = Some(Item::from([("organization".to_owned(), text(partition)), last]));
+            start = Some(Item::from([("organization".to_owned(), text(&partition)), last]));
+            before = Some(partition);
         }
         Ok(Partitions { more: true, ..found })
     }
