@@ -9,7 +9,9 @@ use aws_config::SdkConfig;
 use clap::{Args, Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{RateLimits, SdkCatalog};
-use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, ReceiptStore, Reports, Roster, SnapshotStore};
+use pmp_ledger::{
+    DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, ReceiptStore, Reports, Roster, SnapshotStore,
+};
 use pmp_protocol::{
     AccountId, Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion,
 };
@@ -366,7 +368,9 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
     if config.members.contains(organization) {
         progress::note(&format!("hint: {MEMBERS} still names it: take it out there, or it is missed as `NEVER`"));
     }
-    progress::note("hint: its spoke may write as long as it has its role: delete the stack or the role that admits it, too");
+    progress::note(
+        "hint: its spoke may write as long as it has its role: delete the stack or the role that admits it, too",
+    );
     Ok(Exit::Ok)
 }
 
@@ -377,11 +381,13 @@ async fn recover(config: &ConfigArgs, args: &RecoverArgs, output: Output) -> Res
     let confirmed = args.yes || args.experience.as_ref() == Some(&config.experience);
     if !confirmed && let Some(restored) = hub.restored().await.map_err(failure)? {
         let hint = format!("go on: `pmp-hub recover {}`, or `--yes`", config.experience);
-        let text = format!("{restored}; what the management experience says now would become snapshot {}", restored.next());
+        let text =
+            format!("{restored}; what the management experience says now would become snapshot {}", restored.next());
         return Err(Failure::new(anyhow::anyhow!(text)).hint(hint).exit(Exit::Refused));
     }
     if !confirmed {
-        let error = anyhow::anyhow!("there is nothing to recover: the ledger has the newest snapshot that was ever stored");
+        let error =
+            anyhow::anyhow!("there is nothing to recover: the ledger has the newest snapshot that was ever stored");
         let hint = format!("`pmp-hub publish` announces it; so does `pmp-hub recover {}`", config.experience);
         return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
     }
@@ -433,6 +439,9 @@ async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Output) -> Res
         return undo(&receipts, &confirmation, output).await;
     }
     receipts.put_confirmation(&confirmation).await.map_err(ledger)?;
+    if let Some(hint) = confirm::too_old(&organization, confirmation.version) {
+        progress::note(&hint);
+    }
     let announced = match topic.filter(|_| !args.no_announce) {
         Some(topic) => {
             let StatusConfig { experience, snapshots, timestamps, .. } = config;

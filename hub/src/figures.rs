@@ -111,9 +111,7 @@ fn silence(seen: &OrganizationSeen, now: Timestamp) -> SignedDuration {
 fn disputed(view: &View, report: &Report, now: Timestamp) -> usize {
     let Organization { id, seen, receipts, .. } = &report.organization;
     let is_odd = |seen: &OrganizationSeen| {
-        is_ahead(seen.last_seen, now)
-            || !seen.disputed.is_empty()
-            || (receipts.is_empty() && !view.is_admitted(id))
+        is_ahead(seen.last_seen, now) || !seen.disputed.is_empty() || (receipts.is_empty() && !view.is_admitted(id))
     };
     let receipts = receipts.iter().filter(|receipt| view.dispute(receipt, now).is_some()).count();
     receipts + usize::from(seen.as_ref().is_some_and(is_odd))
@@ -185,6 +183,7 @@ mod tests {
             error: error.map(str::to_owned),
             change_set_times: None,
             needs: None,
+            ledger: None,
             disputed: Vec::new(),
         };
         let receipts = receipts.iter().map(|(version, status)| crate::status::tests::receipt(*version, *status, None));

@@ -197,7 +197,9 @@ impl View {
 
     /// Why the ledger does not know a version with this digest; none where it does.
     fn unknown(&self, version: SnapshotVersion, digest: Digest) -> Option<String> {
-        let Some(head) = &self.head else { return Some(format!("there is no snapshot {version}: none was stored yet")) };
+        let Some(head) = &self.head else {
+            return Some(format!("there is no snapshot {version}: none was stored yet"));
+        };
         let lost = |mark: &HeadMark| version > head.latest && version <= mark.version;
         if self.mark.as_ref().is_some_and(lost) {
             return Some(format!("snapshot {version} is not in the ledger any more: the Snapshots table was restored"));
@@ -269,7 +271,9 @@ impl Restored {
 impl std::fmt::Display for Restored {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.latest {
-            Some(latest) => write!(f, "the Snapshots table was restored to snapshot {latest}: it lacks {}", self.lost()),
+            Some(latest) => {
+                write!(f, "the Snapshots table was restored to snapshot {latest}: it lacks {}", self.lost())
+            }
             None => write!(f, "the Snapshots table holds no snapshot any more: it lacks {}", self.lost()),
         }
     }

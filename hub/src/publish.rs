@@ -5,9 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use pmp_catalog::Catalog;
 use pmp_ledger::{Head, NewSnapshot, ReceiptStore, SnapshotStore, Stored};
-use pmp_protocol::{
-    Body, Counts, Digest, ExperienceId, HeadMark, Reason, Sealed, SnapshotMessage, SnapshotVersion,
-};
+use pmp_protocol::{Body, Counts, Digest, ExperienceId, HeadMark, Reason, Sealed, SnapshotMessage, SnapshotVersion};
 use serde::Serialize;
 
 use crate::fleet::Restored;
@@ -138,7 +136,8 @@ impl Hub {
             not_restored(mark.as_ref(), head.as_ref())?;
             match decide(head.as_ref(), sealed.digest(), trigger) {
                 Decision::Store { previous } => {
-                    let new = NewSnapshot { experience: &self.experience, previous, beyond: None, taken_at, sealed: &sealed };
+                    let new =
+                        NewSnapshot { experience: &self.experience, previous, beyond: None, taken_at, sealed: &sealed };
                     if let Some(published) = self.store(&new, &now).await? {
                         return Ok(published);
                     }
@@ -190,11 +189,7 @@ impl Hub {
 
     /// Stores a snapshot and publishes it; none where another hub took the version first: it may have read other content, so
     /// whoever asks looks again from the start.
-    async fn store(
-        &self,
-        new: &NewSnapshot<'_>,
-        now: impl Fn() -> Timestamp,
-    ) -> Result<Option<Published>, HubError> {
+    async fn store(&self, new: &NewSnapshot<'_>, now: impl Fn() -> Timestamp) -> Result<Option<Published>, HubError> {
         let (version, sealed) = (new.version(), new.sealed);
         let Stored::Won { chunks } = self.snapshots.store(new).await? else {
             tracing::info!(%version, "another hub took the version first");

@@ -22,7 +22,8 @@ pub(crate) fn headline(experience: &ExperienceId, view: &View, now: Timestamp) -
             )
         }
     };
-    let restored = view.restored().map(|restored| format!("\n{restored}. Nothing is published until `pmp-hub recover`"));
+    let restored =
+        view.restored().map(|restored| format!("\n{restored}. Nothing is published until `pmp-hub recover`"));
     format!("{experience}, hub view at {}: {current}{}", now.strftime("%H:%M:%SZ"), restored.unwrap_or_default())
 }
 

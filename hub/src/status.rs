@@ -105,6 +105,7 @@ pub struct SpokeStatus {
     /// The receipt itself.
     pub receipt: Option<Receipt>,
     /// The sort key of an item that cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }
 
@@ -151,12 +152,7 @@ fn rows_of(view: &View, looked: &Looked, now: Timestamp, stale_after: SignedDura
 }
 
 /// Rows for the organization itself, where something concerns it as a whole.
-fn whole_organization(
-    view: &View,
-    report: &Report,
-    now: Timestamp,
-    stale_after: SignedDuration,
-) -> Vec<SpokeStatus> {
+fn whole_organization(view: &View, report: &Report, now: Timestamp, stale_after: SignedDuration) -> Vec<SpokeStatus> {
     let Organization { id, seen, receipts, .. } = &report.organization;
     let last_seen = seen.as_ref().map(|seen| seen.last_seen);
     let row = |state, message: String| SpokeStatus { last_seen, ..SpokeStatus::whole(id, state, message) };
@@ -367,21 +363,27 @@ pub(crate) mod tests {
         }
     }
 
-    fn organization(seen_at: &str, receipts: Vec<Receipt>, error: Option<&str>) -> Organization {
-        let id = OrganizationId::new("o-alpha00000").unwrap();
-        let seen = OrganizationSeen {
-            organization: id.clone(),
+    pub(crate) fn seen() -> OrganizationSeen {
+        OrganizationSeen {
+            organization: OrganizationId::new("o-alpha00000").unwrap(),
             experience: ExperienceId::new("exp-management").unwrap(),
-            last_seen: seen_at.parse().unwrap(),
+            last_seen: now(),
             account: AccountId::new("111111111111").unwrap(),
             region: "us-east-1".into(),
-            experiences: receipts.len(),
+            experiences: 1,
             spoke_version: "0.1.0".into(),
-            error: error.map(str::to_owned),
+            error: None,
             change_set_times: None,
             needs: None,
+            ledger: None,
             disputed: Vec::new(),
-        };
+        }
+    }
+
+    fn organization(seen_at: &str, receipts: Vec<Receipt>, error: Option<&str>) -> Organization {
+        let (last_seen, error) = (seen_at.parse().unwrap(), error.map(str::to_owned));
+        let seen = OrganizationSeen { last_seen, experiences: receipts.len(), error, ..seen() };
+        let id = seen.organization.clone();
         Organization { seen: Some(seen), receipts, ..Organization::unknown(id) }
     }
 
@@ -526,16 +528,15 @@ pub(crate) mod tests {
 
     #[test]
     fn who_was_admitted_is_asked_for_and_who_was_not_is_disputed() {
-        let mut view = view(
-            [organization(RECENT, vec![receipt(42, ReceiptStatus::InSync, None)], None)],
-            Some(&head(42, RECENT)),
-        );
+        let mut view =
+            view([organization(RECENT, vec![receipt(42, ReceiptStatus::InSync, None)], None)], Some(&head(42, RECENT)));
         let member = OrganizationId::new("o-beta000000").unwrap();
         view.roster = Some(BTreeMap::from([(member.clone(), Admitted { named: true, record: None })]));
         let report = Report { organization: Organization::unknown(member.clone()), more: false };
         view.looked.push(Looked { id: member.clone(), report: Ok(report) });
         let rows = rows(&view, now(), HOUR);
-        let told: Vec<_> = rows.iter().map(|row| (row.state, row.organization.as_str(), row.message.as_str())).collect();
+        let told: Vec<_> =
+            rows.iter().map(|row| (row.state, row.organization.as_str(), row.message.as_str())).collect();
         let expected = [
             (SpokeState::Disputed, "o-alpha00000", "the organization is not on the roster"),
             (SpokeState::Never, "o-beta000000", "admitted, and has never reported"),
@@ -551,6 +552,7 @@ pub(crate) mod tests {
             organization: organization.id.clone(),
             key: format!("exp-management#{number:02}"),
             problem: "no".into(),
+            found: None,
         };
         organization.unreadable = (0..13).map(unreadable).collect();
         let view = view([organization], Some(&head(42, RECENT)));

@@ -184,22 +184,18 @@ async fn each_hostile_item_has_its_named_state_and_nobody_else_is_touched() {
     }
     // What took down the view of the whole fleet once: three attributes.
     let confirm = text(format!("confirm#{MANAGEMENT}#"));
-    put(Item::from([
-        ("organization".into(), text(MALLORY)),
-        ("item".into(), confirm),
-        ("version".into(), text("x")),
-    ]))
-    .await;
+    put(Item::from([("organization".into(), text(MALLORY)), ("item".into(), confirm), ("version".into(), text("x"))]))
+        .await;
     // A reason that would move the cursor, and one that is longer than a screen.
     let loud = with(receipt(&items, MALLORY, "exp-loud"), "status", text("failed"));
     put(with(loud, "error", text("\u{1b}[2J".to_owned() + &"boo ".repeat(50_000)))).await;
 
     let rows = rows(&scene).await;
     for (member, _, state, message) in &hostile {
-        let names = |row: &&Value| {
-            row["member_experience"] == *member || row["key"] == format!("{MANAGEMENT}#{member}")
-        };
-        let row = rows.iter().find(|row| row["organization"] == MALLORY && names(row)).unwrap_or_else(|| panic!("{member}"));
+        let names =
+            |row: &&Value| row["member_experience"] == *member || row["key"] == format!("{MANAGEMENT}#{member}");
+        let row =
+            rows.iter().find(|row| row["organization"] == MALLORY && names(row)).unwrap_or_else(|| panic!("{member}"));
         assert_eq!(row["state"], *state, "{row:#}");
         assert!(row["message"].as_str().unwrap().starts_with(message), "{row:#}");
     }
@@ -227,7 +223,8 @@ fn adversarial(random: &mut fastrand::Rng, items: &[Item], at: usize) -> Item {
     let member = if random.bool() { format!("exp-{at}") } else { noise(random, 40) };
     let mut item = receipt(items, MALLORY, &member);
     for _ in 0..random.usize(1..4) {
-        let names: Vec<String> = item.keys().filter(|name| !["organization", "item"].contains(&name.as_str())).cloned().collect();
+        let names: Vec<String> =
+            item.keys().filter(|name| !["organization", "item"].contains(&name.as_str())).cloned().collect();
         let name = names[random.usize(..names.len())].clone();
         match random.u8(..8) {
             0 => drop(item.remove(&name)),
@@ -240,7 +237,8 @@ fn adversarial(random: &mut fastrand::Rng, items: &[Item], at: usize) -> Item {
             _ => drop(item.insert(name, text(noise(random, 400)))),
         }
     }
-    let prefix = ["exp-management#", "exp-management#", "exp-management#", "confirm#exp-management#", "lease", "", "exp-other#"];
+    let prefix =
+        ["exp-management#", "exp-management#", "exp-management#", "confirm#exp-management#", "lease", "", "exp-other#"];
     let key = format!("{}{member}", prefix[random.usize(..prefix.len())]);
     // A sort key may not be empty.
     item.insert("item".into(), text(if key.is_empty() { "x".to_owned() } else { key }));
@@ -327,7 +325,9 @@ async fn ten_thousand_items_of_one_organization_change_no_other_row_and_cost_lit
     let hostile = cost_of_status(&scene).await;
     println!("honest:  {honest:?}\nhostile: {hostile:?}");
     assert_eq!(others(&scene).await, before);
-    let share = |before: usize, after: usize| f64::from(u32::try_from(after).unwrap()) / f64::from(u32::try_from(before).unwrap());
+    let share = |before: usize, after: usize| {
+        f64::from(u32::try_from(after).unwrap()) / f64::from(u32::try_from(before).unwrap())
+    };
     assert!(share(honest.queries, hostile.queries) <= 1.2, "{honest:?} {hostile:?}");
     assert!(hostile.units <= 1.2 * honest.units, "{honest:?} {hostile:?}");
 }

@@ -49,7 +49,12 @@ async fn nothing_is_published_over_it_and_everyone_says_why() {
     for command in [&["publish"][..], &["publish", "--dry-run"]] {
         let refused = scene.hub.run(command).await;
         assert_eq!(refused.code, 1, "{refused:?}");
-        assert!(refused.stderr.starts_with(&format!("error: {what}; nothing is published over it\nhint: `pmp-hub recover`")), "{refused:?}");
+        assert!(
+            refused
+                .stderr
+                .starts_with(&format!("error: {what}; nothing is published over it\nhint: `pmp-hub recover`")),
+            "{refused:?}"
+        );
     }
     let waiting = scene.alpha_account.waiting(&scene.queue_url).await;
     let status = scene.hub.run(&["status", "--check"]).await;
@@ -66,7 +71,10 @@ async fn nothing_is_published_over_it_and_everyone_says_why() {
     // Only told.
     let asked = scene.hub.run(&["recover"]).await;
     assert_eq!(asked.code, 3, "{asked:?}");
-    assert!(asked.stderr.contains("would become snapshot 3\nhint: go on: `pmp-hub recover exp-management`"), "{asked:?}");
+    assert!(
+        asked.stderr.contains("would become snapshot 3\nhint: go on: `pmp-hub recover exp-management`"),
+        "{asked:?}"
+    );
     assert_eq!(scene.hub.run(&["recover", "exp-other"]).await.code, 3);
     assert_eq!(scene.alpha_account.waiting(&scene.queue_url).await, waiting);
 }

@@ -65,6 +65,7 @@ const ATTRIBUTES: &[&str] = &[
     "experiences",
     "change_set_times",
     "needs",
+    "ledger",
     "disputed",
 ];
 
@@ -99,11 +100,7 @@ pub struct Partitions {
 #[async_trait]
 pub trait Reports: std::fmt::Debug + Send + Sync {
     /// What one organization reported about `experience`. Confirmations are looked up where something is held.
-    async fn report(
-        &self,
-        organization: &OrganizationId,
-        experience: &ExperienceId,
-    ) -> Result<Report, LedgerError>;
+    async fn report(&self, organization: &OrganizationId, experience: &ExperienceId) -> Result<Report, LedgerError>;
 
     /// What all organizations reported, by id: the whole table is read. For a hub without a roster.
     async fn all(&self, experience: &ExperienceId) -> Result<Vec<Report>, LedgerError>;
@@ -221,7 +218,9 @@ impl DynamoReports {
                 continue;
             };
             if before.as_ref() == Some(&partition) {
-                return Err(self.table.unreadable("a search that begins behind a partition finds that partition again"));
+                return Err(self
+                    .table
+                    .unreadable("a search that begins behind a partition finds that partition again"));
             }
             if let Ok(organization) = OrganizationId::new(&partition) {
                 found.organizations.insert(organization);
@@ -239,11 +238,7 @@ impl DynamoReports {
 
 #[async_trait]
 impl Reports for DynamoReports {
-    async fn report(
-        &self,
-        organization: &OrganizationId,
-        experience: &ExperienceId,
-    ) -> Result<Report, LedgerError> {
+    async fn report(&self, organization: &OrganizationId, experience: &ExperienceId) -> Result<Report, LedgerError> {
         let (items, more) = self.bounded(organization, &seen_key(experience)).await?;
         let organization = read(organization, items, experience);
         self.with_confirmations(Report { organization, more }, experience).await
@@ -359,7 +354,7 @@ mod tests {
         let seen = serde_json::json!({
             "organization": "o-alpha00000", "item": "exp-management#", "experience": "exp-management", "last_seen": at,
             "account": "222222222222", "region": "us-east-1", "experiences": 1, "spoke_version": "0.1.0", "error": "no",
-            "change_set_times": {"quickest_ms": 1, "typical_ms": 2}, "needs": {"schema": "pmp-sync.snapshot/2"},
+            "change_set_times": {"quickest_ms": 1, "typical_ms": 2}, "needs": {"schema": "pmp-sync.snapshot/2"}, "ledger": 2,
             "disputed": [{"member_experience": "exp-member", "version": 9, "digest": digest, "found_at": at}],
         });
         [receipt, seen].map(|value| serde_dynamo::to_item(value).unwrap())

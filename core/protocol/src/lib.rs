@@ -28,8 +28,8 @@ pub use id::{AccountId, ExperienceId, IdError, OrganizationId, ProductId};
 pub use mark::HeadMark;
 pub use message::{Body, Counts, Delivery, MAX_MESSAGE_BYTES, MessageError, Reason, SCHEMA, SnapshotMessage};
 pub use receipt::{
-    Applied, Attempt, ChangeSetTimes, DisputedReceipt, FilterIdentity, NarrowedFor, Needs, OrganizationSeen,
-    QuarantinedProduct, Receipt, ReceiptStatus,
+    Applied, Attempt, ChangeSetTimes, DisputedReceipt, FilterIdentity, LEDGER_LAYOUT, NarrowedFor, Needs,
+    OrganizationSeen, QuarantinedProduct, Receipt, ReceiptStatus,
 };
 pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};
 pub use snapshot::Snapshot;
