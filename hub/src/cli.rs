@@ -9,30 +9,40 @@ use aws_config::SdkConfig;
 use clap::{Args, Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{RateLimits, SdkCatalog};
-use pmp_ledger::{DynamoReceipts, DynamoSnapshots, ReceiptStore, SnapshotStore};
+use pmp_ledger::{
+    DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, ReceiptStore, Reports, Roster, SnapshotStore,
+};
 use pmp_protocol::{
     AccountId, Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion,
 };
 use pmp_terminal::{
-    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, parse_duration, program,
-    stop_on_signal,
+    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, clean, count, parse_duration,
+    program, progress, stop_on_signal,
 };
 use serde_json::json;
 
-use crate::config::{ConfigArgs, KEEP_VERSIONS, PublishConfig, STALE_AFTER};
+use crate::config::{ConfigArgs, KEEP_VERSIONS, MEMBERS, PublishConfig, STALE_AFTER, StatusConfig};
 use crate::error::failure;
 use crate::events::EventQueue;
 use crate::figures::Figures;
+use crate::fleet::{Fleet, View};
 use crate::function::HubFunction;
-use crate::{Hub, HubError, Outcome, Published, SnsTopic, Trigger, agent, confirm, doctor, init, status};
+use crate::publish::Recovery;
+use crate::{
+    Hub, HubError, Outcome, Published, Restored, SnsTopic, SpokeStatus, Trigger, agent, confirm, doctor, init, members,
+    shown, status,
+};
 
 const EXAMPLES: &str = "Examples:
-  pmp-hub init --allow-account 222222222222     make tables and topic, admit a member's account
+  pmp-hub init --allow-account 222222222222 --admit o-member0000
+                                                make tables and topic, admit a member
   pmp-hub publish                               read, store, publish, once
   pmp-hub run --interval 1h                     the same, by schedule and on change events
   pmp-hub status                                how the member organizations stand
   pmp-hub doctor                                what is missing or wrong, and how to mend it
-  pmp-hub confirm o-member0000 42               let through what a guard rail holds there";
+  pmp-hub confirm o-member0000 42               let through what a guard rail holds there
+  pmp-hub members                               who is admitted, and who never reported
+  pmp-hub recover                               go on after the table of snapshots was restored";
 
 /// Keeps AWS Private Marketplace in step across organizations: the hub
 #[derive(Debug, Parser)]
@@ -56,6 +66,10 @@ enum Command {
     Status(StatusArgs),
     /// Let through what a guard rail holds in a member organization, for exactly one snapshot
     Confirm(ConfirmArgs),
+    /// List the member organizations that are admitted, or end one
+    Members(MembersArgs),
+    /// Go on after the table of snapshots was restored to an earlier moment. Without a confirmation, only tells what was lost
+    Recover(RecoverArgs),
     /// Make the tables and the topic, or check those that are there
     Init(InitArgs),
     /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
@@ -94,7 +108,7 @@ struct Keep {
 
 #[derive(Debug, Args)]
 struct StatusArgs {
-    /// Exit with 4 if any member experience is in error or stale
+    /// Exit with 4 if anything is disputed, unreadable, held, in error, stale or was never heard of
     #[arg(long)]
     check: bool,
     /// How long a spoke may be silent, or behind, before it is stale
@@ -129,6 +143,49 @@ struct InitArgs {
     /// An account that may subscribe its queue to the topic; repeat for more
     #[arg(long = "allow-account", value_name = "ACCOUNT")]
     allow_accounts: Vec<AccountId>,
+    /// A member organization to admit to the roster; repeat for more
+    #[arg(long = "admit", value_name = "ORG")]
+    admit: Vec<OrganizationId>,
+}
+
+#[derive(Debug, Args)]
+struct MembersArgs {
+    #[command(subcommand)]
+    command: Option<MembersCommand>,
+    /// How long a spoke may be silent, or behind, before it is stale
+    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_duration, value_name = "DURATION")]
+    stale_after: Duration,
+}
+
+#[derive(Debug, Subcommand)]
+enum MembersCommand {
+    /// End a member organization: its receipts, its sign of life, its confirmations and its record are deleted
+    Forget(ForgetArgs),
+}
+
+#[derive(Debug, Args)]
+struct ForgetArgs {
+    /// The member organization: o-…
+    #[arg(value_name = "ORG")]
+    organization: OrganizationId,
+    /// The same again, as a confirmation
+    #[arg(value_name = "ORG")]
+    again: Option<OrganizationId>,
+    /// Do it without the confirmation
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Debug, Args)]
+struct RecoverArgs {
+    /// The management experience, as a confirmation
+    #[arg(value_name = "EXPERIENCE")]
+    experience: Option<ExperienceId>,
+    /// Do it without the confirmation
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    keep: Keep,
 }
 
 /// Runs the program with `args`, the program's name first: as a function where AWS Lambda started it.
@@ -148,6 +205,8 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Run(args) => run_agent(&cli.config, args, cli.terminal.logs_are_json()).await,
         Command::Status(args) => show_status(&cli.config, args, output).await,
         Command::Confirm(args) => confirm(&cli.config, args, output).await,
+        Command::Members(args) => members(&cli.config, args, output).await,
+        Command::Recover(args) => recover(&cli.config, args, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
         Command::Doctor => {
             let checkup = doctor::examine(&cli.config, output).await;
@@ -165,6 +224,7 @@ pub(crate) fn hub(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64) -
     Hub {
         catalog: Arc::new(SdkCatalog::new(sdk, RateLimits::default())),
         snapshots: Arc::new(DynamoSnapshots::new(sdk, config.snapshots.clone())),
+        marks: config.timestamps.clone().map(|table| Arc::new(DynamoReceipts::new(sdk, table)) as _),
         topic: Arc::new(SnsTopic::new(sdk, config.topic.clone())),
         experience: config.experience.clone(),
         keep_versions,
@@ -210,57 +270,151 @@ fn sentence(published: &Published, dry_run: bool) -> String {
 }
 
 async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result<Exit, Failure> {
-    let timestamps = config.timestamps()?;
-    let config = config.for_publish()?;
+    let (config, members) = config.for_run()?;
     let stop = stop_on_signal().map_err(Failure::new)?;
     let sdk = pmp_aws::load("pmp-hub").await;
     let events = config.events_queue_url.clone().map(|url| EventQueue::new(&sdk, url));
     tracing::info!(
         experience = %config.experience, interval = ?args.interval, change_events = events.is_some(), "hub running"
     );
-    let receipts = timestamps.map(|table| Arc::new(DynamoReceipts::new(&sdk, table)) as _);
-    let figures = metrics.then_some(Figures { receipts, stale_after: args.stale_after });
+    let fleet = config.timestamps.as_ref().map(|table| Fleet::new(&sdk, &config.snapshots, table, members));
+    let figures = metrics.then_some(Figures { fleet, stale_after: args.stale_after });
     let hub = hub(&sdk, &config, args.keep.keep_versions);
     agent::run(&hub, args.interval, events, figures.as_ref(), stop.token().clone()).await;
     Ok(Exit::Ok)
 }
 
 async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
-    let config = config.for_status()?;
-    let sdk = pmp_aws::load("pmp-hub").await;
-    let snapshots = DynamoSnapshots::new(&sdk, config.snapshots);
-    let receipts = DynamoReceipts::new(&sdk, config.timestamps);
-    let head = snapshots.head(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
-    let organizations = receipts.organizations(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
+    let (experience, view, rows) = look(config, args.stale_after).await?;
     let now = Timestamp::now();
-    let stale_after = SignedDuration::try_from(args.stale_after).unwrap_or(SignedDuration::MAX);
-    let rows = status::rows(&organizations, head.as_ref(), now, stale_after);
     if output.is_table() && output.header {
-        output.line(&status::headline(&config.experience, head.as_ref(), now))?;
+        output.line(&shown::headline(&experience, &view, now))?;
     }
-    let table = status::table(&rows, now, output.format == OutputFormat::Wide);
+    let table = shown::table(&rows, now, output.format == OutputFormat::Wide);
     if rows.is_empty() && output.is_table() {
         output.line("No spoke has reported yet.")?;
     } else if output.format == OutputFormat::Json {
-        let snapshot = head.as_ref().map(|head| {
+        let snapshot = view.head.as_ref().map(|head| {
             json!({"version": head.latest, "digest": head.digest, "taken_at": head.taken_at, "published": head.published})
         });
-        output.document(&json!({"experience": config.experience, "snapshot": snapshot, "spokes": rows}))?;
+        let roster = view.roster.as_ref().map(|roster| roster.keys().collect::<Vec<_>>());
+        output.document(&json!({"experience": experience, "snapshot": snapshot, "spokes": rows, "roster": roster,
+            "highest_stored": view.mark, "restored": view.restored().is_some(), "left_out": view.left_out}))?;
     } else {
-        output.list("spokes", &rows, table, &status::summary(&rows))?;
+        output.list("spokes", &rows, table, &shown::summary(&rows))?;
     }
-    let healthy = rows.iter().all(|row| row.state.is_healthy());
+    hints(&view);
+    let healthy = view.restored().is_none() && rows.iter().all(|row| row.state.is_healthy());
     Ok(if args.check && !healthy { Exit::Unhealthy } else { Exit::Ok })
+}
+
+/// What the hub sees, and the rows of `status`.
+async fn look(config: &ConfigArgs, stale_after: Duration) -> Result<(ExperienceId, View, Vec<SpokeStatus>), Failure> {
+    let config = config.for_status()?;
+    let sdk = pmp_aws::load("pmp-hub").await;
+    let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members);
+    let view = fleet.look(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
+    let stale_after = SignedDuration::try_from(stale_after).unwrap_or(SignedDuration::MAX);
+    let rows = status::rows(&view, Timestamp::now(), stale_after);
+    Ok((config.experience, view, rows))
+}
+
+/// What an operator should know besides, on standard error.
+fn hints(view: &View) {
+    if view.roster.is_none() {
+        progress::note(&format!(
+            "hint: nobody is admitted, so whoever writes is listened to, and who is silent from the beginning is not missed: \
+             `pmp-hub init --admit ORG`, or {MEMBERS}"
+        ));
+    }
+    if let Some(left_out) = &view.left_out {
+        progress::note(&format!("hint: {}", clean(left_out)));
+    }
+}
+
+async fn members(config: &ConfigArgs, args: &MembersArgs, output: Output) -> Result<Exit, Failure> {
+    if let Some(MembersCommand::Forget(args)) = &args.command {
+        return forget(config, args, output).await;
+    }
+    let (experience, view, rows) = look(config, args.stale_after).await?;
+    let members = members::list(&view, &rows);
+    if output.format == OutputFormat::Json {
+        output.document(&json!({"experience": experience, "members": members}))?;
+    } else if members.is_empty() && output.is_table() {
+        output.line("Nobody is admitted, and no spoke has reported.")?;
+    } else {
+        output.list("members", &members, members::table(&members, Timestamp::now()), &members::summary(&members))?;
+    }
+    hints(&view);
+    Ok(Exit::Ok)
+}
+
+async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Result<Exit, Failure> {
+    let organization = &args.organization;
+    if !args.yes && args.again.as_ref() != Some(organization) {
+        let error = anyhow::anyhow!("this deletes all that the ledger knows of `{organization}`, for good");
+        let hint = format!("say so: `pmp-hub members forget {organization} {organization}`, or `--yes`");
+        return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
+    }
+    let config = config.for_status()?;
+    let sdk = pmp_aws::load("pmp-hub").await;
+    let roster = DynamoRoster::new(&sdk, config.timestamps);
+    let gone = roster.forget(organization, &config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
+    if output.is_table() {
+        output.line(&format!("Forgot {organization}: {} deleted.", count(gone, "item")))?;
+    } else {
+        output.document(&json!({"forgotten": organization, "items": gone}))?;
+    }
+    if config.members.contains(organization) {
+        progress::note(&format!("hint: {MEMBERS} still names it: take it out there, or it is missed as `NEVER`"));
+    }
+    progress::note(
+        "hint: its spoke may write as long as it has its role: delete the stack or the role that admits it, too",
+    );
+    Ok(Exit::Ok)
+}
+
+async fn recover(config: &ConfigArgs, args: &RecoverArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_recover()?;
+    let sdk = pmp_aws::load("pmp-hub").await;
+    let hub = hub(&sdk, &config, args.keep.keep_versions);
+    let confirmed = args.yes || args.experience.as_ref() == Some(&config.experience);
+    if !confirmed && let Some(restored) = hub.restored().await.map_err(failure)? {
+        let hint = format!("go on: `pmp-hub recover {}`, or `--yes`", config.experience);
+        let text =
+            format!("{restored}; what the management experience says now would become snapshot {}", restored.next());
+        return Err(Failure::new(anyhow::anyhow!(text)).hint(hint).exit(Exit::Refused));
+    }
+    if !confirmed {
+        let error =
+            anyhow::anyhow!("there is nothing to recover: the ledger has the newest snapshot that was ever stored");
+        let hint = format!("`pmp-hub publish` announces it; so does `pmp-hub recover {}`", config.experience);
+        return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
+    }
+    let recovery = hub.recover(Timestamp::now).await.map_err(failure)?;
+    let Recovery { restored, published } = &recovery;
+    if output.is_table() {
+        match restored {
+            Some(restored) => output.line(&format!("Lost: {}.", restored.lost()))?,
+            None => output.line("Nothing was lost.")?,
+        }
+        output.line(&sentence(published, false))?;
+    } else {
+        let lost = restored.as_ref().map(Restored::lost);
+        output.document(&json!({"lost": lost, "published": published}))?;
+    }
+    Ok(Exit::Ok)
 }
 
 async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Output) -> Result<Exit, Failure> {
     let (config, topic) = config.for_confirm()?;
     let sdk = pmp_aws::load("pmp-hub").await;
     let snapshots = DynamoSnapshots::new(&sdk, config.snapshots.clone());
-    let receipts = DynamoReceipts::new(&sdk, config.timestamps);
+    let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
     let ledger = |error| failure(HubError::Ledger(error));
     let head = snapshots.head(&config.experience).await.map_err(ledger)?;
-    let organization = receipts.organization(&args.organization, &config.experience).await.map_err(ledger)?;
+    let reports = DynamoReports::new(&sdk, config.timestamps.clone());
+    let organization = reports.report(&args.organization, &config.experience).await.map_err(ledger)?.organization;
     let wanted = confirm::Wanted {
         organization: args.organization.clone(),
         version: args.version,
@@ -285,10 +439,14 @@ async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Output) -> Res
         return undo(&receipts, &confirmation, output).await;
     }
     receipts.put_confirmation(&confirmation).await.map_err(ledger)?;
+    if let Some(hint) = confirm::too_old(&organization, confirmation.version) {
+        progress::note(&hint);
+    }
     let announced = match topic.filter(|_| !args.no_announce) {
         Some(topic) => {
-            let (experience, snapshots) = (config.experience, config.snapshots);
-            let publish = PublishConfig { experience, snapshots, topic, events_queue_url: None };
+            let StatusConfig { experience, snapshots, timestamps, .. } = config;
+            let timestamps = Some(timestamps);
+            let publish = PublishConfig { experience, snapshots, timestamps, topic, events_queue_url: None };
             // Nothing is stored, so nothing is pruned.
             let hub = hub(&sdk, &publish, u64::MAX);
             let announced = hub.announce_again(&head, Timestamp::now).await;
@@ -341,9 +499,15 @@ async fn caller(sdk: &SdkConfig) -> Result<String, HubError> {
 }
 
 async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {
-    let config = config.for_init()?;
+    let config = config.for_init(!args.admit.is_empty())?;
     let sdk = pmp_aws::load("pmp-hub").await;
-    let made = init::init(&sdk, &config, &args.allow_accounts).await.map_err(failure)?;
+    let mut made = init::init(&sdk, &config, &args.allow_accounts).await.map_err(failure)?;
+    if let (Some(experience), [_, ..]) = (&config.experience, args.admit.as_slice()) {
+        let by = caller(&sdk).await.map_err(failure)?;
+        let roster = DynamoRoster::new(&sdk, config.timestamps.clone());
+        let admitted = init::admit(&roster, experience, &args.admit, &by, Timestamp::now()).await.map_err(failure)?;
+        made.changes.extend(admitted);
+    }
     if !output.is_table() {
         output.document(&serde_json::to_value(&made).map_err(Failure::new)?)?;
         return Ok(Exit::Ok);

@@ -1,10 +1,12 @@
 //! What the hub needs to know, from flags or the environment, checked at start.
 
+use std::collections::BTreeSet;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
 use pmp_ledger::TableName;
-use pmp_protocol::ExperienceId;
+use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
 use crate::TopicArn;
@@ -16,6 +18,8 @@ pub(crate) const TOPIC: Source = Source { flag: "--topic-arn", variable: "PMP_TO
 const KEEP: Source = Source { flag: "--keep-versions", variable: "PMP_KEEP_VERSIONS" };
 const STALE: Source = Source { flag: "--stale-after", variable: "PMP_STALE_AFTER" };
 pub(crate) const EVENTS: Source = Source { flag: "--events-queue-url", variable: "PMP_EVENTS_QUEUE_URL" };
+
+pub(crate) const MEMBERS: Source = Source { flag: "--member-organizations", variable: "PMP_MEMBER_ORGANIZATIONS" };
 
 /// How many versions the ledger keeps, where nothing else is asked for.
 pub(crate) const KEEP_VERSIONS: u64 = 50;
@@ -41,6 +45,24 @@ pub(crate) struct ConfigArgs {
     /// A queue to which an EventBridge rule delivers the catalog's change events (for `run`)
     #[arg(long, global = true, env = EVENTS.variable, hide_env_values = true, value_name = "URL")]
     events_queue_url: Option<String>,
+    /// The member organizations that are admitted, separated by commas, besides those of `init --admit`
+    #[arg(long, global = true, env = MEMBERS.variable, hide_env_values = true, value_name = "ORG,…")]
+    member_organizations: Option<String>,
+}
+
+/// A list of organizations, separated by commas. It may not be empty: no list is spelled by a blank setting.
+#[derive(Debug, Clone, Default)]
+struct Organizations(BTreeSet<OrganizationId>);
+
+impl FromStr for Organizations {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = |id: &str| {
+            OrganizationId::new(id.trim()).map_err(|problem| format!("{problem}; ids are separated by one comma each"))
+        };
+        text.split(',').map(read).collect::<Result<_, _>>().map(Self)
+    }
 }
 
 /// The settings of the Lambda function, which come from the environment alone.
@@ -59,8 +81,8 @@ pub(crate) struct FunctionArgs {
 #[derive(Debug, Clone)]
 pub(crate) struct FunctionConfig {
     pub(crate) publish: PublishConfig,
-    /// The table of receipts; none where nothing is to be told of the spokes.
-    pub(crate) timestamps: Option<TableName>,
+    /// Whom the settings admit.
+    pub(crate) members: BTreeSet<OrganizationId>,
     pub(crate) keep_versions: u64,
     pub(crate) stale_after: Duration,
 }
@@ -69,7 +91,7 @@ impl FunctionArgs {
     pub(crate) fn config(&self) -> Result<FunctionConfig, Failure> {
         let mut settings = Settings::default();
         let publish = self.config.publish(&mut settings);
-        let timestamps = settings.optional(self.config.timestamps_table.as_deref(), TIMESTAMPS);
+        let members = self.config.members(&mut settings);
         let keep_versions = settings.optional(self.keep_versions.as_deref(), KEEP).unwrap_or(KEEP_VERSIONS);
         if keep_versions < 2 {
             settings.problem(KEEP, "less than 2");
@@ -78,7 +100,7 @@ impl FunctionArgs {
             settings.optional(self.stale_after.as_deref(), STALE).unwrap_or_else(|| STALE_AFTER.to_owned());
         let stale_after = parse_duration(&stale_after).map_err(|problem| settings.problem(STALE, problem)).ok();
         settings
-            .finish(|| Some(FunctionConfig { publish: publish?, timestamps, keep_versions, stale_after: stale_after? }))
+            .finish(|| Some(FunctionConfig { publish: publish?, members, keep_versions, stale_after: stale_after? }))
     }
 }
 
@@ -87,6 +109,8 @@ impl FunctionArgs {
 pub(crate) struct PublishConfig {
     pub(crate) experience: ExperienceId,
     pub(crate) snapshots: TableName,
+    /// The table of receipts; none where neither a mark is kept nor anything told of the spokes.
+    pub(crate) timestamps: Option<TableName>,
     pub(crate) topic: TopicArn,
     pub(crate) events_queue_url: Option<String>,
 }
@@ -97,6 +121,8 @@ pub(crate) struct StatusConfig {
     pub(crate) experience: ExperienceId,
     pub(crate) snapshots: TableName,
     pub(crate) timestamps: TableName,
+    /// Whom the settings admit.
+    pub(crate) members: BTreeSet<OrganizationId>,
 }
 
 /// What `doctor` looks at: whatever is set and can be read.
@@ -107,6 +133,7 @@ pub(crate) struct DoctorConfig {
     pub(crate) timestamps: Option<TableName>,
     pub(crate) topic: Option<TopicArn>,
     pub(crate) events_queue_url: Option<String>,
+    pub(crate) members: BTreeSet<OrganizationId>,
 }
 
 /// What `init` needs: names of what to make, or ARNs of what is there.
@@ -115,6 +142,8 @@ pub(crate) struct InitConfig {
     pub(crate) snapshots: TableName,
     pub(crate) timestamps: TableName,
     pub(crate) topic: Option<TopicArn>,
+    /// The management experience; needed where organizations are admitted.
+    pub(crate) experience: Option<ExperienceId>,
 }
 
 impl ConfigArgs {
@@ -128,18 +157,37 @@ impl ConfigArgs {
         let experience = settings.required(self.experience_id.as_deref(), EXPERIENCE);
         let snapshots = settings.required(self.snapshots_table.as_deref(), SNAPSHOTS);
         let topic = settings.required(self.topic_arn.as_deref(), TOPIC);
+        let timestamps = settings.optional(self.timestamps_table.as_deref(), TIMESTAMPS);
         let events_queue_url: Option<String> = settings.optional(self.events_queue_url.as_deref(), EVENTS);
         if events_queue_url.as_ref().is_some_and(|url| !url.starts_with("http")) {
             settings.problem(EVENTS, "not the URL of a queue (https://sqs.REGION.amazonaws.com/ACCOUNT/NAME)");
         }
-        Some(PublishConfig { experience: experience?, snapshots: snapshots?, topic: topic?, events_queue_url })
+        let (experience, snapshots, topic) = (experience?, snapshots?, topic?);
+        Some(PublishConfig { experience, snapshots, timestamps, topic, events_queue_url })
     }
 
-    /// The table of receipts, for a command that can do without it.
-    pub(crate) fn timestamps(&self) -> Result<Option<TableName>, Failure> {
+    /// Whom the settings admit.
+    fn members(&self, settings: &mut Settings) -> BTreeSet<OrganizationId> {
+        let members: Option<Organizations> = settings.optional(self.member_organizations.as_deref(), MEMBERS);
+        members.unwrap_or_default().0
+    }
+
+    /// What `run` needs: as `publish`, and whom the settings admit.
+    pub(crate) fn for_run(&self) -> Result<(PublishConfig, BTreeSet<OrganizationId>), Failure> {
         let mut settings = Settings::default();
-        let timestamps = settings.optional(self.timestamps_table.as_deref(), TIMESTAMPS);
-        settings.finish(|| Some(timestamps))
+        let publish = self.publish(&mut settings);
+        let members = self.members(&mut settings);
+        settings.finish(|| Some((publish?, members)))
+    }
+
+    /// What `recover` needs: as `publish`, and the table that holds the mark.
+    pub(crate) fn for_recover(&self) -> Result<PublishConfig, Failure> {
+        let mut settings = Settings::default();
+        let publish = self.publish(&mut settings);
+        if publish.as_ref().is_some_and(|publish| publish.timestamps.is_none()) {
+            let _missing = settings.required::<TableName>(self.timestamps_table.as_deref(), TIMESTAMPS);
+        }
+        settings.finish(|| publish)
     }
 
     pub(crate) fn for_status(&self) -> Result<StatusConfig, Failure> {
@@ -147,8 +195,11 @@ impl ConfigArgs {
         let experience = settings.required(self.experience_id.as_deref(), EXPERIENCE);
         let snapshots = settings.required(self.snapshots_table.as_deref(), SNAPSHOTS);
         let timestamps = settings.required(self.timestamps_table.as_deref(), TIMESTAMPS);
-        settings
-            .finish(|| Some(StatusConfig { experience: experience?, snapshots: snapshots?, timestamps: timestamps? }))
+        let members = self.members(&mut settings);
+        settings.finish(|| {
+            let (experience, snapshots, timestamps) = (experience?, snapshots?, timestamps?);
+            Some(StatusConfig { experience, snapshots, timestamps, members })
+        })
     }
 
     /// The configuration of `confirm`: without a topic, the confirmation waits for the next announcement.
@@ -161,7 +212,7 @@ impl ConfigArgs {
 
     /// The configuration for `doctor`, and what is missing or wrong for `publish` and `run`.
     pub(crate) fn for_doctor(&self) -> (DoctorConfig, Result<(), Failure>) {
-        let complete = self.for_publish().and_then(|_| self.timestamps()).map(drop);
+        let complete = self.for_run().map(drop);
         // What is wrong stands there; here counts what is right.
         let mut settings = Settings::default();
         let events: Option<String> = settings.optional(self.events_queue_url.as_deref(), EVENTS);
@@ -171,16 +222,24 @@ impl ConfigArgs {
             timestamps: settings.optional(self.timestamps_table.as_deref(), TIMESTAMPS),
             topic: settings.optional(self.topic_arn.as_deref(), TOPIC),
             events_queue_url: events.filter(|url| url.starts_with("http")),
+            members: self.members(&mut settings),
         };
         (config, complete)
     }
 
-    pub(crate) fn for_init(&self) -> Result<InitConfig, Failure> {
+    pub(crate) fn for_init(&self, admits: bool) -> Result<InitConfig, Failure> {
         let mut settings = Settings::default();
+        let experience = self.experience_id.as_deref();
+        let experience = if admits {
+            settings.required(experience, EXPERIENCE)
+        } else {
+            // Nothing is made by it: what is wrong there is said by the commands that need it.
+            experience.and_then(|id| id.parse().ok())
+        };
         let name = |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned());
         let snapshots = settings.required(Some(&name(&self.snapshots_table, "pmp-sync-Snapshots")), SNAPSHOTS);
         let timestamps = settings.required(Some(&name(&self.timestamps_table, "pmp-sync-SyncTimestamps")), TIMESTAMPS);
         let topic = settings.optional(self.topic_arn.as_deref(), TOPIC);
-        settings.finish(|| Some(InitConfig { snapshots: snapshots?, timestamps: timestamps?, topic }))
+        settings.finish(|| Some(InitConfig { snapshots: snapshots?, timestamps: timestamps?, topic, experience }))
     }
 }

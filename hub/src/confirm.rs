@@ -2,7 +2,7 @@
 //! says; the command writes and announces.
 
 use pmp_ledger::{Head, Organization};
-use pmp_protocol::{ExperienceId, OrganizationId, Receipt, ReceiptStatus, SnapshotVersion};
+use pmp_protocol::{ExperienceId, LEDGER_LAYOUT, OrganizationId, Receipt, ReceiptStatus, SnapshotVersion};
 
 /// What an operator asks to let through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +84,19 @@ pub(crate) fn decide<'a>(
     Ok(held)
 }
 
+/// What to do where the spoke is of an earlier release: it looks for confirmations in its organization's own partition, in which
+/// anybody there could write one.
+pub(crate) fn too_old(organization: &Organization, version: SnapshotVersion) -> Option<String> {
+    let seen = organization.seen.as_ref()?;
+    seen.ledger.is_none_or(|layout| layout < LEDGER_LAYOUT).then(|| {
+        format!(
+            "hint: the spoke of {} is of an earlier release and does not see what is confirmed here: update it, or let its \
+             operators confirm there, with `pmp-spoke sync --confirm {version}`",
+            organization.id
+        )
+    })
+}
+
 /// How the experiences stand instead, in a few words.
 fn stands(receipts: &[&Receipt]) -> String {
     const MAX_NAMED: usize = 3;
@@ -101,7 +114,7 @@ fn stands(receipts: &[&Receipt]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::Digest;
+    use pmp_protocol::{Digest, OrganizationSeen};
 
     use super::*;
 
@@ -156,5 +169,17 @@ mod tests {
         assert_eq!(decided(41, None, true, &some).unwrap_err(), "snapshot 41 is not the newest any more: 42 is");
         let nobody = organization(&[]);
         assert_eq!(decided(42, None, true, &nobody).unwrap_err(), "no spoke of `o-alpha00000` has reported");
+    }
+
+    #[test]
+    fn a_spoke_of_an_earlier_release_is_told_of() {
+        let mut organization = organization(&[]);
+        assert_eq!(too_old(&organization, version(42)), None, "nobody has reported");
+        for (ledger, told) in [(None, true), (Some(1), true), (Some(2), false), (Some(3), false)] {
+            organization.seen = Some(OrganizationSeen { ledger, ..crate::status::tests::seen() });
+            assert_eq!(too_old(&organization, version(42)).is_some(), told, "{ledger:?}");
+        }
+        organization.seen = Some(crate::status::tests::seen());
+        assert!(too_old(&organization, version(42)).unwrap().contains("`pmp-spoke sync --confirm 42`"));
     }
 }

@@ -15,9 +15,10 @@ use pmp_protocol::ExperienceId;
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, Source, age, count, parse_duration};
 
-use crate::config::{ConfigArgs, EVENTS, EXPERIENCE, SNAPSHOTS, STALE_AFTER, TIMESTAMPS, TOPIC};
+use crate::config::{ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, SNAPSHOTS, STALE_AFTER, TIMESTAMPS, TOPIC};
 use crate::error::failure;
-use crate::{TopicArn, read, status};
+use crate::fleet::Fleet;
+use crate::{HubError, Restored, TopicArn, read, shown, status};
 
 /// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
 pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
@@ -31,9 +32,9 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
         session.look(
             "snapshots-table",
             both(experience, config.snapshots.as_ref(), SNAPSHOTS),
-            |(experience, table)| { snapshots(&session.sdk, experience, table) }
+            |(experience, table)| snapshots(&session.sdk, experience, table, config.timestamps.as_ref())
         ),
-        spokes(session, experience, config.snapshots.as_ref(), config.timestamps.as_ref()),
+        spokes(session, &config),
         topics(session, config.topic.as_ref()),
         async {
             // Most hubs have none: a function is called by EventBridge itself.
@@ -85,18 +86,31 @@ async fn keys(sdk: &SdkConfig, table: Table, name: &TableName, finding: Finding,
     }
 }
 
-async fn snapshots(sdk: &SdkConfig, experience: &ExperienceId, table: &TableName) -> Finding {
+async fn snapshots(
+    sdk: &SdkConfig,
+    experience: &ExperienceId,
+    table: &TableName,
+    timestamps: Option<&TableName>,
+) -> Finding {
     let finding = keys(sdk, Table::Snapshots, table, Finding::of("snapshots-table"), SNAPSHOTS).await;
     if finding.is_failed() {
         return finding;
     }
     let store = DynamoSnapshots::new(sdk, table.clone());
+    // Before the head, so that a version that is stored meanwhile is no loss. The check of its table tells of an error.
+    let mark = match timestamps {
+        Some(timestamps) => DynamoReceipts::new(sdk, timestamps.clone()).mark(experience).await.ok().flatten(),
+        None => None,
+    };
     let head = match store.head(experience).await {
-        Ok(Some(head)) => head,
-        Ok(None) => {
-            return finding.warn("no snapshot yet", "publish one: `pmp-hub publish`".to_owned());
-        }
+        Ok(head) => head,
         Err(error) => return ledger_failed(finding, &error, SNAPSHOTS),
+    };
+    if let Some(restored) = Restored::find(mark.as_ref(), head.as_ref()) {
+        return told(finding, &failure(HubError::Restored(restored)));
+    }
+    let Some(head) = head else {
+        return finding.warn("no snapshot yet", "publish one: `pmp-hub publish`".to_owned());
     };
     let ago = age(head.taken_at, Timestamp::now());
     let finding = finding.note(format!("snapshot {} ({}), read {ago} ago", head.latest, head.digest.short()));
@@ -112,54 +126,55 @@ async fn snapshots(sdk: &SdkConfig, experience: &ExperienceId, table: &TableName
 }
 
 /// The table of receipts, and what the receipts say.
-async fn spokes(
-    session: &Session,
-    experience: Option<&ExperienceId>,
-    snapshots: Option<&TableName>,
-    timestamps: Option<&TableName>,
-) -> [Finding; 2] {
+async fn spokes(session: &Session, config: &DoctorConfig) -> [Finding; 2] {
     const TABLE: &str = "timestamps-table";
-    let Some(table) = timestamps else {
+    let Some(table) = &config.timestamps else {
         let finding = Finding::of(TABLE).warn(
             format!("{TIMESTAMPS} is not set"),
             "set it: `status`, `confirm` and the metrics about spokes need it".to_owned(),
         );
         return [finding, Finding::skipped("spokes", &format!("{TIMESTAMPS} is not set"))];
     };
-    let mut organizations = None;
+    let mut view = None;
     let finding = session
-        .look(TABLE, experience.ok_or(EXPERIENCE), async |experience| {
+        .look(TABLE, config.experience.as_ref().ok_or(EXPERIENCE), async |experience| {
             let finding = keys(&session.sdk, Table::SyncTimestamps, table, Finding::of(TABLE), TIMESTAMPS).await;
             if finding.is_failed() {
                 return finding;
             }
-            match DynamoReceipts::new(&session.sdk, table.clone()).organizations(experience).await {
+            // Without the table of snapshots, whose own check tells what is wrong, there is nothing to compare with.
+            let snapshots = config.snapshots.as_ref().unwrap_or(table);
+            let fleet = Fleet::new(&session.sdk, snapshots, table, config.members.clone());
+            match fleet.look(experience).await {
                 Ok(found) => {
-                    let finding = finding.note(count(found.len(), "organization"));
-                    organizations = Some(found);
+                    let finding = finding.note(count(found.looked.len(), "organization"));
+                    view = Some(found);
                     finding
                 }
                 Err(error) => ledger_failed(finding, &error, TIMESTAMPS),
             }
         })
         .await;
-    let (Some(organizations), Some(experience)) = (organizations, experience) else {
+    let Some(view) = view else {
         return [finding, Finding::skipped("spokes", "`timestamps-table` was not read")];
     };
-    let head = match snapshots {
-        // Its own check tells of an error.
-        Some(table) => DynamoSnapshots::new(&session.sdk, table.clone()).head(experience).await.ok().flatten(),
-        None => None,
-    };
     let stale_after = parse_duration(STALE_AFTER).ok().and_then(|after| SignedDuration::try_from(after).ok());
-    let rows = status::rows(&organizations, head.as_ref(), Timestamp::now(), stale_after.unwrap_or_default());
+    let rows = status::rows(&view, Timestamp::now(), stale_after.unwrap_or_default());
     let spokes = Finding::of("spokes");
+    let spokes = match &view.roster {
+        Some(roster) => spokes.note(format!("{} admitted", count(roster.len(), "organization"))),
+        None => spokes.note("nobody is admitted: whoever writes is listened to"),
+    };
     let spokes = if rows.is_empty() {
         spokes.warn("none has reported yet", "deploy a spoke, and look at it with `pmp-spoke doctor`".to_owned())
     } else if rows.iter().all(|row| row.state.is_healthy()) {
-        spokes.note(status::summary(&rows))
+        spokes.note(shown::summary(&rows))
     } else {
-        spokes.warn(status::summary(&rows), "`pmp-hub status` says which, and why".to_owned())
+        spokes.warn(shown::summary(&rows), "`pmp-hub status` says which, and why".to_owned())
+    };
+    let spokes = match view.left_out {
+        Some(left_out) => spokes.warn(left_out, None),
+        None => spokes,
     };
     [finding, session.judge(spokes).await]
 }

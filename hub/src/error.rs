@@ -6,6 +6,8 @@ use pmp_ledger::LedgerError;
 use pmp_protocol::{ContentError, ExperienceId, SealError};
 use pmp_terminal::Failure;
 
+use crate::fleet::Restored;
+
 /// A step that failed, with the ids it was about.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
@@ -54,11 +56,14 @@ pub enum HubError {
     #[error("cannot publish to the topic")]
     Topic(#[source] ApiError),
     /// STS would not tell who this is.
-    #[error("cannot find out who confirms")]
+    #[error("cannot find out who this is")]
     Caller(#[source] ApiError),
     /// The queue of change events failed.
     #[error("cannot read the queue of change events")]
     Events(#[source] ApiError),
+    /// The table of snapshots was restored to an earlier moment. Nothing was stored or published.
+    #[error("{0}; nothing is published over it")]
+    Restored(Restored),
     /// Told to stop, before anything was published.
     #[error("{0}, before the snapshot was published")]
     Stopped(String),
@@ -77,6 +82,10 @@ impl HubError {
             Self::Ledger(source) => source.hint(),
             Self::Outrun { .. } => Some("stop the other hub, or let it be the only one".to_owned()),
             Self::Topic(error) | Self::Events(error) | Self::Caller(error) => error.hint(),
+            Self::Restored(_) => Some(
+                "`pmp-hub recover` stores what the management experience says now under a new number, and publishes it"
+                    .to_owned(),
+            ),
             Self::Stopped(_) => Some(
                 "the next run goes on from what is stored; give the function more time if this comes again".to_owned(),
             ),

@@ -1,21 +1,22 @@
 //! What a run of the hub did and found, in figures.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use pmp_ledger::{Head, Organization, ReceiptStore};
+use pmp_ledger::{Organization, Report};
 use pmp_metrics::{Datum, Metric};
-use pmp_protocol::{ExperienceId, Receipt, ReceiptStatus};
+use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus};
 use pmp_terminal::print_json;
 
+use crate::fleet::{Fleet, Looked, View, is_ahead};
+use crate::status::in_force;
 use crate::{Hub, HubError, Outcome, Published, Trigger};
 
 /// Writes figures to standard output.
 #[derive(Debug, Clone)]
 pub(crate) struct Figures {
     /// Where the spokes report; none where that is not configured, and then nothing is told of them.
-    pub(crate) receipts: Option<Arc<dyn ReceiptStore>>,
+    pub(crate) fleet: Option<Fleet>,
     /// How long a spoke may be silent.
     pub(crate) stale_after: Duration,
 }
@@ -35,9 +36,12 @@ pub(crate) struct Run<'a> {
 /// How the spokes stand, in figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Spokes {
+    /// Those that were admitted and never reported among them.
     silent: usize,
     failed: usize,
     held: usize,
+    disputed: usize,
+    unreadable: usize,
     /// None where no spoke has reported yet.
     oldest_seen: Option<Duration>,
     /// None where there is no receipt yet.
@@ -48,8 +52,8 @@ impl Figures {
     /// Tells of a run. Events come in bursts and tell nothing of the spokes: these are looked at on the other triggers.
     pub(crate) async fn tell(&self, hub: &Hub, run: Run<'_>) {
         let now = Timestamp::now();
-        let spokes = match (&self.receipts, run.trigger) {
-            (Some(receipts), Trigger::Schedule | Trigger::Operator) => self.spokes(receipts.as_ref(), hub, now).await,
+        let spokes = match (&self.fleet, run.trigger) {
+            (Some(fleet), Trigger::Schedule | Trigger::Operator) => self.spokes(fleet, hub, now).await,
             _ => None,
         };
         for line in datum(&hub.experience, &run, spokes.as_ref()).lines(now) {
@@ -59,12 +63,10 @@ impl Figures {
         }
     }
 
-    async fn spokes(&self, receipts: &dyn ReceiptStore, hub: &Hub, now: Timestamp) -> Option<Spokes> {
+    async fn spokes(&self, fleet: &Fleet, hub: &Hub, now: Timestamp) -> Option<Spokes> {
         let stale_after = SignedDuration::try_from(self.stale_after).unwrap_or(SignedDuration::MAX);
-        let (organizations, head) =
-            tokio::join!(receipts.organizations(&hub.experience), hub.snapshots.head(&hub.experience));
-        match organizations.and_then(|organizations| Ok((organizations, head?))) {
-            Ok((organizations, head)) => Some(Spokes::of(&organizations, head.as_ref(), now, stale_after)),
+        match fleet.look(&hub.experience).await {
+            Ok(view) => Some(Spokes::of(&view, now, stale_after)),
             Err(error) => {
                 tracing::warn!(
                     error = crate::error::failure(error.into()).render(),
@@ -77,22 +79,47 @@ impl Figures {
 }
 
 impl Spokes {
-    fn of(organizations: &[Organization], head: Option<&Head>, now: Timestamp, stale_after: SignedDuration) -> Self {
-        let seen = || organizations.iter().filter_map(|organization| organization.seen.as_ref());
-        let silent_for = || seen().map(|seen| now.duration_since(seen.last_seen).max(SignedDuration::ZERO));
-        let receipts = || organizations.iter().flat_map(|organization| &organization.receipts);
-        let kept = || receipts().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
-        let count = |status| receipts().filter(|receipt| receipt.status == status).count();
-        let behind = |head: &Head, receipt: &Receipt| head.latest.get().saturating_sub(receipt.version.get());
+    fn of(view: &View, now: Timestamp, stale_after: SignedDuration) -> Self {
+        let admitted = || view.reports().filter(|report| view.is_admitted(&report.organization.id));
+        let seen = || admitted().filter_map(|report| report.organization.seen.as_ref());
+        // A sign of life of a time to come is none.
+        let silent_for = || seen().filter(|seen| !is_ahead(seen.last_seen, now)).map(|seen| silence(seen, now));
+        let never = admitted().filter(|report| view.roster.is_some() && report.is_empty()).count();
+        let receipts = || view.reports().flat_map(|report| &report.organization.receipts);
+        let is_believed = |receipt: &&Receipt| view.dispute(receipt, now).is_none();
+        let count = |status| receipts().filter(is_believed).filter(|receipt| receipt.status == status).count();
+        let kept = || receipts().filter(is_believed).filter(|receipt| receipt.status != ReceiptStatus::Skipped);
+        let behind = |receipt: &Receipt| Some(view.head.as_ref()?.latest.get().saturating_sub(in_force(receipt).get()));
         Self {
-            silent: silent_for().filter(|silent| *silent > stale_after).count(),
+            silent: silent_for().filter(|silent| *silent > stale_after).count() + never,
             // An organization whose pass failed as a whole counts as one.
             failed: count(ReceiptStatus::Failed) + seen().filter(|seen| seen.error.is_some()).count(),
             held: count(ReceiptStatus::Held),
+            disputed: view.reports().map(|report| disputed(view, report, now)).sum(),
+            unreadable: view.looked.iter().map(unreadable).sum(),
             oldest_seen: silent_for().max().and_then(|silent| Duration::try_from(silent).ok()),
-            oldest_lag: head.and_then(|head| kept().map(|receipt| behind(head, receipt)).max()),
+            oldest_lag: kept().filter_map(behind).max(),
         }
     }
+}
+
+fn silence(seen: &OrganizationSeen, now: Timestamp) -> SignedDuration {
+    now.duration_since(seen.last_seen).max(SignedDuration::ZERO)
+}
+
+/// Receipts of an organization that are not believed; a sign of life that is not counts as one.
+fn disputed(view: &View, report: &Report, now: Timestamp) -> usize {
+    let Organization { id, seen, receipts, .. } = &report.organization;
+    let is_odd = |seen: &OrganizationSeen| {
+        is_ahead(seen.last_seen, now) || !seen.disputed.is_empty() || (receipts.is_empty() && !view.is_admitted(id))
+    };
+    let receipts = receipts.iter().filter(|receipt| view.dispute(receipt, now).is_some()).count();
+    receipts + usize::from(seen.as_ref().is_some_and(is_odd))
+}
+
+/// Items of an organization that cannot be read; what is left out counts as one, and so does an organization as a whole.
+fn unreadable(looked: &Looked) -> usize {
+    looked.report.as_ref().map_or(1, |report| report.organization.unreadable.len() + usize::from(report.more))
 }
 
 /// The figures of a run. Pure.
@@ -118,6 +145,8 @@ fn datum(experience: &ExperienceId, run: &Run<'_>, spokes: Option<&Spokes>) -> D
             .count(Metric::SilentSpokes, spokes.silent)
             .count(Metric::FailedExperiences, spokes.failed)
             .count(Metric::HeldExperiences, spokes.held)
+            .count(Metric::DisputedExperiences, spokes.disputed)
+            .count(Metric::UnreadableItems, spokes.unreadable)
             .durations(Metric::OldestLastSeenSeconds, spokes.oldest_seen)
             .count_if_known(
                 Metric::OldestVersionLag,
@@ -129,10 +158,12 @@ fn datum(experience: &ExperienceId, run: &Run<'_>, spokes: Option<&Spokes>) -> D
 
 #[cfg(test)]
 mod tests {
+    use pmp_ledger::Head;
     use pmp_protocol::{AccountId, Counts, Digest, OrganizationId, OrganizationSeen, SnapshotVersion};
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::status::tests::view;
 
     const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -153,6 +184,7 @@ mod tests {
             error: error.map(str::to_owned),
             change_set_times: None,
             needs: None,
+            ledger: None,
             disputed: Vec::new(),
         };
         let receipts = receipts.iter().map(|(version, status)| crate::status::tests::receipt(*version, *status, None));
@@ -193,19 +225,29 @@ mod tests {
             organization("o-beta000000", "09:30:00", None, &[(39, ReceiptStatus::Failed), (7, ReceiptStatus::Skipped)]),
             organization("o-gamma00000", "11:58:00", Some("the filter trapped"), &[]),
         ];
-        let spokes = Spokes::of(&organizations, Some(&head(42)), at("12:00:00"), HOUR);
+        let spokes = Spokes::of(&view(organizations, Some(&head(42))), at("12:00:00"), HOUR);
         let oldest_seen = Some(Duration::from_secs(9_000));
-        assert_eq!(spokes, Spokes { silent: 1, failed: 2, held: 1, oldest_seen, oldest_lag: Some(3) });
+        let expected =
+            Spokes { silent: 1, failed: 2, held: 1, disputed: 0, unreadable: 0, oldest_seen, oldest_lag: Some(3) };
+        assert_eq!(spokes, expected);
     }
 
     #[test]
     fn a_run_tells_what_it_did_and_how_the_spokes_stand() {
-        let spokes =
-            Spokes { silent: 1, failed: 2, held: 3, oldest_seen: Some(Duration::from_secs(70)), oldest_lag: Some(4) };
+        let spokes = Spokes {
+            silent: 1,
+            failed: 2,
+            held: 3,
+            disputed: 5,
+            unreadable: 6,
+            oldest_seen: Some(Duration::from_secs(70)),
+            oldest_lag: Some(4),
+        };
         let expected = json!({
             "Experience": "exp-management", "requestId": "r-1", "Errors": 0, "Throttles": 2, "Published": 1, "Changed": 1,
             "ApprovedProducts": 812, "RejectedProducts": 40, "PublishMillis": 250, "SilentSpokes": 1,
-            "FailedExperiences": 2, "HeldExperiences": 3, "OldestLastSeenSeconds": 70, "OldestVersionLag": 4});
+            "FailedExperiences": 2, "HeldExperiences": 3, "DisputedExperiences": 5, "UnreadableItems": 6,
+            "OldestLastSeenSeconds": 70, "OldestVersionLag": 4});
         assert_eq!(told(&published(Outcome::Stored), Some(&spokes)), expected);
     }
 
@@ -218,7 +260,7 @@ mod tests {
         }
         let failed = told(&Err(HubError::TopicPolicy("no".into())), None);
         assert_eq!(failed, json!({"Experience": "exp-management", "requestId": "r-1", "Errors": 1, "Throttles": 2}));
-        let nobody = Spokes::of(&[], Some(&head(42)), at("12:00:00"), HOUR);
+        let nobody = Spokes::of(&view([], Some(&head(42))), at("12:00:00"), HOUR);
         let nobody = told(&published(Outcome::Announced), Some(&nobody));
         assert_eq!((&nobody["SilentSpokes"], nobody.get("OldestVersionLag")), (&json!(0), None));
     }

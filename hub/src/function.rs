@@ -1,20 +1,19 @@
 //! The hub as a Lambda function: one event, one look at the management experience.
 
-use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
 use pmp_lambda::{Function, Invocation};
-use pmp_ledger::DynamoReceipts;
 use pmp_terminal::Failure;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::cli::hub;
-use crate::config::FunctionArgs;
+use crate::config::{FunctionArgs, PublishConfig};
 use crate::error::failure;
 use crate::figures::{Figures, Run};
+use crate::fleet::Fleet;
 use crate::trigger::{Asked, asked, has_seen};
 use crate::{Hub, HubError, Trigger};
 
@@ -33,10 +32,11 @@ impl Function for HubFunction {
     async fn init(settings: FunctionArgs) -> Result<Self, Failure> {
         let config = settings.config()?;
         let sdk = pmp_aws::load("pmp-hub").await;
-        let receipts = config.timestamps.map(|table| Arc::new(DynamoReceipts::new(&sdk, table)) as _);
+        let PublishConfig { snapshots, timestamps, .. } = &config.publish;
+        let fleet = timestamps.as_ref().map(|timestamps| Fleet::new(&sdk, snapshots, timestamps, config.members));
         let hub = hub(&sdk, &config.publish, config.keep_versions);
         tracing::info!(experience = %hub.experience, "hub ready");
-        Ok(Self { hub, figures: Figures { receipts, stale_after: config.stale_after }, read: Mutex::default() })
+        Ok(Self { hub, figures: Figures { fleet, stale_after: config.stale_after }, read: Mutex::default() })
     }
 
     async fn invoke(&self, event: Value, invocation: &Invocation) -> Result<Value, Failure> {

@@ -4,9 +4,11 @@
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::Tag;
+use jiff::Timestamp;
 use pmp_aws::ApiError;
 use pmp_ledger::schema::{Ensured, Table, ensure};
-use pmp_protocol::AccountId;
+use pmp_ledger::{Member, Roster};
+use pmp_protocol::{AccountId, ExperienceId, OrganizationId};
 use pmp_terminal::count;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -53,6 +55,25 @@ pub(crate) async fn init(
         changes.push(format!("allowed {} to subscribe to {topic_arn}", count(subscribers.len(), "account")));
     }
     Ok(Initialized { snapshots_table, timestamps_table, topic_arn, changes })
+}
+
+/// Admits organizations to the roster; what was changed, in words. Those that were admitted before stay as they are.
+pub(crate) async fn admit(
+    roster: &dyn Roster,
+    experience: &ExperienceId,
+    organizations: &[OrganizationId],
+    by: &str,
+    at: Timestamp,
+) -> Result<Vec<String>, HubError> {
+    let mut changes = Vec::new();
+    for organization in organizations {
+        let (organization, experience, admitted_by) = (organization.clone(), experience.clone(), by.to_owned());
+        let member = Member { organization, experience, admitted_by, admitted_at: at };
+        if roster.admit(&member).await? {
+            changes.push(format!("admitted {}", member.organization));
+        }
+    }
+    Ok(changes)
 }
 
 /// `CreateTopic` returns the topic of that name where there is one.

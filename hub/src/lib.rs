@@ -1,7 +1,8 @@
 //! The hub: reads one management experience, stores it as a versioned snapshot, and publishes it.
 //!
 //! [`Hub`] is the use case over three ports: the catalog, the snapshot store, and the topic. [`cli`] is the program:
-//! `publish` once, `run` as an agent, `status` of the spokes, `init` of tables and topic, `doctor`; where AWS Lambda starts
+//! `publish` once, `run` as an agent, `status` of the spokes, `members` who are admitted, `recover` after a restore, `init`
+//! of tables and topic, `doctor`; where AWS Lambda starts
 //! it, a function. The hub reads the catalog and never changes it.
 
 mod agent;
@@ -12,15 +13,19 @@ mod doctor;
 mod error;
 mod events;
 mod figures;
+mod fleet;
 mod function;
 mod init;
+mod members;
 mod publish;
 mod read;
+mod shown;
 mod status;
 mod topic;
 mod trigger;
 
 pub use error::HubError;
+pub use fleet::Restored;
 pub use publish::{Hub, Outcome, Published, Trigger};
 pub use status::{SpokeState, SpokeStatus};
 pub use topic::{SnsTopic, Topic, TopicArn};

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pmp_catalog::Catalog;
-use pmp_ledger::{Head, NewSnapshot, SnapshotStore, Stored};
-use pmp_protocol::{Body, Counts, Digest, ExperienceId, Reason, Sealed, SnapshotMessage, SnapshotVersion};
+use pmp_ledger::{Head, NewSnapshot, ReceiptStore, SnapshotStore, Stored};
+use pmp_protocol::{Body, Counts, Digest, ExperienceId, HeadMark, Reason, Sealed, SnapshotMessage, SnapshotVersion};
 use serde::Serialize;
 
+use crate::fleet::Restored;
 use crate::{HubError, Topic, read};
 
 /// How often a hub tries again after another hub took the next version.
@@ -20,6 +21,9 @@ pub struct Hub {
     pub catalog: Arc<dyn Catalog>,
     /// Where its snapshots are kept.
     pub snapshots: Arc<dyn SnapshotStore>,
+    /// Where the highest version that was ever stored is noted; none where the table for it is not configured, and then a
+    /// table of snapshots that was restored to an earlier moment is not noticed.
+    pub marks: Option<Arc<dyn ReceiptStore>>,
     /// Where they are announced.
     pub topic: Arc<dyn Topic>,
     /// The management experience.
@@ -82,6 +86,14 @@ enum Decision {
     Nothing { version: SnapshotVersion },
 }
 
+/// What came of a recovery after the table was restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Recovery {
+    /// What was lost; none where nothing was, or an earlier recovery came as far as storing.
+    pub(crate) restored: Option<Restored>,
+    pub(crate) published: Published,
+}
+
 fn decide(head: Option<&Head>, digest: Digest, trigger: Trigger) -> Decision {
     let Some(head) = head else { return Decision::Store { previous: None } };
     if head.digest != digest {
@@ -105,32 +117,36 @@ fn decide(head: Option<&Head>, digest: Digest, trigger: Trigger) -> Decision {
     }
 }
 
+/// Publishing over a table that was restored would give numbers a second time, to other content.
+fn not_restored(mark: Option<&HeadMark>, head: Option<&Head>) -> Result<(), HubError> {
+    Restored::find(mark, head).map_or(Ok(()), |restored| Err(HubError::Restored(restored)))
+}
+
 impl Hub {
     /// Reads the management experience; stores it as a new version if its content changed; publishes what is to be
     /// published. Safe to stop at any point, and to run in several places at once.
+    ///
+    /// # Errors
+    /// Where a step fails; and where the table of snapshots was restored to an earlier moment: then nothing is done.
     pub async fn publish(&self, trigger: Trigger, now: impl Fn() -> Timestamp) -> Result<Published, HubError> {
         for _ in 0..ATTEMPTS {
             let taken_at = now();
             let sealed = self.read().await?;
-            let head = self.snapshots.head(&self.experience).await?;
+            let (mark, head) = self.stand().await?;
+            not_restored(mark.as_ref(), head.as_ref())?;
             match decide(head.as_ref(), sealed.digest(), trigger) {
                 Decision::Store { previous } => {
                     let new =
                         NewSnapshot { experience: &self.experience, previous, beyond: None, taken_at, sealed: &sealed };
-                    let version = new.version();
-                    match self.snapshots.store(&new).await? {
-                        Stored::Won { chunks } => {
-                            tracing::info!(%version, digest = %sealed.digest(), chunks, "snapshot stored");
-                            let message = self.message(version, taken_at, Reason::Changed, &sealed, chunks);
-                            let published = self.announce(message, Outcome::Stored, &now).await?;
-                            self.prune(version).await;
-                            return Ok(published);
-                        }
-                        // The other hub may have read other content: look again from the start.
-                        Stored::Lost => tracing::info!(%version, "another hub took the version first"),
+                    if let Some(published) = self.store(&new, &now).await? {
+                        return Ok(published);
                     }
                 }
                 Decision::Announce { version, taken_at, chunks, reason, outcome } => {
+                    // A hub that stopped in between, or knew of no mark, left it behind.
+                    if mark.is_none_or(|mark| mark.version < version) {
+                        self.raise(version, sealed.digest(), &now).await?;
+                    }
                     let message = self.message(version, taken_at, reason, &sealed, chunks);
                     return self.announce(message, outcome, &now).await;
                 }
@@ -140,8 +156,77 @@ impl Hub {
         Err(HubError::Outrun { experience: self.experience.clone(), attempts: ATTEMPTS })
     }
 
+    /// Goes on after the table of snapshots was restored to an earlier moment: stores what the management experience says now as
+    /// the version after the highest that was ever stored, and publishes it. Where nothing was lost, or an earlier recovery has
+    /// stored already, it publishes as an operator would. Safe to stop at any point, and to run in several places at once.
+    pub(crate) async fn recover(&self, now: impl Fn() -> Timestamp) -> Result<Recovery, HubError> {
+        for _ in 0..ATTEMPTS {
+            let taken_at = now();
+            let Some(restored) = self.restored().await? else {
+                let published = self.publish(Trigger::Operator, &now).await?;
+                return Ok(Recovery { restored: None, published });
+            };
+            let sealed = self.read().await?;
+            let new = NewSnapshot {
+                experience: &self.experience,
+                previous: restored.latest,
+                beyond: Some(restored.mark.version),
+                taken_at,
+                sealed: &sealed,
+            };
+            if let Some(published) = self.store(&new, &now).await? {
+                return Ok(Recovery { restored: Some(restored), published });
+            }
+        }
+        Err(HubError::Outrun { experience: self.experience.clone(), attempts: ATTEMPTS })
+    }
+
+    /// Whether the table of snapshots was restored to an earlier moment.
+    pub(crate) async fn restored(&self) -> Result<Option<Restored>, HubError> {
+        let (mark, head) = self.stand().await?;
+        Ok(Restored::find(mark.as_ref(), head.as_ref()))
+    }
+
+    /// Stores a snapshot and publishes it; none where another hub took the version first: it may have read other content, so
+    /// whoever asks looks again from the start.
+    async fn store(&self, new: &NewSnapshot<'_>, now: impl Fn() -> Timestamp) -> Result<Option<Published>, HubError> {
+        let (version, sealed) = (new.version(), new.sealed);
+        let Stored::Won { chunks } = self.snapshots.store(new).await? else {
+            tracing::info!(%version, "another hub took the version first");
+            return Ok(None);
+        };
+        tracing::info!(%version, digest = %sealed.digest(), chunks, "snapshot stored");
+        // Before anyone hears of it: what was announced can be missed from then on.
+        self.raise(version, sealed.digest(), &now).await?;
+        let message = self.message(version, new.taken_at, Reason::Changed, sealed, chunks);
+        let published = self.announce(message, Outcome::Stored, &now).await?;
+        self.prune(version).await;
+        Ok(Some(published))
+    }
+
+    /// The high-water mark, and then the head: in this order, a version that another hub stores meanwhile is no loss.
+    async fn stand(&self) -> Result<(Option<HeadMark>, Option<Head>), HubError> {
+        let mark = match &self.marks {
+            Some(marks) => marks.mark(&self.experience).await?,
+            None => None,
+        };
+        Ok((mark, self.snapshots.head(&self.experience).await?))
+    }
+
+    async fn raise(
+        &self,
+        version: SnapshotVersion,
+        digest: Digest,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<(), HubError> {
+        let Some(marks) = &self.marks else { return Ok(()) };
+        Ok(marks.raise(&self.experience, HeadMark { version, digest, at: now() }).await?)
+    }
+
     /// Announces the newest snapshot again, as it is stored, without looking at the catalog: nothing about it changes.
     pub async fn announce_again(&self, head: &Head, now: impl Fn() -> Timestamp) -> Result<Published, HubError> {
+        let (mark, current) = self.stand().await?;
+        not_restored(mark.as_ref(), current.as_ref())?;
         let snapshot = self.snapshots.fetch(&self.experience, head.latest).await?;
         let sealed = Sealed::new(snapshot.content())
             .map_err(|source| HubError::Seal { experience: self.experience.clone(), source })?;
@@ -152,7 +237,8 @@ impl Hub {
     /// What [`Self::publish`] would do, without doing it.
     pub async fn dry_run(&self, trigger: Trigger) -> Result<Published, HubError> {
         let sealed = self.read().await?;
-        let head = self.snapshots.head(&self.experience).await?;
+        let (mark, head) = self.stand().await?;
+        not_restored(mark.as_ref(), head.as_ref())?;
         Ok(match decide(head.as_ref(), sealed.digest(), trigger) {
             Decision::Store { previous } => {
                 let version = previous.map_or(SnapshotVersion::FIRST, SnapshotVersion::next);

@@ -1,20 +1,33 @@
-//! How the spokes stand, from their receipts: pure, from what the ledger says to rows sorted worst first.
+//! How the spokes stand: pure, from what the hub sees to rows sorted worst first.
 
 use comfy_table::Color;
 use jiff::{SignedDuration, Timestamp};
-use pmp_ledger::{Head, Organization};
-use pmp_protocol::{ExperienceId, OrganizationId, Receipt, ReceiptStatus, SnapshotVersion};
-use pmp_terminal::{Table, age};
+use pmp_ledger::{MAX_ITEMS, Organization, Report, Unreadable};
+use pmp_protocol::{
+    Applied, Attempt, ExperienceId, OrganizationId, OrganizationSeen, Receipt, ReceiptStatus, SnapshotVersion,
+};
+use pmp_terminal::{age, count};
 use serde::Serialize;
+
+use crate::fleet::{Looked, View, is_ahead};
+
+/// The most items of one organization that are told one by one as unreadable.
+const MAX_UNREADABLE: usize = 10;
 
 /// How one member experience stands. Worst first, which is the order of `status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SpokeState {
+    /// What was reported is not borne out by the ledger: it is not believed.
+    Disputed,
+    /// Something that was reported cannot be read.
+    Unreadable,
     /// A guard rail holds it, until an operator lets it through.
     Held,
     /// The spoke refused or failed, and says why.
     Error,
+    /// The organization was admitted, and has never reported.
+    Never,
     /// No sign of life, or no newer snapshot acknowledged, for longer than expected.
     Stale,
     /// On its way to the current snapshot.
@@ -26,10 +39,25 @@ pub enum SpokeState {
 }
 
 impl SpokeState {
-    fn as_str(self) -> &'static str {
+    /// All that are told besides `SYNCED`, in their order.
+    pub(crate) const OTHERS: [Self; 8] = [
+        Self::Disputed,
+        Self::Unreadable,
+        Self::Held,
+        Self::Error,
+        Self::Never,
+        Self::Stale,
+        Self::Applying,
+        Self::Skipped,
+    ];
+
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
+            Self::Disputed => "DISPUTED",
+            Self::Unreadable => "UNREADABLE",
             Self::Held => "HELD",
             Self::Error => "ERROR",
+            Self::Never => "NEVER",
             Self::Stale => "STALE",
             Self::Applying => "APPLYING",
             Self::Skipped => "SKIPPED",
@@ -37,10 +65,10 @@ impl SpokeState {
         }
     }
 
-    fn color(self) -> Color {
+    pub(crate) fn color(self) -> Color {
         match self {
-            Self::Held | Self::Error => Color::Red,
-            Self::Stale | Self::Applying => Color::Yellow,
+            Self::Disputed | Self::Unreadable | Self::Held | Self::Error => Color::Red,
+            Self::Never | Self::Stale | Self::Applying => Color::Yellow,
             Self::Skipped => Color::DarkGrey,
             Self::Synced => Color::Green,
         }
@@ -53,7 +81,7 @@ impl SpokeState {
     }
 }
 
-/// One row of `status`: a member experience, or an organization that has none to tell of.
+/// One row of `status`: a member experience, or an organization as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SpokeStatus {
     /// The member organization.
@@ -64,7 +92,11 @@ pub struct SpokeStatus {
     pub state: SpokeState,
     /// The version of the last receipt.
     pub version: Option<SnapshotVersion>,
-    /// How many versions it is behind.
+    /// What was tried last, and what came of it.
+    pub tried: Option<Attempt>,
+    /// The snapshot that is in force, as far as the spoke said so.
+    pub applied: Option<Applied>,
+    /// How many versions what is applied is behind; of an older spoke, that does not say what is applied, what was tried.
     pub lag: Option<u64>,
     /// When its spoke last finished a pass.
     pub last_seen: Option<Timestamp>,
@@ -72,94 +104,167 @@ pub struct SpokeStatus {
     pub message: String,
     /// The receipt itself.
     pub receipt: Option<Receipt>,
+    /// The sort key of an item that cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl SpokeStatus {
+    /// A row about the organization as a whole.
+    fn whole(organization: &OrganizationId, state: SpokeState, message: String) -> Self {
+        Self {
+            organization: organization.clone(),
+            member_experience: None,
+            state,
+            version: None,
+            tried: None,
+            applied: None,
+            lag: None,
+            last_seen: None,
+            message,
+            receipt: None,
+            key: None,
+        }
+    }
 }
 
 /// Rows for all organizations, worst first. `stale_after`: how long a spoke may be silent, or behind.
 #[must_use]
-pub(crate) fn rows(
-    organizations: &[Organization],
-    head: Option<&Head>,
-    now: Timestamp,
-    stale_after: SignedDuration,
-) -> Vec<SpokeStatus> {
-    let mut rows: Vec<_> = organizations
-        .iter()
-        .flat_map(|organization| {
-            let whole = whole_organization(organization, now, stale_after);
-            let receipts = organization.receipts.iter();
-            whole.into_iter().chain(receipts.map(|receipt| row(organization, receipt, head, now, stale_after)))
-        })
-        .collect();
+pub(crate) fn rows(view: &View, now: Timestamp, stale_after: SignedDuration) -> Vec<SpokeStatus> {
+    let mut rows: Vec<_> = view.looked.iter().flat_map(|looked| rows_of(view, looked, now, stale_after)).collect();
     rows.sort_by(|a, b| {
-        (a.state, &a.organization, &a.member_experience).cmp(&(b.state, &b.organization, &b.member_experience))
+        let place = |row: &SpokeStatus| (row.state, row.organization.clone(), row.member_experience.clone());
+        place(a).cmp(&place(b)).then_with(|| a.key.cmp(&b.key))
     });
     rows
 }
 
-/// A row for the organization itself, where something concerns it as a whole.
-fn whole_organization(organization: &Organization, now: Timestamp, stale_after: SignedDuration) -> Option<SpokeStatus> {
-    let last_seen = organization.seen.as_ref().map(|seen| seen.last_seen);
-    let row = |state, message: String| SpokeStatus {
-        organization: organization.id.clone(),
-        member_experience: None,
-        state,
-        version: None,
-        lag: None,
-        last_seen,
-        message,
-        receipt: None,
+fn rows_of(view: &View, looked: &Looked, now: Timestamp, stale_after: SignedDuration) -> Vec<SpokeStatus> {
+    let report = match &looked.report {
+        Ok(report) => report,
+        Err(problem) => return vec![SpokeStatus::whole(&looked.id, SpokeState::Unreadable, problem.clone())],
     };
-    if let Some(error) = organization.seen.as_ref().and_then(|seen| seen.error.as_ref()) {
-        return Some(row(SpokeState::Error, error.clone()));
+    let mut rows = whole_organization(view, report, now, stale_after);
+    rows.extend(unreadable(report));
+    let receipts = &report.organization.receipts;
+    rows.extend(receipts.iter().map(|receipt| row(view, &report.organization, receipt, now, stale_after)));
+    rows
+}
+
+/// Rows for the organization itself, where something concerns it as a whole.
+fn whole_organization(view: &View, report: &Report, now: Timestamp, stale_after: SignedDuration) -> Vec<SpokeStatus> {
+    let Organization { id, seen, receipts, .. } = &report.organization;
+    let last_seen = seen.as_ref().map(|seen| seen.last_seen);
+    let row = |state, message: String| SpokeStatus { last_seen, ..SpokeStatus::whole(id, state, message) };
+    let Some(seen) = seen else {
+        return match (view.roster.is_some() && view.is_admitted(id), report.is_empty()) {
+            (true, true) => vec![row(SpokeState::Never, "admitted, and has never reported".to_owned())],
+            (false, true) => vec![row(SpokeState::Skipped, "keeps no experience in step".to_owned())],
+            _ => Vec::new(),
+        };
+    };
+    let mut rows = Vec::new();
+    if !view.is_admitted(id) && receipts.is_empty() {
+        rows.push(row(SpokeState::Disputed, "the organization is not on the roster".to_owned()));
     }
-    if !organization.receipts.is_empty() {
-        return None;
+    if is_ahead(seen.last_seen, now) {
+        let message = format!("its sign of life is ahead of the hub's clock: {}", seen.last_seen);
+        rows.push(row(SpokeState::Disputed, message));
     }
-    match last_seen {
-        Some(seen) if now.duration_since(seen) > stale_after => {
-            Some(row(SpokeState::Stale, format!("silent for {}; keeps no experience in step", age(seen, now))))
-        }
-        _ => Some(row(SpokeState::Skipped, "keeps no experience in step".to_owned())),
+    if let Some(last) = seen.disputed.last() {
+        let found = count(seen.disputed.len(), "receipt");
+        let message = format!(
+            "its spoke found, and replaced, {found} that the ledger does not bear out, the last one for snapshot {} of {}",
+            last.version, last.member_experience
+        );
+        rows.push(row(SpokeState::Disputed, message));
     }
+    if let Some(needs) = &seen.needs {
+        let message = format!("needs a newer spoke: this one does not read `{}`", needs.schema);
+        rows.push(row(SpokeState::Error, message));
+    }
+    if let Some(error) = &seen.error {
+        rows.push(row(SpokeState::Error, error.clone()));
+    }
+    if receipts.is_empty() && rows.is_empty() {
+        let message = "keeps no experience in step";
+        rows.push(if now.duration_since(seen.last_seen) > stale_after {
+            row(SpokeState::Stale, format!("silent for {}; {message}", age(seen.last_seen, now)))
+        } else {
+            row(SpokeState::Skipped, message.to_owned())
+        });
+    }
+    rows
+}
+
+/// Rows for what cannot be read: each by itself, up to a bound; and for what was not read.
+fn unreadable(report: &Report) -> Vec<SpokeStatus> {
+    let Organization { id, unreadable, .. } = &report.organization;
+    let row = |message: String| SpokeStatus::whole(id, SpokeState::Unreadable, message);
+    let one = |Unreadable { key, problem, .. }: &Unreadable| SpokeStatus {
+        key: Some(key.clone()),
+        ..row(format!("item `{key}` cannot be read: {problem}"))
+    };
+    let mut rows: Vec<_> = unreadable.iter().take(MAX_UNREADABLE).map(one).collect();
+    if let Some(others @ 1..) = unreadable.len().checked_sub(MAX_UNREADABLE) {
+        rows.push(row(format!("{} more cannot be read", count(others, "item"))));
+    }
+    if report.more {
+        rows.push(row(format!("it wrote more than is read: at most {MAX_ITEMS} items, the others are left out")));
+    }
+    rows
 }
 
 fn row(
+    view: &View,
     organization: &Organization,
     receipt: &Receipt,
-    head: Option<&Head>,
     now: Timestamp,
     stale_after: SignedDuration,
 ) -> SpokeStatus {
-    let last_seen = organization.seen.as_ref().map(|seen| seen.last_seen);
-    let (state, message) = judge(receipt, head, last_seen, now, stale_after);
-    let message = if state == SpokeState::Held { held_message(organization, receipt) } else { message };
+    let (state, message) = match view.dispute(receipt, now) {
+        Some(reason) => (SpokeState::Disputed, reason),
+        None => judge(view, organization, receipt, now, stale_after),
+    };
+    let lag = |version: SnapshotVersion| Some(view.head.as_ref()?.latest.get().saturating_sub(version.get()));
+    let believed = state != SpokeState::Disputed;
     SpokeStatus {
-        organization: organization.id.clone(),
         member_experience: Some(receipt.member_experience.clone()),
-        state,
         version: Some(receipt.version),
-        lag: head.map(|head| head.latest.get().saturating_sub(receipt.version.get())),
-        last_seen,
-        message,
+        tried: Some(receipt.tried()),
+        applied: receipt.applied(),
+        lag: lag(in_force(receipt)).filter(|_| believed),
+        last_seen: organization.seen.as_ref().map(|seen| seen.last_seen),
         receipt: Some(receipt.clone()),
+        ..SpokeStatus::whole(&organization.id, state, message)
     }
 }
 
+/// The version that is applied; where the spoke does not say so, what it tried, which is not older.
+pub(crate) fn in_force(receipt: &Receipt) -> SnapshotVersion {
+    receipt.applied().map_or(receipt.version, |applied| applied.version)
+}
+
+/// When the spoke was alive. What it says of a time to come counts for nothing.
+fn alive_at(seen: Option<&OrganizationSeen>, receipt: &Receipt, now: Timestamp) -> Timestamp {
+    seen.map(|seen| seen.last_seen).filter(|at| !is_ahead(*at, now)).unwrap_or(receipt.received_at)
+}
+
 fn judge(
+    view: &View,
+    organization: &Organization,
     receipt: &Receipt,
-    head: Option<&Head>,
-    last_seen: Option<Timestamp>,
     now: Timestamp,
     stale_after: SignedDuration,
 ) -> (SpokeState, String) {
     let error = || receipt.error.clone().unwrap_or_else(|| "no reason given".to_owned());
-    let alive_at = last_seen.unwrap_or(receipt.received_at);
+    let alive_at = alive_at(organization.seen.as_ref(), receipt, now);
     if now.duration_since(alive_at) > stale_after {
         return (SpokeState::Stale, format!("silent for {}", age(alive_at, now)));
     }
     match receipt.status {
         ReceiptStatus::Failed => return (SpokeState::Error, error()),
-        ReceiptStatus::Held => return (SpokeState::Held, error()),
+        ReceiptStatus::Held => return (SpokeState::Held, held_message(organization, receipt)),
         ReceiptStatus::Skipped => return (SpokeState::Skipped, error()),
         ReceiptStatus::Partial if !receipt.is_unfinished() => return (SpokeState::Error, error()),
         ReceiptStatus::Applying | ReceiptStatus::Partial => {
@@ -167,7 +272,7 @@ fn judge(
         }
         ReceiptStatus::InSync => {}
     }
-    match head {
+    match &view.head {
         Some(head) if receipt.version < head.latest => {
             let waiting = age(head.taken_at, now);
             let state =
@@ -210,81 +315,16 @@ fn synced_message(receipt: &Receipt) -> String {
     parts.join("; ")
 }
 
-/// The line above the table: whose view it is, and of what.
-#[must_use]
-pub(crate) fn headline(experience: &ExperienceId, head: Option<&Head>, now: Timestamp) -> String {
-    let current = match head {
-        None => "no snapshot yet".to_owned(),
-        Some(head) => {
-            let published = if head.published == Some(head.latest) { "published" } else { "not published yet" };
-            format!(
-                "current snapshot {} ({}), read {} ago, {published}",
-                head.latest,
-                head.digest.short(),
-                age(head.taken_at, now)
-            )
-        }
-    };
-    format!("{experience}, hub view at {}: {current}", now.strftime("%H:%M:%SZ"))
-}
-
-/// The line below it.
-#[must_use]
-pub(crate) fn summary(rows: &[SpokeStatus]) -> String {
-    let experiences = rows.iter().filter(|row| row.member_experience.is_some() && row.state != SpokeState::Skipped);
-    let synced = rows.iter().filter(|row| row.state == SpokeState::Synced).count();
-    let states = [SpokeState::Held, SpokeState::Error, SpokeState::Stale, SpokeState::Applying, SpokeState::Skipped];
-    let others: Vec<_> = states
-        .iter()
-        .map(|state| (rows.iter().filter(|row| row.state == *state).count(), state.as_str().to_lowercase()))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, state)| format!("{count} {state}"))
-        .collect();
-    let others = if others.is_empty() { String::new() } else { format!("; {}", others.join(", ")) };
-    format!("{synced} of {} member experiences in sync{others}", experiences.count())
-}
-
-/// The table. `wide` adds what a receipt says besides.
-#[must_use]
-pub(crate) fn table(rows: &[SpokeStatus], now: Timestamp, wide: bool) -> Table {
-    let mut header = vec!["ORGANIZATION", "EXPERIENCE", "SYNC", "VERSION", "LAG", "LAST-SEEN"];
-    if wide {
-        header.extend(["ALLOWED", "DENIED", "PENDING", "APPLIED", "SPOKE"]);
-    }
-    header.push("MESSAGE");
-    let mut table = Table::new(&header);
-    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-    for row in rows {
-        let mut cells = vec![
-            row.organization.to_string(),
-            or_dash(row.member_experience.as_ref().map(ToString::to_string)),
-            row.state.as_str().to_owned(),
-            or_dash(row.version.map(|version| version.to_string())),
-            or_dash(row.lag.map(|lag| lag.to_string())),
-            or_dash(row.last_seen.map(|seen| age(seen, now))),
-        ];
-        if wide {
-            let of = |read: fn(&Receipt) -> String| or_dash(row.receipt.as_ref().map(read));
-            cells.extend([
-                of(|receipt| receipt.allowed.to_string()),
-                of(|receipt| receipt.denied.to_string()),
-                of(|receipt| receipt.pending.to_string()),
-                or_dash(row.receipt.as_ref().and_then(|receipt| receipt.applied_at).map(|at| age(at, now))),
-                of(|receipt| receipt.spoke_version.clone()),
-            ]);
-        }
-        cells.push(row.message.clone());
-        table.row(cells);
-        table.color(2, row.state.color());
-    }
-    table
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use pmp_protocol::{AccountId, Confirmed, Digest, OperatorConfirmation, OrganizationSeen};
+    use std::collections::BTreeMap;
+
+    use pmp_ledger::Head;
+    use pmp_protocol::{AccountId, Confirmed, Digest, HeadMark, Needs, OperatorConfirmation};
 
     use super::*;
+    use crate::fleet::Admitted;
+    use crate::shown;
 
     const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -323,26 +363,41 @@ pub(crate) mod tests {
         }
     }
 
-    fn organization(seen_at: &str, receipts: Vec<Receipt>, error: Option<&str>) -> Organization {
-        let id = OrganizationId::new("o-alpha00000").unwrap();
-        let seen = OrganizationSeen {
-            organization: id.clone(),
+    pub(crate) fn seen() -> OrganizationSeen {
+        OrganizationSeen {
+            organization: OrganizationId::new("o-alpha00000").unwrap(),
             experience: ExperienceId::new("exp-management").unwrap(),
-            last_seen: seen_at.parse().unwrap(),
+            last_seen: now(),
             account: AccountId::new("111111111111").unwrap(),
             region: "us-east-1".into(),
-            experiences: receipts.len(),
+            experiences: 1,
             spoke_version: "0.1.0".into(),
-            error: error.map(str::to_owned),
+            error: None,
             change_set_times: None,
             needs: None,
+            ledger: None,
             disputed: Vec::new(),
-        };
+        }
+    }
+
+    fn organization(seen_at: &str, receipts: Vec<Receipt>, error: Option<&str>) -> Organization {
+        let (last_seen, error) = (seen_at.parse().unwrap(), error.map(str::to_owned));
+        let seen = OrganizationSeen { last_seen, experiences: receipts.len(), error, ..seen() };
+        let id = seen.organization.clone();
         Organization { seen: Some(seen), receipts, ..Organization::unknown(id) }
     }
 
+    /// What a hub sees that admitted nobody, and where all is read.
+    pub(crate) fn view(organizations: impl IntoIterator<Item = Organization>, head: Option<&Head>) -> View {
+        let looked = |organization: Organization| Looked {
+            id: organization.id.clone(),
+            report: Ok(Report { organization, more: false }),
+        };
+        View { head: head.cloned(), looked: organizations.into_iter().map(looked).collect(), ..View::default() }
+    }
+
     fn state_of(receipt: Receipt, head: &Head, seen_at: &str) -> (SpokeState, String) {
-        let rows = rows(&[organization(seen_at, vec![receipt], None)], Some(head), now(), HOUR);
+        let rows = rows(&view([organization(seen_at, vec![receipt], None)], Some(head)), now(), HOUR);
         (rows[0].state, rows[0].message.clone())
     }
 
@@ -372,7 +427,7 @@ pub(crate) mod tests {
         let held = receipt(42, ReceiptStatus::Held, Some("2 of 3"));
         let mut organization = organization(recent, vec![failed, held.clone()], None);
         let first = |organization: &Organization| {
-            let row = rows(std::slice::from_ref(organization), Some(&head(42, recent)), now(), HOUR).remove(0);
+            let row = rows(&view([organization.clone()], Some(&head(42, recent))), now(), HOUR).remove(0);
             (row.state, row.message)
         };
         let way_out = "2 of 3; if it is meant: `pmp-hub confirm o-alpha00000 42`";
@@ -405,16 +460,125 @@ pub(crate) mod tests {
             ..receipt(42, ReceiptStatus::Failed, Some("no"))
         };
         let receipts = vec![receipt(42, ReceiptStatus::InSync, None), failed];
-        let rows = rows(&[organization(recent, receipts, None)], Some(&head(42, recent)), now(), HOUR);
+        let rows = rows(&view([organization(recent, receipts, None)], Some(&head(42, recent))), now(), HOUR);
         assert_eq!(rows[0].state, SpokeState::Error);
-        assert_eq!(summary(&rows), "1 of 2 member experiences in sync; 1 error");
+        assert_eq!(shown::summary(&rows), "1 of 2 member experiences in sync; 1 error");
     }
 
     #[test]
     fn a_pass_that_failed_as_a_whole_has_a_row_of_its_own() {
         let recent = "2026-11-24T11:59:00Z";
         let organization = organization(recent, Vec::new(), Some("the filter trapped"));
-        let rows = rows(&[organization], None, now(), HOUR);
+        let rows = rows(&view([organization], None), now(), HOUR);
         assert_eq!((rows[0].state, rows[0].message.as_str()), (SpokeState::Error, "the filter trapped"));
+    }
+
+    const RECENT: &str = "2026-11-24T11:59:00Z";
+
+    fn version(number: u64) -> SnapshotVersion {
+        SnapshotVersion::new(number).unwrap()
+    }
+
+    /// The first row of a hub whose ledger keeps snapshots 40 to 42.
+    fn compared(receipt: Receipt) -> (SpokeState, String) {
+        let mut view = view([organization(RECENT, vec![receipt], None)], Some(&head(42, RECENT)));
+        view.kept = (40..=42).map(|number| (version(number), Digest::of(b"now"))).collect();
+        let row = rows(&view, now(), HOUR).remove(0);
+        (row.state, row.message)
+    }
+
+    #[test]
+    fn a_receipt_that_the_ledger_does_not_bear_out_is_disputed_with_the_reason() {
+        let in_sync = |number| receipt(number, ReceiptStatus::InSync, None);
+        let disputed = |receipt| {
+            let (state, message) = compared(receipt);
+            assert_eq!(state, SpokeState::Disputed, "{message}");
+            message
+        };
+        assert_eq!(disputed(in_sync(43)), "the ledger has no snapshot 43: the newest is 42");
+        for number in [41, 42] {
+            let other = Receipt { digest: Digest::of(b"other"), ..in_sync(number) };
+            assert!(disputed(other).starts_with(&format!("it names snapshot {number} with digest ")));
+        }
+        let applied = Applied { version: version(41), digest: Digest::of(b"other"), at: now() };
+        let refused = Receipt { applied: Some(applied), ..receipt(42, ReceiptStatus::Held, Some("no")) };
+        assert!(disputed(refused).starts_with("it names snapshot 41 with digest "));
+        let soon = Receipt { received_at: now() + SignedDuration::from_mins(6), ..in_sync(42) };
+        assert!(disputed(soon).starts_with("its time is ahead of the hub's clock: "));
+        // Clocks differ.
+        let nearly = Receipt { received_at: now() + SignedDuration::from_mins(4), ..in_sync(42) };
+        assert_eq!(compared(nearly).0, SpokeState::Synced);
+        // Nothing is left to hold what is older against, and it is behind in any case.
+        assert_eq!(compared(in_sync(39)).0, SpokeState::Applying);
+    }
+
+    #[test]
+    fn versions_that_a_restored_table_lost_are_told_apart_from_those_that_never_were() {
+        let mark = HeadMark { version: version(44), digest: Digest::of(b"later"), at: now() };
+        let message = |number| {
+            let receipt = receipt(number, ReceiptStatus::InSync, None);
+            let mut view = view([organization(RECENT, vec![receipt], None)], Some(&head(42, RECENT)));
+            view.mark = Some(mark);
+            assert_eq!(view.restored().unwrap().lost(), "snapshots 43 to 44");
+            rows(&view, now(), HOUR).remove(0).message
+        };
+        assert_eq!(message(43), "snapshot 43 is not in the ledger any more: the Snapshots table was restored");
+        assert_eq!(message(45), "the ledger has no snapshot 45: the newest is 42");
+    }
+
+    #[test]
+    fn who_was_admitted_is_asked_for_and_who_was_not_is_disputed() {
+        let mut view =
+            view([organization(RECENT, vec![receipt(42, ReceiptStatus::InSync, None)], None)], Some(&head(42, RECENT)));
+        let member = OrganizationId::new("o-beta000000").unwrap();
+        view.roster = Some(BTreeMap::from([(member.clone(), Admitted { named: true, record: None })]));
+        let report = Report { organization: Organization::unknown(member.clone()), more: false };
+        view.looked.push(Looked { id: member.clone(), report: Ok(report) });
+        let rows = rows(&view, now(), HOUR);
+        let told: Vec<_> =
+            rows.iter().map(|row| (row.state, row.organization.as_str(), row.message.as_str())).collect();
+        let expected = [
+            (SpokeState::Disputed, "o-alpha00000", "the organization is not on the roster"),
+            (SpokeState::Never, "o-beta000000", "admitted, and has never reported"),
+        ];
+        assert_eq!(told, expected);
+        assert!(rows.iter().all(|row| !row.state.is_healthy()));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_by_its_key_up_to_a_bound_and_hides_nothing() {
+        let mut organization = organization(RECENT, vec![receipt(42, ReceiptStatus::InSync, None)], None);
+        let unreadable = |number| Unreadable {
+            organization: organization.id.clone(),
+            key: format!("exp-management#{number:02}"),
+            problem: "no".into(),
+            found: None,
+        };
+        organization.unreadable = (0..13).map(unreadable).collect();
+        let view = view([organization], Some(&head(42, RECENT)));
+        let rows = rows(&view, now(), HOUR);
+        let count = |state| rows.iter().filter(|row| row.state == state).count();
+        assert_eq!((count(SpokeState::Unreadable), count(SpokeState::Synced)), (MAX_UNREADABLE + 1, 1));
+        assert_eq!(rows[0].message, "3 items more cannot be read");
+        assert_eq!(rows[1].key.as_deref(), Some("exp-management#00"));
+    }
+
+    #[test]
+    fn a_refusal_does_not_hide_what_is_in_force() {
+        let applied = Applied { version: version(41), digest: Digest::of(b"now"), at: now() };
+        let refused = Receipt { applied: Some(applied), ..receipt(42, ReceiptStatus::Failed, Some("no")) };
+        let rows = rows(&view([organization(RECENT, vec![refused], None)], Some(&head(42, RECENT))), now(), HOUR);
+        assert_eq!((rows[0].lag, rows[0].version), (Some(1), Some(version(42))));
+        assert_eq!(shown::version(&rows[0]), "41 → 42 refused");
+    }
+
+    #[test]
+    fn a_spoke_that_met_what_it_does_not_know_needs_a_newer_one() {
+        let mut organization = organization(RECENT, vec![receipt(42, ReceiptStatus::InSync, None)], None);
+        organization.seen.as_mut().unwrap().needs = Some(Needs { schema: "pmp-sync.snapshot/2".into() });
+        let rows = rows(&view([organization], Some(&head(42, RECENT))), now(), HOUR);
+        let message = "needs a newer spoke: this one does not read `pmp-sync.snapshot/2`";
+        assert_eq!((rows[0].state, rows[0].message.as_str()), (SpokeState::Error, message));
+        assert_eq!(rows[1].state, SpokeState::Synced);
     }
 }

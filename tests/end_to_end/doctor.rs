@@ -8,13 +8,13 @@ use pmp_tests::{Program, Tap};
 use serde_json::Value;
 
 /// What a checkup found.
-struct Checkup {
+pub(crate) struct Checkup {
     code: i32,
     checks: Vec<Value>,
 }
 
 impl Checkup {
-    async fn of(program: &Program) -> Self {
+    pub(crate) async fn of(program: &Program) -> Self {
         let finished = program.run(&["doctor", "-o", "json"]).await;
         let document: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|e| panic!("{e}: {finished:?}"));
         assert_eq!(document["schema_version"], 1);
@@ -34,7 +34,7 @@ impl Checkup {
 
     /// The check `name` came to `result`, says `detail`, and one of its fixes says `fix`.
     #[track_caller]
-    fn expect(&self, name: &str, result: &str, detail: &str, fix: &str) {
+    pub(crate) fn expect(&self, name: &str, result: &str, detail: &str, fix: &str) {
         let check = self.check(name);
         assert_eq!(check["result"], result, "{check:#}");
         assert!(check["detail"].as_str().unwrap().contains(detail), "{check:#}");

@@ -52,6 +52,10 @@ async fn the_hub_changes_no_experience_and_nothing_that_spokes_wrote() {
     let dynamodb = aws_sdk_dynamodb::Client::new(hub.config());
     let timestamps = organizations.member_output("TimestampsTableArn");
     denied("a receipt", put(&dynamodb, &timestamps, "organization", ALPHA).await);
+    // What operators say is theirs to say: the function admits nobody and confirms nothing. It keeps its own mark.
+    denied("the roster", put(&dynamodb, &timestamps, "organization", "hub#roster").await);
+    denied("a confirmation", put(&dynamodb, &timestamps, "organization", &format!("hub#{ALPHA}")).await);
+    put(&dynamodb, &timestamps, "organization", "hub#heads").await.unwrap();
     denied("the tables", dynamodb.delete_table().table_name(timestamps).send().await);
 }
 

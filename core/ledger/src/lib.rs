@@ -1,7 +1,8 @@
 //! The ledger: the hub's two DynamoDB tables, `Snapshots` and `SyncTimestamps`.
 //!
-//! [`SnapshotStore`], [`ReceiptStore`] and [`LeaseStore`] are the ports; [`DynamoSnapshots`], [`DynamoReceipts`] and
-//! [`DynamoLeases`] the adapters over the official SDK. [`schema`] creates the tables, or checks that they are what the adapters expect.
+//! [`Roster`] holds whom the hub admitted, and [`Reports`] is how the hub reads what members wrote. [`SnapshotStore`],
+//! [`ReceiptStore`] and [`LeaseStore`] are the other ports; [`DynamoSnapshots`], [`DynamoReceipts`], [`DynamoLeases`],
+//! [`DynamoRoster`] and [`DynamoReports`] the adapters over the official SDK. [`schema`] creates the tables, or checks that they are what the adapters expect.
 //!
 //! The ledger stores and guards: a version is taken once, an older receipt never overwrites a newer one, one
 //! spoke of an organization acts at a time. It does not decide when there is a new version, nor what a receipt says.
@@ -14,6 +15,8 @@ mod leases;
 mod partition;
 mod port;
 mod receipts;
+mod reports;
+mod roster;
 pub mod schema;
 mod snapshots;
 mod table;
@@ -21,10 +24,11 @@ mod table;
 pub use error::LedgerError;
 pub use lease::{Lease, LeaseTerm, Watched, may_take};
 pub use leases::DynamoLeases;
-pub use partition::MAX_ITEMS;
 pub use port::{
     Found, Head, LeaseStore, NewSnapshot, Organization, ReceiptStore, SnapshotStore, Stored, Taken, Unreadable,
 };
 pub use receipts::DynamoReceipts;
+pub use reports::{DynamoReports, MAX_ITEMS, Partitions, Report, Reports};
+pub use roster::{DynamoRoster, Member, Roster};
 pub use snapshots::{DynamoSnapshots, MAX_STORED_BYTES};
 pub use table::{TableName, TableNameError};

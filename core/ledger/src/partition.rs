@@ -5,6 +5,7 @@
 //! | `<organization>` | its spoke | `<management>#<member>` a receipt, `<management>#` the sign of life, `lease` |
 //! | `hub#<organization>` | the hub's operators | `confirm#<management>#<member>`, without the last for all of them |
 //! | `hub#heads` | the hub | `<management>`: the high-water mark |
+//! | `hub#roster` | the hub's operators | `<management>#<organization>`: who was admitted |
 //!
 //! IAM confines each organization to its own partitions, and lets it write the first alone. Ids of organizations begin with
 //! `o-`, so that none collides with `hub#`. What lies under `confirm#` in an organization's own partition was written by a hub
@@ -23,8 +24,6 @@ use crate::{Found, Organization, Unreadable};
 pub(crate) const HEADS: &str = "hub#heads";
 /// What the partitions begin with that no member can write.
 const HUB: &str = "hub#";
-/// The most items of one organization and management experience that the hub reads; one has 500 experiences at most.
-pub const MAX_ITEMS: usize = 1_000;
 /// The most characters of a text from outside that are kept.
 const MAX_TEXT: usize = 200;
 

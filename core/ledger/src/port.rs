@@ -174,17 +174,6 @@ pub trait ReceiptStore: Debug + Send + Sync {
         experience: &ExperienceId,
     ) -> Result<Organization, LedgerError>;
 
-    /// The same of each of these organizations, in their order, read side by side. Of a partition that holds more than a
-    /// spoke writes, the rest is left out and told as unreadable: it costs its reader no more than an honest one.
-    async fn organizations_of(
-        &self,
-        organizations: &[OrganizationId],
-        experience: &ExperienceId,
-    ) -> Result<Vec<Organization>, LedgerError>;
-
-    /// What the ledger knows of all organizations that it holds anything of, by id: reads the whole table.
-    async fn organizations(&self, experience: &ExperienceId) -> Result<Vec<Organization>, LedgerError>;
-
     /// The highest version that the hub ever stored; none where no hub has written it yet.
     async fn mark(&self, experience: &ExperienceId) -> Result<Option<HeadMark>, LedgerError>;
 

@@ -4,19 +4,14 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures::StreamExt;
-use futures::stream;
 use pmp_aws::ApiError;
 use pmp_protocol::{ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt};
 use serde::Serialize;
 
 use crate::client::TableClient;
 use crate::item::{Item, number, text};
-use crate::partition::{HEADS, MAX_ITEMS, confirm_key, hub_partition, receipt_key, seen_key, sort};
-use crate::{Found, LedgerError, Organization, ReceiptStore, TableName, Unreadable};
-
-/// Organizations that are read at once.
-const SIDE_BY_SIDE: usize = 16;
+use crate::partition::{HEADS, confirm_key, hub_partition, receipt_key, seen_key, sort};
+use crate::{Found, LedgerError, Organization, ReceiptStore, TableName};
 
 /// The table, with the credentials of whoever reads or writes it.
 #[derive(Debug)]
@@ -64,75 +59,37 @@ impl DynamoReceipts {
         }
     }
 
-    /// The items of a partition whose sort keys begin with `prefix`, and whether there are more than `limit`, where there is
-    /// one.
-    async fn query(
-        &self,
-        partition: &str,
-        prefix: &str,
-        limit: Option<usize>,
-    ) -> Result<(Vec<Item>, bool), LedgerError> {
-        const OPERATION: &str = "dynamodb:Query";
-        let (mut found, mut from) = (Vec::new(), None);
-        loop {
-            let left = limit.map(|limit| limit.saturating_sub(found.len()));
-            let answer = self
-                .table
-                .dynamodb
-                .query()
-                .table_name(self.table.table.as_str())
-                .consistent_read(true)
-                .key_condition_expression("organization = :organization AND begins_with(#item, :prefix)")
-                .expression_attribute_names("#item", "item")
-                .expression_attribute_values(":organization", text(partition))
-                .expression_attribute_values(":prefix", text(prefix))
-                .set_limit(left.and_then(|left| i32::try_from(left).ok()))
-                .set_exclusive_start_key(from.take())
-                .send()
-                .await
-                .map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))?;
-            found.extend(answer.items.unwrap_or_default());
-            let Some(next) = answer.last_evaluated_key.filter(|next| !next.is_empty()) else {
-                return Ok((found, false));
-            };
-            if limit.is_some_and(|limit| found.len() >= limit) {
-                return Ok((found, true));
-            }
-            from = Some(next);
-        }
+    /// The items of a partition whose sort keys begin with `prefix`.
+    async fn query(&self, partition: &str, prefix: &str) -> Result<Vec<Item>, LedgerError> {
+        let pages = self
+            .table
+            .dynamodb
+            .query()
+            .table_name(self.table.table.as_str())
+            .consistent_read(true)
+            .key_condition_expression("organization = :organization AND begins_with(#item, :prefix)")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":organization", text(partition))
+            .expression_attribute_values(":prefix", text(prefix))
+            .into_paginator()
+            .items()
+            .send();
+        let items = pages.collect::<Result<Vec<Item>, _>>().await;
+        items.map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))
     }
 
     /// What the hub's operators say about an organization; nothing, with a warning, where the role may not read it: one that
     /// an earlier release's template made.
     async fn said(&self, id: &OrganizationId, experience: &ExperienceId) -> Result<Vec<Item>, LedgerError> {
         let partition = hub_partition(id);
-        match self.query(&partition, &confirm_key(experience, None), None).await {
-            Ok((items, _)) => Ok(items),
+        match self.query(&partition, &confirm_key(experience, None)).await {
+            Ok(items) => Ok(items),
             Err(error) if error.api().is_some_and(ApiError::is_access_denied) => {
                 tracing::warn!(%error, "no confirmation of the hub's operators can be read; its template is an older one");
                 Ok(Vec::new())
             }
             Err(error) => Err(error),
         }
-    }
-
-    async fn one(
-        &self,
-        id: &OrganizationId,
-        experience: &ExperienceId,
-        limit: Option<usize>,
-    ) -> Result<Organization, LedgerError> {
-        let prefix = seen_key(experience);
-        let own = self.query(id.as_str(), &prefix, limit);
-        let ((mut items, more), said) = futures::try_join!(own, self.said(id, experience))?;
-        items.extend(said);
-        let mut organization = sort(items, experience).remove(id).unwrap_or_else(|| Organization::unknown(id.clone()));
-        if let Some(limit) = limit.filter(|_| more) {
-            let problem = format!("there are more than {limit} items; the rest is not read");
-            let key = format!("{prefix}*");
-            organization.unreadable.push(Unreadable { organization: id.clone(), key, problem, found: None });
-        }
-        Ok(organization)
     }
 }
 
@@ -197,39 +154,12 @@ impl ReceiptStore for DynamoReceipts {
         organization: &OrganizationId,
         experience: &ExperienceId,
     ) -> Result<Organization, LedgerError> {
-        self.one(organization, experience, None).await
-    }
-
-    async fn organizations_of(
-        &self,
-        organizations: &[OrganizationId],
-        experience: &ExperienceId,
-    ) -> Result<Vec<Organization>, LedgerError> {
-        let read = async |id: OrganizationId| self.one(&id, experience, Some(MAX_ITEMS)).await;
-        let reads = stream::iter(organizations.to_vec()).map(read);
-        let read: Vec<_> = reads.buffered(SIDE_BY_SIDE).collect().await;
-        read.into_iter().collect()
-    }
-
-    async fn organizations(&self, experience: &ExperienceId) -> Result<Vec<Organization>, LedgerError> {
-        const OPERATION: &str = "dynamodb:Scan";
-        let items = self
-            .table
-            .dynamodb
-            .scan()
-            .table_name(self.table.table.as_str())
-            .consistent_read(true)
-            .filter_expression("begins_with(#item, :experience) OR begins_with(#item, :confirmation)")
-            .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":confirmation", text(confirm_key(experience, None)))
-            .expression_attribute_values(":experience", text(seen_key(experience)))
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<Item>, _>>()
-            .await
-            .map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))?;
-        Ok(sort(items, experience).into_values().collect())
+        let prefix = seen_key(experience);
+        let own = self.query(organization.as_str(), &prefix);
+        let (mut items, said) = futures::try_join!(own, self.said(organization, experience))?;
+        items.extend(said);
+        let found = sort(items, experience).remove(organization);
+        Ok(found.unwrap_or_else(|| Organization::unknown(organization.clone())))
     }
 
     async fn mark(&self, experience: &ExperienceId) -> Result<Option<HeadMark>, LedgerError> {

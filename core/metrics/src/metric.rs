@@ -65,12 +65,16 @@ metrics! {
     ApprovedProducts: Count,
     /// Hub: products that the snapshot rejects.
     RejectedProducts: Count,
-    /// Hub: organizations whose last sign of life is older than `PMP_STALE_AFTER`.
+    /// Hub: organizations whose last sign of life is older than `PMP_STALE_AFTER`, or that were admitted and never gave one.
     SilentSpokes: Count,
     /// Hub: member experiences that their spokes report as failed.
     FailedExperiences: Count,
     /// Hub: member experiences that a guard rail holds.
     HeldExperiences: Count,
+    /// Hub: member experiences whose receipts the ledger does not bear out.
+    DisputedExperiences: Count,
+    /// Hub: items of member organizations that cannot be read.
+    UnreadableItems: Count,
     /// Hub: since the last sign of life of the organization that is silent for longest.
     OldestLastSeenSeconds: Seconds,
     /// Hub: versions by which the member experience that is furthest behind lags.

@@ -30,8 +30,8 @@ pub use mark::HeadMark;
 pub use message::{Body, Counts, Delivery, MAX_MESSAGE_BYTES, MessageError, Reason, SCHEMA, SnapshotMessage};
 pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{
-    Applied, Attempt, ChangeSetTimes, DisputedReceipt, FilterIdentity, NarrowedFor, Needs, OrganizationSeen,
-    QuarantinedProduct, Receipt, ReceiptStatus,
+    Applied, Attempt, ChangeSetTimes, DisputedReceipt, FilterIdentity, LEDGER_LAYOUT, NarrowedFor, Needs,
+    OrganizationSeen, QuarantinedProduct, Receipt, ReceiptStatus,
 };
 pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};
 pub use snapshot::Snapshot;

@@ -212,6 +212,10 @@ pub struct FilterIdentity {
     pub digest: Digest,
 }
 
+/// The layout of the ledger: from 2 on, what the hub's operators say about an organization lies in a partition that nobody
+/// there can write.
+pub const LEDGER_LAYOUT: u32 = 2;
+
 /// A sign of life of one member organization for one management experience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrganizationSeen {
@@ -238,6 +242,10 @@ pub struct OrganizationSeen {
     /// What the spoke lacks to follow the hub, where a message told of something that it does not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<Needs>,
+    /// Which layout of the ledger the spoke reads ([`LEDGER_LAYOUT`]); absent in signs of life of earlier spokes, which look for
+    /// confirmations in the organization's own partition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<u32>,
     /// Receipts that the spoke found in its own partition and that the ledger does not bear out, the newest last. They are
     /// replaced by then; they are told for a day. Bounded by the writer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -155,11 +155,24 @@ resource "aws_iam_role_policy" "function" {
         ]
         Resource = aws_dynamodb_table.ledger["Snapshots"].arn
       },
+      # Each organization by itself; the table as a whole only to find who writes without being admitted.
       {
         Sid      = "LookAtTheSpokes"
         Effect   = "Allow"
-        Action   = "dynamodb:Scan"
+        Action   = ["dynamodb:Query", "dynamodb:Scan"]
         Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
+      },
+      # Its own note of the highest version that was ever stored, and nothing that anyone else wrote.
+      {
+        Sid      = "KeepTheHighWaterMark"
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
+        Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
+        Condition = {
+          "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["hub#heads"] }
+          # Without it, a request that names no key at all would pass.
+          Null = { "dynamodb:LeadingKeys" = "false" }
+        }
       },
       {
         Sid      = "Announce"
@@ -205,13 +218,14 @@ resource "aws_lambda_function" "hub" {
 
   environment {
     variables = {
-      PMP_EXPERIENCE_ID    = var.experience_id
-      PMP_SNAPSHOTS_TABLE  = aws_dynamodb_table.ledger["Snapshots"].arn
-      PMP_TIMESTAMPS_TABLE = aws_dynamodb_table.ledger["SyncTimestamps"].arn
-      PMP_TOPIC_ARN        = aws_sns_topic.snapshots.arn
-      PMP_KEEP_VERSIONS    = tostring(var.keep_versions)
-      PMP_STALE_AFTER      = var.stale_after
-      PMP_LOG              = var.log_level
+      PMP_EXPERIENCE_ID        = var.experience_id
+      PMP_SNAPSHOTS_TABLE      = aws_dynamodb_table.ledger["Snapshots"].arn
+      PMP_TIMESTAMPS_TABLE     = aws_dynamodb_table.ledger["SyncTimestamps"].arn
+      PMP_TOPIC_ARN            = aws_sns_topic.snapshots.arn
+      PMP_MEMBER_ORGANIZATIONS = join(",", var.member_organization_ids)
+      PMP_KEEP_VERSIONS        = tostring(var.keep_versions)
+      PMP_STALE_AFTER          = var.stale_after
+      PMP_LOG                  = var.log_level
     }
   }
   logging_config {

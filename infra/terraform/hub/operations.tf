@@ -27,13 +27,23 @@ locals {
       period      = 300, periods = 1, missing = "notBreaching"
     }
     "silent-spokes" = {
-      description = "A member organization's spoke gave no sign of life for ${var.stale_after}. `pmp-hub status` says which."
+      description = "A member organization's spoke gave no sign of life for ${var.stale_after}, or never. `pmp-hub status` says which."
       metric      = ["pmp-sync", "SilentSpokes", "Maximum"], dimensions = local.on_experience
       period      = local.interval.seconds, periods = 1, missing = "notBreaching"
     }
     "failed-experiences" = {
       description = "A spoke reports a member experience that it could not bring into step. `pmp-hub status` says which, and why."
       metric      = ["pmp-sync", "FailedExperiences", "Maximum"], dimensions = local.on_experience
+      period      = local.interval.seconds, periods = 1, missing = "notBreaching"
+    }
+    "disputed-experiences" = {
+      description = "A member organization reports what the ledger does not bear out. `pmp-hub status` says which, and why."
+      metric      = ["pmp-sync", "DisputedExperiences", "Maximum"], dimensions = local.on_experience
+      period      = local.interval.seconds, periods = 1, missing = "notBreaching"
+    }
+    "unreadable-items" = {
+      description = "A member organization wrote what the hub cannot read, or more than it reads. `pmp-hub status` says which."
+      metric      = ["pmp-sync", "UnreadableItems", "Maximum"], dimensions = local.on_experience
       period      = local.interval.seconds, periods = 1, missing = "notBreaching"
     }
     "held-experiences" = {
@@ -46,7 +56,7 @@ locals {
 
   ours = ["Experience", var.experience_id]
   widgets = [
-    { title = "Member experiences and spokes in trouble", stat = "Maximum", period = local.interval.seconds, metrics = [concat(["pmp-sync", "FailedExperiences"], local.ours), [".", "HeldExperiences", ".", "."], [".", "SilentSpokes", ".", "."]] },
+    { title = "Member experiences and spokes in trouble", stat = "Maximum", period = local.interval.seconds, metrics = [concat(["pmp-sync", "FailedExperiences"], local.ours), [".", "HeldExperiences", ".", "."], [".", "SilentSpokes", ".", "."], [".", "DisputedExperiences", ".", "."], [".", "UnreadableItems", ".", "."]] },
     { title = "Versions that the furthest behind lags", stat = "Maximum", period = local.interval.seconds, metrics = [concat(["pmp-sync", "OldestVersionLag"], local.ours)] },
     { title = "Seconds since the oldest sign of life", stat = "Maximum", period = local.interval.seconds, metrics = [concat(["pmp-sync", "OldestLastSeenSeconds"], local.ours)] },
     { title = "Announcements, and new versions", stat = "Sum", period = local.interval.seconds, metrics = [concat(["pmp-sync", "Published"], local.ours), [".", "Changed", ".", "."]] },

@@ -130,7 +130,7 @@ variable "keep_versions" {
 variable "member_organization_ids" {
   type        = list(string)
   default     = []
-  description = "The organizations whose accounts may subscribe their queues to the topic. A member needs this and a hub-member module."
+  description = "The organizations that are admitted: their accounts may subscribe their queues to the topic, and the hub misses those that do not report. A member needs this and a hub-member module."
 
   validation {
     condition     = alltrue([for one in var.member_organization_ids : can(regex("^o-[a-z0-9]{10,32}$", one))])

@@ -11,8 +11,8 @@ use pmp_filter_host::ConfiguredFilter;
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
 use pmp_plan::{Confirmation, Desired, GuardRails};
 use pmp_protocol::{
-    ChangeSetTimes, Confirmed, ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, ResourceRequests, Snapshot,
-    SnapshotVersion, confirmed,
+    ChangeSetTimes, Confirmed, ExperienceId, LEDGER_LAYOUT, OrganizationSeen, Receipt, ReceiptStatus, ResourceRequests,
+    Snapshot, SnapshotVersion, confirmed,
 };
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Stop, StopReason};
@@ -175,6 +175,7 @@ impl Spoke {
             error: life.error.as_deref().map(told),
             change_set_times: life.times,
             needs: life.needs,
+            ledger: Some(LEDGER_LAYOUT),
             disputed: life.disputed,
         };
         self.receipts.put_seen(&seen).await

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    Applied, Confirmed, Digest, ExperienceId, FilterIdentity, NarrowedFor, OrganizationId, PlainText, QuarantinedProduct,
-    Receipt, ReceiptStatus, SnapshotVersion,
+    Applied, Confirmed, Digest, ExperienceId, FilterIdentity, NarrowedFor, OrganizationId, PlainText,
+    QuarantinedProduct, Receipt, ReceiptStatus, SnapshotVersion,
 };
 
 /// The version of this program, as receipts tell it.

@@ -316,6 +316,7 @@ mod tests {
             error: None,
             change_set_times: None,
             needs: None,
+            ledger: None,
             disputed: vec![told("exp-old", 0), told("exp-recent", 50_000), told("exp-of-the-future", 200_000)],
         };
         let still = still_told(Some(&seen), at(100_000));

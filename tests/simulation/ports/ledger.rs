@@ -127,18 +127,6 @@ impl ReceiptStore for Ports {
         panic!("a spoke takes a confirmation back")
     }
 
-    async fn organizations_of(
-        &self,
-        _: &[OrganizationId],
-        experience: &ExperienceId,
-    ) -> Result<Vec<Organization>, LedgerError> {
-        panic!("a spoke reads what others report about {experience}")
-    }
-
-    async fn organizations(&self, experience: &ExperienceId) -> Result<Vec<Organization>, LedgerError> {
-        panic!("a spoke scans the receipts of {experience}")
-    }
-
     async fn mark(&self, _: &ExperienceId) -> Result<Option<HeadMark>, LedgerError> {
         let mark = |world: &mut World, _| {
             let newest = world.newest()?;

@@ -1,0 +1,409 @@
+//! What member organizations wrote into `SyncTimestamps`, as the hub reads it: each organization by itself, never more of it
+//! than a bound, and nothing that one of them wrote keeps the others from being read.
+//!
+//! A member's role may put any item of up to 400 KB into its own partition, as many as it likes. So one organization is read
+//! in pages, up to [`MAX_ITEMS`] items or [`MAX_UNITS`] read units; texts and lists are cut; and an item that is not what its
+//! key says is one [`crate::Unreadable`]. Only attributes that the hub knows are asked for.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use futures::future::try_join_all;
+use pmp_aws::ApiError;
+use pmp_protocol::{ExperienceId, OrganizationId, ReceiptStatus};
+
+use crate::client::TableClient;
+use crate::item::{Item, text};
+use crate::partition::{confirm_key, hub_partition, seen_key, sort};
+use crate::{LedgerError, Organization, TableName};
+
+/// The most items of one organization that are read for one management experience; one has 500 experiences at most.
+pub const MAX_ITEMS: usize = 512;
+/// The most read units that are spent on one organization, but for the page in which the bound is passed: some 1.6 MB.
+const MAX_UNITS: f64 = 400.0;
+/// A page: most organizations have fewer items.
+const PAGE: i32 = 64;
+/// The longest text that is taken over, in characters. Spokes write shorter ones.
+const MAX_TEXT: usize = 2_048;
+/// The longest list.
+const MAX_LIST: usize = 1_000;
+/// How deep an attribute may be nested.
+const MAX_DEPTH: usize = 6;
+/// In how many parts the table is looked through at once for organizations.
+const SEGMENTS: i32 = 4;
+/// The most partitions that are looked at in each part.
+const MAX_PARTITIONS: usize = 2_500;
+
+/// The attributes of receipts and signs of life. A test holds them against what is written.
+const ATTRIBUTES: &[&str] = &[
+    "organization",
+    "item",
+    "experience",
+    "member_experience",
+    "version",
+    "digest",
+    "status",
+    "received_at",
+    "applied_at",
+    "applied",
+    "allowed",
+    "denied",
+    "pending",
+    "narrowed",
+    "narrowed_for",
+    "quarantined",
+    "change_sets",
+    "filter",
+    "confirmed",
+    "spoke_version",
+    "error",
+    "last_seen",
+    "account",
+    "region",
+    "experiences",
+    "change_set_times",
+    "needs",
+    "ledger",
+    "disputed",
+];
+
+/// What one organization reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What could be read.
+    pub organization: Organization,
+    /// Whether there is more than the bound of what is read.
+    pub more: bool,
+}
+
+impl Report {
+    /// Whether there is nothing at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Organization { seen, receipts, unreadable, .. } = &self.organization;
+        seen.is_none() && receipts.is_empty() && unreadable.is_empty() && !self.more
+    }
+}
+
+/// What is found when the whole table is looked through for organizations.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Partitions {
+    /// Those that have items, whatever these are.
+    pub organizations: BTreeSet<OrganizationId>,
+    /// Whether the table holds more than is looked at.
+    pub more: bool,
+}
+
+/// What member organizations reported.
+#[async_trait]
+pub trait Reports: std::fmt::Debug + Send + Sync {
+    /// What one organization reported about `experience`. Confirmations are looked up where something is held.
+    async fn report(&self, organization: &OrganizationId, experience: &ExperienceId) -> Result<Report, LedgerError>;
+
+    /// What all organizations reported, by id: the whole table is read. For a hub without a roster.
+    async fn all(&self, experience: &ExperienceId) -> Result<Vec<Report>, LedgerError>;
+
+    /// The organizations that have written anything, about whatever experience. Costs one small read for each, however much
+    /// they wrote.
+    async fn partitions(&self) -> Result<Partitions, LedgerError>;
+}
+
+/// The table, with the credentials of the hub or of its operators.
+#[derive(Debug)]
+pub struct DynamoReports {
+    table: TableClient,
+}
+
+impl DynamoReports {
+    /// The table as `config`'s credentials see it. An ARN's region overrides the configured one.
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: TableName) -> Self {
+        Self { table: TableClient::new(config, table) }
+    }
+
+    /// The items of an organization whose key begins with `prefix`, up to the bound; and whether there are more.
+    async fn bounded(&self, organization: &OrganizationId, prefix: &str) -> Result<(Vec<Item>, bool), LedgerError> {
+        let (projection, names) = projection();
+        let (mut items, mut spent, mut start) = (Vec::new(), 0.0, None);
+        loop {
+            let answer = self
+                .table
+                .dynamodb
+                .query()
+                .table_name(self.table.table.as_str())
+                .consistent_read(true)
+                .key_condition_expression("organization = :organization AND begins_with(#item, :prefix)")
+                .projection_expression(&projection)
+                .set_expression_attribute_names(Some(names.clone()))
+                .expression_attribute_names("#item", "item")
+                .expression_attribute_values(":organization", text(organization))
+                .expression_attribute_values(":prefix", text(prefix))
+                .limit(PAGE)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))?;
+            spent += answer.consumed_capacity.and_then(|capacity| capacity.capacity_units).unwrap_or_default();
+            items.extend(answer.items.unwrap_or_default());
+            start = answer.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                return Ok((items, false));
+            }
+            if items.len() >= MAX_ITEMS || spent >= MAX_UNITS {
+                items.truncate(MAX_ITEMS);
+                return Ok((items, true));
+            }
+        }
+    }
+
+    /// Adds what operators of the hub said, where something waits for it.
+    async fn with_confirmations(&self, mut report: Report, experience: &ExperienceId) -> Result<Report, LedgerError> {
+        let organization = &mut report.organization;
+        if !organization.receipts.iter().any(|receipt| receipt.status == ReceiptStatus::Held) {
+            return Ok(report);
+        }
+        let items = self
+            .table
+            .dynamodb
+            .query()
+            .table_name(self.table.table.as_str())
+            .consistent_read(true)
+            .key_condition_expression("organization = :partition AND begins_with(#item, :prefix)")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":partition", text(hub_partition(&organization.id)))
+            .expression_attribute_values(":prefix", text(confirm_key(experience, None)))
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<Item>, _>>()
+            .await
+            .map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))?;
+        let said = read(&organization.id, items, experience);
+        organization.confirmations = said.confirmations;
+        organization.unreadable.extend(said.unreadable);
+        Ok(report)
+    }
+
+    /// The first organizations of one part of the table, each found once, whatever it wrote: from its first item the search
+    /// goes on behind the last key that a partition can have. That a search may begin at a key that does not exist is what
+    /// DynamoDB does, and not what it documents; where it refuses, or begins elsewhere, [`Reports::partitions`] fails, and
+    /// nothing else.
+    async fn segment(&self, segment: i32) -> Result<Partitions, LedgerError> {
+        let (mut found, mut start, mut before) = (Partitions::default(), None, None);
+        for _ in 0..MAX_PARTITIONS {
+            let answer = self
+                .table
+                .dynamodb
+                .scan()
+                .table_name(self.table.table.as_str())
+                .segment(segment)
+                .total_segments(SEGMENTS)
+                .limit(1)
+                .projection_expression("organization")
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|e| self.table.failed(ApiError::new("dynamodb:Scan", &e)))?;
+            let item = answer.items.unwrap_or_default().pop();
+            let next = answer.last_evaluated_key.filter(|key| !key.is_empty());
+            let Some(AttributeValue::S(partition)) = item.and_then(|mut item| item.remove("organization")) else {
+                // A page may be empty and not the last.
+                if next.is_none() {
+                    return Ok(found);
+                }
+                start = next;
+                continue;
+            };
+            if before.as_ref() == Some(&partition) {
+                return Err(self
+                    .table
+                    .unreadable("a search that begins behind a partition finds that partition again"));
+            }
+            if let Ok(organization) = OrganizationId::new(&partition) {
+                found.organizations.insert(organization);
+            }
+            if next.is_none() {
+                return Ok(found);
+            }
+            let last = ("item".to_owned(), text(last_key()));
+            start = Some(Item::from([("organization".to_owned(), text(&partition)), last]));
+            before = Some(partition);
+        }
+        Ok(Partitions { more: true, ..found })
+    }
+}
+
+#[async_trait]
+impl Reports for DynamoReports {
+    async fn report(&self, organization: &OrganizationId, experience: &ExperienceId) -> Result<Report, LedgerError> {
+        let (items, more) = self.bounded(organization, &seen_key(experience)).await?;
+        let organization = read(organization, items, experience);
+        self.with_confirmations(Report { organization, more }, experience).await
+    }
+
+    async fn all(&self, experience: &ExperienceId) -> Result<Vec<Report>, LedgerError> {
+        let (projection, names) = projection();
+        let mut items = self
+            .table
+            .dynamodb
+            .scan()
+            .table_name(self.table.table.as_str())
+            .consistent_read(true)
+            .filter_expression("begins_with(#item, :experience)")
+            .projection_expression(projection)
+            .set_expression_attribute_names(Some(names))
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":experience", text(seen_key(experience)))
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = BTreeMap::<OrganizationId, (Vec<Item>, bool)>::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|e| self.table.failed(ApiError::new("dynamodb:Scan", &e)))?;
+            // The hub's own partitions are no organization's.
+            let id = item.get("organization").and_then(|id| id.as_s().ok()).map(|id| OrganizationId::new(id));
+            let Some(Ok(id)) = id else { continue };
+            let (kept, more) = found.entry(id).or_default();
+            if kept.len() < MAX_ITEMS { kept.push(item) } else { *more = true }
+        }
+        let report = |(id, (items, more))| {
+            let organization = read(&id, items, experience);
+            self.with_confirmations(Report { organization, more }, experience)
+        };
+        try_join_all(found.into_iter().map(report)).await
+    }
+
+    async fn partitions(&self) -> Result<Partitions, LedgerError> {
+        let parts = try_join_all((0..SEGMENTS).map(|segment| self.segment(segment))).await?;
+        let mut all = Partitions::default();
+        for part in parts {
+            all.organizations.extend(part.organizations);
+            all.more |= part.more;
+        }
+        Ok(all)
+    }
+}
+
+/// The expression for [`ATTRIBUTES`], and the names in it: many of them are words that DynamoDB reserves.
+fn projection() -> (String, HashMap<String, String>) {
+    // The sort key is named in conditions, too.
+    let placeholder = |name: &str| if name == "item" { "#item".to_owned() } else { format!("#_{name}") };
+    let names = ATTRIBUTES.iter().map(|name| (placeholder(name), (*name).to_owned())).collect();
+    (ATTRIBUTES.iter().map(|name| placeholder(name)).collect::<Vec<_>>().join(", "), names)
+}
+
+/// The greatest sort key: 1,024 bytes of the last character that there is.
+fn last_key() -> String {
+    char::MAX.to_string().repeat(256)
+}
+
+/// The beginning of a text, with a sign that it goes on.
+fn cut(text: &str, length: usize) -> String {
+    text.chars().take(length.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Sorts the items of one organization; what it wrote is cut first.
+fn read(id: &OrganizationId, items: Vec<Item>, experience: &ExperienceId) -> Organization {
+    let cut = |item: Item| item.into_iter().map(|(name, value)| (name, bounded(value, MAX_DEPTH))).collect();
+    let found = sort(items.into_iter().map(cut).collect(), experience).remove(id);
+    found.unwrap_or_else(|| Organization::unknown(id.clone()))
+}
+
+/// The value with its texts and lists cut, and with nothing below `depth`.
+fn bounded(value: AttributeValue, depth: usize) -> AttributeValue {
+    match value {
+        AttributeValue::S(text) if text.len() > MAX_TEXT && text.chars().count() > MAX_TEXT => {
+            AttributeValue::S(cut(&text, MAX_TEXT))
+        }
+        AttributeValue::L(_) | AttributeValue::M(_) if depth == 0 => AttributeValue::Null(true),
+        AttributeValue::L(list) => {
+            AttributeValue::L(list.into_iter().take(MAX_LIST).map(|value| bounded(value, depth - 1)).collect())
+        }
+        AttributeValue::M(map) => {
+            AttributeValue::M(map.into_iter().map(|(name, value)| (name, bounded(value, depth - 1))).collect())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn experience() -> ExperienceId {
+        ExperienceId::new("exp-management").unwrap()
+    }
+
+    /// A receipt and a sign of life with every attribute that they may have.
+    fn written() -> [Item; 2] {
+        let digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+        let at = "2026-11-24T12:00:00Z";
+        let receipt = serde_json::json!({
+            "organization": "o-alpha00000", "item": "exp-management#exp-member", "experience": "exp-management",
+            "member_experience": "exp-member", "version": 42, "digest": digest, "status": "held", "received_at": at,
+            "applied_at": at, "applied": {"version": 41, "digest": digest, "at": at}, "allowed": 1, "denied": 2,
+            "pending": 3, "narrowed": 4,
+            "narrowed_for": [{"verdict": "exclude", "reason": "r", "products": 4, "example": "prod-a"}],
+            "quarantined": [{"product": "prod-b", "error": "no", "first_seen": at, "tries": 1, "next_try": at}],
+            "change_sets": ["cs-1"], "filter": {"name": "f", "version": "1", "digest": digest},
+            "confirmed": {"by": "arn:someone", "at": at}, "spoke_version": "0.1.0", "error": "no",
+        });
+        let seen = serde_json::json!({
+            "organization": "o-alpha00000", "item": "exp-management#", "experience": "exp-management", "last_seen": at,
+            "account": "222222222222", "region": "us-east-1", "experiences": 1, "spoke_version": "0.1.0", "error": "no",
+            "change_set_times": {"quickest_ms": 1, "typical_ms": 2}, "needs": {"schema": "pmp-sync.snapshot/2"}, "ledger": 2,
+            "disputed": [{"member_experience": "exp-member", "version": 9, "digest": digest, "found_at": at}],
+        });
+        [receipt, seen].map(|value| serde_dynamo::to_item(value).unwrap())
+    }
+
+    fn taken_over(items: impl IntoIterator<Item = Item>) -> Organization {
+        read(&OrganizationId::new("o-alpha00000").unwrap(), items.into_iter().collect(), &experience())
+    }
+
+    /// The attributes of a record as it is written again, the sort key among them.
+    fn attributes(record: impl serde::Serialize) -> BTreeSet<String> {
+        let item: Item = serde_dynamo::to_item(record).unwrap();
+        item.into_keys().chain(["item".to_owned()]).collect()
+    }
+
+    #[test]
+    fn every_attribute_that_spokes_write_is_asked_for_and_no_other() {
+        let items = written();
+        let given: Vec<BTreeSet<String>> = items.iter().map(|item| item.keys().cloned().collect()).collect();
+        let read = taken_over(items);
+        // Nothing of the examples is passed over, and they lack no attribute.
+        assert_eq!(attributes(&read.receipts[0]), given[0]);
+        assert_eq!(attributes(read.seen.as_ref().unwrap()), given[1]);
+        let asked: BTreeSet<String> = ATTRIBUTES.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(asked, given[0].union(&given[1]).cloned().collect());
+        assert_eq!(projection().1.len(), ATTRIBUTES.len());
+    }
+
+    #[test]
+    fn texts_and_lists_are_cut() {
+        let [mut receipt, _] = written();
+        receipt.insert("error".to_owned(), text("é".repeat(100_000)));
+        let many = vec![text("cs"); 5_000];
+        receipt.insert("change_sets".to_owned(), AttributeValue::L(many));
+        let read = taken_over([receipt]);
+        let receipt = &read.receipts[0];
+        assert_eq!(receipt.error.as_ref().unwrap().chars().count(), MAX_TEXT);
+        assert_eq!(receipt.change_sets.len(), MAX_LIST);
+        let nested = (0..1_000).fold(text("x"), |inner, _| AttributeValue::L(vec![inner]));
+        let mut depth = 0;
+        let mut value = &bounded(nested, MAX_DEPTH);
+        while let AttributeValue::L(list) = value {
+            (depth, value) = (depth + 1, &list[0]);
+        }
+        assert_eq!(depth, MAX_DEPTH);
+    }
+
+    #[test]
+    fn the_greatest_key_is_as_long_as_a_sort_key_may_be() {
+        assert_eq!(last_key().len(), 1_024);
+    }
+}

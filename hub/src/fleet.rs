@@ -1,0 +1,280 @@
+//! The member organizations as the hub sees them: whom it admitted, what each of them reported, and what the ledger itself
+//! says, to hold the reports against. The hub compares; it does not believe.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use futures::StreamExt;
+use jiff::{SignedDuration, Timestamp};
+use pmp_ledger::{
+    DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, Head, LedgerError, Member, ReceiptStore, Report,
+    Reports, Roster, SnapshotStore, TableName,
+};
+use pmp_protocol::{Digest, ExperienceId, HeadMark, OrganizationId, Receipt, SnapshotVersion};
+
+/// How many organizations are read at once.
+const AT_ONCE: usize = 16;
+/// How far a clock of a member may be ahead of the hub's.
+const AHEAD: SignedDuration = SignedDuration::from_mins(5);
+
+/// Where the hub looks.
+#[derive(Debug, Clone)]
+pub(crate) struct Fleet {
+    pub(crate) snapshots: Arc<dyn SnapshotStore>,
+    pub(crate) marks: Arc<dyn ReceiptStore>,
+    pub(crate) reports: Arc<dyn Reports>,
+    pub(crate) roster: Arc<dyn Roster>,
+    /// Whom the settings admit.
+    pub(crate) named: BTreeSet<OrganizationId>,
+}
+
+/// What it saw.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct View {
+    pub(crate) head: Option<Head>,
+    pub(crate) mark: Option<HeadMark>,
+    /// The digests of the versions that are kept; read only where a report is about one that is not the newest.
+    pub(crate) kept: BTreeMap<SnapshotVersion, Digest>,
+    /// Whom the hub admitted; none where it admitted nobody, and therefore listens to everyone.
+    pub(crate) roster: Option<BTreeMap<OrganizationId, Admitted>>,
+    /// What was found of each organization, by id.
+    pub(crate) looked: Vec<Looked>,
+    /// What was not looked at, in words; none where everything was.
+    pub(crate) left_out: Option<String>,
+}
+
+/// How an organization came to the roster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Admitted {
+    /// By the settings: `PMP_MEMBER_ORGANIZATIONS`.
+    pub(crate) named: bool,
+    /// By a record of `init --admit`.
+    pub(crate) record: Option<Member>,
+}
+
+/// An organization, and what it reported; in words why that could not be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Looked {
+    pub(crate) id: OrganizationId,
+    pub(crate) report: Result<Report, String>,
+}
+
+impl Fleet {
+    /// The tables as `sdk`'s credentials see them, and the organizations that the settings admit.
+    pub(crate) fn new(
+        sdk: &SdkConfig,
+        snapshots: &TableName,
+        timestamps: &TableName,
+        named: BTreeSet<OrganizationId>,
+    ) -> Self {
+        Self {
+            snapshots: Arc::new(DynamoSnapshots::new(sdk, snapshots.clone())),
+            marks: Arc::new(DynamoReceipts::new(sdk, timestamps.clone())),
+            reports: Arc::new(DynamoReports::new(sdk, timestamps.clone())),
+            roster: Arc::new(DynamoRoster::new(sdk, timestamps.clone())),
+            named,
+        }
+    }
+
+    /// Looks at everyone. One organization that cannot be read is told as such; only where none can be, this fails.
+    pub(crate) async fn look(&self, experience: &ExperienceId) -> Result<View, LedgerError> {
+        let roster = self.roster(experience).await?;
+        let (looked, left_out) = match &roster {
+            Some(roster) => self.look_at(roster, experience).await?,
+            None => {
+                let all = self.reports.all(experience).await?.into_iter();
+                (all.map(|report| Looked { id: report.organization.id.clone(), report: Ok(report) }).collect(), None)
+            }
+        };
+        // In this order: the head is not older than the mark, nor than any report.
+        let mark = self.marks.mark(experience).await?;
+        let head = self.snapshots.head(experience).await?;
+        let mut view = View { head, mark, kept: BTreeMap::new(), roster, looked, left_out };
+        if view.needs_history() {
+            view.kept = self.snapshots.digests(experience).await?;
+        }
+        Ok(view)
+    }
+
+    /// Whom the hub admitted; none where that is nobody.
+    pub(crate) async fn roster(
+        &self,
+        experience: &ExperienceId,
+    ) -> Result<Option<BTreeMap<OrganizationId, Admitted>>, LedgerError> {
+        let named = self.named.iter().map(|id| (id.clone(), Admitted { named: true, record: None }));
+        let mut roster: BTreeMap<_, _> = named.collect();
+        for member in self.roster.members(experience).await? {
+            let admitted = roster.entry(member.organization.clone()).or_default();
+            admitted.record = Some(member);
+        }
+        Ok((!roster.is_empty()).then_some(roster))
+    }
+
+    async fn look_at(
+        &self,
+        roster: &BTreeMap<OrganizationId, Admitted>,
+        experience: &ExperienceId,
+    ) -> Result<(Vec<Looked>, Option<String>), LedgerError> {
+        let (admitted, partitions) =
+            tokio::join!(self.read(roster.keys().cloned(), experience), self.reports.partitions());
+        let (strangers, left_out) = match partitions {
+            Ok(found) => {
+                let left_out = found.more.then(|| "the table holds more organizations than are looked at".to_owned());
+                (found.organizations.into_iter().filter(|id| !roster.contains_key(id)).collect(), left_out)
+            }
+            Err(error) => {
+                (Vec::new(), Some(format!("whether others write into the table could not be looked at: {error}")))
+            }
+        };
+        let strangers = self.read(strangers.into_iter(), experience).await;
+        let failed = admitted.iter().all(|(_, report)| report.is_err());
+        let mut looked = Vec::new();
+        for (id, report) in admitted {
+            match report {
+                // Not one could be read: the fault is not a member's.
+                Err(error) if failed => return Err(error),
+                report => looked.push(Looked { id, report: report.map_err(|error| error.to_string()) }),
+            }
+        }
+        // Organizations that follow another management experience are no strangers to it.
+        looked.extend(strangers.into_iter().filter_map(|(id, report)| match report {
+            Ok(report) if report.is_empty() => None,
+            report => Some(Looked { id, report: report.map_err(|error| error.to_string()) }),
+        }));
+        looked.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok((looked, left_out))
+    }
+
+    /// What these organizations reported, side by side.
+    async fn read(
+        &self,
+        organizations: impl Iterator<Item = OrganizationId>,
+        experience: &ExperienceId,
+    ) -> Vec<(OrganizationId, Result<Report, LedgerError>)> {
+        let read = async |id: OrganizationId| {
+            let report = self.reports.report(&id, experience).await;
+            (id, report)
+        };
+        futures::stream::iter(organizations.map(read)).buffer_unordered(AT_ONCE).collect().await
+    }
+}
+
+impl View {
+    /// Where the ledger stands, as far as spokes and hub may act on it.
+    pub(crate) fn restored(&self) -> Option<Restored> {
+        Restored::find(self.mark.as_ref(), self.head.as_ref())
+    }
+
+    /// Whether an organization was admitted, or nobody asks for that.
+    pub(crate) fn is_admitted(&self, organization: &OrganizationId) -> bool {
+        self.roster.as_ref().is_none_or(|roster| roster.contains_key(organization))
+    }
+
+    /// The reports that could be read.
+    pub(crate) fn reports(&self) -> impl Iterator<Item = &Report> {
+        self.looked.iter().filter_map(|looked| looked.report.as_ref().ok())
+    }
+
+    /// Whether a report is about a version that is neither the newest nor one that cannot be.
+    fn needs_history(&self) -> bool {
+        let Some(head) = &self.head else { return false };
+        let receipts = self.reports().flat_map(|report| &report.organization.receipts);
+        receipts.flat_map(claims).any(|(version, _)| version < head.latest)
+    }
+
+    /// Why a receipt is not believed; none where the ledger bears it out.
+    pub(crate) fn dispute(&self, receipt: &Receipt, now: Timestamp) -> Option<String> {
+        if !self.is_admitted(&receipt.organization) {
+            return Some("the organization is not on the roster".to_owned());
+        }
+        let times = [Some(receipt.received_at), receipt.applied_at, receipt.applied().map(|applied| applied.at)];
+        if let Some(time) = times.into_iter().flatten().find(|time| is_ahead(*time, now)) {
+            return Some(format!("its time is ahead of the hub's clock: {time}"));
+        }
+        claims(receipt).find_map(|(version, digest)| self.unknown(version, digest))
+    }
+
+    /// Why the ledger does not know a version with this digest; none where it does.
+    fn unknown(&self, version: SnapshotVersion, digest: Digest) -> Option<String> {
+        let Some(head) = &self.head else {
+            return Some(format!("there is no snapshot {version}: none was stored yet"));
+        };
+        let lost = |mark: &HeadMark| version > head.latest && version <= mark.version;
+        if self.mark.as_ref().is_some_and(lost) {
+            return Some(format!("snapshot {version} is not in the ledger any more: the Snapshots table was restored"));
+        }
+        if version > head.latest {
+            return Some(format!("the ledger has no snapshot {version}: the newest is {}", head.latest));
+        }
+        let known = if version == head.latest { Some(&head.digest) } else { self.kept.get(&version) };
+        match known {
+            Some(known) if *known == digest => None,
+            Some(known) => Some(format!(
+                "it names snapshot {version} with digest {}, which has {} in the ledger",
+                digest.short(),
+                known.short()
+            )),
+            // Older than all that is kept: nothing is left to hold it against, and it is behind in any case.
+            None if self.kept.keys().next().is_none_or(|oldest| version < *oldest) => None,
+            None => Some(format!("the ledger has no snapshot {version}: it was never stored, or is lost")),
+        }
+    }
+}
+
+/// What a receipt says of the ledger: the versions that were tried and applied, with their digests.
+fn claims(receipt: &Receipt) -> impl Iterator<Item = (SnapshotVersion, Digest)> {
+    let applied = receipt.applied().map(|applied| (applied.version, applied.digest));
+    std::iter::once((receipt.version, receipt.digest)).chain(applied)
+}
+
+/// Whether a time that a member wrote is one that cannot be yet.
+pub(crate) fn is_ahead(time: Timestamp, now: Timestamp) -> bool {
+    time.duration_since(now) > AHEAD
+}
+
+/// The `Snapshots` table was restored to an earlier moment: versions that were stored and announced are gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// The highest version that was ever stored.
+    pub mark: HeadMark,
+    /// The newest that the ledger has now; none where it has none.
+    pub latest: Option<SnapshotVersion>,
+}
+
+impl Restored {
+    /// Whether it was, by the high-water mark, which is read before the head.
+    pub(crate) fn find(mark: Option<&HeadMark>, head: Option<&Head>) -> Option<Self> {
+        let mark = mark?;
+        let is_behind = head.is_none_or(|head| head.latest < mark.version);
+        // Numbers that were given a second time, by a hub that knows no mark.
+        let is_another = head.is_some_and(|head| head.latest == mark.version && head.digest != mark.digest);
+        (is_behind || is_another).then(|| Self { mark: *mark, latest: head.map(|head| head.latest) })
+    }
+
+    /// The version with which a recovery goes on.
+    pub(crate) fn next(&self) -> SnapshotVersion {
+        self.mark.version.next()
+    }
+
+    /// Which versions are lost, in words.
+    pub(crate) fn lost(&self) -> String {
+        let (first, last) = (self.latest.map_or(SnapshotVersion::FIRST, SnapshotVersion::next), self.mark.version);
+        match first.cmp(&last) {
+            std::cmp::Ordering::Less => format!("snapshots {first} to {last}"),
+            std::cmp::Ordering::Equal => format!("snapshot {last}"),
+            std::cmp::Ordering::Greater => format!("snapshot {last} as it was"),
+        }
+    }
+}
+
+impl std::fmt::Display for Restored {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.latest {
+            Some(latest) => {
+                write!(f, "the Snapshots table was restored to snapshot {latest}: it lacks {}", self.lost())
+            }
+            None => write!(f, "the Snapshots table holds no snapshot any more: it lacks {}", self.lost()),
+        }
+    }
+}

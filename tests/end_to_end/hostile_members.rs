@@ -1,0 +1,333 @@
+//! What one member organization may write with its own role, and what the hub makes of it: it harms itself alone.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use jiff::{SignedDuration, Timestamp};
+use pmp_tests::{ALPHA, Aws, EXTERNAL_ID, Function, HUB, MANAGEMENT, Scene, Tap, World, member_role, world};
+use serde_json::{Value, json};
+
+const TIMESTAMPS: &str = "SyncTimestamps";
+const MALLORY: &str = "o-mallory000";
+const MALLORY_ACCOUNT: &str = "333333333333";
+const TIME: Duration = Duration::from_secs(60);
+
+type Item = HashMap<String, AttributeValue>;
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// The usual world, whose hub's account also holds a role for the organization that turns hostile.
+fn with_mallory() -> World {
+    let mut world = world(&["prod-a"], &[]);
+    world.roles.push(member_role(MALLORY_ACCOUNT, MALLORY));
+    world
+}
+
+/// The table of receipts, as the hub's account sees it.
+fn of_the_hub(scene: &Scene) -> Client {
+    Client::new(scene.hub_account.config())
+}
+
+/// The same with nothing but what a member's role permits.
+async fn of_mallory(scene: &Scene) -> Client {
+    let account = Aws::new(&scene.endpoint(), MALLORY_ACCOUNT);
+    let call = aws_sdk_sts::Client::new(account.config()).assume_role().role_session_name("mallory");
+    let call = call.role_arn(format!("arn:aws:iam::{HUB}:role/member-{MALLORY}")).external_id(EXTERNAL_ID);
+    let session = call.send().await.unwrap().credentials.unwrap();
+    Client::new(Aws::new(&scene.endpoint(), &session.access_key_id).config())
+}
+
+/// What alpha's spoke wrote: the sign of life and its receipts.
+async fn honest_items(scene: &Scene) -> Vec<Item> {
+    let call = of_the_hub(scene).query().table_name(TIMESTAMPS).key_condition_expression("organization = :o");
+    let found = call.expression_attribute_values(":o", text(ALPHA)).send().await.unwrap().items.unwrap();
+    found.into_iter().filter(|item| item["item"].as_s().unwrap().starts_with(MANAGEMENT)).collect()
+}
+
+/// The receipt among `items`, as another organization would write it about `member`.
+fn receipt(items: &[Item], organization: &str, member: &str) -> Item {
+    let is_receipt = |item: &&Item| item.contains_key("member_experience");
+    let mut item = items.iter().find(is_receipt).unwrap().clone();
+    item.insert("organization".into(), text(organization));
+    item.insert("item".into(), text(format!("{MANAGEMENT}#{member}")));
+    item.insert("member_experience".into(), text(member));
+    item
+}
+
+fn sign_of_life(items: &[Item], organization: &str) -> Item {
+    let is_seen = |item: &&Item| item.contains_key("last_seen");
+    let mut item = items.iter().find(is_seen).unwrap().clone();
+    item.insert("organization".into(), text(organization));
+    item
+}
+
+fn with(mut item: Item, name: &str, value: AttributeValue) -> Item {
+    item.insert(name.into(), value);
+    item
+}
+
+/// An honest organization with `count` experiences in step.
+fn honest(items: &[Item], organization: &str, count: usize) -> Vec<Item> {
+    let receipts = (0..count).map(|at| receipt(items, organization, &format!("exp-{at}")));
+    std::iter::once(sign_of_life(items, organization)).chain(receipts).collect()
+}
+
+/// Writes items, as the hub's account may.
+async fn write(scene: &Scene, items: Vec<Item>) {
+    let client = of_the_hub(scene);
+    for batch in items.chunks(25) {
+        let put = |item: &Item| PutRequest::builder().set_item(Some(item.clone())).build().unwrap();
+        let requests = batch.iter().map(|item| WriteRequest::builder().put_request(put(item)).build()).collect();
+        client.batch_write_item().request_items(TIMESTAMPS, requests).send().await.unwrap();
+    }
+}
+
+/// A hub that admitted alpha, two more and mallory, all of them in step.
+async fn all_in_step() -> (Scene, Vec<Item>) {
+    let mut scene = Scene::start(with_mallory()).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let items = honest_items(&scene).await;
+    for organization in ["o-beta000000", "o-gamma00000", MALLORY] {
+        write(&scene, honest(&items, organization, 2)).await;
+    }
+    let roster = format!("{ALPHA},o-beta000000, o-gamma00000,{MALLORY}");
+    scene.hub = scene.hub.with(&[("PMP_MEMBER_ORGANIZATIONS", &roster)]);
+    (scene, items)
+}
+
+async fn rows(scene: &Scene) -> Vec<Value> {
+    scene.hub.json(&["status"]).await["spokes"].as_array().unwrap().clone()
+}
+
+/// The rows of everyone but mallory.
+async fn others(scene: &Scene) -> Vec<Value> {
+    rows(scene).await.into_iter().filter(|row| row["organization"] != MALLORY).collect()
+}
+
+/// The figures about spokes that a scheduled run tells.
+async fn figures(scene: &Scene) -> Value {
+    let hub = Function::start(&scene.hub).await;
+    let event = json!({"version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}});
+    let (_, answer) = hub.invoke(event, TIME).await;
+    assert!(answer.is_ok(), "{answer:?}\n{}", hub.log());
+    let document = hub.documents().pop().unwrap();
+    assert_eq!(hub.stop().await.0, 0);
+    document
+}
+
+/// What a hostile receipt is called by, the item, and what `status` must say about it.
+fn hostile_receipts(items: &[Item]) -> Vec<(&'static str, Item, &'static str, &'static str)> {
+    let own = |member: &str| receipt(items, MALLORY, member);
+    let soon = (Timestamp::now() + SignedDuration::from_mins(10)).to_string();
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let number = |number: &str| AttributeValue::N(number.into());
+    vec![
+        (
+            "exp-next",
+            with(own("exp-next"), "version", number("2")),
+            "DISPUTED",
+            "the ledger has no snapshot 2: the newest is 1",
+        ),
+        (
+            "exp-last",
+            with(own("exp-last"), "version", number("18446744073709551615")),
+            "DISPUTED",
+            "the ledger has no snapshot 18446744073709551615",
+        ),
+        ("exp-digest", with(own("exp-digest"), "digest", text(digest)), "DISPUTED", "it names snapshot 1 with digest "),
+        (
+            "exp-soon",
+            with(own("exp-soon"), "received_at", text(soon)),
+            "DISPUTED",
+            "its time is ahead of the hub's clock: ",
+        ),
+        (
+            "exp-status",
+            with(own("exp-status"), "status", text("splendid")),
+            "UNREADABLE",
+            "item `exp-management#exp-status` cannot be read: ",
+        ),
+        (
+            "exp-other",
+            with(own("exp-other"), "member_experience", text("exp-0")),
+            "UNREADABLE",
+            "item `exp-management#exp-other` cannot be read: ",
+        ),
+        (
+            "exp-zero",
+            with(own("exp-zero"), "version", number("0")),
+            "UNREADABLE",
+            "item `exp-management#exp-zero` cannot be read: ",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn each_hostile_item_has_its_named_state_and_nobody_else_is_touched() {
+    let (scene, items) = all_in_step().await;
+    let (before, figures_before) = (others(&scene).await, figures(&scene).await);
+    assert_eq!(before.len(), 6, "{before:#?}");
+    assert!(before.iter().all(|row| row["state"] == "SYNCED" || row["state"] == "SKIPPED"), "{before:#?}");
+
+    let mallory = of_mallory(&scene).await;
+    let put = async |item: Item| {
+        mallory.put_item().table_name(TIMESTAMPS).set_item(Some(item)).send().await.unwrap();
+    };
+    let hostile = hostile_receipts(&items);
+    for (_, item, ..) in &hostile {
+        put(item.clone()).await;
+    }
+    // What took down the view of the whole fleet once: three attributes.
+    let confirm = text(format!("confirm#{MANAGEMENT}#"));
+    put(Item::from([("organization".into(), text(MALLORY)), ("item".into(), confirm), ("version".into(), text("x"))]))
+        .await;
+    // A reason that would move the cursor, and one that is longer than a screen.
+    let loud = with(receipt(&items, MALLORY, "exp-loud"), "status", text("failed"));
+    put(with(loud, "error", text("\u{1b}[2J".to_owned() + &"boo ".repeat(50_000)))).await;
+
+    let rows = rows(&scene).await;
+    for (member, _, state, message) in &hostile {
+        let names =
+            |row: &&Value| row["member_experience"] == *member || row["key"] == format!("{MANAGEMENT}#{member}");
+        let row =
+            rows.iter().find(|row| row["organization"] == MALLORY && names(row)).unwrap_or_else(|| panic!("{member}"));
+        assert_eq!(row["state"], *state, "{row:#}");
+        assert!(row["message"].as_str().unwrap().starts_with(message), "{row:#}");
+    }
+    assert_eq!(rows[0]["state"], "DISPUTED", "the worst comes first");
+    let loud = rows.iter().find(|row| row["member_experience"] == "exp-loud").unwrap();
+    assert!(loud["receipt"]["error"].as_str().unwrap().chars().count() <= 2_048);
+
+    assert_eq!(others(&scene).await, before);
+    let table = scene.hub.run(&["status", "--check"]).await;
+    assert_eq!(table.code, 4, "{}", table.stderr);
+    assert!(!table.stdout.contains('\u{1b}'), "{}", table.stdout);
+
+    let after = figures(&scene).await;
+    for name in ["SilentSpokes", "HeldExperiences", "OldestVersionLag"] {
+        assert_eq!(after[name], figures_before[name], "{name}");
+    }
+    assert_eq!((&after["DisputedExperiences"], &after["UnreadableItems"]), (&json!(4), &json!(3)));
+    assert_eq!((&figures_before["DisputedExperiences"], &figures_before["UnreadableItems"]), (&json!(0), &json!(0)));
+    // It says itself that it failed, and that is its own affair.
+    assert_eq!((&figures_before["FailedExperiences"], &after["FailedExperiences"]), (&json!(0), &json!(1)));
+}
+
+/// An item that someone with a member's role might put: from nearly honest to anything at all.
+fn adversarial(random: &mut fastrand::Rng, items: &[Item], at: usize) -> Item {
+    let member = if random.bool() { format!("exp-{at}") } else { noise(random, 40) };
+    let mut item = receipt(items, MALLORY, &member);
+    for _ in 0..random.usize(1..4) {
+        let names: Vec<String> =
+            item.keys().filter(|name| !["organization", "item"].contains(&name.as_str())).cloned().collect();
+        let name = names[random.usize(..names.len())].clone();
+        match random.u8(..8) {
+            0 => drop(item.remove(&name)),
+            1 => drop(item.insert(name, AttributeValue::Null(true))),
+            2 => drop(item.insert(name, AttributeValue::N(random.u64(..).to_string()))),
+            3 => drop(item.insert(name, AttributeValue::L(vec![text("x"); random.usize(..50)]))),
+            4 => drop(item.insert("version".into(), AttributeValue::N(random.u64(1..=u64::MAX).to_string()))),
+            5 => drop(item.insert("received_at".into(), text("9999-12-30T00:00:00Z"))),
+            6 => drop(item.insert("status".into(), text(noise(random, 10)))),
+            _ => drop(item.insert(name, text(noise(random, 400)))),
+        }
+    }
+    let prefix =
+        ["exp-management#", "exp-management#", "exp-management#", "confirm#exp-management#", "lease", "", "exp-other#"];
+    let key = format!("{}{member}", prefix[random.usize(..prefix.len())]);
+    // A sort key may not be empty.
+    item.insert("item".into(), text(if key.is_empty() { "x".to_owned() } else { key }));
+    item
+}
+
+/// Letters of all sorts: control and direction characters, and what has a meaning in keys.
+fn noise(random: &mut fastrand::Rng, most: usize) -> String {
+    let letters = ['a', 'Z', '9', '#', '-', ' ', '\n', '\u{1b}', '\u{202e}', '\u{0}', 'é', '漢', '🦀', '`', '"', '\\'];
+    (0..random.usize(..most)).map(|_| letters[random.usize(..letters.len())]).collect()
+}
+
+/// Puts `count` of them, several at once.
+async fn attack(scene: &Scene, items: &[Item], count: usize) {
+    const AT_ONCE: usize = 16;
+    let mallory = of_mallory(scene).await;
+    let mut random = fastrand::Rng::with_seed(14);
+    let hostile: Vec<Item> = (0..count).map(|at| adversarial(&mut random, items, at)).collect();
+    for batch in hostile.chunks(AT_ONCE) {
+        let mut puts = tokio::task::JoinSet::new();
+        for item in batch {
+            puts.spawn(mallory.put_item().table_name(TIMESTAMPS).set_item(Some(item.clone())).send());
+        }
+        while let Some(put) = puts.join_next().await {
+            put.unwrap().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_random_items_of_one_organization_change_nothing_about_the_others() {
+    let (scene, items) = all_in_step().await;
+    let before = others(&scene).await;
+    attack(&scene, &items, 100).await;
+    assert_eq!(others(&scene).await, before);
+    let after = figures(&scene).await;
+    for name in ["SilentSpokes", "OldestVersionLag"] {
+        assert_eq!(after[name], json!(0), "{name}");
+    }
+    assert!(after["UnreadableItems"].as_u64().unwrap() > 0, "{after}");
+    // Without a roster everyone is read by a scan: the same holds.
+    let scanned = scene.hub.with(&[("PMP_MEMBER_ORGANIZATIONS", "")]).json(&["status"]).await;
+    let spokes = scanned["spokes"].as_array().unwrap().iter();
+    let scanned: Vec<Value> = spokes.filter(|row| row["organization"] != MALLORY).cloned().collect();
+    assert_eq!(scanned, before);
+}
+
+/// What a `status` cost: calls of DynamoDB, read units where they were told, and time.
+#[derive(Debug)]
+struct Cost {
+    queries: usize,
+    scans: usize,
+    units: f64,
+    took: Duration,
+}
+
+async fn cost_of_status(scene: &Scene) -> Cost {
+    let tap = Tap::open(&scene.endpoint()).await;
+    let began = Instant::now();
+    scene.hub.with(&[("AWS_ENDPOINT_URL_DYNAMODB", tap.endpoint())]).json(&["status"]).await;
+    let took = began.elapsed();
+    let calls = tap.record();
+    let count = |operation: &str| calls.iter().filter(|call| call.operation == operation).count();
+    let told = calls.iter().filter_map(|call| serde_json::from_slice::<Value>(&call.answer).ok());
+    let units = told.filter_map(|answer| answer["ConsumedCapacity"]["CapacityUnits"].as_f64()).sum();
+    Cost { queries: count("Query"), scans: count("Scan"), units, took }
+}
+
+/// 200 organizations with five experiences each, and ten thousand items of one of them. It takes a minute or more.
+#[tokio::test]
+#[ignore = "takes a minute; run it with `--ignored --nocapture` to see what it costs"]
+#[allow(clippy::print_stdout)]
+async fn ten_thousand_items_of_one_organization_change_no_other_row_and_cost_little() {
+    let (mut scene, items) = all_in_step().await;
+    let names: Vec<String> = (0..199).map(|at| format!("o-member{at:04}")).collect();
+    for organization in &names {
+        write(&scene, honest(&items, organization, 5)).await;
+    }
+    let roster = names.iter().map(String::as_str).chain([ALPHA, MALLORY]).collect::<Vec<_>>().join(",");
+    scene.hub = scene.hub.with(&[("PMP_MEMBER_ORGANIZATIONS", &roster)]);
+    let before = others(&scene).await;
+    let honest = cost_of_status(&scene).await;
+    attack(&scene, &items, 10_000).await;
+    let hostile = cost_of_status(&scene).await;
+    println!("honest:  {honest:?}\nhostile: {hostile:?}");
+    assert_eq!(others(&scene).await, before);
+    let share = |before: usize, after: usize| {
+        f64::from(u32::try_from(after).unwrap()) / f64::from(u32::try_from(before).unwrap())
+    };
+    assert!(share(honest.queries, hostile.queries) <= 1.2, "{honest:?} {hostile:?}");
+    assert!(hostile.units <= 1.2 * honest.units, "{honest:?} {hostile:?}");
+}
