@@ -96,7 +96,8 @@ pub struct SpokeStatus {
     pub tried: Option<Attempt>,
     /// The snapshot that is in force, as far as the spoke said so.
     pub applied: Option<Applied>,
-    /// How many versions what is applied is behind; of an older spoke, that does not say what is applied, what was tried.
+    /// How many versions what is applied is behind; none where nothing is. Of an older spoke, that does not say what is applied,
+    /// what was tried.
     pub lag: Option<u64>,
     /// When its spoke last finished a pass.
     pub last_seen: Option<Timestamp>,
@@ -233,7 +234,7 @@ fn row(
         version: Some(receipt.version),
         tried: Some(receipt.tried()),
         applied: receipt.applied(),
-        lag: lag(in_force(receipt)).filter(|_| believed),
+        lag: lag(in_force(receipt)).filter(|_| believed && !is_nowhere(organization, receipt)),
         last_seen: organization.seen.as_ref().map(|seen| seen.last_seen),
         receipt: Some(receipt.clone()),
         ..SpokeStatus::whole(&organization.id, state, message)
@@ -243,6 +244,12 @@ fn row(
 /// The version that is applied; where the spoke does not say so, what it tried, which is not older.
 pub(crate) fn in_force(receipt: &Receipt) -> SnapshotVersion {
     receipt.applied().map_or(receipt.version, |applied| applied.version)
+}
+
+/// Whether nothing of any snapshot is in force: a spoke that tells what is has told of none.
+fn is_nowhere(organization: &Organization, receipt: &Receipt) -> bool {
+    let tells = organization.seen.as_ref().is_some_and(|seen| seen.ledger.is_some());
+    tells && receipt.applied().is_none() && receipt.status != ReceiptStatus::Skipped
 }
 
 /// When the spoke was alive. What it says of a time to come counts for nothing.
@@ -570,6 +577,15 @@ pub(crate) mod tests {
         let rows = rows(&view([organization(RECENT, vec![refused], None)], Some(&head(42, RECENT))), now(), HOUR);
         assert_eq!((rows[0].lag, rows[0].version), (Some(1), Some(version(42))));
         assert_eq!(shown::version(&rows[0]), "41 → 42 refused");
+
+        // One of which nothing is in force is not up to date. What a spoke of an earlier release tried, it may have.
+        for (ledger, lag) in [(Some(2), None), (None, Some(0))] {
+            let refused = receipt(42, ReceiptStatus::Failed, Some("no"));
+            let mut organization = organization(RECENT, vec![refused], None);
+            organization.seen.as_mut().unwrap().ledger = ledger;
+            let row = self::rows(&view([organization], Some(&head(42, RECENT))), now(), HOUR).remove(0);
+            assert_eq!((row.lag, shown::version(&row).as_str()), (lag, "42 refused"));
+        }
     }
 
     #[test]
