@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use pmp_ledger::{DynamoSnapshots, NewSnapshot, SnapshotStore, Stored};
 use pmp_local::world::Role;
@@ -42,7 +43,7 @@ fn evil() -> Sealed {
 }
 
 /// A well-formed message about it.
-fn forged_message(number: u64) -> String {
+pub(crate) fn forged_message(number: u64) -> String {
     let now = "2026-11-28T12:00:00Z".parse().unwrap();
     SnapshotMessage::announce(management(), version(number), now, Reason::Changed, &evil(), 1).to_json()
 }
@@ -182,6 +183,27 @@ async fn a_message_that_does_not_hold_what_it_announces_only_costs_a_fetch() {
     eventually("the queue is empty", &0, async || waiting(&scene).await).await;
     assert_eq!(lists(&scene).await, Lists::new(&["prod-a"], &[]));
     assert_eq!(agent.stop().await.0, 0);
+}
+
+#[tokio::test]
+async fn a_content_in_the_ledger_that_its_head_does_not_name_is_not_applied() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let client = aws_sdk_sqs::Client::new(scene.alpha_account.config());
+    client.purge_queue().queue_url(&scene.queue_url).send().await.unwrap();
+    // Whole and sound in itself, with its own digest: only the head tells.
+    let (evil, chunk) = (evil(), format!("v{:020}#0001", 1));
+    let mut item = item(&scene, "Snapshots", [("experience", MANAGEMENT), ("item", &chunk)]).await.unwrap();
+    item.insert("content".to_owned(), AttributeValue::B(Blob::new(evil.compressed())));
+    item.insert("digest".to_owned(), text(evil.digest()));
+    item.insert("approved".to_owned(), number(evil.counts().approved));
+    let hub = aws_sdk_dynamodb::Client::new(scene.hub_account.config());
+    hub.put_item().table_name("Snapshots").set_item(Some(item)).send().await.unwrap();
+    let refused = scene.spoke.run(&["sync"]).await;
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("and the head names sha256:"), "{}", refused.stderr);
+    assert_eq!(lists(&scene).await, Lists::default());
+    assert_eq!(scene.spoke.run(&["doctor"]).await.code, 4);
 }
 
 #[tokio::test]

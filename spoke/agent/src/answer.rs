@@ -2,6 +2,7 @@
 //! pass for what the ledger's head names, and none is done with before its outcome is in the ledger (rule 6). A message that the
 //! ledger does not bear out (rule 9) is looked at again shortly and then set aside, by itself: it takes no other along.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,10 +84,13 @@ pub(crate) async fn answer(
         // Told to stop before the lease was free: the next run takes them up at once.
         Ok(None) => hand_back(inbox, backlog.ours, Duration::ZERO, &mut answer).await,
         Err(error) => {
-            let times = backlog.ours.iter().map(|message| message.times).max().unwrap_or(1);
-            let pause = pause_after(&error, times);
+            // Each for as long as its own receives ask for: one that came often takes no other along.
+            let mut by_times = BTreeMap::<u32, Vec<Received>>::new();
+            backlog.ours.into_iter().for_each(|message| by_times.entry(message.times).or_default().push(message));
+            for (times, messages) in by_times {
+                hand_back(inbox, messages, pause_after(&error, times), &mut answer).await;
+            }
             answer.error = Some(error);
-            hand_back(inbox, backlog.ours, pause, &mut answer).await;
         }
     }
     answer

@@ -28,6 +28,7 @@ use poller::Poller;
 use schedule::Durations;
 use starter::Starter;
 
+pub(crate) use isolate::LONGEST_PAUSE;
 pub(crate) use starter::Active;
 
 mod batcher;

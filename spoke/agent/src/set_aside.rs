@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use pmp_protocol::{ProductId, QuarantinedProduct, Receipt, ReceiptStatus};
 
-use crate::apply::Applied;
+use crate::apply::{Applied, LONGEST_PAUSE};
 use crate::receipt::Progress;
 
 /// What could not be looked up is left in this pass alone: the next one begins later than that.
@@ -20,7 +20,13 @@ pub(crate) fn from_the_start(
     began: Timestamp,
 ) -> Vec<QuarantinedProduct> {
     let before = before.map_or(&[][..], |before| &before.quarantined);
-    let mut set_aside: BTreeMap<_, _> = before.iter().map(|found| (&found.product, found.clone())).collect();
+    // A receipt is text in a table: whatever it says, nothing is left for longer than the spoke itself would leave it.
+    let latest = began.checked_add(LONGEST_PAUSE).ok();
+    let left = |found: &QuarantinedProduct| {
+        let next_try = found.next_try.map(|next| latest.map_or(next, |latest| next.min(latest)));
+        QuarantinedProduct { next_try, ..found.clone() }
+    };
+    let mut set_aside: BTreeMap<_, _> = before.iter().map(|found| (&found.product, left(found))).collect();
     for (product, error) in undecided {
         let found = set_aside.entry(product).or_insert_with(|| QuarantinedProduct {
             product: product.clone(),
@@ -110,6 +116,13 @@ mod tests {
         assert!(found.iter().all(|found| found.error.starts_with("ENTITY_NOT_FOUND") && found.tries == 3));
         assert!(found[0].next_try > Some(at(100)), "{found:?}");
         assert_eq!((found[1].next_try, found[2].next_try), (Some(at(500)), Some(at(50))));
+    }
+
+    #[test]
+    fn nothing_is_left_for_longer_than_a_day_whatever_a_receipt_says() {
+        let forged = receipt(vec![refused("prod-a", 4_000_000_000), refused("prod-b", 500)]);
+        let found = from_the_start(Some(&forged), &undecided(&[]), at(100));
+        assert_eq!((found[0].next_try, found[1].next_try), (Some(at(100 + 86_400)), Some(at(500))));
     }
 
     #[test]

@@ -6,6 +6,9 @@ use pmp_protocol::{ExperienceId, Snapshot, SnapshotMessage};
 use crate::SpokeError;
 use crate::error::one_line;
 
+/// So many messages that claim to hold it are opened; the ledger's own is cheaper than a queue full of false ones.
+const MAX_OPENED: usize = 3;
+
 /// The snapshot that `head` names. A message's content is taken in its place only where it has exactly the head's digest,
 /// which is computed here: it saves the fetch, and nothing else of the message counts.
 pub(crate) async fn in_force(
@@ -15,7 +18,7 @@ pub(crate) async fn in_force(
     messages: &[SnapshotMessage],
 ) -> Result<Snapshot, SpokeError> {
     let same = messages.iter().filter(|message| (message.version, message.digest) == (head.latest, head.digest));
-    for sealed in same.filter_map(SnapshotMessage::inline) {
+    for sealed in same.filter_map(SnapshotMessage::inline).take(MAX_OPENED) {
         match Snapshot::open(experience, head.latest, head.taken_at, &sealed) {
             Ok(snapshot) => return Ok(snapshot),
             Err(error) => tracing::warn!(

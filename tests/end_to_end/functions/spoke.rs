@@ -7,6 +7,7 @@ use pmp_tests::{ALPHA, ALPHA_PROD, Batch, Function, Lists, MANAGEMENT, Scene, ev
 use serde_json::json;
 
 use super::{TIME, lines, logged, refusal};
+use crate::forged::forged_message;
 use crate::leases::{is_free, thief};
 use crate::stopping::{receipt, twelve_batches};
 
@@ -80,6 +81,25 @@ async fn a_bad_message_that_cannot_be_moved_is_the_only_one_that_is_reported_as_
     assert_eq!(invoke(&spoke, batch, TIME).await, [bad]);
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
     assert_eq!(scene.alpha_account.waiting(&scene.queue_url).await, 1);
+}
+
+#[tokio::test]
+async fn a_forged_message_is_the_only_one_of_its_batch_that_comes_again_and_is_set_aside_in_the_end() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.alpha_account.send(&scene.queue_url, &forged_message(u64::MAX)).await;
+    scene.hub.json(&["publish"]).await;
+    let mut waiting = batch(&scene).await;
+    let forged = waiting.bodies().iter().position(|body| body.contains("18446744073709551615")).unwrap();
+    let forged = waiting.ids()[forged].to_owned();
+    let spoke = Function::start(&scene.spoke).await;
+    for _ in 0..4 {
+        assert_eq!(invoke(&spoke, waiting, TIME).await, [forged.clone()]);
+        assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
+        waiting = batch(&scene).await;
+    }
+    assert!(invoke(&spoke, waiting, TIME).await.is_empty());
+    assert_eq!(scene.alpha_account.waiting(&scene.dead_letters_url).await, 1);
+    assert_eq!(scene.alpha_account.waiting(&scene.queue_url).await, 0);
 }
 
 #[tokio::test]

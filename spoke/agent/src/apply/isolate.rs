@@ -13,7 +13,8 @@ use pmp_protocol::{ProductBatch, ProductId, QuarantinedProduct};
 
 /// The first pause before a quarantined product is tried again; it doubles with every try.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(24);
+/// The longest.
+pub(crate) const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(24);
 
 /// The suspects and culprits of one experience.
 #[derive(Debug)]

@@ -21,6 +21,9 @@ const STEP: f64 = 0.05;
 const JITTER: f64 = 0.02;
 /// The first look comes a little before the quickest end that is expected.
 const EARLY: f64 = 0.97;
+/// What an earlier run learned counts up to this: it comes from a table that others of the organization can write, too, and a
+/// first look that is too late would hold everything up.
+const LONGEST_TOLD: Duration = Duration::from_secs(120);
 /// How many durations are remembered.
 const WINDOW: usize = 64;
 
@@ -34,7 +37,7 @@ impl Durations {
     /// What an earlier run learned.
     pub(crate) fn from_times(times: Option<ChangeSetTimes>) -> Self {
         let milliseconds = times.into_iter().flat_map(|times| [times.quickest_ms, times.typical_ms]);
-        Self { window: milliseconds.map(Duration::from_millis).collect() }
+        Self { window: milliseconds.map(|told| Duration::from_millis(told).min(LONGEST_TOLD)).collect() }
     }
 
     /// What a later run may start from; none before the first end.
@@ -164,6 +167,13 @@ mod tests {
         assert_eq!((times.quickest_ms, times.typical_ms), (4_000, 5_000));
         let next = Durations::from_times(Some(times));
         assert_eq!((next.quickest(), next.typical()), (Some(second * 4), Some(second * 4)));
+    }
+
+    #[test]
+    fn what_an_earlier_run_is_said_to_have_learned_puts_no_look_off_for_long() {
+        let told = |quickest_ms| Durations::from_times(Some(ChangeSetTimes { quickest_ms, typical_ms: u64::MAX }));
+        assert_eq!(told(u64::MAX).quickest(), Some(LONGEST_TOLD));
+        assert_eq!(told(7_000).quickest(), Some(Duration::from_secs(7)));
     }
 
     #[test]

@@ -11,8 +11,8 @@ use pmp_protocol::{ExperienceId, Needs, OrganizationId, ReceiptStatus, SnapshotV
 use pmp_terminal::checkup::Finding;
 use pmp_terminal::{Source, age, clean, count};
 
-use crate::SpokeError;
 use crate::config::{DoctorConfig, EXPERIENCE, EXTERNAL_ID, HUB_ROLE, SNAPSHOTS, TIMESTAMPS, acting_for};
+use crate::{SpokeError, snapshot};
 
 /// A spoke that has not finished a pass for this long is silent: three announcements of a hub's usual hour.
 const SILENT: SignedDuration = SignedDuration::from_hours(3);
@@ -150,12 +150,13 @@ async fn snapshots(
         Err(error) => return failed(finding, &error, SNAPSHOTS),
     };
     // Whole and verified, as a pass reads it.
-    match store.fetch(&experience, head.latest).await {
+    match snapshot::in_force(&store, &experience, &head, &[]).await {
         Ok(snapshot) => {
             let (digest, ago) = (snapshot.digest().short(), age(head.taken_at, Timestamp::now()));
             finding.note(format!("snapshot {} ({digest}), taken {ago} ago", head.latest))
         }
-        Err(error) => failed(finding, &error, SNAPSHOTS),
+        Err(SpokeError::Ledger(error)) => failed(finding, &error, SNAPSHOTS),
+        Err(error) => finding.fail(error.to_string(), error.hint()),
     }
 }
 
