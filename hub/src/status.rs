@@ -2,7 +2,7 @@
 
 use comfy_table::Color;
 use jiff::{SignedDuration, Timestamp};
-use pmp_ledger::{MAX_ITEMS, Organization, Report, Unreadable};
+use pmp_ledger::{Organization, Report, Unreadable};
 use pmp_protocol::{
     Applied, Attempt, ExperienceId, OrganizationId, OrganizationSeen, Receipt, ReceiptStatus, SnapshotVersion,
 };
@@ -211,7 +211,7 @@ fn unreadable(report: &Report) -> Vec<SpokeStatus> {
         rows.push(row(format!("{} more cannot be read", count(others, "item"))));
     }
     if report.more {
-        rows.push(row(format!("it wrote more than is read: at most {MAX_ITEMS} items, the others are left out")));
+        rows.push(row("it wrote more than is read of one organization: the rest is left out".to_owned()));
     }
     rows
 }

@@ -2,7 +2,7 @@
 //! than a bound, and nothing that one of them wrote keeps the others from being read.
 //!
 //! A member's role may put any item of up to 400 KB into its own partition, as many as it likes. So one organization is read
-//! in pages, up to [`MAX_ITEMS`] items or [`MAX_UNITS`] read units; texts and lists are cut; and an item that is not what its
+//! in pages, up to a number of items and of read units; texts and lists are cut; and an item that is not what its
 //! key says is one [`crate::Unreadable`]. Only attributes that the hub knows are asked for.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,10 +19,11 @@ use crate::item::{Item, text};
 use crate::partition::{confirm_key, hub_partition, seen_key, sort};
 use crate::{LedgerError, Organization, TableName};
 
-/// The most items of one organization that are read for one management experience; one has 500 experiences at most.
-pub const MAX_ITEMS: usize = 512;
-/// The most read units that are spent on one organization, but for the page in which the bound is passed: some 1.6 MB.
-const MAX_UNITS: f64 = 400.0;
+/// The most items of one organization that are read for one management experience, and the read units that are spent on
+/// them but for the page in which they run out: some 160 KB.
+const USUAL: (usize, f64) = (128, 40.0);
+/// The same where the sign of life, which comes first, tells of so many experiences; an organization has 500 at most.
+const MANY: (usize, f64) = (512, 400.0);
 /// A page: most organizations have fewer items.
 const PAGE: i32 = 64;
 /// The longest text that is taken over, in characters. Spokes write shorter ones.
@@ -152,8 +153,8 @@ impl DynamoReports {
             if start.is_none() {
                 return Ok((items, false));
             }
-            if items.len() >= MAX_ITEMS || spent >= MAX_UNITS {
-                items.truncate(MAX_ITEMS);
+            let (most, units) = if tells_of_many(&items) { MANY } else { USUAL };
+            if items.len() >= most || spent >= units {
                 return Ok((items, true));
             }
         }
@@ -267,7 +268,7 @@ impl Reports for DynamoReports {
             let id = item.get("organization").and_then(|id| id.as_s().ok()).map(|id| OrganizationId::new(id));
             let Some(Ok(id)) = id else { continue };
             let (kept, more) = found.entry(id).or_default();
-            if kept.len() < MAX_ITEMS { kept.push(item) } else { *more = true }
+            if kept.len() < MANY.0 { kept.push(item) } else { *more = true }
         }
         let report = |(id, (items, more))| {
             let organization = read(&id, items, experience);
@@ -285,6 +286,12 @@ impl Reports for DynamoReports {
         }
         Ok(all)
     }
+}
+
+/// Whether the sign of life, which is the first item that there can be, tells of more experiences than are usually read.
+fn tells_of_many(items: &[Item]) -> bool {
+    let told = items.first().and_then(|seen| seen.get("experiences")?.as_n().ok()?.parse::<usize>().ok());
+    told.is_some_and(|experiences| experiences >= USUAL.0)
 }
 
 /// The expression for [`ATTRIBUTES`], and the names in it: many of them are words that DynamoDB reserves.
@@ -405,5 +412,17 @@ mod tests {
     #[test]
     fn the_greatest_key_is_as_long_as_a_sort_key_may_be() {
         assert_eq!(last_key().len(), 1_024);
+    }
+
+    #[test]
+    fn more_is_read_only_where_the_sign_of_life_tells_of_more() {
+        let [receipt, seen] = written();
+        let telling = |experiences: usize| {
+            let mut seen = seen.clone();
+            seen.insert("experiences".to_owned(), AttributeValue::N(experiences.to_string()));
+            tells_of_many(&[seen, receipt.clone()])
+        };
+        assert!(telling(USUAL.0) && telling(500));
+        assert!(!telling(USUAL.0 - 1) && !tells_of_many(&[receipt.clone()]) && !tells_of_many(&[]));
     }
 }
