@@ -162,6 +162,8 @@ class Deployment(Checks):
 
     def configuration(self, account, name):
         found = self.client("lambda", account).get_function_configuration(FunctionName=name)
+        # moto leaves a number of a template a number when it updates a stack; Lambda knows text alone.
+        found["Environment"]["Variables"] = {key: str(value) for key, value in found["Environment"]["Variables"].items()}
         variables = set(found["Environment"]["Variables"])
         documented = set(re.findall(r"`([A-Z_]+)`", (DOCS / "configuration.md").read_text(encoding="utf-8")))
         expect(variables - documented, set(), f"variables of {name} that docs/configuration.md does not know")
@@ -172,6 +174,8 @@ class Deployment(Checks):
         self.spoke_function = self.configuration(MEMBER_ACCOUNT, "pmp-sync-spoke")
         for one in (self.hub_function, self.spoke_function):
             expect((one["Runtime"], one["Handler"], one["Architectures"]), ("provided.al2023", "bootstrap", ["arm64"]), one["FunctionName"])
+        roster = self.hub_function["Environment"]["Variables"]["PMP_MEMBER_ORGANIZATIONS"]
+        expect(roster, f"o-another0000,{self.organization_id}", "whom the hub misses where it does not report")
         variables = self.spoke_function["Environment"]["Variables"]
         expect(variables["PMP_HUB_ROLE_ARN"], f"arn:aws:iam::{HUB}:role/pmp-sync-member-{self.organization_id}", "the hub role")
         expect(variables["MEMBER_EXPERIENCE_IDS"], f"{MEMBER},{OTHER}", "the member experiences")
@@ -402,7 +406,10 @@ class Deployment(Checks):
 
     def status(self):
         rows = json.loads(self.command("pmp-hub", self.hub_environment(), "status", "-o", "json"))["spokes"]
-        expect([(one["state"], one["version"]) for one in rows], [("SYNCED", 2)] * 2, "pmp-hub status")
+        # The other organization of the hub's list has no spoke here.
+        found = [(one["organization"], one["state"], one["version"]) for one in rows]
+        member = (self.organization_id, "SYNCED", 2)
+        expect(found, [("o-another0000", "NEVER", None), member, member], "pmp-hub status")
 
     def uninstall(self):
         for stack in [self.protect, self.change_events, self.spoke, self.hub_member, self.hub, *self.second]:
@@ -471,7 +478,7 @@ class Deployment(Checks):
             ("the receipts are in the hub's table, by the member's role", self.receipt),
             ("a change event: the approved product arrives", self.change),
             ("a message that is not understood is set aside", self.dead_letter),
-            ("pmp-hub status shows SYNCED", self.status),
+            ("pmp-hub status shows SYNCED, and who never came", self.status),
             ("the stacks are deleted, and nothing is left but the tables", self.uninstall),
         )
 
