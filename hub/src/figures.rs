@@ -158,10 +158,9 @@ fn datum(experience: &ExperienceId, run: &Run<'_>, spokes: Option<&Spokes>) -> D
 
 #[cfg(test)]
 mod tests {
+    use pmp_ledger::Head;
     use pmp_protocol::{AccountId, Counts, Digest, OrganizationId, OrganizationSeen, SnapshotVersion};
     use serde_json::{Value, json};
-
-    use pmp_ledger::Head;
 
     use super::*;
     use crate::status::tests::view;
