@@ -162,8 +162,6 @@ mod tests {
     use pmp_protocol::{AccountId, Counts, Digest, OrganizationId, OrganizationSeen, SnapshotVersion};
     use serde_json::{Value, json};
 
-    use pmp_ledger::Head;
-
     use super::*;
     use crate::status::tests::view;
 
