@@ -184,8 +184,9 @@ impl ConfigArgs {
     pub(crate) fn for_recover(&self) -> Result<PublishConfig, Failure> {
         let mut settings = Settings::default();
         let publish = self.publish(&mut settings);
-        if publish.as_ref().is_some_and(|publish| publish.timestamps.is_none()) {
-            let _missing = settings.required::<TableName>(self.timestamps_table.as_deref(), TIMESTAMPS);
+        // What is wrong with it is told with the rest; here counts that it is there.
+        if self.timestamps_table.as_deref().is_none_or(|table| table.trim().is_empty()) {
+            let _missing = settings.required::<TableName>(None, TIMESTAMPS);
         }
         settings.finish(|| publish)
     }
