@@ -93,7 +93,7 @@ async fn a_forged_message_is_the_only_one_of_its_batch_that_comes_again_and_is_s
     let forged = waiting.ids()[forged].to_owned();
     let spoke = Function::start(&scene.spoke).await;
     for _ in 0..4 {
-        assert_eq!(invoke(&spoke, waiting, TIME).await, [forged.clone()]);
+        assert_eq!(invoke(&spoke, waiting, TIME).await, std::slice::from_ref(&forged));
         assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
         waiting = batch(&scene).await;
     }
