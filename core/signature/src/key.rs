@@ -1,0 +1,216 @@
+//! Public keys, and which of them a spoke trusts.
+
+use std::fmt;
+
+use pmp_protocol::Digest;
+use ring::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
+
+use crate::pem;
+
+/// Two, so that a key can be changed without touching all spokes at once.
+pub const MAX_TRUSTED_KEYS: usize = 2;
+
+/// What every SubjectPublicKeyInfo of a P-256 key with its whole point begins with (RFC 5480); the point follows.
+const P256: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+const P256_POINT: usize = 65;
+/// What every SubjectPublicKeyInfo of an Ed25519 key begins with (RFC 8410).
+const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const ED25519_KEY: usize = 32;
+/// Kinds of key that people have, by their object identifiers, to tell them what they gave.
+const OTHERS: [(&[u8], &str); 7] = [
+    (&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22], "an ECDSA key over P-384"),
+    (&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23], "an ECDSA key over P-521"),
+    (&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a], "an ECDSA key over secp256k1"),
+    (&[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07], "a P-256 key whose point is compressed"),
+    (&[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01], "an RSA key"),
+    (&[0x06, 0x03, 0x2b, 0x65, 0x6e], "an X25519 key, which does not sign"),
+    (&[0x06, 0x03, 0x2b, 0x65, 0x71], "an Ed448 key"),
+];
+
+/// The id of a key, as securesystemslib makes it: SHA-256 over kind, scheme and key, in 64 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyId(String);
+
+impl KeyId {
+    /// All of it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first 8 characters, for people.
+    #[must_use]
+    pub fn short(&self) -> String {
+        self.0.chars().take(8).collect()
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Keys that cannot be used, in words: the person who set them reads it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Nothing that looks like one.
+    #[error("there is no public key in it (a block that begins with -----BEGIN PUBLIC KEY-----)")]
+    None,
+    /// More than a change of keys needs.
+    #[error("{0} keys, and at most {MAX_TRUSTED_KEYS} are trusted at a time")]
+    TooMany(usize),
+    /// The same key twice: a change of keys that was only half made.
+    #[error("the same key twice ({0})")]
+    Repeated(KeyId),
+    /// Another kind of PEM.
+    #[error("a block is a {0}, not a PUBLIC KEY")]
+    OtherBlock(String),
+    /// A key that could sign has no place where keys are compared.
+    #[error("a block is a private key: take only the public one there, and treat this one as known to others")]
+    Private,
+    /// A kind of key that is not used here.
+    #[error(
+        "{0}: only ECDSA keys over P-256 and Ed25519 keys are taken, because libraries differ in how they hash for others"
+    )]
+    OtherKind(&'static str),
+    /// Not a key.
+    #[error("a block cannot be read: {0}")]
+    Malformed(&'static str),
+}
+
+/// A key that verifies.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    kind: Kind,
+    id: KeyId,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Kind {
+    P256([u8; P256_POINT]),
+    Ed25519([u8; ED25519_KEY]),
+}
+
+impl PublicKey {
+    /// Reads a SubjectPublicKeyInfo in DER, as `kms:GetPublicKey` answers it.
+    pub fn from_der(der: &[u8]) -> Result<Self, KeyError> {
+        if let Some(point) = der.strip_prefix(&P256)
+            && let Ok(point) = <[u8; P256_POINT]>::try_from(point)
+            && point[0] == 0x04
+        {
+            return Ok(Self::new(Kind::P256(point)));
+        }
+        if let Some(key) = der.strip_prefix(&ED25519_SPKI)
+            && let Ok(key) = key.try_into()
+        {
+            return Ok(Self::new(Kind::Ed25519(key)));
+        }
+        // An object identifier stands at the beginning; further on it would be chance.
+        let head = &der[..der.len().min(40)];
+        let other = OTHERS.iter().find(|(oid, _)| head.windows(oid.len()).any(|bytes| bytes == *oid));
+        Err(other.map_or(KeyError::Malformed("it is no public key"), |(_, kind)| KeyError::OtherKind(kind)))
+    }
+
+    pub(crate) fn from_ed25519(key: [u8; ED25519_KEY]) -> Self {
+        Self::new(Kind::Ed25519(key))
+    }
+
+    fn new(kind: Kind) -> Self {
+        let key = Self { id: KeyId(String::new()), kind };
+        // securesystemslib's canonical JSON, which escapes quotes and backslashes alone: PEM's line ends stand as they are.
+        let (keytype, public, scheme) = match &key.kind {
+            Kind::P256(_) => ("ecdsa", key.to_pem(), "ecdsa-sha2-nistp256"),
+            Kind::Ed25519(key) => ("ed25519", key.iter().map(|byte| format!("{byte:02x}")).collect(), "ed25519"),
+        };
+        let canonical = format!(r#"{{"keytype":"{keytype}","keyval":{{"public":"{public}"}},"scheme":"{scheme}"}}"#);
+        Self { id: KeyId(Digest::of(canonical.as_bytes()).hex()), ..key }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &KeyId {
+        &self.id
+    }
+
+    /// What kind of key it is, for people.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self.kind {
+            Kind::P256(_) => "P-256",
+            Kind::Ed25519(_) => "Ed25519",
+        }
+    }
+
+    /// As a file, for `PMP_TRUSTED_KEYS`.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        let der = match &self.kind {
+            Kind::P256(point) => [P256.as_slice(), point].concat(),
+            Kind::Ed25519(key) => [ED25519_SPKI.as_slice(), key].concat(),
+        };
+        pem::write("PUBLIC KEY", &der)
+    }
+
+    /// Whether `signature` is one of this key over `message`: in DER for P-256, 64 bytes for Ed25519.
+    #[must_use]
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        let verified = match &self.kind {
+            Kind::P256(point) => UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(message, signature),
+            Kind::Ed25519(key) => UnparsedPublicKey::new(&ED25519, key).verify(message, signature),
+        };
+        verified.is_ok()
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind(), self.id)
+    }
+}
+
+/// The keys whose statements a spoke believes: one, or two while they change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedKeys(Vec<PublicKey>);
+
+impl TrustedKeys {
+    /// Reads the public keys in a text: PEM, one or two blocks, with or without line ends.
+    pub fn from_pem(text: &str) -> Result<Self, KeyError> {
+        let mut keys: Vec<PublicKey> = Vec::new();
+        for block in pem::blocks(text).map_err(KeyError::Malformed)? {
+            let key = match block.label.as_str() {
+                "PUBLIC KEY" => PublicKey::from_der(&block.der)?,
+                label if label.ends_with("PRIVATE KEY") => return Err(KeyError::Private),
+                label => {
+                    return Err(KeyError::OtherBlock(label.chars().filter(char::is_ascii_graphic).take(40).collect()));
+                }
+            };
+            if keys.contains(&key) {
+                return Err(KeyError::Repeated(key.id));
+            }
+            keys.push(key);
+        }
+        match keys.len() {
+            0 => Err(KeyError::None),
+            1..=MAX_TRUSTED_KEYS => Ok(Self(keys)),
+            many => Err(KeyError::TooMany(many)),
+        }
+    }
+
+    /// This key alone.
+    #[must_use]
+    pub fn only(key: PublicKey) -> Self {
+        Self(vec![key])
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn keys(&self) -> &[PublicKey] {
+        &self.0
+    }
+}

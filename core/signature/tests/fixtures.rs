@@ -1,0 +1,87 @@
+//! Envelopes that another implementation made, one defect each: what becomes of them.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pmp_protocol::{Digest, ExperienceId, SnapshotVersion};
+use pmp_signature::{Expectation, KeyError, Refusal, TrustedKeys, Verified, verify};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+fn key(name: &str) -> String {
+    fs::read_to_string(fixtures().join(format!("keys/{name}.pem"))).unwrap()
+}
+
+fn trusted() -> TrustedKeys {
+    TrustedKeys::from_pem(&(key("p256") + &key("ed25519"))).unwrap()
+}
+
+fn judge(envelope: Option<&str>, not_older_than: u64) -> Result<Verified, Refusal> {
+    let experience = ExperienceId::new("exp-management").unwrap();
+    let expected = Expectation {
+        experience: &experience,
+        version: SnapshotVersion::new(42).unwrap(),
+        digest: Digest::of(b"content"),
+        not_older_than: Some(SnapshotVersion::new(not_older_than).unwrap()),
+        now: "2026-11-28T12:00:00Z".parse().unwrap(),
+    };
+    verify(envelope, &trusted(), &expected)
+}
+
+#[test]
+fn each_envelope_is_believed_or_refused_for_its_one_reason() {
+    let mut judged = 0;
+    for entry in fs::read_dir(fixtures()).unwrap() {
+        let folder = entry.unwrap().path();
+        let Ok(envelope) = fs::read_to_string(folder.join("envelope.json")) else { continue };
+        let expected = fs::read_to_string(folder.join("refusal")).unwrap();
+        let found = match judge(Some(envelope.trim_end()), 41) {
+            Ok(verified) => {
+                assert_eq!(verified.statement.version.get(), 42, "{}", folder.display());
+                "none"
+            }
+            Err(refusal) => {
+                assert!(!refusal.to_string().is_empty() && !refusal.hint().is_empty());
+                refusal.name()
+            }
+        };
+        assert_eq!(found, expected.trim(), "{}", folder.display());
+        judged += 1;
+    }
+    assert!(judged >= 29, "only {judged} envelopes");
+}
+
+#[test]
+fn what_is_not_signed_or_older_than_what_was_trusted_is_refused() {
+    let good = fs::read_to_string(fixtures().join("good-p256/envelope.json")).unwrap();
+    assert_eq!(judge(None, 41), Err(Refusal::Unsigned));
+    assert!(judge(Some(&good), 42).is_ok(), "the same again is nothing older");
+    assert_eq!(judge(Some(&good), 43), Err(Refusal::Older(SnapshotVersion::new(43).unwrap())));
+}
+
+#[test]
+fn two_keys_are_trusted_and_every_other_set_of_keys_is_refused_in_words() {
+    let (p256, ed25519) = (key("p256"), key("ed25519"));
+    for keys in [p256.clone(), ed25519.clone(), format!("{ed25519}\n{p256}"), p256.replace('\n', " ")] {
+        assert!(TrustedKeys::from_pem(&keys).is_ok(), "{keys}");
+    }
+    let refused = |text: &str| TrustedKeys::from_pem(text).unwrap_err();
+    for (name, word) in [("p384", "P-384"), ("p521", "P-521"), ("secp256k1", "secp256k1"), ("rsa", "RSA")] {
+        let error = refused(&key(name));
+        assert!(matches!(error, KeyError::OtherKind(kind) if kind.contains(word)), "{error}");
+        assert!(matches!(refused(&(p256.clone() + &key(name))), KeyError::OtherKind(_)), "one bad key is not left out");
+    }
+    assert_eq!(refused("  "), KeyError::None);
+    assert_eq!(refused("arn:aws:kms:us-east-1:111111111111:key/1"), KeyError::None);
+    assert!(matches!(refused(&(p256.clone() + &p256)), KeyError::Repeated(_)));
+    let third = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----";
+    assert_eq!(refused(&(p256.clone() + &ed25519 + third)), KeyError::TooMany(3));
+    assert_eq!(refused("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----"), KeyError::Private);
+    assert!(matches!(refused("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"), KeyError::OtherBlock(_)));
+    assert!(matches!(refused(&p256[..p256.len() / 2]), KeyError::Malformed(_)));
+    assert!(matches!(refused("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"), KeyError::Malformed(_)));
+}
