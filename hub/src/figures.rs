@@ -152,6 +152,8 @@ mod tests {
             spoke_version: "0.1.0".into(),
             error: error.map(str::to_owned),
             change_set_times: None,
+            needs: None,
+            disputed: Vec::new(),
         };
         let receipts = receipts.iter().map(|(version, status)| crate::status::tests::receipt(*version, *status, None));
         Organization { seen: Some(seen), receipts: receipts.collect(), ..Organization::unknown(id) }

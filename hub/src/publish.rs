@@ -115,7 +115,8 @@ impl Hub {
             let head = self.snapshots.head(&self.experience).await?;
             match decide(head.as_ref(), sealed.digest(), trigger) {
                 Decision::Store { previous } => {
-                    let new = NewSnapshot { experience: &self.experience, previous, taken_at, sealed: &sealed };
+                    let new =
+                        NewSnapshot { experience: &self.experience, previous, beyond: None, taken_at, sealed: &sealed };
                     let version = new.version();
                     match self.snapshots.store(&new).await? {
                         Stored::Won { chunks } => {

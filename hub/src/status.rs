@@ -308,6 +308,7 @@ pub(crate) mod tests {
             status,
             received_at: now(),
             applied_at: None,
+            applied: None,
             allowed: 3,
             denied: 1,
             pending: 2,
@@ -334,6 +335,8 @@ pub(crate) mod tests {
             spoke_version: "0.1.0".into(),
             error: error.map(str::to_owned),
             change_set_times: None,
+            needs: None,
+            disputed: Vec::new(),
         };
         Organization { seen: Some(seen), receipts, ..Organization::unknown(id) }
     }

@@ -11,6 +11,7 @@ mod error;
 mod item;
 mod lease;
 mod leases;
+mod partition;
 mod port;
 mod receipts;
 pub mod schema;
@@ -20,7 +21,10 @@ mod table;
 pub use error::LedgerError;
 pub use lease::{Lease, LeaseTerm, Watched, may_take};
 pub use leases::DynamoLeases;
-pub use port::{Head, LeaseStore, NewSnapshot, Organization, ReceiptStore, SnapshotStore, Stored, Taken};
+pub use partition::MAX_ITEMS;
+pub use port::{
+    Found, Head, LeaseStore, NewSnapshot, Organization, ReceiptStore, SnapshotStore, Stored, Taken, Unreadable,
+};
 pub use receipts::DynamoReceipts;
 pub use snapshots::{DynamoSnapshots, MAX_STORED_BYTES};
 pub use table::{TableName, TableNameError};

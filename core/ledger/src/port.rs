@@ -1,11 +1,12 @@
 //! The ports: what hub and spokes ask of the ledger.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use pmp_protocol::{
-    Digest, ExperienceId, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt, Sealed, Snapshot,
+    Digest, ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt, Sealed, Snapshot,
     SnapshotVersion,
 };
 
@@ -35,6 +36,9 @@ pub struct NewSnapshot<'a> {
     pub experience: &'a ExperienceId,
     /// The newest version so far; none for the first snapshot.
     pub previous: Option<SnapshotVersion>,
+    /// Versions up to this one were stored once and are lost: it takes none of them. For a ledger that was restored to an
+    /// earlier moment; none otherwise.
+    pub beyond: Option<SnapshotVersion>,
     /// When the hub read it.
     pub taken_at: Timestamp,
     /// The content.
@@ -42,10 +46,10 @@ pub struct NewSnapshot<'a> {
 }
 
 impl NewSnapshot<'_> {
-    /// The version that it takes: the one after `previous`.
+    /// The version that it takes: the one after `previous`, and after what is lost.
     #[must_use]
     pub fn version(&self) -> SnapshotVersion {
-        self.previous.map_or(SnapshotVersion::FIRST, SnapshotVersion::next)
+        self.previous.max(self.beyond).map_or(SnapshotVersion::FIRST, SnapshotVersion::next)
     }
 }
 
@@ -81,8 +85,42 @@ pub trait SnapshotStore: Debug + Send + Sync {
     /// Reads a version, whole and verified.
     async fn fetch(&self, experience: &ExperienceId, version: SnapshotVersion) -> Result<Snapshot, LedgerError>;
 
+    /// The digests of the versions that are kept, as they were stored: what a receipt is compared with. Versions that an
+    /// older hub stored are missing.
+    async fn digests(&self, experience: &ExperienceId) -> Result<BTreeMap<SnapshotVersion, Digest>, LedgerError>;
+
     /// Deletes all but the newest `keep` versions; returns how many items went.
     async fn prune(&self, experience: &ExperienceId, latest: SnapshotVersion, keep: u64) -> Result<usize, LedgerError>;
+}
+
+/// Version and digest as they stand in an item, whatever they are worth: to say which item is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The number as DynamoDB tells it; it need not be a version.
+    pub version: String,
+    /// The text that stands where the digest should.
+    pub digest: Option<String>,
+}
+
+impl Found {
+    /// Those of `receipt`.
+    #[must_use]
+    pub fn of(receipt: &Receipt) -> Self {
+        Self { version: receipt.version.to_string(), digest: Some(receipt.digest.to_string()) }
+    }
+}
+
+/// An item that cannot be read. Who wrote it harms itself alone: everything beside it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The member organization in whose partition it lies, or of which it speaks.
+    pub organization: OrganizationId,
+    /// Its sort key. Text from outside: bounded, and not clean.
+    pub key: String,
+    /// What is wrong with it. It may hold text from outside: bounded, and not clean.
+    pub problem: String,
+    /// The version and digest that it claims, where there is a number.
+    pub found: Option<Found>,
 }
 
 /// What the ledger knows of one member organization, for one management experience.
@@ -94,23 +132,26 @@ pub struct Organization {
     pub seen: Option<OrganizationSeen>,
     /// Its receipts, by member experience.
     pub receipts: Vec<Receipt>,
-    /// What operators of the hub let through.
+    /// What operators of the hub let through, from the partition that no member can write.
     pub confirmations: Vec<OperatorConfirmation>,
+    /// What could not be read.
+    pub unreadable: Vec<Unreadable>,
 }
 
 impl Organization {
     /// One of which the ledger knows nothing.
     #[must_use]
     pub fn unknown(id: OrganizationId) -> Self {
-        Self { id, seen: None, receipts: Vec::new(), confirmations: Vec::new() }
+        Self { id, seen: None, receipts: Vec::new(), confirmations: Vec::new(), unreadable: Vec::new() }
     }
 }
 
 /// The `SyncTimestamps` table.
 #[async_trait]
 pub trait ReceiptStore: Debug + Send + Sync {
-    /// Writes a receipt. One for a newer version stays: returns whether this one was written.
-    async fn put(&self, receipt: &Receipt) -> Result<bool, LedgerError>;
+    /// Writes a receipt. One for a newer version stays, unless it is still the one that was `found` and that the ledger does
+    /// not bear out: returns whether this one was written.
+    async fn put(&self, receipt: &Receipt, found: Option<&Found>) -> Result<bool, LedgerError>;
 
     /// As [`Self::put`], for a pass that lost its lease: what a pass that began later has written stays.
     async fn put_late(&self, receipt: &Receipt) -> Result<bool, LedgerError>;
@@ -124,15 +165,31 @@ pub trait ReceiptStore: Debug + Send + Sync {
     /// Takes a confirmation back; whether it was there, for this version. For operators of the hub.
     async fn delete_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<bool, LedgerError>;
 
-    /// What the ledger knows of one organization.
+    /// What the ledger knows of one organization: what its spoke wrote, and what the hub's operators said. All of it; an item
+    /// that cannot be read is told beside the others. A role that may not read the hub's partition is told of no
+    /// confirmation.
     async fn organization(
         &self,
         organization: &OrganizationId,
         experience: &ExperienceId,
     ) -> Result<Organization, LedgerError>;
 
-    /// What the ledger knows of all organizations, by id.
+    /// The same of each of these organizations, in their order, read side by side. Of a partition that holds more than a
+    /// spoke writes, the rest is left out and told as unreadable: it costs its reader no more than an honest one.
+    async fn organizations_of(
+        &self,
+        organizations: &[OrganizationId],
+        experience: &ExperienceId,
+    ) -> Result<Vec<Organization>, LedgerError>;
+
+    /// What the ledger knows of all organizations that it holds anything of, by id: reads the whole table.
     async fn organizations(&self, experience: &ExperienceId) -> Result<Vec<Organization>, LedgerError>;
+
+    /// The highest version that the hub ever stored; none where no hub has written it yet.
+    async fn mark(&self, experience: &ExperienceId) -> Result<Option<HeadMark>, LedgerError>;
+
+    /// Writes the mark where it is not higher already. For the hub.
+    async fn raise(&self, experience: &ExperienceId, mark: HeadMark) -> Result<(), LedgerError>;
 }
 
 /// What came of asking for a lease.

@@ -1,30 +1,27 @@
-//! The `SyncTimestamps` table over the official SDK.
-//!
-//! One partition per member organization, so that IAM can confine each organization to its own. The sort key of a
-//! receipt is `<management experience>#<member experience>`; that of the sign of life is `<management experience>#`; that of
-//! an operator's confirmation is `confirm#<management experience>#<member experience>`, without the last for all of them.
-
-use std::collections::BTreeMap;
+//! The `SyncTimestamps` table over the official SDK. What lies where in it is said in `partition.rs`.
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures::StreamExt;
+use futures::stream;
 use pmp_aws::ApiError;
-use pmp_protocol::{ExperienceId, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt};
+use pmp_protocol::{ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt};
 use serde::Serialize;
 
 use crate::client::TableClient;
-use crate::item::{Item, number, parse, text};
-use crate::{LedgerError, Organization, ReceiptStore, TableName};
+use crate::item::{Item, number, text};
+use crate::partition::{HEADS, MAX_ITEMS, confirm_key, hub_partition, receipt_key, seen_key, sort};
+use crate::{Found, LedgerError, Organization, ReceiptStore, TableName, Unreadable};
+
+/// Organizations that are read at once.
+const SIDE_BY_SIDE: usize = 16;
 
 /// The table, with the credentials of whoever reads or writes it.
 #[derive(Debug)]
 pub struct DynamoReceipts {
     table: TableClient,
-}
-
-fn confirm_key(experience: &ExperienceId, member: Option<&ExperienceId>) -> String {
-    format!("confirm#{experience}#{}", member.map_or("", ExperienceId::as_str))
 }
 
 fn key_of(confirmation: &OperatorConfirmation) -> String {
@@ -38,17 +35,24 @@ impl DynamoReceipts {
         Self { table: TableClient::new(config, table) }
     }
 
-    /// The attributes of `record`, under the sort key `key`. The partition key `organization` is one of its fields.
-    fn item(&self, record: &impl Serialize, key: String) -> Result<Item, LedgerError> {
+    /// The attributes of `record`, in `partition` under the sort key `key`.
+    fn item(&self, record: &impl Serialize, partition: impl ToString, key: String) -> Result<Item, LedgerError> {
         let mut item: Item = serde_dynamo::to_item(record).map_err(|e| self.table.unreadable(e))?;
+        item.insert("organization".to_owned(), text(partition));
         item.insert("item".to_owned(), text(key));
         Ok(item)
     }
 
     fn put_item(&self, receipt: &Receipt) -> Result<PutItemFluentBuilder, LedgerError> {
-        let item = self.item(receipt, format!("{}#{}", receipt.experience, receipt.member_experience))?;
+        let key = receipt_key(&receipt.experience, &receipt.member_experience);
+        let item = self.item(receipt, &receipt.organization, key)?;
         let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
         Ok(call.expression_attribute_values(":version", number(receipt.version)))
+    }
+
+    async fn put_whole(&self, item: Item) -> Result<(), LedgerError> {
+        let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
+        call.send().await.map(|_| ()).map_err(|e| self.table.failed(ApiError::new("dynamodb:PutItem", &e)))
     }
 
     /// Sends a conditional write; whether its condition held.
@@ -60,39 +64,96 @@ impl DynamoReceipts {
         }
     }
 
-    /// Sorts items into organizations, those of other management experiences left out.
-    fn read(&self, items: Vec<Item>, experience: &ExperienceId) -> Result<Vec<Organization>, LedgerError> {
-        let prefix = format!("{experience}#");
-        let confirm_prefix = confirm_key(experience, None);
-        let mut organizations = BTreeMap::new();
-        for item in items {
-            let id: OrganizationId = parse(&item, "organization").map_err(|e| self.table.unreadable(e))?;
-            let key: String = parse(&item, "item").map_err(|e| self.table.unreadable(e))?;
-            let organization = |id: OrganizationId| (id.clone(), Organization::unknown(id));
-            if key.starts_with(&confirm_prefix) {
-                let (id, empty) = organization(id);
-                let confirmation = serde_dynamo::from_item(item).map_err(|e| self.table.unreadable(e))?;
-                organizations.entry(id).or_insert(empty).confirmations.push(confirmation);
-                continue;
+    /// The items of a partition whose sort keys begin with `prefix`, and whether there are more than `limit`, where there is
+    /// one.
+    async fn query(
+        &self,
+        partition: &str,
+        prefix: &str,
+        limit: Option<usize>,
+    ) -> Result<(Vec<Item>, bool), LedgerError> {
+        const OPERATION: &str = "dynamodb:Query";
+        let (mut found, mut from) = (Vec::new(), None);
+        loop {
+            let left = limit.map(|limit| limit.saturating_sub(found.len()));
+            let answer = self
+                .table
+                .dynamodb
+                .query()
+                .table_name(self.table.table.as_str())
+                .consistent_read(true)
+                .key_condition_expression("organization = :organization AND begins_with(#item, :prefix)")
+                .expression_attribute_names("#item", "item")
+                .expression_attribute_values(":organization", text(partition))
+                .expression_attribute_values(":prefix", text(prefix))
+                .set_limit(left.and_then(|left| i32::try_from(left).ok()))
+                .set_exclusive_start_key(from.take())
+                .send()
+                .await
+                .map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))?;
+            found.extend(answer.items.unwrap_or_default());
+            let Some(next) = answer.last_evaluated_key.filter(|next| !next.is_empty()) else {
+                return Ok((found, false));
+            };
+            if limit.is_some_and(|limit| found.len() >= limit) {
+                return Ok((found, true));
             }
-            let Some(member_experience) = key.strip_prefix(&prefix) else { continue };
-            let (id, empty) = organization(id);
-            let organization = organizations.entry(id).or_insert(empty);
-            if member_experience.is_empty() {
-                organization.seen = Some(serde_dynamo::from_item(item).map_err(|e| self.table.unreadable(e))?);
-            } else {
-                organization.receipts.push(serde_dynamo::from_item(item).map_err(|e| self.table.unreadable(e))?);
-            }
+            from = Some(next);
         }
-        Ok(organizations.into_values().collect())
+    }
+
+    /// What the hub's operators say about an organization; nothing, with a warning, where the role may not read it: one that
+    /// an earlier release's template made.
+    async fn said(&self, id: &OrganizationId, experience: &ExperienceId) -> Result<Vec<Item>, LedgerError> {
+        let partition = hub_partition(id);
+        match self.query(&partition, &confirm_key(experience, None), None).await {
+            Ok((items, _)) => Ok(items),
+            Err(error) if error.api().is_some_and(ApiError::is_access_denied) => {
+                tracing::warn!(%error, "no confirmation of the hub's operators can be read; its template is an older one");
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn one(
+        &self,
+        id: &OrganizationId,
+        experience: &ExperienceId,
+        limit: Option<usize>,
+    ) -> Result<Organization, LedgerError> {
+        let prefix = seen_key(experience);
+        let own = self.query(id.as_str(), &prefix, limit);
+        let ((mut items, more), said) = futures::try_join!(own, self.said(id, experience))?;
+        items.extend(said);
+        let mut organization = sort(items, experience).remove(id).unwrap_or_else(|| Organization::unknown(id.clone()));
+        if let Some(limit) = limit.filter(|_| more) {
+            let problem = format!("there are more than {limit} items; the rest is not read");
+            let key = format!("{prefix}*");
+            organization.unreadable.push(Unreadable { organization: id.clone(), key, problem, found: None });
+        }
+        Ok(organization)
     }
 }
 
 #[async_trait]
 impl ReceiptStore for DynamoReceipts {
-    async fn put(&self, receipt: &Receipt) -> Result<bool, LedgerError> {
-        let call = self.put_item(receipt)?.condition_expression("attribute_not_exists(version) OR version <= :version");
-        self.written(call).await
+    async fn put(&self, receipt: &Receipt, found: Option<&Found>) -> Result<bool, LedgerError> {
+        // What has no number for a version is no receipt.
+        let mut condition =
+            "attribute_not_exists(version) OR NOT attribute_type(version, :number) OR version <= :version".to_owned();
+        let mut call = self.put_item(receipt)?.expression_attribute_values(":number", text("N"));
+        if let Some(Found { version, digest }) = found {
+            call = call.expression_attribute_values(":found", AttributeValue::N(version.clone()));
+            condition += match digest {
+                Some(digest) => {
+                    call = call.expression_attribute_values(":digest", text(digest));
+                    " OR (version = :found AND digest = :digest)"
+                }
+                None => " OR version = :found",
+            };
+        }
+        self.written(call.condition_expression(condition)).await
     }
 
     async fn put_late(&self, receipt: &Receipt) -> Result<bool, LedgerError> {
@@ -107,22 +168,18 @@ impl ReceiptStore for DynamoReceipts {
     }
 
     async fn put_seen(&self, seen: &OrganizationSeen) -> Result<(), LedgerError> {
-        const OPERATION: &str = "dynamodb:PutItem";
-        let item = self.item(seen, format!("{}#", seen.experience))?;
-        let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
-        call.send().await.map(|_| ()).map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))
+        self.put_whole(self.item(seen, &seen.organization, seen_key(&seen.experience))?).await
     }
 
     async fn put_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<(), LedgerError> {
-        let item = self.item(confirmation, key_of(confirmation))?;
-        let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
-        call.send().await.map(|_| ()).map_err(|e| self.table.failed(ApiError::new("dynamodb:PutItem", &e)))
+        let partition = hub_partition(&confirmation.organization);
+        self.put_whole(self.item(confirmation, partition, key_of(confirmation))?).await
     }
 
     async fn delete_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<bool, LedgerError> {
         let call = self.table.dynamodb.delete_item().table_name(self.table.table.as_str());
         let answer = call
-            .key("organization", text(&confirmation.organization))
+            .key("organization", text(hub_partition(&confirmation.organization)))
             .key("item", text(key_of(confirmation)))
             .condition_expression("version = :version")
             .expression_attribute_values(":version", number(confirmation.version))
@@ -140,24 +197,18 @@ impl ReceiptStore for DynamoReceipts {
         organization: &OrganizationId,
         experience: &ExperienceId,
     ) -> Result<Organization, LedgerError> {
-        const OPERATION: &str = "dynamodb:Query";
-        let items = self
-            .table
-            .dynamodb
-            .query()
-            .table_name(self.table.table.as_str())
-            .consistent_read(true)
-            // The whole partition: receipts and confirmations, and little else.
-            .key_condition_expression("organization = :organization")
-            .expression_attribute_values(":organization", text(organization))
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<Item>, _>>()
-            .await
-            .map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))?;
-        let found = self.read(items, experience)?.pop();
-        Ok(found.unwrap_or_else(|| Organization::unknown(organization.clone())))
+        self.one(organization, experience, None).await
+    }
+
+    async fn organizations_of(
+        &self,
+        organizations: &[OrganizationId],
+        experience: &ExperienceId,
+    ) -> Result<Vec<Organization>, LedgerError> {
+        let read = async |id: OrganizationId| self.one(&id, experience, Some(MAX_ITEMS)).await;
+        let reads = stream::iter(organizations.to_vec()).map(read);
+        let read: Vec<_> = reads.buffered(SIDE_BY_SIDE).collect().await;
+        read.into_iter().collect()
     }
 
     async fn organizations(&self, experience: &ExperienceId) -> Result<Vec<Organization>, LedgerError> {
@@ -171,13 +222,37 @@ impl ReceiptStore for DynamoReceipts {
             .filter_expression("begins_with(#item, :experience) OR begins_with(#item, :confirmation)")
             .expression_attribute_names("#item", "item")
             .expression_attribute_values(":confirmation", text(confirm_key(experience, None)))
-            .expression_attribute_values(":experience", text(format!("{experience}#")))
+            .expression_attribute_values(":experience", text(seen_key(experience)))
             .into_paginator()
             .items()
             .send()
             .collect::<Result<Vec<Item>, _>>()
             .await
             .map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))?;
-        self.read(items, experience)
+        Ok(sort(items, experience).into_values().collect())
+    }
+
+    async fn mark(&self, experience: &ExperienceId) -> Result<Option<HeadMark>, LedgerError> {
+        let answer = self
+            .table
+            .dynamodb
+            .get_item()
+            .table_name(self.table.table.as_str())
+            .key("organization", text(HEADS))
+            .key("item", text(experience))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|e| self.table.failed(ApiError::new("dynamodb:GetItem", &e)))?;
+        answer.item.map(serde_dynamo::from_item).transpose().map_err(|e| self.table.unreadable(e))
+    }
+
+    async fn raise(&self, experience: &ExperienceId, mark: HeadMark) -> Result<(), LedgerError> {
+        let item = self.item(&mark, HEADS, experience.to_string())?;
+        let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
+        let call = call.expression_attribute_values(":version", number(mark.version));
+        let call = call.condition_expression("attribute_not_exists(version) OR version <= :version");
+        // Where the condition does not hold, another hub has come further: that is what this would have led to.
+        self.written(call).await.map(|_| ())
     }
 }

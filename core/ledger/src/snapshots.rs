@@ -1,7 +1,10 @@
 //! The `Snapshots` table over the official SDK.
 //!
 //! One partition per management experience. The item `head` says where history stands; the items `v<version>#<chunk>`
-//! hold one version each, cut so that none reaches DynamoDB's 400 KB.
+//! hold one version each, cut so that none reaches DynamoDB's 400 KB; the items `digest#<version>` say its digest once more, so
+//! that many versions can be compared with little to read.
+
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -10,7 +13,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, Put, TransactWriteItem, Update, WriteRequest};
 use jiff::Timestamp;
 use pmp_aws::ApiError;
-use pmp_protocol::{Counts, ExperienceId, Sealed, Snapshot, SnapshotVersion};
+use pmp_protocol::{Counts, Digest, ExperienceId, Sealed, Snapshot, SnapshotVersion};
 
 use crate::client::TableClient;
 use crate::item::{Item, number, parse, parse_optional, text};
@@ -64,6 +67,17 @@ impl DynamoSnapshots {
         chunks.iter().enumerate().map(item).collect()
     }
 
+    fn digest_item(snapshot: &NewSnapshot<'_>) -> Item {
+        let version = snapshot.version();
+        let mut item = Item::from(Self::key(snapshot.experience, &digest_key(version)));
+        item.extend([
+            ("version".to_owned(), number(version)),
+            ("digest".to_owned(), text(snapshot.sealed.digest())),
+            ("taken_at".to_owned(), text(snapshot.taken_at)),
+        ]);
+        item
+    }
+
     /// The write that makes `snapshot` the newest version, if the previous one still is.
     fn head_update(&self, snapshot: &NewSnapshot<'_>, chunks: usize) -> Result<Update, LedgerError> {
         let update = Update::builder()
@@ -115,6 +129,11 @@ impl DynamoSnapshots {
 /// `v` and the version in 20 digits, so that text order is version order, `#`, and the chunk from 1.
 fn chunk_key(version: SnapshotVersion, chunk: usize) -> String {
     format!("v{version:020}#{chunk:04}")
+}
+
+/// Before `head` and `v…` in the order of texts, so that no range of chunks meets it.
+fn digest_key(version: SnapshotVersion) -> String {
+    format!("digest#{version:020}")
 }
 
 fn read_head(item: &Item) -> Result<Head, String> {
@@ -178,7 +197,7 @@ impl SnapshotStore for DynamoSnapshots {
         let items = Self::chunk_items(snapshot);
         let chunks = items.len();
         let mut call = self.table.dynamodb.transact_write_items();
-        for item in items {
+        for item in items.into_iter().chain([Self::digest_item(snapshot)]) {
             let put = Put::builder().table_name(self.table.table.as_str()).set_item(Some(item)).build();
             let put = put.map_err(|e| self.table.unreadable(e.to_string()))?;
             call = call.transact_items(TransactWriteItem::builder().put(put).build());
@@ -236,11 +255,20 @@ impl SnapshotStore for DynamoSnapshots {
         })
     }
 
+    async fn digests(&self, experience: &ExperienceId) -> Result<BTreeMap<SnapshotVersion, Digest>, LedgerError> {
+        let (from, to) = ("digest#".to_owned(), "digest#~".to_owned());
+        let items = self.query(experience, from, to, None).await?;
+        let read = |item: &Item| Ok((parse(item, "version")?, parse(item, "digest")?));
+        items.iter().map(read).collect::<Result<_, String>>().map_err(|problem| self.table.unreadable(problem))
+    }
+
     async fn prune(&self, experience: &ExperienceId, latest: SnapshotVersion, keep: u64) -> Result<usize, LedgerError> {
         const OPERATION: &str = "dynamodb:BatchWriteItem";
         let Ok(last_to_go) = SnapshotVersion::new(latest.get().saturating_sub(keep)) else { return Ok(0) };
         let (from, to) = (chunk_key(SnapshotVersion::FIRST, 0), chunk_key(last_to_go, 9999));
-        let old = self.query(experience, from, to, Some("experience, #item")).await?;
+        let mut old = self.query(experience, from, to, Some("experience, #item")).await?;
+        let (from, to) = (digest_key(SnapshotVersion::FIRST), digest_key(last_to_go));
+        old.extend(self.query(experience, from, to, Some("experience, #item")).await?);
         let mut requests = Vec::new();
         for key in &old {
             let delete = DeleteRequest::builder().set_key(Some(key.clone())).build();
@@ -281,7 +309,8 @@ mod tests {
     fn items(content: &Content) -> Vec<Item> {
         let sealed = Sealed::new(content).unwrap();
         let taken_at = "2026-11-24T12:00:00Z".parse().unwrap();
-        let new = NewSnapshot { experience: content.experience(), previous: None, taken_at, sealed: &sealed };
+        let new =
+            NewSnapshot { experience: content.experience(), previous: None, beyond: None, taken_at, sealed: &sealed };
         DynamoSnapshots::chunk_items(&new)
     }
 
@@ -309,6 +338,20 @@ mod tests {
         let torn = AttributeValue::B(Blob::new(vec![0; 10]));
         swapped[last].insert("content".to_owned(), torn);
         assert!(!read(swapped).is_empty());
+    }
+
+    #[test]
+    fn a_version_comes_after_what_is_lost() {
+        let content = content(1);
+        let sealed = Sealed::new(&content).unwrap();
+        let taken_at = "2026-11-24T12:00:00Z".parse().unwrap();
+        let version = |number| SnapshotVersion::new(number).ok();
+        let taken = |previous, beyond| {
+            let (previous, beyond) = (version(previous), version(beyond));
+            let new = NewSnapshot { experience: content.experience(), previous, beyond, taken_at, sealed: &sealed };
+            new.version().get()
+        };
+        assert_eq!([taken(0, 0), taken(4, 0), taken(4, 7), taken(0, 7), taken(7, 7)], [1, 5, 8, 8, 8]);
     }
 
     #[test]

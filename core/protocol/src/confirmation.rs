@@ -79,4 +79,13 @@ mod tests {
         assert!(!all.covers(SnapshotVersion::FIRST.next(), Digest::of(b"content"), &id("exp-a")));
         assert!(!all.covers(SnapshotVersion::FIRST, Digest::of(b"other"), &id("exp-a")));
     }
+    #[test]
+    fn a_confirmation_is_written_as_ever() {
+        let old = r#"{"organization":"o-alpha00000","experience":"exp-management","version":41,
+            "digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000",
+            "confirmed":{"by":"arn:aws:iam::111111111111:root","at":"2026-11-24T12:00:00Z"}}"#;
+        let read: OperatorConfirmation = serde_json::from_str(old).unwrap();
+        let old: serde_json::Value = serde_json::from_str(old).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), old);
+    }
 }

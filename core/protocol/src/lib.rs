@@ -12,6 +12,7 @@ mod confirmation;
 mod content;
 mod digest;
 mod id;
+mod mark;
 mod message;
 mod receipt;
 mod seal;
@@ -24,9 +25,11 @@ pub use confirmation::{Confirmed, OperatorConfirmation, confirmed};
 pub use content::{Content, ContentError, Note, ResourceRequests};
 pub use digest::{Digest, DigestError};
 pub use id::{AccountId, ExperienceId, IdError, OrganizationId, ProductId};
+pub use mark::HeadMark;
 pub use message::{Body, Counts, Delivery, MAX_MESSAGE_BYTES, MessageError, Reason, SCHEMA, SnapshotMessage};
 pub use receipt::{
-    ChangeSetTimes, FilterIdentity, NarrowedFor, OrganizationSeen, QuarantinedProduct, Receipt, ReceiptStatus,
+    Applied, Attempt, ChangeSetTimes, DisputedReceipt, FilterIdentity, NarrowedFor, Needs, OrganizationSeen,
+    QuarantinedProduct, Receipt, ReceiptStatus,
 };
 pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};
 pub use snapshot::Snapshot;

@@ -1,6 +1,6 @@
 //! The message that announces a snapshot: SNS body, SQS body, and what may be wrong with it.
 //!
-//! A message is a hint: a spoke acts on the newest snapshot that it can verify, wherever it came from.
+//! A message is a hint: a spoke acts on what the ledger's head names, and on nothing else.
 
 use std::fmt;
 
@@ -117,6 +117,18 @@ pub enum MessageError {
     /// The right schema, with a field missing or wrong.
     #[error("the message is not a valid `{SCHEMA}`")]
     Invalid(#[source] serde_json::Error),
+}
+
+impl MessageError {
+    /// The schema that a newer spoke would read; none where this is not about one.
+    #[must_use]
+    pub fn newer_schema(&self) -> Option<&str> {
+        let Self::UnknownSchema(schema) = self else { return None };
+        let (family, known) = SCHEMA.rsplit_once('/')?;
+        let rest = schema.strip_prefix(family)?.strip_prefix('/')?;
+        let major = |text: &str| text.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        (major(rest)? > major(known)?).then_some(schema)
+    }
 }
 
 impl SnapshotMessage {
@@ -279,6 +291,21 @@ mod tests {
         value["later"] = serde_json::json!({"field": true});
         value["schema"] = "pmp-sync.snapshot/1.2".into();
         assert!(SnapshotMessage::parse(&value.to_string()).is_ok());
+    }
+
+    #[test]
+    fn a_newer_schema_is_told_from_what_is_none() {
+        let newer = |schema: &str| {
+            let error = SnapshotMessage::parse(&serde_json::json!({ "schema": schema }).to_string()).unwrap_err();
+            error.newer_schema().map(str::to_owned)
+        };
+        assert_eq!(newer("pmp-sync.snapshot/2").as_deref(), Some("pmp-sync.snapshot/2"));
+        assert_eq!(newer("pmp-sync.snapshot/10.1").as_deref(), Some("pmp-sync.snapshot/10.1"));
+        for other in
+            ["pmp-sync.snapshot/0", "pmp-sync.snapshot/x", "pmp-sync.snapshots/2", "else/2", "", "pmp-sync.snapshot/1"]
+        {
+            assert_eq!(newer(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, Confirmed, Digest, ExperienceId, OrganizationId, ProductId, SnapshotVersion, Verdict};
 
-/// The acknowledgement of one snapshot for one member experience.
+/// The acknowledgement of one snapshot for one member experience: what was tried, and what stands.
+///
+/// The fields `version`, `digest`, `received_at` and `status` say what was *tried* ([`Self::tried`]). What is *applied*
+/// ([`Self::applied`]) may be an older snapshot: a refusal never hides what is in force.
 ///
 /// The ledger keeps one per (organization, management experience, member experience); an older version never
 /// overwrites a newer one.
@@ -27,9 +30,13 @@ pub struct Receipt {
     pub status: ReceiptStatus,
     /// When the spoke took the snapshot up.
     pub received_at: Timestamp,
-    /// When the experience reached the desired state; absent until then.
+    /// When the experience reached the desired state of this snapshot; absent until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_at: Option<Timestamp>,
+    /// The snapshot that the experience was brought to last; absent until the first, and in receipts of older spokes.
+    /// [`Self::applied`] reads both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<Applied>,
     /// Products newly approved by this sync.
     pub allowed: usize,
     /// Products newly denied by this sync.
@@ -61,6 +68,22 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// What was tried last, and what came of it.
+    #[must_use]
+    pub fn tried(&self) -> Attempt {
+        Attempt { version: self.version, digest: self.digest, at: self.received_at, outcome: self.status }
+    }
+
+    /// The snapshot that is in force; none before the first. A spoke that wrote no such thing yet, and is in step, has its
+    /// own snapshot in force.
+    #[must_use]
+    pub fn applied(&self) -> Option<Applied> {
+        self.applied.or_else(|| {
+            let at = self.applied_at.filter(|_| self.status == ReceiptStatus::InSync)?;
+            Some(Applied { version: self.version, digest: self.digest, at })
+        })
+    }
+
     /// Whether it tells of a sync that was stopped, or is going on: the next run takes it up. A sync that came to its end,
     /// but for products that the catalog refused, is `partial`, too, and is finished.
     #[must_use]
@@ -71,6 +94,30 @@ impl Receipt {
             ReceiptStatus::InSync | ReceiptStatus::Held | ReceiptStatus::Failed | ReceiptStatus::Skipped => false,
         }
     }
+}
+
+/// A snapshot that a spoke tried to apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its version.
+    pub version: SnapshotVersion,
+    /// The digest of its content.
+    pub digest: Digest,
+    /// When the spoke took it up.
+    pub at: Timestamp,
+    /// What came of it.
+    pub outcome: ReceiptStatus,
+}
+
+/// A snapshot that is in force in a member experience, whatever was tried since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// Its version.
+    pub version: SnapshotVersion,
+    /// The digest of its content.
+    pub digest: Digest,
+    /// When the experience reached what it asks for.
+    pub at: Timestamp,
 }
 
 /// What came of a sync.
@@ -188,4 +235,78 @@ pub struct OrganizationSeen {
     /// How long change sets take there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_set_times: Option<ChangeSetTimes>,
+    /// What the spoke lacks to follow the hub, where a message told of something that it does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Needs>,
+    /// Receipts that the spoke found in its own partition and that the ledger does not bear out, the newest last. They are
+    /// replaced by then; they are told for a day. Bounded by the writer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disputed: Vec<DisputedReceipt>,
+}
+
+/// What a spoke lacks to follow its hub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// The schema of a message that it does not read: it takes a newer spoke.
+    pub schema: String,
+}
+
+/// A receipt for a snapshot that the hub never stored so: forged, or damaged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisputedReceipt {
+    /// The member experience that it names.
+    pub member_experience: ExperienceId,
+    /// The version that it claims.
+    pub version: SnapshotVersion,
+    /// The digest that it claims.
+    pub digest: Digest,
+    /// When the spoke found it.
+    pub found_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A receipt as spokes wrote it before receipts told what is applied.
+    const OLD_RECEIPT: &str = r#"{"organization":"o-alpha00000","experience":"exp-management","member_experience":"exp-member",
+        "version":41,"digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000","status":"in-sync",
+        "received_at":"2026-11-24T12:00:00Z","applied_at":"2026-11-24T12:00:07Z","allowed":3,"denied":1,"pending":0,
+        "narrowed":0,"spoke_version":"0.1.0"}"#;
+    const OLD_SEEN: &str = r#"{"organization":"o-alpha00000","experience":"exp-management",
+        "last_seen":"2026-11-24T12:00:08Z","account":"222222222222","region":"us-east-1","experiences":1,
+        "spoke_version":"0.1.0","error":"the filter trapped","change_set_times":{"quickest_ms":900,"typical_ms":1100}}"#;
+
+    #[test]
+    fn an_old_receipt_that_is_in_step_has_its_own_snapshot_in_force() {
+        let receipt: Receipt = serde_json::from_str(OLD_RECEIPT).unwrap();
+        let (version, digest) = (SnapshotVersion::new(41).unwrap(), receipt.digest);
+        let at = "2026-11-24T12:00:07Z".parse().unwrap();
+        assert_eq!(receipt.applied(), Some(Applied { version, digest, at }));
+        let at = "2026-11-24T12:00:00Z".parse().unwrap();
+        assert_eq!(receipt.tried(), Attempt { version, digest, at, outcome: ReceiptStatus::InSync });
+        // One that is not in step says nothing of what is in force.
+        let failed: Receipt = serde_json::from_str(&OLD_RECEIPT.replace("in-sync", "failed")).unwrap();
+        assert_eq!(failed.applied(), None);
+    }
+
+    #[test]
+    fn a_refusal_does_not_hide_what_is_in_force_and_an_older_reader_reads_it_as_ever() {
+        let mut receipt: Receipt = serde_json::from_str(OLD_RECEIPT).unwrap();
+        receipt.applied = receipt.applied();
+        receipt.version = receipt.version.next();
+        receipt.status = ReceiptStatus::Held;
+        let json = serde_json::to_value(&receipt).unwrap();
+        assert_eq!((&json["version"], &json["status"]), (&42.into(), &"held".into()), "what was tried stays flat");
+        assert_eq!(json["applied"]["version"], 41);
+        assert_eq!(serde_json::from_value::<Receipt>(json).unwrap(), receipt);
+    }
+
+    #[test]
+    fn an_old_sign_of_life_is_read_and_a_new_one_without_more_to_tell_is_written_alike() {
+        let seen: OrganizationSeen = serde_json::from_str(OLD_SEEN).unwrap();
+        assert_eq!((&seen.needs, seen.disputed.len()), (&None, 0));
+        let old: serde_json::Value = serde_json::from_str(OLD_SEEN).unwrap();
+        assert_eq!(serde_json::to_value(&seen).unwrap(), old);
+    }
 }

@@ -90,6 +90,7 @@ mod tests {
             version: SnapshotVersion::new(7).unwrap(),
             digest: Digest::of(b"now"),
             received_at: Timestamp::UNIX_EPOCH,
+            applied: None,
             narrowed,
             narrowed_for: Vec::new(),
             filter: None,

@@ -190,6 +190,8 @@ impl Spoke {
             spoke_version: SPOKE_VERSION.to_owned(),
             error,
             change_set_times,
+            needs: None,
+            disputed: Vec::new(),
         };
         self.receipts.put_seen(&seen).await
     }
@@ -318,7 +320,7 @@ impl OnePass<'_> {
         let written = match self.stop.reason() {
             // Whoever has the lease now writes receipts of its own.
             Some(StopReason::LeaseLost(_)) => self.spoke.receipts.put_late(&receipt).await?,
-            _ => self.spoke.receipts.put(&receipt).await?,
+            _ => self.spoke.receipts.put(&receipt, None).await?,
         };
         if !written {
             tracing::warn!(experience = %member_experience, "the ledger holds a newer receipt");
@@ -403,6 +405,7 @@ impl OnePass<'_> {
 
     fn draft(&self, member: &ExperienceId) -> Draft {
         let hub = confirmed(&self.before.confirmations, &self.snapshot, member);
+        let before = self.before.receipts.iter().find(|receipt| receipt.member_experience == *member);
         Draft {
             organization: self.spoke.identity.organization.clone(),
             management: self.spoke.management.clone(),
@@ -410,6 +413,7 @@ impl OnePass<'_> {
             version: self.snapshot.version(),
             digest: self.snapshot.digest(),
             received_at: self.began,
+            applied: before.and_then(Receipt::applied),
             narrowed: 0,
             narrowed_for: Vec::new(),
             filter: self.spoke.filter.as_ref().map(|filter| filter.filter().identity()),

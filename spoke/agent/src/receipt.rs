@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    Confirmed, Digest, ExperienceId, FilterIdentity, NarrowedFor, OrganizationId, QuarantinedProduct, Receipt,
+    Applied, Confirmed, Digest, ExperienceId, FilterIdentity, NarrowedFor, OrganizationId, QuarantinedProduct, Receipt,
     ReceiptStatus, SnapshotVersion,
 };
 
@@ -39,6 +39,8 @@ pub(crate) struct Draft {
     pub(crate) version: SnapshotVersion,
     pub(crate) digest: Digest,
     pub(crate) received_at: Timestamp,
+    /// What is in force as the pass begins: it stands in every receipt until something newer is.
+    pub(crate) applied: Option<Applied>,
     pub(crate) narrowed: usize,
     pub(crate) narrowed_for: Vec<NarrowedFor>,
     pub(crate) filter: Option<FilterIdentity>,
@@ -57,6 +59,7 @@ impl Draft {
             status,
             received_at: self.received_at,
             applied_at: None,
+            applied: self.applied,
             allowed: progress.allowed,
             denied: progress.denied,
             pending: progress.pending,
@@ -80,16 +83,18 @@ impl Draft {
                 && before.status == ReceiptStatus::InSync
                 && (before.version, before.digest) == (self.version, self.digest)
         });
+        let applied = |at| Some(Applied { version: self.version, digest: self.digest, at });
         match unchanged {
             Some(before) => Receipt {
                 applied_at: before.applied_at,
+                applied: before.applied_at.and_then(applied),
                 allowed: before.allowed,
                 denied: before.denied,
                 change_sets: before.change_sets.clone(),
                 confirmed: receipt.confirmed.or_else(|| before.confirmed.clone()),
                 ..receipt
             },
-            None => Receipt { applied_at: Some(now), ..receipt },
+            None => Receipt { applied_at: Some(now), applied: applied(now), ..receipt },
         }
     }
 }

@@ -48,7 +48,7 @@ async fn write(
     let mut failed = false;
     while newest.changed().await.is_ok() && !stop.is_cancelled() {
         let Some(progress) = newest.borrow_and_update().clone() else { continue };
-        let outcome = receipts.put(&draft.receipt(ReceiptStatus::Applying, &progress, None)).await;
+        let outcome = receipts.put(&draft.receipt(ReceiptStatus::Applying, &progress, None), None).await;
         if let (Err(error), false) = (&outcome, failed) {
             tracing::warn!(error = one_line(error), "progress could not be written to the ledger");
         }

@@ -82,6 +82,7 @@ mod tests {
             version: SnapshotVersion::FIRST,
             digest: Digest::of(b""),
             received_at: at(0),
+            applied: None,
             narrowed: 0,
             narrowed_for: Vec::new(),
             filter: None,

@@ -1,13 +1,16 @@
 //! The ledger's ports: snapshots, receipts, the lease.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use pmp_ledger::{
-    Head, Lease, LeaseStore, LedgerError, NewSnapshot, Organization, ReceiptStore, SnapshotStore, Stored, TableName,
-    Taken, Watched, may_take,
+    Found, Head, Lease, LeaseStore, LedgerError, NewSnapshot, Organization, ReceiptStore, SnapshotStore, Stored,
+    TableName, Taken, Watched, may_take,
 };
 use pmp_protocol::{
-    ExperienceId, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt, Snapshot, SnapshotVersion,
+    Digest, ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt, Snapshot,
+    SnapshotVersion,
 };
 
 use super::{Failure, Ports};
@@ -55,6 +58,10 @@ impl SnapshotStore for Ports {
         self.call(Operation::ReadSnapshot, &version.to_string(), fetch).await.map_err(in_ledger)?
     }
 
+    async fn digests(&self, experience: &ExperienceId) -> Result<BTreeMap<SnapshotVersion, Digest>, LedgerError> {
+        panic!("a spoke reads all digests of {experience}")
+    }
+
     async fn prune(&self, _: &ExperienceId, latest: SnapshotVersion, _: u64) -> Result<usize, LedgerError> {
         panic!("a spoke prunes below snapshot {latest}")
     }
@@ -62,11 +69,13 @@ impl SnapshotStore for Ports {
 
 #[async_trait]
 impl ReceiptStore for Ports {
-    async fn put(&self, receipt: &Receipt) -> Result<bool, LedgerError> {
+    async fn put(&self, receipt: &Receipt, found: Option<&Found>) -> Result<bool, LedgerError> {
         let put = |world: &mut World, _| {
             world.check_receipt(receipt);
             let member = receipt.member_experience.clone();
-            if world.receipts.get(&member).is_some_and(|stored| stored.version > receipt.version) {
+            let stays =
+                |stored: &Receipt| stored.version > receipt.version && found.is_none_or(|it| *it != Found::of(stored));
+            if world.receipts.get(&member).is_some_and(stays) {
                 return false;
             }
             world.receipts.insert(member, receipt.clone());
@@ -101,6 +110,7 @@ impl ReceiptStore for Ports {
             seen: world.seen.clone(),
             receipts: world.receipts.values().cloned().collect(),
             confirmations: Vec::new(),
+            unreadable: Vec::new(),
         };
         self.call(Operation::ReadReceipts, "", read).await.map_err(in_ledger)
     }
@@ -113,8 +123,24 @@ impl ReceiptStore for Ports {
         panic!("a spoke takes a confirmation back")
     }
 
+    async fn organizations_of(
+        &self,
+        _: &[OrganizationId],
+        experience: &ExperienceId,
+    ) -> Result<Vec<Organization>, LedgerError> {
+        panic!("a spoke reads what others report about {experience}")
+    }
+
     async fn organizations(&self, experience: &ExperienceId) -> Result<Vec<Organization>, LedgerError> {
         panic!("a spoke scans the receipts of {experience}")
+    }
+
+    async fn mark(&self, _: &ExperienceId) -> Result<Option<HeadMark>, LedgerError> {
+        self.call(Operation::ReadReceipts, "mark", |_: &mut World, _| None).await.map_err(in_ledger)
+    }
+
+    async fn raise(&self, experience: &ExperienceId, mark: HeadMark) -> Result<(), LedgerError> {
+        panic!("a spoke raises the mark of {experience} to {}", mark.version)
     }
 }
 

@@ -1,0 +1,227 @@
+//! What the items of the `SyncTimestamps` table are: partitions, sort keys, and reading them into organizations. Pure.
+//!
+//! | partition | written by | sort keys |
+//! | --- | --- | --- |
+//! | `<organization>` | its spoke | `<management>#<member>` a receipt, `<management>#` the sign of life, `lease` |
+//! | `hub#<organization>` | the hub's operators | `confirm#<management>#<member>`, without the last for all of them |
+//! | `hub#heads` | the hub | `<management>`: the high-water mark |
+//!
+//! IAM confines each organization to its own partitions, and lets it write the first alone. Ids of organizations begin with
+//! `o-`, so that none collides with `hub#`. What lies under `confirm#` in an organization's own partition was written by a hub
+//! of an earlier release, or by anyone there: it counts for nothing.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use pmp_protocol::{ExperienceId, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt};
+use serde::de::DeserializeOwned;
+
+use crate::item::{Item, parse, text};
+use crate::{Found, Organization, Unreadable};
+
+/// The partition of the high-water marks.
+pub(crate) const HEADS: &str = "hub#heads";
+/// What the partitions begin with that no member can write.
+const HUB: &str = "hub#";
+/// The most items of one organization and management experience that the hub reads; one has 500 experiences at most.
+pub const MAX_ITEMS: usize = 1_000;
+/// The most characters of a text from outside that are kept.
+const MAX_TEXT: usize = 200;
+
+/// The partition of what the hub's operators say about `organization`.
+pub(crate) fn hub_partition(organization: &OrganizationId) -> String {
+    format!("{HUB}{organization}")
+}
+
+/// The sort key of a confirmation.
+pub(crate) fn confirm_key(experience: &ExperienceId, member: Option<&ExperienceId>) -> String {
+    format!("confirm#{experience}#{}", member.map_or("", ExperienceId::as_str))
+}
+
+/// The sort key of a receipt.
+pub(crate) fn receipt_key(experience: &ExperienceId, member: &ExperienceId) -> String {
+    format!("{experience}#{member}")
+}
+
+/// The sort key of the sign of life.
+pub(crate) fn seen_key(experience: &ExperienceId) -> String {
+    format!("{experience}#")
+}
+
+/// Sorts items into organizations. Those of other management experiences are left out, and so is what lies in partitions that
+/// belong to no organization.
+pub(crate) fn sort(items: Vec<Item>, experience: &ExperienceId) -> BTreeMap<OrganizationId, Organization> {
+    let mut organizations = BTreeMap::new();
+    for item in items {
+        let Ok(partition) = parse::<String>(&item, "organization") else { continue };
+        let (of_the_hub, id) = match partition.strip_prefix(HUB) {
+            Some(id) => (true, id),
+            None => (false, partition.as_str()),
+        };
+        let Ok(id) = OrganizationId::new(id) else { continue };
+        let (Ok(key), reads) = (parse::<String>(&item, "item"), if of_the_hub { said } else { reported }) else {
+            continue;
+        };
+        if !concerns(&key, of_the_hub, experience) {
+            continue;
+        }
+        let organization = organizations.entry(id.clone()).or_insert_with(|| Organization::unknown(id.clone()));
+        let found = found(&item);
+        if let Err(problem) = reads(organization, item, &key, experience) {
+            let (key, problem) = (bounded(&key), bounded(&problem));
+            organization.unreadable.push(Unreadable { organization: id, key, problem, found });
+        }
+    }
+    organizations
+}
+
+fn concerns(key: &str, of_the_hub: bool, experience: &ExperienceId) -> bool {
+    let prefix = if of_the_hub { confirm_key(experience, None) } else { seen_key(experience) };
+    key.starts_with(&prefix)
+}
+
+/// An item that a spoke wrote.
+fn reported(organization: &mut Organization, item: Item, key: &str, experience: &ExperienceId) -> Result<(), String> {
+    if key == seen_key(experience) {
+        let seen: OrganizationSeen = read(item)?;
+        agree(key, &seen_key(&seen.experience))?;
+        organization.seen = Some(seen);
+        return Ok(());
+    }
+    let receipt: Receipt = read(item)?;
+    agree(key, &receipt_key(&receipt.experience, &receipt.member_experience))?;
+    organization.receipts.push(receipt);
+    Ok(())
+}
+
+/// An item that the hub's operators wrote.
+fn said(organization: &mut Organization, mut item: Item, key: &str, _: &ExperienceId) -> Result<(), String> {
+    item.insert("organization".to_owned(), text(&organization.id));
+    let confirmation: OperatorConfirmation = read(item)?;
+    agree(key, &confirm_key(&confirmation.experience, confirmation.member_experience.as_ref()))?;
+    organization.confirmations.push(confirmation);
+    Ok(())
+}
+
+fn read<T: DeserializeOwned>(item: Item) -> Result<T, String> {
+    serde_dynamo::from_item(item).map_err(|error| error.to_string())
+}
+
+/// An item must speak of what its key says: otherwise one item could stand for another.
+fn agree(key: &str, told: &str) -> Result<(), String> {
+    if key == told { Ok(()) } else { Err(format!("it speaks of `{told}`")) }
+}
+
+/// The version and digest that an item claims.
+fn found(item: &Item) -> Option<Found> {
+    let Some(AttributeValue::N(version)) = item.get("version") else { return None };
+    let digest = match item.get("digest") {
+        Some(AttributeValue::S(digest)) => Some(digest.clone()),
+        _ => None,
+    };
+    Some(Found { version: version.clone(), digest })
+}
+
+fn bounded(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::SnapshotVersion;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn management() -> ExperienceId {
+        ExperienceId::new("exp-management").unwrap()
+    }
+
+    fn item(value: &Value) -> Item {
+        serde_dynamo::to_item(value).unwrap()
+    }
+
+    fn digest() -> String {
+        format!("sha256:{}", "0".repeat(64))
+    }
+
+    /// As a spoke of an earlier release wrote it.
+    fn receipt(organization: &str, member: &str) -> Value {
+        json!({"organization": organization, "item": format!("exp-management#{member}"), "experience": "exp-management",
+            "member_experience": member, "version": 41, "digest": digest(), "status": "in-sync",
+            "received_at": "2026-11-24T12:00:00Z", "applied_at": "2026-11-24T12:00:07Z", "allowed": 3, "denied": 1,
+            "pending": 0, "narrowed": 0, "spoke_version": "0.1.0"})
+    }
+
+    fn confirmation(partition: &str, by: &str) -> Value {
+        json!({"organization": partition, "item": "confirm#exp-management#", "experience": "exp-management", "version": 41,
+            "digest": digest(), "confirmed": {"by": by, "at": "2026-11-24T12:00:00Z"}})
+    }
+
+    fn sorted(values: &[Value]) -> BTreeMap<OrganizationId, Organization> {
+        sort(values.iter().map(item).collect(), &management())
+    }
+
+    fn alpha(values: &[Value]) -> Organization {
+        sorted(values).remove(&OrganizationId::new("o-alpha00000").unwrap()).unwrap()
+    }
+
+    #[test]
+    fn old_items_are_read() {
+        let seen = json!({"organization": "o-alpha00000", "item": "exp-management#", "experience": "exp-management",
+            "last_seen": "2026-11-24T12:00:08Z", "account": "222222222222", "region": "us-east-1", "experiences": 1,
+            "spoke_version": "0.1.0"});
+        let alpha = alpha(&[seen, receipt("o-alpha00000", "exp-a")]);
+        assert_eq!(alpha.unreadable, []);
+        assert!(alpha.seen.unwrap().needs.is_none());
+        assert_eq!(alpha.receipts[0].applied().unwrap().version, SnapshotVersion::new(41).unwrap());
+    }
+
+    #[test]
+    fn a_confirmation_counts_only_where_no_member_can_write_it() {
+        let (own, hub) = (confirmation("o-alpha00000", "forged"), confirmation("hub#o-alpha00000", "arn:operator"));
+        let alpha = alpha(&[own, hub]);
+        assert_eq!(alpha.unreadable, [], "what is left of an earlier release is no fault");
+        let [confirmation] = &alpha.confirmations[..] else { panic!("{:?}", alpha.confirmations) };
+        assert_eq!((confirmation.organization.as_str(), &*confirmation.confirmed.by), ("o-alpha00000", "arn:operator"));
+    }
+
+    #[test]
+    fn one_item_that_cannot_be_read_harms_nothing_beside_it() {
+        let broken = |member: &str, field: &str, value: Value| {
+            let mut broken = receipt("o-alpha00000", member);
+            broken[field] = value;
+            broken
+        };
+        let mut no_fields = json!({"organization": "o-alpha00000", "item": "exp-management#x"});
+        no_fields["long"] = "x".repeat(10_000).into();
+        let organizations = sorted(&[
+            receipt("o-alpha00000", "exp-a"),
+            no_fields,
+            broken("exp-b", "status", "of-a-later-release".into()),
+            broken("exp-c", "version", "7".into()),
+            broken("exp-d", "version", 0.into()),
+            // It would stand for another experience's.
+            broken("exp-e", "member_experience", "exp-a".into()),
+            json!({"organization": "o-alpha00000", "item": format!("exp-management#{}", "y".repeat(1_000))}),
+            receipt("o-beta000000", "exp-z"),
+            json!({"organization": "no organization", "item": "exp-management#x"}),
+            json!({"organization": "hub#heads", "item": "exp-management", "version": 41}),
+        ]);
+        let [alpha, beta] = &organizations.into_values().collect::<Vec<_>>()[..] else { panic!() };
+        assert_eq!((alpha.receipts.len(), alpha.unreadable.len()), (1, 6));
+        let keys: Vec<_> = alpha.unreadable.iter().map(|it| it.key.as_str()).collect();
+        assert_eq!(keys[..2], ["exp-management#x", "exp-management#exp-b"]);
+        assert!(alpha.unreadable.iter().all(|it| it.key.len() <= 200 && it.problem.len() <= 200));
+        assert_eq!(alpha.unreadable[1].found, Some(Found { version: "41".into(), digest: Some(digest()) }));
+        assert_eq!(alpha.unreadable[2].found, None, "a text is no version");
+        assert_eq!((beta.receipts.len(), beta.unreadable.len()), (1, 0));
+    }
+
+    #[test]
+    fn other_management_experiences_are_left_out() {
+        let mut other = receipt("o-alpha00000", "exp-a");
+        other["item"] = "exp-other#exp-a".into();
+        assert!(sorted(&[other, json!({"organization": "o-alpha00000", "item": "lease"})]).is_empty());
+    }
+}
