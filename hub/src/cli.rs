@@ -24,7 +24,7 @@ use crate::error::failure;
 use crate::events::EventQueue;
 use crate::figures::Figures;
 use crate::function::HubFunction;
-use crate::{Hub, HubError, Outcome, Published, SnsTopic, Trigger, agent, confirm, doctor, init, status};
+use crate::{Hub, HubError, Outcome, Published, Signing, SnsTopic, Trigger, agent, confirm, doctor, init, status};
 
 const EXAMPLES: &str = "Examples:
   pmp-hub init --allow-account 222222222222     make tables and topic, admit a member's account
@@ -58,6 +58,8 @@ enum Command {
     Confirm(ConfirmArgs),
     /// Make the tables and the topic, or check those that are there
     Init(InitArgs),
+    /// Print the public key of PMP_SIGNING_KEY, for PMP_TRUSTED_KEYS of the spokes
+    PublicKey,
     /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
     Doctor,
     /// Print a completion script for a shell
@@ -149,6 +151,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Status(args) => show_status(&cli.config, args, output).await,
         Command::Confirm(args) => confirm(&cli.config, args, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
+        Command::PublicKey => public_key(&cli.config, output).await,
         Command::Doctor => {
             let checkup = doctor::examine(&cli.config, output).await;
             checkup.print(output)?;
@@ -168,6 +171,10 @@ pub(crate) fn hub(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64) -
         topic: Arc::new(SnsTopic::new(sdk, config.topic.clone())),
         experience: config.experience.clone(),
         keep_versions,
+        signing: config
+            .signing
+            .as_ref()
+            .map(|signing| Signing { signer: signing.key.signer(sdk), lifetime: signing.lifetime }),
     }
 }
 
@@ -288,7 +295,8 @@ async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Output) -> Res
     let announced = match topic.filter(|_| !args.no_announce) {
         Some(topic) => {
             let (experience, snapshots) = (config.experience, config.snapshots);
-            let publish = PublishConfig { experience, snapshots, topic, events_queue_url: None };
+            // Nor is the snapshot signed anew: whoever confirms need not hold the hub's key.
+            let publish = PublishConfig { experience, snapshots, topic, events_queue_url: None, signing: None };
             // Nothing is stored, so nothing is pruned.
             let hub = hub(&sdk, &publish, u64::MAX);
             let announced = hub.announce_again(&head, Timestamp::now).await;
@@ -339,6 +347,18 @@ fn confirmed(confirmation: &OperatorConfirmation, held: &[&Receipt], announced: 
 async fn caller(sdk: &SdkConfig) -> Result<String, HubError> {
     let (caller, _) = pmp_aws::caller(sdk).await;
     caller.map(|caller| caller.arn).map_err(HubError::Caller)
+}
+
+async fn public_key(config: &ConfigArgs, output: Output) -> Result<Exit, Failure> {
+    let key = config.for_public_key()?;
+    let sdk = pmp_aws::load("pmp-hub").await;
+    let public = key.signer(&sdk).public_key().await.map_err(|error| failure(HubError::PublicKey(error)))?;
+    if output.is_table() {
+        output.line(public.to_pem().trim_end())?;
+    } else {
+        output.document(&json!({"key_id": public.id(), "kind": public.kind(), "pem": public.to_pem()}))?;
+    }
+    Ok(Exit::Ok)
 }
 
 async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use clap::Args;
+use jiff::SignedDuration;
 use pmp_ledger::TableName;
 use pmp_protocol::ExperienceId;
+use pmp_signature::{LONGEST_LIFETIME, SHORTEST_LIFETIME};
 use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
-use crate::TopicArn;
+use crate::{SigningKey, TopicArn};
 
 pub(crate) const EXPERIENCE: Source = Source { flag: "--experience-id", variable: "PMP_EXPERIENCE_ID" };
 pub(crate) const SNAPSHOTS: Source = Source { flag: "--snapshots-table", variable: "PMP_SNAPSHOTS_TABLE" };
@@ -17,6 +19,11 @@ const KEEP: Source = Source { flag: "--keep-versions", variable: "PMP_KEEP_VERSI
 const STALE: Source = Source { flag: "--stale-after", variable: "PMP_STALE_AFTER" };
 pub(crate) const EVENTS: Source = Source { flag: "--events-queue-url", variable: "PMP_EVENTS_QUEUE_URL" };
 
+pub(crate) const SIGNING_KEY: Source = Source { flag: "--signing-key", variable: "PMP_SIGNING_KEY" };
+const LIFETIME: Source = Source { flag: "--statement-lifetime", variable: "PMP_STATEMENT_LIFETIME" };
+
+/// For how long a statement holds, where nothing else is asked for: a weekend and its holidays may pass without the hub.
+const STATEMENT_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How many versions the ledger keeps, where nothing else is asked for.
 pub(crate) const KEEP_VERSIONS: u64 = 50;
 /// How long a spoke may be silent or behind, where nothing else is asked for.
@@ -41,6 +48,12 @@ pub(crate) struct ConfigArgs {
     /// A queue to which an EventBridge rule delivers the catalog's change events (for `run`)
     #[arg(long, global = true, env = EVENTS.variable, hide_env_values = true, value_name = "URL")]
     events_queue_url: Option<String>,
+    /// The key that signs snapshots: awskms:///ARN, or file:PATH; without it, they are not signed
+    #[arg(long, global = true, env = SIGNING_KEY.variable, hide_env_values = true, value_name = "KEY")]
+    signing_key: Option<String>,
+    /// How long a spoke may go by a signature that is not renewed, from 24h to 2160h [default: 168h]
+    #[arg(long, global = true, env = LIFETIME.variable, hide_env_values = true, value_name = "DURATION")]
+    statement_lifetime: Option<String>,
 }
 
 /// The settings of the Lambda function, which come from the environment alone.
@@ -89,6 +102,14 @@ pub(crate) struct PublishConfig {
     pub(crate) snapshots: TableName,
     pub(crate) topic: TopicArn,
     pub(crate) events_queue_url: Option<String>,
+    pub(crate) signing: Option<SigningConfig>,
+}
+
+/// How snapshots are signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SigningConfig {
+    pub(crate) key: SigningKey,
+    pub(crate) lifetime: SignedDuration,
 }
 
 /// What `status` needs.
@@ -107,6 +128,7 @@ pub(crate) struct DoctorConfig {
     pub(crate) timestamps: Option<TableName>,
     pub(crate) topic: Option<TopicArn>,
     pub(crate) events_queue_url: Option<String>,
+    pub(crate) signing_key: Option<SigningKey>,
 }
 
 /// What `init` needs: names of what to make, or ARNs of what is there.
@@ -132,7 +154,23 @@ impl ConfigArgs {
         if events_queue_url.as_ref().is_some_and(|url| !url.starts_with("http")) {
             settings.problem(EVENTS, "not the URL of a queue (https://sqs.REGION.amazonaws.com/ACCOUNT/NAME)");
         }
-        Some(PublishConfig { experience: experience?, snapshots: snapshots?, topic: topic?, events_queue_url })
+        let signing = self.signing(settings);
+        Some(PublishConfig { experience: experience?, snapshots: snapshots?, topic: topic?, events_queue_url, signing })
+    }
+
+    fn signing(&self, settings: &mut Settings) -> Option<SigningConfig> {
+        let key = settings.optional(self.signing_key.as_deref(), SIGNING_KEY);
+        let text: Option<String> = settings.optional(self.statement_lifetime.as_deref(), LIFETIME);
+        let lifetime = text.map_or(Ok(STATEMENT_LIFETIME), |text| lifetime(&text));
+        let lifetime = lifetime.map_err(|problem| settings.problem(LIFETIME, problem)).ok()?;
+        Some(SigningConfig { key: key?, lifetime })
+    }
+
+    /// The configuration of `public-key`.
+    pub(crate) fn for_public_key(&self) -> Result<SigningKey, Failure> {
+        let mut settings = Settings::default();
+        let key = settings.required(self.signing_key.as_deref(), SIGNING_KEY);
+        settings.finish(|| key)
     }
 
     /// The table of receipts, for a command that can do without it.
@@ -171,6 +209,7 @@ impl ConfigArgs {
             timestamps: settings.optional(self.timestamps_table.as_deref(), TIMESTAMPS),
             topic: settings.optional(self.topic_arn.as_deref(), TOPIC),
             events_queue_url: events.filter(|url| url.starts_with("http")),
+            signing_key: settings.optional(self.signing_key.as_deref(), SIGNING_KEY),
         };
         (config, complete)
     }
@@ -183,4 +222,13 @@ impl ConfigArgs {
         let topic = settings.optional(self.topic_arn.as_deref(), TOPIC);
         settings.finish(|| Some(InitConfig { snapshots: snapshots?, timestamps: timestamps?, topic }))
     }
+}
+
+fn lifetime(text: &str) -> Result<SignedDuration, String> {
+    let given = parse_duration(text)?;
+    let given = SignedDuration::try_from(given).unwrap_or(SignedDuration::MAX);
+    if !(SHORTEST_LIFETIME..=LONGEST_LIFETIME).contains(&given) {
+        return Err("not from 24h to 2160h (90 days)".to_owned());
+    }
+    Ok(given)
 }

@@ -16,11 +16,13 @@ mod function;
 mod init;
 mod publish;
 mod read;
+mod signing;
 mod status;
 mod topic;
 mod trigger;
 
 pub use error::HubError;
 pub use publish::{Hub, Outcome, Published, Trigger};
+pub use signing::{Signer, Signing, SigningError, SigningKey, SigningKeyError};
 pub use status::{SpokeState, SpokeStatus};
 pub use topic::{SnsTopic, Topic, TopicArn};

@@ -8,7 +8,7 @@ use pmp_ledger::{Head, NewSnapshot, SnapshotStore, Stored};
 use pmp_protocol::{Body, Counts, Digest, ExperienceId, Reason, Sealed, SnapshotMessage, SnapshotVersion};
 use serde::Serialize;
 
-use crate::{HubError, Topic, read};
+use crate::{HubError, Signing, Topic, read};
 
 /// How often a hub tries again after another hub took the next version.
 const ATTEMPTS: u32 = 5;
@@ -26,6 +26,8 @@ pub struct Hub {
     pub experience: ExperienceId,
     /// How many versions the ledger keeps.
     pub keep_versions: u64,
+    /// How they are signed; none where they are not.
+    pub signing: Option<Signing>,
 }
 
 /// What made the hub look.
@@ -116,8 +118,10 @@ impl Hub {
             match decide(head.as_ref(), sealed.digest(), trigger) {
                 Decision::Store { previous } => {
                     let new =
-                        NewSnapshot { experience: &self.experience, previous, beyond: None, taken_at, sealed: &sealed };
+                        NewSnapshot { experience: &self.experience, previous, beyond: None, taken_at, sealed: &sealed, statement: None };
                     let version = new.version();
+                    let statement = self.statement(version, sealed.digest(), now()).await?;
+                    let new = NewSnapshot { statement: statement.as_deref(), ..new };
                     match self.snapshots.store(&new).await? {
                         Stored::Won { chunks } => {
                             tracing::info!(%version, digest = %sealed.digest(), chunks, "snapshot stored");
@@ -131,6 +135,10 @@ impl Hub {
                     }
                 }
                 Decision::Announce { version, taken_at, chunks, reason, outcome } => {
+                    if !self.renew_statement(version, sealed.digest(), now()).await? {
+                        // Another hub stored a newer version meanwhile.
+                        continue;
+                    }
                     let message = self.message(version, taken_at, reason, &sealed, chunks);
                     return self.announce(message, outcome, &now).await;
                 }
@@ -166,6 +174,25 @@ impl Hub {
     async fn read(&self) -> Result<Sealed, HubError> {
         let content = read::management_experience(self.catalog.as_ref(), &self.experience).await?;
         Sealed::new(&content).map_err(|source| HubError::Seal { experience: self.experience.clone(), source })
+    }
+
+    /// What vouches for a version, where this hub signs.
+    async fn statement(
+        &self,
+        version: SnapshotVersion,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<Option<String>, HubError> {
+        let Some(signing) = &self.signing else { return Ok(None) };
+        Ok(Some(signing.statement(&self.experience, version, digest, now).await?))
+    }
+
+    /// Lets the head's statement hold from `now` on, where this hub signs. Returns whether the head is still that version.
+    async fn renew_statement(&self, version: SnapshotVersion, digest: Digest, now: Timestamp) -> Result<bool, HubError> {
+        match self.statement(version, digest, now).await? {
+            Some(statement) => Ok(self.snapshots.put_statement(&self.experience, version, digest, &statement).await?),
+            None => Ok(true),
+        }
     }
 
     fn message(
@@ -235,6 +262,7 @@ mod tests {
             taken_at: Timestamp::UNIX_EPOCH,
             chunks: 1,
             published: published.map(|number| SnapshotVersion::new(number).unwrap()),
+            statement: None,
         }
     }
 

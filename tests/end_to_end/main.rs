@@ -21,5 +21,6 @@ mod output;
 mod publishing;
 mod settings;
 mod several;
+mod signatures;
 mod stopping;
 mod syncing;

@@ -2,7 +2,7 @@
 //!
 //! | partition | written by | sort keys |
 //! | --- | --- | --- |
-//! | `<organization>` | its spoke | `<management>#<member>` a receipt, `<management>#` the sign of life, `lease` |
+//! | `<organization>` | its spoke | `<management>#<member>` a receipt, `<management>#` the sign of life, `trusted#<management>` the signed statement that it trusted last, `lease` |
 //! | `hub#<organization>` | the hub's operators | `confirm#<management>#<member>`, without the last for all of them |
 //! | `hub#heads` | the hub | `<management>`: the high-water mark |
 //!

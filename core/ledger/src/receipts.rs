@@ -18,10 +18,17 @@ use crate::{Found, LedgerError, Organization, ReceiptStore, TableName, Unreadabl
 /// Organizations that are read at once.
 const SIDE_BY_SIDE: usize = 16;
 
+const STATEMENT: &str = "statement";
+
 /// The table, with the credentials of whoever reads or writes it.
 #[derive(Debug)]
 pub struct DynamoReceipts {
     table: TableClient,
+}
+
+/// Where an organization keeps the statement that its spoke trusted last, which the hub signed.
+fn trusted_key(experience: &ExperienceId) -> String {
+    format!("trusted#{experience}")
 }
 
 fn key_of(confirmation: &OperatorConfirmation) -> String {
@@ -254,5 +261,42 @@ impl ReceiptStore for DynamoReceipts {
         let call = call.condition_expression("attribute_not_exists(version) OR version <= :version");
         // Where the condition does not hold, another hub has come further: that is what this would have led to.
         self.written(call).await.map(|_| ())
+    }
+
+    async fn trusted(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+    ) -> Result<Option<String>, LedgerError> {
+        // A query, though it is one item: the member's role need not read in another way.
+        let answer = self
+            .table
+            .dynamodb
+            .query()
+            .table_name(self.table.table.as_str())
+            .consistent_read(true)
+            .key_condition_expression("organization = :organization AND #item = :item")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":organization", text(organization))
+            .expression_attribute_values(":item", text(trusted_key(experience)))
+            .send()
+            .await
+            .map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))?;
+        // An item of another form says nothing, as one that is not there.
+        Ok(answer.items().first().and_then(|item| item.get(STATEMENT)?.as_s().ok().cloned()))
+    }
+
+    async fn put_trusted(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+        envelope: &str,
+    ) -> Result<(), LedgerError> {
+        let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str());
+        let call = call
+            .item("organization", text(organization))
+            .item("item", text(trusted_key(experience)))
+            .item(STATEMENT, text(envelope));
+        call.send().await.map(|_| ()).map_err(|e| self.table.failed(ApiError::new("dynamodb:PutItem", &e)))
     }
 }

@@ -57,7 +57,7 @@ pub(crate) async fn answer(
     tracing::info!(version = %newest.version, reason = newest.reason.as_str(), "message received");
     // Hidden while it waits for the lease, too: a message that came and went would end as a dead letter.
     let pass = spoke.lease.hold(if_held, stop, async |stop| {
-        let snapshot = Arc::new(snapshot::announced(spoke.snapshots.as_ref(), &newest).await?);
+        let snapshot = Arc::new(snapshot::announced(spoke, &newest).await?);
         spoke.sync(snapshot, None, stop).await
     });
     let pause = match keep_hidden(inbox, &backlog.answered, pass).await {

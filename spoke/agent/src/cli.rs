@@ -25,6 +25,7 @@ use crate::inbox::SqsInbox;
 use crate::lease::{IfHeld, Leases, holder};
 use crate::load::load_filter;
 use crate::preview::Planned;
+use crate::trust::Trust;
 use crate::{Identity, Pass, Spoke, agent, doctor, init, render, snapshot};
 
 const EXAMPLES: &str = "Examples:
@@ -140,6 +141,7 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
         guard: config.guard,
         engine: config.engine,
         lease,
+        trust: Arc::new(Trust::new(config.trusted.clone())),
         sync_settings: config.sync_settings,
         show_progress: false,
         tell_figures: false,
@@ -206,7 +208,7 @@ fn stop(config: &SpokeConfig) -> Result<Stop, Failure> {
 
 /// One pass with the ledger's newest snapshot.
 async fn sync_newest(spoke: &Spoke, args: &SyncArgs, stop: &Stop) -> Result<(Vec<Receipt>, SnapshotVersion), Failure> {
-    let newest = snapshot::newest(spoke.snapshots.as_ref(), &spoke.management).await.map_err(failure)?;
+    let newest = snapshot::newest(spoke).await.map_err(failure)?;
     let version = newest.version();
     if let Some(confirmed) = args.confirm.filter(|confirmed| *confirmed != version) {
         let error = anyhow::anyhow!("snapshot {confirmed} was confirmed, but the newest is {version}");
@@ -245,7 +247,7 @@ async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Ex
     let sdk = pmp_aws::load("pmp-spoke").await;
     let mut spoke = spoke(&sdk, &config, "plan").await?;
     spoke.show_progress = output.is_table();
-    let newest = Arc::new(snapshot::newest(spoke.snapshots.as_ref(), &spoke.management).await.map_err(failure)?);
+    let newest = Arc::new(snapshot::newest(&spoke).await.map_err(failure)?);
     let previews = spoke.preview(&newest).await.map_err(failure)?;
     if output.is_table() {
         output.line(&render::previews(&previews, &newest, output.format == OutputFormat::Wide))?;

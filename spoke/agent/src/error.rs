@@ -4,6 +4,7 @@ use pmp_aws::ApiError;
 use pmp_catalog::CatalogError;
 use pmp_ledger::LedgerError;
 use pmp_protocol::{Digest, ExperienceId, OrganizationId, SealError, SnapshotVersion};
+use pmp_signature::Refusal;
 use pmp_terminal::Failure;
 
 /// A step that failed for all experiences.
@@ -33,6 +34,15 @@ pub enum SpokeError {
         found: Digest,
         /// The digest before.
         acknowledged: Digest,
+    },
+    /// The head is not one that the trusted keys vouch for. Nothing is changed.
+    #[error("snapshot {version} of the ledger is not trusted; nothing is changed")]
+    Untrusted {
+        /// The head's version.
+        version: SnapshotVersion,
+        /// Why.
+        #[source]
+        refusal: Refusal,
     },
     /// Another spoke of the organization holds its lease.
     #[error("another spoke of `{organization}` is at work: {holder}")]
@@ -92,6 +102,7 @@ impl SpokeError {
             Self::Conflict { .. } => {
                 Some("ask the hub's operators: a version must never change its content".to_owned())
             }
+            Self::Untrusted { refusal, .. } => Some(refusal.hint().to_owned()),
             Self::Leased { .. } => {
                 Some("let it finish, or wait for it with `--wait`; after a crash its lease ends by itself".to_owned())
             }

@@ -35,6 +35,7 @@ mod reporter;
 mod set_aside;
 mod snapshot;
 mod tally;
+mod trust;
 
 pub use agent::run as run_agent;
 pub use apply::EngineSettings;

@@ -28,6 +28,7 @@ use crate::member::{Absent, Candidate, Live, Member, Selection, discover, read_p
 use crate::narrow::{Narrowed, narrow};
 use crate::receipt::{Draft, MAX_REASONS, Progress, SPOKE_VERSION};
 use crate::reporter::Reporter;
+use crate::trust::Trust;
 use crate::{Identity, SpokeError, Tally, set_aside};
 
 /// Experiences that are worked on at once. The catalog's rate limits set the pace, not this; it bounds the memory.
@@ -57,6 +58,8 @@ pub struct Spoke {
     pub(crate) guard: GuardRails,
     pub(crate) engine: EngineSettings,
     pub(crate) lease: Leases,
+    /// Whose signatures count.
+    pub(crate) trust: Arc<Trust>,
     /// Whether the policy's settings follow the management experience's, too.
     pub(crate) sync_settings: bool,
     /// Whether to tell a person on standard error how it goes; agents log instead.
@@ -122,6 +125,7 @@ impl Spoke {
             guard,
             engine: EngineSettings::default(),
             lease,
+            trust: Arc::default(),
             sync_settings: false,
             show_progress,
             tell_figures: false,

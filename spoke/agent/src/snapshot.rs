@@ -1,19 +1,34 @@
 //! Which snapshot to act on: the newest that can be verified, wherever it came from.
 
 use pmp_ledger::{LedgerError, SnapshotStore};
-use pmp_protocol::{ExperienceId, Snapshot, SnapshotMessage};
+use pmp_protocol::{Snapshot, SnapshotMessage};
 
-use crate::SpokeError;
+use crate::{Spoke, SpokeError};
 
-/// The newest snapshot of the ledger.
-pub(crate) async fn newest(store: &dyn SnapshotStore, experience: &ExperienceId) -> Result<Snapshot, SpokeError> {
+/// The newest snapshot of the ledger, where it is trusted.
+pub(crate) async fn newest(spoke: &Spoke) -> Result<Snapshot, SpokeError> {
+    let (store, experience) = (spoke.snapshots.as_ref(), &spoke.management);
     let head = store.head(experience).await?.ok_or_else(|| SpokeError::NoSnapshot(experience.clone()))?;
-    Ok(store.fetch(experience, head.latest).await?)
+    spoke.check_trust(&head).await?;
+    let snapshot = store.fetch(experience, head.latest).await?;
+    if snapshot.digest() == head.digest {
+        return Ok(snapshot);
+    }
+    Err(SpokeError::Ledger(LedgerError::Damaged {
+        experience: experience.clone(),
+        version: head.latest,
+        problem: format!("its digest is {}, and the head names {}", snapshot.digest(), head.digest),
+    }))
 }
 
 /// The snapshot that a message leads to: a newer one where the ledger has it, else the message's own, from within or by
 /// reference. A ledger that does not answer is no obstacle to a message that carries its content.
-pub(crate) async fn announced(store: &dyn SnapshotStore, message: &SnapshotMessage) -> Result<Snapshot, SpokeError> {
+pub(crate) async fn announced(spoke: &Spoke, message: &SnapshotMessage) -> Result<Snapshot, SpokeError> {
+    // Only the head is signed: a message is a hint to look.
+    if spoke.trust.keys().is_some() {
+        return newest(spoke).await;
+    }
+    let store = spoke.snapshots.as_ref();
     let head = match store.head(&message.experience).await {
         Ok(head) => head,
         Err(error) => {

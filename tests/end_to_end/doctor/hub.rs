@@ -36,7 +36,8 @@ async fn everything_is_well_and_nothing_is_changed() {
             "spokes",
             "topic",
             "subscriptions",
-            "change-events"
+            "change-events",
+            "signing-key"
         ]
     );
     assert_eq!(checkup.check("catalog")["detail"], "exp-management: 1 approved and 1 rejected");
