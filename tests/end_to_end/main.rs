@@ -13,6 +13,7 @@ mod doctor;
 mod faults;
 mod filter_tool;
 mod filters;
+mod forged;
 mod functions;
 mod kills;
 mod leases;

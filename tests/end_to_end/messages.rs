@@ -18,7 +18,7 @@ async fn drained(scene: &Scene) {
 }
 
 #[tokio::test]
-async fn a_message_with_its_content_inside_needs_no_ledger_entry() {
+async fn a_message_with_its_content_inside_is_applied_from_it() {
     let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
     assert_eq!(scene.hub.json(&["publish"]).await["published"]["inline"], json!(true));
     let spoke = scene.spoke.start(&["run"]);
@@ -101,14 +101,14 @@ async fn repeated_late_and_reordered_messages_end_in_the_newest_state() {
 }
 
 #[tokio::test]
-async fn an_older_snapshot_does_nothing_even_without_a_newer_one_in_the_ledger() {
+async fn without_a_word_from_the_ledger_a_message_does_nothing_and_stays() {
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.hub.json(&["publish"]).await;
     let first = messages(&scene).await.remove(0);
     scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
     scene.hub.json(&["publish"]).await;
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
-    // The hub's table is emptied, by a mistake: what was acknowledged still counts.
+    // The hub's table is deleted, by a mistake: no message takes its place.
     let dynamodb = aws_sdk_dynamodb::Client::new(scene.hub_account.config());
     dynamodb.delete_table().table_name("Snapshots").send().await.unwrap();
     let client = aws_sdk_sqs::Client::new(scene.alpha_account.config());
@@ -116,8 +116,13 @@ async fn an_older_snapshot_does_nothing_even_without_a_newer_one_in_the_ledger()
     scene.alpha_account.send(&scene.queue_url, &first).await;
 
     let spoke = scene.spoke.start(&["run"]);
-    drained(&scene).await;
+    within(Duration::from_secs(30), "the refusal", async || {
+        let log = spoke.log();
+        if log.contains("without the ledger's word nothing is changed") { Ok(()) } else { Err(log) }
+    })
+    .await;
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a", "prod-b"], &[]));
+    assert_eq!(scene.alpha_account.waiting(&scene.queue_url).await, 1);
     assert_eq!(spoke.stop().await.0, 0);
 }
 

@@ -170,8 +170,12 @@ async fn what_trusted_keys_did_not_sign_changes_nothing() {
     assert_eq!(spoke.run(&["sync"]).await.code, 0);
     assert_eq!(signed.approved().await, Lists::new(&["prod-a", "prod-evil"], &[]));
 
-    // What was trusted is not gone behind, though its own statement still holds.
+    // What was trusted is not gone behind, though the older statement still holds, and whoever turned the table back took the
+    // hub's own mark away, too.
     signed.put_head(good).await;
+    let mark = signed.table().delete_item().table_name("SyncTimestamps");
+    let mark = mark.key("organization", AttributeValue::S("hub#heads".into()));
+    mark.key("item", AttributeValue::S(MANAGEMENT.into())).send().await.unwrap();
     assert_refused(&spoke.run(&["sync"]).await, "older than snapshot 2, which this spoke trusted before");
     // A spoke that trusts no keys goes by the ledger's word alone.
     assert_eq!(signed.approved().await, Lists::new(&["prod-a", "prod-evil"], &[]));

@@ -124,6 +124,28 @@ async fn a_member_reads_snapshots_and_writes_its_own_receipts_and_nobody_else_do
         "reading another's",
         others.expression_attribute_values(":o", AttributeValue::S(HUB_ORGANIZATION.into())).send().await,
     );
+    // What the hub says: about this organization, and how far it came. To be read, and written by nobody here.
+    let read = async |partition: &str| {
+        let call = member.query().table_name(&timestamps).key_condition_expression("organization = :o");
+        call.expression_attribute_values(":o", AttributeValue::S(partition.into())).send().await
+    };
+    let get = async |partition: &str| {
+        let call = member.get_item().table_name(&timestamps).key("organization", AttributeValue::S(partition.into()));
+        call.key("item", AttributeValue::S(MANAGEMENT.into())).send().await
+    };
+    let own = format!("hub#{ALPHA}");
+    for partition in [ALPHA, &own, "hub#heads"] {
+        read(partition).await.unwrap();
+        get(partition).await.unwrap();
+    }
+    let other = format!("hub#{HUB_ORGANIZATION}");
+    for partition in [HUB_ORGANIZATION, &other, "hub#roster", "hub#", "hub"] {
+        denied(partition, read(partition).await);
+        denied(partition, get(partition).await);
+    }
+    for partition in [&own, &other, "hub#heads", "hub#roster", "hub#"] {
+        denied(partition, put(&member, &timestamps, "organization", partition).await);
+    }
     let delete = member.delete_item().table_name(&timestamps).key("organization", AttributeValue::S(ALPHA.into()));
     denied("taking a receipt back", delete.key("item", AttributeValue::S("x".into())).send().await);
 }

@@ -57,8 +57,8 @@ pub fn alpha() -> Organization {
         .with_experience(Experience::new(ALPHA_ARCHIVED, "Old").with_policy(policy("policy-alpha-old")).archived())
 }
 
-/// The role in the hub's account that admits `account` of `organization`: it may read snapshots, and write its own
-/// partition of the receipts.
+/// The role in the hub's account that admits `account` of `organization`, as the templates make it: it may read snapshots,
+/// write its own partition of the receipts, and read what the hub says about it.
 pub fn member_role(account: &str, organization: &str) -> Role {
     member_role_for(HUB, account, organization)
 }
@@ -66,14 +66,16 @@ pub fn member_role(account: &str, organization: &str) -> Role {
 /// The same in the account of another hub.
 pub fn member_role_for(hub: &str, account: &str, organization: &str) -> Role {
     let table = |name: &str| format!("arn:aws:dynamodb:us-east-1:{hub}:table/{name}");
+    let leading = |keys: &[&str]| json!({"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys}, "Null": {"dynamodb:LeadingKeys": "false"}});
     let trust = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{account}:root")}, "Action": "sts:AssumeRole",
         "Condition": {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}}}]});
     let permissions = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Action": ["dynamodb:GetItem", "dynamodb:Query"], "Resource": table(SNAPSHOTS)},
-        {"Effect": "Allow", "Action": ["dynamodb:PutItem", "dynamodb:Query"], "Resource": table(TIMESTAMPS),
-         "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [organization]},
-                       "Null": {"dynamodb:LeadingKeys": "false"}}}]});
+        {"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": table(TIMESTAMPS),
+         "Condition": leading(&[organization])},
+        {"Effect": "Allow", "Action": ["dynamodb:GetItem", "dynamodb:Query"], "Resource": table(TIMESTAMPS),
+         "Condition": leading(&[organization, &format!("hub#{organization}"), "hub#heads"])}]});
     Role::new(hub, &format!("member-{organization}"), trust).with_permissions(permissions)
 }
 

@@ -43,12 +43,12 @@ async fn one(seed: u64) {
     verdict(&format!("seed {seed} (again: `{replay}`)"), &shared, outcome);
 }
 
-fn random_products(rng: &mut fastrand::Rng, count: usize) -> BTreeSet<ProductId> {
+pub(crate) fn random_products(rng: &mut fastrand::Rng, count: usize) -> BTreeSet<ProductId> {
     (0..count).map(|_| product(rng.usize(0..UNIVERSE))).collect()
 }
 
 /// One to four experiences with lists of their own, and sometimes products that the catalog does not take.
-fn born(seed: u64) -> World {
+pub(crate) fn born(seed: u64) -> World {
     let mut rng = fastrand::Rng::with_seed(seed);
     let members: Vec<_> = (0..rng.usize(1..=4))
         .map(|_| {
@@ -67,7 +67,7 @@ fn born(seed: u64) -> World {
 }
 
 /// Stores a snapshot that differs a little, or much, from the one before, and announces it in some way.
-fn store_random(world: &mut World) {
+pub(crate) fn store_random(world: &mut World) {
     let before = world.newest().map(|newest| newest.content().approved().clone()).unwrap_or_default();
     let rng = &mut world.faults.rng;
     let far = rng.u8(0..3) == 0;
@@ -97,7 +97,7 @@ async fn history(shared: &Shared) {
 }
 
 /// A last snapshot that the guard rails let through everywhere: it approves what is approved, and a little more or less.
-fn lead_to_an_end(world: &mut World) {
+pub(crate) fn lead_to_an_end(world: &mut World) {
     world.settle();
     let mut approved: BTreeSet<_> =
         world.catalog.experiences.values().flat_map(|experience| experience.approved.iter().cloned()).collect();

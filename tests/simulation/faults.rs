@@ -30,6 +30,10 @@ impl Operation {
     pub(crate) fn is_catalog(self) -> bool {
         self <= Self::ListChangeSets
     }
+
+    pub(crate) fn is_ledger(self) -> bool {
+        matches!(self, Self::ReadSnapshot | Self::ReadReceipts | Self::PutReceipt | Self::PutSeen | Self::Lease)
+    }
 }
 
 /// The documented errors, and two that a network adds: name, text, HTTP status.

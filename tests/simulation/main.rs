@@ -13,6 +13,7 @@
 mod catalog;
 mod chance;
 mod faults;
+mod forged;
 mod planned;
 mod ports;
 mod run;

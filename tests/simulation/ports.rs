@@ -8,7 +8,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pmp_aws::ApiError;
 use pmp_catalog::{Pace, RateLimits};
-use pmp_protocol::SnapshotMessage;
 use pmp_spoke::{Inbox, Received, SpokeError};
 use pmp_terminal::{Stop, StopReason};
 use tokio::time::{Instant, sleep};
@@ -84,6 +83,10 @@ impl Ports {
             world.note(format!("{operation:?} {what}{fault_text}"));
             fault
         };
+        if operation.is_ledger() && self.world().ledger_is_down() {
+            sleep(CALL).await;
+            return Err(Failure::Api(no_answer()));
+        }
         match fault {
             Some(Fault::Slow(seconds)) => sleep(Duration::from_secs(seconds)).await,
             Some(Fault::CrashBefore) => self.die().await,
@@ -140,12 +143,7 @@ impl Inbox for Ports {
             let take = |world: &mut World, _| take(world);
             let due = self.world().queue.iter().any(|message| message.visible_at <= Instant::now());
             if due || !wait || Instant::now() >= until {
-                let taken = self.call(Operation::Receive, "", take).await.map_err(in_queue)?;
-                let read = |one: &Received| Some(SnapshotMessage::parse(&one.body).ok()?.0.version);
-                let newest = taken.iter().filter_map(read).max();
-                let mut world = self.world();
-                world.acted_on = if wait { newest } else { world.acted_on.max(newest) };
-                return Ok(taken);
+                return self.call(Operation::Receive, "", take).await.map_err(in_queue);
             }
             // A queue with nothing in it makes no call that could fail: time passes until something comes.
             self.alive().await;

@@ -46,6 +46,12 @@ pub(crate) struct World {
     pub(crate) started: usize,
     pub(crate) log: Vec<String>,
     pub(crate) violations: Vec<String>,
+    /// The version to which the ledger's table of snapshots went back, until the hub goes on.
+    restored_to: Option<SnapshotVersion>,
+    /// Versions that went with it.
+    lost: BTreeSet<SnapshotVersion>,
+    /// Until then the ledger does not answer.
+    down_until: Option<Instant>,
     lease: Option<Lease>,
     /// When a lease that somebody took is given back.
     stolen_until: Option<Instant>,
@@ -96,6 +102,9 @@ impl World {
             started: 0,
             log: Vec::new(),
             violations: Vec::new(),
+            restored_to: None,
+            lost: BTreeSet::new(),
+            down_until: None,
             lease: None,
             stolen_until: None,
             lease_heard_lost: false,
@@ -124,7 +133,47 @@ impl World {
         let sealed = Sealed::new(&content).unwrap();
         self.history.push(Snapshot::open(&management(), version, jiff::Timestamp::UNIX_EPOCH, &sealed).unwrap());
         self.note(format!("hub stores snapshot {version}: {a} approved, {r} rejected"));
+        // Where the table went back, this is how the hub goes on: past all that it ever stored.
+        self.restored_to = None;
         version
+    }
+
+    /// What the ledger's head names.
+    pub(crate) fn in_force(&self) -> Option<&Snapshot> {
+        match self.restored_to {
+            Some(version) => self.snapshot(version),
+            None => self.newest(),
+        }
+    }
+
+    /// The table of snapshots goes back to an earlier moment.
+    pub(crate) fn restore(&mut self, version: SnapshotVersion) {
+        self.note(format!("the table of snapshots goes back to {version}"));
+        self.lost.extend(self.history.iter().map(Snapshot::version).filter(|lost| *lost > version));
+        self.restored_to = Some(version);
+    }
+
+    pub(crate) fn is_restored(&self) -> bool {
+        self.in_force().map(Snapshot::version) != self.newest().map(Snapshot::version)
+    }
+
+    pub(crate) fn is_lost(&self, version: SnapshotVersion) -> bool {
+        self.lost.contains(&version)
+    }
+
+    /// The ledger does not answer for a while.
+    pub(crate) fn take_down(&mut self, duration: Duration) {
+        self.note(format!("the ledger does not answer for {duration:?}"));
+        self.down_until = Some(Instant::now() + duration);
+    }
+
+    pub(crate) fn ledger_is_down(&self) -> bool {
+        self.down_until.is_some_and(|until| until > Instant::now())
+    }
+
+    /// Whether the hub ever stored what a receipt speaks of.
+    fn bears_out(&self, receipt: &Receipt) -> bool {
+        self.snapshot(receipt.version).is_some_and(|snapshot| snapshot.digest() == receipt.digest)
     }
 
     pub(crate) fn newest(&self) -> Option<&Snapshot> {
@@ -253,7 +302,8 @@ impl World {
         if change.allow.len() > 50 || change.deny.len() > 50 || change.allow.len() + change.deny.len() == 0 {
             self.violated(format!("{} allows and {} denials in one change set", change.allow.len(), change.deny.len()));
         }
-        let acknowledged = self.receipts.values().map(|receipt| receipt.version).max();
+        let genuine = self.receipts.values().filter(|receipt| self.bears_out(receipt));
+        let acknowledged = genuine.map(|receipt| receipt.version).max();
         if acknowledged.is_some_and(|acknowledged| acknowledged > version) {
             self.violated(format!(
                 "{experience} is changed by snapshot {version}, but {acknowledged:?} was acknowledged"
@@ -315,8 +365,13 @@ impl World {
             "receipt: {member_experience} {status} {version} {}",
             receipt.error.as_deref().unwrap_or("")
         ));
-        if self.snapshot(*version).is_none_or(|snapshot| snapshot.digest() != receipt.digest) {
+        if !self.bears_out(receipt) {
             self.violated(format!("a receipt for snapshot {version}, which the hub never stored so"));
+        }
+        // Of a version that the ledger lost nobody can say any more whether somebody made it up.
+        let applied = receipt.applied().filter(|applied| !self.is_lost(applied.version));
+        if applied.is_some_and(|it| self.snapshot(it.version).is_none_or(|snapshot| snapshot.digest() != it.digest)) {
+            self.violated(format!("a receipt claims that {applied:?} is in force, which the hub never stored so"));
         }
         let known = self.catalog.experiences.contains_key(member_experience);
         if *status == ReceiptStatus::InSync && known && !self.changed_unread.contains(member_experience) {
@@ -332,10 +387,11 @@ impl World {
     pub(crate) fn unfinished(&self) -> Vec<String> {
         let Some(newest) = self.newest() else { return Vec::new() };
         let (version, content) = (newest.version(), newest.content());
-        self.catalog
-            .experiences
-            .keys()
+        let experiences = self.catalog.experiences.keys();
+        let forged = self.receipts.values().filter(|receipt| !self.bears_out(receipt));
+        experiences
             .flat_map(|experience| self.unfinished_at(experience, content, version))
+            .chain(forged.map(|it| format!("a forged receipt of {} for {} stands", it.member_experience, it.version)))
             .collect()
     }
 

@@ -387,7 +387,7 @@ mod tests {
         let version = |number| SnapshotVersion::new(number).ok();
         let taken = |previous, beyond| {
             let (previous, beyond) = (version(previous), version(beyond));
-            let new = NewSnapshot { experience: content.experience(), previous, beyond, taken_at, sealed: &sealed };
+            let new = NewSnapshot { experience: content.experience(), previous, beyond, taken_at, sealed: &sealed, statement: None };
             new.version().get()
         };
         assert_eq!([taken(0, 0), taken(4, 0), taken(4, 7), taken(0, 7), taken(7, 7)], [1, 5, 8, 8, 8]);

@@ -48,15 +48,29 @@ resource "aws_iam_role_policy" "member" {
         Action   = ["dynamodb:GetItem", "dynamodb:Query"]
         Resource = var.snapshots_table_arn
       },
-      # Receipts, the lease and confirmations. `ForAllValues` alone would hold for a request that names no key, hence `Null`.
+      # Receipts, the sign of life and the lease. `ForAllValues` alone would hold for a request that names no key, hence `Null`.
       {
         Sid      = "KeepItsOwnReceipts"
         Effect   = "Allow"
-        Action   = ["dynamodb:PutItem", "dynamodb:Query"]
+        Action   = "dynamodb:PutItem"
         Resource = var.timestamps_table_arn
         Condition = {
           "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = [var.organization_id] }
           Null                        = { "dynamodb:LeadingKeys" = "false" }
+        }
+      },
+      # Beside them what the hub's operators say about this organization, and how far the hub ever came: no member can write
+      # either.
+      {
+        Sid      = "ReadWhatConcernsIt"
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:Query"]
+        Resource = var.timestamps_table_arn
+        Condition = {
+          "ForAllValues:StringEquals" = {
+            "dynamodb:LeadingKeys" = [var.organization_id, "hub#${var.organization_id}", "hub#heads"]
+          }
+          Null = { "dynamodb:LeadingKeys" = "false" }
         }
       }
     ]

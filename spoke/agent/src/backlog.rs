@@ -1,19 +1,21 @@
-//! Sorts what came from the queue: the newest message counts, and nothing relies on order or on single delivery. Pure.
+//! Sorts what came from the queue, and compares it with the ledger's head: nothing relies on order or on single delivery, and
+//! no message is believed. Pure.
+
+use std::cmp::Ordering;
 
 use jiff::Timestamp;
-use pmp_protocol::{ExperienceId, MessageError, SnapshotMessage};
+use pmp_ledger::Head;
+use pmp_protocol::{ExperienceId, MessageError, Needs, SnapshotMessage};
 
 use crate::inbox::Received;
 
 /// Messages, sorted by what is to be done about them.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
-    /// The newest message about the management experience; among equals, the first.
-    pub(crate) newest: Option<SnapshotMessage>,
-    /// When it first came into the queue, where that is known.
-    pub(crate) announced: Option<Timestamp>,
-    /// The messages that [`Self::newest`] answers: itself, repetitions, and older ones. To be deleted together.
-    pub(crate) answered: Vec<Received>,
+    /// About the management experience.
+    pub(crate) ours: Vec<Received>,
+    /// What they say, in the same order.
+    pub(crate) messages: Vec<SnapshotMessage>,
     /// About other management experiences: not for this spoke.
     pub(crate) foreign: Vec<Received>,
     /// Not understood: to be kept for the dead-letter queue.
@@ -33,28 +35,79 @@ impl Backlog {
                     backlog.foreign.push(received);
                 }
                 Ok((message, _)) => {
-                    backlog.take(message, received.sent);
-                    backlog.answered.push(received);
+                    backlog.messages.push(message);
+                    backlog.ours.push(received);
                 }
             }
         }
         backlog
     }
 
-    fn take(&mut self, message: SnapshotMessage, sent: Option<Timestamp>) {
-        match &mut self.newest {
-            Some(newest) if newest.version == message.version => {
+    /// What this spoke lacks, where a message has a schema that a newer one reads.
+    pub(crate) fn needs(&self) -> Option<Needs> {
+        let schema = self.malformed.iter().find_map(|(_, error)| error.newer_schema())?;
+        Some(Needs { schema: schema.to_owned() })
+    }
+}
+
+/// What a message is worth beside the ledger's head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Worth {
+    /// It names what is in force, or what was before: acting on the head answers it.
+    Answered,
+    /// It names what the ledger does not have. The hub stores before it publishes, so this is no announcement of its own.
+    NotBorneOut(String),
+}
+
+/// What each of `messages` is worth beside `head`, and the newest of those that the head answers.
+pub(crate) fn weigh<'a>(
+    messages: &'a [SnapshotMessage],
+    head: Option<&Head>,
+) -> (Vec<Worth>, Option<&'a SnapshotMessage>) {
+    let worths: Vec<_> = messages.iter().map(|message| worth(message, head)).collect();
+    let mut newest: Option<&SnapshotMessage> = None;
+    for (message, _) in messages.iter().zip(&worths).filter(|(_, worth)| **worth == Worth::Answered) {
+        match newest {
+            Some(before) if before.version == message.version => {
                 tracing::info!(version = %message.version, "repeated message");
-                self.announced = self.announced.into_iter().chain(sent).min();
-                return;
+                continue;
             }
-            Some(newest) if newest.version > message.version => return superseded(&message, newest),
-            Some(newest) => superseded(newest, &message),
+            Some(before) if before.version > message.version => {
+                superseded(message, before);
+                continue;
+            }
+            Some(before) => superseded(before, message),
             None => {}
         }
-        self.newest = Some(message);
-        self.announced = sent;
+        newest = Some(message);
     }
+    (worths, newest)
+}
+
+fn worth(message: &SnapshotMessage, head: Option<&Head>) -> Worth {
+    let (version, digest) = (message.version, message.digest.short());
+    let Some(head) = head else {
+        return Worth::NotBorneOut(format!("it announces snapshot {version}, and the ledger holds none"));
+    };
+    match version.cmp(&head.latest) {
+        Ordering::Less => Worth::Answered,
+        Ordering::Equal if message.digest == head.digest => Worth::Answered,
+        Ordering::Equal => Worth::NotBorneOut(format!(
+            "it announces snapshot {version} with the digest {digest}, and the ledger's has {}",
+            head.digest.short()
+        )),
+        Ordering::Greater => Worth::NotBorneOut(format!(
+            "it announces snapshot {version} ({digest}), and the ledger's newest is {}",
+            head.latest
+        )),
+    }
+}
+
+/// When the announcement that a pass answers came into the queue first, where that is known.
+pub(crate) fn announced_at(backlog: &Backlog, newest: &SnapshotMessage) -> Option<Timestamp> {
+    let same = |message: &SnapshotMessage| (message.version, message.digest) == (newest.version, newest.digest);
+    let messages = backlog.messages.iter().zip(&backlog.ours);
+    messages.filter(|(message, _)| same(message)).filter_map(|(_, received)| received.sent).min()
 }
 
 fn superseded(older: &SnapshotMessage, newest: &SnapshotMessage) {
@@ -63,6 +116,8 @@ fn superseded(older: &SnapshotMessage, newest: &SnapshotMessage) {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::{Digest, SnapshotVersion};
+
     use super::*;
 
     fn received(id: &str, body: String) -> Received {
@@ -70,20 +125,64 @@ mod tests {
     }
 
     fn message(experience: &str, version: u64) -> String {
+        message_with(experience, version, &Digest::of(b"genuine"))
+    }
+
+    fn message_with(experience: &str, version: u64, digest: &Digest) -> String {
         serde_json::json!({
             "schema": "pmp-sync.snapshot/1", "experience": experience, "version": version,
-            "digest": format!("sha256:{}", "0".repeat(64)), "taken_at": "2026-11-24T12:00:00Z",
+            "digest": digest, "taken_at": "2026-11-24T12:00:00Z",
             "reason": "changed", "counts": {"approved": 0, "rejected": 0}, "body": {"stored": {"chunks": 1}}
         })
         .to_string()
     }
 
+    fn head(latest: u64) -> Head {
+        let latest = SnapshotVersion::new(latest).unwrap();
+        let taken_at = Timestamp::UNIX_EPOCH;
+        Head { latest, digest: Digest::of(b"genuine"), taken_at, chunks: 1, published: Some(latest), statement: None }
+    }
+
+    fn ours(bodies: impl IntoIterator<Item = String>) -> Backlog {
+        let received = bodies.into_iter().enumerate().map(|(n, body)| received(&n.to_string(), body));
+        Backlog::sort(received.collect(), &ExperienceId::new("exp-ours").unwrap())
+    }
+
     #[test]
     fn of_many_the_newest_counts_whatever_their_order() {
-        let messages = [2, 5, 3, 5, 1].map(|version| received(&version.to_string(), message("exp-ours", version)));
-        let backlog = Backlog::sort(messages.into(), &ExperienceId::new("exp-ours").unwrap());
-        assert_eq!(backlog.newest.unwrap().version.get(), 5);
-        assert_eq!(backlog.answered.len(), 5);
+        let backlog = ours([2, 5, 3, 5, 1].map(|version| message("exp-ours", version)));
+        let (worths, newest) = weigh(&backlog.messages, Some(&head(5)));
+        assert_eq!(newest.unwrap().version.get(), 5);
+        assert_eq!(worths, vec![Worth::Answered; 5]);
+    }
+
+    #[test]
+    fn a_false_message_takes_no_good_one_along() {
+        let forged = Digest::of(b"forged");
+        let backlog = ours([
+            message("exp-ours", 6),
+            message("exp-ours", 5),
+            message("exp-ours", u64::MAX),
+            message_with("exp-ours", 5, &forged),
+            // Behind the head it does not matter what it says: what is in force answers it.
+            message_with("exp-ours", 4, &forged),
+        ]);
+        let (worths, newest) = weigh(&backlog.messages, Some(&head(5)));
+        let answered: Vec<_> = worths.iter().map(|worth| *worth == Worth::Answered).collect();
+        assert_eq!(answered, [false, true, false, false, true]);
+        assert_eq!(newest.unwrap().version.get(), 5);
+        assert_eq!(newest.unwrap().digest, Digest::of(b"genuine"));
+        assert!(
+            matches!(&worths[0], Worth::NotBorneOut(why) if why.ends_with("the ledger's newest is 5")),
+            "{worths:?}"
+        );
+    }
+
+    #[test]
+    fn where_the_ledger_holds_nothing_nothing_is_believed() {
+        let backlog = ours([message("exp-ours", 1)]);
+        let (worths, newest) = weigh(&backlog.messages, None);
+        assert!(newest.is_none() && worths[0] != Worth::Answered);
     }
 
     #[test]
@@ -94,9 +193,16 @@ mod tests {
             received("ours", message("exp-ours", 1)),
         ];
         let backlog = Backlog::sort(messages, &ExperienceId::new("exp-ours").unwrap());
-        assert_eq!(backlog.newest.unwrap().version.get(), 1);
-        assert_eq!(backlog.answered[0].id, "ours");
+        assert_eq!(backlog.messages[0].version.get(), 1);
+        assert_eq!(backlog.ours[0].id, "ours");
         assert_eq!(backlog.foreign[0].id, "foreign");
         assert_eq!(backlog.malformed[0].0.id, "malformed");
+        assert_eq!(backlog.needs(), None);
+    }
+
+    #[test]
+    fn a_newer_schema_is_told_as_what_is_lacking() {
+        let backlog = ours([r#"{"schema":"pmp-sync.snapshot/2"}"#.to_owned()]);
+        assert_eq!(backlog.needs(), Some(Needs { schema: "pmp-sync.snapshot/2".into() }));
     }
 }

@@ -25,8 +25,9 @@ use crate::inbox::SqsInbox;
 use crate::lease::{IfHeld, Leases, holder};
 use crate::load::load_filter;
 use crate::preview::Planned;
+use crate::standing::SignOfLife;
 use crate::trust::Trust;
-use crate::{Identity, Pass, Spoke, agent, doctor, init, render, snapshot};
+use crate::{Identity, Pass, Spoke, agent, doctor, init, render};
 
 const EXAMPLES: &str = "Examples:
   pmp-spoke init            make the queue, and subscribe it to the hub's topic
@@ -154,7 +155,8 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
             Ok(filter) => spoke.filter = Some(Arc::new(filter)),
             Err(failure) => {
                 let text = failure.render().lines().collect::<Vec<_>>().join("; ");
-                if let Err(error) = spoke.report_seen(0, Some(text), None).await {
+                let life = SignOfLife { error: Some(text), ..SignOfLife::default() };
+                if let Err(error) = spoke.report_seen(life).await {
                     tracing::warn!(error = one_line(&error), "the hub could not be told of the filter's failure");
                 }
                 return Err(failure);
@@ -208,21 +210,16 @@ fn stop(config: &SpokeConfig) -> Result<Stop, Failure> {
 
 /// One pass with the ledger's newest snapshot.
 async fn sync_newest(spoke: &Spoke, args: &SyncArgs, stop: &Stop) -> Result<(Vec<Receipt>, SnapshotVersion), Failure> {
-    let newest = snapshot::newest(spoke).await.map_err(failure)?;
-    let version = newest.version();
+    let standing = spoke.begin(None).await.map_err(failure)?;
+    let version = standing.head.latest;
     if let Some(confirmed) = args.confirm.filter(|confirmed| *confirmed != version) {
         let error = anyhow::anyhow!("snapshot {confirmed} was confirmed, but the newest is {version}");
         return Err(Failure::new(error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`")));
     }
     let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: Timestamp::now() });
-    match spoke.sync(Arc::new(newest), confirmed, stop).await.map_err(failure)? {
-        Pass::Done { receipts, .. } => Ok((receipts, version)),
-        Pass::Superseded { version, acknowledged } => {
-            let error =
-                anyhow::anyhow!("snapshot {version} is older than {acknowledged}, which was acknowledged before");
-            Err(Failure::new(error).hint("check that --snapshots-table is the hub's own".to_owned()))
-        }
-    }
+    let newest = Arc::new(spoke.in_force(&standing, &[]).await.map_err(failure)?);
+    let Pass { receipts, .. } = spoke.sync(standing, newest, confirmed, stop).await.map_err(failure)?;
+    Ok((receipts, version))
 }
 
 fn sync_summary(receipts: &[Receipt], version: SnapshotVersion) -> String {
@@ -247,8 +244,9 @@ async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Ex
     let sdk = pmp_aws::load("pmp-spoke").await;
     let mut spoke = spoke(&sdk, &config, "plan").await?;
     spoke.show_progress = output.is_table();
-    let newest = Arc::new(snapshot::newest(&spoke).await.map_err(failure)?);
-    let previews = spoke.preview(&newest).await.map_err(failure)?;
+    let standing = spoke.standing().await.map_err(failure)?;
+    let newest = Arc::new(spoke.in_force(&standing, &[]).await.map_err(failure)?);
+    let previews = spoke.preview(&standing, &newest).await.map_err(failure)?;
     if output.is_table() {
         output.line(&render::previews(&previews, &newest, output.format == OutputFormat::Wide))?;
     } else {

@@ -3,7 +3,7 @@
 use pmp_aws::ApiError;
 use pmp_catalog::CatalogError;
 use pmp_ledger::LedgerError;
-use pmp_protocol::{Digest, ExperienceId, OrganizationId, SealError, SnapshotVersion};
+use pmp_protocol::{ExperienceId, OrganizationId, SnapshotVersion};
 use pmp_signature::Refusal;
 use pmp_terminal::Failure;
 
@@ -16,24 +16,17 @@ pub enum SpokeError {
     /// The hub has not stored a snapshot yet.
     #[error("the ledger holds no snapshot of `{0}` yet")]
     NoSnapshot(ExperienceId),
-    /// The content that a message carries is not what it announces.
-    #[error("the message about snapshot {version} does not hold what it announces")]
-    Damaged {
-        /// The announced version.
-        version: SnapshotVersion,
-        /// What is wrong.
-        #[source]
-        source: SealError,
-    },
-    /// The same version was acknowledged before, with other content.
-    #[error("snapshot {version} has digest {found}, but was acknowledged with digest {acknowledged}")]
-    Conflict {
-        /// The version.
-        version: SnapshotVersion,
-        /// The digest now.
-        found: Digest,
-        /// The digest before.
-        acknowledged: Digest,
+    /// The ledger was restored to an earlier moment.
+    #[error(
+        "the ledger was restored to an earlier moment: snapshot {stored} was stored, and {} is in force now; nothing is changed \
+         until the hub goes on",
+        .head.map_or_else(|| "none".to_owned(), |head| head.to_string())
+    )]
+    Restored {
+        /// The newest version that it holds.
+        head: Option<SnapshotVersion>,
+        /// The newest version that it ever held.
+        stored: SnapshotVersion,
     },
     /// The head is not one that the trusted keys vouch for. Nothing is changed.
     #[error("snapshot {version} of the ledger is not trusted; nothing is changed")]
@@ -99,10 +92,8 @@ impl SpokeError {
         match self {
             Self::Ledger(source) => source.hint(),
             Self::NoSnapshot(_) => Some("let the hub publish once: `pmp-hub publish`".to_owned()),
-            Self::Conflict { .. } => {
-                Some("ask the hub's operators: a version must never change its content".to_owned())
-            }
             Self::Untrusted { refusal, .. } => Some(refusal.hint().to_owned()),
+            Self::Restored { .. } => Some("ask the hub's operators to run `pmp-hub recover`".to_owned()),
             Self::Leased { .. } => {
                 Some("let it finish, or wait for it with `--wait`; after a crash its lease ends by itself".to_owned())
             }
@@ -115,7 +106,7 @@ impl SpokeError {
                 Some("ask the hub's operators to admit this account: `pmp-hub init --allow-account ACCOUNT`".to_owned())
             }
             Self::Subscribe { source, .. } => source.hint(),
-            Self::Damaged { .. } | Self::UnexpectedIdentity { .. } => None,
+            Self::UnexpectedIdentity { .. } => None,
         }
     }
 }

@@ -44,7 +44,7 @@ impl Figures {
 /// The figures of a run that ended at `now`. Pure.
 fn datum(management: &ExperienceId, answer: &Answer, throttles: usize, now: Timestamp) -> Datum {
     let datum = Datum::new(management).flag(Metric::Errors, answer.error.is_some()).count(Metric::Throttles, throttles);
-    let Some(Pass::Done { receipts, tally }) = &answer.pass else { return datum };
+    let Some(Pass { receipts, tally }) = &answer.pass else { return datum };
     let since = answer.announced.and_then(|at| Duration::try_from(now.duration_since(at)).ok());
     let complete = answer.pass.as_ref().is_some_and(Pass::is_complete);
     of_pass(datum, receipts, tally).durations(Metric::PublishToReceiptMillis, since.filter(|_| complete))
@@ -111,7 +111,7 @@ mod tests {
     fn pass(statuses: &[ReceiptStatus], tally: Tally) -> Answer {
         let receipts = statuses.iter().map(|status| receipt(*status, 3)).collect();
         let announced = Timestamp::from_millisecond(4_000).ok();
-        Answer { pass: Some(Pass::Done { receipts, tally }), announced, ..Answer::default() }
+        Answer { pass: Some(Pass { receipts, tally }), announced, ..Answer::default() }
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! without changing anything, `init` of queue and subscription; where AWS Lambda starts it, a function. Of several spokes of one organization one acts at a time
 //! (`lease`). What is to change is decided by `pmp-plan` alone.
 //!
-//! Every pass starts from the live state, so a message that is lost, late or repeated, and a stop at any point, end in
+//! A pass acts on what the ledger's head names, and on nothing else (`standing`, `snapshot`): a message only says that it is time
+//! to look. Every pass starts from the live state, so a message that is lost, late or repeated, and a stop at any point, end in
 //! what the newest snapshot and the filter ask for.
 
 mod agent;
@@ -34,6 +35,7 @@ mod render;
 mod reporter;
 mod set_aside;
 mod snapshot;
+mod standing;
 mod tally;
 mod trust;
 

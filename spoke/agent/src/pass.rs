@@ -8,7 +8,7 @@ use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeSetId};
 use pmp_filter_host::ConfiguredFilter;
-use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, Organization, ReceiptStore, SnapshotStore};
+use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
 use pmp_plan::{Confirmation, Desired, GuardRails};
 use pmp_protocol::{
     ChangeSetTimes, Confirmed, ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, ResourceRequests, Snapshot,
@@ -28,6 +28,7 @@ use crate::member::{Absent, Candidate, Live, Member, Selection, discover, read_p
 use crate::narrow::{Narrowed, narrow};
 use crate::receipt::{Draft, MAX_REASONS, Progress, SPOKE_VERSION};
 use crate::reporter::Reporter;
+use crate::standing::{SignOfLife, Standing};
 use crate::trust::Trust;
 use crate::{Identity, SpokeError, Tally, set_aside};
 
@@ -68,33 +69,20 @@ pub struct Spoke {
     pub(crate) tell_figures: bool,
 }
 
-/// What came of a pass.
+/// What came of a pass: every member experience has a receipt in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pass {
-    /// Every member experience has a receipt in the ledger.
-    Done {
-        /// One for each.
-        receipts: Vec<Receipt>,
-        /// What was done.
-        tally: Tally,
-    },
-    /// A newer snapshot was acknowledged before; nothing was done.
-    Superseded {
-        /// The version of this snapshot.
-        version: SnapshotVersion,
-        /// The version acknowledged before.
-        acknowledged: SnapshotVersion,
-    },
+pub struct Pass {
+    /// One for each.
+    pub receipts: Vec<Receipt>,
+    /// What was done.
+    pub tally: Tally,
 }
 
 impl Pass {
     /// Whether it came to its end, rather than being told to stop.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        match self {
-            Self::Done { receipts, .. } => !receipts.iter().any(Receipt::is_unfinished),
-            Self::Superseded { .. } => true,
-        }
+        !self.receipts.iter().any(Receipt::is_unfinished)
     }
 }
 
@@ -132,28 +120,29 @@ impl Spoke {
         }
     }
 
-    /// Brings every member experience to what `snapshot` and the filter ask for, and acknowledges each. What goes wrong
-    /// with one experience stands in its receipt and stops no other.
+    /// Brings every member experience to what `snapshot`, which is the one that `standing` names, and the filter ask for, and
+    /// acknowledges each. What goes wrong with one experience stands in its receipt and stops no other.
     ///
     /// # Errors
     /// What concerns all of them; the sign of life in the ledger says it, too, where the ledger can be reached.
-    pub async fn sync(
+    pub(crate) async fn sync(
         &self,
+        standing: Standing,
         snapshot: Arc<Snapshot>,
         confirmed: Option<Confirmed>,
         stop: &Stop,
     ) -> Result<Pass, SpokeError> {
-        let outcome = self.try_sync(snapshot, confirmed, stop).await;
-        let (experiences, error) = match &outcome {
-            Ok((Pass::Done { receipts, .. }, _)) => {
+        let life =
+            SignOfLife { needs: standing.needs.clone(), disputed: standing.told.clone(), ..SignOfLife::default() };
+        let outcome = self.try_sync(standing, snapshot, confirmed, stop).await;
+        let life = match &outcome {
+            Ok((Pass { receipts, .. }, times)) => {
                 let kept = receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
-                (kept.count(), None)
+                SignOfLife { experiences: kept.count(), times: *times, ..life }
             }
-            Ok((Pass::Superseded { .. }, _)) => return outcome.map(|(pass, _)| pass),
-            Err(error) => (0, Some(one_line(error))),
+            Err(error) => SignOfLife { error: Some(one_line(error)), ..life },
         };
-        let times = outcome.as_ref().ok().and_then(|(_, times)| *times);
-        let seen = self.report_seen(experiences, error, times).await;
+        let seen = self.report_seen(life).await;
         match (outcome, seen) {
             (Ok(_), Err(error)) => Err(error.into()),
             (outcome, _) => outcome.map(|(pass, _)| pass),
@@ -177,12 +166,7 @@ impl Spoke {
     }
 
     /// Tells the hub that this spoke lives, and what stands in its way as a whole.
-    pub(crate) async fn report_seen(
-        &self,
-        experiences: usize,
-        error: Option<String>,
-        change_set_times: Option<ChangeSetTimes>,
-    ) -> Result<(), LedgerError> {
+    pub(crate) async fn report_seen(&self, life: SignOfLife) -> Result<(), LedgerError> {
         let Identity { organization, account, region, .. } = self.identity.clone();
         let seen = OrganizationSeen {
             organization,
@@ -190,29 +174,26 @@ impl Spoke {
             last_seen: Timestamp::now(),
             account,
             region,
-            experiences,
+            experiences: life.experiences,
             spoke_version: SPOKE_VERSION.to_owned(),
-            error,
-            change_set_times,
-            needs: None,
-            disputed: Vec::new(),
+            error: life.error,
+            change_set_times: life.times,
+            needs: life.needs,
+            disputed: life.disputed,
         };
         self.receipts.put_seen(&seen).await
     }
 
     async fn try_sync(
         &self,
+        standing: Standing,
         snapshot: Arc<Snapshot>,
         confirmed: Option<Confirmed>,
         stop: &Stop,
     ) -> Result<(Pass, Option<ChangeSetTimes>), SpokeError> {
-        let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
-        let times = before.seen.as_ref().and_then(|seen| seen.change_set_times);
-        if let Some(superseded) = check_order(&before, &snapshot)? {
-            return Ok((superseded, times));
-        }
+        let times = standing.before.seen.as_ref().and_then(|seen| seen.change_set_times);
         let candidates = discover(self.catalog.as_ref(), &self.management, &self.selection).await?;
-        let gone = gone(&before, &candidates);
+        let gone = gone(&standing, &candidates);
         tracing::info!(version = %snapshot.version(), experiences = candidates.len(), "pass started");
         let name = format!("pmp-sync snapshot {}", snapshot.version());
         let engine = Engine::start(self.catalog.clone(), self.engine, times, name, stop.token().clone());
@@ -220,30 +201,14 @@ impl Spoke {
         let known = if candidates.is_empty() { Ok(Arc::default()) } else { self.known(&snapshot, stop.token()).await };
         let filters = Semaphore::new(FILTERS);
         let tally = Mutex::default();
-        let pass = OnePass { spoke: self, engine, snapshot, confirmed, stop, before, began, filters, known, tally };
+        let pass = OnePass { spoke: self, engine, snapshot, confirmed, stop, standing, began, filters, known, tally };
         let outcomes = pass.sync_all(candidates, gone).await;
         // Each receipt was tried; the first that could not be written keeps the message in the queue (rule 6).
         let mut receipts = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
         receipts.sort_by(|a, b| a.member_experience.cmp(&b.member_experience));
         let tally = Tally { change_set_times: pass.engine.seen_times(), ..pass.tally().clone() };
-        Ok((Pass::Done { receipts, tally }, pass.engine.times()))
+        Ok((Pass { receipts, tally }, pass.engine.times()))
     }
-}
-
-/// The three cases of a snapshot that comes after another one was acknowledged: older, the same, or the same with other
-/// content.
-fn check_order(before: &Organization, snapshot: &Snapshot) -> Result<Option<Pass>, SpokeError> {
-    let Some(newest) = before.receipts.iter().max_by_key(|receipt| receipt.version) else { return Ok(None) };
-    let version = snapshot.version();
-    if newest.version > version {
-        tracing::info!(%version, acknowledged = %newest.version, "superseded: a newer snapshot was acknowledged before");
-        return Ok(Some(Pass::Superseded { version, acknowledged: newest.version }));
-    }
-    if newest.version == version && newest.digest != snapshot.digest() {
-        let found = snapshot.digest();
-        return Err(SpokeError::Conflict { version, found, acknowledged: newest.digest });
-    }
-    Ok(None)
 }
 
 /// What a confirmation means for a plan of `version`.
@@ -251,14 +216,13 @@ pub(crate) fn confirmation(confirmed: Option<&Confirmed>, version: SnapshotVersi
     confirmed.map_or(Confirmation::None, |_| Confirmation::Version(version))
 }
 
-/// Experiences that were kept in step before and are not found now: their receipts must not look as if they lagged.
-fn gone(before: &Organization, candidates: &[Candidate]) -> Vec<Member> {
+/// Experiences that were kept in step before and are not found now: their receipts must not look as if they lagged. Those of
+/// which a disputed receipt speaks are among them: it is not to stand.
+fn gone(standing: &Standing, candidates: &[Candidate]) -> Vec<Member> {
     let found: BTreeSet<_> = candidates.iter().map(|candidate| &candidate.id).collect();
-    let told = |receipt: &&Receipt| receipt.status != ReceiptStatus::Skipped;
-    let missing = before.receipts.iter().filter(told).filter(|receipt| !found.contains(&receipt.member_experience));
-    let member =
-        |receipt: &Receipt| Member { id: receipt.member_experience.clone(), name: None, state: Err(Absent::Gone) };
-    missing.map(member).collect()
+    let told = standing.before.receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
+    let told: BTreeSet<_> = told.map(|receipt| &receipt.member_experience).chain(standing.disputed.keys()).collect();
+    told.difference(&found).map(|id| Member { id: (*id).clone(), name: None, state: Err(Absent::Gone) }).collect()
 }
 
 /// What all experiences of one pass have in common.
@@ -269,7 +233,7 @@ struct OnePass<'a> {
     /// Who let this snapshot through here, where someone did.
     confirmed: Option<Confirmed>,
     stop: &'a Stop,
-    before: Organization,
+    standing: Standing,
     began: Timestamp,
     filters: Semaphore,
     known: Result<Arc<Known>, LookUpError>,
@@ -324,7 +288,7 @@ impl OnePass<'_> {
         let written = match self.stop.reason() {
             // Whoever has the lease now writes receipts of its own.
             Some(StopReason::LeaseLost(_)) => self.spoke.receipts.put_late(&receipt).await?,
-            _ => self.spoke.receipts.put(&receipt, None).await?,
+            _ => self.spoke.receipts.put(&receipt, self.standing.found(member_experience)).await?,
         };
         if !written {
             tracing::warn!(experience = %member_experience, "the ledger holds a newer receipt");
@@ -356,7 +320,7 @@ impl OnePass<'_> {
         let desired = Desired::new(self.snapshot.content(), &verdicts);
         draft.narrowed = desired.narrowed();
         draft.narrowed_for = desired.narrowed_for(MAX_REASONS);
-        let before = self.before.receipts.iter().find(|receipt| receipt.member_experience == draft.member);
+        let before = self.standing.before.receipts.iter().find(|receipt| receipt.member_experience == draft.member);
         let unfinished = before.filter(|receipt| receipt.is_unfinished()).and_then(|before| before.change_sets.last());
         let set_aside = set_aside::from_the_start(before, known.undecided(), self.began);
         let order = Order {
@@ -370,7 +334,8 @@ impl OnePass<'_> {
             unfinished: unfinished.map(|id| ChangeSetId::new(id)),
         };
         let (receipts, show) = (self.spoke.receipts.clone(), self.spoke.show_progress);
-        let reporter = Reporter::start(receipts, draft.clone(), show, self.stop.token().clone());
+        let found = self.standing.found(&draft.member).cloned();
+        let reporter = Reporter::start(receipts, draft.clone(), found, show, self.stop.token().clone());
         let applied = self.engine.apply(&order, live, &reporter).await;
         let Applied { status, progress, error } = set_aside::in_the_end(applied, known.undecided(), &set_aside);
         reporter.finish().await;
@@ -408,8 +373,8 @@ impl OnePass<'_> {
     }
 
     fn draft(&self, member: &ExperienceId) -> Draft {
-        let hub = confirmed(&self.before.confirmations, &self.snapshot, member);
-        let before = self.before.receipts.iter().find(|receipt| receipt.member_experience == *member);
+        let hub = confirmed(&self.standing.before.confirmations, &self.snapshot, member);
+        let before = self.standing.before.receipts.iter().find(|receipt| receipt.member_experience == *member);
         Draft {
             organization: self.spoke.identity.organization.clone(),
             management: self.spoke.management.clone(),

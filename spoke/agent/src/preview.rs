@@ -13,6 +13,7 @@ use crate::attributes::{Known, LookUpError};
 use crate::member::{Absent, Member, find};
 use crate::narrow::{Narrowed, narrow};
 use crate::pass::confirmation;
+use crate::standing::Standing;
 use crate::{Spoke, SpokeError};
 
 /// What would happen to one member experience.
@@ -48,9 +49,13 @@ pub(crate) enum Planned {
 
 impl Spoke {
     /// Plans for every member experience, as a pass would: what an operator of the hub confirmed counts.
-    pub(crate) async fn preview(&self, snapshot: &Arc<Snapshot>) -> Result<Vec<Preview>, SpokeError> {
+    pub(crate) async fn preview(
+        &self,
+        standing: &Standing,
+        snapshot: &Arc<Snapshot>,
+    ) -> Result<Vec<Preview>, SpokeError> {
         let members = find(self.catalog.as_ref(), &self.management, &self.selection).await?;
-        let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
+        let before = &standing.before;
         let known = self.known(snapshot, &CancellationToken::new()).await;
         let mut previews = Vec::new();
         for member in members {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use pmp_ledger::ReceiptStore;
+use pmp_ledger::{Found, ReceiptStore};
 use pmp_protocol::ReceiptStatus;
 use pmp_terminal::progress::{Step, step};
 use tokio::sync::watch;
@@ -23,11 +23,22 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// Starts to write; once `stop` is cancelled, nothing more is written.
-    pub(crate) fn start(receipts: Arc<dyn ReceiptStore>, draft: Draft, show: bool, stop: CancellationToken) -> Self {
+    /// Starts to write, over what was `found` and is disputed, too; once `stop` is cancelled, nothing more is written.
+    pub(crate) fn start(
+        receipts: Arc<dyn ReceiptStore>,
+        draft: Draft,
+        found: Option<Found>,
+        show: bool,
+        stop: CancellationToken,
+    ) -> Self {
         let (newest, receiver) = watch::channel(None);
         let member = draft.member.to_string();
-        Self { member, show, newest, writer: tokio::spawn(write(receipts, draft, receiver, stop).in_current_span()) }
+        Self {
+            member,
+            show,
+            newest,
+            writer: tokio::spawn(write(receipts, draft, found, receiver, stop).in_current_span()),
+        }
     }
 
     /// Waits until nothing is on its way to the ledger any more: the last receipt comes after all of these.
@@ -42,13 +53,14 @@ impl Reporter {
 async fn write(
     receipts: Arc<dyn ReceiptStore>,
     draft: Draft,
+    found: Option<Found>,
     mut newest: watch::Receiver<Option<Progress>>,
     stop: CancellationToken,
 ) {
     let mut failed = false;
     while newest.changed().await.is_ok() && !stop.is_cancelled() {
         let Some(progress) = newest.borrow_and_update().clone() else { continue };
-        let outcome = receipts.put(&draft.receipt(ReceiptStatus::Applying, &progress, None), None).await;
+        let outcome = receipts.put(&draft.receipt(ReceiptStatus::Applying, &progress, None), found.as_ref()).await;
         if let (Err(error), false) = (&outcome, failed) {
             tracing::warn!(error = one_line(error), "progress could not be written to the ledger");
         }

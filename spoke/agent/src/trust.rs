@@ -10,6 +10,7 @@ use pmp_protocol::ExperienceId;
 use pmp_signature::{Expectation, Refusal, Statement, TrustedKeys, open, verify};
 
 use crate::error::{failure, one_line};
+use crate::standing::SignOfLife;
 use crate::{Identity, Spoke, SpokeError};
 
 /// The trust of one spoke. Without keys it believes what the ledger says.
@@ -114,33 +115,14 @@ impl Trust {
 }
 
 impl Spoke {
-    /// Whether `head` may be acted on; what is trusted is written down. A refusal is told to the hub, too, where it can be
-    /// reached.
-    ///
-    /// # Errors
-    /// Where it may not, or where the ledger fails.
-    pub(crate) async fn check_trust(&self, head: &Head) -> Result<(), SpokeError> {
-        let (receipts, now) = (self.receipts.as_ref(), Timestamp::now());
-        let checked = self.trust.check(receipts, &self.identity, &self.management, head, now).await;
-        if let Err(error @ SpokeError::Untrusted { .. }) = &checked {
-            self.tell_distrust(one_line(error)).await;
-        }
-        checked?;
-        Ok(self.trust.keep(receipts, &self.identity, &self.management).await?)
-    }
-
-    /// Looks at the head once, where keys are configured: an agent that is sent nothing is frozen all the same.
+    /// Looks at the ledger once, where keys are configured: an agent that is sent nothing is frozen all the same.
     pub(crate) async fn look_at_trust(&self) {
         if self.trust.keys().is_none() {
             return;
         }
-        let outcome = match self.snapshots.head(&self.management).await {
-            Ok(Some(head)) => self.check_trust(&head).await,
-            Ok(None) => Ok(()),
-            Err(error) => Err(error.into()),
-        };
-        if let Err(error) = outcome {
-            tracing::error!(error = failure(error).render(), "what the hub signed is not trusted");
+        match self.begin(None).await {
+            Ok(_) | Err(SpokeError::NoSnapshot(_)) => {}
+            Err(error) => tracing::error!(error = failure(error).render(), "nothing can be done yet"),
         }
     }
 
@@ -150,13 +132,22 @@ impl Spoke {
         let Statement { version, expires_at, .. } = statement;
         let text = format!("the hub's newest statement has expired: snapshot {version} was signed until {expires_at}");
         tracing::error!("{text}; what is applied stays, and nothing is changed until the hub announces again");
-        self.tell_distrust(text).await;
-    }
-
-    async fn tell_distrust(&self, text: String) {
-        if let Err(error) = self.report_seen(0, Some(text), None).await {
+        if let Err(error) = self.report_error(text).await {
             tracing::warn!(error = one_line(&error), "the hub could not be told");
         }
+    }
+
+    /// Tells the hub what stands in the way, and leaves the rest of the sign of life as it is.
+    async fn report_error(&self, text: String) -> Result<(), LedgerError> {
+        let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
+        let life = before.seen.map_or_else(SignOfLife::default, |seen| SignOfLife {
+            experiences: seen.experiences,
+            error: None,
+            times: seen.change_set_times,
+            needs: seen.needs,
+            disputed: seen.disputed,
+        });
+        self.report_seen(SignOfLife { error: Some(text), ..life }).await
     }
 }
 

@@ -25,15 +25,15 @@ fn in_ledger(Failure::Api(error): Failure) -> LedgerError {
 impl SnapshotStore for Ports {
     async fn head(&self, _: &ExperienceId) -> Result<Option<Head>, LedgerError> {
         let head = |world: &mut World, _| {
-            let newest = world.newest().cloned()?;
+            let newest = world.in_force().cloned()?;
             let version = newest.version();
             let (digest, taken_at) = (newest.digest(), newest.taken_at());
             Some(Head { latest: version, digest, taken_at, chunks: 1, published: Some(version), statement: None })
         };
         let head = self.call(Operation::ReadSnapshot, "head", head).await.map_err(in_ledger)?;
-        // Only what was heard can be acted on.
+        // Only what was heard can be acted on, and nothing once the ledger is heard to have gone back.
         let mut world = self.world();
-        world.acted_on = world.acted_on.max(head.as_ref().map(|head| head.latest));
+        world.acted_on = head.as_ref().map(|head| head.latest).filter(|_| !world.is_restored());
         Ok(head)
     }
 
@@ -69,7 +69,11 @@ impl SnapshotStore for Ports {
     }
 
     async fn digests(&self, experience: &ExperienceId) -> Result<BTreeMap<SnapshotVersion, Digest>, LedgerError> {
-        panic!("a spoke reads all digests of {experience}")
+        let digests = |world: &mut World, _| {
+            let kept = world.history.iter().filter(|snapshot| !world.is_lost(snapshot.version()));
+            kept.map(|snapshot| (snapshot.version(), snapshot.digest())).collect()
+        };
+        self.call(Operation::ReadSnapshot, &format!("digests of {experience}"), digests).await.map_err(in_ledger)
     }
 
     async fn prune(&self, _: &ExperienceId, latest: SnapshotVersion, _: u64) -> Result<usize, LedgerError> {
@@ -154,7 +158,11 @@ impl ReceiptStore for Ports {
     }
 
     async fn mark(&self, _: &ExperienceId) -> Result<Option<HeadMark>, LedgerError> {
-        self.call(Operation::ReadReceipts, "mark", |_: &mut World, _| None).await.map_err(in_ledger)
+        let mark = |world: &mut World, _| {
+            let newest = world.newest()?;
+            Some(HeadMark { version: newest.version(), digest: newest.digest(), at: newest.taken_at() })
+        };
+        self.call(Operation::ReadReceipts, "mark", mark).await.map_err(in_ledger)
     }
 
     async fn raise(&self, experience: &ExperienceId, mark: HeadMark) -> Result<(), LedgerError> {

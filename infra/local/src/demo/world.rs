@@ -73,7 +73,8 @@ fn organization(member: &Member) -> Organization {
     organization
 }
 
-/// A member's role in the hub's account: it may read snapshots, and read and write its own partition of the receipts.
+/// A member's role in the hub's account: it may read snapshots, write its own partition of the receipts, and read it and what
+/// the hub says about it.
 fn role(member: &Member, region: &str) -> Role {
     let trust = json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow",
@@ -84,6 +85,13 @@ fn role(member: &Member, region: &str) -> Role {
             "aws:PrincipalOrgID": member.organization,
         } },
     }] });
+    // Without `Null`, a request that names no key at all would pass.
+    let leading = |keys: &[&str]| {
+        json!({
+            "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": keys },
+            "Null": { "dynamodb:LeadingKeys": "false" },
+        })
+    };
     let table = |name: &str| format!("arn:aws:dynamodb:{region}:{HUB_ACCOUNT}:table/{name}");
     let permissions = json!({ "Version": "2012-10-17", "Statement": [
         {
@@ -93,13 +101,15 @@ fn role(member: &Member, region: &str) -> Role {
         },
         {
             "Effect": "Allow",
-            "Action": ["dynamodb:PutItem", "dynamodb:Query"],
+            "Action": "dynamodb:PutItem",
             "Resource": table(TIMESTAMPS_TABLE),
-            "Condition": {
-                "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": [member.organization] },
-                // Without it, a request that names no key at all would pass.
-                "Null": { "dynamodb:LeadingKeys": "false" },
-            },
+            "Condition": leading(&[member.organization]),
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:GetItem", "dynamodb:Query"],
+            "Resource": table(TIMESTAMPS_TABLE),
+            "Condition": leading(&[member.organization, &format!("hub#{}", member.organization), "hub#heads"]),
         },
     ] });
     Role::new(HUB_ACCOUNT, &member.role(), trust).with_permissions(permissions)

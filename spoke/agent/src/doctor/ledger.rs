@@ -7,11 +7,12 @@ use pmp_doctor::Session;
 use pmp_ledger::{
     DynamoLeases, DynamoReceipts, DynamoSnapshots, LedgerError, Organization, ReceiptStore, SnapshotStore, TableName,
 };
-use pmp_protocol::{ExperienceId, OrganizationId, ReceiptStatus};
+use pmp_protocol::{ExperienceId, Needs, OrganizationId, ReceiptStatus, SnapshotVersion};
 use pmp_signature::TrustedKeys;
 use pmp_terminal::checkup::Finding;
-use pmp_terminal::{Source, age, count};
+use pmp_terminal::{Source, age, clean, count};
 
+use crate::SpokeError;
 use crate::config::{DoctorConfig, EXPERIENCE, EXTERNAL_ID, HUB_ROLE, SNAPSHOTS, TIMESTAMPS, TRUSTED, acting_for};
 use crate::trust::{judge, trusted_before};
 
@@ -48,15 +49,19 @@ pub(super) async fn examine(
     let mut seen = None;
     let (snapshots, timestamps, lease, trusted) = tokio::join!(
         session.look("snapshots-table", with(config.snapshots.as_ref(), SNAPSHOTS), |(experience, table)| {
-            snapshots(&hub, experience, table)
+            snapshots(&hub, experience, table, config.timestamps.clone())
         }),
         session.look("timestamps-table", with(config.timestamps.as_ref(), TIMESTAMPS), async |(experience, table)| {
-            let found = DynamoReceipts::new(&hub, table.clone()).organization(organization, &experience).await;
-            match found {
+            let store = DynamoReceipts::new(&hub, table.clone());
+            match store.organization(organization, &experience).await {
                 Ok(found) => {
                     let receipts = count(found.receipts.len(), "receipt");
                     seen = Some(found);
-                    Finding::of("timestamps-table").note(table.as_str()).note(receipts)
+                    let finding = Finding::of("timestamps-table").note(table.as_str()).note(receipts);
+                    match store.mark(&experience).await {
+                        Ok(_) => finding,
+                        Err(error) => unread_mark(finding, &error),
+                    }
                 }
                 Err(error) => failed(Finding::of("timestamps-table"), &error, TIMESTAMPS),
             }
@@ -120,10 +125,38 @@ fn failed(finding: Finding, error: &LedgerError, source: Source) -> Finding {
     finding.fail(error.to_string(), fix)
 }
 
-async fn snapshots(hub: &SdkConfig, experience: ExperienceId, table: TableName) -> Finding {
+/// What the hub says cannot be read: its confirmations, and how far it ever came.
+fn unread_mark(finding: Finding, error: &LedgerError) -> Finding {
+    if error.api().is_some_and(ApiError::is_access_denied) {
+        return finding.warn(
+            "the role may not read what the hub says: its confirmations do not arrive, and a ledger that was restored is not told",
+            "ask the hub's operators to update this member's role (`hub-member`): it reads `hub#heads` and its own `hub#…`"
+                .to_owned(),
+        );
+    }
+    failed(finding, error, TIMESTAMPS)
+}
+
+async fn snapshots(
+    hub: &SdkConfig,
+    experience: ExperienceId,
+    table: TableName,
+    timestamps: Option<TableName>,
+) -> Finding {
     let finding = Finding::of("snapshots-table").note(table.as_str());
     let store = DynamoSnapshots::new(hub, table);
+    let mark = match timestamps {
+        // Where it cannot be read, `timestamps-table` says so.
+        Some(timestamps) => DynamoReceipts::new(hub, timestamps).mark(&experience).await.ok().flatten(),
+        None => None,
+    };
     let head = match store.head(&experience).await {
+        Ok(head) if mark.is_some_and(|mark| head.as_ref().is_none_or(|head| mark.version > head.latest)) => {
+            let (head, stored) =
+                (head.map(|head| head.latest), mark.map_or(SnapshotVersion::FIRST, |mark| mark.version));
+            let restored = SpokeError::Restored { head, stored };
+            return finding.fail(restored.to_string(), restored.hint());
+        }
         Ok(Some(head)) => head,
         Ok(None) => {
             let fix = format!("let the hub publish once (`pmp-hub publish`), or check {EXPERIENCE}");
@@ -194,6 +227,23 @@ fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
         Some(error) => finding.warn(error, None),
         None => finding,
     };
+    let finding = match &seen.needs {
+        Some(Needs { schema }) => {
+            let problem = format!("a message has the schema `{schema}`, which this spoke does not read");
+            finding.warn(problem, "install a newer spoke".to_owned())
+        }
+        None => finding,
+    };
+    let finding = seen.disputed.iter().fold(finding, |finding, it| {
+        let (member, version, digest) = (&it.member_experience, it.version, it.digest.short());
+        finding.warn(
+            format!("a receipt of {member} for snapshot {version} ({digest}) was not borne out by the ledger, and was replaced"),
+            "find out who besides the spoke writes with the hub's role for this organization".to_owned(),
+        )
+    });
+    let finding = found.unreadable.iter().fold(finding, |finding, it| {
+        finding.warn(format!("the item `{}` cannot be read: {}", clean(&it.key), clean(&it.problem)), None)
+    });
     let well = |status| matches!(status, ReceiptStatus::InSync | ReceiptStatus::Skipped | ReceiptStatus::Applying);
     found.receipts.iter().filter(|receipt| !well(receipt.status)).fold(finding, |finding, receipt| {
         let error = receipt.error.as_deref().unwrap_or_default();

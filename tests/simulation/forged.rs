@@ -1,0 +1,171 @@
+//! Messages and receipts that no hub had a part in, among true ones, and a ledger that does not answer or goes back: whatever the
+//! order, nothing is applied whose digest the ledger's head did not name (`World::check_start`), nothing else is acknowledged
+//! (`World::check_receipt`), and once it is over the end is reached as if none of it had been.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pmp_protocol::{
+    Applied, Body, Content, Digest, ExperienceId, OrganizationId, ProductId, Reason, Receipt, ReceiptStatus,
+    ResourceRequests, Sealed, SnapshotMessage, SnapshotVersion,
+};
+use tokio::time::sleep;
+
+use crate::chance::{born, lead_to_an_end, random_products, store_random};
+use crate::run::{Shared, live, settle, verdict};
+use crate::world::{World, management, member};
+
+/// Seeds that always run.
+const SEEDS: u64 = 60;
+const ANNOUNCEMENTS: u32 = 3;
+
+#[test]
+fn nothing_is_applied_that_the_ledgers_head_did_not_name() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seeds = match number("PMP_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..SEEDS + number("PMP_SOAK").unwrap_or_default(),
+    };
+    for seed in seeds {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(one(seed));
+    }
+}
+
+async fn one(seed: u64) {
+    let shared = Arc::new(Mutex::new(born(seed)));
+    let outcome = match live(&shared, hostile_history).await {
+        Ok(()) => {
+            lead_to_an_end(&mut shared.lock().unwrap());
+            settle(&shared, ANNOUNCEMENTS).await
+        }
+        error => error,
+    };
+    let replay = format!("PMP_SEED={seed} cargo test -p pmp-tests --test simulation nothing_is_applied");
+    verdict(&format!("seed {seed} (again: `{replay}`)"), &shared, outcome);
+}
+
+/// Some hours in which the hub stores snapshots, and somebody with all rights of a member does what they can.
+async fn hostile_history(shared: &Shared) {
+    let count = shared.lock().unwrap().faults.rng.u32(10..40);
+    for _ in 0..count {
+        let pause = shared.lock().unwrap().faults.rng.u64(0..400);
+        sleep(Duration::from_secs(pause)).await;
+        something(&mut shared.lock().unwrap());
+    }
+    // Time for what was sent to be looked at, and set aside.
+    sleep(Duration::from_secs(1_800)).await;
+}
+
+fn something(world: &mut World) {
+    match world.faults.rng.u32(0..16) {
+        0..=2 => store_random(world),
+        3 => {
+            let versions: Vec<_> = world.history.iter().map(|snapshot| snapshot.version()).collect();
+            let version = versions[world.faults.rng.usize(0..versions.len())];
+            if !world.is_lost(version) {
+                world.announce(version, Duration::ZERO, true);
+            }
+        }
+        4..=8 => {
+            let body = forged_message(world);
+            world.note("somebody sends a forged message");
+            world.send(body, Duration::ZERO);
+        }
+        9..=11 => forge_receipt(world),
+        12 | 13 => {
+            let seconds = world.faults.rng.u64(1..300);
+            world.take_down(Duration::from_secs(seconds));
+        }
+        14 => {
+            let newest = world.newest().unwrap().version().get();
+            let back = world.faults.rng.u64(1..4);
+            let version = SnapshotVersion::new(newest.saturating_sub(back).max(1)).unwrap();
+            if !world.is_lost(version) {
+                world.restore(version);
+            }
+        }
+        _ => {
+            let others =
+                ["no JSON", r#"{"schema":"pmp-sync.snapshot/2"}"#, r#"{"schema":"pmp-sync.snapshot/1"}"#, "{}"];
+            let other = others[world.faults.rng.usize(0..others.len())];
+            world.send(other.to_owned(), Duration::ZERO);
+        }
+    }
+}
+
+/// A content of the sender's own.
+fn evil_content(rng: &mut fastrand::Rng, experience: &ExperienceId) -> Sealed {
+    let mut approved: BTreeSet<_> =
+        (0..rng.usize(0..60)).map(|n| ProductId::new(&format!("prod-evil-{n}")).unwrap()).collect();
+    approved.extend(random_products(rng, 20));
+    let rejected = random_products(rng, 100).difference(&approved).cloned().collect();
+    let content =
+        Content::new(experience.clone(), approved, rejected, BTreeMap::new(), ResourceRequests::Deny).unwrap();
+    Sealed::new(&content).unwrap()
+}
+
+/// A version that is in force, that is ahead in some way, or that was in force before.
+fn any_version(world: &mut World) -> SnapshotVersion {
+    let head = world.in_force().unwrap().version().get();
+    let number = match world.faults.rng.u32(0..6) {
+        0 | 1 => head,
+        2 => head + 1,
+        3 => head + world.faults.rng.u64(1..1_000),
+        4 => u64::MAX,
+        _ => world.faults.rng.u64(1..=head),
+    };
+    SnapshotVersion::new(number).unwrap()
+}
+
+fn forged_message(world: &mut World) -> String {
+    let version = any_version(world);
+    let elsewhere = ExperienceId::new("exp-elsewhere").unwrap();
+    let experience = if world.faults.rng.u8(0..6) == 0 { elsewhere } else { management() };
+    let sealed = evil_content(&mut world.faults.rng, &experience);
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    let mut message = SnapshotMessage::announce(experience, version, at, Reason::Changed, &sealed, 1);
+    match world.faults.rng.u32(0..4) {
+        // Its own digest, by reference.
+        0 => message.body = Body::Stored { chunks: 1 },
+        // The digest of what is in force, with bytes of its own.
+        1 => message.digest = world.in_force().unwrap().digest(),
+        _ => {}
+    }
+    message.to_json()
+}
+
+/// A receipt in the member's own partition.
+fn forge_receipt(world: &mut World) {
+    let version = any_version(world);
+    let others = [member(0), member(1), ExperienceId::new("exp-that-never-was").unwrap()];
+    let rng = &mut world.faults.rng;
+    let member_experience = others[rng.usize(0..others.len())].clone();
+    let digest = Digest::of(&rng.u64(..).to_le_bytes());
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    let receipt = Receipt {
+        organization: OrganizationId::new("o-simulated0").unwrap(),
+        experience: management(),
+        member_experience: member_experience.clone(),
+        version,
+        digest,
+        status: [ReceiptStatus::InSync, ReceiptStatus::Skipped, ReceiptStatus::Applying][rng.usize(0..3)],
+        received_at: at,
+        applied_at: Some(at),
+        applied: rng.bool().then_some(Applied { version, digest, at }),
+        allowed: 0,
+        denied: 0,
+        pending: 0,
+        narrowed: 0,
+        narrowed_for: Vec::new(),
+        quarantined: Vec::new(),
+        change_sets: vec!["cs-forged".to_owned()],
+        filter: None,
+        confirmed: None,
+        spoke_version: "forged".to_owned(),
+        error: None,
+    };
+    world.note(format!("somebody forges a receipt of {member_experience} for {version}"));
+    world.receipts.insert(member_experience, receipt);
+}
