@@ -74,9 +74,9 @@ async fn signing(sdk: &SdkConfig, key: &SigningKey) -> Finding {
         Err(error) => Err(error),
     };
     match signed {
-        Ok((public, signature)) if public.verifies(&message, &signature) => {
-            finding.note(key.to_string()).note(format!("{} key {}, signs and verifies", public.kind(), public.id().short()))
-        }
+        Ok((public, signature)) if public.verifies(&message, &signature) => finding
+            .note(key.to_string())
+            .note(format!("{} key {}, signs and verifies", public.kind(), public.id().short())),
         Ok((public, _)) => {
             let fix = "use another key, and tell whoever keeps this one".to_owned();
             finding.fail(format!("the public key {} does not verify what the key signs", public.id().short()), fix)

@@ -117,8 +117,14 @@ impl Hub {
             let head = self.snapshots.head(&self.experience).await?;
             match decide(head.as_ref(), sealed.digest(), trigger) {
                 Decision::Store { previous } => {
-                    let new =
-                        NewSnapshot { experience: &self.experience, previous, beyond: None, taken_at, sealed: &sealed, statement: None };
+                    let new = NewSnapshot {
+                        experience: &self.experience,
+                        previous,
+                        beyond: None,
+                        taken_at,
+                        sealed: &sealed,
+                        statement: None,
+                    };
                     let version = new.version();
                     let statement = self.statement(version, sealed.digest(), now()).await?;
                     let new = NewSnapshot { statement: statement.as_deref(), ..new };
@@ -188,7 +194,12 @@ impl Hub {
     }
 
     /// Lets the head's statement hold from `now` on, where this hub signs. Returns whether the head is still that version.
-    async fn renew_statement(&self, version: SnapshotVersion, digest: Digest, now: Timestamp) -> Result<bool, HubError> {
+    async fn renew_statement(
+        &self,
+        version: SnapshotVersion,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<bool, HubError> {
         match self.statement(version, digest, now).await? {
             Some(statement) => Ok(self.snapshots.put_statement(&self.experience, version, digest, &statement).await?),
             None => Ok(true),

@@ -79,9 +79,9 @@ impl SigningError {
     pub fn hint(&self) -> Option<String> {
         let make = "make one with `aws kms create-key --key-spec ECC_NIST_P256 --key-usage SIGN_VERIFY`";
         match self {
-            Self::Kms { source, .. } if source.code() == Some("DisabledException") => {
-                Some("enable the key (`aws kms enable-key`), or set PMP_SIGNING_KEY to the one that follows it".to_owned())
-            }
+            Self::Kms { source, .. } if source.code() == Some("DisabledException") => Some(
+                "enable the key (`aws kms enable-key`), or set PMP_SIGNING_KEY to the one that follows it".to_owned(),
+            ),
             Self::Kms { source, .. } if source.code() == Some("NotFoundException") => {
                 Some(format!("check the ARN in PMP_SIGNING_KEY; {make}"))
             }
@@ -89,7 +89,9 @@ impl SigningError {
             Self::Kind { .. } => Some(make.to_owned()),
             Self::Unreadable { .. } => Some("check PMP_SIGNING_KEY and the file's permissions".to_owned()),
             Self::File { .. } => Some("make one with `openssl genpkey -algorithm ed25519 -out FILE`".to_owned()),
-            Self::NotVerified(_) => Some("nothing was published; use another key, and tell whoever keeps this one".to_owned()),
+            Self::NotVerified(_) => {
+                Some("nothing was published; use another key, and tell whoever keeps this one".to_owned())
+            }
         }
     }
 }

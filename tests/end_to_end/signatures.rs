@@ -131,7 +131,10 @@ async fn keys_change_without_touching_hub_and_spokes_at_once() {
     let forgotten = old_hub.run(&["publish"]).await;
     assert_eq!(forgotten.code, 1, "{forgotten:?}");
     assert!(forgotten.stderr.contains("cannot sign the snapshot"), "{}", forgotten.stderr);
-    assert!(forgotten.stderr.contains("DisabledException") && forgotten.stderr.contains("enable the key"), "{forgotten:?}");
+    assert!(
+        forgotten.stderr.contains("DisabledException") && forgotten.stderr.contains("enable the key"),
+        "{forgotten:?}"
+    );
     assert_eq!(after.run(&["sync"]).await.code, 0);
 }
 
@@ -235,7 +238,10 @@ async fn settings_that_cannot_be_used_are_told_at_the_start() {
     assert_eq!(hub.code, 1, "{hub:?}");
     assert!(hub.stderr.contains("PMP_SIGNING_KEY") && hub.stderr.contains("awskms:///ARN"), "{}", hub.stderr);
     let short = signed.hub(0).with(&[("PMP_STATEMENT_LIFETIME", "1h")]).run(&["publish"]).await;
-    assert!(short.stderr.contains("PMP_STATEMENT_LIFETIME") && short.stderr.contains("not from 24h to 2160h"), "{short:?}");
+    assert!(
+        short.stderr.contains("PMP_STATEMENT_LIFETIME") && short.stderr.contains("not from 24h to 2160h"),
+        "{short:?}"
+    );
     let missing = signed.hub_with("file:/nowhere/key.pem").run(&["publish"]).await;
     assert!(missing.stderr.contains("cannot sign the snapshot"), "{}", missing.stderr);
     for (keys, words) in [("/nowhere/keys.pem", "neither PEM nor a file"), (KEYS[0], "private key")] {

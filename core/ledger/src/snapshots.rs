@@ -348,8 +348,14 @@ mod tests {
     fn items(content: &Content) -> Vec<Item> {
         let sealed = Sealed::new(content).unwrap();
         let taken_at = "2026-11-24T12:00:00Z".parse().unwrap();
-        let new =
-            NewSnapshot { experience: content.experience(), previous: None, beyond: None, taken_at, sealed: &sealed, statement: None };
+        let new = NewSnapshot {
+            experience: content.experience(),
+            previous: None,
+            beyond: None,
+            taken_at,
+            sealed: &sealed,
+            statement: None,
+        };
         DynamoSnapshots::chunk_items(&new)
     }
 
@@ -387,7 +393,14 @@ mod tests {
         let version = |number| SnapshotVersion::new(number).ok();
         let taken = |previous, beyond| {
             let (previous, beyond) = (version(previous), version(beyond));
-            let new = NewSnapshot { experience: content.experience(), previous, beyond, taken_at, sealed: &sealed, statement: None };
+            let new = NewSnapshot {
+                experience: content.experience(),
+                previous,
+                beyond,
+                taken_at,
+                sealed: &sealed,
+                statement: None,
+            };
             new.version().get()
         };
         assert_eq!([taken(0, 0), taken(4, 0), taken(4, 7), taken(0, 7), taken(7, 7)], [1, 5, 8, 8, 8]);

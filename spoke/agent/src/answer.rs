@@ -236,7 +236,9 @@ fn pause_before(times: u32) -> Duration {
 fn pause_after(error: &SpokeError, times: u32) -> Duration {
     match error {
         SpokeError::Leased { .. } | SpokeError::Ledger(_) => pause_while_leased(times),
-        SpokeError::Restored { .. } | SpokeError::Untrusted { .. } => WAIT_FOR_RECOVERY * (1 << times.clamp(1, 6).saturating_sub(1)),
+        SpokeError::Restored { .. } | SpokeError::Untrusted { .. } => {
+            WAIT_FOR_RECOVERY * (1 << times.clamp(1, 6).saturating_sub(1))
+        }
         _ => RETRY_AFTER,
     }
 }

@@ -161,7 +161,10 @@ pub(crate) fn trusted_before(envelope: &str, keys: &TrustedKeys, management: &Ex
             None
         }
         Err(refusal) => {
-            tracing::warn!(problem = one_line(&refusal), "what was trusted before cannot be verified; it counts for nothing");
+            tracing::warn!(
+                problem = one_line(&refusal),
+                "what was trusted before cannot be verified; it counts for nothing"
+            );
             None
         }
     }
@@ -216,8 +219,7 @@ mod tests {
         let key = key(which);
         let (version, digest, id) =
             (SnapshotVersion::new(version).unwrap(), Digest::of(b"content"), key.public().id().clone());
-        let statement =
-            Statement::new(management(), version, digest, id, at(issued), SignedDuration::from_hours(24));
+        let statement = Statement::new(management(), version, digest, id, at(issued), SignedDuration::from_hours(24));
         let unsigned = statement.to_sign();
         unsigned.sealed(&key.sign(&unsigned.pae()))
     }
@@ -256,7 +258,8 @@ mod tests {
     fn the_end_of_the_newest_statement_is_told_once() {
         let trust = Trust::new(Some(trusted(&[0, 1])));
         assert_eq!((trust.frozen(at(0)), trust.seconds_left(at(0))), (None, None));
-        let statement = judge(&head(7, Some(envelope(1, 7, 0))), &trusted(&[0, 1]), &management(), None, at(0)).unwrap();
+        let statement =
+            judge(&head(7, Some(envelope(1, 7, 0))), &trusted(&[0, 1]), &management(), None, at(0)).unwrap();
         *trust.newest() = Some(Newest { statement, unwritten: None, told: false });
         let day = 24 * 60 * 60;
         assert_eq!((trust.frozen(at(day - 1)), trust.seconds_left(at(day - 1))), (None, Some(1)));

@@ -138,8 +138,7 @@ impl Cloud {
     ) -> Result<(), AwsError> {
         let action = format!("kms:{operation}");
         let conditions = Conditions::new();
-        let question =
-            Question { caller: &call.caller, action: &action, resource, owner, resource_policy, conditions };
+        let question = Question { caller: &call.caller, action: &action, resource, owner, resource_policy, conditions };
         self.access.decide(question).map_err(|denied| refused("AccessDeniedException", denied.0))
     }
 
@@ -204,13 +203,19 @@ fn sign(key: &Key, arn: &str, input: &Value) -> Result<Value, AwsError> {
         invalid("1 validation error detected: Value at 'message' failed to satisfy constraint: Member must have length greater than or equal to 1")
     })?;
     if message.len() > LONGEST_MESSAGE {
-        return Err(invalid("1 validation error detected: Value at 'message' failed to satisfy constraint: Member must have length less than or equal to 4096"));
+        return Err(invalid(
+            "1 validation error detected: Value at 'message' failed to satisfy constraint: Member must have length less than or equal to 4096",
+        ));
     }
     let digest: Vec<u8> = match input["MessageType"].as_str().unwrap_or("RAW") {
         "RAW" => Sha256::digest(&message).to_vec(),
         "DIGEST" if message.len() == 32 => message,
         "DIGEST" => return Err(invalid("Digest is invalid length for algorithm ECDSA_SHA_256.")),
-        _ => return Err(invalid("1 validation error detected: Value at 'messageType' failed to satisfy constraint: Member must satisfy enum value set: [RAW, DIGEST, EXTERNAL_MU]")),
+        _ => {
+            return Err(invalid(
+                "1 validation error detected: Value at 'messageType' failed to satisfy constraint: Member must satisfy enum value set: [RAW, DIGEST, EXTERNAL_MU]",
+            ));
+        }
     };
     if input["DryRun"] == true {
         let text = "The request would have succeeded, but the DryRun option is set.".to_owned();

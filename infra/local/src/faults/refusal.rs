@@ -73,7 +73,11 @@ fn throttling(call: &CallFacts<'_>) -> Option<Row> {
         "organizations" => {
             (400, "TooManyRequestsException", "You have sent too many requests in too short a period of time.")
         }
-        "kms" => (400, "ThrottlingException", "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."),
+        "kms" => (
+            400,
+            "ThrottlingException",
+            "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
+        ),
         "sns" | "sts" => (400, "Throttling", "Rate exceeded"),
         "sqs" => (403, "RequestThrottled", "The request was denied due to request throttling."),
         _ => return None,
