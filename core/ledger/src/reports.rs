@@ -423,6 +423,6 @@ mod tests {
             tells_of_many(&[seen, receipt.clone()])
         };
         assert!(telling(USUAL.0) && telling(500));
-        assert!(!telling(USUAL.0 - 1) && !tells_of_many(&[receipt.clone()]) && !tells_of_many(&[]));
+        assert!(!telling(USUAL.0 - 1) && !tells_of_many(std::slice::from_ref(&receipt)) && !tells_of_many(&[]));
     }
 }
