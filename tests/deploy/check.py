@@ -162,7 +162,7 @@ class Deployment(Checks):
 
     def configuration(self, account, name):
         found = self.client("lambda", account).get_function_configuration(FunctionName=name)
-        # moto leaves a number of a template a number when it updates a stack; Lambda knows text alone.
+        # moto leaves a number of a template a number; Lambda knows text alone.
         found["Environment"]["Variables"] = {key: str(value) for key, value in found["Environment"]["Variables"].items()}
         variables = set(found["Environment"]["Variables"])
         documented = set(re.findall(r"`([A-Z_]+)`", (DOCS / "configuration.md").read_text(encoding="utf-8")))
