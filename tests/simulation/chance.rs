@@ -18,6 +18,12 @@ const ANNOUNCEMENTS: u32 = 3;
 
 #[test]
 fn whatever_happens_the_rules_hold_and_the_end_is_reached() {
+    each_seed("whatever_happens", history);
+}
+
+/// Lets each seed's world live through `history`, and then come to its end. `name` is what the test's name begins with: to run a
+/// seed that fails again.
+pub(crate) fn each_seed(name: &str, history: impl AsyncFn(&Shared)) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds = match number("PMP_SEED") {
         Some(seed) => seed..seed + 1,
@@ -26,11 +32,11 @@ fn whatever_happens_the_rules_hold_and_the_end_is_reached() {
     for seed in seeds {
         // A runtime for each: its clock starts anew, so that a seed means the same wherever it runs.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(one(seed));
+        runtime.block_on(one(seed, name, &history));
     }
 }
 
-async fn one(seed: u64) {
+async fn one(seed: u64, name: &str, history: &impl AsyncFn(&Shared)) {
     let shared = Arc::new(Mutex::new(born(seed)));
     let outcome = match live(&shared, history).await {
         Ok(()) => {
@@ -39,7 +45,7 @@ async fn one(seed: u64) {
         }
         error => error,
     };
-    let replay = format!("PMP_SEED={seed} cargo test -p pmp-tests --test simulation whatever_happens");
+    let replay = format!("PMP_SEED={seed} cargo test -p pmp-tests --test simulation {name}");
     verdict(&format!("seed {seed} (again: `{replay}`)"), &shared, outcome);
 }
 
@@ -48,7 +54,7 @@ pub(crate) fn random_products(rng: &mut fastrand::Rng, count: usize) -> BTreeSet
 }
 
 /// One to four experiences with lists of their own, and sometimes products that the catalog does not take.
-pub(crate) fn born(seed: u64) -> World {
+fn born(seed: u64) -> World {
     let mut rng = fastrand::Rng::with_seed(seed);
     let members: Vec<_> = (0..rng.usize(1..=4))
         .map(|_| {
@@ -97,7 +103,7 @@ async fn history(shared: &Shared) {
 }
 
 /// A last snapshot that the guard rails let through everywhere: it approves what is approved, and a little more or less.
-pub(crate) fn lead_to_an_end(world: &mut World) {
+fn lead_to_an_end(world: &mut World) {
     world.settle();
     let mut approved: BTreeSet<_> =
         world.catalog.experiences.values().flat_map(|experience| experience.approved.iter().cloned()).collect();

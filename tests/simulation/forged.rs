@@ -3,7 +3,6 @@
 //! (`World::check_receipt`), and once it is over the end is reached as if none of it had been.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pmp_protocol::{
@@ -12,38 +11,13 @@ use pmp_protocol::{
 };
 use tokio::time::sleep;
 
-use crate::chance::{born, lead_to_an_end, random_products, store_random};
-use crate::run::{Shared, live, settle, verdict};
+use crate::chance::{each_seed, random_products, store_random};
+use crate::run::Shared;
 use crate::world::{World, management, member};
-
-/// Seeds that always run.
-const SEEDS: u64 = 60;
-const ANNOUNCEMENTS: u32 = 3;
 
 #[test]
 fn nothing_is_applied_that_the_ledgers_head_did_not_name() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let seeds = match number("PMP_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..SEEDS + number("PMP_SOAK").unwrap_or_default(),
-    };
-    for seed in seeds {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(one(seed));
-    }
-}
-
-async fn one(seed: u64) {
-    let shared = Arc::new(Mutex::new(born(seed)));
-    let outcome = match live(&shared, hostile_history).await {
-        Ok(()) => {
-            lead_to_an_end(&mut shared.lock().unwrap());
-            settle(&shared, ANNOUNCEMENTS).await
-        }
-        error => error,
-    };
-    let replay = format!("PMP_SEED={seed} cargo test -p pmp-tests --test simulation nothing_is_applied");
-    verdict(&format!("seed {seed} (again: `{replay}`)"), &shared, outcome);
+    each_seed("nothing_is_applied", hostile_history);
 }
 
 /// Some hours in which the hub stores snapshots, and somebody with all rights of a member does what they can.
