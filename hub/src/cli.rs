@@ -288,7 +288,7 @@ async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> 
     let (experience, view, rows) = look(config, args.stale_after).await?;
     let now = Timestamp::now();
     if output.is_table() && output.header {
-        output.line(&shown::headline(&experience, &view, now))?;
+        output.lines(shown::headline(&experience, &view, now))?;
     }
     let table = shown::table(&rows, now, output.format == OutputFormat::Wide);
     if rows.is_empty() && output.is_table() {

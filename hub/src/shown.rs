@@ -7,9 +7,9 @@ use pmp_terminal::{Table, age};
 use crate::fleet::View;
 use crate::status::{SpokeState, SpokeStatus};
 
-/// The line above the table: whose view it is, and of what.
+/// The lines above the table: whose view it is, and of what; below it, that the table was restored, where it was.
 #[must_use]
-pub(crate) fn headline(experience: &ExperienceId, view: &View, now: Timestamp) -> String {
+pub(crate) fn headline(experience: &ExperienceId, view: &View, now: Timestamp) -> Vec<String> {
     let current = match &view.head {
         None => "no snapshot yet".to_owned(),
         Some(head) => {
@@ -22,9 +22,9 @@ pub(crate) fn headline(experience: &ExperienceId, view: &View, now: Timestamp) -
             )
         }
     };
-    let restored =
-        view.restored().map(|restored| format!("\n{restored}. Nothing is published until `pmp-hub recover`"));
-    format!("{experience}, hub view at {}: {current}{}", now.strftime("%H:%M:%SZ"), restored.unwrap_or_default())
+    let restored = view.restored().map(|restored| format!("{restored}. Nothing is published until `pmp-hub recover`"));
+    let view = format!("{experience}, hub view at {}: {current}", now.strftime("%H:%M:%SZ"));
+    std::iter::once(view).chain(restored).collect()
 }
 
 /// The line below it.

@@ -60,6 +60,8 @@ async fn nothing_is_published_over_it_and_everyone_says_why() {
     let status = scene.hub.run(&["status", "--check"]).await;
     assert_eq!(status.code, 4, "{status:?}");
     assert!(status.stdout.contains(what), "{}", status.stdout);
+    // In a line of its own, below the headline.
+    assert!(status.stdout.lines().any(|line| line.starts_with(what)), "{}", status.stdout);
     let rows = scene.hub.json(&["status"]).await;
     assert_eq!((&rows["restored"], &rows["highest_stored"]["version"]), (&json!(true), &json!(2)));
     let lost = "snapshot 2 is not in the ledger any more: the Snapshots table was restored";
