@@ -77,10 +77,11 @@ fn programs(temporary: &Path) -> Vec<u32> {
     ids.filter(is_ours).collect()
 }
 
-fn gone_soon(temporary: &Path) {
+/// Waits until so many programs run. A program that was just started has no environment yet for whoever reads /proc.
+fn soon(temporary: &Path, running: usize) {
     let deadline = Instant::now() + Duration::from_secs(15);
-    while !programs(temporary).is_empty() {
-        assert!(Instant::now() < deadline, "programs outlive the demo: {:?}", programs(temporary));
+    while programs(temporary).len() != running {
+        assert!(Instant::now() < deadline, "not {running} programs run: {:?}", programs(temporary));
         std::thread::yield_now();
     }
 }
@@ -121,7 +122,8 @@ fn a_signal_ends_everything_and_leaves_nothing() {
     let temporary = tempfile::tempdir().unwrap();
     let mut demo = Demo::start(temporary.path(), &["--latency", "10s"]);
     demo.read_until("First sync");
-    assert_eq!(programs(temporary.path()).len(), 4, "the hub and three spokes run");
+    // The hub and three spokes.
+    soon(temporary.path(), 4);
     demo.signal("TERM");
     let Ended { code, stderr, .. } = demo.wait();
     assert_eq!(code, Some(1), "{stderr}");
@@ -137,7 +139,7 @@ fn not_even_a_demo_that_is_killed_is_outlived() {
     demo.read_until("First sync");
     demo.signal("KILL");
     demo.wait();
-    gone_soon(temporary.path());
+    soon(temporary.path(), 0);
 }
 
 #[test]
