@@ -16,8 +16,8 @@ use pmp_protocol::{
     AccountId, Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion,
 };
 use pmp_terminal::{
-    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, clean, count, parse_duration,
-    program, progress, stop_on_signal,
+    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, count, parse_duration, program,
+    progress, stop_on_signal,
 };
 use serde_json::json;
 
@@ -29,8 +29,8 @@ use crate::fleet::{Fleet, View};
 use crate::function::HubFunction;
 use crate::publish::Recovery;
 use crate::{
-    Hub, HubError, Outcome, Published, Restored, SnsTopic, SpokeStatus, Trigger, agent, confirm, doctor, init, members,
-    shown, status,
+    Hub, HubError, Outcome, Published, Restored, Signing, SnsTopic, SpokeStatus, Trigger, agent, confirm, doctor, init,
+    members, shown, status,
 };
 
 const EXAMPLES: &str = "Examples:
@@ -72,6 +72,8 @@ enum Command {
     Recover(RecoverArgs),
     /// Make the tables and the topic, or check those that are there
     Init(InitArgs),
+    /// Print the public key of PMP_SIGNING_KEY, for PMP_TRUSTED_KEYS of the spokes
+    PublicKey,
     /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
     Doctor,
     /// Print a completion script for a shell
@@ -208,6 +210,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Members(args) => members(&cli.config, args, output).await,
         Command::Recover(args) => recover(&cli.config, args, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
+        Command::PublicKey => public_key(&cli.config, output).await,
         Command::Doctor => {
             let checkup = doctor::examine(&cli.config, output).await;
             checkup.print(output)?;
@@ -228,6 +231,10 @@ pub(crate) fn hub(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64) -
         topic: Arc::new(SnsTopic::new(sdk, config.topic.clone())),
         experience: config.experience.clone(),
         keep_versions,
+        signing: config
+            .signing
+            .as_ref()
+            .map(|signing| Signing { signer: signing.key.signer(sdk), lifetime: signing.lifetime }),
     }
 }
 
@@ -270,7 +277,7 @@ fn sentence(published: &Published, dry_run: bool) -> String {
 }
 
 async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result<Exit, Failure> {
-    let (config, members) = config.for_run()?;
+    let (config, members) = config.for_run(Some(args.interval))?;
     let stop = stop_on_signal().map_err(Failure::new)?;
     let sdk = pmp_aws::load("pmp-hub").await;
     let events = config.events_queue_url.clone().map(|url| EventQueue::new(&sdk, url));
@@ -328,7 +335,7 @@ fn hints(view: &View) {
         ));
     }
     if let Some(left_out) = &view.left_out {
-        progress::note(&format!("hint: {}", clean(left_out)));
+        progress::note(&format!("hint: {left_out}"));
     }
 }
 
@@ -446,7 +453,9 @@ async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Output) -> Res
         Some(topic) => {
             let StatusConfig { experience, snapshots, timestamps, .. } = config;
             let timestamps = Some(timestamps);
-            let publish = PublishConfig { experience, snapshots, timestamps, topic, events_queue_url: None };
+            // Nor is the snapshot signed anew: whoever confirms need not hold the hub's key.
+            let publish =
+                PublishConfig { experience, snapshots, timestamps, topic, events_queue_url: None, signing: None };
             // Nothing is stored, so nothing is pruned.
             let hub = hub(&sdk, &publish, u64::MAX);
             let announced = hub.announce_again(&head, Timestamp::now).await;
@@ -496,6 +505,18 @@ fn confirmed(confirmation: &OperatorConfirmation, held: &[&Receipt], announced: 
 async fn caller(sdk: &SdkConfig) -> Result<String, HubError> {
     let (caller, _) = pmp_aws::caller(sdk).await;
     caller.map(|caller| caller.arn).map_err(HubError::Caller)
+}
+
+async fn public_key(config: &ConfigArgs, output: Output) -> Result<Exit, Failure> {
+    let key = config.for_public_key()?;
+    let sdk = pmp_aws::load("pmp-hub").await;
+    let public = key.signer(&sdk).public_key().await.map_err(|error| failure(HubError::PublicKey(error)))?;
+    if output.is_table() {
+        output.lines(public.to_pem().trim_end().lines())?;
+    } else {
+        output.document(&json!({"key_id": public.id(), "kind": public.kind(), "pem": public.to_pem()}))?;
+    }
+    Ok(Exit::Ok)
 }
 
 async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {

@@ -5,11 +5,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
+use jiff::SignedDuration;
 use pmp_ledger::TableName;
 use pmp_protocol::{ExperienceId, OrganizationId};
+use pmp_signature::{LONGEST_LIFETIME, SHORTEST_LIFETIME};
 use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
-use crate::TopicArn;
+use crate::{SigningKey, TopicArn};
 
 pub(crate) const EXPERIENCE: Source = Source { flag: "--experience-id", variable: "PMP_EXPERIENCE_ID" };
 pub(crate) const SNAPSHOTS: Source = Source { flag: "--snapshots-table", variable: "PMP_SNAPSHOTS_TABLE" };
@@ -18,9 +20,12 @@ pub(crate) const TOPIC: Source = Source { flag: "--topic-arn", variable: "PMP_TO
 const KEEP: Source = Source { flag: "--keep-versions", variable: "PMP_KEEP_VERSIONS" };
 const STALE: Source = Source { flag: "--stale-after", variable: "PMP_STALE_AFTER" };
 pub(crate) const EVENTS: Source = Source { flag: "--events-queue-url", variable: "PMP_EVENTS_QUEUE_URL" };
-
 pub(crate) const MEMBERS: Source = Source { flag: "--member-organizations", variable: "PMP_MEMBER_ORGANIZATIONS" };
+pub(crate) const SIGNING_KEY: Source = Source { flag: "--signing-key", variable: "PMP_SIGNING_KEY" };
+const LIFETIME: Source = Source { flag: "--statement-lifetime", variable: "PMP_STATEMENT_LIFETIME" };
 
+/// For how long a statement holds, where nothing else is asked for: a weekend and its holidays may pass without the hub.
+const STATEMENT_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How many versions the ledger keeps, where nothing else is asked for.
 pub(crate) const KEEP_VERSIONS: u64 = 50;
 /// How long a spoke may be silent or behind, where nothing else is asked for.
@@ -48,6 +53,12 @@ pub(crate) struct ConfigArgs {
     /// The member organizations that are admitted, separated by commas, besides those of `init --admit`
     #[arg(long, global = true, env = MEMBERS.variable, hide_env_values = true, value_name = "ORG,…")]
     member_organizations: Option<String>,
+    /// The key that signs snapshots: awskms:///ARN, or file:PATH; without it, they are not signed
+    #[arg(long, global = true, env = SIGNING_KEY.variable, hide_env_values = true, value_name = "KEY")]
+    signing_key: Option<String>,
+    /// How long a spoke may go by a signature that is not renewed, from 24h to 2160h [default: 168h]
+    #[arg(long, global = true, env = LIFETIME.variable, hide_env_values = true, value_name = "DURATION")]
+    statement_lifetime: Option<String>,
 }
 
 /// A list of organizations, separated by commas. It may not be empty: no list is spelled by a blank setting.
@@ -113,6 +124,14 @@ pub(crate) struct PublishConfig {
     pub(crate) timestamps: Option<TableName>,
     pub(crate) topic: TopicArn,
     pub(crate) events_queue_url: Option<String>,
+    pub(crate) signing: Option<SigningConfig>,
+}
+
+/// How snapshots are signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SigningConfig {
+    pub(crate) key: SigningKey,
+    pub(crate) lifetime: SignedDuration,
 }
 
 /// What `status` needs.
@@ -134,6 +153,7 @@ pub(crate) struct DoctorConfig {
     pub(crate) topic: Option<TopicArn>,
     pub(crate) events_queue_url: Option<String>,
     pub(crate) members: BTreeSet<OrganizationId>,
+    pub(crate) signing_key: Option<SigningKey>,
 }
 
 /// What `init` needs: names of what to make, or ARNs of what is there.
@@ -162,8 +182,24 @@ impl ConfigArgs {
         if events_queue_url.as_ref().is_some_and(|url| !url.starts_with("http")) {
             settings.problem(EVENTS, "not the URL of a queue (https://sqs.REGION.amazonaws.com/ACCOUNT/NAME)");
         }
+        let signing = self.signing(settings);
         let (experience, snapshots, topic) = (experience?, snapshots?, topic?);
-        Some(PublishConfig { experience, snapshots, timestamps, topic, events_queue_url })
+        Some(PublishConfig { experience, snapshots, timestamps, topic, events_queue_url, signing })
+    }
+
+    fn signing(&self, settings: &mut Settings) -> Option<SigningConfig> {
+        let key = settings.optional(self.signing_key.as_deref(), SIGNING_KEY);
+        let text: Option<String> = settings.optional(self.statement_lifetime.as_deref(), LIFETIME);
+        let lifetime = text.map_or(Ok(STATEMENT_LIFETIME), |text| lifetime(&text));
+        let lifetime = lifetime.map_err(|problem| settings.problem(LIFETIME, problem)).ok()?;
+        Some(SigningConfig { key: key?, lifetime })
+    }
+
+    /// The configuration of `public-key`.
+    pub(crate) fn for_public_key(&self) -> Result<SigningKey, Failure> {
+        let mut settings = Settings::default();
+        let key = settings.required(self.signing_key.as_deref(), SIGNING_KEY);
+        settings.finish(|| key)
     }
 
     /// Whom the settings admit.
@@ -172,11 +208,21 @@ impl ConfigArgs {
         members.unwrap_or_default().0
     }
 
-    /// What `run` needs: as `publish`, and whom the settings admit.
-    pub(crate) fn for_run(&self) -> Result<(PublishConfig, BTreeSet<OrganizationId>), Failure> {
+    /// What `run` needs: as `publish`, and whom the settings admit. Without an interval, only whether it is complete.
+    pub(crate) fn for_run(
+        &self,
+        interval: Option<Duration>,
+    ) -> Result<(PublishConfig, BTreeSet<OrganizationId>), Failure> {
         let mut settings = Settings::default();
         let publish = self.publish(&mut settings);
         let members = self.members(&mut settings);
+        let signing = publish.as_ref().and_then(|publish| publish.signing.as_ref());
+        if let (Some(interval), Some(signing)) = (interval, signing)
+            && SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX) > signing.lifetime / 2
+        {
+            settings
+                .problem(LIFETIME, "shorter than two intervals: one announcement that fails would freeze every spoke");
+        }
         settings.finish(|| Some((publish?, members)))
     }
 
@@ -213,7 +259,7 @@ impl ConfigArgs {
 
     /// The configuration for `doctor`, and what is missing or wrong for `publish` and `run`.
     pub(crate) fn for_doctor(&self) -> (DoctorConfig, Result<(), Failure>) {
-        let complete = self.for_run().map(drop);
+        let complete = self.for_run(None).map(drop);
         // What is wrong stands there; here counts what is right.
         let mut settings = Settings::default();
         let events: Option<String> = settings.optional(self.events_queue_url.as_deref(), EVENTS);
@@ -224,6 +270,7 @@ impl ConfigArgs {
             topic: settings.optional(self.topic_arn.as_deref(), TOPIC),
             events_queue_url: events.filter(|url| url.starts_with("http")),
             members: self.members(&mut settings),
+            signing_key: settings.optional(self.signing_key.as_deref(), SIGNING_KEY),
         };
         (config, complete)
     }
@@ -243,4 +290,13 @@ impl ConfigArgs {
         let topic = settings.optional(self.topic_arn.as_deref(), TOPIC);
         settings.finish(|| Some(InitConfig { snapshots: snapshots?, timestamps: timestamps?, topic, experience }))
     }
+}
+
+fn lifetime(text: &str) -> Result<SignedDuration, String> {
+    let given = parse_duration(text)?;
+    let given = SignedDuration::try_from(given).unwrap_or(SignedDuration::MAX);
+    if !(SHORTEST_LIFETIME..=LONGEST_LIFETIME).contains(&given) {
+        return Err("not from 24h to 2160h (90 days)".to_owned());
+    }
+    Ok(given)
 }

@@ -124,7 +124,7 @@ mod tests {
 
     fn head(latest: u64) -> Head {
         let (latest, taken_at) = (version(latest), "2026-11-24T12:00:00Z".parse().unwrap());
-        Head { latest, digest: Digest::of(b"now"), taken_at, chunks: 1, published: Some(latest) }
+        Head { latest, digest: Digest::of(b"now"), taken_at, chunks: 1, published: Some(latest), statement: None }
     }
 
     fn organization(receipts: &[(&str, u64, ReceiptStatus)]) -> Organization {

@@ -12,13 +12,16 @@ use pmp_doctor::{Session, configuration, look_at_queue, told, unknown};
 use pmp_ledger::schema::{self, Table};
 use pmp_ledger::{DynamoReceipts, DynamoSnapshots, LedgerError, ReceiptStore, SnapshotStore, TableName};
 use pmp_protocol::ExperienceId;
+use pmp_signature::pae;
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, Source, age, count, parse_duration};
 
-use crate::config::{ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, SNAPSHOTS, STALE_AFTER, TIMESTAMPS, TOPIC};
+use crate::config::{
+    ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, SIGNING_KEY, SNAPSHOTS, STALE_AFTER, TIMESTAMPS, TOPIC,
+};
 use crate::error::failure;
 use crate::fleet::Fleet;
-use crate::{HubError, Restored, TopicArn, read, shown, status};
+use crate::{HubError, Restored, SigningKey, TopicArn, read, shown, status};
 
 /// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
 pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
@@ -27,7 +30,7 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let (session, who) = Session::begin("pmp-hub", output).await;
     let session = &session;
     let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_deref());
-    let (catalog, snapshots, timestamps, topic, events) = tokio::join!(
+    let (catalog, snapshots, timestamps, topic, events, signing) = tokio::join!(
         session.look("catalog", experience.ok_or(EXPERIENCE), |experience| catalog(&session.sdk, experience)),
         session.look(
             "snapshots-table",
@@ -43,8 +46,14 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
                 |url| async move { look_at_queue(&session.sdk, "change-events", url, &EVENTS.to_string()).await.0 };
             session.look("change-events", Ok(url), look).await
         },
+        async {
+            let Some(key) = &config.signing_key else {
+                return Finding::of("signing-key").note(format!("{SIGNING_KEY} is not set: snapshots are not signed"));
+            };
+            session.look("signing-key", Ok(key), |key| signing(&session.sdk, key)).await
+        },
     );
-    let found = [catalog, snapshots].into_iter().chain(timestamps).chain(topic).chain([events]);
+    let found = [catalog, snapshots].into_iter().chain(timestamps).chain(topic).chain([events, signing]);
     [configuration].into_iter().chain(who).chain(found).collect()
 }
 
@@ -55,6 +64,28 @@ fn both<'a, T>(
     source: Source,
 ) -> Result<(&'a ExperienceId, &'a T), Source> {
     Ok((experience.ok_or(EXPERIENCE)?, other.ok_or(source)?))
+}
+
+/// That the key signs, and that its public part verifies what it signed. No statement is made: what is signed here is of no
+/// use to anyone.
+async fn signing(sdk: &SdkConfig, key: &SigningKey) -> Finding {
+    let finding = Finding::of("signing-key");
+    let signer = key.signer(sdk);
+    let message = pae("text/plain", b"pmp-hub doctor");
+    let signed = match signer.public_key().await {
+        Ok(public) => signer.sign(&message).await.map(|signature| (public, signature)),
+        Err(error) => Err(error),
+    };
+    match signed {
+        Ok((public, signature)) if public.verifies(&message, &signature) => finding
+            .note(key.to_string())
+            .note(format!("{} key {}, signs and verifies", public.kind(), public.id().short())),
+        Ok((public, _)) => {
+            let fix = "use another key, and tell whoever keeps this one".to_owned();
+            finding.fail(format!("the public key {} does not verify what the key signs", public.id().short()), fix)
+        }
+        Err(error) => told(finding, &failure(HubError::Sign(error))),
+    }
 }
 
 /// The management experience, read as `publish` reads it.

@@ -6,6 +6,7 @@ use pmp_ledger::LedgerError;
 use pmp_protocol::{ContentError, ExperienceId, SealError};
 use pmp_terminal::Failure;
 
+use crate::SigningError;
 use crate::fleet::Restored;
 
 /// A step that failed, with the ids it was about.
@@ -41,6 +42,12 @@ pub enum HubError {
         #[source]
         source: SealError,
     },
+    /// The snapshot could not be signed, so it is neither stored nor published.
+    #[error("cannot sign the snapshot")]
+    Sign(#[from] SigningError),
+    /// The key could not be asked for its public part.
+    #[error("cannot read the public key")]
+    PublicKey(#[source] SigningError),
     /// The ledger failed.
     #[error("cannot use the ledger")]
     Ledger(#[from] LedgerError),
@@ -79,6 +86,7 @@ impl HubError {
         match self {
             Self::Read { source, .. } => source.hint(),
             Self::NoPolicy(_) => Some("create a procurement policy for it, or name another experience".to_owned()),
+            Self::Sign(source) | Self::PublicKey(source) => source.hint(),
             Self::Ledger(source) => source.hint(),
             Self::Outrun { .. } => Some("stop the other hub, or let it be the only one".to_owned()),
             Self::Topic(error) | Self::Events(error) | Self::Caller(error) => error.hint(),

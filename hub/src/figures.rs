@@ -193,7 +193,14 @@ mod tests {
 
     fn head(latest: u64) -> Head {
         let latest = SnapshotVersion::new(latest).unwrap();
-        Head { latest, digest: Digest::of(b"now"), taken_at: at("11:00:00"), chunks: 1, published: Some(latest) }
+        Head {
+            latest,
+            digest: Digest::of(b"now"),
+            taken_at: at("11:00:00"),
+            chunks: 1,
+            published: Some(latest),
+            statement: None,
+        }
     }
 
     fn published(outcome: Outcome) -> Result<Published, HubError> {

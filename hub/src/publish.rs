@@ -9,7 +9,7 @@ use pmp_protocol::{Body, Counts, Digest, ExperienceId, HeadMark, Reason, Sealed,
 use serde::Serialize;
 
 use crate::fleet::Restored;
-use crate::{HubError, Topic, read};
+use crate::{HubError, Signing, Topic, read};
 
 /// How often a hub tries again after another hub took the next version.
 const ATTEMPTS: u32 = 5;
@@ -30,6 +30,8 @@ pub struct Hub {
     pub experience: ExperienceId,
     /// How many versions the ledger keeps.
     pub keep_versions: u64,
+    /// How they are signed; none where they are not.
+    pub signing: Option<Signing>,
 }
 
 /// What made the hub look.
@@ -136,8 +138,7 @@ impl Hub {
             not_restored(mark.as_ref(), head.as_ref())?;
             match decide(head.as_ref(), sealed.digest(), trigger) {
                 Decision::Store { previous } => {
-                    let new =
-                        NewSnapshot { experience: &self.experience, previous, beyond: None, taken_at, sealed: &sealed };
+                    let new = self.new_snapshot(previous, None, taken_at, &sealed);
                     if let Some(published) = self.store(&new, &now).await? {
                         return Ok(published);
                     }
@@ -146,6 +147,10 @@ impl Hub {
                     // A hub that stopped in between, or knew of no mark, left it behind.
                     if mark.is_none_or(|mark| mark.version < version) {
                         self.raise(version, sealed.digest(), &now).await?;
+                    }
+                    if !self.renew_statement(version, sealed.digest(), now()).await? {
+                        // Another hub stored a newer version meanwhile.
+                        continue;
                     }
                     let message = self.message(version, taken_at, reason, &sealed, chunks);
                     return self.announce(message, outcome, &now).await;
@@ -167,13 +172,7 @@ impl Hub {
                 return Ok(Recovery { restored: None, published });
             };
             let sealed = self.read().await?;
-            let new = NewSnapshot {
-                experience: &self.experience,
-                previous: restored.latest,
-                beyond: Some(restored.mark.version),
-                taken_at,
-                sealed: &sealed,
-            };
+            let new = self.new_snapshot(restored.latest, Some(restored.mark.version), taken_at, &sealed);
             if let Some(published) = self.store(&new, &now).await? {
                 return Ok(Recovery { restored: Some(restored), published });
             }
@@ -187,11 +186,24 @@ impl Hub {
         Ok(Restored::find(mark.as_ref(), head.as_ref()))
     }
 
-    /// Stores a snapshot and publishes it; none where another hub took the version first: it may have read other content, so
+    /// The snapshot after `previous`, not signed yet.
+    fn new_snapshot<'a>(
+        &'a self,
+        previous: Option<SnapshotVersion>,
+        beyond: Option<SnapshotVersion>,
+        taken_at: Timestamp,
+        sealed: &'a Sealed,
+    ) -> NewSnapshot<'a> {
+        NewSnapshot { experience: &self.experience, previous, beyond, taken_at, sealed, statement: None }
+    }
+
+    /// Signs a snapshot, stores it and publishes it; none where another hub took the version first: it may have read other content, so
     /// whoever asks looks again from the start.
     async fn store(&self, new: &NewSnapshot<'_>, now: impl Fn() -> Timestamp) -> Result<Option<Published>, HubError> {
         let (version, sealed) = (new.version(), new.sealed);
-        let Stored::Won { chunks } = self.snapshots.store(new).await? else {
+        let statement = self.statement(version, sealed.digest(), now()).await?;
+        let signed = NewSnapshot { statement: statement.as_deref(), ..*new };
+        let Stored::Won { chunks } = self.snapshots.store(&signed).await? else {
             tracing::info!(%version, "another hub took the version first");
             return Ok(None);
         };
@@ -252,6 +264,30 @@ impl Hub {
     async fn read(&self) -> Result<Sealed, HubError> {
         let content = read::management_experience(self.catalog.as_ref(), &self.experience).await?;
         Sealed::new(&content).map_err(|source| HubError::Seal { experience: self.experience.clone(), source })
+    }
+
+    /// What vouches for a version, where this hub signs.
+    async fn statement(
+        &self,
+        version: SnapshotVersion,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<Option<String>, HubError> {
+        let Some(signing) = &self.signing else { return Ok(None) };
+        Ok(Some(signing.statement(&self.experience, version, digest, now).await?))
+    }
+
+    /// Lets the head's statement hold from `now` on, where this hub signs. Returns whether the head is still that version.
+    async fn renew_statement(
+        &self,
+        version: SnapshotVersion,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<bool, HubError> {
+        match self.statement(version, digest, now).await? {
+            Some(statement) => Ok(self.snapshots.put_statement(&self.experience, version, digest, &statement).await?),
+            None => Ok(true),
+        }
     }
 
     fn message(
@@ -321,6 +357,7 @@ mod tests {
             taken_at: Timestamp::UNIX_EPOCH,
             chunks: 1,
             published: published.map(|number| SnapshotVersion::new(number).unwrap()),
+            statement: None,
         }
     }
 

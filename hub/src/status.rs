@@ -342,7 +342,7 @@ pub(crate) mod tests {
     fn head(latest: u64, taken_at: &str) -> Head {
         let latest = SnapshotVersion::new(latest).unwrap();
         let taken_at = taken_at.parse().unwrap();
-        Head { latest, digest: Digest::of(b"now"), taken_at, chunks: 1, published: Some(latest) }
+        Head { latest, digest: Digest::of(b"now"), taken_at, chunks: 1, published: Some(latest), statement: None }
     }
 
     pub(crate) fn receipt(version: u64, status: ReceiptStatus, error: Option<&str>) -> Receipt {

@@ -394,7 +394,7 @@ async fn a_ledger_that_was_restored_changes_nothing_until_the_hub_goes_on() {
     let (sealed, experience) = (Sealed::new(&content.unwrap()).unwrap(), management());
     let (previous, beyond) = (Some(version(1)), Some(version(2)));
     let taken_at = "2026-11-28T12:00:00Z".parse().unwrap();
-    let next = NewSnapshot { experience: &experience, previous, beyond, taken_at, sealed: &sealed };
+    let next = NewSnapshot { experience: &experience, previous, beyond, taken_at, sealed: &sealed, statement: None };
     assert!(matches!(store.store(&next).await.unwrap(), Stored::Won { .. }));
     let message = SnapshotMessage::announce(management(), next.version(), taken_at, Reason::Operator, &sealed, 1);
     scene.alpha_account.send(&scene.queue_url, &message.to_json()).await;

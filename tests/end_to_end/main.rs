@@ -26,5 +26,6 @@ mod restored;
 mod roster;
 mod settings;
 mod several;
+mod signatures;
 mod stopping;
 mod syncing;

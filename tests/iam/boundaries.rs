@@ -3,11 +3,14 @@
 use std::fmt::Debug;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_kms::types::{KeySpec, KeyUsageType, MessageType, SigningAlgorithmSpec};
 use aws_sdk_marketplacecatalog::types::{Change, Entity};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, Aws, EXTERNAL_ID, HUB, HUB_ORGANIZATION, MANAGEMENT, world};
 use serde_json::json;
 
+use crate::functions::FIRST_KEY;
 use crate::organizations::{ALPHA_ACCOUNT, Organizations};
 
 /// Fails unless the call was refused for want of a permission.
@@ -57,6 +60,33 @@ async fn the_hub_changes_no_experience_and_nothing_that_spokes_wrote() {
     denied("a confirmation", put(&dynamodb, &timestamps, "organization", &format!("hub#{ALPHA}")).await);
     put(&dynamodb, &timestamps, "organization", "hub#heads").await.unwrap();
     denied("the tables", dynamodb.delete_table().table_name(timestamps).send().await);
+}
+
+#[tokio::test]
+async fn the_hub_alone_signs_and_nobody_of_a_member_does() {
+    let organizations = Organizations::deploy(world(&["prod-a"], &[]), &[("SigningKeyArn", FIRST_KEY)], &[]).await;
+    let owner = aws_sdk_kms::Client::new(organizations.hub_account.config());
+    let create = async || {
+        let call = owner.create_key().key_spec(KeySpec::EccNistP256).key_usage(KeyUsageType::SignVerify);
+        call.send().await.unwrap().key_metadata.unwrap().arn.unwrap()
+    };
+    let (own, other) = (create().await, create().await);
+    let sign = async |aws: &Aws, key: &str| {
+        let call = aws_sdk_kms::Client::new(aws.config()).sign().key_id(key).message(Blob::new([7; 32]));
+        call.message_type(MessageType::Digest).signing_algorithm(SigningAlgorithmSpec::EcdsaSha256).send().await
+    };
+    let (hub, spoke) = (organizations.as_hub(), organizations.as_spoke());
+    sign(&hub, &own).await.unwrap();
+    denied("another key", sign(&hub, &other).await);
+    let kms = aws_sdk_kms::Client::new(hub.config());
+    denied("switching the key off", kms.disable_key().key_id(&own).send().await);
+    denied("another key of one's own", kms.create_key().send().await);
+    denied("a spoke", sign(&spoke, &own).await);
+    denied("a member's administrator", sign(&organizations.as_account(ALPHA_ACCOUNT), &own).await);
+    let call = aws_sdk_sts::Client::new(spoke.config()).assume_role().role_session_name("test");
+    let call = call.role_arn(organizations.member_output("HubRoleArn")).external_id(EXTERNAL_ID);
+    let session = call.send().await.unwrap().credentials.unwrap();
+    denied("a member in the hub's account", sign(&organizations.as_account(&session.access_key_id), &own).await);
 }
 
 async fn put(

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_sdk_kms::types::{KeySpec, KeyUsageType};
 use pmp_local::world::{ChangeSetTiming, ResourceRequests};
 use pmp_protocol::Digest;
-use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Lists, MANAGEMENT, Objects, longest_id, world};
+use pmp_signature::PublicKey;
+use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Aws, Lists, MANAGEMENT, Objects, longest_id, world};
 
 use crate::organizations::{Organizations, batch, batch_within, look};
 use crate::roles::{Decision, Declared, Grant};
@@ -22,6 +24,9 @@ const BY_LAMBDA: [(&str, &str); 7] = [
     ("pmp-sync-spoke", "sqs:DeleteMessage"),
     ("pmp-sync-spoke", "sqs:ReceiveMessage"),
 ];
+
+/// The first key of the hub's account, which the embedded AWS gives the same id in every run.
+pub(crate) const FIRST_KEY: &str = "arn:aws:kms:us-east-1:111111111111:key/2d4267a3-8af6-a083-c7fd-3c25e0bfd9c9";
 
 #[tokio::test]
 async fn every_call_is_allowed_and_everything_that_is_allowed_is_called() {
@@ -101,8 +106,11 @@ async fn everyday() -> Organizations {
     world.change_sets = ChangeSetTiming::always(Duration::from_millis(500));
     let management = world.organizations[0].experiences[0].policy.as_mut().unwrap();
     management.policy_resource_requests = ResourceRequests::Deny;
-    let organizations = Organizations::deploy(world, &[("KeepVersions", "2")], &[("SyncSettings", "true")]).await;
-    let (hub, spoke) = (organizations.hub_function().await, organizations.spoke_function().await);
+    let hub = [("KeepVersions", "2"), ("SigningKeyArn", FIRST_KEY)];
+    let organizations = Organizations::deploy(world, &hub, &[("SyncSettings", "true")]).await;
+    let public = create_key(&organizations.hub_account).await;
+    let spoke = organizations.spoke_function_with(&[("PMP_TRUSTED_KEYS", &public)]).await;
+    let hub = organizations.hub_function().await;
     let (hub_account, alpha) = (&organizations.hub_account, &organizations.alpha_account);
     for _ in 0..2 {
         look(&hub).await;
@@ -123,6 +131,16 @@ async fn everyday() -> Organizations {
     alpha.send(&organizations.queue_url().await, "no JSON at all").await;
     assert!(batch(&organizations, &spoke).await.is_empty(), "{}", spoke.log());
     organizations
+}
+
+/// Makes the hub's signing key; its public part.
+async fn create_key(hub_account: &Aws) -> String {
+    let kms = aws_sdk_kms::Client::new(hub_account.config());
+    let call = kms.create_key().key_spec(KeySpec::EccNistP256).key_usage(KeyUsageType::SignVerify);
+    let made = call.send().await.unwrap().key_metadata.unwrap();
+    assert_eq!(made.arn(), Some(FIRST_KEY));
+    let public = kms.get_public_key().key_id(FIRST_KEY).send().await.unwrap().public_key.unwrap();
+    PublicKey::from_der(public.as_ref()).unwrap().to_pem()
 }
 
 /// A snapshot that is too large for a message, and so much to do that the deadline comes first.

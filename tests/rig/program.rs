@@ -1,6 +1,6 @@
 //! The real programs, as processes with an environment of their own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,6 +18,8 @@ const TIMEOUT: Duration = Duration::from_secs(90);
 pub struct Program {
     name: &'static str,
     environment: Vec<(String, String)>,
+    /// Where it is, if not where this build's programs are.
+    folder: Option<PathBuf>,
 }
 
 /// How a command ended.
@@ -53,7 +55,7 @@ impl Program {
     /// A program that sees nothing of this process's environment.
     pub fn new(name: &'static str, environment: &[(&str, &str)]) -> Self {
         let own = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { name, environment: own }
+        Self { name, environment: own, folder: None }
     }
 
     /// The same with more, or other, variables.
@@ -70,11 +72,18 @@ impl Program {
     /// Another program with the same environment.
     #[must_use]
     pub fn named(&self, name: &'static str) -> Self {
-        Self { name, environment: self.environment.clone() }
+        Self { name, ..self.clone() }
+    }
+
+    /// The same program of another build, which lies in `folder`.
+    #[must_use]
+    pub fn of(&self, folder: &Path) -> Self {
+        Self { folder: Some(folder.to_owned()), ..self.clone() }
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary(self.name));
+        let path = self.folder.as_ref().map_or_else(|| binary(self.name), |folder| folder.join(self.name));
+        let mut command = Command::new(path);
         command.args(arguments).env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command

@@ -2,8 +2,10 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use pmp_aws::ApiError;
 
+use crate::item::{Item, text};
 use crate::{LedgerError, TableName};
 
 /// A client bound to one table, so that every error names it.
@@ -21,6 +23,38 @@ impl TableClient {
             None => Client::new(config),
         };
         Self { dynamodb, table }
+    }
+
+    /// Asks for the items of a partition of `SyncTimestamps` whose sort keys begin with `prefix`, as they are now.
+    pub(crate) fn beginning_with(&self, partition: &str, prefix: &str) -> QueryFluentBuilder {
+        self.dynamodb
+            .query()
+            .table_name(self.table.as_str())
+            .consistent_read(true)
+            .key_condition_expression("organization = :partition AND begins_with(#item, :prefix)")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":partition", text(partition))
+            .expression_attribute_values(":prefix", text(prefix))
+    }
+
+    /// One item of `SyncTimestamps`, as it is now. By a query, so that a member's role need not read in another way.
+    pub(crate) async fn item(&self, partition: &str, key: &str) -> Result<Option<Item>, LedgerError> {
+        let query = self
+            .dynamodb
+            .query()
+            .table_name(self.table.as_str())
+            .consistent_read(true)
+            .key_condition_expression("organization = :partition AND #item = :item")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":partition", text(partition))
+            .expression_attribute_values(":item", text(key));
+        Ok(self.all(query).await?.pop())
+    }
+
+    /// All items that a query finds, page after page.
+    pub(crate) async fn all(&self, query: QueryFluentBuilder) -> Result<Vec<Item>, LedgerError> {
+        let items = query.into_paginator().items().send();
+        items.collect::<Result<_, _>>().await.map_err(|e| self.failed(ApiError::new("dynamodb:Query", &e)))
     }
 
     pub(crate) fn failed(&self, error: ApiError) -> LedgerError {

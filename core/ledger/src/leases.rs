@@ -54,20 +54,8 @@ impl DynamoLeases {
     /// # Errors
     /// Where DynamoDB, or the way to it, refuses or fails.
     pub async fn current(&self, organization: &OrganizationId) -> Result<Option<Lease>, LedgerError> {
-        let answer = self
-            .table
-            .dynamodb
-            .query()
-            .table_name(self.table.table.as_str())
-            .consistent_read(true)
-            .key_condition_expression("organization = :organization AND #item = :lease")
-            .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":organization", text(organization))
-            .expression_attribute_values(":lease", text(LEASE))
-            .send()
-            .await
-            .map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))?;
-        answer.items.unwrap_or_default().pop().map(|item| self.read(item)).transpose()
+        let item = self.table.item(organization.as_str(), LEASE).await?;
+        item.map(|item| self.read(item)).transpose()
     }
 
     /// Sends a conditional write. Where the condition fails: who holds the lease.

@@ -2,10 +2,10 @@
 //!
 //! | partition | written by | sort keys |
 //! | --- | --- | --- |
-//! | `<organization>` | its spoke | `<management>#<member>` a receipt, `<management>#` the sign of life, `lease` |
-//! | `hub#<organization>` | the hub's operators | `confirm#<management>#<member>`, without the last for all of them |
+//! | `<organization>` | its spoke | `<management>#<member>` a receipt, `<management>#` the sign of life, `trusted#<management>` the signed statement that it trusted last, `lease` |
+//! | `hub#<organization>` | the hub's operators | `confirmed#<management>#<member>`, without the last for all of them |
 //! | `hub#heads` | the hub | `<management>`: the high-water mark |
-//! | `hub#roster` | the hub's operators | `<management>#<organization>`: who was admitted |
+//! | `hub#roster` | the hub's operators | `admitted#<management>#<organization>` |
 //!
 //! IAM confines each organization to its own partitions, and lets it write the first alone. Ids of organizations begin with
 //! `o-`, so that none collides with `hub#`. What lies under `confirm#` in an organization's own partition was written by a hub
@@ -32,9 +32,20 @@ pub(crate) fn hub_partition(organization: &OrganizationId) -> String {
     format!("{HUB}{organization}")
 }
 
-/// The sort key of a confirmation.
+/// The sort key of a confirmation. Not `confirm#`: a hub of an earlier release scans for that in all partitions, and reads
+/// nothing any more where it finds it in one that is not an organization's.
 pub(crate) fn confirm_key(experience: &ExperienceId, member: Option<&ExperienceId>) -> String {
-    format!("confirm#{experience}#{}", member.map_or("", ExperienceId::as_str))
+    format!("confirmed#{experience}#{}", member.map_or("", ExperienceId::as_str))
+}
+
+/// What confirmations of an earlier release began with, in the organization's own partition.
+pub(crate) fn earlier_confirm_key(experience: &ExperienceId) -> String {
+    format!("confirm#{experience}#")
+}
+
+/// The sort key of an organization in the roster. For the same reason it does not begin with the experience.
+pub(crate) fn admitted_key(experience: &ExperienceId, organization: Option<&OrganizationId>) -> String {
+    format!("admitted#{experience}#{}", organization.map_or("", OrganizationId::as_str))
 }
 
 /// The sort key of a receipt.
@@ -45,6 +56,11 @@ pub(crate) fn receipt_key(experience: &ExperienceId, member: &ExperienceId) -> S
 /// The sort key of the sign of life.
 pub(crate) fn seen_key(experience: &ExperienceId) -> String {
     format!("{experience}#")
+}
+
+/// The sort key of the signed statement that an organization's spoke trusted last.
+pub(crate) fn trusted_key(experience: &ExperienceId) -> String {
+    format!("trusted#{experience}")
 }
 
 /// Sorts items into organizations. Those of other management experiences are left out, and so is what lies in partitions that
@@ -153,7 +169,7 @@ mod tests {
     }
 
     fn confirmation(partition: &str, by: &str) -> Value {
-        json!({"organization": partition, "item": "confirm#exp-management#", "experience": "exp-management", "version": 41,
+        json!({"organization": partition, "item": "confirmed#exp-management#", "experience": "exp-management", "version": 41,
             "digest": digest(), "confirmed": {"by": by, "at": "2026-11-24T12:00:00Z"}})
     }
 

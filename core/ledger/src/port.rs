@@ -27,10 +27,12 @@ pub struct Head {
     /// The newest version that was published. Less than `latest`, or none, where the hub stopped between storing and
     /// publishing: the next run publishes it (the outbox).
     pub published: Option<SnapshotVersion>,
+    /// What vouches for it: a signed statement in its envelope; none where the hub does not sign. Not verified here.
+    pub statement: Option<String>,
 }
 
 /// A snapshot to store, at a place in history that must still be free.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct NewSnapshot<'a> {
     /// The management experience.
     pub experience: &'a ExperienceId,
@@ -43,6 +45,8 @@ pub struct NewSnapshot<'a> {
     pub taken_at: Timestamp,
     /// The content.
     pub sealed: &'a Sealed,
+    /// What vouches for it, where the hub signs.
+    pub statement: Option<&'a str>,
 }
 
 impl NewSnapshot<'_> {
@@ -73,6 +77,15 @@ pub trait SnapshotStore: Debug + Send + Sync {
 
     /// Stores a snapshot as the next version: all of it and the head in one transaction, or nothing.
     async fn store(&self, snapshot: &NewSnapshot<'_>) -> Result<Stored, LedgerError>;
+
+    /// Replaces the head's statement, if the head is still this version with this digest: returns whether it is.
+    async fn put_statement(
+        &self,
+        experience: &ExperienceId,
+        version: SnapshotVersion,
+        digest: Digest,
+        statement: &str,
+    ) -> Result<bool, LedgerError>;
 
     /// Notes that `version` was published. An older one never overwrites a newer one.
     async fn mark_published(
@@ -179,6 +192,21 @@ pub trait ReceiptStore: Debug + Send + Sync {
 
     /// Writes the mark where it is not higher already. For the hub.
     async fn raise(&self, experience: &ExperienceId, mark: HeadMark) -> Result<(), LedgerError>;
+
+    /// The signed statement that the spoke of this organization trusted last, in its envelope. Whoever reads it verifies it.
+    async fn trusted(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+    ) -> Result<Option<String>, LedgerError>;
+
+    /// Writes down the statement that is trusted now.
+    async fn put_trusted(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+        envelope: &str,
+    ) -> Result<(), LedgerError>;
 }
 
 /// What came of asking for a lease.

@@ -10,8 +10,10 @@ use serde::Serialize;
 
 use crate::client::TableClient;
 use crate::item::{Item, number, text};
-use crate::partition::{HEADS, confirm_key, hub_partition, receipt_key, seen_key, sort};
+use crate::partition::{HEADS, confirm_key, hub_partition, receipt_key, seen_key, sort, trusted_key};
 use crate::{Found, LedgerError, Organization, ReceiptStore, TableName};
+
+const STATEMENT: &str = "statement";
 
 /// The table, with the credentials of whoever reads or writes it.
 #[derive(Debug)]
@@ -59,30 +61,11 @@ impl DynamoReceipts {
         }
     }
 
-    /// The items of a partition whose sort keys begin with `prefix`.
-    async fn query(&self, partition: &str, prefix: &str) -> Result<Vec<Item>, LedgerError> {
-        let pages = self
-            .table
-            .dynamodb
-            .query()
-            .table_name(self.table.table.as_str())
-            .consistent_read(true)
-            .key_condition_expression("organization = :organization AND begins_with(#item, :prefix)")
-            .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":organization", text(partition))
-            .expression_attribute_values(":prefix", text(prefix))
-            .into_paginator()
-            .items()
-            .send();
-        let items = pages.collect::<Result<Vec<Item>, _>>().await;
-        items.map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))
-    }
-
     /// What the hub's operators say about an organization; nothing, with a warning, where the role may not read it: one that
     /// an earlier release's template made.
     async fn said(&self, id: &OrganizationId, experience: &ExperienceId) -> Result<Vec<Item>, LedgerError> {
         let partition = hub_partition(id);
-        match self.query(&partition, &confirm_key(experience, None)).await {
+        match self.table.all(self.table.beginning_with(&partition, &confirm_key(experience, None))).await {
             Ok(items) => Ok(items),
             Err(error) if error.api().is_some_and(ApiError::is_access_denied) => {
                 tracing::warn!(%error, "no confirmation of the hub's operators can be read; its template is an older one");
@@ -155,7 +138,7 @@ impl ReceiptStore for DynamoReceipts {
         experience: &ExperienceId,
     ) -> Result<Organization, LedgerError> {
         let prefix = seen_key(experience);
-        let own = self.query(organization.as_str(), &prefix);
+        let own = self.table.all(self.table.beginning_with(organization.as_str(), &prefix));
         let (mut items, said) = futures::try_join!(own, self.said(organization, experience))?;
         items.extend(said);
         let found = sort(items, experience).remove(organization);
@@ -184,5 +167,29 @@ impl ReceiptStore for DynamoReceipts {
         let call = call.condition_expression("attribute_not_exists(version) OR version <= :version");
         // Where the condition does not hold, another hub has come further: that is what this would have led to.
         self.written(call).await.map(|_| ())
+    }
+
+    async fn trusted(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+    ) -> Result<Option<String>, LedgerError> {
+        let item = self.table.item(organization.as_str(), &trusted_key(experience)).await?;
+        // An item of another form says nothing, as one that is not there.
+        Ok(item.and_then(|item| item.get(STATEMENT)?.as_s().ok().cloned()))
+    }
+
+    async fn put_trusted(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+        envelope: &str,
+    ) -> Result<(), LedgerError> {
+        let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str());
+        let call = call
+            .item("organization", text(organization))
+            .item("item", text(trusted_key(experience)))
+            .item(STATEMENT, text(envelope));
+        call.send().await.map(|_| ()).map_err(|e| self.table.failed(ApiError::new("dynamodb:PutItem", &e)))
     }
 }

@@ -131,16 +131,10 @@ impl DynamoReports {
         loop {
             let answer = self
                 .table
-                .dynamodb
-                .query()
-                .table_name(self.table.table.as_str())
-                .consistent_read(true)
-                .key_condition_expression("organization = :organization AND begins_with(#item, :prefix)")
+                .beginning_with(organization.as_str(), prefix)
                 .projection_expression(&projection)
                 .set_expression_attribute_names(Some(names.clone()))
                 .expression_attribute_names("#item", "item")
-                .expression_attribute_values(":organization", text(organization))
-                .expression_attribute_values(":prefix", text(prefix))
                 .limit(PAGE)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .set_exclusive_start_key(start)
@@ -166,22 +160,8 @@ impl DynamoReports {
         if !organization.receipts.iter().any(|receipt| receipt.status == ReceiptStatus::Held) {
             return Ok(report);
         }
-        let items = self
-            .table
-            .dynamodb
-            .query()
-            .table_name(self.table.table.as_str())
-            .consistent_read(true)
-            .key_condition_expression("organization = :partition AND begins_with(#item, :prefix)")
-            .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":partition", text(hub_partition(&organization.id)))
-            .expression_attribute_values(":prefix", text(confirm_key(experience, None)))
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<Item>, _>>()
-            .await
-            .map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))?;
+        let partition = hub_partition(&organization.id);
+        let items = self.table.all(self.table.beginning_with(&partition, &confirm_key(experience, None))).await?;
         let said = read(&organization.id, items, experience);
         organization.confirmations = said.confirmations;
         organization.unreadable.extend(said.unreadable);

@@ -2,11 +2,11 @@
 //!
 //! The records lie in the partition `hub#roster`, of which no member's role may read or write anything: ids of
 //! organizations begin with `o-`, so no organization's partition is ever called so. The sort key is
-//! `<management experience>#<organization>`.
+//! `admitted#<management experience>#<organization>`.
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{DeleteRequest, ReturnValue, WriteRequest};
 use jiff::Timestamp;
 use pmp_aws::ApiError;
 use pmp_protocol::{ExperienceId, OrganizationId};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::TableClient;
 use crate::item::{Item, text};
-use crate::partition::{confirm_key, hub_partition, seen_key};
+use crate::partition::{admitted_key, confirm_key, earlier_confirm_key, hub_partition, seen_key, trusted_key};
 use crate::{LedgerError, TableName};
 
 /// The partition of the records. The attribute `organization`, which is the table's partition key, therefore is not the
@@ -66,25 +66,12 @@ impl DynamoRoster {
         Self { table: TableClient::new(config, table) }
     }
 
-    /// The items of a partition whose sort key begins with `prefix`, or their keys alone.
-    async fn query(&self, partition: &str, prefix: &str, keys_only: bool) -> Result<Vec<Item>, LedgerError> {
-        let projection = keys_only.then(|| "organization, #item".to_owned());
-        self.table
-            .dynamodb
-            .query()
-            .table_name(self.table.table.as_str())
-            .consistent_read(true)
-            .key_condition_expression("organization = :partition AND begins_with(#item, :prefix)")
-            .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":partition", text(partition))
-            .expression_attribute_values(":prefix", text(prefix))
-            .set_projection_expression(projection)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<Item>, _>>()
-            .await
-            .map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))
+    /// Deletes one item. Returns how many there were.
+    async fn delete_one(&self, partition: &str, key: &str) -> Result<usize, LedgerError> {
+        let call = self.table.dynamodb.delete_item().table_name(self.table.table.as_str());
+        let call = call.key("organization", text(partition)).key("item", text(key)).return_values(ReturnValue::AllOld);
+        let answer = call.send().await.map_err(|e| self.table.failed(ApiError::new("dynamodb:DeleteItem", &e)))?;
+        Ok(usize::from(answer.attributes.is_some_and(|item| !item.is_empty())))
     }
 
     async fn delete(&self, keys: &[Item]) -> Result<(), LedgerError> {
@@ -119,16 +106,12 @@ impl DynamoRoster {
     }
 }
 
-fn key_of(organization: &OrganizationId, experience: &ExperienceId) -> String {
-    format!("{experience}#{organization}")
-}
-
 #[async_trait]
 impl Roster for DynamoRoster {
     async fn admit(&self, member: &Member) -> Result<bool, LedgerError> {
         let mut item: Item = serde_dynamo::to_item(member).map_err(|e| self.table.unreadable(e))?;
         item.insert("organization".to_owned(), text(ROSTER));
-        item.insert("item".to_owned(), text(key_of(&member.organization, &member.experience)));
+        item.insert("item".to_owned(), text(admitted_key(&member.experience, Some(&member.organization))));
         let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
         match call.condition_expression("attribute_not_exists(organization)").send().await {
             Ok(_) => Ok(true),
@@ -140,24 +123,23 @@ impl Roster for DynamoRoster {
     async fn forget(&self, organization: &OrganizationId, experience: &ExperienceId) -> Result<usize, LedgerError> {
         let own = organization.as_str();
         let operators = hub_partition(organization);
-        let (receipts, confirm) = (seen_key(experience), confirm_key(experience, None));
+        let (receipts, confirmed) = (seen_key(experience), confirm_key(experience, None));
         let mut gone = 0;
         // Confirmations lay in the organization's own partition once.
-        for (partition, prefix) in [(own, &receipts), (own, &confirm), (&operators, &confirm)] {
-            let keys = self.query(partition, prefix, true).await?;
+        let earlier = earlier_confirm_key(experience);
+        for (partition, prefix) in [(own, receipts), (own, earlier), (&operators, confirmed)] {
+            let keys = self.table.beginning_with(partition, &prefix).projection_expression("organization, #item");
+            let keys = self.table.all(keys).await?;
             self.delete(&keys).await?;
             gone += keys.len();
         }
-        let record: [(String, AttributeValue); 2] =
-            [("organization".to_owned(), text(ROSTER)), ("item".to_owned(), text(key_of(organization, experience)))];
-        let call = self.table.dynamodb.delete_item().table_name(self.table.table.as_str());
-        let call = call.set_key(Some(record.into())).return_values(aws_sdk_dynamodb::types::ReturnValue::AllOld);
-        let answer = call.send().await.map_err(|e| self.table.failed(ApiError::new("dynamodb:DeleteItem", &e)))?;
-        Ok(gone + usize::from(answer.attributes.is_some_and(|record| !record.is_empty())))
+        gone += self.delete_one(own, &trusted_key(experience)).await?;
+        gone += self.delete_one(ROSTER, &admitted_key(experience, Some(organization))).await?;
+        Ok(gone)
     }
 
     async fn members(&self, experience: &ExperienceId) -> Result<Vec<Member>, LedgerError> {
-        let items = self.query(ROSTER, &format!("{experience}#"), false).await?;
+        let items = self.table.all(self.table.beginning_with(ROSTER, &admitted_key(experience, None))).await?;
         let read = |item| serde_dynamo::from_item(item).map_err(|e| self.table.unreadable(e));
         items.into_iter().map(read).collect()
     }

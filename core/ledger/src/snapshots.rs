@@ -28,6 +28,8 @@ const CHUNK_BYTES: usize = 390_000;
 const BATCH: usize = 25;
 
 const HEAD: &str = "head";
+const SET_HEAD: &str = "SET latest = :version, digest = :digest, taken_at = :taken_at, chunks = :chunks";
+const STATEMENT: &str = "statement";
 
 /// The table, with the credentials of whoever reads or writes it.
 #[derive(Debug)]
@@ -83,11 +85,18 @@ impl DynamoSnapshots {
         let update = Update::builder()
             .table_name(self.table.table.as_str())
             .set_key(Some(Self::key(snapshot.experience, HEAD).into()))
-            .update_expression("SET latest = :version, digest = :digest, taken_at = :taken_at, chunks = :chunks")
             .expression_attribute_values(":version", number(snapshot.version()))
             .expression_attribute_values(":digest", text(snapshot.sealed.digest()))
             .expression_attribute_values(":taken_at", text(snapshot.taken_at))
             .expression_attribute_values(":chunks", number(chunks));
+        // The statement of the version before would vouch for nothing any more.
+        let update = match snapshot.statement {
+            None => update.update_expression(format!("{SET_HEAD} REMOVE #statement")),
+            Some(statement) => update
+                .update_expression(format!("{SET_HEAD}, #statement = :statement"))
+                .expression_attribute_values(":statement", text(statement)),
+        };
+        let update = update.expression_attribute_names("#statement", STATEMENT);
         let update = match snapshot.previous {
             None => update.condition_expression("attribute_not_exists(latest)"),
             Some(previous) => update
@@ -143,6 +152,7 @@ fn read_head(item: &Item) -> Result<Head, String> {
         taken_at: parse(item, "taken_at")?,
         chunks: parse(item, "chunks")?,
         published: parse_optional(item, "published")?,
+        statement: parse_optional(item, STATEMENT)?,
     })
 }
 
@@ -212,6 +222,35 @@ impl SnapshotStore for DynamoSnapshots {
                 }
                 Err(self.table.failed(ApiError::new(OPERATION, &error)))
             }
+        }
+    }
+
+    async fn put_statement(
+        &self,
+        experience: &ExperienceId,
+        version: SnapshotVersion,
+        digest: Digest,
+        statement: &str,
+    ) -> Result<bool, LedgerError> {
+        const OPERATION: &str = "dynamodb:UpdateItem";
+        let answer = self
+            .table
+            .dynamodb
+            .update_item()
+            .table_name(self.table.table.as_str())
+            .set_key(Some(Self::key(experience, HEAD).into()))
+            .update_expression("SET #statement = :statement")
+            .condition_expression("latest = :version AND digest = :digest")
+            .expression_attribute_names("#statement", STATEMENT)
+            .expression_attribute_values(":statement", text(statement))
+            .expression_attribute_values(":version", number(version))
+            .expression_attribute_values(":digest", text(digest))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(true),
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(false),
+            Err(e) => Err(self.table.failed(ApiError::new(OPERATION, &e))),
         }
     }
 
@@ -309,8 +348,14 @@ mod tests {
     fn items(content: &Content) -> Vec<Item> {
         let sealed = Sealed::new(content).unwrap();
         let taken_at = "2026-11-24T12:00:00Z".parse().unwrap();
-        let new =
-            NewSnapshot { experience: content.experience(), previous: None, beyond: None, taken_at, sealed: &sealed };
+        let new = NewSnapshot {
+            experience: content.experience(),
+            previous: None,
+            beyond: None,
+            taken_at,
+            sealed: &sealed,
+            statement: None,
+        };
         DynamoSnapshots::chunk_items(&new)
     }
 
@@ -348,7 +393,14 @@ mod tests {
         let version = |number| SnapshotVersion::new(number).ok();
         let taken = |previous, beyond| {
             let (previous, beyond) = (version(previous), version(beyond));
-            let new = NewSnapshot { experience: content.experience(), previous, beyond, taken_at, sealed: &sealed };
+            let new = NewSnapshot {
+                experience: content.experience(),
+                previous,
+                beyond,
+                taken_at,
+                sealed: &sealed,
+                statement: None,
+            };
             new.version().get()
         };
         assert_eq!([taken(0, 0), taken(4, 0), taken(4, 7), taken(0, 7), taken(7, 7)], [1, 5, 8, 8, 8]);

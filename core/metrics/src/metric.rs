@@ -109,6 +109,8 @@ metrics! {
     FilterFailures: Count,
     /// Spoke: from the arrival of the announcement in the queue to the last receipt.
     PublishToReceiptMillis: Milliseconds,
+    /// Spoke: how long the hub's newest signature holds yet; zero once it has ended. Only where keys are configured.
+    StatementSecondsLeft: Seconds,
     /// Spoke: products that someone else had changed since the last pass.
     DriftedProducts: Count,
 }

@@ -7,7 +7,7 @@
 //! Two kinds of key: ECDSA over P-256, which AWS KMS holds, and Ed25519, from a file. Nothing else is read: libraries
 //! differ in how they hash for other curves. One envelope holds one signature; who changes keys trusts two for a while.
 //!
-//! This crate decides and never does: no I/O, no async, no clock. Hub and spoke do not use it yet.
+//! This crate decides and never does: no I/O, no async, no clock.
 
 mod envelope;
 mod key;

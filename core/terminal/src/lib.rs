@@ -39,4 +39,4 @@ pub use signal::stop_on_signal;
 pub use stop::{Stop, StopReason};
 pub use stream::{stderr_is_terminal, stdout_is_terminal};
 pub use table::Table;
-pub use text::{age, clean, count};
+pub use text::{age, count};

@@ -1,7 +1,6 @@
-//! Texts for people: ages, counts, and text from outside made safe to print.
+//! Texts for people: ages and counts.
 
 use jiff::Timestamp;
-use pmp_protocol::PlainText;
 
 /// How long ago, in the largest unit that says enough: `12s`, `5m`, `3h`, `2d`. A time to come is `0s`.
 #[must_use]
@@ -13,13 +12,6 @@ pub fn age(then: Timestamp, now: Timestamp) -> String {
         7_200..172_800 => format!("{}h", seconds / 3_600),
         _ => format!("{}d", seconds / 86_400),
     }
-}
-
-/// The text as one line in which nothing can act: see [`PlainText`]. What is printed here becomes one by itself; this is for
-/// texts that go elsewhere, or that must be one line within several.
-#[must_use]
-pub fn clean(text: &str) -> String {
-    PlainText::new(text).into()
 }
 
 /// A number with its noun: `1 change set`, `2 change sets`.

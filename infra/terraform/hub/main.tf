@@ -134,7 +134,7 @@ resource "aws_iam_role_policy" "function" {
   role = aws_iam_role.function.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid    = "ReadTheManagementExperience"
         Effect = "Allow"
@@ -192,7 +192,14 @@ resource "aws_iam_role_policy" "function" {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "${aws_cloudwatch_log_group.function.arn}:*"
       }
-    ]
+      ], var.signing_key_arn == null ? [] : [
+      {
+        Sid      = "SignSnapshots"
+        Effect   = "Allow"
+        Action   = ["kms:GetPublicKey", "kms:Sign"]
+        Resource = var.signing_key_arn
+      }
+    ])
   })
 }
 
@@ -216,6 +223,7 @@ resource "aws_lambda_function" "hub" {
   reserved_concurrent_executions = coalesce(var.reserved_concurrency, -1)
   tags                           = local.tags
 
+  # A blank variable counts as absent.
   environment {
     variables = {
       PMP_EXPERIENCE_ID        = var.experience_id
@@ -225,6 +233,8 @@ resource "aws_lambda_function" "hub" {
       PMP_MEMBER_ORGANIZATIONS = join(",", var.member_organization_ids)
       PMP_KEEP_VERSIONS        = tostring(var.keep_versions)
       PMP_STALE_AFTER          = var.stale_after
+      PMP_SIGNING_KEY          = var.signing_key_arn == null ? "" : "awskms:///${var.signing_key_arn}"
+      PMP_STATEMENT_LIFETIME   = var.statement_lifetime
       PMP_LOG                  = var.log_level
     }
   }

@@ -138,6 +138,28 @@ variable "member_organization_ids" {
   }
 }
 
+variable "signing_key_arn" {
+  type        = string
+  default     = null
+  description = "A KMS key that signs snapshots, of the spec ECC_NIST_P256 for SIGN_VERIFY. Null, they are not signed. Make it apart from this module, so that it outlives it."
+
+  validation {
+    condition     = var.signing_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,256}$", var.signing_key_arn))
+    error_message = "The ARN of a key, not of an alias."
+  }
+}
+
+variable "statement_lifetime" {
+  type        = string
+  default     = "168h"
+  description = "How long a spoke may go by a signature that is not renewed. It is renewed with each announcement."
+
+  validation {
+    condition     = contains(["24h", "48h", "72h", "168h", "336h", "720h", "1440h", "2160h"], var.statement_lifetime)
+    error_message = "One of 24h, 48h, 72h, 168h, 336h, 720h, 1440h, 2160h."
+  }
+}
+
 variable "alarm_topic_arn" {
   type        = string
   default     = null

@@ -245,6 +245,7 @@ resource "aws_lambda_function" "spoke" {
       PMP_HUB_ROLE_ARN         = var.hub_role_arn
       PMP_HUB_EXTERNAL_ID      = var.hub_external_id
       PMP_ORG_ID               = var.organization_id
+      PMP_TRUSTED_KEYS         = var.trusted_keys == null ? "" : var.trusted_keys
       MEMBER_EXPERIENCE_IDS    = join(",", var.member_experience_ids)
       PMP_FILTER               = local.filter
       PMP_FILTER_DIGEST        = var.filter_digest == null ? "" : var.filter_digest

@@ -46,6 +46,15 @@ locals {
       period      = 300, periods = 1, threshold = var.oldest_message_seconds
     }
   }
+  # Nothing comes from the hub any more, or it does not renew its signature: what is missing is breaching, here alone.
+  freeze_alarms = {
+    "freeze" = {
+      description = "The hub's signature ends within twelve hours, has ended, or no announcement came for a day. Nothing changes here without it."
+      metric      = ["pmp-sync", "StatementSecondsLeft", "Maximum"], dimensions = local.on_experience
+      # Less than the shortest lifetime, which a hub that announces renews in time.
+      period = 86400, periods = 1, threshold = 43200
+    }
+  }
   alarm_actions = var.alarm_topic_arn == null ? [] : [var.alarm_topic_arn]
 
   ours = ["Experience", var.experience_id]
@@ -79,6 +88,25 @@ resource "aws_cloudwatch_metric_alarm" "spoke" {
   threshold           = each.value.threshold
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
+  tags                = local.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "freeze" {
+  for_each = { for name, alarm in local.freeze_alarms : name => alarm if var.trusted_keys != null }
+
+  alarm_name          = "${var.prefix}-spoke-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = each.value.metric[0]
+  metric_name         = each.value.metric[1]
+  statistic           = each.value.metric[2]
+  dimensions          = each.value.dimensions
+  period              = each.value.period
+  evaluation_periods  = each.value.periods
+  threshold           = each.value.threshold
+  comparison_operator = "LessThanThreshold"
+  treat_missing_data  = "breaching"
   alarm_actions       = local.alarm_actions
   ok_actions          = local.alarm_actions
   tags                = local.tags

@@ -84,6 +84,17 @@ variable "hub_external_id" {
   }
 }
 
+variable "trusted_keys" {
+  type        = string
+  default     = null
+  description = "The hub's public key in PEM, from its operators by another way than this hub: `pmp-hub public-key` prints it. What it did not sign is refused. Two while keys change. Null: what the hub's ledger says is believed."
+
+  validation {
+    condition     = var.trusted_keys == null || can(regex("^(\\s*-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\\s]+-----END PUBLIC KEY-----\\s*){1,2}$", var.trusted_keys))
+    error_message = "One public key in PEM, or two while they change."
+  }
+}
+
 variable "member_experience_ids" {
   type        = list(string)
   default     = []

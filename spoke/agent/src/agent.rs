@@ -16,10 +16,21 @@ const MAX_BACKLOG: usize = 100;
 /// Runs until `stop` is cancelled. No message and no failure ends it.
 pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
     let mut patience = Patience::with_the_world();
+    tokio::select! {
+        () = stop.stopped() => {}
+        () = spoke.look_at_trust() => {}
+    }
     while !stop.is_stopped() {
         let received = tokio::select! {
-            // Cancel-safe, both: what is received and dropped becomes visible again.
+            // Cancel-safe, all: what is received and dropped becomes visible again.
             () = stop.stopped() => break,
+            () = spoke.trust.ends() => {
+                tokio::select! {
+                    () = stop.stopped() => {}
+                    () = spoke.tell_if_frozen() => {}
+                }
+                continue;
+            }
             received = receive(inbox) => received,
         };
         let outcome = match received {

@@ -26,7 +26,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 /// So many times it is looked at; then it is set aside.
 const LOOKS: u32 = 5;
-/// After the first look at a ledger that was restored; it takes a person to go on, and that announces anew.
+/// After the first look at a ledger that was restored, or is not trusted; it takes a person to go on, and that announces anew.
 const WAIT_FOR_RECOVERY: Duration = Duration::from_secs(600);
 
 /// What became of messages.
@@ -240,7 +240,9 @@ fn pause_before(times: u32) -> Duration {
 fn pause_after(error: &SpokeError, times: u32) -> Duration {
     match error {
         SpokeError::Leased { .. } | SpokeError::Ledger(_) => pause_while_leased(times),
-        SpokeError::Restored { .. } => WAIT_FOR_RECOVERY * (1 << times.clamp(1, 6).saturating_sub(1)),
+        SpokeError::Restored { .. } | SpokeError::Untrusted { .. } => {
+            WAIT_FOR_RECOVERY * (1 << times.clamp(1, 6).saturating_sub(1))
+        }
         _ => RETRY_AFTER,
     }
 }

@@ -140,7 +140,7 @@ mod tests {
     fn head(latest: u64) -> Head {
         let latest = SnapshotVersion::new(latest).unwrap();
         let taken_at = Timestamp::UNIX_EPOCH;
-        Head { latest, digest: Digest::of(b"genuine"), taken_at, chunks: 1, published: Some(latest) }
+        Head { latest, digest: Digest::of(b"genuine"), taken_at, chunks: 1, published: Some(latest), statement: None }
     }
 
     fn ours(bodies: impl IntoIterator<Item = String>) -> Backlog {

@@ -26,6 +26,7 @@ use crate::lease::{IfHeld, Leases, holder};
 use crate::load::load_filter;
 use crate::preview::Planned;
 use crate::standing::SignOfLife;
+use crate::trust::Trust;
 use crate::{Identity, Pass, Spoke, agent, doctor, init, render};
 
 const EXAMPLES: &str = "Examples:
@@ -141,6 +142,7 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
         guard: config.guard,
         engine: config.engine,
         lease,
+        trust: Arc::new(Trust::new(config.trusted.clone())),
         sync_settings: config.sync_settings,
         show_progress: false,
         tell_figures: false,

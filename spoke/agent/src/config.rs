@@ -12,6 +12,7 @@ use pmp_filter_host::{FilterSource, Limits};
 use pmp_ledger::{LeaseTerm, TableName};
 use pmp_plan::GuardRails;
 use pmp_protocol::{Digest, ExperienceId, OrganizationId};
+use pmp_signature::TrustedKeys;
 use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
 use crate::EngineSettings;
@@ -25,6 +26,7 @@ pub(crate) const TOPIC: Source = Source { flag: "--topic-arn", variable: "PMP_TO
 pub(crate) const HUB_ROLE: Source = Source { flag: "--hub-role-arn", variable: "PMP_HUB_ROLE_ARN" };
 pub(crate) const EXTERNAL_ID: Source = Source { flag: "--hub-external-id", variable: "PMP_HUB_EXTERNAL_ID" };
 pub(crate) const ORG: Source = Source { flag: "--org-id", variable: "PMP_ORG_ID" };
+pub(crate) const TRUSTED: Source = Source { flag: "--trusted-keys", variable: "PMP_TRUSTED_KEYS" };
 pub(crate) const MEMBERS: Source = Source { flag: "--member-experience-ids", variable: "MEMBER_EXPERIENCE_IDS" };
 const FILTER: Source = Source { flag: "--filter", variable: "PMP_FILTER" };
 const FILTER_DIGEST: Source = Source { flag: "--filter-digest", variable: "PMP_FILTER_DIGEST" };
@@ -70,6 +72,9 @@ pub(crate) struct ConfigArgs {
     /// This organization: o-…; without it, AWS Organizations is asked
     #[arg(long, global = true, env = ORG.variable, hide_env_values = true, value_name = "ID")]
     org_id: Option<String>,
+    /// The hub's public keys: PEM, or a file of it; one, or two while they change. What they did not sign is refused
+    #[arg(long, global = true, env = TRUSTED.variable, hide_env_values = true, value_name = "KEYS")]
+    trusted_keys: Option<String>,
     /// The experiences to keep in step, separated by commas; without it, all live ones
     #[arg(long, global = true, env = MEMBERS.variable, hide_env_values = true, value_name = "IDS")]
     member_experience_ids: Option<String>,
@@ -131,6 +136,8 @@ pub(crate) struct SpokeConfig {
     pub(crate) queue_url: Option<String>,
     pub(crate) hub_role: Option<AssumedRole>,
     pub(crate) organization: Option<OrganizationId>,
+    /// Whose signatures count; none where what is not signed counts, too.
+    pub(crate) trusted: Option<TrustedKeys>,
     pub(crate) selection: Selection,
     pub(crate) filter: Option<FilterConfig>,
     pub(crate) guard: GuardRails,
@@ -164,6 +171,7 @@ pub(crate) struct DoctorConfig {
     pub(crate) topic_arn: Option<String>,
     pub(crate) hub_role: Option<AssumedRole>,
     pub(crate) organization: Option<OrganizationId>,
+    pub(crate) trusted: Option<TrustedKeys>,
     pub(crate) selection: Selection,
     pub(crate) filter: Option<FilterConfig>,
 }
@@ -185,6 +193,7 @@ impl ConfigArgs {
         let queue_url = if needs_queue { self.queue_url(&mut settings) } else { None };
         let hub_role = self.hub_role(&mut settings);
         let organization = settings.optional(self.org_id.as_deref(), ORG);
+        let trusted = self.trusted(&mut settings);
         let selection = self.selection(&mut settings);
         let filter = self.filter(&mut settings);
         let guard = self.guard(&mut settings);
@@ -201,6 +210,7 @@ impl ConfigArgs {
                 queue_url,
                 hub_role,
                 organization,
+                trusted,
                 selection,
                 filter,
                 guard,
@@ -241,6 +251,7 @@ impl ConfigArgs {
             topic_arn: topic_arn.filter(|arn| is_arn(arn, "sns")),
             hub_role: self.hub_role(&mut settings),
             organization: settings.optional(self.org_id.as_deref(), ORG),
+            trusted: self.trusted(&mut settings),
             selection: self.selection(&mut settings),
             filter: self.filter(&mut settings),
         };
@@ -266,6 +277,24 @@ impl ConfigArgs {
         }
         // The organization is added once it is known; see `SpokeConfig::hub_role_for`.
         arn.map(|arn| AssumedRole { arn, external_id, session_name: String::new() })
+    }
+
+    /// A text with keys in it, or the path of a file. What is set and cannot be read never means "no keys".
+    fn trusted(&self, settings: &mut Settings) -> Option<TrustedKeys> {
+        let given = self.trusted_keys.as_deref().map(str::trim).filter(|text| !text.is_empty())?;
+        let text = if given.contains("-----BEGIN") {
+            given.to_owned()
+        } else {
+            match std::fs::read_to_string(given) {
+                Ok(text) => text,
+                Err(error) => {
+                    let path: String = given.chars().take(120).collect();
+                    settings.problem(TRUSTED, format!("neither PEM nor a file that can be read: `{path}`: {error}"));
+                    return None;
+                }
+            }
+        };
+        TrustedKeys::from_pem(&text).map_err(|error| settings.problem(TRUSTED, error)).ok()
     }
 
     fn selection(&self, settings: &mut Settings) -> Selection {

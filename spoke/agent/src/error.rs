@@ -4,6 +4,7 @@ use pmp_aws::ApiError;
 use pmp_catalog::CatalogError;
 use pmp_ledger::LedgerError;
 use pmp_protocol::{ExperienceId, OrganizationId, SnapshotVersion};
+use pmp_signature::Refusal;
 use pmp_terminal::Failure;
 
 /// A step that failed for all experiences.
@@ -26,6 +27,15 @@ pub enum SpokeError {
         head: Option<SnapshotVersion>,
         /// The newest version that it ever held.
         stored: SnapshotVersion,
+    },
+    /// The head is not one that the trusted keys vouch for. Nothing is changed.
+    #[error("snapshot {version} of the ledger is not trusted; nothing is changed")]
+    Untrusted {
+        /// The head's version.
+        version: SnapshotVersion,
+        /// Why.
+        #[source]
+        refusal: Refusal,
     },
     /// Another spoke of the organization holds its lease.
     #[error("another spoke of `{organization}` is at work: {holder}")]
@@ -85,6 +95,7 @@ impl SpokeError {
         match self {
             Self::Ledger(source) => source.hint(),
             Self::NoSnapshot(_) => Some("let the hub publish once: `pmp-hub publish`".to_owned()),
+            Self::Untrusted { refusal, .. } => Some(refusal.hint().to_owned()),
             Self::Restored { .. } => Some("ask the hub's operators to run `pmp-hub recover`".to_owned()),
             Self::Leased { .. } => {
                 Some("let it finish, or wait for it with `--wait`; after a crash its lease ends by itself".to_owned())

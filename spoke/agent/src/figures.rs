@@ -28,6 +28,7 @@ impl Figures {
         let now = Timestamp::now();
         let throttles = pmp_aws::throttles() - self.throttled;
         let mut datum = datum(&spoke.management, answer, throttles, now);
+        datum = datum.count_if_known(Metric::StatementSecondsLeft, spoke.trust.seconds_left(now));
         datum = datum.property("organization", &spoke.identity.organization);
         if let Some(request_id) = request_id {
             datum = datum.property("requestId", request_id);

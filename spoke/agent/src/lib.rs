@@ -37,6 +37,7 @@ mod set_aside;
 mod snapshot;
 mod standing;
 mod tally;
+mod trust;
 
 pub use agent::run as run_agent;
 pub use apply::EngineSettings;

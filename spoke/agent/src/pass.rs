@@ -29,6 +29,7 @@ use crate::narrow::{Narrowed, narrow};
 use crate::receipt::{Draft, MAX_REASONS, Progress, SPOKE_VERSION, told};
 use crate::reporter::Reporter;
 use crate::standing::{SignOfLife, Standing};
+use crate::trust::Trust;
 use crate::{Identity, SpokeError, Tally, set_aside};
 
 /// Experiences that are worked on at once. The catalog's rate limits set the pace, not this; it bounds the memory.
@@ -58,6 +59,8 @@ pub struct Spoke {
     pub(crate) guard: GuardRails,
     pub(crate) engine: EngineSettings,
     pub(crate) lease: Leases,
+    /// Whose signatures count.
+    pub(crate) trust: Arc<Trust>,
     /// Whether the policy's settings follow the management experience's, too.
     pub(crate) sync_settings: bool,
     /// Whether to tell a person on standard error how it goes; agents log instead.
@@ -110,6 +113,7 @@ impl Spoke {
             guard,
             engine: EngineSettings::default(),
             lease,
+            trust: Arc::default(),
             sync_settings: false,
             show_progress,
             tell_figures: false,

@@ -37,18 +37,20 @@ pub(crate) struct Standing {
 }
 
 impl Spoke {
-    /// What the ledger says, for a pass. Where it was restored to an earlier moment, the hub is told that this spoke waits.
+    /// What the ledger says, for a pass. Where it was restored to an earlier moment, or is not signed by whom this spoke trusts, the
+    /// hub is told that it waits.
     ///
     /// # Errors
-    /// Where there is no snapshot, where the ledger was restored, where it fails: then nothing is to be changed.
+    /// Where there is no snapshot, where the ledger was restored or is not trusted, where it fails: then nothing is to be changed.
     pub(crate) async fn begin(&self, needs: Option<Needs>) -> Result<Standing, SpokeError> {
         let standing = self.standing().await;
-        if let Err(error @ SpokeError::Restored { .. }) = &standing {
+        if let Err(error @ (SpokeError::Restored { .. } | SpokeError::Untrusted { .. })) = &standing {
             let life = SignOfLife { error: Some(one_line(error)), needs: needs.clone(), ..SignOfLife::default() };
             self.report_seen(life).await?;
         }
         let standing = standing?;
         standing.warn();
+        self.trust.keep(self.receipts.as_ref(), &self.identity, &self.management).await?;
         Ok(Standing { needs, ..standing })
     }
 
@@ -65,6 +67,8 @@ impl Spoke {
             return Err(SpokeError::Restored { head: head.map(|head| head.latest), stored: mark.version });
         }
         let head = head.ok_or_else(|| SpokeError::NoSnapshot(self.management.clone()))?;
+        let (receipts, now) = (self.receipts.as_ref(), Timestamp::now());
+        self.trust.check(receipts, &self.identity, &self.management, &head, now).await?;
         // Only where there is something older to compare; most passes find everything at the head.
         let older = before.receipts.iter().any(|it| lowest(it) < head.latest);
         let digests = if older { self.snapshots.digests(&self.management).await? } else { BTreeMap::new() };
@@ -243,6 +247,7 @@ mod tests {
             taken_at: at(0),
             chunks: 1,
             published: Some(version(7)),
+            statement: None,
         };
         let digests = BTreeMap::from([(version(6), Digest::of(b"six")), (version(7), Digest::of(b"seven"))]);
         let organization = Organization::unknown(OrganizationId::new("o-alpha00000").unwrap());

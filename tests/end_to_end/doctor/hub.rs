@@ -36,7 +36,8 @@ async fn everything_is_well_and_nothing_is_changed() {
             "spokes",
             "topic",
             "subscriptions",
-            "change-events"
+            "change-events",
+            "signing-key"
         ]
     );
     assert_eq!(checkup.check("catalog")["detail"], "exp-management: 1 approved and 1 rejected");
@@ -69,7 +70,7 @@ async fn a_person_reads_a_table_with_the_fixes_below() {
     let topic = line("topic              failed    topic `arn:aws:sns:us-east-1:111111111111:other` does not exist");
     assert_eq!(line("fix: check --topic-arn (PMP_TOPIC_ARN)"), topic + 1);
     assert_eq!(line("subscriptions      skipped   `topic` failed"), topic + 2);
-    assert!(finished.stdout.ends_with("12 checks: 8 ok, 2 warnings, 1 failed, 1 skipped\n"), "{}", finished.stdout);
+    assert!(finished.stdout.ends_with("13 checks: 9 ok, 2 warnings, 1 failed, 1 skipped\n"), "{}", finished.stdout);
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ async fn everything_is_well_and_nothing_is_changed() {
             "timestamps-table",
             "sign-of-life",
             "lease",
+            "trusted-keys",
             "catalog",
             "queue",
             "dead-letters",
@@ -95,7 +96,10 @@ async fn a_wrong_external_id_hides_the_ledger_and_nothing_else() {
     checkup.expect("hub-role", "failed", "`sts:AssumeRole` was refused with AccessDenied", "PMP_HUB_EXTERNAL_ID");
     checkup.expect("hub-role", "failed", "", "grant `sts:AssumeRole`");
     assert_eq!(checkup.that_are("failed"), ["hub-role"]);
-    assert_eq!(checkup.that_are("skipped"), ["snapshots-table", "timestamps-table", "sign-of-life", "lease"]);
+    assert_eq!(
+        checkup.that_are("skipped"),
+        ["snapshots-table", "timestamps-table", "sign-of-life", "lease", "trusted-keys"]
+    );
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ impl SnapshotStore for Ports {
             let newest = world.in_force().cloned()?;
             let version = newest.version();
             let (digest, taken_at) = (newest.digest(), newest.taken_at());
-            Some(Head { latest: version, digest, taken_at, chunks: 1, published: Some(version) })
+            Some(Head { latest: version, digest, taken_at, chunks: 1, published: Some(version), statement: None })
         };
         let head = self.call(Operation::ReadSnapshot, "head", head).await.map_err(in_ledger)?;
         // Only what was heard can be acted on, and nothing once the ledger is heard to have gone back.
@@ -39,6 +39,16 @@ impl SnapshotStore for Ports {
 
     async fn store(&self, new: &NewSnapshot<'_>) -> Result<Stored, LedgerError> {
         panic!("a spoke stores snapshot {}", new.version())
+    }
+
+    async fn put_statement(
+        &self,
+        _: &ExperienceId,
+        version: SnapshotVersion,
+        _: Digest,
+        _: &str,
+    ) -> Result<bool, LedgerError> {
+        panic!("a spoke signs snapshot {version}")
     }
 
     async fn mark_published(
@@ -125,6 +135,14 @@ impl ReceiptStore for Ports {
 
     async fn delete_confirmation(&self, _: &OperatorConfirmation) -> Result<bool, LedgerError> {
         panic!("a spoke takes a confirmation back")
+    }
+
+    async fn trusted(&self, _: &OrganizationId, _: &ExperienceId) -> Result<Option<String>, LedgerError> {
+        panic!("a spoke without keys asks what it trusted before")
+    }
+
+    async fn put_trusted(&self, _: &OrganizationId, _: &ExperienceId, envelope: &str) -> Result<(), LedgerError> {
+        panic!("a spoke without keys trusts {envelope}")
     }
 
     async fn mark(&self, _: &ExperienceId) -> Result<Option<HeadMark>, LedgerError> {

@@ -50,7 +50,7 @@ struct Add {
     /// What goes wrong
     #[arg(value_name = "KIND", value_parser = PossibleValuesParser::new(Fault::KINDS))]
     kind: String,
-    /// Calls to this service only, as it is signed for: aws-marketplace, dynamodb, sns, sqs, sts, organizations
+    /// Calls to this service only, as it is signed for: aws-marketplace, dynamodb, sns, sqs, sts, organizations, kms
     #[arg(long)]
     service: Option<String>,
     /// Calls of this operation only

@@ -1,7 +1,7 @@
 //! Every service of the embedded AWS, and what it takes to let several accounts meet in it.
 //!
 //! SNS, SQS, DynamoDB, STS and Organizations are awsim's; one module each mends what it lacks (accounts, delivery,
-//! policies, receive counts). The Marketplace Catalog is ours. A module takes a parsed request and a [`Call`] and gives
+//! policies, receive counts). The Marketplace Catalog and KMS are ours. A module takes a parsed request and a [`Call`] and gives
 //! the answer or AWS's error; it must never trust an account that the request itself names, only the caller's.
 
 mod access;
@@ -12,6 +12,7 @@ mod decisions;
 mod delivery;
 mod dynamodb;
 mod journal;
+mod kms;
 mod large_binaries;
 mod marketplace;
 mod messages;
@@ -49,6 +50,7 @@ use changes::only_reads;
 use decisions::Listed;
 pub(crate) use journal::Happening;
 use journal::Journal;
+use kms::Keys;
 use large_binaries::LargeBinaries;
 pub(crate) use large_binaries::{STAND_IN, stand_ins};
 pub(crate) use marketplace::Reply;
@@ -69,6 +71,7 @@ pub(crate) struct Cloud {
     sts: StsService,
     organizations: OrganizationsService,
     dynamodb: DynamoDbService,
+    keys: Keys,
     pub(crate) binaries: LargeBinaries,
     catalog: Mutex<Catalog>,
     discovery: Discovery,
@@ -108,6 +111,7 @@ impl Cloud {
             dynamodb: live.map_or_else(DynamoDbService::new, DynamoDbService::with_data_dir),
             faults: Mutex::new(Faults::new(world.seed, &world.faults, begun)),
             requests: Mutex::default(),
+            keys: Keys::default(),
             binaries: LargeBinaries::default(),
             changes: Changes::default(),
             discovery: Discovery::new(&world.products),
@@ -142,6 +146,7 @@ impl Cloud {
             "sns" => self.answer_sns(operation, input, call).await,
             "sqs" => self.answer_sqs(operation, input, call).await,
             "dynamodb" => self.answer_dynamodb(operation, input, call).await,
+            "kms" => self.answer_kms(operation, &input, call),
             "sts" => self.answer_sts(operation, input, call).await,
             "organizations" => self.answer_organizations(operation, input, call).await,
             other => Err(AwsError::bad_request("UnknownService", format!("There is no service `{other}` here"))),

@@ -35,6 +35,7 @@ impl Cloud {
             dynamodb,
             tables,
             sessions: self.running_sessions(),
+            keys: self.keys.saved()?,
             catalog: serde_json::to_string(&*self.catalog())?,
         })
     }
@@ -61,6 +62,7 @@ impl Cloud {
         for table in parts.tables {
             self.restore_table_settings(table).await.map_err(|e| unusable("DynamoDB")(e.to_string()))?;
         }
+        self.keys.restore(&parts.keys).map_err(|e| unusable("KMS")(e.to_string()))?;
         let catalog = serde_json::from_str(&parts.catalog).and_then(|state| Catalog::restore(state, &self.world));
         *self.catalog() = catalog.map_err(|e| unusable("the catalog")(e.to_string()))?;
         parts.sessions.into_iter().for_each(|session| self.restore_session(session));

@@ -73,6 +73,11 @@ fn throttling(call: &CallFacts<'_>) -> Option<Row> {
         "organizations" => {
             (400, "TooManyRequestsException", "You have sent too many requests in too short a period of time.")
         }
+        "kms" => (
+            400,
+            "ThrottlingException",
+            "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
+        ),
         "sns" | "sts" => (400, "Throttling", "Rate exceeded"),
         "sqs" => (403, "RequestThrottled", "The request was denied due to request throttling."),
         _ => return None,
@@ -82,6 +87,7 @@ fn throttling(call: &CallFacts<'_>) -> Option<Row> {
 fn server_error(service: &str) -> Option<Row> {
     Some(match service {
         "aws-marketplace" => (500, "InternalServiceException", "There was an internal service exception."),
+        "kms" => (500, "KMSInternalException", "An internal error occurred. Try again later."),
         "dynamodb" => (500, "InternalServerError", "An error occurred on the server side."),
         "organizations" => (
             500,
@@ -108,7 +114,7 @@ fn unavailable(service: &str) -> Option<Row> {
 fn access_denied(service: &str) -> Option<Row> {
     Some(match service {
         "aws-marketplace" => (403, "AccessDeniedException", ""),
-        "dynamodb" | "organizations" => (400, "AccessDeniedException", ""),
+        "dynamodb" | "kms" | "organizations" => (400, "AccessDeniedException", ""),
         "sns" => (403, "AuthorizationError", ""),
         "sqs" | "sts" => (403, "AccessDenied", ""),
         _ => return None,
@@ -139,7 +145,7 @@ fn quota_exceeded(service: &str) -> Option<Row> {
 fn validation(service: &str) -> Option<Row> {
     Some(match service {
         "aws-marketplace" => (422, "ValidationException", "An error occurred during validation."),
-        "dynamodb" => (400, "ValidationException", "One or more parameter values were invalid."),
+        "dynamodb" | "kms" => (400, "ValidationException", "One or more parameter values were invalid."),
         "organizations" => {
             (400, "InvalidInputException", "You provided invalid values for one or more of the request parameters.")
         }

@@ -42,7 +42,7 @@ pub(super) fn signed(parts: &Parts) -> Signed {
     let protocol = match service.as_str() {
         "sns" | "sts" => Protocol::AwsQuery,
         "sqs" | "dynamodb" => Protocol::AwsJson1_0,
-        "organizations" => Protocol::AwsJson1_1,
+        "kms" | "organizations" => Protocol::AwsJson1_1,
         "" if is_form(&parts.headers) => Protocol::AwsQuery,
         _ => Protocol::RestJson1,
     };
@@ -51,7 +51,7 @@ pub(super) fn signed(parts: &Parts) -> Signed {
 
 /// Whether there is such a service here.
 pub(super) fn is_known(service: &str) -> bool {
-    matches!(service, "aws-marketplace" | "dynamodb" | "organizations" | "sns" | "sqs" | "sts")
+    matches!(service, "aws-marketplace" | "dynamodb" | "kms" | "organizations" | "sns" | "sqs" | "sts")
 }
 
 impl Signed {
@@ -110,6 +110,7 @@ fn meant_for(headers: &HeaderMap) -> &'static str {
         "DynamoDB_20120810" => "dynamodb",
         "AmazonSQS" => "sqs",
         "AWSOrganizationsV20161128" => "organizations",
+        "TrentService" => "kms",
         _ => "",
     }
 }

@@ -178,7 +178,7 @@ fn error_of(Refusal { status, code, message }: Refusal) -> AwsError {
 /// URL is its query.
 fn check_form(parts: &Parts, signed: &Signed, body: Bytes) -> Result<(Protocol, Bytes), AwsError> {
     if !credentials::is_known(&signed.service) {
-        let known = "There are sns, sqs, dynamodb, sts, organizations and aws-marketplace";
+        let known = "There are sns, sqs, dynamodb, sts, organizations, kms and aws-marketplace";
         return Err(AwsError::bad_request(
             "UnknownService",
             format!("There is no service `{}` here. {known}", signed.service),

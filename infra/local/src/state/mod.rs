@@ -52,6 +52,9 @@ pub(crate) struct Parts {
     /// What awsim's own form of the tables leaves out.
     pub(crate) tables: Vec<TableSettings>,
     pub(crate) sessions: Vec<Session>,
+    /// Absent in states of before there were keys.
+    #[serde(default)]
+    pub(crate) keys: String,
     pub(crate) catalog: String,
 }
 

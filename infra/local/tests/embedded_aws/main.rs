@@ -17,6 +17,7 @@ mod clock;
 mod control;
 mod discovery;
 mod faults;
+mod keys;
 mod organizations;
 mod page;
 mod programs;

@@ -16,7 +16,7 @@ pub struct FaultRule {
     /// What goes wrong.
     pub fault: Fault,
     /// Calls to this service only, by the name it is signed for: `aws-marketplace`, `dynamodb`, `sns`, `sqs`, `sts`,
-    /// `organizations`.
+    /// `organizations`, `kms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
     /// Calls of this operation only: `StartChangeSet`.
@@ -150,7 +150,7 @@ fn one() -> u32 {
 }
 
 /// The services that can be named in a rule, as they are signed for.
-pub const SERVICES: [&str; 6] = ["aws-marketplace", "dynamodb", "organizations", "sns", "sqs", "sts"];
+pub const SERVICES: [&str; 7] = ["aws-marketplace", "dynamodb", "kms", "organizations", "sns", "sqs", "sts"];
 
 impl FaultRule {
     /// The fault each time, for everything that it can befall.

@@ -8,10 +8,12 @@ use pmp_ledger::{
     DynamoLeases, DynamoReceipts, DynamoSnapshots, LedgerError, Organization, ReceiptStore, SnapshotStore, TableName,
 };
 use pmp_protocol::{ExperienceId, Needs, OrganizationId, ReceiptStatus, SnapshotVersion};
+use pmp_signature::TrustedKeys;
 use pmp_terminal::checkup::Finding;
-use pmp_terminal::{Source, age, clean, count};
+use pmp_terminal::{Source, age, count};
 
-use crate::config::{DoctorConfig, EXPERIENCE, EXTERNAL_ID, HUB_ROLE, SNAPSHOTS, TIMESTAMPS, acting_for};
+use crate::config::{DoctorConfig, EXPERIENCE, EXTERNAL_ID, HUB_ROLE, SNAPSHOTS, TIMESTAMPS, TRUSTED, acting_for};
+use crate::trust::{judge, trusted_before};
 use crate::{SpokeError, snapshot};
 
 /// A spoke that has not finished a pass for this long is silent: three announcements of a hub's usual hour.
@@ -23,7 +25,7 @@ pub(super) async fn examine(
     config: &DoctorConfig,
     organization: Option<&OrganizationId>,
 ) -> Vec<Finding> {
-    let rest = ["snapshots-table", "timestamps-table", "sign-of-life", "lease"].into_iter();
+    let rest = ["snapshots-table", "timestamps-table", "sign-of-life", "lease", "trusted-keys"].into_iter();
     let Some(organization) = organization else {
         let because = session.because().unwrap_or("`organization` failed");
         return ["hub-role"].into_iter().chain(rest).map(|check| Finding::skipped(check, because)).collect();
@@ -45,7 +47,7 @@ pub(super) async fn examine(
         Ok((experience?.clone(), table.cloned().ok_or(source)?))
     };
     let mut seen = None;
-    let (snapshots, timestamps, lease) = tokio::join!(
+    let (snapshots, timestamps, lease, trusted) = tokio::join!(
         session.look("snapshots-table", with(config.snapshots.as_ref(), SNAPSHOTS), |(experience, table)| {
             snapshots(&hub, experience, table, config.timestamps.clone())
         }),
@@ -65,13 +67,26 @@ pub(super) async fn examine(
             }
         }),
         session.look("lease", config.timestamps.clone().ok_or(TIMESTAMPS), |table| lease(&hub, table, organization)),
+        async {
+            let Some(keys) = &config.trusted else {
+                let note = format!("{TRUSTED} is not set: what the ledger says is believed, signed or not");
+                return session.judge(Finding::of("trusted-keys").note(note)).await;
+            };
+            let needed = with(config.snapshots.as_ref(), SNAPSHOTS)
+                .and_then(|found| Ok((found, config.timestamps.clone().ok_or(TIMESTAMPS)?)));
+            session
+                .look("trusted-keys", needed, |((experience, snapshots), timestamps)| {
+                    trust(&hub, experience, snapshots, timestamps, organization, keys)
+                })
+                .await
+        },
     );
     let life = match &seen {
         Some(seen) => sign_of_life(seen, Timestamp::now()),
         None => Finding::skipped("sign-of-life", "`timestamps-table` was not read"),
     };
     let life = session.judge(life).await;
-    vec![role, snapshots, timestamps, life, lease]
+    vec![role, snapshots, timestamps, life, lease, trusted]
 }
 
 /// Acts as the hub's role, where one is set.
@@ -160,6 +175,39 @@ async fn snapshots(
     }
 }
 
+/// Whether the keys vouch for the head, as a pass judges it.
+async fn trust(
+    hub: &SdkConfig,
+    experience: ExperienceId,
+    snapshots: TableName,
+    timestamps: TableName,
+    organization: &OrganizationId,
+    keys: &TrustedKeys,
+) -> Finding {
+    let named = keys.keys().iter().map(|key| format!("{} key {}", key.kind(), key.id().short()));
+    let finding = named.fold(Finding::of("trusted-keys"), Finding::note);
+    let head = match DynamoSnapshots::new(hub, snapshots).head(&experience).await {
+        Ok(Some(head)) => head,
+        Ok(None) => return finding.note("no snapshot to verify yet"),
+        Err(error) => return failed(finding, &error, SNAPSHOTS),
+    };
+    let before = match DynamoReceipts::new(hub, timestamps).trusted(organization, &experience).await {
+        Ok(before) => before.and_then(|envelope| trusted_before(&envelope, keys, &experience)),
+        Err(error) => return failed(finding, &error, TIMESTAMPS),
+    };
+    match judge(&head, keys, &experience, before.as_ref(), Timestamp::now()) {
+        Ok(statement) => finding.note(format!(
+            "snapshot {} is signed by {}, until {}",
+            statement.version,
+            statement.key_id.short(),
+            statement.expires_at
+        )),
+        Err(refusal) => {
+            finding.fail(format!("snapshot {} is not trusted: {refusal}", head.latest), refusal.hint().to_owned())
+        }
+    }
+}
+
 /// When the spoke last finished a pass, and what came of it.
 fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
     let finding = Finding::of("sign-of-life");
@@ -195,7 +243,7 @@ fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
         )
     });
     let finding = found.unreadable.iter().fold(finding, |finding, it| {
-        finding.warn(format!("the item `{}` cannot be read: {}", clean(&it.key), clean(&it.problem)), None)
+        finding.warn(format!("the item `{}` cannot be read: {}", it.key, it.problem), None)
     });
     let well = |status| matches!(status, ReceiptStatus::InSync | ReceiptStatus::Skipped | ReceiptStatus::Applying);
     found.receipts.iter().filter(|receipt| !well(receipt.status)).fold(finding, |finding, receipt| {

@@ -1,0 +1,221 @@
+//! Who signs the hub's statements: a small port, AWS KMS behind it, and a key in a file.
+
+mod file;
+#[cfg_attr(not(feature = "kms"), path = "signing/no_kms.rs")]
+mod kms;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use jiff::{SignedDuration, Timestamp};
+use pmp_aws::ApiError;
+use pmp_protocol::{Digest, ExperienceId, SnapshotVersion};
+use pmp_signature::{KeyError, LocalKeyError, PublicKey, Statement};
+
+use self::file::FileSigner;
+
+/// How KMS keys and files are named, as sigstore and securesystemslib name them.
+const KMS: &str = "awskms:///";
+const FILE: &str = "file:";
+
+/// A key that signs.
+#[async_trait]
+pub trait Signer: fmt::Debug + Send + Sync {
+    /// The key that verifies what it signs.
+    async fn public_key(&self) -> Result<PublicKey, SigningError>;
+
+    /// Its signature over `message`: in DER for P-256, 64 bytes for Ed25519.
+    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError>;
+}
+
+/// Why a statement could not be signed. Nothing is stored or published without it.
+#[derive(Debug, thiserror::Error)]
+pub enum SigningError {
+    /// KMS refused or failed.
+    #[error("the key `{key}` cannot be used")]
+    Kms {
+        /// Its ARN.
+        key: String,
+        /// What came back.
+        #[source]
+        source: ApiError,
+    },
+    /// A build without the feature `kms`.
+    #[error("the key `{0}` cannot be used: this build does not know AWS KMS")]
+    NoKms(String),
+    /// A key of another kind.
+    #[error("the key `{key}` cannot be used")]
+    Kind {
+        /// Its ARN.
+        key: String,
+        /// What it is.
+        #[source]
+        source: KeyError,
+    },
+    /// The file cannot be read.
+    #[error("the key in `{}` cannot be read", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file holds no key that signs.
+    #[error("the key in `{}` cannot be used", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: LocalKeyError,
+    },
+    /// What came back is no signature of the key.
+    #[error("the key {0} gave a signature that its own public key does not verify")]
+    NotVerified(String),
+}
+
+impl SigningError {
+    /// What the operator can do, where the error itself tells.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let make = "make one with `aws kms create-key --key-spec ECC_NIST_P256 --key-usage SIGN_VERIFY`";
+        match self {
+            Self::Kms { source, .. } if source.code() == Some("DisabledException") => Some(
+                "enable the key (`aws kms enable-key`), or set PMP_SIGNING_KEY to the one that follows it".to_owned(),
+            ),
+            Self::Kms { source, .. } if source.code() == Some("NotFoundException") => {
+                Some(format!("check the ARN in PMP_SIGNING_KEY; {make}"))
+            }
+            Self::Kms { source, .. } => source.hint(),
+            Self::NoKms(_) => Some("use a key in a file, or build pmp-hub with its default features".to_owned()),
+            Self::Kind { .. } => Some(make.to_owned()),
+            Self::Unreadable { .. } => Some("check PMP_SIGNING_KEY and the file's permissions".to_owned()),
+            Self::File { .. } => Some("make one with `openssl genpkey -algorithm ed25519 -out FILE`".to_owned()),
+            Self::NotVerified(_) => {
+                Some("nothing was published; use another key, and tell whoever keeps this one".to_owned())
+            }
+        }
+    }
+}
+
+/// Which key signs: `awskms:///ARN` or `file:PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SigningKey {
+    /// A key of KMS, by its ARN or an alias's.
+    Kms(String),
+    /// An Ed25519 key in PKCS#8, in a file.
+    File(PathBuf),
+}
+
+/// A text that names no key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("neither awskms:///ARN (arn:aws:kms:REGION:ACCOUNT:key/ID) nor file:PATH")]
+pub struct SigningKeyError;
+
+impl FromStr for SigningKey {
+    type Err = SigningKeyError;
+
+    fn from_str(text: &str) -> Result<Self, SigningKeyError> {
+        if let Some(path) = text.strip_prefix(FILE) {
+            // As a URL it has slashes before its path.
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return if path.is_empty() { Err(SigningKeyError) } else { Ok(Self::File(path.into())) };
+        }
+        let arn = text.strip_prefix(KMS).ok_or(SigningKeyError)?;
+        match arn.splitn(6, ':').collect::<Vec<_>>().as_slice() {
+            ["arn", _, "kms", region, account, resource]
+                if !region.is_empty()
+                    && account.len() == 12
+                    && (resource.starts_with("key/") || resource.starts_with("alias/")) =>
+            {
+                Ok(Self::Kms(arn.to_owned()))
+            }
+            _ => Err(SigningKeyError),
+        }
+    }
+}
+
+impl fmt::Display for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kms(arn) => f.pad(arn),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl SigningKey {
+    /// The key. Neither the file nor KMS is looked at before it signs.
+    #[must_use]
+    pub fn signer(&self, sdk: &SdkConfig) -> Arc<dyn Signer> {
+        match self {
+            Self::Kms(arn) => kms::signer(sdk, arn),
+            Self::File(path) => Arc::new(FileSigner(path.clone())),
+        }
+    }
+}
+
+/// How a hub signs.
+#[derive(Debug, Clone)]
+pub struct Signing {
+    /// With which key.
+    pub signer: Arc<dyn Signer>,
+    /// For how long a statement holds.
+    pub lifetime: SignedDuration,
+}
+
+impl Signing {
+    /// The envelope that vouches for a version from `now` on. What the key gave is verified before it is used.
+    ///
+    /// # Errors
+    /// Where the key cannot be used.
+    pub async fn statement(
+        &self,
+        experience: &ExperienceId,
+        version: SnapshotVersion,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<String, SigningError> {
+        let key = self.signer.public_key().await?;
+        let statement = Statement::new(experience.clone(), version, digest, key.id().clone(), now, self.lifetime);
+        let unsigned = statement.to_sign();
+        let message = unsigned.pae();
+        let signature = self.signer.sign(&message).await?;
+        if !key.verifies(&message, &signature) {
+            return Err(SigningError::NotVerified(key.id().to_string()));
+        }
+        Ok(unsigned.sealed(&signature))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_named_by_arn_or_by_file() {
+        let arn = "arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+        assert_eq!(format!("awskms:///{arn}").parse(), Ok(SigningKey::Kms(arn.to_owned())));
+        let alias = "arn:aws-us-gov:kms:us-gov-west-1:111111111111:alias/pmp-sync";
+        assert_eq!(format!("awskms:///{alias}").parse(), Ok(SigningKey::Kms(alias.to_owned())));
+        assert_eq!("file:key.pem".parse(), Ok(SigningKey::File("key.pem".into())));
+        assert_eq!("file:///etc/key.pem".parse(), Ok(SigningKey::File("/etc/key.pem".into())));
+        let bad = [
+            arn,
+            "awskms://arn:aws:kms:us-east-1:111111111111:key/1",
+            "awskms:///key/1",
+            "awskms:///arn:aws:kms:us-east-1:1:key/1",
+            "awskms:///arn:aws:kms:us-east-1:111111111111:grant/1",
+            "file:",
+            "key.pem",
+        ];
+        for bad in bad {
+            assert_eq!(bad.parse::<SigningKey>(), Err(SigningKeyError), "{bad}");
+        }
+    }
+}
