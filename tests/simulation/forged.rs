@@ -1,5 +1,5 @@
-//! Messages and receipts that no hub had a part in, among true ones, and a ledger that does not answer or goes back: whatever the
-//! order, nothing is applied whose digest the ledger's head did not name (`World::check_start`), nothing else is acknowledged
+//! Messages, receipts and stored contents that no hub had a part in, among true ones, and a ledger that does not answer or goes back:
+//! whatever the order, nothing is applied whose digest the ledger's head did not name (`World::check_start`), nothing else is acknowledged
 //! (`World::check_receipt`), and once it is over the end is reached as if none of it had been.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pmp_protocol::{
     Applied, Body, Content, Digest, ExperienceId, OrganizationId, ProductId, Reason, Receipt, ReceiptStatus,
-    ResourceRequests, Sealed, SnapshotMessage, SnapshotVersion,
+    ResourceRequests, Sealed, Snapshot, SnapshotMessage, SnapshotVersion,
 };
 use tokio::time::sleep;
 
@@ -33,7 +33,7 @@ async fn hostile_history(shared: &Shared) {
 }
 
 fn something(world: &mut World) {
-    match world.faults.rng.u32(0..16) {
+    match world.faults.rng.u32(0..17) {
         0..=2 => store_random(world),
         3 => {
             let versions: Vec<_> = world.history.iter().map(|snapshot| snapshot.version()).collect();
@@ -53,6 +53,13 @@ fn something(world: &mut World) {
             world.take_down(Duration::from_secs(seconds));
         }
         14 => {
+            let version = world.in_force().unwrap().version();
+            let sealed = evil_content(&mut world.faults.rng, &management());
+            let content = Snapshot::open(&management(), version, jiff::Timestamp::UNIX_EPOCH, &sealed).unwrap();
+            let seconds = world.faults.rng.u64(1..600);
+            world.swap(content, Duration::from_secs(seconds));
+        }
+        15 => {
             let newest = world.newest().unwrap().version().get();
             let back = world.faults.rng.u64(1..4);
             let version = SnapshotVersion::new(newest.saturating_sub(back).max(1)).unwrap();

@@ -52,6 +52,8 @@ pub(crate) struct World {
     lost: BTreeSet<SnapshotVersion>,
     /// Until then the ledger does not answer.
     down_until: Option<Instant>,
+    /// What lies where the newest snapshots' contents belong, and until when.
+    swapped: Option<(Snapshot, Instant)>,
     lease: Option<Lease>,
     /// When a lease that somebody took is given back.
     stolen_until: Option<Instant>,
@@ -109,6 +111,7 @@ impl World {
             restored_to: None,
             lost: BTreeSet::new(),
             down_until: None,
+            swapped: None,
             lease: None,
             stolen_until: None,
             lease_heard_lost: false,
@@ -173,6 +176,19 @@ impl World {
 
     pub(crate) fn ledger_is_down(&self) -> bool {
         self.down_until.is_some_and(|until| until > Instant::now())
+    }
+
+    /// Someone who may write into the ledger puts other contents in place of all that it holds, and leaves the head as it is. After
+    /// a while the hub's own are back.
+    pub(crate) fn swap(&mut self, content: Snapshot, duration: Duration) {
+        self.note(format!("the stored contents are others for {duration:?}"));
+        self.swapped = Some((content, Instant::now() + duration));
+    }
+
+    /// What is read where a snapshot's content belongs.
+    pub(crate) fn stored(&self, version: SnapshotVersion) -> Option<&Snapshot> {
+        let swapped = self.swapped.as_ref().filter(|(_, until)| *until > Instant::now());
+        swapped.map(|(content, _)| content).or_else(|| self.snapshot(version))
     }
 
     /// Whether the hub ever stored what a receipt speaks of.

@@ -62,7 +62,7 @@ impl SnapshotStore for Ports {
 
     async fn fetch(&self, experience: &ExperienceId, version: SnapshotVersion) -> Result<Snapshot, LedgerError> {
         let fetch = |world: &mut World, _| {
-            let found = world.snapshot(version).cloned();
+            let found = world.stored(version).cloned();
             found.ok_or_else(|| LedgerError::NoSnapshot { experience: experience.clone(), version })
         };
         self.call(Operation::ReadSnapshot, &version.to_string(), fetch).await.map_err(in_ledger)?
