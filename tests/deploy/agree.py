@@ -38,6 +38,7 @@ SPOKE = {
     "FilterConfig": '{"exclude_labels":["genai"]}',
     "ProductAttributes": True,
     "SyncSettings": True,
+    "OperatorPrincipalArns": ["arn:aws:iam::ACCOUNT:user/ada", "arn:aws:iam::ACCOUNT:role/platform-*"],
     "MaxRemovedProducts": 100,
     "Timeout": 600,
     "Paused": True,
@@ -55,6 +56,12 @@ def code(account, program):
     return {"CodeBucket": f"code-{account}", "CodeKey": f"0.1.0/pmp-{program}-arm64.zip"}
 
 
+def settings(given, account):
+    """Settings in which ACCOUNT stands for the account."""
+    own = {name: [one.replace("ACCOUNT", account) for one in value] for name, value in given.items() if isinstance(value, list)}
+    return given | own
+
+
 def alarms(account):
     return {"AlarmTopicArn": f"arn:aws:sns:{REGION}:{account}:alarms"}
 
@@ -69,7 +76,7 @@ class Agreement(Deployment):
 
         def deploy(account, template, outputs, given):
             stack = Stack(self.client("cloudformation", account), template, template)
-            return stack.deploy(outputs, **{name: as_parameter(value) for name, value in given.items()})
+            return stack.deploy(outputs, **{name: as_parameter(value) for name, value in settings(given, account).items()})
 
         outputs = deploy(accounts[0], "hub", {}, hub | code(accounts[0], "hub") | alarms(accounts[0]))
         outputs = deploy(accounts[0], "hub-member", outputs, member(accounts[1]))
@@ -96,9 +103,9 @@ class Agreement(Deployment):
             return {"source": str(MODULES / module), "providers": {"aws": f"aws.{provider}"}} | passed | given
 
         modules = {
-            "hub": call("hub", "hub", hub | code(accounts[0], "hub") | alarms(accounts[0])),
+            "hub": call("hub", "hub", settings(hub, accounts[0]) | code(accounts[0], "hub") | alarms(accounts[0])),
             "hub-member": call("hub-member", "hub", member(accounts[1]), "hub"),
-            "spoke": call("spoke", "member", spoke | code(accounts[1], "spoke") | alarms(accounts[1]), "hub-member"),
+            "spoke": call("spoke", "member", settings(spoke, accounts[1]) | code(accounts[1], "spoke") | alarms(accounts[1]), "hub-member"),
         }
         document = {
             "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws"}}},

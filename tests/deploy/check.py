@@ -26,6 +26,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 REGION = "us-east-1"
 # Three accounts of two organizations. The member's is the one that moto takes unknown callers for.
 HUB, MANAGEMENT_ACCOUNT, MEMBER_ACCOUNT = "111111111111", "333333333333", "123456789012"
+OPERATOR = f"arn:aws:iam::{MEMBER_ACCOUNT}:role/platform-engineer"
 EXTERNAL_ID = "0d9a4a52-7f3c-4f0e-9a55-6f2f0a4c1f11"
 MANAGEMENT, MEMBER, OTHER = "exp-management001", "exp-member0000001", "exp-member0000002"
 A, B, C = (f"prod-{letter * 13}" for letter in "abc")
@@ -123,6 +124,7 @@ class Deployment(Checks):
             CodeKey="0.1.0/pmp-spoke-arm64.zip",
             MemberExperienceIds=f"{MEMBER},{OTHER}",
             Paused="true",
+            OperatorPrincipalArns=OPERATOR,
             FilterName="exclude-ids",
             FilterConfig=json.dumps({"ids": [UNWANTED]}),
         )
@@ -293,6 +295,20 @@ class Deployment(Checks):
 
     def hub_environment(self):
         return self.as_lambda(self.hub_function) | self.hub_function["Environment"]["Variables"]
+
+    def settings_of_a_person(self):
+        """What `pmp-spoke env` prints becomes the function's variables in a shell, and nothing else of ours."""
+        person = self.environment | self.credentials(f"arn:aws:iam::{MEMBER_ACCOUNT}:role/platform-engineer")
+        person |= {"AWS_REGION": REGION, "AWS_ENDPOINT_URL": self.endpoint, "PMP_LEASE_TERM": "5s"}
+        printed = self.command("pmp-spoke", person, "env", "--function", "pmp-sync-spoke")
+        script = ["-c", 'eval "$1"; exec env -0', "bash", printed]
+        text = run(Path("/bin/bash"), script, {"PATH": os.environ["PATH"], "PMP_LEASE_TERM": "5s"})
+        found = dict(one.split("=", 1) for one in text.split("\0") if "=" in one)
+        ours = {name: value for name, value in found.items() if name.startswith("PMP_") or name.startswith("MEMBER_")}
+        expect(ours, self.spoke_function["Environment"]["Variables"], "the settings in a person's shell")
+        trust = self.client("iam", MEMBER_ACCOUNT).get_role(RoleName="pmp-sync-spoke")["Role"]["AssumeRolePolicyDocument"]
+        (people,) = [one for one in trust["Statement"] if one.get("Sid") == "Operators"]
+        expect(people["Condition"], {"ArnLike": {"aws:PrincipalArn": [OPERATOR]}}, "who may act as the spoke's role")
 
     def spoke_environment(self):
         return self.as_lambda(self.spoke_function) | self.spoke_function["Environment"]["Variables"]
@@ -466,6 +482,7 @@ class Deployment(Checks):
             ("pmp-hub init finds tables and topic as they should be", self.tables),
             ("queue and subscription are as pmp-spoke init makes them", self.queue),
             ("the event source mappings, one of them paused", self.mappings),
+            ("pmp-spoke env gives a person the function's settings", self.settings_of_a_person),
             ("alarms and dashboards use metrics that there are", self.metrics),
         )
         if not fits:

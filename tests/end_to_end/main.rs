@@ -10,6 +10,7 @@ mod configuration;
 mod confirming;
 mod discovery;
 mod doctor;
+mod env;
 mod faults;
 mod filter_tool;
 mod filters;

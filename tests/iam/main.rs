@@ -10,6 +10,7 @@
 mod boundaries;
 mod deploy;
 mod functions;
+mod operators;
 mod organizations;
 mod protection;
 mod roles;

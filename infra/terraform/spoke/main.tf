@@ -121,10 +121,25 @@ resource "aws_iam_role" "function" {
   tags        = local.tags
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       { Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }
-    ]
+      ], length(var.operator_principal_arns) == 0 ? [] : [
+      # People, on a machine of their own. The account as principal, narrowed to those who are named, as in hub-member.
+      {
+        Sid       = "Operators"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
+        Action    = "sts:AssumeRole"
+        Condition = { ArnLike = { "aws:PrincipalArn" = var.operator_principal_arns } }
+      }
+    ])
   })
+  lifecycle {
+    precondition {
+      condition     = alltrue([for one in var.operator_principal_arns : split(":", one)[4] == local.account])
+      error_message = "operator_principal_arns names a role or user of another account; only those of the spoke's own can act as its role."
+    }
+  }
 }
 
 resource "aws_iam_role_policy" "function" {

@@ -271,6 +271,17 @@ variable "paused" {
   description = "Whether the spoke rests. Messages wait in the queue for 14 days."
 }
 
+variable "operator_principal_arns" {
+  type        = list(string)
+  default     = []
+  description = "Roles and users of this account who may act as the spoke's role, to run pmp-spoke plan, doctor and sync on a machine of their own; * and ? stand for any text and any character. None: nobody. They need sts:AssumeRole of their own, too."
+
+  validation {
+    condition     = alltrue([for one in var.operator_principal_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[A-Za-z0-9_+=,.@/*?-]{1,576}$", one))])
+    error_message = "ARNs of roles and users."
+  }
+}
+
 variable "alarm_topic_arn" {
   type        = string
   default     = null
