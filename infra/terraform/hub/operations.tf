@@ -4,6 +4,7 @@
 locals {
   on_experience = { Experience = var.experience_id }
   on_function   = { FunctionName = aws_lambda_function.hub.function_name }
+  on_topic      = { TopicName = aws_sns_topic.snapshots.name }
 
   alarms = {
     "not-published" = {
@@ -25,6 +26,18 @@ locals {
       description = "Events were set aside that the hub could not answer. They need not be sent again, as the schedule goes on."
       metric      = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum"], dimensions = { QueueName = aws_sqs_queue.dead_letters.name }
       period      = 300, periods = 1, missing = "notBreaching"
+    }
+    "not-delivered" = {
+      description = "A member's queue refused an announcement, by its own policy or by one of its organization. A spoke that hears nothing is silent."
+      metric      = ["AWS/SNS", "NumberOfNotificationsFailed", "Sum"], dimensions = local.on_topic
+      # The metric is there only where something failed. Once in two intervals is enough, or it would come and go.
+      period = local.interval.seconds, periods = 2, datapoints = 1, missing = "notBreaching"
+    }
+    "deliveries-lost" = {
+      description = "A member's queue and its dead letters both refused an announcement, which is lost. Its organization's policies are the first suspect."
+      metric      = ["AWS/SNS", "NumberOfNotificationsFailedToRedriveToDlq", "Sum"], dimensions = local.on_topic
+      # The metric is there only where something failed. Once in two intervals is enough, or it would come and go.
+      period = local.interval.seconds, periods = 2, datapoints = 1, missing = "notBreaching"
     }
     "silent-spokes" = {
       description = "A member organization's spoke gave no sign of life for ${var.stale_after}, or never. `pmp-hub status` says which."
@@ -79,6 +92,7 @@ resource "aws_cloudwatch_metric_alarm" "hub" {
   dimensions          = each.value.dimensions
   period              = each.value.period
   evaluation_periods  = each.value.periods
+  datapoints_to_alarm = lookup(each.value, "datapoints", null)
   threshold           = each.value.missing == "breaching" ? 1 : 0
   comparison_operator = each.value.missing == "breaching" ? "LessThanThreshold" : "GreaterThanThreshold"
   treat_missing_data  = each.value.missing

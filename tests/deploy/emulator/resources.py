@@ -138,6 +138,7 @@ class Alarm(Extra, CloudFormationModel):
             metric_name=given["MetricName"],
             comparison_operator=given["ComparisonOperator"],
             evaluation_periods=int(given["EvaluationPeriods"]),
+            datapoints_to_alarm=int(given["DatapointsToAlarm"]) if given.get("DatapointsToAlarm") else None,
             period=int(given["Period"]),
             threshold=float(given["Threshold"]),
             statistic=given["Statistic"],
