@@ -427,6 +427,25 @@ class Deployment(Checks):
         member = (self.organization_id, "SYNCED", 2)
         expect(found, [("o-another0000", "NEVER", None), member, member], "pmp-hub status")
 
+    def redeploy(self):
+        """The hub's stack is deleted, and made again: the spoke hears it, and nobody has done anything about that."""
+        subscribed = self.subscription(HUB, self.attributes(self.spoke_outputs["QueueUrl"])["QueueArn"])
+        self.hub.delete()
+        # moto would set a topic that is there to the template's state; AWS says that it exists.
+        try:
+            self.hub.deploy()
+        except Exception as error:  # noqa: BLE001: whatever botocore makes of it
+            expect("is there already" in str(error), True, f"a plain deployment is refused: {error}")
+            self.hub.delete()
+        else:
+            raise Failed("a plain deployment finds no name taken")
+        expect(self.hub.deploy_again(), self.hub_outputs, "the outputs of the hub that was deployed again")
+        still = self.subscription(HUB, self.attributes(self.spoke_outputs["QueueUrl"])["QueueArn"])
+        expect(still, subscribed, "the member's subscription")
+        self.published(SCHEDULE, "announced", 2)
+        self.deliver(self.spoke_process)
+        expect(set(self.receipts().values()), {("in-sync", 2)}, "the receipts")
+
     def uninstall(self):
         for stack in [self.protect, self.change_events, self.spoke, self.hub_member, self.hub, *self.second]:
             stack.delete()
@@ -434,7 +453,7 @@ class Deployment(Checks):
             left = {
                 "functions": self.client("lambda", account).list_functions()["Functions"],
                 "mappings": self.client("lambda", account).list_event_source_mappings()["EventSourceMappings"],
-                "topics": self.client("sns", account).list_topics()["Topics"],
+                "topics": self.client("sns", account).list_topics()["Topics"] if account != HUB else [],
                 "subscriptions": self.client("sns", account).list_subscriptions()["Subscriptions"],
                 "queues": self.client("sqs", account).list_queues().get("QueueUrls", []),
                 "roles": self.client("iam", account).list_roles()["Roles"],
@@ -449,6 +468,8 @@ class Deployment(Checks):
             expect(json.loads(bus.get("Policy", "{}")).get("Statement", []), [], f"the policy of the event bus of {account}")
         policies = self.client("organizations", MEMBER_ACCOUNT).list_policies(Filter="SERVICE_CONTROL_POLICY")["Policies"]
         expect([one["Name"] for one in policies if not one["AwsManaged"]], [], "service control policies")
+        topics = {one["TopicArn"].rsplit(":", 1)[-1] for one in self.client("sns", HUB).list_topics()["Topics"]}
+        expect(topics, {"pmp-sync-snapshots", "second-snapshots"}, "the topics, which are kept")
         tables = self.client("dynamodb", HUB).list_tables()["TableNames"]
         retained = [f"{prefix}-{name}" for prefix in ("pmp-sync", "second") for name in ("Snapshots", "SyncTimestamps")]
         expect(sorted(tables), retained, "the tables, which are kept")
@@ -496,7 +517,8 @@ class Deployment(Checks):
             ("a change event: the approved product arrives", self.change),
             ("a message that is not understood is set aside", self.dead_letter),
             ("pmp-hub status shows SYNCED, and who never came", self.status),
-            ("the stacks are deleted, and nothing is left but the tables", self.uninstall),
+            ("the hub is deleted and deployed again: its tables and its topic, with the member's subscription, are taken over", self.redeploy),
+            ("the stacks are deleted, and nothing is left but the tables and the topics", self.uninstall),
         )
 
 

@@ -80,7 +80,12 @@ resource "aws_sns_topic" "snapshots" {
   name = "${var.prefix}-snapshots"
   # AWS's own key is enough, across accounts, too: the one publisher is in this account, and SNS decrypts before it delivers.
   kms_master_key_id = "alias/aws/sns"
-  tags              = local.tags
+  tags              = merge(local.tags, { retained = "kept when the stack is deleted" })
+
+  lifecycle {
+    # Its subscriptions, which the members' configurations made, go with it. To uninstall and keep it: `terraform state rm` first.
+    prevent_destroy = true
+  }
 }
 
 # A topic has one policy for all members, and the queue's owner subscribes, because then there is nothing to confirm.

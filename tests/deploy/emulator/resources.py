@@ -9,6 +9,8 @@ import json
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend as lambda_backend
 from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.models import CloudFormationBackend
+from moto.cloudformation.responses import CloudFormationResponse
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.common_models import CloudFormationModel
 from moto.dynamodb.models import dynamodb_backends
@@ -198,6 +200,43 @@ class Policy(Extra, CloudFormationModel):
         backend.delete_policy(PolicyId=self.physical_resource_id)
 
 
+# A change set with ImportExistingResources takes over what is there under the name that the template gives; any other fails where
+# something is there. AWS asks for a retained resource with a name of its own.
+
+importing = set()  # the change sets that do
+adopts = False  # whether the one that is being executed does
+
+
+def create_change_set(response, plain=CloudFormationResponse.create_change_set):
+    made = plain(response)
+    if response._get_bool_param("ImportExistingResources", False):
+        importing.add(made.result["Id"])
+    return made
+
+
+def execute_change_set(backend, change_set_name, stack_name=None, plain=CloudFormationBackend.execute_change_set):
+    global adopts
+    named = [id for id, one in backend.change_sets.items() if change_set_name in (id, one.change_set_name)]
+    adopts = any(id in importing for id in named)
+    try:
+        plain(backend, change_set_name, stack_name)
+    finally:
+        adopts = False
+
+
+CloudFormationResponse.create_change_set = create_change_set
+CloudFormationBackend.execute_change_set = execute_change_set
+
+
+def taken_over(there, template):
+    """What is there already, where it is to be taken over; nothing where it is to be made."""
+    if there is None:
+        return None
+    if not adopts or template.get("DeletionPolicy") != "Retain":
+        raise ValidationError(message=f"{template['Type']} is there already")
+    return there
+
+
 # moto's own types, where they drop what a template says.
 
 
@@ -236,6 +275,9 @@ def make_function(_, name, template, account_id, region_name):
 @amended(Table)
 def make_table(plain, name, template, account_id, region_name):
     """Without this: no encryption and no recovery."""
+    there = taken_over(dynamodb_backends[account_id][region_name].tables.get(name), template)
+    if there:
+        return there
     given = template["Properties"]
     enabled = given.pop("SSESpecification")["SSEEnabled"]
     made = plain(name, template | {"Properties": given | {"SSESpecification": {"Enabled": enabled}}}, account_id, region_name)
@@ -247,6 +289,10 @@ def make_table(plain, name, template, account_id, region_name):
 @amended(Topic)
 def make_topic(plain, name, template, account_id, region_name):
     """Without this: no tags."""
+    arn = f"arn:aws:sns:{region_name}:{account_id}:{name}"
+    there = taken_over(sns_backends[account_id][region_name].topics.get(arn), template)
+    if there:
+        return there
     made = plain(name, template, account_id, region_name)
     made._tags = tags_of(template["Properties"])
     return made
