@@ -26,7 +26,7 @@ from templates import Stack
 CLOUDFORMATION = ("111111111111", "222222222222")
 TERRAFORM = ("333333333333", "444444444444")
 ORGANIZATION = "o-member0000"
-SERVICES = ("cloudwatch", "dynamodb", "events", "iam", "lambda", "logs", "sns", "sqs", "sts")
+SERVICES = ("cloudwatch", "dynamodb", "events", "iam", "lambda", "logs", "scheduler", "sns", "sqs", "sts")
 
 # Settings beyond the defaults, by the names of the templates.
 HUB = {"ExperienceId": MANAGEMENT, "MemberOrganizationIds": [ORGANIZATION], "Interval": "2h", "ReservedConcurrency": 2}
@@ -207,6 +207,10 @@ class Agreement(Deployment):
             name = rule["Name"]
             targets = events.list_targets_by_rule(Rule=name)["Targets"]
             found[f"rule {name}"] = without(rule, "Arn") | {"targets": targets}
+        scheduler = self.client("scheduler", account)
+        for one in scheduler.list_schedules()["Schedules"]:
+            schedule = scheduler.get_schedule(Name=one["Name"])
+            found[f"schedule {one['Name']}"] = without(schedule, "Arn", "CreationDate", "LastModificationDate", "ResponseMetadata")
         for alarm in all_of("cloudwatch", "describe_alarms", "MetricAlarms"):
             moment = [key for key in alarm if key.startswith("State") or key.endswith("Timestamp")]
             found[f"alarm {alarm['AlarmName']}"] = without(alarm, *moment)

@@ -1,5 +1,6 @@
 """Deploys the templates, and checks that what came of it and the programs fit together. Started by `run`."""
 
+import ast
 import io
 import json
 import os
@@ -31,17 +32,23 @@ EXTERNAL_ID = "0d9a4a52-7f3c-4f0e-9a55-6f2f0a4c1f11"
 MANAGEMENT, MEMBER, OTHER = "exp-management001", "exp-member0000001", "exp-member0000002"
 A, B, C = (f"prod-{letter * 13}" for letter in "abc")
 OLD, REJECTED, UNWANTED = (f"prod-{letter * 13}" for letter in "oru")
+# As EventBridge Scheduler sends it where the schedule has no input of its own: the detail is a text.
 SCHEDULE = {
     "version": "0",
     "id": "5f1f2c4e",
     "detail-type": "Scheduled Event",
-    "source": "aws.events",
+    "source": "aws.scheduler",
     "account": HUB,
     "time": "2026-11-24T12:00:00Z",
     "region": REGION,
-    "resources": [],
-    "detail": {},
+    "resources": [f"arn:aws:scheduler:{REGION}:{HUB}:schedule/default/pmp-sync-schedule"],
+    "detail": "{}",
 }
+
+
+def statements(policy):
+    """Of a policy; moto's CloudFormation keeps a role's in Python's own words."""
+    return (ast.literal_eval(policy) if isinstance(policy, str) else policy)["Statement"]
 
 
 class Deployment(Checks):
@@ -186,9 +193,18 @@ class Deployment(Checks):
         expect(config["DestinationConfig"]["OnFailure"]["Destination"], queue, "where failed events go")
 
     def rules(self):
+        schedule = self.client("scheduler", HUB).get_schedule(Name="pmp-sync-schedule")
+        expect(schedule["ScheduleExpression"], "rate(1 hour)", "the schedule")
+        expect(schedule.get("StartDate"), None, "when the schedule begins, which is at once")
+        target = schedule["Target"]
+        expect(target["Arn"], self.hub_function["FunctionArn"], "the target of the schedule")
+        expect(target["DeadLetterConfig"]["Arn"], f"arn:aws:sqs:{REGION}:{HUB}:pmp-sync-hub-dead-letters", "its dead letters")
+        role = self.client("iam", HUB).get_role_policy(RoleName=target["RoleArn"].rsplit("/", 1)[-1], PolicyName="schedule")
+        may = {one["Action"]: one["Resource"] for one in statements(role["PolicyDocument"])}
+        expect(may, {"lambda:InvokeFunction": target["Arn"], "sqs:SendMessage": target["DeadLetterConfig"]["Arn"]}, "what it may do")
         events = self.client("events", HUB)
         rules = {one["Name"]: one for one in events.list_rules(NamePrefix="pmp-sync")["Rules"]}
-        expect(rules["pmp-sync-schedule"]["ScheduleExpression"], "rate(1 hour)", "the schedule")
+        expect(set(rules), {"pmp-sync-change-events"}, "the rules")
         pattern = {"source": ["aws.marketplacecatalog"], "detail-type": ["Change Set Succeeded"]}
         expect(json.loads(rules["pmp-sync-change-events"]["EventPattern"]), pattern, "the pattern of change events")
         allowed = json.loads(self.client("lambda", HUB).get_policy(FunctionName="pmp-sync-hub")["Policy"])["Statement"]
@@ -406,7 +422,8 @@ class Deployment(Checks):
 
     def change(self):
         self.approve(C)
-        event = SCHEDULE | {"source": "aws.marketplacecatalog", "detail-type": "Change Set Succeeded", "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        event = SCHEDULE | {"source": "aws.marketplacecatalog", "detail-type": "Change Set Succeeded", "time": now, "detail": {}}
         self.published(event, "stored", 2)
         self.deliver(self.spoke_process)
         expect(self.lists(MEMBER, self.spoke_function), ({A, B, C}, {OLD, REJECTED}), "the member experience")
@@ -459,6 +476,7 @@ class Deployment(Checks):
                 "roles": self.client("iam", account).list_roles()["Roles"],
                 "policies": self.client("iam", account).list_policies(Scope="Local")["Policies"],
                 "rules": self.client("events", account).list_rules()["Rules"],
+                "schedules": self.client("scheduler", account).list_schedules()["Schedules"],
                 "alarms": self.client("cloudwatch", account).describe_alarms()["MetricAlarms"],
                 "dashboards": self.client("cloudwatch", account).list_dashboards()["DashboardEntries"],
                 "log groups": self.client("logs", account).describe_log_groups()["logGroups"],

@@ -269,14 +269,12 @@ resource "aws_sqs_queue_policy" "dead_letters" {
     Version = "2012-10-17"
     Statement = [
       {
-        Sid       = "RulesOfThisStack"
+        Sid       = "RuleOfThisStack"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
         Action    = "sqs:SendMessage"
         Resource  = aws_sqs_queue.dead_letters.arn
-        Condition = {
-          ArnEquals = { "aws:SourceArn" = [aws_cloudwatch_event_rule.hub["schedule"].arn, aws_cloudwatch_event_rule.hub["change-events"].arn] }
-        }
+        Condition = { ArnEquals = { "aws:SourceArn" = aws_cloudwatch_event_rule.change_events.arn } }
       },
       {
         Sid       = "EncryptedTransport"
@@ -290,38 +288,94 @@ resource "aws_sqs_queue_policy" "dead_letters" {
   })
 }
 
-# What invokes it. A change event names no entity, so the hub looks after every change set that succeeded; one that did not
-# has changed nothing.
+# What invokes it.
 
-resource "aws_cloudwatch_event_rule" "hub" {
-  for_each = {
-    "schedule" = {
-      description = "Has the hub announce its snapshot, changed or not"
-      rate        = local.interval.rate
-      pattern     = null
-    }
-    "change-events" = {
-      description = "Has the hub look after a change set of the catalog"
-      rate        = null
-      pattern = jsonencode({
-        source        = ["aws.marketplacecatalog"]
-        "detail-type" = ["Change Set Succeeded"]
-      })
-    }
-  }
-
-  name                = "${var.prefix}-${each.key}"
-  description         = each.value.description
-  schedule_expression = each.value.rate
-  event_pattern       = each.value.pattern
-  state               = "ENABLED"
-  tags                = local.tags
+resource "aws_iam_role" "schedule" {
+  name        = "${var.prefix}-hub-schedule"
+  description = "Has EventBridge Scheduler invoke the hub of pmp-sync"
+  tags        = local.tags
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect    = "Allow"
+        Principal = { Service = "scheduler.amazonaws.com" }
+        Action    = "sts:AssumeRole"
+        # The group, since Scheduler asks in the name of a group and not of a schedule.
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = local.account }
+          ArnEquals    = { "aws:SourceArn" = "arn:${local.partition}:scheduler:${local.region}:${local.account}:schedule-group/default" }
+        }
+      }
+    ]
+  })
 }
 
-resource "aws_cloudwatch_event_target" "hub" {
-  for_each = aws_cloudwatch_event_rule.hub
+resource "aws_iam_role_policy" "schedule" {
+  name = "schedule"
+  role = aws_iam_role.schedule.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "InvokeTheHub"
+        Effect   = "Allow"
+        Action   = "lambda:InvokeFunction"
+        Resource = aws_lambda_function.hub.arn
+      },
+      {
+        Sid      = "SetAsideWhatCannotBeBrought"
+        Effect   = "Allow"
+        Action   = "sqs:SendMessage"
+        Resource = aws_sqs_queue.dead_letters.arn
+      }
+    ]
+  })
+}
 
-  rule      = each.value.name
+# A rate without a start begins at once, so that the first snapshot is announced within a minute of the first deployment. All that
+# the function needs for that is there before.
+resource "aws_scheduler_schedule" "announce" {
+  name                = "${var.prefix}-schedule"
+  description         = "Has the hub announce its snapshot, changed or not"
+  schedule_expression = local.interval.rate
+  state               = "ENABLED"
+  flexible_time_window {
+    mode = "OFF"
+  }
+  target {
+    arn      = aws_lambda_function.hub.arn
+    role_arn = aws_iam_role.schedule.arn
+    dead_letter_config {
+      arn = aws_sqs_queue.dead_letters.arn
+    }
+    retry_policy {
+      maximum_event_age_in_seconds = 900
+      maximum_retry_attempts       = 10
+    }
+  }
+  depends_on = [
+    aws_iam_role_policy.schedule,
+    aws_lambda_function_event_invoke_config.hub,
+    aws_sns_topic_policy.snapshots,
+    aws_sqs_queue_policy.dead_letters,
+  ]
+}
+
+# A change event names no entity, so the hub looks after every change set that succeeded; one that did not has changed nothing.
+resource "aws_cloudwatch_event_rule" "change_events" {
+  name        = "${var.prefix}-change-events"
+  description = "Has the hub look after a change set of the catalog"
+  event_pattern = jsonencode({
+    source        = ["aws.marketplacecatalog"]
+    "detail-type" = ["Change Set Succeeded"]
+  })
+  state = "ENABLED"
+  tags  = local.tags
+}
+
+resource "aws_cloudwatch_event_target" "change_events" {
+  rule      = aws_cloudwatch_event_rule.change_events.name
   target_id = "hub"
   arn       = aws_lambda_function.hub.arn
   dead_letter_config {
@@ -333,13 +387,25 @@ resource "aws_cloudwatch_event_target" "hub" {
   }
 }
 
-resource "aws_lambda_permission" "hub" {
-  for_each = aws_cloudwatch_event_rule.hub
-
+resource "aws_lambda_permission" "change_events" {
   function_name = aws_lambda_function.hub.function_name
   action        = "lambda:InvokeFunction"
   principal     = "events.amazonaws.com"
-  source_arn    = each.value.arn
+  source_arn    = aws_cloudwatch_event_rule.change_events.arn
+}
+
+# What applied before there was a schedule of EventBridge Scheduler, under the same names.
+moved {
+  from = aws_cloudwatch_event_rule.hub["change-events"]
+  to   = aws_cloudwatch_event_rule.change_events
+}
+moved {
+  from = aws_cloudwatch_event_target.hub["change-events"]
+  to   = aws_cloudwatch_event_target.change_events
+}
+moved {
+  from = aws_lambda_permission.hub["change-events"]
+  to   = aws_lambda_permission.change_events
 }
 
 # Lets change-events.yaml, in the account that owns the experience, bring its events here. The provider knows no statement with

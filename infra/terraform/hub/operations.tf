@@ -1,5 +1,5 @@
-# Alarms and the dashboard. Metrics as docs/metrics.md tells them: what is not known is missing, and is not breaching but for the
-# first one.
+# Alarms and the dashboard. Metrics as docs/metrics.md tells them: what is not known is missing. Where a metric tells how things stand,
+# an alarm stays as it is until the next figure comes; where it counts what happened, nothing is well, but for the first one.
 
 locals {
   on_experience = { Experience = var.experience_id }
@@ -42,27 +42,27 @@ locals {
     "silent-spokes" = {
       description = "A member organization's spoke gave no sign of life for ${var.stale_after}, or never. `pmp-hub status` says which."
       metric      = ["pmp-sync", "SilentSpokes", "Maximum"], dimensions = local.on_experience
-      period      = local.interval.seconds, periods = 1, missing = "notBreaching"
+      period      = local.interval.seconds, periods = 1, missing = "ignore"
     }
     "failed-experiences" = {
       description = "A spoke reports a member experience that it could not bring into step. `pmp-hub status` says which, and why."
       metric      = ["pmp-sync", "FailedExperiences", "Maximum"], dimensions = local.on_experience
-      period      = local.interval.seconds, periods = 1, missing = "notBreaching"
+      period      = local.interval.seconds, periods = 1, missing = "ignore"
     }
     "disputed-experiences" = {
       description = "A member organization reports what the ledger does not bear out. `pmp-hub status` says which, and why."
       metric      = ["pmp-sync", "DisputedExperiences", "Maximum"], dimensions = local.on_experience
-      period      = local.interval.seconds, periods = 1, missing = "notBreaching"
+      period      = local.interval.seconds, periods = 1, missing = "ignore"
     }
     "unreadable-items" = {
       description = "A member organization wrote what the hub cannot read, or more than it reads. `pmp-hub status` says which."
       metric      = ["pmp-sync", "UnreadableItems", "Maximum"], dimensions = local.on_experience
-      period      = local.interval.seconds, periods = 1, missing = "notBreaching"
+      period      = local.interval.seconds, periods = 1, missing = "ignore"
     }
     "held-experiences" = {
       description = "A guard rail holds a member experience until an operator confirms it. `pmp-hub status` says which."
       metric      = ["pmp-sync", "HeldExperiences", "Maximum"], dimensions = local.on_experience
-      period      = local.interval.seconds, periods = 1, missing = "notBreaching"
+      period      = local.interval.seconds, periods = 1, missing = "ignore"
     }
   }
   alarm_actions = var.alarm_topic_arn == null ? [] : [var.alarm_topic_arn]
@@ -99,6 +99,8 @@ resource "aws_cloudwatch_metric_alarm" "hub" {
   alarm_actions       = local.alarm_actions
   ok_actions          = local.alarm_actions
   tags                = local.tags
+  # After what has the first snapshot announced: to the first alarm what is missing counts from its creation on.
+  depends_on = [aws_scheduler_schedule.announce]
 }
 
 resource "aws_cloudwatch_dashboard" "hub" {

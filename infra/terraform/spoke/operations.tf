@@ -1,4 +1,5 @@
-# Alarms and the dashboard. Metrics as docs/metrics.md tells them: what is not known is missing, and is not breaching.
+# Alarms and the dashboard. Metrics as docs/metrics.md tells them: what is not known is missing. Where a metric tells how things stand
+# after a pass, an alarm stays as it is until the next pass; where it counts what happened, nothing is well.
 
 locals {
   on_experience = { Experience = var.experience_id }
@@ -23,17 +24,17 @@ locals {
     "failed" = {
       description = "A member experience could not be brought into step. Its receipt says why; `pmp-hub status` shows it."
       metric      = ["pmp-sync", "Failed", "Maximum"], dimensions = local.on_experience
-      period      = 3600, periods = 1, threshold = 0
+      period      = 3600, periods = 1, threshold = 0, missing = "ignore"
     }
     "held" = {
       description = "A guard rail holds a member experience until an operator confirms it. `pmp-hub status` says how."
       metric      = ["pmp-sync", "Held", "Maximum"], dimensions = local.on_experience
-      period      = 3600, periods = 1, threshold = 0
+      period      = 3600, periods = 1, threshold = 0, missing = "ignore"
     }
     "drift" = {
       description = "Someone else changed products of a member experience; the spoke has put them back."
       metric      = ["pmp-sync", "DriftedProducts", "Sum"], dimensions = local.on_experience
-      period      = 3600, periods = 1, threshold = 0
+      period      = 3600, periods = 1, threshold = 0, missing = "ignore"
     }
     "dead-letters" = {
       description = "Messages were set aside. Their attribute pmp-sync-reason says why."
@@ -78,7 +79,7 @@ resource "aws_cloudwatch_metric_alarm" "spoke" {
   evaluation_periods  = each.value.periods
   threshold           = each.value.threshold
   comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
+  treat_missing_data  = lookup(each.value, "missing", "notBreaching")
   alarm_actions       = local.alarm_actions
   ok_actions          = local.alarm_actions
   tags                = local.tags

@@ -18,6 +18,7 @@ from moto.dynamodb.models.table import Table
 from moto.events.models import events_backends
 from moto.logs.models import LogGroup
 from moto.organizations.models import organizations_backends
+from moto.scheduler.models import scheduler_backends
 from moto.sns.models import Topic, sns_backends
 from moto.sqs.models import Queue, sqs_backends
 
@@ -155,6 +156,33 @@ class Alarm(Extra, CloudFormationModel):
 
     def delete(self, account_id, region_name):
         cloudwatch_backends[account_id][region_name].delete_alarms([self.physical_resource_id])
+
+
+class Schedule(Extra, CloudFormationModel):
+    @staticmethod
+    def cloudformation_type():
+        return "AWS::Scheduler::Schedule"
+
+    @staticmethod
+    def make(properties, account_id, region_name):
+        scheduler_backends[account_id][region_name].create_schedule(
+            name=properties["Name"],
+            description=properties["Description"],
+            group_name="default",
+            schedule_expression=properties["ScheduleExpression"],
+            schedule_expression_timezone="UTC",
+            flexible_time_window=properties["FlexibleTimeWindow"],
+            target=properties["Target"],
+            state=properties["State"],
+            start_date=None,
+            end_date=None,
+            kms_key_arn=None,
+            action_after_completion=None,
+        )
+        return properties["Name"]
+
+    def delete(self, account_id, region_name):
+        scheduler_backends[account_id][region_name].delete_schedule("default", self.physical_resource_id)
 
 
 class EventBusPolicy(Extra, CloudFormationModel):
