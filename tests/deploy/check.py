@@ -11,6 +11,7 @@ import tempfile
 import time
 import zipfile
 from contextlib import ExitStack
+from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 
 import boto3
@@ -27,11 +28,17 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 REGION = "us-east-1"
 # Three accounts of two organizations. The member's is the one that moto takes unknown callers for.
 HUB, MANAGEMENT_ACCOUNT, MEMBER_ACCOUNT = "111111111111", "333333333333", "123456789012"
+# A fourth, from which people may change the management experience. Nothing is deployed there.
+DELEGATED_ACCOUNT = "444444444444"
 OPERATOR = f"arn:aws:iam::{MEMBER_ACCOUNT}:role/platform-engineer"
 EXTERNAL_ID = "0d9a4a52-7f3c-4f0e-9a55-6f2f0a4c1f11"
 MANAGEMENT, MEMBER, OTHER = "exp-management001", "exp-member0000001", "exp-member0000002"
 A, B, C = (f"prod-{letter * 13}" for letter in "abc")
 OLD, REJECTED, UNWANTED = (f"prod-{letter * 13}" for letter in "oru")
+CHANGES = {
+    "source": ["aws.marketplacecatalog", "aws.private-marketplace"],
+    "detail-type": ["Change Set Succeeded", "Product Request Approved"],
+}
 # As EventBridge Scheduler sends it where the schedule has no input of its own: the detail is a text.
 SCHEDULE = {
     "version": "0",
@@ -100,6 +107,7 @@ class Deployment(Checks):
         self.hub_outputs = self.hub.deploy(
             ExperienceId=MANAGEMENT,
             CatalogAccountId=MANAGEMENT_ACCOUNT,
+            ChangeEventAccountIds=DELEGATED_ACCOUNT,
             CodeBucket=f"code-{HUB}",
             CodeKey="0.1.0/pmp-hub-arm64.zip",
             AlarmTopicArn=f"arn:aws:sns:{REGION}:{HUB}:alarms",
@@ -142,8 +150,13 @@ class Deployment(Checks):
         targets = self.client("events", MANAGEMENT_ACCOUNT).list_targets_by_rule(Rule="pmp-sync-change-events")["Targets"]
         expect([one["Arn"] for one in targets], [self.hub_outputs["HubEventBusArn"]], "where change events go")
         bus = json.loads(self.client("events", HUB).describe_event_bus(Name="default")["Policy"])["Statement"]
-        let_in = bus[0]["Condition"]["ArnEquals"]["aws:PrincipalArn"]
-        expect([let_in], [one["RoleArn"] for one in targets], "whom the hub's event bus lets in")
+        for one in bus:
+            expect(one["Principal"]["AWS"], [MANAGEMENT_ACCOUNT, DELEGATED_ACCOUNT], "the accounts that the hub's event bus lets in")
+        let_in = {key: pattern for one in bus for key, pattern in one["Condition"]["ArnLike"].items()}
+        expect(fnmatch(targets[0]["RoleArn"], let_in["aws:PrincipalArn"]), True, "the role that it lets in")
+        (rule,) = self.client("events", MANAGEMENT_ACCOUNT).list_rules(NamePrefix="pmp-sync")["Rules"]
+        expect(fnmatch(rule["Arn"], let_in["aws:SourceArn"]), True, "the rule that it lets in")
+        expect(json.loads(rule["EventPattern"]), CHANGES, "the events that are forwarded")
         organizations = self.client("organizations", MEMBER_ACCOUNT)
         root = organizations.list_roots()["Roots"][0]["Id"]
         self.protect = self.stack(MEMBER_ACCOUNT, "pmp-sync-protect", "protect")
@@ -205,8 +218,7 @@ class Deployment(Checks):
         events = self.client("events", HUB)
         rules = {one["Name"]: one for one in events.list_rules(NamePrefix="pmp-sync")["Rules"]}
         expect(set(rules), {"pmp-sync-change-events"}, "the rules")
-        pattern = {"source": ["aws.marketplacecatalog"], "detail-type": ["Change Set Succeeded"]}
-        expect(json.loads(rules["pmp-sync-change-events"]["EventPattern"]), pattern, "the pattern of change events")
+        expect(json.loads(rules["pmp-sync-change-events"]["EventPattern"]), CHANGES, "the pattern of change events")
         allowed = json.loads(self.client("lambda", HUB).get_policy(FunctionName="pmp-sync-hub")["Policy"])["Statement"]
         sources = {one["Condition"]["ArnLike"]["AWS:SourceArn"] for one in allowed}
         expect(sources, {one["Arn"] for one in rules.values()}, "who may invoke the hub")

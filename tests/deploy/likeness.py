@@ -17,8 +17,8 @@ NAMED = {
     "change types": r"\b(?:Allow|Deny|Associate|Disassociate|Restrict|Update)(?:Product)?(?:Procurement|Audience|Experience|ProcurementPolicy)\b",
     "AWS's metrics": r"AWS/\w+|ApproximateNumberOfMessagesVisible|ApproximateAgeOfOldestMessage|NumberOfNotifications\w+",
 }
-# Terraform's provider says these two by `aws_cloudwatch_event_permission`, which lets the account in; see its module.
-OTHERWISE = {"hub": {"events:PutEvents", "aws:PrincipalArn"}}
+# Terraform's provider says these by `aws_cloudwatch_event_permission`, which lets the account in; see its module.
+OTHERWISE = {"hub": {"events:PutEvents", "aws:PrincipalArn"}}  # aws:SourceArn is in other statements, too
 
 
 def snake(name):

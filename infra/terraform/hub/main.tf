@@ -362,13 +362,14 @@ resource "aws_scheduler_schedule" "announce" {
   ]
 }
 
-# A change event names no entity, so the hub looks after every change set that succeeded; one that did not has changed nothing.
+# The events name no experience, or not ours, so the hub looks after every change set that succeeded, and after every request of a
+# user that was approved, which may come without a change set; what did not succeed has changed nothing.
 resource "aws_cloudwatch_event_rule" "change_events" {
   name        = "${var.prefix}-change-events"
   description = "Has the hub look after a change set of the catalog"
   event_pattern = jsonencode({
-    source        = ["aws.marketplacecatalog"]
-    "detail-type" = ["Change Set Succeeded"]
+    source        = ["aws.marketplacecatalog", "aws.private-marketplace"]
+    "detail-type" = ["Change Set Succeeded", "Product Request Approved"]
   })
   state = "ENABLED"
   tags  = local.tags
@@ -408,11 +409,12 @@ moved {
   to   = aws_lambda_permission.change_events
 }
 
-# Lets change-events.yaml, in the account that owns the experience, bring its events here. The provider knows no statement with
-# a condition on the role, as hub.yaml has it, that would not replace the bus's whole policy: the account as a whole is let in.
+# Lets change-events.yaml, in the account that owns the experience and in those that are named, bring events here. The provider knows no
+# statement with a condition on the role or the rule, as hub.yaml has it, that would not replace the bus's whole policy: the accounts
+# as a whole are let in.
 resource "aws_cloudwatch_event_permission" "change_events" {
-  count = local.owner == local.account ? 0 : 1
+  for_each = toset(concat(local.owner == local.account ? [] : [local.owner], var.change_event_account_ids))
 
-  statement_id = "${var.prefix}-change-events"
-  principal    = var.catalog_account_id
+  statement_id = "${var.prefix}-change-events-${each.key}"
+  principal    = each.key
 }

@@ -30,6 +30,17 @@ variable "catalog_account_id" {
   }
 }
 
+variable "change_event_account_ids" {
+  type        = list(string)
+  default     = []
+  description = "Further accounts that may forward change events, each with a stack of ../../cloudformation/change-events.yaml, such as a delegated administrator from which people change the management experience."
+
+  validation {
+    condition     = alltrue([for one in var.change_event_account_ids : can(regex("^[0-9]{12}$", one))])
+    error_message = "Numbers of twelve digits."
+  }
+}
+
 variable "code_bucket" {
   type        = string
   description = "The bucket, in the region, that holds the function's zip."

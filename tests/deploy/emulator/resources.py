@@ -193,8 +193,11 @@ class EventBusPolicy(Extra, CloudFormationModel):
     @staticmethod
     def make(properties, account_id, region_name):
         statement = properties["Statement"] | {"Sid": properties["StatementId"]}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        events_backends[account_id][region_name].put_permission("default", "", "", "", {}, policy)
+        backend = events_backends[account_id][region_name]
+        # moto takes a statement of the same principal away, so those that are there are told again with it.
+        there = json.loads(backend.describe_event_bus("default").policy or '{"Statement": []}')["Statement"]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [*there, statement]})
+        backend.put_permission("default", "", "", "", {}, policy)
         return properties["StatementId"]
 
     def delete(self, account_id, region_name):
