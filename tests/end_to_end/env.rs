@@ -51,7 +51,10 @@ async fn in_bash(script: &str) -> BTreeMap<String, String> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     let pairs = text.split('\0').filter_map(|pair| pair.split_once('='));
-    pairs.filter(|(name, _)| name.starts_with("PMP_")).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    pairs
+        .filter(|(name, _)| name.starts_with("PMP_"))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod functions;
 mod operators;
 mod organizations;
 mod protection;
+mod refusals;
 mod roles;
 mod stack;
 mod template;

@@ -78,7 +78,9 @@ fn only_named_administrators_approve_requests_and_users_may_still_ask() {
     ] {
         assert_eq!(decides_on(principal, start, request, Some(change_type)), expected, "{principal}: {change_type}");
     }
-    for asking in ["CreatePrivateMarketplaceRequests", "DescribePrivateMarketplaceRequests", "ListPrivateMarketplaceRequests"] {
+    for asking in
+        ["CreatePrivateMarketplaceRequests", "DescribePrivateMarketplaceRequests", "ListPrivateMarketplaceRequests"]
+    {
         assert_eq!(decides("Developer", &format!("aws-marketplace:{asking}"), "*"), Decision::Allow, "{asking}");
     }
 }

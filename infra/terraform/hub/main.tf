@@ -31,6 +31,7 @@ locals {
     "12h" = { rate = "rate(12 hours)", seconds = 43200 }
   }
   interval = local.intervals[var.interval]
+  silence  = try(tonumber(regex("^[0-9]+", var.stale_after)) * { s = 1, m = 60, h = 3600, d = 86400 }[regex("[smhd]$", var.stale_after)], 0)
 
   tags = {
     application = "pmp-sync"
@@ -229,13 +230,21 @@ resource "aws_lambda_function" "hub" {
       PMP_TOPIC_ARN            = aws_sns_topic.snapshots.arn
       PMP_MEMBER_ORGANIZATIONS = join(",", var.member_organization_ids)
       PMP_KEEP_VERSIONS        = tostring(var.keep_versions)
-      PMP_STALE_AFTER          = var.stale_after
+      PMP_STALE_AFTER          = var.stale_after == null ? "" : var.stale_after
+      PMP_INTERVAL             = var.interval
       PMP_LOG                  = var.log_level
     }
   }
   logging_config {
     log_format = "Text"
     log_group  = aws_cloudwatch_log_group.function.name
+  }
+  lifecycle {
+    # Otherwise every member would be silent between two announcements.
+    precondition {
+      condition     = var.stale_after == null || local.silence > local.interval.seconds
+      error_message = "stale_after has to be longer than the interval. Leave it null, or give more."
+    }
   }
   depends_on = [aws_iam_role_policy.function]
 }

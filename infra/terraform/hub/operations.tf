@@ -40,7 +40,7 @@ locals {
       period = local.interval.seconds, periods = 2, datapoints = 1, missing = "notBreaching"
     }
     "silent-spokes" = {
-      description = "A member organization's spoke gave no sign of life for ${var.stale_after}, or never. `pmp-hub status` says which."
+      description = "A member organization's spoke gave no sign of life for longer than StaleAfter, or never. `pmp-hub status` says which."
       metric      = ["pmp-sync", "SilentSpokes", "Maximum"], dimensions = local.on_experience
       period      = local.interval.seconds, periods = 1, missing = "ignore"
     }

@@ -118,11 +118,11 @@ variable "interval" {
 
 variable "stale_after" {
   type        = string
-  default     = "3h"
-  description = "How long a spoke may be silent before an alarm says so. Longer than the interval."
+  default     = null
+  description = "How long a spoke may be silent before an alarm says so. Longer than the interval. Null, three hours, or three intervals where that is longer."
 
   validation {
-    condition     = can(regex("^[1-9][0-9]*(s|m|h|d)$", var.stale_after))
+    condition     = var.stale_after == null || can(regex("^[1-9][0-9]*(s|m|h|d)$", var.stale_after))
     error_message = "A duration such as 90m, 3h or 2d."
   }
 }
