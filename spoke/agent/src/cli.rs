@@ -35,7 +35,7 @@ const EXAMPLES: &str = "Examples:
   pmp-spoke sync            apply the newest snapshot, once
   pmp-spoke doctor          what is missing or wrong, and how to mend it
   pmp-spoke run             take snapshots from the queue as they come
-  eval "$(pmp-spoke env --function pmp-sync-spoke)"
+  eval \"$(pmp-spoke env --function pmp-sync-spoke)\"
                             run the others with the settings of a deployed function";
 
 /// Keeps AWS Private Marketplace in step across organizations: a spoke
