@@ -83,8 +83,10 @@ async fn a_filter_from_a_bucket_takes_its_object_and_the_products_and_nothing_el
     let (before, grants) = (plain.spoke_role().grants(), organizations.spoke_role().grants());
     let added: Vec<_> = grants.iter().filter(|grant| !before.contains(grant)).collect();
     let grant = |action: &str, resource: &str| Grant { action: action.to_owned(), resource: resource.to_owned() };
-    let [product, object] =
-        [grant("aws-marketplace:GetProduct", "*"), grant("s3:GetObject", "arn:aws:s3:::filters/exclude-products.wasm")];
+    let [product, object] = [
+        grant("aws-marketplace:GetProduct", "arn:aws:aws-marketplace:::catalog/AWSMarketplace*/product/*"),
+        grant("s3:GetObject", "arn:aws:s3:::filters/exclude-products.wasm"),
+    ];
     assert_eq!(added, [&product, &object]);
     // The embedded AWS has no S3: what stands in for it tells what it was asked for.
     assert_eq!(objects.asked(), ["/filters/exclude-products.wasm"]);

@@ -1,6 +1,9 @@
 //! The roles of a template: what they may do, and what of it was done.
 
+use std::collections::HashMap;
+
 use awsim_iam_policy::glob::matches;
+use awsim_iam_policy::{AuthzRequest, ContextValue, Decision as Verdict, EvalContext, evaluate, parse};
 use pmp_local::world::Role;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -60,6 +63,21 @@ impl Declared {
     pub(crate) fn role(&self) -> Role {
         let role = Role::new(&self.account, &self.name, self.trust.clone());
         self.policies.iter().fold(role, |role, policy| role.with_permissions(policy.clone()))
+    }
+
+    /// What it may change of an experience, by a change of this type, where it has one policy more.
+    pub(crate) fn decides_with(&self, policy: &Value, change_type: &str) -> Verdict {
+        let read = |policy: &Value| parse(&policy.to_string()).unwrap();
+        let policies: Vec<_> = self.policies.iter().chain([policy]).map(read).collect();
+        let context = HashMap::from([("catalog:ChangeType".to_owned(), ContextValue::String(change_type.to_owned()))]);
+        let request = AuthzRequest {
+            principal_arn: &self.arn(),
+            principal_account: &self.account,
+            action: "aws-marketplace:StartChangeSet",
+            resource_arn: "arn:aws:aws-marketplace:us-east-1:222222222222:AWSMarketplace/Experience/exp-any",
+            context: &context,
+        };
+        evaluate(&request, &EvalContext { identity_policies: &policies, ..EvalContext::default() })
     }
 
     /// Everything that it may do.

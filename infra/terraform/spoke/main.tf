@@ -166,12 +166,18 @@ resource "aws_iam_role_policy" "function" {
         Action   = "sqs:SendMessage"
         Resource = [aws_sqs_queue.dead_letters.arn]
       },
-      # AWS has no resource for these three.
+      # AWS has no resource for these two.
       {
-        Sid      = "FindExperiencesAndFollowChangeSets"
+        Sid      = "FindExperiencesAndChangeSets"
         Effect   = "Allow"
-        Action   = ["aws-marketplace:DescribeChangeSet", "aws-marketplace:ListChangeSets", "aws-marketplace:ListEntities"]
+        Action   = ["aws-marketplace:ListChangeSets", "aws-marketplace:ListEntities"]
         Resource = ["*"]
+      },
+      {
+        Sid      = "FollowChangeSets"
+        Effect   = "Allow"
+        Action   = "aws-marketplace:DescribeChangeSet"
+        Resource = local.change_sets
       },
       {
         Sid      = "ReadExperiences"
@@ -193,17 +199,14 @@ resource "aws_iam_role_policy" "function" {
         Resource  = local.change_sets
         Condition = { StringEquals = { "catalog:ChangeType" = local.change_types } }
       },
-      # Whatever else this role is given some day: who sees an experience, and whether it is in force, is not a spoke's to say.
+      # Whatever else this role is given some day: who sees an experience, how it looks, and whether it is in force, is not a spoke's to
+      # say. Every type but those above, whichever AWS has or will have; AWS sends the type with each of these requests.
       {
-        Sid      = "NeverTheExperienceItself"
-        Effect   = "Deny"
-        Action   = "aws-marketplace:StartChangeSet"
-        Resource = ["*"]
-        Condition = {
-          "ForAnyValue:StringEquals" = {
-            "catalog:ChangeType" = ["AssociateAudience", "DisassociateAudience", "RestrictExperience", "UpdateExperience"]
-          }
-        }
+        Sid       = "NeverTheExperienceItself"
+        Effect    = "Deny"
+        Action    = "aws-marketplace:StartChangeSet"
+        Resource  = ["*"]
+        Condition = { StringNotEquals = { "catalog:ChangeType" = local.change_types } }
       },
       {
         Sid      = "WriteTheLog"
@@ -219,12 +222,12 @@ resource "aws_iam_role_policy" "function" {
         Resource = ["arn:${local.partition}:s3:::${var.filter_bucket}/${coalesce(var.filter_key, "-")}"]
       }
       ], !var.product_attributes ? [] : [
-      # AWS has no resource for it.
+      # The pattern of AWS's own policies.
       {
         Sid      = "LookProductsUp"
         Effect   = "Allow"
         Action   = "aws-marketplace:GetProduct"
-        Resource = ["*"]
+        Resource = ["arn:${local.partition}:aws-marketplace:::catalog/AWSMarketplace*/product/*"]
       }
     ])
   })
