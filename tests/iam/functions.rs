@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pmp_local::world::{ChangeSetTiming, ResourceRequests};
+use pmp_local::world::{ChangeSetTiming, Experience, ProcurementPolicy, ResourceRequests};
 use pmp_protocol::Digest;
 use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Lists, MANAGEMENT, Objects, longest_id, world};
 
@@ -54,6 +54,24 @@ async fn delegated_administrators_that_name_their_experiences_lack_nothing() {
     assert!(batch(&organizations, &spoke).await.is_empty(), "{}", spoke.log());
     assert_eq!(organizations.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &["prod-x"]));
     assert_eq!(organizations.alpha_account.lists(ALPHA_DEV).await, Lists::default());
+    assert_none_denied(&organizations.decisions().await);
+}
+
+#[tokio::test]
+async fn two_hundred_experiences_are_kept_in_step_without_a_list() {
+    let mut world = world(&["prod-a"], &["prod-x"]);
+    let ids: Vec<_> = (0..200).map(|number| format!("exp-{number:013}")).collect();
+    for id in &ids {
+        let policy = ProcurementPolicy::new(&id.replace("exp-", "policy-"));
+        world.organizations[1].experiences.push(Experience::new(id, id).with_policy(policy));
+    }
+    let organizations = Organizations::deploy(world, &[], &[]).await;
+    let (hub, spoke) = (organizations.hub_function().await, organizations.spoke_function().await);
+    look(&hub).await;
+    assert!(batch(&organizations, &spoke).await.is_empty(), "{}", spoke.log());
+    for id in &ids {
+        assert_eq!(organizations.alpha_account.lists(id).await, Lists::new(&["prod-a"], &["prod-x"]), "{id}");
+    }
     assert_none_denied(&organizations.decisions().await);
 }
 

@@ -1,8 +1,9 @@
 //! What the templates refuse, with words, before anything is made.
 
-use pmp_tests::MANAGEMENT;
+use pmp_tests::{ALPHA, EXTERNAL_ID, MANAGEMENT};
+use serde_json::Value;
 
-use crate::stack::Stack;
+use crate::stack::{Stack, text};
 
 const HUB: &str = "111111111111";
 const CODE: [(&str, &str); 2] = [("CodeBucket", "code"), ("CodeKey", "0.1.0/bootstrap.zip")];
@@ -42,4 +43,50 @@ fn a_silence_that_is_not_longer_than_the_interval_is_refused_and_every_other_is_
             );
         }
     }
+}
+
+/// A spoke's stack that is given everything that makes its role and its environment long, and `count` experiences by their ids.
+fn spoke(count: usize, filter_config: &str) -> Stack {
+    let ids: Vec<_> = (0..count).map(|number| format!("exp-{number:013}")).collect();
+    let given = [
+        ("ExperienceId", "exp-1234567890abc"),
+        ("SnapshotsTableArn", "arn:aws:dynamodb:us-east-1:111111111111:table/pmp-sync-marketplace-Snapshots"),
+        ("TimestampsTableArn", "arn:aws:dynamodb:us-east-1:111111111111:table/pmp-sync-marketplace-SyncTimestamps"),
+        ("TopicArn", "arn:aws:sns:us-east-1:111111111111:pmp-sync-marketplace-snapshots"),
+        ("OrganizationId", ALPHA),
+        ("HubRoleArn", "arn:aws:iam::111111111111:role/pmp-sync-marketplace-member-o-alpha00000"),
+        ("HubExternalId", EXTERNAL_ID),
+        ("Prefix", "pmp-sync-marketplace"),
+        ("MemberExperienceIds", &ids.join(",")),
+        ("CatalogAccountId", "222222222222"),
+        ("SyncSettings", "true"),
+        ("FilterBucket", "filters-of-the-marketplace-team-222222222223"),
+        ("FilterKey", "filters/exclude-what-the-marketplace-team-excludes.wasm"),
+        ("FilterDigest", &format!("sha256:{}", "0".repeat(64))),
+        ("FilterConfig", filter_config),
+        ("ProductAttributes", "true"),
+    ];
+    Stack::asked_for("infra/cloudformation/spoke.yaml", "222222222223", &[&CODE[..], &given].concat())
+}
+
+#[test]
+fn more_experiences_than_a_role_and_a_function_hold_are_refused_with_the_way_out() {
+    assert_eq!(spoke(85, "").refusals(), Vec::<String>::new());
+    for count in [86, 100, 200] {
+        let refusals = spoke(count, "").refusals();
+        assert!(refusals.len() == 1 && refusals[0].contains("For more, leave it blank"), "{count}: {refusals:?}");
+    }
+}
+
+/// What AWS counts: a role's inline policies without white space, and names and values of an environment.
+#[test]
+fn as_many_as_are_taken_fit_into_the_role_and_the_environment() {
+    let stack = spoke(85, &"x".repeat(1_200));
+    let policies = stack.properties("FunctionRole")["Policies"].as_array().unwrap().clone();
+    let length: usize = policies.iter().map(|policy| policy["PolicyDocument"].to_string().len()).sum();
+    assert!((9_000..=10_240).contains(&length), "{length} characters of a policy");
+    let variables = stack.properties("Function")["Environment"]["Variables"].clone();
+    let size = |(name, value): (&String, &Value)| name.len() + text(value).len();
+    let size: usize = variables.as_object().unwrap().iter().map(size).sum();
+    assert!((3_500..=4_096).contains(&size), "{size} bytes of an environment");
 }

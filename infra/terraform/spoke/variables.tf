@@ -87,11 +87,16 @@ variable "hub_external_id" {
 variable "member_experience_ids" {
   type        = list(string)
   default     = []
-  description = "The experiences to keep in step, and the only ones that the function may change. None: all live ones. Where several spokes share the account, each needs its own."
+  description = "The experiences to keep in step, and the only ones that the function may change; at most 85. None: all live ones, however many. Where several spokes share the account, each needs its own. Ids and `filter_config` share the 4 KB of the function's environment."
 
   validation {
     condition     = alltrue([for one in var.member_experience_ids : can(regex("^exp-[A-Za-z0-9-]{1,60}$", one))])
     error_message = "Ids of experiences."
+  }
+
+  validation {
+    condition     = length(join(",", var.member_experience_ids)) <= 1529
+    error_message = "At most 85 ids of AWS's usual length, because a role's policy and a function's environment hold no more. For more, give none, and all live experiences are kept in step."
   }
 }
 
