@@ -35,6 +35,7 @@ EXTERNAL_ID = "0d9a4a52-7f3c-4f0e-9a55-6f2f0a4c1f11"
 MANAGEMENT, MEMBER, OTHER = "exp-management001", "exp-member0000001", "exp-member0000002"
 A, B, C = (f"prod-{letter * 13}" for letter in "abc")
 OLD, REJECTED, UNWANTED = (f"prod-{letter * 13}" for letter in "oru")
+OF_BOTH = {"Errors", "Throttles"}  # told apart by a second dimension
 CHANGES = {
     "source": ["aws.marketplacecatalog", "aws.private-marketplace"],
     "detail-type": ["Change Set Succeeded", "Product Request Approved"],
@@ -301,14 +302,25 @@ class Deployment(Checks):
             cloudwatch = self.client("cloudwatch", account)
             alarms = cloudwatch.describe_alarms(AlarmNamePrefix=f"pmp-sync-{name}")["MetricAlarms"]
             expect(len(alarms) >= 7, True, f"the {name} has alarms")
-            used = {one["MetricName"] for one in alarms if one["Namespace"] == "pmp-sync"}
+            ours = [one for one in alarms if one["Namespace"] == "pmp-sync"]
+            used = {one["MetricName"] for one in ours}
+            told_apart = {"Component": name, "Experience": MANAGEMENT}
+            for one in ours:
+                found = {each["Name"]: each["Value"] for each in one["Dimensions"]}
+                expected = told_apart if one["MetricName"] in OF_BOTH else {"Experience": MANAGEMENT}
+                expect(found, expected, f"the dimensions of {one['AlarmName']}")
             body = json.loads(cloudwatch.get_dashboard(DashboardName=f"pmp-sync-{name}")["DashboardBody"])
             for widget in body["widgets"]:
                 namespace = None
+                dimensions = None
                 for metric in widget["properties"]["metrics"]:
                     namespace = namespace if metric[0] in (".", "...") else metric[0]
                     if namespace == "pmp-sync" and metric[0] != "...":
                         used.add(metric[1])
+                        said = [one for one in metric[2:] if isinstance(one, str)]
+                        dimensions = dimensions if set(said) == {"."} else said
+                        expected = ["Component", name, "Experience", MANAGEMENT] if metric[1] in OF_BOTH else ["Experience", MANAGEMENT]
+                        expect((dimensions, len(said)), (expected, len(expected)), f"the dimensions of {metric[1]} on the {name}'s dashboard")
             expect(used - documented, set(), f"metrics of the {name} that docs/metrics.md does not know")
 
     # The programs.

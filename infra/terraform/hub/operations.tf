@@ -75,7 +75,7 @@ locals {
     { title = "Announcements, and new versions", stat = "Sum", period = local.interval.seconds, metrics = [concat(["pmp-sync", "Published"], local.ours), [".", "Changed", ".", "."]] },
     { title = "From trigger to announcement, ms", stat = null, period = local.interval.seconds, metrics = [concat(["pmp-sync", "PublishMillis"], local.ours, [{ stat = "p50" }]), ["...", { stat = "p95" }]] },
     { title = "Products of the management experience", stat = "Maximum", period = local.interval.seconds, metrics = [concat(["pmp-sync", "ApprovedProducts"], local.ours), [".", "RejectedProducts", ".", "."]] },
-    { title = "Errors, and answers that ask to slow down", stat = "Sum", period = 300, metrics = [["AWS/Lambda", "Errors", "FunctionName", aws_lambda_function.hub.function_name], [".", "Throttles", ".", "."], concat(["pmp-sync", "Throttles"], local.ours)] },
+    { title = "Errors, and answers that ask to slow down", stat = "Sum", period = 300, metrics = [["AWS/Lambda", "Errors", "FunctionName", aws_lambda_function.hub.function_name], [".", "Throttles", ".", "."], concat(["pmp-sync", "Throttles", "Component", "hub"], local.ours)] },
     { title = "Duration of an invocation, ms", stat = null, period = 300, metrics = [["AWS/Lambda", "Duration", "FunctionName", aws_lambda_function.hub.function_name, { stat = "p50" }], ["...", { stat = "p95" }]] },
     { title = "Dead letters", stat = "Maximum", period = 300, metrics = [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.dead_letters.name]] },
   ]

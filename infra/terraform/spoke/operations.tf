@@ -18,7 +18,7 @@ locals {
     }
     "passes-failed" = {
       description = "Passes fail as a whole. The log says why, and what to do."
-      metric      = ["pmp-sync", "Errors", "Sum"], dimensions = local.on_experience
+      metric      = ["pmp-sync", "Errors", "Sum"], dimensions = merge(local.on_experience, { Component = "spoke" })
       period      = 900, periods = 2, threshold = 0
     }
     "failed" = {
@@ -57,7 +57,7 @@ locals {
     { title = "From announcement to receipt, ms", stat = null, period = 3600, metrics = [concat(["pmp-sync", "PublishToReceiptMillis"], local.ours, [{ stat = "p50" }]), ["...", { stat = "p95" }]] },
     { title = "A change set, ms", stat = null, period = 3600, metrics = [concat(["pmp-sync", "ChangeSetMillis"], local.ours, [{ stat = "p50" }]), ["...", { stat = "p95" }]] },
     { title = "Change sets, products allowed and denied", stat = "Sum", period = 3600, metrics = [concat(["pmp-sync", "ChangeSets"], local.ours), [".", "AllowedProducts", ".", "."], [".", "DeniedProducts", ".", "."]] },
-    { title = "Errors, and answers that ask to slow down", stat = "Sum", period = 300, metrics = [["AWS/Lambda", "Errors", "FunctionName", aws_lambda_function.spoke.function_name], concat(["pmp-sync", "Errors"], local.ours), [".", "Throttles", ".", "."]] },
+    { title = "Errors, and answers that ask to slow down", stat = "Sum", period = 300, metrics = [["AWS/Lambda", "Errors", "FunctionName", aws_lambda_function.spoke.function_name], concat(["pmp-sync", "Errors", "Component", "spoke"], local.ours), [".", "Throttles", ".", ".", ".", "."]] },
     { title = "Products that the filter takes away", stat = null, period = 3600, metrics = [concat(["pmp-sync", "ExcludedProducts"], local.ours, [{ stat = "Maximum" }]), [".", "FilterFailures", ".", ".", { stat = "Sum" }]] },
     { title = "The filter, ms", stat = null, period = 3600, metrics = [concat(["pmp-sync", "FilterMillis"], local.ours, [{ stat = "p50" }]), ["...", { stat = "p95" }]] },
     { title = "Dead letters", stat = "Maximum", period = 300, metrics = [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.dead_letters.name]] },
