@@ -7,7 +7,7 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {
   lifecycle {
     postcondition {
-      condition     = self.name == "us-east-1"
+      condition     = self.id == "us-east-1"
       error_message = "The Marketplace Catalog API and its events are in us-east-1 alone; deploy there."
     }
   }
@@ -16,9 +16,10 @@ data "aws_region" "current" {
 locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
-  region    = data.aws_region.current.name
-  owner     = coalesce(var.catalog_account_id, local.account)
-  entities  = "arn:${local.partition}:aws-marketplace:${local.region}:${local.owner}:AWSMarketplace"
+  # Its name, by an attribute that versions 5 and 6 of the provider both have without a warning.
+  region   = data.aws_region.current.id
+  owner    = coalesce(var.catalog_account_id, local.account)
+  entities = "arn:${local.partition}:aws-marketplace:${local.region}:${local.owner}:AWSMarketplace"
 
   # The schedule and the alarms' period are the same time, worded differently.
   intervals = {

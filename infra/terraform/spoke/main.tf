@@ -7,7 +7,7 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {
   lifecycle {
     postcondition {
-      condition     = self.name == "us-east-1"
+      condition     = self.id == "us-east-1"
       error_message = "The Marketplace Catalog API is in us-east-1 alone; deploy there."
     }
   }
@@ -16,9 +16,10 @@ data "aws_region" "current" {
 locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
-  region    = data.aws_region.current.name
-  owner     = coalesce(var.catalog_account_id, local.account)
-  entities  = "arn:${local.partition}:aws-marketplace:${local.region}:${local.owner}:AWSMarketplace"
+  # Its name, by an attribute that versions 5 and 6 of the provider both have without a warning.
+  region   = data.aws_region.current.id
+  owner    = coalesce(var.catalog_account_id, local.account)
+  entities = "arn:${local.partition}:aws-marketplace:${local.region}:${local.owner}:AWSMarketplace"
 
   # A delegated administrator's change sets may be its own, or the management account's.
   change_sets = [for account in distinct([local.account, local.owner]) : "arn:${local.partition}:aws-marketplace:${local.region}:${account}:AWSMarketplace/ChangeSet/*"]
@@ -107,8 +108,8 @@ resource "aws_sns_topic_subscription" "snapshots" {
   protocol             = "sqs"
   endpoint             = aws_sqs_queue.snapshots.arn
   raw_message_delivery = true
-  filter_policy        = jsonencode({ experience = [var.experience_id] })
-  redrive_policy       = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn })
+  # No filter policy: the topic carries one management experience, and SNS takes two hundred filter policies a topic.
+  redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn })
   # Not before SNS may deliver.
   depends_on = [aws_sqs_queue_policy.spoke]
 }
