@@ -29,7 +29,16 @@ ORGANIZATION = "o-member0000"
 SERVICES = ("cloudwatch", "dynamodb", "events", "iam", "lambda", "logs", "scheduler", "sns", "sqs", "sts")
 
 # Settings beyond the defaults, by the names of the templates.
-HUB = {"ExperienceId": MANAGEMENT, "MemberOrganizationIds": [ORGANIZATION], "Interval": "2h", "ReservedConcurrency": 2}
+BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
+HUB = {
+    "ExperienceId": MANAGEMENT,
+    "MemberOrganizationIds": [ORGANIZATION],
+    "Interval": "2h",
+    "ReservedConcurrency": 2,
+    "RolePath": "/marketplace/",
+    "PermissionsBoundaryArn": BOUNDARY,
+}
+HUB_MEMBER = {"RolePath": "/marketplace/", "SpokeRolePath": "/products/private/", "PermissionsBoundaryArn": BOUNDARY}
 SPOKE = {
     "MemberExperienceIds": [MEMBER, OTHER],
     "FilterBucket": "filters",
@@ -38,6 +47,7 @@ SPOKE = {
     "FilterConfig": '{"exclude_labels":["genai"]}',
     "ProductAttributes": True,
     "SyncSettings": True,
+    "PermissionsBoundaryArn": BOUNDARY,
     "OperatorPrincipalArns": ["arn:aws:iam::ACCOUNT:user/ada", "arn:aws:iam::ACCOUNT:role/platform-*"],
     "MaxRemovedProducts": 100,
     "Timeout": 600,
@@ -71,7 +81,7 @@ def member(account):
 
 
 class Agreement(Deployment):
-    def by_cloudformation(self, hub, spoke):
+    def by_cloudformation(self, hub, hub_member, spoke):
         accounts = CLOUDFORMATION
 
         def deploy(account, template, outputs, given):
@@ -79,10 +89,10 @@ class Agreement(Deployment):
             return stack.deploy(outputs, **{name: as_parameter(value) for name, value in settings(given, account).items()})
 
         outputs = deploy(accounts[0], "hub", {}, hub | code(accounts[0], "hub") | alarms(accounts[0]))
-        outputs = deploy(accounts[0], "hub-member", outputs, member(accounts[1]))
+        outputs = deploy(accounts[0], "hub-member", outputs, hub_member | member(accounts[1]))
         deploy(accounts[1], "spoke", outputs, spoke | code(accounts[1], "spoke") | alarms(accounts[1]))
 
-    def by_terraform(self, hub, spoke):
+    def by_terraform(self, hub, hub_member, spoke):
         """One root module, whose outputs of the one are the variables of the next by equal name."""
         accounts = TERRAFORM
         root = self.folder / "terraform"
@@ -104,7 +114,7 @@ class Agreement(Deployment):
 
         modules = {
             "hub": call("hub", "hub", settings(hub, accounts[0]) | code(accounts[0], "hub") | alarms(accounts[0])),
-            "hub-member": call("hub-member", "hub", member(accounts[1]), "hub"),
+            "hub-member": call("hub-member", "hub", hub_member | member(accounts[1]), "hub"),
             "spoke": call("spoke", "member", settings(spoke, accounts[1]) | code(accounts[1], "spoke") | alarms(accounts[1]), "hub-member"),
         }
         document = {
@@ -155,6 +165,8 @@ class Agreement(Deployment):
                 "trust": role["AssumeRolePolicyDocument"],
                 "description": role["Description"],
                 "session": role["MaxSessionDuration"],
+                "path": role["Path"],
+                "boundary": iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary"),
                 "policies": {one: iam.get_role_policy(RoleName=name, PolicyName=one)["PolicyDocument"] for one in policies},
                 "managed": iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"],
                 "tags": tags(iam.list_role_tags(RoleName=name)["Tags"]),
@@ -233,10 +245,10 @@ class Agreement(Deployment):
                 found.append({key: attributes.get(key) for key in kept})
         return found
 
-    def compare(self, hub, spoke):
+    def compare(self, hub, hub_member, spoke):
         self.code_in(CLOUDFORMATION + TERRAFORM)
-        self.by_cloudformation(hub, spoke)
-        self.by_terraform(hub, spoke)
+        self.by_cloudformation(hub, hub_member, spoke)
+        self.by_terraform(hub, hub_member, spoke)
         told = []
         for accounts in (CLOUDFORMATION, TERRAFORM):
             found = {role: self.everything(account) for role, account in zip(("hub", "member"), accounts)}
@@ -286,16 +298,16 @@ def main():
         print("skipped: there is no terraform, so nothing says that the modules agree with the templates", file=sys.stderr)
         return 1 if os.environ.get("PMP_REQUIRE_TERRAFORM") else 0
     passed = failed = 0
-    for what, hub, spoke in (
-        ("with little more than the defaults", BARE_HUB, {"FilterName": "exclude-ids"}),
-        ("with every setting", HUB, SPOKE),
+    for what, *settings_of in (
+        ("with little more than the defaults", BARE_HUB, {}, {"FilterName": "exclude-ids"}),
+        ("with every setting", HUB, HUB_MEMBER, SPOKE),
     ):
         with tempfile.TemporaryDirectory(prefix="pmp-agree-") as folder, ExitStack() as stack:
             agreement = Agreement(Path(folder))
             server = (sys.executable, "-m", "emulator")
             environment = agreement.environment | {"PYTHONPATH": os.environ["PYTHONPATH"]}
             agreement.endpoint, _ = stack.enter_context(moto(Path(folder), environment, server))
-            agreement.check(f"CloudFormation and Terraform make the same, {what}", lambda: agreement.compare(hub, spoke))  # noqa: B023
+            agreement.check(f"CloudFormation and Terraform make the same, {what}", lambda: agreement.compare(*settings_of))  # noqa: B023
             passed, failed = passed + agreement.passed, failed + agreement.failed
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

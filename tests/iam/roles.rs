@@ -41,6 +41,8 @@ impl Declared {
     pub(crate) fn all(stack: &Stack, account: &str) -> Vec<Self> {
         let role = |logical: &&str| {
             let properties = stack.properties(logical);
+            // What comes between `role/` and the name in its ARN.
+            let path = properties["Path"].as_str().unwrap_or("/").trim_start_matches('/').to_owned();
             assert!(properties.get("ManagedPolicyArns").is_none(), "{logical} has policies that this test can't see");
             let name = properties["RoleName"].as_str().unwrap_or_else(|| panic!("{logical} has no name")).to_owned();
             let inline = properties["Policies"].as_array().cloned().unwrap_or_default();
@@ -50,6 +52,7 @@ impl Declared {
                 roles.contains(&json!(name))
             });
             let policies = inline.into_iter().chain(attached).map(|policy| policy["PolicyDocument"].clone()).collect();
+            let name = path + &name;
             Self { name, account: account.to_owned(), trust: properties["AssumeRolePolicyDocument"].clone(), policies }
         };
         stack.of_type("AWS::IAM::Role").iter().map(role).collect()

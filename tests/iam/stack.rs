@@ -99,7 +99,10 @@ impl Stack {
         let (service, region, path) = match self.kind(logical) {
             "AWS::DynamoDB::Table" => ("dynamodb", REGION, format!("table/{name}")),
             "AWS::Events::Rule" => ("events", REGION, format!("rule/{name}")),
-            "AWS::IAM::Role" => ("iam", "", format!("role/{name}")),
+            "AWS::IAM::Role" => {
+                let path = self.resource(logical)["Properties"].get("Path").and_then(|path| self.resolve(path));
+                ("iam", "", format!("role{}{name}", path.map_or_else(|| "/".to_owned(), |path| text(&path))))
+            }
             "AWS::Lambda::Function" => ("lambda", REGION, format!("function:{name}")),
             "AWS::Logs::LogGroup" => ("logs", REGION, format!("log-group:{name}:*")),
             "AWS::SNS::Topic" => ("sns", REGION, name),

@@ -5,6 +5,8 @@ data "aws_partition" "current" {}
 
 resource "aws_iam_role" "member" {
   name                 = "${var.prefix}-member-${var.organization_id}"
+  path                 = var.role_path
+  permissions_boundary = var.permissions_boundary_arn
   description          = "What the spoke of ${var.organization_id} may do in this account"
   max_session_duration = 3600
   tags = {
@@ -28,7 +30,7 @@ resource "aws_iam_role" "member" {
             "aws:PrincipalOrgID" = var.organization_id
           }
           ArnEquals = {
-            "aws:PrincipalArn" = "arn:${data.aws_partition.current.partition}:iam::${var.spoke_account_id}:role/${var.prefix}-spoke"
+            "aws:PrincipalArn" = "arn:${data.aws_partition.current.partition}:iam::${var.spoke_account_id}:role${var.spoke_role_path}${var.prefix}-spoke"
           }
         }
       }

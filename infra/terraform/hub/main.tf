@@ -125,9 +125,11 @@ resource "aws_sns_topic_policy" "snapshots" {
 # The function.
 
 resource "aws_iam_role" "function" {
-  name        = "${var.prefix}-hub"
-  description = "What pmp-hub may do as a Lambda function"
-  tags        = local.tags
+  name                 = "${var.prefix}-hub"
+  path                 = var.role_path
+  permissions_boundary = var.permissions_boundary_arn
+  description          = "What pmp-hub may do as a Lambda function"
+  tags                 = local.tags
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
@@ -301,9 +303,11 @@ resource "aws_sqs_queue_policy" "dead_letters" {
 # What invokes it.
 
 resource "aws_iam_role" "schedule" {
-  name        = "${var.prefix}-hub-schedule"
-  description = "Has EventBridge Scheduler invoke the hub of pmp-sync"
-  tags        = local.tags
+  name                 = "${var.prefix}-hub-schedule"
+  path                 = var.role_path
+  permissions_boundary = var.permissions_boundary_arn
+  description          = "Has EventBridge Scheduler invoke the hub of pmp-sync"
+  tags                 = local.tags
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [

@@ -149,6 +149,28 @@ variable "member_organization_ids" {
   }
 }
 
+variable "role_path" {
+  type        = string
+  default     = "/"
+  description = "The path of the roles, where the organization asks for one."
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9._+=,@-]{1,64}/){0,8}$", var.role_path))
+    error_message = "A path such as /marketplace/, with a slash at both ends."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  type        = string
+  default     = null
+  description = "The permissions boundary of the roles, where the organization asks for one. Null, none."
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]{1,576}$", var.permissions_boundary_arn))
+    error_message = "The ARN of a policy."
+  }
+}
+
 variable "alarm_topic_arn" {
   type        = string
   default     = null

@@ -117,9 +117,11 @@ resource "aws_sns_topic_subscription" "snapshots" {
 # The function.
 
 resource "aws_iam_role" "function" {
-  name        = "${var.prefix}-spoke"
-  description = "What pmp-spoke may do as a Lambda function"
-  tags        = local.tags
+  name                 = "${var.prefix}-spoke"
+  path                 = var.spoke_role_path
+  permissions_boundary = var.permissions_boundary_arn
+  description          = "What pmp-spoke may do as a Lambda function"
+  tags                 = local.tags
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat([

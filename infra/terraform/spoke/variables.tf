@@ -84,6 +84,17 @@ variable "hub_external_id" {
   }
 }
 
+variable "spoke_role_path" {
+  type        = string
+  default     = "/"
+  description = "The path of the function's role, which the hub's module for this member names."
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9._+=,@-]{1,64}/){0,8}$", var.spoke_role_path))
+    error_message = "A path such as /marketplace/, with a slash at both ends."
+  }
+}
+
 variable "member_experience_ids" {
   type        = list(string)
   default     = []
@@ -284,6 +295,17 @@ variable "operator_principal_arns" {
   validation {
     condition     = alltrue([for one in var.operator_principal_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[A-Za-z0-9_+=,.@/*?-]{1,576}$", one))])
     error_message = "ARNs of roles and users."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  type        = string
+  default     = null
+  description = "The permissions boundary of the function's role, where the organization asks for one. Null, none."
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]{1,576}$", var.permissions_boundary_arn))
+    error_message = "The ARN of a policy."
   }
 }
 

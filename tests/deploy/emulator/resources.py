@@ -16,6 +16,7 @@ from moto.core.common_models import CloudFormationModel
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.table import Table
 from moto.events.models import events_backends
+from moto.iam.models import Role
 from moto.logs.models import LogGroup
 from moto.organizations.models import organizations_backends
 from moto.scheduler.models import scheduler_backends
@@ -301,6 +302,13 @@ def make_function(_, name, template, account_id, region_name):
         "Tags": tags_of(given),
     }
     return lambda_backend(account_id, region_name).create_function(spec)
+
+
+@amended(Role)
+def make_role(plain, name, template, account_id, region_name):
+    """Without this: a property that AWS::NoValue takes away is there, as nothing."""
+    given = {key: value for key, value in template["Properties"].items() if value is not None}
+    return plain(name, template | {"Properties": given}, account_id, region_name)
 
 
 @amended(Table)
