@@ -30,6 +30,7 @@ SERVICES = ("cloudwatch", "dynamodb", "events", "iam", "lambda", "logs", "schedu
 
 # Settings beyond the defaults, by the names of the templates.
 BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
+KEY = f"arn:aws:kms:{REGION}:555555555555:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 HUB = {
     "ExperienceId": MANAGEMENT,
     "MemberOrganizationIds": [ORGANIZATION],
@@ -37,6 +38,7 @@ HUB = {
     "ReservedConcurrency": 2,
     "RolePath": "/marketplace/",
     "PermissionsBoundaryArn": BOUNDARY,
+    "KmsKeyArn": KEY,
 }
 HUB_MEMBER = {"RolePath": "/marketplace/", "SpokeRolePath": "/products/private/", "PermissionsBoundaryArn": BOUNDARY}
 SPOKE = {
@@ -48,6 +50,7 @@ SPOKE = {
     "ProductAttributes": True,
     "SyncSettings": True,
     "PermissionsBoundaryArn": BOUNDARY,
+    "KmsKeyArn": KEY,
     "OperatorPrincipalArns": ["arn:aws:iam::ACCOUNT:user/ada", "arn:aws:iam::ACCOUNT:role/platform-*"],
     "MaxRemovedProducts": 100,
     "Timeout": 600,
@@ -209,7 +212,7 @@ class Agreement(Deployment):
                 "attributes": sorted(table["AttributeDefinitions"], key=json.dumps),
                 "billing": table["BillingModeSummary"]["BillingMode"],
                 "protected": table["DeletionProtectionEnabled"],
-                "encrypted": table.get("SSEDescription", {}).get("Status"),
+                "encrypted": [table.get("SSEDescription", {}).get(key) for key in ("Status", "KMSMasterKeyArn")],
                 "recovery": dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"][
                     "PointInTimeRecoveryDescription"
                 ]["PointInTimeRecoveryStatus"],
@@ -231,7 +234,7 @@ class Agreement(Deployment):
             name = one["DashboardName"]
             found[f"dashboard {name}"] = cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"]
         for one in all_of("logs", "describe_log_groups", "logGroups"):
-            found[f"log group {one['logGroupName']}"] = {"days": one.get("retentionInDays")}
+            found[f"log group {one['logGroupName']}"] = {"days": one.get("retentionInDays"), "key": one.get("kmsKeyId")}
         return found
 
     def subscriptions(self, accounts):

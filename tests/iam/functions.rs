@@ -58,6 +58,41 @@ async fn delegated_administrators_that_name_their_experiences_lack_nothing() {
 }
 
 #[tokio::test]
+async fn keys_of_ones_own_may_be_used_by_the_services_for_the_roles_and_nothing_else_changes() {
+    let key = |account: &str| format!("arn:aws:kms:us-east-1:{account}:key/1234abcd-12ab-34cd-56ef-1234567890ab");
+    let keys = [key("111111111111"), key("222222222222")];
+    let [hub, spoke] = [[("KmsKeyArn", keys[0].as_str())], [("KmsKeyArn", keys[1].as_str())]];
+    let (plain, own) = tokio::join!(
+        Organizations::deploy(world(&[], &[]), &[], &[]),
+        Organizations::deploy(world(&["prod-a"], &[]), &hub, &spoke)
+    );
+    let through = |role: &Declared| -> Vec<String> {
+        let mut found = role.statements("kms:Decrypt");
+        assert_eq!(found.len(), 1, "{}", role.name);
+        let through = found.remove(0)["Condition"]["StringEquals"]["kms:ViaService"].clone();
+        let through = through.as_array().cloned().unwrap_or_else(|| vec![through]);
+        through.iter().map(|service| service.as_str().unwrap().split('.').next().unwrap().to_owned()).collect()
+    };
+    let expected = [
+        ("pmp-sync-hub", 0, vec!["dynamodb", "sns", "sqs"]),
+        ("pmp-sync-hub-schedule", 0, vec!["sqs"]),
+        ("pmp-sync-member-o-alpha00000", 0, vec!["dynamodb"]),
+        ("pmp-sync-spoke", 1, vec!["sqs"]),
+    ];
+    for ((before, after), (name, key, services)) in plain.roles.iter().zip(&own.roles).zip(expected) {
+        assert_eq!((before.name.as_str(), after.name.as_str()), (name, name));
+        let added: Vec<_> = after.grants().into_iter().filter(|grant| !before.grants().contains(grant)).collect();
+        assert!(added.iter().all(|it| it.action.starts_with("kms:") && it.resource == keys[key]), "{added:#?}");
+        assert_eq!(through(after), services, "{name}");
+    }
+    // All else goes on.
+    let (hub, spoke) = (own.hub_function().await, own.spoke_function().await);
+    look(&hub).await;
+    assert!(batch(&own, &spoke).await.is_empty(), "{}", spoke.log());
+    assert_eq!(own.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
+}
+
+#[tokio::test]
 async fn roles_under_paths_let_each_other_in() {
     let organizations = Organizations::deploy_under_paths(world(&["prod-a"], &["prod-x"])).await;
     assert_eq!(organizations.spoke_role().arn(), "arn:aws:iam::222222222222:role/products/pmp-sync-spoke");

@@ -83,6 +83,13 @@ impl Declared {
         evaluate(&request, &EvalContext { identity_policies: &policies, ..EvalContext::default() })
     }
 
+    /// The statements that allow an action.
+    pub(crate) fn statements(&self, action: &str) -> Vec<Value> {
+        let statements = self.policies.iter().flat_map(|policy| policy["Statement"].as_array().into_iter().flatten());
+        let allows = |it: &&Value| it["Effect"] == "Allow" && list(&it["Action"]).iter().any(|one| one == action);
+        statements.filter(allows).cloned().collect()
+    }
+
     /// Everything that it may do.
     pub(crate) fn grants(&self) -> Vec<Grant> {
         let statements = self.policies.iter().flat_map(|policy| policy["Statement"].as_array().into_iter().flatten());

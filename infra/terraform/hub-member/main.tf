@@ -2,6 +2,7 @@
 # variables of the spoke. The organization has to be among the hub's `member_organization_ids`, too.
 
 data "aws_partition" "current" {}
+data "aws_region" "current" {}
 
 resource "aws_iam_role" "member" {
   name                 = "${var.prefix}-member-${var.organization_id}"
@@ -43,7 +44,7 @@ resource "aws_iam_role_policy" "member" {
   role = aws_iam_role.member.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid      = "ReadSnapshots"
         Effect   = "Allow"
@@ -75,6 +76,15 @@ resource "aws_iam_role_policy" "member" {
           Null = { "dynamodb:LeadingKeys" = "false" }
         }
       }
-    ]
+      ], var.tables_key_arn == null ? [] : [
+      # DynamoDB uses a key of one's own in the name of whoever calls it.
+      {
+        Sid       = "UseTheKeyOfTheTables"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+        Resource  = var.tables_key_arn
+        Condition = { StringEquals = { "kms:ViaService" = "dynamodb.${data.aws_region.current.id}.amazonaws.com" } }
+      }
+    ])
   })
 }

@@ -44,6 +44,17 @@ variable "hub_external_id" {
   }
 }
 
+variable "tables_key_arn" {
+  type        = string
+  default     = null
+  description = "The key of the hub's tables, an output of its module where it has one of its own. Null, none."
+
+  validation {
+    condition     = var.tables_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,128}$", var.tables_key_arn))
+    error_message = "The ARN of a key."
+  }
+}
+
 variable "role_path" {
   type        = string
   default     = "/"

@@ -68,7 +68,8 @@ resource "aws_dynamodb_table" "ledger" {
     enabled = true
   }
   server_side_encryption {
-    enabled = true
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
   }
   lifecycle {
     # To uninstall and keep them: `terraform state rm` first.
@@ -81,7 +82,7 @@ resource "aws_dynamodb_table" "ledger" {
 resource "aws_sns_topic" "snapshots" {
   name = "${var.prefix}-snapshots"
   # AWS's own key is enough, across accounts, too: the one publisher is in this account, and SNS decrypts before it delivers.
-  kms_master_key_id = "alias/aws/sns"
+  kms_master_key_id = coalesce(var.kms_key_arn, "alias/aws/sns")
   tags              = merge(local.tags, { retained = "kept when the stack is deleted" })
 
   lifecycle {
@@ -143,7 +144,7 @@ resource "aws_iam_role_policy" "function" {
   role = aws_iam_role.function.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid    = "ReadTheManagementExperience"
         Effect = "Allow"
@@ -201,12 +202,26 @@ resource "aws_iam_role_policy" "function" {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "${aws_cloudwatch_log_group.function.arn}:*"
       }
-    ]
+      ], var.kms_key_arn == null ? [] : [
+      # Services use a key of one's own in the name of whoever calls them.
+      {
+        Sid      = "UseTheKey"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+        Resource = var.kms_key_arn
+        Condition = {
+          StringEquals = {
+            "kms:ViaService" = [for service in ["dynamodb", "sns", "sqs"] : "${service}.${local.region}.amazonaws.com"]
+          }
+        }
+      }
+    ])
   })
 }
 
 resource "aws_cloudwatch_log_group" "function" {
   name              = "/aws/lambda/${var.prefix}-hub"
+  kms_key_id        = var.kms_key_arn
   retention_in_days = var.log_retention_days
   tags              = local.tags
 }
@@ -271,7 +286,8 @@ resource "aws_sqs_queue" "dead_letters" {
   name                      = "${var.prefix}-hub-dead-letters"
   message_retention_seconds = 1209600
   max_message_size          = 262144
-  sqs_managed_sse_enabled   = true
+  sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
+  kms_master_key_id         = var.kms_key_arn
   tags                      = local.tags
 }
 
@@ -330,7 +346,7 @@ resource "aws_iam_role_policy" "schedule" {
   role = aws_iam_role.schedule.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid      = "InvokeTheHub"
         Effect   = "Allow"
@@ -343,7 +359,15 @@ resource "aws_iam_role_policy" "schedule" {
         Action   = "sqs:SendMessage"
         Resource = aws_sqs_queue.dead_letters.arn
       }
-    ]
+      ], var.kms_key_arn == null ? [] : [
+      {
+        Sid       = "UseTheKey"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = var.kms_key_arn
+        Condition = { StringEquals = { "kms:ViaService" = "sqs.${local.region}.amazonaws.com" } }
+      }
+    ])
   })
 }
 

@@ -53,7 +53,8 @@ resource "aws_sqs_queue" "snapshots" {
   message_retention_seconds  = 1209600
   max_message_size           = 262144
   receive_wait_time_seconds  = 20
-  sqs_managed_sse_enabled    = true
+  sqs_managed_sse_enabled    = var.kms_key_arn == null ? true : null
+  kms_master_key_id          = var.kms_key_arn
   # Ten, so that a first sync may take several invocations.
   redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn, maxReceiveCount = 10 })
   tags           = local.tags
@@ -64,7 +65,8 @@ resource "aws_sqs_queue" "dead_letters" {
   name                      = "${var.prefix}-snapshots-dead-letters"
   message_retention_seconds = 1209600
   max_message_size          = 262144
-  sqs_managed_sse_enabled   = true
+  sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
+  kms_master_key_id         = var.kms_key_arn
   redrive_allow_policy = jsonencode({
     redrivePermission = "byQueue"
     sourceQueueArns   = ["arn:${local.partition}:sqs:${local.region}:${local.account}:${var.prefix}-snapshots"]
@@ -224,6 +226,15 @@ resource "aws_iam_role_policy" "function" {
         Action   = "s3:GetObject"
         Resource = ["arn:${local.partition}:s3:::${var.filter_bucket}/${coalesce(var.filter_key, "-")}"]
       }
+      ], var.kms_key_arn == null ? [] : [
+      # SQS uses a key of one's own in the name of whoever calls it.
+      {
+        Sid       = "UseTheKey"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = [var.kms_key_arn]
+        Condition = { StringEquals = { "kms:ViaService" = "sqs.${local.region}.amazonaws.com" } }
+      }
       ], !var.product_attributes ? [] : [
       # The pattern of AWS's own policies.
       {
@@ -238,6 +249,7 @@ resource "aws_iam_role_policy" "function" {
 
 resource "aws_cloudwatch_log_group" "function" {
   name              = "/aws/lambda/${var.prefix}-spoke"
+  kms_key_id        = var.kms_key_arn
   retention_in_days = var.log_retention_days
   tags              = local.tags
 }

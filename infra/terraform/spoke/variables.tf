@@ -309,6 +309,17 @@ variable "permissions_boundary_arn" {
   }
 }
 
+variable "kms_key_arn" {
+  type        = string
+  default     = null
+  description = "A key of your own for the queues and the log. Its policy has to let SNS and CloudWatch Logs use it, as docs/deploy.md says. Null, AWS's keys."
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,128}$", var.kms_key_arn))
+    error_message = "The ARN of a key."
+  }
+}
+
 variable "alarm_topic_arn" {
   type        = string
   default     = null

@@ -318,8 +318,9 @@ def make_table(plain, name, template, account_id, region_name):
     if there:
         return there
     given = template["Properties"]
-    enabled = given.pop("SSESpecification")["SSEEnabled"]
-    made = plain(name, template | {"Properties": given | {"SSESpecification": {"Enabled": enabled}}}, account_id, region_name)
+    sse = given.pop("SSESpecification")
+    sse = {"Enabled": sse["SSEEnabled"]} | {key: value for key, value in sse.items() if key in ("SSEType", "KMSMasterKeyId")}
+    made = plain(name, template | {"Properties": given | {"SSESpecification": sse}}, account_id, region_name)
     backups = given["PointInTimeRecoverySpecification"]
     dynamodb_backends[account_id][region_name].update_continuous_backups(name, backups)
     return made
