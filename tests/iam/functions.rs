@@ -93,17 +93,6 @@ async fn keys_of_ones_own_may_be_used_by_the_services_for_the_roles_and_nothing_
 }
 
 #[tokio::test]
-async fn roles_under_paths_let_each_other_in() {
-    let organizations = Organizations::deploy_under_paths(world(&["prod-a"], &["prod-x"])).await;
-    assert_eq!(organizations.spoke_role().arn(), "arn:aws:iam::222222222222:role/products/pmp-sync-spoke");
-    let (hub, spoke) = (organizations.hub_function().await, organizations.spoke_function().await);
-    look(&hub).await;
-    assert!(batch(&organizations, &spoke).await.is_empty(), "{}", spoke.log());
-    assert_eq!(organizations.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &["prod-x"]));
-    assert_none_denied(&organizations.decisions().await);
-}
-
-#[tokio::test]
 async fn two_hundred_experiences_are_kept_in_step_without_a_list() {
     let mut world = world(&["prod-a"], &["prod-x"]);
     let ids: Vec<_> = (0..200).map(|number| format!("exp-{number:013}")).collect();

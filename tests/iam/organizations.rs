@@ -39,14 +39,7 @@ impl Organizations {
     /// The templates, deployed into `world` in the management accounts. `hub` and `spoke` are parameters beyond those that
     /// have to be given.
     pub(crate) async fn deploy(world: World, hub: &[(&str, &str)], spoke: &[(&str, &str)]) -> Self {
-        Self::deploy_in([HUB, ALPHA_ACCOUNT], world, [hub, &[], spoke]).await
-    }
-
-    /// The same with every role under a path, of each organization's own.
-    pub(crate) async fn deploy_under_paths(world: World) -> Self {
-        let hub: &[(&str, &str)] = &[("RolePath", "/marketplace/")];
-        let member: &[(&str, &str)] = &[("RolePath", "/marketplace/members/"), ("SpokeRolePath", "/products/")];
-        Self::deploy_in([HUB, ALPHA_ACCOUNT], world, [hub, member, &[]]).await
+        Self::deploy_in([HUB, ALPHA_ACCOUNT], world, hub, spoke).await
     }
 
     /// The same in the accounts of delegated administrators.
@@ -55,20 +48,20 @@ impl Organizations {
         world.organizations = vec![delegate(0, HUB_DELEGATE), delegate(1, ALPHA_DELEGATE)];
         let hub = [("CatalogAccountId", HUB)];
         let spoke = [&[("CatalogAccountId", ALPHA_ACCOUNT)], spoke].concat();
-        Self::deploy_in([HUB_DELEGATE, ALPHA_DELEGATE], world, [&hub, &[], &spoke]).await
+        Self::deploy_in([HUB_DELEGATE, ALPHA_DELEGATE], world, &hub, &spoke).await
     }
 
     async fn deploy_in(
         [hub_account, alpha_account]: [&str; 2],
         world: World,
-        [hub, member, spoke]: [&[(&str, &str)]; 3],
+        hub: &[(&str, &str)],
+        spoke: &[(&str, &str)],
     ) -> Self {
         let code = [("CodeBucket", "code"), ("CodeKey", "0.1.0/bootstrap.zip")];
         let own = [("ExperienceId", MANAGEMENT), ("MemberOrganizationIds", ALPHA)];
         let hub = Stack::new("infra/cloudformation/hub.yaml", hub_account, &[&code[..], &own, hub].concat());
         let own = [("OrganizationId", ALPHA), ("SpokeAccountId", alpha_account), ("HubExternalId", EXTERNAL_ID)];
-        let member = [&own[..], member].concat();
-        let member = Stack::after("infra/cloudformation/hub-member.yaml", hub_account, &hub, &member);
+        let member = Stack::after("infra/cloudformation/hub-member.yaml", hub_account, &hub, &own);
         let spoke =
             Stack::after("infra/cloudformation/spoke.yaml", alpha_account, &member, &[&code[..], spoke].concat());
 

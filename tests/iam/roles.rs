@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use awsim_iam_policy::glob::matches;
 use awsim_iam_policy::{AuthzRequest, ContextValue, Decision as Verdict, EvalContext, evaluate, parse};
 use pmp_local::world::Role;
+use pmp_tests::{ALPHA, EXTERNAL_ID, MANAGEMENT};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -41,8 +42,6 @@ impl Declared {
     pub(crate) fn all(stack: &Stack, account: &str) -> Vec<Self> {
         let role = |logical: &&str| {
             let properties = stack.properties(logical);
-            // What comes between `role/` and the name in its ARN.
-            let path = properties["Path"].as_str().unwrap_or("/").trim_start_matches('/').to_owned();
             assert!(properties.get("ManagedPolicyArns").is_none(), "{logical} has policies that this test can't see");
             let name = properties["RoleName"].as_str().unwrap_or_else(|| panic!("{logical} has no name")).to_owned();
             let inline = properties["Policies"].as_array().cloned().unwrap_or_default();
@@ -52,7 +51,6 @@ impl Declared {
                 roles.contains(&json!(name))
             });
             let policies = inline.into_iter().chain(attached).map(|policy| policy["PolicyDocument"].clone()).collect();
-            let name = path + &name;
             Self { name, account: account.to_owned(), trust: properties["AssumeRolePolicyDocument"].clone(), policies }
         };
         stack.of_type("AWS::IAM::Role").iter().map(role).collect()
@@ -130,4 +128,26 @@ fn list(value: &Value) -> Vec<String> {
 fn patterns_match_as_in_iam() {
     assert!(matches("sqs:*Message", "sqs:SendMessage") && matches("a?c*", "abcde") && matches("*", ""));
     assert!(!matches("sqs:*Message", "sqs:SendMessages") && !matches("a?c", "ac"));
+}
+
+/// The embedded AWS knows no paths of roles, so this is about what the templates say of each other.
+#[test]
+fn a_role_under_a_path_is_the_one_that_the_hub_lets_in() {
+    let hub = [("ExperienceId", MANAGEMENT), ("CodeBucket", "code"), ("CodeKey", "k"), ("RolePath", "/marketplace/")];
+    let hub = Stack::new("infra/cloudformation/hub.yaml", "111111111111", &hub);
+    for (path, arn) in [
+        ("", "arn:aws:iam::222222222222:role/pmp-sync-spoke"),
+        ("/products/private/", "arn:aws:iam::222222222222:role/products/private/pmp-sync-spoke"),
+    ] {
+        let own = [("OrganizationId", ALPHA), ("SpokeAccountId", "222222222222"), ("HubExternalId", EXTERNAL_ID)];
+        let own = [&own[..], &[("SpokeRolePath", path), ("RolePath", "/marketplace/members/")]].concat();
+        let member = Stack::after("infra/cloudformation/hub-member.yaml", "111111111111", &hub, &own);
+        let code = [("CodeBucket", "code"), ("CodeKey", "k")];
+        let spoke = Stack::after("infra/cloudformation/spoke.yaml", "222222222222", &member, &code);
+        assert_eq!(spoke.arn("FunctionRole"), arn);
+        let trust = &member.properties("MemberRole")["AssumeRolePolicyDocument"]["Statement"][0];
+        assert_eq!(trust["Condition"]["ArnEquals"]["aws:PrincipalArn"], arn);
+        let assumed = "arn:aws:iam::111111111111:role/marketplace/members/pmp-sync-member-o-alpha00000";
+        assert_eq!(member.outputs()["HubRoleArn"], assumed);
+    }
 }

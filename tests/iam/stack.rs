@@ -10,6 +10,7 @@ use crate::template;
 pub(crate) const REGION: &str = "us-east-1";
 
 /// A template with its parameters, in an account.
+#[derive(Clone)]
 pub(crate) struct Stack {
     /// The template's path, for messages.
     path: String,
@@ -54,6 +55,13 @@ impl Stack {
         let handed = outputs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let handed = handed.filter(|(name, _)| declared["Parameters"].get(name).is_some());
         Self::new(path, account, &handed.chain(own.iter().copied()).collect::<Vec<_>>())
+    }
+
+    /// The same template with another value of a parameter that is a text.
+    pub(crate) fn with(mut self, parameter: &str, value: &str) -> Self {
+        let known = self.parameters.insert(parameter.to_owned(), json!(value));
+        assert!(known.is_some_and(|known| known.is_string()), "{} has no text {parameter}", self.path);
+        self
     }
 
     /// What the template has against its parameters: those that are too long, and the assertions of its rules that do not hold.
