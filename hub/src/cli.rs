@@ -21,7 +21,9 @@ use pmp_terminal::{
 };
 use serde_json::json;
 
-use crate::config::{ConfigArgs, KEEP_VERSIONS, MEMBERS, PublishConfig, STALE_AFTER, StatusConfig, silence_of_run};
+use crate::config::{
+    ConfigArgs, KEEP_VERSIONS, MEMBERS, PublishConfig, STALE_AFTER, StatusConfig, parse_stale_after, silence_of_run,
+};
 use crate::error::failure;
 use crate::events::EventQueue;
 use crate::figures::Figures;
@@ -94,8 +96,8 @@ struct RunArgs {
     interval: Duration,
     /// How long a spoke may be silent before the metrics count it, which are written where the log is JSON: longer than the interval
     /// [default: 3h, or three intervals where that is longer]
-    #[arg(long, env = "PMP_STALE_AFTER", value_parser = parse_duration, value_name = "DURATION")]
-    stale_after: Option<Duration>,
+    #[arg(long, env = "PMP_STALE_AFTER", value_name = "DURATION")]
+    stale_after: Option<String>,
     #[command(flatten)]
     keep: Keep,
 }
@@ -113,7 +115,7 @@ struct StatusArgs {
     #[arg(long)]
     check: bool,
     /// How long a spoke may be silent, or behind, before it is stale
-    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_duration, value_name = "DURATION")]
+    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
     stale_after: Duration,
 }
 
@@ -154,7 +156,7 @@ struct MembersArgs {
     #[command(subcommand)]
     command: Option<MembersCommand>,
     /// How long a spoke may be silent, or behind, before it is stale
-    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_duration, value_name = "DURATION")]
+    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
     stale_after: Duration,
 }
 
@@ -272,7 +274,7 @@ fn sentence(published: &Published, dry_run: bool) -> String {
 
 async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result<Exit, Failure> {
     let (config, members) = config.for_run()?;
-    let stale_after = silence_of_run(args.stale_after, args.interval)?;
+    let stale_after = silence_of_run(args.stale_after.as_deref(), args.interval)?;
     let stop = stop_on_signal().map_err(Failure::new)?;
     let sdk = pmp_aws::load("pmp-hub").await;
     let events = config.events_queue_url.clone().map(|url| EventQueue::new(&sdk, url));

@@ -131,9 +131,15 @@ fn silence(settings: &mut Settings, given: Option<Duration>, interval: Duration)
     }
 }
 
+/// The same for `status` and `members`, which know of no interval. A blank is how templates spell "not set".
+pub(crate) fn parse_stale_after(text: &str) -> Result<Duration, String> {
+    if text.trim().is_empty() { Ok(SILENCE) } else { parse_duration(text) }
+}
+
 /// The same for `run`.
-pub(crate) fn silence_of_run(given: Option<Duration>, interval: Duration) -> Result<Duration, Failure> {
+pub(crate) fn silence_of_run(given: Option<&str>, interval: Duration) -> Result<Duration, Failure> {
     let mut settings = Settings::default();
+    let given = duration(&mut settings, given, STALE);
     let silence = silence(&mut settings, given, interval);
     settings.finish(|| Some(silence))
 }
@@ -327,7 +333,9 @@ mod tests {
             }
         }
         assert_eq!(silence_of_run(None, HOUR * 6).unwrap(), HOUR * 18);
-        assert!(silence_of_run(Some(HOUR), HOUR).is_err());
+        assert_eq!(silence_of_run(Some(" "), HOUR).unwrap(), HOUR * 3);
+        assert!(silence_of_run(Some("1h"), HOUR).is_err() && silence_of_run(Some("soon"), HOUR).is_err());
+        assert_eq!((parse_stale_after(""), parse_stale_after("2h")), (Ok(HOUR * 3), Ok(HOUR * 2)));
         assert_eq!(parse_duration(STALE_AFTER), Ok(SILENCE));
     }
 

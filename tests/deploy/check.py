@@ -55,8 +55,8 @@ SCHEDULE = {
 
 
 def statements(policy):
-    """Of a policy; moto's CloudFormation keeps a role's in Python's own words."""
-    return (ast.literal_eval(policy) if isinstance(policy, str) else policy)["Statement"]
+    """Of a policy; moto's CloudFormation keeps a role's in Python's own words, and what AWS::NoValue takes away as nothing."""
+    return [one for one in (ast.literal_eval(policy) if isinstance(policy, str) else policy)["Statement"] if one]
 
 
 class Deployment(Checks):
@@ -154,7 +154,8 @@ class Deployment(Checks):
         for one in bus:
             expect(one["Principal"]["AWS"], [MANAGEMENT_ACCOUNT, DELEGATED_ACCOUNT], "the accounts that the hub's event bus lets in")
         let_in = {key: pattern for one in bus for key, pattern in one["Condition"]["ArnLike"].items()}
-        expect(fnmatch(targets[0]["RoleArn"], let_in["aws:PrincipalArn"]), True, "the role that it lets in")
+        role = targets[0]["RoleArn"]
+        expect(any(fnmatch(role, pattern) for pattern in let_in["aws:PrincipalArn"]), True, f"it lets in {role}")
         (rule,) = self.client("events", MANAGEMENT_ACCOUNT).list_rules(NamePrefix="pmp-sync")["Rules"]
         expect(fnmatch(rule["Arn"], let_in["aws:SourceArn"]), True, "the rule that it lets in")
         expect(json.loads(rule["EventPattern"]), CHANGES, "the events that are forwarded")
@@ -347,7 +348,7 @@ class Deployment(Checks):
         ours = {name: value for name, value in found.items() if name.startswith("PMP_") or name.startswith("MEMBER_")}
         expect(ours, self.spoke_function["Environment"]["Variables"], "the settings in a person's shell")
         trust = self.client("iam", MEMBER_ACCOUNT).get_role(RoleName="pmp-sync-spoke")["Role"]["AssumeRolePolicyDocument"]
-        (people,) = [one for one in trust["Statement"] if one.get("Sid") == "Operators"]
+        (people,) = [one for one in statements(trust) if one.get("Sid") == "Operators"]
         expect(people["Condition"], {"ArnLike": {"aws:PrincipalArn": [OPERATOR]}}, "who may act as the spoke's role")
 
     def spoke_environment(self):

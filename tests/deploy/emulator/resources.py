@@ -293,11 +293,14 @@ def tags_of(properties):
 
 @amended(LambdaFunction)
 def make_function(_, name, template, account_id, region_name):
-    """Without this: no architecture, layers and tags, and a variable whose parameter is a number is no text."""
+    """Without this: no architecture, layers and tags, and what a parameter's type makes of a value: a variable is a text, and a time a
+    number."""
     given = template["Properties"]
     spec = {key: value for key, value in given.items() if key not in ("LoggingConfig", "Tags") and value is not None}
     spec |= {
         "FunctionName": name,
+        "Timeout": int(given["Timeout"]),
+        "MemorySize": int(given["MemorySize"]),
         "Environment": {"Variables": {key: str(value) for key, value in given["Environment"]["Variables"].items()}},
         "Tags": tags_of(given),
     }
