@@ -21,7 +21,9 @@ use pmp_terminal::{
 };
 use serde_json::json;
 
-use crate::config::{ConfigArgs, KEEP_VERSIONS, MEMBERS, PublishConfig, STALE_AFTER, StatusConfig};
+use crate::config::{
+    ConfigArgs, KEEP_VERSIONS, MEMBERS, PublishConfig, STALE_AFTER, StatusConfig, parse_stale_after, silence_of_run,
+};
 use crate::error::failure;
 use crate::events::EventQueue;
 use crate::figures::Figures;
@@ -94,9 +96,10 @@ struct RunArgs {
     /// How often an unchanged snapshot is announced: 30s, 15m, 1h
     #[arg(long, env = "PMP_INTERVAL", default_value = "1h", value_parser = parse_duration, value_name = "DURATION")]
     interval: Duration,
-    /// How long a spoke may be silent before the metrics count it, which are written where the log is JSON
-    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_duration, value_name = "DURATION")]
-    stale_after: Duration,
+    /// How long a spoke may be silent before the metrics count it, which are written where the log is JSON: longer than the interval
+    /// [default: 3h, or three intervals where that is longer]
+    #[arg(long, env = "PMP_STALE_AFTER", value_name = "DURATION")]
+    stale_after: Option<String>,
     #[command(flatten)]
     keep: Keep,
 }
@@ -114,7 +117,7 @@ struct StatusArgs {
     #[arg(long)]
     check: bool,
     /// How long a spoke may be silent, or behind, before it is stale
-    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_duration, value_name = "DURATION")]
+    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
     stale_after: Duration,
 }
 
@@ -155,7 +158,7 @@ struct MembersArgs {
     #[command(subcommand)]
     command: Option<MembersCommand>,
     /// How long a spoke may be silent, or behind, before it is stale
-    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_duration, value_name = "DURATION")]
+    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
     stale_after: Duration,
 }
 
@@ -278,6 +281,7 @@ fn sentence(published: &Published, dry_run: bool) -> String {
 
 async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result<Exit, Failure> {
     let (config, members) = config.for_run(Some(args.interval))?;
+    let stale_after = silence_of_run(args.stale_after.as_deref(), args.interval)?;
     let stop = stop_on_signal().map_err(Failure::new)?;
     let sdk = pmp_aws::load("pmp-hub").await;
     let events = config.events_queue_url.clone().map(|url| EventQueue::new(&sdk, url));
@@ -285,7 +289,7 @@ async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result
         experience = %config.experience, interval = ?args.interval, change_events = events.is_some(), "hub running"
     );
     let fleet = config.timestamps.as_ref().map(|table| Fleet::new(&sdk, &config.snapshots, table, members));
-    let figures = metrics.then_some(Figures { fleet, stale_after: args.stale_after });
+    let figures = metrics.then_some(Figures { fleet, stale_after });
     let hub = hub(&sdk, &config, args.keep.keep_versions);
     agent::run(&hub, args.interval, events, figures.as_ref(), stop.token().clone()).await;
     Ok(Exit::Ok)

@@ -19,6 +19,7 @@ pub(crate) const TIMESTAMPS: Source = Source { flag: "--timestamps-table", varia
 pub(crate) const TOPIC: Source = Source { flag: "--topic-arn", variable: "PMP_TOPIC_ARN" };
 const KEEP: Source = Source { flag: "--keep-versions", variable: "PMP_KEEP_VERSIONS" };
 const STALE: Source = Source { flag: "--stale-after", variable: "PMP_STALE_AFTER" };
+const INTERVAL: Source = Source { flag: "--interval", variable: "PMP_INTERVAL" };
 pub(crate) const EVENTS: Source = Source { flag: "--events-queue-url", variable: "PMP_EVENTS_QUEUE_URL" };
 pub(crate) const MEMBERS: Source = Source { flag: "--member-organizations", variable: "PMP_MEMBER_ORGANIZATIONS" };
 pub(crate) const SIGNING_KEY: Source = Source { flag: "--signing-key", variable: "PMP_SIGNING_KEY" };
@@ -30,6 +31,10 @@ const STATEMENT_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 pub(crate) const KEEP_VERSIONS: u64 = 50;
 /// How long a spoke may be silent or behind, where nothing else is asked for.
 pub(crate) const STALE_AFTER: &str = "3h";
+/// The same, where the interval is not longer than a third of it.
+const SILENCE: Duration = Duration::from_secs(3 * 60 * 60);
+/// Where it is: one announcement may go astray, and one be late.
+const INTERVALS_OF_SILENCE: u32 = 3;
 
 /// The settings that several commands share. Each is checked by the commands that need it.
 #[derive(Debug, Clone, Args)]
@@ -86,6 +91,9 @@ pub(crate) struct FunctionArgs {
     keep_versions: Option<String>,
     #[arg(long, env = STALE.variable, hide_env_values = true)]
     stale_after: Option<String>,
+    /// Of the schedule, which the function does not see by itself.
+    #[arg(long, env = INTERVAL.variable, hide_env_values = true)]
+    interval: Option<String>,
 }
 
 /// What the Lambda function needs.
@@ -107,12 +115,44 @@ impl FunctionArgs {
         if keep_versions < 2 {
             settings.problem(KEEP, "less than 2");
         }
-        let stale_after: String =
-            settings.optional(self.stale_after.as_deref(), STALE).unwrap_or_else(|| STALE_AFTER.to_owned());
-        let stale_after = parse_duration(&stale_after).map_err(|problem| settings.problem(STALE, problem)).ok();
-        settings
-            .finish(|| Some(FunctionConfig { publish: publish?, members, keep_versions, stale_after: stale_after? }))
+        let interval = duration(&mut settings, self.interval.as_deref(), INTERVAL);
+        let stale_after = duration(&mut settings, self.stale_after.as_deref(), STALE);
+        let stale_after = silence(&mut settings, stale_after, interval.unwrap_or_default());
+        settings.finish(|| Some(FunctionConfig { publish: publish?, members, keep_versions, stale_after }))
     }
+}
+
+fn duration(settings: &mut Settings, text: Option<&str>, source: Source) -> Option<Duration> {
+    let text: String = settings.optional(text, source)?;
+    parse_duration(&text).map_err(|problem| settings.problem(source, problem)).ok()
+}
+
+/// How long a spoke may be silent. One that is well gives a sign of life once in an interval, so it has to be longer than that.
+fn silence(settings: &mut Settings, given: Option<Duration>, interval: Duration) -> Duration {
+    match given {
+        Some(given) if given <= interval => {
+            settings.problem(
+                STALE,
+                format!("not longer than {INTERVAL}: between two announcements every spoke would be silent"),
+            );
+            given
+        }
+        Some(given) => given,
+        None => SILENCE.max(interval.saturating_mul(INTERVALS_OF_SILENCE)),
+    }
+}
+
+/// The same for `status` and `members`, which know of no interval. A blank is how templates spell "not set".
+pub(crate) fn parse_stale_after(text: &str) -> Result<Duration, String> {
+    if text.trim().is_empty() { Ok(SILENCE) } else { parse_duration(text) }
+}
+
+/// The same for `run`.
+pub(crate) fn silence_of_run(given: Option<&str>, interval: Duration) -> Result<Duration, Failure> {
+    let mut settings = Settings::default();
+    let given = duration(&mut settings, given, STALE);
+    let silence = silence(&mut settings, given, interval);
+    settings.finish(|| Some(silence))
 }
 
 /// What `publish` and `run` need.
@@ -299,4 +339,65 @@ fn lifetime(text: &str) -> Result<SignedDuration, String> {
         return Err("not from 24h to 2160h (90 days)".to_owned());
     }
     Ok(given)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        function: FunctionArgs,
+    }
+
+    /// How long a spoke may be silent to a function with these settings; or what it says of them.
+    fn of_function(settings: &[(&str, &str)]) -> Result<Duration, String> {
+        let needed = [
+            ("--experience-id", "exp-1"),
+            ("--snapshots-table", "S"),
+            ("--topic-arn", "arn:aws:sns:us-east-1:111111111111:t"),
+        ];
+        let args = needed.iter().chain(settings).flat_map(|(flag, value)| [*flag, *value]);
+        let cli = Cli::try_parse_from(["hub"].into_iter().chain(args)).unwrap();
+        cli.function.config().map(|config| config.stale_after).map_err(|failure| failure.render())
+    }
+
+    #[test]
+    fn a_silence_is_longer_than_the_interval() {
+        for (interval, given, expected) in [
+            ("", "", Some(3)),
+            ("1h", "", Some(3)),
+            ("6h", "", Some(18)),
+            ("1h", "2h", Some(2)),
+            ("12h", "2d", Some(48)),
+            ("", "1h", Some(1)),
+            ("3h", "3h", None),
+            ("12h", "3h", None),
+            ("6h", "360m", None),
+        ] {
+            let found = of_function(&[("--interval", interval), ("--stale-after", given)]);
+            match expected {
+                Some(hours) => assert_eq!(found, Ok(HOUR * hours), "{interval}, {given}"),
+                None => assert!(
+                    found.unwrap_err().contains("--stale-after (PMP_STALE_AFTER): not longer than"),
+                    "{interval}"
+                ),
+            }
+        }
+        assert_eq!(silence_of_run(None, HOUR * 6).unwrap(), HOUR * 18);
+        assert_eq!(silence_of_run(Some(" "), HOUR).unwrap(), HOUR * 3);
+        assert!(silence_of_run(Some("1h"), HOUR).is_err() && silence_of_run(Some("soon"), HOUR).is_err());
+        assert_eq!((parse_stale_after(""), parse_stale_after("2h")), (Ok(HOUR * 3), Ok(HOUR * 2)));
+        assert_eq!(parse_duration(STALE_AFTER), Ok(SILENCE));
+    }
+
+    #[test]
+    fn an_interval_that_is_no_duration_is_named() {
+        assert!(of_function(&[("--interval", "hourly")]).unwrap_err().contains("--interval (PMP_INTERVAL)"));
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Organization, Report};
-use pmp_metrics::{Datum, Metric};
+use pmp_metrics::{Component, Datum, Metric};
 use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus};
 use pmp_terminal::print_json;
 
@@ -124,7 +124,7 @@ fn unreadable(looked: &Looked) -> usize {
 
 /// The figures of a run. Pure.
 fn datum(experience: &ExperienceId, run: &Run<'_>, spokes: Option<&Spokes>) -> Datum {
-    let mut datum = Datum::new(experience);
+    let mut datum = Datum::new(Component::Hub, experience);
     if let Some(request_id) = run.request_id {
         datum = datum.property("requestId", request_id);
     }
@@ -251,7 +251,7 @@ mod tests {
             oldest_lag: Some(4),
         };
         let expected = json!({
-            "Experience": "exp-management", "requestId": "r-1", "Errors": 0, "Throttles": 2, "Published": 1, "Changed": 1,
+            "Experience": "exp-management", "Component": "hub", "requestId": "r-1", "Errors": 0, "Throttles": 2, "Published": 1, "Changed": 1,
             "ApprovedProducts": 812, "RejectedProducts": 40, "PublishMillis": 250, "SilentSpokes": 1,
             "FailedExperiences": 2, "HeldExperiences": 3, "DisputedExperiences": 5, "UnreadableItems": 6,
             "OldestLastSeenSeconds": 70, "OldestVersionLag": 4});
@@ -266,7 +266,8 @@ mod tests {
             assert_eq!(unchanged.get(absent), None, "{absent}");
         }
         let failed = told(&Err(HubError::TopicPolicy("no".into())), None);
-        assert_eq!(failed, json!({"Experience": "exp-management", "requestId": "r-1", "Errors": 1, "Throttles": 2}));
+        let expected = json!({"Experience": "exp-management", "Component": "hub", "requestId": "r-1", "Errors": 1, "Throttles": 2});
+        assert_eq!(failed, expected);
         let nobody = Spokes::of(&view([], Some(&head(42))), at("12:00:00"), HOUR);
         let nobody = told(&published(Outcome::Announced), Some(&nobody));
         assert_eq!((&nobody["SilentSpokes"], nobody.get("OldestVersionLag")), (&json!(0), None));

@@ -26,10 +26,21 @@ from templates import Stack
 CLOUDFORMATION = ("111111111111", "222222222222")
 TERRAFORM = ("333333333333", "444444444444")
 ORGANIZATION = "o-member0000"
-SERVICES = ("cloudwatch", "dynamodb", "events", "iam", "lambda", "logs", "sns", "sqs", "sts")
+SERVICES = ("cloudwatch", "dynamodb", "events", "iam", "lambda", "logs", "scheduler", "sns", "sqs", "sts")
 
 # Settings beyond the defaults, by the names of the templates.
-HUB = {"ExperienceId": MANAGEMENT, "MemberOrganizationIds": [ORGANIZATION], "Interval": "2h", "ReservedConcurrency": 2}
+BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
+KEY = f"arn:aws:kms:{REGION}:555555555555:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+HUB = {
+    "ExperienceId": MANAGEMENT,
+    "MemberOrganizationIds": [ORGANIZATION],
+    "Interval": "2h",
+    "ReservedConcurrency": 2,
+    "RolePath": "/marketplace/",
+    "PermissionsBoundaryArn": BOUNDARY,
+    "KmsKeyArn": KEY,
+}
+HUB_MEMBER = {"RolePath": "/marketplace/", "SpokeRolePath": "/products/private/", "PermissionsBoundaryArn": BOUNDARY}
 SPOKE = {
     "MemberExperienceIds": [MEMBER, OTHER],
     "FilterBucket": "filters",
@@ -38,6 +49,9 @@ SPOKE = {
     "FilterConfig": '{"exclude_labels":["genai"]}',
     "ProductAttributes": True,
     "SyncSettings": True,
+    "PermissionsBoundaryArn": BOUNDARY,
+    "KmsKeyArn": KEY,
+    "OperatorPrincipalArns": ["arn:aws:iam::ACCOUNT:user/ada", "arn:aws:iam::ACCOUNT:role/platform-*"],
     "MaxRemovedProducts": 100,
     "Timeout": 600,
     "Paused": True,
@@ -55,6 +69,12 @@ def code(account, program):
     return {"CodeBucket": f"code-{account}", "CodeKey": f"0.1.0/pmp-{program}-arm64.zip"}
 
 
+def settings(given, account):
+    """Settings in which ACCOUNT stands for the account."""
+    own = {name: [one.replace("ACCOUNT", account) for one in value] for name, value in given.items() if isinstance(value, list)}
+    return given | own
+
+
 def alarms(account):
     return {"AlarmTopicArn": f"arn:aws:sns:{REGION}:{account}:alarms"}
 
@@ -64,18 +84,18 @@ def member(account):
 
 
 class Agreement(Deployment):
-    def by_cloudformation(self, hub, spoke):
+    def by_cloudformation(self, hub, hub_member, spoke):
         accounts = CLOUDFORMATION
 
         def deploy(account, template, outputs, given):
             stack = Stack(self.client("cloudformation", account), template, template)
-            return stack.deploy(outputs, **{name: as_parameter(value) for name, value in given.items()})
+            return stack.deploy(outputs, **{name: as_parameter(value) for name, value in settings(given, account).items()})
 
         outputs = deploy(accounts[0], "hub", {}, hub | code(accounts[0], "hub") | alarms(accounts[0]))
-        outputs = deploy(accounts[0], "hub-member", outputs, member(accounts[1]))
+        outputs = deploy(accounts[0], "hub-member", outputs, hub_member | member(accounts[1]))
         deploy(accounts[1], "spoke", outputs, spoke | code(accounts[1], "spoke") | alarms(accounts[1]))
 
-    def by_terraform(self, hub, spoke):
+    def by_terraform(self, hub, hub_member, spoke):
         """One root module, whose outputs of the one are the variables of the next by equal name."""
         accounts = TERRAFORM
         root = self.folder / "terraform"
@@ -96,9 +116,9 @@ class Agreement(Deployment):
             return {"source": str(MODULES / module), "providers": {"aws": f"aws.{provider}"}} | passed | given
 
         modules = {
-            "hub": call("hub", "hub", hub | code(accounts[0], "hub") | alarms(accounts[0])),
-            "hub-member": call("hub-member", "hub", member(accounts[1]), "hub"),
-            "spoke": call("spoke", "member", spoke | code(accounts[1], "spoke") | alarms(accounts[1]), "hub-member"),
+            "hub": call("hub", "hub", settings(hub, accounts[0]) | code(accounts[0], "hub") | alarms(accounts[0])),
+            "hub-member": call("hub-member", "hub", hub_member | member(accounts[1]), "hub"),
+            "spoke": call("spoke", "member", settings(spoke, accounts[1]) | code(accounts[1], "spoke") | alarms(accounts[1]), "hub-member"),
         }
         document = {
             "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws"}}},
@@ -148,6 +168,8 @@ class Agreement(Deployment):
                 "trust": role["AssumeRolePolicyDocument"],
                 "description": role["Description"],
                 "session": role["MaxSessionDuration"],
+                "path": role["Path"],
+                "boundary": iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary"),
                 "policies": {one: iam.get_role_policy(RoleName=name, PolicyName=one)["PolicyDocument"] for one in policies},
                 "managed": iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"],
                 "tags": tags(iam.list_role_tags(RoleName=name)["Tags"]),
@@ -190,7 +212,7 @@ class Agreement(Deployment):
                 "attributes": sorted(table["AttributeDefinitions"], key=json.dumps),
                 "billing": table["BillingModeSummary"]["BillingMode"],
                 "protected": table["DeletionProtectionEnabled"],
-                "encrypted": table.get("SSEDescription", {}).get("Status"),
+                "encrypted": [table.get("SSEDescription", {}).get(key) for key in ("Status", "KMSMasterKeyArn")],
                 "recovery": dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"][
                     "PointInTimeRecoveryDescription"
                 ]["PointInTimeRecoveryStatus"],
@@ -200,6 +222,10 @@ class Agreement(Deployment):
             name = rule["Name"]
             targets = events.list_targets_by_rule(Rule=name)["Targets"]
             found[f"rule {name}"] = without(rule, "Arn") | {"targets": targets}
+        scheduler = self.client("scheduler", account)
+        for one in scheduler.list_schedules()["Schedules"]:
+            schedule = scheduler.get_schedule(Name=one["Name"])
+            found[f"schedule {one['Name']}"] = without(schedule, "Arn", "CreationDate", "LastModificationDate", "ResponseMetadata")
         for alarm in all_of("cloudwatch", "describe_alarms", "MetricAlarms"):
             moment = [key for key in alarm if key.startswith("State") or key.endswith("Timestamp")]
             found[f"alarm {alarm['AlarmName']}"] = without(alarm, *moment)
@@ -208,7 +234,7 @@ class Agreement(Deployment):
             name = one["DashboardName"]
             found[f"dashboard {name}"] = cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"]
         for one in all_of("logs", "describe_log_groups", "logGroups"):
-            found[f"log group {one['logGroupName']}"] = {"days": one.get("retentionInDays")}
+            found[f"log group {one['logGroupName']}"] = {"days": one.get("retentionInDays"), "key": one.get("kmsKeyId")}
         return found
 
     def subscriptions(self, accounts):
@@ -222,10 +248,10 @@ class Agreement(Deployment):
                 found.append({key: attributes.get(key) for key in kept})
         return found
 
-    def compare(self, hub, spoke):
+    def compare(self, hub, hub_member, spoke):
         self.code_in(CLOUDFORMATION + TERRAFORM)
-        self.by_cloudformation(hub, spoke)
-        self.by_terraform(hub, spoke)
+        self.by_cloudformation(hub, hub_member, spoke)
+        self.by_terraform(hub, hub_member, spoke)
         told = []
         for accounts in (CLOUDFORMATION, TERRAFORM):
             found = {role: self.everything(account) for role, account in zip(("hub", "member"), accounts)}
@@ -275,16 +301,16 @@ def main():
         print("skipped: there is no terraform, so nothing says that the modules agree with the templates", file=sys.stderr)
         return 1 if os.environ.get("PMP_REQUIRE_TERRAFORM") else 0
     passed = failed = 0
-    for what, hub, spoke in (
-        ("with little more than the defaults", BARE_HUB, {"FilterName": "exclude-ids"}),
-        ("with every setting", HUB, SPOKE),
+    for what, *settings_of in (
+        ("with little more than the defaults", BARE_HUB, {}, {"FilterName": "exclude-ids"}),
+        ("with every setting", HUB, HUB_MEMBER, SPOKE),
     ):
         with tempfile.TemporaryDirectory(prefix="pmp-agree-") as folder, ExitStack() as stack:
             agreement = Agreement(Path(folder))
             server = (sys.executable, "-m", "emulator")
             environment = agreement.environment | {"PYTHONPATH": os.environ["PYTHONPATH"]}
             agreement.endpoint, _ = stack.enter_context(moto(Path(folder), environment, server))
-            agreement.check(f"CloudFormation and Terraform make the same, {what}", lambda: agreement.compare(hub, spoke))  # noqa: B023
+            agreement.check(f"CloudFormation and Terraform make the same, {what}", lambda: agreement.compare(*settings_of))  # noqa: B023
             passed, failed = passed + agreement.passed, failed + agreement.failed
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

@@ -13,12 +13,12 @@ MODULES = Path(__file__).resolve().parents[2] / "infra" / "terraform"
 NAMED = {
     "variables of the function": r"\b(?:PMP_[A-Z_]+|MEMBER_EXPERIENCE_IDS)\b",
     "statements": r"\bSid\b\W+(\w+)",
-    "actions and conditions": r"\b(?:aws|aws-marketplace|catalog|dynamodb|events|logs|s3|sns|sqs|sts):[A-Z]\w+",
+    "actions and conditions": r"\b(?:aws|aws-marketplace|catalog|dynamodb|events|kms|lambda|logs|s3|sns|sqs|sts):[A-Z]\w+",
     "change types": r"\b(?:Allow|Deny|Associate|Disassociate|Restrict|Update)(?:Product)?(?:Procurement|Audience|Experience|ProcurementPolicy)\b",
-    "AWS's metrics": r"AWS/\w+|ApproximateNumberOfMessagesVisible|ApproximateAgeOfOldestMessage",
+    "AWS's metrics": r"AWS/\w+|ApproximateNumberOfMessagesVisible|ApproximateAgeOfOldestMessage|NumberOfNotifications\w+",
 }
-# Terraform's provider says these two by `aws_cloudwatch_event_permission`, which lets the account in; see its module.
-OTHERWISE = {"hub": {"events:PutEvents", "aws:PrincipalArn"}}
+# Terraform's provider says these by `aws_cloudwatch_event_permission`, which lets the account in; see its module.
+OTHERWISE = {"hub": {"events:PutEvents", "aws:PrincipalArn"}}  # aws:SourceArn is in other statements, too
 
 
 def snake(name):

@@ -68,17 +68,33 @@ class Stack:
 
     def deploy(self, outputs=None, **given):
         """Makes it, or updates it. A parameter that is not given has the output of the same name, else its default."""
+        change = self.client.update_stack if self.exists() else self.client.create_stack
+        change(**self.request(outputs, given))
+        return self.outputs()
+
+    def deploy_again(self):
+        """Makes it once more with the same parameters, and takes over what it left when it was deleted: as docs/deploy.md says."""
+        named = {"StackName": self.name, "ChangeSetName": "again"}
+        self.client.create_change_set(**self.request(None, {}) | named, ChangeSetType="CREATE", ImportExistingResources=True)
+        self.client.execute_change_set(**named)
+        return self.outputs()
+
+    def request(self, outputs, given):
         outputs = {name: value for name, value in (outputs or {}).items() if name in self.parameters}
         self.given |= outputs | given
         for name, parameter in self.parameters.items():
             fits(name, parameter, self.given.get(name, str(parameter.get("Default", ""))))
-        change = self.client.update_stack if self.exists() else self.client.create_stack
-        change(
-            StackName=self.name,
-            TemplateBody=text(self.template),
-            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in self.given.items()],
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-        )
+        body = text(self.template)
+        # A longer one would have to be in a bucket first.
+        expect(len(body.encode()) <= 51_200, True, f"{self.template}.yaml is short enough to be handed over as it is")
+        return {
+            "StackName": self.name,
+            "TemplateBody": body,
+            "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in self.given.items()],
+            "Capabilities": ["CAPABILITY_NAMED_IAM"],
+        }
+
+    def outputs(self):
         found = self.client.describe_stacks(StackName=self.name)["Stacks"][0]
         expect(found["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), True, f"{self.name} is {found['StackStatus']}")
         return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}

@@ -22,6 +22,14 @@ async fn a_table_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
+async fn a_silence_that_is_not_longer_than_the_interval_is_refused() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let failed = scene.hub.run(&["run", "--interval", "6h", "--stale-after", "3h"]).await;
+    assert_eq!(failed.code, 1);
+    assert!(failed.stderr.contains("--stale-after (PMP_STALE_AFTER): not longer than --interval"), "{}", failed.stderr);
+}
+
+#[tokio::test]
 async fn a_management_experience_that_is_not_there_is_named() {
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     let failed = scene.hub.with(&[("PMP_EXPERIENCE_ID", "exp-nowhere")]).run(&["publish"]).await;

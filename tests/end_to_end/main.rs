@@ -11,6 +11,7 @@ mod confirming;
 mod discovery;
 mod doctor;
 mod earlier_release;
+mod env;
 mod faults;
 mod filter_tool;
 mod filters;

@@ -7,6 +7,7 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{KeySpec, KeyUsageType, MessageType, SigningAlgorithmSpec};
 use aws_sdk_marketplacecatalog::types::{Change, Entity};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use awsim_iam_policy::Decision;
 use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, Aws, EXTERNAL_ID, HUB, HUB_ORGANIZATION, MANAGEMENT, world};
 use serde_json::json;
 
@@ -39,11 +40,31 @@ async fn the_spoke_changes_products_of_the_named_experiences_and_nothing_else() 
     for change_type in [
         "UpdateExperience",
         "RestrictExperience",
+        "ReviveExperience",
         "AssociateAudience",
         "DisassociateAudience",
+        "UpdateBrandingSettings",
         "UpdateProcurementPolicy",
     ] {
         denied(change_type, start(&spoke, ALPHA_PROD, change_type).await);
+    }
+}
+
+/// Whoever widens the role by another policy, as an account's administrators may, does not widen what it changes.
+#[tokio::test]
+async fn no_other_change_type_is_open_to_the_spoke_whatever_its_role_is_given_besides() {
+    let named = [("MemberExperienceIds", ALPHA_PROD)];
+    let organizations = Organizations::deploy(world(&["prod-a"], &[]), &[], &named).await;
+    let everything = json!({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
+    for (change_type, expected) in [
+        ("AllowProductProcurement", Decision::Allow),
+        ("DenyProductProcurement", Decision::Allow),
+        ("UpdateProcurementPolicy", Decision::ExplicitDeny),
+        ("ReviveExperience", Decision::ExplicitDeny),
+        ("CreateBrandingSettings", Decision::ExplicitDeny),
+        ("SomethingThatAwsAddsSomeDay", Decision::ExplicitDeny),
+    ] {
+        assert_eq!(organizations.spoke_role().decides_with(&everything, change_type), expected, "{change_type}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
-use pmp_local::world::{ChangeSetTiming, ResourceRequests};
+use pmp_local::world::{ChangeSetTiming, Experience, ProcurementPolicy, ResourceRequests};
 use pmp_protocol::Digest;
 use pmp_signature::PublicKey;
 use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Aws, Lists, MANAGEMENT, Objects, longest_id, world};
@@ -13,9 +13,12 @@ use crate::organizations::{Organizations, batch, batch_within, look};
 use crate::roles::{Decision, Declared, Grant};
 use crate::template::in_repository;
 
-/// What Lambda itself does with a function's role, by AWS's documentation: it writes the log, takes messages from the queue
-/// of an event source mapping, and sends what failed to the destination. The programs do none of it.
-const BY_LAMBDA: [(&str, &str); 7] = [
+/// What AWS itself does with a role, by its documentation. Lambda writes a function's log, takes messages from the queue of an event
+/// source mapping, and sends what failed to the destination; EventBridge Scheduler invokes the function, and sets aside what it cannot
+/// bring. The programs do none of it.
+const BY_AWS: [(&str, &str); 9] = [
+    ("pmp-sync-hub-schedule", "lambda:InvokeFunction"),
+    ("pmp-sync-hub-schedule", "sqs:SendMessage"),
     ("pmp-sync-hub", "logs:CreateLogStream"),
     ("pmp-sync-hub", "logs:PutLogEvents"),
     ("pmp-sync-hub", "sqs:SendMessage"),
@@ -38,8 +41,8 @@ async fn every_call_is_allowed_and_everything_that_is_allowed_is_called() {
     for role in &everyday.roles {
         let own: Vec<_> = decisions.iter().filter(|decision| decision.principal == role.arn()).collect();
         print_calls(role, &own);
-        let by_lambda = |grant: &Grant| BY_LAMBDA.contains(&(role.name.as_str(), grant.action.as_str()));
-        let used = |grant: &Grant| by_lambda(grant) || own.iter().any(|decision| grant.covers(decision));
+        let by_aws = |grant: &Grant| BY_AWS.contains(&(role.name.as_str(), grant.action.as_str()));
+        let used = |grant: &Grant| by_aws(grant) || own.iter().any(|decision| grant.covers(decision));
         let unused: Vec<_> = role.grants().into_iter().filter(|grant| !used(grant)).collect();
         assert!(unused.is_empty(), "{} may do what it never does: {unused:#?}", role.name);
     }
@@ -56,6 +59,59 @@ async fn delegated_administrators_that_name_their_experiences_lack_nothing() {
     assert!(batch(&organizations, &spoke).await.is_empty(), "{}", spoke.log());
     assert_eq!(organizations.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &["prod-x"]));
     assert_eq!(organizations.alpha_account.lists(ALPHA_DEV).await, Lists::default());
+    assert_none_denied(&organizations.decisions().await);
+}
+
+#[tokio::test]
+async fn keys_of_ones_own_may_be_used_by_the_services_for_the_roles_and_nothing_else_changes() {
+    let key = |account: &str| format!("arn:aws:kms:us-east-1:{account}:key/1234abcd-12ab-34cd-56ef-1234567890ab");
+    let keys = [key("111111111111"), key("222222222222")];
+    let [hub, spoke] = [[("KmsKeyArn", keys[0].as_str())], [("KmsKeyArn", keys[1].as_str())]];
+    let (plain, own) = tokio::join!(
+        Organizations::deploy(world(&[], &[]), &[], &[]),
+        Organizations::deploy(world(&["prod-a"], &[]), &hub, &spoke)
+    );
+    let through = |role: &Declared| -> Vec<String> {
+        let mut found = role.statements("kms:Decrypt");
+        assert_eq!(found.len(), 1, "{}", role.name);
+        let through = found.remove(0)["Condition"]["StringEquals"]["kms:ViaService"].clone();
+        let through = through.as_array().cloned().unwrap_or_else(|| vec![through]);
+        through.iter().map(|service| service.as_str().unwrap().split('.').next().unwrap().to_owned()).collect()
+    };
+    let expected = [
+        ("pmp-sync-hub", 0, vec!["dynamodb", "sns", "sqs"]),
+        ("pmp-sync-hub-schedule", 0, vec!["sqs"]),
+        ("pmp-sync-member-o-alpha00000", 0, vec!["dynamodb"]),
+        ("pmp-sync-spoke", 1, vec!["sqs"]),
+    ];
+    for ((before, after), (name, key, services)) in plain.roles.iter().zip(&own.roles).zip(expected) {
+        assert_eq!((before.name.as_str(), after.name.as_str()), (name, name));
+        let added: Vec<_> = after.grants().into_iter().filter(|grant| !before.grants().contains(grant)).collect();
+        assert!(added.iter().all(|it| it.action.starts_with("kms:") && it.resource == keys[key]), "{added:#?}");
+        assert_eq!(through(after), services, "{name}");
+    }
+    // All else goes on.
+    let (hub, spoke) = (own.hub_function().await, own.spoke_function().await);
+    look(&hub).await;
+    assert!(batch(&own, &spoke).await.is_empty(), "{}", spoke.log());
+    assert_eq!(own.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
+}
+
+#[tokio::test]
+async fn two_hundred_experiences_are_kept_in_step_without_a_list() {
+    let mut world = world(&["prod-a"], &["prod-x"]);
+    let ids: Vec<_> = (0..200).map(|number| format!("exp-{number:013}")).collect();
+    for id in &ids {
+        let policy = ProcurementPolicy::new(&id.replace("exp-", "policy-"));
+        world.organizations[1].experiences.push(Experience::new(id, id).with_policy(policy));
+    }
+    let organizations = Organizations::deploy(world, &[], &[]).await;
+    let (hub, spoke) = (organizations.hub_function().await, organizations.spoke_function().await);
+    look(&hub).await;
+    assert!(batch(&organizations, &spoke).await.is_empty(), "{}", spoke.log());
+    for id in &ids {
+        assert_eq!(organizations.alpha_account.lists(id).await, Lists::new(&["prod-a"], &["prod-x"]), "{id}");
+    }
     assert_none_denied(&organizations.decisions().await);
 }
 
@@ -85,8 +141,10 @@ async fn a_filter_from_a_bucket_takes_its_object_and_the_products_and_nothing_el
     let (before, grants) = (plain.spoke_role().grants(), organizations.spoke_role().grants());
     let added: Vec<_> = grants.iter().filter(|grant| !before.contains(grant)).collect();
     let grant = |action: &str, resource: &str| Grant { action: action.to_owned(), resource: resource.to_owned() };
-    let [product, object] =
-        [grant("aws-marketplace:GetProduct", "*"), grant("s3:GetObject", "arn:aws:s3:::filters/exclude-products.wasm")];
+    let [product, object] = [
+        grant("aws-marketplace:GetProduct", "arn:aws:aws-marketplace:::catalog/AWSMarketplace*/product/*"),
+        grant("s3:GetObject", "arn:aws:s3:::filters/exclude-products.wasm"),
+    ];
     assert_eq!(added, [&product, &object]);
     // The embedded AWS has no S3: what stands in for it tells what it was asked for.
     assert_eq!(objects.asked(), ["/filters/exclude-products.wasm"]);

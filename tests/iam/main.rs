@@ -10,8 +10,10 @@
 mod boundaries;
 mod deploy;
 mod functions;
+mod operators;
 mod organizations;
 mod protection;
+mod refusals;
 mod roles;
 mod stack;
 mod template;

@@ -1,5 +1,6 @@
 //! A hub and the member organization alpha, deployed by the templates into the embedded AWS.
 
+use std::path::Path;
 use std::time::Duration;
 
 use pmp_local::world::AccessKey;
@@ -17,6 +18,8 @@ const ALPHA_DELEGATE: &str = "222222222223";
 /// Keys that act as the functions' roles.
 const HUB_KEY: &str = "AKIAFUNCTIONHUB0";
 const SPOKE_KEY: &str = "AKIAFUNCTIONSPOKE0";
+/// People of alpha's account, by their keys and names.
+const PEOPLE: [(&str, &str); 2] = [("AKIAUSERADA00000", "ada"), ("AKIAUSERBOB00000", "bob")];
 /// Lambda's longest time.
 const TIME: Duration = Duration::from_secs(900);
 
@@ -66,7 +69,9 @@ impl Organizations {
             [(&hub, hub_account), (&member, hub_account), (&spoke, alpha_account)]
                 .map(|(stack, account)| Declared::all(stack, account));
         let key = |id: &str, account: &str, roles: &[Declared]| AccessKey::new(id, account).of_role(&roles[0].name);
-        let access_keys = vec![key(HUB_KEY, hub_account, &hub_roles), key(SPOKE_KEY, alpha_account, &spoke_roles)];
+        let functions = [key(HUB_KEY, hub_account, &hub_roles), key(SPOKE_KEY, alpha_account, &spoke_roles)];
+        let people = PEOPLE.map(|(id, name)| AccessKey::new(id, alpha_account).of_user(name));
+        let access_keys = functions.into_iter().chain(people).collect();
         let roles: Vec<Declared> = hub_roles.into_iter().chain(member_roles).chain(spoke_roles).collect();
         let world = World { roles: roles.iter().map(Declared::role).collect(), access_keys, ..world };
         let server = Server::start(world, Options::default()).await.unwrap();
@@ -95,9 +100,30 @@ impl Organizations {
         Function::start(&program.with(&[("PMP_QUEUE_URL", &queue)])).await
     }
 
+    /// The program `pmp-spoke` on the machine of a person of alpha's account, who has the function's settings, and a profile in
+    /// `folder` by which the SDK assumes the function's role: as docs/deploy.md says.
+    pub(crate) async fn spoke_of(&self, person: &str, folder: &Path) -> Program {
+        let (key, _) = PEOPLE.iter().find(|(_, name)| *name == person).unwrap();
+        let role = self.spoke_role().arn();
+        let profiles = format!(
+            "[profile me]\naws_access_key_id = {key}\naws_secret_access_key = secret\n\n\
+             [profile pmp-sync-spoke]\nrole_arn = {role}\nsource_profile = me\nregion = us-east-1\n"
+        );
+        let file = folder.join("config");
+        std::fs::write(&file, profiles).unwrap();
+        let own = Self::settings(&self.spoke);
+        let own: Vec<_> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        Program::new("pmp-spoke", &own).with(&[
+            ("AWS_CONFIG_FILE", file.to_str().unwrap()),
+            ("AWS_PROFILE", "pmp-sync-spoke"),
+            ("AWS_ENDPOINT_URL", &self.server.endpoint()),
+            ("PMP_QUEUE_URL", &self.queue_url().await),
+        ])
+    }
+
     /// The spoke's function's role.
     pub(crate) fn spoke_role(&self) -> &Declared {
-        let own = |role: &&Declared| role.name == text(&self.spoke.properties("FunctionRole")["RoleName"]);
+        let own = |role: &&Declared| role.arn() == self.spoke.arn("FunctionRole");
         self.roles.iter().find(own).unwrap()
     }
 
@@ -127,10 +153,15 @@ impl Organizations {
         self.alpha_account.queue_url(&name).await
     }
 
-    fn program(&self, name: &'static str, key: &str, stack: &Stack) -> Program {
+    /// The variables of a stack's function.
+    fn settings(stack: &Stack) -> Vec<(String, String)> {
         let variables = &stack.properties("Function")["Environment"]["Variables"];
         let own = variables.as_object().expect("the function has variables").iter();
-        let own: Vec<(String, String)> = own.map(|(name, value)| (name.clone(), text(value))).collect();
+        own.map(|(name, value)| (name.clone(), text(value))).collect()
+    }
+
+    fn program(&self, name: &'static str, key: &str, stack: &Stack) -> Program {
+        let own = Self::settings(stack);
         let own: Vec<_> = own.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         Program::new(name, &own).with(&[
             ("AWS_ACCESS_KEY_ID", key),

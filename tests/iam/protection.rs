@@ -12,6 +12,11 @@ const EXPERIENCE: &str = "arn:aws:aws-marketplace:us-east-1:222222222222:AWSMark
 
 /// What an administrator of the account may do under the policy, beside AWS's own that allows everything.
 fn decides(principal: &str, action: &str, resource: &str) -> Decision {
+    decides_on(principal, action, resource, None)
+}
+
+/// The same for a change of a type.
+fn decides_on(principal: &str, action: &str, resource: &str, change_type: Option<&str>) -> Decision {
     let named = format!("arn:aws:iam::{ACCOUNT}:role/pmp-sync-spoke,arn:aws:iam::*:role/marketplace-admin-*");
     let given = [("TargetIds", ACCOUNT), ("PrincipalArns", named.as_str())];
     let stack = Stack::new("infra/cloudformation/protect.yaml", "222222222222", &given);
@@ -23,7 +28,10 @@ fn decides(principal: &str, action: &str, resource: &str) -> Decision {
     let mut both: PolicyDocument = read(&everything);
     both.statements.extend(read(&content).statements);
     let arn = format!("arn:aws:iam::{ACCOUNT}:role/{principal}");
-    let context = HashMap::from([("aws:PrincipalArn".to_owned(), ContextValue::String(arn.clone()))]);
+    let mut context = HashMap::from([("aws:PrincipalArn".to_owned(), ContextValue::String(arn.clone()))]);
+    if let Some(change_type) = change_type {
+        context.insert("catalog:ChangeType".to_owned(), ContextValue::String(change_type.to_owned()));
+    }
     let request = AuthzRequest {
         principal_arn: &arn,
         principal_account: ACCOUNT,
@@ -48,4 +56,31 @@ fn reading_and_other_products_of_marketplace_are_left_alone() {
     assert_eq!(decides("Administrator", "aws-marketplace:DescribeEntity", EXPERIENCE), Decision::Allow);
     let own = "arn:aws:aws-marketplace:us-east-1:222222222223:AWSMarketplace/SaaSProduct/prod-mine";
     assert_eq!(decides("Administrator", "aws-marketplace:StartChangeSet", own), Decision::Allow);
+}
+
+#[test]
+fn only_named_administrators_approve_requests_and_users_may_still_ask() {
+    let private_marketplace = "arn:aws:aws-marketplace:us-east-1:222222222222:AWSMarketplace/PrivateMarketplace/pm-1";
+    for action in ["AssociateProductsWithPrivateMarketplace", "DisassociateProductsFromPrivateMarketplace"] {
+        let action = format!("aws-marketplace:{action}");
+        assert_eq!(decides("Administrator", &action, private_marketplace), Decision::ExplicitDeny, "{action}");
+        assert_eq!(decides("marketplace-admin-anna", &action, private_marketplace), Decision::Allow, "{action}");
+    }
+    let request = "arn:aws:aws-marketplace:us-east-1:222222222222:AWSMarketplace/ProductProcurementRequest/ppr-1";
+    let start = "aws-marketplace:StartChangeSet";
+    // AWS names the types of users' changes alone; any other is an administrator's.
+    for (principal, change_type, expected) in [
+        ("Administrator", "ApproveProductProcurementRequest", Decision::ExplicitDeny),
+        ("Administrator", "DeclineProductProcurementRequest", Decision::ExplicitDeny),
+        ("marketplace-admin-anna", "ApproveProductProcurementRequest", Decision::Allow),
+        ("Developer", "CreateProductProcurementRequest", Decision::Allow),
+        ("Developer", "CancelProductProcurementRequest", Decision::Allow),
+    ] {
+        assert_eq!(decides_on(principal, start, request, Some(change_type)), expected, "{principal}: {change_type}");
+    }
+    for asking in
+        ["CreatePrivateMarketplaceRequests", "DescribePrivateMarketplaceRequests", "ListPrivateMarketplaceRequests"]
+    {
+        assert_eq!(decides("Developer", &format!("aws-marketplace:{asking}"), "*"), Decision::Allow, "{asking}");
+    }
 }

@@ -1,7 +1,11 @@
 //! The roles of a template: what they may do, and what of it was done.
 
+use std::collections::HashMap;
+
 use awsim_iam_policy::glob::matches;
+use awsim_iam_policy::{AuthzRequest, ContextValue, Decision as Verdict, EvalContext, evaluate, parse};
 use pmp_local::world::Role;
+use pmp_tests::{ALPHA, EXTERNAL_ID, MANAGEMENT};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -62,6 +66,28 @@ impl Declared {
         self.policies.iter().fold(role, |role, policy| role.with_permissions(policy.clone()))
     }
 
+    /// What it may change of an experience, by a change of this type, where it has one policy more.
+    pub(crate) fn decides_with(&self, policy: &Value, change_type: &str) -> Verdict {
+        let read = |policy: &Value| parse(&policy.to_string()).unwrap();
+        let policies: Vec<_> = self.policies.iter().chain([policy]).map(read).collect();
+        let context = HashMap::from([("catalog:ChangeType".to_owned(), ContextValue::String(change_type.to_owned()))]);
+        let request = AuthzRequest {
+            principal_arn: &self.arn(),
+            principal_account: &self.account,
+            action: "aws-marketplace:StartChangeSet",
+            resource_arn: "arn:aws:aws-marketplace:us-east-1:222222222222:AWSMarketplace/Experience/exp-any",
+            context: &context,
+        };
+        evaluate(&request, &EvalContext { identity_policies: &policies, ..EvalContext::default() })
+    }
+
+    /// The statements that allow an action.
+    pub(crate) fn statements(&self, action: &str) -> Vec<Value> {
+        let statements = self.policies.iter().flat_map(|policy| policy["Statement"].as_array().into_iter().flatten());
+        let allows = |it: &&Value| it["Effect"] == "Allow" && list(&it["Action"]).iter().any(|one| one == action);
+        statements.filter(allows).cloned().collect()
+    }
+
     /// Everything that it may do.
     pub(crate) fn grants(&self) -> Vec<Grant> {
         let statements = self.policies.iter().flat_map(|policy| policy["Statement"].as_array().into_iter().flatten());
@@ -102,4 +128,26 @@ fn list(value: &Value) -> Vec<String> {
 fn patterns_match_as_in_iam() {
     assert!(matches("sqs:*Message", "sqs:SendMessage") && matches("a?c*", "abcde") && matches("*", ""));
     assert!(!matches("sqs:*Message", "sqs:SendMessages") && !matches("a?c", "ac"));
+}
+
+/// The embedded AWS knows no paths of roles, so this is about what the templates say of each other.
+#[test]
+fn a_role_under_a_path_is_the_one_that_the_hub_lets_in() {
+    let hub = [("ExperienceId", MANAGEMENT), ("CodeBucket", "code"), ("CodeKey", "k"), ("RolePath", "/marketplace/")];
+    let hub = Stack::new("infra/cloudformation/hub.yaml", "111111111111", &hub);
+    for (path, arn) in [
+        ("", "arn:aws:iam::222222222222:role/pmp-sync-spoke"),
+        ("/products/private/", "arn:aws:iam::222222222222:role/products/private/pmp-sync-spoke"),
+    ] {
+        let own = [("OrganizationId", ALPHA), ("SpokeAccountId", "222222222222"), ("HubExternalId", EXTERNAL_ID)];
+        let own = [&own[..], &[("SpokeRolePath", path), ("RolePath", "/marketplace/members/")]].concat();
+        let member = Stack::after("infra/cloudformation/hub-member.yaml", "111111111111", &hub, &own);
+        let code = [("CodeBucket", "code"), ("CodeKey", "k")];
+        let spoke = Stack::after("infra/cloudformation/spoke.yaml", "222222222222", &member, &code);
+        assert_eq!(spoke.arn("FunctionRole"), arn);
+        let trust = &member.properties("MemberRole")["AssumeRolePolicyDocument"]["Statement"][0];
+        assert_eq!(trust["Condition"]["ArnEquals"]["aws:PrincipalArn"], arn);
+        let assumed = "arn:aws:iam::111111111111:role/marketplace/members/pmp-sync-member-o-alpha00000";
+        assert_eq!(member.outputs()["HubRoleArn"], assumed);
+    }
 }

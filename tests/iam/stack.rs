@@ -10,6 +10,7 @@ use crate::template;
 pub(crate) const REGION: &str = "us-east-1";
 
 /// A template with its parameters, in an account.
+#[derive(Clone)]
 pub(crate) struct Stack {
     /// The template's path, for messages.
     path: String,
@@ -19,8 +20,16 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// The template at `path`; parameters that are not given have their defaults.
+    /// The template at `path`; parameters that are not given have their defaults. CloudFormation takes them.
     pub(crate) fn new(path: &str, account: &str, given: &[(&str, &str)]) -> Self {
+        let stack = Self::asked_for(path, account, given);
+        let refusals = stack.refusals();
+        assert!(refusals.is_empty(), "{path}: {refusals:?}");
+        stack
+    }
+
+    /// The same, whether CloudFormation takes them or not.
+    pub(crate) fn asked_for(path: &str, account: &str, given: &[(&str, &str)]) -> Self {
         let template = template::read(path);
         let mut parameters = BTreeMap::new();
         for (name, declared) in template["Parameters"].as_object().into_iter().flatten() {
@@ -46,6 +55,29 @@ impl Stack {
         let handed = outputs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let handed = handed.filter(|(name, _)| declared["Parameters"].get(name).is_some());
         Self::new(path, account, &handed.chain(own.iter().copied()).collect::<Vec<_>>())
+    }
+
+    /// The same template with another value of a parameter that is a text.
+    pub(crate) fn with(mut self, parameter: &str, value: &str) -> Self {
+        let known = self.parameters.insert(parameter.to_owned(), json!(value));
+        assert!(known.is_some_and(|known| known.is_string()), "{} has no text {parameter}", self.path);
+        self
+    }
+
+    /// What the template has against its parameters: those that are too long, and the assertions of its rules that do not hold.
+    pub(crate) fn refusals(&self) -> Vec<String> {
+        let declared = self.template["Parameters"].as_object().into_iter().flatten();
+        let too_long = declared.filter(|(name, declared)| {
+            let most = declared["MaxLength"].as_u64().unwrap_or(4096);
+            u64::try_from(text(&self.parameters[*name]).len()).unwrap() > most
+        });
+        let too_long = too_long.map(|(name, declared)| format!("{name}: {}", text(&declared["ConstraintDescription"])));
+        let rules = self.template["Rules"].as_object().into_iter().flatten();
+        let applies = |rule: &Value| rule.get("RuleCondition").is_none_or(|condition| self.condition(condition));
+        let rules = rules.map(|(_, rule)| rule).filter(|rule| applies(rule));
+        let assertions = rules.flat_map(|rule| rule["Assertions"].as_array().expect("a rule has assertions"));
+        let broken = assertions.filter(|assertion| !self.condition(&assertion["Assert"]));
+        too_long.chain(broken.map(|assertion| text(&assertion["AssertDescription"]))).collect()
     }
 
     /// The logical names of the resources of a type, those left out whose condition is not met.
@@ -75,7 +107,10 @@ impl Stack {
         let (service, region, path) = match self.kind(logical) {
             "AWS::DynamoDB::Table" => ("dynamodb", REGION, format!("table/{name}")),
             "AWS::Events::Rule" => ("events", REGION, format!("rule/{name}")),
-            "AWS::IAM::Role" => ("iam", "", format!("role/{name}")),
+            "AWS::IAM::Role" => {
+                let path = self.resource(logical)["Properties"].get("Path").and_then(|path| self.resolve(path));
+                ("iam", "", format!("role{}{name}", path.map_or_else(|| "/".to_owned(), |path| text(&path))))
+            }
             "AWS::Lambda::Function" => ("lambda", REGION, format!("function:{name}")),
             "AWS::Logs::LogGroup" => ("logs", REGION, format!("log-group:{name}:*")),
             "AWS::SNS::Topic" => ("sns", REGION, name),
@@ -112,6 +147,11 @@ impl Stack {
         match function {
             "Fn::Equals" => {
                 self.resolve(&argument[0]).map(|v| text(&v)) == self.resolve(&argument[1]).map(|v| text(&v))
+            }
+            "Fn::Contains" => {
+                let wanted = self.resolve(&argument[1]).map(|v| text(&v));
+                let listed = argument[0].as_array().expect("a list of texts");
+                listed.iter().any(|one| self.resolve(one).map(|v| text(&v)) == wanted)
             }
             "Fn::Not" => !self.condition(&argument[0]),
             "Fn::And" => all().all(|condition| self.condition(condition)),

@@ -6,14 +6,15 @@ use jiff::Timestamp;
 use pmp_protocol::PlainText;
 use serde_json::{Map, Value, json};
 
-use crate::{DIMENSION, Metric, NAMESPACE};
+use crate::{COMPONENT, Component, DIMENSION, Metric, NAMESPACE};
 
 /// CloudWatch takes so many values of one metric in one document.
 const VALUES: usize = 100;
 
-/// The figures of one run, about one management experience.
+/// The figures of one run of one of the programs, about one management experience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Datum {
+    component: Component,
     experience: String,
     properties: Vec<(&'static str, PlainText)>,
     figures: Vec<(Metric, Vec<u64>)>,
@@ -22,8 +23,8 @@ pub struct Datum {
 impl Datum {
     /// No figures yet about the management experience `experience`.
     #[must_use]
-    pub fn new(experience: impl ToString) -> Self {
-        Self { experience: experience.to_string(), properties: Vec::new(), figures: Vec::new() }
+    pub fn new(component: Component, experience: impl ToString) -> Self {
+        Self { component, experience: experience.to_string(), properties: Vec::new(), figures: Vec::new() }
     }
 
     /// A text that is logged with the figures, to search by, and is no dimension. It may come from anywhere.
@@ -84,12 +85,19 @@ impl Datum {
             .iter()
             .filter_map(|(metric, values)| values.chunks(VALUES).nth(part).map(|values| (metric, values)))
             .collect();
-        let metrics: Vec<_> =
-            figures.iter().map(|(metric, _)| json!({"Name": metric.name(), "Unit": metric.unit().as_str()})).collect();
-        let directive = json!({"Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": metrics});
+        let directive = |dimensions: &[&str], of_both: bool| {
+            let metrics = figures.iter().map(|(metric, _)| metric).filter(|metric| metric.is_of_both() == of_both);
+            let metrics = metrics.map(|metric| json!({"Name": metric.name(), "Unit": metric.unit().as_str()}));
+            let metrics: Vec<_> = metrics.collect();
+            let directive = json!({"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics});
+            (!metrics.is_empty()).then_some(directive)
+        };
+        let directives = [directive(&[DIMENSION], false), directive(&[COMPONENT, DIMENSION], true)];
+        let directives: Vec<_> = directives.into_iter().flatten().collect();
         let mut document = Map::new();
-        document.insert("_aws".to_owned(), json!({"Timestamp": at.as_millisecond(), "CloudWatchMetrics": [directive]}));
+        document.insert("_aws".to_owned(), json!({"Timestamp": at.as_millisecond(), "CloudWatchMetrics": directives}));
         document.insert(DIMENSION.to_owned(), json!(self.experience));
+        document.insert(COMPONENT.to_owned(), json!(self.component.as_str()));
         document.extend(self.properties.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
         document.extend(figures.into_iter().map(|(metric, values)| {
             let value = if let [value] = values { json!(value) } else { json!(values) };
@@ -109,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_datum_is_one_line_in_the_embedded_metric_format() {
-        let datum = Datum::new("exp-management")
+        let datum = Datum::new(Component::Hub, "exp-management")
             .property("requestId", "r-1")
             .flag(Metric::Published, true)
             .count_if_known(Metric::SilentSpokes, None)
@@ -121,7 +129,7 @@ mod tests {
                 "Namespace": "pmp-sync", "Dimensions": [["Experience"]], "Metrics": [
                     {"Name": "Published", "Unit": "Count"}, {"Name": "ChangeSetMillis", "Unit": "Milliseconds"},
                     {"Name": "OldestLastSeenSeconds", "Unit": "Seconds"}]}]},
-            "Experience": "exp-management", "requestId": "r-1", "Published": 1, "ChangeSetMillis": [1500, 700],
+            "Experience": "exp-management", "Component": "hub", "requestId": "r-1", "Published": 1, "ChangeSetMillis": [1500, 700],
             "OldestLastSeenSeconds": 7,
         });
         let lines = datum.lines(at());
@@ -133,7 +141,9 @@ mod tests {
     #[test]
     fn more_than_a_hundred_values_take_more_documents_and_each_figure_stands_in_one() {
         let many = (0..250).map(Duration::from_millis);
-        let datum = Datum::new("exp-1").count(Metric::ChangeSets, 250).durations(Metric::ChangeSetMillis, many);
+        let datum = Datum::new(Component::Spoke, "exp-1")
+            .count(Metric::ChangeSets, 250)
+            .durations(Metric::ChangeSetMillis, many);
         let documents: Vec<Value> = datum.lines(at()).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         let lengths: Vec<_> = documents.iter().map(|d| d["ChangeSetMillis"].as_array().unwrap().len()).collect();
         assert_eq!(lengths, [100, 100, 50]);
@@ -142,7 +152,23 @@ mod tests {
     }
 
     #[test]
+    fn what_both_programs_measure_is_told_apart_by_a_dimension() {
+        let directives = |component: Component| {
+            let datum = Datum::new(component, "exp-1").flag(Metric::Errors, true).count(Metric::Held, 2);
+            let document: Value = serde_json::from_str(&datum.count(Metric::Throttles, 3).lines(at())[0]).unwrap();
+            (document["_aws"]["CloudWatchMetrics"].clone(), document["Component"].clone())
+        };
+        let count = |name: &str| json!({"Name": name, "Unit": "Count"});
+        let expected = json!([
+            {"Namespace": "pmp-sync", "Dimensions": [["Experience"]], "Metrics": [count("Held")]},
+            {"Namespace": "pmp-sync", "Dimensions": [["Component", "Experience"]], "Metrics": [count("Errors"), count("Throttles")]},
+        ]);
+        assert_eq!(directives(Component::Hub), (expected.clone(), json!("hub")));
+        assert_eq!(directives(Component::Spoke), (expected, json!("spoke")));
+    }
+
+    #[test]
     fn nothing_known_is_no_line() {
-        assert!(Datum::new("exp-1").lines(at()).is_empty());
+        assert!(Datum::new(Component::Hub, "exp-1").lines(at()).is_empty());
     }
 }

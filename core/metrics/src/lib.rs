@@ -11,9 +11,11 @@ mod datum;
 mod metric;
 
 pub use datum::Datum;
-pub use metric::{Metric, Unit};
+pub use metric::{Component, Metric, Unit};
 
 /// The namespace in CloudWatch.
 pub const NAMESPACE: &str = "pmp-sync";
-/// The one dimension: the management experience.
+/// The dimension of every metric: the management experience.
 pub const DIMENSION: &str = "Experience";
+/// A second one, of what both programs measure: which of them. In one account they would add up otherwise.
+pub const COMPONENT: &str = "Component";

@@ -23,6 +23,34 @@ impl Unit {
     }
 }
 
+/// Which of the two programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Component {
+    /// The hub.
+    Hub,
+    /// A spoke.
+    Spoke,
+}
+
+impl Component {
+    /// As the templates tag what belongs to it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hub => "hub",
+            Self::Spoke => "spoke",
+        }
+    }
+}
+
+impl Metric {
+    /// Whether both programs measure it: then they are told apart by a dimension.
+    #[must_use]
+    pub fn is_of_both(self) -> bool {
+        matches!(self, Self::Errors | Self::Throttles)
+    }
+}
+
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])+ $name:ident: $unit:ident,)+) => {
         /// A metric; its name in CloudWatch is the variant's.

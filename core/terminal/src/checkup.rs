@@ -104,6 +104,18 @@ impl Finding {
         self
     }
 
+    /// Adds what can be done, where that is found out later than what is wrong.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fixes.push(fix.into());
+        self
+    }
+
+    /// What it says so far.
+    pub fn details(&self) -> impl Iterator<Item = &str> {
+        self.detail.iter().map(String::as_str)
+    }
+
     /// Its name.
     #[must_use]
     pub fn check(&self) -> &'static str {

@@ -2,9 +2,12 @@
 # variables of the spoke. The organization has to be among the hub's `member_organization_ids`, too.
 
 data "aws_partition" "current" {}
+data "aws_region" "current" {}
 
 resource "aws_iam_role" "member" {
   name                 = "${var.prefix}-member-${var.organization_id}"
+  path                 = var.role_path
+  permissions_boundary = var.permissions_boundary_arn
   description          = "What the spoke of ${var.organization_id} may do in this account"
   max_session_duration = 3600
   tags = {
@@ -28,7 +31,7 @@ resource "aws_iam_role" "member" {
             "aws:PrincipalOrgID" = var.organization_id
           }
           ArnEquals = {
-            "aws:PrincipalArn" = "arn:${data.aws_partition.current.partition}:iam::${var.spoke_account_id}:role/${var.prefix}-spoke"
+            "aws:PrincipalArn" = "arn:${data.aws_partition.current.partition}:iam::${var.spoke_account_id}:role${var.spoke_role_path}${var.prefix}-spoke"
           }
         }
       }
@@ -41,7 +44,7 @@ resource "aws_iam_role_policy" "member" {
   role = aws_iam_role.member.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid      = "ReadSnapshots"
         Effect   = "Allow"
@@ -73,6 +76,15 @@ resource "aws_iam_role_policy" "member" {
           Null = { "dynamodb:LeadingKeys" = "false" }
         }
       }
-    ]
+      ], var.tables_key_arn == null ? [] : [
+      # DynamoDB uses a key of one's own in the name of whoever calls it.
+      {
+        Sid       = "UseTheKeyOfTheTables"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+        Resource  = var.tables_key_arn
+        Condition = { StringEquals = { "kms:ViaService" = "dynamodb.${data.aws_region.current.id}.amazonaws.com" } }
+      }
+    ])
   })
 }

@@ -35,6 +35,11 @@ output "hub_role_arn" {
   value       = aws_iam_role.member.arn
 }
 
+output "spoke_role_path" {
+  description = "The path of the spoke's role"
+  value       = var.spoke_role_path
+}
+
 output "hub_external_id" {
   description = "What the spoke has to say to assume it"
   value       = var.hub_external_id

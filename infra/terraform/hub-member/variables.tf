@@ -18,6 +18,17 @@ variable "spoke_account_id" {
   }
 }
 
+variable "spoke_role_path" {
+  type        = string
+  default     = "/"
+  description = "The path of the spoke's role in that account, where its organization asks for one."
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9._+=,@-]{1,64}/){0,8}$", var.spoke_role_path))
+    error_message = "A path such as /marketplace/, with a slash at both ends."
+  }
+}
+
 variable "hub_external_id" {
   type        = string
   description = "What the spoke has to say to be let in, different for each member, such as a random UUID. It is no secret to those who administer either account."
@@ -30,6 +41,39 @@ variable "hub_external_id" {
   validation {
     condition     = length(var.hub_external_id) >= 16 && length(var.hub_external_id) <= 1224
     error_message = "16 to 1224 characters."
+  }
+}
+
+variable "tables_key_arn" {
+  type        = string
+  default     = null
+  description = "The key of the hub's tables, an output of its module where it has one of its own. Null, none."
+
+  validation {
+    condition     = var.tables_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,128}$", var.tables_key_arn))
+    error_message = "The ARN of a key."
+  }
+}
+
+variable "role_path" {
+  type        = string
+  default     = "/"
+  description = "The path of the role, where the organization asks for one."
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9._+=,@-]{1,64}/){0,8}$", var.role_path))
+    error_message = "A path such as /marketplace/, with a slash at both ends."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  type        = string
+  default     = null
+  description = "The permissions boundary of the role, where the organization asks for one. Null, none."
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]{1,576}$", var.permissions_boundary_arn))
+    error_message = "The ARN of a policy."
   }
 }
 

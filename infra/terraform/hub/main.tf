@@ -7,7 +7,7 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {
   lifecycle {
     postcondition {
-      condition     = self.name == "us-east-1"
+      condition     = self.id == "us-east-1"
       error_message = "The Marketplace Catalog API and its events are in us-east-1 alone; deploy there."
     }
   }
@@ -16,9 +16,10 @@ data "aws_region" "current" {
 locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
-  region    = data.aws_region.current.name
-  owner     = coalesce(var.catalog_account_id, local.account)
-  entities  = "arn:${local.partition}:aws-marketplace:${local.region}:${local.owner}:AWSMarketplace"
+  # Its name, by an attribute that versions 5 and 6 of the provider both have without a warning.
+  region   = data.aws_region.current.id
+  owner    = coalesce(var.catalog_account_id, local.account)
+  entities = "arn:${local.partition}:aws-marketplace:${local.region}:${local.owner}:AWSMarketplace"
 
   # The schedule and the alarms' period are the same time, worded differently.
   intervals = {
@@ -31,6 +32,7 @@ locals {
     "12h" = { rate = "rate(12 hours)", seconds = 43200 }
   }
   interval = local.intervals[var.interval]
+  silence  = try(tonumber(regex("^[0-9]+", var.stale_after)) * { s = 1, m = 60, h = 3600, d = 86400 }[regex("[smhd]$", var.stale_after)], 0)
 
   tags = {
     application = "pmp-sync"
@@ -66,7 +68,8 @@ resource "aws_dynamodb_table" "ledger" {
     enabled = true
   }
   server_side_encryption {
-    enabled = true
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
   }
   lifecycle {
     # To uninstall and keep them: `terraform state rm` first.
@@ -79,8 +82,13 @@ resource "aws_dynamodb_table" "ledger" {
 resource "aws_sns_topic" "snapshots" {
   name = "${var.prefix}-snapshots"
   # AWS's own key is enough, across accounts, too: the one publisher is in this account, and SNS decrypts before it delivers.
-  kms_master_key_id = "alias/aws/sns"
-  tags              = local.tags
+  kms_master_key_id = coalesce(var.kms_key_arn, "alias/aws/sns")
+  tags              = merge(local.tags, { retained = "kept when the stack is deleted" })
+
+  lifecycle {
+    # Its subscriptions, which the members' configurations made, go with it. To uninstall and keep it: `terraform state rm` first.
+    prevent_destroy = true
+  }
 }
 
 # A topic has one policy for all members, and the queue's owner subscribes, because then there is nothing to confirm.
@@ -118,9 +126,11 @@ resource "aws_sns_topic_policy" "snapshots" {
 # The function.
 
 resource "aws_iam_role" "function" {
-  name        = "${var.prefix}-hub"
-  description = "What pmp-hub may do as a Lambda function"
-  tags        = local.tags
+  name                 = "${var.prefix}-hub"
+  path                 = var.role_path
+  permissions_boundary = var.permissions_boundary_arn
+  description          = "What pmp-hub may do as a Lambda function"
+  tags                 = local.tags
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
@@ -199,12 +209,26 @@ resource "aws_iam_role_policy" "function" {
         Action   = ["kms:GetPublicKey", "kms:Sign"]
         Resource = var.signing_key_arn
       }
+      ], var.kms_key_arn == null ? [] : [
+      # Services use a key of one's own in the name of whoever calls them.
+      {
+        Sid      = "UseTheKey"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+        Resource = var.kms_key_arn
+        Condition = {
+          StringEquals = {
+            "kms:ViaService" = [for service in ["dynamodb", "sns", "sqs"] : "${service}.${local.region}.amazonaws.com"]
+          }
+        }
+      }
     ])
   })
 }
 
 resource "aws_cloudwatch_log_group" "function" {
   name              = "/aws/lambda/${var.prefix}-hub"
+  kms_key_id        = var.kms_key_arn
   retention_in_days = var.log_retention_days
   tags              = local.tags
 }
@@ -232,15 +256,23 @@ resource "aws_lambda_function" "hub" {
       PMP_TOPIC_ARN            = aws_sns_topic.snapshots.arn
       PMP_MEMBER_ORGANIZATIONS = join(",", var.member_organization_ids)
       PMP_KEEP_VERSIONS        = tostring(var.keep_versions)
-      PMP_STALE_AFTER          = var.stale_after
       PMP_SIGNING_KEY          = var.signing_key_arn == null ? "" : "awskms:///${var.signing_key_arn}"
       PMP_STATEMENT_LIFETIME   = var.statement_lifetime
+      PMP_STALE_AFTER          = var.stale_after == null ? "" : var.stale_after
+      PMP_INTERVAL             = var.interval
       PMP_LOG                  = var.log_level
     }
   }
   logging_config {
     log_format = "Text"
     log_group  = aws_cloudwatch_log_group.function.name
+  }
+  lifecycle {
+    # Otherwise every member would be silent between two announcements.
+    precondition {
+      condition     = var.stale_after == null || local.silence > local.interval.seconds
+      error_message = "stale_after has to be longer than the interval. Leave it null, or give more."
+    }
   }
   depends_on = [aws_iam_role_policy.function]
 }
@@ -264,7 +296,8 @@ resource "aws_sqs_queue" "dead_letters" {
   name                      = "${var.prefix}-hub-dead-letters"
   message_retention_seconds = 1209600
   max_message_size          = 262144
-  sqs_managed_sse_enabled   = true
+  sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
+  kms_master_key_id         = var.kms_key_arn
   tags                      = local.tags
 }
 
@@ -274,14 +307,12 @@ resource "aws_sqs_queue_policy" "dead_letters" {
     Version = "2012-10-17"
     Statement = [
       {
-        Sid       = "RulesOfThisStack"
+        Sid       = "RuleOfThisStack"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
         Action    = "sqs:SendMessage"
         Resource  = aws_sqs_queue.dead_letters.arn
-        Condition = {
-          ArnEquals = { "aws:SourceArn" = [aws_cloudwatch_event_rule.hub["schedule"].arn, aws_cloudwatch_event_rule.hub["change-events"].arn] }
-        }
+        Condition = { ArnEquals = { "aws:SourceArn" = aws_cloudwatch_event_rule.change_events.arn } }
       },
       {
         Sid       = "EncryptedTransport"
@@ -295,38 +326,105 @@ resource "aws_sqs_queue_policy" "dead_letters" {
   })
 }
 
-# What invokes it. A change event names no entity, so the hub looks after every change set that succeeded; one that did not
-# has changed nothing.
+# What invokes it.
 
-resource "aws_cloudwatch_event_rule" "hub" {
-  for_each = {
-    "schedule" = {
-      description = "Has the hub announce its snapshot, changed or not"
-      rate        = local.interval.rate
-      pattern     = null
-    }
-    "change-events" = {
-      description = "Has the hub look after a change set of the catalog"
-      rate        = null
-      pattern = jsonencode({
-        source        = ["aws.marketplacecatalog"]
-        "detail-type" = ["Change Set Succeeded"]
-      })
-    }
-  }
-
-  name                = "${var.prefix}-${each.key}"
-  description         = each.value.description
-  schedule_expression = each.value.rate
-  event_pattern       = each.value.pattern
-  state               = "ENABLED"
-  tags                = local.tags
+resource "aws_iam_role" "schedule" {
+  name                 = "${var.prefix}-hub-schedule"
+  path                 = var.role_path
+  permissions_boundary = var.permissions_boundary_arn
+  description          = "Has EventBridge Scheduler invoke the hub of pmp-sync"
+  tags                 = local.tags
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect    = "Allow"
+        Principal = { Service = "scheduler.amazonaws.com" }
+        Action    = "sts:AssumeRole"
+        # The group, since Scheduler asks in the name of a group and not of a schedule.
+        Condition = {
+          StringEquals = { "aws:SourceAccount" = local.account }
+          ArnEquals    = { "aws:SourceArn" = "arn:${local.partition}:scheduler:${local.region}:${local.account}:schedule-group/default" }
+        }
+      }
+    ]
+  })
 }
 
-resource "aws_cloudwatch_event_target" "hub" {
-  for_each = aws_cloudwatch_event_rule.hub
+resource "aws_iam_role_policy" "schedule" {
+  name = "schedule"
+  role = aws_iam_role.schedule.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat([
+      {
+        Sid      = "InvokeTheHub"
+        Effect   = "Allow"
+        Action   = "lambda:InvokeFunction"
+        Resource = aws_lambda_function.hub.arn
+      },
+      {
+        Sid      = "SetAsideWhatCannotBeBrought"
+        Effect   = "Allow"
+        Action   = "sqs:SendMessage"
+        Resource = aws_sqs_queue.dead_letters.arn
+      }
+      ], var.kms_key_arn == null ? [] : [
+      {
+        Sid       = "UseTheKey"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = var.kms_key_arn
+        Condition = { StringEquals = { "kms:ViaService" = "sqs.${local.region}.amazonaws.com" } }
+      }
+    ])
+  })
+}
 
-  rule      = each.value.name
+# A rate without a start begins at once, so that the first snapshot is announced within a minute of the first deployment. All that
+# the function needs for that is there before.
+resource "aws_scheduler_schedule" "announce" {
+  name                = "${var.prefix}-schedule"
+  description         = "Has the hub announce its snapshot, changed or not"
+  schedule_expression = local.interval.rate
+  state               = "ENABLED"
+  flexible_time_window {
+    mode = "OFF"
+  }
+  target {
+    arn      = aws_lambda_function.hub.arn
+    role_arn = aws_iam_role.schedule.arn
+    dead_letter_config {
+      arn = aws_sqs_queue.dead_letters.arn
+    }
+    retry_policy {
+      maximum_event_age_in_seconds = 900
+      maximum_retry_attempts       = 10
+    }
+  }
+  depends_on = [
+    aws_iam_role_policy.schedule,
+    aws_lambda_function_event_invoke_config.hub,
+    aws_sns_topic_policy.snapshots,
+    aws_sqs_queue_policy.dead_letters,
+  ]
+}
+
+# The events name no experience, or not ours, so the hub looks after every change set that succeeded, and after every request of a
+# user that was approved, which may come without a change set; what did not succeed has changed nothing.
+resource "aws_cloudwatch_event_rule" "change_events" {
+  name        = "${var.prefix}-change-events"
+  description = "Has the hub look after a change set of the catalog"
+  event_pattern = jsonencode({
+    source        = ["aws.marketplacecatalog", "aws.private-marketplace"]
+    "detail-type" = ["Change Set Succeeded", "Product Request Approved"]
+  })
+  state = "ENABLED"
+  tags  = local.tags
+}
+
+resource "aws_cloudwatch_event_target" "change_events" {
+  rule      = aws_cloudwatch_event_rule.change_events.name
   target_id = "hub"
   arn       = aws_lambda_function.hub.arn
   dead_letter_config {
@@ -338,20 +436,33 @@ resource "aws_cloudwatch_event_target" "hub" {
   }
 }
 
-resource "aws_lambda_permission" "hub" {
-  for_each = aws_cloudwatch_event_rule.hub
-
+resource "aws_lambda_permission" "change_events" {
   function_name = aws_lambda_function.hub.function_name
   action        = "lambda:InvokeFunction"
   principal     = "events.amazonaws.com"
-  source_arn    = each.value.arn
+  source_arn    = aws_cloudwatch_event_rule.change_events.arn
 }
 
-# Lets change-events.yaml, in the account that owns the experience, bring its events here. The provider knows no statement with
-# a condition on the role, as hub.yaml has it, that would not replace the bus's whole policy: the account as a whole is let in.
-resource "aws_cloudwatch_event_permission" "change_events" {
-  count = local.owner == local.account ? 0 : 1
+# What applied before there was a schedule of EventBridge Scheduler, under the same names.
+moved {
+  from = aws_cloudwatch_event_rule.hub["change-events"]
+  to   = aws_cloudwatch_event_rule.change_events
+}
+moved {
+  from = aws_cloudwatch_event_target.hub["change-events"]
+  to   = aws_cloudwatch_event_target.change_events
+}
+moved {
+  from = aws_lambda_permission.hub["change-events"]
+  to   = aws_lambda_permission.change_events
+}
 
-  statement_id = "${var.prefix}-change-events"
-  principal    = var.catalog_account_id
+# Lets change-events.yaml, in the account that owns the experience and in those that are named, bring events here. The provider knows no
+# statement with a condition on the role or the rule, as hub.yaml has it, that would not replace the bus's whole policy: the accounts
+# as a whole are let in.
+resource "aws_cloudwatch_event_permission" "change_events" {
+  for_each = toset(concat(local.owner == local.account ? [] : [local.owner], var.change_event_account_ids))
+
+  statement_id = "${var.prefix}-change-events-${each.key}"
+  principal    = each.key
 }

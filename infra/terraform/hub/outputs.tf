@@ -10,6 +10,11 @@ output "experience_id" {
   value       = var.experience_id
 }
 
+output "tables_key_arn" {
+  description = "The key of the tables"
+  value       = var.kms_key_arn
+}
+
 output "snapshots_table_arn" {
   description = "The table of snapshots"
   value       = aws_dynamodb_table.ledger["Snapshots"].arn

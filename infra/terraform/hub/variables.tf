@@ -30,6 +30,17 @@ variable "catalog_account_id" {
   }
 }
 
+variable "change_event_account_ids" {
+  type        = list(string)
+  default     = []
+  description = "Further accounts that may forward change events, each with a stack of ../../cloudformation/change-events.yaml, such as a delegated administrator from which people change the management experience."
+
+  validation {
+    condition     = alltrue([for one in var.change_event_account_ids : can(regex("^[0-9]{12}$", one))])
+    error_message = "Numbers of twelve digits."
+  }
+}
+
 variable "code_bucket" {
   type        = string
   description = "The bucket, in the region, that holds the function's zip."
@@ -107,11 +118,11 @@ variable "interval" {
 
 variable "stale_after" {
   type        = string
-  default     = "3h"
-  description = "How long a spoke may be silent before an alarm says so. Longer than the interval."
+  default     = null
+  description = "How long a spoke may be silent before an alarm says so. Longer than the interval. Null, three hours, or three intervals where that is longer."
 
   validation {
-    condition     = can(regex("^[1-9][0-9]*(s|m|h|d)$", var.stale_after))
+    condition     = var.stale_after == null || can(regex("^[1-9][0-9]*(s|m|h|d)$", var.stale_after))
     error_message = "A duration such as 90m, 3h or 2d."
   }
 }
@@ -157,6 +168,39 @@ variable "statement_lifetime" {
   validation {
     condition     = contains(["24h", "48h", "72h", "168h", "336h", "720h", "1440h", "2160h"], var.statement_lifetime)
     error_message = "One of 24h, 48h, 72h, 168h, 336h, 720h, 1440h, 2160h."
+  }
+}
+
+variable "role_path" {
+  type        = string
+  default     = "/"
+  description = "The path of the roles, where the organization asks for one."
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9._+=,@-]{1,64}/){0,8}$", var.role_path))
+    error_message = "A path such as /marketplace/, with a slash at both ends."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  type        = string
+  default     = null
+  description = "The permissions boundary of the roles, where the organization asks for one. Null, none."
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]{1,576}$", var.permissions_boundary_arn))
+    error_message = "The ARN of a policy."
+  }
+}
+
+variable "kms_key_arn" {
+  type        = string
+  default     = null
+  description = "A key of your own for the tables, the topic, the dead letters and the log. Its policy has to let their services use it, as docs/deploy.md says. Null, AWS's keys."
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,128}$", var.kms_key_arn))
+    error_message = "The ARN of a key."
   }
 }
 

@@ -7,7 +7,7 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {
   lifecycle {
     postcondition {
-      condition     = self.name == "us-east-1"
+      condition     = self.id == "us-east-1"
       error_message = "The Marketplace Catalog API is in us-east-1 alone; deploy there."
     }
   }
@@ -16,9 +16,10 @@ data "aws_region" "current" {
 locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
-  region    = data.aws_region.current.name
-  owner     = coalesce(var.catalog_account_id, local.account)
-  entities  = "arn:${local.partition}:aws-marketplace:${local.region}:${local.owner}:AWSMarketplace"
+  # Its name, by an attribute that versions 5 and 6 of the provider both have without a warning.
+  region   = data.aws_region.current.id
+  owner    = coalesce(var.catalog_account_id, local.account)
+  entities = "arn:${local.partition}:aws-marketplace:${local.region}:${local.owner}:AWSMarketplace"
 
   # A delegated administrator's change sets may be its own, or the management account's.
   change_sets = [for account in distinct([local.account, local.owner]) : "arn:${local.partition}:aws-marketplace:${local.region}:${account}:AWSMarketplace/ChangeSet/*"]
@@ -52,7 +53,8 @@ resource "aws_sqs_queue" "snapshots" {
   message_retention_seconds  = 1209600
   max_message_size           = 262144
   receive_wait_time_seconds  = 20
-  sqs_managed_sse_enabled    = true
+  sqs_managed_sse_enabled    = var.kms_key_arn == null ? true : null
+  kms_master_key_id          = var.kms_key_arn
   # Ten, so that a first sync may take several invocations.
   redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn, maxReceiveCount = 10 })
   tags           = local.tags
@@ -63,7 +65,8 @@ resource "aws_sqs_queue" "dead_letters" {
   name                      = "${var.prefix}-snapshots-dead-letters"
   message_retention_seconds = 1209600
   max_message_size          = 262144
-  sqs_managed_sse_enabled   = true
+  sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
+  kms_master_key_id         = var.kms_key_arn
   redrive_allow_policy = jsonencode({
     redrivePermission = "byQueue"
     sourceQueueArns   = ["arn:${local.partition}:sqs:${local.region}:${local.account}:${var.prefix}-snapshots"]
@@ -107,8 +110,8 @@ resource "aws_sns_topic_subscription" "snapshots" {
   protocol             = "sqs"
   endpoint             = aws_sqs_queue.snapshots.arn
   raw_message_delivery = true
-  filter_policy        = jsonencode({ experience = [var.experience_id] })
-  redrive_policy       = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn })
+  # No filter policy: the topic carries one management experience, and SNS takes two hundred filter policies a topic.
+  redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn })
   # Not before SNS may deliver.
   depends_on = [aws_sqs_queue_policy.spoke]
 }
@@ -116,15 +119,32 @@ resource "aws_sns_topic_subscription" "snapshots" {
 # The function.
 
 resource "aws_iam_role" "function" {
-  name        = "${var.prefix}-spoke"
-  description = "What pmp-spoke may do as a Lambda function"
-  tags        = local.tags
+  name                 = "${var.prefix}-spoke"
+  path                 = var.spoke_role_path
+  permissions_boundary = var.permissions_boundary_arn
+  description          = "What pmp-spoke may do as a Lambda function"
+  tags                 = local.tags
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       { Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }
-    ]
+      ], length(var.operator_principal_arns) == 0 ? [] : [
+      # People, on a machine of their own. The account as principal, narrowed to those who are named, as in hub-member.
+      {
+        Sid       = "Operators"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
+        Action    = "sts:AssumeRole"
+        Condition = { ArnLike = { "aws:PrincipalArn" = var.operator_principal_arns } }
+      }
+    ])
   })
+  lifecycle {
+    precondition {
+      condition     = alltrue([for one in var.operator_principal_arns : split(":", one)[4] == local.account])
+      error_message = "operator_principal_arns names a role or user of another account; only those of the spoke's own can act as its role."
+    }
+  }
 }
 
 resource "aws_iam_role_policy" "function" {
@@ -151,12 +171,18 @@ resource "aws_iam_role_policy" "function" {
         Action   = "sqs:SendMessage"
         Resource = [aws_sqs_queue.dead_letters.arn]
       },
-      # AWS has no resource for these three.
+      # AWS has no resource for these two.
       {
-        Sid      = "FindExperiencesAndFollowChangeSets"
+        Sid      = "FindExperiencesAndChangeSets"
         Effect   = "Allow"
-        Action   = ["aws-marketplace:DescribeChangeSet", "aws-marketplace:ListChangeSets", "aws-marketplace:ListEntities"]
+        Action   = ["aws-marketplace:ListChangeSets", "aws-marketplace:ListEntities"]
         Resource = ["*"]
+      },
+      {
+        Sid      = "FollowChangeSets"
+        Effect   = "Allow"
+        Action   = "aws-marketplace:DescribeChangeSet"
+        Resource = local.change_sets
       },
       {
         Sid      = "ReadExperiences"
@@ -178,17 +204,14 @@ resource "aws_iam_role_policy" "function" {
         Resource  = local.change_sets
         Condition = { StringEquals = { "catalog:ChangeType" = local.change_types } }
       },
-      # Whatever else this role is given some day: who sees an experience, and whether it is in force, is not a spoke's to say.
+      # Whatever else this role is given some day: who sees an experience, how it looks, and whether it is in force, is not a spoke's to
+      # say. Every type but those above, whichever AWS has or will have; AWS sends the type with each of these requests.
       {
-        Sid      = "NeverTheExperienceItself"
-        Effect   = "Deny"
-        Action   = "aws-marketplace:StartChangeSet"
-        Resource = ["*"]
-        Condition = {
-          "ForAnyValue:StringEquals" = {
-            "catalog:ChangeType" = ["AssociateAudience", "DisassociateAudience", "RestrictExperience", "UpdateExperience"]
-          }
-        }
+        Sid       = "NeverTheExperienceItself"
+        Effect    = "Deny"
+        Action    = "aws-marketplace:StartChangeSet"
+        Resource  = ["*"]
+        Condition = { StringNotEquals = { "catalog:ChangeType" = local.change_types } }
       },
       {
         Sid      = "WriteTheLog"
@@ -203,13 +226,22 @@ resource "aws_iam_role_policy" "function" {
         Action   = "s3:GetObject"
         Resource = ["arn:${local.partition}:s3:::${var.filter_bucket}/${coalesce(var.filter_key, "-")}"]
       }
+      ], var.kms_key_arn == null ? [] : [
+      # SQS uses a key of one's own in the name of whoever calls it.
+      {
+        Sid       = "UseTheKey"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = [var.kms_key_arn]
+        Condition = { StringEquals = { "kms:ViaService" = "sqs.${local.region}.amazonaws.com" } }
+      }
       ], !var.product_attributes ? [] : [
-      # AWS has no resource for it.
+      # The pattern of AWS's own policies.
       {
         Sid      = "LookProductsUp"
         Effect   = "Allow"
         Action   = "aws-marketplace:GetProduct"
-        Resource = ["*"]
+        Resource = ["arn:${local.partition}:aws-marketplace:::catalog/AWSMarketplace*/product/*"]
       }
     ])
   })
@@ -217,6 +249,7 @@ resource "aws_iam_role_policy" "function" {
 
 resource "aws_cloudwatch_log_group" "function" {
   name              = "/aws/lambda/${var.prefix}-spoke"
+  kms_key_id        = var.kms_key_arn
   retention_in_days = var.log_retention_days
   tags              = local.tags
 }

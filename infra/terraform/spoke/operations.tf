@@ -1,4 +1,5 @@
-# Alarms and the dashboard. Metrics as docs/metrics.md tells them: what is not known is missing, and is not breaching.
+# Alarms and the dashboard. Metrics as docs/metrics.md tells them: what is not known is missing. Where a metric tells how things stand
+# after a pass, an alarm stays as it is until the next pass; where it counts what happened, nothing is well.
 
 locals {
   on_experience = { Experience = var.experience_id }
@@ -17,23 +18,23 @@ locals {
     }
     "passes-failed" = {
       description = "Passes fail as a whole. The log says why, and what to do."
-      metric      = ["pmp-sync", "Errors", "Sum"], dimensions = local.on_experience
+      metric      = ["pmp-sync", "Errors", "Sum"], dimensions = merge(local.on_experience, { Component = "spoke" })
       period      = 900, periods = 2, threshold = 0
     }
     "failed" = {
       description = "A member experience could not be brought into step. Its receipt says why; `pmp-hub status` shows it."
       metric      = ["pmp-sync", "Failed", "Maximum"], dimensions = local.on_experience
-      period      = 3600, periods = 1, threshold = 0
+      period      = 3600, periods = 1, threshold = 0, missing = "ignore"
     }
     "held" = {
       description = "A guard rail holds a member experience until an operator confirms it. `pmp-hub status` says how."
       metric      = ["pmp-sync", "Held", "Maximum"], dimensions = local.on_experience
-      period      = 3600, periods = 1, threshold = 0
+      period      = 3600, periods = 1, threshold = 0, missing = "ignore"
     }
     "drift" = {
       description = "Someone else changed products of a member experience; the spoke has put them back."
       metric      = ["pmp-sync", "DriftedProducts", "Sum"], dimensions = local.on_experience
-      period      = 3600, periods = 1, threshold = 0
+      period      = 3600, periods = 1, threshold = 0, missing = "ignore"
     }
     "dead-letters" = {
       description = "Messages were set aside. Their attribute pmp-sync-reason says why."
@@ -65,7 +66,7 @@ locals {
     { title = "From announcement to receipt, ms", stat = null, period = 3600, metrics = [concat(["pmp-sync", "PublishToReceiptMillis"], local.ours, [{ stat = "p50" }]), ["...", { stat = "p95" }]] },
     { title = "A change set, ms", stat = null, period = 3600, metrics = [concat(["pmp-sync", "ChangeSetMillis"], local.ours, [{ stat = "p50" }]), ["...", { stat = "p95" }]] },
     { title = "Change sets, products allowed and denied", stat = "Sum", period = 3600, metrics = [concat(["pmp-sync", "ChangeSets"], local.ours), [".", "AllowedProducts", ".", "."], [".", "DeniedProducts", ".", "."]] },
-    { title = "Errors, and answers that ask to slow down", stat = "Sum", period = 300, metrics = [["AWS/Lambda", "Errors", "FunctionName", aws_lambda_function.spoke.function_name], concat(["pmp-sync", "Errors"], local.ours), [".", "Throttles", ".", "."]] },
+    { title = "Errors, and answers that ask to slow down", stat = "Sum", period = 300, metrics = [["AWS/Lambda", "Errors", "FunctionName", aws_lambda_function.spoke.function_name], concat(["pmp-sync", "Errors", "Component", "spoke"], local.ours), [".", "Throttles", ".", ".", ".", "."]] },
     { title = "Products that the filter takes away", stat = null, period = 3600, metrics = [concat(["pmp-sync", "ExcludedProducts"], local.ours, [{ stat = "Maximum" }]), [".", "FilterFailures", ".", ".", { stat = "Sum" }]] },
     { title = "The filter, ms", stat = null, period = 3600, metrics = [concat(["pmp-sync", "FilterMillis"], local.ours, [{ stat = "p50" }]), ["...", { stat = "p95" }]] },
     { title = "Dead letters", stat = "Maximum", period = 300, metrics = [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.dead_letters.name]] },
@@ -87,7 +88,7 @@ resource "aws_cloudwatch_metric_alarm" "spoke" {
   evaluation_periods  = each.value.periods
   threshold           = each.value.threshold
   comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
+  treat_missing_data  = lookup(each.value, "missing", "notBreaching")
   alarm_actions       = local.alarm_actions
   ok_actions          = local.alarm_actions
   tags                = local.tags

@@ -95,14 +95,30 @@ variable "trusted_keys" {
   }
 }
 
+variable "spoke_role_path" {
+  type        = string
+  default     = "/"
+  description = "The path of the function's role, which the hub's module for this member names."
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9._+=,@-]{1,64}/){0,8}$", var.spoke_role_path))
+    error_message = "A path such as /marketplace/, with a slash at both ends."
+  }
+}
+
 variable "member_experience_ids" {
   type        = list(string)
   default     = []
-  description = "The experiences to keep in step, and the only ones that the function may change. None: all live ones. Where several spokes share the account, each needs its own."
+  description = "The experiences to keep in step, and the only ones that the function may change; at most 85. None: all live ones, however many. Where several spokes share the account, each needs its own. Ids and `filter_config` share the 4 KB of the function's environment."
 
   validation {
     condition     = alltrue([for one in var.member_experience_ids : can(regex("^exp-[A-Za-z0-9-]{1,60}$", one))])
     error_message = "Ids of experiences."
+  }
+
+  validation {
+    condition     = length(join(",", var.member_experience_ids)) <= 1529
+    error_message = "At most 85 ids of AWS's usual length, because a role's policy and a function's environment hold no more. For more, give none, and all live experiences are kept in step."
   }
 }
 
@@ -280,6 +296,39 @@ variable "paused" {
   type        = bool
   default     = false
   description = "Whether the spoke rests. Messages wait in the queue for 14 days."
+}
+
+variable "operator_principal_arns" {
+  type        = list(string)
+  default     = []
+  description = "Roles and users of this account who may act as the spoke's role, to run pmp-spoke plan, doctor and sync on a machine of their own; * and ? stand for any text and any character. None: nobody. They need sts:AssumeRole of their own, too."
+
+  validation {
+    condition     = alltrue([for one in var.operator_principal_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[A-Za-z0-9_+=,.@/*?-]{1,576}$", one))])
+    error_message = "ARNs of roles and users."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  type        = string
+  default     = null
+  description = "The permissions boundary of the function's role, where the organization asks for one. Null, none."
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]{1,576}$", var.permissions_boundary_arn))
+    error_message = "The ARN of a policy."
+  }
+}
+
+variable "kms_key_arn" {
+  type        = string
+  default     = null
+  description = "A key of your own for the queues and the log. Its policy has to let SNS and CloudWatch Logs use it, as docs/deploy.md says. Null, AWS's keys."
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,128}$", var.kms_key_arn))
+    error_message = "The ARN of a key."
+  }
 }
 
 variable "alarm_topic_arn" {

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use jiff::Timestamp;
 use pmp_catalog::{SdkCatalog, SdkDirectory};
 use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoSnapshots};
 use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_terminal::{
-    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, Stop, TerminalArgs, program, stop_on_signal,
+    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, Stop, TerminalArgs, print_variables, program,
+    stop_on_signal,
 };
 use serde_json::json;
 use tokio::time::Instant;
@@ -27,14 +28,16 @@ use crate::load::load_filter;
 use crate::preview::Planned;
 use crate::standing::SignOfLife;
 use crate::trust::Trust;
-use crate::{Identity, Pass, Spoke, agent, doctor, init, render};
+use crate::{Identity, Pass, Spoke, agent, doctor, env, init, render};
 
 const EXAMPLES: &str = "Examples:
   pmp-spoke init            make the queue, and subscribe it to the hub's topic
   pmp-spoke plan            show what the newest snapshot would change here
   pmp-spoke sync            apply the newest snapshot, once
   pmp-spoke doctor          what is missing or wrong, and how to mend it
-  pmp-spoke run             take snapshots from the queue as they come";
+  pmp-spoke run             take snapshots from the queue as they come
+  eval \"$(pmp-spoke env --function pmp-sync-spoke)\"
+                            run the others with the settings of a deployed function";
 
 /// Keeps AWS Private Marketplace in step across organizations: a spoke
 #[derive(Debug, Parser)]
@@ -60,6 +63,8 @@ enum Command {
     Init(InitArgs),
     /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
     Doctor,
+    /// Print the settings of a deployed function as a shell takes them, to run the other commands with exactly these
+    Env(EnvArgs),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -88,6 +93,13 @@ struct InitArgs {
     queue_name: String,
 }
 
+#[derive(Debug, Args)]
+struct EnvArgs {
+    /// The function: its name or ARN
+    #[arg(long, value_name = "NAME")]
+    function: String,
+}
+
 /// Runs the program with `args`, the program's name first: as a function where AWS Lambda started it.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<_> = args.into_iter().collect();
@@ -110,6 +122,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             checkup.print(output)?;
             Ok(checkup.exit())
         }
+        Command::Env(args) => print_environment(args, output).await,
         Command::Completions(completions) => {
             completions.print::<Cli>()?;
             Ok(Exit::Ok)
@@ -274,6 +287,25 @@ async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Res
         output.line(&format!("export PMP_QUEUE_URL={}", made.queue_url))?;
     } else {
         output.document(&serde_json::to_value(&made).map_err(Failure::new)?)?;
+    }
+    Ok(Exit::Ok)
+}
+
+async fn print_environment(args: &EnvArgs, output: Output) -> Result<Exit, Failure> {
+    let sdk = pmp_aws::load("pmp-spoke").await;
+    let failed = |error: env::EnvError| {
+        let hint = error.hint();
+        Failure::new(error).hint(hint)
+    };
+    let variables = env::variables(&sdk, &args.function).await.map_err(failed)?;
+    if output.is_table() {
+        env::for_shell(&args.function, &variables).map_err(failed)?;
+        let set = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        // What the shell has from elsewhere, and the function does not, would count here alone.
+        let known = env::settings(&Cli::command());
+        print_variables(set, known.iter().map(String::as_str).filter(|name| !variables.contains_key(*name)))?;
+    } else {
+        output.document(&json!({"function": args.function, "variables": variables}))?;
     }
     Ok(Exit::Ok)
 }

@@ -1,6 +1,7 @@
 //! `doctor`: checks everything that a spoke needs, and says how to mend what is wrong. Changes nothing: it reads, and neither
 //! writes, nor takes the lease, nor receives a message.
 
+mod guard_rails;
 mod ledger;
 mod queue;
 
@@ -40,7 +41,7 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     );
     let ledger = ledger::examine(&session, &config, id.as_ref()).await;
     let found = [organization].into_iter().chain(ledger).chain([catalog]).chain(products).chain(inbox);
-    [configuration, filter].into_iter().chain(who).chain(found).collect()
+    [configuration, filter].into_iter().chain(who).chain(found).map(guard_rails::named).collect()
 }
 
 /// That the filter is compiled, and accepts its settings, as before a pass.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pmp_metrics::{Datum, Metric};
+use pmp_metrics::{Component, Datum, Metric};
 use pmp_protocol::{ExperienceId, Receipt, ReceiptStatus};
 use pmp_terminal::print_json;
 
@@ -43,7 +43,9 @@ impl Figures {
 
 /// The figures of a run that ended at `now`. Pure.
 fn datum(management: &ExperienceId, answer: &Answer, throttles: usize, now: Timestamp) -> Datum {
-    let datum = Datum::new(management).flag(Metric::Errors, answer.error.is_some()).count(Metric::Throttles, throttles);
+    let datum = Datum::new(Component::Spoke, management)
+        .flag(Metric::Errors, answer.error.is_some())
+        .count(Metric::Throttles, throttles);
     let Some(Pass { receipts, tally }) = &answer.pass else { return datum };
     let since = answer.announced.and_then(|at| Duration::try_from(now.duration_since(at)).ok());
     let complete = answer.pass.as_ref().is_some_and(Pass::is_complete);
@@ -127,7 +129,7 @@ mod tests {
             filter_failures: 1,
         };
         let expected = json!({
-            "Experience": "exp-management", "Errors": 0, "Throttles": 2, "Synced": 0, "Partial": 0, "Held": 1, "Failed": 1,
+            "Experience": "exp-management", "Component": "spoke", "Errors": 0, "Throttles": 2, "Synced": 0, "Partial": 0, "Held": 1, "Failed": 1,
             "ChangeSets": 3, "ChangeSetMillis": [900, 1100], "AllowedProducts": 120, "DeniedProducts": 4,
             "QuarantinedProducts": 0, "DriftedProducts": 1, "ExcludedProducts": 12, "FilterMillis": 15,
             "FilterFailures": 1, "PublishToReceiptMillis": 6_000});
@@ -147,6 +149,6 @@ mod tests {
         assert_eq!(stopped.get("PublishToReceiptMillis"), None, "it has not come to its end");
         let error = SpokeError::NoSnapshot(ExperienceId::new("exp-management").unwrap());
         let failed = told(&Answer { error: Some(error), ..Answer::default() });
-        assert_eq!(failed, json!({"Experience": "exp-management", "Errors": 1, "Throttles": 2}));
+        assert_eq!(failed, json!({"Experience": "exp-management", "Component": "spoke", "Errors": 1, "Throttles": 2}));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`Spoke`] is one pass over the member experiences: discover, narrow by the filter, plan, apply, acknowledge. The agent
 //! ([`run_agent`]) feeds it from the queue ([`Inbox`]); [`cli`] is the program: `run` as an agent, `sync` once, `plan`
-//! without changing anything, `init` of queue and subscription; where AWS Lambda starts it, a function. Of several spokes of one organization one acts at a time
+//! without changing anything, `init` of queue and subscription, `env` of a deployed function; where AWS Lambda starts it, a function. Of several spokes of one organization one acts at a time
 //! (`lease`). What is to change is decided by `pmp-plan` alone.
 //!
 //! A pass acts on what the ledger's head names, and on nothing else (`standing`, `snapshot`): a message only says that it is time
@@ -17,6 +17,7 @@ mod backlog;
 pub mod cli;
 mod config;
 mod doctor;
+mod env;
 mod error;
 mod figures;
 mod function;

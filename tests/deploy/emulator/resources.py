@@ -9,13 +9,17 @@ import json
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend as lambda_backend
 from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.models import CloudFormationBackend
+from moto.cloudformation.responses import CloudFormationResponse
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.common_models import CloudFormationModel
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.table import Table
 from moto.events.models import events_backends
+from moto.iam.models import Role
 from moto.logs.models import LogGroup
 from moto.organizations.models import organizations_backends
+from moto.scheduler.models import scheduler_backends
 from moto.sns.models import Topic, sns_backends
 from moto.sqs.models import Queue, sqs_backends
 
@@ -138,6 +142,7 @@ class Alarm(Extra, CloudFormationModel):
             metric_name=given["MetricName"],
             comparison_operator=given["ComparisonOperator"],
             evaluation_periods=int(given["EvaluationPeriods"]),
+            datapoints_to_alarm=int(given["DatapointsToAlarm"]) if given.get("DatapointsToAlarm") else None,
             period=int(given["Period"]),
             threshold=float(given["Threshold"]),
             statistic=given["Statistic"],
@@ -154,6 +159,33 @@ class Alarm(Extra, CloudFormationModel):
         cloudwatch_backends[account_id][region_name].delete_alarms([self.physical_resource_id])
 
 
+class Schedule(Extra, CloudFormationModel):
+    @staticmethod
+    def cloudformation_type():
+        return "AWS::Scheduler::Schedule"
+
+    @staticmethod
+    def make(properties, account_id, region_name):
+        scheduler_backends[account_id][region_name].create_schedule(
+            name=properties["Name"],
+            description=properties["Description"],
+            group_name="default",
+            schedule_expression=properties["ScheduleExpression"],
+            schedule_expression_timezone="UTC",
+            flexible_time_window=properties["FlexibleTimeWindow"],
+            target=properties["Target"],
+            state=properties["State"],
+            start_date=None,
+            end_date=None,
+            kms_key_arn=None,
+            action_after_completion=None,
+        )
+        return properties["Name"]
+
+    def delete(self, account_id, region_name):
+        scheduler_backends[account_id][region_name].delete_schedule("default", self.physical_resource_id)
+
+
 class EventBusPolicy(Extra, CloudFormationModel):
     @staticmethod
     def cloudformation_type():
@@ -162,8 +194,11 @@ class EventBusPolicy(Extra, CloudFormationModel):
     @staticmethod
     def make(properties, account_id, region_name):
         statement = properties["Statement"] | {"Sid": properties["StatementId"]}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        events_backends[account_id][region_name].put_permission("default", "", "", "", {}, policy)
+        backend = events_backends[account_id][region_name]
+        # moto takes a statement of the same principal away, so those that are there are told again with it.
+        there = json.loads(backend.describe_event_bus("default").policy or '{"Statement": []}')["Statement"]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [*there, statement]})
+        backend.put_permission("default", "", "", "", {}, policy)
         return properties["StatementId"]
 
     def delete(self, account_id, region_name):
@@ -197,6 +232,43 @@ class Policy(Extra, CloudFormationModel):
         backend.delete_policy(PolicyId=self.physical_resource_id)
 
 
+# A change set with ImportExistingResources takes over what is there under the name that the template gives; any other fails where
+# something is there. AWS asks for a retained resource with a name of its own.
+
+importing = set()  # the change sets that do
+adopts = False  # whether the one that is being executed does
+
+
+def create_change_set(response, plain=CloudFormationResponse.create_change_set):
+    made = plain(response)
+    if response._get_bool_param("ImportExistingResources", False):
+        importing.add(made.result["Id"])
+    return made
+
+
+def execute_change_set(backend, change_set_name, stack_name=None, plain=CloudFormationBackend.execute_change_set):
+    global adopts
+    named = [id for id, one in backend.change_sets.items() if change_set_name in (id, one.change_set_name)]
+    adopts = any(id in importing for id in named)
+    try:
+        plain(backend, change_set_name, stack_name)
+    finally:
+        adopts = False
+
+
+CloudFormationResponse.create_change_set = create_change_set
+CloudFormationBackend.execute_change_set = execute_change_set
+
+
+def taken_over(there, template):
+    """What is there already, where it is to be taken over; nothing where it is to be made."""
+    if there is None:
+        return None
+    if not adopts or template.get("DeletionPolicy") != "Retain":
+        raise ValidationError(message=f"{template['Type']} is there already")
+    return there
+
+
 # moto's own types, where they drop what a template says.
 
 
@@ -221,23 +293,37 @@ def tags_of(properties):
 
 @amended(LambdaFunction)
 def make_function(_, name, template, account_id, region_name):
-    """Without this: no architecture, layers and tags, and a variable whose parameter is a number is no text."""
+    """Without this: no architecture, layers and tags, and what a parameter's type makes of a value: a variable is a text, and a time a
+    number."""
     given = template["Properties"]
     spec = {key: value for key, value in given.items() if key not in ("LoggingConfig", "Tags") and value is not None}
     spec |= {
         "FunctionName": name,
+        "Timeout": int(given["Timeout"]),
+        "MemorySize": int(given["MemorySize"]),
         "Environment": {"Variables": {key: str(value) for key, value in given["Environment"]["Variables"].items()}},
         "Tags": tags_of(given),
     }
     return lambda_backend(account_id, region_name).create_function(spec)
 
 
+@amended(Role)
+def make_role(plain, name, template, account_id, region_name):
+    """Without this: a property that AWS::NoValue takes away is there, as nothing."""
+    given = {key: value for key, value in template["Properties"].items() if value is not None}
+    return plain(name, template | {"Properties": given}, account_id, region_name)
+
+
 @amended(Table)
 def make_table(plain, name, template, account_id, region_name):
     """Without this: no encryption and no recovery."""
+    there = taken_over(dynamodb_backends[account_id][region_name].tables.get(name), template)
+    if there:
+        return there
     given = template["Properties"]
-    enabled = given.pop("SSESpecification")["SSEEnabled"]
-    made = plain(name, template | {"Properties": given | {"SSESpecification": {"Enabled": enabled}}}, account_id, region_name)
+    sse = given.pop("SSESpecification")
+    sse = {"Enabled": sse["SSEEnabled"]} | {key: value for key, value in sse.items() if key in ("SSEType", "KMSMasterKeyId")}
+    made = plain(name, template | {"Properties": given | {"SSESpecification": sse}}, account_id, region_name)
     backups = given["PointInTimeRecoverySpecification"]
     dynamodb_backends[account_id][region_name].update_continuous_backups(name, backups)
     return made
@@ -246,6 +332,10 @@ def make_table(plain, name, template, account_id, region_name):
 @amended(Topic)
 def make_topic(plain, name, template, account_id, region_name):
     """Without this: no tags."""
+    arn = f"arn:aws:sns:{region_name}:{account_id}:{name}"
+    there = taken_over(sns_backends[account_id][region_name].topics.get(arn), template)
+    if there:
+        return there
     made = plain(name, template, account_id, region_name)
     made._tags = tags_of(template["Properties"])
     return made

@@ -217,6 +217,33 @@ async fn products_that_are_to_be_looked_up_for_the_filter() {
 }
 
 #[tokio::test]
+async fn a_guard_rail_of_an_organization_is_named_where_aws_names_it() {
+    let refuses = |operation: &str, why: &str| {
+        let message = format!("User: x is not authorized to perform: it on resource: y {why}");
+        let denied = FaultRule::new(Fault::AccessDenied { message: Some(message) });
+        FaultRule { operation: Some(operation.into()), ..denied }
+    };
+    let rcp = refuses("AssumeRole", "with an explicit deny in a resource control policy");
+    let scp = refuses("ListSubscriptions", "with an explicit deny in a service control policy");
+    let scene = Scene::start(World { faults: vec![rcp, scp], ..world(&["prod-a"], &[]) }).await;
+    let checkup = Checkup::of(&scene.spoke).await;
+    checkup.expect(
+        "hub-role",
+        "failed",
+        "resource control policy",
+        "a resource control policy of the organization that owns",
+    );
+    checkup.expect(
+        "subscription",
+        "warning",
+        "service control policy",
+        "a service control policy of this account's organization",
+    );
+    let others = checkup.checks.iter().filter(|check| check["fixes"].to_string().contains("control policy of"));
+    assert_eq!(others.count(), 2);
+}
+
+#[tokio::test]
 async fn a_missing_permission_is_named() {
     let mut world = world(&["prod-a"], &[]);
     let allow = json!([{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}]);

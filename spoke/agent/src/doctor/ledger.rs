@@ -110,7 +110,7 @@ fn refused(finding: Finding, error: &ApiError) -> Finding {
             error.to_string(),
             format!("check {HUB_ROLE} and {EXTERNAL_ID} with the hub's operators: the role's trust policy names both, this account or role, and `aws:PrincipalOrgID`"),
         )
-        .fail("or a policy of this account", error.hint())
+        .fail("or a policy of this account, or a guard rail of either organization", error.hint())
 }
 
 fn failed(finding: Finding, error: &LedgerError, source: Source) -> Finding {
@@ -212,7 +212,9 @@ async fn trust(
 fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
     let finding = Finding::of("sign-of-life");
     let Some(seen) = &found.seen else {
-        let fix = "let the hub announce (`pmp-hub publish`), or run `pmp-spoke sync`".to_owned();
+        let fix = "let the hub announce (`pmp-hub publish`), or run `pmp-spoke sync`; where announcements do not come, look for a resource \
+                   control policy on queues (docs/deploy.md, \"Data perimeters\")"
+            .to_owned();
         return finding.warn("no pass has finished yet", fix);
     };
     let ago = age(seen.last_seen, now);

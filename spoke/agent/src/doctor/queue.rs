@@ -109,14 +109,14 @@ fn attributes(finding: Finding, attributes: &HashMap<String, String>, experience
         _ => finding.note("in SNS's envelope, which the spoke takes off"),
     };
     match (get("FilterPolicy"), experience) {
-        (None, _) => finding.note("no filter policy: messages about all experiences come"),
+        (None, _) => finding.note("no filter policy"),
         (Some(policy), Some(experience)) if lets_through(policy, experience) => {
             finding.note(format!("only about {experience}"))
         }
         (Some(policy), Some(experience)) => finding.fail(
             format!("its filter policy {policy} keeps messages about {experience} out"),
             format!(
-                "set its FilterPolicy to {}, or check {EXPERIENCE}",
+                "check {EXPERIENCE}; where that is right, take the FilterPolicy away, or set it to {}",
                 serde_json::json!({"experience": [experience]})
             ),
         ),

@@ -1,0 +1,89 @@
+//! What the templates refuse, with words, before anything is made.
+
+use pmp_tests::{ALPHA, EXTERNAL_ID, MANAGEMENT};
+use serde_json::Value;
+
+use crate::stack::{Stack, text};
+
+const HUB: &str = "111111111111";
+const CODE: [(&str, &str); 2] = [("CodeBucket", "code"), ("CodeKey", "0.1.0/bootstrap.zip")];
+
+fn seconds(duration: &str) -> u32 {
+    let (number, unit) = duration.split_at(duration.len() - 1);
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        other => panic!("{other}"),
+    };
+    number.parse::<u32>().unwrap() * unit
+}
+
+#[test]
+fn a_silence_that_is_not_longer_than_the_interval_is_refused_and_every_other_is_taken() {
+    let minutes = [5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 720].map(|number| format!("{number}m"));
+    let hours = (1..=48).map(|number| format!("{number}h"));
+    let silences: Vec<String> =
+        minutes.into_iter().chain(hours).chain((1..=7).map(|number| format!("{number}d"))).collect();
+    let given = [&[("ExperienceId", MANAGEMENT)], &CODE[..]].concat();
+    let hub = Stack::new("infra/cloudformation/hub.yaml", HUB, &given);
+    for interval in ["15m", "30m", "1h", "2h", "3h", "6h", "12h"] {
+        let hub = hub.clone().with("Interval", interval);
+        assert_eq!(hub.refusals(), Vec::<String>::new(), "{interval}, by default");
+        for silence in &silences {
+            let refused = hub.clone().with("StaleAfter", silence).refusals();
+            assert_eq!(refused.is_empty(), seconds(silence) > seconds(interval), "{interval}, {silence}: {refused:?}");
+            assert!(
+                refused.iter().all(|one| one.contains("StaleAfter has to be longer than the Interval")),
+                "{refused:?}"
+            );
+        }
+    }
+}
+
+/// A spoke's stack that is given everything that makes its role and its environment long, and `count` experiences by their ids.
+fn spoke(count: usize, filter_config: &str) -> Stack {
+    let ids: Vec<_> = (0..count).map(|number| format!("exp-{number:013}")).collect();
+    let given = [
+        ("ExperienceId", "exp-1234567890abc"),
+        ("SnapshotsTableArn", "arn:aws:dynamodb:us-east-1:111111111111:table/pmp-sync-marketplace-Snapshots"),
+        ("TimestampsTableArn", "arn:aws:dynamodb:us-east-1:111111111111:table/pmp-sync-marketplace-SyncTimestamps"),
+        ("TopicArn", "arn:aws:sns:us-east-1:111111111111:pmp-sync-marketplace-snapshots"),
+        ("OrganizationId", ALPHA),
+        ("HubRoleArn", "arn:aws:iam::111111111111:role/pmp-sync-marketplace-member-o-alpha00000"),
+        ("HubExternalId", EXTERNAL_ID),
+        ("Prefix", "pmp-sync-marketplace"),
+        ("MemberExperienceIds", &ids.join(",")),
+        ("CatalogAccountId", "222222222222"),
+        ("SyncSettings", "true"),
+        ("FilterBucket", "filters-of-the-marketplace-team-222222222223"),
+        ("FilterKey", "filters/exclude-what-the-marketplace-team-excludes.wasm"),
+        ("FilterDigest", &format!("sha256:{}", "0".repeat(64))),
+        ("FilterConfig", filter_config),
+        ("ProductAttributes", "true"),
+    ];
+    Stack::asked_for("infra/cloudformation/spoke.yaml", "222222222223", &[&CODE[..], &given].concat())
+}
+
+#[test]
+fn more_experiences_than_a_role_and_a_function_hold_are_refused_with_the_way_out() {
+    assert_eq!(spoke(85, "").refusals(), Vec::<String>::new());
+    for count in [86, 100, 200] {
+        let refusals = spoke(count, "").refusals();
+        assert!(refusals.len() == 1 && refusals[0].contains("For more, leave it blank"), "{count}: {refusals:?}");
+    }
+}
+
+/// What AWS counts: a role's inline policies without white space, and names and values of an environment.
+#[test]
+fn as_many_as_are_taken_fit_into_the_role_and_the_environment() {
+    let stack = spoke(85, &"x".repeat(1_200));
+    let policies = stack.properties("FunctionRole")["Policies"].as_array().unwrap().clone();
+    let length: usize = policies.iter().map(|policy| policy["PolicyDocument"].to_string().len()).sum();
+    assert!((9_000..=10_240).contains(&length), "{length} characters of a policy");
+    let variables = stack.properties("Function")["Environment"]["Variables"].clone();
+    let size = |(name, value): (&String, &Value)| name.len() + text(value).len();
+    let size: usize = variables.as_object().unwrap().iter().map(size).sum();
+    assert!((3_500..=4_096).contains(&size), "{size} bytes of an environment");
+}
