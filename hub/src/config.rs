@@ -359,7 +359,7 @@ mod tests {
     fn of_function(settings: &[(&str, &str)]) -> Result<Duration, String> {
         let needed = [
             ("--experience-id", "exp-1"),
-            ("--snapshots-table", "S"),
+            ("--snapshots-table", "Snapshots"),
             ("--topic-arn", "arn:aws:sns:us-east-1:111111111111:t"),
         ];
         let args = needed.iter().chain(settings).flat_map(|(flag, value)| [*flag, *value]);

@@ -212,7 +212,9 @@ class Agreement(Deployment):
                 "attributes": sorted(table["AttributeDefinitions"], key=json.dumps),
                 "billing": table["BillingModeSummary"]["BillingMode"],
                 "protected": table["DeletionProtectionEnabled"],
-                "encrypted": [table.get("SSEDescription", {}).get(key) for key in ("Status", "KMSMasterKeyArn")],
+                "encrypted": table.get("SSEDescription", {}).get("Status"),
+                # AWS's own key has another id in each account.
+                "key": table.get("SSEDescription", {}).get("KMSMasterKeyArn") == KEY,
                 "recovery": dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"][
                     "PointInTimeRecoveryDescription"
                 ]["PointInTimeRecoveryStatus"],

@@ -329,6 +329,14 @@ def make_table(plain, name, template, account_id, region_name):
     return made
 
 
+@amended(LogGroup)
+def make_log_group(plain, name, template, account_id, region_name):
+    """Without this: no key."""
+    made = plain(name, template, account_id, region_name)
+    made.kms_key_id = template["Properties"].get("KmsKeyId")
+    return made
+
+
 @amended(Topic)
 def make_topic(plain, name, template, account_id, region_name):
     """Without this: no tags."""
