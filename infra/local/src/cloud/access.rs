@@ -4,7 +4,8 @@
 //! policy is enough, across accounts both are needed), service principals, and the condition keys that this system's
 //! policies use. It never looks at a request's content; the services say which action on which resource it is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use awsim_iam_policy::{AuthzRequest, ContextValue, Decision, EvalContext, PolicyDocument, Principal, evaluate, parse};
 use serde_json::Value;
@@ -12,6 +13,7 @@ use serde_json::Value;
 use super::decisions::{Decided, Decisions, Listed};
 use super::{Caller, account_in};
 use crate::World;
+use crate::authorization::{Authorization, Verdict, Witness};
 
 /// Condition keys and their values.
 pub(super) type Conditions = HashMap<String, ContextValue>;
@@ -39,18 +41,25 @@ pub(super) struct Access {
     organizations: HashMap<String, String>,
     everything: PolicyDocument,
     decisions: Decisions,
+    witness: Option<Arc<dyn Witness>>,
 }
 
 struct RolePolicies {
     trust: String,
     permissions: Vec<PolicyDocument>,
+    /// The same as they were written.
+    texts: Vec<String>,
 }
 
+/// The policy of whoever administers an account.
+const EVERYTHING: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+
 impl Access {
-    pub(super) fn new(world: &World) -> Self {
+    pub(super) fn new(world: &World, witness: Option<Arc<dyn Witness>>) -> Self {
         let roles = world.roles.iter().map(|role| {
-            let permissions = role.permissions.iter().map(|policy| read(policy.as_str())).collect();
-            (role.arn(), RolePolicies { trust: role.trust.as_str().to_owned(), permissions })
+            let texts: Vec<String> = role.permissions.iter().map(|policy| policy.as_str().to_owned()).collect();
+            let permissions = texts.iter().map(|policy| read(policy)).collect();
+            (role.arn(), RolePolicies { trust: role.trust.as_str().to_owned(), permissions, texts })
         });
         let organizations = world.organizations.iter().flat_map(|organization| {
             std::iter::once(&organization.management_account)
@@ -60,8 +69,9 @@ impl Access {
         Self {
             roles: roles.collect(),
             organizations: organizations.collect(),
-            everything: read(r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#),
+            everything: read(EVERYTHING),
             decisions: Decisions::default(),
+            witness,
         }
     }
 
@@ -89,10 +99,7 @@ impl Access {
             (_, true) => Some(nothing()),
             (_, false) => None,
         };
-        let session_policy = match question.caller {
-            Caller::Session(session) => session.inline_session_policy.as_deref().map(read),
-            Caller::Account(_) | Caller::User { .. } => None,
-        };
+        let session_policy = session_policy(question.caller).map(read);
         let context = EvalContext {
             identity_policies: self.identity_policies(question.caller),
             resource_policy: resource_policy.as_ref(),
@@ -121,10 +128,8 @@ impl Access {
         policy: &str,
         conditions: Conditions,
     ) -> bool {
-        if policy.is_empty() {
-            return false;
-        }
-        let mut policy = read(policy);
+        let text = policy;
+        let mut policy = if text.is_empty() { nothing() } else { read(text) };
         // awsim matches no service principal. Statements that name this one are made to match, all others not to.
         policy.statements.retain(|statement| names_service(statement.principal.as_ref(), service));
         for statement in &mut policy.statements {
@@ -139,7 +144,19 @@ impl Access {
         };
         let identity_policies = std::slice::from_ref(&self.everything);
         let context = EvalContext { identity_policies, resource_policy: Some(&policy), ..EvalContext::default() };
-        evaluate(&request, &context) == Decision::Allow
+        let decision = evaluate(&request, &context);
+        self.tell(decision, &conditions, |verdict, conditions| Authorization {
+            caller: service.to_owned(),
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            owner: account_in(resource).unwrap_or_default().to_owned(),
+            conditions,
+            identity_policies: Vec::new(),
+            resource_policy: Some(text.to_owned()).filter(|text| !text.is_empty()),
+            session_policy: None,
+            verdict,
+        });
+        decision == Decision::Allow
     }
 
     fn identity_policies<'a>(&'a self, caller: &'a Caller) -> &'a [PolicyDocument] {
@@ -149,6 +166,33 @@ impl Access {
                 self.roles.get(&session.role_arn).map(|role| role.permissions.as_slice()).unwrap_or_default()
             }
         }
+    }
+
+    /// The same as they were written.
+    fn identity_texts(&self, caller: &Caller) -> Vec<String> {
+        match caller {
+            Caller::Account(_) | Caller::User { .. } => vec![EVERYTHING.to_owned()],
+            Caller::Session(session) => {
+                self.roles.get(&session.role_arn).map(|role| role.texts.clone()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Tells whoever wants to know. `with` adds what was asked.
+    fn tell(
+        &self,
+        decision: Decision,
+        conditions: &Conditions,
+        with: impl FnOnce(Verdict, BTreeMap<String, Vec<String>>) -> Authorization,
+    ) {
+        let Some(witness) = &self.witness else { return };
+        let verdict = match decision {
+            Decision::Allow => Verdict::Allowed,
+            Decision::ExplicitDeny => Verdict::ExplicitlyDenied,
+            Decision::ImplicitDeny => Verdict::ImplicitlyDenied,
+        };
+        let conditions = conditions.iter().map(|(key, value)| (key.clone(), texts(value))).collect();
+        witness.note(with(verdict, conditions));
     }
 
     fn evaluate(&self, question: &Question<'_>, context: &EvalContext<'_>) -> Result<(), Denied> {
@@ -168,6 +212,17 @@ impl Access {
             action: question.action.to_owned(),
             resource: question.resource.to_owned(),
             allowed: decision == Decision::Allow,
+        });
+        self.tell(decision, &conditions, |verdict, conditions| Authorization {
+            caller: question.caller.arn(),
+            action: question.action.to_owned(),
+            resource: question.resource.to_owned(),
+            owner: question.owner.to_owned(),
+            conditions,
+            identity_policies: self.identity_texts(question.caller),
+            resource_policy: question.resource_policy.filter(|text| !text.is_empty()).map(str::to_owned),
+            session_policy: session_policy(question.caller).map(str::to_owned),
+            verdict,
         });
         let reason = match decision {
             Decision::Allow => return Ok(()),
@@ -246,6 +301,25 @@ fn read(text: &str) -> PolicyDocument {
     document
 }
 
+/// The policy that narrows a caller's session.
+fn session_policy(caller: &Caller) -> Option<&str> {
+    match caller {
+        Caller::Session(session) => session.inline_session_policy.as_deref(),
+        Caller::Account(_) | Caller::User { .. } => None,
+    }
+}
+
+/// The values of a condition key, as policies write them.
+fn texts(value: &ContextValue) -> Vec<String> {
+    match value {
+        ContextValue::String(text) | ContextValue::Ip(text) => vec![text.clone()],
+        ContextValue::StringList(texts) => texts.clone(),
+        ContextValue::Number(number) => vec![number.to_string()],
+        ContextValue::Bool(bool) => vec![bool.to_string()],
+        ContextValue::Date(date) => vec![date.to_rfc3339()],
+    }
+}
+
 fn nothing() -> PolicyDocument {
     PolicyDocument { version: None, id: None, statements: Vec::new() }
 }
@@ -263,72 +337,4 @@ fn names_service(principal: Option<&Principal>, service: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::world::{Organization, Role};
-
-    const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:topic";
-    const QUEUE: &str = "arn:aws:sqs:us-east-1:222222222222:queue";
-
-    fn access() -> Access {
-        let world = World {
-            organizations: vec![Organization::new("o-aaaaaaaaaa", "A", "222222222222")],
-            roles: vec![Role::new("111111111111", "r", r#"{"Statement":[]}"#)],
-            ..World::default()
-        };
-        Access::new(&world)
-    }
-
-    fn subscribes(policy: Option<&str>, account: &str) -> bool {
-        let caller = Caller::Account(account.into());
-        let question = Question {
-            caller: &caller,
-            action: "sns:Subscribe",
-            resource: TOPIC,
-            owner: "111111111111",
-            resource_policy: policy,
-            conditions: Conditions::new(),
-        };
-        access().decide(question).is_ok()
-    }
-
-    #[test]
-    fn another_account_needs_the_resources_consent() {
-        let policy = |principal: &str, effect: &str| {
-            format!(
-                r#"{{"Statement":[{{"Effect":"{effect}","Principal":{{"AWS":"{principal}"}},"Action":"SNS:Subscribe","Resource":"{TOPIC}"}}]}}"#
-            )
-        };
-        assert!(subscribes(None, "111111111111"));
-        assert!(!subscribes(None, "222222222222"));
-        assert!(!subscribes(Some(""), "222222222222"));
-        assert!(subscribes(Some(&policy("222222222222", "Allow")), "222222222222"));
-        assert!(subscribes(Some(&policy("arn:aws:iam::222222222222:root", "Allow")), "222222222222"));
-        assert!(!subscribes(Some(&policy("333333333333", "Allow")), "222222222222"));
-        assert!(!subscribes(Some(&policy("*", "Deny")), "111111111111"), "a deny binds the owner too");
-        assert!(!subscribes(Some("not a policy"), "222222222222"));
-    }
-
-    #[test]
-    fn the_organization_is_known_whatever_the_case_of_the_key() {
-        let policy = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sns:*","Resource":"*",
-            "Condition":{"StringEquals":{"aws:principalorgid":"o-aaaaaaaaaa"}}}]}"#;
-        assert!(subscribes(Some(policy), "222222222222"));
-        assert!(!subscribes(Some(policy), "333333333333"));
-    }
-
-    #[test]
-    fn a_service_is_let_in_by_name_and_source_only() {
-        let policy = format!(
-            r#"{{"Statement":[{{"Effect":"Allow","Principal":{{"Service":"sns.amazonaws.com"}},"Action":"sqs:SendMessage",
-            "Resource":"{QUEUE}","Condition":{{"ArnEquals":{{"aws:SourceArn":"{TOPIC}"}}}}}}]}}"#
-        );
-        let admits = |service: &str, from: &str, policy: &str| {
-            access().admits_service(service, "sqs:SendMessage", QUEUE, policy, source(from, None))
-        };
-        assert!(admits("sns.amazonaws.com", TOPIC, &policy));
-        assert!(!admits("sns.amazonaws.com", "arn:aws:sns:us-east-1:111111111111:other", &policy));
-        assert!(!admits("events.amazonaws.com", TOPIC, &policy));
-        assert!(!admits("sns.amazonaws.com", TOPIC, ""));
-    }
-}
+mod tests;
