@@ -1,16 +1,19 @@
 //! IAM: whether a caller may do something, by the policies of its role, of the resource, and of the trust.
 //!
 //! The evaluator is awsim's. Around it: who needs whose consent (inside an account the caller's or the resource's
-//! policy is enough, across accounts both are needed), service principals, and the condition keys that this system's
-//! policies use. It never looks at a request's content; the services say which action on which resource it is.
+//! policy is enough, across accounts both are needed), sessions that are narrowed, service principals, and the condition keys that
+//! this system's policies use. It never looks at a request's content; the services say which action on which resource it is.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use awsim_iam_policy::{AuthzRequest, ContextValue, Decision, EvalContext, PolicyDocument, Principal, evaluate, parse};
+use awsim_iam_policy::{
+    AuthzRequest, ContextValue, Decision, Effect, EvalContext, PolicyDocument, Principal, evaluate,
+};
 use serde_json::Value;
 
 use super::decisions::{Decided, Decisions, Listed};
+use super::policies::{nothing, read, without_account};
 use super::{Caller, account_in};
 use crate::World;
 use crate::authorization::{Authorization, Verdict, Witness};
@@ -94,29 +97,35 @@ impl Access {
     pub(super) fn decide(&self, question: Question<'_>) -> Result<(), Denied> {
         let crosses = question.caller.account() != question.owner;
         let resource_policy = match (question.resource_policy, crosses) {
+            // A subscription is its maker's, and bears the ARN of a topic that may be another's.
+            (Some(text), _) if !text.is_empty() && account_in(question.resource) == Some(question.caller.account()) => {
+                Some(without_account(read(text), question.owner))
+            }
             (Some(text), _) if !text.is_empty() => Some(read(text)),
             // Nobody outside the account is let in by a resource without a policy.
             (_, true) => Some(nothing()),
             (_, false) => None,
         };
-        let session_policy = session_policy(question.caller).map(read);
-        let context = EvalContext {
-            identity_policies: self.identity_policies(question.caller),
-            resource_policy: resource_policy.as_ref(),
-            session_policy: session_policy.as_ref(),
-            ..EvalContext::default()
-        };
-        self.evaluate(&question, &context)
+        let identity_policies = self.identity_policies(question.caller);
+        self.answer(&question, identity_policies, resource_policy.as_ref())
     }
 
     /// Whether the caller may assume a role: its trust policy must say so, even inside one account.
     pub(super) fn decide_trust(&self, question: Question<'_>) -> Result<(), Denied> {
         let trust = question.resource_policy.map_or_else(nothing, read);
-        let crosses = question.caller.account() != question.owner;
-        // Inside an account, awsim takes either consent; with no identity policy, only the trust policy's is left.
-        let identity_policies = if crosses { self.identity_policies(question.caller) } else { &[] };
-        let context = EvalContext { identity_policies, resource_policy: Some(&trust), ..EvalContext::default() };
-        self.evaluate(&question, &context)
+        let identity_policies = self.identity_policies(question.caller);
+        if question.caller.account() != question.owner {
+            return self.answer(&question, identity_policies, Some(&trust));
+        }
+        // Inside an account, awsim takes either consent. The caller's own counts only where the trust leaves it to the account.
+        let context = EvalContext { resource_policy: Some(&trust), ..EvalContext::default() };
+        let trusts = evaluate_for(&question, &self.conditions(&question), &context) == Decision::Allow;
+        let mut identity_policies = identity_policies.to_vec();
+        if !trusts {
+            let denials = |policy: &mut PolicyDocument| policy.statements.retain(|s| s.effect == Effect::Deny);
+            identity_policies.iter_mut().for_each(denials);
+        }
+        self.answer(&question, &identity_policies, Some(&without_account(trust, question.owner)))
     }
 
     /// Whether a resource's policy lets an AWS service in. Services have no policies of their own.
@@ -128,11 +137,11 @@ impl Access {
         policy: &str,
         conditions: Conditions,
     ) -> bool {
-        let text = policy;
-        let mut policy = if text.is_empty() { nothing() } else { read(text) };
+        // What is no policy, as an empty text, lets nobody in.
+        let mut document = read(policy);
         // awsim matches no service principal. Statements that name this one are made to match, all others not to.
-        policy.statements.retain(|statement| names_service(statement.principal.as_ref(), service));
-        for statement in &mut policy.statements {
+        document.statements.retain(|statement| names_service(statement.principal.as_ref(), service));
+        for statement in &mut document.statements {
             statement.principal = Some(Principal::Wildcard);
         }
         let request = AuthzRequest {
@@ -143,7 +152,7 @@ impl Access {
             context: &conditions,
         };
         let identity_policies = std::slice::from_ref(&self.everything);
-        let context = EvalContext { identity_policies, resource_policy: Some(&policy), ..EvalContext::default() };
+        let context = EvalContext { identity_policies, resource_policy: Some(&document), ..EvalContext::default() };
         let decision = evaluate(&request, &context);
         self.tell(decision, &conditions, |verdict, conditions| Authorization {
             caller: service.to_owned(),
@@ -152,7 +161,7 @@ impl Access {
             owner: account_in(resource).unwrap_or_default().to_owned(),
             conditions,
             identity_policies: Vec::new(),
-            resource_policy: Some(text.to_owned()).filter(|text| !text.is_empty()),
+            resource_policy: Some(policy.to_owned()).filter(|text| !text.is_empty()),
             session_policy: None,
             verdict,
         });
@@ -195,18 +204,23 @@ impl Access {
         witness.note(with(verdict, conditions));
     }
 
-    fn evaluate(&self, question: &Question<'_>, context: &EvalContext<'_>) -> Result<(), Denied> {
+    /// Answers, and tells of it.
+    fn answer(
+        &self,
+        question: &Question<'_>,
+        identity_policies: &[PolicyDocument],
+        resource_policy: Option<&PolicyDocument>,
+    ) -> Result<(), Denied> {
+        let conditions = self.conditions(question);
         let principal_arn = question.caller.principal_arn();
-        let mut conditions = question.conditions.clone();
-        self.add_global_conditions(&mut conditions, question.caller, &principal_arn);
-        let request = AuthzRequest {
-            principal_arn: &principal_arn,
-            principal_account: question.caller.account(),
-            action: question.action,
-            resource_arn: question.resource,
-            context: &conditions,
-        };
-        let decision = evaluate(&request, context);
+        let context = EvalContext { identity_policies, resource_policy, ..EvalContext::default() };
+        let mut decision = evaluate_for(question, &conditions, &context);
+        // awsim lets what a resource's policy allows pass by the session's own. It would be so for a policy that names the session
+        // itself, and none does here.
+        if let Some(session_policy) = session_policy(question.caller).map(read) {
+            let context = EvalContext { identity_policies: &[session_policy], ..EvalContext::default() };
+            decision = stricter(decision, evaluate_for(question, &conditions, &context));
+        }
         self.decisions.note(Decided {
             principal: principal_arn.clone(),
             action: question.action.to_owned(),
@@ -233,15 +247,18 @@ impl Access {
         Err(Denied(format!("User: {arn} is not authorized to perform: {action} on resource: {resource} {reason}")))
     }
 
-    fn add_global_conditions(&self, conditions: &mut Conditions, caller: &Caller, principal_arn: &str) {
+    /// The condition keys of a question: the request's own, and those of the caller.
+    fn conditions(&self, question: &Question<'_>) -> Conditions {
+        let (mut conditions, caller) = (question.conditions.clone(), question.caller);
         let mut set = |key: &str, value: &str| conditions.insert(key.into(), ContextValue::String(value.into()));
-        set("aws:PrincipalArn", principal_arn);
+        set("aws:PrincipalArn", &caller.principal_arn());
         set("aws:PrincipalAccount", caller.account());
         // Policies deny plain HTTP; this endpoint stands in for one that has TLS.
         set("aws:SecureTransport", "true");
         if let Some(organization) = self.organizations.get(caller.account()) {
             set("aws:PrincipalOrgID", organization);
         }
+        conditions
     }
 
     /// The organization of an account.
@@ -272,35 +289,6 @@ pub(super) fn source(arn: &str, organization: Option<&str>) -> Conditions {
     conditions
 }
 
-/// Condition keys do not care about case; awsim's evaluator does. These are the spellings it is given.
-const CONDITION_KEYS: [&str; 13] = [
-    "aws:PrincipalArn",
-    "aws:PrincipalAccount",
-    "aws:PrincipalOrgID",
-    "aws:SecureTransport",
-    "aws:SourceArn",
-    "aws:SourceAccount",
-    "aws:SourceOrgID",
-    "sts:ExternalId",
-    "sts:RoleSessionName",
-    "dynamodb:LeadingKeys",
-    "catalog:ChangeType",
-    "sns:Endpoint",
-    "sns:Protocol",
-];
-
-/// Reads a policy that was checked when it was stored. One that cannot be read allows nothing.
-fn read(text: &str) -> PolicyDocument {
-    let mut document = parse(text).unwrap_or_else(|_| nothing());
-    let conditions = document.statements.iter_mut().filter_map(|statement| statement.condition.as_mut());
-    for condition in conditions.flat_map(|block| &mut block.conditions) {
-        if let Some(known) = CONDITION_KEYS.iter().find(|known| known.eq_ignore_ascii_case(&condition.key)) {
-            condition.key = (*known).to_owned();
-        }
-    }
-    document
-}
-
 /// The policy that narrows a caller's session.
 fn session_policy(caller: &Caller) -> Option<&str> {
     match caller {
@@ -320,8 +308,25 @@ fn texts(value: &ContextValue) -> Vec<String> {
     }
 }
 
-fn nothing() -> PolicyDocument {
-    PolicyDocument { version: None, id: None, statements: Vec::new() }
+/// awsim's answer.
+fn evaluate_for(question: &Question<'_>, conditions: &Conditions, context: &EvalContext<'_>) -> Decision {
+    let request = AuthzRequest {
+        principal_arn: &question.caller.principal_arn(),
+        principal_account: question.caller.account(),
+        action: question.action,
+        resource_arn: question.resource,
+        context: conditions,
+    };
+    evaluate(&request, context)
+}
+
+/// The answer of two who must both allow.
+fn stricter(one: Decision, other: Decision) -> Decision {
+    match (one, other) {
+        (Decision::ExplicitDeny, _) | (_, Decision::ExplicitDeny) => Decision::ExplicitDeny,
+        (Decision::ImplicitDeny, _) | (_, Decision::ImplicitDeny) => Decision::ImplicitDeny,
+        (Decision::Allow, Decision::Allow) => Decision::Allow,
+    }
 }
 
 fn names_service(principal: Option<&Principal>, service: &str) -> bool {

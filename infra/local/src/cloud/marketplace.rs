@@ -30,7 +30,7 @@ impl Cloud {
     }
 
     fn discover(&self, operation: discovery::Operation, body: &[u8], call: &Call) -> Reply {
-        if let Err(CatalogError { message, .. }) = self.allow(call, operation.name(), "*", None) {
+        if let Err(CatalogError { message, .. }) = self.allow(call, operation.name(), &operation.resource(body), None) {
             let name = "AccessDeniedException";
             let body = json!({ "__type": name, "message": message }).to_string();
             return Reply { status: 403, error: Some(name), body: body.into() };
@@ -96,7 +96,9 @@ impl Cloud {
         match operation {
             Operation::ListEntities => self.allow(call, "ListEntities", "*", None),
             Operation::ListChangeSets => self.allow(call, "ListChangeSets", "*", None),
-            Operation::DescribeChangeSet => self.allow(call, "DescribeChangeSet", "*", None),
+            Operation::DescribeChangeSet => {
+                self.allow(call, "DescribeChangeSet", &change_set(text("ChangeSetId")), None)
+            }
             Operation::CancelChangeSet => self.allow(call, "CancelChangeSet", &change_set(text("ChangeSetId")), None),
             Operation::DescribeEntity => self.allow_entity(catalog, call, "DescribeEntity", text("EntityId"), None),
             // Each of its entities is asked about by itself.

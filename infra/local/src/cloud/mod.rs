@@ -17,6 +17,7 @@ mod marketplace;
 mod messages;
 mod organizations;
 mod parts;
+mod policies;
 mod sns;
 mod sqs;
 mod sts;

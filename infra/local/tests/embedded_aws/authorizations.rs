@@ -67,8 +67,23 @@ async fn a_question_is_told_with_its_conditions_and_the_policies_of_the_caller()
     assert_eq!(told.take(), [listed]);
 
     reader.describe_change_set().catalog("AWSMarketplace").change_set_id("cs-none").send().await.unwrap_err();
-    let refused: Vec<_> = told.take().into_iter().map(|told| (told.action, told.verdict)).collect();
-    assert_eq!(refused, [("aws-marketplace:DescribeChangeSet".to_owned(), Verdict::ImplicitlyDenied)]);
+    let refused = told.take().pop().unwrap();
+    assert_eq!(refused.resource, format!("arn:aws:aws-marketplace:us-east-1:{HUB}:AWSMarketplace/ChangeSet/cs-none"));
+    assert_eq!(
+        (refused.action.as_str(), refused.verdict),
+        ("aws-marketplace:DescribeChangeSet", Verdict::ImplicitlyDenied)
+    );
+}
+
+#[tokio::test]
+async fn discovery_is_asked_about_a_product_or_all_listings() {
+    let (rig, told) = start(world()).await;
+    let discovery = aws_sdk_marketplacediscovery::Client::new(&rig.account(HUB));
+    discovery.get_product().product_id("prod-none").send().await.unwrap_err();
+    discovery.search_listings().send().await.unwrap();
+    let resources: Vec<_> = told.take().into_iter().map(|told| told.resource).collect();
+    let in_catalog = |what: &str| format!("arn:aws:aws-marketplace:::catalog/AWSMarketplace/{what}");
+    assert_eq!(resources, [in_catalog("product/prod-none"), in_catalog("listing/*")]);
 }
 
 #[tokio::test]
