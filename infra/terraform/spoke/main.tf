@@ -151,7 +151,7 @@ resource "aws_iam_role_policy" "function" {
         Action   = "sqs:SendMessage"
         Resource = [aws_sqs_queue.dead_letters.arn]
       },
-      # AWS has no resource for these three.
+      # AWS documents a resource for the first of these three alone, a change set: any, whether it looks at it or not.
       {
         Sid      = "FindExperiencesAndFollowChangeSets"
         Effect   = "Allow"
@@ -204,7 +204,7 @@ resource "aws_iam_role_policy" "function" {
         Resource = ["arn:${local.partition}:s3:::${var.filter_bucket}/${coalesce(var.filter_key, "-")}"]
       }
       ], !var.product_attributes ? [] : [
-      # AWS has no resource for it.
+      # Any product: the hub says which.
       {
         Sid      = "LookProductsUp"
         Effect   = "Allow"
