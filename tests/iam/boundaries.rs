@@ -15,7 +15,7 @@ use crate::functions::FIRST_KEY;
 use crate::organizations::{ALPHA_ACCOUNT, Organizations};
 
 /// Fails unless the call was refused for want of a permission.
-fn denied<T: Debug, E: ProvideErrorMetadata + Debug>(what: &str, answer: Result<T, E>) {
+pub(crate) fn denied<T: Debug, E: ProvideErrorMetadata + Debug>(what: &str, answer: Result<T, E>) {
     let error = answer.expect_err(what);
     let code = error.code().unwrap_or_default();
     assert!(["AccessDenied", "AccessDeniedException", "AuthorizationError"].contains(&code), "{what}: {error:?}");

@@ -9,6 +9,7 @@ use pmp_tests::{ALPHA, Aws, Batch, EXTERNAL_ID, Function, HUB, MANAGEMENT, Progr
 use serde_json::json;
 
 use crate::deploy::deploy;
+use crate::record;
 use crate::roles::{Decision, Declared};
 use crate::stack::{Stack, text};
 
@@ -74,7 +75,8 @@ impl Organizations {
         let access_keys = functions.into_iter().chain(people).collect();
         let roles: Vec<Declared> = hub_roles.into_iter().chain(member_roles).chain(spoke_roles).collect();
         let world = World { roles: roles.iter().map(Declared::role).collect(), access_keys, ..world };
-        let server = Server::start(world, Options::default()).await.unwrap();
+        let options = Options { witness: record::witness(), ..Options::default() };
+        let server = Server::start(world, options).await.unwrap();
         let account = |account| Aws::new(&server.endpoint(), account);
         let (hub_account, alpha_account) = (account(hub_account), account(alpha_account));
         deploy(&hub, &hub_account).await;

@@ -1,10 +1,12 @@
 //! The optional service control policy: who may still change experiences where it is attached.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use awsim_iam_policy::{AuthzRequest, ContextValue, Decision, EvalContext, PolicyDocument, evaluate, parse};
+use pmp_local::{Authorization, Verdict};
 use serde_json::json;
 
+use crate::record::record;
 use crate::stack::Stack;
 
 const ACCOUNT: &str = "222222222223";
@@ -40,7 +42,25 @@ fn decides_on(principal: &str, action: &str, resource: &str, change_type: Option
         context: &context,
     };
     let policies = EvalContext { identity_policies: &[read(&everything)], scps: &[both], ..EvalContext::default() };
-    evaluate(&request, &policies)
+    let decision = evaluate(&request, &policies);
+    let asked = Authorization {
+        caller: arn.clone(),
+        action: action.to_owned(),
+        resource: resource.to_owned(),
+        // The catalog, not IAM, knows what of the management account a delegated administrator may see.
+        owner: ACCOUNT.to_owned(),
+        conditions: BTreeMap::from([("aws:PrincipalArn".to_owned(), vec![arn.clone()])]),
+        identity_policies: vec![everything.to_string()],
+        resource_policy: None,
+        session_policy: None,
+        verdict: match decision {
+            Decision::Allow => Verdict::Allowed,
+            Decision::ExplicitDeny => Verdict::ExplicitlyDenied,
+            Decision::ImplicitDeny => Verdict::ImplicitlyDenied,
+        },
+    };
+    record(&asked, &[everything, content]);
+    decision
 }
 
 #[test]

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::catalog::CATALOG;
 use crate::world::Product;
 
 /// The operations that are answered here.
@@ -35,6 +36,18 @@ impl Operation {
         match self {
             Self::GetProduct => "GetProduct",
             Self::SearchListings => "SearchListings",
+        }
+    }
+
+    /// What it is asked of, as IAM knows it. AWS documents these ARNs with a catalog's name, and not which names there are: it is
+    /// taken to be that of the Marketplace Catalog.
+    pub(crate) fn resource(self, body: &[u8]) -> String {
+        match self {
+            Self::GetProduct => {
+                let id = read(body).map_or_else(|_| "*".to_owned(), |GetProduct { product_id }| product_id);
+                format!("arn:aws:aws-marketplace:::catalog/{CATALOG}/product/{id}")
+            }
+            Self::SearchListings => format!("arn:aws:aws-marketplace:::catalog/{CATALOG}/listing/*"),
         }
     }
 }

@@ -9,6 +9,7 @@
 //! - `clock`: real time plus an offset; everything here goes by it.
 //! - [`catalog`]: the Marketplace Catalog as a pure state machine; a crate of its own, which knows no runtime.
 //! - `discovery`: the Marketplace Discovery API, from the world's products.
+//! - `authorization`: what IAM was asked, for whoever wants to ask somebody else.
 //! - `cloud`: the services, and what is mended around awsim's.
 //! - `faults`: what goes wrong on demand, and for which calls.
 //! - `control`: `/_local/`, by which tests and people steer all this.
@@ -19,6 +20,7 @@
 //!
 //! It guards nothing: signatures are not verified. It must never be reachable by anyone whom that would concern.
 
+mod authorization;
 pub mod cli;
 mod clock;
 mod cloud;
@@ -34,6 +36,7 @@ mod server;
 mod state;
 mod web;
 
+pub use authorization::{Authorization, Verdict, Witness};
 pub use clock::OutOfRange;
 pub use pmp_local_catalog as catalog;
 pub use pmp_world::{self as world, World};

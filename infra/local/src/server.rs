@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::authorization::Witness;
 use crate::clock::OutOfRange;
 use crate::cloud::Cloud;
 use crate::connection::{Connection, Connections};
@@ -25,7 +26,7 @@ use crate::world::{World, WorldError};
 /// How long connections may take to end once the server stops; their requests end at once, long polls included.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Where the server listens, and where it keeps its state.
+/// Where the server listens, where it keeps its state, and who is told what IAM answers.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The address. Nothing here is authenticated: keep it on the loopback unless the network is your own.
@@ -34,11 +35,13 @@ pub struct Options {
     pub port: u16,
     /// The folder that the state survives in. Without one it's in memory and goes with the server.
     pub state: Option<PathBuf>,
+    /// Is told every question to IAM with its answer and the policies that it rests on.
+    pub witness: Option<Arc<dyn Witness>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { address: Ipv4Addr::LOCALHOST.into(), port: 0, state: None }
+        Self { address: Ipv4Addr::LOCALHOST.into(), port: 0, state: None, witness: None }
     }
 }
 
@@ -105,7 +108,8 @@ impl Server {
         let (stopping, authority) = (CancellationToken::new(), address.to_string());
         let live = folder.as_ref().map(Folder::live);
         let prepare = |error: awsim_core::AwsError| StartError::Prepare(error.to_string());
-        let cloud = Cloud::new(world, &authority, live.as_deref(), stopping.clone()).await.map_err(prepare)?;
+        let cloud = Cloud::new(world, &authority, live.as_deref(), options.witness, stopping.clone());
+        let cloud = cloud.await.map_err(prepare)?;
         let cloud = Arc::new(cloud);
         let keeper = match folder {
             Some(folder) => {

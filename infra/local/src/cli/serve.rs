@@ -77,7 +77,7 @@ impl Serve {
         if let Some(folder) = self.state.as_deref().filter(|_| self.reset) {
             state::clear(folder)?;
         }
-        let options = Options { address: self.bind, port: self.port, state: self.state.clone() };
+        let options = Options { address: self.bind, port: self.port, state: self.state.clone(), ..Options::default() };
         let server = Server::start(world, options).await.map_err(|error| self.explain(error))?;
         if let Some(resumed) = server.resumed() {
             self.tell_of(resumed);

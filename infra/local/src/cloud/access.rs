@@ -1,17 +1,22 @@
 //! IAM: whether a caller may do something, by the policies of its role, of the resource, and of the trust.
 //!
 //! The evaluator is awsim's. Around it: who needs whose consent (inside an account the caller's or the resource's
-//! policy is enough, across accounts both are needed), service principals, and the condition keys that this system's
-//! policies use. It never looks at a request's content; the services say which action on which resource it is.
+//! policy is enough, across accounts both are needed), sessions that are narrowed, service principals, and the condition keys that
+//! this system's policies use. It never looks at a request's content; the services say which action on which resource it is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use awsim_iam_policy::{AuthzRequest, ContextValue, Decision, EvalContext, PolicyDocument, Principal, evaluate, parse};
+use awsim_iam_policy::{
+    AuthzRequest, ContextValue, Decision, Effect, EvalContext, PolicyDocument, Principal, evaluate,
+};
 use serde_json::Value;
 
 use super::decisions::{Decided, Decisions, Listed};
+use super::policies::{nothing, read, without_account};
 use super::{Caller, account_in};
 use crate::World;
+use crate::authorization::{Authorization, Verdict, Witness};
 
 /// Condition keys and their values.
 pub(super) type Conditions = HashMap<String, ContextValue>;
@@ -39,18 +44,25 @@ pub(super) struct Access {
     organizations: HashMap<String, String>,
     everything: PolicyDocument,
     decisions: Decisions,
+    witness: Option<Arc<dyn Witness>>,
 }
 
 struct RolePolicies {
     trust: String,
     permissions: Vec<PolicyDocument>,
+    /// The same as they were written.
+    texts: Vec<String>,
 }
 
+/// The policy of whoever administers an account.
+const EVERYTHING: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+
 impl Access {
-    pub(super) fn new(world: &World) -> Self {
+    pub(super) fn new(world: &World, witness: Option<Arc<dyn Witness>>) -> Self {
         let roles = world.roles.iter().map(|role| {
-            let permissions = role.permissions.iter().map(|policy| read(policy.as_str())).collect();
-            (role.arn(), RolePolicies { trust: role.trust.as_str().to_owned(), permissions })
+            let texts: Vec<String> = role.permissions.iter().map(|policy| policy.as_str().to_owned()).collect();
+            let permissions = texts.iter().map(|policy| read(policy)).collect();
+            (role.arn(), RolePolicies { trust: role.trust.as_str().to_owned(), permissions, texts })
         });
         let organizations = world.organizations.iter().flat_map(|organization| {
             std::iter::once(&organization.management_account)
@@ -60,8 +72,9 @@ impl Access {
         Self {
             roles: roles.collect(),
             organizations: organizations.collect(),
-            everything: read(r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#),
+            everything: read(EVERYTHING),
             decisions: Decisions::default(),
+            witness,
         }
     }
 
@@ -84,32 +97,35 @@ impl Access {
     pub(super) fn decide(&self, question: Question<'_>) -> Result<(), Denied> {
         let crosses = question.caller.account() != question.owner;
         let resource_policy = match (question.resource_policy, crosses) {
+            // A subscription is its maker's, and bears the ARN of a topic that may be another's.
+            (Some(text), _) if !text.is_empty() && account_in(question.resource) == Some(question.caller.account()) => {
+                Some(without_account(read(text), question.owner))
+            }
             (Some(text), _) if !text.is_empty() => Some(read(text)),
             // Nobody outside the account is let in by a resource without a policy.
             (_, true) => Some(nothing()),
             (_, false) => None,
         };
-        let session_policy = match question.caller {
-            Caller::Session(session) => session.inline_session_policy.as_deref().map(read),
-            Caller::Account(_) | Caller::User { .. } => None,
-        };
-        let context = EvalContext {
-            identity_policies: self.identity_policies(question.caller),
-            resource_policy: resource_policy.as_ref(),
-            session_policy: session_policy.as_ref(),
-            ..EvalContext::default()
-        };
-        self.evaluate(&question, &context)
+        let identity_policies = self.identity_policies(question.caller);
+        self.answer(&question, identity_policies, resource_policy.as_ref())
     }
 
     /// Whether the caller may assume a role: its trust policy must say so, even inside one account.
     pub(super) fn decide_trust(&self, question: Question<'_>) -> Result<(), Denied> {
         let trust = question.resource_policy.map_or_else(nothing, read);
-        let crosses = question.caller.account() != question.owner;
-        // Inside an account, awsim takes either consent; with no identity policy, only the trust policy's is left.
-        let identity_policies = if crosses { self.identity_policies(question.caller) } else { &[] };
-        let context = EvalContext { identity_policies, resource_policy: Some(&trust), ..EvalContext::default() };
-        self.evaluate(&question, &context)
+        let identity_policies = self.identity_policies(question.caller);
+        if question.caller.account() != question.owner {
+            return self.answer(&question, identity_policies, Some(&trust));
+        }
+        // Inside an account, awsim takes either consent. The caller's own counts only where the trust leaves it to the account.
+        let context = EvalContext { resource_policy: Some(&trust), ..EvalContext::default() };
+        let trusts = evaluate_for(&question, &self.conditions(&question), &context) == Decision::Allow;
+        let mut identity_policies = identity_policies.to_vec();
+        if !trusts {
+            let denials = |policy: &mut PolicyDocument| policy.statements.retain(|s| s.effect == Effect::Deny);
+            identity_policies.iter_mut().for_each(denials);
+        }
+        self.answer(&question, &identity_policies, Some(&without_account(trust, question.owner)))
     }
 
     /// Whether a resource's policy lets an AWS service in. Services have no policies of their own.
@@ -121,13 +137,11 @@ impl Access {
         policy: &str,
         conditions: Conditions,
     ) -> bool {
-        if policy.is_empty() {
-            return false;
-        }
-        let mut policy = read(policy);
+        // What is no policy, as an empty text, lets nobody in.
+        let mut document = read(policy);
         // awsim matches no service principal. Statements that name this one are made to match, all others not to.
-        policy.statements.retain(|statement| names_service(statement.principal.as_ref(), service));
-        for statement in &mut policy.statements {
+        document.statements.retain(|statement| names_service(statement.principal.as_ref(), service));
+        for statement in &mut document.statements {
             statement.principal = Some(Principal::Wildcard);
         }
         let request = AuthzRequest {
@@ -138,8 +152,20 @@ impl Access {
             context: &conditions,
         };
         let identity_policies = std::slice::from_ref(&self.everything);
-        let context = EvalContext { identity_policies, resource_policy: Some(&policy), ..EvalContext::default() };
-        evaluate(&request, &context) == Decision::Allow
+        let context = EvalContext { identity_policies, resource_policy: Some(&document), ..EvalContext::default() };
+        let decision = evaluate(&request, &context);
+        self.tell(decision, &conditions, |verdict, conditions| Authorization {
+            caller: service.to_owned(),
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            owner: account_in(resource).unwrap_or_default().to_owned(),
+            conditions,
+            identity_policies: Vec::new(),
+            resource_policy: Some(policy.to_owned()).filter(|text| !text.is_empty()),
+            session_policy: None,
+            verdict,
+        });
+        decision == Decision::Allow
     }
 
     fn identity_policies<'a>(&'a self, caller: &'a Caller) -> &'a [PolicyDocument] {
@@ -151,23 +177,66 @@ impl Access {
         }
     }
 
-    fn evaluate(&self, question: &Question<'_>, context: &EvalContext<'_>) -> Result<(), Denied> {
-        let principal_arn = question.caller.principal_arn();
-        let mut conditions = question.conditions.clone();
-        self.add_global_conditions(&mut conditions, question.caller, &principal_arn);
-        let request = AuthzRequest {
-            principal_arn: &principal_arn,
-            principal_account: question.caller.account(),
-            action: question.action,
-            resource_arn: question.resource,
-            context: &conditions,
+    /// The same as they were written.
+    fn identity_texts(&self, caller: &Caller) -> Vec<String> {
+        match caller {
+            Caller::Account(_) | Caller::User { .. } => vec![EVERYTHING.to_owned()],
+            Caller::Session(session) => {
+                self.roles.get(&session.role_arn).map(|role| role.texts.clone()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Tells whoever wants to know. `with` adds what was asked.
+    fn tell(
+        &self,
+        decision: Decision,
+        conditions: &Conditions,
+        with: impl FnOnce(Verdict, BTreeMap<String, Vec<String>>) -> Authorization,
+    ) {
+        let Some(witness) = &self.witness else { return };
+        let verdict = match decision {
+            Decision::Allow => Verdict::Allowed,
+            Decision::ExplicitDeny => Verdict::ExplicitlyDenied,
+            Decision::ImplicitDeny => Verdict::ImplicitlyDenied,
         };
-        let decision = evaluate(&request, context);
+        let conditions = conditions.iter().map(|(key, value)| (key.clone(), texts(value))).collect();
+        witness.note(with(verdict, conditions));
+    }
+
+    /// Answers, and tells of it.
+    fn answer(
+        &self,
+        question: &Question<'_>,
+        identity_policies: &[PolicyDocument],
+        resource_policy: Option<&PolicyDocument>,
+    ) -> Result<(), Denied> {
+        let conditions = self.conditions(question);
+        let principal_arn = question.caller.principal_arn();
+        let context = EvalContext { identity_policies, resource_policy, ..EvalContext::default() };
+        let mut decision = evaluate_for(question, &conditions, &context);
+        // awsim lets what a resource's policy allows pass by the session's own. It would be so for a policy that names the session
+        // itself, and none does here.
+        if let Some(session_policy) = session_policy(question.caller).map(read) {
+            let context = EvalContext { identity_policies: &[session_policy], ..EvalContext::default() };
+            decision = stricter(decision, evaluate_for(question, &conditions, &context));
+        }
         self.decisions.note(Decided {
             principal: principal_arn.clone(),
             action: question.action.to_owned(),
             resource: question.resource.to_owned(),
             allowed: decision == Decision::Allow,
+        });
+        self.tell(decision, &conditions, |verdict, conditions| Authorization {
+            caller: question.caller.arn(),
+            action: question.action.to_owned(),
+            resource: question.resource.to_owned(),
+            owner: question.owner.to_owned(),
+            conditions,
+            identity_policies: self.identity_texts(question.caller),
+            resource_policy: question.resource_policy.filter(|text| !text.is_empty()).map(str::to_owned),
+            session_policy: session_policy(question.caller).map(str::to_owned),
+            verdict,
         });
         let reason = match decision {
             Decision::Allow => return Ok(()),
@@ -178,15 +247,18 @@ impl Access {
         Err(Denied(format!("User: {arn} is not authorized to perform: {action} on resource: {resource} {reason}")))
     }
 
-    fn add_global_conditions(&self, conditions: &mut Conditions, caller: &Caller, principal_arn: &str) {
+    /// The condition keys of a question: the request's own, and those of the caller.
+    fn conditions(&self, question: &Question<'_>) -> Conditions {
+        let (mut conditions, caller) = (question.conditions.clone(), question.caller);
         let mut set = |key: &str, value: &str| conditions.insert(key.into(), ContextValue::String(value.into()));
-        set("aws:PrincipalArn", principal_arn);
+        set("aws:PrincipalArn", &caller.principal_arn());
         set("aws:PrincipalAccount", caller.account());
         // Policies deny plain HTTP; this endpoint stands in for one that has TLS.
         set("aws:SecureTransport", "true");
         if let Some(organization) = self.organizations.get(caller.account()) {
             set("aws:PrincipalOrgID", organization);
         }
+        conditions
     }
 
     /// The organization of an account.
@@ -217,37 +289,44 @@ pub(super) fn source(arn: &str, organization: Option<&str>) -> Conditions {
     conditions
 }
 
-/// Condition keys do not care about case; awsim's evaluator does. These are the spellings it is given.
-const CONDITION_KEYS: [&str; 13] = [
-    "aws:PrincipalArn",
-    "aws:PrincipalAccount",
-    "aws:PrincipalOrgID",
-    "aws:SecureTransport",
-    "aws:SourceArn",
-    "aws:SourceAccount",
-    "aws:SourceOrgID",
-    "sts:ExternalId",
-    "sts:RoleSessionName",
-    "dynamodb:LeadingKeys",
-    "catalog:ChangeType",
-    "sns:Endpoint",
-    "sns:Protocol",
-];
-
-/// Reads a policy that was checked when it was stored. One that cannot be read allows nothing.
-fn read(text: &str) -> PolicyDocument {
-    let mut document = parse(text).unwrap_or_else(|_| nothing());
-    let conditions = document.statements.iter_mut().filter_map(|statement| statement.condition.as_mut());
-    for condition in conditions.flat_map(|block| &mut block.conditions) {
-        if let Some(known) = CONDITION_KEYS.iter().find(|known| known.eq_ignore_ascii_case(&condition.key)) {
-            condition.key = (*known).to_owned();
-        }
+/// The policy that narrows a caller's session.
+fn session_policy(caller: &Caller) -> Option<&str> {
+    match caller {
+        Caller::Session(session) => session.inline_session_policy.as_deref(),
+        Caller::Account(_) | Caller::User { .. } => None,
     }
-    document
 }
 
-fn nothing() -> PolicyDocument {
-    PolicyDocument { version: None, id: None, statements: Vec::new() }
+/// The values of a condition key, as policies write them.
+fn texts(value: &ContextValue) -> Vec<String> {
+    match value {
+        ContextValue::String(text) | ContextValue::Ip(text) => vec![text.clone()],
+        ContextValue::StringList(texts) => texts.clone(),
+        ContextValue::Number(number) => vec![number.to_string()],
+        ContextValue::Bool(bool) => vec![bool.to_string()],
+        ContextValue::Date(date) => vec![date.to_rfc3339()],
+    }
+}
+
+/// awsim's answer.
+fn evaluate_for(question: &Question<'_>, conditions: &Conditions, context: &EvalContext<'_>) -> Decision {
+    let request = AuthzRequest {
+        principal_arn: &question.caller.principal_arn(),
+        principal_account: question.caller.account(),
+        action: question.action,
+        resource_arn: question.resource,
+        context: conditions,
+    };
+    evaluate(&request, context)
+}
+
+/// The answer of two who must both allow.
+fn stricter(one: Decision, other: Decision) -> Decision {
+    match (one, other) {
+        (Decision::ExplicitDeny, _) | (_, Decision::ExplicitDeny) => Decision::ExplicitDeny,
+        (Decision::ImplicitDeny, _) | (_, Decision::ImplicitDeny) => Decision::ImplicitDeny,
+        (Decision::Allow, Decision::Allow) => Decision::Allow,
+    }
 }
 
 fn names_service(principal: Option<&Principal>, service: &str) -> bool {
@@ -263,72 +342,4 @@ fn names_service(principal: Option<&Principal>, service: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::world::{Organization, Role};
-
-    const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:topic";
-    const QUEUE: &str = "arn:aws:sqs:us-east-1:222222222222:queue";
-
-    fn access() -> Access {
-        let world = World {
-            organizations: vec![Organization::new("o-aaaaaaaaaa", "A", "222222222222")],
-            roles: vec![Role::new("111111111111", "r", r#"{"Statement":[]}"#)],
-            ..World::default()
-        };
-        Access::new(&world)
-    }
-
-    fn subscribes(policy: Option<&str>, account: &str) -> bool {
-        let caller = Caller::Account(account.into());
-        let question = Question {
-            caller: &caller,
-            action: "sns:Subscribe",
-            resource: TOPIC,
-            owner: "111111111111",
-            resource_policy: policy,
-            conditions: Conditions::new(),
-        };
-        access().decide(question).is_ok()
-    }
-
-    #[test]
-    fn another_account_needs_the_resources_consent() {
-        let policy = |principal: &str, effect: &str| {
-            format!(
-                r#"{{"Statement":[{{"Effect":"{effect}","Principal":{{"AWS":"{principal}"}},"Action":"SNS:Subscribe","Resource":"{TOPIC}"}}]}}"#
-            )
-        };
-        assert!(subscribes(None, "111111111111"));
-        assert!(!subscribes(None, "222222222222"));
-        assert!(!subscribes(Some(""), "222222222222"));
-        assert!(subscribes(Some(&policy("222222222222", "Allow")), "222222222222"));
-        assert!(subscribes(Some(&policy("arn:aws:iam::222222222222:root", "Allow")), "222222222222"));
-        assert!(!subscribes(Some(&policy("333333333333", "Allow")), "222222222222"));
-        assert!(!subscribes(Some(&policy("*", "Deny")), "111111111111"), "a deny binds the owner too");
-        assert!(!subscribes(Some("not a policy"), "222222222222"));
-    }
-
-    #[test]
-    fn the_organization_is_known_whatever_the_case_of_the_key() {
-        let policy = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sns:*","Resource":"*",
-            "Condition":{"StringEquals":{"aws:principalorgid":"o-aaaaaaaaaa"}}}]}"#;
-        assert!(subscribes(Some(policy), "222222222222"));
-        assert!(!subscribes(Some(policy), "333333333333"));
-    }
-
-    #[test]
-    fn a_service_is_let_in_by_name_and_source_only() {
-        let policy = format!(
-            r#"{{"Statement":[{{"Effect":"Allow","Principal":{{"Service":"sns.amazonaws.com"}},"Action":"sqs:SendMessage",
-            "Resource":"{QUEUE}","Condition":{{"ArnEquals":{{"aws:SourceArn":"{TOPIC}"}}}}}}]}}"#
-        );
-        let admits = |service: &str, from: &str, policy: &str| {
-            access().admits_service(service, "sqs:SendMessage", QUEUE, policy, source(from, None))
-        };
-        assert!(admits("sns.amazonaws.com", TOPIC, &policy));
-        assert!(!admits("sns.amazonaws.com", "arn:aws:sns:us-east-1:111111111111:other", &policy));
-        assert!(!admits("events.amazonaws.com", TOPIC, &policy));
-        assert!(!admits("sns.amazonaws.com", TOPIC, ""));
-    }
-}
+mod tests;

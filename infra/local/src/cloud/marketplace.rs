@@ -30,15 +30,7 @@ impl Cloud {
     }
 
     fn discover(&self, operation: discovery::Operation, body: &[u8], call: &Call) -> Reply {
-        let resource = match operation {
-            discovery::Operation::GetProduct => {
-                let asked: Value = serde_json::from_slice(body).unwrap_or_default();
-                let id = asked["productId"].as_str().unwrap_or_default();
-                format!("arn:aws:aws-marketplace:::catalog/{CATALOG}/product/{id}")
-            }
-            discovery::Operation::SearchListings => "*".to_owned(),
-        };
-        if let Err(CatalogError { message, .. }) = self.allow(call, operation.name(), &resource, None) {
+        if let Err(CatalogError { message, .. }) = self.allow(call, operation.name(), &operation.resource(body), None) {
             let name = "AccessDeniedException";
             let body = json!({ "__type": name, "message": message }).to_string();
             return Reply { status: 403, error: Some(name), body: body.into() };
@@ -104,11 +96,10 @@ impl Cloud {
         match operation {
             Operation::ListEntities => self.allow(call, "ListEntities", "*", None),
             Operation::ListChangeSets => self.allow(call, "ListChangeSets", "*", None),
-            Operation::DescribeChangeSet | Operation::CancelChangeSet => {
-                let action =
-                    if operation == Operation::CancelChangeSet { "CancelChangeSet" } else { "DescribeChangeSet" };
-                self.allow(call, action, &change_set(text("ChangeSetId")), None)
+            Operation::DescribeChangeSet => {
+                self.allow(call, "DescribeChangeSet", &change_set(text("ChangeSetId")), None)
             }
+            Operation::CancelChangeSet => self.allow(call, "CancelChangeSet", &change_set(text("ChangeSetId")), None),
             Operation::DescribeEntity => self.allow_entity(catalog, call, "DescribeEntity", text("EntityId"), None),
             // Each of its entities is asked about by itself.
             Operation::BatchDescribeEntities => Ok(()),

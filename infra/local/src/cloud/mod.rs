@@ -18,6 +18,7 @@ mod marketplace;
 mod messages;
 mod organizations;
 mod parts;
+mod policies;
 mod sns;
 mod sqs;
 mod sts;
@@ -39,6 +40,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::World;
+use crate::authorization::Witness;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::discovery::Discovery;
@@ -88,18 +90,19 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     /// The cloud as `world` has it. `authority` is the address that queue URLs name; `live` is the folder for the
-    /// tables' items, one of its own that goes with it if there is none.
+    /// tables' items, one of its own that goes with it if there is none; `witness` is told what IAM answers.
     pub(crate) async fn new(
         world: World,
         authority: &str,
         live: Option<&Path>,
+        witness: Option<Arc<dyn Witness>>,
         stopping: CancellationToken,
     ) -> Result<Self, AwsError> {
         let clock = Clock::default();
         let begun = clock.now();
         let sessions = Arc::new(StsSessionStore::new());
         let cloud = Self {
-            access: Access::new(&world),
+            access: Access::new(&world, witness),
             sns: SnsService::new(),
             sqs: SqsService::new(),
             sts: StsService::with_session_store(Arc::clone(&sessions)),

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod across_accounts;
+mod authorizations;
 mod bad_input;
 mod catalog_change_types;
 mod catalog_changes;

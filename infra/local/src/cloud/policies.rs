@@ -1,0 +1,84 @@
+//! Policies as awsim's evaluator is given them: read, and written anew where it takes them otherwise than AWS does.
+
+use awsim_iam_policy::document::ResourceList;
+use awsim_iam_policy::{BaseOperator, Effect, PolicyDocument, Principal, Statement, parse};
+
+/// Condition keys do not care about case; awsim's evaluator does. These are the spellings it is given.
+const CONDITION_KEYS: [&str; 13] = [
+    "aws:PrincipalArn",
+    "aws:PrincipalAccount",
+    "aws:PrincipalOrgID",
+    "aws:SecureTransport",
+    "aws:SourceArn",
+    "aws:SourceAccount",
+    "aws:SourceOrgID",
+    "sts:ExternalId",
+    "sts:RoleSessionName",
+    "dynamodb:LeadingKeys",
+    "catalog:ChangeType",
+    "sns:Endpoint",
+    "sns:Protocol",
+];
+
+/// The version whose policies have variables.
+const WITH_VARIABLES: &str = "2012-10-17";
+
+/// Reads a policy that was checked when it was stored. One that cannot be read allows nothing.
+pub(super) fn read(text: &str) -> PolicyDocument {
+    let mut document = parse(text).unwrap_or_else(|_| nothing());
+    let literal = document.version.as_deref() != Some(WITH_VARIABLES);
+    for statement in &mut document.statements {
+        mend_resources(statement, literal);
+        mend_conditions(statement, literal);
+    }
+    document
+}
+
+/// A policy that says nothing.
+pub(super) fn nothing() -> PolicyDocument {
+    PolicyDocument { version: None, id: None, statements: Vec::new() }
+}
+
+/// A resource's policy as it speaks to callers of its own account. To allow the account is to leave it to the account's own
+/// policies; awsim takes it for the consent to each caller there.
+pub(super) fn without_account(mut policy: PolicyDocument, account: &str) -> PolicyDocument {
+    let root = format!("arn:aws:iam::{account}:root");
+    for statement in policy.statements.iter_mut().filter(|statement| statement.effect == Effect::Allow) {
+        if let Some(Principal::Aws(names) | Principal::Mixed { aws: names, .. }) = &mut statement.principal {
+            names.retain(|name| name != account && *name != root);
+        }
+    }
+    policy
+}
+
+/// A variable before an ARN's fifth colon is none, and such a resource is nothing's; awsim puts the value in.
+fn mend_resources(statement: &mut Statement, literal: bool) {
+    for list in [&mut statement.resource, &mut statement.not_resource].into_iter().flatten() {
+        let possible = list.iter().filter(|resource| {
+            let before: Vec<&str> = resource.splitn(6, ':').take(5).collect();
+            !before.iter().any(|part| part.contains("${"))
+        });
+        *list = ResourceList::Multiple(possible.map(|resource| spelled(resource, literal)).collect());
+    }
+}
+
+/// `ArnEquals` is `ArnLike` by another name; awsim compares letter by letter.
+fn mend_conditions(statement: &mut Statement, literal: bool) {
+    let conditions = statement.condition.as_mut().map(|block| &mut block.conditions);
+    for condition in conditions.into_iter().flatten() {
+        if let Some(known) = CONDITION_KEYS.iter().find(|known| known.eq_ignore_ascii_case(&condition.key)) {
+            condition.key = (*known).to_owned();
+        }
+        match condition.operator.base {
+            BaseOperator::ArnEquals => condition.operator.base = BaseOperator::ArnLike,
+            BaseOperator::ArnNotEquals => condition.operator.base = BaseOperator::ArnNotLike,
+            _ => {}
+        }
+        condition.values.iter_mut().for_each(|value| *value = spelled(value, literal));
+    }
+}
+
+/// Text without variables in it, where the policy is of a version that has none: `${$}` stands for a dollar sign.
+fn spelled(text: &str, literal: bool) -> String {
+    if literal { text.replace("${", "${$}{") } else { text.to_owned() }
+}
