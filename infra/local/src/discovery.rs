@@ -37,6 +37,17 @@ impl Operation {
             Self::SearchListings => "SearchListings",
         }
     }
+
+    /// What IAM is asked about: the product, as AWS's managed policy `AWSMarketplaceDiscoveryFullAccess` names products.
+    pub(crate) fn resource_for_iam(self, body: &[u8]) -> String {
+        let product = match self {
+            Self::GetProduct => read::<GetProduct>(body).ok(),
+            Self::SearchListings => None,
+        };
+        product.map_or("*".to_owned(), |GetProduct { product_id }| {
+            format!("arn:aws:aws-marketplace:::catalog/AWSMarketplace/product/{product_id}")
+        })
+    }
 }
 
 /// A refusal, by the names of the service model.
@@ -115,8 +126,8 @@ enum FilterType {
     TrustCenter,
 }
 
-/// Listings per page: the default, and the most. AWS documents neither.
-const DEFAULT_PAGE: usize = 20;
+/// Listings per page: the default, and the most (service model).
+const DEFAULT_PAGE: usize = 25;
 const MAX_PAGE: usize = 100;
 
 /// The world's products, by id.
@@ -320,6 +331,17 @@ mod tests {
         ] {
             assert_eq!(fulfillment_type(text), name);
         }
+    }
+
+    #[test]
+    fn a_page_has_25_listings_unless_it_is_asked_for_another_number() {
+        let products: Vec<_> = (0..120).map(|n| Product { id: format!("prod-{n:03}"), ..Product::default() }).collect();
+        let discovery = Discovery::new(&products);
+        for (body, listings) in [("{}", 25), (r#"{"maxResults":1}"#, 1), (r#"{"maxResults":100}"#, 100)] {
+            let answer = discovery.answer(Operation::SearchListings, body.as_bytes()).unwrap();
+            assert_eq!(answer["listingSummaries"].as_array().unwrap().len(), listings, "{body}");
+        }
+        assert!(discovery.answer(Operation::SearchListings, br#"{"maxResults":101}"#).is_err());
     }
 
     #[test]

@@ -30,7 +30,8 @@ impl Cloud {
     }
 
     fn discover(&self, operation: discovery::Operation, body: &[u8], call: &Call) -> Reply {
-        if let Err(CatalogError { message, .. }) = self.allow(call, operation.name(), "*", None) {
+        let resource = operation.resource_for_iam(body);
+        if let Err(CatalogError { message, .. }) = self.allow(call, operation.name(), &resource, None) {
             let name = "AccessDeniedException";
             let body = json!({ "__type": name, "message": message }).to_string();
             return Reply { status: 403, error: Some(name), body: body.into() };
@@ -90,14 +91,19 @@ impl Cloud {
         call: &Call,
     ) -> Result<(), CatalogError> {
         let text = |name: &str| input[name].as_str().unwrap_or_default();
-        let change_set = |id: &str| {
-            format!("arn:aws:aws-marketplace:{}:{}:{CATALOG}/ChangeSet/{id}", catalog.region(), call.caller.account())
-        };
+        let new_change_set =
+            || format!("arn:aws:aws-marketplace:{}:{}:{CATALOG}/ChangeSet/*", catalog.region(), call.caller.account());
         match operation {
             Operation::ListEntities => self.allow(call, "ListEntities", "*", None),
             Operation::ListChangeSets => self.allow(call, "ListChangeSets", "*", None),
-            Operation::DescribeChangeSet => self.allow(call, "DescribeChangeSet", "*", None),
-            Operation::CancelChangeSet => self.allow(call, "CancelChangeSet", &change_set(text("ChangeSetId")), None),
+            Operation::DescribeChangeSet => {
+                let arn = catalog.change_set_arn_for_iam(call.caller.account(), text("ChangeSetId"));
+                self.allow(call, "DescribeChangeSet", &arn, None)
+            }
+            Operation::CancelChangeSet => {
+                let arn = catalog.change_set_arn_for_iam(call.caller.account(), text("ChangeSetId"));
+                self.allow(call, "CancelChangeSet", &arn, None)
+            }
             Operation::DescribeEntity => self.allow_entity(catalog, call, "DescribeEntity", text("EntityId"), None),
             // Each of its entities is asked about by itself.
             Operation::BatchDescribeEntities => Ok(()),
@@ -108,7 +114,7 @@ impl Cloud {
                 let request: StartChangeSet = read(input.clone())?;
                 for (entity, change_type) in request.targets() {
                     self.allow_entity(catalog, call, "StartChangeSet", entity, Some(change_type))?;
-                    self.allow(call, "StartChangeSet", &change_set("*"), Some(change_type))?;
+                    self.allow(call, "StartChangeSet", &new_change_set(), Some(change_type))?;
                 }
                 Ok(())
             }
