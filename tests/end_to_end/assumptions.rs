@@ -82,11 +82,11 @@ async fn everything_ends_as_it_should(assumptions: Value) {
     let adds = assumptions.listing == Listing::Adds;
     let ids: Vec<String> = (0..12).map(|n| format!("prod-{n:02}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let mut scene = scene(&assumptions, &ids).await;
-    scene.spoke = scene.spoke.with(&[("PMP_LEASE_TERM", "1s")]);
+    let scene = scene(&assumptions, &ids).await;
     scene.hub.json(&["publish"]).await;
 
-    let agent = scene.spoke.start(&["run"]);
+    // The dead holder's lease is waited for: a short term keeps the test short.
+    let agent = scene.spoke.with(&[("PMP_LEASE_TERM", "3s")]).start(&["run"]);
     eventually("a change set was started", &true, async || scene.alpha_account.change_sets().await > 0).await;
     agent.kill().await;
     assert_eq!(synced(&scene).await, expected(&[POISON], &[]), "{assumptions:?}");
