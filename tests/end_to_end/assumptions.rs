@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use pmp_local::world::{Assumptions, ChangeSetTiming, Experience, Listing, Organization};
+use pmp_local::world::{Assumptions, ChangeSetTiming, Experience, Listing, Organization, StaleRevisions};
 use pmp_tests::{
-    ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, Lists, MANAGEMENT, Scene, World, alpha, eventually, world,
+    ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, Aws, Lists, MANAGEMENT, Scene, Tap, World, alpha,
+    eventually, world,
 };
 use serde_json::{Value, json};
 
@@ -164,6 +165,31 @@ async fn a_known_token_may_be_forgotten_after_the_end() {
 #[tokio::test]
 async fn a_stale_revision_may_be_refused_in_words_that_say_nothing() {
     everything_ends_as_it_should(json!({"stale_revisions": "unnamed"})).await;
+}
+
+/// What the spoke asks for is on its way while somebody changes the experience.
+#[tokio::test]
+async fn a_stale_revision_is_noticed_whatever_it_is_refused_with() {
+    let assumptions = Assumptions { stale_revisions: StaleRevisions::Unnamed, ..Assumptions::default() };
+    let mut world = world(&["prod-a"], &[]);
+    world.organizations[1] = administered(&assumptions);
+    world.catalog.assumptions = assumptions;
+    let late = json!([{"fault": {"kind": "latency", "min": "4s"}, "operation": "StartChangeSet", "account": "222222222222", "next": 1}]);
+    world.faults = serde_json::from_value(late).unwrap();
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    let line = Tap::open(&scene.endpoint()).await;
+    let named = [("MEMBER_EXPERIENCE_IDS", ALPHA_PROD), ("AWS_ENDPOINT_URL_MARKETPLACE_CATALOG", line.endpoint())];
+    let spoke = scene.spoke.with(&named);
+    let started = async || line.calls().iter().filter(|call| *call == "StartChangeSet").count();
+    let (synced, ()) = tokio::join!(spoke.run(&["sync"]), async {
+        eventually("it is on its way", &1, started).await;
+        Aws::new(&scene.endpoint(), "222222222220").approve(ALPHA_PROD, &["prod-local"]).await;
+    });
+    assert_eq!(synced.code, 0, "{}", synced.stderr);
+    let lists = scene.alpha_account.lists(ALPHA_PROD).await;
+    assert_eq!(lists, Lists::new(&["prod-a"], &["prod-local"]));
+    assert_eq!(started().await, 2, "one was refused");
 }
 
 #[tokio::test]

@@ -63,8 +63,8 @@ pub(super) struct Run<'a> {
 #[derive(Debug, Default, Clone, Copy)]
 struct Refused {
     times: u32,
-    /// Whether one of them was in words that are not known.
-    unclear: bool,
+    /// How often of these in words that are not known.
+    unclear: u32,
 }
 
 /// A change set, and what it is for.

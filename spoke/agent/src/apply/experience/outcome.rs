@@ -157,9 +157,20 @@ impl Run<'_> {
                 return None;
             }
             let refused = self.refused.entry(work.token.clone()).or_default();
-            if !refused.unclear {
-                (refused.times, refused.unclear) = (refused.times + 1, true);
-                return self.look_whether_stale(error, work).await;
+            (refused.times, refused.unclear) = (refused.times + 1, refused.unclear + 1);
+            let unclear = refused.unclear;
+            if unclear <= 2 {
+                match self.is_stale(unclear == 2).await {
+                    Err(end) => return Some(end),
+                    Ok(true) => {
+                        self.refused.remove(&work.token);
+                        // As with one that says so.
+                        return self.pause(one_line(error)).await;
+                    }
+                    // Perhaps the catalog knows the token, and says so in its own words: another one shows that.
+                    Ok(false) if unclear == 1 => return None,
+                    Ok(false) => {}
+                }
             }
         }
         if work.change_set.settings().is_some() && matches!(reaction, Reaction::Suspect | Reaction::GiveUp) {
@@ -187,19 +198,25 @@ impl Run<'_> {
         }
     }
 
-    /// A request was refused in words that are not known. The experience may have changed, or the catalog may know the token: AWS
-    /// documents no text for either. The first shows in the revision, and the second in that another token is taken.
-    async fn look_whether_stale(&mut self, error: &CatalogError, work: &Work) -> Option<End> {
+    /// Whether the experience has changed since it was read; then it is read again. For a request that was refused in words that
+    /// are not known: AWS documents none for this. `patiently`, since reads may lag behind.
+    async fn is_stale(&mut self, patiently: bool) -> Result<bool, End> {
         let asked = self.live.experience.revision;
-        if let Some(end) = self.look_again().await {
-            return Some(end);
+        let mut delay = Patience::with_a_delay();
+        loop {
+            let read = self.engine.experiences.read(&self.live.experience.id).await;
+            if read.is_ok_and(|now| now.revision != asked) {
+                return self.look_again().await.map_or(Ok(true), Err);
+            }
+            if !patiently {
+                return Ok(false);
+            }
+            match delay.wait(&self.engine.stop).await {
+                Waited::TryAgain => {}
+                Waited::Stopped => return Err(stopped()),
+                Waited::Exhausted => return Ok(false),
+            }
         }
-        if self.live.experience.revision == asked {
-            return None;
-        }
-        self.refused.remove(&work.token);
-        // As with one that says so.
-        self.pause(one_line(error)).await
     }
 
     /// A request that is refused as such: where the catalog names one of its products, that is the reason. Whether it does.

@@ -268,6 +268,29 @@ async fn a_stale_revision_is_found_out_about_whatever_the_words() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stale_revision_is_found_out_about_where_reads_lag_too() {
+    let catalog = FakeCatalog::new(1, &products(0..10));
+    catalog.world().stale = Some("this cannot be done");
+    catalog.world().lag = Duration::from_secs(6);
+    let foreign = Part {
+        experience: experience(0),
+        revision: Revision(1),
+        allow: ProductBatch::split(&products(20..22)).pop(),
+        deny: None,
+        settings: None,
+        after: None,
+        refused: 0,
+    };
+    catalog.world().start(&[foreign]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let live = catalog.live(0);
+    assert_eq!(live.experience.revision, Revision(1), "it ended, and cannot be read yet");
+    let applied = applied_to(&catalog, live, products(0..15)).await;
+    assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None));
+    assert_eq!(catalog.world().experiences[&experience(0)].approved, products(0..15));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_read_that_lags_behind_a_change_set_is_waited_for_and_not_taken_for_one_without_effect() {
     for lag in [1, 5, 12] {
         let catalog = FakeCatalog::new(3, &products(0..10));
