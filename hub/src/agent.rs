@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use crate::error::failure;
 use crate::events::{EventQueue, Received};
 use crate::figures::{Figures, Run};
-use crate::{Hub, HubError, Trigger};
+use crate::trigger::LOOK_AGAIN_AFTER;
+use crate::{Hub, HubError, Outcome, Trigger};
 
 /// The first pause after a failure; it doubles up to the schedule's interval or [`MAX_PAUSE`], whichever is shorter.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -19,6 +20,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(300);
 enum Wake {
     Schedule,
     Events(Received),
+    /// An event led to a look that found nothing new.
+    LookAgain,
 }
 
 /// Runs until `stop` is cancelled. No failure ends it: each is logged, and tried again after a growing pause.
@@ -32,21 +35,36 @@ pub(crate) async fn run(
 ) {
     let mut pause = Pause::new(interval);
     let mut next_schedule = Instant::now();
+    let mut look_again = None;
     while !stop.is_cancelled() {
         let wake = tokio::select! {
-            // Cancel-safe, all three: nothing has begun, and messages that are received and dropped become visible again.
+            // Cancel-safe, all four: nothing has begun, and messages that are received and dropped become visible again.
             () = stop.cancelled() => break,
             () = sleep_until(next_schedule) => Ok(Wake::Schedule),
+            () = at(look_again) => Ok(Wake::LookAgain),
             received = receive(events.as_ref()) => received.map(Wake::Events),
         };
         let outcome = match wake {
             Ok(Wake::Schedule) => {
-                let outcome = publish(hub, Trigger::Schedule, figures).await;
+                let outcome = publish(hub, Trigger::Schedule, figures).await.map(|_| ());
                 // A failed announcement comes again after the pause, not after the whole interval.
                 next_schedule = Instant::now() + if outcome.is_ok() { interval } else { Duration::ZERO };
                 outcome
             }
-            Ok(Wake::Events(received)) => follow(hub, events.as_ref(), received, figures).await,
+            Ok(Wake::Events(received)) => {
+                let followed = follow(hub, events.as_ref(), received, figures).await;
+                followed.map(|found| {
+                    if found == Some(Outcome::Unchanged) {
+                        tracing::info!(again_in = ?LOOK_AGAIN_AFTER, "nothing new yet: looking once more");
+                        look_again = Some(Instant::now() + LOOK_AGAIN_AFTER);
+                    }
+                })
+            }
+            Ok(Wake::LookAgain) => {
+                let outcome = publish(hub, Trigger::ChangeEvent, figures).await;
+                // A look that failed comes again after the pause.
+                outcome.map(|_| look_again = None)
+            }
             Err(error) => Err(error),
         };
         match outcome {
@@ -72,31 +90,41 @@ async fn receive(events: Option<&EventQueue>) -> Result<Received, HubError> {
     }
 }
 
-/// Publishes once for all the events that came together, and only then deletes them.
+/// Waits until then; for ever, where there is no such time.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Publishes once for all the events that came together, and only then deletes them. What came of it; none where none of them
+/// tells of a change.
 async fn follow(
     hub: &Hub,
     events: Option<&EventQueue>,
     received: Received,
     figures: Option<&Figures>,
-) -> Result<(), HubError> {
+) -> Result<Option<Outcome>, HubError> {
+    let mut found = None;
     if received.succeeded > 0 {
         tracing::info!(events = received.succeeded, "the catalog tells of changes");
-        publish(hub, Trigger::ChangeEvent, figures).await?;
+        found = Some(publish(hub, Trigger::ChangeEvent, figures).await?);
     }
-    match events {
-        Some(events) => events.delete(received).await.map_err(HubError::Events),
-        None => Ok(()),
+    if let Some(events) = events {
+        events.delete(received).await.map_err(HubError::Events)?;
     }
+    Ok(found)
 }
 
-async fn publish(hub: &Hub, trigger: Trigger, figures: Option<&Figures>) -> Result<(), HubError> {
+async fn publish(hub: &Hub, trigger: Trigger, figures: Option<&Figures>) -> Result<Outcome, HubError> {
     let (began, throttled) = (Instant::now(), pmp_aws::throttles());
     let outcome = hub.publish(trigger, Timestamp::now).await;
     if let Some(figures) = figures {
         let (took, throttles) = (began.elapsed(), pmp_aws::throttles() - throttled);
         figures.tell(hub, Run { trigger, outcome: &outcome, took, throttles, request_id: None }).await;
     }
-    outcome.map(|_| ())
+    outcome.map(|published| published.outcome)
 }
 
 /// A pause that doubles from failure to failure.

@@ -14,8 +14,8 @@ use crate::config::{FunctionArgs, PublishConfig};
 use crate::error::failure;
 use crate::figures::{Figures, Run};
 use crate::fleet::Fleet;
-use crate::trigger::{Asked, asked, has_seen};
-use crate::{Hub, HubError, Trigger};
+use crate::trigger::{Asked, LOOK_AGAIN_AFTER, asked, has_seen};
+use crate::{Hub, HubError, Outcome, Published, Trigger};
 
 /// The function.
 #[derive(Debug)]
@@ -40,24 +40,36 @@ impl Function for HubFunction {
     }
 
     async fn invoke(&self, event: Value, invocation: &Invocation) -> Result<Value, Failure> {
-        let trigger = match asked(&event) {
-            Asked::Publish(trigger) => trigger,
+        let (trigger, ended) = match asked(&event) {
+            Asked::Publish(trigger) => (trigger, None),
             Asked::Look(ended) if has_seen(self.last_read(), ended) => {
                 tracing::info!("the change was seen by an earlier read");
                 return Ok(json!({"outcome": "seen"}));
             }
-            Asked::Look(_) => Trigger::ChangeEvent,
+            Asked::Look(ended) => (Trigger::ChangeEvent, ended),
             Asked::Nothing => {
                 tracing::info!("an event of a change set that changed nothing");
                 return Ok(json!({"outcome": "ignored"}));
             }
         };
-        self.publish(trigger, invocation).await
+        let mut published = self.publish(trigger, invocation).await?;
+        if trigger == Trigger::ChangeEvent
+            && published.outcome == Outcome::Unchanged
+            && !has_seen(self.last_read(), ended)
+        {
+            tracing::info!(again_in = ?LOOK_AGAIN_AFTER, "nothing new yet: looking once more");
+            tokio::select! {
+                // Cancel-safe, both: nothing has begun, and the schedule covers what this would have found.
+                () = invocation.stop.stopped() => {}
+                () = tokio::time::sleep(LOOK_AGAIN_AFTER) => published = self.publish(trigger, invocation).await?,
+            }
+        }
+        Ok(json!({"published": published}))
     }
 }
 
 impl HubFunction {
-    async fn publish(&self, trigger: Trigger, invocation: &Invocation) -> Result<Value, Failure> {
+    async fn publish(&self, trigger: Trigger, invocation: &Invocation) -> Result<Published, Failure> {
         let (began, read, throttled) = (Instant::now(), Timestamp::now(), pmp_aws::throttles());
         let outcome = tokio::select! {
             // Publishing may be dropped at any point: the next run goes on from what is stored.
@@ -74,8 +86,7 @@ impl HubFunction {
         let request_id = Some(invocation.request_id.as_str());
         let run = Run { trigger, outcome: &outcome, took: began.elapsed(), throttles, request_id };
         self.figures.tell(&self.hub, run).await;
-        let published = outcome.map_err(failure)?;
-        Ok(json!({"published": published}))
+        outcome.map_err(failure)
     }
 
     fn last_read(&self) -> Option<Timestamp> {

@@ -1,5 +1,7 @@
 //! What an event asks of the hub: a schedule, a change in the catalog, or an operator. Pure.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,6 +10,10 @@ use crate::Trigger;
 
 /// A read that began this long after a change ended has seen it: more than clocks differ and answers lag.
 const SEEN_AFTER: SignedDuration = SignedDuration::from_secs(10);
+
+/// Where an event leads to a look that finds nothing new, the hub looks once more after this time: AWS documents nowhere that
+/// the event comes after its effect can be read. That look has seen the change, wherever it was.
+pub(crate) const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(12);
 
 /// What the hub reads of an EventBridge event, by AWS's [event structure]. Types of our own, because those of
 /// `aws_lambda_events` bring seventeen crates for these four fields.
@@ -92,6 +98,12 @@ mod tests {
         ] {
             assert_eq!(asked(&event), expected, "{event}");
         }
+    }
+
+    #[test]
+    fn a_second_look_has_seen_the_change_whenever_the_first_one_was() {
+        let noon = "2026-11-24T12:00:00Z".parse::<Timestamp>().unwrap();
+        assert!(has_seen(Some(noon + LOOK_AGAIN_AFTER), Some(noon)));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod agents;
+mod assumptions;
 mod configuration;
 mod confirming;
 mod discovery;

@@ -5,7 +5,7 @@ use pmp_tests::{
     ALPHA, ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, Lists, MANAGEMENT, Scene, Tap, World,
     hub_organization, world,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::confirming::two_thirds_to_remove;
 
@@ -109,6 +109,22 @@ async fn nothing_to_do_takes_few_calls_to_the_catalog_however_many_experiences_t
     }
 }
 
+/// All members fetch at once, from one partition of the hub's table.
+#[tokio::test]
+async fn a_snapshot_is_fetched_by_the_read_that_costs_half() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let line = Tap::open(&scene.endpoint()).await;
+    let spoke = scene.spoke.with(&[("AWS_ENDPOINT_URL_DYNAMODB", line.endpoint())]);
+    assert_eq!(spoke.run(&["plan"]).await.code, 0);
+    let asked = line.record().into_iter().filter(|call| call.operation == "Query").map(|call| call.asked);
+    let asked = asked.map(|body| serde_json::from_slice::<Value>(&body).unwrap());
+    let of_chunks =
+        |query: &Value| query["ExpressionAttributeValues"][":from"]["S"].as_str().unwrap_or("").starts_with('v');
+    let consistent: Vec<_> = asked.filter(of_chunks).map(|query| query["ConsistentRead"].clone()).collect();
+    assert_eq!(consistent, [json!(false)]);
+}
+
 #[tokio::test]
 async fn only_the_named_experiences_are_kept_in_step_and_what_is_wrong_with_one_stops_no_other() {
     let scene = Scene::start(world(&["prod-a"], &[])).await;
@@ -167,7 +183,7 @@ async fn a_product_that_the_catalog_refuses_is_quarantined_and_all_others_are_ap
     assert_eq!(synced.code, 1);
     assert_eq!(scene.alpha_account.lists(ALPHA_DEV).await, Lists::new(&["prod-a", "prod-poison"], &[]));
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
-    let receipts: serde_json::Value = serde_json::from_str(&synced.stdout).unwrap();
+    let receipts: Value = serde_json::from_str(&synced.stdout).unwrap();
     let receipt =
         receipts["receipts"].as_array().unwrap().iter().find(|r| r["member_experience"] == ALPHA_PROD).unwrap();
     assert_eq!((&receipt["status"], &receipt["pending"]), (&json!("partial"), &json!(0)));

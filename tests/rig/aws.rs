@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_marketplacecatalog::operation::start_change_set::StartChangeSetError;
 use aws_sdk_marketplacecatalog::types::{Change, ChangeStatus, Entity};
 use aws_smithy_types::Document;
 use serde_json::Value;
@@ -62,7 +63,8 @@ impl Aws {
         let policy = details["ProcurementPolicies"][0].as_str().unwrap().to_owned();
         let policy = self.describe(&policy).await;
         let mut lists = Lists::default();
-        for statement in policy["Statements"].as_array().unwrap() {
+        // Where there is none, the catalog may say `null`.
+        for statement in policy["Statements"].as_array().into_iter().flatten() {
             let list = if statement["Effect"] == "Allow" { &mut lists.approved } else { &mut lists.rejected };
             for resource in statement["Resources"].as_array().unwrap() {
                 list.extend(resource["Ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()));
@@ -107,8 +109,20 @@ impl Aws {
         let entity = Entity::builder().r#type("Experience@1.0").identifier(experience).build().unwrap();
         let change =
             Change::builder().change_type(change_type).entity(entity).details_document(details).build().unwrap();
-        let started = self.catalog.start_change_set().catalog("AWSMarketplace").change_set(change).send().await;
-        let id = started.unwrap().change_set_id.unwrap();
+        // A person who is told that another change set holds the experience tries again.
+        let id = within(Duration::from_secs(30), "the experience is free", async || {
+            let call = self.catalog.start_change_set().catalog("AWSMarketplace").change_set(change.clone());
+            match call.send().await {
+                Ok(started) => Ok(started.change_set_id.unwrap()),
+                Err(error)
+                    if error.as_service_error().is_some_and(StartChangeSetError::is_resource_in_use_exception) =>
+                {
+                    Err(error.to_string())
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+        })
+        .await;
         within(Duration::from_secs(30), "the change set", async || {
             let call = self.catalog.describe_change_set().catalog("AWSMarketplace").change_set_id(&id);
             match call.send().await.unwrap().status {

@@ -153,9 +153,9 @@ pub(crate) fn refused(n: usize) -> ApiError {
 
 pub(crate) fn api(code: &str, message: &str, status: u16) -> ApiError {
     let outcome = Outcome::Refused { code: code.into(), message: message.into(), status, request_id: None };
-    ApiError { operation: "simulated", outcome }
+    ApiError::of("simulated", outcome)
 }
 
 pub(crate) fn no_answer() -> ApiError {
-    ApiError { operation: "simulated", outcome: Outcome::NoAnswer("connection reset".into()) }
+    ApiError::of("simulated", Outcome::NoAnswer("connection reset".into()))
 }

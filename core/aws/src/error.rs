@@ -9,11 +9,15 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::ErrorKind;
 use aws_types::request_id::RequestId;
 
+use crate::Permission;
+
 /// A call that failed after the SDK's retries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
-    /// The operation, as IAM spells it: `sns:Publish`.
+    /// The operation that was called, with the prefix of its service: `sqs:DeleteMessageBatch`.
     pub operation: &'static str,
+    /// What IAM must allow for it: `sqs:DeleteMessage`.
+    pub permission: Permission,
     /// What came of it.
     pub outcome: Outcome,
 }
@@ -61,7 +65,13 @@ impl ApiError {
             SdkError::ConstructionFailure(_) => Outcome::NotSent(root_cause(error)),
             _ => Outcome::Unreadable(root_cause(error)),
         };
-        Self { operation, outcome }
+        Self::of(operation, outcome)
+    }
+
+    /// What came of `operation`, where it is known already.
+    #[must_use]
+    pub fn of(operation: &'static str, outcome: Outcome) -> Self {
+        Self { operation, permission: Permission::of(operation), outcome }
     }
 
     /// The error's name, where the service answered with one.
@@ -96,10 +106,9 @@ impl ApiError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match &self.outcome {
-            Outcome::Refused { .. } if self.is_access_denied() => Some(format!(
-                "grant `{}` to the calling role or user, in the policies of both accounts",
-                self.operation
-            )),
+            Outcome::Refused { .. } if self.is_access_denied() => {
+                Some(format!("grant {} to the calling role or user, in the policies of both accounts", self.permission))
+            }
             Outcome::Refused { code, .. } if code.contains("ExpiredToken") || code == "InvalidClientTokenId" => {
                 Some("sign in again: the credentials have expired or are unknown".to_owned())
             }
@@ -167,19 +176,31 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_was_tried_what_came_back_and_what_to_do() {
-        let error = ApiError {
-            operation: "sns:Publish",
-            outcome: Outcome::Refused {
+        let refused = |operation| {
+            let outcome = Outcome::Refused {
                 code: "AuthorizationError".into(),
                 message: "not authorized".into(),
                 status: 403,
                 request_id: Some("r-1".into()),
-            },
+            };
+            ApiError::of(operation, outcome)
         };
+        let error = refused("sns:Publish");
         assert_eq!(
             error.to_string(),
             "`sns:Publish` was refused with AuthorizationError: not authorized (request r-1)"
         );
-        assert!(error.hint().unwrap().contains("grant `sns:Publish`"));
+        assert!(error.hint().unwrap().contains("grant `sns:Publish` to"));
+        // Where the operation is no action of IAM's, the hint names the one that is.
+        for (operation, actions) in [
+            ("sqs:DeleteMessageBatch", "`sqs:DeleteMessage`"),
+            ("sqs:ChangeMessageVisibilityBatch", "`sqs:ChangeMessageVisibility`"),
+            ("aws-marketplace:BatchDescribeEntities", "`aws-marketplace:DescribeEntity`"),
+            ("dynamodb:TransactWriteItems", "`dynamodb:PutItem` and `dynamodb:UpdateItem`"),
+        ] {
+            let error = refused(operation);
+            assert!(error.to_string().starts_with(&format!("`{operation}` was refused")), "{error}");
+            assert!(error.hint().unwrap().starts_with(&format!("grant {actions} to ")), "{:?}", error.hint());
+        }
     }
 }

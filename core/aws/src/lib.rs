@@ -1,18 +1,20 @@
 //! How every AWS client of this system is made, and how its errors read.
 //!
 //! [`load`] gives the SDK configuration (profiles, regions and endpoints in the SDK's own way), [`assume_role`] a second
-//! one with another account's credentials, [`caller`] who this is, [`ApiError`] what came back when a call failed, [`throttles`]
+//! one with another account's credentials, [`caller`] who this is, [`ApiError`] what came back when a call failed and which [`Permission`] it needs, [`throttles`]
 //! how often AWS asked to slow down, and [`ResourcePolicy`] whom a resource lets in. It knows no service but STS, and never
 //! retries by itself: retries are the SDK's.
 
 mod caller;
 mod error;
+mod permission;
 mod policy;
 mod session;
 mod throttles;
 
 pub use caller::{Caller, caller};
 pub use error::{ApiError, Outcome, root_cause};
+pub use permission::Permission;
 pub use policy::{Admission, Asker, Request, ResourcePolicy};
 pub use session::{AssumedRole, DEFAULT_REGION, assume_role, assume_role_now, for_queue, hurried, in_region, load};
 pub use throttles::throttles;

@@ -122,10 +122,8 @@ pub async fn assume_role_now(config: &SdkConfig, role: &AssumedRole) -> Result<S
     let call = Client::new(config).assume_role().role_arn(&role.arn).role_session_name(&role.session_name);
     let answer = call.set_external_id(role.external_id.clone()).send().await;
     let answer = answer.map_err(|error| ApiError::new("sts:AssumeRole", &error))?;
-    let given = answer.credentials.ok_or_else(|| ApiError {
-        operation: "sts:AssumeRole",
-        outcome: Outcome::Unreadable("it holds no credentials".to_owned()),
-    })?;
+    let empty = || ApiError::of("sts:AssumeRole", Outcome::Unreadable("it holds no credentials".to_owned()));
+    let given = answer.credentials.ok_or_else(empty)?;
     let until = given.expiration.try_into().ok();
     let credentials =
         Credentials::new(given.access_key_id, given.secret_access_key, Some(given.session_token), until, "AssumeRole");

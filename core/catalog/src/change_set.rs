@@ -22,9 +22,13 @@ pub struct Part {
     pub deny: Option<ProductBatch>,
     /// Whether users may request products: a setting of its policy (`UpdateProcurementPolicy`).
     pub settings: Option<ResourceRequests>,
-    /// The change set that answered exactly this before, and ended without effect. The catalog answers a repeated token
-    /// with the first outcome, failures and cancellations included: a deliberate second try must say that it is one.
+    /// The change set that answered exactly this before, and ended without effect. It is an assumption that the catalog answers
+    /// a repeated token with the first outcome, failures and cancellations included: so a deliberate second try must say that it
+    /// is one.
     pub after: Option<ChangeSetId>,
+    /// How often exactly this was refused in a way that may be the token's fault. The other assumption is that a known token is
+    /// refused: then what is asked again needs another one.
+    pub refused: u32,
 }
 
 impl Part {
@@ -42,8 +46,9 @@ impl Part {
         };
         let settings = self.settings.map(|requests| format!("{requests:?}")).unwrap_or_default();
         let after = self.after.as_ref().map_or("", ChangeSetId::as_str);
+        let refused = if self.refused == 0 { String::new() } else { format!("\nrefused {}", self.refused) };
         let (allow, deny) = (batch(&self.allow), batch(&self.deny));
-        [self.experience.as_str(), &self.revision.to_string(), &allow, &deny, &settings, after].join("\n")
+        [self.experience.as_str(), &self.revision.to_string(), &allow, &deny, &settings, after].join("\n") + &refused
     }
 }
 
@@ -222,6 +227,7 @@ mod tests {
             deny: None,
             settings: None,
             after: None,
+            refused: 0,
         }
     }
 
@@ -236,9 +242,11 @@ mod tests {
         assert_eq!(token(one()), token(one()));
         let denied = Part { allow: None, deny: one().allow, ..one() };
         let again = Part { after: Some(ChangeSetId::new("cs-1")), ..one() };
+        let refused = Part { refused: 1, ..one() };
+        assert_ne!(token(Part { refused: 2, ..one() }), token(refused.clone()));
         let mut shared = ChangeSetRequest::new(one(), "test");
         shared.add(part("exp-2", "a", 1)).unwrap();
-        for other in [part("exp-1", "b", 1), part("exp-1", "a", 2), part("exp-2", "a", 1), denied, again] {
+        for other in [part("exp-1", "b", 1), part("exp-1", "a", 2), part("exp-2", "a", 1), denied, again, refused] {
             assert_ne!(token(one()), token(other));
         }
         assert_ne!(token(one()), shared.client_request_token());

@@ -1,11 +1,12 @@
 //! Reads the JSON in which the catalog describes its entities. Strict: what is not understood is an error, because a
-//! product that is overlooked here would be denied in every member organization (rule 0).
+//! product that is overlooked here would be denied in every member organization (rule 0). Only what is not set may come in
+//! several forms: AWS shows it as `null`, as something empty, or not at all, and documents which of them nowhere.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use pmp_protocol::{ExperienceId, Note, ResourceRequests};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::intern::Interner;
@@ -15,13 +16,18 @@ use crate::{CatalogError, Experience, ExperienceStatus, PolicyId, ProcurementPol
 #[derive(Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
+/// `null` is absence.
+fn null_as_absent<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
 /// The answer of `BatchDescribeEntities`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Batch<'a> {
     #[serde(borrow)]
-    entity_details: Option<HashMap<String, Entity<'a>>>,
-    errors: Option<HashMap<String, EntityError>>,
+    entity_details: Option<HashMap<String, Option<Entity<'a>>>>,
+    errors: Option<HashMap<String, Option<EntityError>>>,
 }
 
 /// The answer of `DescribeEntity`, and one of a batch.
@@ -45,10 +51,10 @@ struct EntityError {
 impl Batch<'_> {
     /// What it says of one of the entities that were asked for.
     pub(crate) fn entity(&self, id: &str) -> Result<&Entity<'_>, CatalogError> {
-        if let Some(entity) = self.entity_details.as_ref().and_then(|found| found.get(id)) {
+        if let Some(entity) = self.entity_details.as_ref().and_then(|found| found.get(id)?.as_ref()) {
             return Ok(entity);
         }
-        let Some(error) = self.errors.as_ref().and_then(|errors| errors.get(id)) else {
+        let Some(error) = self.errors.as_ref().and_then(|errors| errors.get(id)?.as_ref()) else {
             let problem = "the batch holds neither details nor an error for it".to_owned();
             return Err(CatalogError::Unexpected { entity: id.to_owned(), problem });
         };
@@ -77,12 +83,30 @@ impl Entity<'_> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ExperienceDetails {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_absent")]
     name: String,
     status: String,
     admin_status: Option<String>,
-    #[serde(default)]
-    procurement_policies: Vec<String>,
+    procurement_policies: Option<Ids>,
+}
+
+/// A list of ids, or one without a list around it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Ids {
+    One(String),
+    Many(Vec<Option<String>>),
+}
+
+impl Ids {
+    /// Those that are one: an empty string has been seen in place of "no policy".
+    fn set(&self) -> impl Iterator<Item = &str> {
+        let (one, many) = match self {
+            Self::One(id) => (Some(id), None),
+            Self::Many(ids) => (None, Some(ids.iter().flatten())),
+        };
+        one.into_iter().chain(many.into_iter().flatten()).map(String::as_str).filter(|id| !id.is_empty())
+    }
 }
 
 /// Reads an experience. `identifier` is the `EntityIdentifier`, which carries the revision: `exp-…@6`.
@@ -98,22 +122,18 @@ pub(crate) fn experience(identifier: &str, details: &str) -> Result<Experience, 
         "Disabled" => ExperienceStatus::Disabled,
         _ => ExperienceStatus::Other(details.status),
     };
-    let policies = details
-        .procurement_policies
-        .iter()
-        // An empty string has been seen in place of "no policy".
-        .filter(|id| !id.is_empty())
-        .map(|id| PolicyId::new(id).ok_or_else(|| unexpected(format!("policy id `{id}`"))))
-        .collect::<Result<_, _>>()?;
+    let policies = details.procurement_policies.iter().flat_map(Ids::set);
+    let policies = policies.map(|id| PolicyId::new(id).ok_or_else(|| unexpected(format!("policy id `{id}`"))));
+    let policies = policies.collect::<Result<_, _>>()?;
     Ok(Experience { id, revision, name: details.name, status, admin_status: details.admin_status, policies })
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct PolicyDetails<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "null_as_absent")]
     statements: Vec<Statement<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_absent")]
     configuration: Configuration,
 }
 
@@ -121,7 +141,7 @@ struct PolicyDetails<'a> {
 #[serde(rename_all = "PascalCase")]
 struct Statement<'a> {
     effect: Effect,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "null_as_absent")]
     resources: Vec<Resource<'a>>,
 }
 
@@ -145,7 +165,7 @@ struct Resource<'a> {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Configuration {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_absent")]
     policy_resource_requests: ResourceRequests,
 }
 
@@ -187,6 +207,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::NotLive;
 
     fn policy_id() -> PolicyId {
         PolicyId::new("policy-1").unwrap()
@@ -222,6 +243,33 @@ mod tests {
         ] {
             assert!(matches!(read_experience(identifier, details), Err(CatalogError::Unexpected { .. })));
         }
+    }
+
+    #[test]
+    fn an_experience_without_a_policy_is_one_however_it_says_so() {
+        for policies in [json!(null), json!([]), json!(""), json!([""]), json!([null])] {
+            let details = json!({"Name": null, "Description": null, "Status": "Enabled", "AdminStatus": null,
+                                 "ProcurementPolicies": policies, "BrandingSettings": null});
+            let experience = read_experience("exp-1@2", details).unwrap();
+            assert_eq!(experience.live_policy(), Err(NotLive::NoPolicy), "{policies}");
+            assert_eq!(experience.name, "");
+        }
+        let one = json!({"Status": "Enabled", "ProcurementPolicies": "policy-1"});
+        assert_eq!(read_experience("exp-1@2", one).unwrap().live_policy(), Ok(&policy_id()));
+    }
+
+    #[test]
+    fn what_is_null_in_a_policy_is_not_set() {
+        for details in [
+            json!({"Name": null, "Statements": null, "Configuration": null}),
+            json!({"Statements": [{"Effect": "Allow", "Resources": null}, {"Effect": "Deny", "Resources": []}],
+                   "Configuration": {"PolicyResourceRequests": null}}),
+        ] {
+            assert_eq!(read_policy(details).unwrap(), ProcurementPolicy::default());
+        }
+        let resource = json!({"Type": "Product", "Ids": ["a"], "Notes": null});
+        let noted = read_policy(json!({"Statements": [{"Effect": "Allow", "Resources": [resource]}]})).unwrap();
+        assert_eq!((names(&noted.approved), noted.notes.len()), (vec!["a"], 0));
     }
 
     #[test]
@@ -264,6 +312,11 @@ mod tests {
             json!([{"Effect": "Allow", "Resources": [{"Type": "Seller", "Ids": ["s"]}]}]),
             json!([{"Effect": "Allow", "Resources": [{"Type": "Product", "Ids": ["two words"]}]}]),
             json!([{"Effect": "Allow", "Resources": [{"Type": "Product"}]}]),
+            json!([{"Effect": null, "Resources": []}]),
+            json!([{"Effect": "Allow", "Resources": [{"Type": null, "Ids": ["p"]}]}]),
+            json!([{"Effect": "Allow", "Resources": [{"Type": "Product", "Ids": null}]}]),
+            json!([{"Effect": "Allow", "Resources": [{"Type": "Product", "Ids": [null]}]}]),
+            json!([null]),
             json!("none"),
         ] {
             let refused = read_policy(json!({"Statements": statements}));

@@ -20,10 +20,14 @@ pub use sdk::SdkDirectory;
 pub struct ProductAttributes {
     /// Its title.
     pub name: Option<String>,
-    /// Its vendor, as AWS Marketplace shows it.
+    /// Its vendor, as AWS Marketplace shows it in `en-US`.
     pub manufacturer: Option<String>,
-    /// Its categories, as AWS Marketplace shows them.
+    /// The id of the vendor's profile: it stays where the vendor takes another name.
+    pub manufacturer_id: Option<String>,
+    /// Its categories, as AWS Marketplace shows them in `en-US`.
     pub categories: Vec<String>,
+    /// The ids of those that have one: they stay where a category takes another name.
+    pub category_ids: Vec<String>,
     /// How it is delivered, as Marketplace Catalog spells it: `AmazonMachineImage`, `Container`, `SaaS`.
     pub fulfillment_types: Vec<String>,
 }

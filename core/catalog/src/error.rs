@@ -8,6 +8,10 @@ pub enum CatalogError {
     /// The catalog, or the way to it, refused or failed.
     #[error("{0}")]
     Api(ApiError),
+    /// A request that was refused because an experience changed since it was read, as the answer shows together with what was
+    /// asked.
+    #[error("{0}")]
+    Stale(ApiError),
     /// An entity that the catalog does not find.
     #[error("the catalog does not find `{0}`")]
     NotFound(String),
@@ -45,9 +49,12 @@ pub enum ErrorClass {
     QuotaExceeded,
     /// 422: the experience changed since it was read. Read again, plan again.
     StaleRevision,
+    /// 422: the idempotency token is known, and the catalog does not tell what became of it. Look, and ask with another one.
+    KnownToken,
     /// 422: too many product ids in one request. Ask for fewer.
     TooManyIds,
-    /// 422 for another reason: the request is wrong and will stay wrong.
+    /// 422 for another reason: the request is wrong and will stay wrong; or it is one of those above, in words that are not
+    /// known here.
     Invalid,
     /// 403: a permission is missing.
     AccessDenied,
@@ -65,8 +72,9 @@ impl CatalogError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Api(error) => class_of(error),
+            Self::Stale(_) => ErrorClass::StaleRevision,
             Self::NotFound(_) => ErrorClass::NotFound,
-            Self::Entity { code, .. } => class_of_code(code, ""),
+            Self::Entity { code, message, .. } => class_of_entity(code, message),
             Self::Unexpected { .. } | Self::NotInThisBuild(_) => ErrorClass::Unexpected,
         }
     }
@@ -75,7 +83,7 @@ impl CatalogError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Api(error) => error.hint(),
+            Self::Api(error) | Self::Stale(error) => error.hint(),
             Self::NotFound(entity) => Some(format!("check that `{entity}` exists and is shared with this account")),
             Self::Entity { .. } | Self::Unexpected { .. } | Self::NotInThisBuild(_) => None,
         }
@@ -106,12 +114,38 @@ fn class_of_code(code: &str, message: &str) -> ErrorClass {
     }
 }
 
-/// AWS gives these two conditions no code of their own, only a text under `ValidationException`.
+/// The codes of a batch's entities are documented by their form alone: letters and `_`. They may be the names of the
+/// exceptions, or written as the codes of a change set are.
+fn class_of_entity(code: &str, message: &str) -> ErrorClass {
+    let class = class_of_code(code, message);
+    if class != ErrorClass::Unexpected {
+        return class;
+    }
+    let letters: String = code.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect();
+    let has = |words: &[&str]| words.iter().any(|word| letters.contains(word));
+    if has(&["throttl"]) {
+        ErrorClass::Throttled
+    } else if has(&["notfound", "notsupported"]) {
+        ErrorClass::NotFound
+    } else if has(&["access", "authorized"]) {
+        ErrorClass::AccessDenied
+    } else if has(&["internal", "fault", "unavailable", "timeout"]) {
+        ErrorClass::Transient
+    } else {
+        ErrorClass::Unexpected
+    }
+}
+
+/// AWS gives these conditions no code of their own, only a text under `ValidationException`; of the three it documents one, that
+/// of too many ids. A text that is not recognized makes the spoke look at the experience, so that nothing rests on it.
 fn class_of_validation(message: &str) -> ErrorClass {
     let message = message.to_lowercase();
-    if message.contains("revision") {
+    let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if has(&["requesttoken", "request token", "idempoten"]) {
+        ErrorClass::KnownToken
+    } else if has(&["revision"]) {
         ErrorClass::StaleRevision
-    } else if message.contains("less than or equal to 50") {
+    } else if has(&["less than or equal to 50"]) {
         ErrorClass::TooManyIds
     } else {
         ErrorClass::Invalid
@@ -124,7 +158,7 @@ mod tests {
 
     fn refused(code: &str, message: &str, status: u16) -> CatalogError {
         let outcome = Outcome::Refused { code: code.into(), message: message.into(), status, request_id: None };
-        CatalogError::Api(ApiError { operation: "aws-marketplace:StartChangeSet", outcome })
+        CatalogError::Api(ApiError::of("aws-marketplace:StartChangeSet", outcome))
     }
 
     #[test]
@@ -141,6 +175,7 @@ mod tests {
                 ErrorClass::TooManyIds,
             ),
             ("ValidationException", "Ids must be unique", 422, ErrorClass::Invalid),
+            ("ValidationException", "ClientRequestToken was used for another request", 422, ErrorClass::KnownToken),
             ("AccessDeniedException", "", 403, ErrorClass::AccessDenied),
             ("ResourceNotFoundException", "", 404, ErrorClass::NotFound),
             ("InternalServiceException", "", 500, ErrorClass::Transient),
@@ -149,6 +184,24 @@ mod tests {
         ];
         for (code, message, status, class) in cases {
             assert_eq!(refused(code, message, status).class(), class, "{code} {message}");
+        }
+    }
+    #[test]
+    fn the_code_of_a_batchs_entity_has_its_class_in_either_spelling() {
+        for (code, class) in [
+            ("ResourceNotFoundException", ErrorClass::NotFound),
+            ("ENTITY_NOT_FOUND", ErrorClass::NotFound),
+            ("AccessDeniedException", ErrorClass::AccessDenied),
+            ("CALLER_NOT_AUTHORIZED", ErrorClass::AccessDenied),
+            ("ThrottlingException", ErrorClass::Throttled),
+            ("THROTTLED", ErrorClass::Throttled),
+            ("InternalServiceException", ErrorClass::Transient),
+            ("INTERNAL_ERROR", ErrorClass::Transient),
+            ("SERVER_FAULT", ErrorClass::Transient),
+            ("SOMETHING_NEW", ErrorClass::Unexpected),
+        ] {
+            let error = CatalogError::Entity { entity: "exp-1".into(), code: code.into(), message: String::new() };
+            assert_eq!(error.class(), class, "{code}");
         }
     }
 }

@@ -51,7 +51,7 @@ pub struct Experience {
     pub name: String,
     /// Whether users see it.
     pub status: ExperienceStatus,
-    /// AWS documents no values; absent, empty and `Editable` mean that it can be changed.
+    /// AWS documents no values; absent, empty and `Editable` mean that it can be changed. Anything else says why it is disabled.
     pub admin_status: Option<String>,
     /// Its procurement policy. AWS allows one.
     pub policies: Vec<PolicyId>,
@@ -88,17 +88,20 @@ pub enum NotLive {
 impl Experience {
     /// The policy to keep in step, where the experience is live: enabled, active, and with a policy.
     pub fn live_policy(&self) -> Result<&PolicyId, NotLive> {
-        // An archived experience is disabled, too: the first says more.
-        match self.admin_status.as_deref() {
-            None | Some("" | "Editable") => {}
-            Some(other) => return Err(NotLive::Archived(other.to_owned())),
-        }
         match &self.status {
             ExperienceStatus::Enabled => {}
-            ExperienceStatus::Disabled => return Err(NotLive::Disabled),
+            ExperienceStatus::Disabled => return Err(self.archived().unwrap_or(NotLive::Disabled)),
             ExperienceStatus::Other(value) => return Err(NotLive::UnknownStatus(value.clone())),
         }
         self.policies.first().ok_or(NotLive::NoPolicy)
+    }
+
+    /// Why a disabled experience is more than that. Only of a disabled one: AWS archives no other, and documents the values of
+    /// `AdminStatus` nowhere, so that one which is in force is kept in step whatever stands there.
+    fn archived(&self) -> Option<NotLive> {
+        let active = |status: &&String| matches!(status.as_str(), "" | "Editable");
+        let other = self.admin_status.as_ref().filter(|status| !active(status))?;
+        Some(NotLive::Archived(other.clone()))
     }
 }
 
@@ -119,7 +122,7 @@ mod tests {
 
     #[test]
     fn enabled_active_and_with_a_policy_is_live() {
-        for admin_status in [None, Some(""), Some("Editable")] {
+        for admin_status in [None, Some(""), Some("Editable"), Some("a value that AWS documents nowhere")] {
             let live = experience(ExperienceStatus::Enabled, admin_status, &["policy-1"]);
             assert_eq!(live.live_policy().unwrap().as_str(), "policy-1");
         }
@@ -130,6 +133,7 @@ mod tests {
         let policies = ["policy-1"].as_slice();
         let cases = [
             (experience(ExperienceStatus::Disabled, None, policies), NotLive::Disabled),
+            (experience(ExperienceStatus::Disabled, Some("Editable"), policies), NotLive::Disabled),
             (experience(ExperienceStatus::Other("New".into()), None, policies), NotLive::UnknownStatus("New".into())),
             (
                 experience(ExperienceStatus::Disabled, Some("Restricted"), policies),

@@ -1,6 +1,6 @@
 //! The port over the official SDK.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,16 +9,19 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_marketplacecatalog::Client;
 use aws_sdk_marketplacecatalog::config::Builder;
+use aws_sdk_marketplacecatalog::error::SdkError;
 use aws_sdk_marketplacecatalog::operation::batch_describe_entities::BatchDescribeEntitiesOutput;
 use aws_sdk_marketplacecatalog::operation::describe_entity::DescribeEntityOutput;
+use aws_sdk_marketplacecatalog::operation::start_change_set::StartChangeSetError;
 use aws_sdk_marketplacecatalog::types::{
     Change, ChangeStatus, ChangeSummary, Entity, EntityRequest, FailureCode, Filter, Sort, SortOrder,
+    ValidationExceptionField, ValidationExceptionReason,
 };
 use aws_smithy_types::Document;
 use aws_smithy_types::body::SdkBody;
 use futures::StreamExt;
 use futures::stream;
-use pmp_aws::ApiError;
+use pmp_aws::{ApiError, Outcome};
 use pmp_protocol::{ExperienceId, ProductBatch, ResourceRequests};
 
 use crate::details::{self, Batch};
@@ -49,8 +52,11 @@ pub struct SdkCatalog {
     client: Client,
     pace: Pace,
     interner: Arc<Interner>,
-    /// Whether `BatchDescribeEntities` was refused once; then every entity is described by itself.
+    /// Whether `BatchDescribeEntities` was refused once, as a whole or for an entity that can be described; then every entity is
+    /// described by itself.
     batch_refused: AtomicBool,
+    /// By scope, whether `ListEntities` was refused for its order alone; then it is asked for without one.
+    order_refused: [AtomicBool; 2],
 }
 
 /// How the details of one entity are read: from what was asked, its identifier, and its JSON.
@@ -72,7 +78,8 @@ impl SdkCatalog {
 
     fn with_client(client: Client, limits: RateLimits) -> Self {
         let interner = Arc::new(Interner::default());
-        Self { client, pace: Pace::new(limits), interner, batch_refused: AtomicBool::new(false) }
+        let (batch_refused, order_refused) = <(AtomicBool, [AtomicBool; 2])>::default();
+        Self { client, pace: Pace::new(limits), interner, batch_refused, order_refused }
     }
 
     /// Describes entities in batches, or one by one where batches are refused; one outcome for each, in order.
@@ -100,7 +107,7 @@ impl SdkCatalog {
         // One entity by itself needs no batch, and no permission beyond the documented one.
         if ids.len() > 1 && !self.batch_refused.load(Ordering::Relaxed) {
             match self.batch_describe_entities(ids, read).await {
-                Ok(outcomes) => return outcomes,
+                Ok(outcomes) => return self.describe_the_rest(ids, outcomes, concurrency, read).await,
                 Err(error) if batch_is_unsupported(&error) => {
                     tracing::info!(%error, "describing entities one by one, since batches are refused");
                     self.batch_refused.store(true, Ordering::Relaxed);
@@ -113,6 +120,36 @@ impl SdkCatalog {
             calls.push(self.describe_entity(id, read));
         }
         stream::iter(calls).buffered(concurrency).collect().await
+    }
+
+    /// A batch is believed where it describes. Where it does not, the entity is described by itself, and that is believed:
+    /// AWS documents batches, and nowhere that they serve the entities of private marketplace, or those that are shared.
+    async fn describe_the_rest<T: Send + 'static>(
+        &self,
+        ids: &[&str],
+        mut outcomes: Vec<Result<T, CatalogError>>,
+        concurrency: usize,
+        read: Read<T>,
+    ) -> Vec<Result<T, CatalogError>> {
+        let (mut places, mut calls) = (Vec::new(), Vec::new());
+        for (place, (id, outcome)) in ids.iter().zip(&outcomes).enumerate() {
+            // A throttled one is to be asked for later, and not at once.
+            if outcome.as_ref().is_err_and(|error| error.class() != ErrorClass::Throttled) {
+                places.push(place);
+                calls.push(self.describe_entity(id, read));
+            }
+        }
+        let alone: Vec<_> = stream::iter(calls).buffered(concurrency).collect().await;
+        for (place, alone) in places.into_iter().zip(alone) {
+            let batch = std::mem::replace(&mut outcomes[place], alone);
+            if let (Err(error), Ok(_)) = (batch, &outcomes[place])
+                && error.class() != ErrorClass::Transient
+                && !self.batch_refused.swap(true, Ordering::Relaxed)
+            {
+                tracing::info!(%error, "describing entities one by one, since a batch does not describe what is there");
+            }
+        }
+        outcomes
     }
 
     async fn batch_describe_entities<T: Send + 'static>(
@@ -162,6 +199,35 @@ impl SdkCatalog {
             read(&interner, &id, &entity)
         })
         .await
+    }
+
+    /// The ids of all experiences in `scope`, and the number of pages that they came on.
+    async fn list(&self, scope: Scope, by_id: bool) -> Result<(Vec<ExperienceId>, usize), CatalogError> {
+        const OPERATION: &str = "aws-marketplace:ListEntities";
+        let order = by_id.then(|| Sort::builder().sort_by("EntityId").sort_order(SortOrder::Ascending).build());
+        let (mut experiences, mut pages) = (Vec::new(), 0);
+        let mut token = None;
+        loop {
+            let mut call = self.client.list_entities().catalog(CATALOG).entity_type("Experience");
+            call = call.set_sort(order.clone()).max_results(ENTITIES_PAGE);
+            if scope == Scope::SharedWithMe {
+                call = call.filter_list(shared_with_me());
+            }
+            self.pace.list_entities.ready().await;
+            let page = call.set_next_token(token).send().await;
+            let page = page.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
+            self.pace.list_entities.learn(&page);
+            let page = page?;
+            for entity in page.entity_summary_list() {
+                let id = entity.entity_id().unwrap_or_default();
+                experiences.push(ExperienceId::new(id).map_err(|e| unexpected(id, &e.to_string()))?);
+            }
+            pages += 1;
+            token = page.next_token;
+            if token.is_none() {
+                return Ok((experiences, pages));
+            }
+        }
     }
 
     /// The ids of the change sets that run on `experience`, in one scope.
@@ -220,31 +286,26 @@ impl Catalog for SdkCatalog {
     }
 
     async fn list_experiences(&self, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
-        const OPERATION: &str = "aws-marketplace:ListEntities";
-        let mut experiences = Vec::new();
-        let mut token = None;
-        loop {
+        let order_refused = &self.order_refused[scope as usize];
+        if !order_refused.load(Ordering::Relaxed) {
             // By id: in the default order, by the last change, one that changes between two pages could be missed.
-            let by_id = Sort::builder().sort_by("EntityId").sort_order(SortOrder::Ascending).build();
-            let mut call = self.client.list_entities().catalog(CATALOG).entity_type("Experience").sort(by_id);
-            call = call.max_results(ENTITIES_PAGE);
-            if scope == Scope::SharedWithMe {
-                call = call.filter_list(shared_with_me());
-            }
-            self.pace.list_entities.ready().await;
-            let page = call.set_next_token(token).send().await;
-            let page = page.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
-            self.pace.list_entities.learn(&page);
-            let page = page?;
-            for entity in page.entity_summary_list() {
-                let id = entity.entity_id().unwrap_or_default();
-                experiences.push(ExperienceId::new(id).map_err(|e| unexpected(id, &e.to_string()))?);
-            }
-            token = page.next_token;
-            if token.is_none() {
-                return Ok(experiences);
+            match self.list(scope, true).await {
+                // AWS documents the order, and the scope, and nowhere both together.
+                Err(error) if error.class() == ErrorClass::Invalid => {
+                    tracing::info!(%error, ?scope, "listing experiences without an order, since one is refused");
+                }
+                listed => return listed.map(|(experiences, _)| experiences),
             }
         }
+        let (mut experiences, pages) = self.list(scope, false).await?;
+        order_refused.store(true, Ordering::Relaxed);
+        if pages > 1 {
+            // What slipped from one page to one before it while they were read is on the second list.
+            let again = self.list(scope, false).await?.0;
+            let known: HashSet<_> = experiences.iter().cloned().collect();
+            experiences.extend(again.into_iter().filter(|id| !known.contains(id)));
+        }
+        Ok(experiences)
     }
 
     async fn describe_experiences(&self, ids: &[ExperienceId]) -> Vec<Result<Experience, CatalogError>> {
@@ -263,7 +324,6 @@ impl Catalog for SdkCatalog {
     }
 
     async fn start_change_set(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError> {
-        const OPERATION: &str = "aws-marketplace:StartChangeSet";
         let mut call = self
             .client
             .start_change_set()
@@ -275,7 +335,7 @@ impl Catalog for SdkCatalog {
                 call = call.change_set(change);
             }
         }
-        let answer = call.send().await.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
+        let answer = call.send().await.map_err(|error| not_started(request, &error));
         self.pace.start_change_set.learn(&answer);
         let answer = answer?;
         let id = answer.change_set_id().ok_or_else(|| unexpected(request.name(), "the change set has no id"))?;
@@ -341,6 +401,49 @@ fn changes(part: &Part) -> Result<Vec<Change>, CatalogError> {
     Ok(changes)
 }
 
+/// Why a change set was not started, with all that the answer says of it. Only here is it known what was asked.
+fn not_started(request: &ChangeSetRequest, error: &SdkError<StartChangeSetError>) -> CatalogError {
+    let mut api = ApiError::new("aws-marketplace:StartChangeSet", error);
+    let Some(StartChangeSetError::ValidationException(refused)) = error.as_service_error() else {
+        return CatalogError::Api(api);
+    };
+    let fields = refused.validation_exception_field_list();
+    if let Outcome::Refused { message, .. } = &mut api.outcome
+        && !fields.is_empty()
+    {
+        message.push_str(&format!(" ({})", fields.iter().map(field_text).collect::<Vec<_>>().join("; ")));
+    }
+    let of_ours = |field: &ValidationExceptionField| {
+        let entity = field.entity_id().map(|id| id.split_once('@').map_or(id, |(id, _)| id));
+        request.parts().iter().any(|part| entity == Some(part.experience.as_str()))
+    };
+    let identifier = |field: &ValidationExceptionField| field.field().is_some_and(|name| name.ends_with("Identifier"));
+    let stale = names_another_revision(request, api.message())
+        || fields.iter().any(|field| identifier(field) && of_ours(field));
+    if stale { CatalogError::Stale(api) } else { CatalogError::Api(api) }
+}
+
+/// What one field is refused for: `AllowProductProcurement exp-1@5 Entity.Identifier: text`.
+fn field_text(field: &ValidationExceptionField) -> String {
+    let place = [field.change_type(), field.entity_id(), field.field()];
+    let place = place.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let text = field.message().or(field.reason().map(ValidationExceptionReason::as_str)).unwrap_or("no message");
+    format!("{place}: {text}")
+}
+
+/// Whether a text names an experience of the request at another revision than the one that was asked. AWS documents that the
+/// message of such a refusal includes the newest revision, and none of its words.
+fn names_another_revision(request: &ChangeSetRequest, text: &str) -> bool {
+    request.parts().iter().any(|part| {
+        let experience = format!("{}@", part.experience);
+        text.match_indices(&experience).any(|(at, found)| {
+            let rest = &text[at + found.len()..];
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).map_or(rest, |end| &rest[..end]);
+            digits.parse().is_ok_and(|revision: u64| revision != part.revision.0)
+        })
+    })
+}
+
 /// The errors of one change, with what it was for.
 fn change_errors(change: &ChangeSummary) -> impl Iterator<Item = ChangeError> {
     let identifier = change.entity().and_then(|entity| entity.identifier());
@@ -379,7 +482,7 @@ fn batch_is_unsupported(error: &CatalogError) -> bool {
         CatalogError::Api(api) => {
             api.is_access_denied()
                 || matches!(api.code(), Some("UnknownOperationException" | "UnknownOperation" | "NotImplemented"))
-                || matches!(api.outcome, pmp_aws::Outcome::Refused { status: 404 | 405 | 501, .. })
+                || matches!(api.outcome, Outcome::Refused { status: 404 | 405 | 501, .. })
         }
         _ => false,
     }
@@ -409,6 +512,7 @@ mod tests {
             deny: products("prod-b"),
             settings: Some(ResourceRequests::Deny),
             after: None,
+            refused: 0,
         };
         let changes = changes(&part).unwrap();
         let entities = changes.iter().map(|change| change.entity().unwrap());

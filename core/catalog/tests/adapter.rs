@@ -4,7 +4,7 @@
 // `allow-unwrap-in-tests` covers the test functions, not what they share.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use aws_config::retry::RetryConfig;
@@ -16,9 +16,10 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use pmp_catalog::{
-    Catalog, CatalogError, ChangeSetId, ChangeSetState, ErrorClass, PolicyId, RateLimits, Scope, SdkCatalog,
+    Catalog, CatalogError, ChangeSetId, ChangeSetRequest, ChangeSetState, ErrorClass, Part, PolicyId, RateLimits,
+    Revision, Scope, SdkCatalog,
 };
-use pmp_protocol::ExperienceId;
+use pmp_protocol::{ExperienceId, ProductBatch, ProductId};
 use serde_json::{Value, json};
 
 /// What the server answers next, and what it was asked.
@@ -89,14 +90,120 @@ async fn a_batch_tells_each_entity_by_itself() {
         "EntityDetails": {"exp-a": entity("exp-a@3"), "exp-c": entity("exp-c")},
         "Errors": {"exp-b": {"ErrorCode": "ResourceNotFoundException", "ErrorMessage": "not there"}}
     });
-    let (catalog, script) = catalog([ok(answer)]).await;
+    let missing = || (404, "ResourceNotFoundException", json!({"Message": "not there"}));
+    let later = ok(json!({"EntityDetails": {"exp-a": entity("exp-a@4")}}));
+    let (catalog, script) = catalog([ok(answer), missing(), missing(), missing(), later, missing()]).await;
     let mut found = catalog.describe_experiences(&ids(["exp-a", "exp-b", "exp-c", "exp-d"])).await.into_iter();
     assert_eq!(found.next().unwrap().unwrap().revision.0, 3);
-    assert_eq!(found.next().unwrap().unwrap_err().class(), ErrorClass::NotFound);
-    // Without a revision nothing can be pinned; without an answer nothing is known.
-    assert!(matches!(found.next().unwrap(), Err(CatalogError::Unexpected { .. })));
-    assert!(matches!(found.next().unwrap(), Err(CatalogError::Unexpected { .. })));
-    assert_eq!(script.lock().unwrap().asked, ["BatchDescribeEntities"]);
+    // What it does not describe, or without a revision, is asked for by itself.
+    for missing in ["exp-b", "exp-c", "exp-d"] {
+        assert_eq!(found.next().unwrap(), Err(CatalogError::NotFound(missing.to_owned())));
+    }
+    // That did no better: batches are as good as before.
+    catalog.describe_experiences(&ids(["exp-a", "exp-b"])).await;
+    let asked = script.lock().unwrap().asked.clone();
+    let one = "DescribeEntity";
+    assert_eq!(asked, ["BatchDescribeEntities", one, one, one, "BatchDescribeEntities", one]);
+}
+
+#[tokio::test]
+async fn a_batch_that_does_not_find_what_is_there_is_the_last_one() {
+    let errors = |code: &str| json!({"exp-b": {"ErrorCode": code, "ErrorMessage": "no such entity"}});
+    for code in ["ENTITY_NOT_FOUND", "ResourceNotFoundException", "ACCESS_DENIED", "SOMETHING_NEW"] {
+        let batch = json!({"EntityDetails": {"exp-a": entity("exp-a@3"), "exp-b": null}, "Errors": errors(code)});
+        let one = |id: &str| ok(entity(id));
+        let (catalog, script) = catalog([ok(batch), one("exp-b@7"), one("exp-a@4"), one("exp-b@8")]).await;
+        for revisions in [[3, 7], [4, 8]] {
+            let found = catalog.describe_experiences(&ids(["exp-a", "exp-b"])).await;
+            // Those that are asked for side by side are answered in the order in which they come.
+            let found: BTreeSet<_> = found.into_iter().map(|outcome| outcome.unwrap().revision.0).collect();
+            assert_eq!(found, BTreeSet::from(revisions), "{code}");
+        }
+        let asked = script.lock().unwrap().asked.clone();
+        assert_eq!(asked, ["BatchDescribeEntities", "DescribeEntity", "DescribeEntity", "DescribeEntity"], "{code}");
+    }
+}
+
+#[tokio::test]
+async fn an_entity_of_a_batch_that_is_throttled_is_left_to_be_asked_for_later() {
+    let errors = json!({"exp-b": {"ErrorCode": "THROTTLED", "ErrorMessage": "slow down"}});
+    let (catalog, script) =
+        catalog([ok(json!({"EntityDetails": {"exp-a": entity("exp-a@3")}, "Errors": errors}))]).await;
+    let found = catalog.describe_experiences(&ids(["exp-a", "exp-b"])).await;
+    assert!(found[0].is_ok() && found[1].as_ref().is_err_and(|e| e.class() == ErrorClass::Throttled), "{found:?}");
+    assert_eq!(script.lock().unwrap().asked.len(), 1);
+}
+
+#[tokio::test]
+async fn a_list_whose_order_is_refused_is_asked_for_without_and_twice_where_it_has_pages() {
+    let page = |ids: &[&str], token: Option<&str>| {
+        let entities: Vec<_> = ids.iter().map(|id| json!({"EntityId": id, "EntityType": "Experience"})).collect();
+        ok(json!({"EntitySummaryList": entities, "NextToken": token}))
+    };
+    let refused = || (422, "ValidationException", json!({"Message": "not with these filters"}));
+    // Between the pages of the first list, `exp-c` is changed, and with that the first of all.
+    let unordered = [page(&["exp-a", "exp-b"], Some("more")), page(&["exp-d"], None)];
+    let again = [page(&["exp-c", "exp-a"], Some("more")), page(&["exp-b", "exp-d"], None)];
+    let later = [page(&["exp-a"], None)];
+    let answers = [refused()].into_iter().chain(unordered).chain(again).chain(later);
+    let (catalog, script) = catalog(answers).await;
+    let found = catalog.list_experiences(Scope::SharedWithMe).await.unwrap();
+    assert_eq!(found, ids(["exp-a", "exp-b", "exp-d", "exp-c"]));
+    // From then on it is not asked for an order at all, and one page is one call.
+    assert_eq!(catalog.list_experiences(Scope::SharedWithMe).await.unwrap(), ids(["exp-a"]));
+    assert_eq!(script.lock().unwrap().asked.len(), 6);
+}
+
+#[tokio::test]
+async fn a_list_that_is_refused_without_an_order_too_is_refused() {
+    let refused = || (422, "ValidationException", json!({"Message": "not at all"}));
+    let (catalog, script) = catalog([refused(), refused(), refused(), refused()]).await;
+    for _ in 0..2 {
+        let error = catalog.list_experiences(Scope::SharedWithMe).await.unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Invalid);
+    }
+    assert_eq!(script.lock().unwrap().asked.len(), 4, "the order was not to blame");
+}
+
+#[tokio::test]
+async fn a_stale_revision_is_known_by_the_newest_one_or_by_the_field_whatever_the_words() {
+    let field = |field: &str, entity: &str| {
+        json!({"Message": "Validation failed", "ValidationExceptionFieldList": [
+            {"Reason": "INVALID_INPUT", "EntityId": entity, "ChangeType": "AllowProductProcurement", "Field": field, "Message": "no"}]})
+    };
+    let text = |text: &str| json!({"Message": text});
+    for (body, class) in [
+        (text("The latest revision is exp-a@7"), ErrorClass::StaleRevision),
+        (text("Use exp-a@7 instead"), ErrorClass::StaleRevision),
+        (text("exp-a@5 is archived, and so is exp-b@9"), ErrorClass::Invalid),
+        (field("Entity.Identifier", "exp-a@5"), ErrorClass::StaleRevision),
+        (field("Entity.Identifier", "exp-a"), ErrorClass::StaleRevision),
+        (field("Entity.Identifier", "exp-b@1"), ErrorClass::Invalid),
+        (field("Details", "exp-a@5"), ErrorClass::Invalid),
+        (field("ClientRequestToken", "exp-a@5"), ErrorClass::KnownToken),
+    ] {
+        let (catalog, _) = catalog([(422, "ValidationException", body.clone())]).await;
+        let error = catalog.start_change_set(&allow("exp-a", 5)).await.unwrap_err();
+        assert_eq!(error.class(), class, "{body}");
+    }
+    // What the fields say is told, since it is all that may help.
+    let (catalog, _) = catalog([(422, "ValidationException", field("Details", "exp-a@5"))]).await;
+    let error = catalog.start_change_set(&allow("exp-a", 5)).await.unwrap_err();
+    assert!(error.to_string().ends_with("Validation failed (AllowProductProcurement exp-a@5 Details: no)"), "{error}");
+}
+
+fn allow(experience: &str, revision: u64) -> ChangeSetRequest {
+    let products = BTreeSet::from([ProductId::new("prod-a").unwrap()]);
+    let part = Part {
+        experience: ExperienceId::new(experience).unwrap(),
+        revision: Revision(revision),
+        allow: ProductBatch::split(&products).pop(),
+        deny: None,
+        settings: None,
+        after: None,
+        refused: 0,
+    };
+    ChangeSetRequest::new(part, "test")
 }
 
 #[tokio::test]

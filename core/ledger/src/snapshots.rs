@@ -106,9 +106,39 @@ impl DynamoSnapshots {
         update.build().map_err(|e| self.table.unreadable(e.to_string()))
     }
 
-    /// All items whose sort key is between `from` and `to`, from every page.
+    async fn fetch_with(
+        &self,
+        consistent: bool,
+        experience: &ExperienceId,
+        version: SnapshotVersion,
+    ) -> Result<Snapshot, LedgerError> {
+        let (from, to) = (chunk_key(version, 0), chunk_key(version, 9999));
+        let items = self.query_with(consistent, experience, from, to, None).await?;
+        if items.is_empty() {
+            return Err(LedgerError::NoSnapshot { experience: experience.clone(), version });
+        }
+        read_chunks(experience, version, items).map_err(|problem| LedgerError::Damaged {
+            experience: experience.clone(),
+            version,
+            problem,
+        })
+    }
+
+    /// All items whose sort key is between `from` and `to`, from every page, as they are now.
     async fn query(
         &self,
+        experience: &ExperienceId,
+        from: String,
+        to: String,
+        projection: Option<&str>,
+    ) -> Result<Vec<Item>, LedgerError> {
+        self.query_with(true, experience, from, to, projection).await
+    }
+
+    /// The same; without `consistent` as they were a moment ago, at half the price.
+    async fn query_with(
+        &self,
+        consistent: bool,
         experience: &ExperienceId,
         from: String,
         to: String,
@@ -119,7 +149,7 @@ impl DynamoSnapshots {
             .dynamodb
             .query()
             .table_name(self.table.table.as_str())
-            .consistent_read(true)
+            .consistent_read(consistent)
             .key_condition_expression("experience = :experience AND #item BETWEEN :from AND :to")
             .expression_attribute_names("#item", "item")
             .expression_attribute_values(":experience", text(experience))
@@ -282,16 +312,14 @@ impl SnapshotStore for DynamoSnapshots {
     }
 
     async fn fetch(&self, experience: &ExperienceId, version: SnapshotVersion) -> Result<Snapshot, LedgerError> {
-        let (from, to) = (chunk_key(version, 0), chunk_key(version, 9999));
-        let items = self.query(experience, from, to, None).await?;
-        if items.is_empty() {
-            return Err(LedgerError::NoSnapshot { experience: experience.clone(), version });
+        // All members of a hub fetch at once, and from one partition. What is stored never changes, and shows by itself whether
+        // it is all there: so the cheap read does, and the dear one only follows where it came too early.
+        match self.fetch_with(false, experience, version).await {
+            Err(LedgerError::NoSnapshot { .. } | LedgerError::Damaged { .. }) => {
+                self.fetch_with(true, experience, version).await
+            }
+            fetched => fetched,
         }
-        read_chunks(experience, version, items).map_err(|problem| LedgerError::Damaged {
-            experience: experience.clone(),
-            version,
-            problem,
-        })
     }
 
     async fn digests(&self, experience: &ExperienceId) -> Result<BTreeMap<SnapshotVersion, Digest>, LedgerError> {

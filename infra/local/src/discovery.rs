@@ -128,8 +128,8 @@ enum FilterType {
     TrustCenter,
 }
 
-/// Listings per page: the default, and the most. AWS documents neither.
-const DEFAULT_PAGE: usize = 20;
+/// Listings per page: the default, and the most (service model).
+const DEFAULT_PAGE: usize = 25;
 const MAX_PAGE: usize = 100;
 
 /// The world's products, by id.
@@ -333,6 +333,17 @@ mod tests {
         ] {
             assert_eq!(fulfillment_type(text), name);
         }
+    }
+
+    #[test]
+    fn a_page_has_25_listings_unless_it_is_asked_for_another_number() {
+        let products: Vec<_> = (0..120).map(|n| Product { id: format!("prod-{n:03}"), ..Product::default() }).collect();
+        let discovery = Discovery::new(&products);
+        for (body, listings) in [("{}", 25), (r#"{"maxResults":1}"#, 1), (r#"{"maxResults":100}"#, 100)] {
+            let answer = discovery.answer(Operation::SearchListings, body.as_bytes()).unwrap();
+            assert_eq!(answer["listingSummaries"].as_array().unwrap().len(), listings, "{body}");
+        }
+        assert!(discovery.answer(Operation::SearchListings, br#"{"maxResults":101}"#).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pmp_catalog::{Catalog, CatalogError, Experience, NotLive, PolicyId, ProcurementPolicy, Scope};
+use pmp_catalog::{Catalog, CatalogError, ErrorClass, Experience, NotLive, PolicyId, ProcurementPolicy, Scope};
 use pmp_protocol::ExperienceId;
 use tokio_util::sync::CancellationToken;
 
@@ -132,17 +132,23 @@ pub(crate) async fn find(
 }
 
 /// Lists with and without the scope `SharedWithMe`: the management account sees its own experiences only without it, a
-/// delegated administrator only with it. One of the two must answer.
+/// delegated administrator only with it. So either list may come out empty, and says nothing then of the other: one that failed
+/// for a reason that passes fails the pass, rather than making its experiences look as if they were gone.
 async fn list(catalog: &dyn Catalog) -> Result<BTreeSet<ExperienceId>, SpokeError> {
     let (own, shared) = futures::join!(list_scope(catalog, Scope::Own), list_scope(catalog, Scope::SharedWithMe));
     match (own, shared) {
         (Ok(own), Ok(shared)) => Ok(own.into_iter().chain(shared).collect()),
-        (Ok(ids), Err(error)) | (Err(error), Ok(ids)) => {
-            tracing::warn!(%error, "one of the two listings failed; going on with the other");
+        (Ok(ids), Err(error)) | (Err(error), Ok(ids)) if !ids.is_empty() && is_final(&error) => {
+            tracing::warn!(%error, "one of the two listings is refused; going on with the other");
             Ok(ids.into_iter().collect())
         }
-        (Err(error), Err(_)) => Err(SpokeError::List(error)),
+        (Err(error), _) | (_, Err(error)) => Err(SpokeError::List(error)),
     }
+}
+
+/// Whether a listing is refused for what it asks or for who asks, and not for now.
+fn is_final(error: &CatalogError) -> bool {
+    matches!(error.class(), ErrorClass::Invalid | ErrorClass::AccessDenied)
 }
 
 async fn list_scope(catalog: &dyn Catalog, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
@@ -164,7 +170,94 @@ fn judge(experience: Experience) -> Result<(Experience, PolicyId), Absent> {
 
 fn absent(error: CatalogError) -> Absent {
     match error.class() {
-        pmp_catalog::ErrorClass::NotFound => Absent::Missing,
+        ErrorClass::NotFound => Absent::Missing,
         _ => Absent::Unreadable(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use pmp_catalog::{ChangeSetId, ChangeSetRequest, ChangeSetStatus, Pace, RateLimits};
+
+    use super::*;
+
+    /// Lists as told, and has nothing else.
+    #[derive(Debug)]
+    struct Lists {
+        own: Result<&'static [&'static str], ErrorClass>,
+        shared: Result<&'static [&'static str], ErrorClass>,
+        pace: Pace,
+    }
+
+    fn refusal(class: ErrorClass) -> CatalogError {
+        let code = match class {
+            ErrorClass::Throttled => "ThrottlingException",
+            ErrorClass::Transient => "InternalServiceException",
+            ErrorClass::Invalid => "ValidationException",
+            ErrorClass::AccessDenied => "AccessDeniedException",
+            _ => "SomethingNew",
+        };
+        CatalogError::Entity { entity: "list".into(), code: code.into(), message: String::new() }
+    }
+
+    #[async_trait]
+    impl Catalog for Lists {
+        fn pace(&self) -> &Pace {
+            &self.pace
+        }
+
+        async fn list_experiences(&self, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
+            let listed = if scope == Scope::Own { self.own } else { self.shared };
+            listed.map(|ids| ids.iter().map(|id| ExperienceId::new(id).unwrap()).collect()).map_err(refusal)
+        }
+
+        async fn describe_experiences(&self, _: &[ExperienceId]) -> Vec<Result<Experience, CatalogError>> {
+            Vec::new()
+        }
+
+        async fn describe_policies(&self, _: &[PolicyId]) -> Vec<Result<ProcurementPolicy, CatalogError>> {
+            Vec::new()
+        }
+
+        async fn start_change_set(&self, _: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError> {
+            Err(refusal(ErrorClass::Unexpected))
+        }
+
+        async fn describe_change_set(&self, _: &ChangeSetId) -> Result<ChangeSetStatus, CatalogError> {
+            Err(refusal(ErrorClass::Unexpected))
+        }
+
+        async fn open_change_sets(&self, _: &ExperienceId) -> Result<Vec<ChangeSetId>, CatalogError> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_failed_never_makes_experiences_vanish() {
+        const SOME: Result<&[&str], ErrorClass> = Ok(&["exp-1"]);
+        const NONE: Result<&[&str], ErrorClass> = Ok(&[]);
+        for (one, other, found) in [
+            (SOME, NONE, Some(1)),
+            (NONE, NONE, Some(0)),
+            // The other will never be permitted, and what there is is here.
+            (SOME, Err(ErrorClass::AccessDenied), Some(1)),
+            (SOME, Err(ErrorClass::Invalid), Some(1)),
+            // It may be all on the other.
+            (NONE, Err(ErrorClass::AccessDenied), None),
+            (NONE, Err(ErrorClass::Invalid), None),
+            (SOME, Err(ErrorClass::Throttled), None),
+            (NONE, Err(ErrorClass::Throttled), None),
+            (SOME, Err(ErrorClass::Transient), None),
+            (NONE, Err(ErrorClass::Transient), None),
+            (SOME, Err(ErrorClass::Unexpected), None),
+            (Err(ErrorClass::AccessDenied), Err(ErrorClass::AccessDenied), None),
+        ] {
+            for (own, shared) in [(one, other), (other, one)] {
+                let catalog = Lists { own, shared, pace: Pace::new(RateLimits::default()) };
+                let listed = list(&catalog).await.map(|ids| ids.len()).ok();
+                assert_eq!(listed, found, "own {own:?}, shared {shared:?}");
+            }
+        }
     }
 }

@@ -34,6 +34,11 @@ impl Patience {
         Self::new(Duration::from_millis(300), 2.0, Duration::from_secs(5), Some(5))
     }
 
+    /// For an effect that is certain and not to be seen yet: some fifteen seconds in all.
+    pub(crate) fn with_a_delay() -> Self {
+        Self::new(Duration::from_millis(300), 2.0, Duration::from_secs(4), Some(6))
+    }
+
     /// For an agent whose queue or ledger fails: without end.
     pub(crate) fn with_the_world() -> Self {
         Self::new(Duration::from_secs(1), 2.0, Duration::from_secs(60), None)

@@ -1,5 +1,7 @@
 //! The hub, from a schedule, from change events and from an operator's test event.
 
+use std::time::{Duration, Instant};
+
 use pmp_tests::{Batch, Function, MANAGEMENT, Program, Scene, world};
 use serde_json::{Value, json};
 
@@ -70,11 +72,14 @@ async fn a_burst_of_change_events_publishes_once_and_what_was_read_already_is_no
     let event: Value = serde_json::from_str(events.bodies()[0]).unwrap();
     assert_eq!(event["detail-type"], "Change Set Succeeded");
 
-    let mut outcomes = Vec::new();
-    for _ in 0..4 {
-        outcomes.push(outcome(&hub, event.clone()).await);
+    assert_eq!(outcome(&hub, event.clone()).await, "stored");
+    // What the next one tells of may not be readable yet: it is looked at once more, and that look has seen all of them.
+    let began = Instant::now();
+    assert_eq!(outcome(&hub, event.clone()).await, "unchanged");
+    assert!(began.elapsed() >= Duration::from_secs(10), "{:?}", began.elapsed());
+    for _ in 0..2 {
+        assert_eq!(hub.invoke(event.clone(), TIME).await.1.unwrap(), json!({"outcome": "seen"}));
     }
-    assert_eq!(outcomes, ["stored", "unchanged", "unchanged", "unchanged"]);
     assert_eq!(announced(&scene).await, ["changed"]);
 
     // Events that come late tell of changes that were read long ago.
@@ -88,8 +93,8 @@ async fn a_burst_of_change_events_publishes_once_and_what_was_read_already_is_no
     assert_eq!(hub.invoke(failed, TIME).await.1.unwrap(), json!({"outcome": "ignored"}));
     // What led to no look is no datum; looks at events tell nothing of the spokes.
     let documents = hub.documents();
-    assert_eq!(documents.len(), 5);
-    assert_eq!(documents[4].get("SilentSpokes"), None);
+    assert_eq!(documents.len(), 4);
+    assert_eq!(documents[3].get("SilentSpokes"), None);
 }
 
 #[tokio::test]

@@ -15,6 +15,9 @@ use crate::{CatalogError, ErrorClass, Limiter};
 /// Calls per second. AWS documents no quota; after a throttle the rate is halved, and recovers slowly.
 const PER_SECOND: u32 = 20;
 
+/// The language of names. It is AWS's default, said so that filters, which compare names, do not depend on that.
+const LOCALE: &str = "en-US";
+
 /// The directory over the official SDK, with its retries.
 #[derive(Debug)]
 pub struct SdkDirectory {
@@ -35,7 +38,7 @@ impl SdkDirectory {
 impl ProductDirectory for SdkDirectory {
     async fn product(&self, id: &ProductId) -> Result<Option<ProductAttributes>, CatalogError> {
         self.limiter.ready().await;
-        let answer = self.client.get_product().product_id(id.as_str()).send().await;
+        let answer = self.client.get_product().product_id(id.as_str()).locale(LOCALE).send().await;
         let answer = answer.map_err(|error| CatalogError::Api(ApiError::new("aws-marketplace:GetProduct", &error)));
         self.limiter.learn(&answer);
         let product = match answer {
@@ -43,11 +46,22 @@ impl ProductDirectory for SdkDirectory {
             Err(error) if error.class() == ErrorClass::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let manufacturer = product.manufacturer.and_then(|seller| told(seller.display_name));
-        let categories = product.categories.into_iter().filter_map(|category| told(category.display_name)).collect();
+        let (manufacturer, manufacturer_id) = match product.manufacturer {
+            Some(seller) => (told(seller.display_name), told(seller.seller_profile_id)),
+            None => (None, None),
+        };
+        let (names, ids): (Vec<_>, Vec<_>) =
+            product.categories.into_iter().map(|category| (category.display_name, category.category_id)).unzip();
         let mut fulfillment_types: Vec<_> = product.fulfillment_option_summaries.iter().map(fulfillment_type).collect();
         fulfillment_types.dedup();
-        Ok(Some(ProductAttributes { name: told(product.product_name), manufacturer, categories, fulfillment_types }))
+        Ok(Some(ProductAttributes {
+            name: told(product.product_name),
+            manufacturer,
+            manufacturer_id,
+            categories: names.into_iter().filter_map(told).collect(),
+            category_ids: ids.into_iter().filter_map(told).collect(),
+            fulfillment_types,
+        }))
     }
 }
 

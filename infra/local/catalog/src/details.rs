@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::entity::{Audience, Body, Branding, Entity, Experience, Policy, Products, text_of};
 use super::{CatalogError, ErrorKind};
+use pmp_world::{AbsentValues, ResourceRequests};
 
 /// An entity's description, written once per revision: a large policy takes longer to write than to send.
 #[derive(Debug, Clone)]
@@ -21,7 +22,7 @@ pub(super) struct Description {
 }
 
 impl Description {
-    fn of(entity: &Entity, region: &str) -> Result<Self, serde_json::Error> {
+    fn of(entity: &Entity, region: &str, absent: AbsentValues) -> Result<Self, serde_json::Error> {
         let head = json!({
             "EntityType": entity.versioned_kind(),
             "EntityIdentifier": entity.identifier(),
@@ -29,6 +30,10 @@ impl Description {
             "LastModifiedDate": text_of(entity.modified),
         });
         let document = details(entity)?;
+        let document = match absent {
+            AbsentValues::LeftOut => document,
+            AbsentValues::Null => nulls_in(entity, serde_json::from_str(&document)?).to_string(),
+        };
         let mut whole = serde_json::to_vec(&head)?;
         whole.pop();
         let head_end = whole.len();
@@ -65,14 +70,19 @@ const MAX_KEPT: usize = 64 * 1024 * 1024;
 
 impl Descriptions {
     /// The entity's description, written anew if its revision is not the one that is known.
-    pub(super) fn get(&mut self, entity: &Entity, region: &str) -> Result<Description, CatalogError> {
+    pub(super) fn get(
+        &mut self,
+        entity: &Entity,
+        region: &str,
+        absent: AbsentValues,
+    ) -> Result<Description, CatalogError> {
         if let Some((revision, description)) = self.known.get(&entity.id)
             && *revision == entity.revision
         {
             return Ok(description.clone());
         }
         let unwritable = |error: serde_json::Error| CatalogError::new(ErrorKind::Internal, error.to_string());
-        let description = Description::of(entity, region).map_err(unwritable)?;
+        let description = Description::of(entity, region, absent).map_err(unwritable)?;
         if self.bytes > MAX_KEPT {
             *self = Self::default();
         }
@@ -81,6 +91,40 @@ impl Descriptions {
         self.bytes -= old.map_or(0, |(_, old)| old.whole.len());
         Ok(description)
     }
+}
+
+/// Details in which what is not set is `null`.
+fn nulls_in(entity: &Entity, details: Value) -> Value {
+    match &entity.body {
+        Body::Experience(_) => {
+            with_nulls(details, &["Description", "AdminStatus", "ProcurementPolicies", "BrandingSettings"])
+        }
+        Body::ProcurementPolicy(policy) => {
+            let mut details = with_nulls(details, &["Description"]);
+            for statement in details["Statements"].as_array_mut().into_iter().flatten() {
+                let resources = statement["Resources"].as_array_mut().into_iter().flatten();
+                resources.for_each(|resource| *resource = with_nulls(resource.take(), &["Notes"]));
+            }
+            if policy.approved.is_empty() && policy.rejected.is_empty() {
+                details["Statements"] = Value::Null;
+            }
+            if policy.requests == ResourceRequests::default() {
+                details["Configuration"] = Value::Null;
+            }
+            details
+        }
+        Body::BrandingSettings(_) | Body::Audience(_) => with_nulls(details, &["Description"]),
+    }
+}
+
+/// An object whose `fields` are `null` where they are not there, or an empty list.
+pub(super) fn with_nulls(mut object: Value, fields: &[&str]) -> Value {
+    for field in fields {
+        if object.get(*field).is_none_or(|value| value.as_array().is_some_and(Vec::is_empty)) {
+            object[*field] = Value::Null;
+        }
+    }
+    object
 }
 
 /// `DetailsDocument`, as JSON text.

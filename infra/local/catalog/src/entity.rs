@@ -64,8 +64,8 @@ pub(super) struct Branding {
     pub(super) logo_url: Option<String>,
 }
 
-/// Whom an experience applies to. AWS documents neither the fields of this entity nor whether an experience can have
-/// several; its reference says that later associations add principals "to the association for the experience", so there
+/// Whom an experience applies to, with the fields of the shape that AWS publishes. It does not document whether an experience
+/// can have several; its reference says that later associations add principals "to the association for the experience", so there
 /// is one.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Audience {
@@ -98,8 +98,6 @@ impl Experience {
 
 /// `AdminStatus` of an experience that can be updated.
 pub(super) const ACTIVE: &str = "Editable";
-/// `AdminStatus` of an archived one. AWS documents the change type `RestrictExperience` and not the value it leaves.
-pub(super) const ARCHIVED: &str = "Restricted";
 
 impl Policy {
     pub(super) fn new(requests: ResourceRequests) -> Self {

@@ -36,6 +36,7 @@ mod details;
 mod entity;
 mod error;
 mod event;
+mod lag;
 mod list;
 mod list_change_sets;
 mod list_entities;
@@ -62,6 +63,7 @@ use details::Descriptions;
 use entity::{Audience, Body, Entity, Experience, Policy};
 pub use error::{CatalogError, ErrorKind};
 pub use event::ChangeSetEnded;
+use lag::Before;
 pub use operation::{Operation, read};
 use pmp_world::{Dice, World};
 use rate::Rates;
@@ -83,6 +85,9 @@ pub struct Catalog {
     rates: Rates,
     #[serde(skip)]
     descriptions: Descriptions,
+    /// What is still shown of entities that have changed.
+    #[serde(skip)]
+    before: BTreeMap<String, Before>,
     dice: Dice,
     entities: BTreeMap<String, Entity>,
     /// The experience that each principal is associated with.
@@ -120,6 +125,7 @@ impl Catalog {
             settings: Settings::of(world),
             rates: Rates::default(),
             descriptions: Descriptions::default(),
+            before: BTreeMap::new(),
             dice: Dice::new(world.seed),
             entities: BTreeMap::new(),
             principals: BTreeMap::new(),
@@ -195,6 +201,14 @@ impl Catalog {
         match self.entity(id) {
             Ok(entity) => entity.arn(self.region()),
             Err(_) => format!("arn:aws:aws-marketplace:{}:{caller}:{CATALOG}/Experience/{id}", self.region()),
+        }
+    }
+
+    /// The ARN under which IAM knows a change set; for an unknown one, that of one that the caller would have started.
+    pub fn change_set_arn_for_iam(&self, caller: &str, id: &str) -> String {
+        match self.change_sets.get(id) {
+            Some(change_set) => change_set.arn(self.region()),
+            None => format!("arn:aws:aws-marketplace:{}:{caller}:{CATALOG}/ChangeSet/{id}", self.region()),
         }
     }
 

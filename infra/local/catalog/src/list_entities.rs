@@ -8,6 +8,7 @@ use super::entity::{Entity, text_of};
 use super::list::{Filter, Page, Place, Sort, key_of, order, scope_and_filters};
 use super::operation::check_catalog;
 use super::{Catalog, CatalogError, Standing};
+use pmp_world::SortWithScope;
 
 /// The request of `ListEntities`.
 #[derive(Debug, Deserialize)]
@@ -72,6 +73,12 @@ impl Catalog {
         if request.ownership_type == Some(OwnershipType::Shared) {
             // AWS documents this for entities shared through AWS RAM. Taken to be another word for the scope.
             wanted = Standing::DelegatedAdministrator;
+        }
+        if request.sort.is_some()
+            && wanted == Standing::DelegatedAdministrator
+            && self.settings.assumptions().sort_with_scope == SortWithScope::Refused
+        {
+            return Err(CatalogError::validation("Sort is not supported with the filters of this request"));
         }
         let filters = filters.into_iter().map(Condition::of).collect::<Result<Vec<_>, _>>()?;
         let (by, direction) = order(request.sort.as_ref(), &SORTS)?;

@@ -6,8 +6,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use super::details::{Description, with_nulls};
 use super::entity::split_revision;
 use super::{CATALOG, Catalog, CatalogError, ErrorKind};
+use pmp_world::{AbsentValues, Batches};
 
 /// An operation of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +46,9 @@ struct OneChangeSet {
 struct ManyEntities {
     entity_request_list: Vec<OneEntity>,
 }
+
+/// What a change set may not have: it is left out, or `null`.
+const CHANGE_SET_FIELDS: [&str; 4] = ["ChangeSetName", "EndTime", "FailureCode", "FailureDescription"];
 
 /// Entities that `BatchDescribeEntities` takes at most.
 const MAX_BATCH: usize = 20;
@@ -90,9 +95,9 @@ impl Catalog {
             Operation::DescribeEntity => {
                 let OneEntity { catalog, entity_id } = read(request)?;
                 check_catalog(&catalog)?;
-                return self.describe(caller, &entity_id);
+                return self.describe(caller, &entity_id, now);
             }
-            Operation::BatchDescribeEntities => return self.batch_describe(caller, read(request)?, may_describe),
+            Operation::BatchDescribeEntities => return self.batch_describe(caller, read(request)?, now, may_describe),
             Operation::StartChangeSet => {
                 let (id, arn) = self.start(caller, read(request)?, request_id, now)?;
                 json!({ "ChangeSetId": id, "ChangeSetArn": arn })
@@ -100,7 +105,9 @@ impl Catalog {
             Operation::DescribeChangeSet => {
                 let OneChangeSet { catalog, change_set_id } = read(request)?;
                 check_catalog(&catalog)?;
-                self.visible_change_set(caller, &change_set_id)?.describe(self.region(), now)
+                let nulls = self.settings.assumptions().absent_values == AbsentValues::Null;
+                let answer = self.visible_change_set(caller, &change_set_id)?.describe(self.region(), now);
+                if nulls { with_nulls(answer, &CHANGE_SET_FIELDS) } else { answer }
             }
             Operation::CancelChangeSet => {
                 let OneChangeSet { catalog, change_set_id } = read(request)?;
@@ -116,15 +123,16 @@ impl Catalog {
     }
 
     /// The entity, if the caller may see it. The identifier may carry its newest revision.
-    fn describe(&mut self, caller: &str, identifier: &str) -> Result<Bytes, CatalogError> {
+    fn describe(&mut self, caller: &str, identifier: &str, now: Timestamp) -> Result<Bytes, CatalogError> {
         let id = self.newest(caller, identifier)?;
-        Ok(self.description(&id)?.whole())
+        Ok(self.description(&id, now)?.whole())
     }
 
     fn batch_describe(
         &mut self,
         caller: &str,
         request: ManyEntities,
+        now: Timestamp,
         may_describe: &dyn Fn(&Self, &str) -> Result<(), CatalogError>,
     ) -> Result<Bytes, CatalogError> {
         if !(1..=MAX_BATCH).contains(&request.entity_request_list.len()) {
@@ -133,12 +141,16 @@ impl Catalog {
         }
         let (mut answer, mut errors) = (Vec::from(br#"{"EntityDetails":{"#), Map::new());
         let mut described = 0;
+        let served = self.settings.assumptions().batches == Batches::Describe;
+        let unserved = || Err(json!({ "ErrorCode": "ENTITY_NOT_FOUND", "ErrorMessage": "Entity cannot be found" }));
         for OneEntity { catalog, entity_id } in request.entity_request_list {
             let description = check_catalog(&catalog)
                 .and_then(|()| may_describe(self, &entity_id))
                 .and_then(|()| self.newest(caller, &entity_id))
-                .and_then(|id| self.description(&id));
-            match description {
+                .and_then(|id| self.description(&id, now));
+            let refusal = |e: CatalogError| json!({ "ErrorCode": e.kind.name(), "ErrorMessage": e.message });
+            let description = description.map_err(refusal);
+            match if served { description } else { description.and_then(|_| unserved()) } {
                 Ok(description) => {
                     if described > 0 {
                         answer.push(b',');
@@ -148,8 +160,8 @@ impl Catalog {
                     answer.push(b':');
                     description.write_brief(&mut answer);
                 }
-                Err(e) => {
-                    errors.insert(entity_id, json!({ "ErrorCode": e.kind.name(), "ErrorMessage": e.message }));
+                Err(error) => {
+                    errors.insert(entity_id, error);
                 }
             }
         }
@@ -170,10 +182,19 @@ impl Catalog {
         }
     }
 
-    fn description(&mut self, id: &str) -> Result<super::details::Description, CatalogError> {
+    /// What is shown of an entity now.
+    fn description(&mut self, id: &str, now: Timestamp) -> Result<Description, CatalogError> {
+        match self.before(id, now) {
+            Some(before) => Ok(before),
+            None => self.description_of(id),
+        }
+    }
+
+    /// What an entity is.
+    pub(super) fn description_of(&mut self, id: &str) -> Result<Description, CatalogError> {
         let missing = || CatalogError::not_found(format!("Entity {id} not found"));
         let entity = self.entities.get(id).ok_or_else(missing)?;
-        self.descriptions.get(entity, &self.settings.region)
+        self.descriptions.get(entity, &self.settings.region, self.settings.assumptions().absent_values)
     }
 }
 

@@ -1,12 +1,13 @@
 //! The life of a change set after it was accepted: it ends when it is due, all of it or nothing, or is cancelled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::change_set::{ChangeSet, Outcome, Progress};
 use super::change_type::Draft;
 use super::{Catalog, CatalogError, ChangeSetEnded, ErrorKind};
+use pmp_world::Revisions;
 
 impl Catalog {
     /// Ends every change set that is due, in the order in which they end; answers these and those that were cancelled
@@ -48,6 +49,7 @@ impl Catalog {
             if change_set.has_errors() {
                 change_set.fail(ends_at);
             } else {
+                self.remember_before(&change_set, ends_at);
                 self.apply(&mut change_set, ends_at);
                 change_set.progress = Progress::Succeeded { ended: ends_at };
             }
@@ -56,14 +58,16 @@ impl Catalog {
     }
 
     fn apply(&mut self, change_set: &mut ChangeSet, now: Timestamp) {
-        let mut touched = BTreeSet::new();
+        let mut changed: BTreeMap<String, u64> = BTreeMap::new();
         for change in &change_set.changes {
+            let mut touched = BTreeSet::new();
             change.action.apply(change, &change_set.account, self, &mut touched, now);
+            touched.into_iter().for_each(|id| *changed.entry(id).or_default() += 1);
         }
-        // One revision per change set, however many of its changes name the entity.
-        for id in &touched {
-            if let Some(entity) = self.entities.get_mut(id) {
-                entity.revision += 1;
+        let per_change = self.settings.assumptions().revisions == Revisions::PerChange;
+        for (id, changes) in changed {
+            if let Some(entity) = self.entities.get_mut(&id) {
+                entity.revision += if per_change { changes } else { 1 };
                 entity.modified = now;
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pmp_world::World;
-use pmp_world::{CatalogLimits, ChangeSetTiming};
+use pmp_world::{Assumptions, CatalogLimits, ChangeSetTiming};
 
 #[derive(Debug, Default)]
 pub(super) struct Settings {
@@ -42,6 +42,11 @@ impl Settings {
             settings.organizations.insert(owner.clone(), members);
         }
         settings
+    }
+
+    /// How the catalog behaves where AWS's documentation is silent.
+    pub(super) fn assumptions(&self) -> &Assumptions {
+        &self.limits.assumptions
     }
 
     /// Whether a principal is in the organization of that management account. An organizational unit is taken to be:

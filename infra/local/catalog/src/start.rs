@@ -13,7 +13,7 @@ use super::operation::check_catalog;
 use super::tags::{Tag, check_tags};
 use super::timing;
 use super::{Catalog, CatalogError, ErrorKind};
-use pmp_world::IdLimit;
+use pmp_world::{IdLimit, KnownTokens, StaleRevisions};
 
 /// The request of `StartChangeSet`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,12 +70,9 @@ impl Catalog {
     ) -> Result<(String, String), CatalogError> {
         check_shape(&request)?;
         let token = request.client_request_token.as_deref();
-        if let Some((earlier, id)) = token.and_then(|token| self.tokens.get(caller)?.get(token)) {
-            // Before anything else is looked at: a repeated request must not fail on the lock that it took itself.
-            return match (*earlier == request, self.change_sets.get(id)) {
-                (true, Some(change_set)) => Ok((id.clone(), change_set.arn(self.region()))),
-                _ => Err(CatalogError::validation("ClientRequestToken was used for a different request")),
-            };
+        // Before anything else is looked at: a repeated request must not fail on the lock that it took itself.
+        if let Some(answer) = token.and_then(|token| self.answer_to_known(caller, token, &request)) {
+            return answer;
         }
         let mut changes: Vec<Change> = Vec::with_capacity(request.change_set.len());
         for asked in &request.change_set {
@@ -96,6 +93,31 @@ impl Catalog {
             tokens.insert(token.to_owned(), (request, id.clone()));
         }
         Ok((id, arn))
+    }
+
+    /// What a request is answered whose token an earlier one had; none where it is taken like any other. AWS documents tokens
+    /// as making requests idempotent, and nothing more.
+    fn answer_to_known(
+        &self,
+        caller: &str,
+        token: &str,
+        request: &StartChangeSet,
+    ) -> Option<Result<(String, String), CatalogError>> {
+        let (earlier, id) = self.tokens.get(caller)?.get(token)?;
+        let change_set = self.change_sets.get(id)?;
+        let known = self.settings.assumptions().known_tokens;
+        match (known, change_set.ended().is_some()) {
+            (KnownTokens::ForgottenAfterTheEnd, true) => return None,
+            (KnownTokens::Refused, _) | (KnownTokens::RefusedAfterTheEnd, true) => {
+                return Some(Err(CatalogError::validation("ClientRequestToken was used by an earlier request")));
+            }
+            _ => {}
+        }
+        Some(if earlier == request {
+            Ok((id.clone(), change_set.arn(self.region())))
+        } else {
+            Err(CatalogError::validation("ClientRequestToken was used for a different request"))
+        })
     }
 
     fn read_change(&mut self, request: &ChangeRequest, earlier: &[Change]) -> Result<Change, CatalogError> {
@@ -140,7 +162,7 @@ impl Catalog {
         }
         if let Some(holder) = self.locks.get(&change.entity) {
             let message = format!(
-                "Requested change set has entities locked by change sets - entity: '{}', change sets: '{holder}'.",
+                "Requested change set has entities locked by change sets - entity: '{}' change sets: {holder}",
                 change.entity
             );
             return Err(CatalogError::new(ErrorKind::ResourceInUse, message));
@@ -149,9 +171,13 @@ impl Catalog {
         let (newest, revision) = (entity.revision, split_revision(asked)?.1);
         if revision.is_some_and(|revision| revision != newest) {
             let id = &change.entity;
-            // AWS documents that the newest revision is required; the text is ours.
-            let message = format!("Entity {asked} is not the latest revision; the latest revision is {id}@{newest}");
-            return Err(CatalogError::validation(message));
+            // AWS documents that the newest revision is required, and that the message includes it; the text is ours.
+            return Err(CatalogError::validation(match self.settings.assumptions().stale_revisions {
+                StaleRevisions::Named => {
+                    format!("Entity {asked} is not the latest revision; the latest revision is {id}@{newest}")
+                }
+                StaleRevisions::Unnamed => format!("Entity {id} cannot be changed as requested"),
+            }));
         }
         change.action.check_status(change, entity, earlier)
     }

@@ -1,5 +1,7 @@
 //! The state machine, driven by its own JSON and its own time.
 
+mod assumptions;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

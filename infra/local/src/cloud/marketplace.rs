@@ -90,16 +90,19 @@ impl Cloud {
         call: &Call,
     ) -> Result<(), CatalogError> {
         let text = |name: &str| input[name].as_str().unwrap_or_default();
-        let change_set = |id: &str| {
-            format!("arn:aws:aws-marketplace:{}:{}:{CATALOG}/ChangeSet/{id}", catalog.region(), call.caller.account())
-        };
+        let new_change_set =
+            || format!("arn:aws:aws-marketplace:{}:{}:{CATALOG}/ChangeSet/*", catalog.region(), call.caller.account());
         match operation {
             Operation::ListEntities => self.allow(call, "ListEntities", "*", None),
             Operation::ListChangeSets => self.allow(call, "ListChangeSets", "*", None),
             Operation::DescribeChangeSet => {
-                self.allow(call, "DescribeChangeSet", &change_set(text("ChangeSetId")), None)
+                let arn = catalog.change_set_arn_for_iam(call.caller.account(), text("ChangeSetId"));
+                self.allow(call, "DescribeChangeSet", &arn, None)
             }
-            Operation::CancelChangeSet => self.allow(call, "CancelChangeSet", &change_set(text("ChangeSetId")), None),
+            Operation::CancelChangeSet => {
+                let arn = catalog.change_set_arn_for_iam(call.caller.account(), text("ChangeSetId"));
+                self.allow(call, "CancelChangeSet", &arn, None)
+            }
             Operation::DescribeEntity => self.allow_entity(catalog, call, "DescribeEntity", text("EntityId"), None),
             // Each of its entities is asked about by itself.
             Operation::BatchDescribeEntities => Ok(()),
@@ -110,7 +113,7 @@ impl Cloud {
                 let request: StartChangeSet = read(input.clone())?;
                 for (entity, change_type) in request.targets() {
                     self.allow_entity(catalog, call, "StartChangeSet", entity, Some(change_type))?;
-                    self.allow(call, "StartChangeSet", &change_set("*"), Some(change_type))?;
+                    self.allow(call, "StartChangeSet", &new_change_set(), Some(change_type))?;
                 }
                 Ok(())
             }

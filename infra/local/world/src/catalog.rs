@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::duration;
+use super::{Assumptions, duration};
 
 /// How long a change set takes from `StartChangeSet` to its end: drawn from the seed, never outside `min` to `max`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -78,7 +78,7 @@ pub struct Lognormal {
     pub sigma: f64,
 }
 
-/// What the catalog holds callers to.
+/// What the catalog holds callers to, and how it behaves where its documentation does not say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CatalogLimits {
@@ -91,6 +91,8 @@ pub struct CatalogLimits {
     pub throttling: bool,
     /// Requests per second and account, by operation.
     pub requests_per_second: RequestRates,
+    /// How the catalog behaves where AWS's documentation is silent.
+    pub assumptions: Assumptions,
 }
 
 impl Default for CatalogLimits {
@@ -100,6 +102,7 @@ impl Default for CatalogLimits {
             open_change_sets: 250,
             throttling: true,
             requests_per_second: RequestRates::default(),
+            assumptions: Assumptions::default(),
         }
     }
 }

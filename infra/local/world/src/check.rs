@@ -65,6 +65,10 @@ impl<'w> Check<'w> {
         {
             self.refuse("change_sets.distribution", "`median` must be longer than nothing, and `sigma` 0 or more");
         }
+        if matches!(world.catalog.assumptions.archived_admin_status.as_str(), "" | "Editable") {
+            let place = "catalog.assumptions.archived_admin_status";
+            self.refuse(place, "is what an experience has that can be changed");
+        }
         if world.region.is_empty() || !world.region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
             self.refuse("region", format!("`{}` is not a region such as us-east-1", world.region));
         }

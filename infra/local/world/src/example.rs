@@ -29,7 +29,10 @@ mod tests {
 
     #[test]
     fn the_worlds_in_the_documentation_are_valid() {
-        let page = include_str!("../../../../docs/pmp-local.md");
+        let page = concat!(
+            include_str!("../../../../docs/pmp-local.md"),
+            include_str!("../../../../docs/pmp-local-catalog.md")
+        );
         let mut seen = 0;
         for (fence, format) in [("\n```toml\n", Format::Toml), ("\n```yaml\n", Format::Yaml)] {
             for block in page.split(fence).skip(1).filter_map(|rest| rest.split("\n```").next()) {
@@ -39,6 +42,6 @@ mod tests {
                 seen += 1;
             }
         }
-        assert!(seen >= 3, "{seen}");
+        assert!(seen >= 5, "{seen}");
     }
 }

@@ -4,6 +4,7 @@
 //! changes afterwards: what happens later is the state of the services. Nothing in it is secret. The documentation of
 //! every field here is also its description in `docs/world.schema.json`.
 
+mod assumptions;
 mod catalog;
 mod check;
 mod dice;
@@ -20,6 +21,9 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use assumptions::{
+    AbsentValues, Assumptions, Batches, KnownTokens, Listing, Revisions, SortWithScope, StaleRevisions,
+};
 pub use catalog::{CatalogLimits, ChangeSetTiming, Distribution, Exponential, IdLimit, Lognormal, RequestRates};
 pub use check::Problem;
 pub use check::{is_account, is_product_id};

@@ -5,12 +5,12 @@
 //!
 //! [`outcome`] says what an end or an error means; [`live`] reads and waits.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::SignedDuration;
 use pmp_catalog::{CatalogError, ChangeSetId, ChangeSetRequest, Part};
 use pmp_plan::{ChangeSet, IdLimit, Observed, Plan, Refusal, plan};
-use pmp_protocol::{ReceiptStatus, ResourceRequests};
+use pmp_protocol::{ProductId, ReceiptStatus, ResourceRequests};
 
 use super::isolate::Isolation;
 use super::starter::Started;
@@ -53,11 +53,25 @@ pub(super) struct Run<'a> {
     applied_since: bool,
     /// By token, the change set that answered a request and ended without effect.
     in_vain: HashMap<String, ChangeSetId>,
+    /// By token, how often a request was refused, perhaps for the token alone.
+    refused: HashMap<String, Refused>,
+    /// The products that change sets of this turn have allowed.
+    allowed: BTreeSet<ProductId>,
+}
+
+/// How a request was refused in ways that its token may be to blame for.
+#[derive(Debug, Default, Clone, Copy)]
+struct Refused {
+    times: u32,
+    /// How often of these in words that are not known.
+    unclear: u32,
 }
 
 /// A change set, and what it is for.
 struct Work {
     change_set: ChangeSet,
+    /// The token that it would have by itself the first time.
+    token: String,
     /// Whether it tests suspects.
     test: bool,
     /// The limit that it was made for.
@@ -88,6 +102,8 @@ impl<'a> Run<'a> {
             pending_when_read: None,
             applied_since: false,
             in_vain: HashMap::new(),
+            refused: HashMap::new(),
+            allowed: BTreeSet::new(),
         }
     }
 
@@ -131,9 +147,12 @@ impl<'a> Run<'a> {
         let settings = self.wanted_settings().filter(|_| !self.settings_last || plan.pending() == 0);
         let plan = plan.with_settings(settings, self.live.policy.policy_resource_requests);
         let limit = self.engine.limit();
-        let batch = plan.first(limit).map(|change_set| Work { change_set, test: false, limit });
-        let test = || self.isolation.next_test(limit).map(|change_set| Work { change_set, test: true, limit });
-        let work = batch.or_else(test);
+        let batch = plan.first(limit).map(|change_set| (change_set, false));
+        let next = batch.or_else(|| self.isolation.next_test(limit).map(|change_set| (change_set, true)));
+        let work = next.map(|(change_set, test)| {
+            let token = ChangeSetRequest::new(self.first_part(&change_set), "").client_request_token();
+            Work { change_set, token, test, limit }
+        });
         self.progress.pending = plan.pending() + self.isolation.suspects();
         self.progress.quarantined = self.isolation.quarantined().cloned().collect();
         Ok(work)
@@ -187,7 +206,7 @@ impl<'a> Run<'a> {
 
     /// Starts a change set and waits for its end; what it means is an end, or going on.
     async fn step(&mut self, work: Work) -> Option<End> {
-        let (part, token) = self.part(&work.change_set);
+        let part = self.part(&work);
         // A bound on requests leaves no room for others.
         let alone = self.alone || work.test || work.limit != IdLimit::PerChange;
         match self.engine.starter.submit(part, alone).await {
@@ -205,26 +224,31 @@ impl<'a> Run<'a> {
                     () = self.engine.stop.cancelled() => return Some(stopped()),
                     ended = ended => ended.unwrap_or_else(|_| Err(poller_gone(&id))),
                 };
-                let end = self.after(&id, ended, work, shared, token).await;
+                let end = self.after(&id, ended, work, shared).await;
                 self.watch.progress(&self.progress);
                 end
             }
         }
     }
 
-    /// The part for a change set, and the token that it would have by itself the first time.
-    fn part(&self, change_set: &ChangeSet) -> (Part, String) {
-        let part = Part {
+    /// The part for a change set, as it is asked for the first time.
+    fn first_part(&self, change_set: &ChangeSet) -> Part {
+        Part {
             experience: self.live.experience.id.clone(),
             revision: self.live.experience.revision,
             allow: change_set.allow().cloned(),
             deny: change_set.deny().cloned(),
             settings: change_set.settings(),
             after: None,
-        };
-        let token = ChangeSetRequest::new(part.clone(), "").client_request_token();
-        let after = self.in_vain.get(&token).cloned();
-        (Part { after, ..part }, token)
+            refused: 0,
+        }
+    }
+
+    /// The part to ask for now: not with a token that was answered, or refused, before.
+    fn part(&self, work: &Work) -> Part {
+        let after = self.in_vain.get(&work.token).cloned();
+        let refused = self.refused.get(&work.token).map_or(0, |refused| refused.times);
+        Part { after, refused, ..self.first_part(&work.change_set) }
     }
 }
 

@@ -167,7 +167,8 @@ impl Isolation {
         }
     }
 
-    fn quarantine(&mut self, ids: &[ProductId], error: &str) {
+    /// These are culprits.
+    pub(super) fn quarantine(&mut self, ids: &[ProductId], error: &str) {
         for product in ids {
             let before = self.before.get(product);
             let tries = before.map_or(0, |before| before.tries) + 1;

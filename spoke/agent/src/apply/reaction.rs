@@ -14,9 +14,12 @@ pub(crate) enum Reaction {
     AwaitHolder,
     /// Read and plan anew.
     LookAgain,
+    /// Find out what became of the request: as for a change set that holds the experience. Then ask with another token.
+    AskAnew,
     /// Ask for fewer products at once.
     AskForFewer,
-    /// Set the batch aside if the catalog names one of its products, and find the culprit by halving; else give up.
+    /// Set the batch aside if the catalog names one of its products, and find the culprit by halving; else read anew, ask once
+    /// more with another token, and then give up.
     Suspect,
     /// End this experience's turn: its receipt says what is missing or wrong.
     GiveUp,
@@ -31,6 +34,7 @@ impl Reaction {
             ErrorClass::Throttled | ErrorClass::Transient => Self::AskAgain,
             ErrorClass::QuotaExceeded => Self::AwaitOwn,
             ErrorClass::StaleRevision => Self::LookAgain,
+            ErrorClass::KnownToken => Self::AskAnew,
             ErrorClass::TooManyIds => Self::AskForFewer,
             ErrorClass::Invalid => Self::Suspect,
             ErrorClass::AccessDenied | ErrorClass::NotFound | ErrorClass::Unexpected => Self::GiveUp,
@@ -51,6 +55,7 @@ mod tests {
             ErrorClass::Throttled,
             ErrorClass::QuotaExceeded,
             ErrorClass::StaleRevision,
+            ErrorClass::KnownToken,
             ErrorClass::TooManyIds,
             ErrorClass::Invalid,
             ErrorClass::AccessDenied,

@@ -25,7 +25,7 @@ impl Memory {
         }
         if self.failing.load(SeqCst) {
             let outcome = Outcome::NoAnswer("connection refused".into());
-            let error = ApiError { operation: "dynamodb:PutItem", outcome };
+            let error = ApiError::of("dynamodb:PutItem", outcome);
             return Err(LedgerError::Api { table: "SyncTimestamps".parse().unwrap(), error });
         }
         Ok(())

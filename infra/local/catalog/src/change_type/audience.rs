@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::change_set::ErrorDetail;
 use super::super::entity::{Audience, Body, Entity};
 use super::super::{Catalog, CatalogError};
-use super::{Draft, check_text, experience_mut, read_form};
+use super::{Draft, check_description, check_name, experience_mut, read_form};
 use pmp_world::is_account;
 
 /// The details of both change types. `DisassociateAudience` has principals alone.
@@ -21,16 +21,18 @@ pub(crate) struct Principals {
     principals: BTreeSet<String>,
 }
 
+const MAX_PRINCIPALS: usize = 50;
+
 /// The name of an audience that was associated without one. AWS does not document whether it may be.
 const UNNAMED: &str = "Audience";
 
 impl Principals {
     pub(super) fn read(details: Value) -> Result<Self, CatalogError> {
         let read: Self = read_form(details)?;
-        check_text("Name", read.name.as_deref())?;
-        check_text("Description", read.description.as_deref())?;
-        if read.principals.is_empty() {
-            return Err(CatalogError::validation("Principals must hold at least one principal"));
+        check_name(read.name.as_deref())?;
+        check_description(read.description.as_deref())?;
+        if !(1..=MAX_PRINCIPALS).contains(&read.principals.len()) {
+            return Err(CatalogError::validation(format!("Principals must hold 1 to {MAX_PRINCIPALS} principals")));
         }
         if let Some(principal) = read.principals.iter().find(|principal| !is_principal(principal)) {
             let rule = "is not the id of an account, an organizational unit or an organization";

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::change_set::ErrorDetail;
 use super::super::entity::{Body, Branding, Entity};
 use super::super::{Catalog, CatalogError};
-use super::{Draft, check_name, check_text, experience_mut, read_form};
+use super::{Draft, check_description, check_name, check_new_name, check_text, experience_mut, read_form};
 
 /// The details of both change types.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,8 +23,13 @@ pub(crate) struct BrandingChange {
 impl BrandingChange {
     pub(super) fn read(details: Value) -> Result<Self, CatalogError> {
         let change: Self = read_form(details)?;
-        check_text("Name", change.name.as_deref())?;
-        check_text("Description", change.description.as_deref())?;
+        check_name(change.name.as_deref())?;
+        check_description(change.description.as_deref())?;
+        if let Some(Branding { title, information, logo_url, .. }) = &change.configuration {
+            check_text("Title", title.as_deref(), 50)?;
+            check_text("Information", information.as_deref(), 1000)?;
+            check_text("LogoUrl", logo_url.as_deref(), 2048)?;
+        }
         let color = change.configuration.as_ref().and_then(|configuration| configuration.theme_color.as_deref());
         if color.is_some_and(|color| !is_color(color)) {
             return Err(CatalogError::validation("ThemeColor must be a color in RGB hexadecimal format, as #232F3E"));
@@ -34,7 +39,7 @@ impl BrandingChange {
 
     pub(super) fn read_new(details: Value) -> Result<Self, CatalogError> {
         let change = Self::read(details)?;
-        check_name(change.name.as_deref())?;
+        check_new_name(change.name.as_deref())?;
         Ok(change)
     }
 
@@ -137,7 +142,7 @@ mod tests {
         assert_eq!(logo_code("https://bucket.s3.amazonaws.com/logo.SVG?X-Amz-Signature=abc"), None);
         assert_eq!(logo_code("https://example.com/logo.jpg").as_deref(), Some("INVALID_IMAGE"));
         assert_eq!(logo_code("https://example.com/.png").as_deref(), Some("INVALID_IMAGE"));
-        for nowhere in ["", "logo.png", "ftp://example.com/logo.png", "https:///logo.png", "https://a b/logo.png"] {
+        for nowhere in ["logo.png", "ftp://example.com/logo.png", "https:///logo.png", "https://a b/logo.png"] {
             assert_eq!(logo_code(nowhere).as_deref(), Some("INVALID_URL"), "{nowhere}");
         }
     }

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::change_set::ErrorDetail;
-use super::super::entity::{ACTIVE, ARCHIVED, Body, Entity, Experience};
+use super::super::entity::{ACTIVE, Body, Entity, Experience};
 use super::super::{Catalog, CatalogError};
-use super::{Action, Draft, check_name, check_text, experience_mut, read_form};
+use super::{Action, Draft, check_description, check_name, check_new_name, experience_mut, read_form};
 use pmp_world::ExperienceStatus;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,8 +30,8 @@ pub(crate) struct ExperienceUpdate {
 impl NewExperience {
     pub(super) fn read(details: Value) -> Result<Self, CatalogError> {
         let new: Self = read_form(details)?;
-        check_name(new.name.as_deref())?;
-        check_text("Description", new.description.as_deref())?;
+        check_new_name(new.name.as_deref())?;
+        check_description(new.description.as_deref())?;
         Ok(new)
     }
 
@@ -47,8 +47,8 @@ impl NewExperience {
 impl ExperienceUpdate {
     pub(super) fn read(details: Value) -> Result<Self, CatalogError> {
         let update: Self = read_form(details)?;
-        check_text("Name", update.name.as_deref())?;
-        check_text("Description", update.description.as_deref())?;
+        check_name(update.name.as_deref())?;
+        check_description(update.description.as_deref())?;
         Ok(update)
     }
 
@@ -102,7 +102,8 @@ pub(super) fn check_disabled<'a>(
 }
 
 pub(super) fn set_archived(id: &str, catalog: &mut Catalog, archived: bool) {
+    let archived_status = catalog.settings.assumptions().archived_admin_status.clone();
     if let Some(experience) = experience_mut(catalog, id) {
-        experience.admin_status = Some(if archived { ARCHIVED } else { ACTIVE }.into());
+        experience.admin_status = Some(if archived { archived_status } else { ACTIVE.into() });
     }
 }

@@ -231,26 +231,80 @@ fn read_form<T: DeserializeOwned>(details: Value) -> Result<T, CatalogError> {
     serde_json::from_value(details).map_err(malformed)
 }
 
-/// Checks a name or a description. AWS documents no bounds for those of private marketplace; 255 is what the API
-/// allows for names elsewhere.
-fn check_text(what: &str, text: Option<&str>) -> Result<(), CatalogError> {
+// Bounds of names, descriptions and the like are those of the shapes that AWS publishes for the API's documents
+// (awslabs/aws-marketplace-catalog-api-shapes-for-python, 2026-08-07). Its reference has none.
+
+const MAX_NAME: usize = 50;
+const MAX_DESCRIPTION: usize = 1000;
+
+/// Checks a text that may be left out.
+fn check_text(what: &str, text: Option<&str>, max: usize) -> Result<(), CatalogError> {
     match text.map(|text| text.chars().count()) {
-        None | Some(1..=255) => Ok(()),
-        Some(_) => Err(CatalogError::validation(format!("Length of {what} must be between 1 and 255"))),
+        None => Ok(()),
+        Some(length) if (1..=max).contains(&length) => Ok(()),
+        Some(_) => Err(CatalogError::validation(format!("Length of {what} must be between 1 and {max}"))),
+    }
+}
+
+/// Checks a name that may be left out, as that of an update may.
+fn check_name(name: Option<&str>) -> Result<(), CatalogError> {
+    check_text("Name", name, MAX_NAME)?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '-');
+    match name {
+        Some(name) if !name.chars().all(allowed) => {
+            Err(CatalogError::validation("Name may hold letters of English, digits, spaces, _ and - only"))
+        }
+        _ => Ok(()),
     }
 }
 
 /// Checks that a new entity has a name.
-fn check_name(name: Option<&str>) -> Result<(), CatalogError> {
+fn check_new_name(name: Option<&str>) -> Result<(), CatalogError> {
     if name.is_none() {
         return Err(CatalogError::validation("Name is required"));
     }
-    check_text("Name", name)
+    check_name(name)
+}
+
+fn check_description(description: Option<&str>) -> Result<(), CatalogError> {
+    check_text("Description", description, MAX_DESCRIPTION)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_held_to_the_bounds_that_aws_publishes() {
+        use serde_json::json;
+        let reads = |name: &str, details: Value| (change_type(name).unwrap().read)(details).is_ok();
+        let name = |length: usize| json!({ "Name": "n".repeat(length) });
+        for kind in ["CreateExperience", "UpdateExperience", "CreateProcurementPolicy", "CreateBrandingSettings"] {
+            assert!(reads(kind, name(50)), "{kind}");
+            assert!(!reads(kind, name(51)) && !reads(kind, name(0)), "{kind}");
+            assert!(!reads(kind, json!({ "Name": "a.b" })) && !reads(kind, json!({ "Name": "größer" })), "{kind}");
+        }
+        let described = |length: usize| json!({ "Name": "Name_of-1", "Description": "é".repeat(length) });
+        for (kind, max) in
+            [("CreateExperience", 1000), ("UpdateProcurementPolicy", 1000), ("CreateProcurementPolicy", 100)]
+        {
+            assert!(reads(kind, described(max)) && !reads(kind, described(max + 1)), "{kind}");
+        }
+        for (field, max) in [("Title", 50), ("Information", 1000), ("LogoUrl", 2048)] {
+            let branding = |length: usize| json!({ "Configuration": { field: "x".repeat(length) } });
+            let update = "UpdateBrandingSettings";
+            assert!(reads(update, branding(max)), "{field}");
+            assert!(!reads(update, branding(max + 1)) && !reads(update, branding(0)), "{field}");
+        }
+        let principals =
+            |count: usize| json!({ "Principals": (0..count).map(|n| format!("{n:012}")).collect::<Vec<_>>() });
+        for kind in ["AssociateAudience", "DisassociateAudience"] {
+            assert!(
+                reads(kind, principals(50)) && !reads(kind, principals(51)) && !reads(kind, principals(0)),
+                "{kind}"
+            );
+        }
+    }
 
     #[test]
     fn an_unknown_change_type_is_a_validation_error() {

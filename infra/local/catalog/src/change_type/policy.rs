@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::change_set::ErrorDetail;
 use super::super::entity::{Body, Entity, Policy};
 use super::super::{Catalog, CatalogError};
-use super::{Draft, check_name, check_text, experience_mut, read_form};
+use super::{Draft, check_description, check_name, check_new_name, check_text, experience_mut, read_form};
 use pmp_world::ResourceRequests;
 
 /// The details of both change types.
@@ -27,17 +27,21 @@ struct Configuration {
     policy_resource_requests: Option<ResourceRequests>,
 }
 
+/// The description of a new policy is shorter than that of an old one may be, as AWS publishes them.
+const MAX_NEW_DESCRIPTION: usize = 100;
+
 impl PolicySettings {
     pub(super) fn read(details: Value) -> Result<Self, CatalogError> {
         let settings: Self = read_form(details)?;
-        check_text("Name", settings.name.as_deref())?;
-        check_text("Description", settings.description.as_deref())?;
+        check_name(settings.name.as_deref())?;
+        check_description(settings.description.as_deref())?;
         Ok(settings)
     }
 
     pub(super) fn read_new(details: Value) -> Result<Self, CatalogError> {
         let settings = Self::read(details)?;
-        check_name(settings.name.as_deref())?;
+        check_new_name(settings.name.as_deref())?;
+        check_text("Description", settings.description.as_deref(), MAX_NEW_DESCRIPTION)?;
         Ok(settings)
     }
 

@@ -9,6 +9,7 @@ use super::super::change_set::{Change, ErrorDetail};
 use super::super::entity::Body;
 use super::super::{Catalog, CatalogError};
 use super::{Action, Draft, policy, read_form};
+use pmp_world::Listing;
 
 /// On which list a product is put.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -109,12 +110,15 @@ pub(super) fn apply(
     let Some(entity) = policy.and_then(|policy| catalog.entities.get_mut(&policy)) else { return };
     touched.insert(entity.id.clone());
     let Body::ProcurementPolicy(policy) = &mut entity.body else { return };
+    let moves = catalog.settings.assumptions().listing == Listing::Moves;
     let (to, from) = match effect {
         Effect::Allow => (&mut policy.approved, &mut policy.rejected),
         Effect::Deny => (&mut policy.rejected, &mut policy.approved),
     };
     for product in products {
-        from.remove(&product.id);
+        if moves {
+            from.remove(&product.id);
+        }
         to.insert(product.id.clone(), product.notes.clone());
     }
 }

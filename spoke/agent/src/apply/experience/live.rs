@@ -8,6 +8,10 @@ use crate::apply::reaction::Reaction;
 use crate::error::one_line;
 use crate::patience::Waited;
 
+/// Why a product is set aside that is on both lists after it was allowed.
+const STILL_DENIED: &str = "the catalog allows it now, and still denies it: the approval does not take it off the list of rejected \
+                            products";
+
 impl Run<'_> {
     /// A change set that an earlier run started is waited for, not fought.
     pub(super) async fn adopt_unfinished(&mut self) -> Option<End> {
@@ -80,6 +84,14 @@ impl Run<'_> {
         self.live.experience = experience;
         self.live.policy = policy;
         self.read = true;
+        // The catalog has put them on the one list, and left them on the other. It has no way to take a product off a list, and
+        // to ask again would change nothing.
+        let still_denied = self.live.policy.contradictory.iter().filter(|id| self.allowed.contains(*id));
+        let still_denied: Vec<_> = still_denied.cloned().collect();
+        if !still_denied.is_empty() {
+            tracing::warn!(experience = %self.live.experience.id, products = still_denied.len(), "{STILL_DENIED}");
+            self.isolation.quarantine(&still_denied, STILL_DENIED);
+        }
         Ok(())
     }
 

@@ -2,25 +2,21 @@
 
 use std::fmt::Write;
 
-use pmp_catalog::{CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetState, ChangeSetStatus, Revision};
+use pmp_catalog::{
+    CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetState, ChangeSetStatus, Experience, Revision,
+};
 use pmp_protocol::{ProductBatch, ProductId, ReceiptStatus};
 
-use super::{EARLIER, End, MAX_FAULTS, Run, Work, gave_up};
+use super::{EARLIER, End, MAX_FAULTS, Run, Work, gave_up, stopped};
 use crate::apply::isolate::names;
 use crate::apply::poller::Ended;
 use crate::apply::reaction::Reaction;
 use crate::error::one_line;
+use crate::patience::{Patience, Waited};
 
 impl Run<'_> {
     /// What the end of a change set means.
-    pub(super) async fn after(
-        &mut self,
-        id: &ChangeSetId,
-        ended: Ended,
-        work: Work,
-        shared: bool,
-        token: String,
-    ) -> Option<End> {
+    pub(super) async fn after(&mut self, id: &ChangeSetId, ended: Ended, work: Work, shared: bool) -> Option<End> {
         let ChangeSetStatus { state, started, .. } = match ended {
             Ok(status) => status,
             // It may run on, and nothing else may be started meanwhile: the next pass takes the experience up.
@@ -29,7 +25,7 @@ impl Run<'_> {
         // The answer to a request of an earlier run, brought back by its token: it says nothing of now.
         let earlier = started.is_some_and(|started| started < self.order.pass - EARLIER);
         if !matches!(state, ChangeSetState::Running | ChangeSetState::Succeeded) {
-            self.in_vain.insert(token, id.clone());
+            self.in_vain.insert(work.token.clone(), id.clone());
             if earlier {
                 return None;
             }
@@ -71,6 +67,7 @@ impl Run<'_> {
         if let Some(requests) = work.change_set.settings() {
             policy.policy_resource_requests = requests;
         }
+        self.allowed.extend(allow.iter().cloned());
         for id in allow {
             policy.rejected.remove(id);
             policy.approved.insert(id.clone());
@@ -79,14 +76,29 @@ impl Run<'_> {
             policy.approved.remove(id);
             policy.rejected.insert(id.clone());
         }
-        let next = Revision(self.live.experience.revision.0 + 1);
-        match self.engine.experiences.read(&self.live.experience.id).await {
-            Ok(experience) if experience.revision == next => {
-                self.live.experience = experience;
-                None
+        let before = self.live.experience.revision;
+        let next = Revision(before.0 + 1);
+        let mut delay = Patience::with_a_delay();
+        loop {
+            let read = self.engine.experiences.read(&self.live.experience.id).await;
+            match read {
+                Ok(experience) if experience.revision == next => {
+                    self.live.experience = experience;
+                    return None;
+                }
+                // An answer from before the change set ended, perhaps: the lists would be as old.
+                Ok(experience) if experience.revision <= before => match delay.wait(&self.engine.stop).await {
+                    Waited::TryAgain => continue,
+                    Waited::Stopped => return Some(stopped()),
+                    Waited::Exhausted => {}
+                },
+                // Someone else changed it, too; or the catalog counts otherwise.
+                Ok(Experience { id, revision, .. }) => {
+                    tracing::info!(experience = %id, %before, now = %revision, "not the next revision; reading the lists");
+                }
+                Err(_) => {}
             }
-            // Someone else changed it, too; or the catalog counts otherwise.
-            _ => self.look_again().await,
+            return self.look_again().await;
         }
     }
 
@@ -140,6 +152,27 @@ impl Run<'_> {
     /// What an error means: the executor's side of the table.
     pub(super) async fn react(&mut self, error: &CatalogError, work: &Work) -> Option<End> {
         let reaction = Reaction::to(error.class());
+        if reaction == Reaction::Suspect {
+            if self.suspect(error, work) {
+                return None;
+            }
+            let refused = self.refused.entry(work.token.clone()).or_default();
+            (refused.times, refused.unclear) = (refused.times + 1, refused.unclear + 1);
+            let unclear = refused.unclear;
+            if unclear <= 2 {
+                match self.is_stale(unclear == 2).await {
+                    Err(end) => return Some(end),
+                    Ok(true) => {
+                        self.refused.remove(&work.token);
+                        // As with one that says so.
+                        return self.pause(one_line(error)).await;
+                    }
+                    // Perhaps the catalog knows the token, and says so in its own words: another one shows that.
+                    Ok(false) if unclear == 1 => return None,
+                    Ok(false) => {}
+                }
+            }
+        }
         if work.change_set.settings().is_some() && matches!(reaction, Reaction::Suspect | Reaction::GiveUp) {
             // The products first, without them; then the settings alone.
             if !work.has_products() {
@@ -156,14 +189,38 @@ impl Run<'_> {
                 None => self.pause(one_line(error)).await,
                 end => end,
             },
+            Reaction::AskAnew => {
+                self.refused.entry(work.token.clone()).or_default().times += 1;
+                self.await_holder(error).await
+            }
             Reaction::AskForFewer => (!self.engine.tighten(work.limit)).then(|| gave_up(error)),
-            Reaction::Suspect => self.suspect(error, work),
-            Reaction::GiveUp => Some(gave_up(error)),
+            Reaction::Suspect | Reaction::GiveUp => Some(gave_up(error)),
         }
     }
 
-    /// A request that is refused as such: where the catalog names one of its products, that is the reason.
-    fn suspect(&mut self, error: &CatalogError, work: &Work) -> Option<End> {
+    /// Whether the experience has changed since it was read; then it is read again. For a request that was refused in words that
+    /// are not known: AWS documents none for this. `patiently`, since reads may lag behind.
+    async fn is_stale(&mut self, patiently: bool) -> Result<bool, End> {
+        let asked = self.live.experience.revision;
+        let mut delay = Patience::with_a_delay();
+        loop {
+            let read = self.engine.experiences.read(&self.live.experience.id).await;
+            if read.is_ok_and(|now| now.revision != asked) {
+                return self.look_again().await.map_or(Ok(true), Err);
+            }
+            if !patiently {
+                return Ok(false);
+            }
+            match delay.wait(&self.engine.stop).await {
+                Waited::TryAgain => {}
+                Waited::Stopped => return Err(stopped()),
+                Waited::Exhausted => return Ok(false),
+            }
+        }
+    }
+
+    /// A request that is refused as such: where the catalog names one of its products, that is the reason. Whether it does.
+    fn suspect(&mut self, error: &CatalogError, work: &Work) -> bool {
         let text = one_line(error);
         let mut found = false;
         for (kind, batch) in [(ChangeKind::Allow, work.change_set.allow()), (ChangeKind::Deny, work.change_set.deny())]
@@ -178,7 +235,7 @@ impl Run<'_> {
                 }
             }
         }
-        (!found).then(|| gave_up(error))
+        found
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pmp_catalog::{Part, Revision};
 use pmp_protocol::ProductBatch;
 
-use super::fake::{Call, Fate, Refusal};
+use super::fake::{Call, Fate, KnownToken, Refusal};
 use super::*;
 
 const fn refusal(code: &'static str, message: &'static str, status: u16) -> Option<Refusal> {
@@ -80,6 +80,7 @@ async fn a_foreign_change_set_is_waited_for_and_not_fought() {
         deny: None,
         settings: None,
         after: None,
+        refused: 0,
     };
     catalog.world().duration = Duration::from_secs(40);
     catalog.world().start(&[foreign]);
@@ -106,7 +107,7 @@ async fn what_will_not_pass_ends_it_with_the_catalogs_own_words() {
     ];
     for (refusal, text) in cases {
         let catalog = FakeCatalog::new(1, &products(0..1));
-        catalog.refuse(Call::Start, [refusal]);
+        catalog.refuse(Call::Start, vec![refusal; 2]);
         let applied = applied(&catalog, products(0..3)).await;
         assert_eq!((applied.status, applied.error.as_deref()), (ReceiptStatus::Failed, Some(text)));
         assert_eq!(applied.progress.pending, 2);
@@ -209,4 +210,115 @@ async fn in_a_shared_change_set_the_innocent_are_applied_although_one_is_at_faul
     let in_sync = applied.iter().filter(|applied| applied.status == ReceiptStatus::InSync).count();
     assert_eq!((partial, in_sync), (1, 39));
     assert_eq!(applied[7].progress.quarantined.len(), 1);
+}
+
+/// What may be said to a request whose token is known: in words that tell, or not.
+const KNOWN: [&str; 2] = ["ClientRequestToken was used by an earlier request", "this cannot be done"];
+
+#[tokio::test(start_paused = true)]
+async fn a_known_token_that_is_refused_in_whatever_words_is_found_out_about_and_not_used_again() {
+    for words in KNOWN {
+        // Twice the answer is lost to a request that was taken; once its change set fails.
+        let catalog = FakeCatalog::new(2, &products(0..1));
+        catalog.world().known_token = KnownToken::Refused(words);
+        catalog.world().fates = vec![Fate::ServerFault];
+        catalog.refuse(Call::Start, [refusal("lost", "", 0), None, refusal("lost", "", 0)]);
+        for applied in Pass::new(&catalog, products(0..120)).run().await {
+            assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None), "{words}");
+        }
+        let world = catalog.world();
+        assert!(world.experiences.values().all(|lists| lists.approved == products(0..120)));
+        let parts = world.started.iter().flat_map(|(_, request)| request.parts()).count();
+        assert!(parts <= 2 * 3 + 2, "{words}: {parts} parts, of which one failed whole");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_known_token_that_is_refused_for_ever_is_given_up_in_the_end() {
+    let known = refusal("ValidationException", KNOWN[0], 422);
+    let catalog = FakeCatalog::new(1, &products(0..1));
+    catalog.refuse(Call::Start, vec![known; 1_000]);
+    let applied = applied(&catalog, products(0..3)).await;
+    assert_eq!(applied.status, ReceiptStatus::Failed);
+    assert!(applied.error.unwrap().starts_with("gave up: "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_revision_is_found_out_about_whatever_the_words() {
+    let catalog = FakeCatalog::new(1, &products(0..10));
+    catalog.world().stale = Some("this cannot be done");
+    let live = catalog.live(0);
+    // Somebody changes it after it was read, more often than a refusal in unknown words is looked into.
+    let foreign = |n: u32| Part {
+        experience: experience(0),
+        revision: Revision(1),
+        allow: ProductBatch::split(&products(20 + n..21 + n)).pop(),
+        deny: None,
+        settings: None,
+        after: None,
+        refused: 0,
+    };
+    for n in 0..5 {
+        catalog.world().experiences.get_mut(&experience(0)).unwrap().apply(&foreign(n), false);
+    }
+    assert_ne!(catalog.live(0).experience.revision, live.experience.revision);
+    let applied = applied_to(&catalog, live, products(0..15)).await;
+    assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None));
+    assert_eq!(catalog.world().experiences[&experience(0)].approved, products(0..15));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_revision_is_found_out_about_where_reads_lag_too() {
+    let catalog = FakeCatalog::new(1, &products(0..10));
+    catalog.world().stale = Some("this cannot be done");
+    catalog.world().lag = Duration::from_secs(6);
+    let foreign = Part {
+        experience: experience(0),
+        revision: Revision(1),
+        allow: ProductBatch::split(&products(20..22)).pop(),
+        deny: None,
+        settings: None,
+        after: None,
+        refused: 0,
+    };
+    catalog.world().start(&[foreign]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let live = catalog.live(0);
+    assert_eq!(live.experience.revision, Revision(1), "it ended, and cannot be read yet");
+    let applied = applied_to(&catalog, live, products(0..15)).await;
+    assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None));
+    assert_eq!(catalog.world().experiences[&experience(0)].approved, products(0..15));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_lags_behind_a_change_set_is_waited_for_and_not_taken_for_one_without_effect() {
+    for lag in [1, 5, 12] {
+        let catalog = FakeCatalog::new(3, &products(0..10));
+        catalog.world().lag = Duration::from_secs(lag);
+        for applied in Pass::new(&catalog, products(0..130)).run().await {
+            assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None), "{lag} s");
+        }
+        let started = catalog.world().started.len();
+        assert!(started <= 9, "{lag} s: {started} change sets for three times three batches");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_product_that_stays_denied_although_it_was_allowed_is_set_aside_and_all_others_are_applied() {
+    let catalog = FakeCatalog::new(1, &products(0..10));
+    catalog.world().adds = true;
+    catalog.world().experiences.get_mut(&experience(0)).unwrap().rejected = products(12..14);
+    let first = applied(&catalog, products(0..130)).await;
+    assert_eq!((first.status, first.progress.pending), (ReceiptStatus::Partial, 0), "{:?}", first.error);
+    let aside: BTreeSet<_> = first.progress.quarantined.iter().map(|found| found.product.clone()).collect();
+    assert_eq!(aside, products(12..14));
+    let error = &first.progress.quarantined[0].error;
+    assert!(error.starts_with("the catalog allows it now, and still denies it"), "{error}");
+    assert_eq!(catalog.world().started.len(), 3, "nothing is asked for twice");
+    assert_eq!(catalog.world().experiences[&experience(0)].approved, products(0..130));
+
+    // It is left until its pause is over, as any product that the catalog does not take.
+    let again = Pass { quarantined: first.progress.quarantined, ..Pass::new(&catalog, products(0..130)) };
+    assert_eq!(again.run().await[0].status, ReceiptStatus::Partial);
+    assert_eq!(catalog.world().started.len(), 3);
 }

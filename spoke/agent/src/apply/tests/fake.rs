@@ -50,9 +50,27 @@ pub(super) enum Named {
     No,
 }
 
+/// What a request is told whose token is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum KnownToken {
+    /// The change set that the first one became.
+    #[default]
+    Answered,
+    /// That it is refused, in these words.
+    Refused(&'static str),
+}
+
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub(super) experiences: BTreeMap<ExperienceId, Lists>,
+    pub(super) known_token: KnownToken,
+    /// Whether an approval leaves a product on the list of rejected ones, and the other way round.
+    pub(super) adds: bool,
+    /// How long reads show what was before a change set that has ended.
+    pub(super) lag: Duration,
+    before: BTreeMap<ExperienceId, (Instant, Lists)>,
+    /// How a stale revision is refused, if not in words that say so.
+    pub(super) stale: Option<&'static str>,
     change_sets: BTreeMap<String, Running>,
     tokens: BTreeMap<String, String>,
     pub(super) poison: BTreeSet<ProductId>,
@@ -137,7 +155,7 @@ fn policy_id(experience: &ExperienceId) -> PolicyId {
 
 fn refused(operation: &'static str, Refusal { code, message, status }: Refusal) -> CatalogError {
     let outcome = Outcome::Refused { code: code.into(), message: message.into(), status, request_id: None };
-    CatalogError::Api(ApiError { operation, outcome })
+    CatalogError::Api(ApiError::of(operation, outcome))
 }
 
 impl World {
@@ -187,15 +205,24 @@ impl World {
             let lists = self.experiences.get_mut(&part.experience).unwrap();
             lists.locked_by = None;
             if set.state == ChangeSetState::Succeeded && set.fate != Some(Fate::WithoutEffect) {
-                lists.apply(part);
+                self.before.insert(part.experience.clone(), (set.ends + self.lag, lists.clone()));
+                lists.apply(part, self.adds);
             }
+        }
+    }
+
+    /// What a read shows.
+    fn shown(&self, id: &ExperienceId) -> &Lists {
+        match self.before.get(id) {
+            Some((until, before)) if Instant::now() < *until => before,
+            _ => &self.experiences[id],
         }
     }
 
     pub(super) fn describe(&self, id: &ExperienceId) -> Experience {
         Experience {
             id: id.clone(),
-            revision: Revision(self.experiences[id].revision),
+            revision: Revision(self.shown(id).revision),
             name: "One".into(),
             status: ExperienceStatus::Enabled,
             admin_status: None,
@@ -204,8 +231,11 @@ impl World {
     }
 
     pub(super) fn policy(&self, id: &ExperienceId) -> ProcurementPolicy {
-        let Lists { approved, rejected, requests, .. } = self.experiences[id].clone();
-        ProcurementPolicy { approved, rejected, policy_resource_requests: requests, ..Default::default() }
+        let Lists { approved, rejected, requests, .. } = self.shown(id).clone();
+        let contradictory: BTreeSet<_> = approved.intersection(&rejected).cloned().collect();
+        let approved = &approved - &contradictory;
+        let policy_resource_requests = requests;
+        ProcurementPolicy { approved, rejected, contradictory, policy_resource_requests, ..Default::default() }
     }
 
     fn next_refusal(&mut self, call: Call) -> Option<Refusal> {
@@ -252,7 +282,7 @@ impl World {
                 return refuse("ResourceInUseException", "the entity is locked by a change set", 423);
             }
             if lists.revision != part.revision.0 {
-                return refuse("ValidationException", "not the latest revision", 422);
+                return refuse("ValidationException", self.stale.unwrap_or("not the latest revision"), 422);
             }
         }
         let open = self.change_sets.values().filter(|set| set.state == ChangeSetState::Running).count();
@@ -264,13 +294,18 @@ impl World {
 }
 
 impl Lists {
-    pub(super) fn apply(&mut self, part: &Part) {
-        for id in part.allow.iter().flat_map(ProductBatch::products) {
-            self.rejected.remove(id);
+    pub(super) fn apply(&mut self, part: &Part, adds: bool) {
+        let (allow, deny) = (part.allow.iter(), part.deny.iter());
+        for id in allow.flat_map(ProductBatch::products) {
+            if !adds {
+                self.rejected.remove(id);
+            }
             self.approved.insert(id.clone());
         }
-        for id in part.deny.iter().flat_map(ProductBatch::products) {
-            self.approved.remove(id);
+        for id in deny.flat_map(ProductBatch::products) {
+            if !adds {
+                self.approved.remove(id);
+            }
             self.rejected.insert(id.clone());
         }
         self.requests = part.settings.unwrap_or(self.requests);
@@ -309,9 +344,14 @@ impl Catalog for FakeCatalog {
 
     async fn start_change_set(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError> {
         let mut world = self.world();
-        // Like the real one, it answers a repeated token with the first outcome, whatever became of it.
-        if let Some(id) = world.tokens.get(&request.client_request_token()) {
-            return Ok(ChangeSetId::new(id));
+        match (world.tokens.get(&request.client_request_token()), world.known_token) {
+            // The first outcome, whatever became of it.
+            (Some(id), KnownToken::Answered) => return Ok(ChangeSetId::new(id)),
+            (Some(_), KnownToken::Refused(message)) => {
+                let refusal = Refusal { code: "ValidationException", message, status: 422 };
+                return Err(refused("aws-marketplace:StartChangeSet", refusal));
+            }
+            (None, _) => {}
         }
         let refusal = world.next_refusal(Call::Start);
         let lost = refusal.is_some_and(|refusal| refusal.code == "lost");
@@ -324,7 +364,7 @@ impl Catalog for FakeCatalog {
         world.started.push((Instant::now(), request.clone()));
         if lost {
             let outcome = Outcome::NoAnswer("timed out".into());
-            return Err(CatalogError::Api(ApiError { operation: "aws-marketplace:StartChangeSet", outcome }));
+            return Err(CatalogError::Api(ApiError::of("aws-marketplace:StartChangeSet", outcome)));
         }
         Ok(ChangeSetId::new(&id))
     }

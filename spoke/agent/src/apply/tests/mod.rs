@@ -58,6 +58,13 @@ impl<'a> Pass<'a> {
     }
 
     async fn run(self) -> Vec<Applied> {
+        let experiences = self.catalog.world().experiences.len();
+        let live = (0..experiences).map(|n| self.catalog.live(n)).collect();
+        self.run_on(live).await
+    }
+
+    /// The same for experiences that were read before.
+    async fn run_on(self, live: Vec<Live>) -> Vec<Applied> {
         let content = content(self.approved);
         let verdicts = Verdicts::new();
         let desired = Desired::new(&content, &verdicts);
@@ -74,14 +81,18 @@ impl<'a> Pass<'a> {
             unfinished: self.unfinished,
         };
         self.catalog.world().clock = self.at;
-        let experiences = self.catalog.world().experiences.len();
-        let active: Vec<_> = (0..experiences).map(|_| engine.active()).collect();
-        let apply = |(n, active)| {
-            let applied = engine.apply(&order, self.catalog.live(n), &Unwatched);
+        let active: Vec<_> = live.iter().map(|_| engine.active()).collect();
+        let apply = |(live, active)| {
+            let applied = engine.apply(&order, live, &Unwatched);
             async move { (applied.await, active).0 }
         };
-        join_all(active.into_iter().enumerate().map(apply)).await
+        join_all(live.into_iter().zip(active).map(apply)).await
     }
+}
+
+/// The outcome for a single experience that was read before.
+async fn applied_to(catalog: &FakeCatalog, live: Live, approved: BTreeSet<ProductId>) -> Applied {
+    Pass::new(catalog, approved).run_on(vec![live]).await.remove(0)
 }
 
 /// The outcome for a single experience.
