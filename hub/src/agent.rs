@@ -1,4 +1,5 @@
-//! The long-running hub: publishes by schedule, and when the catalog tells of a change.
+//! The long-running hub: publishes by schedule, and when the catalog tells of a change. Told to stop, it drops what it is doing:
+//! publishing may be dropped at any point, and the next run goes on from what is stored.
 
 use std::time::Duration;
 
@@ -44,29 +45,32 @@ pub(crate) async fn run(
             () = at(look_again) => Ok(Wake::LookAgain),
             received = receive(events.as_ref()) => received.map(Wake::Events),
         };
-        let outcome = match wake {
-            Ok(Wake::Schedule) => {
-                let outcome = publish(hub, Trigger::Schedule, figures).await.map(|_| ());
-                // A failed announcement comes again after the pause, not after the whole interval.
-                next_schedule = Instant::now() + if outcome.is_ok() { interval } else { Duration::ZERO };
-                outcome
+        let work = async {
+            match wake {
+                Ok(Wake::Schedule) => {
+                    let outcome = publish(hub, Trigger::Schedule, figures).await.map(|_| ());
+                    // A failed announcement comes again after the pause, not after the whole interval.
+                    next_schedule = Instant::now() + if outcome.is_ok() { interval } else { Duration::ZERO };
+                    outcome
+                }
+                Ok(Wake::Events(received)) => {
+                    let followed = follow(hub, events.as_ref(), received, figures).await;
+                    followed.map(|found| {
+                        if found == Some(Outcome::Unchanged) {
+                            tracing::info!(again_in = ?LOOK_AGAIN_AFTER, "nothing new yet: looking once more");
+                            look_again = Some(Instant::now() + LOOK_AGAIN_AFTER);
+                        }
+                    })
+                }
+                Ok(Wake::LookAgain) => {
+                    let outcome = publish(hub, Trigger::ChangeEvent, figures).await;
+                    // A look that failed comes again after the pause.
+                    outcome.map(|_| look_again = None)
+                }
+                Err(error) => Err(error),
             }
-            Ok(Wake::Events(received)) => {
-                let followed = follow(hub, events.as_ref(), received, figures).await;
-                followed.map(|found| {
-                    if found == Some(Outcome::Unchanged) {
-                        tracing::info!(again_in = ?LOOK_AGAIN_AFTER, "nothing new yet: looking once more");
-                        look_again = Some(Instant::now() + LOOK_AGAIN_AFTER);
-                    }
-                })
-            }
-            Ok(Wake::LookAgain) => {
-                let outcome = publish(hub, Trigger::ChangeEvent, figures).await;
-                // A look that failed comes again after the pause.
-                outcome.map(|_| look_again = None)
-            }
-            Err(error) => Err(error),
         };
+        let Some(outcome) = stop.run_until_cancelled(work).await else { break };
         match outcome {
             Ok(()) => pause.reset(),
             Err(error) => {

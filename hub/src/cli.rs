@@ -24,7 +24,7 @@ use serde_json::json;
 use crate::config::{
     ConfigArgs, KEEP_VERSIONS, MEMBERS, PublishConfig, STALE_AFTER, StatusConfig, parse_stale_after, silence_of_run,
 };
-use crate::error::failure;
+use crate::error::{failure, sdk};
 use crate::events::EventQueue;
 use crate::figures::Figures;
 use crate::fleet::{Fleet, View};
@@ -113,9 +113,12 @@ struct Keep {
 
 #[derive(Debug, Args)]
 struct StatusArgs {
-    /// Exit with 4 if anything is disputed, unreadable, held, in error, stale or was never heard of
+    /// Exit with 4 if anything is disputed, unreadable, held, in error, stale or was never heard of, or nobody was
     #[arg(long)]
     check: bool,
+    /// With --check: that no spoke has reported yet is well
+    #[arg(long, requires = "check")]
+    allow_empty: bool,
     /// How long a spoke may be silent, or behind, before it is stale
     #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
     stale_after: Duration,
@@ -243,7 +246,7 @@ pub(crate) fn hub(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64) -
 
 async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_publish()?;
-    let sdk = pmp_aws::load("pmp-hub").await;
+    let sdk = sdk().await?;
     let hub = hub(&sdk, &config, args.keep.keep_versions);
     let published = if args.dry_run {
         hub.dry_run(Trigger::Operator).await
@@ -283,7 +286,8 @@ async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result
     let (config, members) = config.for_run(Some(args.interval))?;
     let stale_after = silence_of_run(args.stale_after.as_deref(), args.interval)?;
     let stop = stop_on_signal().map_err(Failure::new)?;
-    let sdk = pmp_aws::load("pmp-hub").await;
+    let Some(sdk) = stop.unless_stopped(sdk()).await else { return Ok(Exit::Ok) };
+    let sdk = sdk?;
     let events = config.events_queue_url.clone().map(|url| EventQueue::new(&sdk, url));
     tracing::info!(
         experience = %config.experience, interval = ?args.interval, change_events = events.is_some(), "hub running"
@@ -296,8 +300,12 @@ async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result
 }
 
 async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
-    let (experience, view, rows) = look(config, args.stale_after).await?;
+    let Seen { experience, view, rows, meant } = look(config, args.stale_after).await?;
     let now = Timestamp::now();
+    if args.check && !view.knows_experience() {
+        let error = anyhow::anyhow!("the ledger knows of no snapshot of `{experience}`");
+        return Err(Failure::new(error).hint(not_known(meant.as_ref())));
+    }
     if output.is_table() && output.header {
         output.lines(shown::headline(&experience, &view, now))?;
     }
@@ -315,19 +323,47 @@ async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> 
         output.list("spokes", &rows, table, &shown::summary(&rows))?;
     }
     hints(&view);
-    let healthy = view.restored().is_none() && rows.iter().all(|row| row.state.is_healthy());
+    if !view.knows_experience() {
+        progress::note(&format!("hint: {}", not_known(meant.as_ref())));
+    }
+    let anyone = args.allow_empty || view.heard_of_any();
+    if args.check && !anyone {
+        progress::note("hint: no spoke has reported, so nothing is in step; `--allow-empty` takes that for well");
+    }
+    let healthy = anyone && view.restored().is_none() && rows.iter().all(|row| row.state.is_healthy());
     Ok(if args.check && !healthy { Exit::Unhealthy } else { Exit::Ok })
 }
 
+/// What to do where the ledger knows nothing of an experience.
+fn not_known(meant: Option<&ExperienceId>) -> String {
+    match meant {
+        Some(meant) => format!("did you mean `{meant}`? See --experience-id (PMP_EXPERIENCE_ID)"),
+        None => "check --experience-id (PMP_EXPERIENCE_ID), or let the hub publish once: `pmp-hub publish`".to_owned(),
+    }
+}
+
 /// What the hub sees, and the rows of `status`.
-async fn look(config: &ConfigArgs, stale_after: Duration) -> Result<(ExperienceId, View, Vec<SpokeStatus>), Failure> {
+struct Seen {
+    experience: ExperienceId,
+    view: View,
+    rows: Vec<SpokeStatus>,
+    /// The experience that may have been meant, where the ledger knows nothing of this one.
+    meant: Option<ExperienceId>,
+}
+
+async fn look(config: &ConfigArgs, stale_after: Duration) -> Result<Seen, Failure> {
     let config = config.for_status()?;
-    let sdk = pmp_aws::load("pmp-hub").await;
+    let sdk = sdk().await?;
     let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members);
     let view = fleet.look(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
     let stale_after = SignedDuration::try_from(stale_after).unwrap_or(SignedDuration::MAX);
     let rows = status::rows(&view, Timestamp::now(), stale_after);
-    Ok((config.experience, view, rows))
+    let meant = if view.knows_experience() {
+        None
+    } else {
+        fleet.meant(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?
+    };
+    Ok(Seen { experience: config.experience, view, rows, meant })
 }
 
 /// What an operator should know besides, on standard error.
@@ -347,7 +383,7 @@ async fn members(config: &ConfigArgs, args: &MembersArgs, output: Output) -> Res
     if let Some(MembersCommand::Forget(args)) = &args.command {
         return forget(config, args, output).await;
     }
-    let (experience, view, rows) = look(config, args.stale_after).await?;
+    let Seen { experience, view, rows, .. } = look(config, args.stale_after).await?;
     let members = members::list(&view, &rows);
     if output.format == OutputFormat::Json {
         output.document(&json!({"experience": experience, "members": members}))?;
@@ -368,7 +404,7 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
         return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
     }
     let config = config.for_status()?;
-    let sdk = pmp_aws::load("pmp-hub").await;
+    let sdk = sdk().await?;
     let roster = DynamoRoster::new(&sdk, config.timestamps);
     let gone = roster.forget(organization, &config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
     if output.is_table() {
@@ -387,7 +423,7 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
 
 async fn recover(config: &ConfigArgs, args: &RecoverArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_recover()?;
-    let sdk = pmp_aws::load("pmp-hub").await;
+    let sdk = sdk().await?;
     let hub = hub(&sdk, &config, args.keep.keep_versions);
     let confirmed = args.yes || args.experience.as_ref() == Some(&config.experience);
     if !confirmed && let Some(restored) = hub.restored().await.map_err(failure)? {
@@ -419,7 +455,7 @@ async fn recover(config: &ConfigArgs, args: &RecoverArgs, output: Output) -> Res
 
 async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Output) -> Result<Exit, Failure> {
     let (config, topic) = config.for_confirm()?;
-    let sdk = pmp_aws::load("pmp-hub").await;
+    let sdk = sdk().await?;
     let snapshots = DynamoSnapshots::new(&sdk, config.snapshots.clone());
     let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
     let ledger = |error| failure(HubError::Ledger(error));
@@ -525,7 +561,7 @@ async fn public_key(config: &ConfigArgs, output: Output) -> Result<Exit, Failure
 
 async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_init(!args.admit.is_empty())?;
-    let sdk = pmp_aws::load("pmp-hub").await;
+    let sdk = sdk().await?;
     let mut made = init::init(&sdk, &config, &args.allow_accounts).await.map_err(failure)?;
     if let (Some(experience), [_, ..]) = (&config.experience, args.admit.as_slice()) {
         let by = caller(&sdk).await.map_err(failure)?;

@@ -219,7 +219,7 @@ impl ConfigArgs {
         let topic = settings.required(self.topic_arn.as_deref(), TOPIC);
         let timestamps = settings.optional(self.timestamps_table.as_deref(), TIMESTAMPS);
         let events_queue_url: Option<String> = settings.optional(self.events_queue_url.as_deref(), EVENTS);
-        if events_queue_url.as_ref().is_some_and(|url| !url.starts_with("http")) {
+        if events_queue_url.as_ref().is_some_and(|url| !pmp_aws::is_queue_url(url)) {
             settings.problem(EVENTS, "not the URL of a queue (https://sqs.REGION.amazonaws.com/ACCOUNT/NAME)");
         }
         let signing = self.signing(settings);
@@ -308,7 +308,7 @@ impl ConfigArgs {
             snapshots: settings.optional(self.snapshots_table.as_deref(), SNAPSHOTS),
             timestamps: settings.optional(self.timestamps_table.as_deref(), TIMESTAMPS),
             topic: settings.optional(self.topic_arn.as_deref(), TOPIC),
-            events_queue_url: events.filter(|url| url.starts_with("http")),
+            events_queue_url: events.filter(|url| pmp_aws::is_queue_url(url)),
             members: self.members(&mut settings),
             signing_key: settings.optional(self.signing_key.as_deref(), SIGNING_KEY),
         };

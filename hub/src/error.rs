@@ -1,5 +1,6 @@
 //! Why the hub could not do what it was asked.
 
+use aws_config::SdkConfig;
 use pmp_aws::ApiError;
 use pmp_catalog::CatalogError;
 use pmp_ledger::LedgerError;
@@ -100,6 +101,14 @@ impl HubError {
             Self::Content { .. } | Self::Seal { .. } | Self::TopicPolicy(_) => None,
         }
     }
+}
+
+/// The SDK's configuration of this program.
+pub(crate) async fn sdk() -> Result<SdkConfig, Failure> {
+    pmp_aws::load("pmp-hub").await.map_err(|error| {
+        let hint = error.hint();
+        Failure::new(error).hint(hint)
+    })
 }
 
 /// The failure of a command, with the error's own hint.

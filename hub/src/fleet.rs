@@ -97,6 +97,13 @@ impl Fleet {
         Ok(view)
     }
 
+    /// The management experience that is meant where the ledger knows nothing of `experience`: the one whose id is most like it.
+    pub(crate) async fn meant(&self, experience: &ExperienceId) -> Result<Option<ExperienceId>, LedgerError> {
+        let known = self.reports.management_experiences().await?;
+        let likeness = |known: &ExperienceId| strsim::jaro_winkler(known.as_str(), experience.as_str());
+        Ok(known.into_iter().filter(|known| known != experience).max_by(|a, b| likeness(a).total_cmp(&likeness(b))))
+    }
+
     /// Whom the hub admitted; none where that is nobody.
     pub(crate) async fn roster(
         &self,
@@ -164,6 +171,16 @@ impl View {
     /// Where the ledger stands, as far as spokes and hub may act on it.
     pub(crate) fn restored(&self) -> Option<Restored> {
         Restored::find(self.mark.as_ref(), self.head.as_ref())
+    }
+
+    /// Whether the hub ever stored a snapshot of the experience that was looked at.
+    pub(crate) fn knows_experience(&self) -> bool {
+        self.head.is_some() || self.mark.is_some()
+    }
+
+    /// Whether any organization was ever heard of.
+    pub(crate) fn heard_of_any(&self) -> bool {
+        self.looked.iter().any(|looked| looked.report.as_ref().map_or(true, |report| !report.is_empty()))
     }
 
     /// Whether an organization was admitted, or nobody asks for that.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::cli::hub;
 use crate::config::{FunctionArgs, PublishConfig};
-use crate::error::failure;
+use crate::error::{failure, sdk};
 use crate::figures::{Figures, Run};
 use crate::fleet::Fleet;
 use crate::trigger::{Asked, LOOK_AGAIN_AFTER, asked, has_seen};
@@ -31,7 +31,7 @@ impl Function for HubFunction {
 
     async fn init(settings: FunctionArgs) -> Result<Self, Failure> {
         let config = settings.config()?;
-        let sdk = pmp_aws::load("pmp-hub").await;
+        let sdk = sdk().await?;
         let PublishConfig { snapshots, timestamps, .. } = &config.publish;
         let fleet = timestamps.as_ref().map(|timestamps| Fleet::new(&sdk, snapshots, timestamps, config.members));
         let hub = hub(&sdk, &config.publish, config.keep_versions);
@@ -85,7 +85,10 @@ impl HubFunction {
         let throttles = pmp_aws::throttles() - throttled;
         let request_id = Some(invocation.request_id.as_str());
         let run = Run { trigger, outcome: &outcome, took: began.elapsed(), throttles, request_id };
-        self.figures.tell(&self.hub, run).await;
+        // Figures that cannot be had in time are left out; the answer comes.
+        if invocation.stop.write_down(self.figures.tell(&self.hub, run)).await.is_none() {
+            tracing::warn!("the time is up: no figures of this run");
+        }
         outcome.map_err(failure)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pmp_catalog::Catalog;
-use pmp_ledger::{Head, NewSnapshot, ReceiptStore, SnapshotStore, Stored};
+use pmp_ledger::{Head, LedgerError, NewSnapshot, ReceiptStore, SnapshotStore, Stored};
 use pmp_protocol::{Body, Counts, Digest, ExperienceId, HeadMark, Reason, Sealed, SnapshotMessage, SnapshotVersion};
 use serde::Serialize;
 
@@ -152,6 +152,9 @@ impl Hub {
                         // Another hub stored a newer version meanwhile.
                         continue;
                     }
+                    if let Some(head) = &head {
+                        self.keep_whole(head, &sealed).await?;
+                    }
                     let message = self.message(version, taken_at, reason, &sealed, chunks);
                     return self.announce(message, outcome, &now).await;
                 }
@@ -214,6 +217,24 @@ impl Hub {
         let published = self.announce(message, Outcome::Stored, &now).await?;
         self.prune(version).await;
         Ok(Some(published))
+    }
+
+    /// Sees to it that what is announced can be read: where an item of the newest version is lost or damaged, it is stored again
+    /// under its own number. `sealed` has the head's digest.
+    async fn keep_whole(&self, head: &Head, sealed: &Sealed) -> Result<(), HubError> {
+        let problem = match self.snapshots.fetch(&self.experience, head.latest).await {
+            Ok(stored) if stored.digest() == head.digest => return Ok(()),
+            Ok(stored) => format!("its digest is {}, and the head names {}", stored.digest(), head.digest),
+            Err(error @ (LedgerError::NoSnapshot { .. } | LedgerError::Damaged { .. })) => error.to_string(),
+            Err(error) => return Err(error.into()),
+        };
+        let version = head.latest;
+        tracing::warn!(%version, problem, "the ledger lost what it held: stored again");
+        if self.snapshots.mend(&self.experience, head, sealed).await? {
+            // What is in its way still, such as an item too many, is told rather than announced.
+            self.snapshots.fetch(&self.experience, version).await?;
+        }
+        Ok(())
     }
 
     /// The high-water mark, and then the head: in this order, a version that another hub stores meanwhile is no loss.

@@ -266,18 +266,24 @@ fn judge(
 ) -> (SpokeState, String) {
     let error = || receipt.error.clone().unwrap_or_else(|| "no reason given".to_owned());
     let alive_at = alive_at(organization.seen.as_ref(), receipt, now);
-    if now.duration_since(alive_at) > stale_after {
-        return (SpokeState::Stale, format!("silent for {}", age(alive_at, now)));
+    let silent = (now.duration_since(alive_at) > stale_after).then(|| format!("silent for {}", age(alive_at, now)));
+    // Silence does not hide what needs a person: it is told besides.
+    let and_silent = |message: String| silent.iter().fold(message, |message, silent| format!("{message}; {silent}"));
+    match receipt.status {
+        ReceiptStatus::Failed => return (SpokeState::Error, and_silent(error())),
+        ReceiptStatus::Held => return (SpokeState::Held, and_silent(held_message(organization, receipt))),
+        ReceiptStatus::Partial if !receipt.is_unfinished() => return (SpokeState::Error, and_silent(error())),
+        _ => {}
+    }
+    if let Some(silent) = silent {
+        return (SpokeState::Stale, silent);
     }
     match receipt.status {
-        ReceiptStatus::Failed => return (SpokeState::Error, error()),
-        ReceiptStatus::Held => return (SpokeState::Held, held_message(organization, receipt)),
         ReceiptStatus::Skipped => return (SpokeState::Skipped, error()),
-        ReceiptStatus::Partial if !receipt.is_unfinished() => return (SpokeState::Error, error()),
         ReceiptStatus::Applying | ReceiptStatus::Partial => {
             return (SpokeState::Applying, format!("{} of its products pending", receipt.pending));
         }
-        ReceiptStatus::InSync => {}
+        ReceiptStatus::InSync | ReceiptStatus::Failed | ReceiptStatus::Held => {}
     }
     match &view.head {
         Some(head) if receipt.version < head.latest => {
@@ -365,6 +371,7 @@ pub(crate) mod tests {
             change_sets: Vec::new(),
             filter: None,
             confirmed: None,
+            removals: Vec::new(),
             spoke_version: "0.1.0".into(),
             error: error.map(str::to_owned),
         }
@@ -457,6 +464,18 @@ pub(crate) mod tests {
         assert_eq!(state_of(in_sync(41), &current, "2026-11-24T11:59:00Z").0, SpokeState::Stale);
         let (state, message) = state_of(in_sync(42), &current, "2026-11-24T09:00:00Z");
         assert_eq!((state, message.as_str()), (SpokeState::Stale, "silent for 3h"));
+    }
+
+    #[test]
+    fn silence_does_not_hide_what_needs_a_person() {
+        let (current, long_ago) = (head(42, "2026-11-24T09:00:00Z"), "2026-11-24T09:00:00Z");
+        let failed = receipt(42, ReceiptStatus::Failed, Some("no"));
+        assert_eq!(state_of(failed, &current, long_ago), (SpokeState::Error, "no; silent for 3h".into()));
+        let (state, message) = state_of(receipt(42, ReceiptStatus::Held, Some("no")), &current, long_ago);
+        let told = "no; if it is meant: `pmp-hub confirm o-alpha00000 42`; silent for 3h";
+        assert_eq!((state, message.as_str()), (SpokeState::Held, told));
+        let skipped = receipt(42, ReceiptStatus::Skipped, Some("disabled"));
+        assert_eq!(state_of(skipped, &current, long_ago).0, SpokeState::Stale);
     }
 
     #[test]

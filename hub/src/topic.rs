@@ -63,7 +63,7 @@ impl FromStr for TopicArn {
     fn from_str(text: &str) -> Result<Self, TopicArnError> {
         match text.split(':').collect::<Vec<_>>().as_slice() {
             ["arn", _, "sns", region, account, name]
-                if !region.is_empty() && account.len() == 12 && !name.is_empty() =>
+                if pmp_aws::is_region(region) && account.len() == 12 && !name.is_empty() =>
             {
                 Ok(Self(text.to_owned()))
             }

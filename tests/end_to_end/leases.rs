@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use pmp_ledger::{DynamoLeases, Lease, LeaseStore, LeaseTerm, Taken};
+use pmp_ledger::{DynamoLeases, Lease, LeaseStore, LeaseTerm, Taken, Watched};
 use pmp_local::world::ChangeSetTiming;
 use pmp_protocol::OrganizationId;
 use pmp_tests::{ALPHA, ALPHA_PROD, Agent, Lists, Program, Scene, World, eventually, within, world};
@@ -73,6 +73,39 @@ async fn of_twenty_racing_takers_one_gets_it_and_the_others_learn_who() {
             assert_eq!(held.holder, won[0].0);
         }
     }
+}
+
+#[tokio::test]
+async fn a_lease_that_cannot_be_read_is_watched_and_taken_after_a_term() {
+    let scene = Scene::start(world(&[], &[])).await;
+    let store = DynamoLeases::new(scene.hub_account.config(), "SyncTimestamps".parse().unwrap());
+    let now = Timestamp::now();
+    thief(&scene, 0).await;
+    let damage = async |attribute: &str, value: AttributeValue| {
+        let text = |text: &str| AttributeValue::S(text.into());
+        let call = dynamodb(&scene).update_item().table_name("SyncTimestamps").key("organization", text(ALPHA));
+        let call = call.key("item", text("lease")).update_expression("SET #it = :value");
+        let call = call.expression_attribute_names("#it", attribute).expression_attribute_values(":value", value);
+        call.send().await.unwrap();
+    };
+    damage("expires_at_ms", AttributeValue::S("soon".into())).await;
+    let wanted = Lease::new(OrganizationId::new(ALPHA).unwrap(), "me".into(), "me".into(), now, LeaseTerm::DEFAULT);
+    let held = async |watched: Option<&Watched>| match store.take(&wanted, now, watched).await.unwrap() {
+        Taken::HeldBy(Some(held)) => Some(*held),
+        Taken::HeldBy(None) => panic!("someone holds it"),
+        Taken::Yes => None,
+    };
+    let watched =
+        |lease: &Lease, seconds| Watched { lease: lease.clone(), unchanged_for: Duration::from_secs(seconds) };
+    let first = held(None).await.unwrap();
+    assert!(first.holder.starts_with("someone unknown (") && first.holder.contains("`lease` of `"), "{first:?}");
+    assert_eq!(held(Some(&watched(&first, 59))).await.unwrap(), first, "not before its term");
+    // Whoever that is, it lives.
+    damage("renewals", AttributeValue::N("1".into())).await;
+    let second = held(Some(&watched(&first, 60))).await.unwrap();
+    assert!(!watched(&first, 60).is_still(&second));
+    assert_eq!(held(Some(&watched(&second, 60))).await, None, "it is taken");
+    assert_eq!(lease(&scene).await["holder_id"], AttributeValue::S("me".into()));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 // Tests say what they expect; what they cannot do ends them.
 #![allow(clippy::unwrap_used)]
 
+mod accidents;
 mod agents;
 mod assumptions;
 mod configuration;
@@ -18,11 +19,13 @@ mod filter_tool;
 mod filters;
 mod forged;
 mod functions;
+mod hanging;
 mod hostile_members;
 mod hostile_text;
 mod kills;
 mod leases;
 mod messages;
+mod mistyped;
 mod output;
 mod publishing;
 mod restored;

@@ -19,7 +19,7 @@ mod tap;
 mod wait;
 
 pub use aws::{Aws, Lists};
-pub use control::{get_json, get_text};
+pub use control::{get_json, get_text, tell};
 pub use event_source::Batch;
 pub use job::Job;
 pub use memory::Measured;

@@ -3,15 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
+use axum::http::Method;
 use pmp_local::world::{
-    CatalogLimits, ChangeEventTarget, ChangeSetTiming, Experience, Organization, ProcurementPolicy, Role,
+    CatalogLimits, ChangeEventTarget, ChangeSetTiming, Experience, FaultRule, Organization, ProcurementPolicy, Role,
 };
 use pmp_local::{Options, Server};
 use serde_json::json;
 
 pub use pmp_local::World;
 
-use crate::{Aws, Program};
+use crate::{Aws, Program, tell};
 
 /// The account that owns the management experience.
 pub const HUB: &str = "111111111111";
@@ -165,6 +166,22 @@ impl Scene {
     /// The endpoint of the embedded AWS.
     pub fn endpoint(&self) -> String {
         self.server.endpoint()
+    }
+
+    /// Puts a fault in force; its number.
+    pub async fn add_fault(&self, rule: &FaultRule) -> u64 {
+        let rule = serde_json::to_value(rule).unwrap();
+        tell(Method::POST, &format!("{}/_local/faults", self.endpoint()), &rule).await["id"].as_u64().unwrap()
+    }
+
+    /// Puts all faults out of force.
+    pub async fn clear_faults(&self) {
+        tell(Method::DELETE, &format!("{}/_local/faults", self.endpoint()), &json!({})).await;
+    }
+
+    /// Moves the clock of the embedded AWS.
+    pub async fn move_clock(&self, by: &str) {
+        tell(Method::POST, &format!("{}/_local/clock", self.endpoint()), &json!({ "by": by })).await;
     }
 
     /// The spoke with a filter, as operators configure it.

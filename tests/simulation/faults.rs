@@ -63,6 +63,8 @@ pub(crate) enum Fault {
     Lost,
     /// The call takes this many seconds.
     Slow(u64),
+    /// The call never comes back; two seconds later the process is told to stop.
+    Hang,
     /// The process is told to stop, as by SIGTERM.
     Stop,
     /// Somebody else changes an experience just before the call.
@@ -88,11 +90,21 @@ pub(crate) struct Faults {
     /// At these calls, counted from 1 over all incarnations, this goes wrong.
     pub(crate) planned: BTreeMap<u64, Fault>,
     burst: Option<(Operation, u32)>,
+    /// From the first call that hangs on, every call does, until the process is gone.
+    pub(crate) all_hang: bool,
+    hanging: bool,
 }
 
 impl Faults {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { rng: Rng::with_seed(seed), per_mille: 0, planned: BTreeMap::new(), burst: None }
+        Self {
+            rng: Rng::with_seed(seed),
+            per_mille: 0,
+            planned: BTreeMap::new(),
+            burst: None,
+            all_hang: false,
+            hanging: false,
+        }
     }
 
     /// No more of them.
@@ -100,10 +112,19 @@ impl Faults {
         self.per_mille = 0;
         self.planned.clear();
         self.burst = None;
+        self.hanging = false;
+    }
+
+    /// A new process finds everything well again.
+    pub(crate) fn reborn(&mut self) {
+        self.hanging = false;
     }
 
     /// What goes wrong with this call.
     pub(crate) fn at(&mut self, call: u64, operation: Operation) -> Option<Fault> {
+        if self.hanging {
+            return Some(Fault::Hang);
+        }
         if let Some((_, left)) = self.burst.as_mut().filter(|(bursting, _)| *bursting == operation) {
             *left -= 1;
             if *left == 0 {
@@ -112,6 +133,7 @@ impl Faults {
             return Some(Fault::Refused(1));
         }
         let fault = self.planned.remove(&call).or_else(|| self.by_chance());
+        self.hanging = self.all_hang && fault == Some(Fault::Hang);
         if let Some(Fault::Burst(length)) = fault {
             self.burst = (length > 1).then_some((operation, length - 1));
             return Some(Fault::Refused(1));

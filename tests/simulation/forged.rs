@@ -144,6 +144,7 @@ fn forge_receipt(world: &mut World) {
         change_sets: vec!["cs-forged".to_owned()],
         filter: None,
         confirmed: None,
+        removals: Vec::new(),
         spoke_version: "forged".to_owned(),
         error: None,
     };

@@ -14,6 +14,7 @@ mod catalog;
 mod chance;
 mod faults;
 mod forged;
+mod hanging;
 mod planned;
 mod ports;
 mod run;

@@ -21,6 +21,8 @@ mod ledger;
 
 /// How long a call takes when nothing is wrong.
 const CALL: Duration = Duration::from_millis(20);
+/// A call that hangs does so for this long before the process is told to stop.
+const HANGS_BEFORE_STOP: Duration = Duration::from_secs(2);
 /// The longest that a receive waits.
 const LONG_POLL: Duration = Duration::from_secs(20);
 /// How long a received message is hidden, until the spoke says otherwise.
@@ -89,13 +91,18 @@ impl Ports {
         }
         match fault {
             Some(Fault::Slow(seconds)) => sleep(Duration::from_secs(seconds)).await,
+            Some(Fault::Hang) => {
+                sleep(HANGS_BEFORE_STOP).await;
+                self.tell_to_stop();
+                std::future::pending::<()>().await;
+            }
             Some(Fault::CrashBefore) => self.die().await,
             Some(Fault::Refused(n)) => {
                 sleep(CALL).await;
                 let error = if operation.is_catalog() { refused(n) } else { api("InternalServerError", "sorry", 500) };
                 return Err(Failure::Api(error));
             }
-            Some(Fault::Stop) => self.told_to_stop.stop(StopReason::Signal("SIGTERM")),
+            Some(Fault::Stop) => self.tell_to_stop(),
             Some(Fault::Foreign) => self.world().foreign_change(UNIVERSE),
             Some(Fault::ForeignLock) => self.world().foreign_lock(UNIVERSE),
             Some(Fault::Cancel) => self.world().cancel_one(),
@@ -115,6 +122,13 @@ impl Ports {
             _ => {}
         }
         Ok(value)
+    }
+
+    fn tell_to_stop(&self) {
+        if !self.told_to_stop.is_stopped() {
+            self.world().told_to_stop();
+            self.told_to_stop.stop(StopReason::Signal("SIGTERM"));
+        }
     }
 
     /// Comes back only to the living.

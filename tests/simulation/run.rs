@@ -31,7 +31,7 @@ pub(crate) async fn live(shared: &Shared, done: impl AsyncFn(&Shared)) -> Result
         tokio::select! {
             biased;
             () = ports.dead.cancelled() => sleep(REBIRTH).await,
-            () = pmp_spoke::run_agent(&spoke, &ports, &ports.told_to_stop) => ports.world().note("the process stops"),
+            () = pmp_spoke::run_agent(&spoke, &ports, &ports.told_to_stop) => ports.world().stopped(),
             () = &mut done => {
                 // What it left running must not come back into the next one's world.
                 ports.dead.cancel();
@@ -54,7 +54,9 @@ fn spoke(ports: &Ports) -> Spoke {
         caller: "arn:aws:iam::222222222222:role/spoke".to_owned(),
     };
     let ports = Arc::new(ports.clone());
+    // The invariants are about one plan at a time, and receipts have the machine's own time, in which all of it is one moment.
     Spoke::new(ports.clone(), ports.clone(), ports.clone(), ports, identity, management())
+        .with_guard_window(Duration::ZERO)
 }
 
 /// Comes back once no message is left.

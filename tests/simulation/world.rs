@@ -59,9 +59,16 @@ pub(crate) struct World {
     stolen_until: Option<Instant>,
     /// The living process has heard that the lease is another's.
     pub(crate) lease_heard_lost: bool,
+    /// When the living process was told to stop.
+    told_to_stop: Option<Instant>,
+    /// The longest that a process took to stop.
+    pub(crate) slowest_stop: Duration,
     began: Instant,
     sent: u64,
 }
+
+/// A process that is told to stop ends within this time, whatever hangs.
+const STOPS_WITHIN: Duration = Duration::from_secs(10);
 
 pub(crate) fn management() -> ExperienceId {
     ExperienceId::new("exp-management").unwrap()
@@ -115,6 +122,8 @@ impl World {
             lease: None,
             stolen_until: None,
             lease_heard_lost: false,
+            told_to_stop: None,
+            slowest_stop: Duration::ZERO,
             began: Instant::now(),
             sent: 0,
         }
@@ -308,6 +317,25 @@ impl World {
         self.known_open.clear();
         self.acted_on = None;
         self.lease_heard_lost = false;
+        self.told_to_stop = None;
+        self.faults.reborn();
+    }
+
+    /// The living process is told to stop.
+    pub(crate) fn told_to_stop(&mut self) {
+        self.note("the process is told to stop");
+        self.told_to_stop = Some(Instant::now());
+    }
+
+    /// The living process has ended by itself.
+    pub(crate) fn stopped(&mut self) {
+        self.note("the process stops");
+        let Some(told) = self.told_to_stop.take() else { return };
+        let took = told.elapsed();
+        self.slowest_stop = self.slowest_stop.max(took);
+        if took > STOPS_WITHIN {
+            self.violated(format!("it ended {took:?} after it was told to stop"));
+        }
     }
 
     /// Checks that a process which asks for a change set may do so, by what it has heard until now. Called when it asks:

@@ -6,15 +6,23 @@
 //! retries by itself: retries are the SDK's.
 
 mod caller;
+mod credentials;
+mod environment;
 mod error;
 mod permission;
 mod policy;
+mod renewal;
 mod session;
 mod throttles;
 
 pub use caller::{Caller, caller};
+pub use environment::{ConfigError, is_region};
 pub use error::{ApiError, Outcome, root_cause};
 pub use permission::Permission;
 pub use policy::{Admission, Asker, Request, ResourcePolicy};
-pub use session::{AssumedRole, DEFAULT_REGION, assume_role, assume_role_now, for_queue, hurried, in_region, load};
+pub use renewal::AskWithNewSession;
+pub use session::{
+    AssumedRole, DEFAULT_REGION, assume_role, assume_role_now, for_queue, hurried, in_region, is_queue_url, load,
+    nothing,
+};
 pub use throttles::throttles;

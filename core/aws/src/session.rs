@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::profile::{self, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
@@ -13,18 +12,20 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_sdk_sts::Client;
 use aws_smithy_http_client::{Builder, tls};
+use aws_types::os_shim_internal::{Env, Fs};
 
+use crate::credentials::Checked;
+use crate::environment::{self, ConfigError, Timeouts};
+use crate::renewal::renewing;
 use crate::throttles::counted;
-use crate::{ApiError, Outcome};
+use crate::{ApiError, Outcome, root_cause};
 
 /// The region where nothing else is configured: the Marketplace Catalog API has its endpoint there.
 pub const DEFAULT_REGION: &str = "us-east-1";
 
-/// Longer than the 20 seconds of an SQS long poll, short enough to notice a dead connection.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(40);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// With the SDK's exponential backoff and jitter: transient faults and throttling are ridden out for some ten seconds. What
 /// takes longer is the caller's to wait for.
 const ATTEMPTS: u32 = 5;
@@ -32,14 +33,24 @@ const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
 /// Loads the configuration in the SDK's own way: environment, profile, container or instance role;
 /// `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` are honoured. `program` is named in the user agent, for
-/// CloudTrail.
-pub async fn load(program: &'static str) -> SdkConfig {
+/// CloudTrail. Every call is bounded in time: `PMP_CONNECT_TIMEOUT`, `PMP_ATTEMPT_TIMEOUT`, `PMP_OPERATION_TIMEOUT`.
+///
+/// # Errors
+/// Where the environment names what there is not: a profile, above all, in whose place the SDK would take the machine's role.
+pub async fn load(program: &'static str) -> Result<SdkConfig, ConfigError> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let timeouts = Timeouts::read(&variable)?;
+    let named_region = environment::region(&variable)?.map(Region::new);
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
+    environment::endpoints(variables)?;
+    profile_exists(variable("AWS_PROFILE")).await?;
     let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
     let http = counted(Builder::new().tls_provider(tls).build_https());
     // The SDK's own chain, spelled out: its last part asks the instance metadata, and would look for an HTTP client of
     // its own, which this build does not have.
     let instance = ProviderConfig::default().with_http_client(http.clone());
-    let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+    let region = RegionProviderChain::first_try(named_region)
         .or_else(ProfileFileRegionProvider::new())
         .or_else(ImdsRegionProvider::builder().configure(&instance).build())
         .or_else(DEFAULT_REGION);
@@ -49,14 +60,39 @@ pub async fn load(program: &'static str) -> SdkConfig {
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(MAX_BACKOFF))
         .timeout_config(
             TimeoutConfig::builder()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .connect_timeout(timeouts.connect)
+                .operation_attempt_timeout(timeouts.attempt)
+                .operation_timeout(timeouts.operation)
                 .build(),
         );
     if let Ok(name) = AppName::new(program) {
         loader = loader.app_name(name);
     }
-    loader.load().await
+    let config = loader.load().await;
+    // What the environment does not name comes from the profile, or from the machine.
+    if let Some(region) = config.region() {
+        environment::has_form_of_region("the region of the profile", region.as_ref())?;
+    }
+    let Some(own) = config.credentials_provider() else { return Ok(config) };
+    Ok(config.to_builder().credentials_provider(SharedCredentialsProvider::new(Checked(own))).build())
+}
+
+/// That the profile which the environment names is there: without it, the SDK would go on to the role of the machine.
+async fn profile_exists(name: Option<String>) -> Result<(), ConfigError> {
+    let Some(name) = name.filter(|name| !name.trim().is_empty() && name != "default") else { return Ok(()) };
+    let (files, environment) = (Fs::real(), Env::real());
+    let profiles = profile::load(&files, &environment, &EnvConfigFiles::default(), None).await;
+    let profiles = profiles.map_err(|error| ConfigError::Profiles(root_cause(&error)))?;
+    if profiles.get_profile(&name).is_some() {
+        return Ok(());
+    }
+    Err(ConfigError::NoProfile { name, known: profiles.profiles().map(str::to_owned).collect() })
+}
+
+/// A configuration with which nothing can be called: for whoever goes on without one to tell what else is wrong.
+#[must_use]
+pub fn nothing() -> SdkConfig {
+    SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build()
 }
 
 /// The same configuration for someone who waits for the answer: a call that fails is tried once more, and not five times.
@@ -81,6 +117,21 @@ pub fn for_queue(config: &SdkConfig, queue_url: &str) -> SdkConfig {
     }
 }
 
+/// Whether a text has the form of a queue's URL, `https://HOST/ACCOUNT/NAME`; a password has no place in one.
+#[must_use]
+pub fn is_queue_url(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else { return false };
+    let fits = |letter: char| letter.is_ascii_graphic() && !matches!(letter, '@' | '?' | '#');
+    let mut parts = rest.split('/');
+    let host = parts.next().unwrap_or_default();
+    let path: Vec<_> = parts.collect();
+    rest.chars().all(fits)
+        && !host.is_empty()
+        && !host.starts_with(':')
+        && path.len() >= 2
+        && path.iter().all(|part| !part.is_empty())
+}
+
 /// The region in `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`.
 fn queue_region(queue_url: &str) -> Option<&str> {
     let host = queue_url.strip_prefix("https://sqs.")?.split('/').next()?;
@@ -99,8 +150,8 @@ pub struct AssumedRole {
     pub session_name: String,
 }
 
-/// A configuration whose clients act as `role`. The credentials are fetched at the first call and refreshed before
-/// they expire.
+/// A configuration whose clients act as `role`. The credentials are fetched at the first call, and refreshed before they expire,
+/// or once AWS no longer takes them.
 pub async fn assume_role(config: &SdkConfig, role: AssumedRole) -> SdkConfig {
     let mut provider = AssumeRoleProvider::builder(role.arn).configure(config).session_name(role.session_name);
     if let Some(external_id) = role.external_id {
@@ -111,7 +162,7 @@ pub async fn assume_role(config: &SdkConfig, role: AssumedRole) -> SdkConfig {
         Some(own) => provider.build_from_provider(own).await,
         None => provider.build().await,
     };
-    config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+    renewing(&config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build())
 }
 
 /// As [`assume_role`], but asks at once, so that a refusal is told by the call itself. The credentials are not refreshed.
@@ -132,7 +183,32 @@ pub async fn assume_role_now(config: &SdkConfig, role: &AssumedRole) -> Result<S
 
 #[cfg(test)]
 mod tests {
-    use super::queue_region;
+    use super::{is_queue_url, queue_region};
+
+    #[test]
+    fn a_queue_url_has_a_host_an_account_and_a_name() {
+        for good in [
+            "https://sqs.eu-west-1.amazonaws.com/111111111111/q",
+            "http://127.0.0.1:4566/111111111111/q.fifo",
+            "http://localhost:4566/queue/us-east-1/111111111111/q",
+        ] {
+            assert!(is_queue_url(good), "{good}");
+        }
+        for bad in [
+            "http://",
+            "http:///1/q",
+            "https://host",
+            "https://host/q",
+            "https://host/1/",
+            "sqs.us-east-1/1/q",
+            "https://user:secret@host/1/q",
+            "https://host/1/q ",
+            "arn:aws:sqs:us-east-1:111111111111:q",
+            "https://:80/1/q",
+        ] {
+            assert!(!is_queue_url(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn a_queue_url_names_its_region_unless_the_endpoint_is_custom() {

@@ -69,15 +69,18 @@ async fn is_throttle(answer: &mut HttpResponse) -> bool {
             if answer.headers().get("x-amzn-errortype").is_some_and(names_throttle) {
                 return true;
             }
-            // An error is short: it is read here, and handed on.
-            let Ok(body) = ByteStream::new(answer.take_body()).collect().await else { return false };
-            let body = body.into_bytes();
-            let found = std::str::from_utf8(&body).is_ok_and(names_throttle);
-            *answer.body_mut() = SdkBody::from(body);
-            found
+            error_text(answer).await.is_some_and(|text| names_throttle(&text))
         }
         _ => false,
     }
+}
+
+/// The body of an answer that is an error. An error is short: it is read here, and handed on.
+pub(crate) async fn error_text(answer: &mut HttpResponse) -> Option<String> {
+    let body = ByteStream::new(answer.take_body()).collect().await.ok()?.into_bytes();
+    let text = std::str::from_utf8(&body).ok().map(str::to_owned);
+    *answer.body_mut() = SdkBody::from(body);
+    text
 }
 
 /// The names that AWS's services have for it.

@@ -131,10 +131,11 @@ pub(crate) fn experience(identifier: &str, details: &str) -> Result<Experience, 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct PolicyDetails<'a> {
-    #[serde(borrow, default, deserialize_with = "null_as_absent")]
-    statements: Vec<Statement<'a>>,
-    #[serde(default, deserialize_with = "null_as_absent")]
-    configuration: Configuration,
+    #[serde(borrow)]
+    name: Option<Text<'a>>,
+    #[serde(borrow)]
+    statements: Option<Vec<Statement<'a>>>,
+    configuration: Option<Configuration>,
 }
 
 #[derive(Deserialize)]
@@ -173,12 +174,17 @@ struct Configuration {
 pub(crate) fn policy(id: &PolicyId, details: &str, interner: &Interner) -> Result<ProcurementPolicy, CatalogError> {
     let unexpected = |problem: String| CatalogError::Unexpected { entity: id.to_string(), problem };
     let details: PolicyDetails<'_> = serde_json::from_str(details).map_err(|e| unexpected(e.to_string()))?;
+    if details.name.is_none() && details.statements.is_none() && details.configuration.is_none() {
+        // Taken for an empty policy, it would deny everything.
+        return Err(unexpected("it says nothing that a policy says".to_owned()));
+    }
+    let statements = details.statements.unwrap_or_default();
     let mut policy = ProcurementPolicy {
-        policy_resource_requests: details.configuration.policy_resource_requests,
+        policy_resource_requests: details.configuration.unwrap_or_default().policy_resource_requests,
         ..ProcurementPolicy::default()
     };
     let (mut approved, mut rejected) = (Vec::new(), Vec::new());
-    for Statement { effect, resources } in &details.statements {
+    for Statement { effect, resources } in &statements {
         let list = match effect {
             Effect::Allow => &mut approved,
             Effect::Deny => &mut rejected,
@@ -303,6 +309,17 @@ mod tests {
     #[test]
     fn a_policy_without_statements_approves_nothing() {
         assert_eq!(read_policy(json!({"Name": "empty"})).unwrap(), ProcurementPolicy::default());
+        assert_eq!(read_policy(json!({"Statements": []})).unwrap(), ProcurementPolicy::default());
+    }
+
+    #[test]
+    fn a_document_that_says_nothing_is_no_empty_policy() {
+        for nothing in [json!({}), json!({"statements": []}), json!({"Statement": []}), json!({"Message": "sorry"})] {
+            let refused = read_policy(nothing.clone());
+            assert!(matches!(refused, Err(CatalogError::Unexpected { .. })), "{nothing}: {refused:?}");
+        }
+        let null = read_policy(json!({"Name": "P", "Statements": null}));
+        assert!(matches!(null, Err(CatalogError::Unexpected { .. })), "{null:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The port over the official SDK.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -205,8 +205,8 @@ impl SdkCatalog {
     async fn list(&self, scope: Scope, by_id: bool) -> Result<(Vec<ExperienceId>, usize), CatalogError> {
         const OPERATION: &str = "aws-marketplace:ListEntities";
         let order = by_id.then(|| Sort::builder().sort_by("EntityId").sort_order(SortOrder::Ascending).build());
-        let (mut experiences, mut pages) = (Vec::new(), 0);
-        let mut token = None;
+        let (mut experiences, mut read) = (Vec::new(), 0);
+        let (mut token, mut pages) = (None, Pages::default());
         loop {
             let mut call = self.client.list_entities().catalog(CATALOG).entity_type("Experience");
             call = call.set_sort(order.clone()).max_results(ENTITIES_PAGE);
@@ -222,10 +222,10 @@ impl SdkCatalog {
                 let id = entity.entity_id().unwrap_or_default();
                 experiences.push(ExperienceId::new(id).map_err(|e| unexpected(id, &e.to_string()))?);
             }
-            pages += 1;
-            token = page.next_token;
+            read += 1;
+            token = pages.next(OPERATION, page.next_token)?;
             if token.is_none() {
-                return Ok((experiences, pages));
+                return Ok((experiences, read));
             }
         }
     }
@@ -236,7 +236,7 @@ impl SdkCatalog {
         let entity = Filter::builder().name("EntityId").value_list(experience.as_str()).build();
         let status = Filter::builder().name("Status").value_list("PREPARING").value_list("APPLYING").build();
         let mut open = Vec::new();
-        let mut token = None;
+        let (mut token, mut pages) = (None, Pages::default());
         loop {
             let mut call = self.client.list_change_sets().catalog(CATALOG).max_results(CHANGE_SETS_PAGE);
             call = call.filter_list(entity.clone()).filter_list(status.clone());
@@ -251,7 +251,7 @@ impl SdkCatalog {
             open.extend(
                 page.change_set_summary_list().iter().filter_map(|set| set.change_set_id()).map(ChangeSetId::new),
             );
-            token = page.next_token;
+            token = pages.next(OPERATION, page.next_token)?;
             if token.is_none() {
                 return Ok(open);
             }
@@ -370,6 +370,21 @@ impl Catalog for SdkCatalog {
     async fn open_change_sets(&self, experience: &ExperienceId) -> Result<Vec<ChangeSetId>, CatalogError> {
         let own = self.open_in_scope(experience, Scope::Own).await?;
         if own.is_empty() { self.open_in_scope(experience, Scope::SharedWithMe).await } else { Ok(own) }
+    }
+}
+
+/// The tokens of a listing so far. One that comes again would lead round for ever.
+#[derive(Default)]
+struct Pages(BTreeSet<String>);
+
+impl Pages {
+    /// The token of the next page; none after the last.
+    fn next(&mut self, operation: &str, token: Option<String>) -> Result<Option<String>, CatalogError> {
+        let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
+        if !self.0.insert(token.clone()) {
+            return Err(unexpected(operation, "a page leads back to one that was read"));
+        }
+        Ok(Some(token))
     }
 }
 
@@ -494,8 +509,6 @@ fn unexpected(entity: &str, problem: &str) -> CatalogError {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use pmp_protocol::ProductId;
 
     use super::*;

@@ -85,6 +85,17 @@ async fn pages_are_followed_to_the_last() {
 }
 
 #[tokio::test]
+async fn pages_that_lead_round_in_a_circle_are_refused_and_not_followed_for_ever() {
+    let page = |token: &str| ok(json!({"EntitySummaryList": [], "NextToken": token}));
+    for round in [&["one", "one"][..], &["one", "two", "one"]] {
+        let (catalog, script) = catalog(round.iter().map(|token| page(token))).await;
+        let error = catalog.list_experiences(Scope::Own).await.unwrap_err();
+        assert!(error.to_string().contains("a page leads back to one that was read"), "{error}");
+        assert_eq!(script.lock().unwrap().asked.len(), round.len());
+    }
+}
+
+#[tokio::test]
 async fn a_batch_tells_each_entity_by_itself() {
     let answer = json!({
         "EntityDetails": {"exp-a": entity("exp-a@3"), "exp-c": entity("exp-c")},

@@ -28,9 +28,24 @@ impl Session {
     /// Loads the configuration as `program` does, and asks who it is; with what is found of `credentials`, `account`, `clock`
     /// and `region`.
     pub async fn begin(program: &'static str, output: Output) -> (Self, Vec<Finding>) {
-        let sdk = pmp_aws::hurried(&pmp_aws::load(program).await);
-        let credentials = watched(output, "credentials", credentials(&sdk)).await;
-        let region = watched(output, "region", async { region(&sdk) }).await;
+        let (sdk, refused) = match pmp_aws::load(program).await {
+            Ok(sdk) => (pmp_aws::hurried(&sdk), None),
+            Err(error) => (pmp_aws::nothing(), Some(error)),
+        };
+        let credentials = watched(output, "credentials", async {
+            match &refused {
+                Some(error) => Finding::of("credentials").fail(error.to_string(), error.hint()),
+                None => credentials(&sdk).await,
+            }
+        });
+        let credentials = credentials.await;
+        let region = watched(output, "region", async {
+            match &refused {
+                Some(_) => Finding::skipped("region", "`credentials` failed"),
+                None => region(&sdk),
+            }
+        });
+        let region = region.await;
         if credentials.is_failed() {
             let because = "`credentials` failed";
             let skipped = ["account", "clock"].map(|check| Finding::skipped(check, because));

@@ -2,7 +2,7 @@
 //!
 //! [`main`] reads the settings, starts the log, prepares the [`Function`] (clients, filter) and serves invocations until
 //! Lambda ends the environment. Each invocation has its own [`Stop`](pmp_terminal::Stop), which its deadline cancels
-//! early enough to write down how far the work got, and SIGTERM at once. What cannot start says so to Lambda and in the
+//! early enough to write down how far the work got, and SIGTERM at once; whatever hangs, it is answered before the deadline. What cannot start says so to Lambda and in the
 //! log. It knows nothing of snapshots or AWS's other services.
 //!
 //! Lambda's runtime itself is behind the feature `runtime`. The programs have it by default; the demo, which starts them as

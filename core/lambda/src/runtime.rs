@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::tower::util::MapFutureLayer;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
-use pmp_terminal::{Exit, Failure, LogArgs, Stop};
+use pmp_terminal::{Exit, Failure, LogArgs, Stop, fault};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -33,11 +33,11 @@ struct Settings<S: Args> {
 
 /// Runs the function `F` of the program `program` until Lambda ends the environment.
 pub(crate) fn main<F: Function>(program: &'static str) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let outcome = runtime.map_err(Failure::new).and_then(|runtime| runtime.block_on(run::<F>(program)));
-    match outcome {
-        Ok(()) => Exit::Ok,
-        Err(failure) => failure.exit_code(),
+    match fault::run(program, env!("CARGO_PKG_VERSION"), run::<F>(program)) {
+        Some(Ok(())) => Exit::Ok,
+        Some(Err(failure)) => failure.exit_code(),
+        // It panicked, which was told.
+        None => Exit::Error,
     }
     .into()
 }
@@ -111,7 +111,12 @@ async fn stopped_and_idle(stop: &Stop, mut in_progress: watch::Receiver<bool>) {
 async fn invoke<F: Function>(function: &F, event: LambdaEvent<Value>, whole: &Stop) -> Result<Value, Failed> {
     let LambdaEvent { payload, context } = event;
     let invocation = Invocation::begin(context.request_id, context.deadline, whole, Timestamp::now());
-    let outcome = function.invoke(payload, &invocation).await;
+    // The function answers by itself where it is told to stop; where something hangs, Lambda is answered all the same.
+    let outcome = invocation.stop.to_the_end(function.invoke(payload, &invocation)).await;
+    let outcome = outcome.unwrap_or_else(|| {
+        let error = anyhow::anyhow!("no end was reached in time: something does not answer");
+        Err(Failure::new(error).hint("see the log for what was begun last; give the function more time".to_owned()))
+    });
     // What waits for the deadline need not wait any more.
     invocation.stop.token().cancel();
     outcome.map_err(|failure| Failed(failure.render()))

@@ -2,8 +2,9 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use pmp_aws::ApiError;
+use pmp_aws::{ApiError, AskWithNewSession};
 
 use crate::item::{Item, text};
 use crate::{LedgerError, TableName};
@@ -18,11 +19,13 @@ pub(crate) struct TableClient {
 impl TableClient {
     /// The table as `config`'s credentials see it. An ARN's region overrides the configured one.
     pub(crate) fn new(config: &SdkConfig, table: TableName) -> Self {
-        let dynamodb = match table.region() {
-            Some(region) => Client::new(&pmp_aws::in_region(config, region)),
-            None => Client::new(config),
+        let config = match table.region() {
+            Some(region) => pmp_aws::in_region(config, region),
+            None => config.clone(),
         };
-        Self { dynamodb, table }
+        // The role in the hub's account may be revoked there at any time, and be given again.
+        let config = Builder::from(&config).retry_classifier(AskWithNewSession).build();
+        Self { dynamodb: Client::from_conf(config), table }
     }
 
     /// Asks for the items of a partition of `SyncTimestamps` whose sort keys begin with `prefix`, as they are now.

@@ -20,10 +20,13 @@ impl LeaseTerm {
     /// The shortest that makes sense against the time that a write takes.
     pub const SHORTEST: Duration = Duration::from_secs(1);
 
-    /// A term of this length; none where it is below [`Self::SHORTEST`].
+    /// The longest: who dies with the lease locks the organization for so long.
+    pub const LONGEST: Duration = Duration::from_secs(3600);
+
+    /// A term of this length; none where it is below [`Self::SHORTEST`] or above [`Self::LONGEST`].
     #[must_use]
     pub fn new(term: Duration) -> Option<Self> {
-        (term >= Self::SHORTEST).then_some(Self(term))
+        (Self::SHORTEST..=Self::LONGEST).contains(&term).then_some(Self(term))
     }
 
     /// The whole of it: others may take the lease this long after the last renewal.
@@ -110,14 +113,34 @@ impl Lease {
     /// Who holds it, since when, until when.
     #[must_use]
     pub fn describe(&self, now: Timestamp) -> String {
-        let since = self.taken_at.strftime("%H:%M:%SZ");
+        if self.taken_at == Timestamp::UNIX_EPOCH {
+            return self.holder.clone();
+        }
+        let since = shown(self.taken_at, now);
         let ago = now.duration_since(self.taken_at).max(SignedDuration::ZERO).as_secs();
         let until = match self.expires_at() {
-            Some(end) => format!("until {} unless it is renewed", end.strftime("%H:%M:%SZ")),
-            None => "and has given it back".to_owned(),
+            _ if self.expires_at_ms <= 0 => "and has given it back".to_owned(),
+            Some(end) => format!("until {} unless it is renewed", shown(end, now)),
+            None => "until a time that no calendar has".to_owned(),
         };
-        format!("{}, since {since} ({ago} s ago), {until}", self.holder)
+        // Whoever waits sees whether it is renewed, and takes it where it is not.
+        let odd = if self.is_odd(now) { "; that is longer than any lease: wait for it with `--wait`" } else { "" };
+        format!("{}, since {since} ({ago} s ago), {until}{odd}", self.holder)
     }
+
+    /// Whether it claims to last longer than any lease may: its clock is off, or it was not a spoke that wrote it.
+    #[must_use]
+    pub fn is_odd(&self, now: Timestamp) -> bool {
+        let longest = i64::try_from(LeaseTerm::LONGEST.as_millis()).unwrap_or(i64::MAX);
+        self.expires_at_ms > now.as_millisecond().saturating_add(longest)
+    }
+}
+
+/// A time of day; with its date, where that is not today's.
+fn shown(at: Timestamp, now: Timestamp) -> String {
+    let date = |at: Timestamp| at.strftime("%F").to_string();
+    let format = if date(at) == date(now) { "%H:%M:%SZ" } else { "%F %H:%M:%SZ" };
+    at.strftime(format).to_string()
 }
 
 /// A lease of someone else, and for how long it has been seen without a renewal, on a steady clock.
@@ -133,7 +156,7 @@ impl Watched {
     /// Whether the holder is dead, whatever the clocks say: a living one would have renewed it by now.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
-        self.unchanged_for >= Duration::from_millis(self.lease.term_ms)
+        self.unchanged_for >= Duration::from_millis(self.lease.term_ms).min(LeaseTerm::LONGEST)
     }
 
     /// Whether `lease` is this one, not renewed.
@@ -194,6 +217,34 @@ mod tests {
         assert_eq!(
             lease("b", at(0)).describe(at(12_000)),
             "pmp-spoke b, since 12:00:00Z (12 s ago), until 12:01:00Z unless it is renewed"
+        );
+    }
+
+    #[test]
+    fn a_term_has_bounds_and_so_has_what_a_lease_claims() {
+        assert_eq!(LeaseTerm::new(Duration::from_millis(999)), None);
+        assert_eq!(LeaseTerm::new(LeaseTerm::LONGEST + Duration::from_millis(1)), None);
+        assert_eq!(LeaseTerm::new(LeaseTerm::LONGEST).unwrap().whole().as_secs(), 3_600);
+        let forever = Lease { term_ms: u64::MAX, expires_at_ms: i64::MAX, ..lease("b", at(0)) };
+        let watched = |seconds| Watched { lease: forever.clone(), unchanged_for: Duration::from_secs(seconds) };
+        assert!(!may_take(Some(&forever), "a", at(0), Some(&watched(3_599))));
+        assert!(may_take(Some(&forever), "a", at(0), Some(&watched(3_600))));
+    }
+
+    #[test]
+    fn odd_times_are_told_as_they_are() {
+        let held = lease("b", at(0));
+        let told = |expires_at_ms, now| Lease { expires_at_ms, ..held.clone() }.describe(now);
+        assert!(
+            told(at(86_400_000).as_millisecond(), at(0))
+                .contains("until 2025-11-26 12:00:00Z unless it is renewed; that is")
+        );
+        assert!(told(i64::MAX, at(0)).contains("until a time that no calendar has; that is longer than any lease"));
+        assert!(told(0, at(0)).ends_with("and has given it back"));
+        assert!(
+            told(0, at(86_400_000)).contains("since 2025-11-25 12:00:00Z (86400 s ago)"),
+            "{}",
+            told(0, at(86_400_000))
         );
     }
 

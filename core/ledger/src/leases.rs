@@ -2,7 +2,10 @@
 //!
 //! The lease of an organization is one item in its own partition, with the sort key `lease`: no receipt's, since those
 //! begin with the id of an experience. It is written by `PutItem` alone, so that the role of a member organization needs
-//! nothing beyond what receipts need.
+//! nothing beyond what receipts need. An item that cannot be read is a lease of someone unknown: it is watched as any other, and
+//! taken where it has not changed for a term.
+
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -11,11 +14,11 @@ use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use pmp_aws::ApiError;
-use pmp_protocol::OrganizationId;
+use pmp_protocol::{Digest, OrganizationId};
 
 use crate::client::TableClient;
 use crate::item::{Item, number, text};
-use crate::lease::{Lease, Watched};
+use crate::lease::{Lease, LeaseTerm, Watched};
 use crate::port::{LeaseStore, Taken};
 use crate::{LedgerError, TableName};
 
@@ -30,13 +33,15 @@ const MAY_TAKE: &str = "attribute_not_exists(holder_id) OR expires_at_ms <= :now
 #[derive(Debug)]
 pub struct DynamoLeases {
     table: TableClient,
+    /// The item that could not be read, as it was last seen, with the name that it goes by.
+    unreadable: Mutex<Option<(String, Item)>>,
 }
 
 impl DynamoLeases {
     /// The table as `config`'s credentials see it. An ARN's region overrides the configured one.
     #[must_use]
     pub fn new(config: &SdkConfig, table: TableName) -> Self {
-        Self { table: TableClient::new(config, table) }
+        Self { table: TableClient::new(config, table), unreadable: Mutex::default() }
     }
 
     fn item(&self, lease: &Lease) -> Result<Item, LedgerError> {
@@ -45,8 +50,40 @@ impl DynamoLeases {
         Ok(item)
     }
 
-    fn read(&self, item: Item) -> Result<Lease, LedgerError> {
-        serde_dynamo::from_item(item).map_err(|e| self.table.unreadable(e))
+    fn read(&self, organization: &OrganizationId, item: Item) -> Result<Lease, LedgerError> {
+        let problem = |e: serde_dynamo::Error| self.table.unreadable(format!("`{LEASE}` of `{organization}`: {e}"));
+        serde_dynamo::from_item(item).map_err(problem)
+    }
+
+    /// The lease of whoever holds it; one that cannot be read stands for someone unknown, for as long as it is the same.
+    fn read_held(&self, organization: &OrganizationId, item: Item) -> Lease {
+        let (holder_id, problem) = match self.read(organization, item.clone()) {
+            Ok(lease) => return lease,
+            Err(error) => (fingerprint(&item), error.to_string()),
+        };
+        *self.unreadable.lock().unwrap_or_else(PoisonError::into_inner) = Some((holder_id.clone(), item));
+        let (holder, term) = (format!("someone unknown ({problem})"), LeaseTerm::DEFAULT);
+        let lease = Lease::new(organization.clone(), holder_id, holder, Timestamp::UNIX_EPOCH, term);
+        Lease { expires_at_ms: i64::MAX, ..lease }
+    }
+
+    /// The condition that the item is still the one that could not be read, where the abandoned lease is that.
+    fn is_still_unreadable(&self, abandoned: &Lease, mut call: PutItemFluentBuilder) -> PutItemFluentBuilder {
+        let unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some((_, item)) = unreadable.filter(|(holder_id, _)| *holder_id == abandoned.holder_id) else {
+            return call;
+        };
+        let mut conditions = Vec::new();
+        let attributes = item.into_iter().filter(|(name, _)| !matches!(name.as_str(), "organization" | "item"));
+        for (n, (name, value)) in attributes.enumerate() {
+            conditions.push(format!("#found{n} = :found{n}"));
+            call = call.expression_attribute_names(format!("#found{n}"), name);
+            call = call.expression_attribute_values(format!(":found{n}"), value);
+        }
+        if conditions.is_empty() {
+            return call;
+        }
+        call.condition_expression(format!("{MAY_TAKE} OR ({})", conditions.join(" AND ")))
     }
 
     /// The lease as it is now, or was before it was given back; none before the first.
@@ -55,7 +92,7 @@ impl DynamoLeases {
     /// Where DynamoDB, or the way to it, refuses or fails.
     pub async fn current(&self, organization: &OrganizationId) -> Result<Option<Lease>, LedgerError> {
         let item = self.table.item(organization.as_str(), LEASE).await?;
-        item.map(|item| self.read(item)).transpose()
+        item.map(|item| self.read(organization, item)).transpose()
     }
 
     /// Sends a conditional write. Where the condition fails: who holds the lease.
@@ -69,7 +106,7 @@ impl DynamoLeases {
             return Err(self.table.failed(ApiError::new("dynamodb:PutItem", &error)));
         };
         let found = match failed.item().filter(|item| !item.is_empty()) {
-            Some(item) => Some(self.read(item.clone())?),
+            Some(item) => Some(self.read_held(organization, item.clone())),
             // Endpoints need not return the item when a condition fails.
             None => self.current(organization).await?,
         };
@@ -80,6 +117,12 @@ impl DynamoLeases {
         let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str());
         Ok(call.set_item(Some(self.item(lease)?)).expression_attribute_values(":me", text(&lease.holder_id)))
     }
+}
+
+/// A name for an item as it is: the same item has the same.
+fn fingerprint(item: &Item) -> String {
+    let sorted: std::collections::BTreeMap<_, _> = item.iter().collect();
+    format!("unreadable {}", Digest::of(format!("{sorted:?}").as_bytes()).short())
 }
 
 #[async_trait]
@@ -93,6 +136,10 @@ impl LeaseStore for DynamoLeases {
             // Where none is abandoned: a value that no lease has.
             .expression_attribute_values(":abandoned", text(abandoned.map_or("-", |lease| &lease.holder_id)))
             .expression_attribute_values(":renewals", number(abandoned.map_or(0, |lease| lease.renewals)));
+        let call = match abandoned {
+            Some(abandoned) => self.is_still_unreadable(abandoned, call),
+            None => call,
+        };
         self.put(&wanted.organization, call).await
     }
 

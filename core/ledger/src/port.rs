@@ -87,6 +87,10 @@ pub trait SnapshotStore: Debug + Send + Sync {
         statement: &str,
     ) -> Result<bool, LedgerError>;
 
+    /// Stores the items of the newest version again, some of which are lost or damaged: `sealed` holds what `head` names. None
+    /// but those change. False where the head is another by now, and nothing is written.
+    async fn mend(&self, experience: &ExperienceId, head: &Head, sealed: &Sealed) -> Result<bool, LedgerError>;
+
     /// Notes that `version` was published. An older one never overwrites a newer one.
     async fn mark_published(
         &self,

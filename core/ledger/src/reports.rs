@@ -16,7 +16,7 @@ use pmp_protocol::{ExperienceId, OrganizationId, ReceiptStatus};
 
 use crate::client::TableClient;
 use crate::item::{Item, text};
-use crate::partition::{confirm_key, hub_partition, seen_key, sort};
+use crate::partition::{HEADS, confirm_key, hub_partition, seen_key, sort};
 use crate::{LedgerError, Organization, TableName};
 
 /// The most items of one organization that are read for one management experience, and the read units that are spent on
@@ -58,6 +58,7 @@ const ATTRIBUTES: &[&str] = &[
     "change_sets",
     "filter",
     "confirmed",
+    "removals",
     "spoke_version",
     "error",
     "last_seen",
@@ -109,6 +110,9 @@ pub trait Reports: std::fmt::Debug + Send + Sync {
     /// The organizations that have written anything, about whatever experience. Costs one small read for each, however much
     /// they wrote.
     async fn partitions(&self) -> Result<Partitions, LedgerError>;
+
+    /// The management experiences of which the hub ever stored a snapshot here.
+    async fn management_experiences(&self) -> Result<BTreeSet<ExperienceId>, LedgerError>;
 }
 
 /// The table, with the credentials of the hub or of its operators.
@@ -265,6 +269,25 @@ impl Reports for DynamoReports {
             all.more |= part.more;
         }
         Ok(all)
+    }
+
+    async fn management_experiences(&self) -> Result<BTreeSet<ExperienceId>, LedgerError> {
+        let marks = self
+            .table
+            .dynamodb
+            .query()
+            .table_name(self.table.table.as_str())
+            .key_condition_expression("organization = :heads")
+            .projection_expression("#item")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":heads", text(HEADS))
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<Item>, _>>()
+            .await
+            .map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))?;
+        Ok(marks.iter().filter_map(|mark| ExperienceId::new(mark.get("item")?.as_s().ok()?).ok()).collect())
     }
 }
 

@@ -48,16 +48,20 @@ impl DynamoSnapshots {
         [("experience".to_owned(), text(experience)), ("item".to_owned(), text(item))]
     }
 
-    fn chunk_items(snapshot: &NewSnapshot<'_>) -> Vec<Item> {
-        let version = snapshot.version();
-        let chunks: Vec<&[u8]> = snapshot.sealed.compressed().chunks(CHUNK_BYTES).collect();
+    fn chunk_items(
+        experience: &ExperienceId,
+        version: SnapshotVersion,
+        taken_at: Timestamp,
+        sealed: &Sealed,
+    ) -> Vec<Item> {
+        let chunks: Vec<&[u8]> = sealed.compressed().chunks(CHUNK_BYTES).collect();
         let item = |(index, chunk): (usize, &&[u8])| {
-            let counts = snapshot.sealed.counts();
-            let mut item = Item::from(Self::key(snapshot.experience, &chunk_key(version, index + 1)));
+            let counts = sealed.counts();
+            let mut item = Item::from(Self::key(experience, &chunk_key(version, index + 1)));
             item.extend([
                 ("version".to_owned(), number(version)),
-                ("digest".to_owned(), text(snapshot.sealed.digest())),
-                ("taken_at".to_owned(), text(snapshot.taken_at)),
+                ("digest".to_owned(), text(sealed.digest())),
+                ("taken_at".to_owned(), text(taken_at)),
                 ("approved".to_owned(), number(counts.approved)),
                 ("rejected".to_owned(), number(counts.rejected)),
                 ("chunk".to_owned(), number(index + 1)),
@@ -69,15 +73,30 @@ impl DynamoSnapshots {
         chunks.iter().enumerate().map(item).collect()
     }
 
-    fn digest_item(snapshot: &NewSnapshot<'_>) -> Item {
-        let version = snapshot.version();
-        let mut item = Item::from(Self::key(snapshot.experience, &digest_key(version)));
+    fn digest_item(experience: &ExperienceId, version: SnapshotVersion, taken_at: Timestamp, digest: Digest) -> Item {
+        let mut item = Item::from(Self::key(experience, &digest_key(version)));
         item.extend([
             ("version".to_owned(), number(version)),
-            ("digest".to_owned(), text(snapshot.sealed.digest())),
-            ("taken_at".to_owned(), text(snapshot.taken_at)),
+            ("digest".to_owned(), text(digest)),
+            ("taken_at".to_owned(), text(taken_at)),
         ]);
         item
+    }
+
+    /// Writes items, and the head by `update`, in one transaction; false where the update's condition does not hold.
+    async fn write(&self, items: Vec<Item>, update: Update) -> Result<bool, LedgerError> {
+        const OPERATION: &str = "dynamodb:TransactWriteItems";
+        let mut call = self.table.dynamodb.transact_write_items();
+        for item in items {
+            let put = Put::builder().table_name(self.table.table.as_str()).set_item(Some(item)).build();
+            let put = put.map_err(|e| self.table.unreadable(e.to_string()))?;
+            call = call.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        match call.transact_items(TransactWriteItem::builder().update(update).build()).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(lost_the_race) => Ok(false),
+            Err(error) => Err(self.table.failed(ApiError::new(OPERATION, &error))),
+        }
     }
 
     /// The write that makes `snapshot` the newest version, if the previous one still is.
@@ -229,30 +248,33 @@ impl SnapshotStore for DynamoSnapshots {
     }
 
     async fn store(&self, snapshot: &NewSnapshot<'_>) -> Result<Stored, LedgerError> {
-        const OPERATION: &str = "dynamodb:TransactWriteItems";
         let bytes = snapshot.sealed.compressed().len();
         if bytes > MAX_STORED_BYTES {
             return Err(LedgerError::TooLarge { bytes, limit: MAX_STORED_BYTES });
         }
-        let items = Self::chunk_items(snapshot);
+        let NewSnapshot { experience, taken_at, sealed, .. } = *snapshot;
+        let version = snapshot.version();
+        let mut items = Self::chunk_items(experience, version, taken_at, sealed);
         let chunks = items.len();
-        let mut call = self.table.dynamodb.transact_write_items();
-        for item in items.into_iter().chain([Self::digest_item(snapshot)]) {
-            let put = Put::builder().table_name(self.table.table.as_str()).set_item(Some(item)).build();
-            let put = put.map_err(|e| self.table.unreadable(e.to_string()))?;
-            call = call.transact_items(TransactWriteItem::builder().put(put).build());
-        }
-        let update = self.head_update(snapshot, chunks)?;
-        let answer = call.transact_items(TransactWriteItem::builder().update(update).build()).send().await;
-        match answer {
-            Ok(_) => Ok(Stored::Won { chunks }),
-            Err(error) => {
-                if error.as_service_error().is_some_and(lost_the_race) {
-                    return Ok(Stored::Lost);
-                }
-                Err(self.table.failed(ApiError::new(OPERATION, &error)))
-            }
-        }
+        items.push(Self::digest_item(experience, version, taken_at, sealed.digest()));
+        let won = self.write(items, self.head_update(snapshot, chunks)?).await?;
+        Ok(if won { Stored::Won { chunks } } else { Stored::Lost })
+    }
+
+    async fn mend(&self, experience: &ExperienceId, head: &Head, sealed: &Sealed) -> Result<bool, LedgerError> {
+        let Head { latest, digest, taken_at, .. } = *head;
+        let mut items = Self::chunk_items(experience, latest, taken_at, sealed);
+        let chunks = items.len();
+        items.push(Self::digest_item(experience, latest, taken_at, digest));
+        let update = Update::builder()
+            .table_name(self.table.table.as_str())
+            .set_key(Some(Self::key(experience, HEAD).into()))
+            .update_expression("SET chunks = :chunks")
+            .condition_expression("latest = :version AND digest = :digest")
+            .expression_attribute_values(":version", number(latest))
+            .expression_attribute_values(":digest", text(digest))
+            .expression_attribute_values(":chunks", number(chunks));
+        self.write(items, update.build().map_err(|e| self.table.unreadable(e.to_string()))?).await
     }
 
     async fn put_statement(
@@ -384,7 +406,7 @@ mod tests {
             sealed: &sealed,
             statement: None,
         };
-        DynamoSnapshots::chunk_items(&new)
+        DynamoSnapshots::chunk_items(new.experience, new.version(), new.taken_at, new.sealed)
     }
 
     #[test]

@@ -38,7 +38,9 @@ impl FromStr for TableName {
     fn from_str(text: &str) -> Result<Self, TableNameError> {
         let name = match text.split(':').collect::<Vec<_>>().as_slice() {
             [name] => Some(*name),
-            ["arn", _partition, "dynamodb", region, account, resource] if !region.is_empty() && account.len() == 12 => {
+            ["arn", _partition, "dynamodb", region, account, resource]
+                if pmp_aws::is_region(region) && account.len() == 12 =>
+            {
                 resource.strip_prefix("table/")
             }
             _ => None,
@@ -65,7 +67,15 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for bad in ["", "ab", "two words", "arn:aws:s3:::bucket", "arn:aws:dynamodb:us-east-1:1:table/Snapshots"] {
+        for bad in [
+            "",
+            "ab",
+            "two words",
+            "arn:aws:s3:::bucket",
+            "arn:aws:dynamodb:us-east-1:1:table/Snapshots",
+            "arn:aws:dynamodb:us-east-1\u{200b}:111111111111:table/Snapshots",
+            "arn:aws:dynamodb:us east:111111111111:table/Snapshots",
+        ] {
             assert!(bad.parse::<TableName>().is_err(), "{bad}");
         }
     }

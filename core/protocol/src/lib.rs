@@ -31,7 +31,7 @@ pub use message::{Body, Counts, Delivery, MAX_MESSAGE_BYTES, MessageError, Reaso
 pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{
     Applied, Attempt, ChangeSetTimes, DisputedReceipt, FilterIdentity, LEDGER_LAYOUT, NarrowedFor, Needs,
-    OrganizationSeen, QuarantinedProduct, Receipt, ReceiptStatus,
+    OrganizationSeen, QuarantinedProduct, Receipt, ReceiptStatus, Removal,
 };
 pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};
 pub use snapshot::Snapshot;

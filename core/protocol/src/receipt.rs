@@ -60,6 +60,10 @@ pub struct Receipt {
     /// Who let this snapshot through past the guard rails, where someone did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Confirmed>,
+    /// What this and earlier syncs took away lately, the oldest first: the guard rails judge a plan together with it. Bounded by
+    /// the writer; absent in receipts of older spokes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removals: Vec<Removal>,
     /// The version of the spoke's program.
     pub spoke_version: String,
     /// A sentence for a person: why it is held, skipped or failed. Bounded by the writer.
@@ -94,6 +98,17 @@ impl Receipt {
             ReceiptStatus::InSync | ReceiptStatus::Held | ReceiptStatus::Failed | ReceiptStatus::Skipped => false,
         }
     }
+}
+
+/// Approved products that a sync took away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removal {
+    /// When the sync began.
+    pub at: Timestamp,
+    /// How many it took away.
+    pub removed: usize,
+    /// How many were approved before.
+    pub approved: usize,
 }
 
 /// A snapshot that a spoke tried to apply.

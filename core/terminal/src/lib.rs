@@ -15,6 +15,7 @@ mod completions;
 mod duration;
 mod exit;
 mod failure;
+pub mod fault;
 mod log;
 mod output;
 mod program;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
 use pmp_protocol::{PlainText, json_without_acting};
@@ -18,6 +19,14 @@ use crate::stream;
 
 /// The longest value of a field in a line for people. Stacks of filters are logged, too.
 const MAX_FIELD: usize = 16 * 1024;
+
+/// Whether the process logs as JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// Whether the process logs as JSON: then whatever it tells is a line of that log.
+pub(crate) fn is_json() -> bool {
+    JSON.load(Ordering::Relaxed)
+}
 
 /// How much is logged, and in which form.
 #[derive(Debug, Clone, Default, Args)]
@@ -107,13 +116,16 @@ fn subscriber(filter: &str) -> SubscriberBuilder<DefaultFields, Format, EnvFilte
 fn begin(filter: &str, format: LogFormat, ansi: bool) {
     let subscriber = subscriber(filter);
     // A second call finds the first one's subscriber in place; that is the one to use.
-    let _already_started = match format {
+    let started = match format {
         LogFormat::Text => subscriber.with_writer(stream::log).fmt_fields(PlainFields).with_ansi(ansi).try_init(),
         LogFormat::Json => {
             let subscriber = subscriber.with_writer(|| PlainJson(stream::log())).json();
             subscriber.flatten_event(true).with_current_span(true).with_span_list(false).try_init()
         }
     };
+    if started.is_ok() {
+        JSON.store(format == LogFormat::Json, Ordering::Relaxed);
+    }
 }
 
 /// The fields of events and spans as text, each of them a [`PlainText`]: whatever an event tells is one line, in which

@@ -8,9 +8,10 @@ use clap::error::ContextValue;
 use clap::{Command, CommandFactory, Parser};
 use pmp_protocol::PlainText;
 
-use crate::{Exit, Failure, print_lines, progress};
+use crate::{Exit, Failure, fault, print_lines, progress};
 
-/// Parses `args` (the program's name first), runs the command on a runtime of its own, and tells a person of a failure.
+/// Parses `args` (the program's name first), runs the command on a runtime of its own, and tells a person of a failure; of a
+/// panic, too, which is a fault of the program ([`fault`]).
 pub fn program<P, F>(args: impl IntoIterator<Item = OsString>, command: impl FnOnce(P) -> F) -> ExitCode
 where
     P: Parser,
@@ -25,14 +26,18 @@ where
             return exit.into();
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let outcome = runtime.map_err(Failure::new).and_then(|runtime| runtime.block_on(command(parsed)));
-    outcome
-        .unwrap_or_else(|failure| {
+    let own = P::command();
+    let version = own.get_version().unwrap_or_default();
+    match fault::run(own.get_name(), version, command(parsed)) {
+        Some(Ok(exit)) => exit,
+        Some(Err(failure)) => {
             progress::failure(&failure);
             failure.exit_code()
-        })
-        .into()
+        }
+        // It panicked, which was told.
+        None => Exit::Error,
+    }
+    .into()
 }
 
 /// Prints what clap says. An error repeats what was typed and help repeats what variables are set to, which could act: then it

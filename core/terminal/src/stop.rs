@@ -1,6 +1,8 @@
 //! One token for everything that ends work early, with the reason: a signal, a deadline, a lost lease.
 //!
-//! Whoever works looks at the token and starts nothing new once it is cancelled; whoever reports asks for the reason.
+//! Whoever works looks at the token and starts nothing new once it is cancelled; whoever reports asks for the reason. A stop
+//! is bounded, whatever hangs, because every wait belongs to one of three: it ends at once ([`Stop::unless_stopped`]: a read),
+//! it may still write down how far the work got ([`Stop::write_down`]), or it holds all the rest ([`Stop::to_the_end`]).
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -8,6 +10,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+/// After a stop, this long may be spent on writing down how far the work got.
+const WRITE_DOWN: Duration = Duration::from_secs(6);
+/// After a stop, everything has ended by then: a second less than what is promised.
+const END: Duration = Duration::from_secs(9);
 
 /// Why to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +45,30 @@ impl fmt::Display for StopReason {
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     token: CancellationToken,
-    reason: Arc<OnceLock<StopReason>>,
+    cause: Arc<OnceLock<Cause>>,
     parent: Option<Arc<Stop>>,
+}
+
+/// Why it was cancelled, and how long the rest may take.
+#[derive(Debug)]
+struct Cause {
+    reason: StopReason,
+    written_by: Instant,
+    ended_by: Instant,
+}
+
+impl Cause {
+    fn new(reason: StopReason) -> Self {
+        let now = Instant::now();
+        let (write_down, end) = match reason {
+            // What is left is all there is, and the end of the process needs some of it.
+            StopReason::Deadline { left } if !left.is_zero() => {
+                (WRITE_DOWN.min(left.mul_f32(0.75)), END.min(left.mul_f32(0.9)))
+            }
+            _ => (WRITE_DOWN, END),
+        };
+        Self { reason, written_by: now + write_down, ended_by: now + end }
+    }
 }
 
 impl Stop {
@@ -52,12 +81,12 @@ impl Stop {
     /// A token for a part of the work: cancelled with this one, and by itself without touching this one.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self { token: self.token.child_token(), reason: Arc::default(), parent: Some(Arc::new(self.clone())) }
+        Self { token: self.token.child_token(), cause: Arc::default(), parent: Some(Arc::new(self.clone())) }
     }
 
     /// Cancels it. The first reason stays.
     pub fn stop(&self, reason: StopReason) {
-        let _stays = self.reason.set(reason);
+        let _stays = self.cause.set(Cause::new(reason));
         self.token.cancel();
     }
 
@@ -78,7 +107,11 @@ impl Stop {
     /// Why it was cancelled; none while it is not.
     #[must_use]
     pub fn reason(&self) -> Option<&StopReason> {
-        self.reason.get().or_else(|| self.parent.as_ref()?.reason())
+        self.cause().map(|cause| &cause.reason)
+    }
+
+    fn cause(&self) -> Option<&Cause> {
+        self.cause.get().or_else(|| self.parent.as_ref()?.cause())
     }
 
     /// Whether it is cancelled.
@@ -90,6 +123,43 @@ impl Stop {
     /// Waits until it is cancelled. Cancel-safe.
     pub async fn stopped(&self) {
         self.token.cancelled().await;
+    }
+
+    /// Does `work` unless, or until, it is cancelled: then `work` is dropped, and there is none. For reads and waits, of which
+    /// nothing is lost.
+    pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            // The stop first: where it is there already, nothing begins.
+            biased;
+            () = self.stopped() => None,
+            done = work => Some(done),
+        }
+    }
+
+    /// Does `work`, also after it was cancelled, for as long as there is time to write down how far things got.
+    pub async fn write_down<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.until(|cause| cause.written_by, work).await
+    }
+
+    /// Does `work`, which ends by itself after it was cancelled; where it does not, it is dropped in time.
+    pub async fn to_the_end<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.until(|cause| cause.ended_by, work).await
+    }
+
+    async fn until<T>(&self, time: fn(&Cause) -> Instant, work: impl Future<Output = T>) -> Option<T> {
+        let too_late = async {
+            self.stopped().await;
+            // Without a cause there is nothing to write down: whoever waits need not wait any more.
+            if let Some(cause) = self.cause() {
+                tokio::time::sleep_until(time(cause)).await;
+            }
+        };
+        tokio::select! {
+            // The work first: what is done is done.
+            biased;
+            done = work => Some(done),
+            () = too_late => None,
+        }
     }
 
     /// The bare token, for those who need no reason.
@@ -135,6 +205,32 @@ mod tests {
         stop.stopped().await;
         assert_eq!(began.elapsed().as_secs(), 55);
         assert_eq!(stop.reason().unwrap().to_string(), "deadline in 5 s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whatever_hangs_ends_at_the_stop_or_soon_after_it() {
+        let hang = std::future::pending::<()>;
+        let (stop, began) = (Stop::new(), Instant::now());
+        stop.before(began + Duration::from_secs(60), Duration::ZERO);
+        assert_eq!(stop.unless_stopped(hang()).await, None);
+        assert_eq!(began.elapsed().as_secs(), 60);
+        assert_eq!(stop.unless_stopped(async { 1 }).await, None, "nothing begins");
+        assert_eq!(stop.write_down(async { 1 }).await, Some(1), "what is short is still done");
+        assert_eq!(stop.child().write_down(hang()).await, None);
+        assert_eq!(began.elapsed().as_secs(), 66);
+        assert_eq!(stop.to_the_end(hang()).await, None);
+        assert_eq!(began.elapsed().as_secs(), 69);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn before_a_deadline_all_has_ended() {
+        let (stop, began) = (Stop::new(), Instant::now());
+        stop.before(began + Duration::from_secs(20), Duration::from_secs(4));
+        let hang = std::future::pending::<()>;
+        assert_eq!(stop.write_down(hang()).await, None);
+        assert_eq!(began.elapsed().as_millis(), 19_000);
+        assert_eq!(stop.to_the_end(hang()).await, None);
+        assert!(began.elapsed() < Duration::from_millis(19_700), "{:?}", began.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

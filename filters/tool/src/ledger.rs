@@ -41,7 +41,10 @@ pub(crate) async fn read(
     scene: &mut Scene,
 ) -> Result<Vec<OwnedProduct>, Failure> {
     let table = ledger.snapshots_table.ok_or(ReadError::NoTable)?;
-    let own = pmp_aws::load("pmp-filter").await;
+    let own = pmp_aws::load("pmp-filter").await.map_err(|error| {
+        let hint = error.hint();
+        Failure::new(error).hint(hint)
+    })?;
     let config = match ledger.hub_role_arn {
         Some(arn) => {
             let session_name = "pmp-filter".to_owned();

@@ -1,4 +1,7 @@
-//! The long-running spoke: takes messages from the queue, and deletes none before its outcome is in the ledger (rule 6).
+//! The long-running spoke: takes messages from the queue, and deletes none before its outcome is in the ledger (rule 6). It begins
+//! with a look at the ledger: the message that a killed spoke had taken up stays hidden for minutes, and its work does not.
+
+use std::sync::Arc;
 
 use pmp_terminal::Stop;
 
@@ -16,9 +19,11 @@ const MAX_BACKLOG: usize = 100;
 /// Runs until `stop` is cancelled. No message and no failure ends it.
 pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
     let mut patience = Patience::with_the_world();
-    tokio::select! {
-        () = stop.stopped() => {}
-        () = spoke.look_at_trust() => {}
+    match stop.to_the_end(catch_up(spoke, stop)).await {
+        None | Some(Ok(()) | Err(SpokeError::NoSnapshot(_) | SpokeError::Stopped(_))) => {}
+        Some(Err(error)) => {
+            tracing::warn!(error = failure(error).render(), "the ledger could not be looked at; waiting for messages");
+        }
     }
     while !stop.is_stopped() {
         let received = tokio::select! {
@@ -34,7 +39,14 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
             received = receive(inbox) => received,
         };
         let outcome = match received {
-            Ok(messages) => handle(spoke, inbox, messages, stop).await,
+            Ok(messages) => {
+                let Some(outcome) = stop.to_the_end(handle(spoke, inbox, messages, stop)).await else {
+                    // Nothing is lost: what is not in the ledger is in the queue, and in the live state.
+                    tracing::warn!("something does not answer: left where it is, the next run goes on");
+                    break;
+                };
+                outcome
+            }
             Err(error) => Err(error),
         };
         match outcome {
@@ -49,6 +61,30 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
     }
     let reason = stop.reason().map_or_else(String::new, ToString::to_string);
     tracing::info!(reason, "stopped");
+}
+
+/// Does what the ledger says is left to do, without a message.
+async fn catch_up(spoke: &Spoke, stop: &Stop) -> Result<(), SpokeError> {
+    let stopped = || SpokeError::stopped(stop);
+    // What stands in its way, such as a statement that is not trusted, is told to the hub without a message, too.
+    let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)??;
+    if !standing.leaves_something() {
+        return Ok(());
+    }
+    tracing::info!(version = %standing.head.latest, "the ledger says that something is left to do");
+    let figures = spoke.tell_figures.then(Figures::begin);
+    let work = async |stop: &Stop| {
+        let stopped = || SpokeError::stopped(stop);
+        // Anew, under the lease: whoever had it may have done it all.
+        let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)??;
+        let snapshot = stop.unless_stopped(spoke.in_force(&standing, &[])).await.ok_or_else(stopped)??;
+        spoke.sync(standing, Arc::new(snapshot), None, stop).await
+    };
+    let pass = spoke.lease.hold(IfHeld::Wait, stop, work).await?;
+    if let Some(figures) = figures {
+        figures.tell(spoke, &Answer { pass, ..Answer::default() }, None);
+    }
+    Ok(())
 }
 
 /// Waits for messages, and takes along those that wait behind them: of many, only the newest counts.

@@ -1,11 +1,13 @@
 //! What becomes of messages that came together, from the agent's own receive or in a batch that Lambda hands over: one
 //! pass for what the ledger's head names, and none is done with before its outcome is in the ledger (rule 6). A message that the
-//! ledger does not bear out (rule 9) is looked at again shortly and then set aside, by itself: it takes no other along.
+//! ledger does not bear out (rule 9), or that is for another spoke, is looked at again shortly and then set aside, by itself: it
+//! takes no other along, and is never lost.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::OptionFuture;
 use jiff::Timestamp;
 use pmp_protocol::{Needs, SnapshotMessage};
 use pmp_terminal::Stop;
@@ -19,12 +21,15 @@ use crate::{Pass, Spoke, SpokeError};
 /// While a pass goes on, its messages are hidden for this long, again and again.
 const HIDE: Duration = Duration::from_secs(300);
 const HIDE_EVERY: Duration = Duration::from_secs(100);
+/// After a pass, this long for an answer to the last hiding.
+const HIDING_ENDS: Duration = Duration::from_secs(1);
 /// After a pass that failed as a whole, and after the first look at a lease that someone else holds: the time until its
 /// messages come again.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
-/// The time until a message comes again that the ledger does not bear out: the hub may just be writing.
+/// The time until a message comes again that the ledger does not bear out, for the hub may just be writing; or that is for
+/// another spoke, which may be at the same queue.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
-/// So many times it is looked at; then it is set aside.
+/// So many times such a message is looked at; then it is set aside.
 const LOOKS: u32 = 5;
 /// After the first look at a ledger that was restored, or is not trusted; it takes a person to go on, and that announces anew.
 const WAIT_FOR_RECOVERY: Duration = Duration::from_secs(600);
@@ -32,7 +37,7 @@ const WAIT_FOR_RECOVERY: Duration = Duration::from_secs(600);
 /// What became of messages.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
-    /// Their outcome is in the ledger, or they are not for this spoke: to be deleted.
+    /// Their outcome is in the ledger: to be deleted.
     pub(crate) settled: Vec<Received>,
     /// They come again, by themselves and before long: their pass was stopped or failed, the ledger does not bear them out
     /// yet, or they could not be moved to the dead letters.
@@ -62,9 +67,9 @@ pub(crate) async fn answer(
     stop: &Stop,
 ) -> Answer {
     let mut backlog = Backlog::sort(messages, &spoke.management);
-    let mut answer = Answer { settled: std::mem::take(&mut backlog.foreign), ..Answer::default() };
+    let mut answer = Answer::default();
     let needs = backlog.needs();
-    let told = tell_needs(spoke, needs.as_ref()).await;
+    let told = stop.write_down(tell_needs(spoke, needs.as_ref())).await.unwrap_or(false);
     for (message, error) in std::mem::take(&mut backlog.malformed) {
         // What a newer spoke would read goes only once the hub knows (rule 6).
         let may_go = told || error.newer_schema().is_none();
@@ -74,6 +79,13 @@ pub(crate) async fn answer(
             answer.kept.push(message);
         }
     }
+    for (message, experience) in std::mem::take(&mut backlog.foreign) {
+        // Where two spokes share a queue, the other one may take it up in between.
+        let reason = format!(
+            "it is about `{experience}`: is the queue another spoke's, too, or its subscription without a filter policy?"
+        );
+        look_again(inbox, message, "a message for another spoke", &reason, &mut answer).await;
+    }
     if backlog.ours.is_empty() {
         return answer;
     }
@@ -81,8 +93,8 @@ pub(crate) async fn answer(
     let acted = spoke.lease.hold(if_held, stop, async |stop| act(spoke, &backlog, needs, stop).await);
     match keep_hidden(inbox, &backlog.ours, acted).await {
         Ok(Some(acted)) => settle(inbox, backlog.ours, acted, &mut answer).await,
-        // Told to stop before the lease was free: the next run takes them up at once.
-        Ok(None) => hand_back(inbox, backlog.ours, Duration::ZERO, &mut answer).await,
+        // Told to stop before the lease was free, or before anything came of it: the next run takes them up at once.
+        Ok(None) | Err(SpokeError::Stopped(_)) => hand_back(inbox, backlog.ours, Duration::ZERO, &mut answer).await,
         Err(error) => {
             // Each for as long as its own receives ask for: one that came often takes no other along.
             let mut by_times = BTreeMap::<u32, Vec<Received>>::new();
@@ -98,7 +110,10 @@ pub(crate) async fn answer(
 
 /// Under the lease: what the ledger says, and a pass for it where a message asks for one that is to be believed.
 async fn act(spoke: &Spoke, backlog: &Backlog, needs: Option<Needs>, stop: &Stop) -> Result<Acted, SpokeError> {
-    let standing = match spoke.begin(needs).await {
+    let Some(standing) = stop.unless_stopped(spoke.begin(needs)).await else {
+        return Err(SpokeError::stopped(stop));
+    };
+    let standing = match standing {
         Ok(standing) => standing,
         Err(SpokeError::NoSnapshot(_)) => {
             return Ok(Acted { worths: weigh(&backlog.messages, None).0, pass: None });
@@ -115,7 +130,8 @@ async fn act(spoke: &Spoke, backlog: &Backlog, needs: Option<Needs>, stop: &Stop
     if *version < standing.head.latest {
         tracing::info!(%version, newest = %standing.head.latest, "superseded by the ledger's newest");
     }
-    let snapshot = Arc::new(spoke.in_force(&standing, &backlog.messages).await?);
+    let in_force = stop.unless_stopped(spoke.in_force(&standing, &backlog.messages)).await;
+    let snapshot = Arc::new(in_force.ok_or_else(|| SpokeError::stopped(stop))??);
     let pass = spoke.sync(standing, snapshot, None, stop).await?;
     Ok(Acted { worths, pass: Some((pass, announced_at(backlog, newest))) })
 }
@@ -130,25 +146,22 @@ async fn settle(inbox: &dyn Inbox, ours: Vec<Received>, acted: Acted, answer: &m
         match worth {
             Worth::Answered if complete => answer.settled.push(message),
             Worth::Answered => stopped.push(message),
-            Worth::NotBorneOut(reason) => look_again(inbox, message, &reason, answer).await,
+            Worth::NotBorneOut(reason) => {
+                look_again(inbox, message, "a message that the ledger does not bear out", &reason, answer).await;
+            }
         }
     }
     // Told to stop: the next run takes them up at once, and goes on from the live state.
     hand_back(inbox, stopped, Duration::ZERO, answer).await;
 }
 
-/// A message that the ledger does not bear out comes again shortly; once it came often enough it is set aside.
-async fn look_again(inbox: &dyn Inbox, message: Received, reason: &str, answer: &mut Answer) {
+/// A message that cannot be acted on comes again shortly; once it came often enough it is set aside.
+async fn look_again(inbox: &dyn Inbox, message: Received, what: &str, reason: &str, answer: &mut Answer) {
     let Received { id, times, .. } = &message;
     let pause = if *times < LOOKS {
-        tracing::warn!(
-            message_id = id,
-            times,
-            reason,
-            "a message that the ledger does not bear out; looking again shortly"
-        );
+        tracing::warn!(message_id = id, times, reason, "{what}; looking again shortly");
         LOOK_AGAIN
-    } else if bury(inbox, &message, "a message that the ledger does not bear out", reason).await {
+    } else if bury(inbox, &message, what, reason).await {
         return;
     } else {
         pause_before(*times)
@@ -210,17 +223,25 @@ async fn bury(inbox: &dyn Inbox, message: &Received, what: &str, reason: &str) -
     false
 }
 
-/// Lets `work` take as long as it takes, without anyone else taking up its messages meanwhile.
+/// Lets `work` take as long as it takes, without anyone else taking up its messages meanwhile. It waits for no answer of the
+/// queue, which may be the one thing that hangs.
 async fn keep_hidden<T>(inbox: &dyn Inbox, messages: &[Received], work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     let mut again = tokio::time::interval(HIDE_EVERY);
+    let mut hiding: OptionFuture<_> = None.into();
     loop {
         tokio::select! {
-            outcome = &mut work => return outcome,
+            outcome = &mut work => {
+                // One that is on its way must not arrive after what is asked for next.
+                let _late = tokio::time::timeout(HIDING_ENDS, hiding).await;
+                return outcome;
+            }
             // The first tick comes at once: the queue's own timeout may be short, and Lambda's is long, which a crash
             // would have to wait out.
-            _ = again.tick() => {
-                if let Err(error) = inbox.hide(messages, HIDE).await {
+            _ = again.tick() => hiding = Some(inbox.hide(messages, HIDE)).into(),
+            Some(hidden) = &mut hiding => {
+                hiding = None.into();
+                if let Err(error) = hidden {
                     // Then another spoke may take them up, too, which the live state bears.
                     tracing::warn!(error = one_line(&error), "the messages could not be hidden for longer");
                 }

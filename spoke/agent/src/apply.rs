@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeSetId, Experience, PolicyId, ProcurementPolicy};
-use pmp_plan::{Confirmation, Desired, GuardRails, IdLimit};
+use pmp_plan::{Confirmation, Desired, GuardRails, IdLimit, Lately};
 use pmp_protocol::{
     ChangeSetTimes, ExperienceId, QuarantinedProduct, ReceiptStatus, ResourceRequests, SnapshotVersion,
 };
@@ -81,6 +81,8 @@ pub(crate) struct Order<'a> {
     pub(crate) desired: &'a Desired<'a>,
     pub(crate) version: SnapshotVersion,
     pub(crate) guard: GuardRails,
+    /// What was removed lately.
+    pub(crate) lately: Lately,
     pub(crate) confirmation: Confirmation,
     /// The settings that its policy should have; none where they do not follow.
     pub(crate) settings: Option<ResourceRequests>,
@@ -158,6 +160,11 @@ impl Engine {
     /// How long each change set took that this pass started and saw end.
     pub(crate) fn seen_times(&self) -> Vec<Duration> {
         self.poller.seen_times()
+    }
+
+    /// Does `work` unless, or until, it is told to stop: for reads, of which nothing is lost.
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.stop.run_until_cancelled(work).await
     }
 
     fn limit(&self) -> IdLimit {

@@ -16,8 +16,8 @@ pub(crate) struct Backlog {
     pub(crate) ours: Vec<Received>,
     /// What they say, in the same order.
     pub(crate) messages: Vec<SnapshotMessage>,
-    /// About other management experiences: not for this spoke.
-    pub(crate) foreign: Vec<Received>,
+    /// About other management experiences, and which: not for this spoke.
+    pub(crate) foreign: Vec<(Received, ExperienceId)>,
     /// Not understood: to be kept for the dead-letter queue.
     pub(crate) malformed: Vec<(Received, MessageError)>,
 }
@@ -30,9 +30,7 @@ impl Backlog {
             match SnapshotMessage::parse(&received.body) {
                 Err(error) => backlog.malformed.push((received, error)),
                 Ok((message, _)) if message.experience != *management => {
-                    let experience = &message.experience;
-                    tracing::warn!(message_id = received.id, %experience, "a message for another spoke: is the queue shared?");
-                    backlog.foreign.push(received);
+                    backlog.foreign.push((received, message.experience));
                 }
                 Ok((message, _)) => {
                     backlog.messages.push(message);
@@ -195,7 +193,7 @@ mod tests {
         let backlog = Backlog::sort(messages, &ExperienceId::new("exp-ours").unwrap());
         assert_eq!(backlog.messages[0].version.get(), 1);
         assert_eq!(backlog.ours[0].id, "ours");
-        assert_eq!(backlog.foreign[0].id, "foreign");
+        assert_eq!((backlog.foreign[0].0.id.as_str(), backlog.foreign[0].1.as_str()), ("foreign", "exp-theirs"));
         assert_eq!(backlog.malformed[0].0.id, "malformed");
         assert_eq!(backlog.needs(), None);
     }

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::attributes::Attributes;
 use crate::config::{ConfigArgs, SpokeConfig};
-use crate::error::{failure, one_line};
+use crate::error::{failure, one_line, sdk};
 use crate::function::SpokeFunction;
 use crate::inbox::SqsInbox;
 use crate::lease::{IfHeld, Leases, holder};
@@ -28,7 +28,7 @@ use crate::load::load_filter;
 use crate::preview::Planned;
 use crate::standing::SignOfLife;
 use crate::trust::Trust;
-use crate::{Identity, Pass, Spoke, agent, doctor, env, init, render};
+use crate::{Identity, Pass, Spoke, SpokeError, agent, doctor, env, init, render};
 
 const EXAMPLES: &str = "Examples:
   pmp-spoke init            make the queue, and subscribe it to the hub's topic
@@ -153,6 +153,7 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
         filter: None,
         attributes: None,
         guard: config.guard,
+        guard_window: config.guard_window,
         engine: config.engine,
         lease,
         trust: Arc::new(Trust::new(config.trusted.clone())),
@@ -179,15 +180,18 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
     Ok(spoke)
 }
 
+/// The SDK's configuration, and the spoke over it.
+async fn start(config: &SpokeConfig, command: &str) -> Result<(SdkConfig, Spoke), Failure> {
+    let sdk = sdk().await?;
+    let spoke = spoke(&sdk, config, command).await?;
+    Ok((sdk, spoke))
+}
+
 async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> {
     let config = config.for_pass(true)?;
     let stop = stop(&config)?;
-    let sdk = pmp_aws::load("pmp-spoke").await;
-    let mut spoke = tokio::select! {
-        spoke = spoke(&sdk, &config, "run") => spoke?,
-        // Cancel-safe: nothing has begun.
-        () = stop.stopped() => return Ok(Exit::Ok),
-    };
+    let Some(started) = stop.unless_stopped(start(&config, "run")).await else { return Ok(Exit::Ok) };
+    let (sdk, mut spoke) = started?;
     spoke.tell_figures = metrics;
     let inbox = SqsInbox::new(&sdk, config.queue_url.unwrap_or_default());
     tracing::info!(experience = %spoke.management, organization = %spoke.identity.organization, "spoke running");
@@ -198,14 +202,19 @@ async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> 
 async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_pass(false)?;
     let stop = stop(&config)?;
-    let sdk = pmp_aws::load("pmp-spoke").await;
-    let mut spoke = spoke(&sdk, &config, "sync").await?;
+    let ended = |how: &str| {
+        let reason = stop.reason().map_or_else(String::new, ToString::to_string);
+        Failure::new(anyhow::anyhow!("{reason}, {how}"))
+    };
+    let started = stop.unless_stopped(start(&config, "sync")).await;
+    let (_, mut spoke) = started.ok_or_else(|| ended("before anything was done"))??;
     spoke.show_progress = output.is_table();
     let if_held = if args.wait { IfHeld::Wait } else { IfHeld::Leave };
-    let done = spoke.lease.hold(if_held, &stop, async |stop| Ok(sync_newest(&spoke, args, stop).await)).await;
+    let done = spoke.lease.hold(if_held, &stop, async |stop| Ok(sync_newest(&spoke, args, stop).await));
+    let done =
+        stop.to_the_end(done).await.ok_or_else(|| ended("and something does not answer; the next run goes on"))?;
     let Some(done) = done.map_err(failure)? else {
-        let reason = stop.reason().map_or_else(String::new, ToString::to_string);
-        return Err(Failure::new(anyhow::anyhow!("{reason}, before the lease was free; nothing was done")));
+        return Err(ended("before the lease was free; nothing was done"));
     };
     let (receipts, version) = done?;
     output.list("receipts", &receipts, render::receipts(&receipts), &sync_summary(&receipts, version))?;
@@ -223,14 +232,16 @@ fn stop(config: &SpokeConfig) -> Result<Stop, Failure> {
 
 /// One pass with the ledger's newest snapshot.
 async fn sync_newest(spoke: &Spoke, args: &SyncArgs, stop: &Stop) -> Result<(Vec<Receipt>, SnapshotVersion), Failure> {
-    let standing = spoke.begin(None).await.map_err(failure)?;
+    let stopped = || failure(SpokeError::stopped(stop));
+    let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)?.map_err(failure)?;
     let version = standing.head.latest;
     if let Some(confirmed) = args.confirm.filter(|confirmed| *confirmed != version) {
         let error = anyhow::anyhow!("snapshot {confirmed} was confirmed, but the newest is {version}");
         return Err(Failure::new(error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`")));
     }
     let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: Timestamp::now() });
-    let newest = Arc::new(spoke.in_force(&standing, &[]).await.map_err(failure)?);
+    let newest = stop.unless_stopped(spoke.in_force(&standing, &[])).await.ok_or_else(stopped)?;
+    let newest = Arc::new(newest.map_err(failure)?);
     let Pass { receipts, .. } = spoke.sync(standing, newest, confirmed, stop).await.map_err(failure)?;
     Ok((receipts, version))
 }
@@ -254,7 +265,7 @@ fn exit_after(receipts: &[Receipt]) -> Exit {
 
 async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_pass(false)?;
-    let sdk = pmp_aws::load("pmp-spoke").await;
+    let sdk = sdk().await?;
     let mut spoke = spoke(&sdk, &config, "plan").await?;
     spoke.show_progress = output.is_table();
     let standing = spoke.standing().await.map_err(failure)?;
@@ -279,7 +290,7 @@ async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Ex
 
 async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_init()?;
-    let sdk = pmp_aws::load("pmp-spoke").await;
+    let sdk = sdk().await?;
     let made = init::init(&sdk, &config, &args.queue_name).await.map_err(failure)?;
     if output.is_table() {
         output.line(&format!("# subscribed {} as {}", made.queue_arn, made.subscription_arn))?;

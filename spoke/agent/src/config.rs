@@ -15,8 +15,8 @@ use pmp_protocol::{Digest, ExperienceId, OrganizationId};
 use pmp_signature::TrustedKeys;
 use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
-use crate::EngineSettings;
 use crate::member::Selection;
+use crate::{EngineSettings, erosion};
 
 pub(crate) const EXPERIENCE: Source = Source { flag: "--experience-id", variable: "PMP_EXPERIENCE_ID" };
 pub(crate) const QUEUE: Source = Source { flag: "--queue-url", variable: "PMP_QUEUE_URL" };
@@ -36,6 +36,7 @@ const FILTER_CONFIG: Source = Source { flag: "--filter-config", variable: "PMP_F
 const ATTRIBUTES: Source = Source { flag: "--product-attributes", variable: "PMP_PRODUCT_ATTRIBUTES" };
 const REMOVED_PERCENT: Source = Source { flag: "--max-removed-percent", variable: "PMP_MAX_REMOVED_PERCENT" };
 const REMOVED_PRODUCTS: Source = Source { flag: "--max-removed-products", variable: "PMP_MAX_REMOVED_PRODUCTS" };
+const GUARD_WINDOW: Source = Source { flag: "--guard-window", variable: "PMP_GUARD_WINDOW" };
 const SYNC_SETTINGS: Source = Source { flag: "--sync-settings", variable: "PMP_SYNC_SETTINGS" };
 const LEASE_TERM: Source = Source { flag: "--lease-term", variable: "PMP_LEASE_TERM" };
 const STOP_AFTER: Source = Source { flag: "--stop-after", variable: "PMP_STOP_AFTER" };
@@ -103,6 +104,9 @@ pub(crate) struct ConfigArgs {
     /// Hold a plan that removes more than this many products
     #[arg(long, global = true, env = REMOVED_PRODUCTS.variable, hide_env_values = true, value_name = "N")]
     max_removed_products: Option<String>,
+    /// What was removed within this time counts together: many small steps are held like one blow [default: 24h]
+    #[arg(long, global = true, env = GUARD_WINDOW.variable, hide_env_values = true, value_name = "DURATION")]
+    guard_window: Option<String>,
     /// Calls per second to the catalog, where they differ from AWS's quotas: start-change-set=10,list-entities=5,…
     #[arg(long, global = true, env = RATES.variable, hide_env_values = true, value_name = "RATES")]
     catalog_rates: Option<String>,
@@ -141,6 +145,7 @@ pub(crate) struct SpokeConfig {
     pub(crate) selection: Selection,
     pub(crate) filter: Option<FilterConfig>,
     pub(crate) guard: GuardRails,
+    pub(crate) guard_window: Duration,
     pub(crate) rates: RateLimits,
     pub(crate) engine: EngineSettings,
     pub(crate) sync_settings: bool,
@@ -194,9 +199,10 @@ impl ConfigArgs {
         let hub_role = self.hub_role(&mut settings);
         let organization = settings.optional(self.org_id.as_deref(), ORG);
         let trusted = self.trusted(&mut settings);
-        let selection = self.selection(&mut settings);
+        let selection = self.selection(&mut settings, experience.as_ref());
         let filter = self.filter(&mut settings);
         let guard = self.guard(&mut settings);
+        let guard_window = duration(&mut settings, self.guard_window.as_deref(), GUARD_WINDOW);
         let rates: Option<RateLimits> = settings.optional(self.catalog_rates.as_deref(), RATES);
         let engine = self.engine(&mut settings);
         let sync_settings = settings.optional(self.sync_settings.as_deref(), SYNC_SETTINGS).unwrap_or(false);
@@ -214,6 +220,7 @@ impl ConfigArgs {
                 selection,
                 filter,
                 guard,
+                guard_window: guard_window.unwrap_or(erosion::WINDOW),
                 rates: rates.unwrap_or_default(),
                 engine,
                 sync_settings,
@@ -247,12 +254,12 @@ impl ConfigArgs {
             experience: settings.optional(self.experience_id.as_deref(), EXPERIENCE),
             snapshots: settings.optional(self.snapshots_table.as_deref(), SNAPSHOTS),
             timestamps: settings.optional(self.timestamps_table.as_deref(), TIMESTAMPS),
-            queue_url: url.filter(|url| url.starts_with("http")),
+            queue_url: url.filter(|url| pmp_aws::is_queue_url(url)),
             topic_arn: topic_arn.filter(|arn| is_arn(arn, "sns")),
             hub_role: self.hub_role(&mut settings),
             organization: settings.optional(self.org_id.as_deref(), ORG),
             trusted: self.trusted(&mut settings),
-            selection: self.selection(&mut settings),
+            selection: self.selection(&mut settings, None),
             filter: self.filter(&mut settings),
         };
         (config, complete)
@@ -260,7 +267,7 @@ impl ConfigArgs {
 
     fn queue_url(&self, settings: &mut Settings) -> Option<String> {
         let url: Option<String> = settings.required(self.queue_url.as_deref(), QUEUE);
-        if url.as_ref().is_some_and(|url| !url.starts_with("http")) {
+        if url.as_ref().is_some_and(|url| !pmp_aws::is_queue_url(url)) {
             settings.problem(QUEUE, "not the URL of a queue (https://sqs.REGION.amazonaws.com/ACCOUNT/NAME)");
         }
         url
@@ -297,8 +304,12 @@ impl ConfigArgs {
         TrustedKeys::from_pem(&text).map_err(|error| settings.problem(TRUSTED, error)).ok()
     }
 
-    fn selection(&self, settings: &mut Settings) -> Selection {
-        let text = self.member_experience_ids.as_deref().unwrap_or_default();
+    /// A list that came out empty does not mean everything: blank alone does.
+    fn selection(&self, settings: &mut Settings, management: Option<&ExperienceId>) -> Selection {
+        let text = self.member_experience_ids.as_deref().unwrap_or_default().trim();
+        if text.is_empty() {
+            return Selection::All;
+        }
         let mut ids = BTreeSet::new();
         for id in text.split(',').map(str::trim).filter(|id| !id.is_empty()) {
             match ExperienceId::new(id) {
@@ -306,7 +317,14 @@ impl ConfigArgs {
                 Err(error) => settings.problem(MEMBERS, error),
             }
         }
-        if ids.is_empty() { Selection::All } else { Selection::Only(ids) }
+        if text.split(',').all(|id| id.trim().is_empty()) {
+            settings
+                .problem(MEMBERS, format!("`{text}` holds no id; leave it blank to keep all live experiences in step"));
+        }
+        if management.is_some_and(|management| ids.contains(management)) {
+            settings.problem(MEMBERS, "names the management experience, which is the one to follow");
+        }
+        Selection::Only(ids)
     }
 
     fn filter(&self, settings: &mut Settings) -> Option<FilterConfig> {
@@ -380,7 +398,9 @@ impl ConfigArgs {
     fn lease_term(&self, settings: &mut Settings) -> LeaseTerm {
         let Some(given) = duration(settings, self.lease_term.as_deref(), LEASE_TERM) else { return LeaseTerm::DEFAULT };
         LeaseTerm::new(given).unwrap_or_else(|| {
-            settings.problem(LEASE_TERM, format!("shorter than {} s", LeaseTerm::SHORTEST.as_secs()));
+            let longest = LeaseTerm::LONGEST.as_secs() / 3600;
+            let problem = format!("shorter than {} s, or longer than {longest} h", LeaseTerm::SHORTEST.as_secs());
+            settings.problem(LEASE_TERM, problem);
             LeaseTerm::DEFAULT
         })
     }
@@ -409,5 +429,7 @@ pub(crate) fn acting_for(role: AssumedRole, organization: &OrganizationId) -> As
 }
 
 fn is_arn(text: &str, service: &str) -> bool {
-    matches!(text.splitn(6, ':').collect::<Vec<_>>().as_slice(), ["arn", _, found, _, _, _] if *found == service)
+    // IAM is of no region; what is of one names it.
+    matches!(text.splitn(6, ':').collect::<Vec<_>>().as_slice(),
+        ["arn", _, found, region, _, _] if *found == service && (service == "iam" || pmp_aws::is_region(region)))
 }

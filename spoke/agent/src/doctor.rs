@@ -129,10 +129,11 @@ fn judge(finding: Finding, members: &[Member], selection: &Selection) -> Finding
         match absent {
             Absent::Missing => finding.fail(text, format!("check {MEMBERS}")),
             Absent::Unreadable(error) => finding.fail(text, error.hint()),
+            Absent::NotRead => finding.warn(text, "run it again".to_owned()),
             Absent::NotLive(_) | Absent::Gone if named => {
                 finding.warn(text, format!("mend the experience, or take it out of {MEMBERS}"))
             }
-            Absent::NotLive(_) | Absent::Gone => finding.note(text),
+            Absent::NotLive(_) | Absent::Gone | Absent::Management => finding.note(text),
         }
     })
 }

@@ -1,11 +1,12 @@
 //! Why a pass as a whole could not be made. What goes wrong with one experience stands in its receipt instead.
 
+use aws_config::SdkConfig;
 use pmp_aws::ApiError;
 use pmp_catalog::CatalogError;
 use pmp_ledger::LedgerError;
 use pmp_protocol::{ExperienceId, OrganizationId, SnapshotVersion};
 use pmp_signature::Refusal;
-use pmp_terminal::Failure;
+use pmp_terminal::{Failure, Stop};
 
 /// A step that failed for all experiences.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,9 @@ pub enum SpokeError {
         #[source]
         refusal: Refusal,
     },
+    /// Told to stop before the end. What was begun is in the live state, and the next run goes on from there.
+    #[error("{0}, before the end; the next run goes on from the live state")]
+    Stopped(String),
     /// Another spoke of the organization holds its lease.
     #[error("another spoke of `{organization}` is at work: {holder}")]
     Leased {
@@ -89,6 +93,11 @@ pub enum SpokeError {
 }
 
 impl SpokeError {
+    /// That it was told to stop, and why.
+    pub(crate) fn stopped(stop: &Stop) -> Self {
+        Self::Stopped(stop.reason().map_or_else(|| "told to stop".to_owned(), ToString::to_string))
+    }
+
     /// What the operator can do, where the error itself tells.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -112,9 +121,17 @@ impl SpokeError {
                 Some("ask the hub's operators to admit this account: `pmp-hub init --allow-account ACCOUNT`".to_owned())
             }
             Self::Subscribe { source, .. } => source.hint(),
-            Self::UnexpectedIdentity { .. } => None,
+            Self::UnexpectedIdentity { .. } | Self::Stopped(_) => None,
         }
     }
+}
+
+/// The SDK's configuration of this program.
+pub(crate) async fn sdk() -> Result<SdkConfig, Failure> {
+    pmp_aws::load("pmp-spoke").await.map_err(|error| {
+        let hint = error.hint();
+        Failure::new(error).hint(hint)
+    })
 }
 
 /// The failure of a command, with the error's own hint.

@@ -98,6 +98,7 @@ mod tests {
             narrowed_for: Vec::new(),
             filter: None,
             confirmed: None,
+            removals: Vec::new(),
         };
         draft.receipt(status, &Progress { pending: 1, ..Progress::default() }, None)
     }

@@ -12,7 +12,7 @@ use crate::Spoke;
 use crate::answer::answer;
 use crate::cli::spoke;
 use crate::config::ConfigArgs;
-use crate::error::failure;
+use crate::error::{failure, sdk};
 use crate::figures::Figures;
 use crate::inbox::{Received, SqsInbox};
 use crate::lease::IfHeld;
@@ -65,7 +65,7 @@ impl Function for SpokeFunction {
 
     async fn init(settings: ConfigArgs) -> Result<Self, Failure> {
         let config = settings.for_pass(true)?;
-        let sdk = pmp_aws::load("pmp-spoke").await;
+        let sdk = sdk().await?;
         let spoke = spoke(&sdk, &config, &place()).await?;
         tracing::info!(experience = %spoke.management, organization = %spoke.identity.organization, "spoke ready");
         Ok(Self { spoke, inbox: SqsInbox::new(&sdk, config.queue_url.unwrap_or_default()) })
@@ -78,15 +78,26 @@ impl Function for SpokeFunction {
                 .hint("to have the newest snapshot applied now, let the hub announce it: `pmp-hub publish`".to_owned())
         })?;
         let messages: Vec<_> = batch.records.into_iter().map(received).collect();
+        let ids: Vec<_> = messages.iter().map(|message| message.id.clone()).collect();
         let figures = Figures::begin();
-        let answer = answer(&self.spoke, &self.inbox, messages, IfHeld::Leave, &invocation.stop).await;
+        let answer = answer(&self.spoke, &self.inbox, messages, IfHeld::Leave, &invocation.stop);
+        let Some(answer) = invocation.stop.to_the_end(answer).await else {
+            // What is not in the ledger comes again, and with it what is: nothing relies on single delivery.
+            tracing::error!("something does not answer, and the time is up: all messages of the batch come again");
+            return all_again(ids);
+        };
         figures.tell(&self.spoke, &answer, Some(&invocation.request_id));
         if let Some(error) = answer.error {
             tracing::error!(error = failure(error).render(), "the pass failed; its messages come again");
         }
-        let kept = answer.kept.into_iter().map(|message| BatchItemFailure { item_identifier: message.id });
-        serde_json::to_value(SqsBatchResponse { batch_item_failures: kept.collect() }).map_err(Failure::new)
+        all_again(answer.kept.into_iter().map(|message| message.id))
     }
+}
+
+/// The answer that has Lambda deliver these messages again, and delete all others.
+fn all_again(ids: impl IntoIterator<Item = String>) -> Result<Value, Failure> {
+    let kept = ids.into_iter().map(|id| BatchItemFailure { item_identifier: id });
+    serde_json::to_value(SqsBatchResponse { batch_item_failures: kept.collect() }).map_err(Failure::new)
 }
 
 /// Where this runs, for others who find the lease taken.

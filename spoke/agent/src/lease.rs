@@ -24,6 +24,8 @@ mod tests;
 
 /// How long giving back may take; where it takes longer, others wait for the end of the term instead.
 const GIVE_BACK_WITHIN: Duration = Duration::from_secs(5);
+/// The same for one that was told to stop.
+const GIVE_BACK_STOPPED: Duration = Duration::from_secs(2);
 /// Between two tries to renew, where the ledger fails.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
@@ -80,9 +82,16 @@ impl Leases {
                 lease: lease.clone(),
                 unchanged_for: asked.saturating_duration_since(*since),
             });
-            match self.store.take(&wanted, now, seen.as_ref()).await? {
+            // Not dropped at once by a stop: what is taken is to be given back.
+            let Some(taken) = stop.write_down(self.store.take(&wanted, now, seen.as_ref())).await else {
+                return Ok(None);
+            };
+            match taken? {
                 Taken::Yes => return Ok(Some(Tenure::begin(self.clone(), wanted, asked, stop.child()))),
-                Taken::HeldBy(held) if if_held == IfHeld::Leave => {
+                // One that claims more than any lease may is watched: who wrote it may be gone for good.
+                Taken::HeldBy(held)
+                    if if_held == IfHeld::Leave && !is_to_be_watched(held.as_deref(), seen.as_ref(), now) =>
+                {
                     let holder = held.map_or_else(|| "someone".to_owned(), |held| held.describe(now));
                     return Err(SpokeError::Leased { organization: self.organization.clone(), holder });
                 }
@@ -109,6 +118,11 @@ impl Leases {
     }
 }
 
+/// Whether a lease is odd, and not yet seen to be renewed.
+fn is_to_be_watched(held: Option<&Lease>, seen: Option<&Watched>, now: Timestamp) -> bool {
+    held.is_some_and(|held| held.is_odd(now) && seen.is_none_or(|seen| seen.is_still(held)))
+}
+
 /// The time for which this process holds the lease.
 struct Tenure {
     stop: Stop,
@@ -126,7 +140,8 @@ impl Tenure {
     async fn give_back(self) {
         self.done.cancel();
         let keeper = self.keeper.abort_handle();
-        if timeout(GIVE_BACK_WITHIN, self.keeper).await.is_err() {
+        let within = if self.stop.is_stopped() { GIVE_BACK_STOPPED } else { GIVE_BACK_WITHIN };
+        if timeout(within, self.keeper).await.is_err() {
             keeper.abort();
             tracing::warn!("the lease could not be given back in time; others wait for its end");
         }
@@ -151,7 +166,13 @@ impl Keeper {
                 () = self.done.cancelled() => break,
                 () = sleep_until(self.renewed + self.leases.term.renew_every()) => {}
             }
-            if let Err(lost) = self.renew().await {
+            let done = self.done.clone();
+            let renewed = tokio::select! {
+                // Cancel-safe, both: what arrives late is renewed once more than needed, and ends by itself.
+                () = done.cancelled() => break,
+                renewed = self.renew() => renewed,
+            };
+            if let Err(lost) = renewed {
                 tracing::error!("lease lost {lost}; this pass starts nothing new");
                 self.stop.stop(StopReason::LeaseLost(lost));
                 return;

@@ -18,6 +18,7 @@ pub mod cli;
 mod config;
 mod doctor;
 mod env;
+mod erosion;
 mod error;
 mod figures;
 mod function;

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use futures::{StreamExt, TryStreamExt, stream};
 use pmp_catalog::{Catalog, CatalogError, ErrorClass, Experience, NotLive, PolicyId, ProcurementPolicy, Scope};
+use pmp_ledger::{LedgerError, SnapshotStore};
 use pmp_protocol::ExperienceId;
 use tokio_util::sync::CancellationToken;
 
 use crate::SpokeError;
 use crate::apply::reaction::Reaction;
 use crate::patience::{Patience, Waited};
+
+/// Heads that are looked at side by side.
+const HEADS: usize = 16;
 
 /// Which experiences to keep in step (`MEMBER_EXPERIENCE_IDS`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,9 +53,18 @@ pub(crate) enum Absent {
     /// It was kept in step before, and is neither named nor listed now.
     #[error("the experience is no longer one that this spoke keeps in step")]
     Gone,
+    /// It is one that a hub reads.
+    #[error(
+        "it is a management experience itself: the ledger holds snapshots of it; it is kept in step only where \
+         MEMBER_EXPERIENCE_IDS names it"
+    )]
+    Management,
     /// It could not be read.
     #[error("{0}")]
     Unreadable(CatalogError),
+    /// It was not read: told to stop before.
+    #[error("told to stop before it was read")]
+    NotRead,
 }
 
 /// A member experience whose lists are not read yet.
@@ -61,15 +75,31 @@ pub(crate) struct Candidate {
     state: Result<(Experience, PolicyId), Absent>,
 }
 
+impl Candidate {
+    /// The same, whose lists were not read.
+    pub(crate) fn not_read(&self) -> Member {
+        let state = Err(self.state.as_ref().err().cloned().unwrap_or(Absent::NotRead));
+        Member { id: self.id.clone(), name: self.name.clone(), state }
+    }
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Discovered {
+    pub(crate) candidates: Vec<Candidate>,
+    /// Why one of two listings failed: then an experience that was not found may be there all the same.
+    pub(crate) half: Option<CatalogError>,
+}
+
 /// Finds the member experiences, and reads them in batches, but not yet their policies. The management experience itself
 /// is never one.
 pub(crate) async fn discover(
     catalog: &dyn Catalog,
     management: &ExperienceId,
     selection: &Selection,
-) -> Result<Vec<Candidate>, SpokeError> {
-    let mut ids = match selection {
-        Selection::Only(ids) => ids.clone(),
+) -> Result<Discovered, SpokeError> {
+    let (mut ids, half) = match selection {
+        Selection::Only(ids) => (ids.clone(), None),
         Selection::All => list(catalog).await?,
     };
     ids.remove(management);
@@ -86,7 +116,26 @@ pub(crate) async fn discover(
         let name = outcome.as_ref().ok().map(|found| found.name.clone());
         Candidate { id, name, state: outcome.map_err(absent).and_then(judge) }
     });
-    Ok(candidates.collect())
+    Ok(Discovered { candidates: candidates.collect(), half })
+}
+
+/// Of all live experiences, takes out those that a hub reads: a spoke that overwrote one would change what others follow. One
+/// that is named is meant.
+pub(crate) async fn leave_management_alone(
+    snapshots: &dyn SnapshotStore,
+    selection: &Selection,
+    candidates: Vec<Candidate>,
+) -> Result<Vec<Candidate>, LedgerError> {
+    if *selection != Selection::All {
+        return Ok(candidates);
+    }
+    let look = async |candidate: Candidate| {
+        if candidate.state.is_err() || snapshots.head(&candidate.id).await?.is_none() {
+            return Ok::<_, LedgerError>(candidate);
+        }
+        Ok(Candidate { state: Err(Absent::Management), ..candidate })
+    };
+    stream::iter(candidates).map(look).buffered(HEADS).try_collect().await
 }
 
 /// Reads the policies of some candidates, in as few calls as possible.
@@ -128,19 +177,20 @@ pub(crate) async fn find(
     management: &ExperienceId,
     selection: &Selection,
 ) -> Result<Vec<Member>, SpokeError> {
-    Ok(read_policies(catalog, discover(catalog, management, selection).await?).await)
+    Ok(read_policies(catalog, discover(catalog, management, selection).await?.candidates).await)
 }
 
 /// Lists with and without the scope `SharedWithMe`: the management account sees its own experiences only without it, a
 /// delegated administrator only with it. So either list may come out empty, and says nothing then of the other: one that failed
-/// for a reason that passes fails the pass, rather than making its experiences look as if they were gone.
-async fn list(catalog: &dyn Catalog) -> Result<BTreeSet<ExperienceId>, SpokeError> {
+/// for a reason that passes fails the pass, rather than making its experiences look as if they were gone. Where one is refused
+/// for good, what the other tells counts, as far as it goes.
+async fn list(catalog: &dyn Catalog) -> Result<(BTreeSet<ExperienceId>, Option<CatalogError>), SpokeError> {
     let (own, shared) = futures::join!(list_scope(catalog, Scope::Own), list_scope(catalog, Scope::SharedWithMe));
     match (own, shared) {
-        (Ok(own), Ok(shared)) => Ok(own.into_iter().chain(shared).collect()),
+        (Ok(own), Ok(shared)) => Ok((own.into_iter().chain(shared).collect(), None)),
         (Ok(ids), Err(error)) | (Err(error), Ok(ids)) if !ids.is_empty() && is_final(&error) => {
             tracing::warn!(%error, "one of the two listings is refused; going on with the other");
-            Ok(ids.into_iter().collect())
+            Ok((ids.into_iter().collect(), Some(error)))
         }
         (Err(error), _) | (_, Err(error)) => Err(SpokeError::List(error)),
     }

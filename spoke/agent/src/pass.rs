@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -24,13 +25,15 @@ use crate::apply::{Active, Applied, Engine, EngineSettings, Order};
 use crate::attributes::{Attributes, Known, LookUpError};
 use crate::error::one_line;
 use crate::lease::{Leases, holder};
-use crate::member::{Absent, Candidate, Live, Member, Selection, discover, read_policies};
+use crate::member::{
+    Absent, Candidate, Discovered, Live, Member, Selection, discover, leave_management_alone, read_policies,
+};
 use crate::narrow::{Narrowed, narrow};
 use crate::receipt::{Draft, MAX_REASONS, Progress, SPOKE_VERSION, told};
 use crate::reporter::Reporter;
 use crate::standing::{SignOfLife, Standing};
 use crate::trust::Trust;
-use crate::{Identity, SpokeError, Tally, set_aside};
+use crate::{Identity, SpokeError, Tally, erosion, set_aside};
 
 /// Experiences that are worked on at once. The catalog's rate limits set the pace, not this; it bounds the memory.
 const SIDE_BY_SIDE: usize = 100;
@@ -57,6 +60,8 @@ pub struct Spoke {
     /// What the filter is told of products beyond the snapshot, where it is to be told.
     pub(crate) attributes: Option<Arc<Attributes>>,
     pub(crate) guard: GuardRails,
+    /// How far back the guard rails look.
+    pub(crate) guard_window: Duration,
     pub(crate) engine: EngineSettings,
     pub(crate) lease: Leases,
     /// Whose signatures count.
@@ -111,6 +116,7 @@ impl Spoke {
             filter: None,
             attributes: None,
             guard,
+            guard_window: erosion::WINDOW,
             engine: EngineSettings::default(),
             lease,
             trust: Arc::default(),
@@ -118,6 +124,12 @@ impl Spoke {
             show_progress,
             tell_figures: false,
         }
+    }
+
+    /// The same, whose guard rails look so far back; with nothing, they judge each plan by itself.
+    #[must_use]
+    pub fn with_guard_window(self, guard_window: Duration) -> Self {
+        Self { guard_window, ..self }
     }
 
     /// Brings every member experience to what `snapshot`, which is the one that `standing` names, and the filter ask for, and
@@ -135,6 +147,10 @@ impl Spoke {
         let life =
             SignOfLife { needs: standing.needs.clone(), disputed: standing.told.clone(), ..SignOfLife::default() };
         let outcome = self.try_sync(standing, snapshot, confirmed, stop).await;
+        if matches!(outcome, Err(SpokeError::Stopped(_))) {
+            // Nothing that the hub should know: the next run tells it.
+            return outcome.map(|(pass, _)| pass);
+        }
         let life = match &outcome {
             Ok((Pass { receipts, .. }, times)) => {
                 let kept = receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
@@ -142,9 +158,10 @@ impl Spoke {
             }
             Err(error) => SignOfLife { error: Some(one_line(error)), ..life },
         };
-        let seen = self.report_seen(life).await;
+        let seen = stop.write_down(self.report_seen(life)).await;
         match (outcome, seen) {
-            (Ok(_), Err(error)) => Err(error.into()),
+            (Ok(_), Some(Err(error))) => Err(error.into()),
+            (Ok(_), None) => Err(SpokeError::stopped(stop)),
             (outcome, _) => outcome.map(|(pass, _)| pass),
         }
     }
@@ -193,8 +210,15 @@ impl Spoke {
         stop: &Stop,
     ) -> Result<(Pass, Option<ChangeSetTimes>), SpokeError> {
         let times = standing.before.seen.as_ref().and_then(|seen| seen.change_set_times);
-        let candidates = discover(self.catalog.as_ref(), &self.management, &self.selection).await?;
+        let discovered = stop.unless_stopped(discover(self.catalog.as_ref(), &self.management, &self.selection)).await;
+        let Discovered { candidates, half } = discovered.ok_or_else(|| SpokeError::stopped(stop))??;
+        let kept = leave_management_alone(self.snapshots.as_ref(), &self.selection, candidates);
+        let candidates = stop.unless_stopped(kept).await.ok_or_else(|| SpokeError::stopped(stop))??;
         let gone = gone(&standing, &candidates);
+        if let Some(error) = half.filter(|_| !gone.is_empty()) {
+            // The listing that failed may be the one that tells of them.
+            return Err(SpokeError::List(error));
+        }
         tracing::info!(version = %snapshot.version(), experiences = candidates.len(), "pass started");
         let name = format!("pmp-sync snapshot {}", snapshot.version());
         let engine = Engine::start(self.catalog.clone(), self.engine, times, name, stop.token().clone());
@@ -205,7 +229,7 @@ impl Spoke {
         let pass = OnePass { spoke: self, engine, snapshot, confirmed, stop, standing, began, filters, known, tally };
         let outcomes = pass.sync_all(candidates, gone).await;
         // Each receipt was tried; the first that could not be written keeps the message in the queue (rule 6).
-        let mut receipts = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let mut receipts = outcomes.into_iter().collect::<Result<Vec<_>, SpokeError>>()?;
         receipts.sort_by(|a, b| a.member_experience.cmp(&b.member_experience));
         let tally = Tally { change_set_times: pass.engine.seen_times(), ..pass.tally().clone() };
         Ok((Pass { receipts, tally }, pass.engine.times()))
@@ -244,15 +268,14 @@ struct OnePass<'a> {
 impl OnePass<'_> {
     /// Syncs all of them side by side, while the policies of the next ones are read. Those where nothing is to be done
     /// are let go at once, which bounds the memory.
-    async fn sync_all(&self, candidates: Vec<Candidate>, gone: Vec<Member>) -> Vec<Result<Receipt, LedgerError>> {
-        let catalog = self.spoke.catalog.as_ref();
+    async fn sync_all(&self, candidates: Vec<Candidate>, gone: Vec<Member>) -> Vec<Result<Receipt, SpokeError>> {
         let mut outcomes = Vec::new();
         let mut syncs: FuturesUnordered<_> = gone.into_iter().map(|member| self.sync_member(member, None)).collect();
         let mut active: Vec<_> = candidates.iter().map(|_| self.engine.active()).collect();
         let mut candidates = candidates.into_iter();
         let mut next = || {
             let batch: Vec<_> = candidates.by_ref().take(POLICIES).collect();
-            (!batch.is_empty()).then(|| Box::pin(read_policies(catalog, batch)))
+            (!batch.is_empty()).then(|| Box::pin(self.read(batch)))
         };
         let mut reading = next();
         loop {
@@ -271,8 +294,15 @@ impl OnePass<'_> {
         }
     }
 
+    /// Reads the policies of some candidates, unless told to stop before that is done.
+    async fn read(&self, candidates: Vec<Candidate>) -> Vec<Member> {
+        let not_read: Vec<_> = candidates.iter().map(Candidate::not_read).collect();
+        let reading = read_policies(self.spoke.catalog.as_ref(), candidates);
+        self.stop.unless_stopped(reading).await.unwrap_or(not_read)
+    }
+
     /// Syncs one member experience, `active` meanwhile; its receipt, once it is in the ledger.
-    async fn sync_member(&self, member: Member, active: Option<Active>) -> Result<Receipt, LedgerError> {
+    async fn sync_member(&self, member: Member, active: Option<Active>) -> Result<Receipt, SpokeError> {
         let receipt = self.receipt_for(member).await;
         drop(active);
         let Receipt { member_experience, status, allowed, denied, pending, .. } = &receipt;
@@ -286,12 +316,14 @@ impl OnePass<'_> {
             step(ended, &format!("{member_experience} {status}"));
         }
         tracing::info!(experience = %member_experience, %status, allowed, denied, pending, error, "experience done");
-        let written = match self.stop.reason() {
-            // Whoever has the lease now writes receipts of its own.
-            Some(StopReason::LeaseLost(_)) => self.spoke.receipts.put_late(&receipt).await?,
-            _ => self.spoke.receipts.put(&receipt, self.standing.found(member_experience)).await?,
+        let write = async {
+            match self.stop.reason() {
+                // Whoever has the lease now writes receipts of its own.
+                Some(StopReason::LeaseLost(_)) => self.spoke.receipts.put_late(&receipt).await,
+                _ => self.spoke.receipts.put(&receipt, self.standing.found(member_experience)).await,
+            }
         };
-        if !written {
+        if !self.stop.write_down(write).await.ok_or_else(|| SpokeError::stopped(self.stop))?? {
             tracing::warn!(experience = %member_experience, "the ledger holds a newer receipt");
         }
         Ok(receipt)
@@ -303,31 +335,32 @@ impl OnePass<'_> {
         let live = match member.state {
             Ok(live) => live,
             Err(absent @ Absent::Unreadable(_)) => return ended(ReceiptStatus::Failed, absent.to_string()),
+            Err(Absent::NotRead) => return self.stopped(&draft),
             Err(absent) => return ended(ReceiptStatus::Skipped, absent.to_string()),
         };
         let known = match &self.known {
             Ok(known) => known,
-            Err(LookUpError::Stopped) => {
-                let reason = self.stop.reason().map_or_else(|| LookUpError::Stopped.to_string(), |why| why.to_string());
-                return ended(ReceiptStatus::Partial, reason);
-            }
+            Err(LookUpError::Stopped) => return self.stopped(&draft),
             Err(error) => return ended(ReceiptStatus::Failed, error.to_string()),
         };
-        let verdicts = match self.narrow(&live, known.clone()).await {
-            Ok(Narrowed::By(verdicts)) => verdicts,
-            Ok(Narrowed::NotManaged(reason)) => return ended(ReceiptStatus::Skipped, reason),
-            Err(error) => return ended(ReceiptStatus::Failed, error),
+        // A filter cannot be interrupted; it is left to its limits.
+        let verdicts = match self.stop.unless_stopped(self.narrow(&live, known.clone())).await {
+            None => return self.stopped(&draft),
+            Some(Ok(Narrowed::By(verdicts))) => verdicts,
+            Some(Ok(Narrowed::NotManaged(reason))) => return ended(ReceiptStatus::Skipped, reason),
+            Some(Err(error)) => return ended(ReceiptStatus::Failed, error),
         };
         let desired = Desired::new(self.snapshot.content(), &verdicts);
         draft.narrowed = desired.narrowed();
         draft.narrowed_for = desired.narrowed_for(MAX_REASONS);
-        let before = self.standing.before.receipts.iter().find(|receipt| receipt.member_experience == draft.member);
-        let unfinished = before.filter(|receipt| receipt.is_unfinished()).and_then(|before| before.change_sets.last());
+        let before = self.before(&draft.member);
+        let unfinished = self.unfinished(&draft.member);
         let set_aside = set_aside::from_the_start(before, known.undecided(), self.began);
         let order = Order {
             desired: &desired,
             version: self.snapshot.version(),
             guard: self.spoke.guard,
+            lately: erosion::lately(&draft.removals),
             confirmation: confirmation(draft.confirmed.as_ref(), self.snapshot.version()),
             pass: self.began,
             settings: self.spoke.settings(&self.snapshot),
@@ -354,6 +387,23 @@ impl OnePass<'_> {
         }
     }
 
+    /// The receipt of an experience of which nothing was begun before the stop. What an earlier run left open stays named.
+    fn stopped(&self, draft: &Draft) -> Receipt {
+        let open = self.unfinished(&draft.member).cloned().into_iter().collect();
+        let reason = self.stop.reason().map_or_else(|| LookUpError::Stopped.to_string(), ToString::to_string);
+        draft.receipt(ReceiptStatus::Partial, &Progress { change_sets: open, ..Progress::default() }, Some(reason))
+    }
+
+    /// The receipt that stands.
+    fn before(&self, member: &ExperienceId) -> Option<&Receipt> {
+        self.standing.before.receipts.iter().find(|receipt| receipt.member_experience == *member)
+    }
+
+    /// The change set that an earlier run did not see end.
+    fn unfinished(&self, member: &ExperienceId) -> Option<&String> {
+        self.before(member).filter(|receipt| receipt.is_unfinished())?.change_sets.last()
+    }
+
     async fn narrow(&self, live: &Live, known: Arc<Known>) -> Result<Narrowed, String> {
         let organization = self.spoke.identity.organization.clone();
         let filter = self.spoke.filter.clone();
@@ -375,7 +425,7 @@ impl OnePass<'_> {
 
     fn draft(&self, member: &ExperienceId) -> Draft {
         let hub = confirmed(&self.standing.before.confirmations, &self.snapshot, member);
-        let before = self.standing.before.receipts.iter().find(|receipt| receipt.member_experience == *member);
+        let before = self.before(member);
         Draft {
             organization: self.spoke.identity.organization.clone(),
             management: self.spoke.management.clone(),
@@ -388,6 +438,7 @@ impl OnePass<'_> {
             narrowed_for: Vec::new(),
             filter: self.spoke.filter.as_ref().map(|filter| filter.filter().identity()),
             confirmed: self.confirmed.clone().or_else(|| hub.cloned()),
+            removals: erosion::recent(before, self.spoke.guard_window, self.began),
         }
     }
 }

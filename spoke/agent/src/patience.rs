@@ -29,6 +29,11 @@ impl Patience {
         Self::new(Duration::from_millis(500), 1.6, Duration::from_secs(15), Some(45))
     }
 
+    /// For a read that may be older than what was changed: without end, the caller knows for how long.
+    pub(crate) fn with_a_read_that_lags() -> Self {
+        Self::new(Duration::from_millis(400), 1.6, Duration::from_secs(4), None)
+    }
+
     /// For reads at the beginning of a pass: some ten seconds in all.
     pub(crate) fn with_a_read() -> Self {
         Self::new(Duration::from_millis(300), 2.0, Duration::from_secs(5), Some(5))

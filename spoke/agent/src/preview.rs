@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pmp_plan::{Desired, Observed, Report, explain, plan};
+use pmp_plan::{Desired, Lately, Observed, Report, explain, plan_after};
 use pmp_protocol::{ExperienceId, OperatorConfirmation, ProductId, Receipt, ResourceRequests, Snapshot, confirmed};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::attributes::{Known, LookUpError};
-use crate::member::{Absent, Member, find};
+use crate::member::{Absent, Member, discover, leave_management_alone, read_policies};
 use crate::narrow::{Narrowed, narrow};
 use crate::pass::confirmation;
 use crate::standing::Standing;
-use crate::{Spoke, SpokeError};
+use crate::{Spoke, SpokeError, erosion};
 
 /// What would happen to one member experience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -54,7 +54,9 @@ impl Spoke {
         standing: &Standing,
         snapshot: &Arc<Snapshot>,
     ) -> Result<Vec<Preview>, SpokeError> {
-        let members = find(self.catalog.as_ref(), &self.management, &self.selection).await?;
+        let found = discover(self.catalog.as_ref(), &self.management, &self.selection).await?;
+        let candidates = leave_management_alone(self.snapshots.as_ref(), &self.selection, found.candidates).await?;
+        let members = read_policies(self.catalog.as_ref(), candidates).await;
         let before = &standing.before;
         let known = self.known(snapshot, &CancellationToken::new()).await;
         let mut previews = Vec::new();
@@ -64,6 +66,8 @@ impl Spoke {
             if let Ok(known) = &known {
                 quarantined.extend(known.undecided().clone());
             }
+            let lately = erosion::lately(&erosion::recent(receipt, self.guard_window, Timestamp::now()));
+            let member = (member, lately);
             previews.push(self.preview_member(snapshot, &known, &before.confirmations, member, &quarantined).await);
         }
         Ok(previews)
@@ -74,7 +78,7 @@ impl Spoke {
         snapshot: &Arc<Snapshot>,
         known: &Result<Arc<Known>, LookUpError>,
         confirmations: &[OperatorConfirmation],
-        member: Member,
+        (member, lately): (Member, Lately),
         quarantined: &BTreeMap<ProductId, String>,
     ) -> Preview {
         let Member { id: experience, name, state } = member;
@@ -102,7 +106,7 @@ impl Spoke {
                 let confirmed = confirmed(confirmations, snapshot, &experience);
                 let confirmation = confirmation(confirmed, snapshot.version());
                 let report = explain(&desired, observed, quarantined);
-                match plan(&desired, observed, snapshot.version(), self.guard, confirmation) {
+                match plan_after(lately, &desired, observed, snapshot.version(), self.guard, confirmation) {
                     Ok(mut plan) => {
                         plan.set_aside(quarantined.keys());
                         let observed = live.policy.policy_resource_requests;

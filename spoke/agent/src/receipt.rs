@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use pmp_protocol::{
     Applied, Confirmed, Digest, ExperienceId, FilterIdentity, NarrowedFor, OrganizationId, PlainText,
-    QuarantinedProduct, Receipt, ReceiptStatus, SnapshotVersion,
+    QuarantinedProduct, Receipt, ReceiptStatus, Removal, SnapshotVersion,
 };
+
+use crate::erosion;
 
 /// The version of this program, as receipts tell it.
 pub(crate) const SPOKE_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -39,6 +41,9 @@ pub(crate) struct Progress {
     pub(crate) quarantined: Vec<QuarantinedProduct>,
     /// Change sets, in the order in which they were started.
     pub(crate) change_sets: Vec<String>,
+    /// Of the products newly denied, how many were approved before; and how many were approved as it began.
+    pub(crate) removed: usize,
+    pub(crate) approved_before: usize,
 }
 
 /// What stays the same for one experience through a pass.
@@ -56,9 +61,21 @@ pub(crate) struct Draft {
     pub(crate) narrowed_for: Vec<NarrowedFor>,
     pub(crate) filter: Option<FilterIdentity>,
     pub(crate) confirmed: Option<Confirmed>,
+    /// What earlier passes removed lately.
+    pub(crate) removals: Vec<Removal>,
 }
 
 impl Draft {
+    /// What was removed lately, this pass included. Once an operator let the snapshot through, what it removes is accepted, with
+    /// all before.
+    fn removals(&self, progress: &Progress) -> Vec<Removal> {
+        if self.confirmed.is_some() {
+            return Vec::new();
+        }
+        let Progress { removed, approved_before: approved, .. } = *progress;
+        erosion::with(&self.removals, Some(Removal { at: self.received_at, removed, approved }))
+    }
+
     /// The receipt for what came of it, or for how far it is.
     pub(crate) fn receipt(&self, status: ReceiptStatus, progress: &Progress, error: Option<String>) -> Receipt {
         Receipt {
@@ -80,6 +97,7 @@ impl Draft {
             change_sets: progress.change_sets.clone(),
             filter: self.filter.clone(),
             confirmed: self.confirmed.clone(),
+            removals: self.removals(progress),
             spoke_version: SPOKE_VERSION.to_owned(),
             error: error.map(|text| told(&text)),
         }

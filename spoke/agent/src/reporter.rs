@@ -2,12 +2,14 @@
 //! back: no change set waits for the ledger, and of several states the newest is written.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pmp_ledger::{Found, ReceiptStore};
 use pmp_protocol::ReceiptStatus;
 use pmp_terminal::progress::{Step, step};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -20,7 +22,11 @@ pub(crate) struct Reporter {
     show: bool,
     newest: watch::Sender<Option<Progress>>,
     writer: JoinHandle<()>,
+    stop: CancellationToken,
 }
+
+/// After a stop, this long for an answer to what is on its way.
+const LAST_ANSWER: Duration = Duration::from_secs(1);
 
 impl Reporter {
     /// Starts to write, over what was `found` and is disputed, too; once `stop` is cancelled, nothing more is written.
@@ -37,15 +43,26 @@ impl Reporter {
             member,
             show,
             newest,
-            writer: tokio::spawn(write(receipts, draft, found, receiver, stop).in_current_span()),
+            writer: tokio::spawn(write(receipts, draft, found, receiver, stop.clone()).in_current_span()),
+            stop,
         }
     }
 
-    /// Waits until nothing is on its way to the ledger any more: the last receipt comes after all of these.
+    /// Waits until nothing is on its way to the ledger any more: the last receipt comes after all of these. After a stop it
+    /// does not wait long; what arrives late says that the sync is not finished, as the last one does.
     pub(crate) async fn finish(self) {
         drop(self.newest);
-        if let Err(error) = self.writer.await {
-            tracing::warn!(error = one_line(&error), "the writer of progress failed");
+        let writer = self.writer.abort_handle();
+        let too_late = async {
+            self.stop.cancelled().await;
+            sleep(LAST_ANSWER).await;
+        };
+        tokio::select! {
+            // Cancel-safe, both: the task is ended below.
+            outcome = self.writer => if let Err(error) = outcome {
+                tracing::warn!(error = one_line(&error), "the writer of progress failed");
+            },
+            () = too_late => writer.abort(),
         }
     }
 }

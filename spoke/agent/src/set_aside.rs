@@ -93,6 +93,7 @@ mod tests {
             narrowed_for: Vec::new(),
             filter: None,
             confirmed: None,
+            removals: Vec::new(),
         };
         draft.receipt(ReceiptStatus::Partial, &Progress { quarantined, ..Progress::default() }, None)
     }

@@ -115,6 +115,15 @@ impl Standing {
         self.disputed.get(member).and_then(Option::as_ref)
     }
 
+    /// Whether an earlier run left something to do, or none has been here yet.
+    pub(crate) fn leaves_something(&self) -> bool {
+        let Organization { seen, receipts, .. } = &self.before;
+        let behind = |receipt: &Receipt| {
+            receipt.is_unfinished() || (receipt.version, receipt.digest) != (self.head.latest, self.head.digest)
+        };
+        receipts.iter().any(behind) || (seen.is_none() && receipts.is_empty())
+    }
+
     fn warn(&self) {
         for (experience, found) in &self.disputed {
             let version = found.as_ref().map_or("none", |found| &found.version);
@@ -235,6 +244,7 @@ mod tests {
             narrowed_for: Vec::new(),
             filter: None,
             confirmed: None,
+            removals: Vec::new(),
         };
         draft.receipt(ReceiptStatus::Failed, &Progress::default(), None)
     }

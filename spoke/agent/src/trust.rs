@@ -115,17 +115,6 @@ impl Trust {
 }
 
 impl Spoke {
-    /// Looks at the ledger once, where keys are configured: an agent that is sent nothing is frozen all the same.
-    pub(crate) async fn look_at_trust(&self) {
-        if self.trust.keys().is_none() {
-            return;
-        }
-        match self.begin(None).await {
-            Ok(_) | Err(SpokeError::NoSnapshot(_)) => {}
-            Err(error) => tracing::error!(error = failure(error).render(), "nothing can be done yet"),
-        }
-    }
-
     /// Says so, once, where the newest statement has expired without a newer one.
     pub(crate) async fn tell_if_frozen(&self) {
         let Some(statement) = self.trust.frozen(Timestamp::now()) else { return };

@@ -3,7 +3,7 @@
 use pmp_protocol::SnapshotVersion;
 use serde::Serialize;
 
-/// How much one plan may remove from an experience.
+/// How much one plan may remove from an experience, together with what was removed lately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuardRails {
     /// The most, in percent of the approved products, 0 to 100. Removing all of them is held whatever this says.
@@ -16,6 +16,15 @@ impl Default for GuardRails {
     fn default() -> Self {
         Self { max_removed_percent: 50, max_removed_products: None }
     }
+}
+
+/// What was removed from an experience lately: many small steps are judged like one blow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lately {
+    /// Approved products that were removed.
+    pub removed: usize,
+    /// How many were approved before the first of them.
+    pub approved: usize,
 }
 
 /// What an operator has let through.
@@ -48,12 +57,14 @@ pub enum Limit {
 
 /// A plan that was not made, because it would remove too much. Nothing may be applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it would remove {removed} of {approved} approved products ({}%, limit {})", percent(*.removed, *.approved), limit_text(*.limit))]
+#[error("it would remove {removed} of {approved} approved products ({}, limit {})", share(*.removed, *.approved, *.lately), limit_text(*.limit))]
 pub struct Refusal {
     /// Approved products that it would have removed.
     pub removed: usize,
     /// Approved products now.
     pub approved: usize,
+    /// What was removed lately, and counts as well.
+    pub lately: Lately,
     /// The limit.
     pub limit: Limit,
     /// How many products it would have changed in all; [`crate::explain`] says which, for people to judge.
@@ -68,27 +79,45 @@ fn limit_text(limit: Limit) -> String {
     }
 }
 
+/// What part it is, by itself or with what went before.
+fn share(removed: usize, approved: usize, lately: Lately) -> String {
+    if lately.removed == 0 {
+        return format!("{}%", percent(removed, approved));
+    }
+    let (all, of) = lately.with(removed, approved);
+    format!("with those removed lately {all} of {of}, {}%", percent(all, of))
+}
+
 fn percent(part: usize, whole: usize) -> usize {
     part * 100 / whole.max(1)
 }
 
+impl Lately {
+    /// How many are removed in all with `removed` more, and of how many.
+    fn with(self, removed: usize, approved: usize) -> (usize, usize) {
+        (self.removed.saturating_add(removed), self.approved.max(approved))
+    }
+}
+
 impl GuardRails {
-    /// The limit that removing `removed` of `approved` products would pass, if any.
+    /// The limit that removing `removed` of `approved` products would pass after what was removed lately, if any.
     pub(crate) fn exceeded(
         self,
         removed: usize,
         approved: usize,
+        lately: Lately,
         version: SnapshotVersion,
         confirmation: Confirmation,
     ) -> Option<Limit> {
+        let (all, of) = lately.with(removed, approved);
         if removed == 0 || confirmation.covers(version) {
             None
         } else if removed == approved {
             Some(Limit::Everything)
-        } else if removed * 100 > approved * usize::from(self.max_removed_percent) {
+        } else if all.saturating_mul(100) > of.saturating_mul(usize::from(self.max_removed_percent)) {
             Some(Limit::Percent(self.max_removed_percent))
         } else {
-            self.max_removed_products.filter(|limit| removed > *limit).map(Limit::Products)
+            self.max_removed_products.filter(|limit| all > *limit).map(Limit::Products)
         }
     }
 }
@@ -101,8 +130,9 @@ mod tests {
     fn each_limit_holds_at_its_edge() {
         let version = SnapshotVersion::FIRST;
         let default = GuardRails::default();
-        let exceeded =
-            |guard: GuardRails, removed, approved| guard.exceeded(removed, approved, version, Confirmation::None);
+        let exceeded = |guard: GuardRails, removed, approved| {
+            guard.exceeded(removed, approved, Lately::default(), version, Confirmation::None)
+        };
         assert_eq!(exceeded(default, 0, 0), None);
         assert_eq!(exceeded(default, 5, 10), None);
         assert_eq!(exceeded(default, 6, 10), Some(Limit::Percent(50)));
@@ -117,11 +147,37 @@ mod tests {
     }
 
     #[test]
+    fn steps_that_would_pass_by_themselves_are_judged_with_those_before() {
+        let guard = GuardRails::default();
+        let judged = |removed, approved, lately| {
+            guard.exceeded(removed, approved, lately, SnapshotVersion::FIRST, Confirmation::None)
+        };
+        let first = Lately { removed: 45, approved: 100 };
+        assert_eq!(judged(45, 100, Lately::default()), None);
+        assert_eq!(judged(25, 55, first), Some(Limit::Percent(50)));
+        assert_eq!(judged(5, 55, first), None);
+        assert_eq!(judged(6, 55, first), Some(Limit::Percent(50)));
+        assert_eq!(judged(0, 55, first), None, "what removes nothing is never held");
+        // What came since counts, too.
+        assert_eq!(judged(6, 155, first), None);
+        let few = GuardRails { max_removed_percent: 100, max_removed_products: Some(10) };
+        let lately = Lately { removed: 8, approved: 100 };
+        let judged = |removed| few.exceeded(removed, 92, lately, SnapshotVersion::FIRST, Confirmation::None);
+        assert_eq!((judged(2), judged(3)), (None, Some(Limit::Products(10))));
+        let refusal = Refusal { removed: 25, approved: 55, lately: first, limit: Limit::Percent(50), changes: 25 };
+        assert_eq!(
+            refusal.to_string(),
+            "it would remove 25 of 55 approved products (with those removed lately 70 of 100, 70%, limit 50%)"
+        );
+    }
+
+    #[test]
     fn a_confirmation_covers_exactly_one_version() {
         let guard = GuardRails::default();
+        let lately = Lately { removed: 90, approved: 99 };
         let second = SnapshotVersion::FIRST.next();
-        assert_eq!(guard.exceeded(9, 9, second, Confirmation::Version(second)), None);
+        assert_eq!(guard.exceeded(9, 9, lately, second, Confirmation::Version(second)), None);
         let other = Confirmation::Version(SnapshotVersion::FIRST);
-        assert_eq!(guard.exceeded(9, 9, second, other), Some(Limit::Everything));
+        assert_eq!(guard.exceeded(9, 9, lately, second, other), Some(Limit::Everything));
     }
 }

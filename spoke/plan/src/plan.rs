@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pmp_protocol::{ProductBatch, ProductId, ResourceRequests, SnapshotVersion};
 
-use crate::{ChangeSet, Confirmation, Desired, Entry, GuardRails, IdLimit, Refusal, Report, Step, Why};
+use crate::{ChangeSet, Confirmation, Desired, Entry, GuardRails, IdLimit, Lately, Refusal, Report, Step, Why};
 
 /// The lists that an experience has now.
 #[derive(Debug, Clone, Copy)]
@@ -37,12 +37,27 @@ pub fn plan(
     guard: GuardRails,
     confirmation: Confirmation,
 ) -> Result<Plan, Box<Refusal>> {
+    plan_after(Lately::default(), desired, observed, version, guard, confirmation)
+}
+
+/// As [`plan`], where something was removed `lately`: the guard rails judge both together.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_after(
+    lately: Lately,
+    desired: &Desired<'_>,
+    observed: Observed<'_>,
+    version: SnapshotVersion,
+    guard: GuardRails,
+    confirmation: Confirmation,
+) -> Result<Plan, Box<Refusal>> {
     let Delta { allow, removed, deny } = delta(desired, observed);
-    match guard.exceeded(removed, observed.approved.len(), version, confirmation) {
+    match guard.exceeded(removed, observed.approved.len(), lately, version, confirmation) {
         None => Ok(Plan { allow, deny, settings: None }),
         Some(limit) => {
             let (approved, changes) = (observed.approved.len(), allow.len() + deny.len());
-            Err(Box::new(Refusal { removed, approved, limit, changes }))
+            Err(Box::new(Refusal { removed, approved, lately, limit, changes }))
         }
     }
 }

@@ -9,13 +9,13 @@ use pmp_ledger::{
     TableName, Taken, Watched, may_take,
 };
 use pmp_protocol::{
-    Digest, ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt, Snapshot,
+    Digest, ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt, Sealed, Snapshot,
     SnapshotVersion,
 };
 
 use super::{Failure, Ports};
 use crate::faults::Operation;
-use crate::world::World;
+use crate::world::{World, management};
 
 fn in_ledger(Failure::Api(error): Failure) -> LedgerError {
     LedgerError::Api { table: "simulated".parse::<TableName>().unwrap(), error }
@@ -23,7 +23,11 @@ fn in_ledger(Failure::Api(error): Failure) -> LedgerError {
 
 #[async_trait]
 impl SnapshotStore for Ports {
-    async fn head(&self, _: &ExperienceId) -> Result<Option<Head>, LedgerError> {
+    async fn head(&self, experience: &ExperienceId) -> Result<Option<Head>, LedgerError> {
+        if *experience != management() {
+            // No hub reads a member experience here.
+            return self.call(Operation::ReadSnapshot, experience.as_str(), |_, _| None).await.map_err(in_ledger);
+        }
         let head = |world: &mut World, _| {
             let newest = world.in_force().cloned()?;
             let version = newest.version();
@@ -49,6 +53,10 @@ impl SnapshotStore for Ports {
         _: &str,
     ) -> Result<bool, LedgerError> {
         panic!("a spoke signs snapshot {version}")
+    }
+
+    async fn mend(&self, _: &ExperienceId, head: &Head, _: &Sealed) -> Result<bool, LedgerError> {
+        panic!("a spoke stores snapshot {} again", head.latest)
     }
 
     async fn mark_published(

@@ -80,10 +80,10 @@ struct Add {
     /// Where its chance comes from, to repeat what happened
     #[arg(long)]
     seed: Option<u64>,
-    /// For latency and message-delayed: the least
+    /// For latency, stale-read and message-delayed: the least
     #[arg(long, value_name = "DURATION")]
     min: Option<String>,
-    /// For latency and message-delayed: the most; as much as the least if left out
+    /// For latency, stale-read and message-delayed: the most; as much as the least if left out
     #[arg(long, value_name = "DURATION")]
     max: Option<String>,
     /// For clock-jump: how far; negative is back

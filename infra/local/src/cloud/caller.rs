@@ -1,5 +1,7 @@
 //! Who makes a call, and the call's own facts.
 
+use std::time::Duration;
+
 use awsim_core::RequestContext;
 use awsim_sts::AssumedRoleSession;
 
@@ -87,6 +89,8 @@ pub(crate) struct Call {
     pub(crate) authority: String,
     /// Whether the change set that the call starts is made to end with `SERVER_FAULT`.
     pub(crate) server_fault: bool,
+    /// How old what the call describes is made to be.
+    pub(crate) stale: Duration,
 }
 
 impl Call {

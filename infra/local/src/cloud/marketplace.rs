@@ -74,6 +74,11 @@ impl Cloud {
             catalog.set_next_outcome(if call.server_fault { Outcome::ServerFault } else { Outcome::Deserved });
         }
         let may_describe = |catalog: &Catalog, id: &str| self.allow_entity(catalog, call, "DescribeEntity", id, None);
+        if !call.stale.is_zero()
+            && let Some(mut past) = self.as_of(now, call.stale)
+        {
+            return past.answer(caller, operation, input, &call.request_id, now, &may_describe);
+        }
         let answer = catalog.answer(caller, operation, input, &call.request_id, now, &may_describe)?;
         if operation == Operation::StartChangeSet {
             self.started.notify_one();

@@ -18,6 +18,7 @@ mod marketplace;
 mod messages;
 mod organizations;
 mod parts;
+mod past;
 mod policies;
 mod sns;
 mod sqs;
@@ -56,6 +57,7 @@ use kms::Keys;
 use large_binaries::LargeBinaries;
 pub(crate) use large_binaries::{STAND_IN, stand_ins};
 pub(crate) use marketplace::Reply;
+use past::Past;
 use time::SessionEnds;
 pub(crate) use view::{ExperienceState, OrganizationView, View};
 
@@ -76,6 +78,7 @@ pub(crate) struct Cloud {
     keys: Keys,
     pub(crate) binaries: LargeBinaries,
     catalog: Mutex<Catalog>,
+    past: Mutex<Past>,
     discovery: Discovery,
     pub(crate) changes: Changes,
     journal: Journal,
@@ -119,6 +122,7 @@ impl Cloud {
             changes: Changes::default(),
             discovery: Discovery::new(&world.products),
             catalog: Mutex::new(Catalog::new(&world, begun)),
+            past: Mutex::default(),
             journal: Journal::default(),
             arrivals: Notify::new(),
             started: Notify::new(),
@@ -185,6 +189,7 @@ impl Cloud {
             return;
         }
         let _change = self.changes.begin().await;
+        self.remember();
         let ended = self.catalog().advance(self.clock.now());
         for change_set in ended {
             self.deliver_change_event(&change_set).await;

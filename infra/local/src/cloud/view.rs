@@ -1,6 +1,7 @@
 //! Everything that the page shows, copied out of the services: plain values that can be rendered without holding anything.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use axum::http::{Method, Uri};
 use jiff::{SignedDuration, Timestamp};
@@ -115,7 +116,8 @@ impl Cloud {
         let caller = Caller::Account(account.to_owned());
         let request_id = awsim_core::RequestContext::new("", "").request_id;
         let region = self.world.region.clone();
-        let call = Call { caller, region, request_id, authority: authority.to_owned(), server_fault: false };
+        let (authority, stale) = (authority.to_owned(), Duration::ZERO);
+        let call = Call { caller, region, request_id, authority, server_fault: false, stale };
         let uri = Uri::from_static("/StartChangeSet");
         self.answer_marketplace(&Method::POST, &uri, request.to_string().as_bytes(), &call).await
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::refusal::{Refusal, refusal};
 use crate::world::{Fault, FaultRule};
-use pmp_world::Dice;
+use pmp_world::{Dice, STALE_READS};
 
 /// A call, as far as rules look at it.
 pub(crate) struct CallFacts<'a> {
@@ -29,6 +29,8 @@ pub(crate) struct CallEffect {
     /// The clock jumps so far.
     pub(crate) jump: SignedDuration,
     pub(crate) verdict: Verdict,
+    /// What it describes is so old.
+    pub(crate) stale: Duration,
     /// The change set that it starts ends with `SERVER_FAULT`.
     pub(crate) server_fault: bool,
     /// The rules that fired.
@@ -110,6 +112,11 @@ impl Faults {
         &self.rules
     }
 
+    /// Whether any rule makes reads stale: then what was has to be remembered.
+    pub(crate) fn make_reads_stale(&self) -> bool {
+        self.rules.iter().any(|armed| matches!(armed.rule.fault, Fault::StaleRead { .. }))
+    }
+
     /// Puts a rule out of force; whether there was one of that number.
     pub(crate) fn remove(&mut self, id: u64) -> bool {
         let before = self.rules.len();
@@ -136,6 +143,7 @@ impl Faults {
                 Fault::Latency { .. } => effect.latency += rolled.duration,
                 Fault::ClockJump { by } => effect.jump = effect.jump.saturating_add(*by),
                 Fault::ServerFault {} => effect.server_fault = true,
+                Fault::StaleRead { .. } => effect.stale = effect.stale.max(rolled.duration),
                 _ => effect.verdict = verdict,
             }
             armed.fired += 1;
@@ -179,6 +187,7 @@ impl Armed {
         let applies = match rule.fault {
             Fault::Latency { .. } | Fault::ClockJump { .. } => true,
             Fault::ServerFault {} => call.service == "aws-marketplace" && call.operation == "StartChangeSet",
+            Fault::StaleRead { .. } => call.service == "aws-marketplace" && STALE_READS.contains(&call.operation),
             // A service that has no such error never gives it.
             _ => verdict(&rule.fault, call) != Verdict::Answer,
         };
@@ -211,7 +220,7 @@ impl Armed {
         // Both are drawn each time, needed or not.
         let chance = self.dice.chance(self.rule.probability.unwrap_or(1.0));
         let duration = match self.rule.fault {
-            Fault::Latency { min, max } | Fault::MessageDelayed { min, max } => {
+            Fault::Latency { min, max } | Fault::StaleRead { min, max } | Fault::MessageDelayed { min, max } => {
                 self.dice.between(min, max.unwrap_or(min))
             }
             _ => self.dice.between(Duration::ZERO, Duration::ZERO),
@@ -309,6 +318,16 @@ mod tests {
         assert_eq!(effect.fired, [1, 2, 4]);
         assert!(faults.remove(2) && !faults.remove(2));
         assert_eq!(faults.on_call(&START, NOW).verdict, Verdict::LoseAnswer, "it was not used up");
+    }
+
+    #[test]
+    fn reads_of_entities_are_stale_and_nothing_else_is() {
+        let stale = |seconds| FaultRule::new(Fault::StaleRead { min: Duration::from_secs(seconds), max: None });
+        let mut faults = faults(&[stale(2), stale(5)]);
+        assert!(faults.make_reads_stale());
+        let read = CallFacts { operation: "DescribeEntity", ..START };
+        assert_eq!(faults.on_call(&read, NOW).stale, Duration::from_secs(5));
+        assert_eq!(faults.on_call(&START, NOW), CallEffect::default());
     }
 
     #[test]

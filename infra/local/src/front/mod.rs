@@ -8,7 +8,7 @@ mod credentials;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use awsim_core::protocol::{self, Protocol};
 use awsim_core::{AwsError, RequestContext};
@@ -156,6 +156,7 @@ async fn befall(cloud: &Cloud, call: &mut Call, served: &mut Served) -> Result<b
     }
     served.faults = effect.fired;
     call.server_fault = effect.server_fault;
+    call.stale = effect.stale;
     match effect.verdict {
         Verdict::Answer => Ok(false),
         Verdict::LoseAnswer => Ok(true),
@@ -232,6 +233,7 @@ fn identify(cloud: &Cloud, parts: &Parts, signed: &Signed, request_id: &str) -> 
         request_id: request_id.to_owned(),
         authority: host.to_owned(),
         server_fault: false,
+        stale: Duration::ZERO,
     })
 }
 

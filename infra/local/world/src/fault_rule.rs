@@ -109,6 +109,18 @@ pub enum Fault {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
+    /// An entity is described as it was so long ago: a change set that succeeded since does not show yet. Befalls
+    /// `DescribeEntity` and `BatchDescribeEntities` of the catalog.
+    StaleRead {
+        /// The least.
+        #[serde(with = "duration")]
+        #[schemars(with = "DurationText")]
+        min: Duration,
+        /// The most; as much as the least where it is absent.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::optional")]
+        #[schemars(with = "Option<DurationText>")]
+        max: Option<Duration>,
+    },
     /// The connection is dropped before the call is handled: nothing is done, and the client hears nothing.
     LostRequest {},
     /// The connection is dropped after the call was handled: it is done, and the client never hears of it.
@@ -148,6 +160,9 @@ pub enum Fault {
 fn one() -> u32 {
     1
 }
+
+/// The operations of the catalog whose answers can be stale.
+pub const STALE_READS: [&str; 2] = ["DescribeEntity", "BatchDescribeEntities"];
 
 /// The services that can be named in a rule, as they are signed for.
 pub const SERVICES: [&str; 7] = ["aws-marketplace", "dynamodb", "kms", "organizations", "sns", "sqs", "sts"];
@@ -196,7 +211,9 @@ impl FaultRule {
         if self.every == Some(0) {
             refuse("every", "must be at least 1".into());
         }
-        if let Fault::Latency { min, max: Some(max) } | Fault::MessageDelayed { min, max: Some(max) } = self.fault
+        if let Fault::Latency { min, max: Some(max) }
+        | Fault::StaleRead { min, max: Some(max) }
+        | Fault::MessageDelayed { min, max: Some(max) } = self.fault
             && min > max
         {
             refuse("fault", "`min` is longer than `max`".into());
@@ -221,13 +238,20 @@ impl FaultRule {
         {
             refuse("fault", "`server-fault` befalls `StartChangeSet` of `aws-marketplace` alone".into());
         }
+        if matches!(self.fault, Fault::StaleRead { .. })
+            && (self.service.as_deref().is_some_and(|service| service != "aws-marketplace")
+                || self.operation.as_deref().is_some_and(|operation| !STALE_READS.contains(&operation)))
+        {
+            let operations = STALE_READS.join("` and `");
+            refuse("fault", format!("`stale-read` befalls `{operations}` of `aws-marketplace` alone"));
+        }
         problems
     }
 }
 
 impl Fault {
     /// The names of all kinds.
-    pub const KINDS: [&str; 16] = [
+    pub const KINDS: [&str; 17] = [
         "latency",
         "throttling",
         "server-error",
@@ -236,6 +260,7 @@ impl Fault {
         "resource-in-use",
         "quota-exceeded",
         "validation",
+        "stale-read",
         "lost-request",
         "lost-answer",
         "server-fault",
@@ -258,6 +283,7 @@ impl Fault {
             Self::ResourceInUse { .. } => "resource-in-use",
             Self::QuotaExceeded { .. } => "quota-exceeded",
             Self::Validation { .. } => "validation",
+            Self::StaleRead { .. } => "stale-read",
             Self::LostRequest {} => "lost-request",
             Self::LostAnswer {} => "lost-answer",
             Self::ServerFault {} => "server-fault",
@@ -290,7 +316,7 @@ mod tests {
     fn every_kind_is_read_by_its_name_and_written_as_it_was_read() {
         for kind in Fault::KINDS {
             let more = match kind {
-                "latency" | "message-delayed" => r#","min":"1s""#,
+                "latency" | "stale-read" | "message-delayed" => r#","min":"1s""#,
                 "clock-jump" => r#","by":"-1h""#,
                 _ => "",
             };

@@ -29,7 +29,7 @@ pub use check::Problem;
 pub use check::{is_account, is_product_id};
 pub use dice::Dice;
 pub use example::example;
-pub use fault_rule::{Fault, FaultRule, SERVICES};
+pub use fault_rule::{Fault, FaultRule, SERVICES, STALE_READS};
 pub use listed_product::ListedProduct;
 pub use load::{Format, FormatError, WorldError};
 pub use policy_text::PolicyText;

@@ -5,12 +5,14 @@
 //!
 //! [`outcome`] says what an end or an error means; [`live`] reads and waits.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use pmp_catalog::{CatalogError, ChangeSetId, ChangeSetRequest, Part};
-use pmp_plan::{ChangeSet, IdLimit, Observed, Plan, Refusal, plan};
+use pmp_plan::{ChangeSet, IdLimit, Lately, Observed, Plan, Refusal, plan_after};
 use pmp_protocol::{ProductId, ReceiptStatus, ResourceRequests};
+use tokio::time::Instant;
 
 use super::isolate::Isolation;
 use super::starter::Started;
@@ -27,6 +29,9 @@ mod outcome;
 const MAX_FAULTS: u32 = 3;
 /// A change set that was started so long before this pass is an earlier run's, whatever the two clocks say.
 const EARLIER: SignedDuration = SignedDuration::from_secs(60);
+/// For so long after a change set succeeded, lists that do not show what it did may be older than it. AWS says nothing of how soon
+/// reads follow; later, they are believed.
+const READS_MAY_LAG: Duration = Duration::from_secs(45);
 const STOPPED: &str = "told to stop before the end";
 
 pub(super) type End = (ReceiptStatus, Option<String>);
@@ -51,6 +56,9 @@ pub(super) struct Run<'a> {
     /// What was pending when the lists were last read, and whether a change set succeeded since.
     pending_when_read: Option<usize>,
     applied_since: bool,
+    /// Products that this run approved, or else denied, and when the last of its change sets ended.
+    changed: BTreeMap<ProductId, bool>,
+    changed_at: Option<Instant>,
     /// By token, the change set that answered a request and ended without effect.
     in_vain: HashMap<String, ChangeSetId>,
     /// By token, how often a request was refused, perhaps for the token alone.
@@ -86,12 +94,13 @@ impl Work {
 
 impl<'a> Run<'a> {
     pub(super) fn new(engine: &'a Engine, order: &'a Order<'a>, live: Live, watch: &'a dyn Watch) -> Self {
+        let approved_before = live.policy.approved.len();
         Self {
             engine,
             order,
             live,
             watch,
-            progress: Progress::default(),
+            progress: Progress { approved_before, ..Progress::default() },
             patience: Patience::with_the_catalog(),
             isolation: Isolation::new(order.quarantined, order.pass),
             settings_last: false,
@@ -101,6 +110,8 @@ impl<'a> Run<'a> {
             read: true,
             pending_when_read: None,
             applied_since: false,
+            changed: BTreeMap::new(),
+            changed_at: None,
             in_vain: HashMap::new(),
             refused: HashMap::new(),
             allowed: BTreeSet::new(),
@@ -159,9 +170,12 @@ impl<'a> Run<'a> {
     }
 
     fn plan(&self) -> Result<Plan, Box<Refusal>> {
-        let Order { desired, version, guard, confirmation, .. } = *self.order;
+        let Order { desired, version, guard, lately, confirmation, .. } = *self.order;
         let observed = Observed { approved: &self.live.policy.approved, rejected: &self.live.policy.rejected };
-        plan(desired, observed, version, guard, confirmation)
+        // What this pass has removed already belongs to the blow that is judged.
+        let Progress { removed, approved_before, .. } = self.progress;
+        let lately = Lately { removed: lately.removed + removed, approved: lately.approved.max(approved_before) };
+        plan_after(lately, desired, observed, version, guard, confirmation)
     }
 
     /// The settings that the policy should have, where it has not and the catalog has not refused them.

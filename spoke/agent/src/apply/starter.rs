@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pmp_catalog::{Catalog, CatalogError, ChangeSetId, ChangeSetRequest, Part};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::poller::{Ended, Poller};
@@ -17,6 +17,8 @@ use crate::patience::{Patience, Waited};
 
 /// An account whose quota is used up by others is asked again after this.
 const QUOTA_PAUSE: Duration = Duration::from_secs(15);
+/// After a stop, this long for the answer to what was asked for.
+const LAST_ANSWER: Duration = Duration::from_secs(2);
 
 /// What came of a part.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ struct Waiting {
 pub(crate) struct Starter {
     waiting: mpsc::UnboundedSender<Waiting>,
     active: Arc<AtomicUsize>,
+    stop: CancellationToken,
 }
 
 /// What the task needs to know.
@@ -84,10 +87,10 @@ impl Starter {
         let (waiting, receiver) = mpsc::unbounded_channel();
         let active = Arc::new(AtomicUsize::new(0));
         let places = Arc::new(Semaphore::new(settings.max_open));
-        let starting = Arc::new(Starting { catalog, poller, settings, stop });
+        let starting = Arc::new(Starting { catalog, poller, settings, stop: stop.clone() });
         let task = Task { starting, places, active: active.clone(), queue: Vec::new(), first_came: Instant::now() };
         tokio::spawn(task.run(receiver));
-        Self { waiting, active }
+        Self { waiting, active, stop }
     }
 
     /// Counts an experience that may start change sets, for the others to know how scarce turns are.
@@ -102,8 +105,17 @@ impl Starter {
         if self.waiting.send(Waiting { part, alone, answer }).is_err() {
             return Started::Stopped;
         }
-        // Not raced against the stop: what was asked for is answered, so that its change set is known.
-        receiver.await.unwrap_or(Started::Stopped)
+        let too_late = async {
+            self.stop.cancelled().await;
+            sleep(LAST_ANSWER).await;
+        };
+        tokio::select! {
+            // The answer first: what was asked for is answered for a while after the stop, so that its change set is known.
+            // Where that does not come, the next run finds it by its token, or as what holds the experience.
+            biased;
+            answer = receiver => answer.unwrap_or(Started::Stopped),
+            () = too_late => Started::Stopped,
+        }
     }
 }
 

@@ -260,6 +260,11 @@ async fn lease(hub: &SdkConfig, table: TableName, organization: &OrganizationId)
     match DynamoLeases::new(hub, table).current(organization).await {
         Ok(None) => finding.note("free, and never taken"),
         Ok(Some(lease)) if lease.is_free(now) => finding.note("free"),
+        Ok(Some(lease)) if lease.is_odd(now) => finding.warn(
+            format!("held by {}", lease.describe(now)),
+            "a spoke that waits takes it after a term without a renewal; or delete the item `lease` of this organization"
+                .to_owned(),
+        ),
         Ok(Some(lease)) => finding.note(format!("held by {}", lease.describe(now))),
         Err(error) => failed(finding, &error, TIMESTAMPS),
     }

@@ -1,12 +1,12 @@
 //! Reads the live state again, and waits: for a change set of an earlier run or of someone else, and for better times.
 
-use pmp_catalog::{CatalogError, ChangeSetStatus};
-use pmp_protocol::ReceiptStatus;
+use pmp_catalog::{CatalogError, ChangeSetStatus, ProcurementPolicy};
+use pmp_protocol::{ProductId, ReceiptStatus};
 
-use super::{EARLIER, End, Run, gave_up, stopped};
+use super::{EARLIER, End, READS_MAY_LAG, Run, gave_up, stopped};
 use crate::apply::reaction::Reaction;
 use crate::error::one_line;
-use crate::patience::Waited;
+use crate::patience::{Patience, Waited};
 
 /// Why a product is set aside that is on both lists after it was allowed.
 const STILL_DENIED: &str = "the catalog allows it now, and still denies it: the approval does not take it off the list of rejected \
@@ -36,7 +36,9 @@ impl Run<'_> {
     /// Locked: finds the change set that holds the experience, and waits for its end.
     pub(super) async fn await_holder(&mut self, error: &CatalogError) -> Option<End> {
         let experience = &self.live.experience.id;
-        let holders = match self.engine.catalog.open_change_sets(experience).await {
+        let open = self.engine.catalog.open_change_sets(experience);
+        let Some(open) = self.engine.unless_stopped(open).await else { return Some(stopped()) };
+        let holders = match open {
             Ok(holders) => holders,
             Err(error) => {
                 tracing::info!(%experience, %error, "cannot find the change set that holds it");
@@ -60,12 +62,23 @@ impl Run<'_> {
     }
 
     /// Reads the live state: the experience first, then its policy. In this order a change in between makes the revision
-    /// stale, and the next change set is refused instead of overwriting it.
+    /// stale, and the next change set is refused instead of overwriting it. What may be older than this run's own changes is read
+    /// again: acted on, it would have them made twice, and told as if they had not happened.
     pub(super) async fn look_again(&mut self) -> Option<End> {
+        let mut lagging = Patience::with_a_read_that_lags();
         loop {
-            let error = match self.read_once().await {
-                Ok(()) => return None,
-                Err(error) => error,
+            let engine = self.engine;
+            let error = match engine.unless_stopped(self.read_once()).await {
+                Some(Ok(true)) => return None,
+                Some(Ok(false)) => {
+                    tracing::debug!(experience = %self.live.experience.id, "what was read is older than what was changed");
+                    if lagging.wait(&engine.stop).await == Waited::Stopped {
+                        return Some(stopped());
+                    }
+                    continue;
+                }
+                Some(Err(error)) => error,
+                None => return Some(stopped()),
             };
             match Reaction::to(error.class()) {
                 Reaction::GiveUp | Reaction::Suspect | Reaction::AskForFewer => return Some(gave_up(&error)),
@@ -78,9 +91,13 @@ impl Run<'_> {
         }
     }
 
-    async fn read_once(&mut self) -> Result<(), CatalogError> {
+    /// Whether what was read counts.
+    async fn read_once(&mut self) -> Result<bool, CatalogError> {
         let experience = self.engine.experiences.read(&self.live.experience.id).await?;
         let policy = self.engine.policies.read(&self.live.policy_id).await?;
+        if self.may_lag(&policy) {
+            return Ok(false);
+        }
         self.live.experience = experience;
         self.live.policy = policy;
         self.read = true;
@@ -92,7 +109,17 @@ impl Run<'_> {
             tracing::warn!(experience = %self.live.experience.id, products = still_denied.len(), "{STILL_DENIED}");
             self.isolation.quarantine(&still_denied, STILL_DENIED);
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Whether lists lack what this run changed a moment ago.
+    fn may_lag(&self, policy: &ProcurementPolicy) -> bool {
+        let recently = self.changed_at.is_some_and(|at| at.elapsed() < READS_MAY_LAG);
+        // What is on both lists was read after the change, which did not take it off the other.
+        let lacks = |id: &ProductId, approved: bool| {
+            !policy.contradictory.contains(id) && policy.approved.contains(id) != approved
+        };
+        recently && self.changed.iter().any(|(id, approved)| lacks(id, *approved))
     }
 
     pub(super) async fn pause(&mut self, reason: String) -> Option<End> {

@@ -6,6 +6,7 @@ use pmp_catalog::{
     CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetState, ChangeSetStatus, Experience, Revision,
 };
 use pmp_protocol::{ProductBatch, ProductId, ReceiptStatus};
+use tokio::time::Instant;
 
 use super::{EARLIER, End, MAX_FAULTS, Run, Work, gave_up, stopped};
 use crate::apply::isolate::names;
@@ -71,16 +72,20 @@ impl Run<'_> {
         for id in allow {
             policy.rejected.remove(id);
             policy.approved.insert(id.clone());
+            self.changed.insert(id.clone(), true);
         }
         for id in deny {
-            policy.approved.remove(id);
+            self.progress.removed += usize::from(policy.approved.remove(id));
             policy.rejected.insert(id.clone());
+            self.changed.insert(id.clone(), false);
         }
+        self.changed_at = Some(Instant::now());
         let before = self.live.experience.revision;
         let next = Revision(before.0 + 1);
         let mut delay = Patience::with_a_delay();
         loop {
-            let read = self.engine.experiences.read(&self.live.experience.id).await;
+            let read = self.engine.experiences.read(&self.live.experience.id);
+            let Some(read) = self.engine.unless_stopped(read).await else { return Some(stopped()) };
             match read {
                 Ok(experience) if experience.revision == next => {
                     self.live.experience = experience;
@@ -204,7 +209,8 @@ impl Run<'_> {
         let asked = self.live.experience.revision;
         let mut delay = Patience::with_a_delay();
         loop {
-            let read = self.engine.experiences.read(&self.live.experience.id).await;
+            let read = self.engine.experiences.read(&self.live.experience.id);
+            let Some(read) = self.engine.unless_stopped(read).await else { return Err(stopped()) };
             if read.is_ok_and(|now| now.revision != asked) {
                 return self.look_again().await.map_or(Ok(true), Err);
             }

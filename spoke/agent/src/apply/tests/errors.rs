@@ -271,7 +271,7 @@ async fn a_stale_revision_is_found_out_about_whatever_the_words() {
 async fn a_stale_revision_is_found_out_about_where_reads_lag_too() {
     let catalog = FakeCatalog::new(1, &products(0..10));
     catalog.world().stale = Some("this cannot be done");
-    catalog.world().lag = Duration::from_secs(6);
+    catalog.world().lag = (Duration::from_secs(6), Duration::from_secs(6));
     let foreign = Part {
         experience: experience(0),
         revision: Revision(1),
@@ -294,7 +294,7 @@ async fn a_stale_revision_is_found_out_about_where_reads_lag_too() {
 async fn a_read_that_lags_behind_a_change_set_is_waited_for_and_not_taken_for_one_without_effect() {
     for lag in [1, 5, 12] {
         let catalog = FakeCatalog::new(3, &products(0..10));
-        catalog.world().lag = Duration::from_secs(lag);
+        catalog.world().lag = (Duration::from_secs(lag), Duration::from_secs(lag));
         for applied in Pass::new(&catalog, products(0..130)).run().await {
             assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None), "{lag} s");
         }

@@ -66,9 +66,6 @@ pub(super) struct World {
     pub(super) known_token: KnownToken,
     /// Whether an approval leaves a product on the list of rejected ones, and the other way round.
     pub(super) adds: bool,
-    /// How long reads show what was before a change set that has ended.
-    pub(super) lag: Duration,
-    before: BTreeMap<ExperienceId, (Instant, Lists)>,
     /// How a stale revision is refused, if not in words that say so.
     pub(super) stale: Option<&'static str>,
     change_sets: BTreeMap<String, Running>,
@@ -77,6 +74,10 @@ pub(super) struct World {
     /// Whether it refuses settings, and names the change that it refuses.
     pub(super) poison_settings: Option<Named>,
     pub(super) duration: Duration,
+    /// By how much reads of experiences, and of policies, are older than now.
+    pub(super) lag: (Duration, Duration),
+    /// The lists as they were before each change.
+    past: Vec<(Instant, BTreeMap<ExperienceId, Lists>)>,
     /// What the catalog's own clock says.
     pub(super) clock: Timestamp,
     /// By call, the refusals of the next calls; none lets one pass.
@@ -172,7 +173,18 @@ impl World {
         }
     }
 
+    /// The lists as they were so long ago.
+    fn as_of(&self, lag: Duration) -> &BTreeMap<ExperienceId, Lists> {
+        let moment = Instant::now().checked_sub(lag);
+        let later = |changed: Instant| moment.is_none_or(|moment| changed > moment);
+        self.past
+            .iter()
+            .find(|(changed, _)| !lag.is_zero() && later(*changed))
+            .map_or(&self.experiences, |(_, past)| past)
+    }
+
     fn end(&mut self, id: &str) {
+        self.past.push((self.change_sets[id].ends, self.experiences.clone()));
         let set = self.change_sets.get_mut(id).unwrap();
         let mut errors = Vec::new();
         for part in &set.parts {
@@ -205,24 +217,15 @@ impl World {
             let lists = self.experiences.get_mut(&part.experience).unwrap();
             lists.locked_by = None;
             if set.state == ChangeSetState::Succeeded && set.fate != Some(Fate::WithoutEffect) {
-                self.before.insert(part.experience.clone(), (set.ends + self.lag, lists.clone()));
                 lists.apply(part, self.adds);
             }
-        }
-    }
-
-    /// What a read shows.
-    fn shown(&self, id: &ExperienceId) -> &Lists {
-        match self.before.get(id) {
-            Some((until, before)) if Instant::now() < *until => before,
-            _ => &self.experiences[id],
         }
     }
 
     pub(super) fn describe(&self, id: &ExperienceId) -> Experience {
         Experience {
             id: id.clone(),
-            revision: Revision(self.shown(id).revision),
+            revision: Revision(self.as_of(self.lag.0)[id].revision),
             name: "One".into(),
             status: ExperienceStatus::Enabled,
             admin_status: None,
@@ -231,7 +234,7 @@ impl World {
     }
 
     pub(super) fn policy(&self, id: &ExperienceId) -> ProcurementPolicy {
-        let Lists { approved, rejected, requests, .. } = self.shown(id).clone();
+        let Lists { approved, rejected, requests, .. } = self.as_of(self.lag.1)[id].clone();
         let contradictory: BTreeSet<_> = approved.intersection(&rejected).cloned().collect();
         let approved = &approved - &contradictory;
         let policy_resource_requests = requests;

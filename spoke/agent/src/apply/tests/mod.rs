@@ -41,6 +41,7 @@ struct Pass<'a> {
     quarantined: Vec<QuarantinedProduct>,
     unfinished: Option<ChangeSetId>,
     at: Timestamp,
+    lately: Lately,
 }
 
 impl<'a> Pass<'a> {
@@ -54,6 +55,7 @@ impl<'a> Pass<'a> {
             quarantined: Vec::new(),
             unfinished: None,
             at: Timestamp::UNIX_EPOCH,
+            lately: Lately::default(),
         }
     }
 
@@ -74,6 +76,7 @@ impl<'a> Pass<'a> {
             desired: &desired,
             version: SnapshotVersion::FIRST,
             guard: GuardRails::default(),
+            lately: self.lately,
             confirmation: Confirmation::None,
             settings: self.wanted,
             pass: self.at,
@@ -139,6 +142,21 @@ async fn a_plan_that_removes_too_much_is_held_with_the_numbers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_step_that_would_pass_by_itself_is_held_after_those_before() {
+    let catalog = FakeCatalog::new(1, &products(0..55));
+    let first = Pass { lately: Lately { removed: 45, approved: 100 }, ..Pass::new(&catalog, products(0..30)) };
+    let held = first.run().await.remove(0);
+    assert_eq!((held.status, held.progress.pending), (ReceiptStatus::Held, 25));
+    assert!(held.error.unwrap().contains("with those removed lately 70 of 100, 70%, limit 50%"));
+    // By itself it passes, and tells what it removed of how many.
+    let applied = applied(&catalog, products(0..30)).await;
+    assert_eq!(
+        (applied.status, applied.progress.removed, applied.progress.approved_before),
+        (ReceiptStatus::InSync, 25, 55)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn told_to_stop_it_starts_nothing_and_says_what_is_pending() {
     let catalog = FakeCatalog::new(1, &products(0..1));
     let pass = Pass::new(&catalog, products(0..200));
@@ -187,6 +205,24 @@ async fn told_to_stop_while_a_change_set_runs_it_records_it_and_the_next_run_wai
     assert_eq!((next.status, next.error), (ReceiptStatus::InSync, None));
     let started = catalog.world().started.len();
     assert_eq!(started, 2, "one before the stop, one after: the first was not fought");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_that_are_older_than_its_own_changes_are_read_again_and_nothing_is_started_twice() {
+    let seconds = |tenths: u64| std::time::Duration::from_millis(tenths * 100);
+    for lag in [7, 20, 150, 300] {
+        for lag in [(lag, lag), (0, lag), (lag, 0)] {
+            let catalog = FakeCatalog::new(1, &products(0..20));
+            catalog.world().lag = (seconds(lag.0), seconds(lag.1));
+            // 180 new, 10 gone: four change sets.
+            let applied = applied(&catalog, products(10..200)).await;
+            assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None), "{lag:?}");
+            assert_eq!((applied.progress.allowed, applied.progress.denied, applied.progress.pending), (180, 10, 0));
+            let world = catalog.world();
+            assert_eq!(world.started.len(), 4, "{lag:?}");
+            assert_eq!(world.experiences[&experience(0)].approved, products(10..200), "{lag:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

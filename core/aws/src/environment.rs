@@ -1,0 +1,207 @@
+//! What the environment says of AWS, checked before the SDK sees it: where that meets something that it cannot read, it goes on
+//! without, with another account's role or at AWS's own endpoint, or it ends the process.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+/// A setting of AWS's or ours that is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfigError {
+    /// A variable that cannot be meant.
+    Variable {
+        /// Its name.
+        name: String,
+        /// What is wrong with it. Without the value, where that may be a secret.
+        problem: String,
+    },
+    /// A profile that is in none of the SDK's files.
+    NoProfile {
+        /// As it is named.
+        name: String,
+        /// Those that there are.
+        known: BTreeSet<String>,
+    },
+    /// The SDK's files cannot be read.
+    Profiles(String),
+}
+
+impl ConfigError {
+    /// What the operator can do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Variable { name, .. } => Some(format!("set {name} anew, or unset it")),
+            Self::NoProfile { known, .. } if known.is_empty() => Some(
+                "unset AWS_PROFILE to act as the role of the machine, or make the profile: `aws configure --profile NAME`"
+                    .to_owned(),
+            ),
+            Self::NoProfile { known, .. } => Some(format!(
+                "the profiles are: {}; unset AWS_PROFILE to act as the role of the machine",
+                known.iter().cloned().collect::<Vec<_>>().join(", ")
+            )),
+            Self::Profiles(_) => Some("mend the file, or name another one: AWS_CONFIG_FILE".to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Variable { name, problem } => write!(f, "{name} {problem}"),
+            Self::NoProfile { name, .. } => write!(f, "AWS_PROFILE names `{name}`, and there is no such profile"),
+            Self::Profiles(problem) => write!(f, "the profiles of the AWS SDK cannot be read: {problem}"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// How long a call may take before it is given up, for every client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timeouts {
+    /// Until there is a connection.
+    pub(crate) connect: Duration,
+    /// Each attempt of a call, its answer included.
+    pub(crate) attempt: Duration,
+    /// The call with all its attempts, and the pauses between them.
+    pub(crate) operation: Duration,
+}
+
+impl Timeouts {
+    /// An attempt is longer than the 20 seconds of an SQS long poll, and short enough to notice a dead connection.
+    const DEFAULT: Self =
+        Self { connect: Duration::from_secs(5), attempt: Duration::from_secs(40), operation: Duration::from_secs(90) };
+    /// A queue is asked for 20 seconds at a time, and the answer has to travel.
+    const SHORTEST_ATTEMPT: Duration = Duration::from_secs(22);
+    const CONNECT: &str = "PMP_CONNECT_TIMEOUT";
+    const ATTEMPT: &str = "PMP_ATTEMPT_TIMEOUT";
+    const OPERATION: &str = "PMP_OPERATION_TIMEOUT";
+
+    /// As the environment has them.
+    pub(crate) fn read(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let read = |name: &str, default| duration(name, variable(name)).map(|given| given.unwrap_or(default));
+        let connect = read(Self::CONNECT, Self::DEFAULT.connect)?;
+        let attempt = read(Self::ATTEMPT, Self::DEFAULT.attempt)?;
+        // One that is not set grows with what is.
+        let operation = read(Self::OPERATION, Self::DEFAULT.operation.max(attempt))?;
+        if attempt < Self::SHORTEST_ATTEMPT {
+            let seconds = Self::SHORTEST_ATTEMPT.as_secs();
+            let problem = format!("is shorter than {seconds} s: a queue is asked for 20 seconds at a time");
+            return Err(ConfigError::Variable { name: Self::ATTEMPT.to_owned(), problem });
+        }
+        if operation < attempt {
+            let problem = format!("is shorter than one attempt ({}: {} s)", Self::ATTEMPT, attempt.as_secs());
+            return Err(ConfigError::Variable { name: Self::OPERATION.to_owned(), problem });
+        }
+        Ok(Self { connect, attempt, operation })
+    }
+}
+
+fn duration(name: &str, value: Option<String>) -> Result<Option<Duration>, ConfigError> {
+    let Some(text) = value.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+    let parsed = text.trim().parse::<SignedDuration>().ok().and_then(|given| Duration::try_from(given).ok());
+    let wrong = || {
+        let problem = format!("is not a duration such as 5s or 2m: `{text}`");
+        ConfigError::Variable { name: name.to_owned(), problem }
+    };
+    parsed.filter(|given| !given.is_zero()).map(Some).ok_or_else(wrong)
+}
+
+/// The region that the environment names; none where that is left to profile and machine.
+pub(crate) fn region(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>, ConfigError> {
+    // In the SDK's order. A blank one is how templates spell "not set".
+    let named = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter();
+    let mut named =
+        named.filter_map(|name| Some((name, variable(name)?))).map(|(name, text)| (name, text.trim().to_owned()));
+    let Some((name, region)) = named.find(|(_, region)| !region.is_empty()) else { return Ok(None) };
+    has_form_of_region(name, &region).map(|()| Some(region))
+}
+
+/// Whether a text has the form of a region. One that has not ends up in a host's name and in a header, where it reads as anything.
+#[must_use]
+pub fn is_region(text: &str) -> bool {
+    let fits = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-';
+    !text.is_empty() && text.bytes().all(fits)
+}
+
+/// The same as an error of the setting `name`.
+pub(crate) fn has_form_of_region(name: &str, region: &str) -> Result<(), ConfigError> {
+    let problem = || format!("is not a region such as us-east-1: {region:?}");
+    is_region(region).then_some(()).ok_or_else(|| ConfigError::Variable { name: name.to_owned(), problem: problem() })
+}
+
+/// That every endpoint of the environment is the URL of one: the SDK goes on to AWS's own where it cannot read one.
+pub(crate) fn endpoints(variables: impl Iterator<Item = (String, String)>) -> Result<(), ConfigError> {
+    let named = |name: &str| name == "AWS_ENDPOINT_URL" || name.starts_with("AWS_ENDPOINT_URL_");
+    for (name, value) in variables.filter(|(name, value)| named(name) && !value.trim().is_empty()) {
+        let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
+        let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+        let fits = |host: &str| !host.is_empty() && !host.starts_with(':');
+        let odd = |letter: char| letter.is_whitespace() || letter.is_control();
+        if !host.is_some_and(fits) || value.contains(odd) {
+            // Without what may be a password in it.
+            let problem = "is not the URL of an endpoint (https://HOST or http://HOST:PORT)".to_owned();
+            return Err(ConfigError::Variable { name, problem });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timeouts(set: &[(&str, &str)]) -> Result<Timeouts, String> {
+        let variable = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        Timeouts::read(&variable).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_call_has_a_bound_and_each_can_be_set() {
+        assert_eq!(timeouts(&[]), Ok(Timeouts::DEFAULT));
+        assert_eq!(timeouts(&[("PMP_CONNECT_TIMEOUT", " ")]), Ok(Timeouts::DEFAULT));
+        let seconds = Duration::from_secs;
+        let set = [("PMP_CONNECT_TIMEOUT", "2s"), ("PMP_ATTEMPT_TIMEOUT", "30s"), ("PMP_OPERATION_TIMEOUT", "1m")];
+        assert_eq!(timeouts(&set), Ok(Timeouts { connect: seconds(2), attempt: seconds(30), operation: seconds(60) }));
+        assert_eq!(timeouts(&[("PMP_ATTEMPT_TIMEOUT", "5m")]).unwrap().operation, seconds(300));
+        for (set, problem) in [
+            (&[("PMP_CONNECT_TIMEOUT", "5")][..], "PMP_CONNECT_TIMEOUT is not a duration such as 5s or 2m: `5`"),
+            (&[("PMP_CONNECT_TIMEOUT", "0s")], "PMP_CONNECT_TIMEOUT is not a duration such as 5s or 2m: `0s`"),
+            (&[("PMP_ATTEMPT_TIMEOUT", "20s")], "PMP_ATTEMPT_TIMEOUT is shorter than 22 s"),
+            (&[("PMP_OPERATION_TIMEOUT", "39s")], "PMP_OPERATION_TIMEOUT is shorter than one attempt"),
+        ] {
+            assert!(timeouts(set).unwrap_err().starts_with(problem), "{set:?}");
+        }
+    }
+
+    #[test]
+    fn a_region_has_the_form_of_one_and_a_blank_one_is_none() {
+        let read = |first: &str, second: &str| {
+            let (first, second) = (first.to_owned(), second.to_owned());
+            region(&move |name: &str| Some(if name == "AWS_REGION" { first.clone() } else { second.clone() }))
+        };
+        assert_eq!(read("", " "), Ok(None));
+        assert_eq!(read("", "eu-west-1"), Ok(Some("eu-west-1".into())));
+        assert_eq!(read("us-east-1\n", "eu-west-1"), Ok(Some("us-east-1".into())));
+        for wrong in ["us east 1", "US-EAST-1", "us-east-1\u{200b}", "https://us-east-1"] {
+            assert!(read(wrong, "").unwrap_err().to_string().starts_with("AWS_REGION is not a region"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_the_sdk_would_pass_over_is_refused() {
+        let check = |name: &str, value: &str| endpoints([(name.to_owned(), value.to_owned())].into_iter());
+        for good in
+            ["http://127.0.0.1:4566", "https://vpce-1.sts.us-east-1.vpce.amazonaws.com/", "http://[::1]:80", " "]
+        {
+            assert_eq!(check("AWS_ENDPOINT_URL_SQS", good), Ok(()), "{good}");
+        }
+        for bad in ["localhost:4566", "htp://localhost", "http://", "http://:80", "http://a b", "http://a\n", "none"] {
+            let problem = check("AWS_ENDPOINT_URL", bad).unwrap_err().to_string();
+            assert!(problem.starts_with("AWS_ENDPOINT_URL is not the URL of an endpoint"), "{bad}");
+        }
+        assert_eq!(check("AWS_ENDPOINT", "not one of the SDK's"), Ok(()));
+    }
+}

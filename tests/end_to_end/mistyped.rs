@@ -1,0 +1,148 @@
+//! What a person mistypes ends in a sentence: nothing panics, nothing silently means something else.
+
+use pmp_tests::{ALPHA_PROD, Finished, MANAGEMENT, Program, Scene, world};
+
+/// Ran, and said so: code 1, with this in the error and this in the hint.
+fn refused(finished: &Finished, error: &str, hint: &str) {
+    assert_eq!(finished.code, 1, "{finished:?}");
+    assert!(finished.stderr.contains(error), "`{error}`: {}", finished.stderr);
+    assert!(finished.stderr.contains(hint), "`{hint}`: {}", finished.stderr);
+    assert!(
+        !finished.stderr.contains("panicked") && !finished.stderr.contains("this is a fault"),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[tokio::test]
+async fn a_credential_with_a_stray_character_is_named_and_not_shown() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let copied = "it was copied with something that does not belong to it";
+    for (variable, value, told) in [
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            "not-to-be-seen\n",
+            "the secret access key (AWS_SECRET_ACCESS_KEY) ends with a line break",
+        ),
+        ("AWS_SECRET_ACCESS_KEY", "not-to-be-seen ", "the secret access key (AWS_SECRET_ACCESS_KEY) ends with a blank"),
+        (
+            "AWS_ACCESS_KEY_ID",
+            "\u{feff}222222222222",
+            "the access key id (AWS_ACCESS_KEY_ID) begins with the character U+FEFF",
+        ),
+        (
+            "AWS_SESSION_TOKEN",
+            "not-to\u{2011}be-seen",
+            "the session token (AWS_SESSION_TOKEN) has the character U+2011 in it",
+        ),
+    ] {
+        let spoke = scene.spoke.with(&[(variable, value)]);
+        let ran = spoke.run(&["plan"]).await;
+        refused(&ran, &format!("{told}: {copied}"), "hint: check the credentials");
+        assert!(!ran.stderr.contains("to-be-seen") && !ran.stderr.contains("222222222222"), "{}", ran.stderr);
+        let doctor = spoke.run(&["doctor"]).await;
+        assert_eq!(doctor.code, 4, "{doctor:?}");
+        let flat = doctor.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(told), "{}", doctor.stdout);
+        let agent = scene.hub.with(&[(variable, value)]).run(&["publish"]).await;
+        refused(&agent, told, "hint: check the credentials");
+    }
+}
+
+#[tokio::test]
+async fn a_profile_that_is_not_there_does_not_become_the_role_of_the_machine() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config");
+    std::fs::write(&config, "[default]\nregion = us-east-1\n[profile hub-admin]\nregion = us-east-1\n").unwrap();
+    let config = config.to_str().unwrap();
+    // The keys of the environment stand for what the machine would give.
+    let hub = scene.hub.with(&[("AWS_CONFIG_FILE", config), ("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")]);
+    let typo = hub.with(&[("AWS_PROFILE", "hub-amin")]);
+    let told = "error: AWS_PROFILE names `hub-amin`, and there is no such profile";
+    for command in [&["publish"][..], &["status"], &["init"]] {
+        refused(&typo.run(command).await, told, "hint: the profiles are: default, hub-admin; unset AWS_PROFILE");
+    }
+    let doctor = typo.run(&["doctor"]).await;
+    assert_eq!(doctor.code, 4, "{doctor:?}");
+    let flat = doctor.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("AWS_PROFILE names `hub-amin`, and there is no such profile"), "{}", doctor.stdout);
+    assert_eq!(hub.with(&[("AWS_PROFILE", "hub-admin")]).run(&["publish"]).await.code, 0);
+    let none = scene.spoke.with(&[
+        ("AWS_PROFILE", "spoke"),
+        ("AWS_CONFIG_FILE", "/nowhere"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/nowhere"),
+    ]);
+    refused(
+        &none.run(&["plan"]).await,
+        "AWS_PROFILE names `spoke`",
+        "hint: unset AWS_PROFILE to act as the role of the machine",
+    );
+}
+
+#[tokio::test]
+async fn regions_endpoints_and_times_have_the_form_of_what_they_are() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let wrong = [
+        ("AWS_REGION", "US East", "AWS_REGION is not a region such as us-east-1: \"US East\""),
+        ("AWS_ENDPOINT_URL_DYNAMODB", "localhost:4566", "AWS_ENDPOINT_URL_DYNAMODB is not the URL of an endpoint"),
+        ("AWS_ENDPOINT_URL", "http//localhost", "AWS_ENDPOINT_URL is not the URL of an endpoint"),
+        ("PMP_OPERATION_TIMEOUT", "1 minute 30", "PMP_OPERATION_TIMEOUT is not a duration such as 5s or 2m"),
+        ("PMP_ATTEMPT_TIMEOUT", "10s", "PMP_ATTEMPT_TIMEOUT is shorter than 22 s"),
+    ];
+    for (variable, value, told) in wrong {
+        let hint = format!("hint: set {variable} anew, or unset it");
+        refused(&scene.hub.with(&[(variable, value)]).run(&["status"]).await, told, &hint);
+        refused(&scene.spoke.with(&[(variable, value)]).run(&["plan"]).await, told, &hint);
+    }
+    for (variable, value) in [("AWS_REGION", ""), ("AWS_REGION", "us-east-1\n"), ("PMP_CONNECT_TIMEOUT", "")] {
+        assert_eq!(scene.hub.with(&[(variable, value)]).run(&["publish"]).await.code, 0, "{variable}={value:?}");
+    }
+}
+
+/// What a spoke says of a selection.
+async fn selecting(spoke: &Program, selection: &str) -> Finished {
+    spoke.with(&[("MEMBER_EXPERIENCE_IDS", selection)]).run(&["plan"]).await
+}
+
+#[tokio::test]
+async fn a_selection_that_came_out_empty_is_not_everything() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    for empty in [",", ",,", " , "] {
+        refused(
+            &selecting(&scene.spoke, empty).await,
+            "--member-experience-ids (MEMBER_EXPERIENCE_IDS): `",
+            "holds no id",
+        );
+    }
+    for with_management in [MANAGEMENT, &format!("{ALPHA_PROD},{MANAGEMENT}")] {
+        let told = "names the management experience, which is the one to follow";
+        refused(&selecting(&scene.spoke, with_management).await, told, "MEMBER_EXPERIENCE_IDS");
+    }
+    for fine in ["", " ", ALPHA_PROD, &format!("{ALPHA_PROD},")] {
+        assert_eq!(selecting(&scene.spoke, fine).await.code, 0, "{fine:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_check_of_an_experience_that_nobody_knows_or_of_nobody_is_not_content() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let unknown = scene.hub.run(&["status", "--check"]).await;
+    refused(&unknown, "the ledger knows of no snapshot of `exp-management`", "hint: check --experience-id");
+    scene.hub.json(&["publish"]).await;
+
+    let mistyped = scene.hub.with(&[("PMP_EXPERIENCE_ID", "exp-managment")]);
+    let told = "error: the ledger knows of no snapshot of `exp-managment`";
+    refused(&mistyped.run(&["status", "--check"]).await, told, "hint: did you mean `exp-management`?");
+    let shown = mistyped.run(&["status"]).await;
+    assert_eq!((shown.code, shown.stderr.contains("did you mean `exp-management`?")), (0, true), "{shown:?}");
+
+    let nobody = scene.hub.run(&["status", "--check"]).await;
+    assert_eq!(nobody.code, 4, "{nobody:?}");
+    assert!(nobody.stderr.contains("hint: no spoke has reported"), "{nobody:?}");
+    assert_eq!(scene.hub.run(&["status", "--check", "--allow-empty"]).await.code, 0);
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    assert_eq!(scene.hub.run(&["status", "--check"]).await.code, 0);
+}
