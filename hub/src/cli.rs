@@ -241,6 +241,7 @@ pub(crate) fn hub(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64) -
             .signing
             .as_ref()
             .map(|signing| Signing { signer: signing.key.signer(sdk), lifetime: signing.lifetime }),
+        unsigned: config.unsigned,
     }
 }
 
@@ -442,6 +443,7 @@ async fn recover(config: &ConfigArgs, args: &RecoverArgs, output: Output) -> Res
     let Recovery { restored, published } = &recovery;
     if output.is_table() {
         match restored {
+            Some(restored) if restored.is_ahead() => output.line(&format!("Put right: {restored}."))?,
             Some(restored) => output.line(&format!("Lost: {}.", restored.lost()))?,
             None => output.line("Nothing was lost.")?,
         }
@@ -494,8 +496,15 @@ async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Output) -> Res
             let StatusConfig { experience, snapshots, timestamps, .. } = config;
             let timestamps = Some(timestamps);
             // Nor is the snapshot signed anew: whoever confirms need not hold the hub's key.
-            let publish =
-                PublishConfig { experience, snapshots, timestamps, topic, events_queue_url: None, signing: None };
+            let publish = PublishConfig {
+                experience,
+                snapshots,
+                timestamps,
+                topic,
+                events_queue_url: None,
+                signing: None,
+                unsigned: false,
+            };
             // Nothing is stored, so nothing is pruned.
             let hub = hub(&sdk, &publish, u64::MAX);
             let announced = hub.announce_again(&head, Timestamp::now).await;
@@ -549,7 +558,7 @@ async fn caller(sdk: &SdkConfig) -> Result<String, HubError> {
 
 async fn public_key(config: &ConfigArgs, output: Output) -> Result<Exit, Failure> {
     let key = config.for_public_key()?;
-    let sdk = pmp_aws::load("pmp-hub").await;
+    let sdk = sdk().await?;
     let public = key.signer(&sdk).public_key().await.map_err(|error| failure(HubError::PublicKey(error)))?;
     if output.is_table() {
         output.lines(public.to_pem().trim_end().lines())?;

@@ -25,6 +25,8 @@ pub(crate) const MEMBERS: Source = Source { flag: "--member-organizations", vari
 pub(crate) const SIGNING_KEY: Source = Source { flag: "--signing-key", variable: "PMP_SIGNING_KEY" };
 const LIFETIME: Source = Source { flag: "--statement-lifetime", variable: "PMP_STATEMENT_LIFETIME" };
 
+/// What stands in place of a key where snapshots are meant to be unsigned, though earlier ones were signed.
+const UNSIGNED: &str = "none";
 /// For how long a statement holds, where nothing else is asked for: a weekend and its holidays may pass without the hub.
 const STATEMENT_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How many versions the ledger keeps, where nothing else is asked for.
@@ -58,7 +60,7 @@ pub(crate) struct ConfigArgs {
     /// The member organizations that are admitted, separated by commas, besides those of `init --admit`
     #[arg(long, global = true, env = MEMBERS.variable, hide_env_values = true, value_name = "ORG,…")]
     member_organizations: Option<String>,
-    /// The key that signs snapshots: awskms:///ARN, or file:PATH; without it, they are not signed
+    /// The key that signs snapshots: awskms:///ARN, or file:PATH; without it, they are not signed; `none` to stop signing
     #[arg(long, global = true, env = SIGNING_KEY.variable, hide_env_values = true, value_name = "KEY")]
     signing_key: Option<String>,
     /// How long a spoke may go by a signature that is not renewed, from 24h to 2160h [default: 168h]
@@ -165,6 +167,8 @@ pub(crate) struct PublishConfig {
     pub(crate) topic: TopicArn,
     pub(crate) events_queue_url: Option<String>,
     pub(crate) signing: Option<SigningConfig>,
+    /// Whether not to sign is meant, though earlier snapshots were signed.
+    pub(crate) unsigned: bool,
 }
 
 /// How snapshots are signed.
@@ -222,13 +226,22 @@ impl ConfigArgs {
         if events_queue_url.as_ref().is_some_and(|url| !pmp_aws::is_queue_url(url)) {
             settings.problem(EVENTS, "not the URL of a queue (https://sqs.REGION.amazonaws.com/ACCOUNT/NAME)");
         }
-        let signing = self.signing(settings);
+        let (signing, unsigned) = (self.signing(settings), self.unsigned());
         let (experience, snapshots, topic) = (experience?, snapshots?, topic?);
-        Some(PublishConfig { experience, snapshots, timestamps, topic, events_queue_url, signing })
+        Some(PublishConfig { experience, snapshots, timestamps, topic, events_queue_url, signing, unsigned })
+    }
+
+    /// Whether not to sign is meant: a blank setting may be one that was forgotten.
+    fn unsigned(&self) -> bool {
+        self.signing_key.as_deref().is_some_and(|key| key.trim() == UNSIGNED)
+    }
+
+    fn signing_key(&self, settings: &mut Settings) -> Option<SigningKey> {
+        settings.optional(self.signing_key.as_deref().filter(|_| !self.unsigned()), SIGNING_KEY)
     }
 
     fn signing(&self, settings: &mut Settings) -> Option<SigningConfig> {
-        let key = settings.optional(self.signing_key.as_deref(), SIGNING_KEY);
+        let key = self.signing_key(settings);
         let text: Option<String> = settings.optional(self.statement_lifetime.as_deref(), LIFETIME);
         let lifetime = text.map_or(Ok(STATEMENT_LIFETIME), |text| lifetime(&text));
         let lifetime = lifetime.map_err(|problem| settings.problem(LIFETIME, problem)).ok()?;
@@ -310,7 +323,7 @@ impl ConfigArgs {
             topic: settings.optional(self.topic_arn.as_deref(), TOPIC),
             events_queue_url: events.filter(|url| pmp_aws::is_queue_url(url)),
             members: self.members(&mut settings),
-            signing_key: settings.optional(self.signing_key.as_deref(), SIGNING_KEY),
+            signing_key: self.signing_key(&mut settings),
         };
         (config, complete)
     }

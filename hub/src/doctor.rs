@@ -10,9 +10,9 @@ use pmp_aws::{Admission, ApiError, Asker, Request, ResourcePolicy};
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_doctor::{Session, configuration, look_at_queue, told, unknown};
 use pmp_ledger::schema::{self, Table};
-use pmp_ledger::{DynamoReceipts, DynamoSnapshots, LedgerError, ReceiptStore, SnapshotStore, TableName};
+use pmp_ledger::{DynamoReceipts, DynamoSnapshots, Head, LedgerError, ReceiptStore, SnapshotStore, TableName};
 use pmp_protocol::ExperienceId;
-use pmp_signature::pae;
+use pmp_signature::{Expectation, PublicKey, TrustedKeys, Verified, pae, verify};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, Source, age, count, parse_duration};
 
@@ -47,10 +47,11 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
             session.look("change-events", Ok(url), look).await
         },
         async {
+            let head = head(&session.sdk, &config).await;
             let Some(key) = &config.signing_key else {
-                return Finding::of("signing-key").note(format!("{SIGNING_KEY} is not set: snapshots are not signed"));
+                return unsigned(head.as_ref());
             };
-            session.look("signing-key", Ok(key), |key| signing(&session.sdk, key)).await
+            session.look("signing-key", Ok(key), |key| signing(&session.sdk, key, experience, head)).await
         },
     );
     let found = [catalog, snapshots].into_iter().chain(timestamps).chain(topic).chain([events, signing]);
@@ -66,9 +67,56 @@ fn both<'a, T>(
     Ok((experience.ok_or(EXPERIENCE)?, other.ok_or(source)?))
 }
 
+/// What the ledger holds; none where that cannot be read, which other checks tell of.
+async fn head(sdk: &SdkConfig, config: &DoctorConfig) -> Option<Head> {
+    let (experience, table) = (config.experience.as_ref()?, config.snapshots.clone()?);
+    DynamoSnapshots::new(sdk, table).head(experience).await.ok().flatten()
+}
+
+/// Without a key: whether one was forgotten.
+fn unsigned(head: Option<&Head>) -> Finding {
+    let finding = Finding::of("signing-key");
+    if head.is_some_and(|head| head.statement.is_some()) {
+        return told(finding, &failure(HubError::Unsigned));
+    }
+    finding.note(format!("{SIGNING_KEY} is not set: snapshots are not signed"))
+}
+
+/// Whether what the head carries is this key's, and holds still.
+fn judge(finding: Finding, public: &PublicKey, experience: &ExperienceId, head: &Head) -> Finding {
+    let publish = || "publish once, which signs anew: `pmp-hub publish`".to_owned();
+    let expected = Expectation {
+        experience,
+        version: head.latest,
+        digest: head.digest,
+        not_older_than: None,
+        now: Timestamp::now(),
+    };
+    match verify(head.statement.as_deref(), &TrustedKeys::of(public.clone()), &expected) {
+        Ok(Verified { statement }) => {
+            finding.note(format!("snapshot {} is signed by it until {}", statement.version, statement.expires_at))
+        }
+        Err(refusal) => finding.warn(format!("snapshot {}: {refusal}", head.latest), publish()),
+    }
+}
+
+/// A key in a file that others than its owner can read is not one's own.
+fn readable_by_others(finding: Finding, key: &SigningKey) -> Finding {
+    #[cfg(unix)]
+    if let SigningKey::File(path) = key {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(path).map(|metadata| metadata.permissions().mode());
+        if mode.is_ok_and(|mode| mode & 0o077 != 0) {
+            let fix = format!("`chmod 600 {}`; who has read it can sign", path.display());
+            return finding.warn(format!("others can read {}", path.display()), fix);
+        }
+    }
+    finding
+}
+
 /// That the key signs, and that its public part verifies what it signed. No statement is made: what is signed here is of no
 /// use to anyone.
-async fn signing(sdk: &SdkConfig, key: &SigningKey) -> Finding {
+async fn signing(sdk: &SdkConfig, key: &SigningKey, experience: Option<&ExperienceId>, head: Option<Head>) -> Finding {
     let finding = Finding::of("signing-key");
     let signer = key.signer(sdk);
     let message = pae("text/plain", b"pmp-hub doctor");
@@ -77,9 +125,15 @@ async fn signing(sdk: &SdkConfig, key: &SigningKey) -> Finding {
         Err(error) => Err(error),
     };
     match signed {
-        Ok((public, signature)) if public.verifies(&message, &signature) => finding
-            .note(key.to_string())
-            .note(format!("{} key {}, signs and verifies", public.kind(), public.id().short())),
+        Ok((public, signature)) if public.verifies(&message, &signature) => {
+            let finding = finding.note(key.to_string());
+            let finding = finding.note(format!("{} key {}, signs and verifies", public.kind(), public.id().short()));
+            let finding = readable_by_others(finding, key);
+            match (experience, head) {
+                (Some(experience), Some(head)) => judge(finding, &public, experience, &head),
+                _ => finding,
+            }
+        }
         Ok((public, _)) => {
             let fix = "use another key, and tell whoever keeps this one".to_owned();
             finding.fail(format!("the public key {} does not verify what the key signs", public.id().short()), fix)

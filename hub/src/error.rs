@@ -46,6 +46,11 @@ pub enum HubError {
     /// The snapshot could not be signed, so it is neither stored nor published.
     #[error("cannot sign the snapshot")]
     Sign(#[from] SigningError),
+    /// The newest snapshot is signed, and this hub has no key.
+    #[error(
+        "the newest snapshot is signed, and this hub has no key: spokes that trust keys would refuse what it publishes"
+    )]
+    Unsigned,
     /// The key could not be asked for its public part.
     #[error("cannot read the public key")]
     PublicKey(#[source] SigningError),
@@ -88,6 +93,10 @@ impl HubError {
             Self::Read { source, .. } => source.hint(),
             Self::NoPolicy(_) => Some("create a procurement policy for it, or name another experience".to_owned()),
             Self::Sign(source) | Self::PublicKey(source) => source.hint(),
+            Self::Unsigned => Some(
+                "set PMP_SIGNING_KEY; to stop signing for good, set it to `none`, and have members take PMP_TRUSTED_KEYS away first"
+                    .to_owned(),
+            ),
             Self::Ledger(source) => source.hint(),
             Self::Outrun { .. } => Some("stop the other hub, or let it be the only one".to_owned()),
             Self::Topic(error) | Self::Events(error) | Self::Caller(error) => error.hint(),

@@ -250,7 +250,12 @@ pub(crate) fn is_ahead(time: Timestamp, now: Timestamp) -> bool {
     time.duration_since(now) > AHEAD
 }
 
-/// The `Snapshots` table was restored to an earlier moment: versions that were stored and announced are gone.
+/// A head may be ahead of the mark by as many versions: a hub stopped between the two, or one of an earlier release, which raises no
+/// mark, was at work.
+const UNMARKED: u64 = 50;
+
+/// The `Snapshots` table was restored to an earlier moment: versions that were stored and announced are gone. Or its head was written
+/// by someone else: it names a version that no hub ever came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
     /// The highest version that was ever stored.
@@ -266,7 +271,8 @@ impl Restored {
         let is_behind = head.is_none_or(|head| head.latest < mark.version);
         // Numbers that were given a second time, by a hub that knows no mark.
         let is_another = head.is_some_and(|head| head.latest == mark.version && head.digest != mark.digest);
-        (is_behind || is_another).then(|| Self { mark: *mark, latest: head.map(|head| head.latest) })
+        (is_behind || is_another || is_far_ahead(mark, head))
+            .then(|| Self { mark: *mark, latest: head.map(|head| head.latest) })
     }
 
     /// The version with which a recovery goes on.
@@ -274,8 +280,16 @@ impl Restored {
         self.mark.version.next()
     }
 
+    /// Whether nothing is lost, and the head names what no hub stored.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.latest.is_some_and(|latest| latest > self.mark.version)
+    }
+
     /// Which versions are lost, in words.
     pub(crate) fn lost(&self) -> String {
+        if self.is_ahead() {
+            return "nothing".to_owned();
+        }
         let (first, last) = (self.latest.map_or(SnapshotVersion::FIRST, SnapshotVersion::next), self.mark.version);
         match first.cmp(&last) {
             std::cmp::Ordering::Less => format!("snapshots {first} to {last}"),
@@ -285,9 +299,20 @@ impl Restored {
     }
 }
 
+fn is_far_ahead(mark: &HeadMark, head: Option<&Head>) -> bool {
+    head.is_some_and(|head| head.latest.get().saturating_sub(mark.version.get()) > UNMARKED)
+}
+
 impl std::fmt::Display for Restored {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.latest {
+            Some(latest) if self.is_ahead() => {
+                let highest = self.mark.version;
+                write!(
+                    f,
+                    "the Snapshots table names snapshot {latest} as the newest, and no hub came further than {highest}: someone else wrote that"
+                )
+            }
             Some(latest) => {
                 write!(f, "the Snapshots table was restored to snapshot {latest}: it lacks {}", self.lost())
             }

@@ -32,6 +32,8 @@ pub struct Hub {
     pub keep_versions: u64,
     /// How they are signed; none where they are not.
     pub signing: Option<Signing>,
+    /// Whether they are to be unsigned, though earlier ones were signed: `PMP_SIGNING_KEY=none`.
+    pub unsigned: bool,
 }
 
 /// What made the hub look.
@@ -136,9 +138,11 @@ impl Hub {
             let sealed = self.read().await?;
             let (mark, head) = self.stand().await?;
             not_restored(mark.as_ref(), head.as_ref())?;
+            self.would_not_unsign(head.as_ref())?;
             match decide(head.as_ref(), sealed.digest(), trigger) {
                 Decision::Store { previous } => {
-                    let new = self.new_snapshot(previous, None, taken_at, &sealed);
+                    let version = previous.map_or(SnapshotVersion::FIRST, SnapshotVersion::next);
+                    let new = self.new_snapshot(previous, version, taken_at, &sealed);
                     if let Some(published) = self.store(&new, &now).await? {
                         return Ok(published);
                     }
@@ -175,7 +179,9 @@ impl Hub {
                 return Ok(Recovery { restored: None, published });
             };
             let sealed = self.read().await?;
-            let new = self.new_snapshot(restored.latest, Some(restored.mark.version), taken_at, &sealed);
+            let (_, head) = self.stand().await?;
+            self.would_not_unsign(head.as_ref())?;
+            let new = self.new_snapshot(restored.latest, restored.next(), taken_at, &sealed);
             if let Some(published) = self.store(&new, &now).await? {
                 return Ok(Recovery { restored: Some(restored), published });
             }
@@ -189,21 +195,21 @@ impl Hub {
         Ok(Restored::find(mark.as_ref(), head.as_ref()))
     }
 
-    /// The snapshot after `previous`, not signed yet.
+    /// The snapshot after `previous`, as this version, not signed yet.
     fn new_snapshot<'a>(
         &'a self,
         previous: Option<SnapshotVersion>,
-        beyond: Option<SnapshotVersion>,
+        version: SnapshotVersion,
         taken_at: Timestamp,
         sealed: &'a Sealed,
     ) -> NewSnapshot<'a> {
-        NewSnapshot { experience: &self.experience, previous, beyond, taken_at, sealed, statement: None }
+        NewSnapshot { experience: &self.experience, previous, version, taken_at, sealed, statement: None }
     }
 
     /// Signs a snapshot, stores it and publishes it; none where another hub took the version first: it may have read other content, so
     /// whoever asks looks again from the start.
     async fn store(&self, new: &NewSnapshot<'_>, now: impl Fn() -> Timestamp) -> Result<Option<Published>, HubError> {
-        let (version, sealed) = (new.version(), new.sealed);
+        let (version, sealed) = (new.version, new.sealed);
         let statement = self.statement(version, sealed.digest(), now()).await?;
         let signed = NewSnapshot { statement: statement.as_deref(), ..*new };
         let Stored::Won { chunks } = self.snapshots.store(&signed).await? else {
@@ -272,6 +278,7 @@ impl Hub {
         let sealed = self.read().await?;
         let (mark, head) = self.stand().await?;
         not_restored(mark.as_ref(), head.as_ref())?;
+        self.would_not_unsign(head.as_ref())?;
         Ok(match decide(head.as_ref(), sealed.digest(), trigger) {
             Decision::Store { previous } => {
                 let version = previous.map_or(SnapshotVersion::FIRST, SnapshotVersion::next);
@@ -285,6 +292,12 @@ impl Hub {
     async fn read(&self) -> Result<Sealed, HubError> {
         let content = read::management_experience(self.catalog.as_ref(), &self.experience).await?;
         Sealed::new(&content).map_err(|source| HubError::Seal { experience: self.experience.clone(), source })
+    }
+
+    /// A hub that was not given its key would have every spoke that trusts keys refuse what it publishes.
+    fn would_not_unsign(&self, head: Option<&Head>) -> Result<(), HubError> {
+        let is_signed = head.is_some_and(|head| head.statement.is_some());
+        if is_signed && self.signing.is_none() && !self.unsigned { Err(HubError::Unsigned) } else { Ok(()) }
     }
 
     /// What vouches for a version, where this hub signs.

@@ -392,11 +392,18 @@ async fn a_ledger_that_was_restored_changes_nothing_until_the_hub_goes_on() {
     let approved = BTreeSet::from(["prod-a", "prod-b", "prod-c"].map(|id| ProductId::new(id).unwrap()));
     let content = Content::new(management(), approved, BTreeSet::new(), BTreeMap::new(), ResourceRequests::Allow);
     let (sealed, experience) = (Sealed::new(&content.unwrap()).unwrap(), management());
-    let (previous, beyond) = (Some(version(1)), Some(version(2)));
+    let previous = Some(version(1));
     let taken_at = "2026-11-28T12:00:00Z".parse().unwrap();
-    let next = NewSnapshot { experience: &experience, previous, beyond, taken_at, sealed: &sealed, statement: None };
+    let next = NewSnapshot {
+        experience: &experience,
+        previous,
+        version: version(3),
+        taken_at,
+        sealed: &sealed,
+        statement: None,
+    };
     assert!(matches!(store.store(&next).await.unwrap(), Stored::Won { .. }));
-    let message = SnapshotMessage::announce(management(), next.version(), taken_at, Reason::Operator, &sealed, 1);
+    let message = SnapshotMessage::announce(management(), next.version, taken_at, Reason::Operator, &sealed, 1);
     scene.alpha_account.send(&scene.queue_url, &message.to_json()).await;
     let after = Lists::new(&["prod-a", "prod-b", "prod-c"], &[]);
     eventually("the spoke goes on", &after, async || lists(&scene).await).await;

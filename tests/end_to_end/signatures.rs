@@ -37,7 +37,7 @@ impl Signed {
 
     fn file(&self, which: usize) -> PathBuf {
         let path = self.folder.path().join(format!("key-{which}.pem"));
-        std::fs::write(&path, KEYS[which]).unwrap();
+        write_private(&path, KEYS[which]);
         path
     }
 
@@ -74,10 +74,17 @@ impl Signed {
     }
 }
 
+/// As `chmod 600` leaves it.
+fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 /// A key that signs, in a file of `folder`; and its public part.
 pub(crate) fn key_pair(folder: &Path) -> (PathBuf, String) {
     let path = folder.join("key.pem");
-    std::fs::write(&path, KEYS[0]).unwrap();
+    write_private(&path, KEYS[0]);
     (path, pem(0))
 }
 
@@ -156,7 +163,12 @@ async fn what_trusted_keys_did_not_sign_changes_nothing() {
 
     // Whoever can write into the table, but not sign: another version, other content, no signature, one of another key.
     signed.scene.hub_account.approve(MANAGEMENT, &["prod-evil"]).await;
-    signed.scene.hub.json(&["publish"]).await;
+    // A hub that was not given its key does not do that by accident.
+    let forgotten = signed.scene.hub.run(&["publish"]).await;
+    assert_eq!(forgotten.code, 1, "{forgotten:?}");
+    assert!(forgotten.stderr.contains("this hub has no key") && forgotten.stderr.contains("`none`"), "{forgotten:?}");
+    assert_eq!(signed.head().await, good);
+    signed.hub_with("none").json(&["publish"]).await;
     assert_refused(&spoke.run(&["sync"]).await, "it is not signed");
     let unsigned = signed.head().await;
     let with = |statement: AttributeValue| {
@@ -238,6 +250,51 @@ async fn a_spoke_whose_statement_has_expired_is_frozen_and_says_so() {
     assert_eq!(agent.stop().await.0, 0);
 }
 
+/// Whoever may write the table, and not sign, has the hub sign what leaves no number for the next snapshot.
+#[tokio::test]
+async fn a_head_that_no_hub_came_to_is_not_signed() {
+    let signed = Signed::start(&["prod-a"]).await;
+    let (hub, spoke) = (signed.hub(0), signed.spoke(&[&pem(0)]));
+    hub.json(&["publish"]).await;
+    assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    let mut head = signed.head().await;
+    for name in ["latest", "published"] {
+        head.insert(name.to_owned(), AttributeValue::N(u64::MAX.to_string()));
+    }
+    signed.put_head(head.clone()).await;
+    for command in [&["publish"][..], &["publish", "--dry-run"]] {
+        let refused = hub.run(command).await;
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.stderr.contains("no hub came further than 1"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("pmp-hub recover"), "{}", refused.stderr);
+    }
+    assert_eq!(signed.head().await, head, "nothing is signed");
+    assert_refused(&spoke.run(&["sync"]).await, "its statement is about snapshot 1");
+    // The way back goes on with the next number that is free.
+    signed.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    assert_eq!(hub.json(&["recover", "--yes"]).await["published"]["version"], 2);
+    assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    assert_eq!(signed.approved().await, Lists::new(&["prod-a", "prod-b"], &[]));
+}
+
+#[tokio::test]
+async fn a_statement_that_is_no_text_stops_nobody_who_asks_for_none() {
+    let signed = Signed::start(&["prod-a"]).await;
+    let (hub, spoke) = (signed.hub(0), signed.spoke(&[&pem(0)]));
+    hub.json(&["publish"]).await;
+    let good = signed.head().await;
+    for odd in [AttributeValue::Null(true), AttributeValue::N("1".into()), AttributeValue::L(Vec::new())] {
+        let mut head = good.clone();
+        head.insert("statement".to_owned(), odd);
+        signed.put_head(head).await;
+        assert_refused(&spoke.run(&["sync"]).await, "cannot be read");
+        assert_eq!(signed.scene.spoke.run(&["sync"]).await.code, 0);
+        assert_eq!(signed.scene.hub.run(&["status"]).await.code, 0);
+        hub.json(&["publish"]).await;
+        assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    }
+}
+
 #[tokio::test]
 async fn settings_that_cannot_be_used_are_told_at_the_start() {
     let signed = Signed::start(&["prod-a"]).await;
@@ -251,11 +308,17 @@ async fn settings_that_cannot_be_used_are_told_at_the_start() {
     );
     let missing = signed.hub_with("file:/nowhere/key.pem").run(&["publish"]).await;
     assert!(missing.stderr.contains("cannot sign the snapshot"), "{}", missing.stderr);
-    for (keys, words) in [("/nowhere/keys.pem", "neither PEM nor a file"), (KEYS[0], "private key")] {
+    // A private key is shown to nobody, with its first line or without.
+    let bare = KEYS[0].lines().nth(1).unwrap();
+    let given = [("/nowhere/keys.pem", "neither PEM nor the path"), (KEYS[0], "private key"), (bare, "neither PEM")];
+    for (keys, words) in given {
         let spoke = signed.spoke(&[keys]).run(&["sync"]).await;
         assert_eq!(spoke.code, 1, "{spoke:?}");
         assert!(spoke.stderr.contains("PMP_TRUSTED_KEYS") && spoke.stderr.contains(words), "{}", spoke.stderr);
+        assert!(!spoke.stderr.contains(bare), "{}", spoke.stderr);
     }
+    let inline = signed.hub_with(&format!("file:{}", KEYS[0])).run(&["publish"]).await;
+    assert!(inline.code == 1 && !inline.stderr.contains(bare), "{}", inline.stderr);
     // A file, and a text whose line ends a template has lost.
     let file = signed.folder.path().join("trusted.pem");
     std::fs::write(&file, pem(0)).unwrap();
@@ -281,6 +344,11 @@ async fn doctor_signs_and_verifies_once_and_the_spokes_one_judges_the_head() {
     assert!(result == "ok" && detail.contains("Ed25519"), "{result}: {detail}");
     let (result, detail) = check(&spoke, "trusted-keys").await;
     assert!(result == "ok" && detail.contains("snapshot 1"), "{result}: {detail}");
+    // Another key than the head's, and none at all.
+    let (result, detail) = check(&signed.hub(1), "signing-key").await;
+    assert!(result == "warning" && detail.contains("signed by a key that is not trusted"), "{result}: {detail}");
+    let (result, detail) = check(&signed.scene.hub, "signing-key").await;
+    assert!(result == "failed" && detail.contains("this hub has no key"), "{result}: {detail}");
     let (result, detail) = check(&signed.spoke(&[&pem(1)]), "trusted-keys").await;
     assert!(result == "failed" && detail.contains("not trusted"), "{result}: {detail}");
     let missing = format!("awskms:///arn:aws:kms:us-east-1:{HUB}:key/none");

@@ -38,23 +38,14 @@ pub struct NewSnapshot<'a> {
     pub experience: &'a ExperienceId,
     /// The newest version so far; none for the first snapshot.
     pub previous: Option<SnapshotVersion>,
-    /// Versions up to this one were stored once and are lost: it takes none of them. For a ledger that was restored to an
-    /// earlier moment; none otherwise.
-    pub beyond: Option<SnapshotVersion>,
+    /// The version that it takes: the one after `previous`, unless the ledger is put right.
+    pub version: SnapshotVersion,
     /// When the hub read it.
     pub taken_at: Timestamp,
     /// The content.
     pub sealed: &'a Sealed,
     /// What vouches for it, where the hub signs.
     pub statement: Option<&'a str>,
-}
-
-impl NewSnapshot<'_> {
-    /// The version that it takes: the one after `previous`, and after what is lost.
-    #[must_use]
-    pub fn version(&self) -> SnapshotVersion {
-        self.previous.max(self.beyond).map_or(SnapshotVersion::FIRST, SnapshotVersion::next)
-    }
 }
 
 /// What came of storing a snapshot.

@@ -179,6 +179,12 @@ impl fmt::Debug for PublicKey {
 pub struct TrustedKeys(Vec<PublicKey>);
 
 impl TrustedKeys {
+    /// This one alone.
+    #[must_use]
+    pub fn of(key: PublicKey) -> Self {
+        Self(vec![key])
+    }
+
     /// Reads the public keys in a text: PEM, one or two blocks, with or without line ends.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
         let mut keys: Vec<PublicKey> = Vec::new();

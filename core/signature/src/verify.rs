@@ -87,7 +87,7 @@ impl Refusal {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Unsigned => {
-                "let the hub sign (PMP_SIGNING_KEY) and publish once, or take PMP_TRUSTED_KEYS away here if it is not to"
+                "ask the hub's operators, by another way, whether the hub signs (PMP_SIGNING_KEY) and who else writes into the table of snapshots; let it publish again with its key"
             }
             Self::UnknownKey(_) => {
                 "ask the hub's operators, by another way, for its public key (`pmp-hub public-key`); trust it beside the old one while keys change"
@@ -100,9 +100,11 @@ impl Refusal {
                 "let the hub publish again (`pmp-hub publish`); if it comes back, ask its operators who else writes into the table of snapshots"
             }
             Self::Older(_) => {
-                "the ledger was set back to an earlier moment: let the hub's operators run `pmp-hub recover`"
+                "the ledger was set back to an earlier moment: let the hub's operators run `pmp-hub recover`; if they never stored what was trusted, its key was misused: change it, and trust the new one alone"
             }
-            Self::Expired(_) => "the hub has not announced for long: let it publish (`pmp-hub publish`)",
+            Self::Expired(_) => {
+                "the hub has not announced for long: let it publish with its key (PMP_SIGNING_KEY, `pmp-hub publish`)"
+            }
             Self::IssuedInFuture(_) => "compare this clock and the hub's (`doctor` of both shows how far they are off)",
         }
     }

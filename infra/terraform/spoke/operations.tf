@@ -51,7 +51,7 @@ locals {
   freeze_alarms = {
     "freeze" = {
       description = "The hub's signature ends within twelve hours, has ended, or no announcement came for a day. Nothing changes here without it."
-      metric      = ["pmp-sync", "StatementSecondsLeft", "Maximum"], dimensions = local.on_experience
+      metric      = ["pmp-sync", "StatementSecondsLeft", "Minimum"], dimensions = local.on_experience
       # Less than the shortest lifetime, which a hub that announces renews in time.
       period = 86400, periods = 1, threshold = 43200
     }

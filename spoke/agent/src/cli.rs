@@ -303,7 +303,7 @@ async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Res
 }
 
 async fn print_environment(args: &EnvArgs, output: Output) -> Result<Exit, Failure> {
-    let sdk = pmp_aws::load("pmp-spoke").await;
+    let sdk = sdk().await?;
     let failed = |error: env::EnvError| {
         let hint = error.hint();
         Failure::new(error).hint(hint)

@@ -295,8 +295,8 @@ impl ConfigArgs {
             match std::fs::read_to_string(given) {
                 Ok(text) => text,
                 Err(error) => {
-                    let path: String = given.chars().take(120).collect();
-                    settings.problem(TRUSTED, format!("neither PEM nor a file that can be read: `{path}`: {error}"));
+                    // Not what was given: it may be a private key that lost its first line.
+                    settings.problem(TRUSTED, format!("neither PEM nor the path of a file that can be read: {error}"));
                     return None;
                 }
             }

@@ -305,7 +305,7 @@ mod tests {
         ] {
             for (own, shared) in [(one, other), (other, one)] {
                 let catalog = Lists { own, shared, pace: Pace::new(RateLimits::default()) };
-                let listed = list(&catalog).await.map(|ids| ids.len()).ok();
+                let listed = list(&catalog).await.map(|(ids, _)| ids.len()).ok();
                 assert_eq!(listed, found, "own {own:?}, shared {shared:?}");
             }
         }

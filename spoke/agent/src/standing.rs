@@ -16,6 +16,8 @@ use crate::{Spoke, SpokeError, snapshot};
 
 /// A receipt that was disputed is told in the sign of life for this long.
 const TELL_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// A receipt's times may be ahead of this clock by as much: another spoke's may differ.
+const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 /// The most of them that a sign of life tells.
 const MAX_TOLD: usize = 20;
 
@@ -45,8 +47,7 @@ impl Spoke {
     pub(crate) async fn begin(&self, needs: Option<Needs>) -> Result<Standing, SpokeError> {
         let standing = self.standing().await;
         if let Err(error @ (SpokeError::Restored { .. } | SpokeError::Untrusted { .. })) = &standing {
-            let life = SignOfLife { error: Some(one_line(error)), needs: needs.clone(), ..SignOfLife::default() };
-            self.report_seen(life).await?;
+            self.report_error(one_line(error), needs.clone()).await?;
         }
         let standing = standing?;
         standing.warn();
@@ -174,8 +175,12 @@ fn sift(
         // Versions that an older hub stored, or that are pruned, cannot be compared; they supersede nothing either.
         std::cmp::Ordering::Less => digests.get(&version).is_none_or(|known| *known == digest),
     };
-    let (receipts, forged): (Vec<_>, Vec<_>) =
-        before.receipts.into_iter().partition(|receipt| borne_out(receipt.version, receipt.digest));
+    // The hub believes no such time either, and a pass keeps what it finds of an earlier one.
+    let is_ahead = |time: Timestamp| time.duration_since(now) > AHEAD;
+    let times = |receipt: &Receipt| [Some(receipt.received_at), receipt.applied_at, receipt.applied.map(|it| it.at)];
+    let (receipts, forged): (Vec<_>, Vec<_>) = before.receipts.into_iter().partition(|receipt| {
+        borne_out(receipt.version, receipt.digest) && !times(receipt).into_iter().flatten().any(is_ahead)
+    });
     before.receipts = receipts;
     for receipt in &mut before.receipts {
         receipt.applied = receipt.applied.filter(|applied| borne_out(applied.version, applied.digest));

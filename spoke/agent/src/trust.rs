@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pmp_ledger::{Head, LedgerError, ReceiptStore};
-use pmp_protocol::ExperienceId;
+use pmp_protocol::{ExperienceId, Needs};
 use pmp_signature::{Expectation, Refusal, Statement, TrustedKeys, open, verify};
 
-use crate::error::{failure, one_line};
+use crate::error::one_line;
 use crate::standing::SignOfLife;
 use crate::{Identity, Spoke, SpokeError};
 
@@ -28,6 +28,8 @@ struct Newest {
     unwritten: Option<String>,
     /// Whether its end was told.
     told: bool,
+    /// Whether a head was refused since: then it vouches for nothing that is in force.
+    refused_since: bool,
 }
 
 impl Trust {
@@ -35,12 +37,6 @@ impl Trust {
     #[must_use]
     pub(crate) fn new(keys: Option<TrustedKeys>) -> Self {
         Self { keys, newest: Mutex::default() }
-    }
-
-    /// The keys.
-    #[must_use]
-    pub(crate) fn keys(&self) -> Option<&TrustedKeys> {
-        self.keys.as_ref()
     }
 
     /// Whether `head` may be acted on, at `now`. Writes nothing: [`Self::keep`] does.
@@ -59,13 +55,23 @@ impl Trust {
         let organization = &identity.organization;
         let before = receipts.trusted(organization, management).await?;
         let before = before.and_then(|envelope| trusted_before(&envelope, keys, management));
-        let statement = judge(head, keys, management, before.as_ref(), now)
-            .map_err(|refusal| SpokeError::Untrusted { version: head.latest, refusal })?;
+        // What this process trusted counts, too: the ledger may have lost it.
+        let known = self.newest().as_ref().map(|newest| newest.statement.clone());
+        let newest = [before.as_ref(), known.as_ref()].into_iter().flatten().max_by_key(|it| it.version);
+        let statement = match judge(head, keys, management, newest, now) {
+            Ok(statement) => statement,
+            Err(refusal) => {
+                if let Some(newest) = self.newest().as_mut() {
+                    newest.refused_since = true;
+                }
+                return Err(SpokeError::Untrusted { version: head.latest, refusal });
+            }
+        };
         // A key that follows must vouch for it, too, before the one before is trusted no more.
         let is_newer =
             before.is_none_or(|before| (before.version, &before.key_id) != (statement.version, &statement.key_id));
         let unwritten = head.statement.clone().filter(|_| is_newer);
-        *self.newest() = Some(Newest { statement, unwritten, told: false });
+        *self.newest() = Some(Newest { statement, unwritten, told: false, refused_since: false });
         Ok(())
     }
 
@@ -103,10 +109,13 @@ impl Trust {
         tokio::time::sleep(left).await;
     }
 
-    /// How long the newest statement holds yet, in seconds; none where nothing was trusted, or no keys are configured.
+    /// How long the newest statement holds yet, in seconds, and zero while the head is refused; none where nothing was trusted,
+    /// or no keys are configured.
     pub(crate) fn seconds_left(&self, now: Timestamp) -> Option<usize> {
-        let left = self.newest().as_ref()?.statement.expires_at.duration_since(now).as_secs();
-        Some(usize::try_from(left).unwrap_or_default())
+        let newest = self.newest();
+        let newest = newest.as_ref()?;
+        let left = newest.statement.expires_at.duration_since(now).as_secs();
+        Some(if newest.refused_since { 0 } else { usize::try_from(left).unwrap_or_default() })
     }
 
     fn newest(&self) -> std::sync::MutexGuard<'_, Option<Newest>> {
@@ -117,26 +126,30 @@ impl Trust {
 impl Spoke {
     /// Says so, once, where the newest statement has expired without a newer one.
     pub(crate) async fn tell_if_frozen(&self) {
+        // It may have been renewed, and the message of it be on its way still.
+        if self.standing().await.is_ok() {
+            return;
+        }
         let Some(statement) = self.trust.frozen(Timestamp::now()) else { return };
         let Statement { version, expires_at, .. } = statement;
         let text = format!("the hub's newest statement has expired: snapshot {version} was signed until {expires_at}");
         tracing::error!("{text}; what is applied stays, and nothing is changed until the hub announces again");
-        if let Err(error) = self.report_error(text).await {
+        if let Err(error) = self.report_error(text, None).await {
             tracing::warn!(error = one_line(&error), "the hub could not be told");
         }
     }
 
     /// Tells the hub what stands in the way, and leaves the rest of the sign of life as it is.
-    async fn report_error(&self, text: String) -> Result<(), LedgerError> {
+    pub(crate) async fn report_error(&self, text: String, needs: Option<Needs>) -> Result<(), LedgerError> {
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
         let life = before.seen.map_or_else(SignOfLife::default, |seen| SignOfLife {
             experiences: seen.experiences,
             error: None,
             times: seen.change_set_times,
-            needs: seen.needs,
+            needs: needs.clone().or(seen.needs),
             disputed: seen.disputed,
         });
-        self.report_seen(SignOfLife { error: Some(text), ..life }).await
+        self.report_seen(SignOfLife { error: Some(text), needs: needs.or_else(|| life.needs.clone()), ..life }).await
     }
 }
 
@@ -249,7 +262,7 @@ mod tests {
         assert_eq!((trust.frozen(at(0)), trust.seconds_left(at(0))), (None, None));
         let statement =
             judge(&head(7, Some(envelope(1, 7, 0))), &trusted(&[0, 1]), &management(), None, at(0)).unwrap();
-        *trust.newest() = Some(Newest { statement, unwritten: None, told: false });
+        *trust.newest() = Some(Newest { statement, unwritten: None, told: false, refused_since: false });
         let day = 24 * 60 * 60;
         assert_eq!((trust.frozen(at(day - 1)), trust.seconds_left(at(day - 1))), (None, Some(1)));
         assert!(trust.frozen(at(day)).is_some());

@@ -42,7 +42,7 @@ impl SnapshotStore for Ports {
     }
 
     async fn store(&self, new: &NewSnapshot<'_>) -> Result<Stored, LedgerError> {
-        panic!("a spoke stores snapshot {}", new.version())
+        panic!("a spoke stores snapshot {}", new.version)
     }
 
     async fn put_statement(
