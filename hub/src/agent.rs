@@ -70,7 +70,7 @@ pub(crate) async fn run(
                 Err(error) => Err(error),
             }
         };
-        let Some(outcome) = stop.run_until_cancelled(work).await else { break };
+        let Some(outcome) = stop.run_until_cancelled(Box::pin(work)).await else { break };
         match outcome {
             Ok(()) => pause.reset(),
             Err(error) => {

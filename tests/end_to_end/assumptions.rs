@@ -171,9 +171,11 @@ async fn a_stale_revision_may_be_refused_in_words_that_say_nothing() {
 #[tokio::test]
 async fn a_stale_revision_is_noticed_whatever_it_is_refused_with() {
     let assumptions = Assumptions { stale_revisions: StaleRevisions::Unnamed, ..Assumptions::default() };
-    let mut world = world(&["prod-a"], &[]);
+    let mut world = world(&["prod-a", "prod-b", "prod-c"], &[]);
     world.organizations[1] = administered(&assumptions);
     world.catalog.assumptions = assumptions;
+    let production = world.organizations[1].experiences.iter_mut().find(|experience| experience.id == ALPHA_PROD);
+    production.unwrap().policy.as_mut().unwrap().approved.extend(["prod-a", "prod-b"].map(Into::into));
     let late = json!([{"fault": {"kind": "latency", "min": "4s"}, "operation": "StartChangeSet", "account": "222222222222", "next": 1}]);
     world.faults = serde_json::from_value(late).unwrap();
     let scene = Scene::start(world).await;
@@ -188,7 +190,7 @@ async fn a_stale_revision_is_noticed_whatever_it_is_refused_with() {
     });
     assert_eq!(synced.code, 0, "{}", synced.stderr);
     let lists = scene.alpha_account.lists(ALPHA_PROD).await;
-    assert_eq!(lists, Lists::new(&["prod-a"], &["prod-local"]));
+    assert_eq!(lists, Lists::new(&["prod-a", "prod-b", "prod-c"], &["prod-local"]));
     assert_eq!(started().await, 2, "one was refused");
 }
 

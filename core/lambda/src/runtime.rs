@@ -112,7 +112,7 @@ async fn invoke<F: Function>(function: &F, event: LambdaEvent<Value>, whole: &St
     let LambdaEvent { payload, context } = event;
     let invocation = Invocation::begin(context.request_id, context.deadline, whole, Timestamp::now());
     // The function answers by itself where it is told to stop; where something hangs, Lambda is answered all the same.
-    let outcome = invocation.stop.to_the_end(function.invoke(payload, &invocation)).await;
+    let outcome = invocation.stop.to_the_end(Box::pin(function.invoke(payload, &invocation))).await;
     let outcome = outcome.unwrap_or_else(|| {
         let error = anyhow::anyhow!("no end was reached in time: something does not answer");
         Err(Failure::new(error).hint("see the log for what was begun last; give the function more time".to_owned()))

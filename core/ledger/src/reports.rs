@@ -359,7 +359,8 @@ mod tests {
             "narrowed_for": [{"verdict": "exclude", "reason": "r", "products": 4, "example": "prod-a"}],
             "quarantined": [{"product": "prod-b", "error": "no", "first_seen": at, "tries": 1, "next_try": at}],
             "change_sets": ["cs-1"], "filter": {"name": "f", "version": "1", "digest": digest},
-            "confirmed": {"by": "arn:someone", "at": at}, "spoke_version": "0.1.0", "error": "no",
+            "confirmed": {"by": "arn:someone", "at": at}, "removals": [{"at": at, "removed": 1, "approved": 2}],
+            "spoke_version": "0.1.0", "error": "no",
         });
         let seen = serde_json::json!({
             "organization": "o-alpha00000", "item": "exp-management#", "experience": "exp-management", "last_seen": at,

@@ -23,7 +23,8 @@ pub fn run<T>(
         Ok(runtime) => runtime,
         Err(error) => return Some(Err(Failure::new(error))),
     };
-    // Nothing of what `work` held is looked at again.
+    // On the heap: the whole program is in it. Nothing of what it held is looked at again.
+    let work = Box::pin(work);
     let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)));
     // Dropping it would wait for every thread that may block: a name that is being looked up, a filter that computes.
     runtime.shutdown_background();

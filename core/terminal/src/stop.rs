@@ -128,6 +128,8 @@ impl Stop {
     /// Does `work` unless, or until, it is cancelled: then `work` is dropped, and there is none. For reads and waits, of which
     /// nothing is lost.
     pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        // Boxed, here and below: what is bounded may itself be made of what is bounded, and the stack bears one of them.
+        let work = Box::pin(work);
         tokio::select! {
             // The stop first: where it is there already, nothing begins.
             biased;
@@ -147,6 +149,7 @@ impl Stop {
     }
 
     async fn until<T>(&self, time: fn(&Cause) -> Instant, work: impl Future<Output = T>) -> Option<T> {
+        let work = Box::pin(work);
         let too_late = async {
             self.stopped().await;
             // Without a cause there is nothing to write down: whoever waits need not wait any more.

@@ -19,7 +19,7 @@ const MAX_BACKLOG: usize = 100;
 /// Runs until `stop` is cancelled. No message and no failure ends it.
 pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
     let mut patience = Patience::with_the_world();
-    match stop.to_the_end(catch_up(spoke, stop)).await {
+    match stop.to_the_end(Box::pin(catch_up(spoke, stop))).await {
         None | Some(Ok(()) | Err(SpokeError::NoSnapshot(_) | SpokeError::Stopped(_))) => {}
         Some(Err(error)) => {
             tracing::warn!(error = failure(error).render(), "the ledger could not be looked at; waiting for messages");
@@ -40,7 +40,7 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
         };
         let outcome = match received {
             Ok(messages) => {
-                let Some(outcome) = stop.to_the_end(handle(spoke, inbox, messages, stop)).await else {
+                let Some(outcome) = stop.to_the_end(Box::pin(handle(spoke, inbox, messages, stop))).await else {
                     // Nothing is lost: what is not in the ledger is in the queue, and in the live state.
                     tracing::warn!("something does not answer: left where it is, the next run goes on");
                     break;

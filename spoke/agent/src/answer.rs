@@ -226,7 +226,7 @@ async fn bury(inbox: &dyn Inbox, message: &Received, what: &str, reason: &str) -
 /// Lets `work` take as long as it takes, without anyone else taking up its messages meanwhile. It waits for no answer of the
 /// queue, which may be the one thing that hangs.
 async fn keep_hidden<T>(inbox: &dyn Inbox, messages: &[Received], work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
+    let mut work = Box::pin(work);
     let mut again = tokio::time::interval(HIDE_EVERY);
     let mut hiding: OptionFuture<_> = None.into();
     loop {

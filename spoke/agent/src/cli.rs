@@ -211,8 +211,10 @@ async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -> Result<Ex
     spoke.show_progress = output.is_table();
     let if_held = if args.wait { IfHeld::Wait } else { IfHeld::Leave };
     let done = spoke.lease.hold(if_held, &stop, async |stop| Ok(sync_newest(&spoke, args, stop).await));
-    let done =
-        stop.to_the_end(done).await.ok_or_else(|| ended("and something does not answer; the next run goes on"))?;
+    let done = stop
+        .to_the_end(Box::pin(done))
+        .await
+        .ok_or_else(|| ended("and something does not answer; the next run goes on"))?;
     let Some(done) = done.map_err(failure)? else {
         return Err(ended("before the lease was free; nothing was done"));
     };

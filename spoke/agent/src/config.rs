@@ -321,8 +321,8 @@ impl ConfigArgs {
             settings
                 .problem(MEMBERS, format!("`{text}` holds no id; leave it blank to keep all live experiences in step"));
         }
-        if management.is_some_and(|management| ids.contains(management)) {
-            settings.problem(MEMBERS, "names the management experience, which is the one to follow");
+        if management.is_some_and(|management| ids.iter().eq([management])) {
+            settings.problem(MEMBERS, "names the management experience alone, which is the one to follow");
         }
         Selection::Only(ids)
     }

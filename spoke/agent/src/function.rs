@@ -80,7 +80,7 @@ impl Function for SpokeFunction {
         let messages: Vec<_> = batch.records.into_iter().map(received).collect();
         let ids: Vec<_> = messages.iter().map(|message| message.id.clone()).collect();
         let figures = Figures::begin();
-        let answer = answer(&self.spoke, &self.inbox, messages, IfHeld::Leave, &invocation.stop);
+        let answer = Box::pin(answer(&self.spoke, &self.inbox, messages, IfHeld::Leave, &invocation.stop));
         let Some(answer) = invocation.stop.to_the_end(answer).await else {
             // What is not in the ledger comes again, and with it what is: nothing relies on single delivery.
             tracing::error!("something does not answer, and the time is up: all messages of the batch come again");

@@ -146,7 +146,7 @@ impl Spoke {
     ) -> Result<Pass, SpokeError> {
         let life =
             SignOfLife { needs: standing.needs.clone(), disputed: standing.told.clone(), ..SignOfLife::default() };
-        let outcome = self.try_sync(standing, snapshot, confirmed, stop).await;
+        let outcome = Box::pin(self.try_sync(standing, snapshot, confirmed, stop)).await;
         if matches!(outcome, Err(SpokeError::Stopped(_))) {
             // Nothing that the hub should know: the next run tells it.
             return outcome.map(|(pass, _)| pass);

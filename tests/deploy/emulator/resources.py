@@ -254,6 +254,11 @@ def execute_change_set(backend, change_set_name, stack_name=None, plain=CloudFor
         plain(backend, change_set_name, stack_name)
     finally:
         adopts = False
+    # moto by itself leaves the outputs of the empty stack that there was before.
+    for id in named:
+        stack = backend.change_sets[id].stack
+        stack.template_dict = backend.change_sets[id].template_dict
+        stack.output_map = stack._create_output_map()
 
 
 CloudFormationResponse.create_change_set = create_change_set

@@ -150,7 +150,8 @@ impl Catalog {
                 .and_then(|id| self.description(&id, now));
             let refusal = |e: CatalogError| json!({ "ErrorCode": e.kind.name(), "ErrorMessage": e.message });
             let description = description.map_err(refusal);
-            match if served { description } else { description.and_then(|_| unserved()) } {
+            let description = if served { description } else { description.and_then(|_| unserved()) };
+            match description {
                 Ok(description) => {
                     if described > 0 {
                         answer.push(b',');
