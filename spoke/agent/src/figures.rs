@@ -93,6 +93,7 @@ mod tests {
             applied: None,
             narrowed,
             narrowed_for: Vec::new(),
+            filter_warnings: Vec::new(),
             filter: None,
             confirmed: None,
         };

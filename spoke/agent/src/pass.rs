@@ -25,7 +25,7 @@ use crate::attributes::{Attributes, Known, LookUpError};
 use crate::error::one_line;
 use crate::lease::{Leases, holder};
 use crate::member::{Absent, Candidate, Live, Member, Selection, discover, read_policies};
-use crate::narrow::{Narrowed, narrow};
+use crate::narrow::{Exhausted, Narrowed, narrow};
 use crate::receipt::{Draft, MAX_REASONS, Progress, SPOKE_VERSION, told};
 use crate::reporter::Reporter;
 use crate::standing::{SignOfLife, Standing};
@@ -198,7 +198,20 @@ impl Spoke {
         let known = if candidates.is_empty() { Ok(Arc::default()) } else { self.known(&snapshot, stop.token()).await };
         let filters = Semaphore::new(FILTERS);
         let tally = Mutex::default();
-        let pass = OnePass { spoke: self, engine, snapshot, confirmed, stop, standing, began, filters, known, tally };
+        let exhausted = Exhausted::default();
+        let pass = OnePass {
+            spoke: self,
+            engine,
+            snapshot,
+            confirmed,
+            stop,
+            standing,
+            began,
+            filters,
+            exhausted,
+            known,
+            tally,
+        };
         let outcomes = pass.sync_all(candidates, gone).await;
         // Each receipt was tried; the first that could not be written keeps the message in the queue (rule 6).
         let mut receipts = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -233,6 +246,7 @@ struct OnePass<'a> {
     standing: Standing,
     began: Timestamp,
     filters: Semaphore,
+    exhausted: Exhausted,
     known: Result<Arc<Known>, LookUpError>,
     tally: Mutex<Tally>,
 }
@@ -310,7 +324,10 @@ impl OnePass<'_> {
             Err(error) => return ended(ReceiptStatus::Failed, error.to_string()),
         };
         let verdicts = match self.narrow(&live, known.clone()).await {
-            Ok(Narrowed::By(verdicts)) => verdicts,
+            Ok(Narrowed::By { verdicts, warnings }) => {
+                draft.filter_warnings = warnings;
+                verdicts
+            }
             Ok(Narrowed::NotManaged(reason)) => return ended(ReceiptStatus::Skipped, reason),
             Err(error) => return ended(ReceiptStatus::Failed, error),
         };
@@ -357,7 +374,8 @@ impl OnePass<'_> {
         let _turn = self.filters.acquire().await.map_err(|e| e.to_string())?;
         let (runs, began) = (filter.is_some(), Instant::now());
         let snapshot = self.snapshot.clone();
-        let narrowed = narrow(filter, organization, snapshot, live.experience.clone(), known, self.began).await;
+        let experience = live.experience.clone();
+        let narrowed = narrow(filter, organization, snapshot, experience, known, self.began, &self.exhausted).await;
         if runs {
             self.tally().add_filter(began.elapsed(), narrowed.is_err());
         }
@@ -382,6 +400,7 @@ impl OnePass<'_> {
             applied: before.and_then(Receipt::applied),
             narrowed: 0,
             narrowed_for: Vec::new(),
+            filter_warnings: Vec::new(),
             filter: self.spoke.filter.as_ref().map(|filter| filter.filter().identity()),
             confirmed: self.confirmed.clone().or_else(|| hub.cloned()),
         }

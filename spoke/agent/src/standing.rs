@@ -229,6 +229,7 @@ mod tests {
             }),
             narrowed: 0,
             narrowed_for: Vec::new(),
+            filter_warnings: Vec::new(),
             filter: None,
             confirmed: None,
         };

@@ -11,7 +11,9 @@ use pmp_protocol::{ExperienceId, Needs, OrganizationId, ReceiptStatus, SnapshotV
 use pmp_terminal::checkup::Finding;
 use pmp_terminal::{Source, age, clean, count};
 
-use crate::config::{DoctorConfig, EXPERIENCE, EXTERNAL_ID, HUB_ROLE, SNAPSHOTS, TIMESTAMPS, acting_for};
+use crate::config::{
+    DoctorConfig, EXPERIENCE, EXTERNAL_ID, FILTER_CONFIG, HUB_ROLE, SNAPSHOTS, TIMESTAMPS, acting_for,
+};
 use crate::{SpokeError, snapshot};
 
 /// A spoke that has not finished a pass for this long is silent: three announcements of a hub's usual hour.
@@ -196,6 +198,13 @@ fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
     });
     let finding = found.unreadable.iter().fold(finding, |finding, it| {
         finding.warn(format!("the item `{}` cannot be read: {}", clean(&it.key), clean(&it.problem)), None)
+    });
+    let warnings = found
+        .receipts
+        .iter()
+        .flat_map(|receipt| receipt.filter_warnings.iter().map(move |warning| (&receipt.member_experience, warning)));
+    let finding = warnings.fold(finding, |finding, (member, warning)| {
+        finding.warn(format!("{member}: the filter warns: {}", clean(warning)), format!("check {FILTER_CONFIG}"))
     });
     let well = |status| matches!(status, ReceiptStatus::InSync | ReceiptStatus::Skipped | ReceiptStatus::Applying);
     found.receipts.iter().filter(|receipt| !well(receipt.status)).fold(finding, |finding, receipt| {
