@@ -367,6 +367,7 @@ pub(crate) mod tests {
             pending: 2,
             narrowed: 0,
             narrowed_for: Vec::new(),
+            filter_warnings: Vec::new(),
             quarantined: Vec::new(),
             change_sets: Vec::new(),
             filter: None,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pmp_local::world::{Fault, FaultRule, Product};
+use pmp_local::world::{Experience, Fault, FaultRule, ProcurementPolicy, Product};
 use pmp_protocol::Digest;
 use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Finished, Lists, Objects, Scene, world};
 use serde_json::json;
@@ -57,7 +57,7 @@ async fn a_built_in_rule_needs_its_name_and_settings_only() {
     assert!(planned.stdout.contains("excluded by filter: not here"), "{}", planned.stdout);
     let receipts = spoke.json(&["sync"]).await["receipts"].clone();
     assert_eq!(receipts[0]["filter"]["name"], "exclude-ids");
-    assert_eq!(receipts[0]["filter"]["version"], "1.0.0");
+    assert_eq!(receipts[0]["filter"]["version"], "1.1.0");
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
 
     let refused = scene.spoke_with_filter(Path::new("exclude-ids"), r#"{"idz":[]}"#).run(&["sync"]).await;
@@ -106,6 +106,75 @@ async fn vendors_and_categories_are_looked_up_where_that_is_asked_for() {
     ]);
     let planned = spoke.run(&["plan"]).await;
     assert!(planned.stdout.contains("the category `Security` is not in `categories`"), "{}", planned.stdout);
+}
+
+#[tokio::test]
+async fn a_vendor_is_met_as_people_read_its_name_and_one_that_no_product_has_is_a_warning() {
+    let mut world = world(&["prod-acme", "prod-other"], &[]);
+    world.products = two_vendors();
+    world.products[0].manufacturer = "STRASSE\u{a0} GmbH".to_owned();
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    let spoke = scene
+        .spoke_with_filter(Path::new("exclude-vendors"), r#"{"vendors":["Straße GmbH","Acme Corp"]}"#)
+        .with(&[("PMP_PRODUCT_ATTRIBUTES", "true")]);
+
+    let warning = "no product of `Acme Corp` in `vendors` is known in snapshot 1";
+    let planned = spoke.run(&["plan"]).await;
+    assert!(planned.stdout.contains("the vendor `Straße GmbH` is in `vendors`"), "{}", planned.stdout);
+    assert!(planned.stdout.contains(&format!("warning: the filter says: {warning}")), "{}", planned.stdout);
+    let receipts = spoke.json(&["sync"]).await["receipts"].clone();
+    assert_eq!(receipts[0]["filter_warnings"], json!([warning]));
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-other"], &[]));
+
+    let checkup = spoke.run(&["doctor", "--output", "json"]).await;
+    assert_eq!(checkup.code, 0, "{}", checkup.stderr);
+    let checkup: serde_json::Value = serde_json::from_str(&checkup.stdout).unwrap();
+    let checks = checkup["checks"].as_array().unwrap();
+    let life = checks.iter().find(|check| check["check"] == "sign-of-life").unwrap();
+    assert_eq!(life["result"], "warning");
+    assert!(life["detail"].as_str().unwrap().contains(warning), "{life:#}");
+    assert!(life["fixes"].to_string().contains("PMP_FILTER_CONFIG"), "{life:#}");
+    let status = scene.hub.json(&["status"]).await;
+    assert!(status.to_string().contains(warning), "{status:#}");
+}
+
+#[tokio::test]
+async fn a_filter_that_used_up_its_limits_twice_is_not_run_for_the_rest_of_the_pass() {
+    let mut world = world(&["prod-a"], &[]);
+    for n in 0..6 {
+        let policy = ProcurementPolicy::new(&format!("policy-more-{n}"));
+        let more = Experience::new(&format!("exp-more{n}"), &format!("More {n}")).with_policy(policy);
+        world.organizations[1].experiences.push(more);
+    }
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let component = folder.path().join("looping.wasm");
+    std::fs::write(&component, guest(Some("(loop $again (br $again)) (i32.const 0)"))).unwrap();
+    let spoke = scene.spoke_with_filter(&component, "{}");
+
+    let synced = spoke.run(&["sync", "--output", "json"]).await;
+    assert_eq!(synced.code, 1, "{}", synced.stderr);
+    let synced: serde_json::Value = serde_json::from_str(&synced.stdout).unwrap();
+    let receipts = synced["receipts"].as_array().unwrap();
+    let live: Vec<_> = receipts.iter().filter(|receipt| receipt["status"] == "failed").collect();
+    let errors: Vec<_> = live.iter().map(|receipt| receipt["error"].as_str().unwrap()).collect();
+    let limits = |error: &&&str| {
+        error.contains("used up its") && !error.contains("not run") || error.contains("was stopped after")
+    };
+    // Two run side by side: one more may have begun before the second came to its end.
+    let ran = errors.iter().filter(limits).count();
+    assert!(live.len() == 8 && (2..=3).contains(&ran), "{errors:#?}");
+    let not_run: Vec<_> =
+        errors.iter().filter(|error| error.contains("not run: it used up its limits for `exp-")).collect();
+    assert_eq!(not_run.len(), 8 - ran, "{errors:#?}");
+    assert!(not_run[0].ends_with("in this pass"), "{}", not_run[0]);
+
+    // `plan` does the same, and nothing was changed.
+    let planned = spoke.run(&["plan"]).await;
+    assert_eq!(planned.stdout.matches("not run: it used up its limits for").count(), 6, "{}", planned.stdout);
+    assert_eq!(scene.alpha_account.change_sets().await, 0);
 }
 
 #[tokio::test]

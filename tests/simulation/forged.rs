@@ -140,6 +140,7 @@ fn forge_receipt(world: &mut World) {
         pending: 0,
         narrowed: 0,
         narrowed_for: Vec::new(),
+        filter_warnings: Vec::new(),
         quarantined: Vec::new(),
         change_sets: vec!["cs-forged".to_owned()],
         filter: None,

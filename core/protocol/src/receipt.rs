@@ -48,6 +48,10 @@ pub struct Receipt {
     /// Its most frequent reasons, the most frequent one first. Bounded by the writer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub narrowed_for: Vec<NarrowedFor>,
+    /// What the filter found odd, such as a vendor in its settings that no product has. Bounded by the writer; absent in receipts
+    /// of older spokes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filter_warnings: Vec<String>,
     /// Products that are set aside, each with the service's own error.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantined: Vec<QuarantinedProduct>,

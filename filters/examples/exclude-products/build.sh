@@ -21,7 +21,7 @@ if [ -n "${PMP_FILTER_WRAPPED:-}" ]; then
     for argument in "$@"; do
         [ "$previous" = --crate-name ] && crate=$argument
         case $crate:$argument in
-            pmp_filter_sdk:metadata=* | exclude_products:metadata=*) argument=metadata=$crate ;;
+            pmp_filter_names:metadata=* | pmp_filter_sdk:metadata=* | exclude_products:metadata=*) argument=metadata=$crate ;;
         esac
         previous=$argument
         arguments+=("$argument")

@@ -22,7 +22,7 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     pub(crate) fn new(limits: Limits) -> Result<Self, HostError> {
-        let engine = Engine::new(&config()).map_err(|error| HostError::Engine(error.into()))?;
+        let engine = native().map_err(|error| HostError::Engine(error.into()))?;
         let ticker = Ticker::start(engine.weak())?;
         Ok(Self { engine, limits, ticker })
     }
@@ -37,6 +37,11 @@ impl Runtime {
         let ticks = self.limits.wall_clock.as_millis().div_ceil(TICK.as_millis());
         u64::try_from(ticks).unwrap_or(u64::MAX / 2).saturating_add(1)
     }
+}
+
+/// The engine of a [`Runtime`]: for this machine's processor.
+pub(crate) fn native() -> wasmtime::Result<Engine> {
+    Engine::new(&config())
 }
 
 /// An engine whose machine code runs on every processor of this architecture, under Linux: this machine's own extensions

@@ -238,6 +238,14 @@ pub enum Failure {
     Run(#[from] RunError),
 }
 
+impl Failure {
+    /// Whether it ran for as long as it may: another run with much the same input would do so again.
+    #[must_use]
+    pub fn used_up_limits(&self) -> bool {
+        matches!(self, Self::Run(RunError::OutOfFuel { .. } | RunError::WallClock { .. }))
+    }
+}
+
 impl fmt::Display for EvaluateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.failure.fmt(f)

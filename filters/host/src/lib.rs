@@ -21,14 +21,18 @@
 //! the same fuel, on every machine.
 
 mod cache;
+mod compiler;
 mod contract;
 mod engine;
+mod features;
 mod filter;
 mod format;
 mod input;
+mod interpreter;
 mod limits;
 mod load;
 mod log;
+mod look;
 mod machine_code;
 mod memory;
 mod output;
@@ -38,6 +42,7 @@ mod scope;
 mod source;
 mod text;
 
+pub use compiler::compile_if_called;
 pub use contract::CONTRACT_VERSION;
 pub use filter::{ConfigError, ConfiguredFilter, Description, EvaluateError, Evaluation, Failure, Filter};
 pub use input::{Context, Product, Status};

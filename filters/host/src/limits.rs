@@ -11,8 +11,12 @@ const MIB: usize = 1024 * KIB;
 /// spare; they are high because a filter comes from the organization itself, and exist because it can still be wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The component file. Checked before it is compiled, because nothing else bounds the compiler.
+    /// The component file. Checked before anything else.
     pub file_bytes: usize,
+    /// Processor time of the compiler, all its threads together, where it has a process of its own.
+    pub compile_cpu: Duration,
+    /// Address space of the compiler, where it has a process of its own.
+    pub compile_memory: usize,
     /// All memories and tables of an instance, added up.
     pub memory_bytes: usize,
     /// Instructions, roughly. Exact and repeatable, start-up included: this is the budget that normally ends a loop.
@@ -35,6 +39,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             file_bytes: 4 * MIB,
+            compile_cpu: Duration::from_secs(120),
+            compile_memory: 2048 * MIB,
             memory_bytes: 64 * MIB,
             fuel: 5_000_000_000,
             wall_clock: Duration::from_secs(20),

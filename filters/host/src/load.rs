@@ -4,18 +4,20 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pmp_protocol::Digest;
 use serde_json::{Map, Value};
 use wasmtime::component::{Component, Linker};
 
 use crate::cache::{self, Cache};
+use crate::compiler::{self, Compiled};
 use crate::engine::{self, Runtime};
 use crate::filter::{Description, Filter};
 use crate::machine_code::{self, Vouched};
 use crate::run::{Guest, Prepared, RunError};
 use crate::text::tame;
-use crate::{Limits, contract, format};
+use crate::{Limits, contract, features, format, interpreter, look};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -89,9 +91,46 @@ pub enum LoadError {
          on this kind of machine"
     )]
     OtherEngine(#[source] BoxError),
-    /// Not valid, or it needs features that are switched off.
+    /// Nothing that a toolchain makes: compiling it might take for ever.
+    #[error("the component has {found} {what}, more than the {limit} that are compiled")]
+    TooComplex {
+        /// What was counted.
+        what: &'static str,
+        /// How many there are, or as many as were counted until it was enough.
+        found: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// What instantiating it takes cannot be counted.
+    #[error("the component imports, exports or borrows a component, which no filter needs")]
+    ComponentFromElsewhere,
+    /// The compiler was ended.
+    #[error("compiling the component took more than {} s", limit.as_secs())]
+    CompileTime {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The compiler was ended.
+    #[error("compiling the component took more than {} MiB of memory", limit >> 20)]
+    CompileMemory {
+        /// The limit.
+        limit: usize,
+    },
+    /// The compiler's process failed.
+    #[error("the compiler failed")]
+    Compiler(#[source] io::Error),
+    /// Not valid.
     #[error("the component is not valid")]
     Invalid(#[source] BoxError),
+    /// It needs what is switched off.
+    #[error("the filter needs {}, which no filter is given", needs.join(", "))]
+    Withheld {
+        /// What it needs, in words.
+        needs: Vec<&'static str>,
+        /// The compiler's words.
+        #[source]
+        source: BoxError,
+    },
     /// A component for something else.
     #[error("the component is not a filter: it does not export `{}/rules`", contract::PACKAGE)]
     NotAFilter,
@@ -216,6 +255,9 @@ impl FilterHost {
     /// and for any processor of it. Whether it is a filter is checked before.
     pub fn precompile(&self, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
         self.load_bytes(bytes)?;
+        if let Compiled::Code(code) = compiler::compile(bytes, true, &self.runtime.limits)? {
+            return Ok(code);
+        }
         let compiler = engine::for_any_processor().map_err(|error| LoadError::Invalid(error.into()))?;
         compiler.precompile_component(bytes).map_err(|error| LoadError::Invalid(error.into()))
     }
@@ -238,11 +280,11 @@ impl FilterHost {
         self.check_size(bytes)?;
         let component = machine_code::load(&self.runtime.engine, bytes, Vouched::ByPinnedDigest)
             .map_err(|error| LoadError::OtherEngine(error.into()))?;
-        self.ready(&component, found)
+        self.ready(&component, found, interpreter::usual_trap(bytes))
     }
 
     fn load_component(&self, bytes: &[u8], digest: Digest) -> Result<Filter, LoadError> {
-        self.ready(&self.compile(bytes, &digest)?, digest)
+        self.ready(&self.compile(bytes, &digest)?, digest, interpreter::usual_trap(bytes))
     }
 
     fn check_size(&self, bytes: &[u8]) -> Result<(), LoadError> {
@@ -261,21 +303,39 @@ impl FilterHost {
         if let Some(component) = self.cache.as_ref().and_then(|cache| cache.get(engine, digest)) {
             return Ok(component);
         }
-        // Binary only: the text format is never tried.
-        let component = Component::from_binary(engine, bytes).map_err(|error| LoadError::Invalid(error.into()))?;
+        look::check(bytes)?;
+        let component = self.compile_anew(bytes).map_err(|error| match error {
+            LoadError::Invalid(source) => match features::withheld(bytes) {
+                needs if needs.is_empty() => LoadError::Invalid(source),
+                needs => LoadError::Withheld { needs, source },
+            },
+            error => error,
+        })?;
         if let Some(cache) = &self.cache {
             cache.put(engine, digest, &component);
         }
         Ok(component)
     }
 
+    fn compile_anew(&self, bytes: &[u8]) -> Result<Component, LoadError> {
+        let engine = &self.runtime.engine;
+        match compiler::compile(bytes, false, &self.runtime.limits)? {
+            Compiled::Code(code) => machine_code::load(engine, &code, Vouched::ByOwnCompiler)
+                .map_err(|error| LoadError::OtherEngine(error.into())),
+            // Binary only: the text format is never tried.
+            Compiled::NotHere => {
+                Component::from_binary(engine, bytes).map_err(|error| LoadError::Invalid(error.into()))
+            }
+        }
+    }
+
     /// Checks what a component imports and exports, and asks it what it is.
-    fn ready(&self, component: &Component, digest: Digest) -> Result<Filter, LoadError> {
+    fn ready(&self, component: &Component, digest: Digest, usual: Option<&'static str>) -> Result<Filter, LoadError> {
         let offers = contract::check(&component.component_type(), &self.runtime.engine)?;
         let prepared = self
             .linker
             .instantiate_pre(component)
-            .and_then(|linked| Prepared::new(linked, offers))
+            .and_then(|linked| Prepared::new(linked, offers, usual))
             .map_err(|error| LoadError::Mismatch(error.into()))?;
         let description = describe(&prepared, &self.runtime)?;
         // The types of what is optional are compared when an instance is made for it.

@@ -14,6 +14,8 @@ pub(crate) fn is_machine_code(bytes: &[u8]) -> bool {
 pub(crate) enum Vouched {
     /// The operator, who pinned the digest of the whole file, which was compared.
     ByPinnedDigest,
+    /// This process itself: it started the compiler, which is this very program, and took the code from its pipe.
+    ByOwnCompiler,
     /// The cache: its directory belongs to this user alone, and the entry's code of authentication was verified.
     ByCache,
 }
@@ -21,8 +23,9 @@ pub(crate) enum Vouched {
 /// Loads machine code. Code for another engine, version or processor is an error, which wasmtime itself tells.
 pub(crate) fn load(engine: &Engine, bytes: &[u8], _vouched: Vouched) -> wasmtime::Result<Component> {
     // SAFETY: `deserialize` asks that the bytes are unmodified output of `precompile_component`. `Vouched` names who
-    // answers for that: the operator by the digest of exactly these bytes, or the cache by a code of authentication
-    // over exactly these bytes under a key that only this user can read. The bytes are in memory, so that nothing can
+    // answers for that: the operator by the digest of exactly these bytes, this process that had them compiled by its own
+    // program and took them from a pipe, or the cache by a code of authentication over exactly these bytes under a key
+    // that only this user can read. The bytes are in memory, so that nothing can
     // change between the check and now, and wasmtime checks version, settings and processor by itself.
     #[allow(unsafe_code, reason = "machine code can't be loaded otherwise; see above")]
     unsafe {

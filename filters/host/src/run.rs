@@ -59,10 +59,12 @@ pub enum RunError {
     #[error("the filter ran out of stack: it calls itself too deeply")]
     Stack,
     /// It broke off by itself: a panic, an assertion, an access out of bounds.
-    #[error("the filter trapped{}", after(last_error.as_deref()))]
+    #[error("the filter trapped{}{}", after(last_error.as_deref()), usual.map(|usual| format!(" ({usual})")).unwrap_or_default())]
     Trap {
         /// The last line that it logged as an error, which may be the message of its panic.
         last_error: Option<String>,
+        /// What it mostly means, where nothing was logged and the filter holds an interpreter that is known.
+        usual: Option<&'static str>,
         /// What happened.
         #[source]
         trap: Trap,
@@ -95,13 +97,19 @@ pub(crate) struct Guest {
 pub(crate) struct Prepared {
     filter: FilterPre<Guest>,
     scope: Option<ScopedFilterPre<Guest>>,
+    /// What a trap mostly means.
+    usual: Option<&'static str>,
 }
 
 impl Prepared {
     /// An error where the component's types are not the contract's.
-    pub(crate) fn new(linked: InstancePre<Guest>, offers: Offers) -> wasmtime::Result<Self> {
+    pub(crate) fn new(
+        linked: InstancePre<Guest>,
+        offers: Offers,
+        usual: Option<&'static str>,
+    ) -> wasmtime::Result<Self> {
         let scope = if offers.scope { Some(ScopedFilterPre::new(linked.clone())?) } else { None };
-        Ok(Self { filter: FilterPre::new(linked)?, scope })
+        Ok(Self { filter: FilterPre::new(linked)?, scope, usual })
     }
 
     /// Whether it says which experiences are managed.
@@ -115,7 +123,7 @@ impl Prepared {
         runtime: &Runtime,
         call: impl FnOnce(&Exports, &mut Store<Guest>) -> wasmtime::Result<T>,
     ) -> (Result<T, RunError>, Usage) {
-        run(runtime, |store| self.filter.instantiate(store), call)
+        run(runtime, self.usual, |store| self.filter.instantiate(store), call)
     }
 
     /// The same for the interface `scope`; none where the component doesn't export it.
@@ -125,12 +133,13 @@ impl Prepared {
         call: impl FnOnce(&ScopedExports, &mut Store<Guest>) -> wasmtime::Result<T>,
     ) -> Option<(Result<T, RunError>, Usage)> {
         let scope = self.scope.as_ref()?;
-        Some(run(runtime, |store| scope.instantiate(store), call))
+        Some(run(runtime, self.usual, |store| scope.instantiate(store), call))
     }
 }
 
 fn run<E, T>(
     runtime: &Runtime,
+    usual: Option<&'static str>,
     start: impl FnOnce(&mut Store<Guest>) -> wasmtime::Result<E>,
     call: impl FnOnce(&E, &mut Store<Guest>) -> wasmtime::Result<T>,
 ) -> (Result<T, RunError>, Usage) {
@@ -152,14 +161,20 @@ fn run<E, T>(
 
     let fuel_used = limits.fuel.saturating_sub(store.get_fuel().unwrap_or_default());
     let mut guest = store.into_data();
-    let result = result.map_err(|(starting, error)| explain(error, starting, &mut guest, runtime));
+    let result = result.map_err(|(starting, error)| explain(error, starting, &mut guest, runtime, usual));
     let peak_memory_bytes = guest.memory.used();
     let (logs, logs_dropped) = guest.log.into_lines();
     let elapsed = started.elapsed();
     (result, Usage { logs, logs_dropped, fuel_used, peak_memory_bytes, elapsed })
 }
 
-fn explain(error: wasmtime::Error, starting: bool, guest: &mut Guest, runtime: &Runtime) -> RunError {
+fn explain(
+    error: wasmtime::Error,
+    starting: bool,
+    guest: &mut Guest,
+    runtime: &Runtime,
+    usual: Option<&'static str>,
+) -> RunError {
     let limits = &runtime.limits;
     let trap = error.downcast_ref::<Trap>().copied();
     if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
@@ -171,7 +186,11 @@ fn explain(error: wasmtime::Error, starting: bool, guest: &mut Guest, runtime: &
         (Some(Trap::StackOverflow), _) => RunError::Stack,
         // Languages answer a refused allocation with a trap: the refusal is what the operator can do something about.
         (_, Some(asked)) => RunError::Memory { limit: limits.memory_bytes, asked },
-        (Some(trap), None) => RunError::Trap { last_error: guest.log.last_error(), trap },
+        (Some(trap), None) => {
+            let last_error = guest.log.last_error();
+            // What it said itself says more.
+            RunError::Trap { usual: usual.filter(|_| last_error.is_none()), last_error, trap }
+        }
         (None, None) if starting => RunError::Start(error.into()),
         (None, None) => RunError::Output { limit: limits.output_bytes, source: error.into() },
     }

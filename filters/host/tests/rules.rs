@@ -31,16 +31,21 @@ fn evaluate(name: &str, settings: &Value) -> Evaluation {
         Product { status: Status::Rejected, ..product(4) },
     ];
     let experience = ExperienceId::new("exp-1").unwrap();
-    let context = Context {
+    let organization = OrganizationId::new("o-abcdefghij").unwrap();
+    let context = context(&organization, &experience);
+    built_in(name).configure(&settings.to_string()).unwrap().evaluate(&context, &products).unwrap()
+}
+
+fn context<'a>(organization: &'a OrganizationId, experience: &'a ExperienceId) -> Context<'a> {
+    Context {
         snapshot_version: SnapshotVersion::FIRST,
-        organization: &OrganizationId::new("o-abcdefghij").unwrap(),
-        management_experience: &experience,
-        experience: &experience,
+        organization,
+        management_experience: experience,
+        experience,
         experience_name: "Example",
         labels: &[],
         evaluated_at: Timestamp::UNIX_EPOCH,
-    };
-    built_in(name).configure(&settings.to_string()).unwrap().evaluate(&context, &products).unwrap()
+    }
 }
 
 /// The decisions as text; what the hub rejected stays so in all of them.
@@ -146,7 +151,7 @@ fn the_schemas_name_the_settings_that_there_are() {
     for name in Filter::built_in_names() {
         let filter = built_in(name);
         let description = filter.description();
-        assert_eq!((description.name.as_str(), description.version.as_str()), (name, "1.0.0"));
+        assert_eq!((description.name.as_str(), description.version.as_str()), (name, "1.1.0"));
         let schema: Value = serde_json::from_str(&description.settings_schema).unwrap();
         assert_eq!(schema["additionalProperties"], false);
         // What the settings' own type says, where it meets a field that there is none of.
@@ -163,4 +168,77 @@ fn receipts_name_them_and_their_digests_differ() {
     let identities: Vec<_> = Filter::built_in_names().map(|name| built_in(name).identity()).collect();
     assert_eq!(identities.iter().map(|identity| identity.digest).collect::<std::collections::BTreeSet<_>>().len(), 4);
     assert!(Filter::built_in("exclude-everything", Limits::default()).is_none());
+}
+
+/// What the vendor rule says of a product of `vendor`, where `blocked` is in the settings.
+fn judged(blocked: &str, vendor: &str) -> Verdict {
+    let id = ProductId::new("prod-1").unwrap();
+    let product = Product { manufacturer: Some(vendor), ..Product::new(&id, Status::Approved) };
+    let experience = ExperienceId::new("exp-1").unwrap();
+    let organization = OrganizationId::new("o-abcdefghij").unwrap();
+    let settings = json!({"vendors": [blocked], "unknown": "keep"}).to_string();
+    let filter = built_in("exclude-vendors").configure(&settings).unwrap();
+    filter.evaluate(&context(&organization, &experience), &[product]).unwrap().decisions[0].verdict
+}
+
+#[test]
+fn a_name_is_met_as_people_read_it() {
+    for (blocked, vendor) in [
+        ("Straße GmbH", "STRASSE GmbH"),
+        ("Example Corp", "Example\u{a0}Corp"),
+        ("Example Corp", "Example  Corp"),
+        ("Example Corp", "\u{feff}Example Corp"),
+        ("Cafe\u{301}", "CAF\u{c9}"),
+        ("ΟΔΟΣ", "οδος"),
+    ] {
+        assert_eq!(judged(blocked, vendor), Verdict::Exclude, "{blocked} {vendor}");
+        assert_eq!(judged(vendor, blocked), Verdict::Exclude, "{vendor} {blocked}");
+    }
+    for (blocked, other) in [("Example Corp", "ExampleCorp"), ("Example", "Example Corp"), ("Ilk", "ılk")] {
+        assert_eq!(judged(blocked, other), Verdict::Keep, "{blocked} {other}");
+    }
+}
+
+#[test]
+fn every_name_of_the_table_is_met_by_its_key() {
+    let table: Vec<(String, String)> = serde_json::from_str(include_str!("../../names/table.json")).unwrap();
+    let ids: Vec<_> = (0..table.len()).map(|n| ProductId::new(&format!("prod-{n}")).unwrap()).collect();
+    let named = || table.iter().zip(&ids).filter(|((_, key), _)| !key.is_empty());
+    let products: Vec<_> = named()
+        .map(|((name, _), id)| Product { manufacturer: Some(name), ..Product::new(id, Status::Approved) })
+        .collect();
+    let keys: Vec<_> = named().map(|((_, key), _)| key).collect();
+    let filter = built_in("exclude-vendors").configure(&json!({"vendors": keys}).to_string()).unwrap();
+    let experience = ExperienceId::new("exp-1").unwrap();
+    let organization = OrganizationId::new("o-abcdefghij").unwrap();
+    let decisions = filter.evaluate(&context(&organization, &experience), &products).unwrap().decisions;
+    assert!(decisions.len() > 980);
+    for (product, decision) in products.iter().zip(decisions) {
+        assert_eq!(decision.verdict, Verdict::Exclude, "{product:?}");
+    }
+}
+
+#[test]
+fn a_name_in_which_there_is_nothing_to_read_is_none() {
+    let refusal = refusal("exclude-vendors", &json!({"vendors": ["a", "\u{200b}\u{a0}"]}));
+    assert!(refusal.starts_with("vendors: entry 2 is empty"), "{refusal}");
+    let id = ProductId::new("prod-1").unwrap();
+    let experience = ExperienceId::new("exp-1").unwrap();
+    let organization = OrganizationId::new("o-abcdefghij").unwrap();
+    let filter = built_in("exclude-vendors").configure(r#"{"vendors":["Example"]}"#).unwrap();
+    let product = Product { manufacturer: Some("\u{3164} "), ..Product::new(&id, Status::Approved) };
+    let decisions = filter.evaluate(&context(&organization, &experience), &[product]).unwrap().decisions;
+    assert_eq!(decisions[0].reason.as_deref(), Some("the vendor is not known"));
+}
+
+#[test]
+fn what_no_product_has_is_a_warning() {
+    for (name, settings) in [
+        ("exclude-ids", json!({"ids": ["prod-9"]})),
+        ("exclude-vendors", json!({"vendors": ["Nobody"]})),
+        ("only-categories", json!({"categories": ["Nothing"]})),
+    ] {
+        let logs = evaluate(name, &settings).usage.logs;
+        assert!(logs.iter().all(|line| line.level == LogLevel::Warn) && !logs.is_empty(), "{name}: {logs:?}");
+    }
 }

@@ -47,6 +47,8 @@ mod values;
 pub use bindings::exports::pmp_sync::filter::scope::Answer as Managed;
 pub use bindings::pmp_sync::filter::types::{Context, Decision, Product, Status, Verdict};
 pub use filter::{Description, Filter};
+/// Names, compared as people read them: `names::key`.
+pub use pmp_filter_names as names;
 // The code that `export!` expands to needs it, and a filter's own Cargo.toml should not have to name it.
 #[doc(hidden)]
 pub use wit_bindgen;

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use pmp_filter_host::Limits;
+use pmp_filter_host::{Limits, Managed};
 use pmp_terminal::{Exit, Failure, Output, count};
 use serde_json::json;
 
 use crate::catalog::{self, OwnedProduct, Scene};
 use crate::component::{Component, Settings};
+use crate::run::failed;
 
 /// What is measured.
 #[derive(Debug, Args)]
@@ -42,10 +43,19 @@ impl Bench {
         };
         let products: Vec<_> = owned.iter().map(OwnedProduct::borrow).collect();
         let scene = self.scene.sorted();
+        // As in a spoke: what it doesn't manage, it is never run for.
+        let scope = filter.has_scope().then(|| filter.manages(&scene.borrow())).transpose().map_err(failed)?;
+        if let Some((Managed::No { reason }, _)) = scope {
+            let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            let error = anyhow::anyhow!("the filter does not manage `{}`{reason}", scene.experience);
+            return Err(
+                Failure::new(error).hint("name one that it manages with --experience or --experience-name".to_owned())
+            );
+        }
         let mut times = Vec::new();
         let mut usage = None;
         for _ in 0..self.runs {
-            let evaluation = filter.evaluate(&scene.borrow(), &products)?;
+            let evaluation = filter.evaluate(&scene.borrow(), &products).map_err(failed)?;
             times.push(evaluation.usage.elapsed);
             usage = Some(evaluation.usage);
         }
@@ -57,6 +67,7 @@ impl Bench {
             output.document(&json!({
                 "products": owned.len(), "runs": self.runs, "file_bytes": ready.bytes,
                 "load_seconds": ready.took.as_secs_f64(),
+                "scope_seconds": scope.as_ref().map(|(_, usage)| usage.elapsed.as_secs_f64()),
                 "run_seconds": { "least": least.as_secs_f64(), "median": median.as_secs_f64(), "most": most.as_secs_f64() },
                 "products_per_second": per_second,
                 "fuel": usage.fuel_used, "peak_memory_bytes": usage.peak_memory_bytes,
@@ -66,6 +77,9 @@ impl Bench {
         let line = |label: &str, value: String| output.line(&format!("{label:<12}{value}"));
         line("Products", format!("{}, {}", owned.len(), count(self.runs as usize, "run")))?;
         line("Load", format!("{:.1} ms: compiled, and asked what it is", milliseconds(ready.took)))?;
+        if let Some((_, usage)) = &scope {
+            line("Scope", format!("{:.1} ms: managed", milliseconds(usage.elapsed)))?;
+        }
         line(
             "Run",
             format!(

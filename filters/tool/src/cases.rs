@@ -17,8 +17,9 @@
 //! refused = "unknown field `exclude_label`"
 //! ```
 //!
-//! A case expects either a verdict for each product, or that the filter refuses (its settings, or to decide) with a
-//! text that contains `refused`. A reason is compared only where the case gives one.
+//! A case expects a verdict for each product, or that the filter does not manage the experience, for a reason that contains
+//! `not_managed`; or that the filter refuses (its settings, or to decide) with a text that contains `refused`. A reason is
+//! compared only where the case gives one.
 
 use std::path::Path;
 
@@ -56,6 +57,8 @@ pub(crate) struct Case {
     pub(crate) products: Vec<Expected>,
     /// A part of the text with which the filter refuses.
     pub(crate) refused: Option<String>,
+    /// A part of the reason for which the filter does not manage the experience.
+    pub(crate) not_managed: Option<String>,
 }
 
 /// What a case says of its context; the rest is as `pmp-filter run` has it.
@@ -79,6 +82,13 @@ pub(crate) struct Expected {
     pub(crate) reason: Option<String>,
 }
 
+impl Case {
+    /// Whether it expects a verdict for each product.
+    pub(crate) fn expects_decisions(&self) -> bool {
+        self.refused.is_none() && self.not_managed.is_none()
+    }
+}
+
 impl CaseFile {
     /// Reads a file of cases.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
@@ -90,6 +100,9 @@ impl CaseFile {
     fn parse(text: &str) -> anyhow::Result<Self> {
         let Document { cases } = toml::from_str(text)?;
         anyhow::ensure!(!cases.is_empty(), "there is no `[[cases]]` in it");
+        if let Some(case) = cases.iter().find(|case| case.refused.is_some() && case.not_managed.is_some()) {
+            anyhow::bail!("the case \"{}\" expects both `refused` and `not_managed`: it can be one of them", case.name);
+        }
         Ok(Self { cases, text: text.parse()? })
     }
 
@@ -176,6 +189,7 @@ products = [{ id = "prod-2" }]
             ("", "missing field `cases`"),
             ("cases = []", "no `[[cases]]`"),
             ("[[cases]]\nname = \"a\"\nproduct = []", "unknown field `product`"),
+            ("[[cases]]\nname = \"a\"\nrefused = \"x\"\nnot_managed = \"y\"", "both `refused` and `not_managed`"),
             ("[[cases]]\nname = \"a\"\nproducts = [{ id = \"p\", expect = \"approve\" }]", "unknown variant `approve`"),
         ] {
             let error = CaseFile::parse(text).err().map(|error| error.to_string()).unwrap_or_default();

@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, Parser as _};
 use jiff::Timestamp;
 use pmp_filter_host::{Context, Product, Status};
 use pmp_protocol::{ExperienceId, Note, OrganizationId, ProductId, SnapshotVersion};
+use pmp_terminal::Failure;
 use serde::Deserialize;
 
 /// A product as a file describes it. All but the id may be left out, as a spoke may not know it.
@@ -157,6 +158,17 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
+    /// As it is where nothing is said of it.
+    pub(crate) fn made_up() -> Result<Self, Failure> {
+        /// The options alone.
+        #[derive(clap::Parser)]
+        struct Options {
+            #[command(flatten)]
+            scene: Scene,
+        }
+        Ok(Options::try_parse_from([""]).map_err(Failure::new)?.scene)
+    }
+
     /// As the host takes it: labels sorted and unique.
     pub(crate) fn sorted(mut self) -> Self {
         self.labels.sort();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::Args;
 use etcetera::BaseStrategy as _;
-use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, Limits};
+use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, Limits, LoadError};
 use pmp_terminal::Failure;
 
 use crate::build::refused;
@@ -54,6 +54,11 @@ impl std::fmt::Display for Component {
 }
 
 impl Component {
+    /// What a project has built.
+    pub(crate) fn built(project: &Project) -> Self {
+        Self { source: FilterSource::File(project.root().to_owned()), max_file: None }
+    }
+
     /// The project, where a folder is named.
     pub(crate) fn project(&self) -> Result<Option<Project>, Failure> {
         match &self.source {
@@ -122,8 +127,14 @@ impl Component {
             Found::BuiltIn(filter) => (Ok(filter), 0),
             Found::File(bytes) => (host.load_bytes(&bytes), bytes.len()),
         };
-        let filter = filter.with_context(|| format!("cannot load the filter `{}`", self.source)).map_err(|error| {
-            Failure::new(error).hint(format!("`pmp-filter inspect {}` shows what the file holds", self.source))
+        let project = self.project()?;
+        let filter = filter.map_err(|error| {
+            // Of a project it is known where the mistake is made.
+            let unfinished = matches!(error, LoadError::NotAFilter | LoadError::Describe(_));
+            let mistake = project.filter(|_| unfinished).map(|project| project.language().usual_mistake().to_owned());
+            let context = format!("cannot load the filter `{}`", self.source);
+            let look = format!("`pmp-filter inspect {}` shows what the file holds", self.source);
+            Failure::new(anyhow::Error::new(error).context(context)).hint(mistake).hint(look)
         })?;
         Ok(Ready { filter, bytes, took: started.elapsed() })
     }

@@ -30,6 +30,25 @@ pub(crate) enum Language {
     Python,
 }
 
+impl Language {
+    /// Whether two builds of the same source are the same file.
+    pub(crate) fn builds_are_reproducible(self) -> bool {
+        // The state of an interpreter that has started is in the component, and differs from start to start.
+        self == Self::Rust
+    }
+
+    /// Why a component that was built may be none of a filter.
+    pub(crate) fn usual_mistake(self) -> &'static str {
+        match self {
+            Self::Rust => "src/lib.rs ends with `export!(MyFilter);`, once, for the type that implements `Filter`",
+            Self::JavaScript => {
+                "src/filter.js says `export const rules = guard({ describe, validate, evaluate }, logging.log)`"
+            }
+            Self::Python => "app.py has a class `Rules(exports.Rules)` with describe, validate and evaluate",
+        }
+    }
+}
+
 impl fmt::Display for Language {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

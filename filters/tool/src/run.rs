@@ -1,9 +1,10 @@
-//! `pmp-filter run`: what a filter decides on products from a file, a world or the ledger, printed like a plan.
+//! `pmp-filter run`: what a filter decides on products from a file, a world or the ledger, printed like a plan. As in a spoke, it is
+//! asked first whether it manages the experience at all.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use pmp_filter_host::{LogLevel, Usage};
+use pmp_filter_host::{EvaluateError, LogLevel, Managed, Usage};
 use pmp_protocol::{Decision, ExperienceId, Verdict};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, count, print_json, progress};
 use serde_json::{Value, json};
@@ -60,18 +61,41 @@ impl Run {
             catalog::read(&self.supply.products.unwrap_or_default()).map_err(Failure::new)?
         };
         let products: Vec<_> = owned.iter().map(OwnedProduct::borrow).collect();
-        match filter.evaluate(&scene.borrow(), &products) {
-            Ok(evaluation) => {
-                tell(&evaluation.usage);
-                print(&owned, &evaluation.decisions, output)?;
-                Ok(Exit::Ok)
+        let context = scene.borrow();
+        if filter.has_scope() {
+            let (managed, usage) = filter.manages(&context).map_err(failed)?;
+            tell(&usage);
+            if let Managed::No { reason } = managed {
+                leave_alone(&scene, reason.as_deref(), output)?;
+                return Ok(Exit::Ok);
             }
-            Err(error) => {
-                tell(&error.usage);
-                Err(Failure::new(error)
-                    .hint("a failing filter changes nothing: a spoke keeps the last good state".to_owned()))
-            }
+            progress::note(&format!("the filter manages `{}`", scene.experience));
         }
+        let evaluation = filter.evaluate(&context, &products).map_err(failed)?;
+        tell(&evaluation.usage);
+        print(&owned, &evaluation.decisions, output)?;
+        Ok(Exit::Ok)
+    }
+}
+
+/// What a run said until it failed, and why it failed.
+pub(crate) fn failed(error: EvaluateError) -> Failure {
+    tell(&error.usage);
+    Failure::new(error).hint("a failing filter changes nothing: a spoke keeps the last good state".to_owned())
+}
+
+/// The filter does not manage the experience: it is not asked about any product.
+fn leave_alone(scene: &Scene, reason: Option<&str>, output: Output) -> std::io::Result<()> {
+    let said =
+        format!("`{}` is not managed{}", scene.experience, reason.map(|it| format!(": {it}")).unwrap_or_default());
+    match output.format {
+        OutputFormat::Json => output.document(&json!({ "managed": false, "reason": reason, "decisions": [] })),
+        // A line is a decision, and there is none.
+        OutputFormat::Ndjson => {
+            progress::note(&said);
+            Ok(())
+        }
+        OutputFormat::Table | OutputFormat::Wide => output.line(&format!("{said}. Nothing would be changed there.")),
     }
 }
 
@@ -104,7 +128,7 @@ fn print(products: &[OwnedProduct], decisions: &[Decision], output: Output) -> s
     match output.format {
         OutputFormat::Json => {
             let rows: Vec<_> = rows().map(row).collect();
-            return output.document(&json!({ "decisions": rows }));
+            return output.document(&json!({ "managed": true, "decisions": rows }));
         }
         OutputFormat::Ndjson => return rows().try_for_each(|pair| print_json(&row(pair).to_string())),
         OutputFormat::Table | OutputFormat::Wide => {}

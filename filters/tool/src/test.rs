@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use pmp_filter_host::Filter;
+use pmp_filter_host::{Filter, Managed};
 use pmp_protocol::Decision;
 use pmp_terminal::{Exit, Failure, Output, count};
 use serde::Serialize;
@@ -57,13 +57,13 @@ impl Test {
         let mut outcomes = Vec::new();
         for path in &cases {
             let mut file = CaseFile::read(path).map_err(Failure::new)?;
-            let answers: Vec<_> = file.cases.iter().map(|case| answer(&filter, case, &scene)).collect();
+            let answers: Vec<_> = file.cases.iter().map(|case| Answer::of(&filter, case, &scene)).collect();
             if self.update {
                 update(path, &mut file, &answers)?;
             }
             for (case, answer) in file.cases.iter().zip(&answers) {
-                // What was just written cannot differ; a case that expects a refusal is never rewritten.
-                let compared = case.refused.is_some() || answer.is_err() || !self.update;
+                // What was just written cannot differ; a case that expects no decisions is never rewritten.
+                let compared = !(self.update && case.expects_decisions() && matches!(answer, Answer::Decided(_)));
                 let differences = if compared { differences(case, answer) } else { Vec::new() };
                 let file = path.display().to_string();
                 outcomes.push(Outcome { file, case: case.name.clone(), passed: differences.is_empty(), differences });
@@ -79,8 +79,24 @@ impl Test {
     }
 }
 
-/// What the filter says in a case: decisions, or why it refuses.
-fn answer(filter: &Filter, case: &Case, scene: &Scene) -> Result<Vec<Decision>, String> {
+/// What the filter says in a case.
+pub(crate) enum Answer {
+    /// On each product.
+    Decided(Vec<Decision>),
+    /// It does not manage the experience, and why.
+    NotManaged(String),
+    /// It refuses its settings, or to decide.
+    Refused(String),
+}
+
+impl Answer {
+    pub(crate) fn of(filter: &Filter, case: &Case, scene: &Scene) -> Self {
+        ask(filter, case, scene).unwrap_or_else(Self::Refused)
+    }
+}
+
+/// Asks as a spoke does: whether it manages the experience, and then what becomes of the products.
+fn ask(filter: &Filter, case: &Case, scene: &Scene) -> Result<Answer, String> {
     let settings = serde_json::to_string(&case.settings).map_err(|error| error.to_string())?;
     let configured = filter.configure(&settings).map_err(|error| error.to_string())?;
     let context = &case.context;
@@ -95,13 +111,16 @@ fn answer(filter: &Filter, case: &Case, scene: &Scene) -> Result<Vec<Decision>, 
     }
     .sorted();
     let products: Vec<_> = case.products.iter().map(|expected| OwnedProduct::borrow(&expected.product)).collect();
+    if let (Managed::No { reason }, _) = configured.manages(&scene.borrow()).map_err(|error| error.to_string())? {
+        return Ok(Answer::NotManaged(reason.unwrap_or_default()));
+    }
     let evaluation = configured.evaluate(&scene.borrow(), &products).map_err(|error| error.to_string())?;
-    Ok(evaluation.decisions)
+    Ok(Answer::Decided(evaluation.decisions))
 }
 
-fn update(path: &Path, file: &mut CaseFile, answers: &[Result<Vec<Decision>, String>]) -> Result<(), Failure> {
+fn update(path: &Path, file: &mut CaseFile, answers: &[Answer]) -> Result<(), Failure> {
     for (index, answer) in answers.iter().enumerate() {
-        if let (Ok(decisions), None) = (answer, &file.cases[index].refused) {
+        if let (Answer::Decided(decisions), true) = (answer, file.cases[index].expects_decisions()) {
             file.update(index, decisions);
         }
     }
@@ -109,19 +128,33 @@ fn update(path: &Path, file: &mut CaseFile, answers: &[Result<Vec<Decision>, Str
     written.with_context(|| format!("cannot write the cases `{}`", path.display())).map_err(Failure::new)
 }
 
-fn differences(case: &Case, answer: &Result<Vec<Decision>, String>) -> Vec<String> {
-    match (&case.refused, answer) {
-        (Some(wanted), Err(said)) if said.contains(wanted.as_str()) => Vec::new(),
-        (Some(wanted), Err(said)) => vec![format!("- refused: {wanted}"), format!("+ refused: {said}")],
-        (Some(wanted), Ok(_)) => vec![format!("- refused: {wanted}"), "+ it decided".to_owned()],
-        (None, Err(said)) => vec![format!("+ refused: {said}")],
-        (None, Ok(decisions)) => case
-            .products
-            .iter()
-            .zip(decisions)
-            .flat_map(|(expected, decision)| difference(expected, decision))
-            .collect(),
+fn differences(case: &Case, answer: &Answer) -> Vec<String> {
+    let expected = match (&case.refused, &case.not_managed) {
+        (Some(wanted), _) => Some(("refused", wanted)),
+        (None, Some(wanted)) => Some(("not managed", wanted)),
+        (None, None) => None,
+    };
+    let (kind, said) = match answer {
+        Answer::Decided(decisions) => {
+            let pairs = case.products.iter().zip(decisions);
+            return match expected {
+                Some((kind, wanted)) => vec![format!("- {kind}: {wanted}"), "+ it decided".to_owned()],
+                None => pairs.flat_map(|(expected, decision)| difference(expected, decision)).collect(),
+            };
+        }
+        Answer::NotManaged(said) => ("not managed", said),
+        Answer::Refused(said) => ("refused", said),
+    };
+    let mut differences = match expected {
+        Some((wanted_kind, wanted)) if wanted_kind == kind && said.contains(wanted.as_str()) => return Vec::new(),
+        Some((wanted_kind, wanted)) => vec![format!("- {wanted_kind}: {wanted}"), format!("+ {kind}: {said}")],
+        None => vec![format!("+ {kind}: {said}")],
+    };
+    if kind == "not managed" && case.not_managed.is_none() {
+        // Before `manages` was asked, such a case could only expect what `evaluate` then says.
+        differences.push("  a case expects this with `not_managed = \"…\"`, a part of the reason".to_owned());
     }
+    differences
 }
 
 fn difference(expected: &Expected, decision: &Decision) -> Vec<String> {

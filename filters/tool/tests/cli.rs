@@ -60,7 +60,7 @@ fn inspect_says_what_a_filter_is() {
 fn a_built_in_filter_is_inspected_and_run_by_its_name() {
     let ran = run(&["inspect", "exclude-vendors"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    for part in ["exclude-vendors", "1.0.0", "built into pmp-spoke", "unknown"] {
+    for part in ["exclude-vendors", "1.1.0", "built into pmp-spoke", "unknown"] {
         assert!(ran.out.contains(part), "{part}\n{}", ran.out);
     }
     let json: Value = serde_json::from_str(&run(&["inspect", "exclude-ids", "-o", "json"]).out).unwrap();
@@ -130,7 +130,7 @@ fn test_passes_and_fails_with_the_difference() {
     let good = written(&folder, "good.toml", CASES);
     let ran = run(&["test", &filter(), &good, &example("cases.toml").display().to_string()]);
     assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
-    assert!(ran.out.ends_with("6 cases: 6 passed, 0 failed\n"), "{}", ran.out);
+    assert!(ran.out.ends_with("7 cases: 7 passed, 0 failed\n"), "{}", ran.out);
 
     let bad = CASES.replace(r#"expect = "exclude""#, r#"expect = "keep""#).replace("exclude_label`", "exclude_x`");
     let bad = written(&folder, "bad.toml", &bad);

@@ -96,6 +96,7 @@ mod tests {
             applied: None,
             narrowed,
             narrowed_for: Vec::new(),
+            filter_warnings: Vec::new(),
             filter: None,
             confirmed: None,
             removals: Vec::new(),

@@ -3,5 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    pmp_spoke::cli::main(std::env::args_os())
+    let args: Vec<_> = std::env::args_os().collect();
+    // A filter is compiled in a process of its own, which is this program once more.
+    pmp_filter_host::compile_if_called(&args).unwrap_or_else(|| pmp_spoke::cli::main(args))
 }

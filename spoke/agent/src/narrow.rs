@@ -1,22 +1,51 @@
 //! Runs the organization's filter on the snapshot, for one experience.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use pmp_catalog::Experience;
-use pmp_filter_host::{ConfiguredFilter, Context, EvaluateError, Managed, Product, Status, Usage};
-use pmp_protocol::{OrganizationId, ProductId, Snapshot, Verdicts};
+use pmp_filter_host::{ConfiguredFilter, Context, EvaluateError, LogLevel, LogLine, Managed, Product, Status, Usage};
+use pmp_protocol::{ExperienceId, OrganizationId, PlainText, ProductId, Snapshot, Verdicts};
 
 use crate::attributes::Known;
 use crate::error::one_line;
+
+/// The most warnings of a filter that are told of one experience, and the longest of them in bytes.
+const MAX_WARNINGS: usize = 10;
+const MAX_WARNING: usize = 256;
+/// After as many runs that used up their limits, the filter is not run any more in this pass: the input of another run differs by
+/// the experience alone, and each takes as long as it may.
+const MAX_EXHAUSTED: usize = 2;
 
 /// What the filter says of one experience.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Narrowed {
     /// The decisions that narrow; none where there is no filter.
-    By(Verdicts),
+    By {
+        /// By product.
+        verdicts: Verdicts,
+        /// What the filter found odd.
+        warnings: Vec<String>,
+    },
     /// The experience is not managed, and why, for the receipt.
     NotManaged(String),
+}
+
+/// For which experiences the filter used up its limits, in one pass.
+#[derive(Debug, Default)]
+pub(crate) struct Exhausted(Mutex<Vec<ExperienceId>>);
+
+impl Exhausted {
+    /// Why it is not run any more, once that is so.
+    fn refusal(&self) -> Option<String> {
+        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = || found.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(" and ");
+        (found.len() >= MAX_EXHAUSTED).then(|| format!("not run: it used up its limits for {} in this pass", named()))
+    }
+
+    fn note(&self, experience: &ExperienceId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(experience.clone());
+    }
 }
 
 /// What the filter says. A failure is a sentence for the receipt, and changes nothing (rule 4).
@@ -27,11 +56,25 @@ pub(crate) async fn narrow(
     experience: Experience,
     known: Arc<Known>,
     now: Timestamp,
+    exhausted: &Exhausted,
 ) -> Result<Narrowed, String> {
-    let Some(filter) = filter else { return Ok(Narrowed::By(Verdicts::new())) };
+    let Some(filter) = filter else { return Ok(Narrowed::By { verdicts: Verdicts::new(), warnings: Vec::new() }) };
+    let name = filter.filter().description().name.clone();
+    if let Some(refusal) = exhausted.refusal() {
+        return Err(format!("filter `{name}`: {refusal}"));
+    }
+    let id = experience.id.clone();
     // A filter computes: it belongs on a thread that may block.
     let run = move || evaluate(&filter, &organization, &snapshot, &experience, &known, now);
-    tokio::task::spawn_blocking(run).await.unwrap_or_else(|e| Err(format!("the filter's run was ended: {e}")))
+    match tokio::task::spawn_blocking(run).await {
+        Ok(outcome) => outcome.map_err(|error| {
+            if error.failure.used_up_limits() {
+                exhausted.note(&id);
+            }
+            format!("filter `{name}`: {}", one_line(&error))
+        }),
+        Err(error) => Err(format!("the filter's run was ended: {error}")),
+    }
 }
 
 fn evaluate(
@@ -41,7 +84,7 @@ fn evaluate(
     experience: &Experience,
     known: &Known,
     now: Timestamp,
-) -> Result<Narrowed, String> {
+) -> Result<Narrowed, EvaluateError> {
     let context = Context {
         snapshot_version: snapshot.version(),
         organization,
@@ -54,11 +97,14 @@ fn evaluate(
     let name = filter.filter().description().name.as_str();
     let tell = |usage: &Usage| {
         for line in &usage.logs {
-            tracing::info!(filter = name, experience = %experience.id, level = ?line.level, "{}", line.message);
+            if is_warning(line) {
+                tracing::warn!(filter = name, experience = %experience.id, level = ?line.level, "{}", line.message);
+            } else {
+                tracing::info!(filter = name, experience = %experience.id, level = ?line.level, "{}", line.message);
+            }
         }
     };
-    let failed = |error: EvaluateError| format!("filter `{name}`: {}", one_line(&error));
-    let (managed, usage) = filter.manages(&context).map_err(failed)?;
+    let (managed, usage) = filter.manages(&context)?;
     tell(&usage);
     if let Managed::No { reason } = managed {
         let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -83,8 +129,50 @@ fn evaluate(
             }
         })
         .collect();
-    let mut evaluation = filter.evaluate(&context, &products).map_err(failed)?;
+    let mut evaluation = filter.evaluate(&context, &products)?;
     tell(&evaluation.usage);
     evaluation.verdicts.retain(|id, _| !known.undecided().contains_key(id));
-    Ok(Narrowed::By(evaluation.verdicts))
+    Ok(Narrowed::By { verdicts: evaluation.verdicts, warnings: warnings(&evaluation.usage.logs) })
+}
+
+fn is_warning(line: &LogLine) -> bool {
+    line.level >= LogLevel::Warn
+}
+
+/// What a filter found odd, bounded: of many the last one says how many more there are.
+fn warnings(logs: &[LogLine]) -> Vec<String> {
+    let told: Vec<_> = logs.iter().filter(|line| is_warning(line)).collect();
+    let shown = if told.len() > MAX_WARNINGS { MAX_WARNINGS - 1 } else { told.len() };
+    let bounded = |line: &&LogLine| PlainText::bounded(&line.message, MAX_WARNING).into();
+    let mut warnings: Vec<String> = told[..shown].iter().map(bounded).collect();
+    if shown < told.len() {
+        warnings.push(format!("and {} more, in the spoke's log", told.len() - shown));
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_warnings_that_are_told_are_bounded() {
+        let line = |level, message: &str| LogLine { level, message: message.to_owned() };
+        let few = [line(LogLevel::Info, "fine"), line(LogLevel::Warn, "odd"), line(LogLevel::Error, "wrong")];
+        assert_eq!(warnings(&few), ["odd", "wrong"]);
+        let many: Vec<_> = (0..30).map(|_| line(LogLevel::Warn, &"x".repeat(1000))).collect();
+        let told = warnings(&many);
+        assert_eq!((told.len(), told[0].len(), told[9].as_str()), (10, 256, "and 21 more, in the spoke's log"));
+    }
+
+    #[test]
+    fn after_two_runs_that_used_up_their_limits_there_is_no_third() {
+        let exhausted = Exhausted::default();
+        let id = |id: &str| ExperienceId::new(id).unwrap();
+        exhausted.note(&id("exp-1"));
+        assert_eq!(exhausted.refusal(), None);
+        exhausted.note(&id("exp-2"));
+        let said = "not run: it used up its limits for `exp-1` and `exp-2` in this pass";
+        assert_eq!(exhausted.refusal().as_deref(), Some(said));
+    }
 }

@@ -28,7 +28,7 @@ use crate::lease::{Leases, holder};
 use crate::member::{
     Absent, Candidate, Discovered, Live, Member, Selection, discover, leave_management_alone, read_policies,
 };
-use crate::narrow::{Narrowed, narrow};
+use crate::narrow::{Exhausted, Narrowed, narrow};
 use crate::receipt::{Draft, MAX_REASONS, Progress, SPOKE_VERSION, told};
 use crate::reporter::Reporter;
 use crate::standing::{SignOfLife, Standing};
@@ -226,7 +226,20 @@ impl Spoke {
         let known = if candidates.is_empty() { Ok(Arc::default()) } else { self.known(&snapshot, stop.token()).await };
         let filters = Semaphore::new(FILTERS);
         let tally = Mutex::default();
-        let pass = OnePass { spoke: self, engine, snapshot, confirmed, stop, standing, began, filters, known, tally };
+        let exhausted = Exhausted::default();
+        let pass = OnePass {
+            spoke: self,
+            engine,
+            snapshot,
+            confirmed,
+            stop,
+            standing,
+            began,
+            filters,
+            exhausted,
+            known,
+            tally,
+        };
         let outcomes = pass.sync_all(candidates, gone).await;
         // Each receipt was tried; the first that could not be written keeps the message in the queue (rule 6).
         let mut receipts = outcomes.into_iter().collect::<Result<Vec<_>, SpokeError>>()?;
@@ -261,6 +274,7 @@ struct OnePass<'a> {
     standing: Standing,
     began: Timestamp,
     filters: Semaphore,
+    exhausted: Exhausted,
     known: Result<Arc<Known>, LookUpError>,
     tally: Mutex<Tally>,
 }
@@ -346,7 +360,10 @@ impl OnePass<'_> {
         // A filter cannot be interrupted; it is left to its limits.
         let verdicts = match self.stop.unless_stopped(self.narrow(&live, known.clone())).await {
             None => return self.stopped(&draft),
-            Some(Ok(Narrowed::By(verdicts))) => verdicts,
+            Some(Ok(Narrowed::By { verdicts, warnings })) => {
+                draft.filter_warnings = warnings;
+                verdicts
+            }
             Some(Ok(Narrowed::NotManaged(reason))) => return ended(ReceiptStatus::Skipped, reason),
             Some(Err(error)) => return ended(ReceiptStatus::Failed, error),
         };
@@ -411,7 +428,8 @@ impl OnePass<'_> {
         let _turn = self.filters.acquire().await.map_err(|e| e.to_string())?;
         let (runs, began) = (filter.is_some(), Instant::now());
         let snapshot = self.snapshot.clone();
-        let narrowed = narrow(filter, organization, snapshot, live.experience.clone(), known, self.began).await;
+        let experience = live.experience.clone();
+        let narrowed = narrow(filter, organization, snapshot, experience, known, self.began, &self.exhausted).await;
         if runs {
             self.tally().add_filter(began.elapsed(), narrowed.is_err());
         }
@@ -436,6 +454,7 @@ impl OnePass<'_> {
             applied: before.and_then(Receipt::applied),
             narrowed: 0,
             narrowed_for: Vec::new(),
+            filter_warnings: Vec::new(),
             filter: self.spoke.filter.as_ref().map(|filter| filter.filter().identity()),
             confirmed: self.confirmed.clone().or_else(|| hub.cloned()),
             removals: erosion::recent(before, self.spoke.guard_window, self.began),

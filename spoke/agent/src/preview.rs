@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::attributes::{Known, LookUpError};
 use crate::member::{Absent, Member, discover, leave_management_alone, read_policies};
-use crate::narrow::{Narrowed, narrow};
+use crate::narrow::{Exhausted, Narrowed, narrow};
 use crate::pass::confirmation;
 use crate::standing::Standing;
 use crate::{Spoke, SpokeError, erosion};
@@ -22,6 +22,9 @@ pub(crate) struct Preview {
     pub(crate) experience: ExperienceId,
     /// Its name, where it could be read.
     pub(crate) name: Option<String>,
+    /// What the filter found odd.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) filter_warnings: Vec<String>,
     #[serde(flatten)]
     pub(crate) outcome: Planned,
 }
@@ -59,7 +62,7 @@ impl Spoke {
         let members = read_policies(self.catalog.as_ref(), candidates).await;
         let before = &standing.before;
         let known = self.known(snapshot, &CancellationToken::new()).await;
-        let mut previews = Vec::new();
+        let (mut previews, exhausted) = (Vec::new(), Exhausted::default());
         for member in members {
             let receipt = before.receipts.iter().find(|receipt| receipt.member_experience == member.id);
             let mut quarantined = receipt.map(quarantined_now).unwrap_or_default();
@@ -67,8 +70,8 @@ impl Spoke {
                 quarantined.extend(known.undecided().clone());
             }
             let lately = erosion::lately(&erosion::recent(receipt, self.guard_window, Timestamp::now()));
-            let member = (member, lately);
-            previews.push(self.preview_member(snapshot, &known, &before.confirmations, member, &quarantined).await);
+            let (member, confirmations) = ((member, lately), &before.confirmations);
+            previews.push(self.preview_member(snapshot, &known, confirmations, member, &quarantined, &exhausted).await);
         }
         Ok(previews)
     }
@@ -80,6 +83,7 @@ impl Spoke {
         confirmations: &[OperatorConfirmation],
         (member, lately): (Member, Lately),
         quarantined: &BTreeMap<ProductId, String>,
+        exhausted: &Exhausted,
     ) -> Preview {
         let Member { id: experience, name, state } = member;
         let live = match state {
@@ -88,19 +92,24 @@ impl Spoke {
                 let reason = absent.to_string();
                 let unreadable = matches!(absent, Absent::Unreadable(_));
                 let outcome = if unreadable { Planned::Failed { reason } } else { Planned::Skipped { reason } };
-                return Preview { experience, name, outcome };
+                return Preview { experience, name, filter_warnings: Vec::new(), outcome };
             }
         };
         let organization = self.identity.organization.clone();
         let filter = self.filter.clone();
         let narrowed = match known.clone() {
-            Ok(known) => narrow(filter, organization, snapshot.clone(), live.experience, known, Timestamp::now()).await,
+            Ok(known) => {
+                let (snapshot, now) = (snapshot.clone(), Timestamp::now());
+                narrow(filter, organization, snapshot, live.experience, known, now, exhausted).await
+            }
             Err(error) => Err(error.to_string()),
         };
+        let mut filter_warnings = Vec::new();
         let outcome = match narrowed {
             Err(reason) => Planned::Failed { reason },
             Ok(Narrowed::NotManaged(reason)) => Planned::Skipped { reason },
-            Ok(Narrowed::By(verdicts)) => {
+            Ok(Narrowed::By { verdicts, warnings }) => {
+                filter_warnings = warnings;
                 let desired = Desired::new(snapshot.content(), &verdicts);
                 let observed = Observed { approved: &live.policy.approved, rejected: &live.policy.rejected };
                 let confirmed = confirmed(confirmations, snapshot, &experience);
@@ -119,7 +128,7 @@ impl Spoke {
                 }
             }
         };
-        Preview { experience, name, outcome }
+        Preview { experience, name, filter_warnings, outcome }
     }
 }
 

@@ -59,6 +59,7 @@ pub(crate) struct Draft {
     pub(crate) applied: Option<Applied>,
     pub(crate) narrowed: usize,
     pub(crate) narrowed_for: Vec<NarrowedFor>,
+    pub(crate) filter_warnings: Vec<String>,
     pub(crate) filter: Option<FilterIdentity>,
     pub(crate) confirmed: Option<Confirmed>,
     /// What earlier passes removed lately.
@@ -93,6 +94,7 @@ impl Draft {
             pending: progress.pending,
             narrowed: self.narrowed,
             narrowed_for: self.narrowed_for.clone(),
+            filter_warnings: self.filter_warnings.clone(),
             quarantined: progress.quarantined.iter().take(MAX_QUARANTINED).map(bounded).collect(),
             change_sets: progress.change_sets.clone(),
             filter: self.filter.clone(),

@@ -54,6 +54,7 @@ pub(crate) fn previews(previews: &[Preview], snapshot: &Snapshot, wide: bool) ->
                 lines.push(format!("  FAILED: {reason}"));
             }
         }
+        lines.extend(preview.filter_warnings.iter().map(|warning| format!("  warning: the filter says: {warning}")));
         lines.push(String::new());
     }
     if change_sets + held + failed == 0 {

@@ -91,6 +91,7 @@ mod tests {
             applied: None,
             narrowed: 0,
             narrowed_for: Vec::new(),
+            filter_warnings: Vec::new(),
             filter: None,
             confirmed: None,
             removals: Vec::new(),

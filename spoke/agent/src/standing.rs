@@ -247,6 +247,7 @@ mod tests {
             }),
             narrowed: 0,
             narrowed_for: Vec::new(),
+            filter_warnings: Vec::new(),
             filter: None,
             confirmed: None,
             removals: Vec::new(),

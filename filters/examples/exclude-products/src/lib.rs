@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use pmp_filter_sdk::{Context, Decision, Description, Filter, Product, Status, export, log, settings};
+use pmp_filter_sdk::{Context, Decision, Description, Filter, Product, Status, export, log, names, settings};
 
 struct ExcludeProducts {
     ids: BTreeSet<String>,
@@ -34,8 +34,7 @@ impl Filter for ExcludeProducts {
         let settings: Settings = settings::parse(config)?;
         Ok(Self {
             ids: entries("exclude_ids", settings.exclude_ids, str::to_owned)?,
-            // Labels arrive in lower case.
-            labels: entries("exclude_labels", settings.exclude_labels, str::to_lowercase)?,
+            labels: entries("exclude_labels", settings.exclude_labels, names::key)?,
         })
     }
 
@@ -46,7 +45,7 @@ impl Filter for ExcludeProducts {
         if self.ids.contains(&product.id) {
             return Decision::exclude("the id is in exclude_ids");
         }
-        match product.labels.iter().find(|label| self.labels.contains(*label)) {
+        match product.labels.iter().find(|label| self.labels.contains(&names::key(label))) {
             Some(label) => Decision::exclude(format!("the label `{label}` is in exclude_labels")),
             None => Decision::keep(),
         }
@@ -67,9 +66,9 @@ export!(ExcludeProducts);
 
 /// The entries of one setting; an empty one is a mistake.
 fn entries(setting: &str, list: Vec<String>, normal: fn(&str) -> String) -> Result<BTreeSet<String>, String> {
-    let normal = |(index, entry): (usize, String)| match entry.trim() {
-        "" => Err(format!("{setting}[{index}] is empty")),
-        entry => Ok(normal(entry)),
+    let normal = |(index, entry): (usize, String)| match normal(entry.trim()) {
+        entry if entry.is_empty() => Err(format!("{setting}[{index}] is empty")),
+        entry => Ok(entry),
     };
     list.into_iter().enumerate().map(normal).collect()
 }
@@ -100,6 +99,14 @@ mod tests {
     }
 
     #[test]
+    fn a_label_is_met_as_people_read_it() {
+        let config = r#"{"exclude_labels":["Straße EU"]}"#;
+        let products = [labelled("prod-1", &["strasse  eu"]), labelled("prod-2", &["strasse-eu"])];
+        let decisions = evaluate::<ExcludeProducts>(config, &products).unwrap();
+        assert_eq!(decisions, [Decision::exclude("the label `strasse  eu` is in exclude_labels"), Decision::keep()]);
+    }
+
+    #[test]
     fn without_settings_everything_is_kept() {
         let decisions = evaluate::<ExcludeProducts>("{}", &[labelled("prod-1", &["genai"])]).unwrap();
         assert_eq!(decisions, [Decision::keep()]);
@@ -124,6 +131,7 @@ mod tests {
             (r#"{"exclude_ids":"prod-1"}"#, "invalid type: string \"prod-1\", expected a sequence"),
             (r#"{"exclude_ids":["prod-1",7]}"#, "invalid type: integer `7`, expected a string"),
             (r#"{"exclude_labels":["eu"," "]}"#, "exclude_labels[1] is empty"),
+            ("{\"exclude_labels\":[\"\u{200b}\"]}", "exclude_labels[0] is empty"),
         ] {
             let error = validate::<ExcludeProducts>(config).unwrap_err();
             assert!(error.starts_with(said), "{config}: {error}");

@@ -6,7 +6,7 @@
 //!
 //! In a listed experience everything is kept as the hub has it.
 
-use pmp_filter_sdk::{Context, Decision, Description, Filter, Managed, Product, Status, export, settings};
+use pmp_filter_sdk::{Context, Decision, Description, Filter, Managed, Product, Status, export, names, settings};
 
 struct ExperienceScope(Settings);
 
@@ -26,15 +26,16 @@ const ELSEWHERE: &str = "the experience is not listed";
 impl ExperienceScope {
     fn lists(&self, context: &Context) -> bool {
         self.0.ids.contains(&context.experience_id)
-            || self.0.names.iter().any(|name| matches(name, &context.experience_name))
+            || self.0.names.iter().any(|name| matches(name, &names::key(&context.experience_name)))
     }
 }
 
-/// Whether a name is this one, or begins with what stands before the `*` at its end.
-fn matches(pattern: &str, name: &str) -> bool {
+/// Whether the name of this key is the pattern, or begins with what stands before the `*` at its end.
+fn matches(pattern: &str, key: &str) -> bool {
     match pattern.strip_suffix('*') {
-        Some(start) => name.starts_with(start),
-        None => name == pattern,
+        // With a letter behind it, a space at its end counts.
+        Some(start) => names::key(&format!("{start}x")).strip_suffix('x').is_some_and(|start| key.starts_with(start)),
+        None => key == names::key(pattern),
     }
 }
 
@@ -53,7 +54,7 @@ impl Filter for ExperienceScope {
             return Err("list at least one experience in ids or names".to_owned());
         }
         for (setting, list) in [("ids", &settings.ids), ("names", &settings.names)] {
-            if let Some(index) = list.iter().position(|entry| entry.trim().is_empty()) {
+            if let Some(index) = list.iter().position(|entry| names::key(entry).is_empty()) {
                 return Err(format!("{setting}[{index}] is empty"));
             }
         }
@@ -104,9 +105,23 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_met_as_people_read_it() {
+        let config = r#"{"names":["Straße","Team *"]}"#;
+        for name in ["STRASSE", "team\u{a0}blue", "TEAM  Red", "Ｔｅａｍ　１"] {
+            assert_eq!(manages_in::<ExperienceScope>(&at("exp-1", name, config)), Ok(Managed::yes()), "{name}");
+        }
+        for other in ["Teamwork", "Team", "Strase", "My Team 1"] {
+            let answer = manages_in::<ExperienceScope>(&at("exp-1", other, config)).unwrap();
+            assert!(!answer.managed, "{other}");
+        }
+        assert!(manages_in::<ExperienceScope>(&at("exp-1", "Any", r#"{"names":["*"]}"#)).unwrap().managed);
+    }
+
+    #[test]
     fn others_are_left_alone() {
         let config = r#"{"ids":["exp-1"],"names":["Sandbox"]}"#;
-        for other in [at("exp-10", "exp-1", config), at("exp-2", "Sandbox 2", config), at("exp-2", "sandbox", config)] {
+        for other in [at("exp-10", "exp-1", config), at("exp-2", "Sandbox 2", config), at("exp-2", "Sand box", config)]
+        {
             assert_eq!(manages_in::<ExperienceScope>(&other), Ok(Managed::no("the experience is not listed")));
             let said = evaluate_in::<ExperienceScope>(&other, &[]).unwrap_err();
             assert_eq!(said, "the experience is not listed: it is left as it is");

@@ -1,6 +1,6 @@
 // Decides by vendor. Nothing here knows of WebAssembly: `node --test` runs it as it is.
 
-import { key } from "./settings.js";
+import { key } from "./names.js";
 
 /**
  * One product's decision.
@@ -13,7 +13,7 @@ export function decide(settings, product) {
   if (product.status === "rejected") return KEEP;
   if (settings.allowed === null && settings.blocked.size === 0) return KEEP;
   // A spoke does not always know the vendor. What cannot be judged is not let through, unless the settings say so.
-  if (product.manufacturer == null || product.manufacturer.trim() === "") {
+  if (product.manufacturer == null || key(product.manufacturer) === "") {
     return settings.keepUnknown ? KEEP : { verdict: "exclude", reason: "the vendor is not known here" };
   }
   const vendor = product.manufacturer;

@@ -1,6 +1,8 @@
 // Reads the settings into what the policy goes by. Every mistake is refused with the field and what is expected: a
 // misspelt setting that is silently ignored would let products through.
 
+import { key } from "./names.js";
+
 /** The JSON Schema of the settings, for people and their tools. `read` is what decides. */
 export const SCHEMA = {
   $schema: "https://json-schema.org/draft/2020-12/schema",
@@ -61,11 +63,6 @@ export function read(text) {
   return { allowed, blocked, keepUnknown: unknown === "keep" };
 }
 
-/** One spelling for each vendor: letter case and the number of spaces do not matter. */
-export function key(vendor) {
-  return vendor.trim().replace(/\s+/g, " ").toLowerCase();
-}
-
 function vendors(list, field) {
   if (!Array.isArray(list)) throw `${field} must be a list of vendors`;
   const entries = new Map();
@@ -92,5 +89,5 @@ function onlyKnown(object, known, place) {
 }
 
 function filled(text) {
-  return typeof text === "string" && text.trim() !== "";
+  return typeof text === "string" && key(text) !== "";
 }

@@ -24,6 +24,14 @@ test("a blocked vendor is rejected, with the reason", () => {
   assert.equal(decide(settings, product("Example Storage")).verdict, "keep");
 });
 
+test("a vendor is met as people read its name", () => {
+  for (const [blocked, vendor] of [["Straße GmbH", "STRASSE GmbH"], ["Example Corp", "\ufeffExample\u00a0 Corp"], ["Cafe\u0301", "CAF\u00c9"]]) {
+    assert.equal(verdict({ blocked: [blocked] }, vendor), "reject");
+    assert.equal(verdict({ blocked: [vendor] }, blocked), "reject");
+  }
+  assert.equal(verdict({ blocked: ["A"] }, "\u200b"), "exclude", "nothing to read is not known");
+});
+
 test("a list of allowed vendors excludes all others, and an empty one everything", () => {
   assert.equal(verdict({ allowed: ["Example Security"] }, "example security"), "keep");
   assert.equal(verdict({ allowed: ["Example Security"] }, "Example Storage"), "exclude");

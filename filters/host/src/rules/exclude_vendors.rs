@@ -1,5 +1,6 @@
 //! `exclude-vendors`: what one of these vendors made is not approved.
 
+use pmp_filter_names::key;
 use serde::Deserialize;
 
 use super::settings::{Names, Taking, Unknown};
@@ -20,7 +21,7 @@ pub(super) struct ExcludeVendors {
 
 impl Rule for ExcludeVendors {
     fn judge(&self, product: &Product<'_>) -> Option<Taken> {
-        let Some(manufacturer) = product.manufacturer else { return self.unknown.judge("the vendor is") };
+        let Some(manufacturer) = known(product) else { return self.unknown.judge("the vendor is") };
         let vendor = self.vendors.find(manufacturer)?;
         let why = self.reason.clone().unwrap_or_else(|| format!("the vendor `{vendor}` is in `vendors`"));
         Some(Taken { how: self.verdict, why })
@@ -31,13 +32,18 @@ impl Rule for ExcludeVendors {
     }
 
     fn remark(&self, context: &Context<'_>, products: &[Product<'_>], log: &mut Log) {
-        let unknown = products.iter().filter(|product| product.manufacturer.is_none()).count();
+        let unknown = products.iter().filter(|product| known(product).is_none()).count();
         if unknown > 0 {
             log.add(LogLevel::Warn, &format!("the vendors of {unknown} of {} products are not known", products.len()));
         }
-        for vendor in self.vendors.unmet(products.iter().filter_map(|product| product.manufacturer)) {
+        for vendor in self.vendors.unmet(products.iter().filter_map(known)) {
             let version = context.snapshot_version;
-            log.add(LogLevel::Info, &format!("no product of `{vendor}` in `vendors` is known in snapshot {version}"));
+            log.add(LogLevel::Warn, &format!("no product of `{vendor}` in `vendors` is known in snapshot {version}"));
         }
     }
+}
+
+/// The vendor; a name in which there is nothing to read is none.
+fn known<'a>(product: &Product<'a>) -> Option<&'a str> {
+    product.manufacturer.filter(|name| !key(name).is_empty())
 }

@@ -47,7 +47,7 @@ impl Rule for OnlyCategories {
             let version = context.snapshot_version;
             let text =
                 format!("no product in the category `{category}` in `categories` is known in snapshot {version}");
-            log.add(LogLevel::Info, &text);
+            log.add(LogLevel::Warn, &text);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pmp_filter_names::key;
 use pmp_protocol::ProductId;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -64,8 +65,7 @@ impl Unknown {
 #[serde(try_from = "Vec<ProductId>")]
 pub(super) struct Ids(pub(super) BTreeSet<ProductId>);
 
-/// Names, compared as a whole but without regard to letter case and to white space around them: by the form in which
-/// they are compared, the form in which they were written.
+/// Names, compared as a whole and as people read them: by the key of each, the form in which it was written.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub(super) struct Names(BTreeMap<String, String>);
@@ -88,9 +88,9 @@ impl TryFrom<Vec<String>> for Names {
         if names.is_empty() {
             return Err(EMPTY.to_owned());
         }
-        let name = |(index, name): (usize, String)| match name.trim() {
-            "" => Err(format!("entry {} is empty", index + 1)),
-            name => Ok((normal(name), name.to_owned())),
+        let name = |(index, name): (usize, String)| match key(&name) {
+            key if key.is_empty() => Err(format!("entry {} is empty", index + 1)),
+            key => Ok((key, name.trim().to_owned())),
         };
         names.into_iter().enumerate().map(name).collect::<Result<_, _>>().map(Self)
     }
@@ -99,7 +99,7 @@ impl TryFrom<Vec<String>> for Names {
 impl Names {
     /// The entry that this name is, as it was written.
     pub(super) fn find(&self, name: &str) -> Option<&str> {
-        self.0.get(&normal(name)).map(String::as_str)
+        self.0.get(&key(name)).map(String::as_str)
     }
 
     /// The entries, as they were written, that none of `names` is.
@@ -107,8 +107,4 @@ impl Names {
         let met: BTreeSet<_> = names.filter_map(|name| self.find(name)).collect();
         self.0.values().map(String::as_str).filter(move |name| !met.contains(name))
     }
-}
-
-fn normal(name: &str) -> String {
-    name.trim().to_lowercase()
 }

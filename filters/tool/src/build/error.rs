@@ -45,6 +45,14 @@ pub(crate) enum BuildError {
         /// Why.
         source: io::Error,
     },
+    /// The component is there, and does not do what its project says.
+    #[error("the component was built, and fails in the case \"{case}\": {said}")]
+    Tried {
+        /// The first case that expects decisions.
+        case: String,
+        /// What came instead of them.
+        said: String,
+    },
     /// Everything ran, and left no component.
     #[error("the build ended without a component at `{}`", path.display())]
     NoComponent {
@@ -61,6 +69,7 @@ impl BuildError {
         match self {
             Self::Missing { install, .. } => Some((*install).to_owned()),
             Self::Failed { .. } => Some("what it said stands above".to_owned()),
+            Self::Tried { .. } => Some("`pmp-filter test` tells of all cases".to_owned()),
             Self::Start { .. } | Self::Answer { .. } | Self::Place { .. } | Self::NoComponent { .. } => None,
         }
     }

@@ -14,12 +14,16 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pmp_protocol::Digest;
-use pmp_terminal::{Exit, Failure, Output, progress};
+use pmp_terminal::{Exit, Failure, Output, count, progress};
 use serde_json::json;
 
 pub(crate) use error::BuildError;
 
+use crate::cases::CaseFile;
+use crate::catalog::Scene;
+use crate::component::Component;
 use crate::project::{Language, Project, ProjectError};
+use crate::test::Answer;
 
 /// What is built.
 #[derive(Debug, Args)]
@@ -30,7 +34,7 @@ pub(crate) struct Build {
 }
 
 impl Build {
-    /// Builds the component and tells its size and digest.
+    /// Builds the component, tries it, and tells its size and digest.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
         let project = Project::read(&self.project).map_err(refused)?;
         progress::step(progress::Step::Doing, &format!("building `{}` ({})", project.name(), project.language()));
@@ -44,17 +48,43 @@ impl Build {
             Failure::new(error).hint(hint)
         })?;
         let (component, digest) = (project.component(), Digest::of(&bytes));
+        let tried = try_out(&project)?;
+        let reproducible = project.language().builds_are_reproducible();
         if !output.is_table() {
             output.document(&json!({
                 "name": project.name().as_str(), "language": project.language().to_string(),
-                "component": component, "bytes": bytes.len(), "digest": digest,
+                "component": component, "bytes": bytes.len(), "digest": digest, "tried": tried, "reproducible": reproducible,
             }))?;
             return Ok(Exit::Ok);
         }
         output.line(&format!("Built         {}", component.display()))?;
         output.line(&format!("Size          {} bytes", bytes.len()))?;
         output.line(&format!("Digest        {digest}"))?;
+        output.line(&format!("Tried         {tried}"))?;
+        if !reproducible {
+            output.line("Keep          this file, once tested: another build of the same source has another digest")?;
+        }
         Ok(Exit::Ok)
+    }
+}
+
+/// Loads what was built, and calls it once: by its first case that expects decisions, so that what a spoke could not run is told now.
+fn try_out(project: &Project) -> Result<String, Failure> {
+    let filter = Component::built(project).load_kept()?;
+    let loaded = format!("loaded as `{}` {}", filter.description().name, filter.description().version);
+    // Cases that cannot be read are for `test` to tell of.
+    let cases = CaseFile::read(&project.cases()).map(|file| file.cases).unwrap_or_default();
+    let Some(case) = cases.iter().find(|case| case.expects_decisions()) else { return Ok(loaded) };
+    match Answer::of(&filter, case, &Scene::made_up()?) {
+        Answer::Decided(decisions) => {
+            Ok(format!("{loaded}, and called once: it decides on {}", count(decisions.len(), "product")))
+        }
+        Answer::NotManaged(_) => Ok(format!("{loaded}, and called once: it does not manage the experience")),
+        Answer::Refused(said) => {
+            let error = BuildError::Tried { case: case.name.clone(), said };
+            let hint = error.hint();
+            Err(Failure::new(error).hint(hint))
+        }
     }
 }
 

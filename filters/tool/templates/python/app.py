@@ -1,10 +1,12 @@
 """The contract of filters, wit/filter-1.0.0/filter.wit, and nothing else: what is decided stands in policy.py.
 
-Everything is imported here at the top: componentize-py runs the imports when it builds, and there are no files later.
+Everything is imported here at the top: componentize-py runs the imports when it builds, and there are no files later. `guard` comes
+first; it makes a sentence of what goes wrong, and says which module a filter imports too late.
 """
 
 import json
 
+import guard  # before the filter's own modules
 import policy
 from componentize_py_types import Err
 from wit_world import exports
@@ -13,6 +15,7 @@ from wit_world.imports.logging import Level
 from wit_world.imports.types import Context, Decision, Description, Product, Verdict
 
 
+@guard.guarded
 class Rules(exports.Rules):
     """The exported interface `rules`."""
 
@@ -36,5 +39,5 @@ def _read(config: str) -> policy.Policy:
     try:
         return policy.read(config)
     except policy.SettingsError as error:
-        # Any other exception would be a trap, whose text is lost.
+        # In the settings' own words; of any other exception `guard` tells the name and the line.
         raise Err(str(error)) from error

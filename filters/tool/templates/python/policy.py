@@ -7,13 +7,15 @@ import json
 from dataclasses import dataclass
 from typing import Optional
 
+import names
+
 SCHEMA = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
     "additionalProperties": False,
     "properties": {
         "exclude_labels": {
-            "description": "Labels: a product that carries one of them is not approved here; letter case does not matter",
+            "description": "Labels: a product that carries one of them is not approved here; letter case, white space and encoding do not matter",
             "type": "array",
             "items": {"type": "string", "minLength": 1},
             "default": [],
@@ -35,7 +37,7 @@ class Policy:
     def why_not(self, labels: list[str]) -> Optional[str]:
         """Why a product with these labels is excluded; none where it is kept."""
         for label in labels:
-            if label in self.exclude_labels:
+            if names.key(label) in self.exclude_labels:
                 return f"the label `{label}` is in exclude_labels"
         return None
 
@@ -50,5 +52,4 @@ def read(config: str) -> Policy:
     labels = settings.get("exclude_labels", [])
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise SettingsError("exclude_labels must be a list of texts")
-    # Labels arrive in lower case.
-    return Policy(frozenset(label.lower() for label in labels))
+    return Policy(frozenset(map(names.key, labels)))

@@ -12,7 +12,9 @@ use pmp_signature::TrustedKeys;
 use pmp_terminal::checkup::Finding;
 use pmp_terminal::{Source, age, count};
 
-use crate::config::{DoctorConfig, EXPERIENCE, EXTERNAL_ID, HUB_ROLE, SNAPSHOTS, TIMESTAMPS, TRUSTED, acting_for};
+use crate::config::{
+    DoctorConfig, EXPERIENCE, EXTERNAL_ID, FILTER_CONFIG, HUB_ROLE, SNAPSHOTS, TIMESTAMPS, TRUSTED, acting_for,
+};
 use crate::trust::{judge, trusted_before};
 use crate::{SpokeError, snapshot};
 
@@ -246,6 +248,13 @@ fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
     });
     let finding = found.unreadable.iter().fold(finding, |finding, it| {
         finding.warn(format!("the item `{}` cannot be read: {}", it.key, it.problem), None)
+    });
+    let warnings = found
+        .receipts
+        .iter()
+        .flat_map(|receipt| receipt.filter_warnings.iter().map(move |warning| (&receipt.member_experience, warning)));
+    let finding = warnings.fold(finding, |finding, (member, warning)| {
+        finding.warn(format!("{member}: the filter warns: {}", clean(warning)), format!("check {FILTER_CONFIG}"))
     });
     let well = |status| matches!(status, ReceiptStatus::InSync | ReceiptStatus::Skipped | ReceiptStatus::Applying);
     found.receipts.iter().filter(|receipt| !well(receipt.status)).fold(finding, |finding, receipt| {

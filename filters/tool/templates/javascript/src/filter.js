@@ -1,10 +1,12 @@
 // The contract of filters, wit/filter-1.0.0/filter.wit, and nothing else: what is decided stands in policy.js.
-// An exported function that throws a text returns it as the contract's error.
+// An exported function that throws a text returns it as the contract's error; `guard` makes such a text of everything else that
+// goes wrong.
 
 import logging from "pmp-sync:filter/logging@1.0.0";
+import { guard } from "./guard.js";
 import { decide, read, SCHEMA } from "./policy.js";
 
-export const rules = {
+export const rules = guard({
   describe() {
     return {
       name: "my-filter",
@@ -23,4 +25,4 @@ export const rules = {
     logging.log("debug", `snapshot ${context.snapshotVersion} for ${context.experienceName}`);
     return products.map((product) => decide(settings, product));
   },
-};
+}, logging.log);

@@ -1,6 +1,8 @@
 // Excludes products by label. Nothing here knows of WebAssembly: `npm test` runs it as it is.
 // Change `decide` to what your organization wants.
 
+import { key } from "./names.js";
+
 /** The JSON Schema of the settings, for people and their tools. `read` is what decides. */
 export const SCHEMA = {
   $schema: "https://json-schema.org/draft/2020-12/schema",
@@ -8,7 +10,7 @@ export const SCHEMA = {
   additionalProperties: false,
   properties: {
     exclude_labels: {
-      description: "Labels: a product that carries one of them is not approved here; letter case does not matter",
+      description: "Labels: a product that carries one of them is not approved here; letter case, white space and encoding do not matter",
       type: "array",
       items: { type: "string", minLength: 1 },
       default: [],
@@ -24,13 +26,12 @@ export function read(config) {
   if (!Array.isArray(exclude_labels) || exclude_labels.some((label) => typeof label !== "string")) {
     throw "exclude_labels must be a list of texts";
   }
-  // Labels arrive in lower case.
-  return { excludeLabels: exclude_labels.map((label) => label.toLowerCase()) };
+  return { excludeLabels: exclude_labels.map(key) };
 }
 
 /** Decides on one product: `keep`, `exclude` or `reject`, with a reason for the people who ask. */
 export function decide(settings, product) {
-  const label = product.labels.find((label) => settings.excludeLabels.includes(label));
+  const label = product.labels.find((label) => settings.excludeLabels.includes(key(label)));
   if (label === undefined) return { verdict: "keep", reason: null };
   return { verdict: "exclude", reason: `the label \`${label}\` is in exclude_labels` };
 }

@@ -1,6 +1,6 @@
 //! Excludes products by label. Change [`MyFilter::decide`] to what your organization wants.
 
-use pmp_filter_sdk::{Context, Decision, Description, Filter, Product, export, settings};
+use pmp_filter_sdk::{Context, Decision, Description, Filter, Product, export, names, settings};
 
 struct MyFilter {
     exclude_labels: Vec<String>,
@@ -21,12 +21,11 @@ impl Filter for MyFilter {
 
     fn configure(config: &str) -> Result<Self, String> {
         let settings: Settings = settings::parse(config)?;
-        // Labels arrive in lower case.
-        Ok(Self { exclude_labels: settings.exclude_labels.iter().map(|label| label.to_lowercase()).collect() })
+        Ok(Self { exclude_labels: settings.exclude_labels.iter().map(|label| names::key(label)).collect() })
     }
 
     fn decide(&self, _: &Context, product: &Product) -> Decision {
-        match product.labels.iter().find(|label| self.exclude_labels.contains(label)) {
+        match product.labels.iter().find(|label| self.exclude_labels.contains(&names::key(label))) {
             Some(label) => Decision::exclude(format!("the label `{label}` is in exclude_labels")),
             None => Decision::keep(),
         }

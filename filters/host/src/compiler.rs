@@ -1,0 +1,226 @@
+//! Compiling, in a process of its own: so that what it takes can be bounded by the operating system, and its end is not the end
+//! of the program.
+//!
+//! A program offers that by beginning its `main` with [`compile_if_called`]. It is then called by itself with [`ARGUMENT`], gets the
+//! component on standard input, and writes machine code to standard output. The process has limits on processor time and address
+//! space, no environment of ours, and nothing else to do; the machine code comes through a pipe that nobody else holds.
+//!
+//! Why not a thread: a thread that compiles cannot be ended, and memory that cannot be had ends the process. Why the own program, and
+//! not one beside it: it is there wherever this one runs, and of the same version. Where no process can be started (a platform without
+//! them, a container that forbids it), and in programs that do not offer it, the component is compiled in the program itself, after the
+//! [look](crate::look) at it.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc;
+use std::thread;
+
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+
+use crate::{Limits, LoadError, engine};
+
+/// The argument with which a program calls itself.
+const ARGUMENT: &str = "compile-filter";
+/// For this machine's own processor, as a component that is about to run.
+const NATIVE: &str = "native";
+/// For any processor of this architecture, as a file that is carried elsewhere.
+const ANY: &str = "any";
+/// The compiler refused; standard error has its words.
+const REFUSED: u8 = 3;
+/// Threads of the compiler: each of them, and its allocations, takes address space.
+const THREADS: usize = 4;
+/// How much longer than the processor time it may take by the clock: the machine may have others to serve.
+const PATIENCE: u32 = 5;
+/// The most machine code that is taken; some ten times the largest component is usual.
+const MOST_CODE: u64 = 1 << 30;
+/// The most words of the compiler that are passed on.
+const MOST_WORDS: u64 = 4096;
+
+static OFFERED: OnceLock<()> = OnceLock::new();
+
+/// For the beginning of a program's `main`: where the program was called to compile a filter it does so, and the exit code is there.
+/// Otherwise filters that this process loads are compiled in a process of their own from now on.
+#[must_use]
+pub fn compile_if_called(args: &[OsString]) -> Option<ExitCode> {
+    let [_, argument, target, cpu, memory] = args else {
+        _ = OFFERED.set(());
+        return None;
+    };
+    if argument != ARGUMENT {
+        _ = OFFERED.set(());
+        return None;
+    }
+    let number = |text: &OsString| text.to_str().and_then(|text| text.parse().ok());
+    let (Some(cpu), Some(memory)) = (number(cpu), number(memory)) else { return Some(ExitCode::FAILURE) };
+    Some(match serve(target == ANY, cpu, memory) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "to the process that called this one, which makes it harmless"
+            )]
+            let _nobody_listens = write!(io::stderr(), "{error:#}");
+            ExitCode::from(REFUSED)
+        }
+    })
+}
+
+fn serve(any: bool, cpu: u64, memory: u64) -> wasmtime::Result<()> {
+    let limit = |resource, soft: u64, hard: u64| {
+        // Whoever runs this may have set a lower one.
+        let most = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+        setrlimit(resource, Rlimit { current: Some(soft.min(most)), maximum: Some(hard.min(most)) })
+    };
+    limit(Resource::Core, 0, 0)?;
+    // The soft limit comes first, and by a signal of its own.
+    limit(Resource::Cpu, cpu, cpu + 5)?;
+    limit(Resource::As, memory, memory)?;
+    let engine = if any { engine::for_any_processor()? } else { engine::native()? };
+    let mut component = Vec::new();
+    io::stdin().lock().read_to_end(&mut component)?;
+    let code = engine.precompile_component(&component)?;
+    #[expect(clippy::disallowed_methods, reason = "machine code for the process that called this one, and no words")]
+    let mut out = io::stdout().lock();
+    out.write_all(&code)?;
+    Ok(out.flush()?)
+}
+
+/// What came of compiling elsewhere.
+pub(crate) enum Compiled {
+    /// Machine code, by this very program.
+    Code(Vec<u8>),
+    /// This process has to do it.
+    NotHere,
+}
+
+/// Compiles a component for the engine that this process has, or for any processor.
+pub(crate) fn compile(component: &[u8], any: bool, limits: &Limits) -> Result<Compiled, LoadError> {
+    if OFFERED.get().is_none() {
+        return Ok(Compiled::NotHere);
+    }
+    let child = match start(any, limits) {
+        Ok(child) => child,
+        Err(error) => {
+            tracing::warn!("no process can be started to compile the filter, so it is compiled in this one: {error}");
+            return Ok(Compiled::NotHere);
+        }
+    };
+    let (status, code, words) = talk(child, component, limits).map_err(LoadError::Compiler)?;
+    let Some(status) = status else { return Err(LoadError::CompileTime { limit: limits.compile_cpu * PATIENCE }) };
+    match ended(status) {
+        Ended::Well => Ok(Compiled::Code(code)),
+        Ended::Refused => Err(LoadError::Invalid(words.into())),
+        Ended::OutOfTime => Err(LoadError::CompileTime { limit: limits.compile_cpu }),
+        Ended::OutOfMemory => Err(LoadError::CompileMemory { limit: limits.compile_memory }),
+        Ended::Otherwise => {
+            let error = io::Error::other(format!("{status}{}", after(&words)));
+            Err(LoadError::Compiler(error))
+        }
+    }
+}
+
+fn after(words: &str) -> String {
+    if words.is_empty() { String::new() } else { format!(": {words}") }
+}
+
+enum Ended {
+    Well,
+    Refused,
+    OutOfTime,
+    OutOfMemory,
+    Otherwise,
+}
+
+fn ended(status: ExitStatus) -> Ended {
+    let by = |signal: Signal| status.signal() == Some(signal.as_raw());
+    match status.code() {
+        Some(0) => Ended::Well,
+        Some(code) if code == i32::from(REFUSED) => Ended::Refused,
+        _ if by(Signal::XCPU) => Ended::OutOfTime,
+        // An allocation that fails, or a stack at its end, ends a Rust program so; where the machine itself has no memory left, the
+        // system kills.
+        _ if by(Signal::ABORT) || by(Signal::KILL) => Ended::OutOfMemory,
+        _ => Ended::Otherwise,
+    }
+}
+
+fn start(any: bool, limits: &Limits) -> io::Result<Child> {
+    // By the link that Linux keeps: it works after the file was replaced, as by an upgrade.
+    let program = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
+    let mut command = Command::new(program);
+    command.arg(ARGUMENT).arg(if any { ANY } else { NATIVE });
+    command.arg(limits.compile_cpu.as_secs().max(1).to_string()).arg(limits.compile_memory.to_string());
+    command.env_clear().env("RAYON_NUM_THREADS", THREADS.to_string()).env("MALLOC_ARENA_MAX", "2");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+}
+
+/// Hands the component over and takes what comes back; no status where it was ended because it took too long.
+fn talk(mut child: Child, component: &[u8], limits: &Limits) -> io::Result<(Option<ExitStatus>, Vec<u8>, String)> {
+    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (Some(mut input), Some(output), Some(words)) = pipes else { return Err(io::ErrorKind::BrokenPipe.into()) };
+    thread::scope(|scope| {
+        // It may end without reading all of it: that is told by how it ends.
+        scope.spawn(move || _ = input.write_all(component));
+        let read = |pipe: Box<dyn Read + Send>, most| {
+            let (told, all) = mpsc::channel();
+            scope.spawn(move || {
+                let mut bytes = Vec::new();
+                let read = pipe.take(most).read_to_end(&mut bytes);
+                _ = told.send(read.map(|_| bytes));
+            });
+            all
+        };
+        let words = read(Box::new(words), MOST_WORDS);
+        let code = read(Box::new(output), MOST_CODE);
+        // Its output ends when it does.
+        let code = code.recv_timeout(limits.compile_cpu * PATIENCE);
+        if code.is_err() {
+            child.kill()?;
+        }
+        let status = child.wait()?;
+        let words = words.recv().map_err(io::Error::other)??;
+        let words = String::from_utf8_lossy(&words).into_owned();
+        match code {
+            Ok(code) => Ok((Some(status), code?, words)),
+            Err(_) => Ok((None, Vec::new(), words)),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_the_compiler_ended_is_told_from_its_status() {
+        for (raw, expected) in [
+            (0, "well"),
+            (i32::from(REFUSED) << 8, "refused"),
+            (Signal::XCPU.as_raw(), "out of time"),
+            (Signal::ABORT.as_raw(), "out of memory"),
+            (Signal::KILL.as_raw(), "out of memory"),
+            (101 << 8, "otherwise"),
+            (Signal::TERM.as_raw(), "otherwise"),
+        ] {
+            let found = match ended(ExitStatus::from_raw(raw)) {
+                Ended::Well => "well",
+                Ended::Refused => "refused",
+                Ended::OutOfTime => "out of time",
+                Ended::OutOfMemory => "out of memory",
+                Ended::Otherwise => "otherwise",
+            };
+            assert_eq!(found, expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn other_arguments_are_the_programs_own() {
+        let args = |args: &[&str]| args.iter().map(OsString::from).collect::<Vec<_>>();
+        assert!(compile_if_called(&args(&["pmp-filter", "compile", "a.wasm", "--to", "b"])).is_none());
+        assert!(compile_if_called(&args(&["pmp-filter", ARGUMENT])).is_none());
+        assert!(compile_if_called(&args(&["pmp-filter"])).is_none());
+    }
+}

@@ -1,0 +1,68 @@
+//! The process in which a component is compiled: the program, called by itself.
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+#[path = "../../host/tests/guests/mod.rs"]
+mod guests;
+
+use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Output, Stdio};
+
+use assert_cmd::cargo::cargo_bin;
+use guests::Guest;
+
+/// What `pmp-filter` makes of a component, called as it calls itself, with limits in seconds and MiB.
+fn compile(component: &[u8], seconds: u64, mib: u64) -> Output {
+    let mut command = Command::new(cargo_bin("pmp-filter"));
+    command.arg("compile-filter").arg("native").arg(seconds.to_string()).arg((mib << 20).to_string());
+    command.env_clear().env("RAYON_NUM_THREADS", "2").env("MALLOC_ARENA_MAX", "2");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It may end before it has read all.
+    _ = child.stdin.take().unwrap().write_all(component);
+    child.wait_with_output().unwrap()
+}
+
+/// A component that a compiler has much to do with: thousands of functions with many blocks and locals each.
+fn laborious() -> Vec<u8> {
+    let body = "(local.set 0 (i64.add (local.get 1) (local.get 2))) (if (i64.eqz (local.get 0)) (then (local.set 1 (local.get 3))))";
+    let function = format!("(func {} {})", "(local i64)".repeat(200), body.repeat(60));
+    Guest { extra: &function.repeat(3000), ..Guest::default() }.component()
+}
+
+#[test]
+fn a_component_becomes_machine_code_on_standard_output() {
+    let output = compile(&Guest::default().component(), 60, 2048);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stdout.starts_with(b"\x7fELF"));
+}
+
+#[test]
+fn what_is_no_component_is_refused_in_the_compilers_words() {
+    let output = compile(b"\0asm\x0d\0\x01\0\xff\x01\0", 60, 2048);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(!output.stderr.is_empty() && output.stdout.is_empty());
+}
+
+#[test]
+fn the_operating_system_ends_what_takes_too_long_or_too_much() {
+    let component = laborious();
+    let status = compile(&component, 1, 2048).status;
+    assert_eq!(status.signal(), Some(24), "SIGXCPU: {status:?}");
+    let status = compile(&component, 120, 64).status;
+    assert_eq!(status.signal(), Some(6), "SIGABRT: {status:?}");
+}
+
+#[test]
+fn a_lower_limit_that_is_there_already_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("f.wasm");
+    std::fs::write(&file, Guest::default().component()).unwrap();
+    let program = cargo_bin("pmp-filter");
+    let script = format!(
+        "ulimit -v 1500000; exec '{}' compile-filter native 60 2147483648 <'{}' >/dev/null",
+        program.display(),
+        file.display()
+    );
+    let output = Command::new("sh").args(["-c", &script]).env("MALLOC_ARENA_MAX", "2").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
