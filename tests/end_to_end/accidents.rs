@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use pmp_ledger::{DynamoSnapshots, NewSnapshot, SnapshotStore, Stored};
 use pmp_local::world::{ChangeSetTiming, Fault, FaultRule};
-use pmp_protocol::{Content, ExperienceId, ResourceRequests, Sealed};
+use pmp_protocol::{Content, ExperienceId, ResourceRequests, Sealed, SnapshotVersion};
 use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Lists, MANAGEMENT, Scene, World, eventually, within, world};
 use serde_json::json;
 
@@ -151,7 +151,14 @@ async fn an_experience_that_a_hub_reads_is_no_member_unless_it_is_named() {
     let lists = (BTreeSet::new(), BTreeSet::new());
     let content = Content::new(experience.clone(), lists.0, lists.1, BTreeMap::new(), ResourceRequests::Allow).unwrap();
     let (sealed, taken_at) = (Sealed::new(&content).unwrap(), jiff::Timestamp::now());
-    let new = NewSnapshot { experience: &experience, previous: None, beyond: None, taken_at, sealed: &sealed };
+    let new = NewSnapshot {
+        experience: &experience,
+        previous: None,
+        version: SnapshotVersion::FIRST,
+        taken_at,
+        sealed: &sealed,
+        statement: None,
+    };
     assert_eq!(store.store(&new).await.unwrap(), Stored::Won { chunks: 1 });
 
     let plan = scene.spoke.run(&["plan"]).await;

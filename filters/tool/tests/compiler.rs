@@ -49,7 +49,8 @@ fn the_operating_system_ends_what_takes_too_long_or_too_much() {
     let status = compile(&component, 1, 2048).status;
     assert_eq!(status.signal(), Some(24), "SIGXCPU: {status:?}");
     let status = compile(&component, 120, 64).status;
-    assert_eq!(status.signal(), Some(6), "SIGABRT: {status:?}");
+    // Memory that is refused to an allocation aborts; to a thread or a mapping, it is a panic.
+    assert!(status.signal() == Some(6) || status.code() == Some(101), "{status:?}");
 }
 
 #[test]

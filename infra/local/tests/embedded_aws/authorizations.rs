@@ -123,7 +123,7 @@ async fn a_role_is_told_with_its_trust_and_the_callers_own_policies() {
         json!({ "Statement": [{ "Effect": "Allow", "Principal": { "AWS": MEMBER }, "Action": "sts:AssumeRole" }] });
     let (rig, told) = start(World { roles: vec![Role::new(HUB, "guest", trust.clone())], ..world() }).await;
     let role = format!("arn:aws:iam::{HUB}:role/guest");
-    let session = rig.sts(MEMBER).assume_role().role_arn(&role).role_session_name("s");
+    let session = rig.sts(MEMBER).assume_role().role_arn(&role).role_session_name("test");
     let session = session.policy(json!({ "Statement": [] }).to_string()).send().await.unwrap().credentials.unwrap();
     let asked = told.take().pop().unwrap();
     assert_eq!((asked.owner.as_str(), asked.resource_policy), (HUB, Some(trust.to_string())));

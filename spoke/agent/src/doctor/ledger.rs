@@ -254,7 +254,7 @@ fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
         .iter()
         .flat_map(|receipt| receipt.filter_warnings.iter().map(move |warning| (&receipt.member_experience, warning)));
     let finding = warnings.fold(finding, |finding, (member, warning)| {
-        finding.warn(format!("{member}: the filter warns: {}", clean(warning)), format!("check {FILTER_CONFIG}"))
+        finding.warn(format!("{member}: the filter warns: {}", warning), format!("check {FILTER_CONFIG}"))
     });
     let well = |status| matches!(status, ReceiptStatus::InSync | ReceiptStatus::Skipped | ReceiptStatus::Applying);
     found.receipts.iter().filter(|receipt| !well(receipt.status)).fold(finding, |finding, receipt| {
