@@ -16,8 +16,6 @@ use crate::Permission;
 pub struct ApiError {
     /// The operation that was called, with the prefix of its service: `sqs:DeleteMessageBatch`.
     pub operation: &'static str,
-    /// What IAM must allow for it: `sqs:DeleteMessage`.
-    pub permission: Permission,
     /// What came of it.
     pub outcome: Outcome,
 }
@@ -71,7 +69,13 @@ impl ApiError {
     /// What came of `operation`, where it is known already.
     #[must_use]
     pub fn of(operation: &'static str, outcome: Outcome) -> Self {
-        Self { operation, permission: Permission::of(operation), outcome }
+        Self { operation, outcome }
+    }
+
+    /// What IAM must allow for the call: `sqs:DeleteMessage`. Not a field, since errors are to stay small.
+    #[must_use]
+    pub fn permission(&self) -> Permission {
+        Permission::of(self.operation)
     }
 
     /// The error's name, where the service answered with one.
@@ -106,9 +110,10 @@ impl ApiError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match &self.outcome {
-            Outcome::Refused { .. } if self.is_access_denied() => {
-                Some(format!("grant {} to the calling role or user, in the policies of both accounts", self.permission))
-            }
+            Outcome::Refused { .. } if self.is_access_denied() => Some(format!(
+                "grant {} to the calling role or user, in the policies of both accounts",
+                self.permission()
+            )),
             Outcome::Refused { code, .. } if code.contains("ExpiredToken") || code == "InvalidClientTokenId" => {
                 Some("sign in again: the credentials have expired or are unknown".to_owned())
             }

@@ -6,36 +6,39 @@ use std::fmt;
 /// The IAM actions that a call needs, all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permission {
-    action: &'static str,
-    /// A second one, for an operation that does what two others do.
-    also: Option<&'static str>,
+    operation: &'static str,
 }
 
 impl Permission {
     /// What `operation`, written as `service:Operation`, needs.
     #[must_use]
     pub fn of(operation: &'static str) -> Self {
-        let (action, also) = match operation {
+        Self { operation }
+    }
+
+    /// The actions.
+    pub fn actions(self) -> impl Iterator<Item = &'static str> {
+        let (action, also) = self.one_or_two();
+        std::iter::once(action).chain(also)
+    }
+
+    fn one_or_two(self) -> (&'static str, Option<&'static str>) {
+        match self.operation {
             "aws-marketplace:BatchDescribeEntities" => ("aws-marketplace:DescribeEntity", None),
             // What is in the transaction is what must be allowed: puts and updates.
             "dynamodb:TransactWriteItems" => ("dynamodb:PutItem", Some("dynamodb:UpdateItem")),
             "sqs:ChangeMessageVisibilityBatch" => ("sqs:ChangeMessageVisibility", None),
             "sqs:DeleteMessageBatch" => ("sqs:DeleteMessage", None),
             own_name => (own_name, None),
-        };
-        Self { action, also }
-    }
-
-    /// The actions.
-    pub fn actions(self) -> impl Iterator<Item = &'static str> {
-        std::iter::once(self.action).chain(self.also)
+        }
     }
 }
 
 /// Each in backticks, as a hint names them.
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", self.action)?;
-        self.also.map_or(Ok(()), |also| write!(f, " and `{also}`"))
+        let (action, also) = self.one_or_two();
+        write!(f, "`{action}`")?;
+        also.map_or(Ok(()), |also| write!(f, " and `{also}`"))
     }
 }

@@ -48,6 +48,6 @@ pub fn unknown(finding: Finding, error: &ApiError) -> Finding {
     if !error.is_access_denied() {
         return failed(finding, error);
     }
-    let fix = format!("grant {} to whoever runs `doctor`; nothing else needs it", error.permission);
+    let fix = format!("grant {} to whoever runs `doctor`; nothing else needs it", error.permission());
     finding.warn(format!("not known: {error}"), fix)
 }

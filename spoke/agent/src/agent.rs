@@ -2,8 +2,10 @@
 //! with a look at the ledger: the message that a killed spoke had taken up stays hidden for minutes, and its work does not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pmp_terminal::Stop;
+use tokio::time::sleep;
 
 use crate::answer::{Answer, answer};
 use crate::error::failure;
@@ -15,20 +17,21 @@ use crate::{Spoke, SpokeError};
 
 /// The most messages that one pass answers; more wait for the next.
 const MAX_BACKLOG: usize = 100;
+/// How often an agent that has something to do tries for a lease that someone else has, who may be dead.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Runs until `stop` is cancelled. No message and no failure ends it.
 pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
     let mut patience = Patience::with_the_world();
-    match stop.to_the_end(Box::pin(catch_up(spoke, stop))).await {
-        None | Some(Ok(()) | Err(SpokeError::NoSnapshot(_) | SpokeError::Stopped(_))) => {}
-        Some(Err(error)) => {
-            tracing::warn!(error = failure(error).render(), "the ledger could not be looked at; waiting for messages");
-        }
-    }
+    // Whether the ledger may say that something is left to do: where someone else has the lease, who may be dead.
+    let mut look = look_at_the_ledger(spoke, stop).await;
+    let mut receiving = None;
     while !stop.is_stopped() {
+        let receive = receiving.get_or_insert_with(|| Box::pin(receive(inbox)));
         let received = tokio::select! {
-            // Cancel-safe, all: what is received and dropped becomes visible again.
+            // Cancel-safe, all: what is received and dropped becomes visible again, and a receive outlives a look.
             () = stop.stopped() => break,
+            received = &mut *receive => received,
             () = spoke.trust.ends() => {
                 tokio::select! {
                     () = stop.stopped() => {}
@@ -36,8 +39,22 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
                 }
                 continue;
             }
-            received = receive(inbox) => received,
+            () = sleep(LOOK_EVERY), if look => {
+                let mut looking = Box::pin(look_at_the_ledger(spoke, stop));
+                tokio::select! {
+                    again = &mut looking => {
+                        look = again;
+                        continue;
+                    }
+                    // Not left alone meanwhile: an answer that nobody takes would run into its timeout.
+                    received = &mut *receive => {
+                        look = looking.await;
+                        received
+                    }
+                }
+            }
         };
+        receiving = None;
         let outcome = match received {
             Ok(messages) => {
                 let Some(outcome) = stop.to_the_end(Box::pin(handle(spoke, inbox, messages, stop))).await else {
@@ -63,6 +80,18 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
     tracing::info!(reason, "stopped");
 }
 
+/// Does what the ledger says is left to do. Whether to look again, since someone else has the lease.
+async fn look_at_the_ledger(spoke: &Spoke, stop: &Stop) -> bool {
+    match stop.to_the_end(Box::pin(catch_up(spoke, stop))).await {
+        None | Some(Ok(()) | Err(SpokeError::NoSnapshot(_) | SpokeError::Stopped(_))) => false,
+        Some(Err(SpokeError::Leased { .. })) => true,
+        Some(Err(error)) => {
+            tracing::warn!(error = failure(error).render(), "the ledger could not be looked at; waiting for messages");
+            false
+        }
+    }
+}
+
 /// Does what the ledger says is left to do, without a message.
 async fn catch_up(spoke: &Spoke, stop: &Stop) -> Result<(), SpokeError> {
     let stopped = || SpokeError::stopped(stop);
@@ -80,7 +109,8 @@ async fn catch_up(spoke: &Spoke, stop: &Stop) -> Result<(), SpokeError> {
         let snapshot = stop.unless_stopped(spoke.in_force(&standing, &[])).await.ok_or_else(stopped)??;
         spoke.sync(standing, Arc::new(snapshot), None, stop).await
     };
-    let pass = spoke.lease.hold(IfHeld::Wait, stop, work).await?;
+    // A message that comes meanwhile is not kept waiting: it waits for the lease by itself, hidden from others.
+    let pass = spoke.lease.hold(IfHeld::Leave, stop, work).await?;
     if let Some(figures) = figures {
         figures.tell(spoke, &Answer { pass, ..Answer::default() }, None);
     }
