@@ -401,7 +401,9 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
     let organization = &args.organization;
     if !args.yes && args.again.as_ref() != Some(organization) {
         let error = anyhow::anyhow!("this deletes all that the ledger knows of `{organization}`, for good");
-        let hint = format!("say so: `pmp-hub members forget {organization} {organization}`, or `--yes`");
+        let differs = args.again.as_ref().filter(|again| *again != organization);
+        let differs = differs.map_or_else(String::new, |again| format!("`{again}` is another one; "));
+        let hint = format!("{differs}say so: `pmp-hub members forget {organization} {organization}`, or `--yes`");
         return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
     }
     let config = config.for_status()?;
@@ -412,6 +414,15 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
         output.line(&format!("Forgot {organization}: {} deleted.", count(gone, "item")))?;
     } else {
         output.document(&json!({"forgotten": organization, "items": gone}))?;
+    }
+    if config.members.is_empty() && gone > 0 {
+        let left = roster.members(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
+        if left.is_empty() {
+            progress::note(
+                "hint: nobody is admitted any more, so whoever writes is listened to; admit those that are to be heard: \
+                 `pmp-hub init --admit ORG`",
+            );
+        }
     }
     if config.members.contains(organization) {
         progress::note(&format!("hint: {MEMBERS} still names it: take it out there, or it is missed as `NEVER`"));

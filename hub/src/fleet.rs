@@ -13,6 +13,9 @@ use pmp_ledger::{
 };
 use pmp_protocol::{Digest, ExperienceId, HeadMark, OrganizationId, Receipt, SnapshotVersion};
 
+/// What is said of an organization that reports and was never admitted.
+pub(crate) const NOT_ADMITTED: &str =
+    "the organization is not on the roster: `pmp-hub init --admit ORG` admits it, if it is one of yours";
 /// How many organizations are read at once.
 const AT_ONCE: usize = 16;
 /// How far a clock of a member may be ahead of the hub's.
@@ -203,7 +206,7 @@ impl View {
     /// Why a receipt is not believed; none where the ledger bears it out.
     pub(crate) fn dispute(&self, receipt: &Receipt, now: Timestamp) -> Option<String> {
         if !self.is_admitted(&receipt.organization) {
-            return Some("the organization is not on the roster".to_owned());
+            return Some(NOT_ADMITTED.to_owned());
         }
         let times = [Some(receipt.received_at), receipt.applied_at, receipt.applied().map(|applied| applied.at)];
         if let Some(time) = times.into_iter().flatten().find(|time| is_ahead(*time, now)) {

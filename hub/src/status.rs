@@ -9,7 +9,7 @@ use pmp_protocol::{
 use pmp_terminal::{age, count};
 use serde::Serialize;
 
-use crate::fleet::{Looked, View, is_ahead};
+use crate::fleet::{Looked, NOT_ADMITTED, View, is_ahead};
 
 /// The most items of one organization that are told one by one as unreadable.
 const MAX_UNREADABLE: usize = 10;
@@ -166,7 +166,7 @@ fn whole_organization(view: &View, report: &Report, now: Timestamp, stale_after:
     };
     let mut rows = Vec::new();
     if !view.is_admitted(id) && receipts.is_empty() {
-        rows.push(row(SpokeState::Disputed, "the organization is not on the roster".to_owned()));
+        rows.push(row(SpokeState::Disputed, NOT_ADMITTED.to_owned()));
     }
     if is_ahead(seen.last_seen, now) {
         let message = format!("its sign of life is ahead of the hub's clock: {}", seen.last_seen);
@@ -565,7 +565,7 @@ pub(crate) mod tests {
         let told: Vec<_> =
             rows.iter().map(|row| (row.state, row.organization.as_str(), row.message.as_str())).collect();
         let expected = [
-            (SpokeState::Disputed, "o-alpha00000", "the organization is not on the roster"),
+            (SpokeState::Disputed, "o-alpha00000", NOT_ADMITTED),
             (SpokeState::Never, "o-beta000000", "admitted, and has never reported"),
         ];
         assert_eq!(told, expected);
