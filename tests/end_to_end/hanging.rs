@@ -25,6 +25,8 @@ async fn scene_that_hangs(service: &str, operation: &str) -> Scene {
 }
 
 /// Lets it come to where it hangs, and tells it to stop; how long it took.
+// The bound is to be seen.
+#[allow(clippy::print_stdout)]
 async fn stop_after_a_while(what: &str, agent: Agent) -> Duration {
     tokio::time::sleep(Duration::from_secs(3)).await;
     let told = Instant::now();

@@ -11,7 +11,7 @@ use crate::world::{World, products};
 fn small_world(seed: u64, all_hang: bool) -> Shared {
     let mut world = World::new(seed, [products(0..60), products(0..30)]);
     let version = world.store(products(10..95), products(200..205));
-    world.announce(version, Duration::ZERO, seed % 2 == 0);
+    world.announce(version, Duration::ZERO, seed.is_multiple_of(2));
     world.send("not a message".to_owned(), Duration::ZERO);
     world.faults.all_hang = all_hang;
     Arc::new(Mutex::new(world))

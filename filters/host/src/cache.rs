@@ -111,7 +111,7 @@ impl Cache {
         if read.is_err() || self.mac(name, &code).verify_slice(&mac).is_err() {
             return Err(CacheError::Forged { path });
         }
-        machine_code::load(engine, &code, Vouched::ByCache)
+        machine_code::load(engine, &code, Vouched::Cache)
             .map_err(|error| CacheError::Load { path, source: error.into() })
     }
 

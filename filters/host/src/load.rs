@@ -278,7 +278,7 @@ impl FilterHost {
             return self.load_component(bytes, found);
         }
         self.check_size(bytes)?;
-        let component = machine_code::load(&self.runtime.engine, bytes, Vouched::ByPinnedDigest)
+        let component = machine_code::load(&self.runtime.engine, bytes, Vouched::PinnedDigest)
             .map_err(|error| LoadError::OtherEngine(error.into()))?;
         self.ready(&component, found, interpreter::usual_trap(bytes))
     }
@@ -320,7 +320,7 @@ impl FilterHost {
     fn compile_anew(&self, bytes: &[u8]) -> Result<Component, LoadError> {
         let engine = &self.runtime.engine;
         match compiler::compile(bytes, false, &self.runtime.limits)? {
-            Compiled::Code(code) => machine_code::load(engine, &code, Vouched::ByOwnCompiler)
+            Compiled::Code(code) => machine_code::load(engine, &code, Vouched::OwnCompiler)
                 .map_err(|error| LoadError::OtherEngine(error.into())),
             // Binary only: the text format is never tried.
             Compiled::NotHere => {

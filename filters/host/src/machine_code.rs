@@ -13,11 +13,11 @@ pub(crate) fn is_machine_code(bytes: &[u8]) -> bool {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Vouched {
     /// The operator, who pinned the digest of the whole file, which was compared.
-    ByPinnedDigest,
+    PinnedDigest,
     /// This process itself: it started the compiler, which is this very program, and took the code from its pipe.
-    ByOwnCompiler,
+    OwnCompiler,
     /// The cache: its directory belongs to this user alone, and the entry's code of authentication was verified.
-    ByCache,
+    Cache,
 }
 
 /// Loads machine code. Code for another engine, version or processor is an error, which wasmtime itself tells.

@@ -109,7 +109,7 @@ async fn a_service_is_told_with_the_policy_of_the_queue() {
     let without = publish(None).await;
     assert_eq!((without.verdict, &without.resource_policy), (Verdict::ImplicitlyDenied, &None));
     assert_eq!((without.owner.as_str(), without.resource.as_str()), (HUB, arn.as_str()));
-    assert_eq!(without.conditions["aws:SourceArn"], [topic.clone()]);
+    assert_eq!(without.conditions["aws:SourceArn"], std::slice::from_ref(&topic));
     assert!(without.identity_policies.is_empty());
     let (theirs, others) = (policy("sns.amazonaws.com"), policy("events.amazonaws.com"));
     let admitted = publish(Some(&theirs)).await;
