@@ -55,6 +55,8 @@ async fn a_spoke_ends_within_ten_seconds_whatever_hangs_and_the_next_one_goes_on
         scene.clear_faults().await;
         // Whoever hung in the ledger could not give the lease back.
         let next = scene.spoke.with(&[("PMP_LEASE_TERM", "5s")]).start(&["run"]);
+        // Before that, a signal ends it as any program.
+        eventually("it runs", &true, async || next.log().contains("spoke running")).await;
         let expected = Lists::new(&["prod-a"], &["prod-x"]);
         eventually(operation, &expected, async || scene.alpha_account.lists(ALPHA_PROD).await).await;
         assert_eq!(next.stop().await.0, 0);

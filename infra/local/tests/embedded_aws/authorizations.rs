@@ -128,7 +128,7 @@ async fn a_role_is_told_with_its_trust_and_the_callers_own_policies() {
     let asked = told.take().pop().unwrap();
     assert_eq!((asked.owner.as_str(), asked.resource_policy), (HUB, Some(trust.to_string())));
     assert_eq!((asked.identity_policies.len(), asked.verdict), (1, Verdict::Allowed));
-    assert_eq!(asked.conditions["sts:RoleSessionName"], ["s"]);
+    assert_eq!(asked.conditions["sts:RoleSessionName"], ["test"]);
 
     let narrowed = Credentials::new(session.access_key_id, "secret", None, None, "test");
     let narrowed = aws_sdk_sqs::Client::new(&rig.signed_with(narrowed));
