@@ -214,6 +214,8 @@ async fn a_forged_receipt_supersedes_nothing_and_is_replaced() {
         scene.hub.json(&["publish"]).await;
         let agent = scene.spoke.start(&["run"]);
         eventually("in step", &(json!("SYNCED"), json!(1)), async || stands(&scene, ALPHA_PROD).await).await;
+        // A pass that is at work still would put its own receipt in place of the forged one, and never see it.
+        eventually("the announcement is answered", &0, async || waiting(&scene).await).await;
         forge_receipt(&scene, ALPHA_PROD, number, &digest).await;
         forge_receipt(&scene, "exp-that-never-was", number, &digest).await;
         the_next_change_arrives(&scene, 2).await;
