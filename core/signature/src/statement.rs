@@ -24,10 +24,10 @@ pub struct Statement {
     // In the order of the alphabet.
     /// The digest of the snapshot's content.
     pub digest: Digest,
-    /// From then on it says nothing any more.
-    pub expires_at: Timestamp,
     /// The management experience.
     pub experience: ExperienceId,
+    /// From then on it says nothing any more.
+    pub expires_at: Timestamp,
     /// When it was signed.
     pub issued_at: Timestamp,
     /// The key that signed it. Unlike the envelope's hint, the signature covers it.
@@ -51,7 +51,7 @@ impl Statement {
     ) -> Self {
         let issued_at = Timestamp::from_second(now.as_second()).unwrap_or(now);
         let expires_at = issued_at.checked_add(lifetime).unwrap_or(Timestamp::MAX);
-        Self { digest, expires_at, experience, issued_at, key_id, schema: SCHEMA.to_owned(), version }
+        Self { digest, experience, expires_at, issued_at, key_id, schema: SCHEMA.to_owned(), version }
     }
 
     /// The canonical form, ready to be signed.
