@@ -130,7 +130,7 @@ fn the_canonical_form_is_fixed() {
     );
     let payload = String::from_utf8(statement.to_sign().pae()).unwrap();
     let expected = format!(
-        r#"{{"digest":"{}","expires_at":"2026-12-05T12:00:00Z","experience":"exp-management","issued_at":"2026-11-28T12:00:00Z","key_id":"{}","schema":"pmp-sync.statement/1","version":42}}"#,
+        r#"{{"digest":"{}","experience":"exp-management","expires_at":"2026-12-05T12:00:00Z","issued_at":"2026-11-28T12:00:00Z","key_id":"{}","schema":"pmp-sync.statement/1","version":42}}"#,
         Digest::of(b"content"),
         key.public().id()
     );
