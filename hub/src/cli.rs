@@ -29,10 +29,11 @@ use crate::events::EventQueue;
 use crate::figures::Figures;
 use crate::fleet::{Fleet, View};
 use crate::function::HubFunction;
+use crate::history::{DiffArgs, HistoryArgs, ShowArgs};
 use crate::publish::Recovery;
 use crate::{
-    Hub, HubError, Outcome, Published, Restored, Signing, SnsTopic, SpokeStatus, Trigger, agent, confirm, doctor, init,
-    members, shown, status,
+    Hub, HubError, Outcome, Published, Restored, Signing, SnsTopic, SpokeStatus, Trigger, agent, confirm, doctor,
+    history, init, members, shown, status,
 };
 
 const EXAMPLES: &str = "Examples:
@@ -44,6 +45,8 @@ const EXAMPLES: &str = "Examples:
   pmp-hub doctor                                what is missing or wrong, and how to mend it
   pmp-hub confirm o-member0000 42               let through what a guard rail holds there
   pmp-hub members                               who is admitted, and who never reported
+  pmp-hub history --since 7d                    what changed in the last week
+  pmp-hub diff 41 42                            product by product, between two snapshots
   pmp-hub recover                               go on after the table of snapshots was restored";
 
 /// Keeps AWS Private Marketplace in step across organizations: the hub
@@ -70,6 +73,12 @@ enum Command {
     Confirm(ConfirmArgs),
     /// List the member organizations that are admitted, or end one
     Members(MembersArgs),
+    /// List the snapshots that are kept, newest first
+    History(HistoryArgs),
+    /// List the products of a snapshot
+    Show(ShowArgs),
+    /// List what differs between two snapshots, or a snapshot and what the management experience says now
+    Diff(DiffArgs),
     /// Go on after the table of snapshots was restored to an earlier moment. Without a confirmation, only tells what was lost
     Recover(RecoverArgs),
     /// Make the tables and the topic, or check those that are there
@@ -217,6 +226,9 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Status(args) => show_status(&cli.config, args, output).await,
         Command::Confirm(args) => confirm(&cli.config, args, output).await,
         Command::Members(args) => members(&cli.config, args, output).await,
+        Command::History(args) => history::history(&cli.config, args, output).await,
+        Command::Show(args) => history::show(&cli.config, args, output).await,
+        Command::Diff(args) => history::diff(&cli.config, args, output).await,
         Command::Recover(args) => recover(&cli.config, args, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
         Command::PublicKey => public_key(&cli.config, output).await,

@@ -302,6 +302,14 @@ impl ConfigArgs {
         })
     }
 
+    /// The configuration of `history`, `show` and `diff`.
+    pub(crate) fn for_history(&self) -> Result<(ExperienceId, TableName), Failure> {
+        let mut settings = Settings::default();
+        let experience = settings.required(self.experience_id.as_deref(), EXPERIENCE);
+        let snapshots = settings.required(self.snapshots_table.as_deref(), SNAPSHOTS);
+        settings.finish(|| Some((experience?, snapshots?)))
+    }
+
     /// The configuration of `confirm`: without a topic, the confirmation waits for the next announcement.
     pub(crate) fn for_confirm(&self) -> Result<(StatusConfig, Option<TopicArn>), Failure> {
         let status = self.for_status()?;

@@ -20,6 +20,7 @@ mod filters;
 mod forged;
 mod functions;
 mod hanging;
+mod history;
 mod hostile_members;
 mod hostile_text;
 mod kills;

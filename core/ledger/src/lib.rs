@@ -25,7 +25,8 @@ pub use error::LedgerError;
 pub use lease::{Lease, LeaseTerm, Watched, may_take};
 pub use leases::DynamoLeases;
 pub use port::{
-    Found, Head, LeaseStore, NewSnapshot, Organization, ReceiptStore, SnapshotStore, Stored, Taken, Unreadable,
+    Found, Head, KeptVersion, LeaseStore, NewSnapshot, Organization, ReceiptStore, SnapshotStore, Stored, Taken,
+    Unreadable,
 };
 pub use receipts::DynamoReceipts;
 pub use reports::{DynamoReports, Extent, Partitions, Report, Reports};

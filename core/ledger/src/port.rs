@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use pmp_protocol::{
-    Digest, ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt, Sealed, Snapshot,
-    SnapshotVersion,
+    Counts, Digest, ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt, Sealed,
+    Snapshot, SnapshotVersion,
 };
 
 use crate::LedgerError;
@@ -29,6 +29,19 @@ pub struct Head {
     pub published: Option<SnapshotVersion>,
     /// What vouches for it: a signed statement in its envelope; none where the hub does not sign. Not verified here.
     pub statement: Option<String>,
+}
+
+/// A version that the ledger keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptVersion {
+    /// Which.
+    pub version: SnapshotVersion,
+    /// The digest of its content.
+    pub digest: Digest,
+    /// When the hub read it.
+    pub taken_at: Timestamp,
+    /// How many products it holds; none where the hub that stored it did not write that down.
+    pub counts: Option<Counts>,
 }
 
 /// A snapshot to store, at a place in history that must still be free.

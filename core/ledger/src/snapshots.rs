@@ -17,7 +17,7 @@ use pmp_protocol::{Counts, Digest, ExperienceId, Sealed, Snapshot, SnapshotVersi
 
 use crate::client::TableClient;
 use crate::item::{Item, number, parse, parse_optional, text};
-use crate::{Head, LedgerError, NewSnapshot, SnapshotStore, Stored, TableName};
+use crate::{Head, KeptVersion, LedgerError, NewSnapshot, SnapshotStore, Stored, TableName};
 
 /// The most packed bytes of one snapshot, some 150,000 products: a transaction takes 4 MB, attributes included.
 pub const MAX_STORED_BYTES: usize = 3_500_000;
@@ -73,14 +73,35 @@ impl DynamoSnapshots {
         chunks.iter().enumerate().map(item).collect()
     }
 
-    fn digest_item(experience: &ExperienceId, version: SnapshotVersion, taken_at: Timestamp, digest: Digest) -> Item {
+    fn digest_item(
+        experience: &ExperienceId,
+        version: SnapshotVersion,
+        taken_at: Timestamp,
+        digest: Digest,
+        counts: Counts,
+    ) -> Item {
         let mut item = Item::from(Self::key(experience, &digest_key(version)));
         item.extend([
             ("version".to_owned(), number(version)),
             ("digest".to_owned(), text(digest)),
             ("taken_at".to_owned(), text(taken_at)),
+            ("approved".to_owned(), number(counts.approved)),
+            ("rejected".to_owned(), number(counts.rejected)),
         ]);
         item
+    }
+
+    /// The versions that are kept, oldest first. Those that an older hub stored are missing. Costs one small item for each.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn versions(&self, experience: &ExperienceId) -> Result<Vec<KeptVersion>, LedgerError> {
+        let items = self.digest_items(experience).await?;
+        Ok(items.iter().filter_map(|item| known(read_version(item))).collect())
+    }
+
+    async fn digest_items(&self, experience: &ExperienceId) -> Result<Vec<Item>, LedgerError> {
+        self.query(experience, "digest#".to_owned(), "digest#~".to_owned(), None).await
     }
 
     /// Writes items, and the head by `update`, in one transaction; false where the update's condition does not hold.
@@ -209,8 +230,20 @@ fn read_head(item: &Item) -> Result<Head, String> {
 /// The digests by version. An item that says nothing vouches for no receipt, and keeps none of the others from being read.
 fn read_digests(items: &[Item]) -> BTreeMap<SnapshotVersion, Digest> {
     let read = |item: &Item| -> Result<_, String> { Ok((parse(item, "version")?, parse(item, "digest")?)) };
-    let known = |item: &Item| read(item).inspect_err(|problem| tracing::warn!(problem, "a digest cannot be read")).ok();
-    items.iter().filter_map(known).collect()
+    items.iter().filter_map(|item| known(read(item))).collect()
+}
+
+fn read_version(item: &Item) -> Result<KeptVersion, String> {
+    let counts = match (parse_optional(item, "approved")?, parse_optional(item, "rejected")?) {
+        (Some(approved), Some(rejected)) => Some(Counts { approved, rejected }),
+        _ => None,
+    };
+    let (version, digest) = (parse(item, "version")?, parse(item, "digest")?);
+    Ok(KeptVersion { version, digest, taken_at: parse(item, "taken_at")?, counts })
+}
+
+fn known<T>(read: Result<T, String>) -> Option<T> {
+    read.inspect_err(|problem| tracing::warn!(problem, "what is said of a version cannot be read")).ok()
 }
 
 /// Puts the items of one version together. What is missing, repeated or out of place is an error.
@@ -264,7 +297,7 @@ impl SnapshotStore for DynamoSnapshots {
         let version = snapshot.version;
         let mut items = Self::chunk_items(experience, version, taken_at, sealed);
         let chunks = items.len();
-        items.push(Self::digest_item(experience, version, taken_at, sealed.digest()));
+        items.push(Self::digest_item(experience, version, taken_at, sealed.digest(), sealed.counts()));
         let won = self.write(items, self.head_update(snapshot, chunks)?).await?;
         Ok(if won { Stored::Won { chunks } } else { Stored::Lost })
     }
@@ -273,7 +306,7 @@ impl SnapshotStore for DynamoSnapshots {
         let Head { latest, digest, taken_at, .. } = *head;
         let mut items = Self::chunk_items(experience, latest, taken_at, sealed);
         let chunks = items.len();
-        items.push(Self::digest_item(experience, latest, taken_at, digest));
+        items.push(Self::digest_item(experience, latest, taken_at, digest, sealed.counts()));
         let update = Update::builder()
             .table_name(self.table.table.as_str())
             .set_key(Some(Self::key(experience, HEAD).into()))
@@ -353,9 +386,7 @@ impl SnapshotStore for DynamoSnapshots {
     }
 
     async fn digests(&self, experience: &ExperienceId) -> Result<BTreeMap<SnapshotVersion, Digest>, LedgerError> {
-        let (from, to) = ("digest#".to_owned(), "digest#~".to_owned());
-        let items = self.query(experience, from, to, None).await?;
-        Ok(read_digests(&items))
+        Ok(read_digests(&self.digest_items(experience).await?))
     }
 
     async fn prune(&self, experience: &ExperienceId, latest: SnapshotVersion, keep: u64) -> Result<usize, LedgerError> {
@@ -447,13 +478,21 @@ mod tests {
         let version = |number| SnapshotVersion::new(number).unwrap();
         let item = |number| {
             let experience = ExperienceId::new("exp-1").unwrap();
-            DynamoSnapshots::digest_item(&experience, version(number), Timestamp::UNIX_EPOCH, Digest::of(b"it"))
+            let counts = Counts { approved: 1, rejected: 2 };
+            DynamoSnapshots::digest_item(&experience, version(number), Timestamp::UNIX_EPOCH, Digest::of(b"it"), counts)
         };
         let mut odd = [item(1), item(2), item(3), item(4)];
         odd[1].insert("digest".to_owned(), AttributeValue::Bool(true));
         odd[2].remove("version");
         let read = read_digests(&odd);
         assert_eq!(read.into_keys().collect::<Vec<_>>(), [version(1), version(4)]);
+        let whole = read_version(&item(1)).unwrap();
+        assert_eq!((whole.version, whole.counts), (version(1), Some(Counts { approved: 1, rejected: 2 })));
+        // As hubs wrote them that kept no numbers there.
+        let mut earlier = item(1);
+        earlier.remove("approved");
+        assert_eq!(read_version(&earlier).unwrap().counts, None);
+        assert!(read_version(&odd[1]).is_err());
     }
 
     #[test]

@@ -1,0 +1,360 @@
+//! `history`, `show` and `diff`: what the ledger keeps, version by version.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws_config::SdkConfig;
+use clap::Args;
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use pmp_catalog::{RateLimits, SdkCatalog};
+use pmp_ledger::{DynamoSnapshots, KeptVersion, LedgerError, SnapshotStore};
+use pmp_protocol::{Content, Digest, ExperienceId, Note, ResourceRequests, Snapshot, SnapshotVersion};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, count, parse_duration};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::HubError;
+use crate::config::ConfigArgs;
+use crate::difference::{self, ChangedProduct, Difference, Listed, ListedProduct};
+use crate::error::{failure, sdk};
+use crate::read;
+
+/// `history`.
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// Only what was taken since then: a time ago (36h, 7d), a day (2026-11-24) or a moment (2026-11-24T12:00:00Z), in UTC
+    #[arg(long, value_name = "TIME")]
+    since: Option<Since>,
+}
+
+/// `show`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The snapshot; without it, the newest
+    #[arg(value_name = "VERSION")]
+    version: Option<SnapshotVersion>,
+}
+
+/// `diff`.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The snapshot to compare; without it, the newest
+    #[arg(value_name = "VERSION")]
+    before: Option<SnapshotVersion>,
+    /// With what: a snapshot, or `now`, which reads the management experience
+    #[arg(value_name = "VERSION|now", default_value = "now")]
+    after: Side,
+}
+
+/// Since when.
+#[derive(Debug, Clone, Copy)]
+enum Since {
+    Ago(SignedDuration),
+    At(Timestamp),
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(at) = text.parse::<Timestamp>() {
+            return Ok(Self::At(at));
+        }
+        if text.parse::<Date>().is_ok() {
+            return format!("{text}T00:00:00Z").parse().map(Self::At).map_err(|error: jiff::Error| error.to_string());
+        }
+        let ago = parse_duration(text).ok().and_then(|ago| SignedDuration::try_from(ago).ok());
+        ago.map(Self::Ago)
+            .ok_or_else(|| "neither a time ago (36h, 7d), nor a day (2026-11-24), nor a moment".to_owned())
+    }
+}
+
+impl Since {
+    fn at(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Ago(ago) => now.checked_sub(ago).unwrap_or(Timestamp::MIN),
+            Self::At(at) => at,
+        }
+    }
+}
+
+/// One side of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Kept(SnapshotVersion),
+    Now,
+}
+
+impl FromStr for Side {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "now" {
+            return Ok(Self::Now);
+        }
+        text.parse().map(Self::Kept).map_err(|_| "neither a version (1, 2, 3 …) nor `now`".to_owned())
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kept(version) => write!(f, "{version}"),
+            Self::Now => f.write_str("now"),
+        }
+    }
+}
+
+/// One line of `history`.
+#[derive(Debug, Serialize)]
+struct Row {
+    version: SnapshotVersion,
+    digest: Digest,
+    taken_at: Timestamp,
+    /// None where the hub that stored it did not write that down.
+    approved: Option<usize>,
+    rejected: Option<usize>,
+    /// Whether it is the newest.
+    in_force: bool,
+}
+
+/// Where the three commands look.
+struct History {
+    experience: ExperienceId,
+    snapshots: DynamoSnapshots,
+    sdk: SdkConfig,
+}
+
+impl History {
+    async fn open(config: &ConfigArgs) -> Result<Self, Failure> {
+        let (experience, table) = config.for_history()?;
+        let sdk = sdk().await?;
+        Ok(Self { experience, snapshots: DynamoSnapshots::new(&sdk, table), sdk })
+    }
+
+    /// The newest version.
+    async fn newest(&self) -> Result<SnapshotVersion, Failure> {
+        let head = self.snapshots.head(&self.experience).await.map_err(ledger)?;
+        head.map(|head| head.latest).ok_or_else(|| self.nothing())
+    }
+
+    fn nothing(&self) -> Failure {
+        let error = anyhow::anyhow!("the ledger knows of no snapshot of `{}`", self.experience);
+        Failure::new(error).hint(
+            "check --experience-id (PMP_EXPERIENCE_ID), or let the hub publish once: `pmp-hub publish`".to_owned(),
+        )
+    }
+
+    async fn fetch(&self, version: SnapshotVersion) -> Result<Snapshot, Failure> {
+        self.snapshots.fetch(&self.experience, version).await.map_err(|error| match error {
+            LedgerError::NoSnapshot { .. } => {
+                ledger(error).hint("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned())
+            }
+            error => ledger(error),
+        })
+    }
+
+    async fn content(&self, side: Side) -> Result<Content, Failure> {
+        match side {
+            Side::Kept(version) => Ok(self.fetch(version).await?.content().clone()),
+            Side::Now => {
+                let catalog = SdkCatalog::new(&self.sdk, RateLimits::default());
+                read::management_experience(&catalog, &self.experience).await.map_err(failure)
+            }
+        }
+    }
+}
+
+fn ledger(error: LedgerError) -> Failure {
+    failure(HubError::Ledger(error))
+}
+
+/// Lists the versions that are kept, newest first.
+pub(crate) async fn history(config: &ConfigArgs, args: &HistoryArgs, output: Output) -> Result<Exit, Failure> {
+    let history = History::open(config).await?;
+    let newest = history.newest().await?;
+    let now = Timestamp::now();
+    let since = args.since.map_or(Timestamp::MIN, |since| since.at(now));
+    let kept = history.snapshots.versions(&history.experience).await.map_err(ledger)?;
+    let rows = rows(&kept, newest, since);
+    if output.format == OutputFormat::Json {
+        output.document(&json!({"experience": history.experience, "versions": rows}))?;
+    } else if rows.is_empty() && output.is_table() {
+        output.line(&format!("No snapshot since {}. The newest is {newest}.", since.strftime("%Y-%m-%d %H:%M:%SZ")))?;
+    } else {
+        output.list("versions", &rows, table(&rows, now), &format!("{} kept", count(kept.len(), "version")))?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn rows(kept: &[KeptVersion], newest: SnapshotVersion, since: Timestamp) -> Vec<Row> {
+    let row = |kept: &KeptVersion| Row {
+        version: kept.version,
+        digest: kept.digest,
+        taken_at: kept.taken_at,
+        approved: kept.counts.map(|counts| counts.approved),
+        rejected: kept.counts.map(|counts| counts.rejected),
+        in_force: kept.version == newest,
+    };
+    // What a table that was restored holds above its head was never followed.
+    let follows = |kept: &&KeptVersion| kept.version <= newest && kept.taken_at >= since;
+    kept.iter().rev().filter(follows).map(row).collect()
+}
+
+fn table(rows: &[Row], now: Timestamp) -> Table {
+    let mut table = Table::new(&["VERSION", "TAKEN", "AGE", "APPROVED", "REJECTED", "DIGEST"]);
+    let or_dash = |number: Option<usize>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    for row in rows {
+        table.row([
+            row.version.to_string(),
+            row.taken_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+            age(row.taken_at, now),
+            or_dash(row.approved),
+            or_dash(row.rejected),
+            row.digest.short(),
+        ]);
+    }
+    table
+}
+
+/// Lists the products of one version.
+pub(crate) async fn show(config: &ConfigArgs, args: &ShowArgs, output: Output) -> Result<Exit, Failure> {
+    let history = History::open(config).await?;
+    let version = match args.version {
+        Some(version) => version,
+        None => history.newest().await?,
+    };
+    let snapshot = history.fetch(version).await?;
+    let content = snapshot.content();
+    let products = difference::products(content);
+    if output.format == OutputFormat::Json {
+        output.document(&json!({
+            "experience": history.experience, "version": version, "digest": snapshot.digest(),
+            "taken_at": snapshot.taken_at(), "policy_resource_requests": content.policy_resource_requests(),
+            "products": products,
+        }))?;
+        return Ok(Exit::Ok);
+    }
+    if output.is_table() && output.header {
+        let taken = snapshot.taken_at().strftime("%Y-%m-%d %H:%M:%SZ");
+        let (digest, requests) = (snapshot.digest().short(), allowed(content.policy_resource_requests()));
+        output.line(&format!(
+            "{}, snapshot {version} ({digest}), taken {taken}; requests {requests}",
+            history.experience
+        ))?;
+    }
+    let mut table = Table::new(&["PRODUCT", "LISTED", "NOTE"]);
+    for ListedProduct { product, listed, note } in &products {
+        table.row([product.to_string(), listed.as_str().to_owned(), or_dash(note.as_ref())]);
+    }
+    output.list("products", &products, table, &content.counts().to_string())?;
+    Ok(Exit::Ok)
+}
+
+/// Lists the products that differ between two versions, or a version and now.
+pub(crate) async fn diff(config: &ConfigArgs, args: &DiffArgs, output: Output) -> Result<Exit, Failure> {
+    let history = History::open(config).await?;
+    let before = match args.before {
+        Some(version) => version,
+        None => history.newest().await?,
+    };
+    let found = difference::between(&history.content(Side::Kept(before)).await?, &history.content(args.after).await?);
+    if output.format == OutputFormat::Json {
+        let requests = found.policy_resource_requests.map(|(before, after)| json!({"before": before, "after": after}));
+        output.document(&json!({
+            "experience": history.experience, "before": before.to_string(), "after": args.after.to_string(),
+            "policy_resource_requests": requests, "products": found.products,
+        }))?;
+        return Ok(Exit::Ok);
+    }
+    let between = format!(
+        "snapshot {before} and {}",
+        match args.after {
+            Side::Kept(version) => format!("snapshot {version}"),
+            Side::Now => "what the management experience says now".to_owned(),
+        }
+    );
+    if found == Difference::default() && output.is_table() {
+        output.line(&format!("No differences between {between}."))?;
+        return Ok(Exit::Ok);
+    }
+    let mut table = Table::new(&["PRODUCT", "BEFORE", "AFTER", "NOTE"]);
+    for changed in &found.products {
+        let listed = |listed: Option<Listed>| listed.map_or("-", Listed::as_str).to_owned();
+        table.row([changed.product.to_string(), listed(changed.before), listed(changed.after), note(changed)]);
+    }
+    output.list("products", &found.products, table, &summary(&found, &between))?;
+    Ok(Exit::Ok)
+}
+
+fn note(changed: &ChangedProduct) -> String {
+    let (before, after) = (changed.note_before.as_ref(), changed.note_after.as_ref());
+    if before == after { or_dash(after) } else { format!("{} → {}", or_dash(before), or_dash(after)) }
+}
+
+fn or_dash(note: Option<&Note>) -> String {
+    note.map_or("-", Note::as_str).to_owned()
+}
+
+fn allowed(requests: ResourceRequests) -> &'static str {
+    match requests {
+        ResourceRequests::Allow => "allowed",
+        ResourceRequests::Deny => "denied",
+    }
+}
+
+/// The line below a difference.
+fn summary(found: &Difference, between: &str) -> String {
+    let now = |listed| found.products.iter().filter(|it| it.after == listed && it.before != listed).count();
+    let noted = found.products.iter().filter(|it| it.before == it.after).count();
+    let parts = [
+        (now(Some(Listed::Approved)), "approved"),
+        (now(Some(Listed::Rejected)), "rejected"),
+        (now(None), "on neither list any more"),
+        (noted, "with another note"),
+    ];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let requests = found.policy_resource_requests.map(|(_, after)| format!("requests {} now", allowed(after)));
+    format!("Between {between}: {}", parts.chain(requests).collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_a_day_and_a_time_ago_are_taken_and_nothing_else() {
+        let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        for (text, expected) in [
+            ("7d", "2026-11-17T12:00:00Z"),
+            ("36h", "2026-11-23T00:00:00Z"),
+            ("2026-11-20", "2026-11-20T00:00:00Z"),
+            ("2026-11-20T08:30:00Z", "2026-11-20T08:30:00Z"),
+        ] {
+            assert_eq!(text.parse::<Since>().unwrap().at(now).to_string(), expected, "{text}");
+        }
+        for text in ["", "tuesday", "7", "2026-13-01"] {
+            assert!(text.parse::<Since>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_newest_comes_first_and_nothing_above_the_head() {
+        let kept = |number, taken_at: &str| KeptVersion {
+            version: SnapshotVersion::new(number).unwrap(),
+            digest: Digest::of(b"it"),
+            taken_at: taken_at.parse().unwrap(),
+            counts: None,
+        };
+        let all = [
+            kept(1, "2026-11-01T00:00:00Z"),
+            kept(2, "2026-11-02T00:00:00Z"),
+            kept(3, "2026-11-03T00:00:00Z"),
+            kept(4, "2026-11-04T00:00:00Z"),
+        ];
+        let shown = rows(&all, SnapshotVersion::new(3).unwrap(), "2026-11-02T00:00:00Z".parse().unwrap());
+        let shown: Vec<_> = shown.iter().map(|row| (row.version.get(), row.in_force)).collect();
+        assert_eq!(shown, [(3, true), (2, false)]);
+    }
+}
