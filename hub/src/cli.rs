@@ -22,7 +22,8 @@ use pmp_terminal::{
 use serde_json::json;
 
 use crate::config::{
-    ConfigArgs, KEEP_VERSIONS, MEMBERS, PublishConfig, STALE_AFTER, StatusConfig, parse_stale_after, silence_of_run,
+    ConfigArgs, KEEP_VERSIONS, MEMBERS, PublishConfig, SILENCE, STALE_AFTER, StatusConfig, parse_stale_after,
+    silence_of_run,
 };
 use crate::error::{failure, sdk};
 use crate::events::EventQueue;
@@ -31,9 +32,10 @@ use crate::fleet::{Fleet, View};
 use crate::function::HubFunction;
 use crate::history::{DiffArgs, HistoryArgs, ShowArgs};
 use crate::publish::Recovery;
+use crate::wait::WaitArgs;
 use crate::{
     Hub, HubError, Outcome, Published, Restored, Signing, SnsTopic, SpokeStatus, Trigger, agent, confirm, doctor,
-    history, init, members, shown, status,
+    history, init, members, shown, status, versions, wait,
 };
 
 const EXAMPLES: &str = "Examples:
@@ -45,6 +47,7 @@ const EXAMPLES: &str = "Examples:
   pmp-hub doctor                                what is missing or wrong, and how to mend it
   pmp-hub confirm o-member0000 42               let through what a guard rail holds there
   pmp-hub members                               who is admitted, and who never reported
+  pmp-hub wait 42 --timeout 10m                 until it is everywhere; exit code 4 if it is not
   pmp-hub history --since 7d                    what changed in the last week
   pmp-hub diff 41 42                            product by product, between two snapshots
   pmp-hub recover                               go on after the table of snapshots was restored";
@@ -73,6 +76,10 @@ enum Command {
     Confirm(ConfirmArgs),
     /// List the member organizations that are admitted, or end one
     Members(MembersArgs),
+    /// Show which snapshots the member experiences are on, newest first
+    Versions(VersionsArgs),
+    /// Wait until a snapshot is applied everywhere
+    Wait(WaitArgs),
     /// List the snapshots that are kept, newest first
     History(HistoryArgs),
     /// List the products of a snapshot
@@ -131,6 +138,13 @@ struct StatusArgs {
     /// How long a spoke may be silent, or behind, before it is stale
     #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
     stale_after: Duration,
+}
+
+#[derive(Debug, Args)]
+struct VersionsArgs {
+    /// All versions, and not only the newest
+    #[arg(long)]
+    all: bool,
 }
 
 #[derive(Debug, Args)]
@@ -226,6 +240,8 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Status(args) => show_status(&cli.config, args, output).await,
         Command::Confirm(args) => confirm(&cli.config, args, output).await,
         Command::Members(args) => members(&cli.config, args, output).await,
+        Command::Versions(args) => show_versions(&cli.config, args, output).await,
+        Command::Wait(args) => wait::wait(&cli.config, args, output).await,
         Command::History(args) => history::history(&cli.config, args, output).await,
         Command::Show(args) => history::show(&cli.config, args, output).await,
         Command::Diff(args) => history::diff(&cli.config, args, output).await,
@@ -359,15 +375,15 @@ fn not_known(meant: Option<&ExperienceId>) -> String {
 }
 
 /// What the hub sees, and the rows of `status`.
-struct Seen {
-    experience: ExperienceId,
-    view: View,
-    rows: Vec<SpokeStatus>,
+pub(crate) struct Seen {
+    pub(crate) experience: ExperienceId,
+    pub(crate) view: View,
+    pub(crate) rows: Vec<SpokeStatus>,
     /// The experience that may have been meant, where the ledger knows nothing of this one.
     meant: Option<ExperienceId>,
 }
 
-async fn look(config: &ConfigArgs, stale_after: Duration) -> Result<Seen, Failure> {
+pub(crate) async fn look(config: &ConfigArgs, stale_after: Duration) -> Result<Seen, Failure> {
     let config = config.for_status()?;
     let sdk = sdk().await?;
     let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members);
@@ -393,6 +409,22 @@ fn hints(view: &View) {
     if let Some(left_out) = &view.left_out {
         progress::note(&format!("hint: {left_out}"));
     }
+}
+
+async fn show_versions(config: &ConfigArgs, args: &VersionsArgs, output: Output) -> Result<Exit, Failure> {
+    let Seen { experience, view, rows, .. } = look(config, SILENCE).await?;
+    let versions = versions::list(&rows);
+    let newest = view.head.as_ref().map(|head| head.latest);
+    if output.format == OutputFormat::Json {
+        output.document(&json!({"experience": experience, "newest": newest, "versions": versions}))?;
+    } else if versions.is_empty() && output.is_table() {
+        output.line("No spoke has reported yet.")?;
+    } else {
+        let summary = versions::summary(&versions, newest, args.all);
+        output.list("versions", &versions, versions::table(&versions, args.all), &summary)?;
+    }
+    hints(&view);
+    Ok(Exit::Ok)
 }
 
 async fn members(config: &ConfigArgs, args: &MembersArgs, output: Output) -> Result<Exit, Failure> {

@@ -34,7 +34,7 @@ pub(crate) const KEEP_VERSIONS: u64 = 50;
 /// How long a spoke may be silent or behind, where nothing else is asked for.
 pub(crate) const STALE_AFTER: &str = "3h";
 /// The same, where the interval is not longer than a third of it.
-const SILENCE: Duration = Duration::from_secs(3 * 60 * 60);
+pub(crate) const SILENCE: Duration = Duration::from_secs(3 * 60 * 60);
 /// Where it is: one announcement may go astray, and one be late.
 const INTERVALS_OF_SILENCE: u32 = 3;
 

@@ -26,6 +26,8 @@ mod signing;
 mod status;
 mod topic;
 mod trigger;
+mod versions;
+mod wait;
 
 pub use error::HubError;
 pub use fleet::Restored;

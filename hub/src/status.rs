@@ -111,8 +111,13 @@ pub struct SpokeStatus {
 }
 
 impl SpokeStatus {
+    /// The version that is applied, as far as it is believed; of an older spoke, that does not say what is applied, what was tried.
+    pub(crate) fn in_force(&self) -> Option<SnapshotVersion> {
+        self.lag.and(self.applied.map(|applied| applied.version).or(self.version))
+    }
+
     /// A row about the organization as a whole.
-    fn whole(organization: &OrganizationId, state: SpokeState, message: String) -> Self {
+    pub(crate) fn whole(organization: &OrganizationId, state: SpokeState, message: String) -> Self {
         Self {
             organization: organization.clone(),
             member_experience: None,

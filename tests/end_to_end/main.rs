@@ -36,3 +36,4 @@ mod several;
 mod signatures;
 mod stopping;
 mod syncing;
+mod waiting;

@@ -1,0 +1,177 @@
+//! `wait`: until a snapshot is applied everywhere.
+
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use pmp_protocol::SnapshotVersion;
+use pmp_terminal::progress::{self, Step};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, parse_duration, stop_on_signal};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::cli::{Seen, look};
+use crate::config::{ConfigArgs, STALE_AFTER, parse_stale_after};
+use crate::shown;
+use crate::status::{SpokeState, SpokeStatus};
+
+/// How long to wait between two looks. Each costs a read unit for each organization.
+const EVERY: Duration = Duration::from_secs(5);
+/// How many of those that are missing a line of progress names.
+const NAMED: usize = 3;
+
+/// `wait`.
+#[derive(Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// The snapshot; without it, the newest
+    #[arg(value_name = "VERSION")]
+    version: Option<SnapshotVersion>,
+    /// How long to wait
+    #[arg(long, default_value = "15m", value_parser = parse_duration, value_name = "DURATION")]
+    timeout: Duration,
+    /// How long a spoke may be silent, or behind, before it is stale
+    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
+    stale_after: Duration,
+}
+
+/// Waits until `version` or a newer one is applied in every member experience, or the time is up.
+pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -> Result<Exit, Failure> {
+    let stop = stop_on_signal().map_err(Failure::new)?;
+    let began = Instant::now();
+    let mut told = String::new();
+    let mut wanted = args.version;
+    loop {
+        let Some(seen) = stop.unless_stopped(look(config, args.stale_after)).await else { return Ok(Exit::Error) };
+        let seen = seen?;
+        let version = version(&seen, wanted)?;
+        // A snapshot that is published meanwhile is not waited for.
+        wanted = Some(version);
+        let missing = missing(&seen.rows, version);
+        let everywhere = missing.is_empty() && seen.view.heard_of_any();
+        let left = args.timeout.saturating_sub(began.elapsed());
+        if everywhere || left.is_zero() {
+            return tell(&seen, version, &missing, everywhere, began.elapsed(), output);
+        }
+        let line = line(&seen.rows, &missing, version);
+        if line != told {
+            progress::step(Step::Waiting, &line);
+            told = line;
+        }
+        if stop.unless_stopped(tokio::time::sleep(EVERY.min(left))).await.is_none() {
+            return Ok(Exit::Error);
+        }
+    }
+}
+
+/// The version that is waited for.
+fn version(seen: &Seen, wanted: Option<SnapshotVersion>) -> Result<SnapshotVersion, Failure> {
+    let Some(head) = &seen.view.head else {
+        let error = anyhow::anyhow!("the ledger knows of no snapshot of `{}`", seen.experience);
+        return Err(Failure::new(error).hint("let the hub publish once: `pmp-hub publish`".to_owned()));
+    };
+    match wanted {
+        Some(wanted) if wanted > head.latest => {
+            let error = anyhow::anyhow!("the ledger has no snapshot {wanted}: the newest is {}", head.latest);
+            Err(Failure::new(error).hint("publish it first: `pmp-hub publish`".to_owned()))
+        }
+        wanted => Ok(wanted.unwrap_or(head.latest)),
+    }
+}
+
+/// The rows that are not there yet, worst first.
+fn missing(rows: &[SpokeStatus], version: SnapshotVersion) -> Vec<&SpokeStatus> {
+    let is_there = |row: &SpokeStatus| match row.state {
+        SpokeState::Skipped => true,
+        // On its way to a newer one, it has been here.
+        SpokeState::Synced | SpokeState::Applying => row.in_force().is_some_and(|applied| applied >= version),
+        _ => false,
+    };
+    rows.iter().filter(|row| !is_there(row)).collect()
+}
+
+/// What is waited for, in one line.
+fn line(rows: &[SpokeStatus], missing: &[&SpokeStatus], version: SnapshotVersion) -> String {
+    if rows.is_empty() {
+        return format!("snapshot {version}: no spoke has reported yet");
+    }
+    let kept = rows.iter().filter(|row| row.state != SpokeState::Skipped).count();
+    let name = |row: &&SpokeStatus| {
+        let experience = row.member_experience.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
+        format!("{}{experience} ({})", row.organization, row.state.as_str())
+    };
+    let mut named: Vec<_> = missing.iter().take(NAMED).map(name).collect();
+    if let Some(more @ 1..) = missing.len().checked_sub(NAMED) {
+        named.push(format!("{more} more"));
+    }
+    format!("snapshot {version}: {} of {kept} are there; waiting for {}", kept - missing.len(), named.join(", "))
+}
+
+fn tell(
+    seen: &Seen,
+    version: SnapshotVersion,
+    missing: &[&SpokeStatus],
+    everywhere: bool,
+    took: Duration,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let exit = if everywhere { Exit::Ok } else { Exit::Unhealthy };
+    let seconds = took.as_secs();
+    if output.format == OutputFormat::Json {
+        output.document(&json!({
+            "experience": seen.experience, "version": version, "everywhere": everywhere, "waited_seconds": seconds,
+            "missing": missing,
+        }))?;
+        return Ok(exit);
+    }
+    let rows: Vec<SpokeStatus> = missing.iter().map(|row| (*row).clone()).collect();
+    if everywhere && output.is_table() {
+        output.line(&format!("Snapshot {version} is everywhere, after {seconds} s."))?;
+    } else if rows.is_empty() && output.is_table() {
+        output.line(&format!("No spoke has reported in {seconds} s."))?;
+    } else {
+        let table = shown::table(&rows, Timestamp::now(), output.format == OutputFormat::Wide);
+        let summary = format!("{} without snapshot {version} after {seconds} s", rows.len());
+        output.list("missing", &rows, table, &summary)?;
+    }
+    Ok(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::{ExperienceId, OrganizationId};
+
+    use super::*;
+
+    fn row(member: &str, version: Option<u64>, state: SpokeState) -> SpokeStatus {
+        SpokeStatus {
+            member_experience: Some(ExperienceId::new(member).unwrap()),
+            version: version.map(|version| SnapshotVersion::new(version).unwrap()),
+            lag: version,
+            ..SpokeStatus::whole(&OrganizationId::new("o-alpha00000").unwrap(), state, String::new())
+        }
+    }
+
+    #[test]
+    fn an_experience_is_there_with_this_snapshot_or_a_newer_one_and_in_no_trouble() {
+        let rows = [
+            row("exp-held", Some(42), SpokeState::Held),
+            row("exp-error", Some(42), SpokeState::Error),
+            row("exp-older", Some(41), SpokeState::Applying),
+            row("exp-newer", Some(43), SpokeState::Applying),
+            row("exp-it", Some(42), SpokeState::Synced),
+            row("exp-none", None, SpokeState::Applying),
+            row("exp-skipped", None, SpokeState::Skipped),
+            SpokeStatus::whole(&OrganizationId::new("o-never00000").unwrap(), SpokeState::Never, String::new()),
+        ];
+        let version = SnapshotVersion::new(42).unwrap();
+        let missing = missing(&rows, version);
+        let named: Vec<_> =
+            missing.iter().map(|row| row.member_experience.as_ref().map(ExperienceId::as_str)).collect();
+        assert_eq!(named, [Some("exp-held"), Some("exp-error"), Some("exp-older"), Some("exp-none"), None]);
+        assert_eq!(
+            line(&rows, &missing, version),
+            "snapshot 42: 2 of 7 are there; waiting for o-alpha00000 exp-held (HELD), o-alpha00000 exp-error (ERROR), \
+             o-alpha00000 exp-older (APPLYING), 2 more"
+        );
+    }
+}

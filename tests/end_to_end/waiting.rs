@@ -1,0 +1,71 @@
+//! Is it everywhere yet: `wait` and `versions`.
+
+use std::time::Duration;
+
+use pmp_tests::{ALPHA, MANAGEMENT, Scene, within, world};
+use serde_json::json;
+
+#[tokio::test]
+async fn it_waits_until_a_snapshot_is_everywhere_and_names_who_is_missing_on_the_way() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let there = scene.hub.run(&["wait"]).await;
+    assert_eq!((there.code, there.stdout.as_str()), (0, "Snapshot 1 is everywhere, after 0 s.\n"), "{there:?}");
+
+    scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    scene.hub.json(&["publish"]).await;
+    let early = scene.hub.run(&["wait", "--timeout", "1s"]).await;
+    assert_eq!(early.code, 4, "{early:?}");
+    assert!(early.stdout.contains("2 without snapshot 2 after 1 s") && early.stdout.contains(ALPHA), "{early:?}");
+    // What it had before is there still.
+    assert_eq!(scene.hub.run(&["wait", "1"]).await.code, 0);
+
+    let waiting = scene.hub.start(&["wait", "2", "--timeout", "60s", "-o", "json"]);
+    within(Duration::from_secs(20), "a line of progress", async || {
+        let log = waiting.log();
+        let told = log.contains("snapshot 2: 0 of 2 are there; waiting for o-alpha00000 ");
+        told.then_some(()).ok_or(log)
+    })
+    .await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let printed = within(Duration::from_secs(30), "the end of the wait", async || {
+        let printed = waiting.printed();
+        serde_json::from_str::<serde_json::Value>(&printed).map_err(|_| printed)
+    })
+    .await;
+    assert_eq!(
+        (&printed["everywhere"], &printed["version"], &printed["missing"]),
+        (&json!(true), &json!(2), &json!([]))
+    );
+    assert_eq!(waiting.ended().await.0, 0);
+
+    let versions = scene.hub.json(&["versions"]).await;
+    let row = json!({"version": 2, "organizations": 1, "experiences": 2, "states": {"SYNCED": 2}});
+    assert_eq!((&versions["newest"], &versions["versions"]), (&json!(2), &json!([row])));
+    let table = scene.hub.run(&["versions"]).await;
+    assert!(table.stdout.ends_with("2 of 2 member experiences on snapshot 2, the newest\n"), "{}", table.stdout);
+}
+
+#[tokio::test]
+async fn it_does_not_wait_for_what_the_ledger_does_not_have_nor_take_silence_for_an_end() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let nothing = scene.hub.run(&["wait"]).await;
+    assert_eq!(nothing.code, 1, "{nothing:?}");
+    assert!(nothing.stderr.contains("the ledger knows of no snapshot of"), "{nothing:?}");
+    scene.hub.json(&["publish"]).await;
+    let ahead = scene.hub.run(&["wait", "7"]).await;
+    assert_eq!(ahead.code, 1, "{ahead:?}");
+    assert!(ahead.stderr.contains("the ledger has no snapshot 7: the newest is 1"), "{ahead:?}");
+    let nobody = scene.hub.run(&["wait", "--timeout", "1s"]).await;
+    assert_eq!((nobody.code, nobody.stdout.as_str()), (4, "No spoke has reported in 1 s.\n"), "{nobody:?}");
+    // Told to stop, it has not seen what it waited for.
+    let agent = scene.hub.start(&["wait"]);
+    within(Duration::from_secs(20), "a line of progress", async || {
+        let log = agent.log();
+        log.contains("no spoke has reported yet").then_some(()).ok_or(log)
+    })
+    .await;
+    agent.signal("INT").await;
+    assert_eq!(agent.ended().await.0, 1);
+}
