@@ -54,7 +54,8 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
             session.look("signing-key", Ok(key), |key| signing(&session.sdk, key, experience, head)).await
         },
     );
-    let found = [catalog, snapshots].into_iter().chain(timestamps).chain(topic).chain([events, signing]);
+    let network = session.network().await;
+    let found = [catalog, snapshots].into_iter().chain(timestamps).chain(topic).chain([events, signing, network]);
     [configuration].into_iter().chain(who).chain(found).collect()
 }
 

@@ -53,6 +53,7 @@ SPOKE = {
     "KmsKeyArn": KEY,
     "OperatorPrincipalArns": ["arn:aws:iam::ACCOUNT:user/ada", "arn:aws:iam::ACCOUNT:role/platform-*"],
     "MaxRemovedProducts": 100,
+    "GuardWindow": "12h",
     "Timeout": 600,
     "Paused": True,
 }

@@ -32,6 +32,14 @@ impl Checkup {
         of.map(|check| check["check"].as_str().unwrap()).collect()
     }
 
+    /// The check `name` is well, and says this.
+    #[track_caller]
+    pub(crate) fn expect_ok(&self, name: &str, detail: &str) {
+        let check = self.check(name);
+        assert_eq!(check["result"], "ok", "{check:#}");
+        assert!(check["detail"].as_str().unwrap().contains(detail), "`{detail}`: {check:#}");
+    }
+
     /// The check `name` came to `result`, says `detail`, and one of its fixes says `fix`.
     #[track_caller]
     pub(crate) fn expect(&self, name: &str, result: &str, detail: &str, fix: &str) {

@@ -27,6 +27,7 @@ mod kills;
 mod leases;
 mod messages;
 mod mistyped;
+mod networks;
 mod output;
 mod publishing;
 mod restored;

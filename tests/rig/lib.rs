@@ -13,6 +13,7 @@ mod job;
 mod memory;
 mod objects;
 mod program;
+mod proxy;
 mod runtime_api;
 mod scene;
 mod tap;
@@ -25,6 +26,7 @@ pub use job::Job;
 pub use memory::Measured;
 pub use objects::Objects;
 pub use program::{Agent, Finished, Program, binary, find_binary};
+pub use proxy::{Manners, Proxy};
 pub use runtime_api::{Answer, Function};
 pub use scene::{
     ALPHA, ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, EVENTS_QUEUE, EXTERNAL_ID, HUB, HUB_ORGANIZATION,

@@ -69,6 +69,14 @@ impl Program {
         program
     }
 
+    /// The same without a variable.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        let mut program = self.clone();
+        program.environment.retain(|(known, _)| known != name);
+        program
+    }
+
     /// Another program with the same environment.
     #[must_use]
     pub fn named(&self, name: &'static str) -> Self {

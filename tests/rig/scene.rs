@@ -12,7 +12,7 @@ use serde_json::json;
 
 pub use pmp_local::World;
 
-use crate::{Aws, Program, tell};
+use crate::{Aws, Manners, Program, Proxy, tell};
 
 /// The account that owns the management experience.
 pub const HUB: &str = "111111111111";
@@ -93,10 +93,15 @@ pub fn world(approved: &[&str], rejected: &[&str]) -> World {
     }
 }
 
+/// Names a file: then every scene stands behind a proxy and a private root, which are all that the programs are told, and what the
+/// proxy saw is added to the file.
+const BEHIND_PROXY: &str = "PMP_TESTS_BEHIND_PROXY";
+
 /// A running embedded AWS in which hub and alpha have deployed what they need.
 #[derive(Debug)]
 pub struct Scene {
     server: Server,
+    proxy: Option<Proxy>,
     /// The hub's account, as a person in it acts.
     pub hub_account: Aws,
     /// Alpha's account.
@@ -116,8 +121,27 @@ pub struct Scene {
 impl Scene {
     /// Starts `world` and runs `init` of both programs.
     pub async fn start(world: World) -> Self {
+        if std::env::var_os(BEHIND_PROXY).is_some() {
+            return Self::start_behind_proxy(world).await;
+        }
         let server = Server::start(world, Options::default()).await.unwrap();
-        let hub = Self::program(&server, "pmp-hub", HUB).with(&[
+        let way = [("AWS_ENDPOINT_URL".to_owned(), server.endpoint())];
+        Self::deploy(server, None, &way).await
+    }
+
+    /// The same, where a proxy is the only way out, and TLS is signed by a root that this machine does not know: the programs are told
+    /// `HTTPS_PROXY` and `AWS_CA_BUNDLE`, and call AWS by its own names.
+    pub async fn start_behind_proxy(world: World) -> Self {
+        let server = Server::start(world, Options::default()).await.unwrap();
+        let proxy = Proxy::start(&server.endpoint(), Manners::Open).await;
+        let bundle = proxy.bundle().to_str().unwrap().to_owned();
+        let way = [("HTTPS_PROXY".to_owned(), proxy.url()), ("AWS_CA_BUNDLE".to_owned(), bundle)];
+        Self::deploy(server, Some(proxy), &way).await
+    }
+
+    async fn deploy(server: Server, proxy: Option<Proxy>, way: &[(String, String)]) -> Self {
+        let way: Vec<_> = way.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let hub = Self::program("pmp-hub", HUB).with(&way).with(&[
             ("PMP_EXPERIENCE_ID", MANAGEMENT),
             ("PMP_SNAPSHOTS_TABLE", SNAPSHOTS),
             ("PMP_TIMESTAMPS_TABLE", TIMESTAMPS),
@@ -127,7 +151,7 @@ impl Scene {
         let events = server.queue_url(HUB, EVENTS_QUEUE);
         let hub = hub.with(&[("PMP_TOPIC_ARN", &topic_arn), ("PMP_EVENTS_QUEUE_URL", &events)]);
 
-        let spoke = Self::program(&server, "pmp-spoke", ALPHA_ACCOUNT).with(&[
+        let spoke = Self::program("pmp-spoke", ALPHA_ACCOUNT).with(&way).with(&[
             ("PMP_EXPERIENCE_ID", MANAGEMENT),
             ("PMP_SNAPSHOTS_TABLE", made["snapshots_table"].as_str().unwrap()),
             ("PMP_TIMESTAMPS_TABLE", made["timestamps_table"].as_str().unwrap()),
@@ -142,7 +166,7 @@ impl Scene {
 
         let account = |account| Aws::new(&server.endpoint(), account);
         let (hub_account, alpha_account) = (account(HUB), account(ALPHA_ACCOUNT));
-        Self { server, hub_account, alpha_account, hub, spoke, queue_url, dead_letters_url, topic_arn }
+        Self { server, proxy, hub_account, alpha_account, hub, spoke, queue_url, dead_letters_url, topic_arn }
     }
 
     /// The queue of the hub's account into which change events come.
@@ -150,14 +174,18 @@ impl Scene {
         self.server.queue_url(HUB, EVENTS_QUEUE)
     }
 
-    /// A program that acts as `account` at `server`, and is told nothing else.
-    fn program(server: &Server, name: &'static str, account: &str) -> Program {
+    /// The proxy, where the scene stands behind one.
+    pub fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().unwrap()
+    }
+
+    /// A program that acts as `account`, and is told nothing else.
+    fn program(name: &'static str, account: &str) -> Program {
         Program::new(
             name,
             &[
                 ("AWS_ACCESS_KEY_ID", account),
                 ("AWS_SECRET_ACCESS_KEY", "secret"),
-                ("AWS_ENDPOINT_URL", &server.endpoint()),
                 ("AWS_EC2_METADATA_DISABLED", "true"),
             ],
         )
@@ -204,6 +232,14 @@ impl Scene {
         let mut states: Vec<_> = status["spokes"].as_array().unwrap().iter().map(row).collect();
         states.sort();
         states
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if let (Some(proxy), Some(file)) = (&self.proxy, std::env::var_os(BEHIND_PROXY)) {
+            proxy.record(Path::new(&file));
+        }
     }
 }
 

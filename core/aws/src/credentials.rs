@@ -6,9 +6,16 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
 
-/// Provides what another provider does, where it can be used.
+use crate::profile::Profile;
+use crate::sign_in::{explained, role_refused};
+
+/// Provides what another provider does, where it can be used; and says in words why there is nothing.
 #[derive(Debug)]
-pub(crate) struct Checked(pub(crate) SharedCredentialsProvider);
+pub(crate) struct Checked {
+    pub(crate) inner: SharedCredentialsProvider,
+    /// The profile in force.
+    pub(crate) profile: Profile,
+}
 
 impl ProvideCredentials for Checked {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
@@ -19,17 +26,45 @@ impl ProvideCredentials for Checked {
     }
 
     fn fallback_on_interrupt(&self) -> Option<Credentials> {
-        self.0.fallback_on_interrupt().filter(|credentials| problem(credentials, &in_environment).is_none())
+        self.inner.fallback_on_interrupt().filter(|credentials| problem(credentials, &in_environment).is_none())
     }
 }
 
 impl Checked {
     async fn checked(&self) -> provider::Result {
-        let credentials = self.0.provide_credentials().await?;
+        let credentials = self.inner.provide_credentials().await;
+        let credentials = credentials.map_err(|error| explained(error, &self.profile))?;
         match problem(&credentials, &in_environment) {
             None => Ok(credentials),
             Some(problem) => Err(CredentialsError::invalid_configuration(problem)),
         }
+    }
+}
+
+/// Provides the credentials of another account's role, and says in words why it was refused.
+#[derive(Debug)]
+pub(crate) struct OfRole<T> {
+    pub(crate) inner: T,
+    /// Its ARN.
+    pub(crate) arn: String,
+    /// What to check where it is refused.
+    pub(crate) advice: &'static str,
+}
+
+impl<T: ProvideCredentials> ProvideCredentials for OfRole<T> {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let asked = async {
+            let credentials = self.inner.provide_credentials().await;
+            credentials.map_err(|error| role_refused(error, &self.arn, self.advice))
+        };
+        future::ProvideCredentials::new(asked)
+    }
+
+    fn fallback_on_interrupt(&self) -> Option<Credentials> {
+        self.inner.fallback_on_interrupt()
     }
 }
 

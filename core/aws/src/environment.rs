@@ -2,6 +2,7 @@
 //! without, with another account's role or at AWS's own endpoint, or it ends the process.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -25,6 +26,15 @@ pub enum ConfigError {
     },
     /// The SDK's files cannot be read.
     Profiles(String),
+    /// A file of roots that is not one.
+    Bundle {
+        /// Who names it: a variable, or a setting of the profile.
+        source: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
 }
 
 impl ConfigError {
@@ -42,6 +52,13 @@ impl ConfigError {
                 known.iter().cloned().collect::<Vec<_>>().join(", ")
             )),
             Self::Profiles(_) => Some("mend the file, or name another one: AWS_CONFIG_FILE".to_owned()),
+            Self::Bundle { path, problem, .. } if problem.contains("DER") => {
+                let path = path.display();
+                Some(format!("make it PEM: `openssl x509 -inform der -in {path} -out {path}.pem`, and name that file"))
+            }
+            Self::Bundle { source, .. } => {
+                Some(format!("name a file with the roots to trust, in PEM: {source}; without it, those of this machine are trusted"))
+            }
         }
     }
 }
@@ -52,6 +69,9 @@ impl std::fmt::Display for ConfigError {
             Self::Variable { name, problem } => write!(f, "{name} {problem}"),
             Self::NoProfile { name, .. } => write!(f, "AWS_PROFILE names `{name}`, and there is no such profile"),
             Self::Profiles(problem) => write!(f, "the profiles of the AWS SDK cannot be read: {problem}"),
+            Self::Bundle { source, path, problem } => {
+                write!(f, "{source} names the file `{}` of roots, which {problem}", path.display())
+            }
         }
     }
 }
@@ -149,6 +169,36 @@ pub(crate) fn endpoints(variables: impl Iterator<Item = (String, String)>) -> Re
     Ok(())
 }
 
+/// That what chooses among AWS's own endpoints is one of its values: the SDK goes on without a word where it is not one, and with
+/// endpoints that were not meant.
+pub(crate) fn choices(
+    variable: &dyn Fn(&str) -> Option<String>,
+    profile: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), ConfigError> {
+    const YES_OR_NO: &[&str] = &["true", "false"];
+    const KNOWN: [(&str, &str, &[&str]); 4] = [
+        ("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", YES_OR_NO),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", YES_OR_NO),
+        ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls", YES_OR_NO),
+        ("AWS_ACCOUNT_ID_ENDPOINT_MODE", "account_id_endpoint_mode", &["preferred", "disabled", "required"]),
+    ];
+    for (name, setting, values) in KNOWN {
+        let given = [(name.to_owned(), variable(name)), (format!("`{setting}` of the profile"), profile(setting))];
+        for (name, value) in given {
+            let Some(value) = value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()) else {
+                continue;
+            };
+            if !values.iter().any(|known| known.eq_ignore_ascii_case(&value)) {
+                return Err(ConfigError::Variable {
+                    name,
+                    problem: format!("is not {}: {value:?}", values.join(" or ")),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,5 +253,31 @@ mod tests {
             assert!(problem.starts_with("AWS_ENDPOINT_URL is not the URL of an endpoint"), "{bad}");
         }
         assert_eq!(check("AWS_ENDPOINT", "not one of the SDK's"), Ok(()));
+    }
+
+    #[test]
+    fn what_chooses_an_endpoint_is_one_of_its_values() {
+        let check = |name: &'static str, value: &'static str| {
+            let set = move |asked: &str| (asked == name).then(|| value.to_owned());
+            choices(&set, &set).map_err(|error| error.to_string())
+        };
+        for (name, value) in [
+            ("AWS_USE_FIPS_ENDPOINT", "true"),
+            ("AWS_USE_FIPS_ENDPOINT", "False"),
+            ("AWS_USE_DUALSTACK_ENDPOINT", " "),
+            ("AWS_ACCOUNT_ID_ENDPOINT_MODE", "required"),
+        ] {
+            assert_eq!(check(name, value), Ok(()), "{name}={value}");
+        }
+        let wrong = |name, value| check(name, value).unwrap_err();
+        assert_eq!(wrong("AWS_USE_FIPS_ENDPOINT", "yes"), "AWS_USE_FIPS_ENDPOINT is not true or false: \"yes\"");
+        assert_eq!(
+            wrong("use_dualstack_endpoint", "1"),
+            "`use_dualstack_endpoint` of the profile is not true or false: \"1\""
+        );
+        assert_eq!(
+            wrong("AWS_ACCOUNT_ID_ENDPOINT_MODE", "bogus"),
+            "AWS_ACCOUNT_ID_ENDPOINT_MODE is not preferred or disabled or required: \"bogus\""
+        );
     }
 }

@@ -10,6 +10,8 @@ use aws_smithy_types::retry::ErrorKind;
 use aws_types::request_id::RequestId;
 
 use crate::Permission;
+use crate::cause::Cause;
+use crate::network::answered_in_between;
 
 /// A call that failed after the SDK's retries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,11 +37,11 @@ pub enum Outcome {
         request_id: Option<String>,
     },
     /// No answer in time, or none at all. Whether the call had an effect is not known.
-    NoAnswer(String),
+    NoAnswer(Cause),
     /// The call could not be made: no credentials, or an input that the SDK refuses.
-    NotSent(String),
+    NotSent(Cause),
     /// An answer that the SDK cannot read.
-    Unreadable(String),
+    Unreadable(Cause),
 }
 
 impl ApiError {
@@ -49,19 +51,22 @@ impl ApiError {
         E: Error + ProvideErrorMetadata + 'static,
     {
         let outcome = match error {
-            SdkError::ServiceError(context) => Outcome::Refused {
-                code: context.err().code().unwrap_or("Unknown").to_owned(),
-                message: context.err().message().unwrap_or("no message").to_owned(),
-                status: context.raw().status().as_u16(),
-                request_id: error.request_id().map(str::to_owned),
+            SdkError::ServiceError(context) => match in_between(context.err(), context.raw()) {
+                Some(cause) => Outcome::NoAnswer(cause),
+                None => Outcome::Refused {
+                    code: context.err().code().unwrap_or(UNKNOWN).to_owned(),
+                    message: message(context.err(), context.raw()),
+                    status: context.raw().status().as_u16(),
+                    request_id: error.request_id().map(str::to_owned),
+                },
             },
-            SdkError::TimeoutError(_) => Outcome::NoAnswer("timed out".to_owned()),
+            SdkError::TimeoutError(_) => Outcome::NoAnswer("timed out".into()),
             SdkError::DispatchFailure(failure) => {
-                let cause = failure.as_connector_error().map_or_else(|| root_cause(error), |cause| root_cause(cause));
+                let cause = failure.as_connector_error().map_or_else(|| Cause::of(error), |cause| Cause::of(cause));
                 if may_have_arrived(failure) { Outcome::NoAnswer(cause) } else { Outcome::NotSent(cause) }
             }
-            SdkError::ConstructionFailure(_) => Outcome::NotSent(root_cause(error)),
-            _ => Outcome::Unreadable(root_cause(error)),
+            SdkError::ConstructionFailure(_) => Outcome::NotSent(Cause::of(error)),
+            _ => Outcome::Unreadable(Cause::of(error)),
         };
         Self::of(operation, outcome)
     }
@@ -92,7 +97,7 @@ impl ApiError {
     pub fn message(&self) -> &str {
         match &self.outcome {
             Outcome::Refused { message, .. } => message,
-            Outcome::NoAnswer(cause) | Outcome::NotSent(cause) | Outcome::Unreadable(cause) => cause,
+            Outcome::NoAnswer(cause) | Outcome::NotSent(cause) | Outcome::Unreadable(cause) => cause.text(),
         }
     }
 
@@ -114,8 +119,16 @@ impl ApiError {
                 "grant {} to the calling role or user, in the policies of both accounts",
                 self.permission()
             )),
-            Outcome::Refused { code, .. } if code.contains("ExpiredToken") || code == "InvalidClientTokenId" => {
-                Some("sign in again: the credentials have expired or are unknown".to_owned())
+            Outcome::Refused { code, .. } if code.contains("ExpiredToken") || code == "InvalidClientTokenId" => Some(
+                "sign in again: the credentials have expired or are unknown. `aws login` or `aws sso login`, or new values of \
+                 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
+                    .to_owned(),
+            ),
+            Outcome::Refused { code, request_id: None, .. } if code == UNKNOWN => Some(
+                "it may be something in between that answered, and not AWS: check HTTPS_PROXY and AWS_ENDPOINT_URL".to_owned(),
+            ),
+            Outcome::NoAnswer(cause) | Outcome::NotSent(cause) | Outcome::Unreadable(cause) if cause.fix().is_some() => {
+                cause.fix().map(str::to_owned)
             }
             Outcome::NoAnswer(_) => {
                 Some("check the network, the region and AWS_ENDPOINT_URL; then run the command again".to_owned())
@@ -134,14 +147,21 @@ fn may_have_arrived(failure: &DispatchFailure) -> bool {
     failure.is_io() || failure.is_timeout() || failure.as_other() == Some(ErrorKind::TransientError)
 }
 
-/// The innermost cause of an error of the SDK: its own layers ("dispatch failure") tell an operator nothing.
-#[must_use]
-pub fn root_cause(error: &(dyn Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+/// The name of an error whose answer gives none.
+const UNKNOWN: &str = "Unknown";
+
+/// What answered in AWS's place, where the answer names no error and is none of AWS's.
+fn in_between(error: &impl ProvideErrorMetadata, answer: &HttpResponse) -> Option<Cause> {
+    error.code().is_none().then(|| answered_in_between(answer)).flatten()
+}
+
+/// What the service says; where it says nothing, what there is.
+fn message(error: &impl ProvideErrorMetadata, answer: &HttpResponse) -> String {
+    match (error.message(), error.code()) {
+        (Some(message), _) => message.to_owned(),
+        (None, Some(_)) => "no message".to_owned(),
+        (None, None) => format!("no message (HTTP {})", answer.status().as_u16()),
     }
-    cause.to_string()
 }
 
 impl fmt::Display for ApiError {

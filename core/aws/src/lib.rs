@@ -1,28 +1,34 @@
 //! How every AWS client of this system is made, and how its errors read.
 //!
 //! [`load`] gives the SDK configuration (profiles, regions and endpoints in the SDK's own way), [`assume_role`] a second
-//! one with another account's credentials, [`caller`] who this is, [`ApiError`] what came back when a call failed and which
+//! one with another account's credentials, [`caller`] who this is, [`network`] how AWS is reached, [`ApiError`] what came back when a call failed and which
 //! [`Permission`] it needs, [`throttles`] how often AWS asked to slow down, and [`ResourcePolicy`] whom a resource lets in. It
 //! knows no service but STS, and never retries by itself: retries are the SDK's.
 
 mod caller;
+mod cause;
 mod credentials;
 mod environment;
 mod error;
+mod network;
 mod permission;
 mod policy;
+mod profile;
 mod renewal;
 mod session;
+mod sign_in;
 mod throttles;
 
 pub use caller::{Caller, caller};
+pub use cause::{Cause, root_cause};
 pub use environment::{ConfigError, is_region};
-pub use error::{ApiError, Outcome, root_cause};
+pub use error::{ApiError, Outcome};
+pub use network::{Network, Reached, network, reached};
 pub use permission::Permission;
 pub use policy::{Admission, Asker, Request, ResourcePolicy};
 pub use renewal::AskWithNewSession;
 pub use session::{
-    AssumedRole, DEFAULT_REGION, assume_role, assume_role_now, for_queue, hurried, in_region, is_queue_url, load,
-    nothing,
+    AssumedRole, DEFAULT_REGION, assume_role, assume_role_now, endpoint_origin, for_catalog, for_queue, hurried,
+    in_region, is_queue_url, load, nothing,
 };
 pub use throttles::throttles;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::{self, ProfileFileRegionProvider};
+use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
@@ -12,16 +12,14 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_sdk_sts::Client;
-use aws_smithy_http_client::{Builder, tls};
-use aws_types::os_shim_internal::{Env, Fs};
 
-use crate::credentials::Checked;
+use crate::credentials::{Checked, OfRole};
 use crate::environment::{self, ConfigError, Timeouts};
+use crate::profile::{Profile, spelled_either_way};
 use crate::renewal::renewing;
 use crate::throttles::counted;
-use crate::{ApiError, Outcome, root_cause};
+use crate::{ApiError, Outcome, network};
 
 /// The region where nothing else is configured: the Marketplace Catalog API has its endpoint there.
 pub const DEFAULT_REGION: &str = "us-east-1";
@@ -41,12 +39,10 @@ pub async fn load(program: &'static str) -> Result<SdkConfig, ConfigError> {
     let variable = |name: &str| std::env::var(name).ok();
     let timeouts = Timeouts::read(&variable)?;
     let named_region = environment::region(&variable)?.map(Region::new);
-    let variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
-    environment::endpoints(variables)?;
-    profile_exists(variable("AWS_PROFILE")).await?;
-    let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-    let http = counted(Builder::new().tls_provider(tls).build_https());
+    environment::endpoints(variables())?;
+    let profile = Profile::load(variable("AWS_PROFILE")).await?;
+    environment::choices(&variable, &|setting| profile.get(setting).map(str::to_owned))?;
+    let http = counted(network::client(&variable, &profile)?);
     // The SDK's own chain, spelled out: its last part asks the instance metadata, and would look for an HTTP client of
     // its own, which this build does not have.
     let instance = ProviderConfig::default().with_http_client(http.clone());
@@ -73,20 +69,22 @@ pub async fn load(program: &'static str) -> Result<SdkConfig, ConfigError> {
     if let Some(region) = config.region() {
         environment::has_form_of_region("the region of the profile", region.as_ref())?;
     }
-    let Some(own) = config.credentials_provider() else { return Ok(config) };
-    Ok(config.to_builder().credentials_provider(SharedCredentialsProvider::new(Checked(own))).build())
+    let config = spelled_either_way(&config, &profile);
+    let Some(inner) = config.credentials_provider() else { return Ok(config) };
+    let checked = Checked { inner, profile };
+    Ok(config.to_builder().credentials_provider(SharedCredentialsProvider::new(checked)).build())
 }
 
-/// That the profile which the environment names is there: without it, the SDK would go on to the role of the machine.
-async fn profile_exists(name: Option<String>) -> Result<(), ConfigError> {
-    let Some(name) = name.filter(|name| !name.trim().is_empty() && name != "default") else { return Ok(()) };
-    let (files, environment) = (Fs::real(), Env::real());
-    let profiles = profile::load(&files, &environment, &EnvConfigFiles::default(), None).await;
-    let profiles = profiles.map_err(|error| ConfigError::Profiles(root_cause(&error)))?;
-    if profiles.get_profile(&name).is_some() {
-        return Ok(());
-    }
-    Err(ConfigError::NoProfile { name, known: profiles.profiles().map(str::to_owned).collect() })
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+}
+
+/// Who gave `endpoint`, `https://HOST:PORT`: a variable, or a setting of the profile. None where it is AWS's own.
+pub async fn endpoint_origin(endpoint: &str) -> Option<String> {
+    let profile = Profile::load(None).await.ok()?;
+    let variables: Vec<_> = variables().filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL")).collect();
+    profile.origin_of(endpoint, &variables)
 }
 
 /// A configuration with which nothing can be called: for whoever goes on without one to tell what else is wrong.
@@ -105,6 +103,17 @@ pub fn hurried(config: &SdkConfig) -> SdkConfig {
 #[must_use]
 pub fn in_region(config: &SdkConfig, region: &str) -> SdkConfig {
     config.to_builder().region(Region::new(region.to_owned())).build()
+}
+
+/// The same configuration for the Marketplace Catalog, which is in one region of AWS's public partition, whatever region the machine is
+/// in. Other partitions are left as they are.
+#[must_use]
+pub fn for_catalog(config: &SdkConfig) -> SdkConfig {
+    let elsewhere = ["cn-", "us-gov-", "us-iso", "eu-isoe-", "eusc-"];
+    match config.region() {
+        Some(region) if elsewhere.iter().any(|prefix| region.as_ref().starts_with(prefix)) => config.clone(),
+        _ => in_region(config, DEFAULT_REGION),
+    }
 }
 
 /// The same configuration for the region of a queue. SQS clients send to their own region's endpoint, whatever the URL
@@ -132,11 +141,14 @@ pub fn is_queue_url(url: &str) -> bool {
         && path.iter().all(|part| !part.is_empty())
 }
 
-/// The region in `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`.
+/// The region in `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`, or in the names of AWS's FIPS and dual-stack endpoints.
 fn queue_region(queue_url: &str) -> Option<&str> {
-    let host = queue_url.strip_prefix("https://sqs.")?.split('/').next()?;
-    let (region, domain) = host.split_once('.')?;
-    domain.starts_with("amazonaws.com").then_some(region)
+    let host = queue_url.strip_prefix("https://sqs")?.split('/').next()?;
+    let (region, domain) = host.strip_prefix("-fips").unwrap_or(host).strip_prefix('.')?.split_once('.')?;
+    let of_aws = domain.starts_with("amazonaws.com")
+        || domain.starts_with("api.aws")
+        || domain.starts_with("api.amazonwebservices");
+    of_aws.then_some(region)
 }
 
 /// A role in another account, as its trust policy asks for it.
@@ -148,12 +160,14 @@ pub struct AssumedRole {
     pub external_id: Option<String>,
     /// Names who acts, in the other account's CloudTrail: 2 to 64 characters of `[\w+=,.@-]`.
     pub session_name: String,
+    /// What to check where the role is refused: the settings that name it.
+    pub advice: &'static str,
 }
 
 /// A configuration whose clients act as `role`. The credentials are fetched at the first call, and refreshed before they expire,
 /// or once AWS no longer takes them.
 pub async fn assume_role(config: &SdkConfig, role: AssumedRole) -> SdkConfig {
-    let mut provider = AssumeRoleProvider::builder(role.arn).configure(config).session_name(role.session_name);
+    let mut provider = AssumeRoleProvider::builder(&role.arn).configure(config).session_name(role.session_name);
     if let Some(external_id) = role.external_id {
         provider = provider.external_id(external_id);
     }
@@ -162,6 +176,7 @@ pub async fn assume_role(config: &SdkConfig, role: AssumedRole) -> SdkConfig {
         Some(own) => provider.build_from_provider(own).await,
         None => provider.build().await,
     };
+    let provider = OfRole { inner: provider, arn: role.arn, advice: role.advice };
     renewing(&config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build())
 }
 
@@ -173,11 +188,19 @@ pub async fn assume_role_now(config: &SdkConfig, role: &AssumedRole) -> Result<S
     let call = Client::new(config).assume_role().role_arn(&role.arn).role_session_name(&role.session_name);
     let answer = call.set_external_id(role.external_id.clone()).send().await;
     let answer = answer.map_err(|error| ApiError::new("sts:AssumeRole", &error))?;
-    let empty = || ApiError::of("sts:AssumeRole", Outcome::Unreadable("it holds no credentials".to_owned()));
+    let empty = || ApiError::of("sts:AssumeRole", Outcome::Unreadable("it holds no credentials".into()));
     let given = answer.credentials.ok_or_else(empty)?;
-    let until = given.expiration.try_into().ok();
-    let credentials =
-        Credentials::new(given.access_key_id, given.secret_access_key, Some(given.session_token), until, "AssumeRole");
+    let mut credentials = Credentials::builder()
+        .access_key_id(given.access_key_id)
+        .secret_access_key(given.secret_access_key)
+        .session_token(given.session_token)
+        .provider_name("AssumeRole");
+    credentials.set_expiry(given.expiration.try_into().ok());
+    // As the SDK's own provider does, so that both call the same host of DynamoDB's.
+    if let Some(account) = role.arn.split(':').nth(4) {
+        credentials = credentials.account_id(account);
+    }
+    let credentials = credentials.build();
     Ok(config.to_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build())
 }
 
@@ -214,6 +237,9 @@ mod tests {
     fn a_queue_url_names_its_region_unless_the_endpoint_is_custom() {
         assert_eq!(queue_region("https://sqs.eu-west-1.amazonaws.com/111111111111/q"), Some("eu-west-1"));
         assert_eq!(queue_region("https://sqs.cn-north-1.amazonaws.com.cn/111111111111/q"), Some("cn-north-1"));
+        assert_eq!(queue_region("https://sqs.eu-west-1.api.aws/111111111111/q"), Some("eu-west-1"));
+        assert_eq!(queue_region("https://sqs-fips.us-east-1.amazonaws.com/111111111111/q"), Some("us-east-1"));
         assert_eq!(queue_region("http://127.0.0.1:4566/111111111111/q"), None);
+        assert_eq!(queue_region("https://sqs.example.com/111111111111/q"), None);
     }
 }

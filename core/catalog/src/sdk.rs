@@ -66,13 +66,13 @@ impl SdkCatalog {
     /// A catalog with the SDK's own configuration, retries included, under `limits`: for callers that read now and then.
     #[must_use]
     pub fn new(config: &SdkConfig, limits: RateLimits) -> Self {
-        Self::with_client(Client::new(config), limits)
+        Self::with_client(Client::new(&pmp_aws::for_catalog(config)), limits)
     }
 
     /// A catalog that makes each call once, so that every error reaches the caller, who decides what it means.
     #[must_use]
     pub fn without_retries(config: &SdkConfig, limits: RateLimits) -> Self {
-        let config = Builder::from(config).retry_config(RetryConfig::disabled()).build();
+        let config = Builder::from(&pmp_aws::for_catalog(config)).retry_config(RetryConfig::disabled()).build();
         Self::with_client(Client::from_conf(config), limits)
     }
 

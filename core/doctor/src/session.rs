@@ -1,9 +1,11 @@
 //! Whose credentials these are, and where they are used: what every other check rests on.
 
 use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::ProvideCredentials;
 use jiff::{SignedDuration, Timestamp};
-use pmp_aws::{Caller, DEFAULT_REGION};
+use pmp_aws::{Caller, DEFAULT_REGION, Reached};
 use pmp_terminal::checkup::{Finding, watched};
 use pmp_terminal::{Output, Source};
 
@@ -92,6 +94,11 @@ impl Session {
         watched(self.output, finding.check(), async { finding }).await
     }
 
+    /// How AWS was reached by the checks that were made before.
+    pub async fn network(&self) -> Finding {
+        watched(self.output, "network", network()).await
+    }
+
     /// The check that failed, where it is not known who this is.
     #[must_use]
     pub fn because(&self) -> Option<&'static str> {
@@ -107,9 +114,16 @@ async fn credentials(sdk: &SdkConfig) -> Finding {
     };
     let credentials = match provider.provide_credentials().await {
         Ok(credentials) => credentials,
-        Err(error) => return finding.fail(format!("there are none: {}", pmp_aws::root_cause(&error)), fix.to_owned()),
+        Err(error) => {
+            let cause = pmp_aws::Cause::of(&error);
+            return finding.fail(format!("there are none: {cause}"), cause.fix().unwrap_or(fix).to_owned());
+        }
     };
     let finding = finding.note(format!("found by the SDK, key {}", credentials.access_key_id()));
+    let finding = match source(&credentials) {
+        Some(source) => finding.note(source),
+        None => finding,
+    };
     let end = credentials.expiry().and_then(|end| Timestamp::try_from(end).ok());
     let left = end.map(|end| end.duration_since(Timestamp::now()).max(SignedDuration::ZERO));
     match left {
@@ -120,17 +134,66 @@ async fn credentials(sdk: &SdkConfig) -> Finding {
     }
 }
 
+/// Where the SDK found credentials.
+fn source(credentials: &Credentials) -> Option<String> {
+    use AwsCredentialFeature as Found;
+    let found = credentials.get_property::<Vec<AwsCredentialFeature>>()?;
+    let profile = || match std::env::var("AWS_PROFILE").ok().filter(|name| !name.trim().is_empty()) {
+        Some(name) => format!("of the profile `{name}` (AWS_PROFILE)"),
+        None => "of the profile `default`".to_owned(),
+    };
+    found.iter().find_map(|found| match found {
+        Found::CredentialsEnvVars => Some("of AWS_ACCESS_KEY_ID".to_owned()),
+        Found::CredentialsEnvVarsStsWebIdToken => Some("of AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN".to_owned()),
+        Found::CredentialsProfile
+        | Found::CredentialsProfileSourceProfile
+        | Found::CredentialsProfileNamedProvider
+        | Found::CredentialsProfileStsWebIdToken
+        | Found::CredentialsProfileSso
+        | Found::CredentialsProfileProcess
+        | Found::CredentialsProfileLogin => Some(profile()),
+        Found::CredentialsHttp => Some("of the role of this container".to_owned()),
+        Found::CredentialsImds => Some("of the role of this instance".to_owned()),
+        _ => None,
+    })
+}
+
 fn region(sdk: &SdkConfig) -> Finding {
     let finding = Finding::of("region");
     match sdk.region().map(AsRef::as_ref) {
+        None => finding.fail("none", format!("set AWS_REGION to {DEFAULT_REGION}")),
         Some(DEFAULT_REGION) => finding.note(DEFAULT_REGION),
-        other => finding.fail(
-            format!("{}, where the Marketplace Catalog API has no endpoint", other.unwrap_or("none")),
+        Some(other) => finding.warn(
             format!(
-                "set AWS_REGION to {DEFAULT_REGION}: tables, topics and queues elsewhere are found by their ARN or URL"
+                "{other}: the catalog is asked in {DEFAULT_REGION}; what has no region in its ARN or URL, in {other}"
             ),
+            format!("set AWS_REGION to {DEFAULT_REGION}, unless the tables, topics and queues are in {other}"),
         ),
     }
+}
+
+/// How AWS is reached: what is set, and where the calls of the other checks really went.
+async fn network() -> Finding {
+    let finding = Finding::of("network");
+    let Some(network) = pmp_aws::network() else { return Finding::skipped("network", "`credentials` failed") };
+    let finding = match network.proxies.as_slice() {
+        [] => finding.note("no proxy (HTTPS_PROXY, HTTP_PROXY)"),
+        proxies => finding.note(format!("proxy {}", proxies.join(" and "))),
+    };
+    let finding = match &network.except {
+        Some(except) => finding.note(format!("not for {except} (NO_PROXY)")),
+        None => finding,
+    };
+    let mut finding = finding.note(format!("trusted: {}", network.roots));
+    for Reached { service, region, endpoint, through } in pmp_aws::reached() {
+        let origin = match pmp_aws::endpoint_origin(&endpoint).await {
+            Some(origin) => format!(" ({origin})"),
+            None => String::new(),
+        };
+        let way = through.map(|proxy| format!(" through {proxy}")).unwrap_or_default();
+        finding = finding.note(format!("{service} of {region} at {endpoint}{origin}{way}"));
+    }
+    finding
 }
 
 /// `ahead` is by how much this machine's clock shows a later time than AWS's.

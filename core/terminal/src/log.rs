@@ -20,6 +20,10 @@ use crate::stream;
 /// The longest value of a field in a line for people. Stacks of filters are logged, too.
 const MAX_FIELD: usize = 16 * 1024;
 
+/// What the SDK warns of in the form of its own types: each of them comes back as an error, which is told in words. Whoever asks
+/// for a filter of his own sees them.
+const QUIET: &str = ",aws_config=error,aws_runtime=error,aws_smithy_http_client=error";
+
 /// Whether the process logs as JSON.
 static JSON: AtomicBool = AtomicBool::new(false);
 
@@ -82,9 +86,10 @@ impl LogArgs {
     }
 
     fn filter(&self, level: &str) -> anyhow::Result<String> {
-        let filter = self.log.as_deref().map(str::trim).filter(|filter| !filter.is_empty()).unwrap_or(level);
-        match EnvFilter::try_new(filter) {
-            Ok(_) => Ok(filter.to_owned()),
+        let asked = self.log.as_deref().map(str::trim).filter(|filter| !filter.is_empty());
+        let filter = asked.map_or_else(|| format!("{level}{QUIET}"), str::to_owned);
+        match EnvFilter::try_new(&filter) {
+            Ok(_) => Ok(filter),
             Err(error) => Err(anyhow::anyhow!("--log (PMP_LOG) `{filter}` is not a log filter: {error}")),
         }
     }

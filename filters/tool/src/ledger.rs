@@ -48,7 +48,9 @@ pub(crate) async fn read(
     let config = match ledger.hub_role_arn {
         Some(arn) => {
             let session_name = "pmp-filter".to_owned();
-            pmp_aws::assume_role(&own, AssumedRole { arn, external_id: ledger.hub_external_id, session_name }).await
+            let advice = "check --hub-role-arn (PMP_HUB_ROLE_ARN) and --hub-external-id (PMP_HUB_EXTERNAL_ID)";
+            let role = AssumedRole { arn, external_id: ledger.hub_external_id, session_name, advice };
+            pmp_aws::assume_role(&own, role).await
         }
         None => own,
     };

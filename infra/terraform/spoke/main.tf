@@ -286,6 +286,7 @@ resource "aws_lambda_function" "spoke" {
       PMP_PRODUCT_ATTRIBUTES   = tostring(var.product_attributes)
       PMP_MAX_REMOVED_PERCENT  = tostring(var.max_removed_percent)
       PMP_MAX_REMOVED_PRODUCTS = var.max_removed_products == null ? "" : tostring(var.max_removed_products)
+      PMP_GUARD_WINDOW         = var.guard_window == null ? "" : var.guard_window
       PMP_SYNC_SETTINGS        = tostring(var.sync_settings)
       PMP_LOG                  = var.log_level
     }

@@ -155,6 +155,17 @@ variable "max_removed_products" {
   }
 }
 
+variable "guard_window" {
+  type        = string
+  default     = null
+  description = "What was removed within this time counts together for both, so that many small steps wait like one blow. Null, 24 hours; 1s judges each plan by itself."
+
+  validation {
+    condition     = var.guard_window == null || can(regex("^[1-9][0-9]*(s|m|h|d)$", var.guard_window))
+    error_message = "A duration such as 90m, 24h or 7d."
+  }
+}
+
 variable "sync_settings" {
   type        = bool
   default     = false

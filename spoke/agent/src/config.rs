@@ -283,7 +283,9 @@ impl ConfigArgs {
             settings.problem(EXTERNAL_ID, "is set, but no role to use it with (--hub-role-arn, PMP_HUB_ROLE_ARN)");
         }
         // The organization is added once it is known; see `SpokeConfig::hub_role_for`.
-        arn.map(|arn| AssumedRole { arn, external_id, session_name: String::new() })
+        let advice = "check --hub-role-arn (PMP_HUB_ROLE_ARN) and --hub-external-id (PMP_HUB_EXTERNAL_ID) with the hub's operators; \
+                      `pmp-spoke doctor` says more";
+        arn.map(|arn| AssumedRole { arn, external_id, session_name: String::new(), advice })
     }
 
     /// A text with keys in it, or the path of a file. What is set and cannot be read never means "no keys".

@@ -40,7 +40,8 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
         queue::examine(&session, &config),
     );
     let ledger = ledger::examine(&session, &config, id.as_ref()).await;
-    let found = [organization].into_iter().chain(ledger).chain([catalog]).chain(products).chain(inbox);
+    let network = session.network().await;
+    let found = [organization].into_iter().chain(ledger).chain([catalog]).chain(products).chain(inbox).chain([network]);
     [configuration, filter].into_iter().chain(who).chain(found).map(guard_rails::named).collect()
 }
 

@@ -54,7 +54,8 @@ async fn everything_is_well_and_nothing_is_changed() {
             "queue",
             "dead-letters",
             "subscription",
-            "queue-policy"
+            "queue-policy",
+            "network"
         ]
     );
     assert!(checkup.check("filter")["detail"].as_str().unwrap().starts_with("`exclude-products` "));
@@ -275,7 +276,7 @@ async fn without_credentials_only_what_needs_none_is_looked_at() {
     let none = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_REGION", "eu-west-1")];
     let checkup = Checkup::of(&scene.spoke.with(&none)).await;
     checkup.expect("credentials", "failed", "there are none", "AWS_PROFILE");
-    checkup.expect("region", "failed", "eu-west-1", "AWS_REGION to us-east-1");
+    checkup.expect("region", "warning", "eu-west-1", "AWS_REGION to us-east-1");
     assert_eq!(checkup.check("filter")["result"], "ok");
     for check in ["organization", "hub-role", "snapshots-table", "lease", "catalog", "queue", "queue-policy"] {
         assert_eq!(checkup.check(check)["detail"], "`credentials` failed", "{check}");

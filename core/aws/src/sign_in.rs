@@ -1,0 +1,88 @@
+//! Why there are no credentials, in a sentence with the command to run.
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
+
+use crate::cause::{Cause, Trouble, chain, root_cause};
+use crate::profile::Profile;
+
+/// The same error as a person can read it.
+pub(crate) fn explained(error: CredentialsError, profile: &Profile) -> CredentialsError {
+    // What the network is to blame for is told already.
+    if chain(&error).any(|error| error.is::<Trouble>()) {
+        return error;
+    }
+    match cause(&error, profile) {
+        Some(cause) => CredentialsError::provider_error(Trouble(cause)),
+        None => error,
+    }
+}
+
+fn cause(error: &CredentialsError, profile: &Profile) -> Option<Cause> {
+    let name = profile.name();
+    if let Some(login) = profile.login().filter(|_| names(error, "credentials-login")) {
+        return Some(Cause::with_fix(
+            format!("the profile `{login}` signs in by `aws login`, which this program cannot read by itself"),
+            format!("run `aws login --profile {login}`, then {}", exported(name)),
+        ));
+    }
+    // Of the files of tokens, and of the service that takes them.
+    if let Some(center) = profile.identity_center().filter(|_| names(error, "SSO") || names(error, "Unauthorized")) {
+        return Some(Cause::with_fix(
+            format!(
+                "the profile `{center}` signs in by IAM Identity Center, and nobody is signed in ({})",
+                root_cause(error)
+            ),
+            format!("run `aws sso login --profile {center}`"),
+        ));
+    }
+    if let Some(refused) = chain(error).find_map(|error| error.downcast_ref::<AssumeRoleError>()) {
+        let said = said(refused);
+        if let Some(mfa) = profile.mfa() {
+            return Some(Cause::with_fix(
+                format!(
+                    "the role of the profile `{mfa}` takes a code of an MFA device, for which this program cannot ask ({said})"
+                ),
+                exported(name),
+            ));
+        }
+        return Some(Cause::with_fix(
+            format!("the role of the profile `{name}` could not be assumed: {said}"),
+            "check `role_arn` and `external_id` of the profile, and the trust policy of the role",
+        ));
+    }
+    matches!(error, CredentialsError::CredentialsNotLoaded(_)).then(|| {
+        Cause::from(format!(
+            "none were found in the environment, in the profile `{name}`, or at this machine (its role)"
+        ))
+    })
+}
+
+/// How credentials of a profile come into the environment, by whatever the AWS CLI knows to get them.
+fn exported(profile: &str) -> String {
+    format!("`eval \"$(aws configure export-credentials --profile {profile} --format env)\"`, and unset AWS_PROFILE")
+}
+
+/// That another account's role was refused.
+pub(crate) fn role_refused(error: CredentialsError, role: &str, advice: &str) -> CredentialsError {
+    let refused = chain(&error).find_map(|error| error.downcast_ref::<AssumeRoleError>());
+    let cause = refused
+        .map(|refused| Cause::with_fix(format!("the role `{role}` could not be assumed: {}", said(refused)), advice));
+    match cause {
+        Some(cause) => CredentialsError::provider_error(Trouble(cause)),
+        None => error,
+    }
+}
+
+fn said(refused: &AssumeRoleError) -> String {
+    let code = refused.code().unwrap_or("Unknown");
+    format!("{code}: {}", refused.message().unwrap_or("no message"))
+}
+
+/// Whether an error in the chain has this in its text.
+fn names(error: &(dyn Error + 'static), text: &str) -> bool {
+    chain(error).any(|error| error.to_string().contains(text))
+}
