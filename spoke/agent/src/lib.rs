@@ -21,6 +21,8 @@ mod env;
 mod erosion;
 mod error;
 mod figures;
+mod filter_rules;
+mod filters;
 mod function;
 mod identity;
 mod inbox;

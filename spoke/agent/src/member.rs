@@ -71,7 +71,8 @@ pub(crate) enum Absent {
 #[derive(Debug)]
 pub(crate) struct Candidate {
     pub(crate) id: ExperienceId,
-    name: Option<String>,
+    /// Its name, where it could be read.
+    pub(crate) name: Option<String>,
     state: Result<(Experience, PolicyId), Absent>,
 }
 

@@ -1,5 +1,7 @@
 //! The hub's side of a spoke: the role to assume, the two tables as it sees them, and the lease.
 
+use std::collections::BTreeMap;
+
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::{ApiError, assume_role_now};
@@ -12,8 +14,9 @@ use pmp_signature::TrustedKeys;
 use pmp_terminal::checkup::Finding;
 use pmp_terminal::{Source, age, count};
 
+use super::listed;
 use crate::config::{
-    DoctorConfig, EXPERIENCE, EXTERNAL_ID, FILTER_CONFIG, HUB_ROLE, SNAPSHOTS, TIMESTAMPS, TRUSTED, acting_for,
+    DoctorConfig, EXPERIENCE, EXTERNAL_ID, FILTER_CONFIG, FILTERS, HUB_ROLE, SNAPSHOTS, TIMESTAMPS, TRUSTED, acting_for,
 };
 use crate::trust::{judge, trusted_before};
 use crate::{SpokeError, snapshot};
@@ -249,12 +252,15 @@ fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
     let finding = found.unreadable.iter().fold(finding, |finding, it| {
         finding.warn(format!("the item `{}` cannot be read: {}", it.key, it.problem), None)
     });
-    let warnings = found
-        .receipts
-        .iter()
-        .flat_map(|receipt| receipt.filter_warnings.iter().map(move |warning| (&receipt.member_experience, warning)));
-    let finding = warnings.fold(finding, |finding, (member, warning)| {
-        finding.warn(format!("{member}: the filter warns: {}", warning), format!("check {FILTER_CONFIG}"))
+    let mut warnings = BTreeMap::<&str, Vec<&str>>::new();
+    for receipt in &found.receipts {
+        for warning in &receipt.filter_warnings {
+            warnings.entry(warning).or_default().push(receipt.member_experience.as_str());
+        }
+    }
+    let finding = warnings.into_iter().fold(finding, |finding, (warning, members)| {
+        let fix = format!("check {FILTER_CONFIG}, or {FILTERS} where there are rules");
+        finding.warn(format!("{}: the filter warns: {warning}", listed(&members)), fix)
     });
     let well = |status| matches!(status, ReceiptStatus::InSync | ReceiptStatus::Skipped | ReceiptStatus::Applying);
     found.receipts.iter().filter(|receipt| !well(receipt.status)).fold(finding, |finding, receipt| {
