@@ -219,6 +219,10 @@ pub trait LeaseStore: Debug + Send + Sync {
     /// Writes `wanted` where [`crate::may_take`] permits it at `now`, in one conditional write: of many that ask at once, one gets it.
     async fn take(&self, wanted: &Lease, now: Timestamp, watched: Option<&Watched>) -> Result<Taken, LedgerError>;
 
+    /// The lease as it is now, or was before it was given back; none before the first. One that cannot be read stands for someone
+    /// unknown.
+    async fn held(&self, organization: &OrganizationId) -> Result<Option<Lease>, LedgerError>;
+
     /// Writes `lease`, renewed or given back, where the same holder still has it.
     async fn renew(&self, lease: &Lease) -> Result<Taken, LedgerError>;
 }

@@ -137,12 +137,8 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
         Some(role) => pmp_aws::assume_role(sdk, role).await,
         None => sdk.clone(),
     };
-    let lease = Leases {
-        store: Arc::new(DynamoLeases::new(&hub, config.timestamps.clone())),
-        organization: identity.organization.clone(),
-        holder: holder(command),
-        term: config.lease_term,
-    };
+    let leases = Arc::new(DynamoLeases::new(&hub, config.timestamps.clone()));
+    let lease = Leases::new(leases, identity.organization.clone(), holder(command), config.lease_term);
     let mut spoke = Spoke {
         catalog: Arc::new(SdkCatalog::without_retries(sdk, config.rates)),
         snapshots: Arc::new(DynamoSnapshots::new(&hub, config.snapshots.clone())),

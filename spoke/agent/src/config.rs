@@ -128,7 +128,7 @@ pub(crate) struct ConfigArgs {
     #[arg(long, global = true, env = SYNC_SETTINGS.variable, hide_env_values = true, value_name = "BOOL",
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     sync_settings: Option<String>,
-    /// How long the lease of the organization lasts unrenewed: after a crash, the next spoke waits this long [default: 60s]
+    /// For how long a spoke that holds the organization's lease may be silent: another that watches goes on after that [default: 10s]
     #[arg(long, global = true, env = LEASE_TERM.variable, hide_env_values = true, value_name = "DURATION")]
     lease_term: Option<String>,
     /// Stop after this time as if told to: start nothing new, write down how far it got (for `run` and `sync`)

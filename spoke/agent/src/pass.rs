@@ -103,7 +103,7 @@ impl Spoke {
         management: ExperienceId,
     ) -> Self {
         let organization = identity.organization.clone();
-        let lease = Leases { store: leases, organization, holder: holder("library"), term: LeaseTerm::DEFAULT };
+        let lease = Leases::new(leases, organization, holder("library"), LeaseTerm::DEFAULT);
         let (selection, guard) = (Selection::All, GuardRails::default());
         let show_progress = false;
         Self {
