@@ -2,7 +2,7 @@
 //!
 //! | partition | written by | sort keys |
 //! | --- | --- | --- |
-//! | `<organization>` | its spoke | `<management>#<member>` a receipt, `<management>#` the sign of life, `trusted#<management>` the signed statement that it trusted last, `lease` |
+//! | `<organization>` | its spokes | `<management>#<member>` a receipt, `<management>#` the sign of life of whichever finished a pass last, `spoke#<management>#<spoke>` that of each, `trusted#<management>` the signed statement that was trusted last, `lease` |
 //! | `hub#<organization>` | the hub's operators | `confirmed#<management>#<member>`, without the last for all of them |
 //! | `hub#heads` | the hub | `<management>`: the high-water mark |
 //! | `hub#roster` | the hub's operators | `admitted#<management>#<organization>` |
@@ -58,6 +58,17 @@ pub(crate) fn seen_key(experience: &ExperienceId) -> String {
     format!("{experience}#")
 }
 
+/// What the sort keys of the signs of life of single spokes begin with. Not with the experience: a hub of an earlier release
+/// would take them for receipts that it cannot read.
+pub(crate) fn spokes_prefix(experience: &ExperienceId) -> String {
+    format!("spoke#{experience}#")
+}
+
+/// The sort key of the sign of life of one spoke.
+pub(crate) fn spoke_key(experience: &ExperienceId, spoke: &str) -> String {
+    format!("spoke#{experience}#{spoke}")
+}
+
 /// The sort key of the signed statement that an organization's spoke trusted last.
 pub(crate) fn trusted_key(experience: &ExperienceId) -> String {
     format!("trusted#{experience}")
@@ -91,8 +102,10 @@ pub(crate) fn sort(items: Vec<Item>, experience: &ExperienceId) -> BTreeMap<Orga
 }
 
 fn concerns(key: &str, of_the_hub: bool, experience: &ExperienceId) -> bool {
-    let prefix = if of_the_hub { confirm_key(experience, None) } else { seen_key(experience) };
-    key.starts_with(&prefix)
+    if of_the_hub {
+        return key.starts_with(&confirm_key(experience, None));
+    }
+    key.starts_with(&seen_key(experience)) || key.starts_with(&spokes_prefix(experience))
 }
 
 /// An item that a spoke wrote.
@@ -101,6 +114,13 @@ fn reported(organization: &mut Organization, item: Item, key: &str, experience: 
         let seen: OrganizationSeen = read(item)?;
         agree(key, &seen_key(&seen.experience))?;
         organization.seen = Some(seen);
+        return Ok(());
+    }
+    if key.starts_with(&spokes_prefix(experience)) {
+        let seen: OrganizationSeen = read(item)?;
+        let spoke = seen.spoke.as_ref().ok_or("it does not say which spoke it is of")?;
+        agree(key, &spoke_key(&seen.experience, &spoke.id))?;
+        organization.spokes.push(seen);
         return Ok(());
     }
     let receipt: Receipt = read(item)?;

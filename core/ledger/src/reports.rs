@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use pmp_aws::ApiError;
 use pmp_protocol::{ExperienceId, OrganizationId, ReceiptStatus};
 
 use crate::client::TableClient;
 use crate::item::{Item, text};
-use crate::partition::{HEADS, confirm_key, hub_partition, seen_key, sort};
+use crate::partition::{HEADS, confirm_key, hub_partition, seen_key, sort, spokes_prefix};
 use crate::{LedgerError, Organization, TableName};
 
 /// The most items of one organization that are read for one management experience, and the read units that are spent on
@@ -60,12 +60,14 @@ const ATTRIBUTES: &[&str] = &[
     "filter",
     "confirmed",
     "removals",
+    "owner",
     "spoke_version",
     "error",
     "last_seen",
     "account",
     "region",
     "experiences",
+    "spoke",
     "change_set_times",
     "needs",
     "ledger",
@@ -85,8 +87,8 @@ impl Report {
     /// Whether there is nothing at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Organization { seen, receipts, unreadable, .. } = &self.organization;
-        seen.is_none() && receipts.is_empty() && unreadable.is_empty() && !self.more
+        let Organization { seen, spokes, receipts, unreadable, .. } = &self.organization;
+        seen.is_none() && spokes.is_empty() && receipts.is_empty() && unreadable.is_empty() && !self.more
     }
 }
 
@@ -225,7 +227,10 @@ impl DynamoReports {
 #[async_trait]
 impl Reports for DynamoReports {
     async fn report(&self, organization: &OrganizationId, experience: &ExperienceId) -> Result<Report, LedgerError> {
-        let (items, more) = self.bounded(organization, &seen_key(experience)).await?;
+        let (seen, spokes) = (seen_key(experience), spokes_prefix(experience));
+        let (own, spokes) = try_join(self.bounded(organization, &seen), self.bounded(organization, &spokes)).await?;
+        let more = own.1 || spokes.1;
+        let items = own.0.into_iter().chain(spokes.0).collect();
         let organization = read(organization, items, experience);
         self.with_confirmations(Report { organization, more }, experience).await
     }
@@ -238,11 +243,12 @@ impl Reports for DynamoReports {
             .scan()
             .table_name(self.table.table.as_str())
             .consistent_read(true)
-            .filter_expression("begins_with(#item, :experience)")
+            .filter_expression("begins_with(#item, :experience) OR begins_with(#item, :spokes)")
             .projection_expression(projection)
             .set_expression_attribute_names(Some(names))
             .expression_attribute_names("#item", "item")
             .expression_attribute_values(":experience", text(seen_key(experience)))
+            .expression_attribute_values(":spokes", text(spokes_prefix(experience)))
             .into_paginator()
             .items()
             .send();
@@ -362,12 +368,14 @@ mod tests {
             "quarantined": [{"product": "prod-b", "error": "no", "first_seen": at, "tries": 1, "next_try": at}],
             "change_sets": ["cs-1"], "filter": {"name": "f", "version": "1", "digest": digest},
             "confirmed": {"by": "arn:someone", "at": at}, "removals": [{"at": at, "removed": 1, "approved": 2}],
-            "spoke_version": "0.1.0", "error": "no",
+            "owner": "all", "spoke_version": "0.1.0", "error": "no",
         });
         let seen = serde_json::json!({
             "organization": "o-alpha00000", "item": "exp-management#", "experience": "exp-management", "last_seen": at,
             "account": "222222222222", "region": "us-east-1", "experiences": 1, "spoke_version": "0.1.0", "error": "no",
             "change_set_times": {"quickest_ms": 1, "typical_ms": 2}, "needs": {"schema": "pmp-sync.snapshot/2"}, "ledger": 2,
+            "spoke": {"id": "only-0a1b2c3d", "selected": ["exp-member"], "superseded_by": "all",
+                "contested_by": "all", "rivals": ["all"]},
             "disputed": [{"member_experience": "exp-member", "version": 9, "digest": digest, "found_at": at}],
         });
         [receipt, seen].map(|value| serde_dynamo::to_item(value).unwrap())

@@ -239,7 +239,7 @@ variable "filters" {
   description = "Rules for filters by experience, as JSON, or @ and a file below /opt. The first rule that names an experience counts; all others have the filter of the variables above, or none. Null, no rules. It shares the 4 KB of the function's environment with the rest."
 
   validation {
-    condition     = var.filters == null || can(regex("^(@/opt/[A-Za-z0-9_./-]{1,200})$", var.filters)) || can(tolist(jsondecode(var.filters)))
+    condition     = var.filters == null || can(regex("^(@/opt/[A-Za-z0-9_./-]{1,200})$", var.filters)) || (can(regex("^\\s*\\[", var.filters)) && can(jsondecode(var.filters)))
     error_message = "A JSON list of rules, or @ and a file below /opt."
   }
 

@@ -26,7 +26,6 @@ use crate::function::SpokeFunction;
 use crate::inbox::SqsInbox;
 use crate::lease::{IfHeld, Leases, holder};
 use crate::preview::{Planned, Previews};
-use crate::standing::SignOfLife;
 use crate::trust::Trust;
 use crate::{Identity, Pass, Spoke, SpokeError, agent, doctor, env, init, render};
 
@@ -162,8 +161,7 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
     }
     if let Err(failure) = spoke.filters.start().await {
         let text = failure.render().lines().collect::<Vec<_>>().join("; ");
-        let life = SignOfLife { error: Some(text), ..SignOfLife::default() };
-        if let Err(error) = spoke.report_seen(life).await {
+        if let Err(error) = spoke.report_error(text, None).await {
             tracing::warn!(error = one_line(&error), "the hub could not be told of the filter's failure");
         }
         return Err(failure);

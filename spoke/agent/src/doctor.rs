@@ -71,17 +71,15 @@ async fn filter(sdk: &SdkConfig, rules: Option<&FilterRules<Option<FilterConfig>
             }
             Err(failure) => {
                 let fix = failure.hints().first().cloned();
-                let look =
-                    "look into it with `pmp-filter inspect FILE`, and try its settings with `pmp-filter run`".to_owned();
+                let look = "look into it with `pmp-filter inspect FILE`, and try its settings with `pmp-filter run`"
+                    .to_owned();
                 finding.fail(failure.one_line(), fix.unwrap_or(look))
             }
         };
         began = Instant::now();
     }
     match rules.assigned().last() {
-        Some((_, None)) if filters.has_rules() => {
-            finding.note("the rest: none, all that the hub approves is applied")
-        }
+        Some((_, None)) if filters.has_rules() => finding.note("the rest: none, all that the hub approves is applied"),
         _ if filters.has_any() => finding,
         _ => finding.note("none: all that the hub approves is applied"),
     }
@@ -132,11 +130,7 @@ async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Opt
 }
 
 /// The member experiences, found as a pass finds them.
-async fn members(
-    sdk: &SdkConfig,
-    management: &ExperienceId,
-    selection: &Selection,
-) -> (Finding, Option<Vec<Member>>) {
+async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selection) -> (Finding, Option<Vec<Member>>) {
     let finding = Finding::of("catalog");
     let catalog = SdkCatalog::without_retries(sdk, pmp_catalog::RateLimits::default());
     match find(&catalog, management, selection).await {

@@ -128,11 +128,7 @@ impl Filters {
         each
     }
 
-    async fn ready(
-        &self,
-        place: Place,
-        wanted: &Option<Wanted>,
-    ) -> Result<Option<Arc<ConfiguredFilter>>, Failure> {
+    async fn ready(&self, place: Place, wanted: &Option<Wanted>) -> Result<Option<Arc<ConfiguredFilter>>, Failure> {
         let (Some(Wanted { config, loaded, ready }), Some(sdk)) = (wanted, &self.sdk) else { return Ok(None) };
         let make = || async {
             let filter = loaded.get_or_try_init(|| load::load(sdk, place, config)).await?;
@@ -157,7 +153,8 @@ impl InForce {
         let idle = self.idle(experiences);
         let mut warnings: Vec<_> = idle.iter().take(MAX_WARNINGS).map(ToString::to_string).collect();
         if let Some(more @ 1..) = idle.len().checked_sub(MAX_WARNINGS) {
-            warnings.push(format!("and {more} more rules of PMP_FILTERS decide nothing; `pmp-spoke doctor` tells of all"));
+            warnings
+                .push(format!("and {more} more rules of PMP_FILTERS decide nothing; `pmp-spoke doctor` tells of all"));
         }
         warnings
     }

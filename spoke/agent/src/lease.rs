@@ -28,6 +28,8 @@ const GIVE_BACK_WITHIN: Duration = Duration::from_secs(5);
 const GIVE_BACK_STOPPED: Duration = Duration::from_secs(2);
 /// How often who waits for a lease, or is idle, looks at it. A look costs half a read unit of the ledger, a try one write unit.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// After a turn of this spoke the lease is left to others for so long: for one look of each, and the time that it takes.
+const OTHERS_TURN: Duration = Duration::from_secs(4);
 /// The shortest time between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Between two tries to renew, where the ledger fails.
@@ -43,6 +45,15 @@ pub(crate) struct Leases {
     term: LeaseTerm,
     /// The lease of someone else as it was seen last, and since when: from one look to the next, whoever looks.
     watch: Arc<Mutex<Option<Watch>>>,
+    turns: Arc<Mutex<Turns>>,
+}
+
+/// Whose turn it is, where spokes with experiences of their own share the lease.
+#[derive(Debug, Default)]
+struct Turns {
+    /// Whether there are others.
+    shared: bool,
+    given_back: Option<Instant>,
 }
 
 /// A lease of someone else, from the answer on that showed it first.
@@ -76,7 +87,24 @@ impl Leases {
         holder: String,
         term: LeaseTerm,
     ) -> Self {
-        Self { store, organization, holder, term, watch: Arc::default() }
+        Self { store, organization, holder, term, watch: Arc::default(), turns: Arc::default() }
+    }
+
+    /// From now on others, so many, take turns with this spoke. None waits for ever: after each turn the lease is left free for
+    /// longer than the time between two looks of who waits.
+    pub(crate) fn share_with(&self, others: usize) {
+        self.turns().shared = others > 0;
+    }
+
+    /// How long the others' turn lasts yet.
+    fn others_turn(&self) -> Duration {
+        let turns = self.turns();
+        let since = turns.given_back.filter(|_| turns.shared).map(|at| at.elapsed());
+        since.map_or(Duration::ZERO, |since| OTHERS_TURN.saturating_sub(since))
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks at the lease without asking for it. Whether its holder has fallen silent since the last look: once for each.
@@ -89,7 +117,8 @@ impl Leases {
             *self.watch() = None;
             return Ok(false);
         };
-        let silent = held.is_free(now) || self.watched(asked).is_some_and(|seen| seen.is_abandoned() && seen.is_still(&held));
+        let silent =
+            held.is_free(now) || self.watched(asked).is_some_and(|seen| seen.is_abandoned() && seen.is_still(&held));
         self.note(held, Instant::now());
         Ok(silent && self.watch().as_mut().is_some_and(|watch| !std::mem::replace(&mut watch.told, true)))
     }
@@ -109,10 +138,11 @@ impl Leases {
         Some(Watched { lease: watch.lease, unchanged_for })
     }
 
-    /// Notes the lease that an answer showed. It counts from the answer: it was not renewed later than that, for all that is known.
+    /// Notes the lease that an answer showed. Its silence counts from the answer, before which it was renewed last.
     fn note(&self, held: Lease, answered: Instant) {
         let mut watch = self.watch();
-        let same = |watch: &Watch| Watched { lease: watch.lease.clone(), unchanged_for: Duration::ZERO }.is_still(&held);
+        let same =
+            |watch: &Watch| Watched { lease: watch.lease.clone(), unchanged_for: Duration::ZERO }.is_still(&held);
         if !watch.as_ref().is_some_and(same) {
             *watch = Some(Watch { lease: held, since: answered, told: false });
         }
@@ -136,12 +166,20 @@ impl Leases {
         let Some(tenure) = self.take(if_held, stop).await? else { return Ok(None) };
         let outcome = work(&tenure.stop).await;
         tenure.give_back().await;
+        self.turns().given_back = Some(Instant::now());
         outcome.map(Some)
     }
 
     async fn take(&self, if_held: IfHeld, stop: &Stop) -> Result<Option<Tenure>, SpokeError> {
         let holder_id = uuid::Uuid::new_v4().to_string();
         let mut waits_for = None;
+        if if_held == IfHeld::Wait {
+            tokio::select! {
+                // Cancel-safe: nothing has begun.
+                () = stop.stopped() => return Ok(None),
+                () = sleep(self.others_turn()) => {}
+            }
+        }
         loop {
             let (asked, now) = (Instant::now(), Timestamp::now());
             let wanted = Lease::new(self.organization.clone(), holder_id.clone(), self.holder.clone(), now, self.term);

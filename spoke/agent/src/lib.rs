@@ -14,6 +14,7 @@ mod answer;
 mod apply;
 mod attributes;
 mod backlog;
+mod beside;
 pub mod cli;
 mod config;
 mod doctor;

@@ -53,7 +53,11 @@ pub(crate) async fn load(sdk: &SdkConfig, place: Place, config: &FilterConfig) -
 ///
 /// A built-in filter that decides by facts which this spoke doesn't look up is refused: it would exclude everything, or
 /// nothing, and neither is what was meant.
-pub(crate) async fn configure(filter: Filter, place: Place, config: &FilterConfig) -> Result<ConfiguredFilter, Failure> {
+pub(crate) async fn configure(
+    filter: Filter,
+    place: Place,
+    config: &FilterConfig,
+) -> Result<ConfiguredFilter, Failure> {
     let (context, settings) = (context(place, config), config.settings.clone());
     let configure = move || filter.configure(&settings);
     let ready = tokio::task::spawn_blocking(configure).await.map_err(Failure::new)?.map_err(|error| {

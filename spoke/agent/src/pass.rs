@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::{Active, Applied, Engine, EngineSettings, Order};
 use crate::attributes::{Attributes, Known, LookUpError};
+use crate::beside::Beside;
 use crate::error::one_line;
 use crate::filters::{Chosen, Filters, InForce};
 use crate::lease::{Leases, holder};
@@ -146,6 +147,7 @@ impl Spoke {
     ) -> Result<Pass, SpokeError> {
         let life =
             SignOfLife { needs: standing.needs.clone(), disputed: standing.told.clone(), ..SignOfLife::default() };
+        let beside = standing.beside.clone();
         let outcome = Box::pin(self.try_sync(standing, snapshot, confirmed, stop)).await;
         if matches!(outcome, Err(SpokeError::Stopped(_))) {
             // Nothing that the hub should know: the next run tells it.
@@ -158,7 +160,14 @@ impl Spoke {
             }
             Err(error) => SignOfLife { error: Some(one_line(error)), ..life },
         };
-        let seen = stop.write_down(self.report_seen(life)).await;
+        let report = async {
+            // Under the lease: nobody else finishes a pass meanwhile.
+            for superseded in beside.superseded() {
+                self.receipts.put_spoke(&superseded).await?;
+            }
+            self.report_seen(life, &beside).await
+        };
+        let seen = stop.write_down(report).await;
         match (outcome, seen) {
             (Ok(_), Some(Err(error))) => Err(error.into()),
             (Ok(_), None) => Err(SpokeError::stopped(stop)),
@@ -182,8 +191,9 @@ impl Spoke {
         self.sync_settings.then(|| snapshot.content().policy_resource_requests())
     }
 
-    /// Tells the hub that this spoke lives, and what stands in its way as a whole.
-    pub(crate) async fn report_seen(&self, life: SignOfLife) -> Result<(), LedgerError> {
+    /// Tells the hub that this spoke lives, and what stands in its way as a whole: for itself, and for the organization. The
+    /// latter is all that a hub of an earlier release reads.
+    pub(crate) async fn report_seen(&self, life: SignOfLife, beside: &Beside) -> Result<(), LedgerError> {
         let Identity { organization, account, region, .. } = self.identity.clone();
         let seen = OrganizationSeen {
             organization,
@@ -192,6 +202,7 @@ impl Spoke {
             account,
             region,
             experiences: life.experiences,
+            spoke: Some(beside.introduction()),
             spoke_version: SPOKE_VERSION.to_owned(),
             error: life.error.as_deref().map(told),
             change_set_times: life.times,
@@ -199,7 +210,9 @@ impl Spoke {
             ledger: Some(LEDGER_LAYOUT),
             disputed: life.disputed,
         };
-        self.receipts.put_seen(&seen).await
+        self.receipts.put_spoke(&seen).await?;
+        let others: usize = beside.neighbours().map(|seen| seen.experiences).sum();
+        self.receipts.put_seen(&OrganizationSeen { experiences: seen.experiences.saturating_add(others), ..seen }).await
     }
 
     async fn try_sync(
@@ -482,6 +495,7 @@ impl OnePass<'_> {
             filter_warnings: self.rule_warnings.clone(),
             filter: chosen.and_then(|chosen| chosen.filter.identity()),
             confirmed: self.confirmed.clone().or_else(|| hub.cloned()),
+            owner: self.standing.beside.me().id.clone(),
             removals: erosion::recent(before, self.spoke.guard_window, self.began),
         }
     }

@@ -77,11 +77,7 @@ pub(crate) enum Planned {
 
 impl Spoke {
     /// Plans for every member experience, as a pass would: what an operator of the hub confirmed counts.
-    pub(crate) async fn preview(
-        &self,
-        standing: &Standing,
-        snapshot: &Arc<Snapshot>,
-    ) -> Result<Previews, SpokeError> {
+    pub(crate) async fn preview(&self, standing: &Standing, snapshot: &Arc<Snapshot>) -> Result<Previews, SpokeError> {
         let found = discover(self.catalog.as_ref(), &self.management, &self.selection).await?;
         let candidates = leave_management_alone(self.snapshots.as_ref(), &self.selection, found.candidates).await?;
         let in_force = self.filters.in_force().await;

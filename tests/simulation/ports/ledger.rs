@@ -126,10 +126,16 @@ impl ReceiptStore for Ports {
         self.call(Operation::PutSeen, "", put).await.map_err(in_ledger)
     }
 
+    async fn put_spoke(&self, seen: &OrganizationSeen) -> Result<(), LedgerError> {
+        let put = |world: &mut World, _| world.spokes = vec![seen.clone()];
+        self.call(Operation::PutSeen, "of the spoke", put).await.map_err(in_ledger)
+    }
+
     async fn organization(&self, id: &OrganizationId, _: &ExperienceId) -> Result<Organization, LedgerError> {
         let read = |world: &mut World, _| Organization {
             id: id.clone(),
             seen: world.seen.clone(),
+            spokes: world.spokes.clone(),
             receipts: world.receipts.values().cloned().collect(),
             confirmations: Vec::new(),
             unreadable: Vec::new(),

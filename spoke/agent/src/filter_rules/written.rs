@@ -266,7 +266,10 @@ mod tests {
             (r#"[{"experiences": [], "names": ["a"], "filter": "none"}]"#, "rule 1, `experiences`: the list is empty"),
             (r#"[{"names": ["a", " "], "filter": "none"}]"#, "rule 1, `names`: entry 2: it is empty"),
             (r#"[{"names": "a", "filter": "none"}]"#, "rule 1, `names`: invalid type: string"),
-            (r#"[{"names": ["a"], "filter": "none", "filter": "rules"}]"#, "rule 1, `filter`: duplicate field `filter`"),
+            (
+                r#"[{"names": ["a"], "filter": "none", "filter": "rules"}]"#,
+                "rule 1, `filter`: duplicate field `filter`",
+            ),
             (
                 r#"[{"names": ["a"], "filter": "none"}, {"names": ["b"], "filter": "none", "setings": {}}]"#,
                 "rule 2, `setings`: unknown field `setings`",
@@ -288,7 +291,10 @@ mod tests {
                 r#"[{"names": ["*"], "filter": "none"}, {"experiences": ["exp-a"], "filter": "none"}]"#,
                 "rule 2: is never reached: rule 1 has every experience",
             ),
-            (r#"[{"names": ["a"], "filter": "exclude"}]"#, "rule 1, `filter`: `exclude` is none of the built-in filters"),
+            (
+                r#"[{"names": ["a"], "filter": "exclude"}]"#,
+                "rule 1, `filter`: `exclude` is none of the built-in filters",
+            ),
             (
                 r#"[{"names": ["a"], "filter": "exclude-ids", "settings": {"idz": []}}]"#,
                 "rule 1, `settings`: the filter `exclude-ids` refuses its configuration: idz: unknown field `idz`",
@@ -297,10 +303,19 @@ mod tests {
                 r#"[{"names": ["a"], "filter": "exclude-vendors", "settings": {"vendors": ["A"]}}]"#,
                 "rule 1, `filter`: `exclude-vendors` decides by facts that this spoke does not look up",
             ),
-            (r#"[{"names": ["a"], "filter": "s3://filters/a.wasm"}]"#, "rule 1, `digest`: is missing: what comes from S3"),
+            (
+                r#"[{"names": ["a"], "filter": "s3://filters/a.wasm"}]"#,
+                "rule 1, `digest`: is missing: what comes from S3",
+            ),
             (r#"[{"names": ["a"], "filter": "./a.wasm", "digest": "md5:0"}]"#, "rule 1, `digest`: "),
-            (r#"[{"names": ["a"], "filter": "./x.wasm", "settings": [1]}]"#, "rule 1, `settings`: is not one JSON object"),
-            (r#"[{"names": ["a"], "filter": "none", "settings": {}}]"#, "rule 1, `settings`: is set, but the rule has no"),
+            (
+                r#"[{"names": ["a"], "filter": "./x.wasm", "settings": [1]}]"#,
+                "rule 1, `settings`: is not one JSON object",
+            ),
+            (
+                r#"[{"names": ["a"], "filter": "none", "settings": {}}]"#,
+                "rule 1, `settings`: is set, but the rule has no",
+            ),
         ] {
             let problems = rules(text).unwrap_err();
             assert!(problems[0].starts_with(expected), "{text}: {problems:?}");

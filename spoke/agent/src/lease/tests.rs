@@ -220,3 +220,29 @@ async fn a_holder_that_has_fallen_silent_is_told_once_and_one_that_renews_or_giv
     *store.lease.lock().unwrap() = last;
     assert_eq!(told_within(60).await, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_that_share_it_take_turns_however_much_one_has_to_do() {
+    let store = Arc::new(Memory::default());
+    let (busy, other) = (leases(&store, "busy"), leases(&store, "other"));
+    busy.share_with(1);
+    let pass = async |_: &Stop| {
+        sleep(Duration::from_secs(30)).await;
+        Ok(())
+    };
+    let began = Instant::now();
+    let one_pass_after_the_other = async {
+        loop {
+            busy.hold(IfHeld::Wait, &Stop::new(), pass).await.unwrap();
+        }
+    };
+    let waiting = async {
+        sleep(Duration::from_secs(1)).await;
+        other.hold(IfHeld::Wait, &Stop::new(), async |_| Ok(())).await.unwrap().unwrap();
+    };
+    tokio::select! {
+        () = one_pass_after_the_other => {}
+        () = waiting => {}
+    }
+    assert!((30..=34).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+}
