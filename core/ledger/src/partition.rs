@@ -213,6 +213,35 @@ mod tests {
     }
 
     #[test]
+    fn each_spoke_has_a_sign_of_life_of_its_own_beside_the_organizations() {
+        let seen = |item: &str, spoke: Value| {
+            json!({"organization": "o-alpha00000", "item": item, "experience": "exp-management",
+                "last_seen": "2026-11-24T12:00:08Z", "account": "222222222222", "region": "us-east-1", "experiences": 1,
+                "spoke_version": "0.1.0", "spoke": spoke})
+        };
+        let (all, one) = (json!({"id": "all"}), json!({"id": "only-1", "selected": ["exp-a"], "superseded_by": "all"}));
+        let mut receipt = receipt("o-alpha00000", "exp-a");
+        receipt["owner"] = "all".into();
+        let alpha = alpha(&[
+            seen("exp-management#", one.clone()),
+            seen("spoke#exp-management#all", all.clone()),
+            seen("spoke#exp-management#only-1", one),
+            // It would stand for another; and one of another management experience.
+            seen("spoke#exp-management#only-2", all.clone()),
+            seen("spoke#exp-other#all", all),
+            receipt,
+        ]);
+        assert_eq!(
+            (alpha.spokes.len(), alpha.unreadable.len(), alpha.unreadable[0].key.as_str()),
+            (2, 1, "spoke#exp-management#only-2")
+        );
+        // The one that was superseded does not stand, though it wrote for the organization last.
+        let standing: Vec<_> = alpha.signs().iter().map(|seen| seen.spoke.as_ref().unwrap().id.as_str()).collect();
+        assert_eq!(standing, ["all"]);
+        assert_eq!(alpha.sign_for(&alpha.receipts[0]).unwrap().spoke.as_ref().unwrap().id, "all");
+    }
+
+    #[test]
     fn a_confirmation_counts_only_where_no_member_can_write_it() {
         let (own, hub) = (confirmation("o-alpha00000", "forged"), confirmation("hub#o-alpha00000", "arn:operator"));
         let alpha = alpha(&[own, hub]);

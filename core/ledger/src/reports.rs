@@ -26,6 +26,8 @@ const USUAL: (usize, f64) = (128, 40.0);
 const MANY: (usize, f64) = (512, 400.0);
 /// A page: most organizations have fewer items.
 const PAGE: i32 = 64;
+/// The most signs of life of single spokes that are read of one organization: one page.
+const SPOKES: i32 = 16;
 /// The longest text that is taken over, in characters. Spokes write shorter ones.
 const MAX_TEXT: usize = 2_048;
 /// The longest list.
@@ -161,6 +163,28 @@ impl DynamoReports {
         }
     }
 
+    /// The signs of life of an organization's spokes, up to the bound; and whether there are more.
+    async fn spokes(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+    ) -> Result<(Vec<Item>, bool), LedgerError> {
+        let (projection, names) = projection();
+        let answer = self
+            .table
+            .beginning_with(organization.as_str(), &spokes_prefix(experience))
+            .projection_expression(&projection)
+            .set_expression_attribute_names(Some(names))
+            .expression_attribute_names("#item", "item")
+            .limit(SPOKES)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))?;
+        let more = answer.last_evaluated_key.is_some_and(|key| !key.is_empty());
+        Ok((answer.items.unwrap_or_default(), more))
+    }
+
     /// Adds what operators of the hub said, where something waits for it.
     async fn with_confirmations(&self, mut report: Report, experience: &ExperienceId) -> Result<Report, LedgerError> {
         let organization = &mut report.organization;
@@ -227,8 +251,8 @@ impl DynamoReports {
 #[async_trait]
 impl Reports for DynamoReports {
     async fn report(&self, organization: &OrganizationId, experience: &ExperienceId) -> Result<Report, LedgerError> {
-        let (seen, spokes) = (seen_key(experience), spokes_prefix(experience));
-        let (own, spokes) = try_join(self.bounded(organization, &seen), self.bounded(organization, &spokes)).await?;
+        let seen = seen_key(experience);
+        let (own, spokes) = try_join(self.bounded(organization, &seen), self.spokes(organization, experience)).await?;
         let more = own.1 || spokes.1;
         let items = own.0.into_iter().chain(spokes.0).collect();
         let organization = read(organization, items, experience);
