@@ -321,7 +321,8 @@ async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> 
         });
         let roster = view.roster.as_ref().map(|roster| roster.keys().collect::<Vec<_>>());
         output.document(&json!({"experience": experience, "snapshot": snapshot, "spokes": rows, "roster": roster,
-            "highest_stored": view.mark, "restored": view.restored().is_some(), "left_out": view.left_out, "signs_of_life": signs_of_life(&view)}))?;
+            "highest_stored": view.mark, "restored": view.restored().is_some(), "left_out": view.left_out,
+            "signs_of_life": signs_of_life(&view)}))?;
     } else {
         output.list("spokes", &rows, table, &shown::summary(&rows))?;
     }

@@ -36,8 +36,8 @@ pub(crate) fn spokes(view: &View, now: Timestamp) -> Vec<String> {
     let line = |organization: &Organization| {
         let signs = organization.signs();
         let one = |seen: &&OrganizationSeen| {
-            let id = seen.spoke.as_ref().map_or("of an earlier release", |spoke| spoke.id.as_str());
-            format!("`{id}` {}, seen {} ago", count(seen.experiences, "experience"), age(seen.last_seen, now))
+            let which = seen.spoke.as_ref().map_or("one of an earlier release".to_owned(), |it| format!("`{}`", it.id));
+            format!("{which} {}, seen {} ago", count(seen.experiences, "experience"), age(seen.last_seen, now))
         };
         let mut told: Vec<_> = signs.iter().take(MAX_SPOKES).map(one).collect();
         if let Some(more @ 1..) = signs.len().checked_sub(MAX_SPOKES) {

@@ -66,7 +66,7 @@ impl Beside {
     /// Those that keep some of the same experiences in step, and were not superseded yet.
     pub(crate) fn overlapping(&self) -> impl Iterator<Item = (&OrganizationSeen, &SpokeScope)> {
         let others = self.others.iter().filter_map(|seen| Some((seen, seen.spoke.as_ref()?)));
-        others.filter(|(_, spoke)| spoke.superseded_by.is_none() && spoke.overlaps(&self.me))
+        others.filter(move |(_, spoke)| spoke.superseded_by.is_none() && spoke.overlaps(&self.me))
     }
 
     fn scopes(&self) -> impl Iterator<Item = &SpokeScope> {
