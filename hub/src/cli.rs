@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_ledger::{
-    DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, ReceiptStore, Reports, Roster, SnapshotStore,
+    DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, Extent, ReceiptStore, Reports, Roster, SnapshotStore,
 };
 use pmp_protocol::{
     AccountId, Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt,
@@ -155,6 +155,9 @@ struct InitArgs {
     /// A member organization to admit to the roster; repeat for more
     #[arg(long = "admit", value_name = "ORG")]
     admit: Vec<OrganizationId>,
+    /// With --admit: these keep more than 200 experiences each, so that more of what they report is read
+    #[arg(long, requires = "admit")]
+    large: bool,
 }
 
 #[derive(Debug, Args)]
@@ -489,7 +492,8 @@ async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Output) -> Res
     let ledger = |error| failure(HubError::Ledger(error));
     let head = snapshots.head(&config.experience).await.map_err(ledger)?;
     let reports = DynamoReports::new(&sdk, config.timestamps.clone());
-    let organization = reports.report(&args.organization, &config.experience).await.map_err(ledger)?.organization;
+    let organization =
+        reports.report(&args.organization, &config.experience, Extent::Large).await.map_err(ledger)?.organization;
     let wanted = confirm::Wanted {
         organization: args.organization.clone(),
         version: args.version,
@@ -601,7 +605,8 @@ async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Res
     if let (Some(experience), [_, ..]) = (&config.experience, args.admit.as_slice()) {
         let by = caller(&sdk).await.map_err(failure)?;
         let roster = DynamoRoster::new(&sdk, config.timestamps.clone());
-        let admitted = init::admit(&roster, experience, &args.admit, &by, Timestamp::now()).await.map_err(failure)?;
+        let admitted =
+            init::admit(&roster, experience, &args.admit, args.large, &by, Timestamp::now()).await.map_err(failure)?;
         made.changes.extend(admitted);
     }
     if !output.is_table() {

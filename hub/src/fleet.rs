@@ -8,8 +8,8 @@ use aws_config::SdkConfig;
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{
-    DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, Head, LedgerError, Member, ReceiptStore, Report,
-    Reports, Roster, SnapshotStore, TableName,
+    DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, Extent, Head, LedgerError, Member, ReceiptStore,
+    Report, Reports, Roster, SnapshotStore, TableName,
 };
 use pmp_protocol::{Digest, ExperienceId, HeadMark, OrganizationId, Receipt, SnapshotVersion};
 
@@ -54,6 +54,13 @@ pub(crate) struct Admitted {
     pub(crate) named: bool,
     /// By a record of `init --admit`.
     pub(crate) record: Option<Member>,
+}
+
+impl Admitted {
+    /// How much of it is read: what the hub's operators said of its size counts, and nothing that it says itself.
+    fn extent(&self) -> Extent {
+        if self.record.as_ref().is_some_and(|record| record.large) { Extent::Large } else { Extent::Usual }
+    }
 }
 
 /// An organization, and what it reported; in words why that could not be read.
@@ -126,18 +133,19 @@ impl Fleet {
         roster: &BTreeMap<OrganizationId, Admitted>,
         experience: &ExperienceId,
     ) -> Result<(Vec<Looked>, Option<String>), LedgerError> {
-        let (admitted, partitions) =
-            tokio::join!(self.read(roster.keys().cloned(), experience), self.reports.partitions());
+        let admitted = roster.iter().map(|(id, admitted)| (id.clone(), admitted.extent()));
+        let (admitted, partitions) = tokio::join!(self.read(admitted, experience), self.reports.partitions());
         let (strangers, left_out) = match partitions {
             Ok(found) => {
                 let left_out = found.more.then(|| "the table holds more organizations than are looked at".to_owned());
                 (found.organizations.into_iter().filter(|id| !roster.contains_key(id)).collect(), left_out)
             }
-            Err(error) => {
-                (Vec::new(), Some(format!("whether others write into the table could not be looked at: {error}")))
-            }
+            Err(error) => (
+                Vec::<OrganizationId>::new(),
+                Some(format!("whether others write into the table could not be looked at: {error}")),
+            ),
         };
-        let strangers = self.read(strangers.into_iter(), experience).await;
+        let strangers = self.read(strangers.into_iter().map(|id| (id, Extent::Usual)), experience).await;
         let failed = admitted.iter().all(|(_, report)| report.is_err());
         let mut looked = Vec::new();
         for (id, report) in admitted {
@@ -159,11 +167,11 @@ impl Fleet {
     /// What these organizations reported, side by side.
     async fn read(
         &self,
-        organizations: impl Iterator<Item = OrganizationId>,
+        organizations: impl Iterator<Item = (OrganizationId, Extent)>,
         experience: &ExperienceId,
     ) -> Vec<(OrganizationId, Result<Report, LedgerError>)> {
-        let read = async |id: OrganizationId| {
-            let report = self.reports.report(&id, experience).await;
+        let read = async |(id, extent): (OrganizationId, Extent)| {
+            let report = self.reports.report(&id, experience, extent).await;
             (id, report)
         };
         futures::stream::iter(organizations.map(read)).buffer_unordered(AT_ONCE).collect().await

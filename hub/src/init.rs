@@ -7,7 +7,7 @@ use aws_sdk_sns::types::Tag;
 use jiff::Timestamp;
 use pmp_aws::ApiError;
 use pmp_ledger::schema::{Ensured, Table, ensure};
-use pmp_ledger::{Member, Roster};
+use pmp_ledger::{Admission, Member, Roster};
 use pmp_protocol::{AccountId, ExperienceId, OrganizationId};
 use pmp_terminal::count;
 use serde::Serialize;
@@ -57,20 +57,25 @@ pub(crate) async fn init(
     Ok(Initialized { snapshots_table, timestamps_table, topic_arn, changes })
 }
 
-/// Admits organizations to the roster; what was changed, in words. Those that were admitted before stay as they are.
+/// Admits organizations to the roster; what was changed, in words. Those that were admitted before stay as they are, but become large
+/// where `large` says so.
 pub(crate) async fn admit(
     roster: &dyn Roster,
     experience: &ExperienceId,
     organizations: &[OrganizationId],
+    large: bool,
     by: &str,
     at: Timestamp,
 ) -> Result<Vec<String>, HubError> {
     let mut changes = Vec::new();
     for organization in organizations {
         let (organization, experience, admitted_by) = (organization.clone(), experience.clone(), by.to_owned());
-        let member = Member { organization, experience, admitted_by, admitted_at: at };
-        if roster.admit(&member).await? {
-            changes.push(format!("admitted {}", member.organization));
+        let member = Member { organization, experience, admitted_by, admitted_at: at, large };
+        let organization = &member.organization;
+        match roster.admit(&member).await? {
+            Admission::New => changes.push(format!("admitted {organization}")),
+            Admission::Large => changes.push(format!("{organization} counts as large from now on")),
+            Admission::AsBefore => {}
         }
     }
     Ok(changes)

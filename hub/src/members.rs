@@ -120,6 +120,7 @@ mod tests {
             experience: ExperienceId::new("exp-management").unwrap(),
             admitted_by: "arn:someone".into(),
             admitted_at: at,
+            large: false,
         };
         let roster = BTreeMap::from([
             (id("o-alpha00000"), Admitted { named: true, record: Some(record.clone()) }),

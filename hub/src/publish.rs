@@ -136,9 +136,7 @@ impl Hub {
         for _ in 0..ATTEMPTS {
             let taken_at = now();
             let sealed = self.read().await?;
-            let (mark, head) = self.stand().await?;
-            not_restored(mark.as_ref(), head.as_ref())?;
-            self.would_not_unsign(head.as_ref())?;
+            let (mark, head) = self.stand_to_publish().await?;
             match decide(head.as_ref(), sealed.digest(), trigger) {
                 Decision::Store { previous } => {
                     let version = previous.map_or(SnapshotVersion::FIRST, SnapshotVersion::next);
@@ -174,13 +172,13 @@ impl Hub {
     pub(crate) async fn recover(&self, now: impl Fn() -> Timestamp) -> Result<Recovery, HubError> {
         for _ in 0..ATTEMPTS {
             let taken_at = now();
-            let Some(restored) = self.restored().await? else {
+            let (mark, head) = self.stand().await?;
+            let Some(restored) = Restored::find(mark.as_ref(), head.as_ref()) else {
                 let published = self.publish(Trigger::Operator, &now).await?;
                 return Ok(Recovery { restored: None, published });
             };
-            let sealed = self.read().await?;
-            let (_, head) = self.stand().await?;
             self.would_not_unsign(head.as_ref())?;
+            let sealed = self.read().await?;
             let new = self.new_snapshot(restored.latest, restored.next(), taken_at, &sealed);
             if let Some(published) = self.store(&new, &now).await? {
                 return Ok(Recovery { restored: Some(restored), published });
@@ -252,6 +250,14 @@ impl Hub {
         Ok((mark, self.snapshots.head(&self.experience).await?))
     }
 
+    /// The same, where a hub may publish over it.
+    async fn stand_to_publish(&self) -> Result<(Option<HeadMark>, Option<Head>), HubError> {
+        let (mark, head) = self.stand().await?;
+        not_restored(mark.as_ref(), head.as_ref())?;
+        self.would_not_unsign(head.as_ref())?;
+        Ok((mark, head))
+    }
+
     async fn raise(
         &self,
         version: SnapshotVersion,
@@ -276,9 +282,7 @@ impl Hub {
     /// What [`Self::publish`] would do, without doing it.
     pub async fn dry_run(&self, trigger: Trigger) -> Result<Published, HubError> {
         let sealed = self.read().await?;
-        let (mark, head) = self.stand().await?;
-        not_restored(mark.as_ref(), head.as_ref())?;
-        self.would_not_unsign(head.as_ref())?;
+        let (_, head) = self.stand_to_publish().await?;
         Ok(match decide(head.as_ref(), sealed.digest(), trigger) {
             Decision::Store { previous } => {
                 let version = previous.map_or(SnapshotVersion::FIRST, SnapshotVersion::next);

@@ -245,7 +245,10 @@ fn unreadable(report: &Report) -> Vec<SpokeStatus> {
         rows.push(row(format!("{} more cannot be read", count(others, "item"))));
     }
     if report.more {
-        rows.push(row("it wrote more than is read of one organization: the rest is left out".to_owned()));
+        rows.push(row(format!(
+            "it wrote more than is read of one organization: the rest is left out; where it keeps that many experiences: \
+             `pmp-hub init --admit {id} --large`"
+        )));
     }
     rows
 }
@@ -603,7 +606,11 @@ pub(crate) mod tests {
         let told: Vec<_> =
             rows.iter().map(|row| (row.state, row.organization.as_str(), row.message.as_str())).collect();
         let expected = [
-            (SpokeState::Disputed, "o-alpha00000", NOT_ADMITTED),
+            (
+                SpokeState::Disputed,
+                "o-alpha00000",
+                "the organization is not on the roster: `pmp-hub init --admit ORG` admits it, if it is one of yours",
+            ),
             (SpokeState::Never, "o-beta000000", "admitted, and has never reported"),
         ];
         assert_eq!(told, expected);

@@ -30,28 +30,24 @@ impl TableClient {
 
     /// Asks for the items of a partition of `SyncTimestamps` whose sort keys begin with `prefix`, as they are now.
     pub(crate) fn beginning_with(&self, partition: &str, prefix: &str) -> QueryFluentBuilder {
-        self.dynamodb
-            .query()
-            .table_name(self.table.as_str())
-            .consistent_read(true)
-            .key_condition_expression("organization = :partition AND begins_with(#item, :prefix)")
-            .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":partition", text(partition))
-            .expression_attribute_values(":prefix", text(prefix))
+        self.query("organization = :partition AND begins_with(#item, :item)", partition, prefix)
     }
 
     /// One item of `SyncTimestamps`, as it is now. By a query, so that a member's role need not read in another way.
     pub(crate) async fn item(&self, partition: &str, key: &str) -> Result<Option<Item>, LedgerError> {
-        let query = self
-            .dynamodb
+        let query = self.query("organization = :partition AND #item = :item", partition, key);
+        Ok(self.all(query).await?.pop())
+    }
+
+    fn query(&self, condition: &str, partition: &str, item: &str) -> QueryFluentBuilder {
+        self.dynamodb
             .query()
             .table_name(self.table.as_str())
             .consistent_read(true)
-            .key_condition_expression("organization = :partition AND #item = :item")
+            .key_condition_expression(condition)
             .expression_attribute_names("#item", "item")
             .expression_attribute_values(":partition", text(partition))
-            .expression_attribute_values(":item", text(key));
-        Ok(self.all(query).await?.pop())
+            .expression_attribute_values(":item", text(item))
     }
 
     /// All items that a query finds, page after page.

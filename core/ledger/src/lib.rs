@@ -28,7 +28,7 @@ pub use port::{
     Found, Head, LeaseStore, NewSnapshot, Organization, ReceiptStore, SnapshotStore, Stored, Taken, Unreadable,
 };
 pub use receipts::DynamoReceipts;
-pub use reports::{DynamoReports, Partitions, Report, Reports};
-pub use roster::{DynamoRoster, Member, Roster};
+pub use reports::{DynamoReports, Extent, Partitions, Report, Reports};
+pub use roster::{Admission, DynamoRoster, Member, Roster};
 pub use snapshots::{DynamoSnapshots, MAX_STORED_BYTES};
 pub use table::{TableName, TableNameError};

@@ -19,15 +19,18 @@ use crate::item::{Item, text};
 use crate::partition::{HEADS, confirm_key, hub_partition, seen_key, sort, spokes_prefix};
 use crate::{LedgerError, Organization, TableName};
 
-/// The most items of one organization that are read for one management experience, and the read units that are spent on
-/// them but for the page in which they run out: some 160 KB.
-const USUAL: (usize, f64) = (128, 40.0);
-/// The same where the sign of life, which comes first, tells of so many experiences; an organization has 500 at most.
-const MANY: (usize, f64) = (512, 400.0);
-/// A page: most organizations have fewer items.
-const PAGE: i32 = 64;
+/// The most items of one organization that are read for one management experience: more than it can have experiences.
+const MAX_ITEMS: usize = 512;
+/// The read units that are spent on one organization, but for its first page: some 160 KB, which are more than 200 receipts.
+const USUAL_UNITS: f64 = 40.0;
+/// The same where the hub knows that the organization keeps many experiences.
+const MANY_UNITS: f64 = 400.0;
+/// The first page: most organizations have fewer items.
+const FIRST_PAGE: usize = 16;
+/// The most items of each page after it.
+const PAGE: usize = 64;
 /// The most signs of life of single spokes that are read of one organization: one page.
-const SPOKES: i32 = 16;
+const SPOKES: i32 = 8;
 /// The longest text that is taken over, in characters. Spokes write shorter ones.
 const MAX_TEXT: usize = 2_048;
 /// The longest list.
@@ -76,6 +79,26 @@ const ATTRIBUTES: &[&str] = &[
     "disputed",
 ];
 
+/// How much of one organization is read. What the organization itself says of its size counts for nothing: it would make
+/// everybody's `status` dear.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// More than 200 experiences as spokes report them, in 160 KB.
+    #[default]
+    Usual,
+    /// All that an organization can keep. For those of which an operator of the hub said so.
+    Large,
+}
+
+impl Extent {
+    fn units(self) -> f64 {
+        match self {
+            Self::Usual => USUAL_UNITS,
+            Self::Large => MANY_UNITS,
+        }
+    }
+}
+
 /// What one organization reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -107,7 +130,12 @@ pub struct Partitions {
 #[async_trait]
 pub trait Reports: std::fmt::Debug + Send + Sync {
     /// What one organization reported about `experience`. Confirmations are looked up where something is held.
-    async fn report(&self, organization: &OrganizationId, experience: &ExperienceId) -> Result<Report, LedgerError>;
+    async fn report(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+        extent: Extent,
+    ) -> Result<Report, LedgerError>;
 
     /// What all organizations reported, by id: the whole table is read. For a hub without a roster.
     async fn all(&self, experience: &ExperienceId) -> Result<Vec<Report>, LedgerError>;
@@ -134,17 +162,23 @@ impl DynamoReports {
     }
 
     /// The items of an organization whose key begins with `prefix`, up to the bound; and whether there are more.
-    async fn bounded(&self, organization: &OrganizationId, prefix: &str) -> Result<(Vec<Item>, bool), LedgerError> {
+    async fn bounded(
+        &self,
+        organization: &OrganizationId,
+        prefix: &str,
+        extent: Extent,
+    ) -> Result<(Vec<Item>, bool), LedgerError> {
         let (projection, names) = projection();
         let (mut items, mut spent, mut start) = (Vec::new(), 0.0, None);
-        loop {
+        let mut next = Some(FIRST_PAGE);
+        while let Some(page) = next {
             let answer = self
                 .table
                 .beginning_with(organization.as_str(), prefix)
                 .projection_expression(&projection)
                 .set_expression_attribute_names(Some(names.clone()))
                 .expression_attribute_names("#item", "item")
-                .limit(PAGE)
+                .limit(i32::try_from(page).unwrap_or(i32::MAX))
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .set_exclusive_start_key(start)
                 .send()
@@ -156,11 +190,9 @@ impl DynamoReports {
             if start.is_none() {
                 return Ok((items, false));
             }
-            let (most, units) = if tells_of_many(&items) { MANY } else { USUAL };
-            if items.len() >= most || spent >= units {
-                return Ok((items, true));
-            }
+            next = next_page(items.len(), spent, extent);
         }
+        Ok((items, true))
     }
 
     /// The signs of life of an organization's spokes, up to the bound; and whether there are more.
@@ -250,9 +282,15 @@ impl DynamoReports {
 
 #[async_trait]
 impl Reports for DynamoReports {
-    async fn report(&self, organization: &OrganizationId, experience: &ExperienceId) -> Result<Report, LedgerError> {
+    async fn report(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+        extent: Extent,
+    ) -> Result<Report, LedgerError> {
         let seen = seen_key(experience);
-        let (own, spokes) = try_join(self.bounded(organization, &seen), self.spokes(organization, experience)).await?;
+        let own = self.bounded(organization, &seen, extent);
+        let (own, spokes) = try_join(own, self.spokes(organization, experience)).await?;
         let more = own.1 || spokes.1;
         let items = own.0.into_iter().chain(spokes.0).collect();
         let organization = read(organization, items, experience);
@@ -283,7 +321,7 @@ impl Reports for DynamoReports {
             let id = item.get("organization").and_then(|id| id.as_s().ok()).map(|id| OrganizationId::new(id));
             let Some(Ok(id)) = id else { continue };
             let (kept, more) = found.entry(id).or_default();
-            if kept.len() < MANY.0 { kept.push(item) } else { *more = true }
+            if kept.len() < MAX_ITEMS { kept.push(item) } else { *more = true }
         }
         let report = |(id, (items, more))| {
             let organization = read(&id, items, experience);
@@ -322,10 +360,14 @@ impl Reports for DynamoReports {
     }
 }
 
-/// Whether the sign of life, which is the first item that there can be, tells of more experiences than are usually read.
-fn tells_of_many(items: &[Item]) -> bool {
-    let told = items.first().and_then(|seen| seen.get("experiences")?.as_n().ok()?.parse::<usize>().ok());
-    told.is_some_and(|experiences| experiences >= USUAL.0)
+/// How many items are asked for next, after `read` items for `spent` read units: as many as the rest of the units pays for, if the
+/// next ones are as large; none where the units or the items are used up.
+fn next_page(read: usize, spent: f64, extent: Extent) -> Option<usize> {
+    let left = extent.units() - spent;
+    // Nothing was read of a page that held nothing: then the next one is as any.
+    let each = if read == 0 { 0.0 } else { spent / read as f64 };
+    let affordable = if left <= 0.0 { 0 } else { (left / each) as usize };
+    Some(affordable.min(PAGE).min(MAX_ITEMS.saturating_sub(read))).filter(|items| *items > 0)
 }
 
 /// The expression for [`ATTRIBUTES`], and the names in it: many of them are words that DynamoDB reserves.
@@ -453,14 +495,16 @@ mod tests {
     }
 
     #[test]
-    fn more_is_read_only_where_the_sign_of_life_tells_of_more() {
-        let [receipt, seen] = written();
-        let telling = |experiences: usize| {
-            let mut seen = seen.clone();
-            seen.insert("experiences".to_owned(), AttributeValue::N(experiences.to_string()));
-            tells_of_many(&[seen, receipt.clone()])
-        };
-        assert!(telling(USUAL.0) && telling(500));
-        assert!(!telling(USUAL.0 - 1) && !tells_of_many(std::slice::from_ref(&receipt)) && !tells_of_many(&[]));
+    fn pages_after_the_first_cost_what_is_left_at_most() {
+        // Receipts of 700 bytes: whole pages, and the last as large as what is left.
+        assert_eq!(next_page(16, 3.0, Extent::Usual), Some(64));
+        assert_eq!(next_page(208, 36.0, Extent::Usual), Some(23));
+        assert_eq!(next_page(231, 40.0, Extent::Usual), None);
+        assert_eq!(next_page(231, 40.0, Extent::Large), Some(64));
+        // The first page was as large as a page can be.
+        assert_eq!(next_page(3, 256.0, Extent::Usual), None);
+        assert_eq!(next_page(10, 20.0, Extent::Usual), Some(10));
+        assert_eq!((next_page(500, 80.0, Extent::Large), next_page(512, 80.0, Extent::Large)), (Some(12), None));
+        assert_eq!(next_page(0, 0.0, Extent::Usual), Some(64));
     }
 }

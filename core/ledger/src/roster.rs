@@ -6,7 +6,7 @@
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::types::{DeleteRequest, ReturnValue, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, ReturnValue, WriteRequest};
 use jiff::Timestamp;
 use pmp_aws::ApiError;
 use pmp_protocol::{ExperienceId, OrganizationId};
@@ -39,13 +39,27 @@ pub struct Member {
     pub admitted_by: String,
     /// When.
     pub admitted_at: Timestamp,
+    /// Whether it keeps so many experiences that more of it has to be read than of others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub large: bool,
+}
+
+/// What became of an admission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It is on the roster now.
+    New,
+    /// It was there, and counts as large from now on.
+    Large,
+    /// It was there already, just so.
+    AsBefore,
 }
 
 /// Whom the hub admitted.
 #[async_trait]
 pub trait Roster: std::fmt::Debug + Send + Sync {
-    /// Admits an organization; whether it was not admitted yet. An earlier record stays as it is.
-    async fn admit(&self, member: &Member) -> Result<bool, LedgerError>;
+    /// Admits an organization. An earlier record stays as it is, but becomes large where `member` is.
+    async fn admit(&self, member: &Member) -> Result<Admission, LedgerError>;
 
     /// Ends an organization: what it wrote for this management experience, what operators said about it, and then its
     /// record, so that a crash in between is seen and the same call goes on. Returns how many items went.
@@ -66,6 +80,26 @@ impl DynamoRoster {
     #[must_use]
     pub fn new(config: &SdkConfig, table: TableName) -> Self {
         Self { table: TableClient::new(config, table) }
+    }
+
+    /// Marks the record under `key` as large.
+    async fn enlarge(&self, key: &str) -> Result<Admission, LedgerError> {
+        let call = self.table.dynamodb.update_item().table_name(self.table.table.as_str());
+        let call =
+            call.key("organization", text(ROSTER)).key("item", text(key)).update_expression("SET #large = :large");
+        let call = call
+            .condition_expression(
+                "attribute_exists(organization) AND (attribute_not_exists(#large) OR #large <> :large)",
+            )
+            .expression_attribute_names("#large", "large")
+            .expression_attribute_values(":large", AttributeValue::Bool(true));
+        match call.send().await {
+            Ok(_) => Ok(Admission::Large),
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
+                Ok(Admission::AsBefore)
+            }
+            Err(e) => Err(self.table.failed(ApiError::new("dynamodb:UpdateItem", &e))),
+        }
     }
 
     /// Deletes one item. Returns how many there were.
@@ -110,14 +144,17 @@ impl DynamoRoster {
 
 #[async_trait]
 impl Roster for DynamoRoster {
-    async fn admit(&self, member: &Member) -> Result<bool, LedgerError> {
+    async fn admit(&self, member: &Member) -> Result<Admission, LedgerError> {
+        let key = admitted_key(&member.experience, Some(&member.organization));
         let mut item: Item = serde_dynamo::to_item(member).map_err(|e| self.table.unreadable(e))?;
         item.insert("organization".to_owned(), text(ROSTER));
-        item.insert("item".to_owned(), text(admitted_key(&member.experience, Some(&member.organization))));
+        item.insert("item".to_owned(), text(&key));
         let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
         match call.condition_expression("attribute_not_exists(organization)").send().await {
-            Ok(_) => Ok(true),
-            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(false),
+            Ok(_) => Ok(Admission::New),
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
+                if member.large { self.enlarge(&key).await } else { Ok(Admission::AsBefore) }
+            }
             Err(e) => Err(self.table.failed(ApiError::new("dynamodb:PutItem", &e))),
         }
     }

@@ -206,6 +206,13 @@ fn read_head(item: &Item) -> Result<Head, String> {
     })
 }
 
+/// The digests by version. An item that says nothing vouches for no receipt, and keeps none of the others from being read.
+fn read_digests(items: &[Item]) -> BTreeMap<SnapshotVersion, Digest> {
+    let read = |item: &Item| -> Result<_, String> { Ok((parse(item, "version")?, parse(item, "digest")?)) };
+    let known = |item: &Item| read(item).inspect_err(|problem| tracing::warn!(problem, "a digest cannot be read")).ok();
+    items.iter().filter_map(known).collect()
+}
+
 /// Puts the items of one version together. What is missing, repeated or out of place is an error.
 fn read_chunks(experience: &ExperienceId, version: SnapshotVersion, items: Vec<Item>) -> Result<Snapshot, String> {
     let first = items.first().ok_or("it has no items")?;
@@ -348,8 +355,7 @@ impl SnapshotStore for DynamoSnapshots {
     async fn digests(&self, experience: &ExperienceId) -> Result<BTreeMap<SnapshotVersion, Digest>, LedgerError> {
         let (from, to) = ("digest#".to_owned(), "digest#~".to_owned());
         let items = self.query(experience, from, to, None).await?;
-        let read = |item: &Item| Ok((parse(item, "version")?, parse(item, "digest")?));
-        items.iter().map(read).collect::<Result<_, String>>().map_err(|problem| self.table.unreadable(problem))
+        Ok(read_digests(&items))
     }
 
     async fn prune(&self, experience: &ExperienceId, latest: SnapshotVersion, keep: u64) -> Result<usize, LedgerError> {
@@ -434,6 +440,20 @@ mod tests {
         let torn = AttributeValue::B(Blob::new(vec![0; 10]));
         swapped[last].insert("content".to_owned(), torn);
         assert!(!read(swapped).is_empty());
+    }
+
+    #[test]
+    fn a_digest_that_cannot_be_read_is_none_and_hides_no_other() {
+        let version = |number| SnapshotVersion::new(number).unwrap();
+        let item = |number| {
+            let experience = ExperienceId::new("exp-1").unwrap();
+            DynamoSnapshots::digest_item(&experience, version(number), Timestamp::UNIX_EPOCH, Digest::of(b"it"))
+        };
+        let mut odd = [item(1), item(2), item(3), item(4)];
+        odd[1].insert("digest".to_owned(), AttributeValue::Bool(true));
+        odd[2].remove("version");
+        let read = read_digests(&odd);
+        assert_eq!(read.into_keys().collect::<Vec<_>>(), [version(1), version(4)]);
     }
 
     #[test]
