@@ -13,7 +13,8 @@ use pmp_ledger::{
     DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, Extent, ReceiptStore, Reports, Roster, SnapshotStore,
 };
 use pmp_protocol::{
-    AccountId, Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion,
+    AccountId, Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt,
+    SnapshotVersion,
 };
 use pmp_terminal::{
     Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, count, parse_duration, program,
@@ -340,6 +341,7 @@ async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> 
     }
     if output.is_table() && output.header {
         output.lines(shown::headline(&experience, &view, now))?;
+        output.lines(shown::spokes(&view, now))?;
     }
     let table = shown::table(&rows, now, output.format == OutputFormat::Wide);
     if rows.is_empty() && output.is_table() {
@@ -350,7 +352,8 @@ async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> 
         });
         let roster = view.roster.as_ref().map(|roster| roster.keys().collect::<Vec<_>>());
         output.document(&json!({"experience": experience, "snapshot": snapshot, "spokes": rows, "roster": roster,
-            "highest_stored": view.mark, "restored": view.restored().is_some(), "left_out": view.left_out}))?;
+            "highest_stored": view.mark, "restored": view.restored().is_some(), "left_out": view.left_out,
+            "signs_of_life": signs_of_life(&view)}))?;
     } else {
         output.list("spokes", &rows, table, &shown::summary(&rows))?;
     }
@@ -364,6 +367,18 @@ async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> 
     }
     let healthy = anyone && view.restored().is_none() && rows.iter().all(|row| row.state.is_healthy());
     Ok(if args.check && !healthy { Exit::Unhealthy } else { Exit::Ok })
+}
+
+/// When each spoke was seen, and how much it keeps in step.
+fn signs_of_life(view: &View) -> Vec<serde_json::Value> {
+    let signs = view.reports().flat_map(|report| report.organization.signs());
+    let sign = |seen: &OrganizationSeen| {
+        let spoke = seen.spoke.as_ref();
+        json!({"organization": seen.organization, "spoke": spoke.map(|spoke| &spoke.id), "last_seen": seen.last_seen,
+            "experiences": seen.experiences, "selected": spoke.and_then(|spoke| spoke.selected.as_ref()),
+            "account": seen.account, "region": seen.region, "spoke_version": seen.spoke_version})
+    };
+    signs.map(sign).collect()
 }
 
 /// What to do where the ledger knows nothing of an experience.

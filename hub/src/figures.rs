@@ -81,7 +81,7 @@ impl Figures {
 impl Spokes {
     fn of(view: &View, now: Timestamp, stale_after: SignedDuration) -> Self {
         let admitted = || view.reports().filter(|report| view.is_admitted(&report.organization.id));
-        let seen = || admitted().filter_map(|report| report.organization.seen.as_ref());
+        let seen = || admitted().flat_map(|report| report.organization.signs());
         // A sign of life of a time to come is none.
         let silent_for = || seen().filter(|seen| !is_ahead(seen.last_seen, now)).map(|seen| silence(seen, now));
         let never = admitted().filter(|report| view.roster.is_some() && report.is_empty()).count();
@@ -109,12 +109,12 @@ fn silence(seen: &OrganizationSeen, now: Timestamp) -> SignedDuration {
 
 /// Receipts of an organization that are not believed; a sign of life that is not counts as one.
 fn disputed(view: &View, report: &Report, now: Timestamp) -> usize {
-    let Organization { id, seen, receipts, .. } = &report.organization;
-    let is_odd = |seen: &OrganizationSeen| {
+    let Organization { id, receipts, .. } = &report.organization;
+    let is_odd = |seen: &&OrganizationSeen| {
         is_ahead(seen.last_seen, now) || !seen.disputed.is_empty() || (receipts.is_empty() && !view.is_admitted(id))
     };
     let receipts = receipts.iter().filter(|receipt| view.dispute(receipt, now).is_some()).count();
-    receipts + usize::from(seen.as_ref().is_some_and(is_odd))
+    receipts + report.organization.signs().iter().filter(|seen| is_odd(seen)).count()
 }
 
 /// Items of an organization that cannot be read; what is left out counts as one, and so does an organization as a whole.
@@ -180,6 +180,7 @@ mod tests {
             account: AccountId::new("111111111111").unwrap(),
             region: "us-east-1".into(),
             experiences: receipts.len(),
+            spoke: None,
             spoke_version: "0.1.0".into(),
             error: error.map(str::to_owned),
             change_set_times: None,

@@ -1,8 +1,9 @@
 //! What `status` prints: the table, the line above it and the one below.
 
 use jiff::Timestamp;
-use pmp_protocol::{ExperienceId, Receipt, ReceiptStatus};
-use pmp_terminal::{Table, age};
+use pmp_ledger::Organization;
+use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus};
+use pmp_terminal::{Table, age, count};
 
 use crate::fleet::View;
 use crate::status::{SpokeState, SpokeStatus};
@@ -25,6 +26,26 @@ pub(crate) fn headline(experience: &ExperienceId, view: &View, now: Timestamp) -
     let restored = view.restored().map(|restored| format!("{restored}. Nothing is published until `pmp-hub recover`"));
     let view = format!("{experience}, hub view at {}: {current}", now.strftime("%H:%M:%SZ"));
     std::iter::once(view).chain(restored).collect()
+}
+
+/// A line for each organization with several spokes: what each of them keeps in step, and when it was seen.
+#[must_use]
+pub(crate) fn spokes(view: &View, now: Timestamp) -> Vec<String> {
+    const MAX_LINES: usize = 20;
+    const MAX_SPOKES: usize = 10;
+    let line = |organization: &Organization| {
+        let signs = organization.signs();
+        let one = |seen: &&OrganizationSeen| {
+            let which = seen.spoke.as_ref().map_or("one of an earlier release".to_owned(), |it| format!("`{}`", it.id));
+            format!("{which} {}, seen {} ago", count(seen.experiences, "experience"), age(seen.last_seen, now))
+        };
+        let mut told: Vec<_> = signs.iter().take(MAX_SPOKES).map(one).collect();
+        if let Some(more @ 1..) = signs.len().checked_sub(MAX_SPOKES) {
+            told.push(format!("and {more} more"));
+        }
+        (signs.len() > 1).then(|| format!("{} has {} spokes: {}", organization.id, signs.len(), told.join("; ")))
+    };
+    view.reports().filter_map(|report| line(&report.organization)).take(MAX_LINES).collect()
 }
 
 /// The line below it.

@@ -103,6 +103,9 @@ pub struct SpokeStatus {
     pub last_seen: Option<Timestamp>,
     /// Why, in a sentence.
     pub message: String,
+    /// Which of the organization's spokes is meant; none of older spokes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spoke: Option<String>,
     /// The receipt itself.
     pub receipt: Option<Receipt>,
     /// The sort key of an item that cannot be read.
@@ -128,6 +131,7 @@ impl SpokeStatus {
             lag: None,
             last_seen: None,
             message,
+            spoke: None,
             receipt: None,
             key: None,
         }
@@ -157,50 +161,80 @@ fn rows_of(view: &View, looked: &Looked, now: Timestamp, stale_after: SignedDura
     rows
 }
 
-/// Rows for the organization itself, where something concerns it as a whole.
+/// Rows for the organization itself, where something concerns it as a whole: for each of its spokes.
 fn whole_organization(view: &View, report: &Report, now: Timestamp, stale_after: SignedDuration) -> Vec<SpokeStatus> {
-    let Organization { id, seen, receipts, .. } = &report.organization;
-    let last_seen = seen.as_ref().map(|seen| seen.last_seen);
-    let row = |state, message: String| SpokeStatus { last_seen, ..SpokeStatus::whole(id, state, message) };
-    let Some(seen) = seen else {
+    let Organization { id, receipts, .. } = &report.organization;
+    let row = |state, message: String| SpokeStatus::whole(id, state, message);
+    let signs = report.organization.signs();
+    if signs.is_empty() {
         return match (view.roster.is_some() && view.is_admitted(id), report.is_empty()) {
             (true, true) => vec![row(SpokeState::Never, "admitted, and has never reported".to_owned())],
             (false, true) => vec![row(SpokeState::Skipped, "keeps no experience in step".to_owned())],
             _ => Vec::new(),
         };
-    };
+    }
     let mut rows = Vec::new();
     if !view.is_admitted(id) && receipts.is_empty() {
         rows.push(row(SpokeState::Disputed, NOT_ADMITTED.to_owned()));
     }
+    for seen in &signs {
+        let spoke = seen.spoke.as_ref().map(|spoke| spoke.id.clone());
+        // Where there is one, it goes without saying which.
+        let which = spoke.iter().filter(|_| signs.len() > 1).map(|id| format!("spoke `{id}`: ")).collect::<String>();
+        rows.extend(of_one_spoke(seen, now).into_iter().map(|(state, message)| SpokeStatus {
+            last_seen: Some(seen.last_seen),
+            spoke: spoke.clone(),
+            ..row(state, format!("{which}{message}"))
+        }));
+    }
+    let latest = signs.iter().map(|seen| seen.last_seen).max();
+    for row in &mut rows {
+        row.last_seen = row.last_seen.or(latest);
+    }
+    if let (true, true, Some(latest)) = (receipts.is_empty(), rows.is_empty(), latest) {
+        let message = "keeps no experience in step";
+        let (state, message) = if now.duration_since(latest) > stale_after {
+            (SpokeState::Stale, format!("silent for {}; {message}", age(latest, now)))
+        } else {
+            (SpokeState::Skipped, message.to_owned())
+        };
+        rows.push(SpokeStatus { last_seen: Some(latest), ..row(state, message) });
+    }
+    rows
+}
+
+/// What concerns one spoke as a whole.
+fn of_one_spoke(seen: &OrganizationSeen, now: Timestamp) -> Vec<(SpokeState, String)> {
+    let mut found = Vec::new();
     if is_ahead(seen.last_seen, now) {
         let message = format!("its sign of life is ahead of the hub's clock: {}", seen.last_seen);
-        rows.push(row(SpokeState::Disputed, message));
+        found.push((SpokeState::Disputed, message));
     }
     if let Some(last) = seen.disputed.last() {
-        let found = count(seen.disputed.len(), "receipt");
+        let receipts = count(seen.disputed.len(), "receipt");
         let message = format!(
-            "its spoke found, and replaced, {found} that the ledger does not bear out, the last one for snapshot {} of {}",
+            "its spoke found, and replaced, {receipts} that the ledger does not bear out, the last one for snapshot {} of {}",
             last.version, last.member_experience
         );
-        rows.push(row(SpokeState::Disputed, message));
+        found.push((SpokeState::Disputed, message));
     }
     if let Some(needs) = &seen.needs {
         let message = format!("needs a newer spoke: this one does not read `{}`", needs.schema);
-        rows.push(row(SpokeState::Error, message));
+        found.push((SpokeState::Error, message));
+    }
+    if let Some(spoke) = seen.spoke.as_ref().filter(|spoke| !spoke.rivals.is_empty()) {
+        let rivals = spoke.rivals.iter().map(|rival| format!("`{rival}`")).collect::<Vec<_>>().join(", ");
+        let message = format!(
+            "`{}` and {rivals} keep some of the same experiences in step, turn by turn: give each spoke its own \
+             MEMBER_EXPERIENCE_IDS",
+            spoke.id
+        );
+        found.push((SpokeState::Error, message));
     }
     if let Some(error) = &seen.error {
-        rows.push(row(SpokeState::Error, error.clone()));
+        found.push((SpokeState::Error, error.clone()));
     }
-    if receipts.is_empty() && rows.is_empty() {
-        let message = "keeps no experience in step";
-        rows.push(if now.duration_since(seen.last_seen) > stale_after {
-            row(SpokeState::Stale, format!("silent for {}; {message}", age(seen.last_seen, now)))
-        } else {
-            row(SpokeState::Skipped, message.to_owned())
-        });
-    }
-    rows
+    found
 }
 
 /// Rows for what cannot be read: each by itself, up to a bound; and for what was not read.
@@ -243,7 +277,8 @@ fn row(
         tried: Some(receipt.tried()),
         applied: receipt.applied(),
         lag: lag(in_force(receipt)).filter(|_| believed && !is_nowhere(organization, receipt)),
-        last_seen: organization.seen.as_ref().map(|seen| seen.last_seen),
+        last_seen: organization.sign_for(receipt).map(|seen| seen.last_seen),
+        spoke: receipt.owner.clone(),
         receipt: Some(receipt.clone()),
         ..SpokeStatus::whole(&organization.id, state, message)
     }
@@ -256,7 +291,7 @@ pub(crate) fn in_force(receipt: &Receipt) -> SnapshotVersion {
 
 /// Whether nothing of any snapshot is in force: a spoke that tells what is has told of none.
 fn is_nowhere(organization: &Organization, receipt: &Receipt) -> bool {
-    let tells = organization.seen.as_ref().is_some_and(|seen| seen.ledger.is_some());
+    let tells = organization.sign_for(receipt).is_some_and(|seen| seen.ledger.is_some());
     tells && receipt.applied().is_none() && receipt.status != ReceiptStatus::Skipped
 }
 
@@ -273,7 +308,8 @@ fn judge(
     stale_after: SignedDuration,
 ) -> (SpokeState, String) {
     let error = || receipt.error.clone().unwrap_or_else(|| "no reason given".to_owned());
-    let alive_at = alive_at(organization.seen.as_ref(), receipt, now);
+    // Whoever wrote it: that another spoke lives says nothing of this one.
+    let alive_at = alive_at(organization.sign_for(receipt), receipt, now);
     let silent = (now.duration_since(alive_at) > stale_after).then(|| format!("silent for {}", age(alive_at, now)));
     // Silence does not hide what needs a person: it is told besides.
     let and_silent = |message: String| silent.iter().fold(message, |message, silent| format!("{message}; {silent}"));
@@ -341,7 +377,7 @@ pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use pmp_ledger::Head;
-    use pmp_protocol::{AccountId, Confirmed, Digest, HeadMark, Needs, OperatorConfirmation};
+    use pmp_protocol::{AccountId, Confirmed, Digest, HeadMark, Needs, OperatorConfirmation, SpokeScope};
 
     use super::*;
     use crate::fleet::Admitted;
@@ -381,6 +417,7 @@ pub(crate) mod tests {
             filter: None,
             confirmed: None,
             removals: Vec::new(),
+            owner: None,
             spoke_version: "0.1.0".into(),
             error: error.map(str::to_owned),
         }
@@ -394,6 +431,7 @@ pub(crate) mod tests {
             account: AccountId::new("111111111111").unwrap(),
             region: "us-east-1".into(),
             experiences: 1,
+            spoke: None,
             spoke_version: "0.1.0".into(),
             error: None,
             change_set_times: None,
@@ -618,6 +656,67 @@ pub(crate) mod tests {
             let row = self::rows(&view([organization], Some(&head(42, RECENT))), now(), HOUR).remove(0);
             assert_eq!((row.lag, shown::version(&row).as_str()), (lag, "42 refused"));
         }
+    }
+
+    /// An organization of two spokes: `exp-a` of the one, seen a minute ago, is held; the other, seen three hours ago, has `exp-b`.
+    fn two_spokes() -> Organization {
+        let id = |id: &str| ExperienceId::new(id).unwrap();
+        let scope = |member: &str| SpokeScope::of(Some([id(member)].into()));
+        let sign = |member, at: &str| OrganizationSeen {
+            last_seen: at.parse().unwrap(),
+            spoke: Some(scope(member)),
+            ledger: Some(2),
+            ..seen()
+        };
+        let owned = |member: &str, status| Receipt {
+            member_experience: id(member),
+            owner: Some(scope(member).id),
+            ..receipt(42, status, Some("2 of 3"))
+        };
+        let mut organization = organization(RECENT, Vec::new(), None);
+        organization.spokes = vec![sign("exp-a", RECENT), sign("exp-b", "2026-11-24T09:00:00Z")];
+        // Of whichever finished a pass last.
+        organization.seen = organization.spokes.first().cloned();
+        organization.receipts = vec![owned("exp-a", ReceiptStatus::Held), owned("exp-b", ReceiptStatus::InSync)];
+        organization
+    }
+
+    #[test]
+    fn each_experience_is_judged_by_the_spoke_that_keeps_it_in_step() {
+        let organization = two_spokes();
+        let view = view([organization], Some(&head(42, RECENT)));
+        let rows = rows(&view, now(), HOUR);
+        let told: Vec<_> =
+            rows.iter().map(|row| (row.member_experience.as_ref().unwrap().as_str(), row.state)).collect();
+        assert_eq!(told, [("exp-a", SpokeState::Held), ("exp-b", SpokeState::Stale)]);
+        assert_eq!(rows[1].message, "silent for 3h");
+        assert_eq!(
+            rows.iter().map(|row| row.last_seen).collect::<Vec<_>>(),
+            [RECENT, "2026-11-24T09:00:00Z"].map(|at| at.parse().ok())
+        );
+        let lines = shown::spokes(&view, now());
+        assert!(
+            lines[0].starts_with("o-alpha00000 has 2 spokes: `only-") && lines[0].contains("1 experience, seen 3h ago"),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn two_spokes_with_some_of_the_same_experiences_are_an_error_and_one_that_took_the_others_place_is_none() {
+        let mut organization = two_spokes();
+        let (first, second) = (&organization.spokes[0], &organization.spokes[1]);
+        let names = [first, second].map(|seen| seen.spoke.as_ref().unwrap().id.clone());
+        organization.spokes[1].spoke.as_mut().unwrap().superseded_by = Some(names[0].clone());
+        let whole = |organization: &Organization| {
+            let rows = rows(&view([organization.clone()], Some(&head(42, RECENT))), now(), HOUR);
+            rows.into_iter().find(|row| row.member_experience.is_none())
+        };
+        assert_eq!(whole(&organization), None);
+        organization.spokes[0].spoke.as_mut().unwrap().rivals = vec![names[1].clone()];
+        let row = whole(&organization).unwrap();
+        assert_eq!((row.state, row.spoke.as_ref()), (SpokeState::Error, Some(&names[0])));
+        let told = format!("`{}` and `{}` keep some of the same experiences in step", names[0], names[1]);
+        assert!(row.message.starts_with(&told), "{}", row.message);
     }
 
     #[test]

@@ -47,6 +47,8 @@ SPOKE = {
     "FilterKey": "no-genai.wasm",
     "FilterDigest": "sha256:" + "0" * 64,
     "FilterConfig": '{"exclude_labels":["genai"]}',
+    "Filters": '[{"names":["Sandbox*"],"filter":"s3://filters/sandbox.wasm","digest":"sha256:' + "0" * 64 + '"}]',
+    "FilterObjectArns": ["arn:aws:s3:::filters/sandbox.wasm"],
     "ProductAttributes": True,
     "SyncSettings": True,
     "PermissionsBoundaryArn": BOUNDARY,

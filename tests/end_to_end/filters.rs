@@ -10,7 +10,7 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 /// The worked filter, as it ships.
-fn exclude_products() -> PathBuf {
+pub(crate) fn exclude_products() -> PathBuf {
     repository().join("filters/examples/exclude-products/exclude-products.wasm")
 }
 

@@ -125,11 +125,11 @@ async fn the_conditional_write_says_what_the_decision_says() {
     assert_eq!(store.take(&lease("b", later(59)), later(59), None).await.unwrap(), held);
     assert_eq!(store.renew(&lease("b", later(59))).await.unwrap(), held);
     let seen = |unchanged| pmp_ledger::Watched { lease: first.clone(), unchanged_for: Duration::from_secs(unchanged) };
-    assert_eq!(store.take(&lease("b", now), now, Some(&seen(59))).await.unwrap(), held);
+    assert_eq!(store.take(&lease("b", now), now, Some(&seen(9))).await.unwrap(), held);
     let renewed = first.renewed(later(30));
     assert_eq!(store.renew(&renewed).await.unwrap(), Taken::Yes);
     let held = Taken::HeldBy(Some(Box::new(renewed.clone())));
-    assert_eq!(store.take(&lease("b", now), now, Some(&seen(60))).await.unwrap(), held);
+    assert_eq!(store.take(&lease("b", now), now, Some(&seen(10))).await.unwrap(), held);
     assert_eq!(store.take(&lease("b", later(61)), later(61), None).await.unwrap(), held);
 
     assert_eq!(store.renew(&renewed.given_back()).await.unwrap(), Taken::Yes);
@@ -138,7 +138,7 @@ async fn the_conditional_write_says_what_the_decision_says() {
     // Dead, with a clock far ahead: taken by whoever watched it for a term.
     let dead = lease("c", later(86_400));
     assert_eq!(store.take(&dead, later(61), None).await.unwrap(), Taken::Yes);
-    let abandoned = pmp_ledger::Watched { lease: dead, unchanged_for: Duration::from_secs(60) };
+    let abandoned = pmp_ledger::Watched { lease: dead, unchanged_for: Duration::from_secs(10) };
     assert_eq!(store.take(&lease("d", now), now, Some(&abandoned)).await.unwrap(), Taken::Yes);
 }
 
@@ -219,6 +219,44 @@ async fn the_lease_of_a_spoke_that_was_killed_ends_by_itself() {
     assert_eq!(waited.code, 0, "{}", waited.stderr);
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
     assert_eq!(scene.alpha_account.change_sets().await, 6);
+}
+
+/// Kills a spoke in the middle with default settings, where `follower` runs already or is started then; how long it takes until
+/// the next change set is started, and the log of the follower.
+async fn followed(follower_runs_already: bool) -> (Duration, String) {
+    let (scene, spoke, expected) = six_batches(Duration::from_millis(400)).await;
+    let killed = spoke.start(&["run"]);
+    in_the_middle(&scene).await;
+    let standing_by = follower_runs_already.then(|| spoke.start(&["run"]));
+    if let Some(follower) = &standing_by {
+        eventually("it stands by", &true, async || follower.log().contains("spoke running")).await;
+    }
+    killed.kill().await;
+    let died = std::time::Instant::now();
+    let started = scene.alpha_account.change_sets().await;
+    assert!(started < 6, "it was killed in the middle");
+    let follower = standing_by.unwrap_or_else(|| spoke.start(&["run"]));
+    within(Duration::from_secs(15), "the work goes on", async || {
+        let goes_on = scene.alpha_account.change_sets().await > started;
+        if goes_on { Ok(()) } else { Err(follower.log()) }
+    })
+    .await;
+    let took = died.elapsed();
+    eventually("the rest", &expected, async || scene.alpha_account.lists(ALPHA_PROD).await).await;
+    assert_eq!(scene.alpha_account.change_sets().await, 6, "nothing is done twice");
+    let (code, log) = follower.stop().await;
+    assert_eq!(code, 0, "{log}");
+    (took, log)
+}
+
+#[tokio::test]
+async fn the_work_of_a_killed_spoke_goes_on_within_fifteen_seconds_with_default_settings() {
+    let ((by_a_new_one, _), (by_an_idle_one, log)) = tokio::join!(followed(false), followed(true));
+    // It is the silence of a whole term that tells, and nothing shorter.
+    for took in [by_a_new_one, by_an_idle_one] {
+        assert!(took > LeaseTerm::DEFAULT.held_for(), "{took:?}");
+    }
+    assert!(log.contains("whoever held the lease has fallen silent"), "{log}");
 }
 
 #[tokio::test]

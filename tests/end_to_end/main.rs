@@ -8,6 +8,7 @@
 mod accidents;
 mod agents;
 mod assumptions;
+mod beside;
 mod configuration;
 mod confirming;
 mod discovery;
@@ -15,6 +16,7 @@ mod doctor;
 mod earlier_release;
 mod env;
 mod faults;
+mod filter_rules;
 mod filter_tool;
 mod filters;
 mod forged;

@@ -153,6 +153,37 @@ async fn a_filter_from_a_bucket_takes_its_object_and_the_products_and_nothing_el
     assert_none_denied(&decisions);
 }
 
+#[tokio::test]
+async fn filters_of_rules_take_their_objects_and_nothing_else() {
+    let component = std::fs::read(in_repository("filters/examples/exclude-products/exclude-products.wasm")).unwrap();
+    let digest = Digest::of(&component).to_string();
+    let rules = format!(
+        r#"[{{"experiences":["{ALPHA_PROD}"],"filter":"s3://filters/prod.wasm","digest":"{digest}",
+              "settings":{{"exclude_ids":["prod-b"]}}}},
+            {{"names":["*"],"filter":"exclude-ids","settings":{{"ids":["prod-a"]}}}}]"#
+    );
+    let object = "arn:aws:s3:::filters/prod.wasm";
+    let filtered = [("Filters", rules.as_str()), ("FilterObjectArns", object)];
+    let objects = Objects::start().await;
+    objects.put("/filters/prod.wasm", &component);
+    let (plain, organizations) = tokio::join!(
+        Organizations::deploy(world(&[], &[]), &[], &[]),
+        Organizations::deploy(world(&["prod-a", "prod-b"], &[]), &[], &filtered)
+    );
+    let hub = organizations.hub_function().await;
+    let spoke = organizations.spoke_function_with(&[("AWS_ENDPOINT_URL_S3", objects.endpoint())]).await;
+    look(&hub).await;
+    assert!(batch(&organizations, &spoke).await.is_empty(), "{}", spoke.log());
+    assert_eq!(organizations.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
+    assert_eq!(organizations.alpha_account.lists(ALPHA_DEV).await, Lists::new(&["prod-b"], &[]));
+
+    let (before, grants) = (plain.spoke_role().grants(), organizations.spoke_role().grants());
+    let added: Vec<_> = grants.iter().filter(|grant| !before.contains(grant)).collect();
+    assert_eq!(added, [&Grant { action: "s3:GetObject".to_owned(), resource: object.to_owned() }]);
+    assert_eq!(objects.asked(), ["/filters/prod.wasm"]);
+    assert_none_denied(&organizations.decisions().await);
+}
+
 fn assert_none_denied(decisions: &[Decision]) {
     let denied: Vec<_> = decisions.iter().filter(|decision| !decision.allowed).collect();
     assert!(denied.is_empty(), "denied: {denied:#?}");

@@ -75,6 +75,18 @@ fn more_experiences_than_a_role_and_a_function_hold_are_refused_with_the_way_out
     }
 }
 
+#[test]
+fn objects_without_rules_that_name_them_are_refused() {
+    let object = "arn:aws:s3:::filters/sandbox.wasm";
+    let without = spoke(1, "").with("FilterObjectArns", object);
+    assert!(without.refusals()[0].contains("give Filters, too"), "{:?}", without.refusals());
+    let with = without.with("Filters", r#"[{"names":["*"],"filter":"none"}]"#);
+    assert_eq!(with.refusals(), Vec::<String>::new());
+    let statements = with.properties("FunctionRole")["Policies"][0]["PolicyDocument"]["Statement"].clone();
+    let statement = statements.as_array().unwrap().iter().find(|it| it["Sid"] == "LoadTheFiltersOfRules").cloned();
+    assert_eq!(statement.unwrap()["Resource"], serde_json::json!([object]));
+}
+
 /// What AWS counts: a role's inline policies without white space, and names and values of an environment.
 #[test]
 fn as_many_as_are_taken_fit_into_the_role_and_the_environment() {

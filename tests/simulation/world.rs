@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) history: Vec<Snapshot>,
     pub(crate) receipts: BTreeMap<ExperienceId, Receipt>,
     pub(crate) seen: Option<OrganizationSeen>,
+    /// The signs of life of single spokes: there is one.
+    pub(crate) spokes: Vec<OrganizationSeen>,
     pub(crate) queue: Vec<Message>,
     pub(crate) dead_letters: Vec<Message>,
     pub(crate) faults: Faults,
@@ -104,6 +106,7 @@ impl World {
             history: Vec::new(),
             receipts: BTreeMap::new(),
             seen: None,
+            spokes: Vec::new(),
             queue: Vec::new(),
             dead_letters: Vec::new(),
             faults: Faults::new(seed),

@@ -1,8 +1,9 @@
 //! The lease of a member organization: who may act there now. The record, and the decision who may take it. Pure.
 //!
-//! A lease ends by the clock of whoever wants it next, and is given up by the clock of whoever holds it. So the holder gives up
-//! well before the end ([`LeaseTerm::held_for`]): clocks may differ by a third of the term without two holding it at
-//! once. Where they differ more, the catalog still refuses a change that was planned from an older revision.
+//! A lease ends in one of two ways. Whoever watched it for a whole term, on a steady clock, without seeing a renewal, takes it: that
+//! compares no clocks at all. Whoever did not watch it goes by the time that it names, which is [`LeaseTerm::CLOCKS`] later, since
+//! clocks differ. The holder gives up before either, by its own steady clock ([`LeaseTerm::held_for`]): so two never hold it at once,
+//! unless clocks differ by more than that. Then the catalog still refuses a change that was planned from an older revision.
 
 use std::time::Duration;
 
@@ -10,13 +11,17 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_protocol::OrganizationId;
 use serde::{Deserialize, Serialize};
 
-/// How long a lease lasts without being renewed.
+/// For how long its holder may be silent: whoever watched the lease for so long without seeing a renewal takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseTerm(Duration);
 
 impl LeaseTerm {
-    /// Longer than any pause of a healthy process, and short enough to wait for after a crash.
-    pub const DEFAULT: Self = Self(Duration::from_secs(60));
+    /// Longer than a usual pause of a healthy process and of its ledger, and short enough to wait for after a crash.
+    pub const DEFAULT: Self = Self(Duration::from_secs(10));
+    /// The default of earlier releases, whose holders renew every 12 s: for a lease that cannot be read.
+    pub const UNKNOWN: Self = Self(Duration::from_secs(60));
+    /// By the clocks a lease ends so much later than by watching it: they may differ by this, and by a third of the term besides.
+    pub const CLOCKS: Duration = Duration::from_secs(50);
     /// The shortest that makes sense against the time that a write takes.
     pub const SHORTEST: Duration = Duration::from_secs(1);
 
@@ -29,10 +34,16 @@ impl LeaseTerm {
         (Self::SHORTEST..=Self::LONGEST).contains(&term).then_some(Self(term))
     }
 
-    /// The whole of it: others may take the lease this long after the last renewal.
+    /// The whole of it: whoever watches may take the lease this long after the last renewal.
     #[must_use]
     pub fn whole(self) -> Duration {
         self.0
+    }
+
+    /// Whoever did not watch it may take the lease this long after the last renewal.
+    #[must_use]
+    pub fn by_the_clocks(self) -> Duration {
+        self.0 + Self::CLOCKS
     }
 
     /// How long the holder may act on a renewal, counted on its own steady clock from before it asked: two thirds.
@@ -61,9 +72,9 @@ pub struct Lease {
     pub taken_at: Timestamp,
     /// How often it was renewed since: whoever waits sees by it that the holder lives.
     pub renewals: u64,
-    /// How long it lasts after a renewal, in milliseconds.
+    /// The term, in milliseconds: whoever watched it for so long without a renewal takes it.
     pub term_ms: u64,
-    /// When it ends, in milliseconds since 1970; 0 once it is given back.
+    /// When it ends for all others, in milliseconds since 1970; 0 once it is given back.
     pub expires_at_ms: i64,
 }
 
@@ -95,7 +106,8 @@ impl Lease {
     }
 
     fn end_from(&self, now: Timestamp) -> i64 {
-        now.as_millisecond().saturating_add(i64::try_from(self.term_ms).unwrap_or(i64::MAX))
+        let lasts = u128::from(self.term_ms) + LeaseTerm::CLOCKS.as_millis();
+        now.as_millisecond().saturating_add(i64::try_from(lasts).unwrap_or(i64::MAX))
     }
 
     /// When it ends unless it is renewed; none once it is given back.
@@ -131,7 +143,8 @@ impl Lease {
     /// Whether it claims to last longer than any lease may: its clock is off, or it was not a spoke that wrote it.
     #[must_use]
     pub fn is_odd(&self, now: Timestamp) -> bool {
-        let longest = i64::try_from(LeaseTerm::LONGEST.as_millis()).unwrap_or(i64::MAX);
+        let longest = LeaseTerm(LeaseTerm::LONGEST).by_the_clocks();
+        let longest = i64::try_from(longest.as_millis()).unwrap_or(i64::MAX);
         self.expires_at_ms > now.as_millisecond().saturating_add(longest)
     }
 }
@@ -148,7 +161,7 @@ fn shown(at: Timestamp, now: Timestamp) -> String {
 pub struct Watched {
     /// As it was first seen.
     pub lease: Lease,
-    /// For how long it has not changed.
+    /// For how long it has not changed: from the answer that showed it first to the question that is asked now.
     pub unchanged_for: Duration,
 }
 
@@ -204,12 +217,15 @@ mod tests {
 
     #[test]
     fn one_that_was_watched_without_a_renewal_for_a_whole_term_is_abandoned_whatever_the_clocks_say() {
-        // The holder's clock is a day ahead, and it has died.
-        let held = lease("b", at(86_400_000));
-        let watched = |seconds| Watched { lease: held.clone(), unchanged_for: Duration::from_secs(seconds) };
-        assert!(!may_take(Some(&held), "a", at(0), Some(&watched(59))));
-        assert!(may_take(Some(&held), "a", at(0), Some(&watched(60))));
-        assert!(!may_take(Some(&held.renewed(at(1))), "a", at(0), Some(&watched(60))));
+        // The holder's clock is a day ahead, and it has died. A holder of an earlier release has the longer term, and is left it.
+        for (term, seconds) in [(LeaseTerm::DEFAULT, 10), (LeaseTerm::UNKNOWN, 60)] {
+            let organization = OrganizationId::new("o-alpha00000").unwrap();
+            let held = Lease::new(organization, "b".into(), "b".into(), at(86_400_000), term);
+            let watched = |seconds| Watched { lease: held.clone(), unchanged_for: Duration::from_secs(seconds) };
+            assert!(!may_take(Some(&held), "a", at(0), Some(&watched(seconds - 1))));
+            assert!(may_take(Some(&held), "a", at(0), Some(&watched(seconds))));
+            assert!(!may_take(Some(&held.renewed(at(1))), "a", at(0), Some(&watched(seconds))));
+        }
     }
 
     #[test]
@@ -264,6 +280,38 @@ mod tests {
             let taker = at(renewed_at + (passed + skew * term_ms) as i64);
             let holder_acts = passed < term.held_for().as_millis() as f64;
             prop_assert!(!(holder_acts && may_take(Some(&held), "a", taker, None)));
+        }
+
+        /// The same for one who watched, whatever the clocks say, and though steady clocks run unevenly and requests take time: the
+        /// holder counts from before it asked for the renewal, and the watcher from after it saw it.
+        #[test]
+        fn one_who_watched_never_acts_beside_the_holder(
+            term_ms in 1_000_u64..600_000, skew_s in -100_000_i64..100_000, asking in 0.0_f64..10.0, seeing in 0.0_f64..10.0,
+            silence in 0.0_f64..3.0, holders in 0.9_f64..1.1, watchers in 0.9_f64..1.1,
+        ) {
+            let term = LeaseTerm::new(Duration::from_millis(term_ms)).unwrap();
+            let organization = OrganizationId::new("o-alpha00000").unwrap();
+            let held = Lease::new(organization, "b".into(), "b".into(), at(skew_s * 1_000), term);
+            // In true seconds after the renewal was written; it was asked for `asking` before, and seen `seeing` after.
+            let taken_at = seeing + silence * term.whole().as_secs_f64();
+            let holder_acts = (taken_at + asking) * holders < term.held_for().as_secs_f64();
+            let unchanged_for = Duration::from_secs_f64((taken_at - seeing) * watchers);
+            let watched = Watched { lease: held.clone(), unchanged_for };
+            let before_its_end = at(skew_s * 1_000);
+            prop_assert!(!(holder_acts && may_take(Some(&held), "a", before_its_end, Some(&watched))));
+        }
+
+        /// A shorter term bears no less of a difference between clocks than the minute of earlier releases did, which was 20 s.
+        #[test]
+        fn clocks_may_differ_by_twenty_seconds_whatever_the_term(
+            term_ms in 1_000_u64..3_600_000, skew_ms in -20_000_i64..20_000, passed in 0.0_f64..2.0,
+        ) {
+            let term = LeaseTerm::new(Duration::from_millis(term_ms)).unwrap();
+            let organization = OrganizationId::new("o-alpha00000").unwrap();
+            let held = Lease::new(organization, "b".into(), "b".into(), at(0), term);
+            let passed_ms = passed * term_ms as f64;
+            let holder_acts = passed_ms < term.held_for().as_millis() as f64;
+            prop_assert!(!(holder_acts && may_take(Some(&held), "a", at(passed_ms as i64 + skew_ms), None)));
         }
 
         /// Renewals reach the ledger often enough: between two, the holder never has to give up.

@@ -62,7 +62,7 @@ impl DynamoLeases {
             Err(error) => (fingerprint(&item), error.to_string()),
         };
         *self.unreadable.lock().unwrap_or_else(PoisonError::into_inner) = Some((holder_id.clone(), item));
-        let (holder, term) = (format!("someone unknown ({problem})"), LeaseTerm::DEFAULT);
+        let (holder, term) = (format!("someone unknown ({problem})"), LeaseTerm::UNKNOWN);
         let lease = Lease::new(organization.clone(), holder_id, holder, Timestamp::UNIX_EPOCH, term);
         Lease { expires_at_ms: i64::MAX, ..lease }
     }
@@ -141,6 +141,11 @@ impl LeaseStore for DynamoLeases {
             None => call,
         };
         self.put(&wanted.organization, call).await
+    }
+
+    async fn held(&self, organization: &OrganizationId) -> Result<Option<Lease>, LedgerError> {
+        let item = self.table.item(organization.as_str(), LEASE).await?;
+        Ok(item.map(|item| self.read_held(organization, item)))
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Taken, LedgerError> {

@@ -2,7 +2,7 @@
 //!
 //! | partition | written by | sort keys |
 //! | --- | --- | --- |
-//! | `<organization>` | its spoke | `<management>#<member>` a receipt, `<management>#` the sign of life, `trusted#<management>` the signed statement that it trusted last, `lease` |
+//! | `<organization>` | its spokes | `<management>#<member>` a receipt, `<management>#` the sign of life of whichever finished a pass last, `spoke#<management>#<spoke>` that of each, `trusted#<management>` the signed statement that was trusted last, `lease` |
 //! | `hub#<organization>` | the hub's operators | `confirmed#<management>#<member>`, without the last for all of them |
 //! | `hub#heads` | the hub | `<management>`: the high-water mark |
 //! | `hub#roster` | the hub's operators | `admitted#<management>#<organization>` |
@@ -58,6 +58,17 @@ pub(crate) fn seen_key(experience: &ExperienceId) -> String {
     format!("{experience}#")
 }
 
+/// What the sort keys of the signs of life of single spokes begin with. Not with the experience: a hub of an earlier release
+/// would take them for receipts that it cannot read.
+pub(crate) fn spokes_prefix(experience: &ExperienceId) -> String {
+    format!("spoke#{experience}#")
+}
+
+/// The sort key of the sign of life of one spoke.
+pub(crate) fn spoke_key(experience: &ExperienceId, spoke: &str) -> String {
+    format!("spoke#{experience}#{spoke}")
+}
+
 /// The sort key of the signed statement that an organization's spoke trusted last.
 pub(crate) fn trusted_key(experience: &ExperienceId) -> String {
     format!("trusted#{experience}")
@@ -91,8 +102,10 @@ pub(crate) fn sort(items: Vec<Item>, experience: &ExperienceId) -> BTreeMap<Orga
 }
 
 fn concerns(key: &str, of_the_hub: bool, experience: &ExperienceId) -> bool {
-    let prefix = if of_the_hub { confirm_key(experience, None) } else { seen_key(experience) };
-    key.starts_with(&prefix)
+    if of_the_hub {
+        return key.starts_with(&confirm_key(experience, None));
+    }
+    key.starts_with(&seen_key(experience)) || key.starts_with(&spokes_prefix(experience))
 }
 
 /// An item that a spoke wrote.
@@ -101,6 +114,13 @@ fn reported(organization: &mut Organization, item: Item, key: &str, experience: 
         let seen: OrganizationSeen = read(item)?;
         agree(key, &seen_key(&seen.experience))?;
         organization.seen = Some(seen);
+        return Ok(());
+    }
+    if key.starts_with(&spokes_prefix(experience)) {
+        let seen: OrganizationSeen = read(item)?;
+        let spoke = seen.spoke.as_ref().ok_or("it does not say which spoke it is of")?;
+        agree(key, &spoke_key(&seen.experience, &spoke.id))?;
+        organization.spokes.push(seen);
         return Ok(());
     }
     let receipt: Receipt = read(item)?;
@@ -190,6 +210,35 @@ mod tests {
         assert_eq!(alpha.unreadable, []);
         assert!(alpha.seen.unwrap().needs.is_none());
         assert_eq!(alpha.receipts[0].applied().unwrap().version, SnapshotVersion::new(41).unwrap());
+    }
+
+    #[test]
+    fn each_spoke_has_a_sign_of_life_of_its_own_beside_the_organizations() {
+        let seen = |item: &str, spoke: Value| {
+            json!({"organization": "o-alpha00000", "item": item, "experience": "exp-management",
+                "last_seen": "2026-11-24T12:00:08Z", "account": "222222222222", "region": "us-east-1", "experiences": 1,
+                "spoke_version": "0.1.0", "spoke": spoke})
+        };
+        let (all, one) = (json!({"id": "all"}), json!({"id": "only-1", "selected": ["exp-a"], "superseded_by": "all"}));
+        let mut receipt = receipt("o-alpha00000", "exp-a");
+        receipt["owner"] = "all".into();
+        let alpha = alpha(&[
+            seen("exp-management#", one.clone()),
+            seen("spoke#exp-management#all", all.clone()),
+            seen("spoke#exp-management#only-1", one),
+            // It would stand for another; and one of another management experience.
+            seen("spoke#exp-management#only-2", all.clone()),
+            seen("spoke#exp-other#all", all),
+            receipt,
+        ]);
+        assert_eq!(
+            (alpha.spokes.len(), alpha.unreadable.len(), alpha.unreadable[0].key.as_str()),
+            (2, 1, "spoke#exp-management#only-2")
+        );
+        // The one that was superseded does not stand, though it wrote for the organization last.
+        let standing: Vec<_> = alpha.signs().iter().map(|seen| seen.spoke.as_ref().unwrap().id.as_str()).collect();
+        assert_eq!(standing, ["all"]);
+        assert_eq!(alpha.sign_for(&alpha.receipts[0]).unwrap().spoke.as_ref().unwrap().id, "all");
     }
 
     #[test]

@@ -149,8 +149,10 @@ pub struct Unreadable {
 pub struct Organization {
     /// Which.
     pub id: OrganizationId,
-    /// Its sign of life, once its spoke finished a pass.
+    /// Its sign of life, once a spoke of it finished a pass: of whichever did so last.
     pub seen: Option<OrganizationSeen>,
+    /// The signs of life of its spokes, each by itself; none of older spokes.
+    pub spokes: Vec<OrganizationSeen>,
     /// Its receipts, by member experience.
     pub receipts: Vec<Receipt>,
     /// What operators of the hub let through, from the partition that no member can write.
@@ -163,8 +165,40 @@ impl Organization {
     /// One of which the ledger knows nothing.
     #[must_use]
     pub fn unknown(id: OrganizationId) -> Self {
-        Self { id, seen: None, receipts: Vec::new(), confirmations: Vec::new(), unreadable: Vec::new() }
+        let (spokes, receipts, confirmations, unreadable) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { id, seen: None, spokes, receipts, confirmations, unreadable }
     }
+
+    /// The sign of life of one spoke; where it has left none, the organization's, unless that is another's.
+    #[must_use]
+    pub fn sign_of(&self, spoke: &str) -> Option<&OrganizationSeen> {
+        let by_itself = self.spokes.iter().find(|seen| id_of(seen) == Some(spoke));
+        by_itself.or_else(|| self.seen.as_ref().filter(|seen| id_of(seen).is_none_or(|id| id == spoke)))
+    }
+
+    /// The sign of life of the spoke that wrote a receipt.
+    #[must_use]
+    pub fn sign_for(&self, receipt: &Receipt) -> Option<&OrganizationSeen> {
+        match &receipt.owner {
+            Some(owner) => self.sign_of(owner),
+            None => self.seen.as_ref(),
+        }
+    }
+
+    /// The signs of life that stand, by the spoke: of each that no other has superseded, and of an older spoke.
+    #[must_use]
+    pub fn signs(&self) -> Vec<&OrganizationSeen> {
+        let stands = |seen: &&OrganizationSeen| seen.spoke.as_ref().is_none_or(|spoke| spoke.superseded_by.is_none());
+        let told = |id: &str| self.spokes.iter().any(|seen| id_of(seen) == Some(id));
+        let other = self.seen.as_ref().filter(|seen| id_of(seen).is_none_or(|id| !told(id)));
+        let mut signs: Vec<_> = self.spokes.iter().chain(other).filter(stands).collect();
+        signs.sort_by(|a, b| id_of(a).cmp(&id_of(b)));
+        signs
+    }
+}
+
+fn id_of(seen: &OrganizationSeen) -> Option<&str> {
+    seen.spoke.as_ref().map(|spoke| spoke.id.as_str())
 }
 
 /// The `SyncTimestamps` table.
@@ -179,6 +213,9 @@ pub trait ReceiptStore: Debug + Send + Sync {
 
     /// Writes the sign of life of an organization.
     async fn put_seen(&self, seen: &OrganizationSeen) -> Result<(), LedgerError>;
+
+    /// Writes the sign of life of one spoke: the one that it names.
+    async fn put_spoke(&self, seen: &OrganizationSeen) -> Result<(), LedgerError>;
 
     /// Writes a confirmation, over an earlier one for the same experiences. For operators of the hub.
     async fn put_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<(), LedgerError>;
@@ -231,6 +268,10 @@ pub enum Taken {
 pub trait LeaseStore: Debug + Send + Sync {
     /// Writes `wanted` where [`crate::may_take`] permits it at `now`, in one conditional write: of many that ask at once, one gets it.
     async fn take(&self, wanted: &Lease, now: Timestamp, watched: Option<&Watched>) -> Result<Taken, LedgerError>;
+
+    /// The lease as it is now, or was before it was given back; none before the first. One that cannot be read stands for someone
+    /// unknown.
+    async fn held(&self, organization: &OrganizationId) -> Result<Option<Lease>, LedgerError>;
 
     /// Writes `lease`, renewed or given back, where the same holder still has it.
     async fn renew(&self, lease: &Lease) -> Result<Taken, LedgerError>;

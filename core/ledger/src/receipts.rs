@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use crate::client::TableClient;
 use crate::item::{Item, number, text};
-use crate::partition::{HEADS, confirm_key, hub_partition, receipt_key, seen_key, sort, trusted_key};
+use crate::partition::{
+    HEADS, confirm_key, hub_partition, receipt_key, seen_key, sort, spoke_key, spokes_prefix, trusted_key,
+};
 use crate::{Found, LedgerError, Organization, ReceiptStore, TableName};
 
 const STATEMENT: &str = "statement";
@@ -111,6 +113,11 @@ impl ReceiptStore for DynamoReceipts {
         self.put_whole(self.item(seen, &seen.organization, seen_key(&seen.experience))?).await
     }
 
+    async fn put_spoke(&self, seen: &OrganizationSeen) -> Result<(), LedgerError> {
+        let Some(spoke) = &seen.spoke else { return Ok(()) };
+        self.put_whole(self.item(seen, &seen.organization, spoke_key(&seen.experience, &spoke.id))?).await
+    }
+
     async fn put_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<(), LedgerError> {
         let partition = hub_partition(&confirmation.organization);
         self.put_whole(self.item(confirmation, partition, key_of(confirmation))?).await
@@ -139,7 +146,9 @@ impl ReceiptStore for DynamoReceipts {
     ) -> Result<Organization, LedgerError> {
         let prefix = seen_key(experience);
         let own = self.table.all(self.table.beginning_with(organization.as_str(), &prefix));
-        let (mut items, said) = futures::try_join!(own, self.said(organization, experience))?;
+        let spokes = self.table.all(self.table.beginning_with(organization.as_str(), &spokes_prefix(experience)));
+        let (mut items, spokes, said) = futures::try_join!(own, spokes, self.said(organization, experience))?;
+        items.extend(spokes);
         items.extend(said);
         let found = sort(items, experience).remove(organization);
         Ok(found.unwrap_or_else(|| Organization::unknown(organization.clone())))

@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use pmp_aws::ApiError;
 use pmp_protocol::{ExperienceId, OrganizationId, ReceiptStatus};
 
 use crate::client::TableClient;
 use crate::item::{Item, text};
-use crate::partition::{HEADS, confirm_key, hub_partition, seen_key, sort};
+use crate::partition::{HEADS, confirm_key, hub_partition, seen_key, sort, spokes_prefix};
 use crate::{LedgerError, Organization, TableName};
 
 /// The most items of one organization that are read for one management experience: more than it can have experiences.
@@ -29,6 +29,8 @@ const MANY_UNITS: f64 = 400.0;
 const FIRST_PAGE: usize = 16;
 /// The most items of each page after it.
 const PAGE: usize = 64;
+/// The most signs of life of single spokes that are read of one organization: one page.
+const SPOKES: i32 = 8;
 /// The longest text that is taken over, in characters. Spokes write shorter ones.
 const MAX_TEXT: usize = 2_048;
 /// The longest list.
@@ -63,12 +65,14 @@ const ATTRIBUTES: &[&str] = &[
     "filter",
     "confirmed",
     "removals",
+    "owner",
     "spoke_version",
     "error",
     "last_seen",
     "account",
     "region",
     "experiences",
+    "spoke",
     "change_set_times",
     "needs",
     "ledger",
@@ -108,8 +112,8 @@ impl Report {
     /// Whether there is nothing at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Organization { seen, receipts, unreadable, .. } = &self.organization;
-        seen.is_none() && receipts.is_empty() && unreadable.is_empty() && !self.more
+        let Organization { seen, spokes, receipts, unreadable, .. } = &self.organization;
+        seen.is_none() && spokes.is_empty() && receipts.is_empty() && unreadable.is_empty() && !self.more
     }
 }
 
@@ -191,6 +195,28 @@ impl DynamoReports {
         Ok((items, true))
     }
 
+    /// The signs of life of an organization's spokes, up to the bound; and whether there are more.
+    async fn spokes(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+    ) -> Result<(Vec<Item>, bool), LedgerError> {
+        let (projection, names) = projection();
+        let answer = self
+            .table
+            .beginning_with(organization.as_str(), &spokes_prefix(experience))
+            .projection_expression(&projection)
+            .set_expression_attribute_names(Some(names))
+            .expression_attribute_names("#item", "item")
+            .limit(SPOKES)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))?;
+        let more = answer.last_evaluated_key.is_some_and(|key| !key.is_empty());
+        Ok((answer.items.unwrap_or_default(), more))
+    }
+
     /// Adds what operators of the hub said, where something waits for it.
     async fn with_confirmations(&self, mut report: Report, experience: &ExperienceId) -> Result<Report, LedgerError> {
         let organization = &mut report.organization;
@@ -262,7 +288,11 @@ impl Reports for DynamoReports {
         experience: &ExperienceId,
         extent: Extent,
     ) -> Result<Report, LedgerError> {
-        let (items, more) = self.bounded(organization, &seen_key(experience), extent).await?;
+        let seen = seen_key(experience);
+        let own = self.bounded(organization, &seen, extent);
+        let (own, spokes) = try_join(own, self.spokes(organization, experience)).await?;
+        let more = own.1 || spokes.1;
+        let items = own.0.into_iter().chain(spokes.0).collect();
         let organization = read(organization, items, experience);
         self.with_confirmations(Report { organization, more }, experience).await
     }
@@ -275,11 +305,12 @@ impl Reports for DynamoReports {
             .scan()
             .table_name(self.table.table.as_str())
             .consistent_read(true)
-            .filter_expression("begins_with(#item, :experience)")
+            .filter_expression("begins_with(#item, :experience) OR begins_with(#item, :spokes)")
             .projection_expression(projection)
             .set_expression_attribute_names(Some(names))
             .expression_attribute_names("#item", "item")
             .expression_attribute_values(":experience", text(seen_key(experience)))
+            .expression_attribute_values(":spokes", text(spokes_prefix(experience)))
             .into_paginator()
             .items()
             .send();
@@ -403,12 +434,14 @@ mod tests {
             "quarantined": [{"product": "prod-b", "error": "no", "first_seen": at, "tries": 1, "next_try": at}],
             "change_sets": ["cs-1"], "filter": {"name": "f", "version": "1", "digest": digest},
             "confirmed": {"by": "arn:someone", "at": at}, "removals": [{"at": at, "removed": 1, "approved": 2}],
-            "spoke_version": "0.1.0", "error": "no",
+            "owner": "all", "spoke_version": "0.1.0", "error": "no",
         });
         let seen = serde_json::json!({
             "organization": "o-alpha00000", "item": "exp-management#", "experience": "exp-management", "last_seen": at,
             "account": "222222222222", "region": "us-east-1", "experiences": 1, "spoke_version": "0.1.0", "error": "no",
             "change_set_times": {"quickest_ms": 1, "typical_ms": 2}, "needs": {"schema": "pmp-sync.snapshot/2"}, "ledger": 2,
+            "spoke": {"id": "only-0a1b2c3d", "selected": ["exp-member"], "superseded_by": "all",
+                "contested_by": "all", "rivals": ["all"]},
             "disputed": [{"member_experience": "exp-member", "version": 9, "digest": digest, "found_at": at}],
         });
         [receipt, seen].map(|value| serde_dynamo::to_item(value).unwrap())

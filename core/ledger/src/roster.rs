@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::TableClient;
 use crate::item::{Item, text};
-use crate::partition::{admitted_key, confirm_key, earlier_confirm_key, hub_partition, seen_key, trusted_key};
+use crate::partition::{
+    admitted_key, confirm_key, earlier_confirm_key, hub_partition, seen_key, spokes_prefix, trusted_key,
+};
 use crate::{LedgerError, TableName};
 
 /// The partition of the records. The attribute `organization`, which is the table's partition key, therefore is not the
@@ -164,7 +166,8 @@ impl Roster for DynamoRoster {
         let mut gone = 0;
         // Confirmations lay in the organization's own partition once.
         let earlier = earlier_confirm_key(experience);
-        for (partition, prefix) in [(own, receipts), (own, earlier), (&operators, confirmed)] {
+        let spokes = spokes_prefix(experience);
+        for (partition, prefix) in [(own, receipts), (own, spokes), (own, earlier), (&operators, confirmed)] {
             let keys = self.table.beginning_with(partition, &prefix).projection_expression("organization, #item");
             let keys = self.table.all(keys).await?;
             self.delete(&keys).await?;

@@ -18,6 +18,7 @@ mod plain;
 mod receipt;
 mod seal;
 mod snapshot;
+mod spoke;
 mod verdict;
 mod version;
 
@@ -35,5 +36,6 @@ pub use receipt::{
 };
 pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};
 pub use snapshot::Snapshot;
+pub use spoke::SpokeScope;
 pub use verdict::{Decision, Verdict, Verdicts};
 pub use version::{SnapshotVersion, VersionError};

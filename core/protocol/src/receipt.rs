@@ -5,7 +5,9 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Confirmed, Digest, ExperienceId, OrganizationId, ProductId, SnapshotVersion, Verdict};
+use crate::{
+    AccountId, Confirmed, Digest, ExperienceId, OrganizationId, ProductId, SnapshotVersion, SpokeScope, Verdict,
+};
 
 /// The acknowledgement of one snapshot for one member experience: what was tried, and what stands.
 ///
@@ -68,6 +70,9 @@ pub struct Receipt {
     /// the writer; absent in receipts of older spokes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removals: Vec<Removal>,
+    /// The spoke that wrote it, where the organization may have several ([`SpokeScope::id`]); absent in receipts of older spokes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// The version of the spoke's program.
     pub spoke_version: String,
     /// A sentence for a person: why it is held, skipped or failed. Bounded by the writer.
@@ -248,8 +253,11 @@ pub struct OrganizationSeen {
     pub account: AccountId,
     /// The region in which the spoke runs.
     pub region: String,
-    /// How many member experiences it keeps in step.
+    /// How many member experiences it keeps in step; where it speaks for all spokes of the organization, all of them together.
     pub experiences: usize,
+    /// Which of the organization's spokes it is; absent in signs of life of older spokes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spoke: Option<SpokeScope>,
     /// The version of the spoke's program.
     pub spoke_version: String,
     /// Why the pass as a whole failed, if it did: the filter, the ledger, the listing of experiences.

@@ -226,6 +226,13 @@ resource "aws_iam_role_policy" "function" {
         Action   = "s3:GetObject"
         Resource = ["arn:${local.partition}:s3:::${var.filter_bucket}/${coalesce(var.filter_key, "-")}"]
       }
+      ], length(var.filter_object_arns) == 0 ? [] : [
+      {
+        Sid      = "LoadTheFiltersOfRules"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = var.filter_object_arns
+      }
       ], var.kms_key_arn == null ? [] : [
       # SQS uses a key of one's own in the name of whoever calls it.
       {
@@ -283,6 +290,7 @@ resource "aws_lambda_function" "spoke" {
       PMP_FILTER               = local.filter
       PMP_FILTER_DIGEST        = var.filter_digest == null ? "" : var.filter_digest
       PMP_FILTER_CONFIG        = var.filter_config == null ? "" : var.filter_config
+      PMP_FILTERS              = var.filters == null ? "" : var.filters
       PMP_PRODUCT_ATTRIBUTES   = tostring(var.product_attributes)
       PMP_MAX_REMOVED_PERCENT  = tostring(var.max_removed_percent)
       PMP_MAX_REMOVED_PRODUCTS = var.max_removed_products == null ? "" : tostring(var.max_removed_products)
@@ -303,6 +311,10 @@ resource "aws_lambda_function" "spoke" {
     precondition {
       condition     = var.product_attributes || !contains(["exclude-vendors", "only-categories"], coalesce(var.filter_name, "-"))
       error_message = "This filter decides by vendors or categories, and needs product_attributes."
+    }
+    precondition {
+      condition     = length(var.filter_object_arns) == 0 || var.filters != null
+      error_message = "filter_object_arns are what the rules of filters name; give filters, too."
     }
     precondition {
       condition     = var.filter_bucket == null || (var.filter_layer_arn == null && var.filter_key != null && var.filter_digest != null)

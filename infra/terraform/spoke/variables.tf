@@ -109,7 +109,7 @@ variable "spoke_role_path" {
 variable "member_experience_ids" {
   type        = list(string)
   default     = []
-  description = "The experiences to keep in step, and the only ones that the function may change; at most 85. None: all live ones, however many. Where several spokes share the account, each needs its own. Ids and `filter_config` share the 4 KB of the function's environment."
+  description = "The experiences to keep in step, and the only ones that the function may change; at most 85. None: all live ones, however many. Where several spokes share the account, each needs its own. Ids, `filter_config`, `filters` and `trusted_keys` share the 4 KB of the function's environment."
 
   validation {
     condition     = alltrue([for one in var.member_experience_ids : can(regex("^exp-[A-Za-z0-9-]{1,60}$", one))])
@@ -242,6 +242,38 @@ variable "filter_config" {
   type        = string
   default     = null
   description = "The filter's settings, as JSON, or @ and a file below /opt. Null, none."
+}
+
+variable "filters" {
+  type        = string
+  default     = null
+  description = "Rules for filters by experience, as JSON, or @ and a file below /opt. The first rule that names an experience counts; all others have the filter of the variables above, or none. Null, no rules. It shares the 4 KB of the function's environment with the rest."
+
+  validation {
+    condition     = var.filters == null || can(regex("^(@/opt/[A-Za-z0-9_./-]{1,200})$", var.filters)) || (can(regex("^\\s*\\[", var.filters)) && can(jsondecode(var.filters)))
+    error_message = "A JSON list of rules, or @ and a file below /opt."
+  }
+
+  validation {
+    condition     = var.filters == null || length(coalesce(var.filters, "-")) <= 2048
+    error_message = "At most 2048 characters."
+  }
+}
+
+variable "filter_object_arns" {
+  type        = list(string)
+  default     = []
+  description = "The objects in S3 that the rules of `filters` name, arn:aws:s3:::BUCKET/KEY. None: no object."
+
+  validation {
+    condition     = alltrue([for one in var.filter_object_arns : can(regex("^arn:[a-z-]+:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9!_.'()/-]+$", one))])
+    error_message = "ARNs of objects in S3."
+  }
+
+  validation {
+    condition     = length(join(",", var.filter_object_arns)) <= 800
+    error_message = "At most 800 characters together, because a role's policy holds no more beside the rest."
+  }
 }
 
 variable "product_attributes" {

@@ -2,7 +2,6 @@
 //! with a look at the ledger: the message that a killed spoke had taken up stays hidden for minutes, and its work does not.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use pmp_terminal::Stop;
 use tokio::time::sleep;
@@ -17,8 +16,6 @@ use crate::{Spoke, SpokeError};
 
 /// The most messages that one pass answers; more wait for the next.
 const MAX_BACKLOG: usize = 100;
-/// How often an agent that has something to do tries for a lease that someone else has, who may be dead.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Runs until `stop` is cancelled. No message and no failure ends it.
 pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
@@ -39,8 +36,9 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
                 }
                 continue;
             }
-            () = sleep(LOOK_EVERY), if look => {
-                let mut looking = Box::pin(look_at_the_ledger(spoke, stop));
+            // Idle, too: whoever holds the lease may die with it, and its message is hidden from everyone.
+            () = sleep(spoke.lease.look_again_in()) => {
+                let mut looking = Box::pin(look_again(spoke, look, stop));
                 tokio::select! {
                     again = &mut looking => {
                         look = again;
@@ -78,6 +76,29 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
     }
     let reason = stop.reason().map_or_else(String::new, ToString::to_string);
     tracing::info!(reason, "stopped");
+}
+
+/// Looks at the ledger where it may say that something is left to do: since `expected`, or since someone has died with the lease, by
+/// all that can be seen.
+async fn look_again(spoke: &Spoke, expected: bool, stop: &Stop) -> bool {
+    let died = async {
+        match spoke.lease.has_fallen_silent().await {
+            Ok(silent) => silent,
+            Err(error) => {
+                // The next message tells of it, where it lasts.
+                tracing::debug!(error = failure(error.into()).render(), "the lease could not be looked at");
+                false
+            }
+        }
+    };
+    if expected {
+        return look_at_the_ledger(spoke, stop).await;
+    }
+    if !stop.unless_stopped(died).await.unwrap_or_default() {
+        return false;
+    }
+    tracing::warn!("whoever held the lease has fallen silent; looking whether something is left to do");
+    look_at_the_ledger(spoke, stop).await
 }
 
 /// Does what the ledger says is left to do. Whether to look again, since someone else has the lease.

@@ -21,12 +21,11 @@ use tokio::time::Instant;
 use crate::attributes::Attributes;
 use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::{failure, one_line, sdk};
+use crate::filters::Filters;
 use crate::function::SpokeFunction;
 use crate::inbox::SqsInbox;
 use crate::lease::{IfHeld, Leases, holder};
-use crate::load::load_filter;
-use crate::preview::Planned;
-use crate::standing::SignOfLife;
+use crate::preview::{Planned, Previews};
 use crate::trust::Trust;
 use crate::{Identity, Pass, Spoke, SpokeError, agent, doctor, env, init, render};
 
@@ -137,12 +136,8 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
         Some(role) => pmp_aws::assume_role(sdk, role).await,
         None => sdk.clone(),
     };
-    let lease = Leases {
-        store: Arc::new(DynamoLeases::new(&hub, config.timestamps.clone())),
-        organization: identity.organization.clone(),
-        holder: holder(command),
-        term: config.lease_term,
-    };
+    let leases = Arc::new(DynamoLeases::new(&hub, config.timestamps.clone()));
+    let lease = Leases::new(leases, identity.organization.clone(), holder(command), config.lease_term);
     let mut spoke = Spoke {
         catalog: Arc::new(SdkCatalog::without_retries(sdk, config.rates)),
         snapshots: Arc::new(DynamoSnapshots::new(&hub, config.snapshots.clone())),
@@ -150,7 +145,7 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
         identity,
         management: config.experience.clone(),
         selection: config.selection.clone(),
-        filter: None,
+        filters: Arc::new(Filters::new(sdk, &config.filters)),
         attributes: None,
         guard: config.guard,
         guard_window: config.guard_window,
@@ -161,21 +156,15 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
         show_progress: false,
         tell_figures: false,
     };
-    if let Some(filter) = config.filter.clone() {
-        if filter.product_attributes {
-            spoke.attributes = Some(Arc::new(Attributes::new(Arc::new(SdkDirectory::new(sdk)))));
+    if config.filters.assigned().any(|(_, filter)| filter.as_ref().is_some_and(|filter| filter.product_attributes)) {
+        spoke.attributes = Some(Arc::new(Attributes::new(Arc::new(SdkDirectory::new(sdk)))));
+    }
+    if let Err(failure) = spoke.filters.start().await {
+        let text = failure.render().lines().collect::<Vec<_>>().join("; ");
+        if let Err(error) = spoke.report_error(text, None).await {
+            tracing::warn!(error = one_line(&error), "the hub could not be told of the filter's failure");
         }
-        match load_filter(sdk, filter).await {
-            Ok(filter) => spoke.filter = Some(Arc::new(filter)),
-            Err(failure) => {
-                let text = failure.render().lines().collect::<Vec<_>>().join("; ");
-                let life = SignOfLife { error: Some(text), ..SignOfLife::default() };
-                if let Err(error) = spoke.report_seen(life).await {
-                    tracing::warn!(error = one_line(&error), "the hub could not be told of the filter's failure");
-                }
-                return Err(failure);
-            }
-        }
+        return Err(failure);
     }
     Ok(spoke)
 }
@@ -276,9 +265,14 @@ async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Ex
     if output.is_table() {
         output.lines(render::previews(&previews, &newest, output.format == OutputFormat::Wide))?;
     } else {
-        output.document(&json!({"version": newest.version(), "digest": newest.digest(), "experiences": previews}))?;
+        let Previews { experiences, warnings } = &previews;
+        let mut document = json!({"version": newest.version(), "digest": newest.digest(), "experiences": experiences});
+        if !warnings.is_empty() {
+            document["warnings"] = json!(warnings);
+        }
+        output.document(&document)?;
     }
-    let any = |test: fn(&Planned) -> bool| previews.iter().any(|preview| test(&preview.outcome));
+    let any = |test: fn(&Planned) -> bool| previews.experiences.iter().any(|preview| test(&preview.outcome));
     if any(|outcome| matches!(outcome, Planned::Failed { .. })) {
         Ok(Exit::Error)
     } else if any(|outcome| matches!(outcome, Planned::Held { .. })) {

@@ -15,6 +15,7 @@ use pmp_protocol::{Digest, ExperienceId, OrganizationId};
 use pmp_signature::TrustedKeys;
 use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
+use crate::filter_rules::{self, FilterRules, Shared};
 use crate::member::Selection;
 use crate::{EngineSettings, erosion};
 
@@ -33,6 +34,7 @@ const FILTER_DIGEST: Source = Source { flag: "--filter-digest", variable: "PMP_F
 const FILTER_CACHE: Source = Source { flag: "--filter-cache", variable: "PMP_FILTER_CACHE" };
 const FILTER_SIZE: Source = Source { flag: "--filter-max-file", variable: "PMP_FILTER_MAX_FILE" };
 pub(crate) const FILTER_CONFIG: Source = Source { flag: "--filter-config", variable: "PMP_FILTER_CONFIG" };
+pub(crate) const FILTERS: Source = Source { flag: "--filters", variable: "PMP_FILTERS" };
 const ATTRIBUTES: Source = Source { flag: "--product-attributes", variable: "PMP_PRODUCT_ATTRIBUTES" };
 const REMOVED_PERCENT: Source = Source { flag: "--max-removed-percent", variable: "PMP_MAX_REMOVED_PERCENT" };
 const REMOVED_PRODUCTS: Source = Source { flag: "--max-removed-products", variable: "PMP_MAX_REMOVED_PRODUCTS" };
@@ -88,6 +90,9 @@ pub(crate) struct ConfigArgs {
     /// The digest that the filter's file must have: sha256:…; needed for one from S3, and for a compiled one
     #[arg(long, global = true, env = FILTER_DIGEST.variable, hide_env_values = true, value_name = "DIGEST")]
     filter_digest: Option<String>,
+    /// Rules for filters by experience: JSON, or @FILE. The first rule that names an experience counts; all others have --filter
+    #[arg(long, global = true, env = FILTERS.variable, hide_env_values = true, value_name = "JSON")]
+    filters: Option<String>,
     /// A directory of this user's alone, in which the compiled filter is kept from one start to the next
     #[arg(long, global = true, env = FILTER_CACHE.variable, hide_env_values = true, value_name = "DIR")]
     filter_cache: Option<String>,
@@ -123,7 +128,7 @@ pub(crate) struct ConfigArgs {
     #[arg(long, global = true, env = SYNC_SETTINGS.variable, hide_env_values = true, value_name = "BOOL",
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     sync_settings: Option<String>,
-    /// How long the lease of the organization lasts unrenewed: after a crash, the next spoke waits this long [default: 60s]
+    /// For how long a spoke that holds the organization's lease may be silent: another that watches goes on after that [default: 10s]
     #[arg(long, global = true, env = LEASE_TERM.variable, hide_env_values = true, value_name = "DURATION")]
     lease_term: Option<String>,
     /// Stop after this time as if told to: start nothing new, write down how far it got (for `run` and `sync`)
@@ -143,7 +148,7 @@ pub(crate) struct SpokeConfig {
     /// Whose signatures count; none where what is not signed counts, too.
     pub(crate) trusted: Option<TrustedKeys>,
     pub(crate) selection: Selection,
-    pub(crate) filter: Option<FilterConfig>,
+    pub(crate) filters: FilterRules<Option<FilterConfig>>,
     pub(crate) guard: GuardRails,
     pub(crate) guard_window: Duration,
     pub(crate) rates: RateLimits,
@@ -178,7 +183,8 @@ pub(crate) struct DoctorConfig {
     pub(crate) organization: Option<OrganizationId>,
     pub(crate) trusted: Option<TrustedKeys>,
     pub(crate) selection: Selection,
-    pub(crate) filter: Option<FilterConfig>,
+    /// None where they are wrong.
+    pub(crate) filters: Option<FilterRules<Option<FilterConfig>>>,
 }
 
 /// What `init` needs.
@@ -200,7 +206,7 @@ impl ConfigArgs {
         let organization = settings.optional(self.org_id.as_deref(), ORG);
         let trusted = self.trusted(&mut settings);
         let selection = self.selection(&mut settings, experience.as_ref());
-        let filter = self.filter(&mut settings);
+        let filters = self.filters(&mut settings, experience.as_ref());
         let guard = self.guard(&mut settings);
         let guard_window = duration(&mut settings, self.guard_window.as_deref(), GUARD_WINDOW);
         let rates: Option<RateLimits> = settings.optional(self.catalog_rates.as_deref(), RATES);
@@ -218,7 +224,7 @@ impl ConfigArgs {
                 organization,
                 trusted,
                 selection,
-                filter,
+                filters: filters?,
                 guard,
                 guard_window: guard_window.unwrap_or(erosion::WINDOW),
                 rates: rates.unwrap_or_default(),
@@ -260,7 +266,7 @@ impl ConfigArgs {
             organization: settings.optional(self.org_id.as_deref(), ORG),
             trusted: self.trusted(&mut settings),
             selection: self.selection(&mut settings, None),
-            filter: self.filter(&mut settings),
+            filters: self.filters(&mut settings, None),
         };
         (config, complete)
     }
@@ -329,32 +335,41 @@ impl ConfigArgs {
         Selection::Only(ids)
     }
 
-    fn filter(&self, settings: &mut Settings) -> Option<FilterConfig> {
-        let source: Option<FilterSource> = settings.optional(self.filter.as_deref(), FILTER);
-        let text = self.filter_config.as_deref().map(str::trim).filter(|text| !text.is_empty());
-        let config = match text.map(|text| text.strip_prefix('@').ok_or(text)) {
-            None => "{}".to_owned(),
-            Some(Err(json)) => json.to_owned(),
-            Some(Ok(path)) => match std::fs::read_to_string(path) {
-                Ok(json) => json,
-                Err(error) => {
-                    settings.problem(FILTER_CONFIG, format!("cannot read `{path}`: {error}"));
-                    return None;
-                }
-            },
-        };
-        // A filter that is named wrongly has been told of.
-        let named = is_set(self.filter.as_ref());
-        if text.is_some() && !named {
-            settings.problem(FILTER_CONFIG, "is set, but no filter to use it with (--filter, PMP_FILTER)");
+    /// The filters, by experience: where there are rules, `PMP_FILTER` is for all that none of them names. None where they are
+    /// wrong.
+    fn filters(
+        &self,
+        settings: &mut Settings,
+        management: Option<&ExperienceId>,
+    ) -> Option<FilterRules<Option<FilterConfig>>> {
+        let shared = self.shared(settings);
+        let default = self.filter(settings, &shared);
+        if !is_set(self.filters.as_ref()) {
+            return Some(FilterRules::without_rules(default));
         }
-        let digest: Option<Digest> = settings.optional(self.filter_digest.as_deref(), FILTER_DIGEST);
-        let cache: Option<PathBuf> = settings.optional(self.filter_cache.as_deref(), FILTER_CACHE);
+        let written = text_or_file(settings, self.filters.as_deref(), FILTERS)?;
+        let rules = filter_rules::read(&written, default, &shared, management);
+        rules.map_err(|problems| problems.into_iter().for_each(|it| settings.problem(FILTERS, it))).ok()
+    }
+
+    fn shared(&self, settings: &mut Settings) -> SharedByFilters {
         let mut limits = Limits::default();
+        let cache = settings.optional(self.filter_cache.as_deref(), FILTER_CACHE);
         if let Some(mib) = settings.optional::<NonZeroU16>(self.filter_max_file.as_deref(), FILTER_SIZE) {
             limits.file_bytes = usize::from(mib.get()) << 20;
         }
         let product_attributes = settings.optional(self.product_attributes.as_deref(), ATTRIBUTES).unwrap_or(false);
+        SharedByFilters { cache, limits, product_attributes }
+    }
+
+    fn filter(&self, settings: &mut Settings, shared: &SharedByFilters) -> Option<FilterConfig> {
+        let source: Option<FilterSource> = settings.optional(self.filter.as_deref(), FILTER);
+        let config = text_or_file(settings, self.filter_config.as_deref(), FILTER_CONFIG);
+        // A filter that is named wrongly has been told of.
+        if is_set(self.filter_config.as_ref()) && !is_set(self.filter.as_ref()) {
+            settings.problem(FILTER_CONFIG, "is set, but no filter to use it with (--filter, PMP_FILTER)");
+        }
+        let digest: Option<Digest> = settings.optional(self.filter_digest.as_deref(), FILTER_DIGEST);
         let source = source?;
         let pinned = is_set(self.filter_digest.as_ref());
         if matches!(source, FilterSource::S3(_)) && !pinned {
@@ -363,7 +378,7 @@ impl ConfigArgs {
         if matches!(source, FilterSource::BuiltIn(_)) && pinned {
             settings.problem(FILTER_DIGEST, "is set, but the filter is built in: there is no file to compare");
         }
-        Some(FilterConfig { source, settings: config, digest, cache, limits, product_attributes })
+        Some(shared.filter(source, config.unwrap_or_else(|| "{}".to_owned()), digest))
     }
 
     fn engine(&self, settings: &mut Settings) -> EngineSettings {
@@ -406,6 +421,28 @@ impl ConfigArgs {
             LeaseTerm::DEFAULT
         })
     }
+}
+
+/// What all filters have in common.
+struct SharedByFilters {
+    cache: Option<PathBuf>,
+    limits: Limits,
+    product_attributes: bool,
+}
+
+impl Shared for SharedByFilters {
+    fn filter(&self, source: FilterSource, settings: String, digest: Option<Digest>) -> FilterConfig {
+        let Self { cache, limits, product_attributes } = self;
+        let (cache, limits) = (cache.clone(), limits.clone());
+        FilterConfig { source, settings, digest, cache, limits, product_attributes: *product_attributes }
+    }
+}
+
+/// A text, or with an `@` before it the path of a file that holds it.
+fn text_or_file(settings: &mut Settings, value: Option<&str>, source: Source) -> Option<String> {
+    let text = value.map(str::trim).filter(|text| !text.is_empty())?;
+    let Some(path) = text.strip_prefix('@') else { return Some(text.to_owned()) };
+    std::fs::read_to_string(path).map_err(|e| settings.problem(source, format!("cannot read `{path}`: {e}"))).ok()
 }
 
 fn duration(settings: &mut Settings, value: Option<&str>, source: Source) -> Option<Duration> {

@@ -14,10 +14,11 @@ use pmp_protocol::{ExperienceId, OrganizationId, ProductId};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, count};
 
-use crate::config::{ConfigArgs, DoctorConfig, EXPERIENCE, FilterConfig, MEMBERS, ORG};
+use crate::config::{ConfigArgs, DoctorConfig, EXPERIENCE, FILTERS, FilterConfig, MEMBERS, ORG};
 use crate::error::{failure, one_line};
+use crate::filter_rules::FilterRules;
+use crate::filters::Filters;
 use crate::identity::ask_organizations;
-use crate::load::load_filter;
 use crate::member::{Absent, Member, Selection, find};
 
 /// An id of the right form that AWS gave to no product.
@@ -31,39 +32,82 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let experience = config.experience.as_ref();
     let (filter, (organization, id), catalog, products, inbox) = tokio::join!(
         // It may come from S3, but doesn't rest on the rest.
-        watched(output, "filter", filter(&session.sdk, config.filter.clone())),
+        watched(output, "filter", filter(&session.sdk, config.filters.as_ref())),
         organization(&session, &config),
-        session.look("catalog", experience.ok_or(EXPERIENCE), |experience| {
-            members(&session.sdk, experience, &config.selection)
-        }),
-        products(&session, config.filter.as_ref()),
+        async {
+            let mut found = None;
+            let finding = session.look("catalog", experience.ok_or(EXPERIENCE), async |experience| {
+                let (finding, members) = members(&session.sdk, experience, &config.selection).await;
+                found = members;
+                finding
+            });
+            (finding.await, found)
+        },
+        products(&session, config.filters.as_ref()),
         queue::examine(&session, &config),
     );
     let ledger = ledger::examine(&session, &config, id.as_ref()).await;
     let network = session.network().await;
-    let found = [organization].into_iter().chain(ledger).chain([catalog]).chain(products).chain(inbox).chain([network]);
+    let (catalog, members) = catalog;
+    let rules = config.filters.as_ref().filter(|rules| !rules.is_empty());
+    let rules = rules.map(|rules| by_rule(rules, members.as_deref()));
+    let found = [organization].into_iter().chain(ledger).chain([catalog]).chain(rules).chain(products).chain(inbox);
+    let found = found.chain([network]);
     [configuration, filter].into_iter().chain(who).chain(found).map(guard_rails::named).collect()
 }
 
-/// That the filter is compiled, and accepts its settings, as before a pass.
-async fn filter(sdk: &SdkConfig, filter: Option<FilterConfig>) -> Finding {
+/// That each filter is compiled, and accepts its settings, as before a pass.
+async fn filter(sdk: &SdkConfig, rules: Option<&FilterRules<Option<FilterConfig>>>) -> Finding {
     let finding = Finding::of("filter");
-    let Some(filter) = filter else { return finding.note("none: all that the hub approves is applied") };
-    let began = Instant::now();
-    match load_filter(sdk, filter).await {
-        Ok(filter) => {
-            let (description, digest) = (filter.filter().description(), filter.filter().digest());
-            let took = began.elapsed().as_millis();
-            let (name, version) = (&description.name, &description.version);
-            finding.note(format!("`{name}` {version} ({}), loaded in {took} ms", digest.short()))
-        }
-        Err(failure) => {
-            let fix = failure.hints().first().cloned();
-            let look =
-                "look into it with `pmp-filter inspect FILE`, and try its settings with `pmp-filter run`".to_owned();
-            finding.fail(failure.one_line(), fix.unwrap_or(look))
-        }
+    let Some(rules) = rules else { return Finding::skipped("filter", "`configuration` failed") };
+    let filters = Filters::new(sdk, rules);
+    let (mut began, mut finding) = (Instant::now(), finding);
+    for (place, outcome) in filters.each().await {
+        let which = if filters.has_rules() { format!("{place}: ") } else { String::new() };
+        finding = match outcome {
+            Ok(filter) => {
+                let (description, digest) = (filter.filter().description(), filter.filter().digest());
+                let took = began.elapsed().as_millis();
+                let (name, version) = (&description.name, &description.version);
+                finding.note(format!("{which}`{name}` {version} ({}), loaded in {took} ms", digest.short()))
+            }
+            Err(failure) => {
+                let fix = failure.hints().first().cloned();
+                let look = "look into it with `pmp-filter inspect FILE`, and try its settings with `pmp-filter run`"
+                    .to_owned();
+                finding.fail(failure.one_line(), fix.unwrap_or(look))
+            }
+        };
+        began = Instant::now();
     }
+    match rules.assigned().last() {
+        Some((_, None)) if filters.has_rules() => finding.note("the rest: none, all that the hub approves is applied"),
+        _ if filters.has_any() => finding,
+        _ => finding.note("none: all that the hub approves is applied"),
+    }
+}
+
+/// Which rule has which experiences, where there are rules; one that has none is worth a warning.
+fn by_rule(rules: &FilterRules<Option<FilterConfig>>, members: Option<&[Member]>) -> Finding {
+    const CHECK: &str = "filter-rules";
+    let Some(members) = members else { return Finding::skipped(CHECK, "`catalog` did not find the experiences") };
+    let named = || members.iter().map(|member| (&member.id, member.name.as_deref()));
+    let chosen: Vec<_> = named().map(|(id, name)| (rules.choose(id, name).place, id.as_str())).collect();
+    let has = |place| chosen.iter().filter(|(at, _)| *at == place).map(|(_, id)| *id).collect::<Vec<_>>();
+    let finding = rules.assigned().fold(Finding::of(CHECK), |finding, (place, _)| match &has(place)[..] {
+        [] => finding,
+        ids => finding.note(format!("{place}: {}", listed(ids))),
+    });
+    rules.idle(named()).into_iter().fold(finding, |finding, idle| {
+        finding.warn(idle.to_string(), format!("check its `experiences` and `names` in {FILTERS}, and {MEMBERS}"))
+    })
+}
+
+/// The first of many ids, and how many more there are.
+fn listed(ids: &[&str]) -> String {
+    const SHOWN: usize = 10;
+    let shown = ids[..SHOWN.min(ids.len())].join(", ");
+    if ids.len() > SHOWN { format!("{shown} and {} more", ids.len() - SHOWN) } else { shown }
 }
 
 /// Which organization this is.
@@ -88,20 +132,21 @@ async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Opt
 }
 
 /// The member experiences, found as a pass finds them.
-async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selection) -> Finding {
+async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selection) -> (Finding, Option<Vec<Member>>) {
     let finding = Finding::of("catalog");
     let catalog = SdkCatalog::without_retries(sdk, pmp_catalog::RateLimits::default());
     match find(&catalog, management, selection).await {
-        Ok(members) => judge(finding, &members, selection),
-        Err(error) => told(finding, &failure(error)),
+        Ok(members) => (judge(finding, &members, selection), Some(members)),
+        Err(error) => (told(finding, &failure(error)), None),
     }
 }
 
 /// That products can be looked up, where the filter is to be told of them. It asks for one that does not exist, which is
 /// answer enough.
-async fn products(session: &Session, filter: Option<&FilterConfig>) -> Option<Finding> {
+async fn products(session: &Session, rules: Option<&FilterRules<Option<FilterConfig>>>) -> Option<Finding> {
     const CHECK: &str = "products";
-    filter.filter(|filter| filter.product_attributes)?;
+    let mut filters = rules?.assigned().filter_map(|(_, filter)| filter.as_ref());
+    filters.find(|filter| filter.product_attributes)?;
     let id = ProductId::new(NO_PRODUCT).ok()?;
     let look = async |()| {
         let finding = Finding::of(CHECK);

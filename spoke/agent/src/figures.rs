@@ -99,6 +99,7 @@ mod tests {
             filter_warnings: Vec::new(),
             filter: None,
             confirmed: None,
+            owner: "all".to_owned(),
             removals: Vec::new(),
         };
         draft.receipt(status, &Progress { pending: 1, ..Progress::default() }, None)

@@ -3,11 +3,11 @@
 //! It is taken before a pass, renewed in the background, and given back after it. Where it cannot be renewed in time,
 //! or someone else has it, the pass is told to stop: it starts nothing new, and leaves its messages.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pmp_ledger::{Lease, LeaseStore, LeaseTerm, Taken, Watched};
+use pmp_ledger::{Lease, LeaseStore, LeaseTerm, LedgerError, Taken, Watched};
 use pmp_protocol::OrganizationId;
 use pmp_terminal::{Stop, StopReason};
 use tokio::task::JoinHandle;
@@ -26,17 +26,43 @@ mod tests;
 const GIVE_BACK_WITHIN: Duration = Duration::from_secs(5);
 /// The same for one that was told to stop.
 const GIVE_BACK_STOPPED: Duration = Duration::from_secs(2);
+/// How often who waits for a lease, or is idle, looks at it. A look costs half a read unit of the ledger, a try one write unit.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// After a turn of this spoke the lease is left to others for so long: for one look of each, and the time that it takes.
+const OTHERS_TURN: Duration = Duration::from_secs(4);
+/// The shortest time between two looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Between two tries to renew, where the ledger fails.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// How to take the lease of this spoke's organization.
 #[derive(Debug, Clone)]
 pub(crate) struct Leases {
-    pub(crate) store: Arc<dyn LeaseStore>,
-    pub(crate) organization: OrganizationId,
+    store: Arc<dyn LeaseStore>,
+    organization: OrganizationId,
     /// Who this is, for those who find the lease taken.
-    pub(crate) holder: String,
-    pub(crate) term: LeaseTerm,
+    holder: String,
+    term: LeaseTerm,
+    /// The lease of someone else as it was seen last, and since when: from one look to the next, whoever looks.
+    watch: Arc<Mutex<Option<Watch>>>,
+    turns: Arc<Mutex<Turns>>,
+}
+
+/// Whose turn it is, where spokes with experiences of their own share the lease.
+#[derive(Debug, Default)]
+struct Turns {
+    /// Whether there are others.
+    shared: bool,
+    given_back: Option<Instant>,
+}
+
+/// A lease of someone else, from the answer on that showed it first.
+#[derive(Debug, Clone)]
+struct Watch {
+    lease: Lease,
+    since: Instant,
+    /// Whether its silence was told to whoever looks.
+    told: bool,
 }
 
 /// What to do where someone else holds the lease.
@@ -55,6 +81,77 @@ pub(crate) fn holder(command: &str) -> String {
 }
 
 impl Leases {
+    pub(crate) fn new(
+        store: Arc<dyn LeaseStore>,
+        organization: OrganizationId,
+        holder: String,
+        term: LeaseTerm,
+    ) -> Self {
+        Self { store, organization, holder, term, watch: Arc::default(), turns: Arc::default() }
+    }
+
+    /// From now on others, so many, take turns with this spoke. None waits for ever: after each turn the lease is left free for
+    /// longer than the time between two looks of who waits.
+    pub(crate) fn share_with(&self, others: usize) {
+        self.turns().shared = others > 0;
+    }
+
+    /// How long the others' turn lasts yet.
+    fn others_turn(&self) -> Duration {
+        let turns = self.turns();
+        let since = turns.given_back.filter(|_| turns.shared).map(|at| at.elapsed());
+        since.map_or(Duration::ZERO, |since| OTHERS_TURN.saturating_sub(since))
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the lease without asking for it. Whether its holder has fallen silent since the last look: once for each.
+    ///
+    /// # Errors
+    /// Where the ledger fails.
+    pub(crate) async fn has_fallen_silent(&self) -> Result<bool, LedgerError> {
+        let (asked, now) = (Instant::now(), Timestamp::now());
+        let Some(held) = self.store.held(&self.organization).await?.filter(|held| held.expires_at_ms > 0) else {
+            *self.watch() = None;
+            return Ok(false);
+        };
+        let silent =
+            held.is_free(now) || self.watched(asked).is_some_and(|seen| seen.is_abandoned() && seen.is_still(&held));
+        self.note(held, Instant::now());
+        Ok(silent && self.watch().as_mut().is_some_and(|watch| !std::mem::replace(&mut watch.told, true)))
+    }
+
+    /// When to look again: as soon as a lease that is watched would be abandoned, and now and then in any case.
+    pub(crate) fn look_again_in(&self) -> Duration {
+        let watch = self.watch();
+        let Some(Watch { lease, since, told: false }) = watch.as_ref() else { return LOOK_EVERY };
+        let term = Duration::from_millis(lease.term_ms).min(LeaseTerm::LONGEST);
+        term.saturating_sub(since.elapsed()).clamp(LOOK_AGAIN, LOOK_EVERY)
+    }
+
+    /// What was watched until this question was asked.
+    fn watched(&self, asked: Instant) -> Option<Watched> {
+        let watch = self.watch().clone()?;
+        let unchanged_for = asked.saturating_duration_since(watch.since);
+        Some(Watched { lease: watch.lease, unchanged_for })
+    }
+
+    /// Notes the lease that an answer showed. Its silence counts from the answer, before which it was renewed last.
+    fn note(&self, held: Lease, answered: Instant) {
+        let mut watch = self.watch();
+        let same =
+            |watch: &Watch| Watched { lease: watch.lease.clone(), unchanged_for: Duration::ZERO }.is_still(&held);
+        if !watch.as_ref().is_some_and(same) {
+            *watch = Some(Watch { lease: held, since: answered, told: false });
+        }
+    }
+
+    fn watch(&self) -> MutexGuard<'_, Option<Watch>> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Does `work` under the lease. It is handed a token of its own, which is cancelled with `stop`, and with the reason
     /// when the lease is lost. None where `stop` was cancelled before the lease was free.
     ///
@@ -69,52 +166,55 @@ impl Leases {
         let Some(tenure) = self.take(if_held, stop).await? else { return Ok(None) };
         let outcome = work(&tenure.stop).await;
         tenure.give_back().await;
+        self.turns().given_back = Some(Instant::now());
         outcome.map(Some)
     }
 
     async fn take(&self, if_held: IfHeld, stop: &Stop) -> Result<Option<Tenure>, SpokeError> {
         let holder_id = uuid::Uuid::new_v4().to_string();
-        let mut watched: Option<(Lease, Instant)> = None;
+        let mut waits_for = None;
+        if if_held == IfHeld::Wait {
+            tokio::select! {
+                // Cancel-safe: nothing has begun.
+                () = stop.stopped() => return Ok(None),
+                () = sleep(self.others_turn()) => {}
+            }
+        }
         loop {
             let (asked, now) = (Instant::now(), Timestamp::now());
             let wanted = Lease::new(self.organization.clone(), holder_id.clone(), self.holder.clone(), now, self.term);
-            let seen = watched.as_ref().map(|(lease, since)| Watched {
-                lease: lease.clone(),
-                unchanged_for: asked.saturating_duration_since(*since),
-            });
+            let seen = self.watched(asked);
             // Not dropped at once by a stop: what is taken is to be given back.
             let Some(taken) = stop.write_down(self.store.take(&wanted, now, seen.as_ref())).await else {
                 return Ok(None);
             };
-            match taken? {
-                Taken::Yes => return Ok(Some(Tenure::begin(self.clone(), wanted, asked, stop.child()))),
-                // One that claims more than any lease may is watched: who wrote it may be gone for good.
-                Taken::HeldBy(held)
-                    if if_held == IfHeld::Leave && !is_to_be_watched(held.as_deref(), seen.as_ref(), now) =>
-                {
-                    let holder = held.map_or_else(|| "someone".to_owned(), |held| held.describe(now));
-                    return Err(SpokeError::Leased { organization: self.organization.clone(), holder });
+            let held = match taken? {
+                Taken::Yes => {
+                    *self.watch() = None;
+                    return Ok(Some(Tenure::begin(self.clone(), wanted, asked, stop.child())));
                 }
-                // Given back between two looks.
-                Taken::HeldBy(None) => {}
-                Taken::HeldBy(Some(held)) if seen.is_some_and(|seen| seen.is_still(&held)) => {}
-                Taken::HeldBy(Some(held)) => {
-                    if watched.is_none_or(|(before, _)| before.holder_id != held.holder_id) {
-                        tracing::info!(holder = held.describe(now), "another spoke is at work: waiting for its lease");
-                    }
-                    watched = Some((*held, asked));
+                Taken::HeldBy(held) => held,
+            };
+            // One that claims more than any lease may is watched: who wrote it may be gone for good.
+            let leave = if_held == IfHeld::Leave && !is_to_be_watched(held.as_deref(), seen.as_ref(), now);
+            let described = held.as_ref().map(|held| held.describe(now));
+            // None: given back between two looks.
+            if let Some(held) = held {
+                if !leave && waits_for.replace(held.holder_id.clone()).is_none_or(|before| before != held.holder_id) {
+                    tracing::info!(holder = described, "another spoke is at work: waiting for its lease");
                 }
+                self.note(*held, Instant::now());
+            }
+            if leave {
+                let holder = described.unwrap_or_else(|| "someone".to_owned());
+                return Err(SpokeError::Leased { organization: self.organization.clone(), holder });
             }
             tokio::select! {
                 // Cancel-safe: neither arm holds anything.
                 () = stop.stopped() => return Ok(None),
-                () = sleep(self.look_every()) => {}
+                () = sleep(self.look_again_in()) => {}
             }
         }
-    }
-
-    fn look_every(&self) -> Duration {
-        (self.term.whole() / 10).clamp(Duration::from_millis(100), Duration::from_secs(2))
     }
 }
 
@@ -191,7 +291,9 @@ impl Keeper {
         loop {
             let asked = Instant::now();
             let renewed = self.lease.renewed(Timestamp::now());
-            match timeout_at(give_up, self.leases.store.renew(&renewed)).await {
+            // One answer that does not come leaves time for another question.
+            let answers_by = give_up.min(asked + self.leases.term.held_for() / 2);
+            match timeout_at(answers_by, self.leases.store.renew(&renewed)).await {
                 Ok(Ok(Taken::Yes)) => {
                     self.lease = renewed;
                     self.renewed = asked;
@@ -200,7 +302,7 @@ impl Keeper {
                 Ok(Ok(Taken::HeldBy(Some(held)))) => return Err(format!("to {}", held.describe(Timestamp::now()))),
                 Ok(Ok(Taken::HeldBy(None))) => return Err("to someone who deleted it".to_owned()),
                 Ok(Err(error)) => last = one_line(&error),
-                Err(_elapsed) => return Err(format!("because it could not be renewed in time: {last}")),
+                Err(_elapsed) => {}
             }
             if timeout_at(give_up, sleep(TRY_AGAIN_AFTER)).await.is_err() {
                 return Err(format!("because it could not be renewed in time: {last}"));

@@ -1,4 +1,4 @@
-//! Makes the configured filter ready: before anything else, so that a bad one changes nothing (rule 4).
+//! Makes one configured filter ready: fetches it, verifies and compiles it, and has it check its settings.
 
 #[cfg_attr(not(feature = "s3"), path = "load/no_s3.rs")]
 mod s3;
@@ -8,15 +8,20 @@ use aws_config::SdkConfig;
 use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, LoadError};
 use pmp_terminal::Failure;
 
-use crate::config::FilterConfig;
+use crate::config::{FILTER_CONFIG, FILTERS, FilterConfig};
+use crate::filter_rules::Place;
 
-/// Loads the filter and has it check its settings.
-///
-/// A built-in filter that decides by facts which this spoke doesn't look up is refused: it would exclude everything, or
-/// nothing, and neither is what was meant.
-pub(crate) async fn load_filter(sdk: &SdkConfig, config: FilterConfig) -> Result<ConfiguredFilter, Failure> {
-    let product_attributes = config.product_attributes;
-    let context = format!("cannot use the filter --filter (PMP_FILTER) `{}`", config.source);
+/// What a failure says that concerns the filter of `place`.
+fn context(place: Place, config: &FilterConfig) -> String {
+    match place {
+        Place::Default => format!("cannot use the filter --filter (PMP_FILTER) `{}`", config.source),
+        Place::Rule(number) => format!("cannot use the filter of rule {number} of {FILTERS}, `{}`", config.source),
+    }
+}
+
+/// Fetches, verifies and compiles the filter.
+pub(crate) async fn load(sdk: &SdkConfig, place: Place, config: &FilterConfig) -> Result<Filter, Failure> {
+    let context = context(place, config);
     let fetched = match &config.source {
         FilterSource::S3(object) => match s3::fetch(sdk, object, config.limits.file_bytes).await {
             Ok(bytes) => Some(bytes),
@@ -31,9 +36,9 @@ pub(crate) async fn load_filter(sdk: &SdkConfig, config: FilterConfig) -> Result
         },
         FilterSource::BuiltIn(_) | FilterSource::File(_) => None,
     };
-    let ready = move || {
-        let filter = load(&config, fetched).and_then(|filter| Ok(filter.configure(&config.settings)?));
-        filter.map_err(|error| {
+    let config = config.clone();
+    let compile = move || {
+        compile(&config, fetched).map_err(|error| {
             let too_large = matches!(error.downcast_ref(), Some(LoadError::TooLarge { .. }));
             let failure = Failure::new(error.context(context));
             let hint = || "`--filter-max-file` (PMP_FILTER_MAX_FILE) raises the limit".to_owned();
@@ -41,20 +46,41 @@ pub(crate) async fn load_filter(sdk: &SdkConfig, config: FilterConfig) -> Result
         })
     };
     // It computes, and a large one does so for seconds.
-    let filter = tokio::task::spawn_blocking(ready).await.map_err(Failure::new)??;
-    let description = filter.filter().description();
-    if filter.needs_attributes() && !product_attributes {
+    tokio::task::spawn_blocking(compile).await.map_err(Failure::new)?
+}
+
+/// Has a loaded filter check its settings.
+///
+/// A built-in filter that decides by facts which this spoke doesn't look up is refused: it would exclude everything, or
+/// nothing, and neither is what was meant.
+pub(crate) async fn configure(
+    filter: Filter,
+    place: Place,
+    config: &FilterConfig,
+) -> Result<ConfiguredFilter, Failure> {
+    let (context, settings) = (context(place, config), config.settings.clone());
+    let configure = move || filter.configure(&settings);
+    let ready = tokio::task::spawn_blocking(configure).await.map_err(Failure::new)?.map_err(|error| {
+        let where_else = match place {
+            Place::Default => FILTER_CONFIG.to_string(),
+            Place::Rule(number) => format!("rule {number}, `settings`"),
+        };
+        Failure::new(anyhow::Error::new(error).context(where_else).context(context))
+    })?;
+    let description = ready.filter().description();
+    if ready.needs_attributes() && !config.product_attributes {
         let error =
             anyhow::anyhow!("the filter `{}` decides by facts that this spoke does not look up", description.name);
         return Err(
             Failure::new(error).hint("`--product-attributes` (PMP_PRODUCT_ATTRIBUTES=true) looks them up".to_owned())
         );
     }
-    tracing::info!(name = description.name, version = description.version, digest = %filter.filter().digest(), "filter loaded");
-    Ok(filter)
+    let digest = ready.filter().digest();
+    tracing::info!(name = description.name, version = description.version, %digest, "filter loaded");
+    Ok(ready)
 }
 
-fn load(config: &FilterConfig, fetched: Option<Vec<u8>>) -> anyhow::Result<Filter> {
+fn compile(config: &FilterConfig, fetched: Option<Vec<u8>>) -> anyhow::Result<Filter> {
     let host = || {
         let host = FilterHost::new(config.limits.clone())?;
         Ok::<_, anyhow::Error>(config.cache.iter().fold(host, |host, dir| host.with_cache(dir)))

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::{StreamExt, TryStreamExt, stream};
 use pmp_catalog::{Catalog, CatalogError, ErrorClass, Experience, NotLive, PolicyId, ProcurementPolicy, Scope};
 use pmp_ledger::{LedgerError, SnapshotStore};
-use pmp_protocol::ExperienceId;
+use pmp_protocol::{ExperienceId, SpokeScope};
 use tokio_util::sync::CancellationToken;
 
 use crate::SpokeError;
@@ -22,6 +22,16 @@ pub(crate) enum Selection {
     All,
     /// These.
     Only(BTreeSet<ExperienceId>),
+}
+
+impl Selection {
+    /// Which of the organization's spokes this is.
+    pub(crate) fn scope(&self) -> SpokeScope {
+        SpokeScope::of(match self {
+            Self::All => None,
+            Self::Only(ids) => Some(ids.clone()),
+        })
+    }
 }
 
 /// A member experience, and what is known of it.
@@ -71,7 +81,8 @@ pub(crate) enum Absent {
 #[derive(Debug)]
 pub(crate) struct Candidate {
     pub(crate) id: ExperienceId,
-    name: Option<String>,
+    /// Its name, where it could be read.
+    pub(crate) name: Option<String>,
     state: Result<(Experience, PolicyId), Absent>,
 }
 

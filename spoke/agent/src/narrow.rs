@@ -1,5 +1,6 @@
-//! Runs the organization's filter on the snapshot, for one experience.
+//! Runs the filter of one experience on the snapshot.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -9,6 +10,8 @@ use pmp_protocol::{ExperienceId, OrganizationId, PlainText, ProductId, Snapshot,
 
 use crate::attributes::Known;
 use crate::error::one_line;
+use crate::filter_rules::Place;
+use crate::filters::{Assigned, Chosen};
 
 /// The most warnings of a filter that are told of one experience, and the longest of them in bytes.
 const MAX_WARNINGS: usize = 10;
@@ -31,26 +34,29 @@ pub(crate) enum Narrowed {
     NotManaged(String),
 }
 
-/// For which experiences the filter used up its limits, in one pass.
+/// For which experiences a filter used up its limits, in one pass. Each place of the configuration by itself: one's filter, with
+/// one's settings, says nothing of another's.
 #[derive(Debug, Default)]
-pub(crate) struct Exhausted(Mutex<Vec<ExperienceId>>);
+pub(crate) struct Exhausted(Mutex<BTreeMap<Place, Vec<ExperienceId>>>);
 
 impl Exhausted {
-    /// Why it is not run any more, once that is so.
-    fn refusal(&self) -> Option<String> {
+    /// Why the filter of `place` is not run any more, once that is so.
+    fn refusal(&self, place: Place) -> Option<String> {
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let named = || found.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(" and ");
-        (found.len() >= MAX_EXHAUSTED).then(|| format!("not run: it used up its limits for {} in this pass", named()))
+        let found = found.get(&place).filter(|found| found.len() >= MAX_EXHAUSTED)?;
+        let named = found.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(" and ");
+        Some(format!("not run: it used up its limits for {named} in this pass"))
     }
 
-    fn note(&self, experience: &ExperienceId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(experience.clone());
+    fn note(&self, place: Place, experience: &ExperienceId) {
+        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        found.entry(place).or_default().push(experience.clone());
     }
 }
 
 /// What the filter says. A failure is a sentence for the receipt, and changes nothing (rule 4).
 pub(crate) async fn narrow(
-    filter: Option<Arc<ConfiguredFilter>>,
+    chosen: Chosen,
     organization: OrganizationId,
     snapshot: Arc<Snapshot>,
     experience: Experience,
@@ -58,9 +64,14 @@ pub(crate) async fn narrow(
     now: Timestamp,
     exhausted: &Exhausted,
 ) -> Result<Narrowed, String> {
-    let Some(filter) = filter else { return Ok(Narrowed::By { verdicts: Verdicts::new(), warnings: Vec::new() }) };
+    let place = chosen.place;
+    let filter = match chosen.filter {
+        Assigned::Nothing => return Ok(Narrowed::By { verdicts: Verdicts::new(), warnings: Vec::new() }),
+        Assigned::Unusable(problem) => return Err(problem),
+        Assigned::Filter(filter) => filter,
+    };
     let name = filter.filter().description().name.clone();
-    if let Some(refusal) = exhausted.refusal() {
+    if let Some(refusal) = exhausted.refusal(place) {
         return Err(format!("filter `{name}`: {refusal}"));
     }
     let id = experience.id.clone();
@@ -69,7 +80,7 @@ pub(crate) async fn narrow(
     match tokio::task::spawn_blocking(run).await {
         Ok(outcome) => outcome.map_err(|error| {
             if error.failure.used_up_limits() {
-                exhausted.note(&id);
+                exhausted.note(place, &id);
             }
             format!("filter `{name}`: {}", one_line(&error))
         }),
@@ -169,10 +180,13 @@ mod tests {
     fn after_two_runs_that_used_up_their_limits_there_is_no_third() {
         let exhausted = Exhausted::default();
         let id = |id: &str| ExperienceId::new(id).unwrap();
-        exhausted.note(&id("exp-1"));
-        assert_eq!(exhausted.refusal(), None);
-        exhausted.note(&id("exp-2"));
+        exhausted.note(Place::Rule(1), &id("exp-1"));
+        assert_eq!(exhausted.refusal(Place::Rule(1)), None);
+        exhausted.note(Place::Rule(1), &id("exp-2"));
         let said = "not run: it used up its limits for `exp-1` and `exp-2` in this pass";
-        assert_eq!(exhausted.refusal().as_deref(), Some(said));
+        assert_eq!(exhausted.refusal(Place::Rule(1)).as_deref(), Some(said));
+        // What another rule's filter does is its own.
+        exhausted.note(Place::Default, &id("exp-3"));
+        assert_eq!(exhausted.refusal(Place::Default), None);
     }
 }

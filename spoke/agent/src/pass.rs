@@ -8,7 +8,6 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeSetId};
-use pmp_filter_host::ConfiguredFilter;
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
 use pmp_plan::{Confirmation, Desired, GuardRails};
 use pmp_protocol::{
@@ -23,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::{Active, Applied, Engine, EngineSettings, Order};
 use crate::attributes::{Attributes, Known, LookUpError};
+use crate::beside::Beside;
 use crate::error::one_line;
+use crate::filters::{Chosen, Filters, InForce};
 use crate::lease::{Leases, holder};
 use crate::member::{
     Absent, Candidate, Discovered, Live, Member, Selection, discover, leave_management_alone, read_policies,
@@ -56,7 +57,7 @@ pub struct Spoke {
     /// The management experience.
     pub management: ExperienceId,
     pub(crate) selection: Selection,
-    pub(crate) filter: Option<Arc<ConfiguredFilter>>,
+    pub(crate) filters: Arc<Filters>,
     /// What the filter is told of products beyond the snapshot, where it is to be told.
     pub(crate) attributes: Option<Arc<Attributes>>,
     pub(crate) guard: GuardRails,
@@ -103,7 +104,7 @@ impl Spoke {
         management: ExperienceId,
     ) -> Self {
         let organization = identity.organization.clone();
-        let lease = Leases { store: leases, organization, holder: holder("library"), term: LeaseTerm::DEFAULT };
+        let lease = Leases::new(leases, organization, holder("library"), LeaseTerm::DEFAULT);
         let (selection, guard) = (Selection::All, GuardRails::default());
         let show_progress = false;
         Self {
@@ -113,7 +114,7 @@ impl Spoke {
             identity,
             management,
             selection,
-            filter: None,
+            filters: Arc::new(Filters::none()),
             attributes: None,
             guard,
             guard_window: erosion::WINDOW,
@@ -146,6 +147,7 @@ impl Spoke {
     ) -> Result<Pass, SpokeError> {
         let life =
             SignOfLife { needs: standing.needs.clone(), disputed: standing.told.clone(), ..SignOfLife::default() };
+        let beside = standing.beside.clone();
         let outcome = Box::pin(self.try_sync(standing, snapshot, confirmed, stop)).await;
         if matches!(outcome, Err(SpokeError::Stopped(_))) {
             // Nothing that the hub should know: the next run tells it.
@@ -158,7 +160,14 @@ impl Spoke {
             }
             Err(error) => SignOfLife { error: Some(one_line(error)), ..life },
         };
-        let seen = stop.write_down(self.report_seen(life)).await;
+        let report = async {
+            // Under the lease: nobody else finishes a pass meanwhile.
+            for superseded in beside.superseded() {
+                self.receipts.put_spoke(&superseded).await?;
+            }
+            self.report_seen(life, &beside).await
+        };
+        let seen = stop.write_down(report).await;
         match (outcome, seen) {
             (Ok(_), Some(Err(error))) => Err(error.into()),
             (Ok(_), None) => Err(SpokeError::stopped(stop)),
@@ -168,8 +177,8 @@ impl Spoke {
 
     /// What is known of the snapshot's products, for the filter: of those that it can take away.
     pub(crate) async fn known(&self, snapshot: &Snapshot, stop: &CancellationToken) -> Result<Arc<Known>, LookUpError> {
-        match (&self.filter, &self.attributes) {
-            (Some(_), Some(attributes)) => {
+        match &self.attributes {
+            Some(attributes) if self.filters.has_any() => {
                 let approved = snapshot.content().approved();
                 attributes.look_up(approved.iter(), self.show_progress, stop).await.map(Arc::new)
             }
@@ -182,8 +191,9 @@ impl Spoke {
         self.sync_settings.then(|| snapshot.content().policy_resource_requests())
     }
 
-    /// Tells the hub that this spoke lives, and what stands in its way as a whole.
-    pub(crate) async fn report_seen(&self, life: SignOfLife) -> Result<(), LedgerError> {
+    /// Tells the hub that this spoke lives, and what stands in its way as a whole: for itself, and for the organization. The
+    /// latter is all that a hub of an earlier release reads.
+    pub(crate) async fn report_seen(&self, life: SignOfLife, beside: &Beside) -> Result<(), LedgerError> {
         let Identity { organization, account, region, .. } = self.identity.clone();
         let seen = OrganizationSeen {
             organization,
@@ -192,6 +202,7 @@ impl Spoke {
             account,
             region,
             experiences: life.experiences,
+            spoke: Some(beside.introduction()),
             spoke_version: SPOKE_VERSION.to_owned(),
             error: life.error.as_deref().map(told),
             change_set_times: life.times,
@@ -199,7 +210,9 @@ impl Spoke {
             ledger: Some(LEDGER_LAYOUT),
             disputed: life.disputed,
         };
-        self.receipts.put_seen(&seen).await
+        self.receipts.put_spoke(&seen).await?;
+        let others: usize = beside.neighbours().map(|seen| seen.experiences).sum();
+        self.receipts.put_seen(&OrganizationSeen { experiences: seen.experiences.saturating_add(others), ..seen }).await
     }
 
     async fn try_sync(
@@ -215,14 +228,19 @@ impl Spoke {
         let kept = leave_management_alone(self.snapshots.as_ref(), &self.selection, candidates);
         let candidates = stop.unless_stopped(kept).await.ok_or_else(|| SpokeError::stopped(stop))??;
         let gone = gone(&standing, &candidates);
-        if let Some(error) = half.filter(|_| !gone.is_empty()) {
+        if let (Some(error), false) = (&half, gone.is_empty()) {
             // The listing that failed may be the one that tells of them.
-            return Err(SpokeError::List(error));
+            return Err(SpokeError::List(error.clone()));
         }
         tracing::info!(version = %snapshot.version(), experiences = candidates.len(), "pass started");
         let name = format!("pmp-sync snapshot {}", snapshot.version());
         let engine = Engine::start(self.catalog.clone(), self.engine, times, name, stop.token().clone());
         let began = Timestamp::now();
+        // Before what takes long: a filter may have to be fetched.
+        let in_force = stop.unless_stopped(self.filters.in_force()).await.ok_or_else(|| SpokeError::stopped(stop))?;
+        // Where one of two listings failed, what a rule names may be there all the same.
+        let rule_warnings = if half.is_some() { Vec::new() } else { in_force.warnings(named(&candidates)) };
+        rule_warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let known = if candidates.is_empty() { Ok(Arc::default()) } else { self.known(&snapshot, stop.token()).await };
         let filters = Semaphore::new(FILTERS);
         let tally = Mutex::default();
@@ -235,6 +253,8 @@ impl Spoke {
             stop,
             standing,
             began,
+            in_force,
+            rule_warnings,
             filters,
             exhausted,
             known,
@@ -263,6 +283,11 @@ fn gone(standing: &Standing, candidates: &[Candidate]) -> Vec<Member> {
     told.difference(&found).map(|id| Member { id: (*id).clone(), name: None, state: Err(Absent::Gone) }).collect()
 }
 
+/// The experiences with their names, where these could be read.
+pub(crate) fn named(candidates: &[Candidate]) -> impl Iterator<Item = (&ExperienceId, Option<&str>)> {
+    candidates.iter().map(|candidate| (&candidate.id, candidate.name.as_deref()))
+}
+
 /// What all experiences of one pass have in common.
 struct OnePass<'a> {
     spoke: &'a Spoke,
@@ -273,6 +298,9 @@ struct OnePass<'a> {
     stop: &'a Stop,
     standing: Standing,
     began: Timestamp,
+    in_force: InForce,
+    /// What is to be told of rules that decide nothing.
+    rule_warnings: Vec<String>,
     filters: Semaphore,
     exhausted: Exhausted,
     known: Result<Arc<Known>, LookUpError>,
@@ -344,7 +372,8 @@ impl OnePass<'_> {
     }
 
     async fn receipt_for(&self, member: Member) -> Receipt {
-        let mut draft = self.draft(&member.id);
+        let chosen = self.chosen(&member);
+        let mut draft = self.draft(&member.id, chosen.as_ref());
         let ended = |status, error: String| draft.receipt(status, &Progress::default(), Some(error));
         let live = match member.state {
             Ok(live) => live,
@@ -352,16 +381,20 @@ impl OnePass<'_> {
             Err(Absent::NotRead) => return self.stopped(&draft),
             Err(absent) => return ended(ReceiptStatus::Skipped, absent.to_string()),
         };
+        let chosen = self.in_force.of(&live.experience.id, Some(&live.experience.name));
+        let nothing_known = Arc::default();
         let known = match &self.known {
+            // Whoever has no filter needs no facts, and leaves no product for want of them.
+            _ if chosen.filter.is_nothing() => &nothing_known,
             Ok(known) => known,
             Err(LookUpError::Stopped) => return self.stopped(&draft),
             Err(error) => return ended(ReceiptStatus::Failed, error.to_string()),
         };
         // A filter cannot be interrupted; it is left to its limits.
-        let verdicts = match self.stop.unless_stopped(self.narrow(&live, known.clone())).await {
+        let verdicts = match self.stop.unless_stopped(self.narrow(chosen, &live, known.clone())).await {
             None => return self.stopped(&draft),
             Some(Ok(Narrowed::By { verdicts, warnings })) => {
-                draft.filter_warnings = warnings;
+                draft.filter_warnings.extend(warnings);
                 verdicts
             }
             Some(Ok(Narrowed::NotManaged(reason))) => return ended(ReceiptStatus::Skipped, reason),
@@ -421,15 +454,20 @@ impl OnePass<'_> {
         self.before(member).filter(|receipt| receipt.is_unfinished())?.change_sets.last()
     }
 
-    async fn narrow(&self, live: &Live, known: Arc<Known>) -> Result<Narrowed, String> {
+    /// What the experience has; none where that goes by its name, which could not be read.
+    fn chosen(&self, member: &Member) -> Option<Chosen> {
+        let known = member.name.is_some() || !self.spoke.filters.has_rules();
+        known.then(|| self.in_force.of(&member.id, member.name.as_deref()))
+    }
+
+    async fn narrow(&self, chosen: Chosen, live: &Live, known: Arc<Known>) -> Result<Narrowed, String> {
         let organization = self.spoke.identity.organization.clone();
-        let filter = self.spoke.filter.clone();
         // Never closed: it lives as long as the pass.
         let _turn = self.filters.acquire().await.map_err(|e| e.to_string())?;
-        let (runs, began) = (filter.is_some(), Instant::now());
+        let (runs, began) = (!chosen.filter.is_nothing(), Instant::now());
         let snapshot = self.snapshot.clone();
         let experience = live.experience.clone();
-        let narrowed = narrow(filter, organization, snapshot, experience, known, self.began, &self.exhausted).await;
+        let narrowed = narrow(chosen, organization, snapshot, experience, known, self.began, &self.exhausted).await;
         if runs {
             self.tally().add_filter(began.elapsed(), narrowed.is_err());
         }
@@ -441,7 +479,7 @@ impl OnePass<'_> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn draft(&self, member: &ExperienceId) -> Draft {
+    fn draft(&self, member: &ExperienceId, chosen: Option<&Chosen>) -> Draft {
         let hub = confirmed(&self.standing.before.confirmations, &self.snapshot, member);
         let before = self.before(member);
         Draft {
@@ -454,9 +492,10 @@ impl OnePass<'_> {
             applied: before.and_then(Receipt::applied),
             narrowed: 0,
             narrowed_for: Vec::new(),
-            filter_warnings: Vec::new(),
-            filter: self.spoke.filter.as_ref().map(|filter| filter.filter().identity()),
+            filter_warnings: self.rule_warnings.clone(),
+            filter: chosen.and_then(|chosen| chosen.filter.identity()),
             confirmed: self.confirmed.clone().or_else(|| hub.cloned()),
+            owner: self.standing.beside.me().id.clone(),
             removals: erosion::recent(before, self.spoke.guard_window, self.began),
         }
     }

@@ -5,16 +5,38 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pmp_plan::{Desired, Lately, Observed, Report, explain, plan_after};
-use pmp_protocol::{ExperienceId, OperatorConfirmation, ProductId, Receipt, ResourceRequests, Snapshot, confirmed};
+use pmp_protocol::{
+    ExperienceId, FilterIdentity, OperatorConfirmation, ProductId, Receipt, ResourceRequests, Snapshot, confirmed,
+};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::attributes::{Known, LookUpError};
+use crate::filters::Chosen;
 use crate::member::{Absent, Member, discover, leave_management_alone, read_policies};
 use crate::narrow::{Exhausted, Narrowed, narrow};
-use crate::pass::confirmation;
+use crate::pass::{confirmation, named};
 use crate::standing::Standing;
 use crate::{Spoke, SpokeError, erosion};
+
+/// What would happen to all member experiences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Previews {
+    pub(crate) experiences: Vec<Preview>,
+    /// What is to be told of rules that decide nothing.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Which filter an experience has, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ShownFilter {
+    /// None where it has none.
+    #[serde(flatten)]
+    pub(crate) identity: Option<FilterIdentity>,
+    /// Why; none where all experiences have the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) because: Option<String>,
+}
 
 /// What would happen to one member experience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,6 +44,9 @@ pub(crate) struct Preview {
     pub(crate) experience: ExperienceId,
     /// Its name, where it could be read.
     pub(crate) name: Option<String>,
+    /// Which filter it has; none where that is not known, or where there are no filters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) filter: Option<ShownFilter>,
     /// What the filter found odd.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) filter_warnings: Vec<String>,
@@ -52,13 +77,11 @@ pub(crate) enum Planned {
 
 impl Spoke {
     /// Plans for every member experience, as a pass would: what an operator of the hub confirmed counts.
-    pub(crate) async fn preview(
-        &self,
-        standing: &Standing,
-        snapshot: &Arc<Snapshot>,
-    ) -> Result<Vec<Preview>, SpokeError> {
+    pub(crate) async fn preview(&self, standing: &Standing, snapshot: &Arc<Snapshot>) -> Result<Previews, SpokeError> {
         let found = discover(self.catalog.as_ref(), &self.management, &self.selection).await?;
         let candidates = leave_management_alone(self.snapshots.as_ref(), &self.selection, found.candidates).await?;
+        let in_force = self.filters.in_force().await;
+        let warnings = if found.half.is_some() { Vec::new() } else { in_force.warnings(named(&candidates)) };
         let members = read_policies(self.catalog.as_ref(), candidates).await;
         let before = &standing.before;
         let known = self.known(snapshot, &CancellationToken::new()).await;
@@ -66,43 +89,50 @@ impl Spoke {
         for member in members {
             let receipt = before.receipts.iter().find(|receipt| receipt.member_experience == member.id);
             let mut quarantined = receipt.map(quarantined_now).unwrap_or_default();
+            let has_name = member.name.is_some() || !self.filters.has_rules();
+            let chosen = has_name.then(|| in_force.of(&member.id, member.name.as_deref()));
+            let has_filter = chosen.as_ref().is_some_and(|chosen| !chosen.filter.is_nothing());
+            // Whoever has no filter needs no facts, and leaves no product for want of them.
+            let known = if has_filter { known.clone() } else { Ok(Arc::default()) };
             if let Ok(known) = &known {
                 quarantined.extend(known.undecided().clone());
             }
             let lately = erosion::lately(&erosion::recent(receipt, self.guard_window, Timestamp::now()));
             let (member, confirmations) = ((member, lately), &before.confirmations);
-            previews.push(self.preview_member(snapshot, &known, confirmations, member, &quarantined, &exhausted).await);
+            let narrowing = Narrowing { chosen, known, exhausted: &exhausted };
+            previews.push(self.preview_member(snapshot, narrowing, confirmations, member, &quarantined).await);
         }
-        Ok(previews)
+        Ok(Previews { experiences: previews, warnings })
     }
 
     async fn preview_member(
         &self,
         snapshot: &Arc<Snapshot>,
-        known: &Result<Arc<Known>, LookUpError>,
+        Narrowing { chosen, known, exhausted }: Narrowing<'_>,
         confirmations: &[OperatorConfirmation],
         (member, lately): (Member, Lately),
         quarantined: &BTreeMap<ProductId, String>,
-        exhausted: &Exhausted,
     ) -> Preview {
         let Member { id: experience, name, state } = member;
+        let filter = chosen.as_ref().and_then(|chosen| self.shown(chosen));
         let live = match state {
             Ok(live) => live,
             Err(absent) => {
                 let reason = absent.to_string();
                 let unreadable = matches!(absent, Absent::Unreadable(_));
                 let outcome = if unreadable { Planned::Failed { reason } } else { Planned::Skipped { reason } };
-                return Preview { experience, name, filter_warnings: Vec::new(), outcome };
+                return Preview { experience, name, filter, filter_warnings: Vec::new(), outcome };
             }
         };
         let organization = self.identity.organization.clone();
-        let filter = self.filter.clone();
-        let narrowed = match known.clone() {
-            Ok(known) => {
+        let narrowed = match (chosen, known) {
+            (Some(chosen), Ok(known)) => {
                 let (snapshot, now) = (snapshot.clone(), Timestamp::now());
-                narrow(filter, organization, snapshot, live.experience, known, now, exhausted).await
+                narrow(chosen, organization, snapshot, live.experience, known, now, exhausted).await
             }
-            Err(error) => Err(error.to_string()),
+            // A live experience has a name.
+            (None, _) => Err("which filter it has is not known: its name could not be read".to_owned()),
+            (_, Err(error)) => Err(error.to_string()),
         };
         let mut filter_warnings = Vec::new();
         let outcome = match narrowed {
@@ -128,8 +158,22 @@ impl Spoke {
                 }
             }
         };
-        Preview { experience, name, filter_warnings, outcome }
+        Preview { experience, name, filter, filter_warnings, outcome }
     }
+
+    /// Which filter an experience has, where that is worth a word.
+    fn shown(&self, chosen: &Chosen) -> Option<ShownFilter> {
+        let because = self.filters.has_rules().then(|| chosen.because.clone());
+        let identity = chosen.filter.identity();
+        (identity.is_some() || because.is_some()).then_some(ShownFilter { identity, because })
+    }
+}
+
+/// What narrowing one experience takes.
+struct Narrowing<'a> {
+    chosen: Option<Chosen>,
+    known: Result<Arc<Known>, LookUpError>,
+    exhausted: &'a Exhausted,
 }
 
 /// The products that the catalog refused, or that could not be looked up, and that a pass would leave now.

@@ -62,6 +62,8 @@ pub(crate) struct Draft {
     pub(crate) filter_warnings: Vec<String>,
     pub(crate) filter: Option<FilterIdentity>,
     pub(crate) confirmed: Option<Confirmed>,
+    /// Which of the organization's spokes this is.
+    pub(crate) owner: String,
     /// What earlier passes removed lately.
     pub(crate) removals: Vec<Removal>,
 }
@@ -100,6 +102,7 @@ impl Draft {
             filter: self.filter.clone(),
             confirmed: self.confirmed.clone(),
             removals: self.removals(progress),
+            owner: Some(self.owner.clone()),
             spoke_version: SPOKE_VERSION.to_owned(),
             error: error.map(|text| told(&text)),
         }

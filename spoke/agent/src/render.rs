@@ -3,21 +3,23 @@
 
 use comfy_table::Color;
 use pmp_plan::{Entry, Report, Step, Why};
-use pmp_protocol::{Decision, Receipt, ReceiptStatus, ResourceRequests, Snapshot, Verdict};
+use pmp_protocol::{Decision, FilterIdentity, Receipt, ReceiptStatus, ResourceRequests, Snapshot, Verdict};
 use pmp_terminal::{Table, count};
 
-use crate::preview::{Planned, Preview};
+use crate::preview::{Planned, Previews, ShownFilter};
 
 /// Products listed per experience before the rest is only counted; `-o wide` lists all.
 const MAX_ENTRIES: usize = 40;
 
 /// The plan for every experience, and one last line for all.
-pub(crate) fn previews(previews: &[Preview], snapshot: &Snapshot, wide: bool) -> Vec<String> {
+pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> Vec<String> {
+    let Previews { experiences, warnings } = previews;
     let mut lines = Vec::new();
     let (mut allow, mut deny, mut narrowed, mut change_sets, mut held, mut failed) = (0, 0, 0, 0, 0, 0);
-    for preview in previews {
+    for preview in experiences {
         let name = preview.name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
         lines.push(format!("# {}{name}", preview.experience));
+        lines.extend(preview.filter.as_ref().and_then(filter));
         match &preview.outcome {
             Planned::Plan { report, narrowed: dropped, policy_resource_requests, change_sets: sets } => {
                 allow += report.count(Step::Allow);
@@ -57,6 +59,7 @@ pub(crate) fn previews(previews: &[Preview], snapshot: &Snapshot, wide: bool) ->
         lines.extend(preview.filter_warnings.iter().map(|warning| format!("  warning: the filter says: {warning}")));
         lines.push(String::new());
     }
+    lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
     if change_sets + held + failed == 0 {
         lines.push(format!("No changes. Every live experience matches snapshot {}.", snapshot.version()));
         return lines;
@@ -74,6 +77,16 @@ pub(crate) fn previews(previews: &[Preview], snapshot: &Snapshot, wide: bool) ->
     }
     lines.push(last);
     lines
+}
+
+/// Which filter an experience has and why, where not all have the same.
+fn filter(ShownFilter { identity, because }: &ShownFilter) -> Option<String> {
+    let because = because.as_ref()?;
+    let which = identity.as_ref().map_or_else(
+        || "none".to_owned(),
+        |FilterIdentity { name, version, digest }| format!("`{name}` {version} ({})", digest.short()),
+    );
+    Some(format!("  filter: {which}, by {because}"))
 }
 
 fn entries(report: &Report, wide: bool) -> Vec<String> {

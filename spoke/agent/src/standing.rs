@@ -11,6 +11,7 @@ use pmp_protocol::{
     SnapshotMessage, SnapshotVersion,
 };
 
+use crate::beside::Beside;
 use crate::error::one_line;
 use crate::{Spoke, SpokeError, snapshot};
 
@@ -36,6 +37,8 @@ pub(crate) struct Standing {
     pub(crate) told: Vec<DisputedReceipt>,
     /// What this spoke lacks to follow the hub, where a message told of it.
     pub(crate) needs: Option<Needs>,
+    /// The other spokes of this organization.
+    pub(crate) beside: Beside,
 }
 
 impl Spoke {
@@ -73,20 +76,28 @@ impl Spoke {
         // Only where there is something older to compare; most passes find everything at the head.
         let older = before.receipts.iter().any(|it| lowest(it) < head.latest);
         let digests = if older { self.snapshots.digests(&self.management).await? } else { BTreeMap::new() };
-        Ok(sift(&self.management, head, &digests, before, Timestamp::now()))
+        let beside = self.beside(&before);
+        self.lease.share_with(beside.neighbours().count());
+        Ok(sift(&self.management, head, &digests, before, beside, Timestamp::now()))
+    }
+
+    /// The other spokes of this organization, as the ledger tells of them.
+    pub(crate) fn beside(&self, organization: &Organization) -> Beside {
+        Beside::of(self.selection.scope(), organization)
     }
 
     /// Tells the hub what this spoke lacks, and leaves the rest of the sign of life as it is.
     pub(crate) async fn report_needs(&self, needs: &Needs) -> Result<(), LedgerError> {
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
-        let life = before.seen.map_or_else(SignOfLife::default, |seen| SignOfLife {
+        let beside = self.beside(&before);
+        let life = before.sign_of(&beside.me().id).cloned().map_or_else(SignOfLife::default, |seen| SignOfLife {
             experiences: seen.experiences,
             error: seen.error,
             times: seen.change_set_times,
             needs: None,
             disputed: seen.disputed,
         });
-        self.report_seen(SignOfLife { needs: Some(needs.clone()), ..life }).await
+        self.report_seen(SignOfLife { needs: Some(needs.clone()), ..life }, &beside).await
     }
 
     /// The snapshot that is in force; its content from one of `messages`, where one has it.
@@ -167,8 +178,10 @@ fn sift(
     head: Head,
     digests: &BTreeMap<SnapshotVersion, Digest>,
     mut before: Organization,
+    beside: Beside,
     now: Timestamp,
 ) -> Standing {
+    before.seen = before.sign_of(&beside.me().id).cloned();
     let borne_out = |version: SnapshotVersion, digest: Digest| match version.cmp(&head.latest) {
         std::cmp::Ordering::Greater => false,
         std::cmp::Ordering::Equal => digest == head.digest,
@@ -181,7 +194,11 @@ fn sift(
     let (receipts, forged): (Vec<_>, Vec<_>) = before.receipts.into_iter().partition(|receipt| {
         borne_out(receipt.version, receipt.digest) && !times(receipt).into_iter().flatten().any(is_ahead)
     });
+    // What another spoke wrote is its own to mend; what nobody else can be told to have written, this one replaces.
+    let mut forged = forged;
+    forged.retain(|receipt| !(beside.is_anothers(receipt) && beside.is_for_another(&receipt.member_experience)));
     before.receipts = receipts;
+    before.receipts.retain(|receipt| !beside.is_anothers(receipt));
     for receipt in &mut before.receipts {
         receipt.applied = receipt.applied.filter(|applied| borne_out(applied.version, applied.digest));
     }
@@ -196,8 +213,9 @@ fn sift(
     let mut disputed: BTreeMap<_, _> =
         forged.iter().map(|receipt| (receipt.member_experience.clone(), Some(Found::of(receipt)))).collect();
     let unreadable = before.unreadable.iter();
-    disputed.extend(unreadable.filter_map(|item| Some((member_of(item, management)?, item.found.clone()))));
-    Standing { head, before, disputed, told, needs: None }
+    let unreadable = unreadable.filter_map(|item| Some((member_of(item, management)?, item.found.clone())));
+    disputed.extend(unreadable.filter(|(member, _)| !beside.is_for_another(member)));
+    Standing { head, before, disputed, told, needs: None, beside }
 }
 
 /// The member experience in the place of whose receipt an item lies that cannot be read; none where it lies elsewhere.
@@ -215,7 +233,7 @@ fn still_told(seen: Option<&OrganizationSeen>, now: Timestamp) -> Vec<DisputedRe
 
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::{AccountId, Applied, OrganizationId, ReceiptStatus};
+    use pmp_protocol::{AccountId, Applied, OrganizationId, ReceiptStatus, SpokeScope};
 
     use super::*;
     use crate::receipt::{Draft, Progress};
@@ -250,6 +268,7 @@ mod tests {
             filter_warnings: Vec::new(),
             filter: None,
             confirmed: None,
+            owner: "all".to_owned(),
             removals: Vec::new(),
         };
         draft.receipt(ReceiptStatus::Failed, &Progress::default(), None)
@@ -267,7 +286,9 @@ mod tests {
         };
         let digests = BTreeMap::from([(version(6), Digest::of(b"six")), (version(7), Digest::of(b"seven"))]);
         let organization = Organization::unknown(OrganizationId::new("o-alpha00000").unwrap());
-        sift(&management(), head, &digests, Organization { receipts, unreadable, ..organization }, at(100))
+        let organization = Organization { receipts, unreadable, ..organization };
+        let beside = Beside::of(SpokeScope::of(None), &organization);
+        sift(&management(), head, &digests, organization, beside, at(100))
     }
 
     #[test]
@@ -333,6 +354,7 @@ mod tests {
             account: AccountId::new("222222222222").unwrap(),
             region: "us-east-1".into(),
             experiences: 1,
+            spoke: None,
             spoke_version: "0.1.0".into(),
             error: None,
             change_set_times: None,

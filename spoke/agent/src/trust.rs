@@ -142,14 +142,16 @@ impl Spoke {
     /// Tells the hub what stands in the way, and leaves the rest of the sign of life as it is.
     pub(crate) async fn report_error(&self, text: String, needs: Option<Needs>) -> Result<(), LedgerError> {
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
-        let life = before.seen.map_or_else(SignOfLife::default, |seen| SignOfLife {
+        let beside = self.beside(&before);
+        let life = before.sign_of(&beside.me().id).cloned().map_or_else(SignOfLife::default, |seen| SignOfLife {
             experiences: seen.experiences,
             error: None,
             times: seen.change_set_times,
             needs: needs.clone().or(seen.needs),
             disputed: seen.disputed,
         });
-        self.report_seen(SignOfLife { error: Some(text), needs: needs.or_else(|| life.needs.clone()), ..life }).await
+        let needs = needs.or_else(|| life.needs.clone());
+        self.report_seen(SignOfLife { error: Some(text), needs, ..life }, &beside).await
     }
 }
 

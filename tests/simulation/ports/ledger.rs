@@ -126,10 +126,16 @@ impl ReceiptStore for Ports {
         self.call(Operation::PutSeen, "", put).await.map_err(in_ledger)
     }
 
+    async fn put_spoke(&self, seen: &OrganizationSeen) -> Result<(), LedgerError> {
+        let put = |world: &mut World, _| world.spokes = vec![seen.clone()];
+        self.call(Operation::PutSeen, "of the spoke", put).await.map_err(in_ledger)
+    }
+
     async fn organization(&self, id: &OrganizationId, _: &ExperienceId) -> Result<Organization, LedgerError> {
         let read = |world: &mut World, _| Organization {
             id: id.clone(),
             seen: world.seen.clone(),
+            spokes: world.spokes.clone(),
             receipts: world.receipts.values().cloned().collect(),
             confirmations: Vec::new(),
             unreadable: Vec::new(),
@@ -181,6 +187,15 @@ impl LeaseStore for Ports {
             self.world().lease_heard_lost = false;
         }
         Ok(taken)
+    }
+
+    async fn held(&self, _: &OrganizationId) -> Result<Option<Lease>, LedgerError> {
+        // As with a queue that is empty: a look at a lease that nobody holds is no call that could fail.
+        if self.world().lease().is_none_or(|lease| lease.expires_at_ms == 0) {
+            self.alive().await;
+            return Ok(None);
+        }
+        self.call(Operation::Lease, "look", |world: &mut World, _| world.lease().cloned()).await.map_err(in_ledger)
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Taken, LedgerError> {

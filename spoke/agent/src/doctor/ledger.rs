@@ -1,5 +1,7 @@
 //! The hub's side of a spoke: the role to assume, the two tables as it sees them, and the lease.
 
+use std::collections::BTreeMap;
+
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::{ApiError, assume_role_now};
@@ -7,13 +9,16 @@ use pmp_doctor::Session;
 use pmp_ledger::{
     DynamoLeases, DynamoReceipts, DynamoSnapshots, LedgerError, Organization, ReceiptStore, SnapshotStore, TableName,
 };
-use pmp_protocol::{ExperienceId, Needs, OrganizationId, ReceiptStatus, SnapshotVersion};
+use pmp_protocol::{ExperienceId, Needs, OrganizationId, OrganizationSeen, ReceiptStatus, SnapshotVersion};
 use pmp_signature::TrustedKeys;
 use pmp_terminal::checkup::Finding;
 use pmp_terminal::{Source, age, count};
 
+use super::listed;
+use crate::beside::Beside;
 use crate::config::{
-    DoctorConfig, EXPERIENCE, EXTERNAL_ID, FILTER_CONFIG, HUB_ROLE, SNAPSHOTS, TIMESTAMPS, TRUSTED, acting_for,
+    DoctorConfig, EXPERIENCE, EXTERNAL_ID, FILTER_CONFIG, FILTERS, HUB_ROLE, MEMBERS, SNAPSHOTS, TIMESTAMPS, TRUSTED,
+    acting_for,
 };
 use crate::trust::{judge, trusted_before};
 use crate::{SpokeError, snapshot};
@@ -84,7 +89,11 @@ pub(super) async fn examine(
         },
     );
     let life = match &seen {
-        Some(seen) => sign_of_life(seen, Timestamp::now()),
+        Some(seen) => {
+            let beside = Beside::of(config.selection.scope(), seen);
+            let now = Timestamp::now();
+            others(sign_of_life(&own(seen, &beside), now), &beside, now)
+        }
         None => Finding::skipped("sign-of-life", "`timestamps-table` was not read"),
     };
     let life = session.judge(life).await;
@@ -210,6 +219,52 @@ async fn trust(
     }
 }
 
+/// What the ledger says of this spoke alone, of several.
+fn own(found: &Organization, beside: &Beside) -> Organization {
+    let seen = found.sign_of(&beside.me().id).cloned();
+    let receipts = found.receipts.iter().filter(|receipt| !beside.is_anothers(receipt)).cloned().collect();
+    Organization { seen, receipts, ..found.clone() }
+}
+
+/// The other spokes of the organization: those with experiences of their own, and those with some of the same.
+fn others(finding: Finding, beside: &Beside, now: Timestamp) -> Finding {
+    let name = |seen: &OrganizationSeen| seen.spoke.as_ref().map_or_else(String::new, |spoke| spoke.id.clone());
+    let finding = beside.neighbours().fold(finding, |finding, seen| {
+        let (kept, ago) = (count(seen.experiences, "experience"), age(seen.last_seen, now));
+        finding
+            .note(format!("another spoke, `{}`, keeps {kept} of its own in step, and was seen {ago} ago", name(seen)))
+    });
+    let recent = |seen: &OrganizationSeen| now.duration_since(seen.last_seen) <= SILENT;
+    let finding = beside.overlapping().filter(|(seen, _)| recent(seen)).fold(finding, |finding, (seen, spoke)| {
+        let same = match (&spoke.selected, &beside.me().selected) {
+            (Some(theirs), Some(mine)) => {
+                listed(&theirs.intersection(mine).map(ExperienceId::as_str).collect::<Vec<_>>())
+            }
+            (Some(some), None) | (None, Some(some)) => {
+                listed(&some.iter().map(ExperienceId::as_str).collect::<Vec<_>>())
+            }
+            (None, None) => "all experiences".to_owned(),
+        };
+        let (account, ago) = (&seen.account, age(seen.last_seen, now));
+        finding.warn(
+            format!(
+                "another spoke, `{}` in account {account}, keeps {same} in step, too, and was seen {ago} ago",
+                spoke.id
+            ),
+            format!("give each spoke its own {MEMBERS}; where this one has taken its place, its next pass ends this"),
+        )
+    });
+    beside.introduction().rivals.iter().fold(finding, |finding, rival| {
+        finding.warn(
+            format!(
+                "`{rival}` and this spoke, `{}`, keep some of the same experiences in step, turn by turn",
+                beside.me().id
+            ),
+            format!("give each spoke its own {MEMBERS}"),
+        )
+    })
+}
+
 /// When the spoke last finished a pass, and what came of it.
 fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
     let finding = Finding::of("sign-of-life");
@@ -249,12 +304,15 @@ fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
     let finding = found.unreadable.iter().fold(finding, |finding, it| {
         finding.warn(format!("the item `{}` cannot be read: {}", it.key, it.problem), None)
     });
-    let warnings = found
-        .receipts
-        .iter()
-        .flat_map(|receipt| receipt.filter_warnings.iter().map(move |warning| (&receipt.member_experience, warning)));
-    let finding = warnings.fold(finding, |finding, (member, warning)| {
-        finding.warn(format!("{member}: the filter warns: {}", warning), format!("check {FILTER_CONFIG}"))
+    let mut warnings = BTreeMap::<&str, Vec<&str>>::new();
+    for receipt in &found.receipts {
+        for warning in &receipt.filter_warnings {
+            warnings.entry(warning).or_default().push(receipt.member_experience.as_str());
+        }
+    }
+    let finding = warnings.into_iter().fold(finding, |finding, (warning, members)| {
+        let fix = format!("check {FILTER_CONFIG}, or {FILTERS} where there are rules");
+        finding.warn(format!("{}: the filter warns: {warning}", listed(&members)), fix)
     });
     let well = |status| matches!(status, ReceiptStatus::InSync | ReceiptStatus::Skipped | ReceiptStatus::Applying);
     found.receipts.iter().filter(|receipt| !well(receipt.status)).fold(finding, |finding, receipt| {

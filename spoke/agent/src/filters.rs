@@ -1,0 +1,176 @@
+//! The filters of this spoke: each is fetched, verified and compiled once, however many rules name it, and has a fate of its own.
+//! One that cannot be used changes nothing for the experiences that it is for (rule 4), and nothing at all for others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use pmp_filter_host::{ConfiguredFilter, Filter};
+use pmp_protocol::{ExperienceId, FilterIdentity};
+use pmp_terminal::Failure;
+use tokio::sync::OnceCell;
+
+use crate::config::FilterConfig;
+use crate::filter_rules::{FilterRules, Place};
+use crate::load;
+
+/// The most warnings about rules that are told of a pass.
+const MAX_WARNINGS: usize = 5;
+
+/// All filters that are configured.
+#[derive(Debug)]
+pub(crate) struct Filters {
+    /// For what comes from S3; none where there is no filter.
+    sdk: Option<SdkConfig>,
+    rules: FilterRules<Option<Wanted>>,
+}
+
+/// A filter that is configured at one place.
+#[derive(Debug)]
+struct Wanted {
+    config: FilterConfig,
+    /// Shared by all places that name the same file and digest.
+    loaded: Arc<OnceCell<Filter>>,
+    ready: OnceCell<Arc<ConfiguredFilter>>,
+}
+
+/// What an experience has in one pass.
+#[derive(Debug, Clone)]
+pub(crate) enum Assigned {
+    /// No filter.
+    Nothing,
+    /// This one.
+    Filter(Arc<ConfiguredFilter>),
+    /// One that cannot be used, and why.
+    Unusable(String),
+}
+
+/// The filters as they are in one pass.
+pub(crate) type InForce = FilterRules<Assigned>;
+
+/// What one experience has in one pass.
+#[derive(Debug, Clone)]
+pub(crate) struct Chosen {
+    pub(crate) place: Place,
+    /// Why, for people.
+    pub(crate) because: String,
+    pub(crate) filter: Assigned,
+}
+
+impl Filters {
+    /// None for any experience.
+    pub(crate) fn none() -> Self {
+        Self { sdk: None, rules: FilterRules::without_rules(None) }
+    }
+
+    /// As they are configured; nothing is fetched yet.
+    pub(crate) fn new(sdk: &SdkConfig, rules: &FilterRules<Option<FilterConfig>>) -> Self {
+        let mut loaded = BTreeMap::<_, Arc<OnceCell<Filter>>>::new();
+        let rules = rules.map(|_, config| {
+            let config = config.clone()?;
+            let file = (config.source.to_string(), config.digest.map(|digest| digest.to_string()));
+            Some(Wanted { loaded: loaded.entry(file).or_default().clone(), config, ready: OnceCell::new() })
+        });
+        Self { sdk: Some(sdk.clone()), rules }
+    }
+
+    /// Whether any experience may have one.
+    pub(crate) fn has_any(&self) -> bool {
+        self.rules.assigned().any(|(_, wanted)| wanted.is_some())
+    }
+
+    /// Whether experiences may have different ones.
+    pub(crate) fn has_rules(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
+    /// Makes all of them ready, one after the other. Where there are no rules, the one filter is for all experiences, and
+    /// without it nothing is begun.
+    ///
+    /// # Errors
+    /// Where there are no rules, and the filter cannot be used.
+    pub(crate) async fn start(&self) -> Result<(), Failure> {
+        for (place, wanted) in self.rules.assigned() {
+            let Err(failure) = self.ready(place, wanted).await else { continue };
+            if self.rules.is_empty() {
+                return Err(failure);
+            }
+            tracing::error!(
+                error = failure.one_line(),
+                "its experiences stay as they are; it is tried again with each pass"
+            );
+        }
+        Ok(())
+    }
+
+    /// As they are for one pass; what could not be made ready before is tried again.
+    pub(crate) async fn in_force(&self) -> InForce {
+        let mut ready = BTreeMap::new();
+        for (place, wanted) in self.rules.assigned() {
+            let assigned = match self.ready(place, wanted).await {
+                Ok(None) => Assigned::Nothing,
+                Ok(Some(filter)) => Assigned::Filter(filter),
+                Err(failure) => Assigned::Unusable(failure.one_line()),
+            };
+            ready.insert(place, assigned);
+        }
+        self.rules.map(|place, _| ready.get(&place).cloned().unwrap_or(Assigned::Nothing))
+    }
+
+    /// Each filter by its place, with what came of making it ready.
+    pub(crate) async fn each(&self) -> Vec<(Place, Result<Arc<ConfiguredFilter>, Failure>)> {
+        let mut each = Vec::new();
+        for (place, wanted) in self.rules.assigned() {
+            if let Some(outcome) = self.ready(place, wanted).await.transpose() {
+                each.push((place, outcome));
+            }
+        }
+        each
+    }
+
+    async fn ready(&self, place: Place, wanted: &Option<Wanted>) -> Result<Option<Arc<ConfiguredFilter>>, Failure> {
+        let (Some(Wanted { config, loaded, ready }), Some(sdk)) = (wanted, &self.sdk) else { return Ok(None) };
+        let make = || async {
+            let filter = loaded.get_or_try_init(|| load::load(sdk, place, config)).await?;
+            load::configure(filter.clone(), place, config).await.map(Arc::new)
+        };
+        ready.get_or_try_init(make).await.cloned().map(Some)
+    }
+}
+
+impl InForce {
+    /// What the experience has, and why.
+    pub(crate) fn of(&self, id: &ExperienceId, name: Option<&str>) -> Chosen {
+        let outcome = self.choose(id, name);
+        Chosen { place: outcome.place, because: outcome.to_string(), filter: outcome.assigned.clone() }
+    }
+
+    /// What is to be told of rules that decide nothing for these experiences, bounded.
+    pub(crate) fn warnings<'a>(
+        &self,
+        experiences: impl Iterator<Item = (&'a ExperienceId, Option<&'a str>)>,
+    ) -> Vec<String> {
+        let idle = self.idle(experiences);
+        let mut warnings: Vec<_> = idle.iter().take(MAX_WARNINGS).map(ToString::to_string).collect();
+        if let Some(more @ 1..) = idle.len().checked_sub(MAX_WARNINGS) {
+            warnings
+                .push(format!("and {more} more rules of PMP_FILTERS decide nothing; `pmp-spoke doctor` tells of all"));
+        }
+        warnings
+    }
+}
+
+impl Assigned {
+    /// The filter, for a receipt.
+    pub(crate) fn identity(&self) -> Option<FilterIdentity> {
+        match self {
+            Self::Filter(filter) => Some(filter.filter().identity()),
+            Self::Nothing | Self::Unusable(_) => None,
+        }
+    }
+
+    /// Whether there is none, and none is meant.
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+}
