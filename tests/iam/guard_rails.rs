@@ -1,5 +1,5 @@
-//! Guard rails of organizations, as in AWS's [data perimeter examples]: they deny what crosses organizations here, and the exceptions
-//! that `docs/deploy.md` asks for let it through.
+//! Guard rails of organizations, as in AWS's [data perimeter examples]: they deny what crosses organizations here, and the
+//! exceptions that `docs/deploy.md` asks for let it through.
 //!
 //! [data perimeter examples]: https://github.com/aws-samples/data-perimeter-policy-examples
 
@@ -33,12 +33,20 @@ fn identity_perimeter(organization: &str, trusted: &str) -> ControlPolicy {
         "Null": {"aws:SourceAccount": "false"},
         "Bool": {"aws:PrincipalIsAWSService": "true"},
     });
-    let deny = |sid: &str, actions: Value, condition: Value| json!({"Sid": sid, "Effect": "Deny", "Principal": "*", "Action": actions, "Resource": "*", "Condition": condition});
+    let deny = |sid: &str, actions: Value, condition: Value| {
+        let what = json!({"Sid": sid, "Effect": "Deny", "Principal": "*", "Action": actions, "Resource": "*"});
+        with(what, "Condition", condition)
+    };
     let statements = [
         deny("EnforceOrgIdentities", json!(["sqs:*", "kms:*", "sts:AssumeRole"]), identities),
         deny("EnforceConfusedDeputyProtection", json!(["sqs:*", "kms:*", "sts:*"]), deputies),
     ];
     ControlPolicy::new("identity-perimeter", json!({"Version": "2012-10-17", "Statement": statements}))
+}
+
+fn with(mut statement: Value, field: &str, value: Value) -> Value {
+    statement[field] = value;
+    statement
 }
 
 /// The conditions of `EnforceResourcePerimeterAWSResources`, but for these resources.
@@ -59,7 +67,8 @@ fn hub_role() -> String {
     format!("arn:aws:iam::{HUB_DELEGATE}:role/{HUB_ROLE}")
 }
 
-/// The world of hub and alpha with these policies: resource and service control policies of the hub's organization, then of alpha's.
+/// The world of hub and alpha with these policies: resource control policies of the hub's organization and of alpha's, then service
+/// control policies.
 fn guarded(
     [hub_resource, alpha_resource]: [Option<ControlPolicy>; 2],
     [hub_service, alpha_service]: [Option<ControlPolicy>; 2],

@@ -87,7 +87,7 @@ impl Organizations {
     ) -> Self {
         let code = [("CodeBucket", "code"), ("CodeKey", "0.1.0/bootstrap.zip")];
         let own = [("ExperienceId", MANAGEMENT), ("MemberOrganizationIds", ALPHA)];
-        let hub = Stack::new("infra/cloudformation/hub.yaml", hub_account, &[&code[..], &own, hub].concat());
+        let hub = Stack::new("infra/cloudformation/hub.yaml", hub_account, &[hub, &code[..], &own].concat());
         let own = [("OrganizationId", ALPHA), ("SpokeAccountId", alpha_account), ("HubExternalId", EXTERNAL_ID)];
         let member = Stack::after("infra/cloudformation/hub-member.yaml", hub_account, &hub, &own);
         let spoke =

@@ -91,7 +91,7 @@ struct InitArgs {
     /// The name of the queue; its dead-letter queue gets the suffix -dead-letters
     #[arg(long, env = "PMP_QUEUE_NAME", default_value = "pmp-sync-snapshots", value_name = "NAME")]
     queue_name: String,
-    /// The topic carries other management experiences, too: let none of their messages through. SNS takes 200 such filter policies a topic
+    /// The topic carries other management experiences, too: keep their messages out. SNS takes 200 such filter policies a topic
     #[arg(long)]
     shared_topic: bool,
 }

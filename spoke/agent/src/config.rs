@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use pmp_aws::AssumedRole;
 use pmp_catalog::RateLimits;
-use pmp_filter_host::{FilterSource, Limits};
+use pmp_filter_host::{FilterSource, Limits, S3Object};
 use pmp_ledger::{LeaseTerm, TableName};
 use pmp_plan::GuardRails;
 use pmp_protocol::{Digest, ExperienceId, OrganizationId};
@@ -82,7 +82,7 @@ pub(crate) struct ConfigArgs {
     /// A filter: the file of a WebAssembly component, s3://BUCKET/KEY, or the name of a built-in one
     #[arg(long, global = true, env = FILTER.variable, hide_env_values = true, value_name = "FILTER")]
     filter: Option<String>,
-    /// The filter's settings: JSON, or @FILE
+    /// The filter's settings: JSON, @FILE, or @s3://BUCKET/KEY
     #[arg(long, global = true, env = FILTER_CONFIG.variable, hide_env_values = true, value_name = "JSON")]
     filter_config: Option<String>,
     /// The digest that the filter's file must have: sha256:…; needed for one from S3, and for a compiled one
@@ -157,13 +157,22 @@ pub(crate) struct SpokeConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FilterConfig {
     pub(crate) source: FilterSource,
-    pub(crate) settings: String,
+    pub(crate) settings: FilterSettings,
     /// What its file must have.
     pub(crate) digest: Option<Digest>,
     pub(crate) cache: Option<PathBuf>,
     pub(crate) limits: Limits,
     /// Whether it is told what AWS Marketplace tells of the products.
     pub(crate) product_attributes: bool,
+}
+
+/// Where a filter's settings come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FilterSettings {
+    /// They are here, as JSON.
+    Json(String),
+    /// They are in S3.
+    Object(S3Object),
 }
 
 /// What `doctor` looks at: whatever is set and can be read.
@@ -331,10 +340,21 @@ impl ConfigArgs {
         let source: Option<FilterSource> = settings.optional(self.filter.as_deref(), FILTER);
         let text = self.filter_config.as_deref().map(str::trim).filter(|text| !text.is_empty());
         let config = match text.map(|text| text.strip_prefix('@').ok_or(text)) {
-            None => "{}".to_owned(),
-            Some(Err(json)) => json.to_owned(),
+            None => FilterSettings::Json("{}".to_owned()),
+            Some(Err(json)) => FilterSettings::Json(json.to_owned()),
+            Some(Ok(url)) if url.contains("://") => match url.parse() {
+                Ok(FilterSource::S3(object)) => FilterSettings::Object(object),
+                Ok(_) => {
+                    settings.problem(FILTER_CONFIG, format!("`{url}` is neither a file nor s3://BUCKET/KEY"));
+                    return None;
+                }
+                Err(error) => {
+                    settings.problem(FILTER_CONFIG, error);
+                    return None;
+                }
+            },
             Some(Ok(path)) => match std::fs::read_to_string(path) {
-                Ok(json) => json,
+                Ok(json) => FilterSettings::Json(json),
                 Err(error) => {
                     settings.problem(FILTER_CONFIG, format!("cannot read `{path}`: {error}"));
                     return None;

@@ -5,10 +5,13 @@ mod s3;
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
-use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, LoadError};
+use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, LoadError, S3Object};
 use pmp_terminal::Failure;
 
-use crate::config::FilterConfig;
+use crate::config::{FilterConfig, FilterSettings};
+
+/// The most bytes of settings that are read from S3.
+const LONGEST_SETTINGS: usize = 256 << 10;
 
 /// Loads the filter and has it check its settings.
 ///
@@ -21,18 +24,20 @@ pub(crate) async fn load_filter(sdk: &SdkConfig, config: FilterConfig) -> Result
         FilterSource::S3(object) => match s3::fetch(sdk, object, config.limits.file_bytes).await {
             Ok(bytes) => Some(bytes),
             Err(error) => {
-                let hint = error.hint();
-                let failure = Failure::new(anyhow::Error::new(error).context(context));
-                return Err(match hint {
-                    Some(hint) => failure.hint(hint),
-                    None => failure,
-                });
+                let too_large = error.is_too_large();
+                let failure = not_fetched(error, context);
+                let hint = || "`--filter-max-file` (PMP_FILTER_MAX_FILE) raises the limit".to_owned();
+                return Err(if too_large { failure.hint(hint()) } else { failure });
             }
         },
         FilterSource::BuiltIn(_) | FilterSource::File(_) => None,
     };
+    let settings = match &config.settings {
+        FilterSettings::Json(json) => json.clone(),
+        FilterSettings::Object(object) => read_settings(sdk, object).await?,
+    };
     let ready = move || {
-        let filter = load(&config, fetched).and_then(|filter| Ok(filter.configure(&config.settings)?));
+        let filter = load(&config, fetched).and_then(|filter| Ok(filter.configure(&settings)?));
         filter.map_err(|error| {
             let too_large = matches!(error.downcast_ref(), Some(LoadError::TooLarge { .. }));
             let failure = Failure::new(error.context(context));
@@ -52,6 +57,26 @@ pub(crate) async fn load_filter(sdk: &SdkConfig, config: FilterConfig) -> Result
     }
     tracing::info!(name = description.name, version = description.version, digest = %filter.filter().digest(), "filter loaded");
     Ok(filter)
+}
+
+/// Settings that are an object in S3. The filter checks what they say.
+async fn read_settings(sdk: &SdkConfig, object: &S3Object) -> Result<String, Failure> {
+    let source = FilterSource::S3(object.clone());
+    let context = format!("cannot use the filter's settings --filter-config (PMP_FILTER_CONFIG) `@{source}`");
+    match s3::fetch(sdk, object, LONGEST_SETTINGS).await {
+        Ok(bytes) => String::from_utf8(bytes).map_err(|error| Failure::new(anyhow::Error::new(error).context(context))),
+        Err(error) => Err(not_fetched(error, context)),
+    }
+}
+
+/// An object that could not be fetched, with what can be done.
+fn not_fetched(error: s3::FetchError, context: String) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::new(anyhow::Error::new(error).context(context));
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 fn load(config: &FilterConfig, fetched: Option<Vec<u8>>) -> anyhow::Result<Filter> {

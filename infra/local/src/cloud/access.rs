@@ -1,8 +1,9 @@
 //! IAM: whether a caller may do something, by the policies of its role, of the resource, and of the trust.
 //!
 //! The evaluator is awsim's. Around it: who needs whose consent (inside an account the caller's or the resource's
-//! policy is enough, across accounts both are needed), sessions that are narrowed, the guard rails of organizations, service principals,
-//! and the condition keys that this system's policies use. It never looks at a request's content; the services say which action on which resource it is.
+//! policy is enough, across accounts both are needed), sessions that are narrowed, the guard rails of organizations, service
+//! principals, and the condition keys that this system's policies use. It never looks at a request's content; the services say which
+//! action on which resource it is.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -129,8 +130,8 @@ impl Access {
         self.answer(&question, identity_policies, resource_policy.as_ref())
     }
 
-    /// Whether the caller may do something that the resource's own policy alone opens, even inside one account: assume a role by its
-    /// trust, use a key by its key policy.
+    /// Whether the caller may do something that the resource's own policy alone opens, even inside one account: assume a role by
+    /// its trust, use a key by its key policy.
     pub(super) fn decide_by_resource(&self, question: Question<'_>) -> Result<(), Denied> {
         let policy = question.resource_policy.map_or_else(nothing, read);
         let identity_policies = self.identity_policies(question.caller);
@@ -176,10 +177,8 @@ impl Access {
         let identity_policies = std::slice::from_ref(&self.everything);
         let context = EvalContext { identity_policies, resource_policy: Some(&document), ..EvalContext::default() };
         let rails = self.rails.on_resource(action, owner);
-        let decision = match forbids(&request, &rails) {
-            true => Decision::ExplicitDeny,
-            false => evaluate(&request, &context),
-        };
+        let forbidden = forbids(&request, &rails);
+        let decision = if forbidden { Decision::ExplicitDeny } else { evaluate(&request, &context) };
         self.tell(decision, &conditions, |verdict, conditions| Authorization {
             caller: service.to_owned(),
             action: action.to_owned(),

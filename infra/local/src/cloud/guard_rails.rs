@@ -1,8 +1,8 @@
 //! Guard rails: the service and resource control policies of organizations.
 //!
-//! A service control policy binds whoever acts in a member account, wherever the resource is. A resource control policy binds whoever
-//! comes to a resource of a member account, AWS's services among them, if the resource's service supports such policies. Neither
-//! binds a management account. AWS's full access is attached beside them, so what they allow counts for nothing.
+//! A service control policy binds whoever acts in a member account, wherever the resource is. A resource control policy binds
+//! whoever comes to a resource of a member account, AWS's services among them, if the resource's service supports such policies.
+//! Neither binds a management account. AWS's full access is attached beside them, so what they allow counts for nothing.
 
 use awsim_iam_policy::PolicyDocument;
 
@@ -10,8 +10,8 @@ use super::policies::read;
 use crate::World;
 use crate::world::{ControlPolicy, Organization};
 
-/// Services here whose resources AWS Organizations lets resource control policies guard, by the prefix of their actions. SNS and the
-/// Marketplace Catalog are none of them.
+/// Services here whose resources AWS Organizations lets resource control policies guard, by the prefix of their actions. SNS and
+/// the Marketplace Catalog are none of them.
 const GUARDED: [&str; 4] = ["dynamodb:", "kms:", "sqs:", "sts:"];
 
 /// The control policies of all organizations.
