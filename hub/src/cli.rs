@@ -175,8 +175,8 @@ struct InitArgs {
     /// An account that may subscribe its queue to the topic; repeat for more
     #[arg(long = "allow-account", value_name = "ACCOUNT")]
     allow_accounts: Vec<AccountId>,
-    /// A member organization to admit to the roster; repeat for more
-    #[arg(long = "admit", value_name = "ORG")]
+    /// A member organization to admit to the roster; repeat for more, or separate them by commas
+    #[arg(long = "admit", value_name = "ORG", value_delimiter = ',')]
     admit: Vec<OrganizationId>,
     /// With --admit: these keep more than 200 experiences each, so that more of what they report is read
     #[arg(long, requires = "admit")]

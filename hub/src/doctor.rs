@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
+use aws_sdk_sns::types::Subscription;
+use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::{Admission, ApiError, Asker, Request, ResourcePolicy};
 use pmp_catalog::{RateLimits, SdkCatalog};
@@ -22,6 +24,13 @@ use crate::config::{
 use crate::error::failure;
 use crate::fleet::Fleet;
 use crate::{HubError, Restored, SigningKey, TopicArn, read, shown, status};
+
+/// Filter policies that SNS takes for a topic, unless AWS raised it.
+const FILTER_POLICIES: usize = 200;
+/// So many are near it.
+const NEAR: usize = 160;
+/// Subscriptions that are looked at side by side.
+const LOOKS: usize = 16;
 
 /// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
 pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
@@ -332,14 +341,43 @@ async fn subscriptions(client: &Client, topic: &TopicArn) -> Finding {
     if found.is_empty() {
         return finding.warn(
             "nobody is subscribed",
-            "let a member organization deploy its spoke, or run `pmp-spoke init`".to_owned(),
+            "let a member organization deploy its spoke, or run `pmp-spoke init`; where members have reported before, the topic was deleted \
+             and took their subscriptions along: each subscribes its queue anew (docs/deploy.md, \"Deploy a hub again\")"
+                .to_owned(),
         );
     }
     let pending = found.iter().filter(|one| one.subscription_arn() == Some("PendingConfirmation")).count();
     let finding = finding.note(count(found.len(), "subscription"));
+    let finding = if found.len() < NEAR { finding } else { filter_policies(client, finding, &found).await };
     if pending == 0 {
         return finding;
     }
     let fix = "let the account that owns the queue subscribe it: then there is nothing to confirm".to_owned();
     finding.warn(format!("{pending} not confirmed"), fix)
+}
+
+/// How many of the subscriptions have a filter policy, of which SNS takes so many a topic and no more.
+async fn filter_policies(client: &Client, finding: Finding, found: &[Subscription]) -> Finding {
+    let confirmed = found.iter().filter_map(Subscription::subscription_arn).filter(|arn| arn.starts_with("arn:"));
+    let filtered = confirmed.map(async |arn| {
+        let answer = client.get_subscription_attributes().subscription_arn(arn).send().await?;
+        let policy = answer.attributes.unwrap_or_default().remove("FilterPolicy").unwrap_or_default();
+        Ok::<_, aws_sdk_sns::Error>(!matches!(policy.trim(), "" | "{}"))
+    });
+    // Not to be throttled, and done within seconds for a thousand.
+    let filtered: Vec<_> = futures::stream::iter(filtered).buffer_unordered(LOOKS).collect().await;
+    let count = filtered.iter().filter(|one| matches!(one, Ok(true))).count();
+    let finding = match filtered.iter().filter(|one| one.is_err()).count() {
+        0 => finding,
+        unread => finding.note(format!("{unread} of them cannot be looked at")),
+    };
+    let finding = finding.note(format!("{count} of {FILTER_POLICIES} filter policies"));
+    if count < NEAR {
+        return finding;
+    }
+    let fix = "let the members take theirs away, which a topic of one management experience does without: `aws sns \
+               set-subscription-attributes --subscription-arn ARN --attribute-name FilterPolicy --attribute-value '{}'`; or ask AWS for \
+               more (Service Quotas, \"Filter Policies per Topic\")"
+        .to_owned();
+    finding.warn("the next members may not be able to subscribe with one", fix)
 }

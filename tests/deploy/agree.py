@@ -34,6 +34,7 @@ KEY = f"arn:aws:kms:{REGION}:555555555555:key/1234abcd-12ab-34cd-56ef-1234567890
 HUB = {
     "ExperienceId": MANAGEMENT,
     "MemberOrganizationIds": [ORGANIZATION],
+    "SecondMemberOrganizationIds": ["o-second0000", "o-another000"],
     "Interval": "2h",
     "ReservedConcurrency": 2,
     "RolePath": "/marketplace/",

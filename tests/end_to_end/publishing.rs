@@ -1,7 +1,8 @@
 //! The hub's side: versions, the outbox, large snapshots.
 
+use aws_sdk_sqs::types::QueueAttributeName;
 use pmp_tests::{MANAGEMENT, Scene, Tap, longest_id, world};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn ids(count: usize) -> Vec<String> {
     (0..count).map(longest_id).collect()
@@ -100,4 +101,49 @@ async fn init_changes_nothing_that_is_as_it_should_be() {
         "{}",
         other.stderr
     );
+}
+
+/// As spoke.yaml makes it: messages are hidden for longer, come more often, and only over TLS.
+#[tokio::test]
+async fn init_takes_nothing_from_a_queue_that_is_there_nor_from_its_subscription() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let sqs = aws_sdk_sqs::Client::new(scene.alpha_account.config());
+    let sns = aws_sdk_sns::Client::new(scene.alpha_account.config());
+    let found = sns.list_subscriptions().send().await.unwrap();
+    let subscription = found.subscriptions()[0].subscription_arn().unwrap();
+    let attributes = async || {
+        let answer = sns.get_subscription_attributes().subscription_arn(subscription).send().await.unwrap();
+        answer.attributes.unwrap()
+    };
+    assert!(!attributes().await.contains_key("FilterPolicy"), "SNS takes two hundred a topic");
+    let queue = async || {
+        let call = sqs.get_queue_attributes().queue_url(&scene.queue_url).attribute_names(QueueAttributeName::All);
+        let mut attributes = call.send().await.unwrap().attributes.unwrap();
+        attributes.retain(|name, _| !name.as_str().starts_with("Approximate"));
+        attributes
+    };
+    let made = queue().await;
+    let mut policy: Value = serde_json::from_str(&made[&QueueAttributeName::Policy]).unwrap();
+    policy["Statement"][0]["Sid"] = json!("HubTopic");
+    policy["Statement"].as_array_mut().unwrap().push(
+        json!({"Sid": "EncryptedTransport", "Effect": "Deny", "Principal": "*",
+        "Action": "sqs:*", "Resource": made[&QueueAttributeName::QueueArn],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}}}),
+    );
+    let mut redrive: Value = serde_json::from_str(&made[&QueueAttributeName::RedrivePolicy]).unwrap();
+    redrive["maxReceiveCount"] = json!(10);
+    let call = sqs.set_queue_attributes().queue_url(&scene.queue_url);
+    let call = call.attributes(QueueAttributeName::VisibilityTimeout, "5400");
+    let call = call.attributes(QueueAttributeName::Policy, policy.to_string());
+    call.attributes(QueueAttributeName::RedrivePolicy, redrive.to_string()).send().await.unwrap();
+    // Subscribed by an earlier `init`, and in SNS's envelope.
+    for (name, value) in [("FilterPolicy", r#"{"experience":["exp-management"]}"#), ("RawMessageDelivery", "false")] {
+        let call = sns.set_subscription_attributes().subscription_arn(subscription).attribute_name(name);
+        call.attribute_value(value).send().await.unwrap();
+    }
+
+    let before = (queue().await, attributes().await);
+    let again = scene.spoke.json(&["init"]).await;
+    assert_eq!(again["subscription_arn"], json!(subscription));
+    assert_eq!((queue().await, attributes().await), before);
 }

@@ -98,3 +98,24 @@ async fn a_list_that_is_none_is_an_error_and_a_blank_one_is_no_list() {
     let admitted = scene.hub.with(&[("PMP_EXPERIENCE_ID", "")]).run(&["init", "--admit", ALPHA]).await;
     assert!(admitted.stderr.contains("--experience-id (PMP_EXPERIENCE_ID) is missing"), "{admitted:?}");
 }
+
+/// More than a template's parameter or a function's environment holds.
+#[tokio::test]
+async fn four_hundred_organizations_are_on_the_roster_by_records_in_the_ledger() {
+    let scene = in_step().await;
+    let ids: Vec<_> = (0..399).map(|number| format!("o-member{number:04}")).chain([ALPHA.to_owned()]).collect();
+    let list = ids.join(",");
+    assert!(list.len() > 4_096);
+    let made = scene.hub.json(&["init", "--admit", &list]).await;
+    assert_eq!(made["changes"].as_array().unwrap().len(), 400);
+    let members = scene.hub.json(&["members"]).await["members"].as_array().unwrap().clone();
+    assert!(members.iter().all(|row| row["source"] == "record"));
+    assert_eq!(members.len(), 400);
+
+    let hub = Function::start(&scene.hub).await;
+    let event = json!({"version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}});
+    hub.invoke(event, Duration::from_secs(60)).await.1.unwrap();
+    let told = hub.documents().pop().unwrap();
+    assert_eq!((&told["SilentSpokes"], &told["DisputedExperiences"]), (&json!(399), &json!(0)), "{told}");
+    assert_eq!(hub.stop().await.0, 0);
+}

@@ -11,11 +11,16 @@ async fn two_management_experiences_serve_one_member_account_on_one_topic() {
     let policy = ProcurementPolicy::new("policy-second").approving(["prod-s"]);
     world.organizations[0].experiences.push(Experience::new(SECOND, "Second").with_policy(policy));
     let scene = Scene::start(world).await;
+    // The first queue was subscribed while the topic was its own.
+    let sns = aws_sdk_sns::Client::new(scene.alpha_account.config());
+    let subscription = sns.list_subscriptions().send().await.unwrap().subscriptions().first().cloned().unwrap();
+    sns.unsubscribe().subscription_arn(subscription.subscription_arn().unwrap()).send().await.unwrap();
+    scene.spoke.json(&["init", "--shared-topic"]).await;
 
     let first_spoke = scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]);
     let second_hub = scene.hub.with(&[("PMP_EXPERIENCE_ID", SECOND)]);
     let second_spoke = scene.spoke.with(&[("PMP_EXPERIENCE_ID", SECOND), ("MEMBER_EXPERIENCE_IDS", ALPHA_DEV)]);
-    let made = second_spoke.json(&["init", "--queue-name", "pmp-sync-second"]).await;
+    let made = second_spoke.json(&["init", "--queue-name", "pmp-sync-second", "--shared-topic"]).await;
     let second_queue = made["queue_url"].as_str().unwrap();
     let second_spoke = second_spoke.with(&[("PMP_QUEUE_URL", second_queue)]);
 

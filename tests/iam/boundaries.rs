@@ -191,3 +191,20 @@ async fn queues_of_member_organizations_subscribe_and_nothing_else() {
     let owner = aws_sdk_sns::Client::new(organizations.as_account(HUB).config());
     owner.publish().topic_arn(&topic).message("{}").send().await.unwrap();
 }
+
+/// More than a parameter holds. Alpha is the last of them.
+#[tokio::test]
+async fn queues_of_four_hundred_organizations_subscribe_and_nobody_elses() {
+    let ids = |range: std::ops::Range<u32>| range.map(|number| format!("o-member{number:04}")).collect::<Vec<_>>();
+    let lists = [ids(0..250), ids(250..399), vec![ALPHA.to_owned()]].map(|list| list.join(","));
+    let names = ["MemberOrganizationIds", "SecondMemberOrganizationIds", "ThirdMemberOrganizationIds"];
+    let given: Vec<_> = names.into_iter().zip(lists.iter().map(String::as_str)).collect();
+    let organizations = Organizations::deploy(world(&["prod-a"], &[]), &given, &[]).await;
+    let subscribe = async |account: &str| {
+        let client = aws_sdk_sns::Client::new(organizations.as_account(account).config());
+        let call = client.subscribe().topic_arn(organizations.member_output("TopicArn")).protocol("sqs");
+        call.endpoint(format!("arn:aws:sqs:us-east-1:{account}:another")).send().await
+    };
+    subscribe(ALPHA_ACCOUNT).await.unwrap();
+    denied("an account of no member", subscribe("333333333333").await);
+}

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType};
 use aws_sdk_sqs::types::QueueAttributeName;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use pmp_tests::Aws;
 use serde_json::Value;
 
 use crate::stack::{Stack, text};
 
-/// Makes them, as `account`, whose administrator deploys.
-pub(crate) async fn deploy(stack: &Stack, account: &Aws) {
+/// Makes them, as whoever deploys in the account; subscriptions last. What AWS says where it does not let a queue subscribe.
+pub(crate) async fn deploy(stack: &Stack, account: &Aws) -> Result<(), String> {
     let dynamodb = aws_sdk_dynamodb::Client::new(account.config());
     for logical in stack.of_type("AWS::DynamoDB::Table") {
         create_table(&dynamodb, &stack.properties(logical)).await;
@@ -29,8 +30,9 @@ pub(crate) async fn deploy(stack: &Stack, account: &Aws) {
     }
     create_queues(stack, &aws_sdk_sqs::Client::new(account.config()), account).await;
     for logical in stack.of_type("AWS::SNS::Subscription") {
-        subscribe(&sns, &stack.properties(logical)).await;
+        subscribe(&sns, &stack.properties(logical)).await?;
     }
+    Ok(())
 }
 
 async fn create_table(client: &aws_sdk_dynamodb::Client, properties: &Value) {
@@ -71,7 +73,7 @@ async fn create_queues(stack: &Stack, client: &aws_sdk_sqs::Client, account: &Aw
     }
 }
 
-async fn subscribe(client: &aws_sdk_sns::Client, properties: &Value) {
+async fn subscribe(client: &aws_sdk_sns::Client, properties: &Value) -> Result<(), String> {
     let call = client.subscribe().topic_arn(text(&properties["TopicArn"])).protocol(text(&properties["Protocol"]));
     let mut call = call.endpoint(text(&properties["Endpoint"]));
     for name in ["RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy"] {
@@ -79,5 +81,6 @@ async fn subscribe(client: &aws_sdk_sns::Client, properties: &Value) {
             call = call.attributes(name, text(value));
         }
     }
-    call.send().await.unwrap();
+    let answer = call.send().await;
+    answer.map(drop).map_err(|error| error.message().map_or_else(|| format!("{error:?}"), str::to_owned))
 }

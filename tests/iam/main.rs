@@ -8,10 +8,12 @@
 // What cannot be done ends the test, with the reason.
 #![allow(clippy::unwrap_used)]
 
+mod ask;
 mod boundaries;
 mod corners;
 mod deploy;
 mod functions;
+mod guard_rails;
 mod operators;
 mod organizations;
 mod protection;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pmp_local::world::AccessKey;
 use pmp_local::{Options, Server};
 use pmp_tests::{ALPHA, Aws, Batch, EXTERNAL_ID, Function, HUB, MANAGEMENT, Program, World, get_json};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::deploy::deploy;
 use crate::record;
@@ -14,8 +14,8 @@ use crate::roles::{Decision, Declared};
 use crate::stack::{Stack, text};
 
 pub(crate) const ALPHA_ACCOUNT: &str = "222222222222";
-const HUB_DELEGATE: &str = "111111111112";
-const ALPHA_DELEGATE: &str = "222222222223";
+pub(crate) const HUB_DELEGATE: &str = "111111111112";
+pub(crate) const ALPHA_DELEGATE: &str = "222222222223";
 /// Keys that act as the functions' roles.
 const HUB_KEY: &str = "AKIAFUNCTIONHUB0";
 const SPOKE_KEY: &str = "AKIAFUNCTIONSPOKE0";
@@ -23,6 +23,17 @@ const SPOKE_KEY: &str = "AKIAFUNCTIONSPOKE0";
 const PEOPLE: [(&str, &str); 2] = [("AKIAUSERADA00000", "ada"), ("AKIAUSERBOB00000", "bob")];
 /// Lambda's longest time.
 const TIME: Duration = Duration::from_secs(900);
+
+/// What is tagged in addition to the templates' own tags, and who deploys the spoke.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Besides<'a> {
+    /// Roles by their names, each with a tag's key and value.
+    pub(crate) roles: &'a [(&'a str, &'a str, &'a str)],
+    /// Queues of the spoke by their names, the same.
+    pub(crate) queues: &'a [(&'a str, &'a str, &'a str)],
+    /// A role of the world, by its key; else the account's administrator.
+    pub(crate) deployer: Option<&'a str>,
+}
 
 /// Both, as they run.
 pub(crate) struct Organizations {
@@ -34,22 +45,37 @@ pub(crate) struct Organizations {
     pub(crate) roles: Vec<Declared>,
     pub(crate) hub_account: Aws,
     pub(crate) alpha_account: Aws,
+    /// Whether the spoke's queue was let in by the topic; what AWS says where it was not.
+    pub(crate) subscribed: Result<(), String>,
 }
 
 impl Organizations {
     /// The templates, deployed into `world` in the management accounts. `hub` and `spoke` are parameters beyond those that
     /// have to be given.
     pub(crate) async fn deploy(world: World, hub: &[(&str, &str)], spoke: &[(&str, &str)]) -> Self {
-        Self::deploy_in([HUB, ALPHA_ACCOUNT], world, hub, spoke).await
+        let deployed = Self::deploy_in([HUB, ALPHA_ACCOUNT], world, hub, spoke, Besides::default()).await;
+        assert_eq!(deployed.subscribed, Ok(()));
+        deployed
     }
 
     /// The same in the accounts of delegated administrators.
-    pub(crate) async fn deploy_delegated(mut world: World, spoke: &[(&str, &str)]) -> Self {
+    pub(crate) async fn deploy_delegated(world: World, spoke: &[(&str, &str)]) -> Self {
+        let deployed = Self::deploy_delegated_besides(world, spoke, Besides::default()).await;
+        assert_eq!(deployed.subscribed, Ok(()));
+        deployed
+    }
+
+    /// The same, whether the topic lets the queue in or not.
+    pub(crate) async fn deploy_delegated_besides(
+        mut world: World,
+        spoke: &[(&str, &str)],
+        besides: Besides<'_>,
+    ) -> Self {
         let delegate = |at: usize, account: &str| world.organizations[at].clone().with_delegated_administrator(account);
         world.organizations = vec![delegate(0, HUB_DELEGATE), delegate(1, ALPHA_DELEGATE)];
         let hub = [("CatalogAccountId", HUB)];
         let spoke = [&[("CatalogAccountId", ALPHA_ACCOUNT)], spoke].concat();
-        Self::deploy_in([HUB_DELEGATE, ALPHA_DELEGATE], world, &hub, &spoke).await
+        Self::deploy_in([HUB_DELEGATE, ALPHA_DELEGATE], world, &hub, &spoke, besides).await
     }
 
     async fn deploy_in(
@@ -57,10 +83,11 @@ impl Organizations {
         world: World,
         hub: &[(&str, &str)],
         spoke: &[(&str, &str)],
+        besides: Besides<'_>,
     ) -> Self {
         let code = [("CodeBucket", "code"), ("CodeKey", "0.1.0/bootstrap.zip")];
         let own = [("ExperienceId", MANAGEMENT), ("MemberOrganizationIds", ALPHA)];
-        let hub = Stack::new("infra/cloudformation/hub.yaml", hub_account, &[&code[..], &own, hub].concat());
+        let hub = Stack::new("infra/cloudformation/hub.yaml", hub_account, &[hub, &code[..], &own].concat());
         let own = [("OrganizationId", ALPHA), ("SpokeAccountId", alpha_account), ("HubExternalId", EXTERNAL_ID)];
         let member = Stack::after("infra/cloudformation/hub-member.yaml", hub_account, &hub, &own);
         let spoke =
@@ -72,16 +99,36 @@ impl Organizations {
         let key = |id: &str, account: &str, roles: &[Declared]| AccessKey::new(id, account).of_role(&roles[0].name);
         let functions = [key(HUB_KEY, hub_account, &hub_roles), key(SPOKE_KEY, alpha_account, &spoke_roles)];
         let people = PEOPLE.map(|(id, name)| AccessKey::new(id, alpha_account).of_user(name));
-        let access_keys = functions.into_iter().chain(people).collect();
-        let roles: Vec<Declared> = hub_roles.into_iter().chain(member_roles).chain(spoke_roles).collect();
-        let world = World { roles: roles.iter().map(Declared::role).collect(), access_keys, ..world };
+        let mut roles: Vec<Declared> = hub_roles.into_iter().chain(member_roles).chain(spoke_roles).collect();
+        for (name, key, value) in besides.roles {
+            roles.iter_mut().find(|role| role.name == *name).unwrap().tag(key, value);
+        }
+        let mut world = world;
+        world.roles.extend(roles.iter().map(Declared::role));
+        world.access_keys.extend(functions.into_iter().chain(people));
         let options = Options { witness: record::witness(), ..Options::default() };
         let server = Server::start(world, options).await.unwrap();
-        let account = |account| Aws::new(&server.endpoint(), account);
+        let account = |account: &str| Aws::new(&server.endpoint(), account);
         let (hub_account, alpha_account) = (account(hub_account), account(alpha_account));
-        deploy(&hub, &hub_account).await;
-        deploy(&spoke, &alpha_account).await;
-        Self { server, hub, member, spoke, roles, hub_account, alpha_account }
+        deploy(&hub, &hub_account).await.unwrap();
+        let deployer = besides.deployer.map(account);
+        let subscribed = deploy(&spoke, deployer.as_ref().unwrap_or(&alpha_account)).await;
+        let sqs = aws_sdk_sqs::Client::new(alpha_account.config());
+        for (name, key, value) in besides.queues {
+            let queue = alpha_account.queue_url(name).await;
+            sqs.tag_queue().queue_url(queue).tags(*key, *value).send().await.unwrap();
+        }
+        Self { server, hub, member, spoke, roles, hub_account, alpha_account, subscribed }
+    }
+
+    /// What `pmp-spoke doctor` finds, as the function's role: each check by its name.
+    pub(crate) async fn spoke_checkup(&self) -> Value {
+        let queue = self.queue_url().await;
+        let spoke = self.program("pmp-spoke", SPOKE_KEY, &self.spoke).with(&[("PMP_QUEUE_URL", &queue)]);
+        let finished = spoke.run(&["doctor", "-o", "json"]).await;
+        let checkup: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{}", finished.stderr));
+        let checks = checkup["checks"].as_array().unwrap().iter();
+        checks.map(|check| (text(&check["check"]), check.clone())).collect::<Map<_, _>>().into()
     }
 
     /// The hub's function, with the variables of its template.

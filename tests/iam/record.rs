@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use pmp_local::{Authorization, Witness};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The file that the variable names, if it is set; a file from before is replaced.
 static FILE: OnceLock<Option<Mutex<File>>> = OnceLock::new();
@@ -19,7 +19,7 @@ struct Recorder {
 
 impl Witness for Recorder {
     fn note(&self, authorization: Authorization) {
-        write(&self.test, &authorization, &[]);
+        write(&self.test, &authorization);
     }
 }
 
@@ -28,18 +28,15 @@ pub(crate) fn witness() -> Option<Arc<dyn Witness>> {
     file().map(|_| Arc::new(Recorder { test: test() }) as Arc<dyn Witness>)
 }
 
-/// Writes down a question that was not the embedded AWS's, with service control policies.
-pub(crate) fn record(authorization: &Authorization, service_control_policies: &[Value]) {
-    write(&test(), authorization, service_control_policies);
+/// Writes down a question that was not the embedded AWS's.
+pub(crate) fn record(authorization: &Authorization) {
+    write(&test(), authorization);
 }
 
-fn write(test: &str, authorization: &Authorization, service_control_policies: &[Value]) {
+fn write(test: &str, authorization: &Authorization) {
     let Some(file) = file() else { return };
     let mut line = serde_json::to_value(authorization).unwrap();
     line["test"] = json!(test);
-    if !service_control_policies.is_empty() {
-        line["service_control_policies"] = service_control_policies.iter().map(Value::to_string).collect();
-    }
     // In one piece: tests run side by side.
     file.lock().unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
 }

@@ -99,9 +99,51 @@ fn as_many_as_are_taken_fit_into_the_role_and_the_environment() {
     let trusting = spoke(85, &"x".repeat(800)).with("TrustedKeys", &key.repeat(2));
     assert_eq!(trusting.refusals(), Vec::<String>::new());
     for stack in [stack, trusting] {
-        let variables = stack.properties("Function")["Environment"]["Variables"].clone();
-        let size = |(name, value): (&String, &Value)| name.len() + text(value).len();
-        let size: usize = variables.as_object().unwrap().iter().map(size).sum();
+        let size = environment(&stack);
         assert!((3_500..=4_096).contains(&size), "{size} bytes of an environment");
     }
+}
+
+/// All lists full: what AWS takes of a parameter is checked with them.
+#[test]
+fn full_lists_of_organizations_fit_into_the_topics_policy_and_the_first_into_the_environment() {
+    let ids = |count: usize| (0..count).map(|number| format!("o-member{number:04}")).collect::<Vec<_>>().join(",");
+    let (first, others) = (ids(250), ids(292));
+    let given = [
+        ("ExperienceId", "exp-1234567890abc"),
+        ("Prefix", "pmp-sync-marketplace"),
+        ("SigningKeyArn", "arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
+        ("MemberOrganizationIds", &first),
+        ("SecondMemberOrganizationIds", &others),
+        ("ThirdMemberOrganizationIds", &others),
+        ("FourthMemberOrganizationIds", &others),
+    ];
+    let stack = Stack::new("infra/cloudformation/hub.yaml", HUB, &[&CODE[..], &given].concat());
+    let policy = stack.properties("TopicPolicy")["PolicyDocument"].to_string();
+    assert!((15_000..=30_720).contains(&policy.len()), "{} characters of a policy", policy.len());
+    let size = environment(&stack);
+    assert!((3_500..=4_096).contains(&size), "{size} bytes of an environment");
+}
+
+#[test]
+fn settings_of_a_filter_that_are_too_long_are_refused_with_the_way_out_and_come_from_a_bucket() {
+    assert_eq!(spoke(1, &"x".repeat(2_048)).refusals(), Vec::<String>::new());
+    let refusals = spoke(1, &"x".repeat(2_049)).refusals();
+    assert!(refusals.len() == 1 && refusals[0].contains("FilterConfigBucket"), "{refusals:?}");
+    let from_bucket = |config| spoke(1, config).with("FilterConfigBucket", "settings");
+    for (stack, problem) in [
+        (from_bucket("{}").with("FilterConfigKey", "filter.json"), "not both"),
+        (from_bucket(""), "FilterConfigBucket needs FilterConfigKey"),
+    ] {
+        let refusals = stack.refusals();
+        assert!(refusals.len() == 1 && refusals[0].contains(problem), "{refusals:?}");
+    }
+    assert_eq!(from_bucket("").with("FilterConfigKey", "filter.json").refusals(), Vec::<String>::new());
+}
+
+/// The bytes of a function's environment, as AWS counts them.
+fn environment(stack: &Stack) -> usize {
+    let variables = stack.properties("Function")["Environment"]["Variables"].clone();
+    let size = |(name, value): (&String, &Value)| name.len() + text(value).len();
+    variables.as_object().unwrap().iter().map(size).sum()
 }

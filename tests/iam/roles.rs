@@ -1,15 +1,14 @@
 //! The roles of a template: what they may do, and what of it was done.
 
-use std::collections::HashMap;
-
+use awsim_iam_policy::Decision as Verdict;
 use awsim_iam_policy::glob::matches;
-use awsim_iam_policy::{AuthzRequest, ContextValue, Decision as Verdict, EvalContext, evaluate, parse};
 use pmp_local::world::Role;
 use pmp_tests::{ALPHA, EXTERNAL_ID, MANAGEMENT};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::stack::Stack;
+use crate::ask::Ask;
+use crate::stack::{Stack, text};
 
 /// A role of a template, with its policies.
 pub(crate) struct Declared {
@@ -17,6 +16,7 @@ pub(crate) struct Declared {
     account: String,
     trust: Value,
     policies: Vec<Value>,
+    tags: Vec<(String, String)>,
 }
 
 /// One thing that a role may do: an action on a resource, both possibly patterns.
@@ -51,7 +51,10 @@ impl Declared {
                 roles.contains(&json!(name))
             });
             let policies = inline.into_iter().chain(attached).map(|policy| policy["PolicyDocument"].clone()).collect();
-            Self { name, account: account.to_owned(), trust: properties["AssumeRolePolicyDocument"].clone(), policies }
+            let tags = properties["Tags"].as_array().into_iter().flatten();
+            let tags = tags.map(|tag| (text(&tag["Key"]), text(&tag["Value"]))).collect();
+            let trust = properties["AssumeRolePolicyDocument"].clone();
+            Self { name, account: account.to_owned(), trust, policies, tags }
         };
         stack.of_type("AWS::IAM::Role").iter().map(role).collect()
     }
@@ -63,22 +66,27 @@ impl Declared {
     /// The role as the embedded AWS takes it.
     pub(crate) fn role(&self) -> Role {
         let role = Role::new(&self.account, &self.name, self.trust.clone());
+        let role = self.tags.iter().fold(role, |role, (key, value)| role.with_tag(key, value));
         self.policies.iter().fold(role, |role, policy| role.with_permissions(policy.clone()))
+    }
+
+    /// Gives it a tag, as `aws iam tag-role` does.
+    pub(crate) fn tag(&mut self, key: &str, value: &str) {
+        self.tags.push((key.to_owned(), value.to_owned()));
     }
 
     /// What it may change of an experience, by a change of this type, where it has one policy more.
     pub(crate) fn decides_with(&self, policy: &Value, change_type: &str) -> Verdict {
-        let read = |policy: &Value| parse(&policy.to_string()).unwrap();
-        let policies: Vec<_> = self.policies.iter().chain([policy]).map(read).collect();
-        let context = HashMap::from([("catalog:ChangeType".to_owned(), ContextValue::String(change_type.to_owned()))]);
-        let request = AuthzRequest {
-            principal_arn: &self.arn(),
-            principal_account: &self.account,
+        let policies: Vec<_> = self.policies.iter().chain([policy]).cloned().collect();
+        let ask = Ask {
+            role: &self.arn(),
             action: "aws-marketplace:StartChangeSet",
-            resource_arn: "arn:aws:aws-marketplace:us-east-1:222222222222:AWSMarketplace/Experience/exp-any",
-            context: &context,
+            resource: "arn:aws:aws-marketplace:us-east-1:222222222222:AWSMarketplace/Experience/exp-any",
+            conditions: &[("catalog:ChangeType", change_type)],
+            policies: &policies,
+            service_control_policies: &[],
         };
-        evaluate(&request, &EvalContext { identity_policies: &policies, ..EvalContext::default() })
+        ask.decide()
     }
 
     /// The statements that allow an action.

@@ -25,6 +25,10 @@ pub struct Authorization {
     pub resource_policy: Option<String>,
     /// The policy that the caller's session was narrowed by, as it was written.
     pub session_policy: Option<String>,
+    /// The service control policies that bind the caller, as they were written. AWS's full access is attached beside them.
+    pub service_control_policies: Vec<String>,
+    /// The resource control policies that guard the resource, as they were written. AWS's full access is attached beside them.
+    pub resource_control_policies: Vec<String>,
     /// What IAM said.
     pub verdict: Verdict,
 }

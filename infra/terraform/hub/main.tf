@@ -119,6 +119,48 @@ resource "aws_sns_topic_policy" "snapshots" {
           }
         }
       }
+      ], length(var.second_member_organization_ids) == 0 ? [] : [
+      {
+        Sid       = "SecondMemberOrganizationsSubscribe"
+        Effect    = "Allow"
+        Principal = { AWS = "*" }
+        Action    = "sns:Subscribe"
+        Resource  = aws_sns_topic.snapshots.arn
+        Condition = {
+          StringEquals = {
+            "aws:PrincipalOrgID" = var.second_member_organization_ids
+            "sns:Protocol"       = "sqs"
+          }
+        }
+      }
+      ], length(var.third_member_organization_ids) == 0 ? [] : [
+      {
+        Sid       = "ThirdMemberOrganizationsSubscribe"
+        Effect    = "Allow"
+        Principal = { AWS = "*" }
+        Action    = "sns:Subscribe"
+        Resource  = aws_sns_topic.snapshots.arn
+        Condition = {
+          StringEquals = {
+            "aws:PrincipalOrgID" = var.third_member_organization_ids
+            "sns:Protocol"       = "sqs"
+          }
+        }
+      }
+      ], length(var.fourth_member_organization_ids) == 0 ? [] : [
+      {
+        Sid       = "FourthMemberOrganizationsSubscribe"
+        Effect    = "Allow"
+        Principal = { AWS = "*" }
+        Action    = "sns:Subscribe"
+        Resource  = aws_sns_topic.snapshots.arn
+        Condition = {
+          StringEquals = {
+            "aws:PrincipalOrgID" = var.fourth_member_organization_ids
+            "sns:Protocol"       = "sqs"
+          }
+        }
+      }
     ])
   })
 }

@@ -141,10 +141,43 @@ variable "keep_versions" {
 variable "member_organization_ids" {
   type        = list(string)
   default     = []
-  description = "The organizations that are admitted: their accounts may subscribe their queues to the topic, and the hub misses those that do not report. A member needs this and a hub-member module."
+  description = "The organizations that are admitted: their accounts may subscribe their queues to the topic, and the hub misses those that do not report. A member needs this and a hub-member module. At most some 250, which fit into the function's environment (4 KB)."
 
   validation {
     condition     = alltrue([for one in var.member_organization_ids : can(regex("^o-[a-z0-9]{10,32}$", one))])
+    error_message = "Ids of organizations such as o-a1b2c3d4e5."
+  }
+}
+
+variable "second_member_organization_ids" {
+  type        = list(string)
+  default     = []
+  description = "Further organizations whose accounts may subscribe their queues, where the first list is full. They are on the roster once they are admitted with `pmp-hub init --admit`: the function's environment holds no more."
+
+  validation {
+    condition     = alltrue([for one in var.second_member_organization_ids : can(regex("^o-[a-z0-9]{10,32}$", one))])
+    error_message = "Ids of organizations such as o-a1b2c3d4e5."
+  }
+}
+
+variable "third_member_organization_ids" {
+  type        = list(string)
+  default     = []
+  description = "The same as the second list, as hub.yaml has it: a template's parameter ends at 4,096 characters."
+
+  validation {
+    condition     = alltrue([for one in var.third_member_organization_ids : can(regex("^o-[a-z0-9]{10,32}$", one))])
+    error_message = "Ids of organizations such as o-a1b2c3d4e5."
+  }
+}
+
+variable "fourth_member_organization_ids" {
+  type        = list(string)
+  default     = []
+  description = "The same."
+
+  validation {
+    condition     = alltrue([for one in var.fourth_member_organization_ids : can(regex("^o-[a-z0-9]{10,32}$", one))])
     error_message = "Ids of organizations such as o-a1b2c3d4e5."
   }
 }

@@ -36,6 +36,10 @@ locals {
     var.filter_layer_arn != null ? var.filter_path :
     var.filter_name != null ? var.filter_name : ""
   )
+  filter_config = (
+    var.filter_config_bucket != null ? "@s3://${var.filter_config_bucket}/${coalesce(var.filter_config_key, "-")}" :
+    var.filter_config != null ? var.filter_config : ""
+  )
 
   tags = {
     application = "pmp-sync"
@@ -233,6 +237,13 @@ resource "aws_iam_role_policy" "function" {
         Action   = "s3:GetObject"
         Resource = var.filter_object_arns
       }
+      ], var.filter_config_bucket == null ? [] : [
+      {
+        Sid      = "ReadTheFiltersSettings"
+        Effect   = "Allow"
+        Action   = "s3:GetObject"
+        Resource = ["arn:${local.partition}:s3:::${var.filter_config_bucket}/${coalesce(var.filter_config_key, "-")}"]
+      }
       ], var.kms_key_arn == null ? [] : [
       # SQS uses a key of one's own in the name of whoever calls it.
       {
@@ -289,7 +300,7 @@ resource "aws_lambda_function" "spoke" {
       MEMBER_EXPERIENCE_IDS    = join(",", var.member_experience_ids)
       PMP_FILTER               = local.filter
       PMP_FILTER_DIGEST        = var.filter_digest == null ? "" : var.filter_digest
-      PMP_FILTER_CONFIG        = var.filter_config == null ? "" : var.filter_config
+      PMP_FILTER_CONFIG        = local.filter_config
       PMP_FILTERS              = var.filters == null ? "" : var.filters
       PMP_PRODUCT_ATTRIBUTES   = tostring(var.product_attributes)
       PMP_MAX_REMOVED_PERCENT  = tostring(var.max_removed_percent)
@@ -319,6 +330,10 @@ resource "aws_lambda_function" "spoke" {
     precondition {
       condition     = var.filter_bucket == null || (var.filter_layer_arn == null && var.filter_key != null && var.filter_digest != null)
       error_message = "The filter comes from a layer or from a bucket, not from both; filter_bucket needs filter_key and filter_digest."
+    }
+    precondition {
+      condition     = var.filter_config_bucket == null || (var.filter_config == null && var.filter_config_key != null)
+      error_message = "The filter's settings stand in filter_config or come from a bucket, not both; filter_config_bucket needs filter_config_key."
     }
   }
   depends_on = [aws_iam_role_policy.function]

@@ -241,7 +241,34 @@ variable "filter_digest" {
 variable "filter_config" {
   type        = string
   default     = null
-  description = "The filter's settings, as JSON, or @ and a file below /opt. Null, none."
+  description = "The filter's settings, as JSON, or @ and a file below /opt. Null, none, or those of `filter_config_bucket`."
+
+  validation {
+    condition     = length(coalesce(var.filter_config, "-")) <= 2048
+    error_message = "At most 2,048 characters, because they stand in the function's environment. Put longer settings into a bucket, and name it in filter_config_bucket and filter_config_key."
+  }
+}
+
+variable "filter_config_bucket" {
+  type        = string
+  default     = null
+  description = "The bucket that holds the filter's settings, instead of `filter_config`; at most 256 KiB. Null, none."
+
+  validation {
+    condition     = var.filter_config_bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.filter_config_bucket))
+    error_message = "The name of a bucket."
+  }
+}
+
+variable "filter_config_key" {
+  type        = string
+  default     = null
+  description = "The settings in that bucket. Give each version a key of its own: the function reads them when it starts."
+
+  validation {
+    condition     = var.filter_config_key == null || can(regex("^[A-Za-z0-9!_.'()/-]+$", var.filter_config_key))
+    error_message = "The key of an object."
+  }
 }
 
 variable "filters" {

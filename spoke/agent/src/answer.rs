@@ -82,7 +82,8 @@ pub(crate) async fn answer(
     for (message, experience) in std::mem::take(&mut backlog.foreign) {
         // Where two spokes share a queue, the other one may take it up in between.
         let reason = format!(
-            "it is about `{experience}`: is the queue another spoke's, too, or its subscription without a filter policy?"
+            "it is about `{experience}`: is the queue another spoke's, too, or the topic another hub's, and its subscription \
+             without a filter policy?"
         );
         look_again(inbox, message, "a message for another spoke", &reason, &mut answer).await;
     }

@@ -90,6 +90,9 @@ struct InitArgs {
     /// The name of the queue; its dead-letter queue gets the suffix -dead-letters
     #[arg(long, env = "PMP_QUEUE_NAME", default_value = "pmp-sync-snapshots", value_name = "NAME")]
     queue_name: String,
+    /// The topic carries other management experiences, too: keep their messages out. SNS takes 200 such filter policies a topic
+    #[arg(long)]
+    shared_topic: bool,
 }
 
 #[derive(Debug, Args)]
@@ -287,7 +290,7 @@ async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Ex
 async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_init()?;
     let sdk = sdk().await?;
-    let made = init::init(&sdk, &config, &args.queue_name).await.map_err(failure)?;
+    let made = init::init(&sdk, &config, &args.queue_name, args.shared_topic).await.map_err(failure)?;
     if output.is_table() {
         output.line(&format!("# subscribed {} as {}", made.queue_arn, made.subscription_arn))?;
         output.line(&format!("# dead letters go to {}", made.dead_letter_queue_url))?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use pmp_aws::AssumedRole;
 use pmp_catalog::RateLimits;
-use pmp_filter_host::{FilterSource, Limits};
+use pmp_filter_host::{FilterSource, Limits, S3Object};
 use pmp_ledger::{LeaseTerm, TableName};
 use pmp_plan::GuardRails;
 use pmp_protocol::{Digest, ExperienceId, OrganizationId};
@@ -84,7 +84,7 @@ pub(crate) struct ConfigArgs {
     /// A filter: the file of a WebAssembly component, s3://BUCKET/KEY, or the name of a built-in one
     #[arg(long, global = true, env = FILTER.variable, hide_env_values = true, value_name = "FILTER")]
     filter: Option<String>,
-    /// The filter's settings: JSON, or @FILE
+    /// The filter's settings: JSON, @FILE, or @s3://BUCKET/KEY
     #[arg(long, global = true, env = FILTER_CONFIG.variable, hide_env_values = true, value_name = "JSON")]
     filter_config: Option<String>,
     /// The digest that the filter's file must have: sha256:…; needed for one from S3, and for a compiled one
@@ -162,13 +162,22 @@ pub(crate) struct SpokeConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FilterConfig {
     pub(crate) source: FilterSource,
-    pub(crate) settings: String,
+    pub(crate) settings: FilterSettings,
     /// What its file must have.
     pub(crate) digest: Option<Digest>,
     pub(crate) cache: Option<PathBuf>,
     pub(crate) limits: Limits,
     /// Whether it is told what AWS Marketplace tells of the products.
     pub(crate) product_attributes: bool,
+}
+
+/// Where a filter's settings come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FilterSettings {
+    /// They are here, as JSON.
+    Json(String),
+    /// They are in S3.
+    Object(S3Object),
 }
 
 /// What `doctor` looks at: whatever is set and can be read.
@@ -364,7 +373,7 @@ impl ConfigArgs {
 
     fn filter(&self, settings: &mut Settings, shared: &SharedByFilters) -> Option<FilterConfig> {
         let source: Option<FilterSource> = settings.optional(self.filter.as_deref(), FILTER);
-        let config = text_or_file(settings, self.filter_config.as_deref(), FILTER_CONFIG);
+        let config = self.filter_settings(settings);
         // A filter that is named wrongly has been told of.
         if is_set(self.filter_config.as_ref()) && !is_set(self.filter.as_ref()) {
             settings.problem(FILTER_CONFIG, "is set, but no filter to use it with (--filter, PMP_FILTER)");
@@ -378,7 +387,20 @@ impl ConfigArgs {
         if matches!(source, FilterSource::BuiltIn(_)) && pinned {
             settings.problem(FILTER_DIGEST, "is set, but the filter is built in: there is no file to compare");
         }
-        Some(shared.filter(source, config.unwrap_or_else(|| "{}".to_owned()), digest))
+        Some(shared.filter(source, config.unwrap_or_else(|| FilterSettings::Json("{}".to_owned())), digest))
+    }
+
+    fn filter_settings(&self, settings: &mut Settings) -> Option<FilterSettings> {
+        let text = self.filter_config.as_deref().map(str::trim);
+        let Some(url) = text.and_then(|text| text.strip_prefix('@')).filter(|url| url.contains("://")) else {
+            return text_or_file(settings, self.filter_config.as_deref(), FILTER_CONFIG).map(FilterSettings::Json);
+        };
+        match url.parse() {
+            Ok(FilterSource::S3(object)) => return Some(FilterSettings::Object(object)),
+            Ok(_) => settings.problem(FILTER_CONFIG, format!("`{url}` is neither a file nor s3://BUCKET/KEY")),
+            Err(error) => settings.problem(FILTER_CONFIG, error),
+        }
+        None
     }
 
     fn engine(&self, settings: &mut Settings) -> EngineSettings {
@@ -431,7 +453,7 @@ struct SharedByFilters {
 }
 
 impl Shared for SharedByFilters {
-    fn filter(&self, source: FilterSource, settings: String, digest: Option<Digest>) -> FilterConfig {
+    fn filter(&self, source: FilterSource, settings: FilterSettings, digest: Option<Digest>) -> FilterConfig {
         let Self { cache, limits, product_attributes } = self;
         let (cache, limits) = (cache.clone(), limits.clone());
         FilterConfig { source, settings, digest, cache, limits, product_attributes: *product_attributes }

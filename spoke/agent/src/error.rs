@@ -81,6 +81,14 @@ pub enum SpokeError {
         #[source]
         source: ApiError,
     },
+    /// The queue's policy is not one that can be extended.
+    #[error("the policy of the queue `{queue}` cannot be read: {problem}")]
+    QueuePolicy {
+        /// Its URL.
+        queue: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The subscription failed.
     #[error("cannot subscribe to the topic `{topic}`")]
     Subscribe {
@@ -121,7 +129,7 @@ impl SpokeError {
                 Some("ask the hub's operators to admit this account: `pmp-hub init --allow-account ACCOUNT`".to_owned())
             }
             Self::Subscribe { source, .. } => source.hint(),
-            Self::UnexpectedIdentity { .. } | Self::Stopped(_) => None,
+            Self::UnexpectedIdentity { .. } | Self::QueuePolicy { .. } | Self::Stopped(_) => None,
         }
     }
 }

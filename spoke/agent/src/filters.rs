@@ -132,7 +132,7 @@ impl Filters {
         let (Some(Wanted { config, loaded, ready }), Some(sdk)) = (wanted, &self.sdk) else { return Ok(None) };
         let make = || async {
             let filter = loaded.get_or_try_init(|| load::load(sdk, place, config)).await?;
-            load::configure(filter.clone(), place, config).await.map(Arc::new)
+            load::configure(sdk, filter.clone(), place, config).await.map(Arc::new)
         };
         ready.get_or_try_init(make).await.cloned().map(Some)
     }

@@ -5,11 +5,14 @@ mod s3;
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
-use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, LoadError};
+use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, LoadError, S3Object};
 use pmp_terminal::Failure;
 
-use crate::config::{FILTER_CONFIG, FILTERS, FilterConfig};
+use crate::config::{FILTER_CONFIG, FILTERS, FilterConfig, FilterSettings};
 use crate::filter_rules::Place;
+
+/// The most bytes of settings that are read from S3.
+const LONGEST_SETTINGS: usize = 256 << 10;
 
 /// What a failure says that concerns the filter of `place`.
 fn context(place: Place, config: &FilterConfig) -> String {
@@ -26,12 +29,10 @@ pub(crate) async fn load(sdk: &SdkConfig, place: Place, config: &FilterConfig) -
         FilterSource::S3(object) => match s3::fetch(sdk, object, config.limits.file_bytes).await {
             Ok(bytes) => Some(bytes),
             Err(error) => {
-                let hint = error.hint();
-                let failure = Failure::new(anyhow::Error::new(error).context(context));
-                return Err(match hint {
-                    Some(hint) => failure.hint(hint),
-                    None => failure,
-                });
+                let too_large = error.is_too_large();
+                let failure = not_fetched(error, context);
+                let hint = || "`--filter-max-file` (PMP_FILTER_MAX_FILE) raises the limit".to_owned();
+                return Err(if too_large { failure.hint(hint()) } else { failure });
             }
         },
         FilterSource::BuiltIn(_) | FilterSource::File(_) => None,
@@ -54,11 +55,16 @@ pub(crate) async fn load(sdk: &SdkConfig, place: Place, config: &FilterConfig) -
 /// A built-in filter that decides by facts which this spoke doesn't look up is refused: it would exclude everything, or
 /// nothing, and neither is what was meant.
 pub(crate) async fn configure(
+    sdk: &SdkConfig,
     filter: Filter,
     place: Place,
     config: &FilterConfig,
 ) -> Result<ConfiguredFilter, Failure> {
-    let (context, settings) = (context(place, config), config.settings.clone());
+    let context = context(place, config);
+    let settings = match &config.settings {
+        FilterSettings::Json(json) => json.clone(),
+        FilterSettings::Object(object) => read_settings(sdk, object).await?,
+    };
     let configure = move || filter.configure(&settings);
     let ready = tokio::task::spawn_blocking(configure).await.map_err(Failure::new)?.map_err(|error| {
         let where_else = match place {
@@ -78,6 +84,26 @@ pub(crate) async fn configure(
     let digest = ready.filter().digest();
     tracing::info!(name = description.name, version = description.version, %digest, "filter loaded");
     Ok(ready)
+}
+
+/// Settings that are an object in S3. The filter checks what they say.
+async fn read_settings(sdk: &SdkConfig, object: &S3Object) -> Result<String, Failure> {
+    let source = FilterSource::S3(object.clone());
+    let context = format!("cannot use the filter's settings {FILTER_CONFIG} `@{source}`");
+    match s3::fetch(sdk, object, LONGEST_SETTINGS).await {
+        Ok(bytes) => String::from_utf8(bytes).map_err(|error| Failure::new(anyhow::Error::new(error).context(context))),
+        Err(error) => Err(not_fetched(error, context)),
+    }
+}
+
+/// An object that could not be fetched, with what can be done.
+fn not_fetched(error: s3::FetchError, context: String) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::new(anyhow::Error::new(error).context(context));
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 fn compile(config: &FilterConfig, fetched: Option<Vec<u8>>) -> anyhow::Result<Filter> {

@@ -149,3 +149,26 @@ async fn without_credentials_only_what_needs_none_is_looked_at() {
     assert_eq!(checkup.that_are("failed"), ["credentials"]);
     assert_eq!(checkup.check("catalog")["detail"], "`credentials` failed");
 }
+
+#[tokio::test]
+async fn filter_policies_are_counted_before_sns_takes_no_more() {
+    let scene = in_step().await;
+    let own = aws_sdk_sns::Client::new(scene.hub_account.config());
+    let subscribe = async |number: usize, policy: &str| {
+        let endpoint = format!("arn:aws:sqs:us-east-1:{HUB}:queue-{number}");
+        let call = own.subscribe().topic_arn(&scene.topic_arn).protocol("sqs").endpoint(endpoint);
+        call.attributes("FilterPolicy", policy).send().await.unwrap();
+    };
+    for number in 0..159 {
+        subscribe(number, r#"{"experience":["exp-management"]}"#).await;
+    }
+    let checkup = Checkup::of(&scene.hub).await;
+    assert_eq!(checkup.check("subscriptions")["result"], "ok");
+    assert!(checkup.check("subscriptions")["detail"].to_string().contains("159 of 200 filter policies"));
+    // An empty one is none.
+    subscribe(159, "{}").await;
+    assert_eq!(Checkup::of(&scene.hub).await.check("subscriptions")["result"], "ok");
+    subscribe(160, r#"{"experience":["exp-management"]}"#).await;
+    let checkup = Checkup::of(&scene.hub).await;
+    checkup.expect("subscriptions", "warning", "160 of 200 filter policies", "--attribute-name FilterPolicy");
+}

@@ -132,6 +132,16 @@ async fn a_queue_without_a_subscription() {
     let checkup = Checkup::of(&scene.spoke).await;
     checkup.expect("subscription", "failed", "the queue is not subscribed to `arn:aws:sns:", "`pmp-spoke init`");
     assert_eq!(checkup.that_are("failed"), ["subscription"]);
+
+    // A stack's queue hides messages for longer. Its stack would do nothing about it.
+    let sqs = aws_sdk_sqs::Client::new(scene.alpha_account.config());
+    let call = sqs.set_queue_attributes().queue_url(&scene.queue_url);
+    call.attributes(QueueAttributeName::VisibilityTimeout, "5400").send().await.unwrap();
+    let checkup = Checkup::of(&scene.spoke).await;
+    let fixes = checkup.check("subscription")["fixes"].to_string();
+    assert!(!fixes.contains("pmp-spoke init"), "{fixes}");
+    let command = format!("aws sns subscribe --topic-arn {} --protocol sqs --notification-endpoint ", scene.topic_arn);
+    assert!(fixes.contains(&command) && fixes.contains("pmp-sync-snapshots-dead-letters"), "{fixes}");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ for (const { question, theirs, known } of differences) {
   const { tests, ...shown } = question
   const policy = (text) => (text === null ? null : JSON.parse(text))
   for (const field of ['resource_policy', 'session_policy']) shown[field] = policy(shown[field])
-  for (const field of ['identity_policies', 'service_control_policies']) shown[field] = shown[field]?.map(policy)
+  for (const field of ['identity_policies', 'service_control_policies', 'resource_control_policies']) shown[field] = shown[field].map(policy)
   console.log(`\nDISAGREEMENT${known ? ` (not as known: ${known})` : ''}, asked by ${[...tests].join(', ')}`)
   console.log(`embedded AWS: ${question.verdict}; iam-simulate: ${theirs.verdict}`)
   for (const objection of theirs.objections) console.log(`iam-simulate objects: ${objection}`)

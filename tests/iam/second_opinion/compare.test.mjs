@@ -27,6 +27,8 @@ const put = (key, verdict) => ({
   identity_policies: [OWN],
   resource_policy: null,
   session_policy: null,
+  service_control_policies: [],
+  resource_control_policies: [],
   verdict,
 })
 
@@ -56,11 +58,12 @@ test('an action, and a resource, that AWS does not know are objections', async (
   }
 })
 
-test('session policies, service control policies and services are asked about', async () => {
+test('session policies, control policies and services are asked about', async () => {
   const session = { ...put('own', 'implicitly-denied'), session_policy: policy({ Effect: 'Allow', Action: 'sqs:*', Resource: '*' }) }
   const denied = policy({ Effect: 'Deny', Action: 'dynamodb:*', Resource: '*' })
-  const everything = policy({ Effect: 'Allow', Action: '*', Resource: '*' })
-  const control = { ...put('own', 'explicitly-denied'), service_control_policies: [everything, denied] }
+  const control = { ...put('own', 'explicitly-denied'), service_control_policies: [denied] }
+  const others = policy({ Effect: 'Deny', Action: 's3:*', Resource: '*' })
+  const harmless = { ...put('own', 'allowed'), service_control_policies: [others] }
   const service = (caller) => ({
     ...put('own', 'allowed'),
     caller,
@@ -77,7 +80,24 @@ test('session policies, service control policies and services are asked about', 
       Condition: { ArnEquals: { 'aws:SourceArn': TOPIC } },
     }),
   })
-  const { differences } = await compare([session, control, service('sns.amazonaws.com')], [])
+  const guard = (organization) =>
+    policy({
+      Effect: 'Deny',
+      Principal: '*',
+      Action: 'sqs:*',
+      Resource: '*',
+      Condition: {
+        StringNotEqualsIfExists: { 'aws:SourceOrgID': organization },
+        Bool: { 'aws:PrincipalIsAWSService': 'true' },
+      },
+    })
+  const guarded = (organization, verdict) => {
+    const sent = service('sns.amazonaws.com')
+    const conditions = { ...sent.conditions, 'aws:SourceOrgID': ['o-hub0000000'], 'aws:PrincipalIsAWSService': ['true'] }
+    return { ...sent, conditions, resource_control_policies: [guard(organization)], verdict }
+  }
+  const rails = [guarded('o-hub0000000', 'allowed'), guarded('o-alpha00000', 'explicitly-denied')]
+  const { differences } = await compare([session, control, harmless, service('sns.amazonaws.com'), ...rails], [])
   assert.deepEqual(differences, [])
   assert.equal((await ask(service('events.amazonaws.com'))).verdict, 'implicitly-denied')
 })

@@ -8,6 +8,9 @@ const VERDICTS = {
   ImplicitlyDenied: 'implicitly-denied',
 }
 
+/** What AWS attaches to an account beside an organization's own service control policies. */
+const FULL_ACCESS = JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] })
+
 /** The questions of a record, each once, with the tests that asked it. */
 export function questions(record) {
   const found = new Map()
@@ -24,6 +27,9 @@ export function questions(record) {
 /** What the other evaluator says to a question: its verdict, what it objects to beside that, and the statements that decided. */
 export async function ask(question) {
   const policies = (texts) => texts.map((text, at) => ({ name: `policy ${at + 1}`, policy: JSON.parse(text) }))
+  // All of them are attached at one place, beside each other. The other evaluator adds the full access of resource control policies.
+  const attached = (texts, ...besides) =>
+    texts.length > 0 ? [{ orgIdentifier: 'account', policies: policies([...besides, ...texts]) }] : []
   const answer = await runSimulation(
     {
       request: {
@@ -35,11 +41,8 @@ export async function ask(question) {
       identityPolicies: policies(question.identity_policies),
       sessionPolicy: question.session_policy === null ? undefined : JSON.parse(question.session_policy),
       resourcePolicy: question.resource_policy === null ? undefined : JSON.parse(question.resource_policy),
-      // All of them are attached at one place, beside each other.
-      serviceControlPolicies: question.service_control_policies
-        ? [{ orgIdentifier: 'account', policies: policies(question.service_control_policies) }]
-        : [],
-      resourceControlPolicies: [],
+      serviceControlPolicies: attached(question.service_control_policies, FULL_ACCESS),
+      resourceControlPolicies: attached(question.resource_control_policies),
     },
     { simulationMode: 'Strict' },
   )
@@ -61,7 +64,7 @@ export async function ask(question) {
 
 /** The statements of an analysis that allowed or denied. */
 function decisive(analysis) {
-  const kinds = ['identityAnalysis', 'resourceAnalysis', 'sessionAnalysis', 'scpAnalysis']
+  const kinds = ['identityAnalysis', 'resourceAnalysis', 'sessionAnalysis', 'scpAnalysis', 'rcpAnalysis']
   return kinds.flatMap((kind) => {
     const parts = analysis?.[kind]?.ouAnalysis ?? [analysis?.[kind]]
     return parts.flatMap((part) =>

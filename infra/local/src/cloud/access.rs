@@ -1,8 +1,9 @@
 //! IAM: whether a caller may do something, by the policies of its role, of the resource, and of the trust.
 //!
 //! The evaluator is awsim's. Around it: who needs whose consent (inside an account the caller's or the resource's
-//! policy is enough, across accounts both are needed), sessions that are narrowed, service principals, and the condition keys that
-//! this system's policies use. It never looks at a request's content; the services say which action on which resource it is.
+//! policy is enough, across accounts both are needed), sessions that are narrowed, the guard rails of organizations, service
+//! principals, and the condition keys that this system's policies use. It never looks at a request's content; the services say which
+//! action on which resource it is.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use awsim_iam_policy::{
 use serde_json::Value;
 
 use super::decisions::{Decided, Decisions, Listed};
+use super::guard_rails::{self, GuardRails, Rail};
 use super::policies::{nothing, read, without_account};
 use super::{Caller, account_in};
 use crate::World;
@@ -42,6 +44,7 @@ pub(super) struct Denied(pub(super) String);
 pub(super) struct Access {
     roles: HashMap<String, RolePolicies>,
     organizations: HashMap<String, String>,
+    rails: GuardRails,
     everything: PolicyDocument,
     decisions: Decisions,
     witness: Option<Arc<dyn Witness>>,
@@ -52,6 +55,16 @@ struct RolePolicies {
     permissions: Vec<PolicyDocument>,
     /// The same as they were written.
     texts: Vec<String>,
+    tags: BTreeMap<String, String>,
+}
+
+/// Whose policy decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// The policies of the caller, the resource or the session.
+    Policies,
+    ResourceControlPolicy,
+    ServiceControlPolicy,
 }
 
 /// The policy of whoever administers an account.
@@ -62,7 +75,8 @@ impl Access {
         let roles = world.roles.iter().map(|role| {
             let texts: Vec<String> = role.permissions.iter().map(|policy| policy.as_str().to_owned()).collect();
             let permissions = texts.iter().map(|policy| read(policy)).collect();
-            (role.arn(), RolePolicies { trust: role.trust.as_str().to_owned(), permissions, texts })
+            let (trust, tags) = (role.trust.as_str().to_owned(), role.tags.clone());
+            (role.arn(), RolePolicies { trust, permissions, texts, tags })
         });
         let organizations = world.organizations.iter().flat_map(|organization| {
             std::iter::once(&organization.management_account)
@@ -72,6 +86,7 @@ impl Access {
         Self {
             roles: roles.collect(),
             organizations: organizations.collect(),
+            rails: GuardRails::new(world),
             everything: read(EVERYTHING),
             decisions: Decisions::default(),
             witness,
@@ -93,6 +108,11 @@ impl Access {
         self.roles.get(role_arn).map(|role| role.trust.as_str())
     }
 
+    /// The tags of a role.
+    pub(super) fn tags_of(&self, role_arn: &str) -> impl Iterator<Item = (&String, &String)> {
+        self.roles.get(role_arn).into_iter().flat_map(|role| &role.tags)
+    }
+
     /// Whether the caller may.
     pub(super) fn decide(&self, question: Question<'_>) -> Result<(), Denied> {
         let crosses = question.caller.account() != question.owner;
@@ -110,22 +130,23 @@ impl Access {
         self.answer(&question, identity_policies, resource_policy.as_ref())
     }
 
-    /// Whether the caller may assume a role: its trust policy must say so, even inside one account.
-    pub(super) fn decide_trust(&self, question: Question<'_>) -> Result<(), Denied> {
-        let trust = question.resource_policy.map_or_else(nothing, read);
+    /// Whether the caller may do something that the resource's own policy alone opens, even inside one account: assume a role by
+    /// its trust, use a key by its key policy.
+    pub(super) fn decide_by_resource(&self, question: Question<'_>) -> Result<(), Denied> {
+        let policy = question.resource_policy.map_or_else(nothing, read);
         let identity_policies = self.identity_policies(question.caller);
         if question.caller.account() != question.owner {
-            return self.answer(&question, identity_policies, Some(&trust));
+            return self.answer(&question, identity_policies, Some(&policy));
         }
-        // Inside an account, awsim takes either consent. The caller's own counts only where the trust leaves it to the account.
-        let context = EvalContext { resource_policy: Some(&trust), ..EvalContext::default() };
-        let trusts = evaluate_for(&question, &self.conditions(&question), &context) == Decision::Allow;
+        // Inside an account, awsim takes either consent. The caller's own counts only where the resource leaves it to the account.
+        let context = EvalContext { resource_policy: Some(&policy), ..EvalContext::default() };
+        let opens = evaluate_for(&question, &self.conditions(&question), &context) == Decision::Allow;
         let mut identity_policies = identity_policies.to_vec();
-        if !trusts {
+        if !opens {
             let denials = |policy: &mut PolicyDocument| policy.statements.retain(|s| s.effect == Effect::Deny);
             identity_policies.iter_mut().for_each(denials);
         }
-        self.answer(&question, &identity_policies, Some(&without_account(trust, question.owner)))
+        self.answer(&question, &identity_policies, Some(&without_account(policy, question.owner)))
     }
 
     /// Whether a resource's policy lets an AWS service in. Services have no policies of their own.
@@ -135,8 +156,10 @@ impl Access {
         action: &str,
         resource: &str,
         policy: &str,
-        conditions: Conditions,
+        mut conditions: Conditions,
     ) -> bool {
+        let owner = account_in(resource).unwrap_or_default();
+        self.add_resource_owner(&mut conditions, owner);
         // What is no policy, as an empty text, lets nobody in.
         let mut document = read(policy);
         // awsim matches no service principal. Statements that name this one are made to match, all others not to.
@@ -153,16 +176,20 @@ impl Access {
         };
         let identity_policies = std::slice::from_ref(&self.everything);
         let context = EvalContext { identity_policies, resource_policy: Some(&document), ..EvalContext::default() };
-        let decision = evaluate(&request, &context);
+        let rails = self.rails.on_resource(action, owner);
+        let forbidden = forbids(&request, &rails);
+        let decision = if forbidden { Decision::ExplicitDeny } else { evaluate(&request, &context) };
         self.tell(decision, &conditions, |verdict, conditions| Authorization {
             caller: service.to_owned(),
             action: action.to_owned(),
             resource: resource.to_owned(),
-            owner: account_in(resource).unwrap_or_default().to_owned(),
+            owner: owner.to_owned(),
             conditions,
             identity_policies: Vec::new(),
             resource_policy: Some(policy.to_owned()).filter(|text| !text.is_empty()),
             session_policy: None,
+            service_control_policies: Vec::new(),
+            resource_control_policies: guard_rails::texts(&rails),
             verdict,
         });
         decision == Decision::Allow
@@ -221,6 +248,24 @@ impl Access {
             let context = EvalContext { identity_policies: &[session_policy], ..EvalContext::default() };
             decision = stricter(decision, evaluate_for(question, &conditions, &context));
         }
+        let account = question.caller.account();
+        let on_resource = self.rails.on_resource(question.action, question.owner);
+        let on_principal = self.rails.on_principal(account);
+        let request = AuthzRequest {
+            principal_arn: &principal_arn,
+            principal_account: account,
+            action: question.action,
+            resource_arn: question.resource,
+            context: &conditions,
+        };
+        let by = match (forbids(&request, &on_resource), forbids(&request, &on_principal)) {
+            (true, _) => By::ResourceControlPolicy,
+            (_, true) => By::ServiceControlPolicy,
+            _ => By::Policies,
+        };
+        if by != By::Policies {
+            decision = Decision::ExplicitDeny;
+        }
         self.decisions.note(Decided {
             principal: principal_arn.clone(),
             action: question.action.to_owned(),
@@ -236,29 +281,48 @@ impl Access {
             identity_policies: self.identity_texts(question.caller),
             resource_policy: question.resource_policy.filter(|text| !text.is_empty()).map(str::to_owned),
             session_policy: session_policy(question.caller).map(str::to_owned),
+            service_control_policies: guard_rails::texts(&on_principal),
+            resource_control_policies: guard_rails::texts(&on_resource),
             verdict,
         });
-        let reason = match decision {
-            Decision::Allow => return Ok(()),
-            Decision::ExplicitDeny => "with an explicit deny in a policy",
-            Decision::ImplicitDeny => "because no policy allows it",
+        let reason = match (decision, by) {
+            (Decision::Allow, _) => return Ok(()),
+            (_, By::ResourceControlPolicy) => "with an explicit deny in a resource control policy",
+            (_, By::ServiceControlPolicy) => "with an explicit deny in a service control policy",
+            (Decision::ExplicitDeny, _) => "with an explicit deny in a policy",
+            (Decision::ImplicitDeny, _) => "because no policy allows it",
         };
         let (arn, action, resource) = (question.caller.arn(), question.action, question.resource);
         Err(Denied(format!("User: {arn} is not authorized to perform: {action} on resource: {resource} {reason}")))
     }
 
-    /// The condition keys of a question: the request's own, and those of the caller.
+    /// The condition keys of a question: the request's own, those of the caller, and those of the resource's owner.
     fn conditions(&self, question: &Question<'_>) -> Conditions {
         let (mut conditions, caller) = (question.conditions.clone(), question.caller);
+        // Where an action has no resource, the caller's account counts.
+        self.add_resource_owner(&mut conditions, account_in(question.resource).unwrap_or(question.owner));
         let mut set = |key: &str, value: &str| conditions.insert(key.into(), ContextValue::String(value.into()));
         set("aws:PrincipalArn", &caller.principal_arn());
         set("aws:PrincipalAccount", caller.account());
         // Policies deny plain HTTP; this endpoint stands in for one that has TLS.
         set("aws:SecureTransport", "true");
+        set("aws:PrincipalIsAWSService", "false");
         if let Some(organization) = self.organizations.get(caller.account()) {
             set("aws:PrincipalOrgID", organization);
         }
+        for (key, value) in self.tags_of(&caller.principal_arn()) {
+            set(&format!("aws:PrincipalTag/{key}"), value);
+        }
         conditions
+    }
+
+    /// Whose the resource is.
+    fn add_resource_owner(&self, conditions: &mut Conditions, account: &str) {
+        let mut set = |key: &str, value: &str| conditions.insert(key.into(), ContextValue::String(value.into()));
+        set("aws:ResourceAccount", account);
+        if let Some(organization) = self.organizations.get(account) {
+            set("aws:ResourceOrgID", organization);
+        }
     }
 
     /// The organization of an account.
@@ -283,10 +347,27 @@ pub(super) fn source(arn: &str, organization: Option<&str>) -> Conditions {
     set("aws:SourceArn", arn);
     set("aws:SourceAccount", account_in(arn).unwrap_or_default());
     set("aws:SecureTransport", "true");
+    set("aws:PrincipalIsAWSService", "true");
     if let Some(organization) = organization {
         set("aws:SourceOrgID", organization);
     }
     conditions
+}
+
+/// The condition keys of a resource's tags.
+pub(super) fn resource_tags<'a>(tags: impl IntoIterator<Item = (&'a String, &'a String)>) -> Conditions {
+    let key =
+        |(key, value): (&String, &String)| (format!("aws:ResourceTag/{key}"), ContextValue::String(value.clone()));
+    tags.into_iter().map(key).collect()
+}
+
+/// Whether a guard rail denies a request. What they allow counts for nothing: full access is attached beside them.
+fn forbids(request: &AuthzRequest<'_>, rails: &[&Rail]) -> bool {
+    rails.iter().any(|rail| {
+        let policies = std::slice::from_ref(&rail.document);
+        evaluate(request, &EvalContext { identity_policies: policies, ..EvalContext::default() })
+            == Decision::ExplicitDeny
+    })
 }
 
 /// The policy that narrows a caller's session.

@@ -18,7 +18,7 @@ enum Undelivered {
     NotAQueue(String),
     #[error("the queue `{0}` does not exist")]
     NoSuchQueue(String),
-    #[error("the policy of the queue `{0}` does not let sns.amazonaws.com send for this topic")]
+    #[error("the policy of the queue `{0}`, or its organization's, does not let sns.amazonaws.com send for this topic")]
     Refused(String),
     #[error("raw delivery takes at most {MAX_RAW_ATTRIBUTES} attributes")]
     TooManyAttributes,
@@ -80,7 +80,8 @@ impl Cloud {
         }
         let policy = self.queue_attribute(&target, name, "Policy").unwrap_or_default();
         let organization = account_in(topic).and_then(|account| self.access.organization_of(account));
-        let conditions = source(topic, organization);
+        let mut conditions = source(topic, organization);
+        conditions.extend(self.queue_tags(&target, name));
         if !self.access.admits_service("sns.amazonaws.com", "sqs:SendMessage", queue, &policy, conditions) {
             return Err(Undelivered::Refused(queue.to_owned()));
         }

@@ -38,7 +38,7 @@ struct Key {
     enabled: bool,
     created: i64,
     description: String,
-    /// The key's own policy, where it was given one; the account's own policies suffice without.
+    /// The key's own policy, where it was given one; without, the one that AWS gives.
     policy: Option<String>,
 }
 
@@ -89,7 +89,11 @@ impl Key {
 impl Cloud {
     pub(super) fn answer_kms(&self, operation: &str, input: &Value, call: &Call) -> Result<Value, AwsError> {
         if operation == "CreateKey" {
-            self.authorize_kms(operation, "*", call.caller.account(), None, call)?;
+            let (caller, conditions) = (&call.caller, Conditions::new());
+            let (owner, resource_policy) = (caller.account(), None);
+            let action = "kms:CreateKey";
+            let question = Question { caller, action, resource: "*", owner, resource_policy, conditions };
+            self.access.decide(question).map_err(|denied| refused("AccessDeniedException", denied.0))?;
             return self.create_key(input, call);
         }
         if !matches!(operation, "DescribeKey" | "DisableKey" | "EnableKey" | "GetPublicKey" | "Sign") {
@@ -98,8 +102,9 @@ impl Cloud {
         let arn = key_arn(input["KeyId"].as_str().unwrap_or_default(), call)?;
         let key = self.keys.with(|keys| keys.get(&arn).cloned());
         let owner = account_in(&arn).unwrap_or_default();
-        let policy = key.as_ref().and_then(|key| key.policy.as_deref());
-        self.authorize_kms(operation, &arn, owner, policy, call)?;
+        // A key that does not exist is answered like one that leaves it to its account.
+        let policy = key.as_ref().and_then(|key| key.policy.clone()).unwrap_or_else(|| default_policy(owner));
+        self.authorize_kms(operation, &arn, owner, &policy, call)?;
         let key = key.ok_or_else(|| refused("NotFoundException", format!("Key '{arn}' does not exist")))?;
         match operation {
             "DescribeKey" => Ok(json!({ "KeyMetadata": key.described(&arn) })),
@@ -133,13 +138,12 @@ impl Cloud {
         operation: &str,
         resource: &str,
         owner: &str,
-        resource_policy: Option<&str>,
+        policy: &str,
         call: &Call,
     ) -> Result<(), AwsError> {
-        let action = format!("kms:{operation}");
-        let conditions = Conditions::new();
+        let (action, conditions, resource_policy) = (format!("kms:{operation}"), Conditions::new(), Some(policy));
         let question = Question { caller: &call.caller, action: &action, resource, owner, resource_policy, conditions };
-        self.access.decide(question).map_err(|denied| refused("AccessDeniedException", denied.0))
+        self.access.decide_by_resource(question).map_err(|denied| refused("AccessDeniedException", denied.0))
     }
 
     fn create_key(&self, input: &Value, call: &Call) -> Result<Value, AwsError> {
@@ -170,6 +174,22 @@ impl Cloud {
         });
         Ok(json!({ "KeyMetadata": described }))
     }
+}
+
+/// The policy that AWS gives a key which is made without one: the account's own policies decide.
+fn default_policy(account: &str) -> String {
+    json!({
+        "Version": "2012-10-17",
+        "Id": "key-default-1",
+        "Statement": [{
+            "Sid": "Enable IAM User Permissions",
+            "Effect": "Allow",
+            "Principal": { "AWS": format!("arn:aws:iam::{account}:root") },
+            "Action": "kms:*",
+            "Resource": "*",
+        }],
+    })
+    .to_string()
 }
 
 /// The id of the key that comes after `earlier` others of its account and region: the same in every run, so that policies can

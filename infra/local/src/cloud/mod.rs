@@ -11,6 +11,7 @@ mod changes;
 mod decisions;
 mod delivery;
 mod dynamodb;
+mod guard_rails;
 mod journal;
 mod kms;
 mod large_binaries;

@@ -4,10 +4,13 @@ use awsim_iam_policy::document::ResourceList;
 use awsim_iam_policy::{BaseOperator, Effect, PolicyDocument, Principal, Statement, parse};
 
 /// Condition keys do not care about case; awsim's evaluator does. These are the spellings it is given.
-const CONDITION_KEYS: [&str; 13] = [
+const CONDITION_KEYS: [&str; 16] = [
     "aws:PrincipalArn",
     "aws:PrincipalAccount",
+    "aws:PrincipalIsAWSService",
     "aws:PrincipalOrgID",
+    "aws:ResourceAccount",
+    "aws:ResourceOrgID",
     "aws:SecureTransport",
     "aws:SourceArn",
     "aws:SourceAccount",
@@ -19,6 +22,9 @@ const CONDITION_KEYS: [&str; 13] = [
     "sns:Endpoint",
     "sns:Protocol",
 ];
+
+/// The beginnings of condition keys that end with a tag's key.
+const TAG_KEYS: [&str; 2] = ["aws:PrincipalTag/", "aws:ResourceTag/"];
 
 /// The version whose policies have variables.
 const WITH_VARIABLES: &str = "2012-10-17";
@@ -68,6 +74,11 @@ fn mend_conditions(statement: &mut Statement, literal: bool) {
     for condition in conditions.into_iter().flatten() {
         if let Some(known) = CONDITION_KEYS.iter().find(|known| known.eq_ignore_ascii_case(&condition.key)) {
             condition.key = (*known).to_owned();
+        }
+        let is_tag =
+            |known: &&&str| condition.key.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known));
+        if let Some(known) = TAG_KEYS.iter().find(is_tag) {
+            condition.key.replace_range(..known.len(), known);
         }
         match condition.operator.base {
             BaseOperator::ArnEquals => condition.operator.base = BaseOperator::ArnLike,

@@ -7,7 +7,7 @@ use awsim_sqs::state::Queue;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::access::{Conditions, Denied, Question};
+use super::access::{Conditions, Denied, Question, resource_tags};
 use super::changes::has_messages;
 use super::{Call, Cloud, account_in};
 
@@ -72,7 +72,7 @@ impl Cloud {
                 resource: &resource,
                 owner: &context.account_id,
                 resource_policy: policy.as_deref(),
-                conditions: Conditions::new(),
+                conditions: self.queue_tags(context, name),
             };
             let refused = |denied: Denied| AwsError::forbidden("AccessDenied", denied.0);
             self.access.decide(question).map_err(refused)?;
@@ -83,6 +83,12 @@ impl Cloud {
     pub(super) fn queue_attribute(&self, context: &RequestContext, queue: &str, attribute: &str) -> Option<String> {
         let state = self.sqs.store().get(&context.account_id, &context.region);
         state.queues.get(queue)?.attributes.get(attribute).cloned()
+    }
+
+    /// The condition keys of a queue's tags.
+    pub(super) fn queue_tags(&self, context: &RequestContext, queue: &str) -> Conditions {
+        let state = self.sqs.store().get(&context.account_id, &context.region);
+        state.queues.get(queue).map(|queue| resource_tags(&queue.tags)).unwrap_or_default()
     }
 
     pub(super) async fn create_queue(&self, mut input: Value, context: &RequestContext) -> Result<Value, AwsError> {

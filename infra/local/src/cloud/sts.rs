@@ -3,7 +3,7 @@
 use awsim_core::{AwsError, ServiceHandler};
 use serde_json::{Value, json};
 
-use super::access::{Question, request_conditions};
+use super::access::{Question, request_conditions, resource_tags};
 use super::{Call, Caller, Cloud, account_in};
 
 impl Cloud {
@@ -26,7 +26,8 @@ impl Cloud {
         let role = text("RoleArn").to_owned();
         let owner = account_in(&role).unwrap_or_default().to_owned();
         let parameters = [("sts:ExternalId", "ExternalId"), ("sts:RoleSessionName", "RoleSessionName")];
-        let conditions = request_conditions(&input, parameters);
+        let mut conditions = request_conditions(&input, parameters);
+        conditions.extend(resource_tags(self.access.tags_of(&role)));
         let question = Question {
             caller: &call.caller,
             action: "sts:AssumeRole",
@@ -36,7 +37,7 @@ impl Cloud {
             resource_policy: self.access.trust_of(&role),
             conditions,
         };
-        self.access.decide_trust(question).map_err(|denied| AwsError::forbidden("AccessDenied", denied.0))?;
+        self.access.decide_by_resource(question).map_err(|denied| AwsError::forbidden("AccessDenied", denied.0))?;
         let seconds = text("DurationSeconds").parse().unwrap_or(0);
         if matches!(call.caller, Caller::Session(_)) && seconds > 3600 {
             let limit =

@@ -56,12 +56,17 @@ async fn a_question_is_told_with_its_conditions_and_the_policies_of_the_caller()
         conditions: values(&[
             ("aws:PrincipalArn", &format!("arn:aws:iam::{HUB}:role/reader")),
             ("aws:PrincipalAccount", HUB),
+            ("aws:PrincipalIsAWSService", "false"),
             ("aws:PrincipalOrgID", "o-hub0000000"),
+            ("aws:ResourceAccount", HUB),
+            ("aws:ResourceOrgID", "o-hub0000000"),
             ("aws:SecureTransport", "true"),
         ]),
         identity_policies: vec![permissions.to_string()],
         resource_policy: None,
         session_policy: None,
+        service_control_policies: Vec::new(),
+        resource_control_policies: Vec::new(),
         verdict: Verdict::Allowed,
     };
     assert_eq!(told.take(), [listed]);

@@ -7,6 +7,7 @@ use aws_sdk_kms::types::{KeySpec, KeyState, KeyUsageType, MessageType, SigningAl
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::DecodePublicKey;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::rig::{HUB, MEMBER, Rig, world};
@@ -66,6 +67,18 @@ async fn a_disabled_key_does_nothing_and_a_stranger_may_do_nothing_with_any() {
     assert_eq!(sign(&stranger, &key, &[0; 32], MessageType::Digest).await.unwrap_err(), "AccessDeniedException");
     let missing = key.rsplit_once('/').unwrap().0.to_owned() + "/none";
     assert_eq!(sign(&client, &missing, &[0; 32], MessageType::Digest).await.unwrap_err(), "NotFoundException");
+}
+
+#[tokio::test]
+async fn a_keys_own_policy_alone_opens_it_even_to_its_account() {
+    let rig = Rig::start(world()).await;
+    let client = Client::new(&rig.account(HUB));
+    let policy = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+        "Principal": { "AWS": format!("arn:aws:iam::{HUB}:role/signer") } }] });
+    let call = client.create_key().key_spec(KeySpec::EccNistP256).key_usage(KeyUsageType::SignVerify);
+    let call = call.policy(policy.to_string()).bypass_policy_lockout_safety_check(true);
+    let key = call.send().await.unwrap().key_metadata.unwrap().arn.unwrap();
+    assert_eq!(sign(&client, &key, &[0; 32], MessageType::Digest).await.unwrap_err(), "AccessDeniedException");
 }
 
 #[tokio::test]

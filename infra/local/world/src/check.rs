@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{
-    ChangeEventTarget, Distribution, Experience, ListedProduct, Lognormal, Organization, ProcurementPolicy, Role,
-    World, WorldError,
+    ChangeEventTarget, ControlPolicy, Distribution, Experience, ListedProduct, Lognormal, Organization,
+    ProcurementPolicy, Role, World, WorldError,
 };
 
 /// One thing wrong with a world.
@@ -94,6 +94,31 @@ impl<'w> Check<'w> {
         }
         for (index, experience) in organization.experiences.iter().enumerate() {
             self.experience(&format!("{place}.experiences[{index}]"), experience);
+        }
+        for (index, policy) in organization.service_control_policies.iter().enumerate() {
+            let place = format!("{place}.service_control_policies[{index}]");
+            self.control_policy(&place, organization, policy, policy.problems_as_service());
+        }
+        for (index, policy) in organization.resource_control_policies.iter().enumerate() {
+            let place = format!("{place}.resource_control_policies[{index}]");
+            self.control_policy(&place, organization, policy, policy.problems_as_resource());
+        }
+    }
+
+    fn control_policy(&mut self, place: &str, of: &Organization, policy: &ControlPolicy, problems: Vec<String>) {
+        if policy.name.is_empty() {
+            self.refuse(&format!("{place}.name"), "is empty");
+        }
+        for (index, account) in policy.accounts.iter().enumerate() {
+            if !of.member_accounts.contains(account) {
+                let problem =
+                    format!("`{account}` is not a member account of this organization, and no other is bound");
+                self.refuse(&format!("{place}.accounts[{index}]"), problem);
+            }
+        }
+        self.iam_policy(&format!("{place}.policy"), policy.policy.as_str());
+        for problem in problems {
+            self.refuse(&format!("{place}.policy"), problem);
         }
     }
 

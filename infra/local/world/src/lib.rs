@@ -7,6 +7,7 @@
 mod assumptions;
 mod catalog;
 mod check;
+mod control_policy;
 mod dice;
 mod duration;
 mod example;
@@ -16,7 +17,7 @@ mod load;
 mod policy_text;
 mod schema;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ pub use assumptions::{
 pub use catalog::{CatalogLimits, ChangeSetTiming, Distribution, Exponential, IdLimit, Lognormal, RequestRates};
 pub use check::Problem;
 pub use check::{is_account, is_product_id};
+pub use control_policy::ControlPolicy;
 pub use dice::Dice;
 pub use example::example;
 pub use fault_rule::{Fault, FaultRule, SERVICES, STALE_READS};
@@ -99,6 +101,14 @@ pub struct Organization {
     /// Its private marketplace experiences.
     #[serde(default)]
     pub experiences: Vec<Experience>,
+    /// Its service control policies: what the principals of its member accounts may not do, whatever else allows it. AWS's
+    /// `FullAWSAccess` is attached beside them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub service_control_policies: Vec<ControlPolicy>,
+    /// Its resource control policies: what nobody may do with the roles, queues, keys and tables of its member accounts. AWS's
+    /// `RCPFullAWSAccess` is attached beside them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resource_control_policies: Vec<ControlPolicy>,
 }
 
 impl Organization {
@@ -112,6 +122,8 @@ impl Organization {
             member_accounts: Vec::new(),
             delegated_administrators: Vec::new(),
             experiences: Vec::new(),
+            service_control_policies: Vec::new(),
+            resource_control_policies: Vec::new(),
         }
     }
 
@@ -133,6 +145,20 @@ impl Organization {
     #[must_use]
     pub fn with_experience(mut self, experience: Experience) -> Self {
         self.experiences.push(experience);
+        self
+    }
+
+    /// Attaches a service control policy.
+    #[must_use]
+    pub fn with_service_control_policy(mut self, policy: ControlPolicy) -> Self {
+        self.service_control_policies.push(policy);
+        self
+    }
+
+    /// Attaches a resource control policy.
+    #[must_use]
+    pub fn with_resource_control_policy(mut self, policy: ControlPolicy) -> Self {
+        self.resource_control_policies.push(policy);
         self
     }
 }
@@ -336,19 +362,30 @@ pub struct Role {
     /// What its sessions may do.
     #[serde(default)]
     pub permissions: Vec<PolicyText>,
+    /// Its tags: `aws:ResourceTag/…` for who assumes it, `aws:PrincipalTag/…` for its sessions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }
 
 impl Role {
     /// A role without permissions.
     #[must_use]
     pub fn new(account: &str, name: &str, trust: impl Into<PolicyText>) -> Self {
-        Self { account: account.into(), name: name.into(), trust: trust.into(), permissions: Vec::new() }
+        let (account, name, trust) = (account.into(), name.into(), trust.into());
+        Self { account, name, trust, permissions: Vec::new(), tags: BTreeMap::new() }
     }
 
     /// Adds a permission policy.
     #[must_use]
     pub fn with_permissions(mut self, policy: impl Into<PolicyText>) -> Self {
         self.permissions.push(policy.into());
+        self
+    }
+
+    /// Gives it a tag.
+    #[must_use]
+    pub fn with_tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.insert(key.into(), value.into());
         self
     }
 

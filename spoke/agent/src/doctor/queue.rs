@@ -6,16 +6,20 @@ use std::collections::HashMap;
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::Subscription;
+use aws_sdk_sqs::types::QueueAttributeName;
 use pmp_aws::ApiError;
 use pmp_doctor::{Queue, Session, dead_letters, failed, look_at_queue, queue_admits, unknown};
 use pmp_protocol::ExperienceId;
 use pmp_terminal::checkup::Finding;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::config::{DoctorConfig, EXPERIENCE, QUEUE, TOPIC};
 
 /// The service that sends for a topic.
 const SNS: &str = "sns.amazonaws.com";
+/// The least for which a template's queue hides a message: six times the shortest time of a function, as AWS asks. `init` makes
+/// it shorter.
+const STACKS_VISIBILITY: u32 = 360;
 const REST: [&str; 3] = ["dead-letters", "subscription", "queue-policy"];
 
 /// `queue`, `dead-letters`, `subscription` and `queue-policy`.
@@ -74,7 +78,7 @@ async fn subscription(sdk: &SdkConfig, queue: &Queue, config: &DoctorConfig) -> 
         |one: &&Subscription| one.endpoint() == Some(&queue.arn) && (wanted.is_none() || one.topic_arn() == wanted);
     let Some(ours) = found.iter().find(is_ours) else {
         let to = wanted.map_or_else(|| "any topic".to_owned(), |topic| format!("`{topic}`"));
-        let fix = "subscribe it from this account: `pmp-spoke init`, or the spoke's template".to_owned();
+        let fix = how_to_subscribe(queue, wanted);
         return (finding.fail(format!("the queue is not subscribed to {to}"), fix), None);
     };
     let topic = ours.topic_arn().map(str::to_owned);
@@ -89,6 +93,27 @@ async fn subscription(sdk: &SdkConfig, queue: &Queue, config: &DoctorConfig) -> 
             (if error.is_access_denied() { unknown(finding, &error) } else { failed(finding, &error) }, topic)
         }
     }
+}
+
+/// How to subscribe the queue, by who made it.
+fn how_to_subscribe(queue: &Queue, topic: Option<&str>) -> String {
+    let visibility = queue.attribute(&QueueAttributeName::VisibilityTimeout).and_then(|text| text.parse::<u32>().ok());
+    if visibility.is_none_or(|seconds| seconds < STACKS_VISIBILITY) {
+        return "subscribe it from this account: `pmp-spoke init`, which leaves what else the queue has as it is"
+            .to_owned();
+    }
+    let redrive = queue.attribute(&QueueAttributeName::RedrivePolicy);
+    let redrive = redrive.and_then(|text| serde_json::from_str::<Value>(text).ok()).unwrap_or_default();
+    let mut attributes = json!({"RawMessageDelivery": "true"});
+    if let Some(dead_letters) = redrive["deadLetterTargetArn"].as_str() {
+        attributes["RedrivePolicy"] = json!(json!({"deadLetterTargetArn": dead_letters}).to_string());
+    }
+    format!(
+        "subscribe it from this account: `aws sns subscribe --topic-arn {} --protocol sqs --notification-endpoint {} --attributes \
+         '{attributes}'`. The stack that made the queue takes its subscription for being there, so deploying it again changes nothing",
+        topic.unwrap_or("TOPIC"),
+        queue.arn
+    )
 }
 
 fn unconfirmed(finding: Finding) -> Finding {
@@ -117,7 +142,7 @@ fn attributes(finding: Finding, attributes: &HashMap<String, String>, experience
             format!("its filter policy {policy} keeps messages about {experience} out"),
             format!(
                 "check {EXPERIENCE}; where that is right, take the FilterPolicy away, or set it to {}",
-                serde_json::json!({"experience": [experience]})
+                json!({"experience": [experience]})
             ),
         ),
         (Some(policy), None) => finding.note(format!("filter policy {policy}")),

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::pattern::NamePattern;
 use super::{FilterRule, FilterRules};
-use crate::config::FilterConfig;
+use crate::config::{FilterConfig, FilterSettings};
 
 /// The most rules.
 const MAX_RULES: usize = 100;
@@ -19,7 +19,7 @@ const NONE: &str = "none";
 /// What all filters of a spoke have in common, and the rules do not say.
 pub(crate) trait Shared {
     /// A filter from `source` with these settings; its file must have `digest`.
-    fn filter(&self, source: FilterSource, settings: String, digest: Option<Digest>) -> FilterConfig;
+    fn filter(&self, source: FilterSource, settings: FilterSettings, digest: Option<Digest>) -> FilterConfig;
 }
 
 /// A rule as it is written.
@@ -190,16 +190,16 @@ impl Reading<'_> {
             self.field("settings", "is not one JSON object");
             return None;
         }
-        let filter = shared.filter(source, settings, pinned);
-        self.built_in(&filter);
+        let filter = shared.filter(source, FilterSettings::Json(settings.clone()), pinned);
+        self.built_in(&filter, &settings);
         Some(filter)
     }
 
     /// What a built-in filter says of its settings is known at once.
-    fn built_in(&mut self, filter: &FilterConfig) {
+    fn built_in(&mut self, filter: &FilterConfig, settings: &str) {
         let FilterSource::BuiltIn(name) = filter.source else { return };
         let Some(built_in) = Filter::built_in(name, filter.limits.clone()) else { return };
-        match built_in.configure(&filter.settings) {
+        match built_in.configure(settings) {
             Err(error) => self.field("settings", error),
             Ok(ready) if ready.needs_attributes() && !filter.product_attributes => self.field(
                 "filter",
@@ -223,7 +223,7 @@ mod tests {
     struct Plain;
 
     impl Shared for Plain {
-        fn filter(&self, source: FilterSource, settings: String, digest: Option<Digest>) -> FilterConfig {
+        fn filter(&self, source: FilterSource, settings: FilterSettings, digest: Option<Digest>) -> FilterConfig {
             let limits = Limits::default();
             FilterConfig { source, settings, digest, cache: None, limits, product_attributes: false }
         }
@@ -246,9 +246,10 @@ mod tests {
         let rules = rules(&text).unwrap();
         let found: Vec<_> = rules.assigned().map(|(place, filter)| (place, filter.clone())).collect();
         assert_eq!(found.iter().map(|(place, _)| *place).collect::<Vec<_>>()[3], Place::Default);
-        let settings = |index: usize| found[index].1.as_ref().map(|filter| filter.settings.as_str());
-        assert_eq!(settings(0), Some(r#"{"ids": ["prod-b"]}"#));
-        assert_eq!(settings(1), Some(r#"{"z": 1.10, "a": 123456789012345678901}"#));
+        let settings = |index: usize| found[index].1.as_ref().map(|filter| filter.settings.clone());
+        let written = |json: &str| Some(FilterSettings::Json(json.to_owned()));
+        assert_eq!(settings(0), written(r#"{"ids": ["prod-b"]}"#));
+        assert_eq!(settings(1), written(r#"{"z": 1.10, "a": 123456789012345678901}"#));
         assert_eq!((settings(2), settings(3)), (None, None));
         assert_eq!(found[1].1.as_ref().unwrap().digest, digest.parse().ok());
     }

@@ -1,4 +1,4 @@
-//! A filter from S3. What comes is bounded here; that it is the filter that is meant, its digest says.
+//! A filter from S3, or its settings. What comes is bounded here; that it is the filter that is meant, its digest says.
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
@@ -24,6 +24,11 @@ pub(crate) enum FetchError {
 }
 
 impl FetchError {
+    /// Whether the object has more bytes than are read.
+    pub(crate) fn is_too_large(&self) -> bool {
+        matches!(self, Self::TooLarge { .. })
+    }
+
     /// What the operator can do.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
@@ -33,12 +38,11 @@ impl FetchError {
                         .to_owned(),
                 ),
                 Outcome::Refused { status: 301 | 307 | 400, code, .. } if code.contains("Redirect") || code.contains("Region") => {
-                    Some("the bucket is in another region: set `AWS_REGION`, or copy the filter to this region".to_owned())
+                    Some("the bucket is in another region: set `AWS_REGION`, or copy the object to this region".to_owned())
                 }
                 _ => error.hint(),
             },
-            Self::BrokeOff { .. } => None,
-            Self::TooLarge { .. } => Some("`--filter-max-file` (PMP_FILTER_MAX_FILE) raises the limit".to_owned()),
+            Self::BrokeOff { .. } | Self::TooLarge { .. } => None,
         }
     }
 }

@@ -75,19 +75,19 @@ fn a_policy_that_names_its_own_account_leaves_it_to_the_accounts_policies() {
         let policy = lets_in(principal);
         let (access, may_not) = session(&allows("sqs:*"), None);
         assert!(access.decide(question(&may_not, "sns:Publish", TOPIC, &policy)).is_err(), "{principal}");
-        assert!(access.decide_trust(question(&may_not, "sts:AssumeRole", ROLE, &policy)).is_err(), "{principal}");
+        assert!(access.decide_by_resource(question(&may_not, "sts:AssumeRole", ROLE, &policy)).is_err(), "{principal}");
         let (access, may) = session(&allows("*"), None);
         assert!(access.decide(question(&may, "sns:Publish", TOPIC, &policy)).is_ok(), "{principal}");
-        assert!(access.decide_trust(question(&may, "sts:AssumeRole", ROLE, &policy)).is_ok(), "{principal}");
+        assert!(access.decide_by_resource(question(&may, "sts:AssumeRole", ROLE, &policy)).is_ok(), "{principal}");
     }
     // Who is named needs no more; but no policy of the account's is enough for a role that names neither.
     let (access, role) = session(&allows("sqs:*"), None);
     let named = lets_in("arn:aws:iam::111111111111:role/r");
     assert!(access.decide(question(&role, "sns:Publish", TOPIC, &named)).is_ok());
-    assert!(access.decide_trust(question(&role, "sts:AssumeRole", ROLE, &named)).is_ok());
+    assert!(access.decide_by_resource(question(&role, "sts:AssumeRole", ROLE, &named)).is_ok());
     let (access, role) = session(&allows("*"), None);
     let other = lets_in("arn:aws:iam::111111111111:role/s");
-    assert!(access.decide_trust(question(&role, "sts:AssumeRole", ROLE, &other)).is_err());
+    assert!(access.decide_by_resource(question(&role, "sts:AssumeRole", ROLE, &other)).is_err());
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_deny_of_the_callers_own_binds_whoever_trusts_it() {
     let deny = r#"{"Statement":[{"Effect":"Deny","Action":"sts:AssumeRole","Resource":"*"}]}"#;
     let (access, role) = session(deny, None);
     let named = lets_in("arn:aws:iam::111111111111:role/r");
-    assert!(access.decide_trust(question(&role, "sts:AssumeRole", ROLE, &named)).is_err());
+    assert!(access.decide_by_resource(question(&role, "sts:AssumeRole", ROLE, &named)).is_err());
 }
 
 #[test]
@@ -106,14 +106,14 @@ fn a_sessions_own_policy_narrows_what_resources_let_in_too() {
         assert!(access.decide(question(&narrowed, "sns:Publish", topic, &named)).is_err(), "{topic}");
     }
     for role in [ROLE, OTHERS_ROLE] {
-        assert!(access.decide_trust(question(&narrowed, "sts:AssumeRole", role, &named)).is_err(), "{role}");
+        assert!(access.decide_by_resource(question(&narrowed, "sts:AssumeRole", role, &named)).is_err(), "{role}");
     }
     let (access, enough) = session(&allows("*"), Some(&allows("s*")));
     for topic in [TOPIC, OTHERS_TOPIC] {
         assert!(access.decide(question(&enough, "sns:Publish", topic, &named)).is_ok(), "{topic}");
     }
     for role in [ROLE, OTHERS_ROLE] {
-        assert!(access.decide_trust(question(&enough, "sts:AssumeRole", role, &named)).is_ok(), "{role}");
+        assert!(access.decide_by_resource(question(&enough, "sts:AssumeRole", role, &named)).is_ok(), "{role}");
     }
 }
 
