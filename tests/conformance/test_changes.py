@@ -43,7 +43,7 @@ def test_a_created_experience_is_disabled_and_bare(management):
     assert (document["Name"], document["Description"], document["Status"]) == ("New", "Made by a test", "Disabled")
     assert document.get("ProcurementPolicies", []) == []
     assert document.get("BrandingSettings", []) == []
-    assert document.get("AdminStatus", "Editable") == "Editable"
+    assert document["AdminStatus"] == "Editable"
 
 
 def test_an_experience_of_a_delegated_administrator_belongs_to_the_management_account(management, delegate, organization):
@@ -392,7 +392,7 @@ def test_an_experience_is_archived_and_revived(management, organization):
     assert details(catalog, organization.disabled)["AdminStatus"] == "Restricted"
     succeed(catalog, change("ReviveExperience", organization.disabled, {}))
     document = details(catalog, organization.disabled)
-    assert document.get("AdminStatus", "Editable") == "Editable"
+    assert document["AdminStatus"] == "Editable"
     assert document["Status"] == "Disabled"
     assert revision(catalog, organization.disabled) == 3
     succeed(catalog, allow(organization.disabled, "prod-a"))
@@ -412,7 +412,7 @@ def outcome(catalog, one):
 def test_an_enabled_experience_is_not_archived(management, organization):
     assert outcome(management.catalog, change("RestrictExperience", organization.live, {})) == "refused"
     assert details(management.catalog, organization.live)["Status"] == "Enabled"
-    assert details(management.catalog, organization.live).get("AdminStatus", "Editable") == "Editable"
+    assert details(management.catalog, organization.live)["AdminStatus"] == "Editable"
 
 
 def test_an_archived_experience_is_not_changed(management, organization):

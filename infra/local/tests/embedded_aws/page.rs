@@ -154,6 +154,37 @@ async fn a_page_elsewhere_can_neither_read_nor_click() {
 }
 
 #[tokio::test]
+async fn a_page_elsewhere_cannot_sign_for_a_service_either() {
+    let rig = Rig::start(world()).await;
+    let asked = r#"{"Catalog":"AWSMarketplace","ChangeSet":[{"ChangeType":"AllowProductProcurement",
+        "Entity":{"Type":"Experience@1.0","Identifier":"exp-management"},
+        "DetailsDocument":{"Products":[{"Ids":["prod-foreign"]}]}}]}"#;
+    let date = rig.server.now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let query = format!(
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={HUB}%2F20261128%2Fus-east-1%2Faws-marketplace%2Faws4_request\
+         &X-Amz-Date={date}&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Signature=00"
+    );
+    let line = format!("POST /StartChangeSet?{query}");
+    // What a browser sends of itself, without asking before.
+    let text = ("Content-Type", "text/plain");
+    for foreign in [
+        ("Origin", "http://evil.example"),
+        ("Origin", "null"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+        ("Host", "evil.example"),
+    ] {
+        let answer = send(&rig, &line, &[text, foreign], asked).await;
+        assert_eq!(answer.status, 403, "{foreign:?}: {}", answer.body);
+        assert!(answer.body.contains("AccessDeniedException"), "in the service's form: {}", answer.body);
+    }
+    let sets = rig.catalog(HUB).list_change_sets().catalog("AWSMarketplace").send().await.unwrap();
+    assert_eq!(sets.change_set_summary_list().len(), 0, "nothing was started");
+    let own = send(&rig, &line, &[text], asked).await;
+    assert_eq!(own.status, 200, "a program that signs in the query is served: {}", own.body);
+}
+
+#[tokio::test]
 async fn requests_for_services_are_theirs_also_at_the_root() {
     let rig = Rig::start(world()).await;
     let unsigned = send(&rig, "POST /", &[FORM], "Action=GetCallerIdentity&Version=2011-06-15").await;
