@@ -67,7 +67,9 @@ def test_an_experience_is_enabled_disabled_renamed_and_described_anew(management
         assert revision(catalog, organization.bare) == number + 1
 
 
-@pytest.mark.parametrize("wrong", [{"Status": "Paused"}, {"Name": ""}, {"Name": 5}, {"Colour": "red"}, []], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [{"Status": "Paused"}, {"Name": ""}, {"Name": "n" * 51}, {"Name": 5}, {"Colour": "red"}, []], ids=str
+)
 def test_an_update_of_an_experience_is_checked(management, organization, wrong):
     call = management.catalog.start_change_set
     changes = [change("UpdateExperience", organization.live, wrong)]
@@ -337,6 +339,13 @@ def audience(caller, experience):
     # Which field names the experience is not documented; whichever it is, its value is the experience's id.
     of_it = [document for document in documents if experience in json.dumps(document)]
     return sorted(principal for document in of_it for principal in document["Principals"])
+
+
+def test_an_association_names_one_to_fifty_principals(management, organization):
+    call = management.catalog.start_change_set
+    for many in (0, 51):
+        changes = [associate(organization.live, *[f"{900000000000 + n}" for n in range(many)])]
+        refused("ValidationException", 422, call, Catalog=CATALOG, ChangeSet=changes)
 
 
 def test_principals_are_added_to_an_audience_and_taken_away(management, organization):
