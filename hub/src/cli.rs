@@ -22,7 +22,8 @@ use pmp_terminal::{
 use serde_json::json;
 
 use crate::config::{
-    ConfigArgs, KEEP_VERSIONS, MEMBERS, PublishConfig, STALE_AFTER, StatusConfig, parse_stale_after, silence_of_run,
+    ConfigArgs, KEEP_VERSIONS, MEMBERS, PublishConfig, RunSettings, STALE_AFTER, StatusConfig, parse_stale_after,
+    silence_of_run,
 };
 use crate::error::{failure, sdk};
 use crate::events::EventQueue;
@@ -61,23 +62,42 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Read the management experience, store it if it changed, and publish it
+    #[command(after_help = "Examples:\n  pmp-hub publish --dry-run\n  pmp-hub publish -o json")]
     Publish(PublishArgs),
     /// Publish by schedule and on change events, until told to stop
+    #[command(after_help = "Examples:\n  pmp-hub run\n  pmp-hub run --interval 15m --log-format json")]
     Run(RunArgs),
     /// Show how the member experiences stand, worst first
+    #[command(
+        after_help = "Examples:\n  pmp-hub status\n  pmp-hub status --check                        for monitoring: 4 if something needs a person\n  pmp-hub status -o json | jq '.spokes[] | select(.state == \"HELD\")'"
+    )]
     Status(StatusArgs),
     /// Let through what a guard rail holds in a member organization, for exactly one snapshot
+    #[command(
+        after_help = "Examples:\n  pmp-hub confirm o-member0000 42\n  pmp-hub confirm o-member0000 42 --member-experience exp-prod\n  pmp-hub confirm o-member0000 42 --undo"
+    )]
     Confirm(ConfirmArgs),
-    /// List the member organizations that are admitted, or end one
+    /// List the member organizations that are admitted; admit more, or end one
+    #[command(
+        after_help = "Examples:\n  pmp-hub members\n  pmp-hub members admit o-member0000\n  pmp-hub members forget o-member0000 o-member0000"
+    )]
     Members(MembersArgs),
     /// Go on after the table of snapshots was restored to an earlier moment. Without a confirmation, only tells what was lost
+    #[command(
+        after_help = "Examples:\n  pmp-hub recover                               tell what was lost, and do nothing\n  pmp-hub recover exp-management"
+    )]
     Recover(RecoverArgs),
     /// Make the tables and the topic, or check those that are there
+    #[command(
+        after_help = "Examples:\n  pmp-hub init --allow-account 222222222222 --admit o-member0000\n  eval \"$(pmp-hub init)\"                          and take the names into this shell"
+    )]
     Init(InitArgs),
     /// Print the public key of PMP_SIGNING_KEY, for PMP_TRUSTED_KEYS of the spokes
+    #[command(after_help = "Example:\n  pmp-hub public-key > hub.pem")]
     PublicKey,
     /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
-    Doctor,
+    #[command(after_help = "Examples:\n  pmp-hub doctor\n  pmp-hub doctor -o json")]
+    Doctor(RunSettings),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -116,7 +136,7 @@ struct StatusArgs {
     /// Exit with 4 if anything is disputed, unreadable, held, in error, stale or was never heard of, or nobody was
     #[arg(long)]
     check: bool,
-    /// With --check: that no spoke has reported yet is well
+    /// With --check: do not fail where no spoke has reported yet
     #[arg(long, requires = "check")]
     allow_empty: bool,
     /// How long a spoke may be silent, or behind, before it is stale
@@ -167,8 +187,18 @@ struct MembersArgs {
 
 #[derive(Debug, Subcommand)]
 enum MembersCommand {
+    /// Admit member organizations to the roster: whoever is on it and does not report is missed, whoever is not is not believed
+    #[command(after_help = "Example:\n  pmp-hub members admit o-member0000")]
+    Admit(AdmitArgs),
     /// End a member organization: its receipts, its sign of life, its confirmations and its record are deleted
     Forget(ForgetArgs),
+}
+
+#[derive(Debug, Args)]
+struct AdmitArgs {
+    /// The member organizations: o-…
+    #[arg(value_name = "ORG", required = true)]
+    organizations: Vec<OrganizationId>,
 }
 
 #[derive(Debug, Args)]
@@ -217,8 +247,8 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Recover(args) => recover(&cli.config, args, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
         Command::PublicKey => public_key(&cli.config, output).await,
-        Command::Doctor => {
-            let checkup = doctor::examine(&cli.config, output).await;
+        Command::Doctor(run) => {
+            let checkup = doctor::examine(&cli.config, run, output).await;
             checkup.print(output)?;
             Ok(checkup.exit())
         }
@@ -267,6 +297,7 @@ async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Output) -> Res
 fn sentence(published: &Published, dry_run: bool) -> String {
     let Published { version, digest, counts, .. } = published;
     let snapshot = format!("snapshot {version} ({}), {counts}", digest.short());
+    let again = format!("snapshot {version} again ({}), with {counts}", digest.short());
     let how = match (published.inline, published.message_bytes) {
         (Some(true), Some(bytes)) => format!(", in a message of {bytes} bytes"),
         (Some(false), Some(bytes)) => format!(", by reference, in a message of {bytes} bytes"),
@@ -277,8 +308,8 @@ fn sentence(published: &Published, dry_run: bool) -> String {
         (Outcome::Stored, true) => format!("Would store and publish {snapshot}."),
         (Outcome::Recovered, false) => format!("Published {snapshot}{how}: an earlier run had only stored it."),
         (Outcome::Recovered, true) => format!("Would publish {snapshot}, which an earlier run only stored."),
-        (Outcome::Announced, false) => format!("No changes. Announced {snapshot} again{how}."),
-        (Outcome::Announced, true) => format!("No changes. Would announce {snapshot} again."),
+        (Outcome::Announced, false) => format!("No changes. Announced {again}{how}."),
+        (Outcome::Announced, true) => format!("No changes. Would announce {again}."),
         (Outcome::Unchanged, _) => format!("No changes since {snapshot}."),
     }
 }
@@ -372,7 +403,7 @@ fn hints(view: &View) {
     if view.roster.is_none() {
         progress::note(&format!(
             "hint: nobody is admitted, so whoever writes is listened to, and who is silent from the beginning is not missed: \
-             `pmp-hub init --admit ORG`, or {MEMBERS}"
+             `pmp-hub members admit ORG`, or {MEMBERS}"
         ));
     }
     if let Some(left_out) = &view.left_out {
@@ -381,8 +412,10 @@ fn hints(view: &View) {
 }
 
 async fn members(config: &ConfigArgs, args: &MembersArgs, output: Output) -> Result<Exit, Failure> {
-    if let Some(MembersCommand::Forget(args)) = &args.command {
-        return forget(config, args, output).await;
+    match &args.command {
+        Some(MembersCommand::Admit(args)) => return admit(config, args, output).await,
+        Some(MembersCommand::Forget(args)) => return forget(config, args, output).await,
+        None => {}
     }
     let Seen { experience, view, rows, .. } = look(config, args.stale_after).await?;
     let members = members::list(&view, &rows);
@@ -394,6 +427,23 @@ async fn members(config: &ConfigArgs, args: &MembersArgs, output: Output) -> Res
         output.list("members", &members, members::table(&members, Timestamp::now()), &members::summary(&members))?;
     }
     hints(&view);
+    Ok(Exit::Ok)
+}
+
+async fn admit(config: &ConfigArgs, args: &AdmitArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_status()?;
+    let sdk = sdk().await?;
+    let by = caller(&sdk).await.map_err(failure)?;
+    let roster = DynamoRoster::new(&sdk, config.timestamps);
+    let admitted = init::admit(&roster, &config.experience, &args.organizations, &by, Timestamp::now()).await;
+    let admitted = admitted.map_err(failure)?;
+    if !output.is_table() {
+        output.document(&json!({"experience": config.experience, "changes": admitted}))?;
+    } else if admitted.is_empty() {
+        output.line("No changes: they are on the roster already.")?;
+    } else {
+        output.lines(&admitted)?;
+    }
     Ok(Exit::Ok)
 }
 
@@ -420,7 +470,7 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
         if left.is_empty() {
             progress::note(
                 "hint: nobody is admitted any more, so whoever writes is listened to; admit those that are to be heard: \
-                 `pmp-hub init --admit ORG`",
+                 `pmp-hub members admit ORG`",
             );
         }
     }
@@ -444,11 +494,18 @@ async fn recover(config: &ConfigArgs, args: &RecoverArgs, output: Output) -> Res
             format!("{restored}; what the management experience says now would become snapshot {}", restored.next());
         return Err(Failure::new(anyhow::anyhow!(text)).hint(hint).exit(Exit::Refused));
     }
+    if let Some(other) = args.experience.as_ref().filter(|_| !confirmed) {
+        let error = anyhow::anyhow!("`{other}` is not the experience of this hub");
+        return Err(Failure::new(error).hint(format!("its experience is `{}`", config.experience)).exit(Exit::Refused));
+    }
     if !confirmed {
-        let error =
-            anyhow::anyhow!("there is nothing to recover: the ledger has the newest snapshot that was ever stored");
-        let hint = format!("`pmp-hub publish` announces it; so does `pmp-hub recover {}`", config.experience);
-        return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
+        if output.is_table() {
+            output.line("Nothing was lost: the ledger has the newest snapshot that was ever stored.")?;
+        } else {
+            output.document(&json!({"lost": null, "published": null}))?;
+        }
+        progress::note("hint: `pmp-hub publish` announces it again");
+        return Ok(Exit::Ok);
     }
     let recovery = hub.recover(Timestamp::now).await.map_err(failure)?;
     let Recovery { restored, published } = &recovery;

@@ -18,7 +18,7 @@ const MAX_UNREADABLE: usize = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SpokeState {
-    /// What was reported is not borne out by the ledger: it is not believed.
+    /// What was reported does not match the ledger: it is not believed.
     Disputed,
     /// Something that was reported cannot be read.
     Unreadable,
@@ -175,7 +175,7 @@ fn whole_organization(view: &View, report: &Report, now: Timestamp, stale_after:
     if let Some(last) = seen.disputed.last() {
         let found = count(seen.disputed.len(), "receipt");
         let message = format!(
-            "its spoke found, and replaced, {found} that the ledger does not bear out, the last one for snapshot {} of {}",
+            "its spoke found, and replaced, {found} that do not match the ledger, the last one for snapshot {} of {}",
             last.version, last.member_experience
         );
         rows.push(row(SpokeState::Disputed, message));

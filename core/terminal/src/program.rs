@@ -17,8 +17,14 @@ where
     P: Parser,
     F: Future<Output = Result<Exit, Failure>>,
 {
-    let parsed = match P::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let parsed = match P::try_parse_from(&args) {
         Ok(parsed) => parsed,
+        Err(error) if args.len() <= 1 && error.use_stderr() => {
+            // Nothing was asked: what there is to ask. It is an error all the same, for whoever meant to.
+            help::<P>();
+            return Exit::Error.into();
+        }
         Err(error) => {
             // Help and version are asked for; anything else is an error, and 1 is the code for errors.
             let exit = if error.use_stderr() { Exit::Error } else { Exit::Ok };
@@ -38,6 +44,12 @@ where
         None => Exit::Error,
     }
     .into()
+}
+
+/// Prints the short help where an error would stand.
+fn help<P: CommandFactory>() {
+    let text = P::command().render_help().to_string();
+    text.trim_end().lines().for_each(progress::note);
 }
 
 /// Prints what clap says. An error repeats what was typed and help repeats what variables are set to, which could act: then it

@@ -197,7 +197,8 @@ mod tests {
             sleep(takes).await;
             "answer"
         }));
-        let router = router.layer(axum::middleware::from_fn(answering)).into_make_service_with_connect_info::<Connection>();
+        let router =
+            router.layer(axum::middleware::from_fn(answering)).into_make_service_with_connect_info::<Connection>();
         tokio::spawn(async move { axum::serve(Connections(listener), router).await });
         TcpStream::connect(address).await.unwrap()
     }

@@ -54,16 +54,28 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Take snapshots from the queue and apply them, until told to stop
+    #[command(after_help = "Examples:\n  pmp-spoke run\n  pmp-spoke run --stop-after 50m --log-format json")]
     Run,
     /// Apply the ledger's newest snapshot, once
+    #[command(
+        after_help = "Examples:\n  pmp-spoke sync\n  pmp-spoke sync --confirm 42                   let through what a guard rail holds\n  pmp-spoke sync --wait --stop-after 10m"
+    )]
     Sync(SyncArgs),
     /// Show what `sync` would do, and do nothing
+    #[command(
+        after_help = "Examples:\n  pmp-spoke plan\n  pmp-spoke plan -o wide                        with each product that is left as it is\n  pmp-spoke plan --detailed-exitcode            2 if there are changes to make"
+    )]
     Plan(PlanArgs),
     /// Make the queue with its dead-letter queue and policy, and subscribe it to the hub's topic
+    #[command(
+        after_help = "Example:\n  eval \"$(pmp-spoke init)\"                        and take the queue's URL into this shell"
+    )]
     Init(InitArgs),
     /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
+    #[command(after_help = "Examples:\n  pmp-spoke doctor\n  pmp-spoke doctor -o json")]
     Doctor,
     /// Print the settings of a deployed function as a shell takes them, to run the other commands with exactly these
+    #[command(after_help = "Example:\n  eval \"$(pmp-spoke env --function pmp-sync-spoke)\"")]
     Env(EnvArgs),
     /// Print a completion script for a shell
     Completions(Completions),

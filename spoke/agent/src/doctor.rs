@@ -5,6 +5,7 @@ mod guard_rails;
 mod ledger;
 mod queue;
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use aws_config::SdkConfig;
@@ -18,7 +19,7 @@ use crate::config::{ConfigArgs, DoctorConfig, EXPERIENCE, FilterConfig, MEMBERS,
 use crate::error::{failure, one_line};
 use crate::identity::ask_organizations;
 use crate::load::load_filter;
-use crate::member::{Absent, Member, Selection, find};
+use crate::member::{Absent, Member, Selection, find, list};
 
 /// An id of the right form that AWS gave to no product.
 const NO_PRODUCT: &str = "prod-0000000000000";
@@ -48,7 +49,7 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
 async fn filter(sdk: &SdkConfig, filter: Option<FilterConfig>) -> Finding {
     let finding = Finding::of("filter");
     let Some(filter) = filter else { return finding.note("none: all that the hub approves is applied") };
-    let began = Instant::now();
+    let (began, source) = (Instant::now(), filter.source.to_string());
     match load_filter(sdk, filter).await {
         Ok(filter) => {
             let (description, digest) = (filter.filter().description(), filter.filter().digest());
@@ -59,7 +60,7 @@ async fn filter(sdk: &SdkConfig, filter: Option<FilterConfig>) -> Finding {
         Err(failure) => {
             let fix = failure.hints().first().cloned();
             let look =
-                "look into it with `pmp-filter inspect FILE`, and try its settings with `pmp-filter run`".to_owned();
+                format!("look into it with `pmp-filter inspect {source}`, and try its settings with `pmp-filter run`");
             finding.fail(failure.one_line(), fix.unwrap_or(look))
         }
     }
@@ -91,7 +92,16 @@ async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selecti
     let finding = Finding::of("catalog");
     let catalog = SdkCatalog::without_retries(sdk, pmp_catalog::RateLimits::default());
     match find(&catalog, management, selection).await {
-        Ok(members) => judge(finding, &members, selection),
+        Ok(members) => {
+            let missing = members.iter().any(|member| matches!(member.state, Err(Absent::Missing)));
+            // What there is, to tell what may have been meant; where it cannot be listed, nothing is.
+            let known = if missing {
+                list(&catalog).await.map(|(known, _)| known).unwrap_or_default()
+            } else {
+                BTreeSet::new()
+            };
+            judge(finding, &members, selection, &known)
+        }
         Err(error) => told(finding, &failure(error)),
     }
 }
@@ -113,7 +123,7 @@ async fn products(session: &Session, filter: Option<&FilterConfig>) -> Option<Fi
 }
 
 /// What there is to keep in step. An experience that is named and cannot be is worth a warning; among all of them it is usual.
-fn judge(finding: Finding, members: &[Member], selection: &Selection) -> Finding {
+fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BTreeSet<ExperienceId>) -> Finding {
     let named = *selection != Selection::All;
     let live: Vec<_> = members.iter().filter(|member| member.state.is_ok()).map(|member| member.id.as_str()).collect();
     let finding = match live.len() {
@@ -127,7 +137,14 @@ fn judge(finding: Finding, members: &[Member], selection: &Selection) -> Finding
     absent.fold(finding, |finding, (id, absent)| {
         let text = format!("{id}: {absent}");
         match absent {
-            Absent::Missing => finding.fail(text, format!("check {MEMBERS}")),
+            Absent::Missing => {
+                let likeness = |known: &&ExperienceId| strsim::jaro_winkler(known.as_str(), id.as_str());
+                let others = known.iter().filter(|other| members.iter().all(|member| member.id != **other));
+                let meant =
+                    others.filter(|other| likeness(other) > 0.8).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+                let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+                finding.fail(text, format!("check {MEMBERS}{meant}"))
+            }
             Absent::Unreadable(error) => finding.fail(text, error.hint()),
             Absent::NotRead => finding.warn(text, "run it again".to_owned()),
             Absent::NotLive(_) | Absent::Gone if named => {

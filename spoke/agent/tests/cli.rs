@@ -39,6 +39,10 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
         .env("MEMBER_EXPERIENCE_IDS", "exp-a,b")
         .env("PMP_FILTER_CONFIG", "@no-such-file.json")
         .env("PMP_MAX_REMOVED_PERCENT", "101")
+        .env("PMP_MAX_REMOVED_PRODUCTS", "few")
+        .env("PMP_MAX_OPEN_CHANGE_SETS", "0")
+        .env("PMP_SHARE_CHANGE_SETS", "on")
+        .env("PMP_FILTER_MAX_FILE", "4 MiB")
         .env("PMP_LEASE_TERM", "500ms")
         .env("PMP_STOP_AFTER", "soon")
         .output()
@@ -50,13 +54,18 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
         "--hub-external-id (PMP_HUB_EXTERNAL_ID): is set, but no role to use it with",
         "--member-experience-ids (MEMBER_EXPERIENCE_IDS): `b` is not an experience id",
         "--filter-config (PMP_FILTER_CONFIG): cannot read `no-such-file.json`",
-        "--max-removed-percent (PMP_MAX_REMOVED_PERCENT): more than 100",
+        "--max-removed-percent (PMP_MAX_REMOVED_PERCENT): `101` is not a whole number from 0 to 100",
+        "--max-removed-products (PMP_MAX_REMOVED_PRODUCTS): `few` is not a whole number of at least 0",
+        "--max-open-change-sets (PMP_MAX_OPEN_CHANGE_SETS): `0` is not a whole number from 1 to 250",
+        "--share-change-sets (PMP_SHARE_CHANGE_SETS): `on` is neither true nor false",
         "--lease-term (PMP_LEASE_TERM): shorter than 1 s",
         "--stop-after (PMP_STOP_AFTER): `soon` is not a duration such as 30s, 15m, 1h",
     ] {
         assert!(stderr.contains(part), "{part}\n{stderr}");
     }
     assert!(!stderr.contains("secret"));
+    assert!(stderr.starts_with("error: the configuration has a mistake\n"), "nothing is missing: {stderr}");
+    assert!(stderr.ends_with("hint: correct the flag or the variable; `--help` explains each\n"), "{stderr}");
 }
 
 #[test]

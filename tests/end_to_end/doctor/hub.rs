@@ -107,6 +107,7 @@ async fn a_table_that_is_not_there_and_one_that_is_the_other() {
     let swapped = scene.hub.with(&[("PMP_SNAPSHOTS_TABLE", "SyncTimestamps"), ("PMP_TIMESTAMPS_TABLE", "Snapshots")]);
     let checkup = Checkup::of(&swapped).await;
     checkup.expect("snapshots-table", "failed", "has the keys `organization` and `item`", "name another table");
+    checkup.expect("snapshots-table", "failed", "", "look whether the settings of both are swapped");
     assert_eq!(checkup.check("timestamps-table")["result"], "failed");
 }
 
@@ -136,6 +137,27 @@ async fn an_experience_that_is_not_there() {
     let checkup = Checkup::of(&scene.hub.with(&[("PMP_EXPERIENCE_ID", "exp-unknown")])).await;
     checkup.expect("catalog", "failed", "the catalog does not find `exp-unknown`", "exists and is shared");
     assert_ne!(MANAGEMENT, "exp-unknown");
+    // Nothing can have been published of it, and nobody follows it: that is no advice on its own.
+    for check in ["snapshots-table", "spokes"] {
+        assert_eq!(checkup.check(check)["result"], "skipped", "{check}");
+        assert_eq!(checkup.check(check)["detail"], "`catalog` failed", "{check}");
+    }
+}
+
+#[tokio::test]
+async fn the_settings_of_single_commands_are_looked_at_too() {
+    let scene = in_step().await;
+    for (variable, wrong, said) in [
+        ("PMP_STALE_AFTER", "3", "`3` is not a duration"),
+        ("PMP_INTERVAL", "hourly", "`hourly` is not a duration"),
+        ("PMP_KEEP_VERSIONS", "one", "`one` is not a whole number of at least 2"),
+    ] {
+        let checkup = Checkup::of(&scene.hub.with(&[(variable, wrong)])).await;
+        checkup.expect("configuration", "failed", said, "correct the flag or the variable");
+        assert_eq!(checkup.code, 4, "{variable}");
+    }
+    // A blank is how templates spell "not set".
+    assert_eq!(Checkup::of(&scene.hub.with(&[("PMP_STALE_AFTER", ""), ("PMP_INTERVAL", "")])).await.code, 0);
 }
 
 #[tokio::test]

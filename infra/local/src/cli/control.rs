@@ -43,7 +43,8 @@ impl ServerArgs {
     /// Asks the control endpoint, and gives what it answers.
     pub(super) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
         let hint = || {
-            "start one with `pmp-local serve`, or say where it is with --endpoint, AWS_ENDPOINT_URL or PMP_LOCAL_PORT".to_owned()
+            "start one with `pmp-local serve`, or say where it is with --endpoint, AWS_ENDPOINT_URL or PMP_LOCAL_PORT"
+                .to_owned()
         };
         let endpoint = match &self.endpoint {
             Some(endpoint) => endpoint.clone(),

@@ -37,7 +37,9 @@ enum Command {
     #[command(after_help = "Example:\n  pmp-local fault list --output json")]
     List,
     /// Remove a fault, or all faults where no number is given. It does not ask first
-    #[command(after_help = "Examples:\n  pmp-local fault clear                          all of them\n  pmp-local fault clear 3")]
+    #[command(
+        after_help = "Examples:\n  pmp-local fault clear                          all of them\n  pmp-local fault clear 3"
+    )]
     Clear {
         /// Its number; all if left out
         #[arg(value_name = "NUMBER")]

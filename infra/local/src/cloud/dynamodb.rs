@@ -23,9 +23,10 @@ impl Cloud {
         let table = input["TableName"].clone();
         let written = journal::ledger_writes(operation, &input);
         // Where a filter or a projection leaves something out, an answer does not tell what was looked at.
-        let whole = pages && ["FilterExpression", "ProjectionExpression", "Select", "QueryFilter", "ScanFilter", "AttributesToGet"]
-            .iter()
-            .all(|field| input.get(*field).is_none());
+        let whole = pages
+            && ["FilterExpression", "ProjectionExpression", "Select", "QueryFilter", "ScanFilter", "AttributesToGet"]
+                .iter()
+                .all(|field| input.get(*field).is_none());
         let asked = whole.then(|| input.clone());
         let mut answer = self.dynamodb.handle(operation, input, &context).await?;
         self.note_written(written);

@@ -63,7 +63,11 @@ impl Requests {
     fn count(&mut self, request: &Served) {
         let key = (request.service.clone(), request.operation.clone());
         let key = if self.counts.len() < COUNTED || self.counts.contains_key(&key) { key } else { Default::default() };
-        let count = self.counts.entry(key.clone()).or_insert_with(|| Count { service: key.0, operation: key.1, ..Count::default() });
+        let count = self.counts.entry(key.clone()).or_insert_with(|| Count {
+            service: key.0,
+            operation: key.1,
+            ..Count::default()
+        });
         count.requests += 1;
         count.failed += u64::from(request.status.is_none_or(|status| status >= 400));
     }

@@ -205,7 +205,11 @@ pub(super) fn question(asked: &Asked, text: &str, product: &str) -> Markup {
 /// Where the visitor is, to come back there.
 fn place_in(asked: &Asked) -> Markup {
     let fields = [
-        ("q", &asked.q), ("list", &asked.list), ("page", &asked.page), ("org", &asked.org), ("differs", &asked.differs),
+        ("q", &asked.q),
+        ("list", &asked.list),
+        ("page", &asked.page),
+        ("org", &asked.org),
+        ("differs", &asked.differs),
     ];
     html! {
         @for (name, value) in fields {

@@ -32,7 +32,8 @@ fn install(folder: &Path) -> Result<PathBuf, String> {
     for name in ["package.json", lock] {
         std::fs::copy(pinned.join(name), folder.join(name)).map_err(|error| error.to_string())?;
     }
-    let npm = Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder).output();
+    let npm =
+        Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder).output();
     let npm = npm.map_err(|error| format!("npm: {error} (apt-get install nodejs npm)"))?;
     if !npm.status.success() {
         return Err(String::from_utf8_lossy(&npm.stderr).into_owned());

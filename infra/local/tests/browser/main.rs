@@ -120,7 +120,11 @@ fn a_click_is_seen_travelling_without_a_reload() {
 
     // With the keyboard this time; the button was not there when the page was opened.
     browser.keys(&format!("{row} button.reject"), "\u{e007}");
-    until("the question", || browser.text("#notice"), |text| text.starts_with("Reject ") && text.contains("Yes, reject it"));
+    until(
+        "the question",
+        || browser.text("#notice"),
+        |text| text.starts_with("Reject ") && text.contains("Yes, reject it"),
+    );
     let focused = "return document.activeElement.textContent";
     until("the focus on the answer", || browser.evaluate(focused), |text| *text == "Yes, reject it");
     assert!(cells(&browser, &product)[0] == "approved", "nothing has happened yet");

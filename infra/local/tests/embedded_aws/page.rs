@@ -102,7 +102,8 @@ async fn a_click_is_a_change_set_of_the_owner() {
     // A rejection is asked back, and nothing has begun until the answer.
     let asked = click(&rig, MANAGEMENT, "product=prod-new&action=reject&q=new", &[("Origin", &origin)]).await;
     assert_eq!(asked.status, 200, "{}", asked.body);
-    for part in ["Reject prod-new in Management?", r#"name="confirmed" value="yes""#, "Yes, reject it", "No, leave it"] {
+    for part in ["Reject prod-new in Management?", r#"name="confirmed" value="yes""#, "Yes, reject it", "No, leave it"]
+    {
         assert!(asked.body.contains(part), "`{part}` is missing");
     }
     let sets = catalog.list_change_sets().catalog("AWSMarketplace").send().await.unwrap();
@@ -131,7 +132,12 @@ async fn what_cannot_be_done_is_said_in_plain_words() {
     assert!(page.contains("being approved") && page.contains("<progress"), "it is seen on its way");
     let long = format!("product={}&action=approve", "p".repeat(51));
     for (experience, fields, status, words) in [
-        (MANAGEMENT, "product=prod-b&action=reject&confirmed=yes", 423, "exp-management is locked: a change set is running on it"),
+        (
+            MANAGEMENT,
+            "product=prod-b&action=reject&confirmed=yes",
+            423,
+            "exp-management is locked: a change set is running on it",
+        ),
         ("exp-member-live", "product=&action=reject", 422, "Which product?"),
         ("exp-member-live", "product=x&action=burn", 422, "neither approve nor reject"),
         ("exp-member-live", &long, 422, "The catalog refused"),
@@ -238,8 +244,12 @@ async fn everything_is_there_as_json_too() {
 async fn of_two_hundred_organizations_some_are_shown_and_each_is_found() {
     let organization = |n: usize| {
         let policy = ProcurementPolicy::new(&format!("policy-{n}")).approving(["prod-a"]);
-        Organization::new(&format!("o-org{n:07}"), &format!("Organization {n}"), &format!("{:012}", 200_000_000_000_u64 + n as u64))
-            .with_experience(Experience::new(&format!("exp-{n}"), "Live").with_policy(policy))
+        Organization::new(
+            &format!("o-org{n:07}"),
+            &format!("Organization {n}"),
+            &format!("{:012}", 200_000_000_000_u64 + n as u64),
+        )
+        .with_experience(Experience::new(&format!("exp-{n}"), "Live").with_policy(policy))
     };
     let rig = Rig::start(World { organizations: (0..200).map(organization).collect(), ..World::default() }).await;
     let shown = |body: &str| body.matches("<article").count();

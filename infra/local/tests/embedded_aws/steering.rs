@@ -75,7 +75,8 @@ async fn every_command_finds_the_server_by_the_port_that_serve_was_given() {
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_pmp-local"));
-    let typo = command.args(["clock"]).env_remove("AWS_ENDPOINT_URL").env("PMP_LOCAL_PORT", "no").output().await.unwrap();
+    let typo =
+        command.args(["clock"]).env_remove("AWS_ENDPOINT_URL").env("PMP_LOCAL_PORT", "no").output().await.unwrap();
     assert!(String::from_utf8(typo.stderr).unwrap().contains("`no` in PMP_LOCAL_PORT is no port"));
 }
 
@@ -84,7 +85,10 @@ async fn names_are_those_of_the_world_that_is_served() {
     let rig = Rig::start(world()).await;
     let output = at_port(&rig, &["env", "member"]).await;
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains(&format!("AWS_ACCESS_KEY_ID={MEMBER}\n")) && said.contains("PMP_ORG_ID=o-member0000\n"), "{said}");
+    assert!(
+        said.contains(&format!("AWS_ACCESS_KEY_ID={MEMBER}\n")) && said.contains("PMP_ORG_ID=o-member0000\n"),
+        "{said}"
+    );
     let stranger = at_port(&rig, &["env", "aurora"]).await;
     let said = String::from_utf8(stranger.stderr).unwrap();
     assert!(stranger.status.code() == Some(1) && said.contains("`aurora` is no account"), "{said}");
