@@ -16,8 +16,8 @@ use pmp_protocol::{
     AccountId, Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion,
 };
 use pmp_terminal::{
-    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, count, parse_duration, program,
-    progress, stop_on_signal,
+    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, count, parse_duration,
+    print_version, program_with, progress, stop_on_signal,
 };
 use serde_json::json;
 
@@ -46,6 +46,23 @@ const EXAMPLES: &str = "Examples:
   pmp-hub confirm o-member0000 42               let through what a guard rail holds there
   pmp-hub members                               who is admitted, and who never reported
   pmp-hub recover                               go on after the table of snapshots was restored";
+
+/// The settings that each command uses, for its help; `run` and `doctor` use all.
+const USES: [(&str, &[&[&str]]); 9] = [
+    ("publish", &[LEDGER, TOPIC, SIGNING]),
+    ("recover", &[LEDGER, TOPIC, SIGNING]),
+    ("status", &[LEDGER, ROSTER]),
+    ("members", &[LEDGER, ROSTER]),
+    ("confirm", &[LEDGER, ROSTER, TOPIC]),
+    ("init", &[LEDGER, TOPIC]),
+    ("public-key", &[&["signing_key"]]),
+    ("version", &[]),
+    ("completions", &[]),
+];
+const LEDGER: &[&str] = &["experience_id", "snapshots_table", "timestamps_table"];
+const TOPIC: &[&str] = &["topic_arn"];
+const ROSTER: &[&str] = &["member_organizations"];
+const SIGNING: &[&str] = &["signing_key", "statement_lifetime"];
 
 /// Keeps AWS Private Marketplace in step across organizations: the hub
 #[derive(Debug, Parser)]
@@ -98,6 +115,8 @@ enum Command {
     /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
     #[command(after_help = "Examples:\n  pmp-hub doctor\n  pmp-hub doctor -o json")]
     Doctor(RunSettings),
+    /// Print the version, and which messages this hub writes
+    Version,
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -232,7 +251,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if pmp_lambda::is_called(&args) {
         return pmp_lambda::main::<HubFunction>("pmp-hub");
     }
-    program(args, run)
+    program_with(args, &USES, run)
 }
 
 async fn run(cli: Cli) -> Result<Exit, Failure> {
@@ -251,6 +270,10 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             let checkup = doctor::examine(&cli.config, run, output).await;
             checkup.print(output)?;
             Ok(checkup.exit())
+        }
+        Command::Version => {
+            print_version::<Cli>(output, &[("snapshot messages", pmp_protocol::SCHEMA)])?;
+            Ok(Exit::Ok)
         }
         Command::Completions(completions) => {
             completions.print::<Cli>()?;

@@ -59,7 +59,7 @@ pub(crate) async fn narrow(
     exhausted: &Exhausted,
 ) -> Result<Narrowed, String> {
     let Some(filter) = filter else { return Ok(Narrowed::By { verdicts: Verdicts::new(), warnings: Vec::new() }) };
-    let name = filter.filter().description().name.clone();
+    let (name, digest) = (filter.filter().description().name.clone(), filter.filter().digest().short());
     if let Some(refusal) = exhausted.refusal() {
         return Err(format!("filter `{name}`: {refusal}"));
     }
@@ -71,7 +71,8 @@ pub(crate) async fn narrow(
             if error.failure.used_up_limits() {
                 exhausted.note(&id);
             }
-            format!("filter `{name}`: {}", one_line(&error))
+            // The hub's operators read it, too, and can do nothing about it.
+            format!("filter `{name}`: {}; whoever wrote the filter ({digest}) has to look at it", one_line(&error))
         }),
         Err(error) => Err(format!("the filter's run was ended: {error}")),
     }

@@ -2,9 +2,11 @@
 //! printed.
 
 use comfy_table::Color;
+use jiff::Timestamp;
+use pmp_ledger::Head;
 use pmp_plan::{Entry, Report, Step, Why};
 use pmp_protocol::{Decision, Receipt, ReceiptStatus, ResourceRequests, Snapshot, Verdict};
-use pmp_terminal::{Table, count};
+use pmp_terminal::{Table, age, count};
 
 use crate::preview::{Planned, Preview};
 
@@ -125,6 +127,35 @@ fn why(why: &Why) -> String {
     }
 }
 
+/// How the experiences of this organization stand, by their receipts.
+pub(crate) fn standing(receipts: &[Receipt], head: &Head, now: Timestamp) -> Table {
+    let mut table = Table::new(&["EXPERIENCE", "STATUS", "VERSION", "APPLIED", "PENDING", "DROPPED", "MESSAGE"]);
+    for receipt in receipts {
+        let behind = receipt.version < head.latest && receipt.status != ReceiptStatus::Skipped;
+        let late = format!("snapshot {} was read {} ago", head.latest, age(head.taken_at, now));
+        table.row([
+            receipt.member_experience.to_string(),
+            receipt.status.to_string(),
+            receipt.version.to_string(),
+            receipt.applied_at.map_or_else(|| "-".to_owned(), |at| age(at, now)),
+            receipt.pending.to_string(),
+            receipt.narrowed.to_string(),
+            receipt.error.clone().or_else(|| behind.then_some(late)).unwrap_or_default(),
+        ]);
+        table.color(1, color(receipt.status));
+    }
+    table
+}
+
+fn color(status: ReceiptStatus) -> Color {
+    match status {
+        ReceiptStatus::InSync => Color::Green,
+        ReceiptStatus::Skipped => Color::DarkGrey,
+        ReceiptStatus::Applying | ReceiptStatus::Partial => Color::Yellow,
+        ReceiptStatus::Held | ReceiptStatus::Failed => Color::Red,
+    }
+}
+
 /// The receipts of a pass. A receipt of an experience in which nothing was to do keeps the numbers of the pass that brought it into
 /// step; here stands what this pass did.
 pub(crate) fn receipts(receipts: &[Receipt]) -> Table {
@@ -143,15 +174,7 @@ pub(crate) fn receipts(receipts: &[Receipt]) -> Table {
             receipt.narrowed.to_string(),
             receipt.error.clone().unwrap_or_else(|| message.to_owned()),
         ]);
-        table.color(
-            1,
-            match receipt.status {
-                ReceiptStatus::InSync => Color::Green,
-                ReceiptStatus::Skipped => Color::DarkGrey,
-                ReceiptStatus::Applying | ReceiptStatus::Partial => Color::Yellow,
-                ReceiptStatus::Held | ReceiptStatus::Failed => Color::Red,
-            },
-        );
+        table.color(1, color(receipt.status));
     }
     table
 }
