@@ -79,41 +79,50 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Read the management experience, store it if it changed, and publish it
-    #[command(after_help = "Examples:\n  pmp-hub publish --dry-run\n  pmp-hub publish -o json")]
+    #[command(after_help = "Examples:
+  pmp-hub publish --dry-run
+  pmp-hub publish -o json")]
     Publish(PublishArgs),
     /// Publish by schedule and on change events, until told to stop
-    #[command(after_help = "Examples:\n  pmp-hub run\n  pmp-hub run --interval 15m --log-format json")]
+    #[command(after_help = "Examples:
+  pmp-hub run
+  pmp-hub run --interval 15m --log-format json")]
     Run(RunArgs),
     /// Show how the member experiences stand, worst first
-    #[command(
-        after_help = "Examples:\n  pmp-hub status\n  pmp-hub status --check                        for monitoring: 4 if something needs a person\n  pmp-hub status -o json | jq '.spokes[] | select(.state == \"HELD\")'"
-    )]
+    #[command(after_help = "Examples:
+  pmp-hub status
+  pmp-hub status --check                        for monitoring: 4 if something needs a person
+  pmp-hub status -o json | jq '.spokes[] | select(.state == \"HELD\")'")]
     Status(StatusArgs),
     /// Let through what a guard rail holds in a member organization, for exactly one snapshot
-    #[command(
-        after_help = "Examples:\n  pmp-hub confirm o-member0000 42\n  pmp-hub confirm o-member0000 42 --member-experience exp-prod\n  pmp-hub confirm o-member0000 42 --undo"
-    )]
+    #[command(after_help = "Examples:
+  pmp-hub confirm o-member0000 42
+  pmp-hub confirm o-member0000 42 --member-experience exp-prod
+  pmp-hub confirm o-member0000 42 --undo")]
     Confirm(ConfirmArgs),
     /// List the member organizations that are admitted; admit more, or end one
-    #[command(
-        after_help = "Examples:\n  pmp-hub members\n  pmp-hub members admit o-member0000\n  pmp-hub members forget o-member0000 o-member0000"
-    )]
+    #[command(after_help = "Examples:
+  pmp-hub members
+  pmp-hub members admit o-member0000
+  pmp-hub members forget o-member0000 o-member0000")]
     Members(MembersArgs),
     /// Go on after the table of snapshots was restored to an earlier moment. Without a confirmation, only tells what was lost
-    #[command(
-        after_help = "Examples:\n  pmp-hub recover                               tell what was lost, and do nothing\n  pmp-hub recover exp-management"
-    )]
+    #[command(after_help = "Examples:
+  pmp-hub recover                               tell what was lost, and do nothing
+  pmp-hub recover exp-management")]
     Recover(RecoverArgs),
     /// Make the tables and the topic, or check those that are there
-    #[command(
-        after_help = "Examples:\n  pmp-hub init --allow-account 222222222222 --admit o-member0000\n  eval \"$(pmp-hub init)\"                          and take the names into this shell"
-    )]
+    #[command(after_help = "Examples:
+  pmp-hub init --allow-account 222222222222 --admit o-member0000
+  eval \"$(pmp-hub init)\"                          and take the names into this shell")]
     Init(InitArgs),
     /// Print the public key of PMP_SIGNING_KEY, for PMP_TRUSTED_KEYS of the spokes
     #[command(after_help = "Example:\n  pmp-hub public-key > hub.pem")]
     PublicKey,
     /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
-    #[command(after_help = "Examples:\n  pmp-hub doctor\n  pmp-hub doctor -o json")]
+    #[command(after_help = "Examples:
+  pmp-hub doctor
+  pmp-hub doctor -o json")]
     Doctor(RunSettings),
     /// Print the version, and which messages this hub writes
     Version,

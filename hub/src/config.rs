@@ -98,7 +98,7 @@ pub(crate) struct FunctionArgs {
     interval: Option<String>,
 }
 
-/// The settings of `run`, `status` and `members` alone, as `doctor` looks at them: from the environment, where they are set for all.
+/// The settings of `run`, `status` and `members` alone, as `doctor` looks at them: in the environment they are set for all.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunSettings {
     /// How many versions the ledger keeps (of `run` and `publish`)

@@ -5,7 +5,7 @@ use std::fmt;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{DispatchFailure, SdkError};
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use aws_smithy_types::retry::ErrorKind;
 use aws_types::request_id::RequestId;
 
@@ -120,16 +120,23 @@ impl ApiError {
             Outcome::NoAnswer(_) => {
                 Some("check the network, the region and AWS_ENDPOINT_URL; then run the command again".to_owned())
             }
+            Outcome::NotSent(cause) if cause.contains("sts:AssumeRole") => Some(
+                "the role that is to be assumed refuses: check its ARN, the external id, and the role's trust policy; `doctor` \
+                 looks at each"
+                    .to_owned(),
+            ),
             Outcome::NotSent(_) => {
                 Some("check the credentials: AWS_PROFILE, AWS_ACCESS_KEY_ID, or the role of the machine".to_owned())
             }
             Outcome::Refused { code, .. } if is_throttled(code) => Some(
-                "AWS takes no more requests of this kind for the moment: run the command again in a minute; if it comes back, look what else \
-                 asks so often, or raise the table's or the service's limit"
+                "AWS takes no more requests of this kind for the moment: run the command again in a minute; if it comes back, \
+                 look what else asks so often, or raise the limit"
                     .to_owned(),
             ),
             Outcome::Refused { status: 500.., .. } => Some(
-                "the fault is on AWS's side: run the command again in a minute; if it comes back, see the AWS Health Dashboard".to_owned(),
+                "the fault is on AWS's side: run the command again in a minute; if it comes back, see the AWS Health \
+                 Dashboard"
+                    .to_owned(),
             ),
             Outcome::Refused { .. } | Outcome::Unreadable(_) => None,
         }
@@ -155,7 +162,14 @@ pub fn root_cause(error: &(dyn Error + 'static)) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string()
+    // Its own text is one for programmers.
+    match cause.downcast_ref::<ErrorMetadata>() {
+        Some(metadata) => {
+            let (code, message) = (metadata.code().unwrap_or("Unknown"), metadata.message().unwrap_or("no message"));
+            format!("{code}: {message}")
+        }
+        None => cause.to_string(),
+    }
 }
 
 impl fmt::Display for ApiError {
@@ -191,6 +205,20 @@ mod tests {
         assert!(arrived(ConnectorError::io("connection reset".into())));
         assert!(arrived(ConnectorError::timeout("timed out".into())));
         assert!(!arrived(ConnectorError::other("no credentials".into(), None)));
+    }
+
+    #[test]
+    fn a_role_that_refuses_is_told_in_words() {
+        let refused =
+            ErrorMetadata::builder().code("AccessDenied").message("not authorized to perform: sts:AssumeRole on x");
+        let refused: ConnectorError = ConnectorError::other(Box::new(refused.build()), None);
+        let error = SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(refused);
+        let error = ApiError::new("dynamodb:Query", &error);
+        assert_eq!(
+            error.to_string(),
+            "`dynamodb:Query` could not be called: AccessDenied: not authorized to perform: sts:AssumeRole on x"
+        );
+        assert!(error.hint().unwrap().starts_with("the role that is to be assumed refuses"), "{:?}", error.hint());
     }
 
     #[test]

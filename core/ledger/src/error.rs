@@ -86,16 +86,17 @@ impl LedgerError {
             Self::NoTable(table) => Some(format!(
                 "check the name, the account and the region of `{table}`; the hub makes its tables by template or with `pmp-hub init`"
             )),
-            Self::WrongKeys { found, .. } if [Table::Snapshots, Table::SyncTimestamps].iter().any(|it| it.spelled_keys() == *found) => Some(
-                "it is the other one of the hub's two tables: name another table, and look whether the settings of both are swapped"
+            Self::WrongKeys { found, .. } if Table::any_has_keys(found) => Some(
+                "it is the other one of the hub's two tables: name another table, and look whether the settings of both are \
+                 swapped"
                     .to_owned(),
             ),
             Self::WrongKeys { .. } => Some("name another table, or let `pmp-hub init` make one".to_owned()),
             Self::NoSnapshot { .. } => Some("let the hub publish once: `pmp-hub publish`".to_owned()),
             Self::Damaged { .. } => Some("publish again with the hub; tell its operators if it comes back".to_owned()),
             Self::TooLarge { .. } => Some(
-                "nothing was published, and spokes stay on the last snapshot; shorten or remove the notes of products, or spread the products \
-                 over two management experiences"
+                "nothing was published, and spokes stay on the last snapshot; shorten or remove the notes of products, or \
+                 spread the products over two management experiences"
                     .to_owned(),
             ),
             Self::Unreadable { .. } => Some(

@@ -37,6 +37,11 @@ impl Table {
         }
     }
 
+    /// Whether one of the two tables has the keys that are spelled there.
+    pub(crate) fn any_has_keys(spelled: &str) -> bool {
+        [Self::Snapshots, Self::SyncTimestamps].iter().any(|table| table.spelled_keys() == spelled)
+    }
+
     /// The same for a person.
     pub(crate) fn spelled_keys(self) -> String {
         spell(self.keys())

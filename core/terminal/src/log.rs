@@ -82,11 +82,13 @@ impl LogArgs {
     }
 
     fn filter(&self, level: &str) -> anyhow::Result<String> {
-        let filter = self.log.as_deref().map(str::trim).filter(|filter| !filter.is_empty()).unwrap_or(level);
+        let Some(filter) = self.log.as_deref().map(str::trim).filter(|filter| !filter.is_empty()) else {
+            return Ok(format!("{level},{QUIET}"));
+        };
         if let Some(word) = filter.split(',').map(str::trim).find(|directive| is_no_directive(directive)) {
             return Err(anyhow::anyhow!(
-                "--log (PMP_LOG): `{word}` is no level (error, warn, info, debug, trace, off), nor a part of the program with a level, \
-                 as in `pmp_spoke=debug`"
+                "--log (PMP_LOG): `{word}` is no level (error, warn, info, debug, trace, off), nor a part of the program with a \
+                 level, as in `pmp_spoke=debug`"
             ));
         }
         match EnvFilter::try_new(filter) {
@@ -107,8 +109,12 @@ pub fn log_into_file(file: File) {
     let _already_started = subscriber.with_writer(Mutex::new(file)).try_init();
 }
 
-/// Whether a directive is a single word that is no level. The library takes it for a part of the program of that name: then nothing
-/// is logged, where somebody mistyped a level.
+/// What is left out where nobody asks for it: the SDK logs refused credentials in a form for programmers, and whoever needed them
+/// says the same in words.
+const QUIET: &str = "aws_config=error";
+
+/// Whether a directive is a single word that is no level. The library takes it for a part of the program of that name: then
+/// nothing is logged, where somebody mistyped a level.
 fn is_no_directive(directive: &str) -> bool {
     const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
     const PARTS: [&str; 3] = ["pmp_", "aws_", "hyper"];

@@ -62,7 +62,7 @@ where
 }
 
 /// The heading of settings that commands share.
-pub const SETTINGS: &str = "Settings";
+const SETTINGS: &str = "Settings";
 
 /// A command line in whose help each command shows the settings that it uses. The others are taken all the same, since variables
 /// are set for all.
@@ -129,6 +129,8 @@ fn complaint(error: &clap::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::FromArgMatches as _;
+
     use super::*;
 
     #[derive(Debug, Parser)]

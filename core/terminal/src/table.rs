@@ -33,8 +33,8 @@ impl Table {
         }
     }
 
-    /// The text, without a line break at its end: a row is a line, so that `grep` and `awk` work. On a terminal the last column, which
-    /// holds sentences, is folded to its width.
+    /// The text, without a line break at its end: a row is a line, so that `grep` and `awk` work. On a terminal the last column,
+    /// which holds sentences, is folded to its width.
     #[must_use]
     pub fn render(self, output: Output) -> String {
         self.render_in(output, stream::stdout_width())
@@ -53,9 +53,14 @@ impl Table {
         let title = self.header.pop().unwrap_or_default();
         let left = self.whole(Output { color: false, ..output });
         let indent = lines_of(&left).map(measure_text_width).max().unwrap_or_default() + GAP;
-        // Where too little is left beside the other columns, sentences stand below their row.
+        // Where too little is left beside the other columns, sentences stand below their row; so does one with a word, such as an
+        // ARN, that would have to be broken beside it.
         let beside = width.checked_sub(indent).filter(|left| *left >= LEAST);
-        let (room, margin) = beside.map_or((width.saturating_sub(BELOW), BELOW), |room| (room, indent));
+        let below = width.saturating_sub(BELOW);
+        let place = |text: &str| {
+            let longest = text.split(' ').map(measure_text_width).max().unwrap_or_default();
+            beside.filter(|room| longest <= *room).map_or((below, BELOW), |room| (room, indent))
+        };
         let rows = self.whole(output);
         let mut rows = lines_of(&rows);
         let mut lines = Vec::new();
@@ -64,15 +69,19 @@ impl Table {
             lines.push(if beside.is_some() { beside_of(header, indent, title) } else { header.to_owned() });
         }
         for (row, sentence) in rows.zip(sentences) {
-            let color = sentence.as_ref().and_then(|(_, color)| *color).filter(|_| output.color);
-            let folded = sentence.map(|(text, _)| fold(text.as_str(), room)).unwrap_or_default();
-            let mut folded = folded.into_iter().map(|line| match color {
+            let (text, color) = sentence.map_or_else(Default::default, |(text, color)| (String::from(text), color));
+            let (room, margin) = place(&text);
+            let color = color.filter(|_| output.color);
+            let mut folded = fold(&text, room).into_iter().map(|line| match color {
                 Some(color) => cell_alone(&line, color),
                 None => line,
             });
-            match folded.next().filter(|_| beside.is_some()) {
-                Some(first) => lines.push(beside_of(row, indent, &first)),
-                None => lines.push(row.to_owned()),
+            match folded.next() {
+                Some(first) if margin == indent => lines.push(beside_of(row, indent, &first)),
+                first => {
+                    lines.push(row.to_owned());
+                    lines.extend(first.map(|line| format!("{:margin$}{line}", "")));
+                }
             }
             lines.extend(folded.map(|line| format!("{:margin$}{line}", "")));
         }
@@ -192,6 +201,15 @@ mod tests {
         assert_eq!(
             table().render_in(Output { header: false, ..output }, Some(40)),
             "o-alpha00000   HELD\n    it would remove 212 of 300 approved\n    products\no-beta000000   SYNCED"
+        );
+        // A word that fits a line alone is not broken.
+        let mut table_of_arns = Table::new(&["CHECK", "DETAIL"]);
+        table_of_arns.row(["topic".to_owned(), "arn:aws:sns:us-east-1:111111111111:t; its policy is fine".to_owned()]);
+        table_of_arns.row(["queue".to_owned(), "its policy lets the topic send messages to it".to_owned()]);
+        assert_eq!(
+            table_of_arns.render_in(Output { header: false, ..output }, Some(42)),
+            "topic\n    arn:aws:sns:us-east-1:111111111111:t;\n    its policy is fine\n\
+             queue   its policy lets the topic send\n        messages to it"
         );
         // Wide enough, or no terminal: a row is a line.
         for width in [None, Some(200)] {

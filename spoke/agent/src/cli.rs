@@ -81,30 +81,35 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Take snapshots from the queue and apply them, until told to stop
-    #[command(after_help = "Examples:\n  pmp-spoke run\n  pmp-spoke run --stop-after 50m --log-format json")]
+    #[command(after_help = "Examples:
+  pmp-spoke run
+  pmp-spoke run --stop-after 50m --log-format json")]
     Run,
     /// Apply the ledger's newest snapshot, once
-    #[command(
-        after_help = "Examples:\n  pmp-spoke sync\n  pmp-spoke sync --confirm 42                   let through what a guard rail holds\n  pmp-spoke sync --wait --stop-after 10m"
-    )]
+    #[command(after_help = "Examples:
+  pmp-spoke sync
+  pmp-spoke sync --confirm 42                   let through what a guard rail holds
+  pmp-spoke sync --wait --stop-after 10m")]
     Sync(SyncArgs),
     /// Show what `sync` would do, and do nothing
-    #[command(
-        after_help = "Examples:\n  pmp-spoke plan\n  pmp-spoke plan -o wide                        with each product that is left as it is\n  pmp-spoke plan --detailed-exitcode            2 if there are changes to make"
-    )]
+    #[command(after_help = "Examples:
+  pmp-spoke plan
+  pmp-spoke plan -o wide                        with each product that is left as it is
+  pmp-spoke plan --detailed-exitcode            2 if there are changes to make")]
     Plan(PlanArgs),
     /// Show what the ledger says of this organization's experiences. The live state is not looked at: `plan` does
-    #[command(
-        after_help = "Examples:\n  pmp-spoke status\n  pmp-spoke status --check                      for monitoring"
-    )]
+    #[command(after_help = "Examples:
+  pmp-spoke status
+  pmp-spoke status --check                      for monitoring")]
     Status(StatusArgs),
     /// Make the queue with its dead-letter queue and policy, and subscribe it to the hub's topic
-    #[command(
-        after_help = "Example:\n  eval \"$(pmp-spoke init)\"                        and take the queue's URL into this shell"
-    )]
+    #[command(after_help = "Example:
+  eval \"$(pmp-spoke init)\"                        and take the queue's URL into this shell")]
     Init(InitArgs),
     /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
-    #[command(after_help = "Examples:\n  pmp-spoke doctor\n  pmp-spoke doctor -o json")]
+    #[command(after_help = "Examples:
+  pmp-spoke doctor
+  pmp-spoke doctor -o json")]
     Doctor,
     /// Print the settings of a deployed function as a shell takes them, to run the other commands with exactly these
     #[command(after_help = "Example:\n  eval \"$(pmp-spoke env --function pmp-sync-spoke)\"")]

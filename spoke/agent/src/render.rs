@@ -156,8 +156,8 @@ fn color(status: ReceiptStatus) -> Color {
     }
 }
 
-/// The receipts of a pass. A receipt of an experience in which nothing was to do keeps the numbers of the pass that brought it into
-/// step; here stands what this pass did.
+/// The receipts of a pass. A receipt of an experience in which nothing was to do keeps the numbers of the pass that brought it
+/// into step; here stands what this pass did.
 pub(crate) fn receipts(receipts: &[Receipt]) -> Table {
     let mut table = Table::new(&["EXPERIENCE", "STATUS", "ALLOWED", "DENIED", "PENDING", "DROPPED", "MESSAGE"]);
     for receipt in receipts {

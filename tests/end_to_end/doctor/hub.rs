@@ -161,6 +161,18 @@ async fn the_settings_of_single_commands_are_looked_at_too() {
 }
 
 #[tokio::test]
+async fn a_subscription_that_nobody_confirmed_is_counted() {
+    let scene = in_step().await;
+    // The topic's owner subscribes somebody else's queue: it waits for that account to agree.
+    let sns = aws_sdk_sns::Client::new(scene.hub_account.config());
+    let queue = "arn:aws:sqs:us-east-1:555555555555:elsewhere";
+    let answer = sns.subscribe().topic_arn(&scene.topic_arn).protocol("sqs").endpoint(queue).send().await.unwrap();
+    assert_eq!(answer.subscription_arn(), Some("pending confirmation"));
+    let checkup = Checkup::of(&scene.hub).await;
+    checkup.expect("subscriptions", "warning", "2 subscriptions; 1 not confirmed", "the account that owns the queue");
+}
+
+#[tokio::test]
 async fn without_credentials_only_what_needs_none_is_looked_at() {
     let scene = in_step().await;
     let hub = scene.hub.with(&[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_REGION", "eu-west-1")]);

@@ -124,7 +124,8 @@ impl ChangeSet {
 
     /// Ends it with the errors that its changes have.
     pub(super) fn fail(&mut self, ended: Timestamp) {
-        // The text that AWS documents, whatever has failed: https://docs.aws.amazon.com/marketplace/latest/userguide/container-products.html
+        // The text that AWS documents, whatever has failed:
+        // https://docs.aws.amazon.com/marketplace/latest/userguide/container-products.html
         let description = "Change set preparation has failed. For details see 'ErrorDetailList'.".to_owned();
         self.progress = Progress::Failed { ended, code: FailureCode::ClientError, description };
     }

@@ -113,7 +113,10 @@ fn confirmation(topic: &str, token: &str, message_id: &str, now: Timestamp) -> V
         "MessageId": message_id,
         "Token": token,
         "TopicArn": topic,
-        "Message": format!("You have chosen to subscribe to the topic {topic}.\nTo confirm the subscription, visit the SubscribeURL included in this message."),
+        "Message": format!(
+            "You have chosen to subscribe to the topic {topic}.\n\
+             To confirm the subscription, visit the SubscribeURL included in this message."
+        ),
         "SubscribeURL": format!("https://sns.{region}.amazonaws.com/?Action=ConfirmSubscription&TopicArn={topic}&Token={token}"),
         "Timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
         "SignatureVersion": "1",

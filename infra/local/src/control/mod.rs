@@ -1,5 +1,5 @@
-//! The control endpoint below `/_local/`: health, the world, faults, the clock, poison products, the latest requests and IAM's decisions,
-//! as JSON.
+//! The control endpoint below `/_local/`: health, the world, faults, the clock, poison products, the latest requests and IAM's
+//! decisions, as JSON.
 //!
 //! For tests, rehearsals and the page. It steers the emulator and never answers for a service. Requests from elsewhere
 //! than the server's own address are refused.
@@ -87,7 +87,8 @@ async fn guard(request: Request, next: Next) -> Response {
 }
 
 async fn no_such_path() -> Response {
-    let paths = "there is /_local/health, /_local/world, /_local/faults, /_local/clock, /_local/poison, /_local/requests and /_local/decisions";
+    let paths = "there is /_local/health, /_local/world, /_local/faults, /_local/clock, /_local/poison, /_local/requests and \
+                 /_local/decisions";
     Refused(StatusCode::NOT_FOUND, format!("no such path: {paths}")).into_response()
 }
 

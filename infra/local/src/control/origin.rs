@@ -37,8 +37,8 @@ pub(crate) fn check_origin(headers: &HeaderMap) -> Result<(), Foreign> {
 }
 
 /// Checks what a request for a service says of where it comes from. Clients of AWS say nothing but `Host`, so what browsers say
-/// besides is that of the server's own page, or of a foreign one. A name may also be one of AWS's own, which a proxy has left as it
-/// was; or one without a dot, as containers have them: nobody can let those resolve to another machine.
+/// besides is that of the server's own page, or of a foreign one. A name may also be one of AWS's own, which a proxy has left as
+/// it was; or one without a dot or below `internal`, as containers have them: nobody can let those resolve as they like.
 pub(crate) fn check_caller(headers: &HeaderMap) -> Result<(), Foreign> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let mut hosts = headers.get_all(header::HOST).iter();
@@ -62,7 +62,8 @@ fn is_name_of_ours(host: &str) -> bool {
     let below = |domain: &str| name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     !host.contains('@')
         && !name.is_empty()
-        && (!name.contains('.') || ["localhost", "amazonaws.com", "amazonaws.com.cn", "api.aws"].into_iter().any(below))
+        && (!name.contains('.')
+            || ["localhost", "internal", "amazonaws.com", "amazonaws.com.cn", "api.aws"].into_iter().any(below))
 }
 
 /// A name that no one else can let resolve to this machine: an address itself, or `localhost`.
@@ -110,7 +111,14 @@ mod tests {
             }
             check_caller(&map)
         };
-        for host in ["127.0.0.1:4566", "localhost", "[::1]:80", "111111111111.ddb.localhost:4566", "pmp-local:4566"] {
+        for host in [
+            "127.0.0.1:4566",
+            "localhost",
+            "[::1]:80",
+            "111111111111.ddb.localhost:4566",
+            "pmp-local:4566",
+            "host.docker.internal:1",
+        ] {
             assert_eq!(check(&[("host", host)]), Ok(()), "{host}");
         }
         for host in ["sqs.us-east-1.amazonaws.com", "catalog.marketplace.us-east-1.api.aws:443"] {

@@ -40,7 +40,8 @@ pub(super) fn timeline(view: &View, asked: &Asked, shown: &[&OrganizationView], 
                 }
             }
             @if lines.is_empty() {
-                p .quiet { (if asked.narrows() { "Nothing in these organizations." } else { "Nothing yet. Approve or reject a product." }) }
+                @if asked.narrows() { p .quiet { "Nothing in these organizations." } }
+                @else { p .quiet { "Nothing yet. Approve or reject a product." } }
             }
         }
     }

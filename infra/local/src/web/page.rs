@@ -54,7 +54,8 @@ fn html_of(web: &Web, view: &View, asked: &Asked, problem: Option<&Problem>) -> 
                         @if view.organizations.is_empty() { p .quiet { "This world has no organizations." } }
                         @else if shown.is_empty() { p .quiet { "No organization is like that." } }
                         @if shown.len() > ORGANIZATIONS {
-                            p .quiet { "And " (activity::count(shown.len() - ORGANIZATIONS, "more organization")) ". Find one above." }
+                            @let more = activity::count(shown.len() - ORGANIZATIONS, "more organization");
+                            p .quiet { "And " (more) ". Find one above." }
                         }
                     }
                     div .split {
@@ -100,7 +101,8 @@ fn narrowing(view: &View, asked: &Asked) -> Markup {
                 @if !value.is_empty() { input type="hidden" name=(name) value=(value); }
             }
             label .wide { span { (activity::count(view.organizations.len(), "organization")) ", and what happened there" }
-                input type="search" name="org" value=(asked.org) placeholder="organization, account or experience" autocomplete="off";
+                input type="search" name="org" value=(asked.org) autocomplete="off"
+                    placeholder="organization, account or experience";
             }
             label .check {
                 input type="checkbox" name="differs" value="yes" checked[asked.only_differing()];

@@ -112,7 +112,11 @@ fn refused(finding: Finding, error: &ApiError) -> Finding {
             error.to_string(),
             format!("check {HUB_ROLE} and {EXTERNAL_ID} with the hub's operators: the role's trust policy names both, this account or role, and `aws:PrincipalOrgID`"),
         )
-        .fail("AWS does not say whether the role's trust policy refuses, a policy of this account, or a guard rail of an organization", error.hint())
+        .fail(
+            "AWS does not say whether the role's trust policy refuses, a policy of this account, or a guard rail of an \
+             organization",
+            error.hint(),
+        )
 }
 
 fn failed(finding: Finding, error: &LedgerError, source: Source) -> Finding {
