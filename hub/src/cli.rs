@@ -17,14 +17,14 @@ use pmp_protocol::{
     SnapshotVersion,
 };
 use pmp_terminal::{
-    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, count, parse_duration, program,
-    progress, stop_on_signal,
+    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, count, parse_duration,
+    print_version, program_with, progress, stop_on_signal,
 };
 use serde_json::json;
 
 use crate::config::{
-    ConfigArgs, KEEP_VERSIONS, MEMBERS, PublishConfig, SILENCE, STALE_AFTER, StatusConfig, parse_stale_after,
-    silence_of_run,
+    ConfigArgs, KEEP_VERSIONS, MEMBERS, PublishConfig, RunSettings, SILENCE, STALE_AFTER, StatusConfig,
+    parse_stale_after, silence_of_run,
 };
 use crate::error::{failure, sdk};
 use crate::events::EventQueue;
@@ -53,6 +53,29 @@ const EXAMPLES: &str = "Examples:
   pmp-hub diff 41 42                            product by product, between two snapshots
   pmp-hub recover                               go on after the table of snapshots was restored";
 
+/// The settings that each command uses, for its help; `run` and `doctor` use all.
+const USES: [(&str, &[&[&str]]); 14] = [
+    ("publish", &[LEDGER, TOPIC, SIGNING]),
+    ("recover", &[LEDGER, TOPIC, SIGNING]),
+    ("status", &[LEDGER, ROSTER]),
+    ("members", &[LEDGER, ROSTER]),
+    ("versions", &[LEDGER, ROSTER]),
+    ("wait", &[LEDGER, ROSTER]),
+    ("history", &[SNAPSHOTS]),
+    ("show", &[SNAPSHOTS]),
+    ("diff", &[SNAPSHOTS]),
+    ("confirm", &[LEDGER, ROSTER, TOPIC]),
+    ("init", &[LEDGER, TOPIC]),
+    ("public-key", &[&["signing_key"]]),
+    ("version", &[]),
+    ("completions", &[]),
+];
+const LEDGER: &[&str] = &["experience_id", "snapshots_table", "timestamps_table"];
+const SNAPSHOTS: &[&str] = &["experience_id", "snapshots_table"];
+const TOPIC: &[&str] = &["topic_arn"];
+const ROSTER: &[&str] = &["member_organizations"];
+const SIGNING: &[&str] = &["signing_key", "statement_lifetime"];
+
 /// Keeps AWS Private Marketplace in step across organizations: the hub
 #[derive(Debug, Parser)]
 #[command(name = "pmp-hub", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES_HELP}"))]
@@ -68,33 +91,80 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Read the management experience, store it if it changed, and publish it
+    #[command(after_help = "Examples:
+  pmp-hub publish --dry-run
+  pmp-hub publish -o json")]
     Publish(PublishArgs),
     /// Publish by schedule and on change events, until told to stop
+    #[command(after_help = "Examples:
+  pmp-hub run
+  pmp-hub run --interval 15m --log-format json")]
     Run(RunArgs),
     /// Show how the member experiences stand, worst first
+    #[command(after_help = "Examples:
+  pmp-hub status
+  pmp-hub status --check                        for monitoring: 4 if something needs a person
+  pmp-hub status -o json | jq '.spokes[] | select(.state == \"HELD\")'")]
     Status(StatusArgs),
     /// Let through what a guard rail holds in a member organization, for exactly one snapshot
+    #[command(after_help = "Examples:
+  pmp-hub confirm o-member0000 42
+  pmp-hub confirm o-member0000 42 --member-experience exp-prod
+  pmp-hub confirm o-member0000 42 --undo")]
     Confirm(ConfirmArgs),
-    /// List the member organizations that are admitted, or end one
+    /// List the member organizations that are admitted; admit more, or end one
+    #[command(after_help = "Examples:
+  pmp-hub members
+  pmp-hub members admit o-member0000
+  pmp-hub members forget o-member0000 o-member0000")]
     Members(MembersArgs),
     /// Show which snapshots the member experiences are on, newest first
+    #[command(after_help = "Examples:
+  pmp-hub versions
+  pmp-hub versions --all -o json")]
     Versions(VersionsArgs),
     /// Wait until a snapshot is applied everywhere
+    #[command(after_help = "Examples:
+  pmp-hub publish && pmp-hub wait               the newest
+  pmp-hub wait 42 --timeout 10m                 exit code 4 where it is not everywhere by then")]
     Wait(WaitArgs),
     /// List the snapshots that are kept, newest first
+    #[command(after_help = "Examples:
+  pmp-hub history
+  pmp-hub history --since 7d
+  pmp-hub history --since 2026-11-20 -o json")]
     History(HistoryArgs),
     /// List the products of a snapshot
+    #[command(after_help = "Examples:
+  pmp-hub show                                  the newest
+  pmp-hub show 42 -o ndjson")]
     Show(ShowArgs),
     /// List what differs between two snapshots, or a snapshot and what the management experience says now
+    #[command(after_help = "Examples:
+  pmp-hub diff 41 42
+  pmp-hub diff 41                               what changed since snapshot 41
+  pmp-hub diff                                  what the next publish would bring")]
     Diff(DiffArgs),
     /// Go on after the table of snapshots was restored to an earlier moment. Without a confirmation, only tells what was lost
+    #[command(after_help = "Examples:
+  pmp-hub recover                               tell what was lost, and do nothing
+  pmp-hub recover exp-management")]
     Recover(RecoverArgs),
     /// Make the tables and the topic, or check those that are there
+    #[command(after_help = "Examples:
+  pmp-hub init --allow-account 222222222222 --admit o-member0000
+  eval \"$(pmp-hub init)\"                          and take the names into this shell")]
     Init(InitArgs),
     /// Print the public key of PMP_SIGNING_KEY, for PMP_TRUSTED_KEYS of the spokes
+    #[command(after_help = "Example:\n  pmp-hub public-key > hub.pem")]
     PublicKey,
     /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
-    Doctor,
+    #[command(after_help = "Examples:
+  pmp-hub doctor
+  pmp-hub doctor -o json")]
+    Doctor(RunSettings),
+    /// Print the version, and which messages this hub writes
+    Version,
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -133,7 +203,7 @@ struct StatusArgs {
     /// Exit with 4 if anything is disputed, unreadable, held, in error, stale or was never heard of, or nobody was
     #[arg(long)]
     check: bool,
-    /// With --check: that no spoke has reported yet is well
+    /// With --check: do not fail where no spoke has reported yet
     #[arg(long, requires = "check")]
     allow_empty: bool,
     /// How long a spoke may be silent, or behind, before it is stale
@@ -194,8 +264,21 @@ struct MembersArgs {
 
 #[derive(Debug, Subcommand)]
 enum MembersCommand {
+    /// Admit member organizations to the roster: whoever is on it and does not report is missed, whoever is not is not believed
+    #[command(after_help = "Example:\n  pmp-hub members admit o-member0000")]
+    Admit(AdmitArgs),
     /// End a member organization: its receipts, its sign of life, its confirmations and its record are deleted
     Forget(ForgetArgs),
+}
+
+#[derive(Debug, Args)]
+struct AdmitArgs {
+    /// The member organizations: o-…
+    #[arg(value_name = "ORG", required = true)]
+    organizations: Vec<OrganizationId>,
+    /// They keep more than 200 experiences each, so that more of what they report is read
+    #[arg(long)]
+    large: bool,
 }
 
 #[derive(Debug, Args)]
@@ -229,7 +312,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if pmp_lambda::is_called(&args) {
         return pmp_lambda::main::<HubFunction>("pmp-hub");
     }
-    program(args, run)
+    program_with(args, &USES, run)
 }
 
 async fn run(cli: Cli) -> Result<Exit, Failure> {
@@ -249,10 +332,14 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Recover(args) => recover(&cli.config, args, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
         Command::PublicKey => public_key(&cli.config, output).await,
-        Command::Doctor => {
-            let checkup = doctor::examine(&cli.config, output).await;
+        Command::Doctor(run) => {
+            let checkup = doctor::examine(&cli.config, run, output).await;
             checkup.print(output)?;
             Ok(checkup.exit())
+        }
+        Command::Version => {
+            print_version::<Cli>(output, &[("snapshot messages", pmp_protocol::SCHEMA)])?;
+            Ok(Exit::Ok)
         }
         Command::Completions(completions) => {
             completions.print::<Cli>()?;
@@ -299,6 +386,7 @@ async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Output) -> Res
 fn sentence(published: &Published, dry_run: bool) -> String {
     let Published { version, digest, counts, .. } = published;
     let snapshot = format!("snapshot {version} ({}), {counts}", digest.short());
+    let again = format!("snapshot {version} again ({}), with {counts}", digest.short());
     let how = match (published.inline, published.message_bytes) {
         (Some(true), Some(bytes)) => format!(", in a message of {bytes} bytes"),
         (Some(false), Some(bytes)) => format!(", by reference, in a message of {bytes} bytes"),
@@ -309,8 +397,8 @@ fn sentence(published: &Published, dry_run: bool) -> String {
         (Outcome::Stored, true) => format!("Would store and publish {snapshot}."),
         (Outcome::Recovered, false) => format!("Published {snapshot}{how}: an earlier run had only stored it."),
         (Outcome::Recovered, true) => format!("Would publish {snapshot}, which an earlier run only stored."),
-        (Outcome::Announced, false) => format!("No changes. Announced {snapshot} again{how}."),
-        (Outcome::Announced, true) => format!("No changes. Would announce {snapshot} again."),
+        (Outcome::Announced, false) => format!("No changes. Announced {again}{how}."),
+        (Outcome::Announced, true) => format!("No changes. Would announce {again}."),
         (Outcome::Unchanged, _) => format!("No changes since {snapshot}."),
     }
 }
@@ -418,7 +506,7 @@ fn hints(view: &View) {
     if view.roster.is_none() {
         progress::note(&format!(
             "hint: nobody is admitted, so whoever writes is listened to, and who is silent from the beginning is not missed: \
-             `pmp-hub init --admit ORG`, or {MEMBERS}"
+             `pmp-hub members admit ORG`, or {MEMBERS}"
         ));
     }
     if let Some(left_out) = &view.left_out {
@@ -443,8 +531,10 @@ async fn show_versions(config: &ConfigArgs, args: &VersionsArgs, output: Output)
 }
 
 async fn members(config: &ConfigArgs, args: &MembersArgs, output: Output) -> Result<Exit, Failure> {
-    if let Some(MembersCommand::Forget(args)) = &args.command {
-        return forget(config, args, output).await;
+    match &args.command {
+        Some(MembersCommand::Admit(args)) => return admit(config, args, output).await,
+        Some(MembersCommand::Forget(args)) => return forget(config, args, output).await,
+        None => {}
     }
     let Seen { experience, view, rows, .. } = look(config, args.stale_after).await?;
     let members = members::list(&view, &rows);
@@ -456,6 +546,24 @@ async fn members(config: &ConfigArgs, args: &MembersArgs, output: Output) -> Res
         output.list("members", &members, members::table(&members, Timestamp::now()), &members::summary(&members))?;
     }
     hints(&view);
+    Ok(Exit::Ok)
+}
+
+async fn admit(config: &ConfigArgs, args: &AdmitArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_status()?;
+    let sdk = sdk().await?;
+    let by = caller(&sdk).await.map_err(failure)?;
+    let roster = DynamoRoster::new(&sdk, config.timestamps);
+    let admitted =
+        init::admit(&roster, &config.experience, &args.organizations, args.large, &by, Timestamp::now()).await;
+    let admitted = admitted.map_err(failure)?;
+    if !output.is_table() {
+        output.document(&json!({"experience": config.experience, "changes": admitted}))?;
+    } else if admitted.is_empty() {
+        output.line("No changes: they are on the roster already.")?;
+    } else {
+        output.lines(&admitted)?;
+    }
     Ok(Exit::Ok)
 }
 
@@ -482,7 +590,7 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
         if left.is_empty() {
             progress::note(
                 "hint: nobody is admitted any more, so whoever writes is listened to; admit those that are to be heard: \
-                 `pmp-hub init --admit ORG`",
+                 `pmp-hub members admit ORG`",
             );
         }
     }
@@ -506,11 +614,18 @@ async fn recover(config: &ConfigArgs, args: &RecoverArgs, output: Output) -> Res
             format!("{restored}; what the management experience says now would become snapshot {}", restored.next());
         return Err(Failure::new(anyhow::anyhow!(text)).hint(hint).exit(Exit::Refused));
     }
+    if let Some(other) = args.experience.as_ref().filter(|_| !confirmed) {
+        let error = anyhow::anyhow!("`{other}` is not the experience of this hub");
+        return Err(Failure::new(error).hint(format!("its experience is `{}`", config.experience)).exit(Exit::Refused));
+    }
     if !confirmed {
-        let error =
-            anyhow::anyhow!("there is nothing to recover: the ledger has the newest snapshot that was ever stored");
-        let hint = format!("`pmp-hub publish` announces it; so does `pmp-hub recover {}`", config.experience);
-        return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
+        if output.is_table() {
+            output.line("Nothing was lost: the ledger has the newest snapshot that was ever stored.")?;
+        } else {
+            output.document(&json!({"lost": null, "published": null}))?;
+        }
+        progress::note("hint: `pmp-hub publish` announces it again");
+        return Ok(Exit::Ok);
     }
     let recovery = hub.recover(Timestamp::now).await.map_err(failure)?;
     let Recovery { restored, published } = &recovery;

@@ -57,7 +57,7 @@ pub(crate) struct ConfigArgs {
     /// A queue to which an EventBridge rule delivers the catalog's change events (for `run`)
     #[arg(long, global = true, env = EVENTS.variable, hide_env_values = true, value_name = "URL")]
     events_queue_url: Option<String>,
-    /// The member organizations that are admitted, separated by commas, besides those of `init --admit`
+    /// The member organizations that are admitted, separated by commas, besides those of `members admit`
     #[arg(long, global = true, env = MEMBERS.variable, hide_env_values = true, value_name = "ORG,…")]
     member_organizations: Option<String>,
     /// The key that signs snapshots: awskms:///ARN, or file:PATH; without it, they are not signed; `none` to stop signing
@@ -98,6 +98,29 @@ pub(crate) struct FunctionArgs {
     interval: Option<String>,
 }
 
+/// The settings of `run`, `status` and `members` alone, as `doctor` looks at them: in the environment they are set for all.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunSettings {
+    /// How many versions the ledger keeps (of `run` and `publish`)
+    #[arg(long, env = KEEP.variable, hide_env_values = true, value_name = "N")]
+    keep_versions: Option<String>,
+    /// How long a spoke may be silent (of `run`, `status` and `members`)
+    #[arg(long, env = STALE.variable, hide_env_values = true, value_name = "DURATION")]
+    stale_after: Option<String>,
+    /// How often an unchanged snapshot is announced (of `run`)
+    #[arg(long, env = INTERVAL.variable, hide_env_values = true, value_name = "DURATION")]
+    interval: Option<String>,
+}
+
+impl RunSettings {
+    fn check(&self, settings: &mut Settings) {
+        let _keep = settings.number(self.keep_versions.as_deref(), KEEP, 2_u64..);
+        let interval = duration(settings, self.interval.as_deref(), INTERVAL);
+        let given = duration(settings, self.stale_after.as_deref(), STALE);
+        silence(settings, given, interval.unwrap_or_default());
+    }
+}
+
 /// What the Lambda function needs.
 #[derive(Debug, Clone)]
 pub(crate) struct FunctionConfig {
@@ -113,10 +136,7 @@ impl FunctionArgs {
         let mut settings = Settings::default();
         let publish = self.config.publish(&mut settings);
         let members = self.config.members(&mut settings);
-        let keep_versions = settings.optional(self.keep_versions.as_deref(), KEEP).unwrap_or(KEEP_VERSIONS);
-        if keep_versions < 2 {
-            settings.problem(KEEP, "less than 2");
-        }
+        let keep_versions = settings.number(self.keep_versions.as_deref(), KEEP, 2..).unwrap_or(KEEP_VERSIONS);
         let interval = duration(&mut settings, self.interval.as_deref(), INTERVAL);
         let stale_after = duration(&mut settings, self.stale_after.as_deref(), STALE);
         let stale_after = silence(&mut settings, stale_after, interval.unwrap_or_default());
@@ -266,7 +286,16 @@ impl ConfigArgs {
         &self,
         interval: Option<Duration>,
     ) -> Result<(PublishConfig, BTreeSet<OrganizationId>), Failure> {
+        self.for_run_with(interval, |_| {})
+    }
+
+    fn for_run_with(
+        &self,
+        interval: Option<Duration>,
+        besides: impl FnOnce(&mut Settings),
+    ) -> Result<(PublishConfig, BTreeSet<OrganizationId>), Failure> {
         let mut settings = Settings::default();
+        besides(&mut settings);
         let publish = self.publish(&mut settings);
         let members = self.members(&mut settings);
         let signing = publish.as_ref().and_then(|publish| publish.signing.as_ref());
@@ -319,8 +348,8 @@ impl ConfigArgs {
     }
 
     /// The configuration for `doctor`, and what is missing or wrong for `publish` and `run`.
-    pub(crate) fn for_doctor(&self) -> (DoctorConfig, Result<(), Failure>) {
-        let complete = self.for_run(None).map(drop);
+    pub(crate) fn for_doctor(&self, run: &RunSettings) -> (DoctorConfig, Result<(), Failure>) {
+        let complete = self.for_run_with(None, |settings| run.check(settings)).map(drop);
         // What is wrong stands there; here counts what is right.
         let mut settings = Settings::default();
         let events: Option<String> = settings.optional(self.events_queue_url.as_deref(), EVENTS);

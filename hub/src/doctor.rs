@@ -19,7 +19,7 @@ use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, Source, age, count, parse_duration};
 
 use crate::config::{
-    ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, SIGNING_KEY, SNAPSHOTS, STALE_AFTER, TIMESTAMPS, TOPIC,
+    ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, RunSettings, SIGNING_KEY, SNAPSHOTS, STALE_AFTER, TIMESTAMPS, TOPIC,
 };
 use crate::error::failure;
 use crate::fleet::Fleet;
@@ -31,10 +31,13 @@ const FILTER_POLICIES: usize = 200;
 const NEAR: usize = 160;
 /// Subscriptions that are looked at side by side.
 const LOOKS: usize = 16;
+/// What is found where nothing was published, and where nobody follows.
+const NO_SNAPSHOT: &str = "no snapshot yet";
+const NO_REPORT: &str = "none has reported yet";
 
 /// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
-pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
-    let (config, complete) = config.for_doctor();
+pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Output) -> Checkup {
+    let (config, complete) = config.for_doctor(run);
     let configuration = watched(output, "configuration", async { configuration(&complete) }).await;
     let (session, who) = Session::begin("pmp-hub", output).await;
     let session = &session;
@@ -64,6 +67,16 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
         },
     );
     let network = session.network().await;
+    let (mut snapshots, [timestamps, mut spokes]) = (snapshots, timestamps);
+    // Of an experience that is not there, nothing can have been published, and nobody can follow it: no advice on that.
+    if catalog.is_failed() {
+        for finding in [&mut snapshots, &mut spokes] {
+            if finding.details().any(|detail| detail == NO_SNAPSHOT || detail == NO_REPORT) {
+                *finding = Finding::skipped(finding.check(), "`catalog` failed");
+            }
+        }
+    }
+    let timestamps = [timestamps, spokes];
     let found = [catalog, snapshots].into_iter().chain(timestamps).chain(topic).chain([events, signing, network]);
     [configuration].into_iter().chain(who).chain(found).collect()
 }
@@ -205,7 +218,7 @@ async fn snapshots(
         return told(finding, &failure(HubError::Restored(restored)));
     }
     let Some(head) = head else {
-        return finding.warn("no snapshot yet", "publish one: `pmp-hub publish`".to_owned());
+        return finding.warn(NO_SNAPSHOT, "publish one: `pmp-hub publish`".to_owned());
     };
     let ago = age(head.taken_at, Timestamp::now());
     let finding = finding.note(format!("snapshot {} ({}), read {ago} ago", head.latest, head.digest.short()));
@@ -261,7 +274,7 @@ async fn spokes(session: &Session, config: &DoctorConfig) -> [Finding; 2] {
         None => spokes.note("nobody is admitted: whoever writes is listened to"),
     };
     let spokes = if rows.is_empty() {
-        spokes.warn("none has reported yet", "deploy a spoke, and look at it with `pmp-spoke doctor`".to_owned())
+        spokes.warn(NO_REPORT, "deploy a spoke, and look at it with `pmp-spoke doctor`".to_owned())
     } else if rows.iter().all(|row| row.state.is_healthy()) {
         spokes.note(shown::summary(&rows))
     } else {

@@ -15,7 +15,7 @@ use pmp_protocol::{Digest, ExperienceId, HeadMark, OrganizationId, Receipt, Snap
 
 /// What is said of an organization that reports and was never admitted.
 pub(crate) const NOT_ADMITTED: &str =
-    "the organization is not on the roster: `pmp-hub init --admit ORG` admits it, if it is one of yours";
+    "the organization is not on the roster: `pmp-hub members admit ORG` admits it, if it is one of yours";
 /// How many organizations are read at once.
 const AT_ONCE: usize = 16;
 /// How far a clock of a member may be ahead of the hub's.
@@ -52,7 +52,7 @@ pub(crate) struct View {
 pub(crate) struct Admitted {
     /// By the settings: `PMP_MEMBER_ORGANIZATIONS`.
     pub(crate) named: bool,
-    /// By a record of `init --admit`.
+    /// By a record of `members admit`, or `init --admit`.
     pub(crate) record: Option<Member>,
 }
 

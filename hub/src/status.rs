@@ -18,7 +18,7 @@ const MAX_UNREADABLE: usize = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SpokeState {
-    /// What was reported is not borne out by the ledger: it is not believed.
+    /// What was reported does not match the ledger: it is not believed.
     Disputed,
     /// Something that was reported cannot be read.
     Unreadable,
@@ -213,7 +213,7 @@ fn of_one_spoke(seen: &OrganizationSeen, now: Timestamp) -> Vec<(SpokeState, Str
     if let Some(last) = seen.disputed.last() {
         let receipts = count(seen.disputed.len(), "receipt");
         let message = format!(
-            "its spoke found, and replaced, {receipts} that the ledger does not bear out, the last one for snapshot {} of {}",
+            "its spoke found, and replaced, {receipts} that do not match the ledger, the last one for snapshot {} of {}",
             last.version, last.member_experience
         );
         found.push((SpokeState::Disputed, message));
@@ -252,7 +252,7 @@ fn unreadable(report: &Report) -> Vec<SpokeStatus> {
     if report.more {
         rows.push(row(format!(
             "it wrote more than is read of one organization: the rest is left out; where it keeps that many experiences: \
-             `pmp-hub init --admit {id} --large`"
+             `pmp-hub members admit {id} --large`"
         )));
     }
     rows
@@ -614,7 +614,7 @@ pub(crate) mod tests {
             (
                 SpokeState::Disputed,
                 "o-alpha00000",
-                "the organization is not on the roster: `pmp-hub init --admit ORG` admits it, if it is one of yours",
+                "the organization is not on the roster: `pmp-hub members admit ORG` admits it, if it is one of yours",
             ),
             (SpokeState::Never, "o-beta000000", "admitted, and has never reported"),
         ];

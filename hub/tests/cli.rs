@@ -78,3 +78,41 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let output = Command::new("bash").args(["-c", &command]).output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
 }
+
+#[test]
+fn without_a_command_it_tells_which_there_are() {
+    let bare = hub().output().unwrap();
+    assert_eq!((bare.status.code(), text(&bare.stdout)), (Some(1), String::new()), "nothing was done");
+    let help = text(&bare.stderr);
+    assert!(help.contains("Usage: pmp-hub") && help.contains("Examples:") && !help.contains("error:"), "{help}");
+}
+
+#[test]
+fn every_command_that_works_has_an_example() {
+    let help = text(&hub().arg("--help").output().unwrap().stdout);
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands: Vec<_> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.len() > 5, "{help}");
+    for command in commands.into_iter().filter(|command| !["completions", "help", "version"].contains(command)) {
+        let help = text(&hub().args([command, "--help"]).output().unwrap().stdout);
+        assert!(help.contains("Example") && help.contains(&format!("pmp-hub {command}")), "{command}: {help}");
+    }
+}
+
+#[test]
+fn the_version_names_the_contracts() {
+    let said = text(&hub().arg("version").output().unwrap().stdout);
+    assert!(said.starts_with(concat!("pmp-hub ", env!("CARGO_PKG_VERSION"), "\n")), "{said}");
+    assert!(said.contains("snapshot messages: pmp-sync.snapshot/1\n"), "{said}");
+    let json = text(&hub().args(["version", "-o", "json"]).output().unwrap().stdout);
+    assert!(json.contains(r#""snapshot_messages": "pmp-sync.snapshot/1""#), "{json}");
+}
+
+#[test]
+fn the_help_of_a_command_leaves_out_settings_of_others() {
+    let help = text(&hub().args(["status", "--help"]).output().unwrap().stdout);
+    assert!(help.contains("--member-organizations") && !help.contains("--topic-arn"), "{help}");
+    // They are taken all the same: variables are set for all commands.
+    let taken = hub().args(["status", "--topic-arn", "arn"]).output().unwrap();
+    assert!(text(&taken.stderr).contains("the configuration is not complete"), "{}", text(&taken.stderr));
+}

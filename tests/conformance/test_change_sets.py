@@ -117,6 +117,10 @@ def test_a_failed_change_set_says_which_change_failed(management, organization):
     description = ended(management.catalog, change_set)
     assert description["Status"] == "FAILED"
     assert description["FailureCode"] == "CLIENT_ERROR"
+    # AWS documents this text for a change set whose preparation fails, whatever was wrong.
+    assert description["FailureDescription"] == (
+        "Change set preparation has failed. For details see 'ErrorDetailList'."
+    )
     bad, good = description["ChangeSet"]
     assert [error["ErrorCode"] for error in bad["ErrorDetailList"]] == ["ENTITY_NOT_FOUND"]
     assert good["ErrorDetailList"] == []
@@ -260,7 +264,9 @@ def test_an_entity_is_locked_while_its_change_set_is_open(slow_management, slow_
     first = start(slow_management.catalog, allow(organization.live, "prod-a"))
     for caller in (slow_management, slow_delegate):
         text = refuse_start(caller, "ResourceInUseException", 423, deny(organization.live, "prod-b"))
-        assert organization.live in text and first in text
+        # AWS's own text: aws-mp-utils reads the change set from it.
+        assert f"- entity: '{organization.live}' change sets: {first}" in text
+        assert re.search(r"change sets: (\w{25})", text).group(1) == first
     # Neither for another entity, nor for a reader.
     start(slow_management.catalog, allow(organization.disabled, "prod-a"))
     assert lists(slow_management.catalog, organization.policy)[0] == sorted(world.APPROVED)

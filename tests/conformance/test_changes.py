@@ -43,7 +43,7 @@ def test_a_created_experience_is_disabled_and_bare(management):
     assert (document["Name"], document["Description"], document["Status"]) == ("New", "Made by a test", "Disabled")
     assert document.get("ProcurementPolicies", []) == []
     assert document.get("BrandingSettings", []) == []
-    assert document.get("AdminStatus", "Editable") == "Editable"
+    assert document["AdminStatus"] == "Editable"
 
 
 def test_an_experience_of_a_delegated_administrator_belongs_to_the_management_account(management, delegate, organization):
@@ -67,7 +67,9 @@ def test_an_experience_is_enabled_disabled_renamed_and_described_anew(management
         assert revision(catalog, organization.bare) == number + 1
 
 
-@pytest.mark.parametrize("wrong", [{"Status": "Paused"}, {"Name": ""}, {"Name": 5}, {"Colour": "red"}, []], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [{"Status": "Paused"}, {"Name": ""}, {"Name": "n" * 51}, {"Name": 5}, {"Colour": "red"}, []], ids=str
+)
 def test_an_update_of_an_experience_is_checked(management, organization, wrong):
     call = management.catalog.start_change_set
     changes = [change("UpdateExperience", organization.live, wrong)]
@@ -339,6 +341,13 @@ def audience(caller, experience):
     return sorted(principal for document in of_it for principal in document["Principals"])
 
 
+def test_an_association_names_one_to_fifty_principals(management, organization):
+    call = management.catalog.start_change_set
+    for many in (0, 51):
+        changes = [associate(organization.live, *[f"{900000000000 + n}" for n in range(many)])]
+        refused("ValidationException", 422, call, Catalog=CATALOG, ChangeSet=changes)
+
+
 def test_principals_are_added_to_an_audience_and_taken_away(management, organization):
     catalog = management.catalog
     succeed(catalog, associate(organization.live, organization.member))
@@ -392,7 +401,7 @@ def test_an_experience_is_archived_and_revived(management, organization):
     assert details(catalog, organization.disabled)["AdminStatus"] == "Restricted"
     succeed(catalog, change("ReviveExperience", organization.disabled, {}))
     document = details(catalog, organization.disabled)
-    assert document.get("AdminStatus", "Editable") == "Editable"
+    assert document["AdminStatus"] == "Editable"
     assert document["Status"] == "Disabled"
     assert revision(catalog, organization.disabled) == 3
     succeed(catalog, allow(organization.disabled, "prod-a"))
@@ -412,7 +421,7 @@ def outcome(catalog, one):
 def test_an_enabled_experience_is_not_archived(management, organization):
     assert outcome(management.catalog, change("RestrictExperience", organization.live, {})) == "refused"
     assert details(management.catalog, organization.live)["Status"] == "Enabled"
-    assert details(management.catalog, organization.live).get("AdminStatus", "Editable") == "Editable"
+    assert details(management.catalog, organization.live)["AdminStatus"] == "Editable"
 
 
 def test_an_archived_experience_is_not_changed(management, organization):

@@ -24,6 +24,8 @@ def test_an_experience_is_described_with_its_policy(management, organization):
     assert document["Status"] == "Enabled"
     assert document["ProcurementPolicies"] == [organization.policy]
     assert document["BrandingSettings"] == []
+    # As one that CreateExperience makes: the sample for Python takes those alone that say it.
+    assert document["AdminStatus"] == "Editable"
 
 
 def test_the_legacy_details_are_the_document_as_text(management, organization):

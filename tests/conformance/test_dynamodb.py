@@ -267,6 +267,29 @@ def test_a_page_ends_at_a_mebibyte(table):
     assert sum(page["Count"] for page in pages) == 20
 
 
+def test_a_page_is_measured_by_names_and_values(table):
+    # Some 270 bytes each as DynamoDB counts, a third of a mebibyte in all; as JSON text more than a mebibyte.
+    many = {f"a{number:02}": {"S": "x"} for number in range(60)}
+    size = len("organization" + "o-1" + "experience" + "e-0000") + 4 * len(many)
+    made = [item("o-1", f"e-{n:04}", **many) for n in range(1200)]
+    for begin in range(0, len(made), 25):
+        batch = [{"PutRequest": {"Item": one}} for one in made[begin : begin + 25]]
+        assert table.db.batch_write_item(RequestItems={"receipts": batch})["UnprocessedItems"] == {}
+    whole = table.db.scan(TableName="receipts", ConsistentRead=True, ReturnConsumedCapacity="TOTAL")
+    assert whole["Count"] == whole["ScannedCount"] == len(whole["Items"]) == 1200
+    assert "LastEvaluatedKey" not in whole
+    assert whole["ConsumedCapacity"]["CapacityUnits"] == -(-1200 * size // 4096)
+    asked = {
+        "TableName": "receipts",
+        "KeyConditionExpression": "organization = :o",
+        "ExpressionAttributeValues": {":o": {"S": "o-1"}},
+    }
+    limited = table.db.query(Limit=1100, **asked)
+    assert limited["Count"] == 1100 and limited["Items"] == made[:1100]
+    rest = table.db.query(ExclusiveStartKey=limited["LastEvaluatedKey"], **asked)
+    assert rest["Items"] == made[1100:] and "LastEvaluatedKey" not in rest
+
+
 def test_a_limit_makes_pages(table):
     for n in range(7):
         table.put(item("o-1", f"e-{n}"))

@@ -204,7 +204,7 @@ def test_archiving_and_reactivating(management, marketplace):
     run(management, request("RestrictExperience", marketplace, {}))
     assert details(management.catalog, marketplace)["AdminStatus"] == "Restricted"
     run(management, request("ReviveExperience", marketplace, {}))
-    assert details(management.catalog, marketplace).get("AdminStatus", "Editable") == "Editable"
+    assert details(management.catalog, marketplace)["AdminStatus"] == "Editable"
 
 
 def test_the_legacy_details_attribute(management, marketplace):

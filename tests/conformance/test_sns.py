@@ -126,6 +126,32 @@ def test_a_queue_of_another_account_must_be_confirmed_by_it(management, delegate
     assert answer["SubscriptionArn"] == "pending confirmation"
     topic.publish("unwanted")
     assert queue.receive() == []
+    [listed] = topic.sns.list_subscriptions_by_topic(TopicArn=topic.arn)["Subscriptions"]
+    assert listed["SubscriptionArn"] == "PendingConfirmation"
+
+
+def test_a_queue_that_lets_the_topic_in_is_asked_to_confirm(management, delegate, topic):
+    queue = Queue(delegate)
+    condition = {"ArnEquals": {"aws:SourceArn": topic.arn}}
+    queue.set(Policy=world.allow({"Service": "sns.amazonaws.com"}, "sqs:SendMessage", queue.arn, condition))
+    # In whatever form messages are delivered later.
+    topic.sns.subscribe(
+        TopicArn=topic.arn, Protocol="sqs", Endpoint=queue.arn, Attributes={"RawMessageDelivery": "true"}
+    )
+    [message] = queue.receive(WaitTimeSeconds=5)
+    asked = json.loads(message["Body"])
+    assert (asked["Type"], asked["TopicArn"]) == ("SubscriptionConfirmation", topic.arn)
+    assert {"MessageId", "Message", "SubscribeURL", "Timestamp", "Signature", "SignatureVersion"} <= set(asked)
+    assert f"Token={asked['Token']}" in asked["SubscribeURL"]
+    topic.publish("unwanted")
+    assert queue.receive() == []
+    confirm = delegate.client("sns").confirm_subscription
+    refused("InvalidParameter", 400, confirm, TopicArn=topic.arn, Token="guessed")
+    subscription = confirm(TopicArn=topic.arn, Token=asked["Token"])["SubscriptionArn"]
+    [listed] = topic.sns.list_subscriptions_by_topic(TopicArn=topic.arn)["Subscriptions"]
+    assert listed["SubscriptionArn"] == subscription
+    topic.publish("welcome")
+    assert queue.bodies(WaitTimeSeconds=5) == ["welcome"]
 
 
 def test_a_queue_that_does_not_let_the_topic_in_gets_nothing(management, topic):

@@ -227,6 +227,13 @@ def test_batches_out_of_form_are_refused(management, queue, code, entries):
     refused(code, 400, call, QueueUrl=queue.url, Entries=entries)
 
 
+def test_a_message_has_a_body(management, queue):
+    refused("MissingParameter", 400, queue.send, "")
+    entries = [{"Id": "a", "MessageBody": "b"}, {"Id": "c", "MessageBody": ""}]
+    refused("MissingParameter", 400, queue.sqs.send_message_batch, QueueUrl=queue.url, Entries=entries)
+    assert queue.receive() == []
+
+
 def test_a_message_holds_a_mebibyte(queue):
     largest = "x" * (1024 * 1024)
     queue.send(largest)

@@ -227,7 +227,7 @@ async fn a_forged_receipt_supersedes_nothing_and_is_replaced() {
         eventually("the sign of life", &true, told).await;
         let (code, log) = agent.stop().await;
         assert_eq!(code, 0);
-        assert!(log.contains("a receipt that the ledger does not bear out"), "{log}");
+        assert!(log.contains("a receipt that does not match the ledger"), "{log}");
         let doctor = scene.spoke.run(&["doctor"]).await.stdout;
         assert!(doctor.contains(&format!("a receipt of {ALPHA_PROD} for snapshot {number} ")), "{doctor}");
     }

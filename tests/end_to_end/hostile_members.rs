@@ -302,10 +302,9 @@ async fn an_organization_is_read_whole_where_the_hub_says_that_it_is_large_whate
     assert!((200..EXPERIENCES).contains(&shown), "{shown}");
     let (left_out, message) = (&before[0]["state"], before[0]["message"].as_str().unwrap());
     assert_eq!(left_out, "UNREADABLE", "{message}");
-    assert!(message.ends_with("`pmp-hub init --admit o-large00000 --large`"), "{message}");
+    assert!(message.ends_with("`pmp-hub members admit o-large00000 --large`"), "{message}");
 
-    let made = scene.hub.json(&["init", "--admit", large, "--large"]).await;
-    assert_eq!(made["changes"], json!([format!("admitted {large}")]));
+    assert_eq!(scene.hub.run(&["members", "admit", large, "--large"]).await.code, 0);
     let after = of_it(&scene).await;
     assert_eq!(after.iter().filter(|row| row["state"] == "SYNCED").count(), EXPERIENCES);
     assert_eq!(after.len(), EXPERIENCES, "nothing is left out");

@@ -28,12 +28,14 @@ async fn states(scene: &Scene) -> Vec<(String, String)> {
 async fn who_was_admitted_and_never_reported_is_missed_and_who_was_not_is_disputed() {
     let scene = in_step().await;
     let hint = scene.hub.run(&["status"]).await;
-    assert!(hint.stderr.contains("hint: nobody is admitted") && hint.stderr.contains("init --admit ORG"), "{hint:?}");
+    assert!(hint.stderr.contains("hint: nobody is admitted") && hint.stderr.contains("members admit ORG"), "{hint:?}");
     assert_eq!(scene.hub.run(&["status", "--check"]).await.code, 0);
 
     let made = scene.hub.json(&["init", "--admit", BETA]).await;
     assert_eq!(made["changes"], json!([format!("admitted {BETA}")]));
     assert_eq!(scene.hub.json(&["init", "--admit", BETA]).await["changes"], json!([]), "it is admitted already");
+    let again = scene.hub.run(&["members", "admit", BETA]).await;
+    assert_eq!((again.code, again.stdout.as_str()), (0, "No changes: they are on the roster already.\n"), "{again:?}");
     let found = states(&scene).await;
     assert!(found.contains(&(BETA.into(), "NEVER".into())), "{found:?}");
     assert!(found.iter().filter(|(id, _)| id == ALPHA).all(|(_, state)| state == "DISPUTED"), "{found:?}");
@@ -62,7 +64,8 @@ async fn who_was_admitted_and_never_reported_is_missed_and_who_was_not_is_disput
 #[tokio::test]
 async fn an_organization_is_forgotten_only_where_it_is_named_twice_and_then_wholly() {
     let scene = in_step().await;
-    scene.hub.json(&["init", "--admit", ALPHA, "--admit", BETA]).await;
+    let admitted = scene.hub.run(&["members", "admit", ALPHA, BETA]).await;
+    assert_eq!((admitted.code, admitted.stdout), (0, format!("admitted {ALPHA}\nadmitted {BETA}\n")));
     assert_eq!(scene.hub.run(&["confirm", ALPHA, "1", "--force", "--no-announce"]).await.code, 0);
     for wrong in [&["members", "forget", ALPHA][..], &["members", "forget", ALPHA, BETA]] {
         let refused = scene.hub.run(wrong).await;

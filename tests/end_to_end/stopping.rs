@@ -69,6 +69,12 @@ async fn a_sync_that_is_interrupted_names_the_signal_and_gives_the_lease_back() 
 
 #[tokio::test]
 async fn a_second_signal_ends_the_process_at_once() {
+    for second in [("INT", 130), ("TERM", 143)] {
+        the_second_signal_ends_it(second).await;
+    }
+}
+
+async fn the_second_signal_ends_it(second: (&str, i32)) {
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     // A ledger that takes connections and never answers: the first signal waits for it.
     let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -78,9 +84,11 @@ async fn a_second_signal_ends_the_process_at_once() {
     syncing.signal("TERM").await;
     within(Duration::from_secs(10), "the first signal", async || {
         let log = syncing.log();
-        if log.contains("once more to stop at once") { Ok(()) } else { Err(log) }
+        if log.contains("a second signal stops it at once") { Ok(()) } else { Err(log) }
     })
     .await;
-    syncing.signal("INT").await;
-    assert_eq!(syncing.ended().await.0, 130);
+    // The code is that of the signal that ended it.
+    let (second, code) = second;
+    syncing.signal(second).await;
+    assert_eq!(syncing.ended().await.0, code);
 }

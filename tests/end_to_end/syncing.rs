@@ -33,6 +33,41 @@ async fn a_first_sync_brings_every_live_experience_into_step_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_pass_with_nothing_to_do_says_so_and_the_organization_sees_how_it_stands() {
+    let scene = Scene::start(world(&["prod-a", "prod-b"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    let none = scene.spoke.run(&["status", "--check"]).await;
+    assert_eq!(none.code, 4, "{none:?}");
+    assert!(
+        none.stdout.ends_with("No pass has been made yet.\n") && none.stderr.contains("pmp-spoke sync"),
+        "{none:?}"
+    );
+
+    let row = |table: &str, experience: &str| {
+        let row = table.lines().find(|line| line.starts_with(experience)).unwrap_or_else(|| panic!("{table}"));
+        row.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let first = scene.spoke.run(&["sync"]).await;
+    assert_eq!(row(&first.stdout, ALPHA_PROD)[1..], ["in-sync", "2", "1", "0", "0"]);
+    let again = scene.spoke.run(&["sync"]).await;
+    assert_eq!(row(&again.stdout, ALPHA_PROD)[1..], ["in-sync", "0", "0", "0", "0", "nothing", "to", "do"]);
+    // The receipt keeps the numbers of the pass that did it.
+    let receipts = scene.spoke.json(&["sync"]).await["receipts"].as_array().unwrap().clone();
+    let receipt = receipts.iter().find(|receipt| receipt["member_experience"] == ALPHA_PROD).unwrap();
+    assert_eq!((&receipt["allowed"], &receipt["denied"]), (&json!(2), &json!(1)));
+
+    let stands = scene.spoke.run(&["status", "--check"]).await;
+    assert_eq!(stands.code, 0, "{stands:?}");
+    assert!(stands.stdout.starts_with(&format!("{ALPHA}, as the ledger has it: current snapshot 1 (")), "{stands:?}");
+    assert_eq!(row(&stands.stdout, ALPHA_PROD)[1..3], ["in-sync", "1"]);
+    assert!(stands.stdout.ends_with("2 of 2 member experiences in sync with snapshot 1\n"), "{stands:?}");
+    scene.hub_account.approve(MANAGEMENT, &["prod-c"]).await;
+    scene.hub.json(&["publish"]).await;
+    let behind = scene.spoke.run(&["status"]).await;
+    assert!(behind.stdout.contains("snapshot 2 was read") && behind.stdout.contains("0 of 2 member"), "{behind:?}");
+}
+
+#[tokio::test]
 async fn a_delta_is_applied_in_as_few_change_sets_as_aws_permits() {
     let ids: Vec<String> = (0..120).map(|n| format!("prod-{n:04}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();

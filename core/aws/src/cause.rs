@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_types::error::metadata::ErrorMetadata;
 
 /// A cause, and what the operator can do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +89,15 @@ pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item 
 /// The innermost cause of an error of the SDK.
 #[must_use]
 pub fn root_cause(error: &(dyn Error + 'static)) -> String {
-    chain(error).last().unwrap_or(error).to_string()
+    let cause = chain(error).last().unwrap_or(error);
+    // Its own text is one for programmers.
+    match cause.downcast_ref::<ErrorMetadata>() {
+        Some(metadata) => {
+            let (code, message) = (metadata.code().unwrap_or("Unknown"), metadata.message().unwrap_or("no message"));
+            format!("{code}: {message}")
+        }
+        None => cause.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -133,12 +133,33 @@ impl ApiError {
             Outcome::NoAnswer(_) => {
                 Some("check the network, the region and AWS_ENDPOINT_URL; then run the command again".to_owned())
             }
+            Outcome::NotSent(cause) if cause.text().contains("sts:AssumeRole") => Some(
+                "the role that is to be assumed refuses: check its ARN, the external id, and the role's trust policy; `doctor` \
+                 looks at each"
+                    .to_owned(),
+            ),
             Outcome::NotSent(_) => {
                 Some("check the credentials: AWS_PROFILE, AWS_ACCESS_KEY_ID, or the role of the machine".to_owned())
             }
+            Outcome::Refused { code, .. } if is_throttled(code) => Some(
+                "AWS takes no more requests of this kind for the moment: run the command again in a minute; if it comes back, \
+                 look what else asks so often, or raise the limit"
+                    .to_owned(),
+            ),
+            Outcome::Refused { status: 500.., .. } => Some(
+                "the fault is on AWS's side: run the command again in a minute; if it comes back, see the AWS Health \
+                 Dashboard"
+                    .to_owned(),
+            ),
             Outcome::Refused { .. } | Outcome::Unreadable(_) => None,
         }
     }
+}
+
+/// Whether a service says that it was asked too often, by the name that it has for that.
+fn is_throttled(code: &str) -> bool {
+    let names = ["Throttl", "ThroughputExceeded", "RequestLimitExceeded", "TooManyRequests", "SlowDown"];
+    names.iter().any(|name| code.contains(name))
 }
 
 /// Whether the request left, or may have. The SDK reports missing or refused credentials as a failure to dispatch, too; a
@@ -197,6 +218,33 @@ mod tests {
         assert!(arrived(ConnectorError::io("connection reset".into())));
         assert!(arrived(ConnectorError::timeout("timed out".into())));
         assert!(!arrived(ConnectorError::other("no credentials".into(), None)));
+    }
+
+    #[test]
+    fn a_role_that_refuses_is_told_in_words() {
+        let refused =
+            ErrorMetadata::builder().code("AccessDenied").message("not authorized to perform: sts:AssumeRole on x");
+        let refused: ConnectorError = ConnectorError::other(Box::new(refused.build()), None);
+        let error = SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(refused);
+        let error = ApiError::new("dynamodb:Query", &error);
+        assert_eq!(
+            error.to_string(),
+            "`dynamodb:Query` could not be called: AccessDenied: not authorized to perform: sts:AssumeRole on x"
+        );
+        assert!(error.hint().unwrap().starts_with("the role that is to be assumed refuses"), "{:?}", error.hint());
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_said_to() {
+        let hint = |code: &str, status| {
+            let (code, message) = (code.to_owned(), "no".to_owned());
+            ApiError::of("dynamodb:Query", Outcome::Refused { code, message, status, request_id: None }).hint()
+        };
+        for throttled in ["ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded"] {
+            assert!(hint(throttled, 400).unwrap().contains("again in a minute"), "{throttled}");
+        }
+        assert!(hint("InternalServerError", 500).unwrap().starts_with("the fault is on AWS's side"));
+        assert_eq!(hint("ValidationException", 400), None);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What can go wrong at the ledger.
 
 use pmp_aws::ApiError;
-use pmp_protocol::{ExperienceId, SnapshotVersion};
+use pmp_protocol::{Counts, ExperienceId, SnapshotVersion};
 
 use crate::TableName;
+use crate::schema::Table;
 
 /// A ledger operation that failed, after the SDK's retries.
 #[derive(Debug, thiserror::Error)]
@@ -56,8 +57,10 @@ pub enum LedgerError {
         problem: String,
     },
     /// The content is too large for one transaction.
-    #[error("the snapshot is {bytes} bytes packed; the ledger holds at most {limit}")]
+    #[error("the snapshot of {counts} products is {bytes} bytes packed; the ledger holds at most {limit}")]
     TooLarge {
+        /// How many products it has.
+        counts: Counts,
         /// Its size.
         bytes: usize,
         /// The limit.
@@ -83,10 +86,22 @@ impl LedgerError {
             Self::NoTable(table) => Some(format!(
                 "check the name, the account and the region of `{table}`; the hub makes its tables by template or with `pmp-hub init`"
             )),
+            Self::WrongKeys { found, .. } if Table::any_has_keys(found) => Some(
+                "it is the other one of the hub's two tables: name another table, and look whether the settings of both are \
+                 swapped"
+                    .to_owned(),
+            ),
             Self::WrongKeys { .. } => Some("name another table, or let `pmp-hub init` make one".to_owned()),
             Self::NoSnapshot { .. } => Some("let the hub publish once: `pmp-hub publish`".to_owned()),
             Self::Damaged { .. } => Some("publish again with the hub; tell its operators if it comes back".to_owned()),
-            Self::Unreadable { .. } | Self::TooLarge { .. } => None,
+            Self::TooLarge { .. } => Some(
+                "nothing was published, and spokes stay on the last snapshot; shorten or remove the notes of products, or \
+                 spread the products over two management experiences"
+                    .to_owned(),
+            ),
+            Self::Unreadable { .. } => Some(
+                "a newer release wrote it, or somebody by hand: look at the item, and run the release that wrote it".to_owned(),
+            ),
         }
     }
 }

@@ -139,7 +139,31 @@ fn said(organization: &mut Organization, mut item: Item, key: &str, _: &Experien
 }
 
 fn read<T: DeserializeOwned>(item: Item) -> Result<T, String> {
-    serde_dynamo::from_item(item).map_err(|error| error.to_string())
+    serde_dynamo::from_item(item).map_err(|error: serde_dynamo::Error| in_words(&error.to_string()))
+}
+
+/// What a library says of an item, for a person who is to look at it. It does not say in which attribute.
+fn in_words(problem: &str) -> String {
+    let kind = match problem.strip_prefix("Expected ") {
+        Some("num") => "a number",
+        Some("string" | "char") => "text",
+        Some("bool") => "true or false",
+        Some("seq") => "a list",
+        Some("map") => "a map",
+        Some("binary data") => "binary data",
+        _ => {
+            if let Some(field) = problem.strip_prefix("missing field ") {
+                return format!("its attribute {field} is missing");
+            }
+            if let Some((value, known)) =
+                problem.strip_prefix("unknown variant ").and_then(|it| it.split_once(", expected "))
+            {
+                return format!("{value} is a value that this release does not know: it knows {known}");
+            }
+            return problem.to_owned();
+        }
+    };
+    format!("one of its attributes is not {kind}, and must be")
 }
 
 /// An item must speak of what its key says: otherwise one item could stand for another.
@@ -277,6 +301,13 @@ mod tests {
         let keys: Vec<_> = alpha.unreadable.iter().map(|it| it.key.as_str()).collect();
         assert_eq!(keys[..2], ["exp-management#x", "exp-management#exp-b"]);
         assert!(alpha.unreadable.iter().all(|it| it.key.len() <= 200 && it.problem.len() <= 200));
+        let problems: Vec<_> = alpha.unreadable.iter().map(|it| it.problem.as_str()).collect();
+        assert!(problems[0].starts_with("its attribute `") && problems[0].ends_with("` is missing"), "{problems:?}");
+        assert!(
+            problems[1].starts_with("`of-a-later-release` is a value that this release does not know"),
+            "{problems:?}"
+        );
+        assert_eq!(problems[2], "one of its attributes is not a number, and must be");
         assert_eq!(alpha.unreadable[1].found, Some(Found { version: "41".into(), digest: Some(digest()) }));
         assert_eq!(alpha.unreadable[2].found, None, "a text is no version");
         assert_eq!((beta.receipts.len(), beta.unreadable.len()), (1, 0));

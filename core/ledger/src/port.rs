@@ -204,8 +204,8 @@ fn id_of(seen: &OrganizationSeen) -> Option<&str> {
 /// The `SyncTimestamps` table.
 #[async_trait]
 pub trait ReceiptStore: Debug + Send + Sync {
-    /// Writes a receipt. One for a newer version stays, unless it is still the one that was `found` and that the ledger does
-    /// not bear out: returns whether this one was written.
+    /// Writes a receipt. One for a newer version stays, unless it is still the one that was `found` and that does not match the
+    /// ledger: returns whether this one was written.
     async fn put(&self, receipt: &Receipt, found: Option<&Found>) -> Result<bool, LedgerError>;
 
     /// As [`Self::put`], for a pass that lost its lease: what a pass that began later has written stays.

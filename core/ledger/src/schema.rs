@@ -36,6 +36,16 @@ impl Table {
             Self::SyncTimestamps => ("organization", "item"),
         }
     }
+
+    /// Whether one of the two tables has the keys that are spelled there.
+    pub(crate) fn any_has_keys(spelled: &str) -> bool {
+        [Self::Snapshots, Self::SyncTimestamps].iter().any(|table| table.spelled_keys() == spelled)
+    }
+
+    /// The same for a person.
+    pub(crate) fn spelled_keys(self) -> String {
+        spell(self.keys())
+    }
 }
 
 /// What [`ensure`] found or did.
@@ -96,8 +106,11 @@ fn check_keys(table: Table, name: &TableName, found: &TableDescription) -> Resul
     if found == table.keys() {
         return Ok(());
     }
-    let spell = |(partition, sort): (&str, &str)| format!("`{partition}` and `{sort}`");
-    Err(LedgerError::WrongKeys { table: name.clone(), found: spell(found), expected: spell(table.keys()) })
+    Err(LedgerError::WrongKeys { table: name.clone(), found: spell(found), expected: table.spelled_keys() })
+}
+
+fn spell((partition, sort): (&str, &str)) -> String {
+    format!("`{partition}` and `{sort}`")
 }
 
 async fn create(client: &Client, table: Table, name: &TableName) -> Result<(), LedgerError> {

@@ -99,7 +99,7 @@ metrics! {
     FailedExperiences: Count,
     /// Hub: member experiences that a guard rail holds.
     HeldExperiences: Count,
-    /// Hub: member experiences whose receipts the ledger does not bear out.
+    /// Hub: member experiences whose receipts do not match the ledger.
     DisputedExperiences: Count,
     /// Hub: items of member organizations that cannot be read.
     UnreadableItems: Count,

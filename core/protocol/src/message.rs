@@ -108,6 +108,9 @@ pub enum MessageError {
     /// An SNS envelope of a type that carries no message (`SubscriptionConfirmation`, …).
     #[error("the body is an SNS `{0}`, not a notification")]
     NotANotification(String),
+    /// An SNS notification without the message that it should carry.
+    #[error("the body is an SNS notification without a message")]
+    NoMessage,
     /// JSON without the field that says what it is.
     #[error("the body names no schema; expected `{SCHEMA}`")]
     NoSchema,
@@ -186,6 +189,7 @@ impl SnapshotMessage {
                 let schema = inner.schema.ok_or(MessageError::NoSchema)?;
                 Ok((Self::parse_raw(&message, &schema)?, Delivery::Enveloped))
             }
+            (None, Some(kind), None) if kind == "Notification" => Err(MessageError::NoMessage),
             (None, Some(kind), _) => Err(MessageError::NotANotification(kind)),
             (None, None, _) => Err(MessageError::NoSchema),
         }
@@ -326,5 +330,6 @@ mod tests {
             refused(r#"{"Type":"SubscriptionConfirmation","Token":"t"}"#),
             "the body is an SNS `SubscriptionConfirmation`, not a notification"
         );
+        assert_eq!(refused(r#"{"Type":"Notification"}"#), "the body is an SNS notification without a message");
     }
 }

@@ -273,7 +273,7 @@ pub struct OrganizationSeen {
     /// confirmations in the organization's own partition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<u32>,
-    /// Receipts that the spoke found in its own partition and that the ledger does not bear out, the newest last. They are
+    /// Receipts that the spoke found in its own partition and that do not match the ledger, the newest last. They are
     /// replaced by then; they are told for a day. Bounded by the writer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disputed: Vec<DisputedReceipt>,

@@ -86,10 +86,17 @@ impl LogArgs {
     }
 
     fn filter(&self, level: &str) -> anyhow::Result<String> {
-        let asked = self.log.as_deref().map(str::trim).filter(|filter| !filter.is_empty());
-        let filter = asked.map_or_else(|| format!("{level}{QUIET}"), str::to_owned);
-        match EnvFilter::try_new(&filter) {
-            Ok(_) => Ok(filter),
+        let Some(filter) = self.log.as_deref().map(str::trim).filter(|filter| !filter.is_empty()) else {
+            return Ok(format!("{level}{QUIET}"));
+        };
+        if let Some(word) = filter.split(',').map(str::trim).find(|directive| is_no_directive(directive)) {
+            return Err(anyhow::anyhow!(
+                "--log (PMP_LOG): `{word}` is no level (error, warn, info, debug, trace, off), nor a part of the program with a \
+                 level, as in `pmp_spoke=debug`"
+            ));
+        }
+        match EnvFilter::try_new(filter) {
+            Ok(_) => Ok(filter.to_owned()),
             Err(error) => Err(anyhow::anyhow!("--log (PMP_LOG) `{filter}` is not a log filter: {error}")),
         }
     }
@@ -104,6 +111,17 @@ pub fn log_for_people() {
 pub fn log_into_file(file: File) {
     let subscriber = subscriber(&filter_of_environment()).fmt_fields(PlainFields).with_ansi(false);
     let _already_started = subscriber.with_writer(Mutex::new(file)).try_init();
+}
+
+/// Whether a directive is a single word that is no level. The library takes it for a part of the program of that name: then
+/// nothing is logged, where somebody mistyped a level.
+fn is_no_directive(directive: &str) -> bool {
+    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    const PARTS: [&str; 3] = ["pmp_", "aws_", "hyper"];
+    let word = directive.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(directive));
+    let is_number = directive.parse::<u8>().is_ok_and(|number| number <= 5);
+    word && !directive.is_empty() && !is_level && !is_number && !PARTS.iter().any(|part| directive.starts_with(part))
 }
 
 fn filter_of_environment() -> String {
@@ -185,7 +203,8 @@ impl Visit for PlainVisitor<'_> {
         if field.name() == "message" {
             self.record_debug(field, &format_args!("{value}"));
         } else {
-            self.record_debug(field, &value);
+            // Plain before it is quoted: quoting spells a line break as `\n`, which nobody reads.
+            self.record_debug(field, &PlainText::bounded(value, MAX_FIELD).as_str());
         }
     }
 }
@@ -257,6 +276,29 @@ mod tests {
         assert!(!acts(&text), "{text:?}");
         assert_eq!(text.lines().count(), 3, "{text}");
         assert!(text.contains("shown=�[31mred�2J� next INFO forged"), "{text}");
+    }
+
+    #[test]
+    fn a_level_that_was_mistyped_is_told() {
+        let filter = |text: &str| LogArgs { log: Some(text.to_owned()), log_format: None }.filter("warn");
+        for right in ["info", "WARN", "off", "", "info,pmp_spoke=debug", "pmp_hub", "aws_config::sts=trace", "3"] {
+            assert!(filter(right).is_ok(), "{right}");
+        }
+        for wrong in ["xxxxx", "verbose", "info,degub"] {
+            let said = filter(wrong).unwrap_err().to_string();
+            assert!(said.contains("is no level (error, warn"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_several_lines_is_one_line_without_marks() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber = subscriber("trace").with_writer(move || writer.clone()).fmt_fields(PlainFields);
+        tracing::subscriber::with_default(subscriber.with_ansi(false).finish(), || {
+            tracing::warn!(error = "first\n  cause: second", "it failed");
+        });
+        assert!(kept.text().ends_with("it failed error=\"first   cause: second\"\n"), "{}", kept.text());
     }
 
     #[test]

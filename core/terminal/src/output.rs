@@ -25,7 +25,7 @@ pub struct OutputArgs {
     /// Leave out the header of tables
     #[arg(long, global = true)]
     no_header: bool,
-    /// Use no colours (so does the variable NO_COLOR)
+    /// Use no colours (so does the variable NO_COLOR; FORCE_COLOR uses them without a terminal, too)
     #[arg(long, global = true)]
     no_color: bool,
 }
@@ -60,7 +60,12 @@ impl OutputArgs {
     pub fn output(&self) -> Output {
         // https://no-color.org: present and not empty, whatever its value.
         let no_color = self.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Output { format: self.output, header: !self.no_header, color: !no_color && stream::stdout_is_terminal() }
+        // What many tools understand: colours although nobody says that there is a terminal, as in the log of a CI.
+        let forced = ["FORCE_COLOR", "CLICOLOR_FORCE"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0"));
+        let color = !no_color && (forced || stream::stdout_is_terminal());
+        Output { format: self.output, header: !self.no_header, color }
     }
 }
 

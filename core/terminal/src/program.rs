@@ -17,8 +17,29 @@ where
     P: Parser,
     F: Future<Output = Result<Exit, Failure>>,
 {
-    let parsed = match P::try_parse_from(args) {
+    program_with(args, &[], command)
+}
+
+/// The same for a program whose commands share settings: the help of a command shows those that it uses. `uses` names commands
+/// with the ids of their settings, in groups; of a command that is not named, all are shown.
+pub fn program_with<P, F>(
+    args: impl IntoIterator<Item = OsString>,
+    uses: &[(&str, &[&[&str]])],
+    command: impl FnOnce(P) -> F,
+) -> ExitCode
+where
+    P: Parser,
+    F: Future<Output = Result<Exit, Failure>>,
+{
+    let args: Vec<OsString> = args.into_iter().collect();
+    let parse = || P::from_arg_matches(&shaped(P::command(), uses).try_get_matches_from(&args)?);
+    let parsed = match parse() {
         Ok(parsed) => parsed,
+        Err(error) if args.len() <= 1 && error.use_stderr() => {
+            // Nothing was asked: what there is to ask. It is an error all the same, for whoever meant to.
+            help::<P>();
+            return Exit::Error.into();
+        }
         Err(error) => {
             // Help and version are asked for; anything else is an error, and 1 is the code for errors.
             let exit = if error.use_stderr() { Exit::Error } else { Exit::Ok };
@@ -38,6 +59,32 @@ where
         None => Exit::Error,
     }
     .into()
+}
+
+/// The heading of settings that commands share.
+const SETTINGS: &str = "Settings";
+
+/// A command line in whose help each command shows the settings that it uses. The others are taken all the same, since variables
+/// are set for all.
+fn shaped(mut command: Command, uses: &[(&str, &[&[&str]])]) -> Command {
+    // Before that, commands do not have the settings that they share.
+    command.build();
+    for (name, used) in uses {
+        command = command.mut_subcommand(name, |command| {
+            command.mut_args(|argument| {
+                let shared = argument.get_help_heading() == Some(SETTINGS);
+                let hidden = shared && !used.iter().any(|group| group.contains(&argument.get_id().as_str()));
+                if hidden { argument.hide(true) } else { argument }
+            })
+        });
+    }
+    command
+}
+
+/// Prints the short help where an error would stand.
+fn help<P: CommandFactory>() {
+    let text = P::command().render_help().to_string();
+    text.trim_end().lines().for_each(progress::note);
 }
 
 /// Prints what clap says. An error repeats what was typed and help repeats what variables are set to, which could act: then it
@@ -82,12 +129,45 @@ fn complaint(error: &clap::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::FromArgMatches as _;
+
     use super::*;
 
     #[derive(Debug, Parser)]
     struct Cli {
         #[arg(long)]
         number: u8,
+    }
+
+    #[derive(Debug, Parser)]
+    struct Shared {
+        #[command(subcommand)]
+        command: Sub,
+        #[arg(long, global = true, help_heading = SETTINGS)]
+        table: Option<String>,
+        #[arg(long, global = true, help_heading = SETTINGS)]
+        topic: Option<String>,
+    }
+
+    #[derive(Debug, clap::Subcommand)]
+    enum Sub {
+        Status,
+        Publish,
+    }
+
+    #[test]
+    fn the_help_of_a_command_shows_what_it_uses_and_the_rest_is_taken_too() {
+        let uses: [(&str, &[&[&str]]); 1] = [("status", &[&["table"]])];
+        let help = |command: &str| {
+            let error = shaped(Shared::command(), &uses).try_get_matches_from(["x", command, "--help"]).unwrap_err();
+            error.to_string()
+        };
+        assert!(help("status").contains("--table") && !help("status").contains("--topic"), "{}", help("status"));
+        assert!(help("publish").contains("--table") && help("publish").contains("--topic"), "{}", help("publish"));
+        let matches = shaped(Shared::command(), &uses).try_get_matches_from(["x", "status", "--topic", "t"]).unwrap();
+        let parsed = Shared::from_arg_matches(&matches).unwrap();
+        assert_eq!((parsed.topic.as_deref(), parsed.table), (Some("t"), None));
+        assert!(matches!(parsed.command, Sub::Status));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Checks the configuration at start: every problem at once, each by its flag and its variable.
 
 use std::fmt::{self, Display};
+use std::ops::{Bound, RangeBounds};
 use std::str::FromStr;
 
 use crate::Failure;
@@ -9,6 +10,8 @@ use crate::Failure;
 #[derive(Debug, Default)]
 pub struct Settings {
     problems: Vec<String>,
+    missing: bool,
+    wrong: bool,
 }
 
 /// Where a setting comes from, for messages.
@@ -35,7 +38,7 @@ impl Settings {
     {
         // A blank variable is how templates spell "not set".
         if value.is_none_or(|text| text.trim().is_empty()) {
-            self.problems.push(format!("{source} is missing"));
+            self.missing(source);
         }
         self.optional(value, source)
     }
@@ -56,8 +59,43 @@ impl Settings {
         }
     }
 
+    /// A whole number within `range`, which may be absent or blank.
+    pub fn number<T>(&mut self, value: Option<&str>, source: Source, range: impl RangeBounds<T>) -> Option<T>
+    where
+        T: FromStr + PartialOrd + Display,
+    {
+        let text = value.map(str::trim).filter(|text| !text.is_empty())?;
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            let bounds = match (range.start_bound(), range.end_bound()) {
+                (Bound::Included(least), Bound::Included(most)) => format!("from {least} to {most}"),
+                (Bound::Included(least), _) => format!("of at least {least}"),
+                _ => "in its range".to_owned(),
+            };
+            self.problem(source, format!("`{text}` is not a whole number {bounds}"));
+        }
+        number
+    }
+
+    /// `true` or `false`, which may be absent or blank.
+    pub fn switch(&mut self, value: Option<&str>, source: Source) -> Option<bool> {
+        let text = value.map(str::trim).filter(|text| !text.is_empty())?;
+        let switch = text.to_ascii_lowercase().parse().ok();
+        if switch.is_none() {
+            self.problem(source, format!("`{text}` is neither true nor false"));
+        }
+        switch
+    }
+
+    /// Notes that a setting is not there.
+    pub fn missing(&mut self, source: Source) {
+        self.missing = true;
+        self.problems.push(format!("{source} is missing"));
+    }
+
     /// Notes a problem that a caller found.
     pub fn problem(&mut self, source: Source, problem: impl Display) {
+        self.wrong = true;
         self.problems.push(format!("{source}: {problem}"));
     }
 
@@ -72,9 +110,15 @@ impl Settings {
         {
             return Ok(complete);
         }
-        let failure = Failure::new(anyhow::anyhow!("the configuration is not complete"));
-        let failure = self.problems.into_iter().fold(failure, Failure::detail);
-        Err(failure.hint("give the flag or set the variable; `--help` explains each".to_owned()))
+        let (what, hint) = match (self.missing, self.wrong) {
+            (false, true) => ("the configuration has a mistake", "correct the flag or the variable"),
+            (true, true) => {
+                ("the configuration is not complete, and has a mistake", "give or correct the flag or the variable")
+            }
+            _ => ("the configuration is not complete", "give the flag or set the variable"),
+        };
+        let failure = self.problems.into_iter().fold(Failure::new(anyhow::anyhow!(what)), Failure::detail);
+        Err(failure.hint(format!("{hint}; `--help` explains each")))
     }
 }
 
@@ -87,15 +131,37 @@ mod tests {
 
     #[test]
     fn every_problem_is_named_by_flag_and_variable() {
-        let mut settings = Settings::default();
-        let port = settings.required::<u16>(Some("http"), PORT);
-        let name = settings.required::<String>(Some(" "), NAME);
-        let text = settings.finish(|| Some((port?, name?))).unwrap_err().render();
+        let text = |port: &str, name: &str| {
+            let mut settings = Settings::default();
+            let port = settings.number(Some(port), PORT, 1..=65_535_u16);
+            let name = settings.required::<String>(Some(name), NAME);
+            settings.finish(|| Some((port?, name?))).unwrap_err().render()
+        };
         assert_eq!(
-            text,
-            "error: the configuration is not complete\n  --port (APP_PORT): invalid digit found in string\n  \
-             --name (APP_NAME) is missing\nhint: give the flag or set the variable; `--help` explains each"
+            text("http", " "),
+            "error: the configuration is not complete, and has a mistake\n  \
+             --port (APP_PORT): `http` is not a whole number from 1 to 65535\n  --name (APP_NAME) is missing\n\
+             hint: give or correct the flag or the variable; `--help` explains each"
         );
+        assert_eq!(
+            text("70000", "n"),
+            "error: the configuration has a mistake\n  --port (APP_PORT): `70000` is not a whole number from 1 to 65535\n\
+             hint: correct the flag or the variable; `--help` explains each"
+        );
+        assert_eq!(
+            text("80", ""),
+            "error: the configuration is not complete\n  --name (APP_NAME) is missing\n\
+             hint: give the flag or set the variable; `--help` explains each"
+        );
+    }
+
+    #[test]
+    fn a_switch_is_one_of_two_words() {
+        let mut settings = Settings::default();
+        let found = ["true", " False ", ""].map(|text| settings.switch(Some(text), NAME));
+        assert_eq!((found, settings.switch(None, NAME)), ([Some(true), Some(false), None], None));
+        assert_eq!(settings.switch(Some("yes"), NAME), None);
+        assert!(settings.finish(|| Some(())).unwrap_err().render().contains("`yes` is neither true nor false"));
     }
 
     #[test]

@@ -4,8 +4,29 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{Stop, StopReason, progress};
 
-/// The code of a process that a second signal ended: 128 + SIGINT, as shells have it.
-const INTERRUPTED: i32 = 130;
+/// A signal that asks to stop.
+#[derive(Debug, Clone, Copy)]
+enum Asked {
+    Interrupt,
+    Terminate,
+}
+
+impl Asked {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Interrupt => "SIGINT (Ctrl-C)",
+            Self::Terminate => "SIGTERM",
+        }
+    }
+
+    /// The code of a process that it ends: 128 and its number, as shells have it.
+    fn code(self) -> i32 {
+        match self {
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+        }
+    }
+}
 
 /// A token that is cancelled at the first SIGINT or SIGTERM: start nothing new, write down how far you are, leave. A
 /// second signal ends the process at once; that is safe too, since every run goes on from the live state.
@@ -18,19 +39,23 @@ pub fn stop_on_signal() -> std::io::Result<Stop> {
     let stop = Stop::new();
     let asked = stop.clone();
     tokio::spawn(async move {
-        let name = next(&mut interrupt, &mut terminate).await;
-        progress::step(progress::Step::Waiting, "stopping; once more to stop at once");
-        asked.stop(StopReason::Signal(name));
-        next(&mut interrupt, &mut terminate).await;
-        std::process::exit(INTERRUPTED);
+        let first = next(&mut interrupt, &mut terminate).await;
+        let again = match first {
+            Asked::Interrupt => "stopping; press Ctrl-C again to stop at once",
+            Asked::Terminate => "stopping; a second signal stops it at once",
+        };
+        progress::step(progress::Step::Waiting, again);
+        asked.stop(StopReason::Signal(first.name()));
+        let second = next(&mut interrupt, &mut terminate).await;
+        std::process::exit(second.code());
     });
     Ok(stop)
 }
 
-async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> &'static str {
+async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> Asked {
     // Both are cancel-safe: a signal that is not received now is received by the next call.
     tokio::select! {
-        _ = interrupt.recv() => "SIGINT (Ctrl-C)",
-        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => Asked::Interrupt,
+        _ = terminate.recv() => Asked::Terminate,
     }
 }

@@ -41,3 +41,11 @@ pub fn stdout_is_terminal() -> bool {
 pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
+
+/// The columns of the terminal that shows standard output; none where it is no terminal, or does not say.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "nothing is written")]
+pub(crate) fn stdout_width() -> Option<usize> {
+    let (_, columns) = console::Term::stdout().size_checked().filter(|_| stdout_is_terminal())?;
+    Some(usize::from(columns)).filter(|columns| *columns >= 20)
+}

@@ -1,10 +1,11 @@
 //! Tables as operators know them from `kubectl`: upper-case headers, no borders, three spaces between columns.
 
 use comfy_table::{Cell, Color, ContentArrangement, presets};
+use console::measure_text_width;
 
 use pmp_protocol::PlainText;
 
-use crate::Output;
+use crate::{Output, stream};
 
 /// A table under construction.
 #[derive(Debug)]
@@ -32,17 +33,70 @@ impl Table {
         }
     }
 
-    /// The text, without a line break at its end.
+    /// The text, without a line break at its end: a row is a line, so that `grep` and `awk` work. On a terminal the last column,
+    /// which holds sentences, is folded to its width.
     #[must_use]
     pub fn render(self, output: Output) -> String {
+        self.render_in(output, stream::stdout_width())
+    }
+
+    fn render_in(mut self, output: Output, width: Option<usize>) -> String {
+        let whole = self.whole(output);
+        let columns = self.header.len();
+        let Some(width) =
+            width.filter(|width| columns > 1 && lines_of(&whole).any(|line| measure_text_width(line) > *width))
+        else {
+            return whole;
+        };
+        let sentences: Vec<_> =
+            self.rows.iter_mut().map(|row| row.pop().filter(|_| row.len() == columns - 1)).collect();
+        let title = self.header.pop().unwrap_or_default();
+        let left = self.whole(Output { color: false, ..output });
+        let indent = lines_of(&left).map(measure_text_width).max().unwrap_or_default() + GAP;
+        // Where too little is left beside the other columns, sentences stand below their row; so does one with a word, such as an
+        // ARN, that would have to be broken beside it.
+        let beside = width.checked_sub(indent).filter(|left| *left >= LEAST);
+        let below = width.saturating_sub(BELOW);
+        let place = |text: &str| {
+            let longest = text.split(' ').map(measure_text_width).max().unwrap_or_default();
+            beside.filter(|room| longest <= *room).map_or((below, BELOW), |room| (room, indent))
+        };
+        let rows = self.whole(output);
+        let mut rows = lines_of(&rows);
+        let mut lines = Vec::new();
+        if output.header {
+            let header = rows.next().unwrap_or_default();
+            lines.push(if beside.is_some() { beside_of(header, indent, title) } else { header.to_owned() });
+        }
+        for (row, sentence) in rows.zip(sentences) {
+            let (text, color) = sentence.map_or_else(Default::default, |(text, color)| (String::from(text), color));
+            let (room, margin) = place(&text);
+            let color = color.filter(|_| output.color);
+            let mut folded = fold(&text, room).into_iter().map(|line| match color {
+                Some(color) => cell_alone(&line, color),
+                None => line,
+            });
+            match folded.next() {
+                Some(first) if margin == indent => lines.push(beside_of(row, indent, &first)),
+                first => {
+                    lines.push(row.to_owned());
+                    lines.extend(first.map(|line| format!("{:margin$}{line}", "")));
+                }
+            }
+            lines.extend(folded.map(|line| format!("{:margin$}{line}", "")));
+        }
+        lines.join("\n")
+    }
+
+    /// Every cell whole.
+    fn whole(&self, output: Output) -> String {
         let mut table = comfy_table::Table::new();
-        // No wrapping: a row is a line, so that `grep` and `awk` work.
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         if output.header {
-            table.set_header(self.header);
+            table.set_header(self.header.clone());
         }
-        for row in self.rows {
-            table.add_row(row.into_iter().map(|(text, color)| match color.filter(|_| output.color) {
+        for row in &self.rows {
+            table.add_row(row.iter().map(|(text, color)| match color.filter(|_| output.color) {
                 Some(color) => Cell::new(text).fg(color),
                 None => Cell::new(text),
             }));
@@ -57,6 +111,61 @@ impl Table {
     }
 }
 
+/// Spaces between two columns.
+const GAP: usize = 3;
+/// The least width in which a sentence can be read beside its row.
+const LEAST: usize = 24;
+/// How far a sentence below its row is set in.
+const BELOW: usize = 4;
+
+/// The lines of a rendered table; one that is empty is a row, too.
+fn lines_of(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n')
+}
+
+fn beside_of(row: &str, indent: usize, text: &str) -> String {
+    let gap = indent.saturating_sub(measure_text_width(row));
+    format!("{row}{:gap$}{text}", "").trim_end().to_owned()
+}
+
+/// A text in lines of at most `width`, broken between words; a word that is longer is broken itself.
+fn fold(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let needed = measure_text_width(word) + usize::from(!lines.last().is_some_and(String::is_empty));
+        let used = lines.last().map_or(0, |line| measure_text_width(line));
+        if used > 0 && used + needed > width {
+            lines.push(String::new());
+        }
+        for (index, letter) in word.char_indices() {
+            let Some(line) = lines.last_mut() else { break };
+            if index == 0 && !line.is_empty() {
+                line.push(' ');
+            }
+            if measure_text_width(line) + measure_text_width(letter.encode_utf8(&mut [0; 4])) > width
+                && !line.is_empty()
+            {
+                lines.push(letter.to_string());
+            } else {
+                line.push(letter);
+            }
+        }
+    }
+    lines.retain(|line| !line.is_empty());
+    lines
+}
+
+/// A coloured line, by the same library as the cells.
+fn cell_alone(line: &str, color: Color) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.add_row([Cell::new(line).fg(color)]).enforce_styling();
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 0));
+    }
+    table.lines().collect::<String>()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +178,53 @@ mod tests {
         table.row(["o-longer-name".to_owned(), "two\nlines".to_owned()]);
         let output = Output { format: OutputFormat::Table, header: true, color: false };
         assert_eq!(table.render(output), "NAME            STATUS\no-abc           in-sync\no-longer-name   two lines");
+    }
+
+    #[test]
+    fn on_a_terminal_sentences_are_folded_and_ids_are_not() {
+        let table = || {
+            let mut table = Table::new(&["ORGANIZATION", "SYNC", "MESSAGE"]);
+            table.row(["o-alpha00000", "HELD", "it would remove 212 of 300 approved products"].map(str::to_owned));
+            table.row(["o-beta000000", "SYNCED", ""].map(str::to_owned));
+            table.color(1, Color::Green);
+            table
+        };
+        let output = Output { format: OutputFormat::Table, header: true, color: false };
+        assert_eq!(
+            table().render_in(output, Some(50)),
+            "ORGANIZATION   SYNC     MESSAGE\n\
+             o-alpha00000   HELD     it would remove 212 of 300\n\
+             \u{20}                       approved products\n\
+             o-beta000000   SYNCED"
+        );
+        // Too narrow for both: below.
+        assert_eq!(
+            table().render_in(Output { header: false, ..output }, Some(40)),
+            "o-alpha00000   HELD\n    it would remove 212 of 300 approved\n    products\no-beta000000   SYNCED"
+        );
+        // A word that fits a line alone is not broken.
+        let mut table_of_arns = Table::new(&["CHECK", "DETAIL"]);
+        table_of_arns.row(["topic".to_owned(), "arn:aws:sns:us-east-1:111111111111:t; its policy is fine".to_owned()]);
+        table_of_arns.row(["queue".to_owned(), "its policy lets the topic send messages to it".to_owned()]);
+        assert_eq!(
+            table_of_arns.render_in(Output { header: false, ..output }, Some(42)),
+            "topic\n    arn:aws:sns:us-east-1:111111111111:t;\n    its policy is fine\n\
+             queue   its policy lets the topic send\n        messages to it"
+        );
+        // Wide enough, or no terminal: a row is a line.
+        for width in [None, Some(200)] {
+            assert_eq!(table().render_in(output, width).lines().count(), 3);
+        }
+        let colored = table().render_in(Output { color: true, ..output }, Some(40));
+        assert!(colored.contains("\u{1b}["), "{colored:?}");
+        assert!(colored.lines().all(|line| measure_text_width(line) <= 40), "{colored:?}");
+    }
+
+    #[test]
+    fn a_word_that_is_longer_than_a_line_is_broken() {
+        assert_eq!(fold("see arn:aws:sns:us-east-1:1", 10), ["see", "arn:aws:sn", "s:us-east-", "1:1"]);
+        assert_eq!(fold("", 10), [""; 0]);
+        assert_eq!(fold("日本語日本語", 5), ["日本", "語日", "本語"]);
     }
 
     #[test]

@@ -34,8 +34,9 @@ pub struct S3Object {
 pub enum SourceError {
     /// A word that is no file, and no built-in filter either.
     #[error(
-        "`{name}` is none of the built-in filters ({}); a file is written with a `/` or a `.`, as in `./{name}`",
-        Filter::built_in_names().collect::<Vec<_>>().join(", ")
+        "`{name}` is none of the built-in filters ({}){}; a file is written with a `/` or a `.`, as in `./{name}`",
+        Filter::built_in_names().collect::<Vec<_>>().join(", "),
+        meant(name).map_or_else(String::new, |meant| format!("; did you mean `{meant}`"))
     )]
     NoSuchBuiltIn {
         /// The word.
@@ -47,6 +48,12 @@ pub enum SourceError {
     /// A URL that is not S3's.
     #[error("`{0}` is a URL of another kind than s3://BUCKET/KEY")]
     OtherUrl(String),
+}
+
+/// The built-in filter that was meant, where one is much alike.
+fn meant(name: &str) -> Option<&'static str> {
+    let likeness = |known: &&str| strsim::jaro_winkler(known, name);
+    Filter::built_in_names().filter(|known| likeness(known) > 0.8).max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
 }
 
 impl FromStr for FilterSource {
@@ -125,9 +132,10 @@ mod tests {
         let error = "exclude-vendor".parse::<FilterSource>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`exclude-vendor` is none of the built-in filters (exclude-ids, exclude-vendors, only-categories, rules); a \
-             file is written with a `/` or a `.`, as in `./exclude-vendor`"
+            "`exclude-vendor` is none of the built-in filters (exclude-ids, exclude-vendors, only-categories, rules); did you \
+             mean `exclude-vendors`; a file is written with a `/` or a `.`, as in `./exclude-vendor`"
         );
+        assert!(!"nothing-alike".parse::<FilterSource>().unwrap_err().to_string().contains("did you mean"));
     }
 
     #[test]

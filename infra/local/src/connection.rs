@@ -1,33 +1,64 @@
-//! Connections that can be cut: a client then hears nothing more, as when the network fails.
+//! Connections that can be cut: a client then hears nothing more, as when the network fails. And that end by themselves where
+//! a client does not get to the end of a request's head.
 //!
 //! axum closes a connection only after an answer. So each one shares a switch with the handlers of its requests; once it
-//! is set, nothing more is written, and hyper gives the connection up.
+//! is set, nothing more is written, and hyper gives the connection up. hyper's own limit for heads would also end a connection
+//! that is kept for the next request, which clients of AWS do for longer than a head may take.
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::Next;
+use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Sleep, sleep};
 
-/// The switch of one connection.
+/// How long the head of a request may take, from its first byte on; and the first byte of a connection.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// What one connection shares with the handlers of its requests.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Connection(Arc<AtomicBool>);
+pub(crate) struct Connection(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    cut: AtomicBool,
+    /// How many heads were read to their end.
+    heads: AtomicU64,
+    /// The request of the last one is not answered yet.
+    answering: AtomicBool,
+}
 
 impl Connection {
     /// From now on nothing is written.
     pub(crate) fn cut(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.cut.store(true, Ordering::Release);
     }
 
     fn is_cut(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.cut.load(Ordering::Acquire)
     }
+}
+
+/// Tells the connection of each request that its head is there, and when it is answered.
+pub(crate) async fn answering(request: Request, next: Next) -> Response {
+    let Some(ConnectInfo(Connection(shared))) = request.extensions().get::<ConnectInfo<Connection>>().cloned() else {
+        return next.run(request).await;
+    };
+    shared.answering.store(true, Ordering::Release);
+    shared.heads.fetch_add(1, Ordering::Release);
+    let response = next.run(request).await;
+    shared.answering.store(false, Ordering::Release);
+    response
 }
 
 /// A listener whose connections can be cut.
@@ -44,7 +75,8 @@ impl Listener for Connections {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
         let connection = Connection::default();
-        (Stream { stream, connection: connection.clone() }, connection)
+        let head = Some(Head { number: 0, end: Box::pin(sleep(HEAD)) });
+        (Stream { stream, connection: connection.clone(), head }, connection)
     }
 
     fn local_addr(&self) -> io::Result<Connection> {
@@ -64,9 +96,38 @@ impl Connected<IncomingStream<'_, Connections>> for Connection {
 pub(crate) struct Stream {
     stream: TcpStream,
     connection: Connection,
+    /// The head that has begun; none between two requests.
+    head: Option<Head>,
+}
+
+/// A head on its way.
+struct Head {
+    /// How many were there before it.
+    number: u64,
+    /// When it is late.
+    end: Pin<Box<Sleep>>,
 }
 
 impl Stream {
+    /// Whether the head that has begun takes too long.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        self.head_on_its_way().is_some_and(|head| head.end.as_mut().poll(cx).is_ready())
+    }
+
+    /// Something came: if no request is being answered, it begins a head, or goes on with one.
+    fn has_read(&mut self) {
+        if self.head_on_its_way().is_none() && !self.connection.0.answering.load(Ordering::Acquire) {
+            let number = self.connection.0.heads.load(Ordering::Acquire);
+            self.head = Some(Head { number, end: Box::pin(sleep(HEAD)) });
+        }
+    }
+
+    fn head_on_its_way(&mut self) -> Option<&mut Head> {
+        let there = self.connection.0.heads.load(Ordering::Acquire);
+        self.head = self.head.take().filter(|head| head.number == there);
+        self.head.as_mut()
+    }
+
     fn check(&self) -> io::Result<()> {
         if self.connection.is_cut() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
@@ -75,7 +136,19 @@ impl Stream {
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.check()?;
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        match &read {
+            Poll::Ready(Ok(())) => {
+                // Nothing more is the end.
+                if buffer.filled().len() > before {
+                    self.has_read();
+                }
+            }
+            Poll::Pending if self.is_late(cx) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            _ => {}
+        }
+        read
     }
 }
 
@@ -105,5 +178,62 @@ impl AsyncWrite for Stream {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::any;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// A server that takes `takes` for an answer, and a connection to it.
+    async fn connected(takes: Duration) -> TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().fallback(any(async move || {
+            sleep(takes).await;
+            "answer"
+        }));
+        let router =
+            router.layer(axum::middleware::from_fn(answering)).into_make_service_with_connect_info::<Connection>();
+        tokio::spawn(async move { axum::serve(Connections(listener), router).await });
+        TcpStream::connect(address).await.unwrap()
+    }
+
+    async fn ask(stream: &mut TcpStream) {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"answer") {
+            assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0, "the connection ended");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_does_not_end_ends_the_connection() {
+        for head in ["", "G", "GET / HTTP/1.1\r\nHost: loc"] {
+            let mut stream = connected(Duration::ZERO).await;
+            let began = tokio::time::Instant::now();
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let _closed_or_reset = stream.read_to_end(&mut Vec::new()).await;
+            let took = began.elapsed();
+            assert!((HEAD..HEAD * 2).contains(&took), "{head:?}: {took:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn neither_a_slow_answer_nor_a_pause_between_requests_ends_it() {
+        let mut stream = connected(HEAD * 3).await;
+        for _ in 0..3 {
+            ask(&mut stream).await;
+            sleep(HEAD * 6).await;
+        }
+        // The head of a later request is held to the same time.
+        let began = tokio::time::Instant::now();
+        stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        let _closed_or_reset = stream.read_to_end(&mut Vec::new()).await;
+        assert!((HEAD..HEAD * 2).contains(&began.elapsed()));
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware;
 use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::authorization::Witness;
 use crate::clock::OutOfRange;
 use crate::cloud::Cloud;
-use crate::connection::{Connection, Connections};
+use crate::connection::{self, Connection, Connections};
 use crate::control;
 use crate::front;
 use crate::keeper::{Found, Keeper};
@@ -120,6 +121,7 @@ impl Server {
         };
         let router = Router::new().nest(control::PREFIX, control::router()).fallback(front::handle);
         let router = router.with_state(Arc::clone(&cloud)).merge(web::router(Arc::clone(&cloud)));
+        let router = router.layer(middleware::from_fn(connection::answering));
         let router = router.into_make_service_with_connect_info::<Connection>();
         let stopped = stopping.clone().cancelled_owned();
         let front = tokio::spawn(async move {

@@ -50,7 +50,7 @@ locals {
       period      = local.interval.seconds, periods = 1, missing = "ignore"
     }
     "disputed-experiences" = {
-      description = "A member organization reports what the ledger does not bear out. `pmp-hub status` says which, and why."
+      description = "A member organization reports what does not match the ledger. `pmp-hub status` says which, and why."
       metric      = ["pmp-sync", "DisputedExperiences", "Maximum"], dimensions = local.on_experience
       period      = local.interval.seconds, periods = 1, missing = "ignore"
     }

@@ -1,6 +1,6 @@
 //! What becomes of messages that came together, from the agent's own receive or in a batch that Lambda hands over: one
-//! pass for what the ledger's head names, and none is done with before its outcome is in the ledger (rule 6). A message that the
-//! ledger does not bear out (rule 9), or that is for another spoke, is looked at again shortly and then set aside, by itself: it
+//! pass for what the ledger's head names, and none is done with before its outcome is in the ledger (rule 6). A message that
+//! does not match the ledger (rule 9), or that is for another spoke, is looked at again shortly and then set aside, by itself: it
 //! takes no other along, and is never lost.
 
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ const HIDING_ENDS: Duration = Duration::from_secs(1);
 /// After a pass that failed as a whole, and after the first look at a lease that someone else holds: the time until its
 /// messages come again.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
-/// The time until a message comes again that the ledger does not bear out, for the hub may just be writing; or that is for
+/// The time until a message comes again that does not match the ledger, for the hub may just be writing; or that is for
 /// another spoke, which may be at the same queue.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 /// So many times such a message is looked at; then it is set aside.
@@ -148,7 +148,7 @@ async fn settle(inbox: &dyn Inbox, ours: Vec<Received>, acted: Acted, answer: &m
             Worth::Answered if complete => answer.settled.push(message),
             Worth::Answered => stopped.push(message),
             Worth::NotBorneOut(reason) => {
-                look_again(inbox, message, "a message that the ledger does not bear out", &reason, answer).await;
+                look_again(inbox, message, "a message that does not match the ledger", &reason, answer).await;
             }
         }
     }

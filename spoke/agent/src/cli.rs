@@ -12,8 +12,8 @@ use pmp_catalog::{SdkCatalog, SdkDirectory};
 use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoSnapshots};
 use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_terminal::{
-    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, Stop, TerminalArgs, print_variables, program,
-    stop_on_signal,
+    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, Stop, TerminalArgs, age, print_variables,
+    print_version, program_with, progress, stop_on_signal,
 };
 use serde_json::json;
 use tokio::time::Instant;
@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use crate::attributes::Attributes;
 use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::{failure, one_line, sdk};
+use crate::filter_rules::FilterRules;
 use crate::filters::Filters;
 use crate::function::SpokeFunction;
 use crate::inbox::SqsInbox;
@@ -38,6 +39,33 @@ const EXAMPLES: &str = "Examples:
   eval \"$(pmp-spoke env --function pmp-sync-spoke)\"
                             run the others with the settings of a deployed function";
 
+/// The settings that each command uses, for its help; `doctor` uses all.
+const USES: [(&str, &[&[&str]]); 8] = [
+    ("run", &[LEDGER, FILTER, GUARD, CATALOG, &["queue_url"]]),
+    ("sync", &[LEDGER, FILTER, GUARD, CATALOG]),
+    ("plan", &[LEDGER, FILTER, GUARD]),
+    ("status", &[LEDGER]),
+    ("init", &[&["experience_id", "topic_arn"]]),
+    ("env", &[]),
+    ("version", &[]),
+    ("completions", &[]),
+];
+const LEDGER: &[&str] = &[
+    "experience_id",
+    "snapshots_table",
+    "timestamps_table",
+    "hub_role_arn",
+    "hub_external_id",
+    "org_id",
+    "trusted_keys",
+];
+const FILTER: &[&str] =
+    &["filter", "filter_config", "filter_digest", "filter_cache", "filter_max_file", "product_attributes"];
+const GUARD: &[&str] =
+    &["member_experience_ids", "max_removed_percent", "max_removed_products", "guard_window", "sync_settings"];
+const CATALOG: &[&str] =
+    &["catalog_rates", "max_open_change_sets", "share_change_sets", "product_id_limit", "lease_term", "stop_after"];
+
 /// Keeps AWS Private Marketplace in step across organizations: a spoke
 #[derive(Debug, Parser)]
 #[command(name = "pmp-spoke", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES_HELP}"))]
@@ -53,19 +81,50 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Take snapshots from the queue and apply them, until told to stop
+    #[command(after_help = "Examples:
+  pmp-spoke run
+  pmp-spoke run --stop-after 50m --log-format json")]
     Run,
     /// Apply the ledger's newest snapshot, once
+    #[command(after_help = "Examples:
+  pmp-spoke sync
+  pmp-spoke sync --confirm 42                   let through what a guard rail holds
+  pmp-spoke sync --wait --stop-after 10m")]
     Sync(SyncArgs),
     /// Show what `sync` would do, and do nothing
+    #[command(after_help = "Examples:
+  pmp-spoke plan
+  pmp-spoke plan -o wide                        with each product that is left as it is
+  pmp-spoke plan --detailed-exitcode            2 if there are changes to make")]
     Plan(PlanArgs),
+    /// Show what the ledger says of this organization's experiences. The live state is not looked at: `plan` does
+    #[command(after_help = "Examples:
+  pmp-spoke status
+  pmp-spoke status --check                      for monitoring")]
+    Status(StatusArgs),
     /// Make the queue with its dead-letter queue and policy, and subscribe it to the hub's topic
+    #[command(after_help = "Example:
+  eval \"$(pmp-spoke init)\"                        and take the queue's URL into this shell")]
     Init(InitArgs),
     /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
+    #[command(after_help = "Examples:
+  pmp-spoke doctor
+  pmp-spoke doctor -o json")]
     Doctor,
     /// Print the settings of a deployed function as a shell takes them, to run the other commands with exactly these
+    #[command(after_help = "Example:\n  eval \"$(pmp-spoke env --function pmp-sync-spoke)\"")]
     Env(EnvArgs),
+    /// Print the version, which messages this spoke reads, and which filters it runs
+    Version,
     /// Print a completion script for a shell
     Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+struct StatusArgs {
+    /// Exit with 4 if an experience is neither in step, nor on its way, nor skipped, or if no pass was made yet
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(Debug, Args)]
@@ -108,7 +167,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if pmp_lambda::is_called(&args) {
         return pmp_lambda::main::<SpokeFunction>("pmp-spoke");
     }
-    program(args, run)
+    program_with(args, &USES, run)
 }
 
 async fn run(cli: Cli) -> Result<Exit, Failure> {
@@ -118,6 +177,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Run => run_agent(&cli.config, cli.terminal.logs_are_json()).await,
         Command::Sync(args) => sync(&cli.config, args, output).await,
         Command::Plan(args) => plan(&cli.config, args, output).await,
+        Command::Status(args) => status(&cli.config, args, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
         Command::Doctor => {
             let checkup = doctor::examine(&cli.config, output).await;
@@ -125,6 +185,11 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             Ok(checkup.exit())
         }
         Command::Env(args) => print_environment(args, output).await,
+        Command::Version => {
+            let filters = ("filter contract", pmp_filter_host::CONTRACT_VERSION);
+            print_version::<Cli>(output, &[("snapshot messages", pmp_protocol::SCHEMA), filters])?;
+            Ok(Exit::Ok)
+        }
         Command::Completions(completions) => {
             completions.print::<Cli>()?;
             Ok(Exit::Ok)
@@ -242,7 +307,8 @@ async fn sync_newest(spoke: &Spoke, args: &SyncArgs, stop: &Stop) -> Result<(Vec
 
 fn sync_summary(receipts: &[Receipt], version: SnapshotVersion) -> String {
     let kept = receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped).count();
-    let in_sync = receipts.iter().filter(|receipt| receipt.status == ReceiptStatus::InSync).count();
+    let in_sync = |receipt: &&Receipt| receipt.status == ReceiptStatus::InSync && receipt.version == version;
+    let in_sync = receipts.iter().filter(in_sync).count();
     format!("{in_sync} of {kept} member experiences in sync with snapshot {version}")
 }
 
@@ -285,6 +351,46 @@ async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Ex
     } else {
         Ok(Exit::Ok)
     }
+}
+
+async fn status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
+    // Nothing is decided here, so nothing of a filter is needed.
+    let config = SpokeConfig { filters: FilterRules::without_rules(None), ..config.for_pass(false)? };
+    let sdk = sdk().await?;
+    let spoke = spoke(&sdk, &config, "status").await?;
+    let standing = spoke.standing().await.map_err(failure)?;
+    let (head, receipts, now) = (&standing.head, &standing.before.receipts, Timestamp::now());
+    if output.is_table() && output.header {
+        let (version, digest, ago) = (head.latest, head.digest.short(), age(head.taken_at, now));
+        let organization = &spoke.identity.organization;
+        output.line(&format!(
+            "{organization}, as the ledger has it: current snapshot {version} ({digest}), read {ago} ago"
+        ))?;
+    }
+    if !output.is_table() {
+        let seen = standing.before.seen.as_ref().map(|seen| seen.last_seen);
+        let snapshot = json!({"version": head.latest, "digest": head.digest, "taken_at": head.taken_at});
+        output.document(&json!({"snapshot": snapshot, "last_seen": seen, "receipts": receipts}))?;
+    } else if receipts.is_empty() {
+        output.line("No pass has been made yet.")?;
+    } else {
+        output.list(
+            "receipts",
+            receipts,
+            render::standing(receipts, head, now),
+            &sync_summary(receipts, head.latest),
+        )?;
+    }
+    let well = |receipt: &Receipt| match receipt.status {
+        ReceiptStatus::InSync | ReceiptStatus::Applying | ReceiptStatus::Skipped => true,
+        ReceiptStatus::Partial => receipt.is_unfinished(),
+        ReceiptStatus::Held | ReceiptStatus::Failed => false,
+    };
+    if receipts.is_empty() {
+        progress::note("hint: `pmp-spoke sync` makes a pass, and `pmp-spoke run` makes one whenever the hub publishes");
+    }
+    let healthy = !receipts.is_empty() && receipts.iter().all(well);
+    Ok(if args.check && !healthy { Exit::Unhealthy } else { Exit::Ok })
 }
 
 async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {

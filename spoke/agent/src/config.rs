@@ -1,7 +1,6 @@
 //! What the spoke needs to know, from flags or the environment, checked at start.
 
 use std::collections::BTreeSet;
-use std::num::{NonZeroU8, NonZeroU16};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -93,7 +92,7 @@ pub(crate) struct ConfigArgs {
     /// Rules for filters by experience: JSON, or @FILE. The first rule that names an experience counts; all others have --filter
     #[arg(long, global = true, env = FILTERS.variable, hide_env_values = true, value_name = "JSON")]
     filters: Option<String>,
-    /// A directory of this user's alone, in which the compiled filter is kept from one start to the next
+    /// The cache directory for the compiled filter; only this user may be able to write to it
     #[arg(long, global = true, env = FILTER_CACHE.variable, hide_env_values = true, value_name = "DIR")]
     filter_cache: Option<String>,
     /// The largest file of a filter that is loaded, in MiB [default: 4]
@@ -121,7 +120,7 @@ pub(crate) struct ConfigArgs {
     /// Whether experiences may share change sets where starts are scarce: true or false
     #[arg(long, global = true, env = SHARING.variable, hide_env_values = true, value_name = "BOOL")]
     share_change_sets: Option<String>,
-    /// What AWS's limit of 50 product ids counts for: change or request
+    /// Whether AWS's limit of 50 product ids applies per change or per request: change or request
     #[arg(long, global = true, env = ID_LIMIT.variable, hide_env_values = true, value_name = "WHAT")]
     product_id_limit: Option<String>,
     /// Let the policy's settings follow the management experience's, too: whether users may request products
@@ -131,7 +130,7 @@ pub(crate) struct ConfigArgs {
     /// For how long a spoke that holds the organization's lease may be silent: another that watches goes on after that [default: 10s]
     #[arg(long, global = true, env = LEASE_TERM.variable, hide_env_values = true, value_name = "DURATION")]
     lease_term: Option<String>,
-    /// Stop after this time as if told to: start nothing new, write down how far it got (for `run` and `sync`)
+    /// Stop after this time, as on SIGTERM: start nothing new and record the progress (for `run` and `sync`)
     #[arg(long, global = true, env = STOP_AFTER.variable, hide_env_values = true, value_name = "DURATION")]
     stop_after: Option<String>,
 }
@@ -220,7 +219,7 @@ impl ConfigArgs {
         let guard_window = duration(&mut settings, self.guard_window.as_deref(), GUARD_WINDOW);
         let rates: Option<RateLimits> = settings.optional(self.catalog_rates.as_deref(), RATES);
         let engine = self.engine(&mut settings);
-        let sync_settings = settings.optional(self.sync_settings.as_deref(), SYNC_SETTINGS).unwrap_or(false);
+        let sync_settings = settings.switch(self.sync_settings.as_deref(), SYNC_SETTINGS).unwrap_or(false);
         let lease_term = self.lease_term(&mut settings);
         let stop_after = duration(&mut settings, self.stop_after.as_deref(), STOP_AFTER);
         settings.finish(|| {
@@ -364,10 +363,10 @@ impl ConfigArgs {
     fn shared(&self, settings: &mut Settings) -> SharedByFilters {
         let mut limits = Limits::default();
         let cache = settings.optional(self.filter_cache.as_deref(), FILTER_CACHE);
-        if let Some(mib) = settings.optional::<NonZeroU16>(self.filter_max_file.as_deref(), FILTER_SIZE) {
-            limits.file_bytes = usize::from(mib.get()) << 20;
+        if let Some(mib) = settings.number(self.filter_max_file.as_deref(), FILTER_SIZE, 1..=u16::MAX) {
+            limits.file_bytes = usize::from(mib) << 20;
         }
-        let product_attributes = settings.optional(self.product_attributes.as_deref(), ATTRIBUTES).unwrap_or(false);
+        let product_attributes = settings.switch(self.product_attributes.as_deref(), ATTRIBUTES).unwrap_or(false);
         SharedByFilters { cache, limits, product_attributes }
     }
 
@@ -405,32 +404,27 @@ impl ConfigArgs {
 
     fn engine(&self, settings: &mut Settings) -> EngineSettings {
         let default = EngineSettings::default();
-        let open: Option<NonZeroU8> = settings.optional(self.max_open_change_sets.as_deref(), OPEN);
-        if open.is_some_and(|open| open.get() > 250) {
-            settings.problem(OPEN, "more than AWS's 250 per account");
-        }
+        // AWS permits 250 per account.
+        let open = settings.number(self.max_open_change_sets.as_deref(), OPEN, 1..=250_u8);
         let ids: Option<String> = settings.optional(self.product_id_limit.as_deref(), ID_LIMIT);
         if ids.as_deref().is_some_and(|ids| !matches!(ids, "change" | "request")) {
             settings.problem(ID_LIMIT, "neither `change` nor `request`");
         }
         EngineSettings {
             share_change_sets: settings
-                .optional(self.share_change_sets.as_deref(), SHARING)
+                .switch(self.share_change_sets.as_deref(), SHARING)
                 .unwrap_or(default.share_change_sets),
-            max_open_change_sets: open.map_or(default.max_open_change_sets, |open| usize::from(open.get())),
+            max_open_change_sets: open.map_or(default.max_open_change_sets, usize::from),
             ids_per_request: ids.as_deref() == Some("request"),
         }
     }
 
     fn guard(&self, settings: &mut Settings) -> GuardRails {
         let default = GuardRails::default();
-        let percent = settings.optional(self.max_removed_percent.as_deref(), REMOVED_PERCENT);
-        if percent.is_some_and(|percent: u8| percent > 100) {
-            settings.problem(REMOVED_PERCENT, "more than 100");
-        }
+        let percent = settings.number(self.max_removed_percent.as_deref(), REMOVED_PERCENT, 0..=100);
         GuardRails {
             max_removed_percent: percent.unwrap_or(default.max_removed_percent),
-            max_removed_products: settings.optional(self.max_removed_products.as_deref(), REMOVED_PRODUCTS),
+            max_removed_products: settings.number(self.max_removed_products.as_deref(), REMOVED_PRODUCTS, 0..),
         }
     }
 

@@ -5,6 +5,7 @@ mod guard_rails;
 mod ledger;
 mod queue;
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use aws_config::SdkConfig;
@@ -19,7 +20,7 @@ use crate::error::{failure, one_line};
 use crate::filter_rules::FilterRules;
 use crate::filters::Filters;
 use crate::identity::ask_organizations;
-use crate::member::{Absent, Member, Selection, find};
+use crate::member::{Absent, Member, Selection, find, list};
 
 /// An id of the right form that AWS gave to no product.
 const NO_PRODUCT: &str = "prod-0000000000000";
@@ -73,8 +74,11 @@ async fn filter(sdk: &SdkConfig, rules: Option<&FilterRules<Option<FilterConfig>
             }
             Err(failure) => {
                 let fix = failure.hints().first().cloned();
-                let look = "look into it with `pmp-filter inspect FILE`, and try its settings with `pmp-filter run`"
-                    .to_owned();
+                let source = rules.assigned().find_map(|(it, config)| (it == place).then_some(config.as_ref()?));
+                let source = source.map_or_else(|| "FILE".to_owned(), |config| config.source.to_string());
+                let look = format!(
+                    "look into it with `pmp-filter inspect {source}`, and try its settings with `pmp-filter run`"
+                );
                 finding.fail(failure.one_line(), fix.unwrap_or(look))
             }
         };
@@ -136,7 +140,16 @@ async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selecti
     let finding = Finding::of("catalog");
     let catalog = SdkCatalog::without_retries(sdk, pmp_catalog::RateLimits::default());
     match find(&catalog, management, selection).await {
-        Ok(members) => (judge(finding, &members, selection), Some(members)),
+        Ok(members) => {
+            let missing = members.iter().any(|member| matches!(member.state, Err(Absent::Missing)));
+            // What there is, to tell what may have been meant; where it cannot be listed, nothing is.
+            let known = if missing {
+                list(&catalog).await.map(|(known, _)| known).unwrap_or_default()
+            } else {
+                BTreeSet::new()
+            };
+            (judge(finding, &members, selection, &known), Some(members))
+        }
         Err(error) => (told(finding, &failure(error)), None),
     }
 }
@@ -159,7 +172,7 @@ async fn products(session: &Session, rules: Option<&FilterRules<Option<FilterCon
 }
 
 /// What there is to keep in step. An experience that is named and cannot be is worth a warning; among all of them it is usual.
-fn judge(finding: Finding, members: &[Member], selection: &Selection) -> Finding {
+fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BTreeSet<ExperienceId>) -> Finding {
     let named = *selection != Selection::All;
     let live: Vec<_> = members.iter().filter(|member| member.state.is_ok()).map(|member| member.id.as_str()).collect();
     let finding = match live.len() {
@@ -173,7 +186,14 @@ fn judge(finding: Finding, members: &[Member], selection: &Selection) -> Finding
     absent.fold(finding, |finding, (id, absent)| {
         let text = format!("{id}: {absent}");
         match absent {
-            Absent::Missing => finding.fail(text, format!("check {MEMBERS}")),
+            Absent::Missing => {
+                let likeness = |known: &&ExperienceId| strsim::jaro_winkler(known.as_str(), id.as_str());
+                let others = known.iter().filter(|other| members.iter().all(|member| member.id != **other));
+                let meant =
+                    others.filter(|other| likeness(other) > 0.8).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+                let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+                finding.fail(text, format!("check {MEMBERS}{meant}"))
+            }
             Absent::Unreadable(error) => finding.fail(text, error.hint()),
             Absent::NotRead => finding.warn(text, "run it again".to_owned()),
             Absent::NotLive(_) | Absent::Gone if named => {

@@ -195,7 +195,7 @@ pub(crate) async fn find(
 /// delegated administrator only with it. So either list may come out empty, and says nothing then of the other: one that failed
 /// for a reason that passes fails the pass, rather than making its experiences look as if they were gone. Where one is refused
 /// for good, what the other tells counts, as far as it goes.
-async fn list(catalog: &dyn Catalog) -> Result<(BTreeSet<ExperienceId>, Option<CatalogError>), SpokeError> {
+pub(crate) async fn list(catalog: &dyn Catalog) -> Result<(BTreeSet<ExperienceId>, Option<CatalogError>), SpokeError> {
     let (own, shared) = futures::join!(list_scope(catalog, Scope::Own), list_scope(catalog, Scope::SharedWithMe));
     match (own, shared) {
         (Ok(own), Ok(shared)) => Ok((own.into_iter().chain(shared).collect(), None)),

@@ -70,7 +70,7 @@ pub(crate) async fn narrow(
         Assigned::Unusable(problem) => return Err(problem),
         Assigned::Filter(filter) => filter,
     };
-    let name = filter.filter().description().name.clone();
+    let (name, digest) = (filter.filter().description().name.clone(), filter.filter().digest().short());
     if let Some(refusal) = exhausted.refusal(place) {
         return Err(format!("filter `{name}`: {refusal}"));
     }
@@ -82,7 +82,8 @@ pub(crate) async fn narrow(
             if error.failure.used_up_limits() {
                 exhausted.note(place, &id);
             }
-            format!("filter `{name}`: {}", one_line(&error))
+            // The hub's operators read it, too, and can do nothing about it.
+            format!("filter `{name}`: {}; whoever wrote the filter ({digest}) has to look at it", one_line(&error))
         }),
         Err(error) => Err(format!("the filter's run was ended: {error}")),
     }

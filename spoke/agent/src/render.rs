@@ -2,14 +2,18 @@
 //! printed.
 
 use comfy_table::Color;
+use jiff::Timestamp;
+use pmp_ledger::Head;
 use pmp_plan::{Entry, Report, Step, Why};
 use pmp_protocol::{Decision, FilterIdentity, Receipt, ReceiptStatus, ResourceRequests, Snapshot, Verdict};
-use pmp_terminal::{Table, count};
+use pmp_terminal::{Table, age, count};
 
 use crate::preview::{Planned, Previews, ShownFilter};
 
-/// Products listed per experience before the rest is only counted; `-o wide` lists all.
+/// Products to change that are listed per experience before the rest is only counted; `-o wide` lists all.
 const MAX_ENTRIES: usize = 40;
+/// Products that stay as they are: no change, and always the same ones where a filter leaves them out.
+const MAX_LEFT: usize = 5;
 
 /// The plan for every experience, and one last line for all.
 pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> Vec<String> {
@@ -90,10 +94,13 @@ fn filter(ShownFilter { identity, because }: &ShownFilter) -> Option<String> {
 }
 
 fn entries(report: &Report, wide: bool) -> Vec<String> {
+    let (mut left, mut changes): (Vec<&Entry>, Vec<&Entry>) =
+        report.entries.iter().partition(|entry| entry.step == Step::Leave);
     // Denials first: they are what someone will ask about.
-    let mut sorted: Vec<&Entry> = report.entries.iter().collect();
-    sorted.sort_by_key(|entry| (entry.step != Step::Deny, entry.step, &entry.product));
-    let shown = if wide { sorted.len() } else { MAX_ENTRIES.min(sorted.len()) };
+    changes.sort_by_key(|entry| (entry.step != Step::Deny, entry.step, &entry.product));
+    left.sort_by_key(|entry| &entry.product);
+    let (most_changes, most_left) = if wide { (usize::MAX, usize::MAX) } else { (MAX_ENTRIES, MAX_LEFT) };
+    let shown = changes.iter().take(most_changes).chain(left.iter().take(most_left));
     let line = |entry: &&Entry| {
         let (symbol, verb) = match entry.step {
             Step::Allow => ("+", "allow"),
@@ -102,9 +109,15 @@ fn entries(report: &Report, wide: bool) -> Vec<String> {
         };
         format!("  {symbol} {verb}  {:<36}  {}", entry.product, why(&entry.why))
     };
-    let mut lines: Vec<_> = sorted[..shown].iter().map(line).collect();
-    if shown < sorted.len() {
-        lines.push(format!("    … and {} more (`-o wide` lists all)", sorted.len() - shown));
+    let mut lines: Vec<_> = shown.map(line).collect();
+    let more = [
+        (changes.len().saturating_sub(most_changes), "to change"),
+        (left.len().saturating_sub(most_left), "to leave as they are"),
+    ];
+    let more: Vec<_> =
+        more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} more {what}")).collect();
+    if !more.is_empty() {
+        lines.push(format!("    … and {} (`-o wide` lists all)", more.join(", ")));
     }
     lines
 }
@@ -127,28 +140,54 @@ fn why(why: &Why) -> String {
     }
 }
 
-/// The receipts of a pass.
-pub(crate) fn receipts(receipts: &[Receipt]) -> Table {
-    let mut table = Table::new(&["EXPERIENCE", "STATUS", "ALLOWED", "DENIED", "PENDING", "DROPPED", "MESSAGE"]);
+/// How the experiences of this organization stand, by their receipts.
+pub(crate) fn standing(receipts: &[Receipt], head: &Head, now: Timestamp) -> Table {
+    let mut table = Table::new(&["EXPERIENCE", "STATUS", "VERSION", "APPLIED", "PENDING", "DROPPED", "MESSAGE"]);
     for receipt in receipts {
+        let behind = receipt.version < head.latest && receipt.status != ReceiptStatus::Skipped;
+        let late = format!("snapshot {} was read {} ago", head.latest, age(head.taken_at, now));
         table.row([
             receipt.member_experience.to_string(),
             receipt.status.to_string(),
-            receipt.allowed.to_string(),
-            receipt.denied.to_string(),
+            receipt.version.to_string(),
+            receipt.applied_at.map_or_else(|| "-".to_owned(), |at| age(at, now)),
             receipt.pending.to_string(),
             receipt.narrowed.to_string(),
-            receipt.error.clone().unwrap_or_default(),
+            receipt.error.clone().or_else(|| behind.then_some(late)).unwrap_or_default(),
         ]);
-        table.color(
-            1,
-            match receipt.status {
-                ReceiptStatus::InSync => Color::Green,
-                ReceiptStatus::Skipped => Color::DarkGrey,
-                ReceiptStatus::Applying | ReceiptStatus::Partial => Color::Yellow,
-                ReceiptStatus::Held | ReceiptStatus::Failed => Color::Red,
-            },
-        );
+        table.color(1, color(receipt.status));
+    }
+    table
+}
+
+fn color(status: ReceiptStatus) -> Color {
+    match status {
+        ReceiptStatus::InSync => Color::Green,
+        ReceiptStatus::Skipped => Color::DarkGrey,
+        ReceiptStatus::Applying | ReceiptStatus::Partial => Color::Yellow,
+        ReceiptStatus::Held | ReceiptStatus::Failed => Color::Red,
+    }
+}
+
+/// The receipts of a pass. A receipt of an experience in which nothing was to do keeps the numbers of the pass that brought it
+/// into step; here stands what this pass did.
+pub(crate) fn receipts(receipts: &[Receipt]) -> Table {
+    let mut table = Table::new(&["EXPERIENCE", "STATUS", "ALLOWED", "DENIED", "PENDING", "DROPPED", "MESSAGE"]);
+    for receipt in receipts {
+        let idle = receipt.status == ReceiptStatus::InSync
+            && (receipt.change_sets.is_empty() || receipt.applied_at.is_some_and(|at| at < receipt.received_at));
+        let of_this_pass = |number: usize| if idle { 0 } else { number }.to_string();
+        let message = if idle { "nothing to do" } else { "" };
+        table.row([
+            receipt.member_experience.to_string(),
+            receipt.status.to_string(),
+            of_this_pass(receipt.allowed),
+            of_this_pass(receipt.denied),
+            receipt.pending.to_string(),
+            receipt.narrowed.to_string(),
+            receipt.error.clone().unwrap_or_else(|| message.to_owned()),
+        ]);
+        table.color(1, color(receipt.status));
     }
     table
 }

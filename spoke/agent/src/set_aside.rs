@@ -95,6 +95,7 @@ mod tests {
             filter: None,
             confirmed: None,
             removals: Vec::new(),
+            owner: "all".to_owned(),
         };
         draft.receipt(ReceiptStatus::Partial, &Progress { quarantined, ..Progress::default() }, None)
     }

@@ -28,7 +28,7 @@ const MAX_TOLD: usize = 20;
 pub(crate) struct Standing {
     /// What is in force.
     pub(crate) head: Head,
-    /// What the ledger knows of this organization. Receipts that it does not bear out are left out: they say nothing of what
+    /// What the ledger knows of this organization. Receipts that do not match are left out: they say nothing of what
     /// was done here, and supersede nothing.
     pub(crate) before: Organization,
     /// The experiences whose receipts are to be replaced, with what stands there now.
@@ -143,7 +143,7 @@ impl Standing {
             let head = self.head.latest;
             tracing::error!(
                 %experience, version, digest, %head,
-                "a receipt that the ledger does not bear out: forged or damaged; it supersedes nothing and is replaced"
+                "a receipt that does not match the ledger: forged or damaged; it supersedes nothing and is replaced"
             );
         }
         for Unreadable { key, problem, .. } in &self.before.unreadable {
@@ -172,7 +172,7 @@ fn lowest(receipt: &Receipt) -> SnapshotVersion {
     receipt.applied.map_or(receipt.version, |applied| applied.version.min(receipt.version))
 }
 
-/// Tells receipts that the ledger bears out from others. Pure.
+/// Tells receipts that match the ledger from others. Pure.
 fn sift(
     management: &ExperienceId,
     head: Head,

@@ -39,6 +39,10 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
         .env("MEMBER_EXPERIENCE_IDS", "exp-a,b")
         .env("PMP_FILTER_CONFIG", "@no-such-file.json")
         .env("PMP_MAX_REMOVED_PERCENT", "101")
+        .env("PMP_MAX_REMOVED_PRODUCTS", "few")
+        .env("PMP_MAX_OPEN_CHANGE_SETS", "0")
+        .env("PMP_SHARE_CHANGE_SETS", "on")
+        .env("PMP_FILTER_MAX_FILE", "4 MiB")
         .env("PMP_LEASE_TERM", "500ms")
         .env("PMP_STOP_AFTER", "soon")
         .output()
@@ -50,13 +54,18 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
         "--hub-external-id (PMP_HUB_EXTERNAL_ID): is set, but no role to use it with",
         "--member-experience-ids (MEMBER_EXPERIENCE_IDS): `b` is not an experience id",
         "--filter-config (PMP_FILTER_CONFIG): cannot read `no-such-file.json`",
-        "--max-removed-percent (PMP_MAX_REMOVED_PERCENT): more than 100",
+        "--max-removed-percent (PMP_MAX_REMOVED_PERCENT): `101` is not a whole number from 0 to 100",
+        "--max-removed-products (PMP_MAX_REMOVED_PRODUCTS): `few` is not a whole number of at least 0",
+        "--max-open-change-sets (PMP_MAX_OPEN_CHANGE_SETS): `0` is not a whole number from 1 to 250",
+        "--share-change-sets (PMP_SHARE_CHANGE_SETS): `on` is neither true nor false",
         "--lease-term (PMP_LEASE_TERM): shorter than 1 s",
         "--stop-after (PMP_STOP_AFTER): `soon` is not a duration such as 30s, 15m, 1h",
     ] {
         assert!(stderr.contains(part), "{part}\n{stderr}");
     }
     assert!(!stderr.contains("secret"));
+    assert!(stderr.starts_with("error: the configuration has a mistake\n"), "nothing is missing: {stderr}");
+    assert!(stderr.ends_with("hint: correct the flag or the variable; `--help` explains each\n"), "{stderr}");
 }
 
 #[test]
@@ -68,4 +77,43 @@ fn wrong_arguments_are_errors_and_help_is_none() {
     assert_eq!(help.status.code(), Some(0));
     let help = text(&help.stdout);
     assert!(help.contains("Examples:") && help.contains("MEMBER_EXPERIENCE_IDS"), "{help}");
+}
+
+#[test]
+fn without_a_command_it_tells_which_there_are() {
+    let bare = spoke().output().unwrap();
+    assert_eq!((bare.status.code(), text(&bare.stdout)), (Some(1), String::new()), "nothing was done");
+    let help = text(&bare.stderr);
+    assert!(help.contains("Usage: pmp-spoke") && help.contains("Examples:") && !help.contains("error:"), "{help}");
+}
+
+#[test]
+fn every_command_that_works_has_an_example() {
+    let help = text(&spoke().arg("--help").output().unwrap().stdout);
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands: Vec<_> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.len() > 5, "{help}");
+    for command in commands.into_iter().filter(|command| !["completions", "help", "version"].contains(command)) {
+        let help = text(&spoke().args([command, "--help"]).output().unwrap().stdout);
+        assert!(help.contains("Example") && help.contains(&format!("pmp-spoke {command}")), "{command}: {help}");
+    }
+}
+
+#[test]
+fn the_version_names_the_contracts() {
+    let said = text(&spoke().arg("version").output().unwrap().stdout);
+    assert!(said.starts_with(concat!("pmp-spoke ", env!("CARGO_PKG_VERSION"), "\n")), "{said}");
+    assert!(said.contains("snapshot messages: pmp-sync.snapshot/1\n"), "{said}");
+    assert!(said.contains("filter contract: 1.0.0\n"), "{said}");
+    let json = text(&spoke().args(["version", "-o", "json"]).output().unwrap().stdout);
+    assert!(json.contains(r#""snapshot_messages": "pmp-sync.snapshot/1""#), "{json}");
+}
+
+#[test]
+fn the_help_of_a_command_leaves_out_settings_of_others() {
+    let help = text(&spoke().args(["sync", "--help"]).output().unwrap().stdout);
+    assert!(help.contains("--lease-term") && !help.contains("--topic-arn"), "{help}");
+    // They are taken all the same: variables are set for all commands.
+    let taken = spoke().args(["sync", "--topic-arn", "arn"]).output().unwrap();
+    assert!(text(&taken.stderr).contains("the configuration is not complete"), "{}", text(&taken.stderr));
 }

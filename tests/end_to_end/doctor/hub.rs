@@ -108,6 +108,7 @@ async fn a_table_that_is_not_there_and_one_that_is_the_other() {
     let swapped = scene.hub.with(&[("PMP_SNAPSHOTS_TABLE", "SyncTimestamps"), ("PMP_TIMESTAMPS_TABLE", "Snapshots")]);
     let checkup = Checkup::of(&swapped).await;
     checkup.expect("snapshots-table", "failed", "has the keys `organization` and `item`", "name another table");
+    checkup.expect("snapshots-table", "failed", "", "look whether the settings of both are swapped");
     assert_eq!(checkup.check("timestamps-table")["result"], "failed");
 }
 
@@ -137,6 +138,39 @@ async fn an_experience_that_is_not_there() {
     let checkup = Checkup::of(&scene.hub.with(&[("PMP_EXPERIENCE_ID", "exp-unknown")])).await;
     checkup.expect("catalog", "failed", "the catalog does not find `exp-unknown`", "exists and is shared");
     assert_ne!(MANAGEMENT, "exp-unknown");
+    // Nothing can have been published of it, and nobody follows it: that is no advice on its own.
+    for check in ["snapshots-table", "spokes"] {
+        assert_eq!(checkup.check(check)["result"], "skipped", "{check}");
+        assert_eq!(checkup.check(check)["detail"], "`catalog` failed", "{check}");
+    }
+}
+
+#[tokio::test]
+async fn the_settings_of_single_commands_are_looked_at_too() {
+    let scene = in_step().await;
+    for (variable, wrong, said) in [
+        ("PMP_STALE_AFTER", "3", "`3` is not a duration"),
+        ("PMP_INTERVAL", "hourly", "`hourly` is not a duration"),
+        ("PMP_KEEP_VERSIONS", "one", "`one` is not a whole number of at least 2"),
+    ] {
+        let checkup = Checkup::of(&scene.hub.with(&[(variable, wrong)])).await;
+        checkup.expect("configuration", "failed", said, "correct the flag or the variable");
+        assert_eq!(checkup.code, 4, "{variable}");
+    }
+    // A blank is how templates spell "not set".
+    assert_eq!(Checkup::of(&scene.hub.with(&[("PMP_STALE_AFTER", ""), ("PMP_INTERVAL", "")])).await.code, 0);
+}
+
+#[tokio::test]
+async fn a_subscription_that_nobody_confirmed_is_counted() {
+    let scene = in_step().await;
+    // The topic's owner subscribes somebody else's queue: it waits for that account to agree.
+    let sns = aws_sdk_sns::Client::new(scene.hub_account.config());
+    let queue = "arn:aws:sqs:us-east-1:555555555555:elsewhere";
+    let answer = sns.subscribe().topic_arn(&scene.topic_arn).protocol("sqs").endpoint(queue).send().await.unwrap();
+    assert_eq!(answer.subscription_arn(), Some("pending confirmation"));
+    let checkup = Checkup::of(&scene.hub).await;
+    checkup.expect("subscriptions", "warning", "2 subscriptions; 1 not confirmed", "the account that owns the queue");
 }
 
 #[tokio::test]

@@ -115,7 +115,7 @@ async fn a_configuration_that_cannot_be_used_is_told_to_lambda_and_in_the_log() 
     let told = hub.init_error().await;
     let text = told["errorMessage"].as_str().unwrap().to_owned();
     assert!(text.contains("--topic-arn (PMP_TOPIC_ARN) is missing"), "{text}");
-    assert!(text.contains("--keep-versions (PMP_KEEP_VERSIONS): invalid digit"), "{text}");
+    assert!(text.contains("--keep-versions (PMP_KEEP_VERSIONS): `many` is not a whole number of at least 2"), "{text}");
     assert!(!text.contains("PMP_STALE_AFTER"), "a blank variable is one that is not set: {text}");
     let (code, log) = hub.ended().await;
     assert_eq!(code, 1);

@@ -124,8 +124,9 @@ impl ChangeSet {
 
     /// Ends it with the errors that its changes have.
     pub(super) fn fail(&mut self, ended: Timestamp) {
-        let failed = self.changes.iter().filter(|change| !change.errors.is_empty()).count();
-        let description = format!("{failed} of {} changes failed; nothing was applied", self.changes.len());
+        // The text that AWS documents, whatever has failed:
+        // https://docs.aws.amazon.com/marketplace/latest/userguide/container-products.html
+        let description = "Change set preparation has failed. For details see 'ErrorDetailList'.".to_owned();
         self.progress = Progress::Failed { ended, code: FailureCode::ClientError, description };
     }
 

@@ -87,7 +87,9 @@ impl Experience {
 
     pub(super) fn from_world(from: &pmp_world::Experience) -> Self {
         let policy = from.policy.as_ref().map(|policy| policy.id.clone());
-        Self { status: from.status, admin_status: from.admin_status.clone(), policy, branding: None, audience: None }
+        // One form for all, however they came to be: a client must not be able to tell a world's experience from one it created.
+        let admin_status = Some(from.admin_status.clone().unwrap_or_else(|| ACTIVE.into()));
+        Self { status: from.status, admin_status, policy, branding: None, audience: None }
     }
 
     /// Archived experiences cannot be updated.

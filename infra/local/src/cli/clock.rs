@@ -7,10 +7,14 @@ use serde_json::json;
 
 use super::control::ServerArgs;
 
-const EXAMPLES: &str = "Examples:
+const EXAMPLES: &str = "\
+It is the clock of pmp-local alone. pmp-hub, pmp-spoke and every other client go by the clock of the machine they run on: \
+the lifetime of a signed statement, or an age in `pmp-hub status`, does not follow.
+
+Examples:
   pmp-local clock                                what time it is there
   pmp-local clock --by 1h                        an hour later: sessions expire, change sets end
-  pmp-local clock --by -5m                       back
+  pmp-local clock --by -5m                       five minutes back
   pmp-local clock --to 2027-01-01T00:00:00Z
   pmp-local clock --reset                        real time again";
 
@@ -44,11 +48,20 @@ impl Clock {
         let clock = self.server.ask(method, "/clock", set.as_ref()).await?;
         let output = self.output.output();
         if output.is_table() {
-            let text = |field: &str| clock[field].as_str().unwrap_or_default().to_owned();
-            output.line(&format!("{} ({} from real time)", text("now"), text("offset")))?;
+            let text = |field: &str| clock[field].as_str().unwrap_or_default();
+            output.line(&format!("{} ({})", text("now"), distance(text("offset"))))?;
         } else {
             output.document(&clock)?;
         }
         Ok(Exit::Ok)
+    }
+}
+
+/// How far it is from real time, in words.
+fn distance(offset: &str) -> String {
+    match (offset, offset.strip_suffix(" ago")) {
+        ("0s", _) => "real time".to_owned(),
+        (_, Some(behind)) => format!("{behind} behind real time"),
+        (ahead, None) => format!("{ahead} ahead of real time"),
     }
 }

@@ -1,5 +1,6 @@
 //! A client of the control endpoint of a running `pmp-local serve`.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -11,6 +12,7 @@ use hyper_util::rt::TokioExecutor;
 use pmp_terminal::Failure;
 use serde_json::Value;
 
+use super::serve::PORT;
 use crate::control::PREFIX;
 
 /// How long the server may take: it answers at once, or is not there.
@@ -21,43 +23,67 @@ const MAX_ANSWER: usize = 16 * 1024 * 1024;
 /// Which server to steer.
 #[derive(Args)]
 pub(super) struct ServerArgs {
-    /// Where pmp-local serves
-    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", default_value = "http://127.0.0.1:4566", global = true)]
-    endpoint: String,
+    /// Where pmp-local serves [default: on this machine, at the port PMP_LOCAL_PORT, or 4566]
+    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL", global = true)]
+    endpoint: Option<String>,
+}
+
+/// The endpoint on this machine: at the port of `PMP_LOCAL_PORT`, as `serve` takes it.
+fn on_this_machine() -> Result<String, Failure> {
+    let port = match std::env::var("PMP_LOCAL_PORT") {
+        Ok(port) if !port.trim().is_empty() => port.trim().parse::<u16>().map_err(|_| {
+            Failure::new(anyhow!("`{port}` in PMP_LOCAL_PORT is no port")).hint("a port is 1 to 65535".to_owned())
+        })?,
+        _ => PORT,
+    };
+    Ok(format!("http://{}:{port}", Ipv4Addr::LOCALHOST))
 }
 
 impl ServerArgs {
     /// Asks the control endpoint, and gives what it answers.
     pub(super) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-        let hint =
-            || "start one with `pmp-local serve`, or say where it is with --endpoint or AWS_ENDPOINT_URL".to_owned();
-        let url = format!("{}{PREFIX}{path}", self.endpoint.trim_end_matches('/'));
-        let answered =
-            async { self.send(method, &url, body).await.with_context(|| format!("cannot steer `{}`", self.endpoint)) };
-        let (success, answer) = answered.await.map_err(|error| Failure::new(error).hint(hint()))?;
+        let hint = || {
+            "start one with `pmp-local serve`, or say where it is with --endpoint, AWS_ENDPOINT_URL or PMP_LOCAL_PORT"
+                .to_owned()
+        };
+        let endpoint = match &self.endpoint {
+            Some(endpoint) => endpoint.clone(),
+            None => on_this_machine()?,
+        };
+        let asked = ask(&endpoint, method, path, body).await;
+        let (success, answer) = asked.map_err(|error| {
+            // The last cause says what is the matter; those between repeat that a connection failed.
+            let cause = error.root_cause().to_string();
+            Failure::new(anyhow!("cannot reach pmp-local at `{endpoint}`: {cause}")).hint(hint())
+        })?;
         match answer["error"].as_str() {
             Some(error) => Err(Failure::new(anyhow!("the server refused: {error}"))),
             None if success => Ok(answer),
-            None => {
-                Err(Failure::new(anyhow!("what answers at `{}` is no pmp-local: {answer}", self.endpoint)).hint(hint()))
-            }
+            None => Err(Failure::new(anyhow!("what answers at `{endpoint}` is no pmp-local: {answer}")).hint(hint())),
         }
     }
+}
 
-    async fn send(&self, method: Method, url: &str, body: Option<&Value>) -> anyhow::Result<(bool, Value)> {
-        let uri: Uri = url.parse().context("this is no URL")?;
-        if uri.scheme_str() != Some("http") {
-            bail!("the endpoint of a pmp-local begins with http://");
-        }
-        let request = Request::builder().method(method).uri(uri).header(header::CONTENT_TYPE, "application/json");
-        let request = request.body(Body::from(body.map(Value::to_string).unwrap_or_default()))?;
-        let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build_http();
-        let exchange = async {
-            let answer = client.request(request).await?;
-            let success = answer.status().is_success();
-            let text = to_bytes(Body::new(answer.into_body()), MAX_ANSWER).await?;
-            anyhow::Ok((success, serde_json::from_slice(&text).context("the answer is no JSON")?))
-        };
-        tokio::time::timeout(PATIENCE, exchange).await.context("it does not answer")?
+/// Asks the control endpoint of the pmp-local at `endpoint`: whether it did as asked, and what it answered.
+pub(super) async fn ask(
+    endpoint: &str,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> anyhow::Result<(bool, Value)> {
+    let uri: Uri = format!("{}{PREFIX}{path}", endpoint.trim_end_matches('/')).parse().context("this is no URL")?;
+    if uri.scheme_str() != Some("http") {
+        bail!("the endpoint of a pmp-local begins with http://");
     }
+    let request = Request::builder().method(method).uri(uri).header(header::CONTENT_TYPE, "application/json");
+    let request = request.body(Body::from(body.map(Value::to_string).unwrap_or_default()))?;
+    let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build_http();
+    let exchange = async {
+        let answer = client.request(request).await?;
+        let success = answer.status().is_success();
+        let text = to_bytes(Body::new(answer.into_body()), MAX_ANSWER).await?;
+        let answer = serde_json::from_slice(&text);
+        anyhow::Ok((success, answer.map_err(|_| anyhow!("what answers there does not answer in JSON"))?))
+    };
+    tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| anyhow!("no answer within {PATIENCE:?}"))?
 }

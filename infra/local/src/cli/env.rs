@@ -4,12 +4,15 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use axum::http::Method;
 use clap::Args;
+use pmp_terminal::progress::note;
 use pmp_terminal::{Exit, Failure, print_lines};
 
+use super::control::ask;
 use super::variables::{Variables, identity};
 use super::world;
-use crate::demo;
+use crate::{World, demo};
 
 const EXAMPLES: &str = "Examples:
   eval \"$(pmp-local env aurora)\"                 be the management account of an organization
@@ -28,20 +31,32 @@ pub(super) struct Env {
     /// The port
     #[arg(long, env = "PMP_LOCAL_PORT", default_value_t = super::serve::PORT)]
     port: u16,
-    /// The world that is served; the built-in one if left out
+    /// The world whose names count; if left out, that of the pmp-local that serves there, or the built-in one where none does
     #[arg(long, env = "PMP_LOCAL_WORLD", value_name = "FILE")]
     world: Option<PathBuf>,
 }
 
 impl Env {
-    pub(super) fn run(self) -> Result<Exit, Failure> {
+    pub(super) async fn run(self) -> Result<Exit, Failure> {
+        let endpoint = self.endpoint.unwrap_or_else(|| format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port));
         let world = match &self.world {
             Some(file) => world::load(file)?,
-            None => demo::built_in().map_err(Failure::new)?,
+            None => match served(&endpoint).await {
+                Some(world) => world,
+                None => {
+                    note(&format!("no pmp-local answers at {endpoint}: these are the names of the built-in world"));
+                    demo::built_in().map_err(Failure::new)?
+                }
+            },
         };
-        let endpoint = self.endpoint.unwrap_or_else(|| format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port));
         let variables = Variables::new(&endpoint, &world, &identity(&world, self.who.as_deref())?);
         print_lines(variables.lines()).context("cannot print").map_err(Failure::new)?;
         Ok(Exit::Ok)
     }
+}
+
+/// Who there is in the world that a running pmp-local serves; none where none runs, or one of before it told.
+async fn served(endpoint: &str) -> Option<World> {
+    let (success, answer) = ask(endpoint, Method::GET, "/world", None).await.ok()?;
+    serde_json::from_value(answer).ok().filter(|_| success)
 }

@@ -36,12 +36,17 @@ enum Command {
     /// Show the faults in force, and how often each happened
     #[command(after_help = "Example:\n  pmp-local fault list --output json")]
     List,
-    /// Take a fault out of force, or all of them
-    #[command(after_help = "Examples:\n  pmp-local fault clear\n  pmp-local fault clear 3")]
+    /// Remove a fault, or all faults where no number is given. It does not ask first
+    #[command(
+        after_help = "Examples:\n  pmp-local fault clear                          all of them\n  pmp-local fault clear 3"
+    )]
     Clear {
         /// Its number; all if left out
         #[arg(value_name = "NUMBER")]
         id: Option<u64>,
+        /// All of them, which is also what no number means
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
     },
 }
 
@@ -62,37 +67,37 @@ struct Add {
     /// For faults of messages: this queue only
     #[arg(long)]
     queue: Option<String>,
-    /// How likely it is each time, from 0 to 1
+    /// How likely the fault is each time, from 0 to 1
     #[arg(long, group = "how_often")]
     probability: Option<f64>,
-    /// The next so many times
+    /// How many times from now
     #[arg(long, group = "how_often", value_name = "TIMES")]
     next: Option<u64>,
-    /// Each time that this number divides
+    /// Every Nth time: 3 is the third, the sixth, the ninth
     #[arg(long, group = "how_often", value_name = "NUMBER")]
     every: Option<u64>,
-    /// It begins so long from now
+    /// How long from now it begins
     #[arg(long, value_name = "DURATION")]
     after: Option<String>,
-    /// It ends so long after it began
+    /// How long it lasts
     #[arg(long, value_name = "DURATION")]
     lasting: Option<String>,
-    /// Where its chance comes from, to repeat what happened
+    /// The random seed: the same seed repeats what happened
     #[arg(long)]
     seed: Option<u64>,
-    /// For latency, stale-read and message-delayed: the least
+    /// For latency, stale-read and message-delayed: the shortest time
     #[arg(long, value_name = "DURATION")]
     min: Option<String>,
-    /// For latency, stale-read and message-delayed: the most; as much as the least if left out
+    /// For latency, stale-read and message-delayed: the longest time; the same as the shortest if left out
     #[arg(long, value_name = "DURATION")]
     max: Option<String>,
-    /// For clock-jump: how far; negative is back
+    /// For clock-jump: how far; a negative duration sets the clock back
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     by: Option<String>,
-    /// For message-duplicated: how many more
+    /// For message-duplicated: how many copies are added
     #[arg(long, value_name = "NUMBER")]
     copies: Option<u32>,
-    /// For the errors: the text, instead of the service's
+    /// For the errors: the text, in place of the service's own
     #[arg(long)]
     message: Option<String>,
 }
@@ -149,7 +154,7 @@ impl Faults {
                     output.list("faults", &faults, table(&faults), "")?;
                 }
             }
-            Command::Clear { id } => {
+            Command::Clear { id, .. } => {
                 let path = id.map_or_else(|| "/faults".to_owned(), |id| format!("/faults/{id}"));
                 let answer = self.server.ask(Method::DELETE, &path, None).await?;
                 let removed = answer["removed"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or_default();

@@ -90,7 +90,7 @@ async fn run(cli: Cli, begun: Instant) -> Result<Exit, Failure> {
     match cli.command {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Serve(serve) => serve.run(begun).await,
-        Command::Env(env) => env.run(),
+        Command::Env(env) => env.run().await,
         Command::State(state) => state.run(),
         Command::Fault(faults) => faults.run().await,
         Command::Clock(clock) => clock.run().await,

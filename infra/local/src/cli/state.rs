@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Exit, Failure};
@@ -31,8 +32,13 @@ struct Clear {
 impl State {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Command::Clear(Clear { folder }) = self.command;
+        if !state::is_one(&folder).map_err(failure)? {
+            let error = anyhow!("there is no state in `{}`", folder.display());
+            let hint = "name the folder that was given to `pmp-local serve --state`".to_owned();
+            return Err(Failure::new(error).hint(hint));
+        }
         clear(&folder)?;
-        step(Step::Done, &format!("`{}` holds no state any more", folder.display()));
+        step(Step::Done, &format!("deleted the state in `{}`", folder.display()));
         Ok(Exit::Ok)
     }
 }

@@ -62,6 +62,17 @@ impl Cloud {
         }
     }
 
+    /// Sends a queue the message by which its account can confirm a subscription that another account made. Where the queue does
+    /// not let the topic in, nobody is asked.
+    pub(super) async fn ask_to_confirm(&self, topic: &str, queue: &str, token: &str, context: &RequestContext) {
+        let message_id = RequestContext::new("", "").request_id;
+        let message = json!({ "MessageBody": confirmation(topic, token, &message_id, self.clock.now()).to_string() });
+        match self.send_as_sns(topic, queue, message, context).await {
+            Ok(()) => self.note(Happening::Delivered { queue: queue.to_owned(), from: "topic" }),
+            Err(error) => tracing::warn!(topic, queue, %error, "nobody is asked to confirm the subscription"),
+        }
+    }
+
     async fn send_as_sns(
         &self,
         topic: &str,
@@ -93,6 +104,26 @@ impl Cloud {
 /// awsim reads only the last part of a queue's URL; the account is in the context.
 pub(super) fn queue_url(owner: &str, name: &str) -> String {
     format!("/{owner}/{name}")
+}
+
+/// The JSON by which SNS asks for a confirmation, raw delivery or not.
+fn confirmation(topic: &str, token: &str, message_id: &str, now: Timestamp) -> Value {
+    let region = topic.split(':').nth(3).unwrap_or_default();
+    json!({
+        "Type": "SubscriptionConfirmation",
+        "MessageId": message_id,
+        "Token": token,
+        "TopicArn": topic,
+        "Message": format!(
+            "You have chosen to subscribe to the topic {topic}.\n\
+             To confirm the subscription, visit the SubscribeURL included in this message."
+        ),
+        "SubscribeURL": format!("https://sns.{region}.amazonaws.com/?Action=ConfirmSubscription&TopicArn={topic}&Token={token}"),
+        "Timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+        "SignatureVersion": "1",
+        "Signature": "unsigned",
+        "SigningCertURL": format!("https://sns.{region}.amazonaws.com/SimpleNotificationService.pem"),
+    })
 }
 
 /// The JSON that SNS wraps around a message.

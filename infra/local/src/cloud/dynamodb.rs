@@ -4,7 +4,7 @@ use awsim_core::{AwsError, RequestContext, ServiceHandler};
 use serde_json::{Map, Value, json};
 
 use super::access::{Denied, Question};
-use super::large_binaries::{cut_page, page_end};
+use super::large_binaries::{cut_page, has_room, page_end, size_of_page};
 use super::{Call, Cloud, account_in, journal};
 
 impl Cloud {
@@ -22,14 +22,57 @@ impl Cloud {
         let pages = matches!(operation, "Query" | "Scan") && input.get("IndexName").is_none();
         let table = input["TableName"].clone();
         let written = journal::ledger_writes(operation, &input);
+        // Where a filter or a projection leaves something out, an answer does not tell what was looked at.
+        let whole = pages
+            && ["FilterExpression", "ProjectionExpression", "Select", "QueryFilter", "ScanFilter", "AttributesToGet"]
+                .iter()
+                .all(|field| input.get(*field).is_none());
+        let asked = whole.then(|| input.clone());
         let mut answer = self.dynamodb.handle(operation, input, &context).await?;
         self.note_written(written);
         self.binaries.put_back(&mut answer);
+        if let Some(asked) = asked {
+            self.fill_page(operation, asked, &mut answer, &context).await?;
+        }
         if let Some(kept) = page_end(&answer).filter(|_| pages) {
             cut_page(&mut answer, kept, &self.table_key(table, &context).await);
         }
         tables.restore(&mut answer);
         Ok(answer)
+    }
+
+    /// Goes on where awsim has ended a page of whole items too early: it counts their JSON text, DynamoDB their names and
+    /// values. `asked` is the request of the page.
+    async fn fill_page(
+        &self,
+        operation: &str,
+        mut asked: Value,
+        answer: &mut Value,
+        context: &RequestContext,
+    ) -> Result<(), AwsError> {
+        let mut size = size_of_page(answer);
+        while has_room(size) && answer.get("LastEvaluatedKey").is_some() {
+            let counted = answer["ScannedCount"].as_u64().unwrap_or_default();
+            match asked["Limit"].as_u64().map(|limit| limit.saturating_sub(counted)) {
+                Some(0) => break,
+                Some(left) => asked["Limit"] = left.into(),
+                None => {}
+            }
+            asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"].take();
+            let mut more = self.dynamodb.handle(operation, asked.clone(), context).await?;
+            self.binaries.put_back(&mut more);
+            size += size_of_page(&more);
+            join_pages(answer, more);
+        }
+        if let Some(capacity) = answer.get_mut("ConsumedCapacity") {
+            let units = read_units(size, asked["ConsistentRead"] == true);
+            for place in ["/CapacityUnits", "/ReadCapacityUnits", "/Table/CapacityUnits", "/Table/ReadCapacityUnits"] {
+                if let Some(told) = capacity.pointer_mut(place) {
+                    *told = units.into();
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn authorize_dynamodb(
@@ -68,6 +111,29 @@ impl Cloud {
         let table = arn.split("/index/").next().unwrap_or(arn);
         let answer = self.dynamodb.handle("GetResourcePolicy", json!({ "ResourceArn": table }), context).await.ok()?;
         answer["Policy"].as_str().map(str::to_owned)
+    }
+}
+
+/// What reading so many bytes costs: a unit for each 4 KiB, half as much where the read may be stale.
+fn read_units(size: usize, consistent: bool) -> f64 {
+    let blocks = u32::try_from(size.div_ceil(4 * 1024).max(1)).unwrap_or(u32::MAX);
+    f64::from(blocks) * if consistent { 1.0 } else { 0.5 }
+}
+
+/// Puts the items of the next page behind those of a page.
+fn join_pages(page: &mut Value, mut next: Value) {
+    if let (Some(items), Some(more)) = (page["Items"].as_array_mut(), next["Items"].as_array_mut()) {
+        items.append(more);
+    }
+    for count in ["Count", "ScannedCount"] {
+        let sum = [&*page, &next].map(|page| page[count].as_u64().unwrap_or_default()).iter().sum::<u64>();
+        page[count] = sum.into();
+    }
+    if let Some(page) = page.as_object_mut() {
+        match next.get_mut("LastEvaluatedKey") {
+            Some(key) => page.insert("LastEvaluatedKey".into(), key.take()),
+            None => page.remove("LastEvaluatedKey"),
+        };
     }
 }
 

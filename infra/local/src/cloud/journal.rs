@@ -50,6 +50,18 @@ pub(crate) struct Receipt {
     pub(crate) status: String,
     pub(crate) pending: String,
     pub(crate) error: Option<String>,
+    /// Why the filter keeps products back.
+    pub(crate) narrowed_for: Vec<NarrowedFor>,
+}
+
+/// One reason of a filter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct NarrowedFor {
+    pub(crate) reason: String,
+    /// How many products it keeps back.
+    pub(crate) products: String,
+    /// One of them.
+    pub(crate) example: String,
 }
 
 #[derive(Debug, Default)]
@@ -162,6 +174,16 @@ fn receipt_in(item: &Value) -> Option<Receipt> {
         status: text(item, "status")?,
         pending: text(item, "pending").unwrap_or_default(),
         error: text(item, "error"),
+        narrowed_for: item["narrowed_for"]["L"].as_array().into_iter().flatten().filter_map(narrowed_for).collect(),
+    })
+}
+
+fn narrowed_for(reason: &Value) -> Option<NarrowedFor> {
+    let fields = reason.get("M")?;
+    Some(NarrowedFor {
+        reason: text(fields, "reason").unwrap_or_else(|| "no reason given".to_owned()),
+        products: text(fields, "products")?,
+        example: text(fields, "example").unwrap_or_default(),
     })
 }
 
@@ -184,7 +206,9 @@ mod tests {
         let journal = Journal::default();
         let receipt = json!({ "Item": {
             "organization": { "S": "o-a" }, "item": { "S": "exp-m#exp-a" }, "member_experience": { "S": "exp-a" },
-            "version": { "N": "7" }, "status": { "S": "in-sync" }, "pending": { "N": "0" } } });
+            "version": { "N": "7" }, "status": { "S": "in-sync" }, "pending": { "N": "0" },
+            "narrowed_for": { "L": [{ "M": {
+                "reason": { "S": "no-genai" }, "products": { "N": "4" }, "example": { "S": "prod-a" } } }] } } });
         let chunk = |chunk: &str| {
             json!({ "Put": { "Item": {
             "experience": { "S": "exp-m" }, "item": { "S": format!("v00000000000000000012#{chunk}") } } } })
@@ -200,6 +224,8 @@ mod tests {
         assert!(matches!(&entries[1], Happening::ReceiptWritten(r) if r.version == "7" && r.status == "in-sync"));
         assert_eq!(entries.len(), 2);
         assert_eq!(journal.receipts().len(), 1);
+        let reason = &journal.receipts()[0].1.narrowed_for[0];
+        assert_eq!([&reason.reason, &reason.products, &reason.example], ["no-genai", "4", "prod-a"]);
     }
 
     #[test]

@@ -138,6 +138,17 @@ fn size_of_binary(base64: &str) -> usize {
     base64.trim_end_matches('=').len() * 3 / 4
 }
 
+/// What a page of whole items takes up, as DynamoDB counts it.
+pub(super) fn size_of_page(answer: &Value) -> usize {
+    let items = answer["Items"].as_array().into_iter().flatten();
+    items.filter_map(Value::as_object).map(size_of_item).sum()
+}
+
+/// Whether a page has room for another item.
+pub(super) fn has_room(size: usize) -> bool {
+    size < MAX_PAGE
+}
+
 /// How many items of an answer fit its page, where some do not.
 pub(super) fn page_end(answer: &Value) -> Option<usize> {
     let items = answer["Items"].as_array()?;

@@ -8,6 +8,10 @@ use super::{Call, Cloud, account_in};
 
 /// The attribute of a topic or a subscription that says which account made it. AWS reports it; awsim does not.
 const OWNER: &str = "Owner";
+/// The attribute of a subscription that waits for its confirmation.
+const PENDING: &str = "PendingConfirmation";
+/// The attribute in which awsim keeps the token that confirms a subscription. It shows it to nobody.
+const TOKEN: &str = "_AwsimConfirmationToken";
 
 impl Cloud {
     pub(super) async fn answer_sns(&self, operation: &str, mut input: Value, call: &Call) -> Result<Value, AwsError> {
@@ -49,6 +53,10 @@ impl Cloud {
         let subscription = input["SubscriptionArn"].as_str();
         let own = subscription.and_then(|arn| self.subscription_attribute(arn, OWNER, context));
         let owner = own.filter(|own| own == call.caller.account()).unwrap_or_else(|| context.account_id.clone());
+        // Who has the token was sent it: AWS asks for no signature, either.
+        if operation == "ConfirmSubscription" {
+            return Ok(());
+        }
         for (action, resource) in self.sns.iam_checks(operation, input, context) {
             let policy = self.topic_attribute(&resource, "Policy", context);
             let question = Question {
@@ -105,16 +113,24 @@ impl Cloud {
         let arn = answer["SubscriptionArn"].as_str().unwrap_or_default();
         let caller = call.caller.account();
         let state = self.sns.store_handle().get(&context.account_id, &context.region);
-        let Some(mut subscription) = state.subscriptions.get_mut(arn) else { return Ok(answer) };
-        subscription.attributes.insert(OWNER.into(), caller.into());
-        // Only the queue's own account can subscribe it without being asked to confirm.
-        if subscription.protocol == "sqs" && endpoint.as_str().and_then(account_in) != Some(caller) {
-            tracing::info!(%topic, %endpoint, "subscription waits for a confirmation by the queue's account");
+        let token = {
+            let Some(mut subscription) = state.subscriptions.get_mut(arn) else { return Ok(answer) };
+            subscription.attributes.insert(OWNER.into(), caller.into());
+            // Only the queue's own account can subscribe it without being asked to confirm.
+            if subscription.protocol != "sqs" || endpoint.as_str().and_then(account_in) == Some(caller) {
+                return Ok(answer);
+            }
+            // Random, and nobody's but the queue's: as the id of the subscription, told to nobody else.
+            let token = context.request_id.replace('-', "").repeat(4);
             subscription.confirmed = false;
-            subscription.attributes.insert("PendingConfirmation".into(), "true".into());
-            return Ok(json!({ "SubscriptionArn": "pending confirmation" }));
-        }
-        Ok(answer)
+            subscription.attributes.insert(PENDING.into(), "true".into());
+            subscription.attributes.insert(TOKEN.into(), token.clone());
+            token
+        };
+        tracing::info!(%topic, %endpoint, "subscription waits for a confirmation by the queue's account");
+        let (topic, endpoint) = (topic.as_str().unwrap_or_default(), endpoint.as_str().unwrap_or_default());
+        self.ask_to_confirm(topic, endpoint, &token, context).await;
+        Ok(json!({ "SubscriptionArn": "pending confirmation" }))
     }
 
     /// Subscribing twice is one subscription; with other attributes it is an error.
@@ -144,7 +160,8 @@ impl Cloud {
         for (_, state) in self.sns.store_handle().iter_all() {
             let own = state.subscriptions.iter().filter(|s| s.attributes.get(OWNER).is_some_and(|o| o == account));
             found.extend(own.map(|s| {
-                json!({ "SubscriptionArn": s.arn, "TopicArn": s.topic_arn, "Protocol": s.protocol,
+                let arn = if s.confirmed { s.arn.as_str() } else { PENDING };
+                json!({ "SubscriptionArn": arn, "TopicArn": s.topic_arn, "Protocol": s.protocol,
                     "Endpoint": s.endpoint, "Owner": account })
             }));
         }
@@ -157,6 +174,9 @@ impl Cloud {
             let arn = subscription["SubscriptionArn"].as_str().unwrap_or_default().to_owned();
             if let Some(owner) = self.subscription_attribute(&arn, OWNER, context) {
                 subscription["Owner"] = json!(owner);
+            }
+            if self.subscription_attribute(&arn, PENDING, context).as_deref() == Some("true") {
+                subscription["SubscriptionArn"] = json!(PENDING);
             }
         }
         answer

@@ -102,6 +102,7 @@ impl Cloud {
 
     /// `SendMessage`, for callers who were authorized.
     pub(super) async fn send(&self, input: Value, context: &RequestContext) -> Result<Value, AwsError> {
+        check_body(&input)?;
         self.check_size(&input, queue_name(&input), context)?;
         let answer = self.put_message(input, context).await?;
         self.arrivals.notify_waiters();
@@ -117,6 +118,7 @@ impl Cloud {
             return Err(AwsError::bad_request("AWS.SimpleQueueService.BatchRequestTooLong", message));
         }
         for entry in &entries {
+            check_body(entry)?;
             self.check_size(entry, queue_name(&input), context)?;
         }
         // A fault befalls each message by itself.
@@ -278,6 +280,15 @@ fn return_expired(queue: &mut Queue, now: Instant) {
     for inflight in expired {
         queue.messages.push_front(inflight.message);
     }
+}
+
+/// A message has at least one character.
+fn check_body(message: &Value) -> Result<(), AwsError> {
+    if message["MessageBody"].as_str().is_some_and(str::is_empty) {
+        let text = "The request must contain the parameter MessageBody.";
+        return Err(AwsError::bad_request("MissingParameter", text));
+    }
+    Ok(())
 }
 
 /// The size that SQS counts: the body, and the names, types and values of the attributes.

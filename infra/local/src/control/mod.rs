@@ -1,5 +1,5 @@
-//! The control endpoint below `/_local/`: health, faults, the clock, poison products, the latest requests and IAM's decisions,
-//! as JSON.
+//! The control endpoint below `/_local/`: health, the world, faults, the clock, poison products, the latest requests and IAM's
+//! decisions, as JSON.
 //!
 //! For tests, rehearsals and the page. It steers the emulator and never answers for a service. Requests from elsewhere
 //! than the server's own address are refused.
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::cloud::Cloud;
 use crate::world::{FaultRule, is_product_id};
-pub(crate) use origin::{Foreign, check_origin};
+pub(crate) use origin::{Foreign, check_caller, check_origin};
 
 /// Where it lives.
 pub(crate) const PREFIX: &str = "/_local";
@@ -34,6 +34,7 @@ const MAX_BODY: usize = 64 * 1024;
 pub(crate) fn router() -> Router<Arc<Cloud>> {
     Router::new()
         .route("/health", known(get(health)))
+        .route("/world", known(get(read_world)))
         .route("/faults", known(get(list_faults).post(add_fault).delete(clear_faults)))
         .route("/faults/{id}", known(delete(remove_fault)))
         .route("/clock", known(get(read_clock).post(set_clock)))
@@ -86,7 +87,8 @@ async fn guard(request: Request, next: Next) -> Response {
 }
 
 async fn no_such_path() -> Response {
-    let paths = "there is /_local/health, /_local/faults, /_local/clock, /_local/poison, /_local/requests and /_local/decisions";
+    let paths = "there is /_local/health, /_local/world, /_local/faults, /_local/clock, /_local/poison, /_local/requests and \
+                 /_local/decisions";
     Refused(StatusCode::NOT_FOUND, format!("no such path: {paths}")).into_response()
 }
 
@@ -203,6 +205,22 @@ struct Wanted {
     account: Option<String>,
 }
 
+/// Who there is: the world that is served as a world file has it, with its organizations and access keys alone.
+async fn read_world(State(cloud): State<Arc<Cloud>>) -> Answer {
+    let world = cloud.world();
+    let organizations = world.organizations.iter().map(|organization| {
+        json!({
+            "id": organization.id,
+            "name": organization.name,
+            "management_account": organization.management_account,
+            "member_accounts": organization.member_accounts,
+            "delegated_administrators": organization.delegated_administrators,
+        })
+    });
+    let organizations = organizations.collect::<Vec<_>>();
+    ok(&json!({ "region": world.region, "organizations": organizations, "access_keys": world.access_keys }))
+}
+
 async fn list_requests(
     State(cloud): State<Arc<Cloud>>,
     wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
@@ -218,7 +236,7 @@ async fn list_requests(
                 && named(&wanted.account, &request.account)
         })
         .collect();
-    ok(&json!({ "requests": found }))
+    ok(&json!({ "requests": found, "counts": requests.counts() }))
 }
 
 async fn clear_requests(State(cloud): State<Arc<Cloud>>) -> Answer {

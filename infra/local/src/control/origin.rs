@@ -36,6 +36,36 @@ pub(crate) fn check_origin(headers: &HeaderMap) -> Result<(), Foreign> {
     }
 }
 
+/// Checks what a request for a service says of where it comes from. Clients of AWS say nothing but `Host`, so what browsers say
+/// besides is that of the server's own page, or of a foreign one. A name may also be one of AWS's own, which a proxy has left as
+/// it was; or one without a dot or below `internal`, as containers have them: nobody can let those resolve as they like.
+pub(crate) fn check_caller(headers: &HeaderMap) -> Result<(), Foreign> {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next().map(|value| value.to_str().unwrap_or("?"));
+    if hosts.next().is_some() || host.is_some_and(|host| !is_address(host) && !is_name_of_ours(host)) {
+        return Err(Foreign::Host);
+    }
+    let own = |origin: &str| origin.strip_prefix("http://").is_some_and(|authority| Some(authority) == host);
+    if text(header::ORIGIN.as_str()).is_some_and(|origin| !own(origin)) {
+        return Err(Foreign::Origin);
+    }
+    match text("sec-fetch-site") {
+        None | Some("same-origin" | "none") => Ok(()),
+        Some(_) => Err(Foreign::Origin),
+    }
+}
+
+fn is_name_of_ours(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    let name = authority.host().to_ascii_lowercase();
+    let below = |domain: &str| name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+    !host.contains('@')
+        && !name.is_empty()
+        && (!name.contains('.')
+            || ["localhost", "internal", "amazonaws.com", "amazonaws.com.cn", "api.aws"].into_iter().any(below))
+}
+
 /// A name that no one else can let resolve to this machine: an address itself, or `localhost`.
 fn is_address(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
@@ -70,5 +100,42 @@ mod tests {
             assert_eq!(check(&[host, ("origin", origin)]), Err(Foreign::Origin), "{origin}");
         }
         assert_eq!(check(&[host, ("sec-fetch-site", "cross-site")]), Err(Foreign::Origin));
+    }
+
+    #[test]
+    fn services_answer_whom_a_browser_has_not_sent_here() {
+        let check = |headers: &[(&'static str, &str)]| {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.append(*name, value.parse().unwrap());
+            }
+            check_caller(&map)
+        };
+        for host in [
+            "127.0.0.1:4566",
+            "localhost",
+            "[::1]:80",
+            "111111111111.ddb.localhost:4566",
+            "pmp-local:4566",
+            "host.docker.internal:1",
+        ] {
+            assert_eq!(check(&[("host", host)]), Ok(()), "{host}");
+        }
+        for host in ["sqs.us-east-1.amazonaws.com", "catalog.marketplace.us-east-1.api.aws:443"] {
+            assert_eq!(check(&[("host", host)]), Ok(()), "{host}");
+        }
+        assert_eq!(check(&[]), Ok(()));
+        for host in ["evil.example:4566", "amazonaws.com.evil.example", "notamazonaws.com", "user@localhost", "a.b"] {
+            assert_eq!(check(&[("host", host)]), Err(Foreign::Host), "{host}");
+        }
+        let host = ("host", "127.0.0.1:4566");
+        assert_eq!(check(&[host, host]), Err(Foreign::Host));
+        for origin in ["http://evil.example", "null", "https://127.0.0.1:4566"] {
+            assert_eq!(check(&[host, ("origin", origin)]), Err(Foreign::Origin), "{origin}");
+        }
+        for site in ["cross-site", "same-site"] {
+            assert_eq!(check(&[host, ("sec-fetch-site", site)]), Err(Foreign::Origin), "{site}");
+        }
+        assert_eq!(check(&[host, ("origin", "http://127.0.0.1:4566"), ("sec-fetch-site", "same-origin")]), Ok(()));
     }
 }

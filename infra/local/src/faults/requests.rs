@@ -1,6 +1,7 @@
-//! The latest requests: what was asked, by whom, what came of it, and which faults it met. Bounded; the oldest go first.
+//! The latest requests: what was asked, by whom, what came of it, and which faults it met. Bounded; the oldest go first. How
+//! often each operation was asked stays.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -32,7 +33,22 @@ pub(crate) struct Served {
 pub(crate) struct Requests {
     served: u64,
     latest: VecDeque<Served>,
+    counts: BTreeMap<(String, String), Count>,
 }
+
+/// How often an operation was asked since the start, or since the requests were forgotten.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Count {
+    pub(crate) service: String,
+    pub(crate) operation: String,
+    pub(crate) requests: u64,
+    /// Those that were answered with an error, or not at all.
+    pub(crate) failed: u64,
+}
+
+/// Operations that are counted by themselves. Only a client that makes up names has more; then they are counted together, with
+/// no name.
+const COUNTED: usize = 500;
 
 impl Requests {
     pub(crate) fn add(&mut self, request: Served) {
@@ -40,15 +56,34 @@ impl Requests {
         if self.latest.len() == KEPT {
             self.latest.pop_front();
         }
+        self.count(&request);
         self.latest.push_back(Served { number: self.served, ..request });
+    }
+
+    fn count(&mut self, request: &Served) {
+        let key = (request.service.clone(), request.operation.clone());
+        let key = if self.counts.len() < COUNTED || self.counts.contains_key(&key) { key } else { Default::default() };
+        let count = self.counts.entry(key.clone()).or_insert_with(|| Count {
+            service: key.0,
+            operation: key.1,
+            ..Count::default()
+        });
+        count.requests += 1;
+        count.failed += u64::from(request.status.is_none_or(|status| status >= 400));
+    }
+
+    /// By service and operation.
+    pub(crate) fn counts(&self) -> Vec<&Count> {
+        self.counts.values().collect()
     }
 
     pub(crate) fn latest(&self) -> impl DoubleEndedIterator<Item = &Served> {
         self.latest.iter()
     }
 
-    /// Forgets them; the numbers go on.
+    /// Forgets them, and begins to count anew; the numbers go on.
     pub(crate) fn clear(&mut self) -> usize {
+        self.counts.clear();
         std::mem::take(&mut self.latest).len()
     }
 }
@@ -64,5 +99,27 @@ mod tests {
         let numbers: Vec<u64> = requests.latest().map(|request| request.number).collect();
         assert_eq!((numbers.len(), numbers.first(), numbers.last()), (KEPT, Some(&6), Some(&1005)));
         assert_eq!(requests.clear(), KEPT);
+    }
+
+    #[test]
+    fn what_is_pushed_out_is_still_counted() {
+        let mut requests = Requests::default();
+        let asked = |service: &str, operation: &str, status| Served {
+            service: service.into(),
+            operation: operation.into(),
+            status,
+            ..Served::default()
+        };
+        requests.add(asked("aws-marketplace", "StartChangeSet", Some(200)));
+        requests.add(asked("aws-marketplace", "StartChangeSet", Some(423)));
+        requests.add(asked("sqs", "ReceiveMessage", None));
+        (0..KEPT).for_each(|_| requests.add(asked("sqs", "DeleteMessage", Some(200))));
+        let counts: Vec<_> =
+            requests.counts().iter().map(|count| (count.operation.as_str(), count.requests, count.failed)).collect();
+        assert_eq!(counts, [("StartChangeSet", 2, 1), ("DeleteMessage", 1000, 0), ("ReceiveMessage", 1, 1)]);
+        (0..2 * COUNTED).for_each(|n| requests.add(asked("made-up", &n.to_string(), None)));
+        assert!(requests.counts().len() <= COUNTED + 1);
+        requests.clear();
+        assert_eq!(requests.counts(), Vec::<&Count>::new());
     }
 }

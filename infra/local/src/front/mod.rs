@@ -21,6 +21,7 @@ use jiff::Timestamp;
 
 use crate::cloud::{Call, Cloud, Reply};
 use crate::connection::Connection;
+use crate::control::check_caller;
 use crate::discovery;
 use crate::faults::{CallFacts, Refusal, Served, Verdict, panic_refusal};
 use answer::{assemble, json_body, refuse, write};
@@ -52,6 +53,10 @@ pub(crate) async fn handle(State(cloud): State<Arc<Cloud>>, request: Request) ->
     let signed = signed(&parts);
     let mut served = Served { at: cloud.clock().now(), service: signed.service.clone(), ..Served::default() };
     let answer = guard(&signed.service, async {
+        // A page elsewhere can make a browser sign in the query, and nobody checks signatures here.
+        check_caller(&parts.headers).map_err(|foreign| {
+            AwsError::forbidden(error_name(signed.protocol, "AccessDeniedException"), foreign.to_string())
+        })?;
         let body = body::read(body, &parts.headers).await.map_err(|error| error.for_protocol(signed.protocol))?;
         serve(&cloud, &parts, body, &signed, &request_id, &mut served).await
     })

@@ -198,6 +198,11 @@ impl Folder {
     }
 }
 
+/// Whether there is anything of a state in a folder: a whole one, or what is left of one that was being made.
+pub(crate) fn is_one(path: &Path) -> Result<bool, StateError> {
+    Ok(path.exists() && names(path)?.into_iter().any(|name| name != LOCK))
+}
+
 /// Deletes a state, whatever condition it's in, unless a server has it.
 pub(crate) fn clear(path: &Path) -> Result<(), StateError> {
     if !path.exists() {

@@ -15,7 +15,7 @@ mod folder;
 mod tables;
 
 pub use error::StateError;
-pub(crate) use folder::{Contents, Folder, clear, digest};
+pub(crate) use folder::{Contents, Folder, clear, digest, is_one};
 use tables::check as check_tables;
 pub(crate) use tables::{Copy, Pinned, Tables, items_with};
 

@@ -22,6 +22,13 @@ pub(super) struct Fields {
     list: String,
     #[serde(default)]
     page: String,
+    #[serde(default)]
+    org: String,
+    #[serde(default)]
+    differs: String,
+    /// `yes`: the visitor has seen what a rejection does.
+    #[serde(default)]
+    confirmed: String,
 }
 
 /// What is told to the visitor instead of a started change set.
@@ -29,10 +36,12 @@ pub(super) struct Fields {
 pub(super) struct Problem {
     status: StatusCode,
     pub(super) text: String,
+    /// The product that would be rejected, where that is to be confirmed first.
+    pub(super) rejects: Option<String>,
 }
 
 /// `POST /_local/experiences/{id}/products`. A change set that started is told of on the page; one that did not start,
-/// too, with the catalog's own status.
+/// too, with the catalog's own status. A rejection is asked back first, by a page (200), unless `confirmed=yes` comes with it.
 pub(super) async fn submit(
     State(web): State<Arc<Web>>,
     Path(experience): Path<String>,
@@ -45,6 +54,8 @@ pub(super) async fn submit(
         q: fields.q.clone(),
         list: fields.list.clone(),
         page: fields.page.clone(),
+        org: fields.org.clone(),
+        differs: fields.differs.clone(),
         started: None,
     };
     match start(&web, &experience, &fields, host).await {
@@ -64,13 +75,19 @@ async fn start(web: &Web, experience: &str, fields: &Fields, host: &str) -> Resu
     let mut experiences = view.organizations.iter().flat_map(|organization| &organization.experiences);
     let Some(found) = experiences.find(|known| known.experience.id == experience) else {
         let text = format!("There is no experience {experience}");
-        return Err(Problem { status: StatusCode::NOT_FOUND, text });
+        return Err(Problem { status: StatusCode::NOT_FOUND, text, rejects: None });
     };
     if product.is_empty() {
         return Err(unprocessable("Which product? Its id is missing".into()));
     }
     if found.experience.policy.is_none() {
         return Err(unprocessable(format!("{experience} has no procurement policy, so it has no lists of products")));
+    }
+    // A slip of the hand must not take a product away from everybody; an approval takes nothing from anyone.
+    if fields.action == "reject" && fields.confirmed != "yes" {
+        let name = web.names.name(product);
+        let text = format!("Reject {name} in {}? Nobody there can buy it any more.", found.experience.name);
+        return Err(Problem { status: StatusCode::OK, text, rejects: Some(product.to_owned()) });
     }
     let request = json!({
         "Catalog": "AWSMarketplace",
@@ -89,7 +106,7 @@ async fn start(web: &Web, experience: &str, fields: &Fields, host: &str) -> Resu
 }
 
 fn unprocessable(text: String) -> Problem {
-    Problem { status: StatusCode::UNPROCESSABLE_ENTITY, text }
+    Problem { status: StatusCode::UNPROCESSABLE_ENTITY, text, rejects: None }
 }
 
 /// The catalog's refusal in plain words, with its own.
@@ -102,5 +119,6 @@ fn refused(experience: &str, status: u16, message: &str) -> Problem {
         _ => "The catalog refused".to_owned(),
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-    Problem { status, text: if message.is_empty() { plain } else { format!("{plain}. It says: {message}") } }
+    let text = if message.is_empty() { plain } else { format!("{plain}. It says: {message}") };
+    Problem { status, text, rejects: None }
 }

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
+use super::query::Asked;
 use super::{Web, page};
 use crate::catalog::ChangeSetView;
-use crate::cloud::{Happening, View};
+use crate::cloud::{Happening, OrganizationView, View};
 
 /// Lines of the timeline: the whole journey of one product into a handful of experiences.
 const LINES: usize = 48;
@@ -22,9 +23,12 @@ struct Line {
 }
 
 /// What happened, the latest first.
-pub(super) fn timeline(view: &View, web: &Web) -> Markup {
+pub(super) fn timeline(view: &View, asked: &Asked, shown: &[&OrganizationView], web: &Web) -> Markup {
     let mut lines: Vec<Line> = view.journal.iter().map(|entry| told(view, entry.at, &entry.what)).collect();
     lines.extend(view.change_sets.iter().flat_map(|set| told_of(view, set, web)));
+    if asked.narrows() {
+        lines.retain(|line| shown.iter().any(|organization| organization.name == line.place));
+    }
     // The sort is stable: what happened in one instant stays in the order in which it was noted.
     lines.sort_by_key(|line| std::cmp::Reverse(line.at));
     html! {
@@ -35,7 +39,10 @@ pub(super) fn timeline(view: &View, web: &Web) -> Markup {
                     li .(line.class) { (precise(line.at)) " " b { (line.place) } " " span { (line.text) } }
                 }
             }
-            @if lines.is_empty() { p .quiet { "Nothing yet. Approve or reject a product." } }
+            @if lines.is_empty() {
+                @if asked.narrows() { p .quiet { "Nothing in these organizations." } }
+                @else { p .quiet { "Nothing yet. Approve or reject a product." } }
+            }
         }
     }
 }
@@ -56,7 +63,7 @@ fn told(view: &View, at: Timestamp, what: &Happening) -> Line {
             (part(queue, 4), "receive", format!("received {} from {}", count_of(*count), part(queue, 5)))
         }
         Happening::Deleted { queue, count } => {
-            (part(queue, 4), "receive", format!("done: deleted {} from {}", count_of(*count), part(queue, 5)))
+            (part(queue, 4), "receive", format!("done with {} from {}", count_of(*count), part(queue, 5)))
         }
         Happening::ReceiptWritten(receipt) => {
             let (experience, status, version) = (&receipt.member_experience, &receipt.status, &receipt.version);
@@ -103,7 +110,7 @@ pub(super) fn change_sets(view: &View, web: &Web) -> Markup {
     html! {
         section aria-labelledby="change-sets" {
             h2 #change-sets { "Change sets" }
-            div .scroll tabindex="0" role="region" aria-label="Change sets" {
+            div .scroll tabindex="0" role="group" aria-label="Change sets, a table" {
                 table .list {
                     thead { tr {
                         @for title in ["Status", "Started", "Took", "By", "On", "Change", "Id"] { th scope="col" { (title) } }
@@ -143,7 +150,7 @@ pub(super) fn queues(view: &View) -> Markup {
     html! {
         section aria-labelledby="queues" {
             h2 #queues { "Queues" }
-            div .scroll tabindex="0" role="region" aria-label="Queues" {
+            div .scroll tabindex="0" role="group" aria-label="Queues, a table" {
                 table .list {
                     thead { tr {
                         th scope="col" { "Queue" } th scope="col" { "Account" }
@@ -173,7 +180,7 @@ pub(super) fn topics(view: &View) -> Markup {
     html! {
         section aria-labelledby="topics" {
             h2 #topics { "Topics" }
-            div .scroll tabindex="0" role="region" aria-label="Topics" {
+            div .scroll tabindex="0" role="group" aria-label="Topics, a table" {
                 table .list {
                     thead { tr { th scope="col" { "Topic" } th scope="col" { "Account" } th scope="col" { "Subscribed queues" } } }
                     tbody {
@@ -235,7 +242,7 @@ fn owner_of<'v>(view: &'v View, experience: &str) -> &'v str {
 
 /// The name of an account's organization; the account itself where it has none.
 fn organization(view: &View, account: &str) -> String {
-    let has = |organization: &&crate::cloud::OrganizationView| {
+    let has = |organization: &&OrganizationView| {
         let others = organization.member_accounts.iter().chain(&organization.delegated_administrators);
         organization.management_account == account || others.into_iter().any(|member| member == account)
     };

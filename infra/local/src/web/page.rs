@@ -10,6 +10,8 @@ use super::{Web, activity, products};
 use crate::catalog::{ChangeSetView, Listed, Move};
 use crate::cloud::{ExperienceState, OrganizationView, View};
 
+/// Organizations that are shown at once; the others are looked for.
+const ORGANIZATIONS: usize = 24;
 /// Fresh products that an experience names; of more it says how many.
 const NAMED: usize = 3;
 
@@ -23,6 +25,7 @@ pub(super) fn render(web: &Web, asked: &Asked, problem: Option<&Problem>) -> Str
 /// that, such as direction controls, is found in the whole of it.
 fn html_of(web: &Web, view: &View, asked: &Asked, problem: Option<&Problem>) -> String {
     let choice = Choice::new(view, asked);
+    let shown: Vec<&OrganizationView> = view.organizations.iter().filter(|one| is_shown(one, asked)).collect();
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -44,14 +47,20 @@ fn html_of(web: &Web, view: &View, asked: &Asked, problem: Option<&Problem>) -> 
                     div #notice role="alert" { (notice(view, asked, problem, web)) }
                     section aria-labelledby="organizations" {
                         h2 #organizations .hidden { "Organizations" }
+                        (narrowing(view, asked))
                         div .columns {
-                            @for organization in &view.organizations { (column(view, organization, web)) }
+                            @for organization in shown.iter().take(ORGANIZATIONS) { (column(view, organization, web)) }
                         }
                         @if view.organizations.is_empty() { p .quiet { "This world has no organizations." } }
+                        @else if shown.is_empty() { p .quiet { "No organization is like that." } }
+                        @if shown.len() > ORGANIZATIONS {
+                            @let more = activity::count(shown.len() - ORGANIZATIONS, "more organization");
+                            p .quiet { "And " (more) ". Find one above." }
+                        }
                     }
                     div .split {
                         (products::section(web, view, asked, &choice))
-                        (activity::timeline(view, web))
+                        (activity::timeline(view, asked, &shown, web))
                     }
                     (activity::change_sets(view, web))
                     (activity::queues(view))
@@ -66,7 +75,48 @@ fn html_of(web: &Web, view: &View, asked: &Asked, problem: Option<&Problem>) -> 
     .into_string()
 }
 
+/// Whether an organization is among those that the visitor asked for.
+fn is_shown(organization: &OrganizationView, asked: &Asked) -> bool {
+    let sought = asked.sought();
+    let is_it = |text: &String| text.to_lowercase().contains(&sought);
+    let named = [&organization.id, &organization.name, &organization.management_account];
+    let accounts = organization.member_accounts.iter().chain(&organization.delegated_administrators);
+    let experiences = organization.experiences.iter().flat_map(|state| [&state.experience.id, &state.experience.name]);
+    // The hub's own experiences get no receipts: they are what the others are compared with.
+    let differs = |state: &ExperienceState| {
+        let live = state.experience.status == "Enabled" && !state.experience.archived && state.version.is_none();
+        live && state.receipt.as_ref().is_none_or(|(_, receipt)| receipt.status != "in-sync")
+    };
+    named.into_iter().chain(accounts).chain(experiences).any(is_it)
+        && (!asked.only_differing() || organization.experiences.iter().any(differs))
+}
+
+fn narrowing(view: &View, asked: &Asked) -> Markup {
+    html! {
+        form .search method="get" action="/" role="search" aria-label="Organizations" {
+            @for (name, value) in [
+                ("experience", asked.experience.as_deref().unwrap_or_default()),
+                ("q", &asked.q), ("list", &asked.list), ("page", &asked.page),
+            ] {
+                @if !value.is_empty() { input type="hidden" name=(name) value=(value); }
+            }
+            label .wide { span { (activity::count(view.organizations.len(), "organization")) ", and what happened there" }
+                input type="search" name="org" value=(asked.org) autocomplete="off"
+                    placeholder="organization, account or experience";
+            }
+            label .check {
+                input type="checkbox" name="differs" value="yes" checked[asked.only_differing()];
+                " Only those that are not in step"
+            }
+            button { "Find" }
+        }
+    }
+}
+
 fn notice(view: &View, asked: &Asked, problem: Option<&Problem>, web: &Web) -> Markup {
+    if let Some(Problem { text, rejects: Some(product), .. }) = problem {
+        return products::question(asked, text, product);
+    }
     if let Some(problem) = problem {
         return html! { p .notice .bad { (problem.text) } };
     }
@@ -150,6 +200,9 @@ fn standing(view: &View, state: &ExperienceState, held: Option<&ChangeSetView>) 
         @if let Some((at, receipt)) = &state.receipt {
             p .standing .(receipt.status) title=[receipt.error.as_deref()] {
                 span .dot {} " " (receipt.status) " · version " (receipt.version) " · " (activity::clock(*at))
+            }
+            @for reason in receipt.narrowed_for.iter().take(NAMED) {
+                p .standing { (reason.products) " kept back by filter: " (reason.reason) }
             }
         } @else if let Some(version) = &state.version {
             p .standing { "version " (version) " stored" }

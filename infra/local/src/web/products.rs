@@ -54,7 +54,7 @@ pub(super) fn section(web: &Web, view: &View, asked: &Asked, choice: &Choice<'_>
         section .products aria-labelledby="products" {
             h2 #products { "Products" }
             (search(view, asked, id))
-            div .scroll tabindex="0" role="region" aria-label="Products, a column for each experience" {
+            div .scroll tabindex="0" role="group" aria-label="Products, a column for each experience" {
                 (rows(web, view, asked, choice, id, &page))
             }
             (pager(asked, &page))
@@ -66,7 +66,10 @@ pub(super) fn section(web: &Web, view: &View, asked: &Asked, choice: &Choice<'_>
 
 fn search(view: &View, asked: &Asked, chosen: &str) -> Markup {
     html! {
-        form .search method="get" action="/" role="search" {
+        form .search method="get" action="/" role="search" aria-label="Products" {
+            @for (name, value) in [("org", &asked.org), ("differs", &asked.differs)] {
+                @if !value.is_empty() { input type="hidden" name=(name) value=(value); }
+            }
             label { span { "Experience" }
                 select name="experience" {
                     @for organization in &view.organizations {
@@ -98,6 +101,7 @@ fn rows(web: &Web, view: &View, asked: &Asked, choice: &Choice<'_>, chosen: &str
     let experiences: Vec<String> = choice.columns.iter().map(|(_, state)| state.experience.id.clone()).collect();
     let cells = web.cloud.listed(&experiences, &page.ids);
     let place = experiences.iter().position(|id| id == chosen);
+    let published = choice.columns.iter().position(|(_, state)| state.version.is_some());
     html! {
         table .matrix {
             thead {
@@ -108,7 +112,7 @@ fn rows(web: &Web, view: &View, asked: &Asked, choice: &Choice<'_>, chosen: &str
                             span .of { (organization.name) } " " (state.experience.name)
                         }
                     }
-                    th scope="col" { span .hidden { "Change" } }
+                    th scope="col" .act { span .hidden { "Change" } }
                 }
             }
             tbody {
@@ -121,8 +125,11 @@ fn rows(web: &Web, view: &View, asked: &Asked, choice: &Choice<'_>, chosen: &str
                                 @if let Some(known) = web.names.get(id) { " " (known.manufacturer) }
                             }
                         }
-                        @for (experience, listed) in experiences.iter().zip(listed) {
-                            (cell(*listed, view.moves.iter().rfind(|m| m.experience == *experience && m.product == *id)))
+                        @let wanted = published.and_then(|published| listed[published]);
+                        @for ((_, state), listed) in choice.columns.iter().zip(listed) {
+                            @let experience = &state.experience.id;
+                            @let change = view.moves.iter().rfind(|m| m.experience == *experience && m.product == *id);
+                            (cell(*listed, change, &why(state, id, wanted, *listed)))
                         }
                         td .act { (buttons(asked, chosen, id, web.names.name(id), place.and_then(|place| listed[place]))) }
                     }
@@ -133,7 +140,21 @@ fn rows(web: &Web, view: &View, asked: &Asked, choice: &Choice<'_>, chosen: &str
     }
 }
 
-fn cell(listed: Option<Listed>, change: Option<&Move>) -> Markup {
+/// Why a product that the hub approves is not approved in a member experience, as far as the receipt tells: it names each reason
+/// with how many products it keeps back, and one of them.
+fn why(state: &ExperienceState, product: &str, wanted: Option<Listed>, listed: Option<Listed>) -> String {
+    let Some((_, receipt)) = state.receipt.as_ref() else { return String::new() };
+    if wanted != Some(Listed::Approved) || listed == Some(Listed::Approved) || receipt.narrowed_for.is_empty() {
+        return String::new();
+    }
+    if let Some(reason) = receipt.narrowed_for.iter().find(|reason| reason.example == product) {
+        return format!("; the filter says: {}", reason.reason);
+    }
+    let reasons = receipt.narrowed_for.iter().map(|reason| format!("{} ({})", reason.reason, reason.products));
+    format!("; the filter of this experience keeps back: {}", reasons.collect::<Vec<_>>().join(", "))
+}
+
+fn cell(listed: Option<Listed>, change: Option<&Move>, why: &str) -> Markup {
     let (class, sign, words) = match (listed, change.filter(|change| change.arrived.is_none())) {
         (_, Some(change)) if change.to == Listed::Approved => ("moving", "…", "being approved"),
         (_, Some(_)) => ("moving", "…", "being rejected"),
@@ -142,12 +163,13 @@ fn cell(listed: Option<Listed>, change: Option<&Move>) -> Markup {
         (None, _) => ("none", "·", "on no list"),
     };
     let fresh = change.is_some_and(|change| change.arrived.is_some());
+    let words = format!("{words}{why}");
     html! { td .cell .(class) .fresh[fresh] title=(words) { span aria-hidden="true" { (sign) } span .hidden { (words) } } }
 }
 
 fn buttons(asked: &Asked, chosen: &str, id: &str, name: &str, listed: Option<Listed>) -> Markup {
     html! {
-        form method="post" action={ "/_local/experiences/" (chosen) "/products" } {
+        form method="post" action=(action_of(chosen)) {
             input type="hidden" name="product" value=(id);
             (place_in(asked))
             @if listed != Some(Listed::Approved) {
@@ -160,10 +182,37 @@ fn buttons(asked: &Asked, chosen: &str, id: &str, name: &str, listed: Option<Lis
     }
 }
 
+/// Where a click is sent.
+fn action_of(experience: &str) -> String {
+    format!("/_local/experiences/{experience}/products")
+}
+
+/// Asks whether a product is to be rejected. The button that does it has the focus, so that a keyboard goes on from here.
+pub(super) fn question(asked: &Asked, text: &str, product: &str) -> Markup {
+    let experience = asked.experience.as_deref().unwrap_or_default();
+    html! {
+        form .notice .question method="post" action=(action_of(experience)) {
+            p { (text) }
+            input type="hidden" name="product" value=(product);
+            input type="hidden" name="confirmed" value="yes";
+            (place_in(asked))
+            button .reject name="action" value="reject" autofocus { "Yes, reject it" }
+            a .button href=(asked.link()) { "No, leave it" }
+        }
+    }
+}
+
 /// Where the visitor is, to come back there.
 fn place_in(asked: &Asked) -> Markup {
+    let fields = [
+        ("q", &asked.q),
+        ("list", &asked.list),
+        ("page", &asked.page),
+        ("org", &asked.org),
+        ("differs", &asked.differs),
+    ];
     html! {
-        @for (name, value) in [("q", &asked.q), ("list", &asked.list), ("page", &asked.page)] {
+        @for (name, value) in fields {
             @if !value.is_empty() { input type="hidden" name=(name) value=(value); }
         }
     }
@@ -182,7 +231,7 @@ fn pager(asked: &Asked, page: &Page) -> Markup {
 fn by_hand(web: &Web, asked: &Asked, chosen: &ExperienceState) -> Markup {
     let id = &chosen.experience.id;
     html! {
-        form .by-hand method="post" action={ "/_local/experiences/" (id) "/products" } {
+        form .by-hand method="post" action=(action_of(id)) {
             (place_in(asked))
             label .wide { span { "Another product, by its id, in " (chosen.experience.name) }
                 input name="product" required maxlength="50" placeholder="prod-…" autocomplete="off"

@@ -16,6 +16,12 @@ pub(super) struct Asked {
     /// From 1.
     #[serde(default)]
     pub(super) page: String,
+    /// Part of an organization's name or id, of an account or of an experience: which organizations are shown.
+    #[serde(default)]
+    pub(super) org: String,
+    /// `yes`: only organizations in which something is not in step.
+    #[serde(default)]
+    pub(super) differs: String,
     /// The change set that a click has started, to be told of.
     pub(super) started: Option<String>,
 }
@@ -50,6 +56,20 @@ impl Asked {
         self.page.parse().unwrap_or(1).max(1)
     }
 
+    /// What is looked for among the organizations, in lower case; nothing where all are shown.
+    pub(super) fn sought(&self) -> String {
+        self.org.trim().to_lowercase()
+    }
+
+    /// Whether some organizations are left out.
+    pub(super) fn narrows(&self) -> bool {
+        !self.sought().is_empty() || self.only_differing()
+    }
+
+    pub(super) fn only_differing(&self) -> bool {
+        self.differs == "yes"
+    }
+
     pub(super) fn at_page(&self, page: usize) -> Self {
         Self { page: if page > 1 { page.to_string() } else { String::new() }, started: None, ..self.clone() }
     }
@@ -61,6 +81,8 @@ impl Asked {
             ("q", &self.q),
             ("list", &self.list),
             ("page", &self.page),
+            ("org", &self.org),
+            ("differs", &self.differs),
             ("started", self.started.as_deref().unwrap_or_default()),
         ];
         let given = fields.iter().filter(|(_, value)| !value.is_empty());
@@ -89,6 +111,8 @@ mod tests {
             q: "a & b=ü?".into(),
             list: "moving".into(),
             page: "3".into(),
+            org: "Borealis & Söhne".into(),
+            differs: "yes".into(),
             started: None,
         };
         let link = asked.link();

@@ -116,6 +116,18 @@ impl Browser {
         self.post("/execute/sync", &json!({ "script": script, "args": [] }))
     }
 
+    /// What a script gives to its last argument, a function.
+    pub(crate) fn evaluate_async(&self, script: &str) -> Value {
+        self.post("/timeouts", &json!({ "script": 60_000 }));
+        self.post("/execute/async", &json!({ "script": script, "args": [] }))
+    }
+
+    /// Prefers `light` or `dark` from now on.
+    pub(crate) fn prefer(&self, scheme: &str) {
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.post("/goog/cdp/execute", &json!({ "cmd": "Emulation.setEmulatedMedia", "params": features }));
+    }
+
     fn element(&self, selector: &str) -> String {
         let found = self.post("/element", &json!({ "using": "css selector", "value": selector }));
         found.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned()

@@ -8,6 +8,7 @@
 // `allow-unwrap-in-tests` covers the test functions, not what they share.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod axe;
 mod driver;
 
 use std::io::{BufRead, BufReader};
@@ -119,6 +120,15 @@ fn a_click_is_seen_travelling_without_a_reload() {
 
     // With the keyboard this time; the button was not there when the page was opened.
     browser.keys(&format!("{row} button.reject"), "\u{e007}");
+    until(
+        "the question",
+        || browser.text("#notice"),
+        |text| text.starts_with("Reject ") && text.contains("Yes, reject it"),
+    );
+    let focused = "return document.activeElement.textContent";
+    until("the focus on the answer", || browser.evaluate(focused), |text| *text == "Yes, reject it");
+    assert!(cells(&browser, &product)[0] == "approved", "nothing has happened yet");
+    browser.keys("#notice button.reject", "\u{e007}");
     until("it to be rejected everywhere", || cells(&browser, &product), all_are("rejected"));
     assert_eq!(browser.evaluate("return window.stayed"), Value::Bool(true), "the page was never loaded again");
 
@@ -152,5 +162,83 @@ fn it_works_without_a_script_and_on_a_narrow_screen() {
         cells(&browser, "prod-typed-by-hand")
     };
     until("it to arrive everywhere, looking again and again", look, all_are("approved"));
+    assert_eq!(browser.console(), Vec::<String>::new());
+}
+
+/// The width of a phone.
+const PHONE: u32 = 390;
+
+/// A product that is approved in the management experience.
+fn approved(browser: &Browser) -> String {
+    let script = "return [...document.querySelectorAll('tr[id^=product-]')]
+        .find((row) => row.querySelector('.cell').title === 'approved').id.slice('product-'.length)";
+    browser.evaluate(script).as_str().unwrap().to_owned()
+}
+
+#[test]
+fn nothing_keeps_anybody_from_using_it() {
+    let Some(browser) = Browser::start(true) else { return skipped() };
+    let Some(axe) = axe::source() else {
+        eprintln!("SKIPPED: axe-core could not be fetched (apt-get install nodejs npm)");
+        return;
+    };
+    // The demo's world has a disabled and an archived experience, a filter and much that happened.
+    let demo = Demo::start("200ms");
+    for scheme in ["light", "dark"] {
+        browser.prefer(scheme);
+        for (width, height) in [(1280, 900), (PHONE, 844)] {
+            browser.resize(width, height);
+            browser.open(&demo.address);
+            until("the script to say that it is live", || browser.text("#live"), |text| text == "live");
+            let off = browser.evaluate("return document.querySelectorAll('.experience.off').length");
+            assert!(off.as_u64().unwrap() >= 1, "an experience that is out of force is on the page");
+            let product = approved(&browser);
+            let look = |what: &str| {
+                let (passed, violations) = axe::look(&browser, &axe);
+                assert_eq!(violations, Vec::<String>::new(), "{what}, {scheme}, {width} pixels wide");
+                assert!(passed >= axe::LEAST_RULES, "{what}: only {passed} rules had anything to look at");
+            };
+            look("the page");
+            browser.click(&format!("tr[id='product-{product}'] button.reject"));
+            until("the question", || browser.text("#notice"), |text| text.contains("Yes, reject it"));
+            look("the question");
+        }
+    }
+}
+
+#[test]
+fn a_thumb_can_use_it_and_a_rejection_is_asked_back() {
+    let Some(browser) = Browser::start(true) else { return skipped() };
+    let demo = Demo::start("200ms");
+    for width in [PHONE, 1280] {
+        browser.resize(width, 844);
+        browser.open(&demo.address);
+        let scroll = browser.evaluate("return document.documentElement.scrollWidth").as_u64().unwrap();
+        assert!(scroll <= u64::from(width), "nothing is scrolled sideways but tables: {scroll} of {width}");
+        assert_eq!(axe::small_targets(&browser, 24), Vec::<Value>::new(), "{width} pixels wide");
+    }
+    browser.resize(PHONE, 844);
+    browser.open(&demo.address);
+    let product = approved(&browser);
+    let reject = format!("tr[id='product-{product}'] button.reject");
+    // Seen without moving the table: what is at the right edge is not behind it.
+    let right = browser.evaluate(&format!(
+        "const button = document.querySelector(\"{reject}\"); button.scrollIntoView({{ block: 'center' }});
+         const box = button.getBoundingClientRect();
+         return document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2) === button && box.right"
+    ));
+    assert!(right.as_f64().is_some_and(|right| right <= f64::from(PHONE)), "the button is not to be seen: {right}");
+
+    browser.click(&reject);
+    until("the question", || browser.text("#notice"), |text| text.contains("Reject ") && text.contains("Nobody there"));
+    browser.click("#notice .button");
+    until("the page again", || browser.text("#notice"), String::is_empty);
+    assert_eq!(cells(&browser, &product)[0], "approved", "`No` leaves it as it is");
+
+    browser.click(&reject);
+    until("the question", || browser.text("#notice"), |text| text.contains("Yes, reject it"));
+    browser.click("#notice button.reject");
+    until("a word on what was started", || browser.text("#notice"), |text| text.contains("rejects"));
+    until("it to be rejected", || cells(&browser, &product), |cells| cells[0] == "rejected");
     assert_eq!(browser.console(), Vec::<String>::new());
 }

@@ -99,8 +99,17 @@ async fn a_click_is_a_change_set_of_the_owner() {
     .await;
     let sets = catalog.list_change_sets().catalog("AWSMarketplace").send().await.unwrap();
     assert_eq!(sets.change_set_summary_list().len(), 1, "it is the owner's, and in its list");
+    // A rejection is asked back, and nothing has begun until the answer.
+    let asked = click(&rig, MANAGEMENT, "product=prod-new&action=reject&q=new", &[("Origin", &origin)]).await;
+    assert_eq!(asked.status, 200, "{}", asked.body);
+    for part in ["Reject prod-new in Management?", r#"name="confirmed" value="yes""#, "Yes, reject it", "No, leave it"]
+    {
+        assert!(asked.body.contains(part), "`{part}` is missing");
+    }
+    let sets = catalog.list_change_sets().catalog("AWSMarketplace").send().await.unwrap();
+    assert_eq!(sets.change_set_summary_list().len(), 1);
     assert_eq!(
-        click(&rig, MANAGEMENT, "product=prod-new&action=reject", &[]).await.status,
+        click(&rig, MANAGEMENT, "product=prod-new&action=reject&confirmed=yes", &[]).await.status,
         303,
         "a program sends no origin"
     );
@@ -123,7 +132,12 @@ async fn what_cannot_be_done_is_said_in_plain_words() {
     assert!(page.contains("being approved") && page.contains("<progress"), "it is seen on its way");
     let long = format!("product={}&action=approve", "p".repeat(51));
     for (experience, fields, status, words) in [
-        (MANAGEMENT, "product=prod-b&action=reject", 423, "exp-management is locked: a change set is running on it"),
+        (
+            MANAGEMENT,
+            "product=prod-b&action=reject&confirmed=yes",
+            423,
+            "exp-management is locked: a change set is running on it",
+        ),
         ("exp-member-live", "product=&action=reject", 422, "Which product?"),
         ("exp-member-live", "product=x&action=burn", 422, "neither approve nor reject"),
         ("exp-member-live", &long, 422, "The catalog refused"),
@@ -151,6 +165,37 @@ async fn a_page_elsewhere_can_neither_read_nor_click() {
     }
     let sets = rig.catalog(HUB).list_change_sets().catalog("AWSMarketplace").send().await.unwrap();
     assert_eq!(sets.change_set_summary_list().len(), 0, "nothing was started");
+}
+
+#[tokio::test]
+async fn a_page_elsewhere_cannot_sign_for_a_service_either() {
+    let rig = Rig::start(world()).await;
+    let asked = r#"{"Catalog":"AWSMarketplace","ChangeSet":[{"ChangeType":"AllowProductProcurement",
+        "Entity":{"Type":"Experience@1.0","Identifier":"exp-management"},
+        "DetailsDocument":{"Products":[{"Ids":["prod-foreign"]}]}}]}"#;
+    let date = rig.server.now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let query = format!(
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={HUB}%2F20261128%2Fus-east-1%2Faws-marketplace%2Faws4_request\
+         &X-Amz-Date={date}&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Signature=00"
+    );
+    let line = format!("POST /StartChangeSet?{query}");
+    // What a browser sends of itself, without asking before.
+    let text = ("Content-Type", "text/plain");
+    for foreign in [
+        ("Origin", "http://evil.example"),
+        ("Origin", "null"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+        ("Host", "evil.example"),
+    ] {
+        let answer = send(&rig, &line, &[text, foreign], asked).await;
+        assert_eq!(answer.status, 403, "{foreign:?}: {}", answer.body);
+        assert!(answer.body.contains("AccessDeniedException"), "in the service's form: {}", answer.body);
+    }
+    let sets = rig.catalog(HUB).list_change_sets().catalog("AWSMarketplace").send().await.unwrap();
+    assert_eq!(sets.change_set_summary_list().len(), 0, "nothing was started");
+    let own = send(&rig, &line, &[text], asked).await;
+    assert_eq!(own.status, 200, "a program that signs in the query is served: {}", own.body);
 }
 
 #[tokio::test]
@@ -193,4 +238,69 @@ async fn everything_is_there_as_json_too() {
     let view: serde_json::Value = serde_json::from_str(&get(&rig, "/_local/view").await.body).unwrap();
     assert_eq!(view["organizations"][0]["experiences"][0]["approved"], 2);
     assert_eq!(view["organizations"][1]["id"], "o-member0000");
+}
+
+#[tokio::test]
+async fn of_two_hundred_organizations_some_are_shown_and_each_is_found() {
+    let organization = |n: usize| {
+        let policy = ProcurementPolicy::new(&format!("policy-{n}")).approving(["prod-a"]);
+        Organization::new(
+            &format!("o-org{n:07}"),
+            &format!("Organization {n}"),
+            &format!("{:012}", 200_000_000_000_u64 + n as u64),
+        )
+        .with_experience(Experience::new(&format!("exp-{n}"), "Live").with_policy(policy))
+    };
+    let rig = Rig::start(World { organizations: (0..200).map(organization).collect(), ..World::default() }).await;
+    let shown = |body: &str| body.matches("<article").count();
+    let page = get(&rig, "/").await.body;
+    assert_eq!(shown(&page), 24);
+    assert!(page.contains("And 176 more organizations. Find one above."));
+    for sought in ["organization+199", "o-org0000199", "200000000199", "exp-199"] {
+        let page = get(&rig, &format!("/?org={sought}")).await.body;
+        assert!(shown(&page) == 1 && page.contains("organization-o-org0000199"), "{sought}");
+    }
+    assert!(get(&rig, "/?org=nobody").await.body.contains("No organization is like that."));
+    click(&rig, "exp-7", "product=prod-new&action=approve", &[]).await;
+    let told = "change set on exp-7 started: approves prod-new";
+    assert!(get(&rig, "/?org=o-org0000007").await.body.contains(told));
+    let elsewhere = get(&rig, "/?org=o-org0000008").await.body;
+    assert!(!elsewhere.contains(told) && elsewhere.contains("Nothing in these organizations."));
+}
+
+#[tokio::test]
+async fn what_a_filter_keeps_back_says_why_and_what_is_in_step_can_be_left_out() {
+    let rig = Rig::start(world()).await;
+    let dynamodb = rig.dynamodb(HUB);
+    crate::tables::create_receipts(&dynamodb).await;
+    let put = async |items: Vec<(&str, aws_sdk_dynamodb::types::AttributeValue)>| {
+        let mut request = dynamodb.put_item().table_name("receipts").item("experience", crate::tables::text("any"));
+        for (name, value) in items {
+            request = request.item(name, value);
+        }
+        request.send().await.unwrap();
+    };
+    let text = crate::tables::text;
+    let number = |value: &str| aws_sdk_dynamodb::types::AttributeValue::N(value.to_owned());
+    // A snapshot of the hub, and a receipt in which the filter names one reason.
+    let chunk = dynamodb.put_item().table_name("receipts").item("organization", text("any"));
+    let chunk = chunk.item("experience", text(MANAGEMENT)).item("item", text("v00000000000000000007#0001"));
+    chunk.send().await.unwrap();
+    let reason = [("reason", text("label generative-ai")), ("products", number("58")), ("example", text("prod-b"))];
+    let reason = reason.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let reasons = aws_sdk_dynamodb::types::AttributeValue::L(vec![aws_sdk_dynamodb::types::AttributeValue::M(reason)]);
+    put(vec![
+        ("organization", text("o-member0000")),
+        ("member_experience", text("exp-member-live")),
+        ("version", number("7")),
+        ("status", text("in-sync")),
+        ("narrowed_for", reasons),
+    ])
+    .await;
+    let page = get(&rig, "/").await.body;
+    assert!(page.contains("58 kept back by filter: label generative-ai"), "{page}");
+    assert!(page.contains(r#"title="on no list; the filter says: label generative-ai""#), "{page}");
+    // The hub, and the one member: nothing differs.
+    let page = get(&rig, "/?differs=yes").await.body;
+    assert!(page.contains("No organization is like that."), "{page}");
 }

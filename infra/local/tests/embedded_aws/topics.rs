@@ -179,7 +179,22 @@ async fn a_queue_of_another_account_is_not_subscribed_without_its_consent() {
     let answer = setup.rig.sns(HUB).subscribe().topic_arn(TOPIC).protocol("sqs").endpoint(queue).send().await.unwrap();
     assert_eq!(answer.subscription_arn(), Some("pending confirmation"));
     setup.publish("hello", "changed").await;
-    assert!(setup.received("unasked").await.is_empty());
+    let [asked] = &setup.received("unasked").await[..] else { panic!("asked once, and told nothing") };
+    let asked: serde_json::Value = serde_json::from_str(asked.body().unwrap()).unwrap();
+    assert_eq!((&asked["Type"], &asked["TopicArn"]), (&"SubscriptionConfirmation".into(), &TOPIC.into()));
+    let listed = setup.rig.sns(HUB).list_subscriptions_by_topic().topic_arn(TOPIC).send().await.unwrap();
+    assert_eq!(listed.subscriptions()[0].subscription_arn(), Some("PendingConfirmation"));
+    let own = setup.rig.sns(HUB).list_subscriptions().send().await.unwrap();
+    assert_eq!(own.subscriptions()[0].subscription_arn(), Some("PendingConfirmation"));
+
+    let confirm = setup.rig.sns(MEMBER).confirm_subscription().topic_arn(TOPIC);
+    let refused = confirm.clone().token("guessed").send().await.unwrap_err();
+    assert_eq!(refused.code(), Some("InvalidParameter"));
+    let confirmed = confirm.token(asked["Token"].as_str().unwrap()).send().await.unwrap();
+    let listed = setup.rig.sns(HUB).list_subscriptions_by_topic().topic_arn(TOPIC).send().await.unwrap();
+    assert_eq!(listed.subscriptions()[0].subscription_arn(), confirmed.subscription_arn());
+    setup.publish("welcome", "changed").await;
+    assert_eq!(setup.received("unasked").await.len(), 1);
 }
 
 #[tokio::test]

@@ -198,7 +198,7 @@ pub struct Experience {
     /// Whether it is in force.
     #[serde(default)]
     pub status: ExperienceStatus,
-    /// `AdminStatus`; `Restricted` for an archived one.
+    /// `AdminStatus`: `Editable` if left out, `Restricted` for an archived one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_status: Option<String>,
     /// Its procurement policy. Without one every product may be procured, and none can be approved or denied.

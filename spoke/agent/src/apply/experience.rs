@@ -169,6 +169,14 @@ impl<'a> Run<'a> {
         Ok(work)
     }
 
+    /// What is left after a change set, so that what is told as done and what is told as left add up.
+    fn count_pending(&mut self) {
+        if let Ok(mut plan) = self.plan() {
+            self.isolation.set_aside(&mut plan);
+            self.progress.pending = plan.pending() + self.isolation.suspects();
+        }
+    }
+
     fn plan(&self) -> Result<Plan, Box<Refusal>> {
         let Order { desired, version, guard, lately, confirmation, .. } = *self.order;
         let observed = Observed { approved: &self.live.policy.approved, rejected: &self.live.policy.rejected };
@@ -239,6 +247,7 @@ impl<'a> Run<'a> {
                     ended = ended => ended.unwrap_or_else(|_| Err(poller_gone(&id))),
                 };
                 let end = self.after(&id, ended, work, shared).await;
+                self.count_pending();
                 self.watch.progress(&self.progress);
                 end
             }

@@ -121,7 +121,11 @@ fn refused(finding: Finding, error: &ApiError) -> Finding {
             error.to_string(),
             format!("check {HUB_ROLE} and {EXTERNAL_ID} with the hub's operators: the role's trust policy names both, this account or role, and `aws:PrincipalOrgID`"),
         )
-        .fail("or a policy of this account, or a guard rail of either organization", error.hint())
+        .fail(
+            "AWS does not say whether the role's trust policy refuses, a policy of this account, or a guard rail of an \
+             organization",
+            error.hint(),
+        )
 }
 
 fn failed(finding: Finding, error: &LedgerError, source: Source) -> Finding {
@@ -297,7 +301,9 @@ fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
     let finding = seen.disputed.iter().fold(finding, |finding, it| {
         let (member, version, digest) = (&it.member_experience, it.version, it.digest.short());
         finding.warn(
-            format!("a receipt of {member} for snapshot {version} ({digest}) was not borne out by the ledger, and was replaced"),
+            format!(
+                "a receipt of {member} for snapshot {version} ({digest}) did not match the ledger, and was replaced"
+            ),
             "find out who besides the spoke writes with the hub's role for this organization".to_owned(),
         )
     });

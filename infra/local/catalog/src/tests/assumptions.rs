@@ -32,7 +32,7 @@ fn what_is_not_set_is_left_out_or_null() {
     let mut catalog = assuming(Assumptions { absent_values: AbsentValues::Null, ..Assumptions::default() });
     let experience = describe(&mut catalog, "exp-2", at(0));
     let details = &experience["DetailsDocument"];
-    for field in ["Description", "AdminStatus", "ProcurementPolicies", "BrandingSettings"] {
+    for field in ["Description", "ProcurementPolicies", "BrandingSettings"] {
         assert_eq!(details.get(field), Some(&Value::Null), "{field}");
     }
     let text: Value = serde_json::from_str(experience["Details"].as_str().unwrap()).unwrap();

@@ -97,7 +97,10 @@ document.addEventListener("submit", async (event) => {
     if (!answer.headers.get("Content-Type")?.startsWith("text/html")) throw new Error(text);
     tag = null;
     show(text, { notice: true });
-    if (answer.ok && form.classList.contains("by-hand")) form.reset();
+    // A question is answered from where it stands, wherever the click was.
+    document.querySelector("#notice [autofocus]")?.focus();
+    // What has started is where the server has sent us; a question keeps what was typed.
+    if (answer.redirected && form.classList.contains("by-hand")) form.reset();
   } catch (error) {
     say(error.message || "pmp-local does not answer", "off");
   }

@@ -21,6 +21,16 @@ impl Watch for Unwatched {
     fn progress(&self, _: &Progress) {}
 }
 
+/// Keeps how much was done and how much was left, each time that it is told.
+#[derive(Default)]
+struct Kept(std::sync::Mutex<Vec<(usize, usize)>>);
+
+impl Watch for Kept {
+    fn progress(&self, progress: &Progress) {
+        self.0.lock().unwrap().push((progress.allowed + progress.denied, progress.pending));
+    }
+}
+
 fn products(range: std::ops::Range<u32>) -> BTreeSet<ProductId> {
     range.map(|n| ProductId::new(&format!("prod-{n:05}")).unwrap()).collect()
 }
@@ -42,6 +52,7 @@ struct Pass<'a> {
     unfinished: Option<ChangeSetId>,
     at: Timestamp,
     lately: Lately,
+    watch: &'a dyn Watch,
 }
 
 impl<'a> Pass<'a> {
@@ -56,6 +67,7 @@ impl<'a> Pass<'a> {
             unfinished: None,
             at: Timestamp::UNIX_EPOCH,
             lately: Lately::default(),
+            watch: &Unwatched,
         }
     }
 
@@ -86,7 +98,7 @@ impl<'a> Pass<'a> {
         self.catalog.world().clock = self.at;
         let active: Vec<_> = live.iter().map(|_| engine.active()).collect();
         let apply = |(live, active)| {
-            let applied = engine.apply(&order, live, &Unwatched);
+            let applied = engine.apply(&order, live, self.watch);
             async move { (applied.await, active).0 }
         };
         join_all(live.into_iter().zip(active).map(apply)).await
@@ -115,6 +127,15 @@ async fn a_delta_takes_the_fewest_change_sets_and_each_follows_the_live_revision
     assert_eq!(parts.iter().map(|part| part.revision.0).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(parts.iter().filter(|part| part.deny.is_some()).count(), 2);
     assert_eq!(world.experiences[&experience(0)].approved, products(60..320));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_as_done_and_as_left_adds_up() {
+    let (catalog, kept) = (FakeCatalog::new(1, &products(0..200)), Kept::default());
+    Pass { watch: &kept, ..Pass::new(&catalog, products(60..320)) }.run().await;
+    let told = kept.0.into_inner().unwrap();
+    assert!(told.len() >= 6 && told.iter().all(|(done, left)| done + left == 180), "{told:?}");
+    assert_eq!((told[0], told.last()), ((0, 180), Some(&(180, 0))));
 }
 
 #[tokio::test(start_paused = true)]
