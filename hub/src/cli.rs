@@ -8,18 +8,20 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use clap::{Args, Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
-use pmp_catalog::{RateLimits, SdkCatalog};
+use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
 use pmp_ledger::{
-    DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, ReceiptStore, Reports, Roster, SnapshotStore,
+    DynamoAnswers, DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, ReceiptStore, Reports, Roster,
+    SnapshotStore,
 };
 use pmp_protocol::{
-    AccountId, Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion,
+    AccountId, Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Reason, Receipt, SnapshotVersion,
 };
 use pmp_terminal::{
     Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, TerminalArgs, count, parse_duration, program,
     progress, stop_on_signal,
 };
 use serde_json::json;
+use tokio::sync::Notify;
 
 use crate::config::{
     ConfigArgs, KEEP_VERSIONS, MEMBERS, PublishConfig, STALE_AFTER, StatusConfig, parse_stale_after, silence_of_run,
@@ -29,10 +31,11 @@ use crate::events::EventQueue;
 use crate::figures::Figures;
 use crate::fleet::{Fleet, View};
 use crate::function::HubFunction;
+use crate::products::{LookedUp, Products};
 use crate::publish::Recovery;
 use crate::{
     Hub, HubError, Outcome, Published, Restored, Signing, SnsTopic, SpokeStatus, Trigger, agent, confirm, doctor, init,
-    members, shown, status,
+    members, products, shown, status,
 };
 
 const EXAMPLES: &str = "Examples:
@@ -245,10 +248,20 @@ pub(crate) fn hub(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64) -
     }
 }
 
+/// What looks products up, where that is wanted.
+pub(crate) fn products(sdk: &SdkConfig, config: &PublishConfig) -> Option<Products> {
+    let products = || Products {
+        directory: Arc::new(SdkDirectory::new(sdk)),
+        answers: Arc::new(DynamoAnswers::new(sdk, config.snapshots.clone())),
+    };
+    config.looks_products_up.then(products)
+}
+
 async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_publish()?;
     let sdk = sdk().await?;
     let hub = hub(&sdk, &config, args.keep.keep_versions);
+    let products = products(&sdk, &config).filter(|_| !args.dry_run);
     let published = if args.dry_run {
         hub.dry_run(Trigger::Operator).await
     } else {
@@ -257,10 +270,32 @@ async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Output) -> Res
     let published = published.map_err(failure)?;
     if output.is_table() {
         output.line(&sentence(&published, args.dry_run))?;
-    } else {
-        output.document(&json!({"dry_run": args.dry_run, "published": published}))?;
+    }
+    let looked_up = match &products {
+        Some(products) => look_products_up(products, &hub).await?,
+        None => None,
+    };
+    if !output.is_table() {
+        let mut document = json!({"dry_run": args.dry_run, "published": published});
+        if products.is_some() {
+            document["products"] = json!(looked_up);
+        }
+        output.document(&document)?;
     }
     Ok(Exit::Ok)
+}
+
+/// Looks products up once the snapshot is published. That this fails is told, and no failure of `publish`.
+async fn look_products_up(products: &Products, hub: &Hub) -> Result<Option<LookedUp>, Failure> {
+    let stop = stop_on_signal().map_err(Failure::new)?;
+    progress::step(progress::Step::Doing, "looking products up for the filters of the members");
+    let outcome = stop.write_down(products.look_up(hub, None, stop.token())).await;
+    let looked_up = outcome.and_then(products::tell);
+    if let Some(LookedUp { known, unknown, calls, .. }) = &looked_up {
+        let (known, calls) = (count(*known, "product"), count(*calls, "call"));
+        progress::step(progress::Step::Done, &format!("{known} looked up, {unknown} not yet, with {calls} now"));
+    }
+    Ok(looked_up)
 }
 
 /// What `publish` did, for a person.
@@ -296,7 +331,14 @@ async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result
     let fleet = config.timestamps.as_ref().map(|table| Fleet::new(&sdk, &config.snapshots, table, members));
     let figures = metrics.then_some(Figures { fleet, stale_after });
     let hub = hub(&sdk, &config, args.keep.keep_versions);
-    agent::run(&hub, args.interval, events, figures.as_ref(), stop.token().clone()).await;
+    let (products, due) = (products(&sdk, &config), Notify::new());
+    let look_up = async {
+        if let Some(products) = &products {
+            products::run(products, &hub, &due, &stop).await;
+        }
+    };
+    let publish = agent::run(&hub, args.interval, events, figures.as_ref(), &due, stop.token().clone());
+    tokio::join!(publish, look_up);
     Ok(Exit::Ok)
 }
 
@@ -515,10 +557,11 @@ async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Output) -> Res
                 events_queue_url: None,
                 signing: None,
                 unsigned: false,
+                looks_products_up: false,
             };
             // Nothing is stored, so nothing is pruned.
             let hub = hub(&sdk, &publish, u64::MAX);
-            let announced = hub.announce_again(&head, Timestamp::now).await;
+            let announced = hub.announce_again(&head, Reason::Operator, Timestamp::now).await;
             let hint = "it is confirmed all the same: the spoke takes it up with the next announcement";
             Some(announced.map_err(|error| failure(error).hint(hint.to_owned()))?)
         }

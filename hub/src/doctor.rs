@@ -7,11 +7,14 @@ use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::{Admission, ApiError, Asker, Request, ResourcePolicy};
-use pmp_catalog::{RateLimits, SdkCatalog};
+use pmp_catalog::{CatalogError, ProductDirectory, RateLimits, SdkCatalog, SdkDirectory};
 use pmp_doctor::{Session, configuration, look_at_queue, told, unknown};
 use pmp_ledger::schema::{self, Table};
-use pmp_ledger::{DynamoReceipts, DynamoSnapshots, Head, LedgerError, ReceiptStore, SnapshotStore, TableName};
-use pmp_protocol::ExperienceId;
+use pmp_ledger::{
+    AnswerStore, DynamoAnswers, DynamoReceipts, DynamoSnapshots, Head, LedgerError, ReceiptStore, SnapshotStore,
+    TableName,
+};
+use pmp_protocol::{ExperienceId, ProductId};
 use pmp_signature::{Expectation, PublicKey, TrustedKeys, Verified, pae, verify};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, Source, age, count, parse_duration};
@@ -23,6 +26,9 @@ use crate::error::failure;
 use crate::fleet::Fleet;
 use crate::{HubError, Restored, SigningKey, TopicArn, read, shown, status};
 
+/// An id of the right form that AWS gave to no product.
+const NO_PRODUCT: &str = "prod-0000000000000";
+
 /// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
 pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let (config, complete) = config.for_doctor();
@@ -30,7 +36,7 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let (session, who) = Session::begin("pmp-hub", output).await;
     let session = &session;
     let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_deref());
-    let (catalog, snapshots, timestamps, topic, events, signing) = tokio::join!(
+    let (catalog, snapshots, timestamps, topic, events, signing, products) = tokio::join!(
         session.look("catalog", experience.ok_or(EXPERIENCE), |experience| catalog(&session.sdk, experience)),
         session.look(
             "snapshots-table",
@@ -53,8 +59,14 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
             };
             session.look("signing-key", Ok(key), |key| signing(&session.sdk, key, experience, head)).await
         },
+        async {
+            let wanted = config.looks_products_up.then(|| both(experience, config.snapshots.as_ref(), SNAPSHOTS))?;
+            let look = |(experience, table)| products(&session.sdk, experience, table);
+            Some(session.look("products", wanted, look).await)
+        },
     );
-    let found = [catalog, snapshots].into_iter().chain(timestamps).chain(topic).chain([events, signing]);
+    let found =
+        [catalog, snapshots].into_iter().chain(timestamps).chain(topic).chain([events, signing]).chain(products);
     [configuration].into_iter().chain(who).chain(found).collect()
 }
 
@@ -206,6 +218,28 @@ async fn snapshots(
     };
     match store.fetch(experience, head.latest).await {
         Ok(_) => finding,
+        Err(error) => ledger_failed(finding, &error, SNAPSHOTS),
+    }
+}
+
+/// That products can be looked up for the filters of the members, and what was found out so far. It asks for one that does not exist,
+/// which is answer enough.
+async fn products(sdk: &SdkConfig, experience: &ExperienceId, table: &TableName) -> Finding {
+    let finding = Finding::of("products");
+    let directory = SdkDirectory::new(sdk);
+    let Ok(id) = ProductId::new(NO_PRODUCT) else { return finding };
+    let (listed, product) = tokio::join!(directory.listed(std::slice::from_ref(&id)), directory.product(&id));
+    let failed = |finding: Finding, error: Option<CatalogError>| match error {
+        Some(error) => finding.fail(error.to_string(), error.hint()),
+        None => finding,
+    };
+    let finding = failed(failed(finding, listed.err()), product.err());
+    match DynamoAnswers::new(sdk, table.clone()).latest(experience).await {
+        Ok(Some(head)) => {
+            let (products, ago) = (count(head.products, "product"), age(head.at, Timestamp::now()));
+            finding.note(format!("{products} looked up, written down {ago} ago"))
+        }
+        Ok(None) => finding.warn("none were looked up yet", "publish once: `pmp-hub publish`".to_owned()),
         Err(error) => ledger_failed(finding, &error, SNAPSHOTS),
     }
 }

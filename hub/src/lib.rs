@@ -17,6 +17,7 @@ mod fleet;
 mod function;
 mod init;
 mod members;
+mod products;
 mod publish;
 mod read;
 mod shown;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use jiff::Timestamp;
-use pmp_catalog::{SdkCatalog, SdkDirectory};
+use pmp_catalog::SdkCatalog;
 use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoSnapshots};
 use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_terminal::{
@@ -18,7 +18,6 @@ use pmp_terminal::{
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::attributes::Attributes;
 use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::{failure, one_line, sdk};
 use crate::function::SpokeFunction;
@@ -162,9 +161,7 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
         tell_figures: false,
     };
     if let Some(filter) = config.filter.clone() {
-        if filter.product_attributes {
-            spoke.attributes = Some(Arc::new(Attributes::new(Arc::new(SdkDirectory::new(sdk)))));
-        }
+        spoke.attributes = filter.product_attributes.attributes(sdk, &hub, &config.snapshots, &config.experience);
         match load_filter(sdk, filter).await {
             Ok(filter) => spoke.filter = Some(Arc::new(filter)),
             Err(failure) => {

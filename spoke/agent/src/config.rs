@@ -15,6 +15,7 @@ use pmp_protocol::{Digest, ExperienceId, OrganizationId};
 use pmp_signature::TrustedKeys;
 use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
+use crate::attributes::AttributeSource;
 use crate::member::Selection;
 use crate::{EngineSettings, erosion};
 
@@ -33,7 +34,7 @@ const FILTER_DIGEST: Source = Source { flag: "--filter-digest", variable: "PMP_F
 const FILTER_CACHE: Source = Source { flag: "--filter-cache", variable: "PMP_FILTER_CACHE" };
 const FILTER_SIZE: Source = Source { flag: "--filter-max-file", variable: "PMP_FILTER_MAX_FILE" };
 pub(crate) const FILTER_CONFIG: Source = Source { flag: "--filter-config", variable: "PMP_FILTER_CONFIG" };
-const ATTRIBUTES: Source = Source { flag: "--product-attributes", variable: "PMP_PRODUCT_ATTRIBUTES" };
+pub(crate) const ATTRIBUTES: Source = Source { flag: "--product-attributes", variable: "PMP_PRODUCT_ATTRIBUTES" };
 const REMOVED_PERCENT: Source = Source { flag: "--max-removed-percent", variable: "PMP_MAX_REMOVED_PERCENT" };
 const REMOVED_PRODUCTS: Source = Source { flag: "--max-removed-products", variable: "PMP_MAX_REMOVED_PRODUCTS" };
 const GUARD_WINDOW: Source = Source { flag: "--guard-window", variable: "PMP_GUARD_WINDOW" };
@@ -94,8 +95,9 @@ pub(crate) struct ConfigArgs {
     /// The largest file of a filter that is loaded, in MiB [default: 4]
     #[arg(long, global = true, env = FILTER_SIZE.variable, hide_env_values = true, value_name = "MIB")]
     filter_max_file: Option<String>,
-    /// Look up vendor, categories, name and fulfillment types of the products for the filter
-    #[arg(long, global = true, env = ATTRIBUTES.variable, hide_env_values = true, value_name = "BOOL",
+    /// Tell the filter vendor, categories, name and fulfillment types of the products: `true`, as the hub looked them up, and by looking
+    /// them up here where that has not; `hub`, as the hub looked them up; `own`, by looking them up here; `false`, not at all
+    #[arg(long, global = true, env = ATTRIBUTES.variable, hide_env_values = true, value_name = "WHENCE",
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     product_attributes: Option<String>,
     /// Hold a plan that removes more than this share of the approved products
@@ -162,8 +164,8 @@ pub(crate) struct FilterConfig {
     pub(crate) digest: Option<Digest>,
     pub(crate) cache: Option<PathBuf>,
     pub(crate) limits: Limits,
-    /// Whether it is told what AWS Marketplace tells of the products.
-    pub(crate) product_attributes: bool,
+    /// Whence it is told what AWS Marketplace tells of the products.
+    pub(crate) product_attributes: AttributeSource,
 }
 
 /// What `doctor` looks at: whatever is set and can be read.
@@ -352,7 +354,7 @@ impl ConfigArgs {
         if let Some(mib) = settings.optional::<NonZeroU16>(self.filter_max_file.as_deref(), FILTER_SIZE) {
             limits.file_bytes = usize::from(mib.get()) << 20;
         }
-        let product_attributes = settings.optional(self.product_attributes.as_deref(), ATTRIBUTES).unwrap_or(false);
+        let product_attributes = settings.optional(self.product_attributes.as_deref(), ATTRIBUTES).unwrap_or_default();
         let source = source?;
         let pinned = is_set(self.filter_digest.as_ref());
         if matches!(source, FilterSource::S3(_)) && !pinned {

@@ -43,12 +43,12 @@ pub(crate) async fn load_filter(sdk: &SdkConfig, config: FilterConfig) -> Result
     // It computes, and a large one does so for seconds.
     let filter = tokio::task::spawn_blocking(ready).await.map_err(Failure::new)??;
     let description = filter.filter().description();
-    if filter.needs_attributes() && !product_attributes {
+    if filter.needs_attributes() && product_attributes.is_nowhere() {
         let error =
             anyhow::anyhow!("the filter `{}` decides by facts that this spoke does not look up", description.name);
-        return Err(
-            Failure::new(error).hint("`--product-attributes` (PMP_PRODUCT_ATTRIBUTES=true) looks them up".to_owned())
-        );
+        return Err(Failure::new(error).hint(
+            "`--product-attributes` (PMP_PRODUCT_ATTRIBUTES=true) has it told as the hub looked them up".to_owned(),
+        ));
     }
     tracing::info!(name = description.name, version = description.version, digest = %filter.filter().digest(), "filter loaded");
     Ok(filter)
