@@ -222,8 +222,8 @@ async fn snapshots(
     }
 }
 
-/// That products can be looked up for the filters of the members, and what was found out so far. It asks for one that does not exist,
-/// which is answer enough.
+/// That products can be looked up for the filters of the members, and what was found out so far. It asks for one that does not
+/// exist, which is answer enough.
 async fn products(sdk: &SdkConfig, experience: &ExperienceId, table: &TableName) -> Finding {
     let finding = Finding::of("products");
     let directory = SdkDirectory::new(sdk);

@@ -74,7 +74,8 @@ impl Function for HubFunction {
                 () = tokio::time::sleep(LOOK_AGAIN_AFTER) => published = self.publish(trigger, invocation).await?,
             }
         }
-        if let Some(products) = &self.products {
+        // Where an event led to nothing new, there is nothing to look up: most are about something else.
+        if let Some(products) = self.products.as_ref().filter(|_| published.outcome != Outcome::Unchanged) {
             // What there is no time for is looked up after the next look.
             let (deadline, stop) = (Instant::now() + LOOK_UP_FOR, &invocation.stop);
             let look_up = products.look_up(&self.hub, Some(deadline), stop.token());

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{ErrorClass, LookUp, ProductDirectory, Told};
@@ -23,6 +24,8 @@ use crate::{Hub, HubError};
 const FRESH: SignedDuration = SignedDuration::from_hours(24);
 /// Calls that failed in a row, after which the service is not to be had now.
 const MAX_FAILURES: usize = 10;
+/// How long a hub that runs looks products up before it writes down what it was told, and goes on.
+const ROUND: Duration = Duration::from_secs(60);
 /// Answers between two lines of the log.
 const PROGRESS: usize = 2_000;
 
@@ -49,7 +52,25 @@ pub(crate) struct LookedUp {
     /// Hours since the oldest answer; none where there is none.
     pub(crate) oldest_hours: Option<i64>,
     /// Why it ended before all were asked for; none where it did not.
-    pub(crate) ended: Option<String>,
+    pub(crate) ended: Option<Ended>,
+}
+
+/// Why a look-up ended before all products were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(into = "String")]
+pub(crate) enum Ended {
+    #[error("told to stop")]
+    Stopped,
+    #[error("the time for it is up")]
+    TimeIsUp,
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<Ended> for String {
+    fn from(ended: Ended) -> Self {
+        ended.to_string()
+    }
 }
 
 /// Which products to ask for: first those that were never answered, then those whose answer is old, the oldest first.
@@ -64,8 +85,8 @@ fn due(content: &Content, answers: &Answers, now: Timestamp) -> Vec<ProductId> {
 
 impl Products {
     /// Looks up what the newest snapshot approves and nothing, or nothing of late, is known of, for as long as `stop` and
-    /// `deadline` permit, and stores what was answered. Where first answers are among them, the snapshot is announced again, so that
-    /// spokes take them up.
+    /// `deadline` permit, and stores what was answered. Where first answers are among them, the snapshot is announced again, so
+    /// that spokes take them up.
     ///
     /// # Errors
     /// Where the ledger or the topic fails. A directory that fails is told in the outcome.
@@ -99,7 +120,8 @@ impl Products {
         Ok(looked_up)
     }
 
-    /// Announces the newest snapshot again, which may be another by now. One that is not published yet will be by whoever stored it.
+    /// Announces the newest snapshot again, which may be another by now. One that is not published yet will be by whoever stored
+    /// it.
     async fn announce(&self, hub: &Hub) -> Result<(), HubError> {
         match hub.snapshots.head(&hub.experience).await? {
             Some(head) if head.published == Some(head.latest) => {
@@ -142,8 +164,8 @@ impl Products {
             let told = tokio::select! {
                 biased;
                 // Cancel-safe, all three: what was answered is there, the rest is asked for the next time.
-                () = stop.cancelled() => break Some("told to stop".to_owned()),
-                () = at(deadline) => break Some("the time for it is up".to_owned()),
+                () = stop.cancelled() => break Some(Ended::Stopped),
+                () = at(deadline) => break Some(Ended::TimeIsUp),
                 told = look_up.next() => told,
             };
             match told {
@@ -162,7 +184,7 @@ impl Products {
                     failed.extend(ids);
                     if error.class() == ErrorClass::AccessDenied || failures >= MAX_FAILURES {
                         let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-                        break Some(format!("{error}{hint}"));
+                        break Some(Ended::Failed(format!("{error}{hint}")));
                     }
                 }
             }
@@ -205,7 +227,7 @@ pub(crate) fn tell(outcome: Result<LookedUp, HubError>) -> Option<LookedUp> {
                     answered,
                     calls,
                     oldest_hours,
-                    reason,
+                    %reason,
                     "not all products were looked up"
                 );
             } else {
@@ -230,8 +252,11 @@ pub(crate) async fn run(products: &Products, hub: &Hub, due: &Notify, stop: &Sto
             () = due.notified() => {}
         }
         // After a stop, what was answered until then is written down.
-        let Some(outcome) = stop.write_down(products.look_up(hub, None, stop.token())).await else { return };
-        tell(outcome);
+        let round = products.look_up(hub, Some(Instant::now() + ROUND), stop.token());
+        let Some(outcome) = stop.write_down(round).await else { return };
+        if tell(outcome).is_some_and(|looked_up| looked_up.ended == Some(Ended::TimeIsUp)) {
+            due.notify_one();
+        }
     }
 }
 

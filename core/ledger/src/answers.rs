@@ -1,7 +1,7 @@
 //! What the hub found out about products, in the `Snapshots` table: no member can write there, and every member can read it.
 //!
-//! The item `answers` of a management experience's partition names the newest by its digest; `answers#<digest>#<chunk>` hold them,
-//! cut so that none reaches DynamoDB's 400 KB. Those before stay until the next ones come, for whoever is reading them.
+//! The item `answers` of a management experience's partition names the newest by its digest; `answers#<digest>#<chunk>` hold
+//! them, cut so that none reaches DynamoDB's 400 KB. Those before stay until the next ones come, for whoever is reading them.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,5 @@
-//! What AWS Marketplace told the hub of its products, for the filters of the members: sealed as a snapshot is, and kept beside it.
-//!
-//! It is no part of the snapshot: looking products up takes longer than publishing, and what is found out changes on its own.
+//! What AWS Marketplace told the hub of its products, for the filters of the members: sealed as a snapshot is, and kept beside
+//! it. It is no part of the snapshot: looking products up takes longer than publishing, and what is found out changes on its own.
 
 use std::collections::BTreeMap;
 

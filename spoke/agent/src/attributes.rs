@@ -1,5 +1,5 @@
-//! What AWS Marketplace tells of the snapshot's products, for the filter: as the hub found it out for all members, or as this spoke
-//! looks it up by itself.
+//! What AWS Marketplace tells of the snapshot's products, for the filter: as the hub found it out for all members, or as this
+//! spoke looks it up by itself.
 //!
 //! An answer that is missing must never look like an answer: a filter that excludes what it does not know would deny every
 //! product that could not be looked up. So a product whose answer failed is left as it is in the experience, and where
@@ -13,7 +13,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use pmp_catalog::{CatalogError, ErrorClass, LookUp, ProductAttributes, ProductDirectory, SdkDirectory, Told};
-use pmp_ledger::{AnswerStore, DynamoAnswers, LedgerError, TableName};
+use pmp_ledger::{AnswerStore, AnswersHead, DynamoAnswers, LedgerError, TableName};
 use pmp_protocol::{Answers, Digest, ExperienceId, ProductId};
 use pmp_terminal::progress::{Step, step};
 use tokio::time::Instant;
@@ -60,7 +60,7 @@ impl AttributeSource {
         matches!(self, Self::Hub | Self::HubOrOwn)
     }
 
-    /// What knows of products by this setting: as `sdk` for a look-up of one's own, and as `hub` for the hub's table of `snapshots`.
+    /// What knows of products by this setting: as `sdk` for a look-up of one's own, as `hub` for the hub's table of `snapshots`.
     pub(crate) fn attributes(
         self,
         sdk: &SdkConfig,
@@ -133,7 +133,8 @@ struct Remembered {
 }
 
 impl Attributes {
-    /// From the hub, where there is one to ask, and from the directory: the first where both are there and it has found anything out.
+    /// From the hub, where there is one to ask, and from the directory: where both are there, from the hub if it has found
+    /// anything out.
     pub(crate) fn new(hub: Option<HubAnswers>, directory: Option<Arc<dyn ProductDirectory>>) -> Self {
         Self { hub, directory, remembered: Mutex::default() }
     }
@@ -287,11 +288,26 @@ impl HubAnswers {
         if let Some(found) = self.read().as_ref().filter(|found| found.digest == head.digest) {
             return Ok(Some(found.clone()));
         }
-        let Answers { products, .. } = self.store.fetch(&self.management, &head).await?;
+        let (head, Answers { products, .. }) = self.fetch(head).await?;
         let products = products.into_iter().map(|(id, answer)| (id, answer.attributes.map(Arc::new))).collect();
         let found = Arc::new(Found { digest: head.digest, at: head.at, products });
         *self.read() = Some(found.clone());
         Ok(Some(found))
+    }
+
+    /// Those that `head` names. Where the hub has replaced them meanwhile, by the next ones and the ones after, the newest are read.
+    async fn fetch(&self, head: AnswersHead) -> Result<(AnswersHead, Answers), LedgerError> {
+        let error = match self.store.fetch(&self.management, &head).await {
+            Ok(answers) => return Ok((head, answers)),
+            Err(error) => error,
+        };
+        match self.store.latest(&self.management).await? {
+            Some(newer) if newer.digest != head.digest => {
+                let answers = self.store.fetch(&self.management, &newer).await?;
+                Ok((newer, answers))
+            }
+            _ => Err(error),
+        }
     }
 
     fn read(&self) -> MutexGuard<'_, Option<Arc<Found>>> {
@@ -316,7 +332,8 @@ impl Found {
                 }
             }
         }
-        tracing::info!(of = %self.at, products = ids.len(), unknown = known.undecided.len(), "products as the hub looked them up");
+        let unknown = known.undecided.len();
+        tracing::info!(of = %self.at, products = ids.len(), unknown, "products as the hub looked them up");
         known.tell(ids.len());
         known
     }
@@ -341,7 +358,6 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_trait::async_trait;
-    use pmp_ledger::AnswersHead;
     use pmp_protocol::Answer;
 
     use super::*;

@@ -95,8 +95,9 @@ pub(crate) struct ConfigArgs {
     /// The largest file of a filter that is loaded, in MiB [default: 4]
     #[arg(long, global = true, env = FILTER_SIZE.variable, hide_env_values = true, value_name = "MIB")]
     filter_max_file: Option<String>,
-    /// Tell the filter vendor, categories, name and fulfillment types of the products: `true`, as the hub looked them up, and by looking
-    /// them up here where that has not; `hub`, as the hub looked them up; `own`, by looking them up here; `false`, not at all
+    /// Tell the filter vendor, categories, name and fulfillment types of the products: `true`, as the hub looked them up, and
+    /// by looking them up here where that has not; `hub`, as the hub looked them up; `own`, by looking them up here; `false`,
+    /// not at all
     #[arg(long, global = true, env = ATTRIBUTES.variable, hide_env_values = true, value_name = "WHENCE",
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     product_attributes: Option<String>,
