@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -26,12 +27,13 @@ enum Wake {
 }
 
 /// Runs until `stop` is cancelled. No failure ends it: each is logged, and tried again after a growing pause.
-/// Each run is told in `figures`, where there are any.
+/// Each run is told in `figures`, where there are any; after each that succeeds, `published` rings.
 pub(crate) async fn run(
     hub: &Hub,
     interval: Duration,
     events: Option<EventQueue>,
     figures: Option<&Figures>,
+    published: &Notify,
     stop: CancellationToken,
 ) {
     let mut pause = Pause::new(interval);
@@ -72,7 +74,10 @@ pub(crate) async fn run(
         };
         let Some(outcome) = stop.run_until_cancelled(Box::pin(work)).await else { break };
         match outcome {
-            Ok(()) => pause.reset(),
+            Ok(()) => {
+                pause.reset();
+                published.notify_one();
+            }
             Err(error) => {
                 let wait = pause.next();
                 tracing::error!(error = failure(error).render(), retry_in = ?wait, "could not publish");

@@ -8,12 +8,13 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use clap::{Args, Parser, Subcommand};
 use jiff::{SignedDuration, Timestamp};
-use pmp_catalog::{RateLimits, SdkCatalog};
+use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
 use pmp_ledger::{
-    DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, Extent, ReceiptStore, Reports, Roster, SnapshotStore,
+    DynamoAnswers, DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, Extent, ReceiptStore, Reports, Roster,
+    SnapshotStore,
 };
 use pmp_protocol::{
-    AccountId, Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt,
+    AccountId, Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, OrganizationSeen, Reason, Receipt,
     SnapshotVersion,
 };
 use pmp_terminal::{
@@ -21,6 +22,7 @@ use pmp_terminal::{
     print_version, program_with, progress, stop_on_signal,
 };
 use serde_json::json;
+use tokio::sync::Notify;
 
 use crate::config::{
     ConfigArgs, KEEP_VERSIONS, MEMBERS, PublishConfig, RunSettings, SILENCE, STALE_AFTER, StatusConfig,
@@ -32,11 +34,12 @@ use crate::figures::Figures;
 use crate::fleet::{Fleet, View};
 use crate::function::HubFunction;
 use crate::history::{DiffArgs, HistoryArgs, ShowArgs};
+use crate::products::{LookedUp, Products};
 use crate::publish::Recovery;
 use crate::wait::WaitArgs;
 use crate::{
     Hub, HubError, Outcome, Published, Restored, Signing, SnsTopic, SpokeStatus, Trigger, agent, confirm, doctor,
-    history, init, members, shown, status, versions, wait,
+    history, init, members, products, shown, status, versions, wait,
 };
 
 const EXAMPLES: &str = "Examples:
@@ -55,8 +58,8 @@ const EXAMPLES: &str = "Examples:
 
 /// The settings that each command uses, for its help; `run` and `doctor` use all.
 const USES: [(&str, &[&[&str]]); 14] = [
-    ("publish", &[LEDGER, TOPIC, SIGNING]),
-    ("recover", &[LEDGER, TOPIC, SIGNING]),
+    ("publish", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
+    ("recover", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("status", &[LEDGER, ROSTER]),
     ("members", &[LEDGER, ROSTER]),
     ("versions", &[LEDGER, ROSTER]),
@@ -72,6 +75,7 @@ const USES: [(&str, &[&[&str]]); 14] = [
 ];
 const LEDGER: &[&str] = &["experience_id", "snapshots_table", "timestamps_table"];
 const SNAPSHOTS: &[&str] = &["experience_id", "snapshots_table"];
+const PRODUCTS: &[&str] = &["product_attributes"];
 const TOPIC: &[&str] = &["topic_arn"];
 const ROSTER: &[&str] = &["member_organizations"];
 const SIGNING: &[&str] = &["signing_key", "statement_lifetime"];
@@ -364,10 +368,20 @@ pub(crate) fn hub(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64) -
     }
 }
 
+/// What looks products up, where that is wanted.
+pub(crate) fn products(sdk: &SdkConfig, config: &PublishConfig) -> Option<Products> {
+    let products = || Products {
+        directory: Arc::new(SdkDirectory::new(sdk)),
+        answers: Arc::new(DynamoAnswers::new(sdk, config.snapshots.clone())),
+    };
+    config.looks_products_up.then(products)
+}
+
 async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_publish()?;
     let sdk = sdk().await?;
     let hub = hub(&sdk, &config, args.keep.keep_versions);
+    let products = products(&sdk, &config).filter(|_| !args.dry_run);
     let published = if args.dry_run {
         hub.dry_run(Trigger::Operator).await
     } else {
@@ -376,10 +390,32 @@ async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Output) -> Res
     let published = published.map_err(failure)?;
     if output.is_table() {
         output.line(&sentence(&published, args.dry_run))?;
-    } else {
-        output.document(&json!({"dry_run": args.dry_run, "published": published}))?;
+    }
+    let looked_up = match &products {
+        Some(products) => look_products_up(products, &hub).await?,
+        None => None,
+    };
+    if !output.is_table() {
+        let mut document = json!({"dry_run": args.dry_run, "published": published});
+        if products.is_some() {
+            document["products"] = json!(looked_up);
+        }
+        output.document(&document)?;
     }
     Ok(Exit::Ok)
+}
+
+/// Looks products up once the snapshot is published. That this fails is told, and no failure of `publish`.
+async fn look_products_up(products: &Products, hub: &Hub) -> Result<Option<LookedUp>, Failure> {
+    let stop = stop_on_signal().map_err(Failure::new)?;
+    progress::step(progress::Step::Doing, "looking products up for the filters of the members");
+    let outcome = stop.write_down(products.look_up(hub, None, stop.token())).await;
+    let looked_up = outcome.and_then(products::tell);
+    if let Some(LookedUp { known, unknown, calls, .. }) = &looked_up {
+        let (known, calls) = (count(*known, "product"), count(*calls, "call"));
+        progress::step(progress::Step::Done, &format!("{known} looked up, {unknown} not yet, with {calls} now"));
+    }
+    Ok(looked_up)
 }
 
 /// What `publish` did, for a person.
@@ -416,7 +452,14 @@ async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result
     let fleet = config.timestamps.as_ref().map(|table| Fleet::new(&sdk, &config.snapshots, table, members));
     let figures = metrics.then_some(Figures { fleet, stale_after });
     let hub = hub(&sdk, &config, args.keep.keep_versions);
-    agent::run(&hub, args.interval, events, figures.as_ref(), stop.token().clone()).await;
+    let (products, due) = (products(&sdk, &config), Notify::new());
+    let look_up = async {
+        if let Some(products) = &products {
+            products::run(products, &hub, &due, &stop).await;
+        }
+    };
+    let publish = agent::run(&hub, args.interval, events, figures.as_ref(), &due, stop.token().clone());
+    tokio::join!(publish, look_up);
     Ok(Exit::Ok)
 }
 
@@ -693,10 +736,11 @@ async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Output) -> Res
                 events_queue_url: None,
                 signing: None,
                 unsigned: false,
+                looks_products_up: false,
             };
             // Nothing is stored, so nothing is pruned.
             let hub = hub(&sdk, &publish, u64::MAX);
-            let announced = hub.announce_again(&head, Timestamp::now).await;
+            let announced = hub.announce_again(&head, Reason::Operator, Timestamp::now).await;
             let hint = "it is confirmed all the same: the spoke takes it up with the next announcement";
             Some(announced.map_err(|error| failure(error).hint(hint.to_owned()))?)
         }

@@ -21,6 +21,7 @@ const KEEP: Source = Source { flag: "--keep-versions", variable: "PMP_KEEP_VERSI
 const STALE: Source = Source { flag: "--stale-after", variable: "PMP_STALE_AFTER" };
 const INTERVAL: Source = Source { flag: "--interval", variable: "PMP_INTERVAL" };
 pub(crate) const EVENTS: Source = Source { flag: "--events-queue-url", variable: "PMP_EVENTS_QUEUE_URL" };
+pub(crate) const ATTRIBUTES: Source = Source { flag: "--product-attributes", variable: "PMP_PRODUCT_ATTRIBUTES" };
 pub(crate) const MEMBERS: Source = Source { flag: "--member-organizations", variable: "PMP_MEMBER_ORGANIZATIONS" };
 pub(crate) const SIGNING_KEY: Source = Source { flag: "--signing-key", variable: "PMP_SIGNING_KEY" };
 const LIFETIME: Source = Source { flag: "--statement-lifetime", variable: "PMP_STATEMENT_LIFETIME" };
@@ -57,6 +58,10 @@ pub(crate) struct ConfigArgs {
     /// A queue to which an EventBridge rule delivers the catalog's change events (for `run`)
     #[arg(long, global = true, env = EVENTS.variable, hide_env_values = true, value_name = "URL")]
     events_queue_url: Option<String>,
+    /// Look up vendor, categories, name and fulfillment types of the products, once for all members, for their filters
+    #[arg(long, global = true, env = ATTRIBUTES.variable, hide_env_values = true, value_name = "BOOL",
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    product_attributes: Option<String>,
     /// The member organizations that are admitted, separated by commas, besides those of `members admit`
     #[arg(long, global = true, env = MEMBERS.variable, hide_env_values = true, value_name = "ORG,…")]
     member_organizations: Option<String>,
@@ -189,6 +194,8 @@ pub(crate) struct PublishConfig {
     pub(crate) signing: Option<SigningConfig>,
     /// Whether not to sign is meant, though earlier snapshots were signed.
     pub(crate) unsigned: bool,
+    /// Whether products are looked up for the members' filters.
+    pub(crate) looks_products_up: bool,
 }
 
 /// How snapshots are signed.
@@ -218,6 +225,7 @@ pub(crate) struct DoctorConfig {
     pub(crate) events_queue_url: Option<String>,
     pub(crate) members: BTreeSet<OrganizationId>,
     pub(crate) signing_key: Option<SigningKey>,
+    pub(crate) looks_products_up: bool,
 }
 
 /// What `init` needs: names of what to make, or ARNs of what is there.
@@ -247,8 +255,22 @@ impl ConfigArgs {
             settings.problem(EVENTS, "not the URL of a queue (https://sqs.REGION.amazonaws.com/ACCOUNT/NAME)");
         }
         let (signing, unsigned) = (self.signing(settings), self.unsigned());
+        let looks_products_up = self.looks_products_up(settings);
         let (experience, snapshots, topic) = (experience?, snapshots?, topic?);
-        Some(PublishConfig { experience, snapshots, timestamps, topic, events_queue_url, signing, unsigned })
+        Some(PublishConfig {
+            experience,
+            snapshots,
+            timestamps,
+            topic,
+            events_queue_url,
+            signing,
+            unsigned,
+            looks_products_up,
+        })
+    }
+
+    fn looks_products_up(&self, settings: &mut Settings) -> bool {
+        settings.optional(self.product_attributes.as_deref(), ATTRIBUTES).unwrap_or(false)
     }
 
     /// Whether not to sign is meant: a blank setting may be one that was forgotten.
@@ -361,6 +383,7 @@ impl ConfigArgs {
             events_queue_url: events.filter(|url| pmp_aws::is_queue_url(url)),
             members: self.members(&mut settings),
             signing_key: self.signing_key(&mut settings),
+            looks_products_up: self.looks_products_up(&mut settings),
         };
         (config, complete)
     }

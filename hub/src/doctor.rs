@@ -9,11 +9,14 @@ use aws_sdk_sns::types::Subscription;
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::{Admission, ApiError, Asker, Request, ResourcePolicy};
-use pmp_catalog::{RateLimits, SdkCatalog};
+use pmp_catalog::{CatalogError, ProductDirectory, RateLimits, SdkCatalog, SdkDirectory};
 use pmp_doctor::{Session, configuration, look_at_queue, told, unknown};
 use pmp_ledger::schema::{self, Table};
-use pmp_ledger::{DynamoReceipts, DynamoSnapshots, Head, LedgerError, ReceiptStore, SnapshotStore, TableName};
-use pmp_protocol::ExperienceId;
+use pmp_ledger::{
+    AnswerStore, DynamoAnswers, DynamoReceipts, DynamoSnapshots, Head, LedgerError, ReceiptStore, SnapshotStore,
+    TableName,
+};
+use pmp_protocol::{ExperienceId, ProductId};
 use pmp_signature::{Expectation, PublicKey, TrustedKeys, Verified, pae, verify};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, Source, age, count, parse_duration};
@@ -34,6 +37,8 @@ const LOOKS: usize = 16;
 /// What is found where nothing was published, and where nobody follows.
 const NO_SNAPSHOT: &str = "no snapshot yet";
 const NO_REPORT: &str = "none has reported yet";
+/// An id of the right form that AWS gave to no product.
+const NO_PRODUCT: &str = "prod-0000000000000";
 
 /// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
 pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Output) -> Checkup {
@@ -42,7 +47,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     let (session, who) = Session::begin("pmp-hub", output).await;
     let session = &session;
     let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_deref());
-    let (catalog, snapshots, timestamps, topic, events, signing) = tokio::join!(
+    let (catalog, snapshots, timestamps, topic, events, signing, products) = tokio::join!(
         session.look("catalog", experience.ok_or(EXPERIENCE), |experience| catalog(&session.sdk, experience)),
         session.look(
             "snapshots-table",
@@ -65,6 +70,11 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
             };
             session.look("signing-key", Ok(key), |key| signing(&session.sdk, key, experience, head)).await
         },
+        async {
+            let wanted = config.looks_products_up.then(|| both(experience, config.snapshots.as_ref(), SNAPSHOTS))?;
+            let look = |(experience, table)| products(&session.sdk, experience, table);
+            Some(session.look("products", wanted, look).await)
+        },
     );
     let network = session.network().await;
     let (mut snapshots, [timestamps, mut spokes]) = (snapshots, timestamps);
@@ -77,7 +87,9 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
         }
     }
     let timestamps = [timestamps, spokes];
-    let found = [catalog, snapshots].into_iter().chain(timestamps).chain(topic).chain([events, signing, network]);
+    let found =
+        [catalog, snapshots].into_iter().chain(timestamps).chain(topic).chain([events, signing]).chain(products);
+    let found = found.chain([network]);
     [configuration].into_iter().chain(who).chain(found).collect()
 }
 
@@ -229,6 +241,28 @@ async fn snapshots(
     };
     match store.fetch(experience, head.latest).await {
         Ok(_) => finding,
+        Err(error) => ledger_failed(finding, &error, SNAPSHOTS),
+    }
+}
+
+/// That products can be looked up for the filters of the members, and what was found out so far. It asks for one that does not
+/// exist, which is answer enough.
+async fn products(sdk: &SdkConfig, experience: &ExperienceId, table: &TableName) -> Finding {
+    let finding = Finding::of("products");
+    let directory = SdkDirectory::new(sdk);
+    let Ok(id) = ProductId::new(NO_PRODUCT) else { return finding };
+    let (listed, product) = tokio::join!(directory.listed(std::slice::from_ref(&id)), directory.product(&id));
+    let failed = |finding: Finding, error: Option<CatalogError>| match error {
+        Some(error) => finding.fail(error.to_string(), error.hint()),
+        None => finding,
+    };
+    let finding = failed(failed(finding, listed.err()), product.err());
+    match DynamoAnswers::new(sdk, table.clone()).latest(experience).await {
+        Ok(Some(head)) => {
+            let (products, ago) = (count(head.products, "product"), age(head.at, Timestamp::now()));
+            finding.note(format!("{products} looked up, written down {ago} ago"))
+        }
+        Ok(None) => finding.warn("none were looked up yet", "publish once: `pmp-hub publish`".to_owned()),
         Err(error) => ledger_failed(finding, &error, SNAPSHOTS),
     }
 }

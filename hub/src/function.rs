@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use pmp_lambda::{Function, Invocation};
@@ -9,18 +10,25 @@ use pmp_terminal::Failure;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::cli::hub;
+use crate::cli::{hub, products};
 use crate::config::{FunctionArgs, PublishConfig};
 use crate::error::{failure, sdk};
 use crate::figures::{Figures, Run};
 use crate::fleet::Fleet;
+use crate::products::{self, Products};
 use crate::trigger::{Asked, LOOK_AGAIN_AFTER, asked, has_seen};
 use crate::{Hub, HubError, Outcome, Published, Trigger};
+
+/// The longest that products are looked up in one invocation: another one may have to wait for this one to end, and 10,000
+/// products take less.
+const LOOK_UP_FOR: Duration = Duration::from_secs(40);
 
 /// The function.
 #[derive(Debug)]
 pub(crate) struct HubFunction {
     hub: Hub,
+    /// What looks products up, where that is wanted.
+    products: Option<Products>,
     figures: Figures,
     /// When the last read that succeeded began.
     read: Mutex<Option<Timestamp>>,
@@ -35,8 +43,10 @@ impl Function for HubFunction {
         let PublishConfig { snapshots, timestamps, .. } = &config.publish;
         let fleet = timestamps.as_ref().map(|timestamps| Fleet::new(&sdk, snapshots, timestamps, config.members));
         let hub = hub(&sdk, &config.publish, config.keep_versions);
+        let products = products(&sdk, &config.publish);
         tracing::info!(experience = %hub.experience, "hub ready");
-        Ok(Self { hub, figures: Figures { fleet, stale_after: config.stale_after }, read: Mutex::default() })
+        let figures = Figures { fleet, stale_after: config.stale_after };
+        Ok(Self { hub, products, figures, read: Mutex::default() })
     }
 
     async fn invoke(&self, event: Value, invocation: &Invocation) -> Result<Value, Failure> {
@@ -63,6 +73,13 @@ impl Function for HubFunction {
                 () = invocation.stop.stopped() => {}
                 () = tokio::time::sleep(LOOK_AGAIN_AFTER) => published = self.publish(trigger, invocation).await?,
             }
+        }
+        // Where an event led to nothing new, there is nothing to look up: most are about something else.
+        if let Some(products) = self.products.as_ref().filter(|_| published.outcome != Outcome::Unchanged) {
+            // What there is no time for is looked up after the next look.
+            let (deadline, stop) = (Instant::now() + LOOK_UP_FOR, &invocation.stop);
+            let look_up = products.look_up(&self.hub, Some(deadline), stop.token());
+            stop.write_down(look_up).await.and_then(products::tell);
         }
         Ok(json!({"published": published}))
     }

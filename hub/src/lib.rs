@@ -19,6 +19,7 @@ mod function;
 mod history;
 mod init;
 mod members;
+mod products;
 mod publish;
 mod read;
 mod shown;

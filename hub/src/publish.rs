@@ -269,13 +269,18 @@ impl Hub {
     }
 
     /// Announces the newest snapshot again, as it is stored, without looking at the catalog: nothing about it changes.
-    pub async fn announce_again(&self, head: &Head, now: impl Fn() -> Timestamp) -> Result<Published, HubError> {
+    pub async fn announce_again(
+        &self,
+        head: &Head,
+        reason: Reason,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<Published, HubError> {
         let (mark, current) = self.stand().await?;
         not_restored(mark.as_ref(), current.as_ref())?;
         let snapshot = self.snapshots.fetch(&self.experience, head.latest).await?;
         let sealed = Sealed::new(snapshot.content())
             .map_err(|source| HubError::Seal { experience: self.experience.clone(), source })?;
-        let message = self.message(head.latest, head.taken_at, Reason::Operator, &sealed, head.chunks);
+        let message = self.message(head.latest, head.taken_at, reason, &sealed, head.chunks);
         self.announce(message, Outcome::Announced, now).await
     }
 

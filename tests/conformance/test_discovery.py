@@ -74,6 +74,7 @@ def test_filters_narrow(discovery):
 
     assert filtered("FULFILLMENT_OPTION_TYPE", "SAAS", "CONTAINER") == ["prod-database00001", "prod-observability1"]
     assert filtered("PRODUCT_ID", "prod-firewall00001", "prod-nowhere") == ["prod-firewall00001"]
+    assert filtered("NUMBER_OF_PRODUCTS", "SINGLE_PRODUCT") == sorted(BY_ID)
     product = discovery.get_product(productId="prod-database00001")
     assert filtered("PUBLISHER", product["manufacturer"]["sellerProfileId"]) == ["prod-database00001"]
     assert filtered("CATEGORY", product["categories"][0]["categoryId"]) == ["prod-database00001"]
@@ -91,6 +92,8 @@ def test_pages_hold_everything_once(discovery):
         {"maxResults": 101},
         {"nextToken": "%%%"},
         {"filters": [{"filterType": "COLOUR", "filterValues": ["red"]}]},
+        {"filters": [{"filterType": "PRODUCT_ID", "filterValues": []}]},
+        {"filters": [{"filterType": "PRODUCT_ID", "filterValues": [f"prod-{number}" for number in range(31)]}]},
     ],
     ids=str,
 )

@@ -21,6 +21,9 @@ RATES = [
     ("DescribeChangeSet", 10, "GET", f"/DescribeChangeSet?{DESCRIBE}&changeSetId=nowhere", None),
     ("ListChangeSets", 5, "POST", "/ListChangeSets", {"Catalog": CATALOG}),
     ("CancelChangeSet", 5, "PATCH", f"/CancelChangeSet?{DESCRIBE}&changeSetId=nowhere", None),
+    # Those of Marketplace Discovery (docs.aws.amazon.com/marketplace/latest/developerguide/discovery-service-quotas.html).
+    ("GetProduct", 5, "POST", "/2026-02-05/getProduct", {"productId": "prod-nowhere"}),
+    ("SearchListings", 10, "POST", "/2026-02-05/searchListings", {"maxResults": 1}),
 ]
 
 

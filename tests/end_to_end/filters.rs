@@ -57,7 +57,7 @@ async fn a_built_in_rule_needs_its_name_and_settings_only() {
     assert!(planned.stdout.contains("excluded by filter: not here"), "{}", planned.stdout);
     let receipts = spoke.json(&["sync"]).await["receipts"].clone();
     assert_eq!(receipts[0]["filter"]["name"], "exclude-ids");
-    assert_eq!(receipts[0]["filter"]["version"], "1.1.0");
+    assert_eq!(receipts[0]["filter"]["version"], "1.2.0");
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
 
     let refused = scene.spoke_with_filter(Path::new("exclude-ids"), r#"{"idz":[]}"#).run(&["sync"]).await;
@@ -182,13 +182,13 @@ async fn what_cannot_be_looked_up_is_left_as_it_is() {
     let mut world = world(&["prod-acme", "prod-other"], &[]);
     world.products = two_vendors();
     let of_lookups = |fault, account: &str, next| FaultRule {
-        operation: Some("GetProduct".into()),
+        operation: Some("SearchListings".into()),
         account: Some(account.into()),
         next,
         ..FaultRule::new(fault)
     };
-    // Each of the five attempts for both products.
-    world.faults = vec![of_lookups(Fault::ServerError { message: None }, "222222222222", Some(10))];
+    // Each of the five attempts to find both products among the listings.
+    world.faults = vec![of_lookups(Fault::ServerError { message: None }, "222222222222", Some(5))];
     let scene = Scene::start(world).await;
     scene.hub.json(&["publish"]).await;
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
@@ -199,7 +199,8 @@ async fn what_cannot_be_looked_up_is_left_as_it_is() {
 
     let set_aside = spoke.run(&["sync", "--output", "json"]).await;
     assert_eq!(set_aside.code, 1, "{}", set_aside.stderr);
-    for part in ["partial", "2 of the products are set aside; `prod-acme`: not looked up for the filter", "GetProduct"]
+    for part in
+        ["partial", "2 of the products are set aside; `prod-acme`: not looked up for the filter", "SearchListings"]
     {
         assert!(set_aside.stdout.contains(part), "{part}: {}", set_aside.stdout);
     }

@@ -27,6 +27,7 @@ mod hostile_members;
 mod hostile_text;
 mod kills;
 mod leases;
+mod looked_up;
 mod messages;
 mod mistyped;
 mod networks;

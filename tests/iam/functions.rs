@@ -124,12 +124,13 @@ async fn a_filter_from_a_bucket_takes_its_object_and_the_products_and_nothing_el
         ("FilterKey", "exclude-products.wasm"),
         ("FilterDigest", &digest),
         ("FilterConfig", r#"{"exclude_ids":["prod-b"]}"#),
-        ("ProductAttributes", "true"),
+        ("ProductAttributes", "own"),
     ];
     let objects = Objects::start().await;
     objects.put("/filters/exclude-products.wasm", &component);
-    let (plain, organizations) = tokio::join!(
-        Organizations::deploy(world(&[], &[]), &[], &[]),
+    let (plain, told_by_the_hub, organizations) = tokio::join!(
+        Organizations::deploy(world(&[], &[]), &[("ProductAttributes", "false")], &[]),
+        Organizations::deploy(world(&[], &[]), &[], &[("ProductAttributes", "hub")]),
         Organizations::deploy(world(&["prod-a", "prod-b"], &[]), &[], &filtered)
     );
     let hub = organizations.hub_function().await;
@@ -141,15 +142,21 @@ async fn a_filter_from_a_bucket_takes_its_object_and_the_products_and_nothing_el
     let (before, grants) = (plain.spoke_role().grants(), organizations.spoke_role().grants());
     let added: Vec<_> = grants.iter().filter(|grant| !before.contains(grant)).collect();
     let grant = |action: &str, resource: &str| Grant { action: action.to_owned(), resource: resource.to_owned() };
-    let [product, object] = [
+    let [product, listings, object] = [
         grant("aws-marketplace:GetProduct", "arn:aws:aws-marketplace:::catalog/AWSMarketplace*/product/*"),
+        grant("aws-marketplace:SearchListings", "arn:aws:aws-marketplace:::catalog/AWSMarketplace*/listing/*"),
         grant("s3:GetObject", "arn:aws:s3:::filters/exclude-products.wasm"),
     ];
-    assert_eq!(added, [&product, &object]);
+    assert_eq!(added, [&product, &listings, &object]);
+    assert_eq!(told_by_the_hub.spoke_role().grants(), before, "what the hub looked up takes no permission");
+    let of_hub = |organizations: &Organizations| organizations.roles[0].grants();
+    let (before, after) = (of_hub(&plain), of_hub(&organizations));
+    let added: Vec<_> = after.iter().filter(|grant| !before.contains(grant)).collect();
+    assert_eq!(added, [&product, &listings]);
     // The embedded AWS has no S3: what stands in for it tells what it was asked for.
     assert_eq!(objects.asked(), ["/filters/exclude-products.wasm"]);
     let decisions = organizations.decisions().await;
-    assert!(decisions.iter().any(|decision| product.covers(decision)));
+    assert!([product, listings].iter().all(|grant| decisions.iter().any(|decision| grant.covers(decision))));
     assert_none_denied(&decisions);
 }
 
@@ -272,7 +279,8 @@ async fn a_large_snapshot() -> Organizations {
     let products: Vec<String> = (0..6_000).map(longest_id).collect();
     let mut world = world(&products.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
     world.change_sets = ChangeSetTiming::always(Duration::from_secs(2));
-    let organizations = Organizations::deploy(world, &[], &[]).await;
+    // To look up so many that are in no listing takes the hub longer than this test.
+    let organizations = Organizations::deploy(world, &[("ProductAttributes", "false")], &[]).await;
     let (hub, spoke) = (organizations.hub_function().await, organizations.spoke_function().await);
     look(&hub).await;
     let kept = batch_within(&organizations, &spoke, Duration::from_secs(6)).await;

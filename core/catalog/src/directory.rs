@@ -3,38 +3,32 @@
 //! A port of its own, because it is another service (Marketplace Discovery) and optional. A failure is never passed off as
 //! a product of which nothing is known: whoever asks decides differently then.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+pub use pmp_protocol::ProductAttributes;
 use pmp_protocol::ProductId;
 
 use crate::CatalogError;
 
+mod look_up;
 #[cfg_attr(not(feature = "discovery"), path = "directory/no_sdk.rs")]
 mod sdk;
 
+pub use look_up::{LookUp, Told};
 pub use sdk::SdkDirectory;
 
-/// What is known of a product. What is blank in AWS's answer is not known.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ProductAttributes {
-    /// Its title.
-    pub name: Option<String>,
-    /// Its vendor, as AWS Marketplace shows it in `en-US`.
-    pub manufacturer: Option<String>,
-    /// The id of the vendor's profile: it stays where the vendor takes another name.
-    pub manufacturer_id: Option<String>,
-    /// Its categories, as AWS Marketplace shows them in `en-US`.
-    pub categories: Vec<String>,
-    /// The ids of those that have one: they stay where a category takes another name.
-    pub category_ids: Vec<String>,
-    /// How it is delivered, as Marketplace Catalog spells it: `AmazonMachineImage`, `Container`, `SaaS`.
-    pub fulfillment_types: Vec<String>,
-}
+/// The most products that are asked for in one search of listings (service model: values of a filter).
+pub const MAX_SEARCHED: usize = 30;
 
-/// Tells of products.
+/// Tells of products. Each call waits for its turn by itself.
 #[async_trait]
 pub trait ProductDirectory: Debug + Send + Sync {
-    /// What is known of this product; none where there is no such product to be seen. Waits for its turn by itself.
+    /// What is known of this product; none where there is no such product to be seen.
     async fn product(&self, id: &ProductId) -> Result<Option<ProductAttributes>, CatalogError>;
+
+    /// What listings tell of these products, at most [`MAX_SEARCHED`]. Of one that is missing in the answer nothing is said:
+    /// it may be in no listing, or only in listings that speak of several products at once. [`Self::product`] tells.
+    async fn listed(&self, ids: &[ProductId]) -> Result<BTreeMap<ProductId, ProductAttributes>, CatalogError>;
 }

@@ -4,7 +4,8 @@
 //! is the adapter over the official SDK, one attempt per call, under the account's rate limits ([`RateLimits`], [`Pace`]).
 //! [`CatalogError`] says of every failure what kind it is, so that callers decide by type and never by text.
 //!
-//! [`ProductDirectory`] is a second, optional port: what AWS Marketplace tells of a product ([`SdkDirectory`]).
+//! [`ProductDirectory`] is a second, optional port: what AWS Marketplace tells of a product ([`SdkDirectory`]);
+//! [`LookUp`] asks it for many.
 //!
 //! It never decides what to change; that is the plan's part.
 
@@ -22,7 +23,7 @@ mod raw;
 mod sdk;
 
 pub use change_set::{ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus, Part};
-pub use directory::{ProductAttributes, ProductDirectory, SdkDirectory};
+pub use directory::{LookUp, MAX_SEARCHED, ProductAttributes, ProductDirectory, SdkDirectory, Told};
 pub use error::{CatalogError, ErrorClass};
 pub use experience::{Experience, ExperienceStatus, NotLive, PolicyId, Revision};
 pub use pace::{Limiter, Pace};

@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use pmp_protocol::{
-    Counts, Digest, ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt, Sealed,
-    Snapshot, SnapshotVersion,
+    Answers, Counts, Digest, ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt,
+    Sealed, Snapshot, SnapshotVersion,
 };
 
 use crate::LedgerError;
@@ -112,6 +112,32 @@ pub trait SnapshotStore: Debug + Send + Sync {
 
     /// Deletes all but the newest `keep` versions; returns how many items went.
     async fn prune(&self, experience: &ExperienceId, latest: SnapshotVersion, keep: u64) -> Result<usize, LedgerError>;
+}
+
+/// Which answers about products are the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswersHead {
+    /// Their digest: what is read must have it.
+    pub digest: Digest,
+    /// How many items hold them.
+    pub chunks: usize,
+    /// How many products they answer for.
+    pub products: usize,
+    /// When they were stored.
+    pub at: Timestamp,
+}
+
+/// What the hub found out about products, where every member can read it and none can write.
+#[async_trait]
+pub trait AnswerStore: Debug + Send + Sync {
+    /// Which are the newest; none where the hub never stored any, as one of an earlier release does not.
+    async fn latest(&self, experience: &ExperienceId) -> Result<Option<AnswersHead>, LedgerError>;
+
+    /// Reads those that `head` names, whole and verified.
+    async fn fetch(&self, experience: &ExperienceId, head: &AnswersHead) -> Result<Answers, LedgerError>;
+
+    /// Stores answers as the newest: all of them, or nothing. For the hub.
+    async fn store(&self, answers: &Answers, at: Timestamp) -> Result<AnswersHead, LedgerError>;
 }
 
 /// Version and digest as they stand in an item, whatever they are worth: to say which item is meant.

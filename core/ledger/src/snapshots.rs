@@ -24,9 +24,9 @@ use crate::{Head, KeptVersion, LedgerError, NewSnapshot, SnapshotStore, Stored, 
 pub const MAX_STORED_BYTES: usize = 3_500_000;
 
 /// Bytes of content per item: below the 400 KB (409,600 bytes) of an item, with room for the other attributes.
-const CHUNK_BYTES: usize = 390_000;
+pub(crate) const CHUNK_BYTES: usize = 390_000;
 /// What one `BatchWriteItem` takes.
-const BATCH: usize = 25;
+pub(crate) const BATCH: usize = 25;
 
 const HEAD: &str = "head";
 const SET_HEAD: &str = "SET latest = :version, digest = :digest, taken_at = :taken_at, chunks = :chunks";

@@ -7,6 +7,7 @@
 //! This crate decides and never does: no I/O, no async, no clock, no randomness. Everything here is parsed into a type
 //! once, at the edge; a value of one of these types is valid.
 
+mod answers;
 mod batch;
 mod confirmation;
 mod content;
@@ -22,6 +23,7 @@ mod spoke;
 mod verdict;
 mod version;
 
+pub use answers::{Answer, Answers, AnswersError, MAX_ANSWERS_BYTES, ProductAttributes, SealedAnswers};
 pub use batch::ProductBatch;
 pub use confirmation::{Confirmed, OperatorConfirmation, confirmed};
 pub use content::{Content, ContentError, Note, ResourceRequests};

@@ -73,7 +73,7 @@ impl Sealed {
         if canonical.len() > MAX_CONTENT_BYTES {
             return Err(SealError::TooLarge);
         }
-        let compressed = zstd::encode_all(canonical.as_slice(), COMPRESSION_LEVEL).map_err(SealError::Compression)?;
+        let compressed = pack(&canonical).map_err(SealError::Compression)?;
         Ok(Self { digest: Digest::of(&canonical), counts: content.counts(), compressed })
     }
 
@@ -103,7 +103,8 @@ impl Sealed {
 
     /// Unpacks and verifies: digest, experience, order, counts, no contradiction. All of it, or nothing (rule 0).
     pub fn open(&self, experience: &ExperienceId) -> Result<Content, SealError> {
-        let canonical = unpack(&self.compressed)?;
+        let canonical = unpack(&self.compressed, MAX_CONTENT_BYTES).map_err(SealError::Compression)?;
+        let canonical = canonical.ok_or(SealError::TooLarge)?;
         let found = Digest::of(&canonical);
         if found != self.digest {
             return Err(SealError::Digest { expected: self.digest, found });
@@ -119,13 +120,17 @@ impl Sealed {
     }
 }
 
-fn unpack(compressed: &[u8]) -> Result<Vec<u8>, SealError> {
-    let decoder = zstd::Decoder::new(compressed).map_err(SealError::Compression)?;
+pub(crate) fn pack(canonical: &[u8]) -> std::io::Result<Vec<u8>> {
+    zstd::encode_all(canonical, COMPRESSION_LEVEL)
+}
+
+/// The bytes; none where they would be more than `most`.
+pub(crate) fn unpack(compressed: &[u8], most: usize) -> std::io::Result<Option<Vec<u8>>> {
+    let decoder = zstd::Decoder::new(compressed)?;
     let mut canonical = Vec::new();
     // One byte more than allowed, so that "too large" is told apart from "just fits".
-    let limit = MAX_CONTENT_BYTES as u64 + 1;
-    decoder.take(limit).read_to_end(&mut canonical).map_err(SealError::Compression)?;
-    if canonical.len() > MAX_CONTENT_BYTES { Err(SealError::TooLarge) } else { Ok(canonical) }
+    decoder.take(most as u64 + 1).read_to_end(&mut canonical)?;
+    Ok((canonical.len() <= most).then_some(canonical))
 }
 
 /// The wire form: lists as they come, so that a wrong order is seen instead of mended. Unknown fields are ignored: a

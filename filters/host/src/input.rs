@@ -46,8 +46,12 @@ pub struct Product<'a> {
     pub name: Option<&'a str>,
     /// Its vendor, where it is known.
     pub manufacturer: Option<&'a str>,
+    /// The id of its vendor's profile, where it is known. Built-in filters alone are told of it.
+    pub manufacturer_id: Option<&'a str>,
     /// Its categories, as far as they are known.
     pub categories: &'a [String],
+    /// The ids of its categories, as far as they are known. Built-in filters alone are told of them.
+    pub category_ids: &'a [String],
     /// How it is delivered, as far as it is known.
     pub fulfillment_types: &'a [String],
     /// The labels that the management organization put on it.
@@ -58,7 +62,17 @@ impl<'a> Product<'a> {
     /// A product of which only the id and the status are known.
     #[must_use]
     pub fn new(id: &'a ProductId, status: Status) -> Self {
-        Self { id, status, name: None, manufacturer: None, categories: &[], fulfillment_types: &[], labels: &[] }
+        Self {
+            id,
+            status,
+            name: None,
+            manufacturer: None,
+            manufacturer_id: None,
+            categories: &[],
+            category_ids: &[],
+            fulfillment_types: &[],
+            labels: &[],
+        }
     }
 
     fn lists(&self) -> [&'a [String]; 3] {

@@ -26,7 +26,7 @@ use crate::log::Log;
 use crate::output::RawDecision;
 
 /// The version of all built-in filters. It grows when what one of them decides changes.
-const VERSION: &str = "1.1.0";
+const VERSION: &str = "1.2.0";
 
 /// A rule with its settings.
 pub(crate) trait Rule: fmt::Debug + Send + Sync {

@@ -151,7 +151,7 @@ fn the_schemas_name_the_settings_that_there_are() {
     for name in Filter::built_in_names() {
         let filter = built_in(name);
         let description = filter.description();
-        assert_eq!((description.name.as_str(), description.version.as_str()), (name, "1.1.0"));
+        assert_eq!((description.name.as_str(), description.version.as_str()), (name, "1.2.0"));
         let schema: Value = serde_json::from_str(&description.settings_schema).unwrap();
         assert_eq!(schema["additionalProperties"], false);
         // What the settings' own type says, where it meets a field that there is none of.
@@ -197,6 +197,36 @@ fn a_name_is_met_as_people_read_it() {
     for (blocked, other) in [("Example Corp", "ExampleCorp"), ("Example", "Example Corp"), ("Ilk", "ılk")] {
         assert_eq!(judged(blocked, other), Verdict::Keep, "{blocked} {other}");
     }
+}
+
+#[test]
+fn a_vendor_and_a_category_are_met_by_their_ids_exactly_where_their_names_changed() {
+    let (id, experience) = (ProductId::new("prod-1").unwrap(), ExperienceId::new("exp-1").unwrap());
+    let organization = OrganizationId::new("o-abcdefghij").unwrap();
+    let (categories, category_ids) = (["Renamed".to_owned()], ["category-7".to_owned()]);
+    let product = Product {
+        manufacturer: Some("Renamed Inc."),
+        manufacturer_id: Some("seller-7"),
+        categories: &categories,
+        category_ids: &category_ids,
+        ..Product::new(&id, Status::Approved)
+    };
+    let nameless = Product { manufacturer: None, ..product };
+    let reason = |name: &str, settings: &serde_json::Value, product| {
+        let filter = built_in(name).configure(&settings.to_string()).unwrap();
+        let evaluation = filter.evaluate(&context(&organization, &experience), &[product]).unwrap();
+        (evaluation.decisions[0].reason.clone(), evaluation.usage.logs.len())
+    };
+    let vendors = |vendor: &str, product| reason("exclude-vendors", &json!({"vendors": [vendor]}), product);
+    let told = |text: &str| Some(text.to_owned());
+    assert_eq!(vendors("seller-7", product), (told("the vendor `seller-7` is in `vendors`"), 0));
+    assert_eq!(vendors("renamed inc.", product).0, told("the vendor `renamed inc.` is in `vendors`"));
+    assert_eq!(vendors("SELLER-7", product).0, None, "an id is compared exactly");
+    assert_eq!(vendors("seller-7", nameless).0, told("the vendor `seller-7` is in `vendors`"));
+    assert_eq!(vendors("Acme", nameless).0, told("the vendor is not known"), "it may be Acme");
+    let categories = |category: &str| reason("only-categories", &json!({"categories": [category]}), product);
+    assert_eq!(categories("category-7"), (None, 0));
+    assert_eq!(categories("Category-7").0, told("the category `Renamed` is not in `categories`"));
 }
 
 #[test]

@@ -58,7 +58,9 @@ impl OwnedProduct {
             },
             name: self.name.as_deref(),
             manufacturer: self.manufacturer.as_deref(),
+            manufacturer_id: None,
             categories: &self.categories,
+            category_ids: &[],
             fulfillment_types: &self.fulfillment_types,
             labels: &self.labels,
         }

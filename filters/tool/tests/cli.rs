@@ -60,7 +60,7 @@ fn inspect_says_what_a_filter_is() {
 fn a_built_in_filter_is_inspected_and_run_by_its_name() {
     let ran = run(&["inspect", "exclude-vendors"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    for part in ["exclude-vendors", "1.1.0", "built into pmp-spoke", "unknown"] {
+    for part in ["exclude-vendors", "1.2.0", "built into pmp-spoke", "unknown"] {
         assert!(ran.out.contains(part), "{part}\n{}", ran.out);
     }
     let json: Value = serde_json::from_str(&run(&["inspect", "exclude-ids", "-o", "json"]).out).unwrap();

@@ -4,18 +4,20 @@
 //! the world does not say of a product is answered as empty. AWS documents no texts for the refusals: these are ours.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use aws_smithy_types::base64;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::catalog::CATALOG;
-use crate::world::Product;
+use crate::catalog::{Bucket, CATALOG};
+use crate::world::{CatalogLimits, Product};
 
 /// The operations that are answered here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Operation {
     GetProduct,
     SearchListings,
@@ -61,6 +63,8 @@ pub(crate) enum DiscoveryError {
     Malformed(String),
     #[error("nextToken is not valid")]
     Token,
+    #[error("Rate exceeded")]
+    Throttled,
 }
 
 impl DiscoveryError {
@@ -69,6 +73,7 @@ impl DiscoveryError {
         match self {
             Self::NotFound(_) => ("ResourceNotFoundException", 404),
             Self::Malformed(_) | Self::Token => ("ValidationException", 400),
+            Self::Throttled => ("ThrottlingException", 429),
         }
     }
 
@@ -76,7 +81,7 @@ impl DiscoveryError {
     pub(crate) fn body(&self) -> Value {
         let mut body = json!({ "__type": self.name_and_status().0, "message": self.to_string() });
         match self {
-            Self::NotFound(_) => {}
+            Self::NotFound(_) | Self::Throttled => {}
             Self::Malformed(_) => body["reason"] = json!("MALFORMED_REQUEST_PARAMETERS"),
             Self::Token => body["reason"] = json!("INVALID_PAGINATION_TOKEN"),
         }
@@ -132,12 +137,38 @@ enum FilterType {
 const DEFAULT_PAGE: usize = 25;
 const MAX_PAGE: usize = 100;
 
+/// Filters of a search, values of a filter, and characters of a value: the most of each (service model).
+const MAX_FILTERS: usize = 30;
+const MAX_VALUES: usize = 30;
+const MAX_VALUE: usize = 128;
+
 /// The world's products, by id.
-pub(crate) struct Discovery(BTreeMap<String, Product>);
+pub(crate) struct Discovery {
+    products: BTreeMap<String, Product>,
+    limits: CatalogLimits,
+    /// How much of its rate each account has left for each operation.
+    buckets: Mutex<BTreeMap<(String, Operation), Bucket>>,
+}
 
 impl Discovery {
-    pub(crate) fn new(products: &[Product]) -> Self {
-        Self(products.iter().map(|product| (product.id.clone(), product.clone())).collect())
+    pub(crate) fn new(products: &[Product], limits: &CatalogLimits) -> Self {
+        let products = products.iter().map(|product| (product.id.clone(), product.clone())).collect();
+        Self { products, limits: limits.clone(), buckets: Mutex::default() }
+    }
+
+    /// Takes a request of the account into account, or refuses it.
+    pub(crate) fn admit(&self, account: &str, operation: Operation, now: Timestamp) -> Result<(), DiscoveryError> {
+        let rate = match operation {
+            Operation::GetProduct => self.limits.requests_per_second.get_product,
+            Operation::SearchListings => self.limits.requests_per_second.search_listings,
+        };
+        if !self.limits.throttling || rate == 0 {
+            return Ok(());
+        }
+        // Plain numbers: they are whole even if a holder panicked.
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = buckets.entry((account.to_owned(), operation)).or_insert_with(|| Bucket::full(rate, now));
+        if bucket.take(rate, now) { Ok(()) } else { Err(DiscoveryError::Throttled) }
     }
 
     pub(crate) fn answer(&self, operation: Operation, body: &[u8]) -> Result<Value, DiscoveryError> {
@@ -152,7 +183,7 @@ impl Discovery {
         if !(1..=255).contains(&product_id.len()) || !product_id.chars().all(allowed) {
             return Err(DiscoveryError::Malformed("productId must be 1 to 255 of letters, digits, _ and -".into()));
         }
-        let product = self.0.get(&product_id).ok_or(DiscoveryError::NotFound(product_id))?;
+        let product = self.products.get(&product_id).ok_or(DiscoveryError::NotFound(product_id))?;
         Ok(json!({
             "productId": product.id,
             "catalog": "AWSMarketplace",
@@ -178,9 +209,13 @@ impl Discovery {
         if !(1..=MAX_PAGE).contains(&length) {
             return Err(DiscoveryError::Malformed(format!("maxResults must be between 1 and {MAX_PAGE}")));
         }
+        if request.filters.len() > MAX_FILTERS {
+            return Err(DiscoveryError::Malformed(format!("filters must have at most {MAX_FILTERS} members")));
+        }
+        request.filters.iter().try_for_each(SearchFilter::check)?;
         let after = request.next_token.as_deref().map(read_token).transpose()?;
         let words = request.search_text.to_lowercase();
-        let found: Vec<&Product> = self.0.values().filter(|product| request.finds(product, &words)).collect();
+        let found: Vec<&Product> = self.products.values().filter(|product| request.finds(product, &words)).collect();
         let rest = found.iter().filter(|product| after.as_ref().is_none_or(|after| product.id > *after));
         let page: Vec<&&Product> = rest.take(length + 1).collect();
         let shown = &page[..page.len().min(length)];
@@ -196,14 +231,29 @@ impl Discovery {
 impl SearchListings {
     /// Whether it finds a product: by every word of the text, and by every filter.
     fn finds(&self, product: &Product, words: &str) -> bool {
-        let haystack = format!("{} {} {}", product.name, product.manufacturer, product.categories.join(" "));
-        let haystack = haystack.to_lowercase();
-        words.split_whitespace().all(|word| haystack.contains(word))
-            && self.filters.iter().all(|filter| filter.accepts(product))
+        self.filters.iter().all(|filter| filter.accepts(product)) && (words.is_empty() || has_words(product, words))
     }
 }
 
+fn has_words(product: &Product, words: &str) -> bool {
+    let haystack = format!("{} {} {}", product.name, product.manufacturer, product.categories.join(" "));
+    let haystack = haystack.to_lowercase();
+    words.split_whitespace().all(|word| haystack.contains(word))
+}
+
 impl SearchFilter {
+    /// The bounds of the service model.
+    fn check(&self) -> Result<(), DiscoveryError> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        let fits = |value: &String| (1..=MAX_VALUE).contains(&value.len()) && value.chars().all(allowed);
+        if (1..=MAX_VALUES).contains(&self.filter_values.len()) && self.filter_values.iter().all(fits) {
+            return Ok(());
+        }
+        Err(DiscoveryError::Malformed(format!(
+            "filterValues must have 1 to {MAX_VALUES} members, each of 1 to {MAX_VALUE} letters, digits, _, - and ."
+        )))
+    }
+
     fn accepts(&self, product: &Product) -> bool {
         let wanted = |value: &str| self.filter_values.iter().any(|wanted| wanted == value);
         match self.filter_type {
@@ -211,7 +261,7 @@ impl SearchFilter {
             FilterType::FulfillmentOptionType => wanted(&fulfillment_type(&product.fulfillment)),
             FilterType::Publisher => wanted(&slug("seller", &product.manufacturer)),
             FilterType::ProductId => wanted(&product.id),
-            FilterType::NumberOfProducts => wanted("1"),
+            FilterType::NumberOfProducts => wanted("SINGLE_PRODUCT"),
             FilterType::DeployedOnAws => wanted("NOT_APPLICABLE"),
             // The world knows nothing of these.
             FilterType::Certificates
@@ -338,7 +388,7 @@ mod tests {
     #[test]
     fn a_page_has_25_listings_unless_it_is_asked_for_another_number() {
         let products: Vec<_> = (0..120).map(|n| Product { id: format!("prod-{n:03}"), ..Product::default() }).collect();
-        let discovery = Discovery::new(&products);
+        let discovery = Discovery::new(&products, &CatalogLimits::default());
         for (body, listings) in [("{}", 25), (r#"{"maxResults":1}"#, 1), (r#"{"maxResults":100}"#, 100)] {
             let answer = discovery.answer(Operation::SearchListings, body.as_bytes()).unwrap();
             assert_eq!(answer["listingSummaries"].as_array().unwrap().len(), listings, "{body}");
@@ -347,8 +397,40 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_takes_thirty_values() {
+        let products: Vec<_> = (0..40).map(|n| Product { id: format!("prod-{n:03}"), ..Product::default() }).collect();
+        let discovery = Discovery::new(&products, &CatalogLimits::default());
+        let find = |values: usize| {
+            let values: Vec<_> = products[..values].iter().map(|product| &product.id).collect();
+            let filter = json!({ "filterType": "PRODUCT_ID", "filterValues": values });
+            let body = json!({ "filters": [filter], "maxResults": 100 }).to_string();
+            let answer = discovery.answer(Operation::SearchListings, body.as_bytes());
+            answer.map(|answer| answer["listingSummaries"].as_array().unwrap().len())
+        };
+        assert_eq!(find(30), Ok(30));
+        assert!(matches!(find(31), Err(DiscoveryError::Malformed(_))));
+        assert!(matches!(find(0), Err(DiscoveryError::Malformed(_))));
+    }
+
+    #[test]
+    fn each_account_has_its_own_requests_a_second_for_each_operation() {
+        let discovery = Discovery::new(&[], &CatalogLimits::default());
+        let at = |milliseconds| Timestamp::from_millisecond(milliseconds).unwrap();
+        let admitted = |account: &str, operation, milliseconds| {
+            (0..20).filter(|_| discovery.admit(account, operation, at(milliseconds)).is_ok()).count()
+        };
+        assert_eq!(admitted("one", Operation::GetProduct, 0), 5);
+        assert_eq!(admitted("one", Operation::SearchListings, 0), 10);
+        assert_eq!(admitted("two", Operation::GetProduct, 0), 5);
+        assert_eq!(admitted("one", Operation::GetProduct, 400), 2);
+        assert_eq!(DiscoveryError::Throttled.name_and_status(), ("ThrottlingException", 429));
+        let free = Discovery::new(&[], &CatalogLimits::without_throttling());
+        assert!((0..100).all(|_| free.admit("one", Operation::GetProduct, at(0)).is_ok()));
+    }
+
+    #[test]
     fn what_cannot_be_read_is_refused_by_reason() {
-        let discovery = Discovery::new(&[]);
+        let discovery = Discovery::new(&[], &CatalogLimits::default());
         let reason =
             |operation, body: &str| discovery.answer(operation, body.as_bytes()).unwrap_err().body()["reason"].clone();
         assert_eq!(reason(Operation::GetProduct, "{"), "MALFORMED_REQUEST_PARAMETERS");

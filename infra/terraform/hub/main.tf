@@ -244,6 +244,20 @@ resource "aws_iam_role_policy" "function" {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = "${aws_cloudwatch_log_group.function.arn}:*"
       }
+      ], !var.product_attributes ? [] : [
+      # The patterns of AWS's own policies.
+      {
+        Sid      = "LookProductsUp"
+        Effect   = "Allow"
+        Action   = "aws-marketplace:GetProduct"
+        Resource = "arn:${local.partition}:aws-marketplace:::catalog/AWSMarketplace*/product/*"
+      },
+      {
+        Sid      = "SearchListings"
+        Effect   = "Allow"
+        Action   = "aws-marketplace:SearchListings"
+        Resource = "arn:${local.partition}:aws-marketplace:::catalog/AWSMarketplace*/listing/*"
+      }
       ], var.signing_key_arn == null ? [] : [
       {
         Sid      = "SignSnapshots"
@@ -302,6 +316,7 @@ resource "aws_lambda_function" "hub" {
       PMP_STATEMENT_LIFETIME   = var.statement_lifetime
       PMP_STALE_AFTER          = var.stale_after == null ? "" : var.stale_after
       PMP_INTERVAL             = var.interval
+      PMP_PRODUCT_ATTRIBUTES   = tostring(var.product_attributes)
       PMP_LOG                  = var.log_level
     }
   }

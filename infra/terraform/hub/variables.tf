@@ -138,6 +138,12 @@ variable "keep_versions" {
   }
 }
 
+variable "product_attributes" {
+  type        = bool
+  default     = true
+  description = "Whether names, vendors, categories and fulfillment types of the products are looked up at AWS Marketplace, once for the filters of all members. It never delays a snapshot."
+}
+
 variable "member_organization_ids" {
   type        = list(string)
   default     = []

@@ -253,13 +253,19 @@ resource "aws_iam_role_policy" "function" {
         Resource  = [var.kms_key_arn]
         Condition = { StringEquals = { "kms:ViaService" = "sqs.${local.region}.amazonaws.com" } }
       }
-      ], !var.product_attributes ? [] : [
-      # The pattern of AWS's own policies.
+      ], !contains(["true", "own"], var.product_attributes) ? [] : [
+      # The patterns of AWS's own policies.
       {
         Sid      = "LookProductsUp"
         Effect   = "Allow"
         Action   = "aws-marketplace:GetProduct"
         Resource = ["arn:${local.partition}:aws-marketplace:::catalog/AWSMarketplace*/product/*"]
+      },
+      {
+        Sid      = "SearchListings"
+        Effect   = "Allow"
+        Action   = "aws-marketplace:SearchListings"
+        Resource = ["arn:${local.partition}:aws-marketplace:::catalog/AWSMarketplace*/listing/*"]
       }
     ])
   })
@@ -302,7 +308,7 @@ resource "aws_lambda_function" "spoke" {
       PMP_FILTER_DIGEST        = var.filter_digest == null ? "" : var.filter_digest
       PMP_FILTER_CONFIG        = local.filter_config
       PMP_FILTERS              = var.filters == null ? "" : var.filters
-      PMP_PRODUCT_ATTRIBUTES   = tostring(var.product_attributes)
+      PMP_PRODUCT_ATTRIBUTES   = var.product_attributes
       PMP_MAX_REMOVED_PERCENT  = tostring(var.max_removed_percent)
       PMP_MAX_REMOVED_PRODUCTS = var.max_removed_products == null ? "" : tostring(var.max_removed_products)
       PMP_GUARD_WINDOW         = var.guard_window == null ? "" : var.guard_window
@@ -320,7 +326,7 @@ resource "aws_lambda_function" "spoke" {
       error_message = "The filter is built in, or comes from a layer or a bucket; only one of them."
     }
     precondition {
-      condition     = var.product_attributes || !contains(["exclude-vendors", "only-categories"], coalesce(var.filter_name, "-"))
+      condition     = var.product_attributes != "false" || !contains(["exclude-vendors", "only-categories"], coalesce(var.filter_name, "-"))
       error_message = "This filter decides by vendors or categories, and needs product_attributes."
     }
     precondition {

@@ -304,9 +304,14 @@ variable "filter_object_arns" {
 }
 
 variable "product_attributes" {
-  type        = bool
-  default     = false
-  description = "Whether names, vendors, categories and fulfillment types of products are looked up for the filter. exclude-vendors and only-categories need them."
+  type        = string
+  default     = "false"
+  description = "Whether the filter is told names, vendors, categories and fulfillment types of products: true, as the hub looked them up, and by looking them up here where that has not; hub, as the hub looked them up; own, by looking them up here. exclude-vendors and only-categories need them."
+
+  validation {
+    condition     = contains(["false", "true", "hub", "own"], var.product_attributes)
+    error_message = "One of false, true, hub, own."
+  }
 }
 
 variable "code_bucket" {

@@ -1,32 +1,93 @@
-//! What AWS Marketplace tells of the snapshot's products, for the filter: looked up once, and kept in memory.
+//! What AWS Marketplace tells of the snapshot's products, for the filter: as the hub found it out for all members, or as this
+//! spoke looks it up by itself.
 //!
 //! An answer that is missing must never look like an answer: a filter that excludes what it does not know would deny every
 //! product that could not be looked up. So a product whose answer failed is left as it is in the experience, and where
-//! nothing can be looked up, the filter is not run.
+//! nothing is known, the filter is not run.
 
 use std::collections::{BTreeMap, HashMap};
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
-use pmp_catalog::{CatalogError, ErrorClass, ProductAttributes, ProductDirectory};
-use pmp_protocol::ProductId;
+use aws_config::SdkConfig;
+use jiff::Timestamp;
+use pmp_catalog::{CatalogError, ErrorClass, LookUp, ProductAttributes, ProductDirectory, SdkDirectory, Told};
+use pmp_ledger::{AnswerStore, AnswersHead, DynamoAnswers, LedgerError, TableName};
+use pmp_protocol::{Answers, Digest, ExperienceId, ProductId};
 use pmp_terminal::progress::{Step, step};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::one_line;
 
-/// Calls on their way at once. The directory sets the pace; this hides how long an answer takes.
-const SIDE_BY_SIDE: usize = 8;
 /// What is known is asked for again after this time, since vendors and categories change, and products come.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
-/// Failures in a row after which the service is not to be had now.
+/// Calls that failed in a row, after which the service is not to be had now.
 const MAX_FAILURES: usize = 10;
 /// Answers between two lines of progress.
 const PROGRESS: usize = 500;
 /// The most products that are remembered beyond those of the snapshot.
 const MAX_REMEMBERED: usize = 100_000;
+
+/// Where what the filter is told of products comes from: `PMP_PRODUCT_ATTRIBUTES`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum AttributeSource {
+    /// It is told nothing: `false`.
+    #[default]
+    Nowhere,
+    /// From the hub alone: `hub`.
+    Hub,
+    /// From the hub; where that has found out nothing, as one of an earlier release has not, from a look-up of one's own: `true`.
+    HubOrOwn,
+    /// From a look-up of one's own: `own`.
+    Own,
+}
+
+impl AttributeSource {
+    /// Whether the filter is told nothing.
+    pub(crate) fn is_nowhere(self) -> bool {
+        self == Self::Nowhere
+    }
+
+    /// Whether this spoke may ask Marketplace Discovery.
+    pub(crate) fn may_ask(self) -> bool {
+        matches!(self, Self::HubOrOwn | Self::Own)
+    }
+
+    /// Whether what the hub found out counts.
+    pub(crate) fn takes_the_hubs(self) -> bool {
+        matches!(self, Self::Hub | Self::HubOrOwn)
+    }
+
+    /// What knows of products by this setting: as `sdk` for a look-up of one's own, as `hub` for the hub's table of `snapshots`.
+    pub(crate) fn attributes(
+        self,
+        sdk: &SdkConfig,
+        hub: &SdkConfig,
+        snapshots: &TableName,
+        management: &ExperienceId,
+    ) -> Option<Arc<Attributes>> {
+        let answers = || Arc::new(DynamoAnswers::new(hub, snapshots.clone()));
+        let hub = self.takes_the_hubs().then(|| HubAnswers::new(answers(), management.clone()));
+        let directory = self.may_ask().then(|| Arc::new(SdkDirectory::new(sdk)) as _);
+        (!self.is_nowhere()).then(|| Arc::new(Attributes::new(hub, directory)))
+    }
+}
+
+impl FromStr for AttributeSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "false" => Ok(Self::Nowhere),
+            "hub" => Ok(Self::Hub),
+            "true" => Ok(Self::HubOrOwn),
+            "own" => Ok(Self::Own),
+            _ => Err("none of true, hub, own and false".to_owned()),
+        }
+    }
+}
 
 /// What is known of the products of a snapshot.
 #[derive(Debug, Default)]
@@ -56,10 +117,11 @@ pub(crate) enum LookUpError {
     Failed(String),
 }
 
-/// Looks products up, and remembers them as long as the process lives.
+/// Knows of products, and remembers them as long as the process lives.
 #[derive(Debug)]
 pub(crate) struct Attributes {
-    directory: Arc<dyn ProductDirectory>,
+    hub: Option<HubAnswers>,
+    directory: Option<Arc<dyn ProductDirectory>>,
     remembered: Mutex<HashMap<ProductId, Remembered>>,
 }
 
@@ -71,15 +133,17 @@ struct Remembered {
 }
 
 impl Attributes {
-    pub(crate) fn new(directory: Arc<dyn ProductDirectory>) -> Self {
-        Self { directory, remembered: Mutex::default() }
+    /// From the hub, where there is one to ask, and from the directory: where both are there, from the hub if it has found
+    /// anything out.
+    pub(crate) fn new(hub: Option<HubAnswers>, directory: Option<Arc<dyn ProductDirectory>>) -> Self {
+        Self { hub, directory, remembered: Mutex::default() }
     }
 
-    /// What is known of these products, after those that are not, or not lately, were asked for. Where asking again fails,
-    /// the last answer counts.
+    /// What is known of these products. Where it is looked up here, those that are not known, or not lately, are asked for; where
+    /// asking again fails, the last answer counts.
     ///
     /// # Errors
-    /// Where it was told to stop, or the service is not to be had. What was answered is remembered.
+    /// Where it was told to stop, or nothing is to be had. What was answered is remembered.
     pub(crate) async fn look_up(
         &self,
         ids: impl Iterator<Item = &ProductId>,
@@ -87,34 +151,48 @@ impl Attributes {
         stop: &CancellationToken,
     ) -> Result<Known, LookUpError> {
         let ids: Vec<_> = ids.collect();
+        if let Some(hub) = &self.hub {
+            let answers = stop.run_until_cancelled(hub.newest()).await.ok_or(LookUpError::Stopped)?;
+            let answers = answers.map_err(|error| LookUpError::Failed(told_of_ledger(&error)))?;
+            match (answers, &self.directory) {
+                (Some(answers), _) => return Ok(answers.known(&ids)),
+                (None, Some(_)) => {
+                    tracing::info!("the hub has looked no products up: they are looked up here");
+                }
+                (None, None) => {
+                    return Err(LookUpError::Failed(
+                        "the hub has looked no products up (PMP_PRODUCT_ATTRIBUTES there)".into(),
+                    ));
+                }
+            }
+        }
+        let Some(directory) = &self.directory else { return Ok(Known::default()) };
         let wanted: Vec<_> = {
             let remembered = self.remembered();
             let fresh = |id: &ProductId| remembered.get(id).is_some_and(|known| known.at.elapsed() < FRESH);
             ids.iter().filter(|id| !fresh(id)).map(|id| (*id).clone()).collect()
         };
-        let mut undecided =
-            if wanted.is_empty() { BTreeMap::new() } else { self.ask(wanted, show_progress, stop).await? };
+        let mut undecided = if wanted.is_empty() {
+            BTreeMap::new()
+        } else {
+            self.ask(directory.as_ref(), wanted, show_progress, stop).await?
+        };
         let mut remembered = self.remembered();
         undecided.retain(|id, _| !remembered.contains_key(id));
         let of = |id: &&ProductId| Some(((*id).clone(), remembered.get(*id)?.attributes.clone()?));
         let attributes: HashMap<_, _> = ids.iter().filter_map(of).collect();
-        let (products, failed) = (ids.len(), undecided.len());
-        let unknown = products - attributes.len() - failed;
-        if unknown > 0 {
-            tracing::warn!(unknown, products, "nothing is known of some products; the filter decides without");
+        let known = Known { attributes, undecided };
+        known.tell(ids.len());
+        if remembered.len() > ids.len() + MAX_REMEMBERED {
+            remembered.retain(|id, _| known.attributes.contains_key(id));
         }
-        if failed > 0 {
-            tracing::warn!(failed, products, "some products could not be looked up, and are left as they are");
-        }
-        if remembered.len() > products + MAX_REMEMBERED {
-            remembered.retain(|id, _| attributes.contains_key(id));
-        }
-        Ok(Known { attributes, undecided })
+        Ok(known)
     }
 
     /// Asks for each of them, and remembers the answers. The products without one, and why.
     async fn ask(
         &self,
+        directory: &dyn ProductDirectory,
         wanted: Vec<ProductId>,
         show_progress: bool,
         stop: &CancellationToken,
@@ -124,40 +202,39 @@ impl Attributes {
         if show_progress {
             step(Step::Doing, &format!("looking up {count} products for the filter"));
         }
-        let ask = async |id: ProductId| {
-            let answer = self.directory.product(&id).await;
-            (id, answer)
-        };
-        let mut answers = stream::iter(wanted).map(ask).buffer_unordered(SIDE_BY_SIDE);
-        let (mut failed, mut in_a_row, mut answered) = (BTreeMap::new(), 0, 0);
+        let mut look_up = LookUp::new(directory, wanted);
+        let (mut failed, mut in_a_row, mut answered, mut shown) = (BTreeMap::new(), 0, 0, 0);
         loop {
-            if show_progress && answered > 0 && answered % PROGRESS == 0 {
+            if show_progress && answered >= shown + PROGRESS {
+                shown = answered;
                 step(Step::Waiting, &format!("{answered} of {count} products looked up"));
             }
             let next = tokio::select! {
                 biased;
                 // Cancel-safe: what was answered is remembered, the rest is asked for with the next pass.
                 () = stop.cancelled() => return Err(LookUpError::Stopped),
-                next = answers.next() => next,
+                next = look_up.next() => next,
             };
-            let Some((id, answer)) = next else { return Ok(failed) };
-            answered += 1;
-            let attributes = match answer {
-                Ok(attributes) => attributes,
-                // An answer: no product has such an id.
-                Err(error) if error.class() == ErrorClass::Invalid => None,
-                Err(error) => {
+            match next {
+                None => return Ok(failed),
+                Some(Told::Answers(answers)) => {
+                    in_a_row = 0;
+                    answered += answers.len();
+                    let at = Instant::now();
+                    let answers = answers.into_iter().map(|(id, attributes)| {
+                        let attributes = attributes.map(Arc::new);
+                        (id, Remembered { attributes, at })
+                    });
+                    self.remembered().extend(answers);
+                }
+                Some(Told::Failed(ids, error)) => {
                     in_a_row += 1;
                     if error.class() == ErrorClass::AccessDenied || in_a_row >= MAX_FAILURES {
                         return Err(LookUpError::Failed(told(&error)));
                     }
-                    failed.insert(id, told(&error));
-                    continue;
+                    failed.extend(ids.into_iter().map(|id| (id, told(&error))));
                 }
-            };
-            in_a_row = 0;
-            let attributes = attributes.map(Arc::new);
-            self.remembered().insert(id, Remembered { attributes, at: Instant::now() });
+            }
         }
     }
 
@@ -167,10 +244,113 @@ impl Attributes {
     }
 }
 
+impl Known {
+    /// Tells the log how much is not known.
+    fn tell(&self, products: usize) {
+        let failed = self.undecided.len();
+        let unknown = products - self.attributes.len() - failed;
+        if unknown > 0 {
+            tracing::warn!(unknown, products, "nothing is known of some products; the filter decides without");
+        }
+        if failed > 0 {
+            tracing::warn!(failed, products, "some products could not be looked up, and are left as they are");
+        }
+    }
+}
+
+/// What the hub found out, as it stands in the ledger: where no member can write.
+#[derive(Debug)]
+pub(crate) struct HubAnswers {
+    store: Arc<dyn AnswerStore>,
+    management: ExperienceId,
+    /// The newest that were read.
+    read: Mutex<Option<Arc<Found>>>,
+}
+
+/// Answers of the hub.
+#[derive(Debug)]
+struct Found {
+    digest: Digest,
+    /// When the hub wrote them down.
+    at: Timestamp,
+    /// None where there is no such product to be seen.
+    products: HashMap<ProductId, Option<Arc<ProductAttributes>>>,
+}
+
+impl HubAnswers {
+    pub(crate) fn new(store: Arc<dyn AnswerStore>, management: ExperienceId) -> Self {
+        Self { store, management, read: Mutex::default() }
+    }
+
+    /// The newest that the ledger names, verified by its digest; none where the hub never wrote any down.
+    async fn newest(&self) -> Result<Option<Arc<Found>>, LedgerError> {
+        let Some(head) = self.store.latest(&self.management).await? else { return Ok(None) };
+        if let Some(found) = self.read().as_ref().filter(|found| found.digest == head.digest) {
+            return Ok(Some(found.clone()));
+        }
+        let (head, Answers { products, .. }) = self.fetch(head).await?;
+        let products = products.into_iter().map(|(id, answer)| (id, answer.attributes.map(Arc::new))).collect();
+        let found = Arc::new(Found { digest: head.digest, at: head.at, products });
+        *self.read() = Some(found.clone());
+        Ok(Some(found))
+    }
+
+    /// Those that `head` names. Where the hub has replaced them meanwhile, by the next ones and the ones after, the newest are read.
+    async fn fetch(&self, head: AnswersHead) -> Result<(AnswersHead, Answers), LedgerError> {
+        let error = match self.store.fetch(&self.management, &head).await {
+            Ok(answers) => return Ok((head, answers)),
+            Err(error) => error,
+        };
+        match self.store.latest(&self.management).await? {
+            Some(newer) if newer.digest != head.digest => {
+                let answers = self.store.fetch(&self.management, &newer).await?;
+                Ok((newer, answers))
+            }
+            _ => Err(error),
+        }
+    }
+
+    fn read(&self) -> MutexGuard<'_, Option<Arc<Found>>> {
+        // Replaced as a whole: nothing is half done if a holder panicked.
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Found {
+    /// What they say of these products. One that they do not name was not answered yet.
+    fn known(&self, ids: &[&ProductId]) -> Known {
+        let mut known = Known::default();
+        for id in ids {
+            match self.products.get(*id) {
+                Some(Some(attributes)) => {
+                    known.attributes.insert((*id).clone(), attributes.clone());
+                }
+                Some(None) => {}
+                None => {
+                    let reason = format!("the hub has not looked it up yet (what it knows is of {})", self.at);
+                    known.undecided.insert((*id).clone(), reason);
+                }
+            }
+        }
+        let unknown = known.undecided.len();
+        tracing::info!(of = %self.at, products = ids.len(), unknown, "products as the hub looked them up");
+        known.tell(ids.len());
+        known
+    }
+}
+
 /// The failure and what helps, for a receipt.
 fn told(error: &CatalogError) -> String {
-    let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-    format!("{}{hint}", one_line(error))
+    with_hint(one_line(error), error.hint())
+}
+
+fn told_of_ledger(error: &LedgerError) -> String {
+    with_hint(one_line(error), error.hint())
+}
+
+fn with_hint(text: String, hint: Option<String>) -> String {
+    let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!("{text}{hint}")
 }
 
 #[cfg(test)]
@@ -178,8 +358,12 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_trait::async_trait;
+    use pmp_protocol::Answer;
 
     use super::*;
+
+    /// As many as are on their way at once.
+    const SIDE_BY_SIDE: usize = 8;
 
     /// Knows every product but `prod-none`; those that begin with `prod-bad` it knows while it is well.
     #[derive(Debug, Default)]
@@ -201,6 +385,95 @@ mod tests {
             let name = Some(format!("The product {id}"));
             Ok((id.as_str() != "prod-none").then(|| ProductAttributes { name, ..ProductAttributes::default() }))
         }
+
+        async fn listed(&self, _: &[ProductId]) -> Result<BTreeMap<ProductId, ProductAttributes>, CatalogError> {
+            Ok(BTreeMap::new())
+        }
+    }
+
+    fn own(directory: &Arc<Fake>) -> Attributes {
+        Attributes::new(None, Some(directory.clone()))
+    }
+
+    /// The ledger of a hub that has found this out, or nothing.
+    #[derive(Debug, Default)]
+    struct Ledger {
+        answers: Mutex<Option<Answers>>,
+        fetched: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl AnswerStore for Ledger {
+        async fn latest(&self, _: &ExperienceId) -> Result<Option<AnswersHead>, LedgerError> {
+            let answers = self.answers.lock().unwrap().clone();
+            let at = "2026-11-24T12:00:00Z".parse().unwrap();
+            Ok(answers.map(|answers| {
+                let digest = answers.seal().unwrap().digest();
+                AnswersHead { digest, chunks: 1, products: answers.products.len(), at }
+            }))
+        }
+
+        async fn fetch(&self, _: &ExperienceId, _: &AnswersHead) -> Result<Answers, LedgerError> {
+            self.fetched.fetch_add(1, Ordering::Relaxed);
+            Ok(self.answers.lock().unwrap().clone().unwrap())
+        }
+
+        async fn store(&self, _: &Answers, _: Timestamp) -> Result<AnswersHead, LedgerError> {
+            unreachable!("a spoke stores none")
+        }
+    }
+
+    fn answers(products: &[(&str, bool)]) -> Answers {
+        let at = "2026-11-24T12:00:00Z".parse().unwrap();
+        let answer = |(id, known): &(&str, bool)| {
+            let attributes = known.then(ProductAttributes::default);
+            (ProductId::new(id).unwrap(), Answer { at, attributes })
+        };
+        let experience = ExperienceId::new("exp-1").unwrap();
+        Answers { products: products.iter().map(answer).collect(), ..Answers::none(experience) }
+    }
+
+    fn of_hub(ledger: &Arc<Ledger>, fallback: Option<Arc<Fake>>) -> Attributes {
+        let hub = HubAnswers::new(ledger.clone(), ExperienceId::new("exp-1").unwrap());
+        Attributes::new(Some(hub), fallback.map(|fake| fake as _))
+    }
+
+    #[tokio::test]
+    async fn what_the_hub_found_out_is_taken_and_nothing_is_asked_for() {
+        let (ledger, fake) = (Arc::new(Ledger::default()), Arc::new(Fake::default()));
+        *ledger.answers.lock().unwrap() = Some(answers(&[("prod-a", true), ("prod-none", false)]));
+        let attributes = of_hub(&ledger, Some(fake.clone()));
+        let (ids, stop) = (ids(&["prod-a", "prod-none", "prod-new"]), CancellationToken::new());
+        for _ in 0..2 {
+            let known = attributes.look_up(ids.iter(), false, &stop).await.unwrap();
+            assert_eq!(names(known.attributes.keys()), ["prod-a"]);
+            assert_eq!(names(known.undecided().keys()), ["prod-new"], "no answer is not taken for one");
+            assert!(known.undecided().values().all(|why| why.contains("the hub has not looked it up yet")));
+        }
+        assert_eq!((fake.calls.load(Ordering::Relaxed), ledger.fetched.load(Ordering::Relaxed)), (0, 1));
+        *ledger.answers.lock().unwrap() = Some(answers(&[("prod-a", true), ("prod-new", true)]));
+        let known = attributes.look_up(ids.iter(), false, &stop).await.unwrap();
+        assert_eq!(names(known.undecided().keys()), ["prod-none"]);
+    }
+
+    #[tokio::test]
+    async fn where_the_hub_found_nothing_out_products_are_looked_up_here_or_the_filter_is_not_run() {
+        let (ledger, fake) = (Arc::new(Ledger::default()), Arc::new(Fake::default()));
+        let (ids, stop) = (ids(&["prod-a"]), CancellationToken::new());
+        let known = of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), false, &stop).await.unwrap();
+        assert_eq!((names(known.attributes.keys()), fake.calls.load(Ordering::Relaxed)), (vec!["prod-a"], 1));
+        let refused = of_hub(&ledger, None).look_up(ids.iter(), false, &stop).await.unwrap_err();
+        assert!(refused.to_string().contains("the hub has looked no products up"), "{refused}");
+    }
+
+    #[test]
+    fn the_setting_has_four_values_and_true_is_what_it_was_where_the_hub_knows_nothing() {
+        let of = |text: &str| text.parse::<AttributeSource>();
+        assert_eq!(of("false"), Ok(AttributeSource::Nowhere));
+        assert_eq!(of("hub").map(|it| (it.takes_the_hubs(), it.may_ask())), Ok((true, false)));
+        assert_eq!(of("true").map(|it| (it.takes_the_hubs(), it.may_ask())), Ok((true, true)));
+        assert_eq!(of("own").map(|it| (it.takes_the_hubs(), it.may_ask())), Ok((false, true)));
+        assert!(of("yes").is_err());
     }
 
     fn ids(ids: &[&str]) -> Vec<ProductId> {
@@ -216,7 +489,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_known_is_asked_for_again_after_a_day_and_what_failed_with_the_next_pass() {
         let fake = Arc::new(Fake { unwell: Mutex::new(true), ..Fake::default() });
-        let attributes = Attributes::new(fake.clone());
+        let attributes = own(&fake);
         let (ids, stop) = (ids(&["prod-a", "prod-none", "prod-bad"]), CancellationToken::new());
         for (calls, wait) in [(3, 0), (4, 3600), (5, 24 * 3600), (8, 0)] {
             let known = attributes.look_up(ids.iter(), false, &stop).await.unwrap();
@@ -230,7 +503,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn where_asking_again_fails_the_last_answer_counts() {
         let fake = Arc::new(Fake::default());
-        let attributes = Attributes::new(fake.clone());
+        let attributes = own(&fake);
         let (ids, stop) = (ids(&["prod-bad"]), CancellationToken::new());
         attributes.look_up(ids.iter(), false, &stop).await.unwrap();
         *fake.unwell.lock().unwrap() = true;
@@ -247,8 +520,7 @@ mod tests {
             [("AccessDeniedException", SIDE_BY_SIDE), ("InternalServiceException", MAX_FAILURES + SIDE_BY_SIDE)]
         {
             let fake = Arc::new(Fake { all_fail_with: Some(code), ..Fake::default() });
-            let error =
-                Attributes::new(fake.clone()).look_up(many.iter(), false, &CancellationToken::new()).await.unwrap_err();
+            let error = own(&fake).look_up(many.iter(), false, &CancellationToken::new()).await.unwrap_err();
             assert!(
                 error.to_string().contains(code) && fake.calls.load(Ordering::Relaxed) <= most,
                 "{error}: {fake:?}"
@@ -260,7 +532,7 @@ mod tests {
     async fn a_stop_ends_it() {
         let (fake, stop) = (Arc::new(Fake::default()), CancellationToken::new());
         stop.cancel();
-        let known = Attributes::new(fake.clone()).look_up(ids(&["prod-a"]).iter(), false, &stop).await;
+        let known = own(&fake).look_up(ids(&["prod-a"]).iter(), false, &stop).await;
         assert_eq!((known.unwrap_err(), fake.calls.load(Ordering::Relaxed)), (LookUpError::Stopped, 0));
     }
 }

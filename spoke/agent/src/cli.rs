@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use jiff::Timestamp;
-use pmp_catalog::{SdkCatalog, SdkDirectory};
+use pmp_catalog::SdkCatalog;
 use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoSnapshots};
 use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_terminal::{
@@ -18,7 +18,6 @@ use pmp_terminal::{
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::attributes::Attributes;
 use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::{failure, one_line, sdk};
 use crate::filter_rules::FilterRules;
@@ -60,7 +59,7 @@ const LEDGER: &[&str] = &[
     "trusted_keys",
 ];
 const FILTER: &[&str] =
-    &["filter", "filter_config", "filter_digest", "filter_cache", "filter_max_file", "product_attributes"];
+    &["filter", "filter_config", "filter_digest", "filters", "filter_cache", "filter_max_file", "product_attributes"];
 const GUARD: &[&str] =
     &["member_experience_ids", "max_removed_percent", "max_removed_products", "guard_window", "sync_settings"];
 const CATALOG: &[&str] =
@@ -224,8 +223,9 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
         show_progress: false,
         tell_figures: false,
     };
-    if config.filters.assigned().any(|(_, filter)| filter.as_ref().is_some_and(|filter| filter.product_attributes)) {
-        spoke.attributes = Some(Arc::new(Attributes::new(Arc::new(SdkDirectory::new(sdk)))));
+    let mut sources = config.filters.assigned().filter_map(|(_, filter)| Some(filter.as_ref()?.product_attributes));
+    if let Some(source) = sources.find(|source| !source.is_nowhere()) {
+        spoke.attributes = source.attributes(sdk, &hub, &config.snapshots, &config.experience);
     }
     if let Err(failure) = spoke.filters.start().await {
         let text = failure.render().lines().collect::<Vec<_>>().join("; ");

@@ -14,6 +14,7 @@ use pmp_protocol::{Digest, ExperienceId, OrganizationId};
 use pmp_signature::TrustedKeys;
 use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
+use crate::attributes::AttributeSource;
 use crate::filter_rules::{self, FilterRules, Shared};
 use crate::member::Selection;
 use crate::{EngineSettings, erosion};
@@ -34,7 +35,7 @@ const FILTER_CACHE: Source = Source { flag: "--filter-cache", variable: "PMP_FIL
 const FILTER_SIZE: Source = Source { flag: "--filter-max-file", variable: "PMP_FILTER_MAX_FILE" };
 pub(crate) const FILTER_CONFIG: Source = Source { flag: "--filter-config", variable: "PMP_FILTER_CONFIG" };
 pub(crate) const FILTERS: Source = Source { flag: "--filters", variable: "PMP_FILTERS" };
-const ATTRIBUTES: Source = Source { flag: "--product-attributes", variable: "PMP_PRODUCT_ATTRIBUTES" };
+pub(crate) const ATTRIBUTES: Source = Source { flag: "--product-attributes", variable: "PMP_PRODUCT_ATTRIBUTES" };
 const REMOVED_PERCENT: Source = Source { flag: "--max-removed-percent", variable: "PMP_MAX_REMOVED_PERCENT" };
 const REMOVED_PRODUCTS: Source = Source { flag: "--max-removed-products", variable: "PMP_MAX_REMOVED_PRODUCTS" };
 const GUARD_WINDOW: Source = Source { flag: "--guard-window", variable: "PMP_GUARD_WINDOW" };
@@ -98,8 +99,10 @@ pub(crate) struct ConfigArgs {
     /// The largest file of a filter that is loaded, in MiB [default: 4]
     #[arg(long, global = true, env = FILTER_SIZE.variable, hide_env_values = true, value_name = "MIB")]
     filter_max_file: Option<String>,
-    /// Look up vendor, categories, name and fulfillment types of the products for the filter
-    #[arg(long, global = true, env = ATTRIBUTES.variable, hide_env_values = true, value_name = "BOOL",
+    /// Tell the filter vendor, categories, name and fulfillment types of the products: `true`, as the hub looked them up, and
+    /// by looking them up here where that has not; `hub`, as the hub looked them up; `own`, by looking them up here; `false`,
+    /// not at all
+    #[arg(long, global = true, env = ATTRIBUTES.variable, hide_env_values = true, value_name = "WHENCE",
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     product_attributes: Option<String>,
     /// Hold a plan that removes more than this share of the approved products
@@ -166,8 +169,8 @@ pub(crate) struct FilterConfig {
     pub(crate) digest: Option<Digest>,
     pub(crate) cache: Option<PathBuf>,
     pub(crate) limits: Limits,
-    /// Whether it is told what AWS Marketplace tells of the products.
-    pub(crate) product_attributes: bool,
+    /// Whence it is told what AWS Marketplace tells of the products.
+    pub(crate) product_attributes: AttributeSource,
 }
 
 /// Where a filter's settings come from.
@@ -366,7 +369,7 @@ impl ConfigArgs {
         if let Some(mib) = settings.number(self.filter_max_file.as_deref(), FILTER_SIZE, 1..=u16::MAX) {
             limits.file_bytes = usize::from(mib) << 20;
         }
-        let product_attributes = settings.switch(self.product_attributes.as_deref(), ATTRIBUTES).unwrap_or(false);
+        let product_attributes = settings.optional(self.product_attributes.as_deref(), ATTRIBUTES).unwrap_or_default();
         SharedByFilters { cache, limits, product_attributes }
     }
 
@@ -443,7 +446,7 @@ impl ConfigArgs {
 struct SharedByFilters {
     cache: Option<PathBuf>,
     limits: Limits,
-    product_attributes: bool,
+    product_attributes: AttributeSource,
 }
 
 impl Shared for SharedByFilters {

@@ -9,13 +9,15 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use aws_config::SdkConfig;
+use jiff::Timestamp;
 use pmp_catalog::{ProductDirectory, SdkCatalog, SdkDirectory};
 use pmp_doctor::{Session, configuration, told};
 use pmp_protocol::{ExperienceId, OrganizationId, ProductId};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
-use pmp_terminal::{Output, count};
+use pmp_terminal::{Output, age, count};
 
-use crate::config::{ConfigArgs, DoctorConfig, EXPERIENCE, FILTERS, FilterConfig, MEMBERS, ORG};
+use crate::attributes::AttributeSource;
+use crate::config::{ATTRIBUTES, ConfigArgs, DoctorConfig, EXPERIENCE, FILTERS, FilterConfig, MEMBERS, ORG, SNAPSHOTS};
 use crate::error::{failure, one_line};
 use crate::filter_rules::FilterRules;
 use crate::filters::Filters;
@@ -31,7 +33,7 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let configuration = watched(output, "configuration", async { configuration(&complete) });
     let (configuration, (session, who)) = tokio::join!(configuration, Session::begin("pmp-spoke", output));
     let experience = config.experience.as_ref();
-    let (filter, (organization, id), catalog, products, inbox) = tokio::join!(
+    let (filter, (organization, id), catalog, inbox) = tokio::join!(
         // It may come from S3, but doesn't rest on the rest.
         watched(output, "filter", filter(&session.sdk, config.filters.as_ref())),
         organization(&session, &config),
@@ -44,10 +46,10 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
             });
             (finding.await, found)
         },
-        products(&session, config.filters.as_ref()),
         queue::examine(&session, &config),
     );
-    let ledger = ledger::examine(&session, &config, id.as_ref()).await;
+    let (ledger, hub) = ledger::examine(&session, &config, id.as_ref()).await;
+    let products = products(&session, &config, hub.as_ref()).await;
     let network = session.network().await;
     let (catalog, members) = catalog;
     let rules = config.filters.as_ref().filter(|rules| !rules.is_empty());
@@ -154,19 +156,35 @@ async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selecti
     }
 }
 
-/// That products can be looked up, where the filter is to be told of them. It asks for one that does not exist, which is
-/// answer enough.
-async fn products(session: &Session, rules: Option<&FilterRules<Option<FilterConfig>>>) -> Option<Finding> {
+/// Whence the filter is told of products, where it is to be told: what the hub found out, or that they can be looked up here. For
+/// that it asks for one that does not exist, which is answer enough.
+async fn products(session: &Session, config: &DoctorConfig, hub: Option<&SdkConfig>) -> Option<Finding> {
     const CHECK: &str = "products";
-    let mut filters = rules?.assigned().filter_map(|(_, filter)| filter.as_ref());
-    filters.find(|filter| filter.product_attributes)?;
-    let id = ProductId::new(NO_PRODUCT).ok()?;
-    let look = async |()| {
-        let finding = Finding::of(CHECK);
-        match SdkDirectory::new(&session.sdk).product(&id).await {
-            Ok(_) => finding.note("can be looked up for the filter"),
-            Err(error) => finding.fail(one_line(&error), error.hint()),
+    let mut sources =
+        config.filters.as_ref()?.assigned().filter_map(|(_, filter)| Some(filter.as_ref()?.product_attributes));
+    let source = sources.find(|source| !source.is_nowhere())?;
+    let mut finding = Finding::of(CHECK);
+    if source.takes_the_hubs() {
+        let Some(hub) = hub else { return Some(Finding::skipped(CHECK, "`hub-role` failed")) };
+        match ledger::answers(hub, config).await {
+            Ok(head) => {
+                let (products, ago) = (count(head.products, "product"), age(head.at, Timestamp::now()));
+                let note = format!("{products} looked up by the hub, written down {ago} ago");
+                return Some(session.judge(finding.note(note)).await);
+            }
+            Err(Some(error)) => return Some(session.judge(ledger::failed(finding, &error, SNAPSHOTS)).await),
+            Err(None) if source == AttributeSource::Hub => {
+                let fix =
+                    format!("ask the hub's operators to set PMP_PRODUCT_ATTRIBUTES there, or set {ATTRIBUTES} to own");
+                return Some(session.judge(finding.fail("the hub has looked no products up", fix)).await);
+            }
+            Err(None) => finding = finding.note("the hub has looked none up"),
         }
+    }
+    let id = ProductId::new(NO_PRODUCT).ok()?;
+    let look = async |()| match SdkDirectory::new(&session.sdk).product(&id).await {
+        Ok(_) => finding.note("can be looked up for the filter"),
+        Err(error) => finding.fail(one_line(&error), error.hint()),
     };
     Some(session.look(CHECK, Ok(()), look).await)
 }

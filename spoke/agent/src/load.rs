@@ -74,12 +74,12 @@ pub(crate) async fn configure(
         Failure::new(anyhow::Error::new(error).context(where_else).context(context))
     })?;
     let description = ready.filter().description();
-    if ready.needs_attributes() && !config.product_attributes {
+    if ready.needs_attributes() && config.product_attributes.is_nowhere() {
         let error =
             anyhow::anyhow!("the filter `{}` decides by facts that this spoke does not look up", description.name);
-        return Err(
-            Failure::new(error).hint("`--product-attributes` (PMP_PRODUCT_ATTRIBUTES=true) looks them up".to_owned())
-        );
+        return Err(Failure::new(error).hint(
+            "`--product-attributes` (PMP_PRODUCT_ATTRIBUTES=true) has it told as the hub looked them up".to_owned(),
+        ));
     }
     let digest = ready.filter().digest();
     tracing::info!(name = description.name, version = description.version, %digest, "filter loaded");

@@ -135,7 +135,9 @@ fn evaluate(
             Product {
                 name: known.name.as_deref(),
                 manufacturer: known.manufacturer.as_deref(),
+                manufacturer_id: known.manufacturer_id.as_deref(),
                 categories: &known.categories,
+                category_ids: &known.category_ids,
                 fulfillment_types: &known.fulfillment_types,
                 ..product
             }

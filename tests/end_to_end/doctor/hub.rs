@@ -1,6 +1,6 @@
 //! `pmp-hub doctor`.
 
-use pmp_local::world::{AccessKey, Role};
+use pmp_local::world::{AccessKey, Fault, FaultRule, Role};
 use pmp_tests::{HUB, MANAGEMENT, Scene, world};
 use serde_json::json;
 
@@ -205,4 +205,26 @@ async fn filter_policies_are_counted_before_sns_takes_no_more() {
     subscribe(160, r#"{"experience":["exp-management"]}"#).await;
     let checkup = Checkup::of(&scene.hub).await;
     checkup.expect("subscriptions", "warning", "160 of 200 filter policies", "--attribute-name FilterPolicy");
+}
+
+#[tokio::test]
+async fn products_that_are_to_be_looked_up_for_the_members() {
+    let scene = in_step().await;
+    let hub = scene.hub.with(&[("PMP_PRODUCT_ATTRIBUTES", "true")]);
+    let checkup = Checkup::of(&hub).await;
+    checkup.expect("products", "warning", "none were looked up yet", "pmp-hub publish");
+    hub.json(&["publish"]).await;
+    let checkup = Checkup::of(&hub).await;
+    let detail = checkup.check("products")["detail"].as_str().unwrap().to_owned();
+    assert!(detail.starts_with("1 product looked up, written down "), "{detail}");
+    for operation in ["SearchListings", "GetProduct"] {
+        let denied =
+            FaultRule { operation: Some(operation.into()), ..FaultRule::new(Fault::AccessDenied { message: None }) };
+        scene.add_fault(&denied).await;
+        let checkup = Checkup::of(&hub).await;
+        let (refused, grant) =
+            (format!("`aws-marketplace:{operation}` was refused"), format!("grant `aws-marketplace:{operation}`"));
+        checkup.expect("products", "failed", &refused, &grant);
+        scene.clear_faults().await;
+    }
 }

@@ -226,7 +226,15 @@ async fn products_that_are_to_be_looked_up_for_the_filter() {
         "grant `aws-marketplace:GetProduct`",
     );
     let checkup = Checkup::of(&spoke).await;
-    assert_eq!(checkup.check("products")["detail"], "can be looked up for the filter");
+    let detail = |checkup: &Checkup| checkup.check("products")["detail"].as_str().unwrap().to_owned();
+    assert_eq!(detail(&checkup), "the hub has looked none up; can be looked up for the filter");
+
+    let of_hub = spoke.with(&[("PMP_PRODUCT_ATTRIBUTES", "hub")]);
+    let checkup = Checkup::of(&of_hub).await;
+    checkup.expect("products", "failed", "the hub has looked no products up", "PMP_PRODUCT_ATTRIBUTES");
+    scene.hub.with(&[("PMP_PRODUCT_ATTRIBUTES", "true")]).json(&["publish"]).await;
+    let checkup = Checkup::of(&of_hub).await;
+    assert!(detail(&checkup).starts_with("1 product looked up by the hub, written down "), "{}", detail(&checkup));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! In place of the directory, where this build has no client for Marketplace Discovery.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use pmp_protocol::ProductId;
@@ -22,6 +24,10 @@ impl SdkDirectory {
 #[async_trait]
 impl ProductDirectory for SdkDirectory {
     async fn product(&self, _: &ProductId) -> Result<Option<ProductAttributes>, CatalogError> {
+        Err(CatalogError::NotInThisBuild("looks products up at AWS Marketplace"))
+    }
+
+    async fn listed(&self, _: &[ProductId]) -> Result<BTreeMap<ProductId, ProductAttributes>, CatalogError> {
         Err(CatalogError::NotInThisBuild("looks products up at AWS Marketplace"))
     }
 }

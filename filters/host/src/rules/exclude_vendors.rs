@@ -21,8 +21,14 @@ pub(super) struct ExcludeVendors {
 
 impl Rule for ExcludeVendors {
     fn judge(&self, product: &Product<'_>) -> Option<Taken> {
-        let Some(manufacturer) = known(product) else { return self.unknown.judge("the vendor is") };
-        let vendor = self.vendors.find(manufacturer)?;
+        let vendor = match product.manufacturer_id.and_then(|id| self.vendors.find_id(id)) {
+            Some(vendor) => vendor,
+            // An id that is not in the settings may be of a vendor whose name is.
+            None => match name(product) {
+                Some(name) => self.vendors.find(name)?,
+                None => return self.unknown.judge("the vendor is"),
+            },
+        };
         let why = self.reason.clone().unwrap_or_else(|| format!("the vendor `{vendor}` is in `vendors`"));
         Some(Taken { how: self.verdict, why })
     }
@@ -32,18 +38,19 @@ impl Rule for ExcludeVendors {
     }
 
     fn remark(&self, context: &Context<'_>, products: &[Product<'_>], log: &mut Log) {
-        let unknown = products.iter().filter(|product| known(product).is_none()).count();
+        let unknown = products.iter().filter(|product| name(product).is_none()).count();
         if unknown > 0 {
             log.add(LogLevel::Warn, &format!("the vendors of {unknown} of {} products are not known", products.len()));
         }
-        for vendor in self.vendors.unmet(products.iter().filter_map(known)) {
+        let ids = products.iter().filter_map(|product| product.manufacturer_id);
+        for vendor in self.vendors.unmet(products.iter().filter_map(name), ids) {
             let version = context.snapshot_version;
             log.add(LogLevel::Warn, &format!("no product of `{vendor}` in `vendors` is known in snapshot {version}"));
         }
     }
 }
 
-/// The vendor; a name in which there is nothing to read is none.
-fn known<'a>(product: &Product<'a>) -> Option<&'a str> {
+/// The vendor's name; one in which there is nothing to read is none.
+fn name<'a>(product: &Product<'a>) -> Option<&'a str> {
     product.manufacturer.filter(|name| !key(name).is_empty())
 }

@@ -20,12 +20,14 @@ pub(super) struct OnlyCategories {
 
 impl Rule for OnlyCategories {
     fn judge(&self, product: &Product<'_>) -> Option<Taken> {
-        let Some((first, more)) = product.categories.split_first() else {
-            return self.unknown.judge("the categories are");
-        };
-        if product.categories.iter().any(|category| self.categories.find(category).is_some()) {
+        let by_id = product.category_ids.iter().any(|id| self.categories.find_id(id).is_some());
+        if by_id || product.categories.iter().any(|category| self.categories.find(category).is_some()) {
             return None;
         }
+        let told = if product.categories.is_empty() { product.category_ids } else { product.categories };
+        let Some((first, more)) = told.split_first() else {
+            return self.unknown.judge("the categories are");
+        };
         let others = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
         let why =
             self.reason.clone().unwrap_or_else(|| format!("the category `{first}`{others} is not in `categories`"));
@@ -37,13 +39,15 @@ impl Rule for OnlyCategories {
     }
 
     fn remark(&self, context: &Context<'_>, products: &[Product<'_>], log: &mut Log) {
-        let unknown = products.iter().filter(|product| product.categories.is_empty()).count();
+        let is_unknown = |product: &&Product<'_>| product.categories.is_empty() && product.category_ids.is_empty();
+        let unknown = products.iter().filter(is_unknown).count();
         if unknown > 0 {
             let all = products.len();
             log.add(LogLevel::Warn, &format!("the categories of {unknown} of {all} products are not known"));
         }
         let met = products.iter().flat_map(|product| product.categories).map(String::as_str);
-        for category in self.categories.unmet(met) {
+        let ids = products.iter().flat_map(|product| product.category_ids).map(String::as_str);
+        for category in self.categories.unmet(met, ids) {
             let version = context.snapshot_version;
             let text =
                 format!("no product in the category `{category}` in `categories` is known in snapshot {version}");

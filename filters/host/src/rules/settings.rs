@@ -102,9 +102,19 @@ impl Names {
         self.0.get(&key(name)).map(String::as_str)
     }
 
-    /// The entries, as they were written, that none of `names` is.
-    pub(super) fn unmet<'a>(&'a self, names: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
-        let met: BTreeSet<_> = names.filter_map(|name| self.find(name)).collect();
+    /// The entry that is exactly this id of AWS's, which stays where a name changes.
+    pub(super) fn find_id(&self, id: &str) -> Option<&str> {
+        self.find(id).filter(|written| *written == id)
+    }
+
+    /// The entries, as they were written, that are none of `names` and none of `ids`.
+    pub(super) fn unmet<'a>(
+        &'a self,
+        names: impl Iterator<Item = &'a str>,
+        ids: impl Iterator<Item = &'a str>,
+    ) -> impl Iterator<Item = &'a str> {
+        let names = names.filter_map(|name| self.find(name));
+        let met: BTreeSet<_> = names.chain(ids.filter_map(|id| self.find_id(id))).collect();
         self.0.values().map(String::as_str).filter(move |name| !met.contains(name))
     }
 }

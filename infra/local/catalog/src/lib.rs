@@ -66,6 +66,7 @@ pub use event::ChangeSetEnded;
 use lag::Before;
 pub use operation::{Operation, read};
 use pmp_world::{Dice, World};
+pub use rate::Bucket;
 use rate::Rates;
 use settings::Settings;
 pub use start::StartChangeSet;

@@ -16,10 +16,33 @@ pub(super) struct Rates {
     buckets: BTreeMap<String, BTreeMap<Operation, Bucket>>,
 }
 
+/// What is left of one rate: at most one second's worth, which is there from the beginning.
 #[derive(Debug)]
-struct Bucket {
+pub struct Bucket {
     tokens: f64,
     filled: Timestamp,
+}
+
+impl Bucket {
+    /// A full one, for so many requests a second.
+    #[must_use]
+    pub fn full(per_second: u32, now: Timestamp) -> Self {
+        Self { tokens: f64::from(per_second), filled: now }
+    }
+
+    /// Takes a request, where there is one left.
+    pub fn take(&mut self, per_second: u32, now: Timestamp) -> bool {
+        let rate = f64::from(per_second);
+        // A clock that was set back fills nothing and takes nothing away.
+        let passed = now.duration_since(self.filled).as_secs_f64().max(0.0);
+        self.tokens = (self.tokens + passed * rate).min(rate);
+        self.filled = now;
+        if self.tokens < 1.0 {
+            return false;
+        }
+        self.tokens -= 1.0;
+        true
+    }
 }
 
 impl Rates {
@@ -31,25 +54,19 @@ impl Rates {
         operation: Operation,
         now: Timestamp,
     ) -> Result<(), CatalogError> {
-        let rate = f64::from(rate(&limits.requests_per_second, operation));
-        if !limits.throttling || rate == 0.0 {
+        let rate = rate(&limits.requests_per_second, operation);
+        if !limits.throttling || rate == 0 {
             return Ok(());
         }
         if !self.buckets.contains_key(account) {
             self.buckets.insert(account.to_owned(), BTreeMap::new());
         }
         let Some(buckets) = self.buckets.get_mut(account) else { return Ok(()) };
-        let bucket = buckets.entry(operation).or_insert(Bucket { tokens: rate, filled: now });
-        // A clock that was set back fills nothing and takes nothing away.
-        let passed = now.duration_since(bucket.filled).as_secs_f64().max(0.0);
-        bucket.tokens = (bucket.tokens + passed * rate).min(rate);
-        bucket.filled = now;
-        if bucket.tokens < 1.0 {
-            // AWS documents the name and the status, and no text. This one is what its services commonly say.
-            return Err(CatalogError::new(ErrorKind::Throttling, "Rate exceeded"));
+        if buckets.entry(operation).or_insert_with(|| Bucket::full(rate, now)).take(rate, now) {
+            return Ok(());
         }
-        bucket.tokens -= 1.0;
-        Ok(())
+        // AWS documents the name and the status, and no text. This one is what its services commonly say.
+        Err(CatalogError::new(ErrorKind::Throttling, "Rate exceeded"))
     }
 }
 

@@ -35,7 +35,8 @@ impl Cloud {
             let body = json!({ "__type": name, "message": message }).to_string();
             return Reply { status: 403, error: Some(name), body: body.into() };
         }
-        match self.discovery.answer(operation, body) {
+        let admitted = self.discovery.admit(call.caller.account(), operation, self.clock.now());
+        match admitted.and_then(|()| self.discovery.answer(operation, body)) {
             Ok(answer) => Reply { status: 200, error: None, body: answer.to_string().into() },
             Err(error) => {
                 let (name, status) = error.name_and_status();

@@ -121,7 +121,7 @@ impl Cloud {
             keys: Keys::default(),
             binaries: LargeBinaries::default(),
             changes: Changes::default(),
-            discovery: Discovery::new(&world.products),
+            discovery: Discovery::new(&world.products, &world.catalog),
             catalog: Mutex::new(Catalog::new(&world, begun)),
             past: Mutex::default(),
             journal: Journal::default(),

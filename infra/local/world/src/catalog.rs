@@ -150,6 +150,10 @@ pub struct RequestRates {
     pub untag_resource: u32,
     /// `ListTagsForResource`. AWS: 5.
     pub list_tags_for_resource: u32,
+    /// `GetProduct` of Marketplace Discovery. AWS: 5.
+    pub get_product: u32,
+    /// `SearchListings` of Marketplace Discovery. AWS: 10.
+    pub search_listings: u32,
 }
 
 impl Default for RequestRates {
@@ -165,6 +169,8 @@ impl Default for RequestRates {
             tag_resource: 5,
             untag_resource: 5,
             list_tags_for_resource: 5,
+            get_product: 5,
+            search_listings: 10,
         }
     }
 }

@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_aws::{ApiError, assume_role_now};
 use pmp_doctor::Session;
 use pmp_ledger::{
-    DynamoLeases, DynamoReceipts, DynamoSnapshots, LedgerError, Organization, ReceiptStore, SnapshotStore, TableName,
+    AnswerStore, AnswersHead, DynamoAnswers, DynamoLeases, DynamoReceipts, DynamoSnapshots, LedgerError, Organization,
+    ReceiptStore, SnapshotStore, TableName,
 };
 use pmp_protocol::{ExperienceId, Needs, OrganizationId, OrganizationSeen, ReceiptStatus, SnapshotVersion};
 use pmp_signature::TrustedKeys;
@@ -26,16 +27,16 @@ use crate::{SpokeError, snapshot};
 /// A spoke that has not finished a pass for this long is silent: three announcements of a hub's usual hour.
 const SILENT: SignedDuration = SignedDuration::from_hours(3);
 
-/// `hub-role`, `snapshots-table`, `timestamps-table`, `sign-of-life` and `lease`.
+/// `hub-role`, `snapshots-table`, `timestamps-table`, `sign-of-life` and `lease`; and who this is in the hub's account.
 pub(super) async fn examine(
     session: &Session,
     config: &DoctorConfig,
     organization: Option<&OrganizationId>,
-) -> Vec<Finding> {
+) -> (Vec<Finding>, Option<SdkConfig>) {
     let rest = ["snapshots-table", "timestamps-table", "sign-of-life", "lease", "trusted-keys"].into_iter();
     let Some(organization) = organization else {
         let because = session.because().unwrap_or("`organization` failed");
-        return ["hub-role"].into_iter().chain(rest).map(|check| Finding::skipped(check, because)).collect();
+        return (["hub-role"].into_iter().chain(rest).map(|check| Finding::skipped(check, because)).collect(), None);
     };
     let mut hub = None;
     let role = session
@@ -47,7 +48,7 @@ pub(super) async fn examine(
         .await;
     let Some(hub) = hub else {
         let because = session.because().unwrap_or("`hub-role` failed");
-        return [role].into_iter().chain(rest.map(|check| Finding::skipped(check, because))).collect();
+        return ([role].into_iter().chain(rest.map(|check| Finding::skipped(check, because))).collect(), None);
     };
     let experience = config.experience.as_ref().ok_or(EXPERIENCE);
     let with = |table: Option<&TableName>, source: Source| -> Result<(ExperienceId, TableName), Source> {
@@ -97,7 +98,13 @@ pub(super) async fn examine(
         None => Finding::skipped("sign-of-life", "`timestamps-table` was not read"),
     };
     let life = session.judge(life).await;
-    vec![role, snapshots, timestamps, life, lease, trusted]
+    (vec![role, snapshots, timestamps, life, lease, trusted], Some(hub))
+}
+
+/// What the hub has found out about products; what is wrong with it otherwise, or that it has found nothing out.
+pub(super) async fn answers(hub: &SdkConfig, config: &DoctorConfig) -> Result<AnswersHead, Option<LedgerError>> {
+    let (Some(experience), Some(table)) = (&config.experience, &config.snapshots) else { return Err(None) };
+    DynamoAnswers::new(hub, table.clone()).latest(experience).await.map_err(Some)?.ok_or(None)
 }
 
 /// Acts as the hub's role, where one is set.
@@ -128,7 +135,7 @@ fn refused(finding: Finding, error: &ApiError) -> Finding {
         )
 }
 
-fn failed(finding: Finding, error: &LedgerError, source: Source) -> Finding {
+pub(super) fn failed(finding: Finding, error: &LedgerError, source: Source) -> Finding {
     let fix = match error {
         LedgerError::NoTable(_) => {
             Some(format!("check {source}: name, account and region; in another account it takes an ARN, or {HUB_ROLE}"))

@@ -201,7 +201,7 @@ impl Reading<'_> {
         let Some(built_in) = Filter::built_in(name, filter.limits.clone()) else { return };
         match built_in.configure(settings) {
             Err(error) => self.field("settings", error),
-            Ok(ready) if ready.needs_attributes() && !filter.product_attributes => self.field(
+            Ok(ready) if ready.needs_attributes() && filter.product_attributes.is_nowhere() => self.field(
                 "filter",
                 format!(
                     "`{name}` decides by facts that this spoke does not look up; `--product-attributes` \
@@ -218,6 +218,7 @@ mod tests {
     use pmp_filter_host::Limits;
 
     use super::*;
+    use crate::attributes::AttributeSource;
     use crate::filter_rules::Place;
 
     struct Plain;
@@ -225,7 +226,14 @@ mod tests {
     impl Shared for Plain {
         fn filter(&self, source: FilterSource, settings: FilterSettings, digest: Option<Digest>) -> FilterConfig {
             let limits = Limits::default();
-            FilterConfig { source, settings, digest, cache: None, limits, product_attributes: false }
+            FilterConfig {
+                source,
+                settings,
+                digest,
+                cache: None,
+                limits,
+                product_attributes: AttributeSource::default(),
+            }
         }
     }
 

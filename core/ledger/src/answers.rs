@@ -1,0 +1,246 @@
+//! What the hub found out about products, in the `Snapshots` table: no member can write there, and every member can read it.
+//!
+//! The item `answers` of a management experience's partition names the newest by its digest; `answers#<digest>#<chunk>` hold
+//! them, cut so that none reaches DynamoDB's 400 KB. Those before stay until the next ones come, for whoever is reading them.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, Put, TransactWriteItem, WriteRequest};
+use jiff::Timestamp;
+use pmp_aws::ApiError;
+use pmp_protocol::{Answers, Digest, ExperienceId, SealedAnswers};
+
+use crate::client::TableClient;
+use crate::item::{Item, number, parse, text};
+use crate::snapshots::{BATCH, CHUNK_BYTES, MAX_STORED_BYTES};
+use crate::{AnswerStore, AnswersHead, LedgerError, TableName};
+
+const HEAD: &str = "answers";
+
+/// The answers in the `Snapshots` table, with the credentials of whoever reads or writes them.
+#[derive(Debug)]
+pub struct DynamoAnswers {
+    table: TableClient,
+}
+
+impl DynamoAnswers {
+    /// The table of snapshots as `config`'s credentials see it. An ARN's region overrides the configured one.
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: TableName) -> Self {
+        Self { table: TableClient::new(config, table) }
+    }
+
+    fn damaged(&self, problem: impl std::fmt::Display) -> LedgerError {
+        self.table.unreadable(format!("what was looked up of products: {problem}"))
+    }
+
+    /// The items whose keys are between `from` and `to`, from every page.
+    async fn query(
+        &self,
+        experience: &ExperienceId,
+        from: &str,
+        to: &str,
+        projection: Option<&str>,
+    ) -> Result<Vec<Item>, LedgerError> {
+        let query = self
+            .table
+            .dynamodb
+            .query()
+            .table_name(self.table.table.as_str())
+            .consistent_read(true)
+            .key_condition_expression("experience = :experience AND #item BETWEEN :from AND :to")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":experience", text(experience))
+            .expression_attribute_values(":from", text(from))
+            .expression_attribute_values(":to", text(to))
+            .set_projection_expression(projection.map(str::to_owned));
+        self.table.all(query).await
+    }
+
+    /// Deletes the chunks of all but these two.
+    async fn prune(&self, experience: &ExperienceId, keep: [Option<Digest>; 2]) -> Result<(), LedgerError> {
+        let kept: BTreeSet<String> = keep.into_iter().flatten().map(chunks_of).collect();
+        let is_kept = |key: &str| kept.iter().any(|prefix| key.starts_with(prefix.as_str()));
+        let keys = self.query(experience, "answers#", "answers#~", Some("experience, #item")).await?;
+        let mut requests = Vec::new();
+        for key in keys {
+            if parse::<String>(&key, "item").is_ok_and(|item| !is_kept(&item)) {
+                let delete = DeleteRequest::builder().set_key(Some(key)).build();
+                let delete = delete.map_err(|e| self.table.unreadable(e.to_string()))?;
+                requests.push(WriteRequest::builder().delete_request(delete).build());
+            }
+        }
+        for batch in requests.chunks(BATCH) {
+            // What DynamoDB leaves unprocessed goes with the next ones.
+            let call = self.table.dynamodb.batch_write_item().request_items(self.table.table.as_str(), batch.to_vec());
+            call.send().await.map_err(|e| self.table.failed(ApiError::new("dynamodb:BatchWriteItem", &e)))?;
+        }
+        Ok(())
+    }
+}
+
+fn key(experience: &ExperienceId, item: &str) -> Item {
+    Item::from([("experience".to_owned(), text(experience)), ("item".to_owned(), text(item))])
+}
+
+/// What the keys of its chunks begin with.
+fn chunks_of(digest: Digest) -> String {
+    format!("answers#{}#", digest.hex())
+}
+
+fn chunk_items(experience: &ExperienceId, sealed: &SealedAnswers) -> Vec<Item> {
+    let prefix = chunks_of(sealed.digest());
+    let item = |(index, chunk): (usize, &[u8])| {
+        let mut item = key(experience, &format!("{prefix}{:04}", index + 1));
+        item.insert("chunk".to_owned(), number(index + 1));
+        item.insert("content".to_owned(), AttributeValue::B(Blob::new(chunk.to_vec())));
+        item
+    };
+    sealed.compressed().chunks(CHUNK_BYTES).enumerate().map(item).collect()
+}
+
+fn head_item(experience: &ExperienceId, head: &AnswersHead) -> Item {
+    let mut item = key(experience, HEAD);
+    item.extend([
+        ("digest".to_owned(), text(head.digest)),
+        ("chunks".to_owned(), number(head.chunks)),
+        ("products".to_owned(), number(head.products)),
+        ("at".to_owned(), text(head.at)),
+    ]);
+    item
+}
+
+fn read_head(item: &Item) -> Result<AnswersHead, String> {
+    Ok(AnswersHead {
+        digest: parse(item, "digest")?,
+        chunks: parse(item, "chunks")?,
+        products: parse(item, "products")?,
+        at: parse(item, "at")?,
+    })
+}
+
+/// Puts the chunks together. What is missing, repeated or out of place is an error.
+fn read_chunks(experience: &ExperienceId, head: &AnswersHead, items: Vec<Item>) -> Result<Answers, String> {
+    if items.len() != head.chunks {
+        return Err(format!("{} of {} chunks are there", items.len(), head.chunks));
+    }
+    let mut compressed = Vec::new();
+    for (index, mut item) in items.into_iter().enumerate() {
+        if parse::<usize>(&item, "chunk")? != index + 1 {
+            return Err(format!("chunk {} is missing", index + 1));
+        }
+        match item.remove("content") {
+            Some(AttributeValue::B(content)) => compressed.extend(content.into_inner()),
+            _ => return Err(format!("chunk {} has no content", index + 1)),
+        }
+    }
+    SealedAnswers::from_parts(head.digest, compressed).open(experience).map_err(|error| error.to_string())
+}
+
+#[async_trait]
+impl AnswerStore for DynamoAnswers {
+    async fn latest(&self, experience: &ExperienceId) -> Result<Option<AnswersHead>, LedgerError> {
+        let call = self.table.dynamodb.get_item().table_name(self.table.table.as_str());
+        let answer = call.set_key(Some(key(experience, HEAD))).consistent_read(true).send().await;
+        let answer = answer.map_err(|e| self.table.failed(ApiError::new("dynamodb:GetItem", &e)))?;
+        answer.item.map(|item| read_head(&item)).transpose().map_err(|problem| self.damaged(problem))
+    }
+
+    async fn fetch(&self, experience: &ExperienceId, head: &AnswersHead) -> Result<Answers, LedgerError> {
+        let prefix = chunks_of(head.digest);
+        let items = self.query(experience, &prefix, &format!("{prefix}~"), None).await?;
+        read_chunks(experience, head, items).map_err(|problem| self.damaged(problem))
+    }
+
+    async fn store(&self, answers: &Answers, at: Timestamp) -> Result<AnswersHead, LedgerError> {
+        const OPERATION: &str = "dynamodb:TransactWriteItems";
+        let experience = &answers.experience;
+        let sealed = answers.seal().map_err(|error| self.damaged(error))?;
+        let bytes = sealed.compressed().len();
+        if bytes > MAX_STORED_BYTES {
+            return Err(self.damaged(format!("{bytes} bytes packed, and the ledger holds at most {MAX_STORED_BYTES}")));
+        }
+        let before = self.latest(experience).await.ok().flatten();
+        let mut items = chunk_items(experience, &sealed);
+        let head = AnswersHead { digest: sealed.digest(), chunks: items.len(), products: answers.products.len(), at };
+        items.push(head_item(experience, &head));
+        let mut call = self.table.dynamodb.transact_write_items();
+        for item in items {
+            let put = Put::builder().table_name(self.table.table.as_str()).set_item(Some(item)).build();
+            let put = put.map_err(|e| self.table.unreadable(e.to_string()))?;
+            call = call.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        call.send().await.map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))?;
+        if let Err(error) = self.prune(experience, [Some(head.digest), before.map(|before| before.digest)]).await {
+            // They take space, and go with the next ones.
+            tracing::warn!(%error, "what was looked up before could not be deleted");
+        }
+        Ok(head)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::{Answer, ProductAttributes, ProductId};
+
+    use super::*;
+
+    fn at() -> Timestamp {
+        "2026-11-24T12:00:00Z".parse().unwrap()
+    }
+
+    /// Names like random text, so that they do not pack away to nothing.
+    fn answers(products: usize) -> Answers {
+        let answer = |n: usize| {
+            let hex = Digest::of(&n.to_le_bytes()).hex();
+            let attributes = ProductAttributes {
+                name: Some(hex.clone()),
+                manufacturer: Some(format!("Vendor {}", n % 500)),
+                manufacturer_id: Some(format!("seller-{}", n % 500)),
+                categories: vec!["Security".into(), format!("Category {}", n % 70)],
+                ..ProductAttributes::default()
+            };
+            let answer = Answer { at: at(), attributes: Some(attributes) };
+            (ProductId::new(&format!("prod-{}", &hex[..36])).unwrap(), answer)
+        };
+        let experience = ExperienceId::new("exp-1").unwrap();
+        Answers { products: (0..products).map(answer).collect(), ..Answers::none(experience) }
+    }
+
+    fn stored(answers: &Answers) -> (AnswersHead, Vec<Item>) {
+        let sealed = answers.seal().unwrap();
+        let items = chunk_items(&answers.experience, &sealed);
+        let head =
+            AnswersHead { digest: sealed.digest(), chunks: items.len(), products: answers.products.len(), at: at() };
+        (read_head(&head_item(&answers.experience, &head)).unwrap(), items)
+    }
+
+    #[test]
+    fn ten_thousand_products_fit_into_the_ledger_in_items_below_its_limit_and_come_back_whole() {
+        let answers = answers(10_000);
+        let (head, items) = stored(&answers);
+        assert_eq!(head.products, 10_000);
+        for item in &items {
+            let Some(AttributeValue::B(content)) = item.get("content") else { panic!("{item:?}") };
+            assert!(content.as_ref().len() <= CHUNK_BYTES);
+        }
+        assert!(items.len() > 1 && items.len() * CHUNK_BYTES <= MAX_STORED_BYTES, "{} items", items.len());
+        assert_eq!(read_chunks(&answers.experience, &head, items).unwrap(), answers);
+    }
+
+    #[test]
+    fn what_is_missing_repeated_or_of_others_is_refused() {
+        let answers = answers(10_000);
+        let (head, items) = stored(&answers);
+        let read = |head: &AnswersHead, items| read_chunks(&answers.experience, head, items).unwrap_err();
+        assert!(read(&head, items[1..].to_vec()).contains("chunks are there"));
+        let mut repeated = items.clone();
+        repeated[1] = items[0].clone();
+        assert_eq!(read(&head, repeated), "chunk 2 is missing");
+        let forged = AnswersHead { digest: Digest::of(b"others"), ..head };
+        assert!(read(&forged, items).contains("hash to"));
+    }
+}
