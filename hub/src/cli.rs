@@ -30,6 +30,7 @@ use crate::figures::Figures;
 use crate::fleet::{Fleet, View};
 use crate::function::HubFunction;
 use crate::publish::Recovery;
+use crate::verify::{VerifyArgs, verify_aws};
 use crate::{
     Hub, HubError, Outcome, Published, Restored, Signing, SnsTopic, SpokeStatus, Trigger, agent, confirm, doctor, init,
     members, shown, status,
@@ -44,6 +45,7 @@ const EXAMPLES: &str = "Examples:
   pmp-hub doctor                                what is missing or wrong, and how to mend it
   pmp-hub confirm o-member0000 42               let through what a guard rail holds there
   pmp-hub members                               who is admitted, and who never reported
+  pmp-hub verify-aws                            what AWS does where its documentation is silent
   pmp-hub recover                               go on after the table of snapshots was restored";
 
 /// Keeps AWS Private Marketplace in step across organizations: the hub
@@ -78,6 +80,8 @@ enum Command {
     PublicKey,
     /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
     Doctor,
+    /// Try on a real account what AWS documents nowhere, and say what it does. Changes nothing without --change
+    VerifyAws(VerifyArgs),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -222,6 +226,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             checkup.print(output)?;
             Ok(checkup.exit())
         }
+        Command::VerifyAws(args) => verify_aws(&cli.config, args, output).await,
         Command::Completions(completions) => {
             completions.print::<Cli>()?;
             Ok(Exit::Ok)

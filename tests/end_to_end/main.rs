@@ -35,3 +35,4 @@ mod several;
 mod signatures;
 mod stopping;
 mod syncing;
+mod verify_aws;
