@@ -36,6 +36,7 @@ use crate::function::HubFunction;
 use crate::history::{DiffArgs, HistoryArgs, ShowArgs};
 use crate::products::{LookedUp, Products};
 use crate::publish::Recovery;
+use crate::verify::{VerifyArgs, verify_aws};
 use crate::wait::WaitArgs;
 use crate::{
     Hub, HubError, Outcome, Published, Restored, Signing, SnsTopic, SpokeStatus, Trigger, agent, confirm, doctor,
@@ -54,10 +55,11 @@ const EXAMPLES: &str = "Examples:
   pmp-hub wait 42 --timeout 10m                 until it is everywhere; exit code 4 if it is not
   pmp-hub history --since 7d                    what changed in the last week
   pmp-hub diff 41 42                            product by product, between two snapshots
+  pmp-hub verify-aws                            what AWS does where its documentation is silent
   pmp-hub recover                               go on after the table of snapshots was restored";
 
 /// The settings that each command uses, for its help; `run` and `doctor` use all.
-const USES: [(&str, &[&[&str]]); 14] = [
+const USES: [(&str, &[&[&str]]); 15] = [
     ("publish", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("recover", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("status", &[LEDGER, ROSTER]),
@@ -70,6 +72,7 @@ const USES: [(&str, &[&[&str]]); 14] = [
     ("confirm", &[LEDGER, ROSTER, TOPIC]),
     ("init", &[LEDGER, TOPIC]),
     ("public-key", &[&["signing_key"]]),
+    ("verify-aws", &[LEDGER]),
     ("version", &[]),
     ("completions", &[]),
 ];
@@ -169,6 +172,8 @@ enum Command {
     Doctor(RunSettings),
     /// Print the version, and which messages this hub writes
     Version,
+    /// Try on a real account what AWS documents nowhere, and say what it does. Changes nothing without --change
+    VerifyAws(VerifyArgs),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -345,6 +350,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             print_version::<Cli>(output, &[("snapshot messages", pmp_protocol::SCHEMA)])?;
             Ok(Exit::Ok)
         }
+        Command::VerifyAws(args) => verify_aws(&cli.config, args, output).await,
         Command::Completions(completions) => {
             completions.print::<Cli>()?;
             Ok(Exit::Ok)

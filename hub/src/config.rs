@@ -104,7 +104,7 @@ pub(crate) struct FunctionArgs {
 }
 
 /// The settings of `run`, `status` and `members` alone, as `doctor` looks at them: in the environment they are set for all.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RunSettings {
     /// How many versions the ledger keeps (of `run` and `publish`)
     #[arg(long, env = KEEP.variable, hide_env_values = true, value_name = "N")]

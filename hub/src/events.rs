@@ -3,10 +3,14 @@
 //! An event names no entity and no change type, and is best effort: it makes the hub look, and nothing more. So a body
 //! that is not understood is logged and dropped; the schedule covers whatever it meant.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use pmp_aws::ApiError;
+use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::trigger::{Asked, EventBridgeEvent, asked_by_bridge};
 
@@ -14,6 +18,9 @@ use crate::trigger::{Asked, EventBridgeEvent, asked_by_bridge};
 const LONG_POLL_SECONDS: i32 = 20;
 /// The most messages that SQS hands out at once.
 const BATCH: i32 = 10;
+
+/// How long to wait for events that are only looked at, and how long they are hidden from others.
+const PEEK_SECONDS: i32 = 2;
 
 /// The queue.
 #[derive(Debug, Clone)]
@@ -43,6 +50,26 @@ impl EventQueue {
         let succeeded = messages.iter().filter(|message| is_success(message.body().unwrap_or_default())).count();
         let receipt_handles = messages.into_iter().filter_map(|message| message.receipt_handle).collect();
         Ok(Received { succeeded, receipt_handles })
+    }
+
+    /// Waits until the queue holds the event of a change set, and leaves all events there. Returns whether it came.
+    pub(crate) async fn tells_of(&self, change_set: &str, within: Duration) -> Result<bool, ApiError> {
+        let began = Instant::now();
+        while began.elapsed() < within {
+            let call = self.client.receive_message().queue_url(&self.url).max_number_of_messages(BATCH);
+            // Soon visible again: they are not ours.
+            let answer = call.wait_time_seconds(PEEK_SECONDS).visibility_timeout(PEEK_SECONDS).send().await;
+            let messages = answer.map_err(|e| ApiError::new("sqs:ReceiveMessage", &e))?.messages.unwrap_or_default();
+            let tells = |body: &str| {
+                serde_json::from_str::<Value>(body).is_ok_and(|event| event["detail"]["ChangeSetId"] == change_set)
+            };
+            if messages.iter().filter_map(|message| message.body()).any(tells) {
+                return Ok(true);
+            }
+            // Those that wait there already come at once.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        Ok(false)
     }
 
     /// Deletes events that led to what they ask for.

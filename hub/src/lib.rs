@@ -3,7 +3,8 @@
 //! [`Hub`] is the use case over three ports: the catalog, the snapshot store, and the topic. [`cli`] is the program:
 //! `publish` once, `run` as an agent, `status` of the spokes, `members` who are admitted, `recover` after a restore, `init`
 //! of tables and topic, `doctor`; where AWS Lambda starts
-//! it, a function. The hub reads the catalog and never changes it.
+//! it, a function. The hub reads the catalog and never changes it. One command does, and only the experience that it is given:
+//! `verify-aws`, which a person runs to try what AWS documents nowhere.
 
 mod agent;
 pub mod cli;
@@ -27,6 +28,7 @@ mod signing;
 mod status;
 mod topic;
 mod trigger;
+mod verify;
 mod versions;
 mod wait;
 

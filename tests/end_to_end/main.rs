@@ -40,4 +40,5 @@ mod several;
 mod signatures;
 mod stopping;
 mod syncing;
+mod verify_aws;
 mod waiting;

@@ -2,7 +2,8 @@
 //!
 //! [`Catalog`] is the port: experiences, procurement policies, change sets, and nothing else of AWS's API. [`SdkCatalog`]
 //! is the adapter over the official SDK, one attempt per call, under the account's rate limits ([`RateLimits`], [`Pace`]).
-//! [`CatalogError`] says of every failure what kind it is, so that callers decide by type and never by text.
+//! [`CatalogError`] says of every failure what kind it is, so that callers decide by type and never by text. [`Probe`] is for those
+//! who try what the catalog answers: the same calls, one by one, and no other way where one is refused.
 //!
 //! [`ProductDirectory`] is a second, optional port: what AWS Marketplace tells of a product ([`SdkDirectory`]);
 //! [`LookUp`] asks it for many.
@@ -28,6 +29,6 @@ pub use error::{CatalogError, ErrorClass};
 pub use experience::{Experience, ExperienceStatus, NotLive, PolicyId, Revision};
 pub use pace::{Limiter, Pace};
 pub use policy::ProcurementPolicy;
-pub use port::{Catalog, Scope};
+pub use port::{Catalog, Probe, Scope};
 pub use rate::{RateLimits, RatesError};
 pub use sdk::SdkCatalog;

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use pmp_protocol::ExperienceId;
+use serde_json::Value;
 
 use crate::{
     CatalogError, ChangeSetId, ChangeSetRequest, ChangeSetStatus, Experience, Pace, PolicyId, ProcurementPolicy,
@@ -47,4 +48,21 @@ pub trait Catalog: Debug + Send + Sync {
 
     /// The change sets that are running on `experience`, those of this account and those shared with it.
     async fn open_change_sets(&self, experience: &ExperienceId) -> Result<Vec<ChangeSetId>, CatalogError>;
+}
+
+/// Single calls whose answers are told as they are: where one is refused, no other way is tried. For those who want to know what
+/// the catalog answers, and not what this system makes of it.
+#[async_trait]
+pub trait Probe: Catalog {
+    /// The ids of all experiences in `scope`, asked for by id, or in no order.
+    async fn list_once(&self, scope: Scope, by_id: bool) -> Result<Vec<ExperienceId>, CatalogError>;
+
+    /// Experiences as one `BatchDescribeEntities` describes them: one outcome for each, in the order asked. At most 20.
+    async fn describe_in_batch(
+        &self,
+        ids: &[ExperienceId],
+    ) -> Result<Vec<Result<Experience, CatalogError>>, CatalogError>;
+
+    /// The details of any entity, as `DescribeEntity` tells them: JSON of whatever form.
+    async fn details(&self, entity: &str) -> Result<Value, CatalogError>;
 }

@@ -23,13 +23,14 @@ use futures::StreamExt;
 use futures::stream;
 use pmp_aws::{ApiError, Outcome};
 use pmp_protocol::{ExperienceId, ProductBatch, ResourceRequests};
+use serde_json::Value;
 
 use crate::details::{self, Batch};
 use crate::intern::Interner;
 use crate::raw::{RawBody, TakeBody};
 use crate::{
     Catalog, CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus,
-    ErrorClass, Experience, Pace, Part, PolicyId, ProcurementPolicy, RateLimits, Scope,
+    ErrorClass, Experience, Pace, Part, PolicyId, Probe, ProcurementPolicy, RateLimits, Scope,
 };
 
 /// The only catalog that private marketplaces live in.
@@ -61,6 +62,9 @@ pub struct SdkCatalog {
 
 /// How the details of one entity are read: from what was asked, its identifier, and its JSON.
 type Read<T> = fn(&Interner, &str, &details::Entity<'_>) -> Result<T, CatalogError>;
+
+/// How those of an experience are.
+const EXPERIENCE: Read<Experience> = |_, id, entity| details::experience(entity.identifier(id), entity.json(id)?);
 
 impl SdkCatalog {
     /// A catalog with the SDK's own configuration, retries included, under `limits`: for callers that read now and then.
@@ -310,8 +314,7 @@ impl Catalog for SdkCatalog {
 
     async fn describe_experiences(&self, ids: &[ExperienceId]) -> Vec<Result<Experience, CatalogError>> {
         let ids: Vec<&str> = ids.iter().map(ExperienceId::as_str).collect();
-        let read: Read<Experience> = |_, id, entity| details::experience(entity.identifier(id), entity.json(id)?);
-        self.describe(&ids, CONCURRENCY, read).await
+        self.describe(&ids, CONCURRENCY, EXPERIENCE).await
     }
 
     async fn describe_policies(&self, ids: &[PolicyId]) -> Vec<Result<ProcurementPolicy, CatalogError>> {
@@ -370,6 +373,27 @@ impl Catalog for SdkCatalog {
     async fn open_change_sets(&self, experience: &ExperienceId) -> Result<Vec<ChangeSetId>, CatalogError> {
         let own = self.open_in_scope(experience, Scope::Own).await?;
         if own.is_empty() { self.open_in_scope(experience, Scope::SharedWithMe).await } else { Ok(own) }
+    }
+}
+
+#[async_trait]
+impl Probe for SdkCatalog {
+    async fn list_once(&self, scope: Scope, by_id: bool) -> Result<Vec<ExperienceId>, CatalogError> {
+        self.list(scope, by_id).await.map(|(experiences, _)| experiences)
+    }
+
+    async fn describe_in_batch(
+        &self,
+        ids: &[ExperienceId],
+    ) -> Result<Vec<Result<Experience, CatalogError>>, CatalogError> {
+        let ids: Vec<&str> = ids.iter().map(ExperienceId::as_str).collect();
+        self.batch_describe_entities(&ids, EXPERIENCE).await
+    }
+
+    async fn details(&self, entity: &str) -> Result<Value, CatalogError> {
+        let read: Read<Value> =
+            |_, id, entity| serde_json::from_str(entity.json(id)?).map_err(|e| unexpected(id, &e.to_string()));
+        self.describe_entity(entity, read).await
     }
 }
 

@@ -2,8 +2,8 @@
 
 /// For the help texts.
 pub const EXIT_CODES_HELP: &str = "Exit codes: 0 ok or no changes; 1 error; 2 changes pending (only with \
-    --detailed-exitcode); 3 refused by a guard; 4 unhealthy (only `status --check`, `wait` and `doctor`). Unlike `kubectl \
-    diff`, 1 always means that something failed.";
+    --detailed-exitcode); 3 refused by a guard; 4 unhealthy (only `status --check`, `wait`, `doctor` and \
+    `verify-aws`). Unlike `kubectl diff`, 1 always means that something failed.";
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,8 @@ pub enum Exit {
     ChangesPending,
     /// 3: a guard refused to go on.
     Refused,
-    /// 4: `status --check` or `doctor` found something that does not work, or `wait` waited in vain.
+    /// 4: `status --check` or `doctor` found something that does not work, `wait` waited in vain, or `verify-aws` found that an
+    /// assumption is refuted.
     Unhealthy,
 }
 

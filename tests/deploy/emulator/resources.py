@@ -8,6 +8,7 @@ import json
 
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend as lambda_backend
+from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend
 from moto.cloudformation.responses import CloudFormationResponse
@@ -265,6 +266,32 @@ CloudFormationResponse.create_change_set = create_change_set
 CloudFormationBackend.execute_change_set = execute_change_set
 
 
+def update_resource(logical_id, resource_json, resources_map, account_id, region_name, plain=parsing.parse_and_update_resource):
+    """Without this: an update of a stack knows no conditions. A resource that there was none of is made, and one that is to be no more goes."""
+    there = resources_map._parsed_resources.get(logical_id)
+    if there is None:
+        return parsing.parse_and_create_resource(logical_id, resource_json, resources_map, account_id, region_name)
+    condition = resource_json.get("Condition")
+    if condition and not resources_map.lazy_condition_map[condition]:
+        resources_map._delete_resource(there, resource_json)
+        return None
+    # Of a type that moto cannot update, it would be forgotten.
+    return plain(logical_id, resource_json, resources_map, account_id, region_name) or there
+
+
+parsing.parse_and_update_resource = update_resource
+
+
+def load_parameters(resources_map, plain=parsing.ResourceMap.load_parameters):
+    """Without this: a list that is to keep its value, in a stack's change set, is none any more."""
+    given = resources_map.input_parameters.items()
+    resources_map.input_parameters = {name: ",".join(value) if isinstance(value, list) else value for name, value in given}
+    plain(resources_map)
+
+
+parsing.ResourceMap.load_parameters = load_parameters
+
+
 def taken_over(there, template):
     """What is there already, where it is to be taken over; nothing where it is to be made."""
     if there is None:
@@ -300,16 +327,26 @@ def tags_of(properties):
 def make_function(_, name, template, account_id, region_name):
     """Without this: no architecture, layers and tags, and what a parameter's type makes of a value: a variable is a text, and a time a
     number."""
-    given = template["Properties"]
+    return lambda_backend(account_id, region_name).create_function(function_spec(template["Properties"]) | {"FunctionName": name})
+
+
+def function_spec(given):
     spec = {key: value for key, value in given.items() if key not in ("LoggingConfig", "Tags") and value is not None}
-    spec |= {
-        "FunctionName": name,
+    return spec | {
         "Timeout": int(given["Timeout"]),
         "MemorySize": int(given["MemorySize"]),
         "Environment": {"Variables": {key: str(value) for key, value in given["Environment"]["Variables"].items()}},
         "Tags": tags_of(given),
     }
-    return lambda_backend(account_id, region_name).create_function(spec)
+
+
+def update_function(cls, original_resource, cloudformation_json, plain=LambdaFunction.update_from_cloudformation_json, **rest):
+    """The same for one that is there."""
+    given = cloudformation_json | {"Properties": function_spec(cloudformation_json["Properties"])}
+    return plain(original_resource=original_resource, cloudformation_json=given, **rest)
+
+
+LambdaFunction.update_from_cloudformation_json = classmethod(update_function)
 
 
 @amended(Role)

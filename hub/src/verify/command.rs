@@ -1,0 +1,212 @@
+//! The command: guards first, then the trials, then everything is put back, whatever came between.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Timestamp;
+use pmp_catalog::{RateLimits, SdkCatalog};
+use pmp_protocol::{ExperienceId, ProductId};
+use pmp_terminal::progress::{self, Step};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, Stop, Table, stop_on_signal};
+
+use super::assumption::Assumption;
+use super::changes::try_changes;
+use super::dead_letters::DeadLetters;
+use super::error::VerifyError;
+use super::guard;
+use super::reads::{Standing, try_reads};
+use super::record::{Record, Verdict};
+use super::report::{self, Report};
+use super::subject::Subject;
+use crate::config::{ConfigArgs, RunSettings};
+use crate::error::sdk;
+use crate::events::EventQueue;
+
+const HELP: &str = "\
+Without --change nothing is changed: experiences are listed and described. With it, the experience has to have a rejected
+product without a note. That one is approved and rejected again, and whether users may request products is turned over and
+back. docs/first-day.md says what each trial does, and which permissions it needs.
+
+Examples:
+  pmp-hub verify-aws                                    what reading alone shows
+  pmp-hub verify-aws --report trial                     the same, with trial/report.md and trial/report.json to be shown to others
+  pmp-hub verify-aws --change exp-1234567890abc         with the trials that change an experience, and put it back
+  pmp-hub verify-aws --change exp-1234567890abc exp-1234567890abc
+                                                        the same, although it is in use
+  pmp-hub verify-aws --dead-letters                     with a topic and two queues that are made for it and deleted
+
+Exit codes: 0 nothing is refuted, and everything is as it was; 4 an assumption is refuted; 3 refused by a guard, and nothing
+was changed; 1 it ended early, or something is not as it was before: the last lines say what, and how to put it back.";
+
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct VerifyArgs {
+    /// Change this experience, which is made for it, and put it back. One that is in use has to be named twice
+    #[arg(long, value_name = "EXP", num_args = 1..=2)]
+    change: Vec<ExperienceId>,
+    /// With --change: try to approve this product, which does not exist. If AWS takes it, it stays rejected there for good
+    #[arg(long, value_name = "ID", requires = "change")]
+    unknown_product: Option<ProductId>,
+    /// Make a topic and two queues, see what becomes of a message that cannot be delivered, and delete them
+    #[arg(long)]
+    dead_letters: bool,
+    /// Write report.md and report.json into this folder, without ids: they can be shown to others
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+}
+
+/// Why the trials ended early.
+enum Early {
+    Stopped(String),
+    Failed(VerifyError),
+}
+
+/// Runs the command.
+pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: Output) -> Result<Exit, Failure> {
+    let (config, _) = config.for_doctor(&RunSettings::default());
+    if let Some(folder) = &args.report {
+        report::prepare(folder).map_err(Failure::new)?;
+    }
+    let stop = stop_on_signal().map_err(Failure::new)?;
+    let sdk = sdk().await?;
+    if let Some(experience) = args.change.first() {
+        let reasons = guard::reasons(&sdk, &config, experience);
+        let reasons = stop.unless_stopped(reasons).await.unwrap_or_default();
+        allow_change(&args.change, experience, reasons)?;
+    }
+
+    let began = Timestamp::now();
+    let catalog = SdkCatalog::new(&sdk, RateLimits::default());
+    let events = config.events_queue_url.clone().map(|url| EventQueue::new(&sdk, url));
+    let mut record = Record::default();
+    let mut left = Vec::new();
+    let mut standing = None;
+    let mut early = take(stop.unless_stopped(try_reads(&catalog, &mut record)).await, &stop, &mut standing);
+
+    if let (Some(experience), None) = (args.change.first(), &early) {
+        let mut subject = None;
+        let made = Subject::new(&catalog, experience, began, &mut record);
+        early = take(stop.unless_stopped(made).await, &stop, &mut subject);
+        if let Some(subject) = &subject {
+            let trials = try_changes(subject, &mut record, events.as_ref(), args.unknown_product.as_ref());
+            early = take(stop.unless_stopped(trials).await, &stop, &mut None);
+            left.extend(put_back(subject, args.unknown_product.as_ref()).await);
+        }
+    }
+    if args.dead_letters && early.is_none() {
+        let letters = DeadLetters::new(&sdk, began);
+        let mut judged = None;
+        early = take(stop.unless_stopped(letters.try_it()).await, &stop, &mut judged);
+        if let Some(judged) = judged {
+            record.say(Assumption::DeadLetters, judged);
+        }
+        left.extend(letters.delete().await);
+    }
+
+    let failure = early.as_ref().map(|early| match early {
+        Early::Stopped(why) => why.clone(),
+        Early::Failed(error) => chain(error),
+    });
+    let not_come_to = failure.as_ref().map(|why| format!("It was not come to: {why}."));
+    let report = Report {
+        version: env!("CARGO_PKG_VERSION"),
+        began,
+        ended: Timestamp::now(),
+        standing: standing.map(Standing::as_str),
+        experience: args.change.first().map(ToString::to_string),
+        findings: record.findings(not_come_to.as_deref()),
+        change_sets: std::mem::take(&mut record.change_sets),
+        failure,
+        left,
+    };
+    tell(&report, output)?;
+    if let Some(folder) = &args.report {
+        report::write(folder, &report.masked(&mut record.masks)).map_err(Failure::new)?;
+        progress::note(&format!("The report without ids is in {}.", folder.join("report.md").display()));
+    }
+    end(&report, early)
+}
+
+/// Whether the experience may be changed: not where it is in use, unless it is named twice.
+fn allow_change(named: &[ExperienceId], experience: &ExperienceId, reasons: Vec<String>) -> Result<(), Failure> {
+    let again = named.get(1);
+    if again.is_some_and(|again| again != experience) {
+        let error = anyhow::anyhow!("`{experience}` and `{}` are two experiences", named[1]);
+        let hint = "name one, or the same one twice, where it is in use".to_owned();
+        return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
+    }
+    if again.is_some() || reasons.is_empty() {
+        return Ok(());
+    }
+    let error = anyhow::anyhow!("`{experience}` is not changed: it may be in use");
+    let failure = reasons.into_iter().fold(Failure::new(error), Failure::detail);
+    let hint = format!(
+        "name an experience that was made for this, or this one twice: `pmp-hub verify-aws --change {experience} {experience}`"
+    );
+    Err(failure.hint(hint).exit(Exit::Refused))
+}
+
+/// What came of a part of the trials: its value goes to `value`, and why it ended early is returned.
+fn take<T>(outcome: Option<Result<T, VerifyError>>, stop: &Stop, value: &mut Option<T>) -> Option<Early> {
+    match outcome {
+        Some(Ok(done)) => {
+            *value = Some(done);
+            None
+        }
+        Some(Err(error)) => Some(Early::Failed(error)),
+        None => Some(Early::Stopped(stop.reason().map_or_else(|| "stopped".to_owned(), ToString::to_string))),
+    }
+}
+
+/// Puts the experience back where anything may be otherwise; what is left. A stop does not end this: that takes a second one.
+async fn put_back(subject: &Subject<'_>, unknown: Option<&ProductId>) -> Vec<String> {
+    if !subject.is_dirty() {
+        progress::step(Step::Done, &format!("{} is as it was before", subject.id));
+        return Vec::new();
+    }
+    progress::step(Step::Doing, &format!("putting {} back; should this be ended, the same by hand is:", subject.id));
+    progress::note(&subject.by_hand());
+    let mut left = subject.put_back(unknown.filter(|_| subject.has_tried_unknown())).await;
+    if left.is_empty() {
+        progress::step(Step::Done, &format!("{} is as it was before", subject.id));
+    } else {
+        left.push(format!("To put it back by hand: {}", subject.by_hand()));
+    }
+    left
+}
+
+/// The error with its causes.
+fn chain(error: &VerifyError) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
+}
+
+fn tell(report: &Report, output: Output) -> Result<(), Failure> {
+    if output.format == OutputFormat::Json {
+        return Ok(output.document(&report.json())?);
+    }
+    let mut table = Table::new(&["TRIAL", "ASSUMPTION", "VERDICT", "SEEN"]);
+    for finding in &report.findings {
+        let (name, verdict) = (finding.assumption.name(), finding.verdict.as_str());
+        table.row([finding.trial.to_string(), name.to_owned(), verdict.to_owned(), finding.seen.clone()]);
+    }
+    Ok(output.list("findings", &report.findings, table, &report.summary())?)
+}
+
+/// How the command ends.
+fn end(report: &Report, early: Option<Early>) -> Result<Exit, Failure> {
+    let failure = match early {
+        Some(Early::Failed(error)) => {
+            let hint = error.hint();
+            Some(Failure::new(error).hint(hint))
+        }
+        Some(Early::Stopped(why)) => Some(Failure::new(anyhow::anyhow!("{why}, before all was tried"))),
+        None if !report.left.is_empty() => Some(Failure::new(anyhow::anyhow!("not everything is as it was before"))),
+        None => None,
+    };
+    match failure {
+        Some(failure) => Err(report.left.iter().cloned().fold(failure, Failure::detail)),
+        None if report.number_of(Verdict::Refuted) > 0 => Ok(Exit::Unhealthy),
+        None => Ok(Exit::Ok),
+    }
+}
