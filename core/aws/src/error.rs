@@ -205,6 +205,8 @@ impl Error for ApiError {}
 mod tests {
     use aws_smithy_runtime_api::client::result::ConnectorError;
 
+    use aws_smithy_types::error::metadata::ErrorMetadata;
+
     use super::*;
 
     #[test]
