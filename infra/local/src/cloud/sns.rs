@@ -19,9 +19,17 @@ impl Cloud {
         let context = call.context("sns", &owner);
         self.authorize_sns(operation, &input, call, &context)?;
         check_policy(&input)?;
+        let emptied = take_empty_filter(&mut input);
         match operation {
             "CreateTopic" => self.create_topic(input, &context).await,
             "Subscribe" => self.subscribe(input, call, &context).await,
+            "SetSubscriptionAttributes" if emptied => {
+                let subscription = input["SubscriptionArn"].as_str().unwrap_or_default().to_owned();
+                input["AttributeValue"] = json!("");
+                let answer = self.sns.handle(operation, input, &context).await?;
+                self.forget_filter(&subscription, &context);
+                Ok(answer)
+            }
             "ListSubscriptions" => Ok(self.subscriptions_of(call.caller.account())),
             "ListSubscriptionsByTopic" => {
                 let answer = self.sns.handle(operation, input, &context).await?;
@@ -131,6 +139,14 @@ impl Cloud {
         let (topic, endpoint) = (topic.as_str().unwrap_or_default(), endpoint.as_str().unwrap_or_default());
         self.ask_to_confirm(topic, endpoint, &token, context).await;
         Ok(json!({ "SubscriptionArn": "pending confirmation" }))
+    }
+
+    /// Takes the filter policy of a subscription away.
+    fn forget_filter(&self, subscription: &str, context: &RequestContext) {
+        let state = self.sns.store_handle().get(&context.account_id, &context.region);
+        if let Some(mut subscription) = state.subscriptions.get_mut(subscription) {
+            subscription.attributes.remove("FilterPolicy");
+        }
     }
 
     /// Subscribing twice is one subscription; with other attributes it is an error.
@@ -244,6 +260,19 @@ fn check_policy(input: &Value) -> Result<(), AwsError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Takes an empty filter policy out of a request: AWS documents it as the way to have none, and awsim refuses it. Whether there was
+/// one.
+fn take_empty_filter(input: &mut Value) -> bool {
+    let is_empty = |policy: &Value| policy.as_str().and_then(|text| serde_json::from_str(text).ok()) == Some(json!({}));
+    if let Some(attributes) = input["Attributes"].as_object_mut()
+        && attributes.get("FilterPolicy").is_some_and(is_empty)
+    {
+        attributes.remove("FilterPolicy");
+        return true;
+    }
+    input["AttributeName"] == "FilterPolicy" && is_empty(&input["AttributeValue"])
 }
 
 /// Turns `MessageAttributes.entry[{Name, Value}]` of the query protocol into the map that awsim reads.

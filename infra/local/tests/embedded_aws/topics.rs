@@ -103,6 +103,19 @@ async fn a_filter_policy_lets_only_its_messages_through() {
     setup.publish("yes", "changed").await;
     let messages = setup.received("filtered").await;
     assert_eq!(messages.iter().map(|m| m.body().unwrap()).collect::<Vec<_>>(), ["yes"]);
+
+    // An empty one is none.
+    let sns = setup.rig.sns(MEMBER);
+    let found = sns.list_subscriptions().send().await.unwrap();
+    let arn = found.subscriptions()[0].subscription_arn().unwrap();
+    let set = sns.set_subscription_attributes().subscription_arn(arn).attribute_name("FilterPolicy");
+    set.attribute_value("{}").send().await.unwrap();
+    let attributes = sns.get_subscription_attributes().subscription_arn(arn).send().await.unwrap().attributes.unwrap();
+    assert!(!attributes.contains_key("FilterPolicy"), "{attributes:?}");
+    setup.publish("any", "scheduled").await;
+    assert_eq!(setup.received("filtered").await.len(), 1);
+    let missing = sns.set_subscription_attributes().subscription_arn(format!("{arn}0")).attribute_name("FilterPolicy");
+    assert!(missing.attribute_value("{}").send().await.is_err());
 }
 
 #[tokio::test]
