@@ -118,7 +118,8 @@ impl SpokeError {
                 Some("let it finish, or wait for it with `--wait`; after a crash its lease ends by itself".to_owned())
             }
             Self::List(source) => source.hint(),
-            Self::Identity { what: "organization", .. } => {
+            // Where AWS was not reached at all, that is what to mend.
+            Self::Identity { what: "organization", source } if source.code().is_some() => {
                 Some("grant `organizations:DescribeOrganization`, or set --org-id (PMP_ORG_ID)".to_owned())
             }
             Self::NoOrganizations => {

@@ -43,7 +43,9 @@ impl Proxy {
         let uri: Uri = full.parse().map_err(|_| wrong(not_one))?;
         let speaks_http = matches!(uri.scheme(), Some(scheme) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS);
         let has_host = uri.host().is_some_and(|host| !host.is_empty());
-        if speaks_http && has_host { Ok(Self { uri, variable }) } else { Err(wrong(not_one)) }
+        // A second `@` is one of the password, at which its end would be cut off.
+        let cut = uri.authority().is_some_and(|authority| authority.as_str().matches('@').count() > 1);
+        if speaks_http && has_host && !cut { Ok(Self { uri, variable }) } else { Err(wrong(not_one)) }
     }
 
     /// Its address, without user and password.
