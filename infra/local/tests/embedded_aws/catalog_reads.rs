@@ -70,8 +70,8 @@ async fn an_experience_and_its_policy_are_described_in_both_forms() {
     let arn = format!("arn:aws:aws-marketplace:us-east-1:{MEMBER}:AWSMarketplace/Experience/{LIVE}");
     assert_eq!(experience.entity_arn(), Some(arn.as_str()));
     let document = rig::json(experience.details_document().unwrap());
-    let expected = json!({ "Name": "Live", "Status": "Enabled", "ProcurementPolicies": ["policy-live"],
-        "BrandingSettings": [] });
+    let expected = json!({ "Name": "Live", "Status": "Enabled", "AdminStatus": "Editable",
+        "ProcurementPolicies": ["policy-live"], "BrandingSettings": [] });
     assert_eq!(document, expected);
     assert_eq!(serde_json::from_str::<Value>(experience.details().unwrap()).unwrap(), expected);
     assert_eq!(describe("exp-member-live@1").await.unwrap().entity_identifier(), Some("exp-member-live@1"));

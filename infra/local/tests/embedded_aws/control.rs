@@ -113,7 +113,11 @@ async fn the_latest_requests_say_what_came_of_them() {
         [r#""aws-marketplace""#, r#""ListEntities""#, r#""222222222222""#, "200", "[]"]
     );
     assert_eq!(of(1).map(Value::to_string), [r#""sns""#, r#""ListTopics""#, r#""111111111111""#, "null", "[1]"]);
-    let count = |service: &str, operation: &str, failed: u64| json!({ "service": service, "operation": operation, "requests": 1, "failed": failed });
+    let count = |service: &str, operation: &str, failed: u64| {
+        json!({
+            "service": service, "operation": operation, "requests": 1, "failed": failed
+        })
+    };
     assert_eq!(listed["counts"], json!([count("aws-marketplace", "ListEntities", 0), count("sns", "ListTopics", 1)]));
     let (_, only) = control(&rig.server, "GET /_local/requests?service=sns", &Value::Null).await;
     assert_eq!((only["requests"].as_array().unwrap().len(), &only["requests"][0]["number"]), (1, &json!(2)));

@@ -48,6 +48,11 @@ function show(text, { notice }) {
   for (const id of notice ? ["live"] : ["live", "notice"]) {
     fresh.getElementById(id)?.replaceWith(document.getElementById(id).cloneNode(true));
   }
+  // Browsers heed it once, as a page is loaded; and say so each time after.
+  for (const element of fresh.querySelectorAll("[autofocus]")) {
+    element.removeAttribute("autofocus");
+    element.dataset.focus = "";
+  }
   morph(document.querySelector("main"), fresh.querySelector("main"));
 }
 
@@ -98,7 +103,7 @@ document.addEventListener("submit", async (event) => {
     tag = null;
     show(text, { notice: true });
     // A question is answered from where it stands, wherever the click was.
-    document.querySelector("#notice [autofocus]")?.focus();
+    document.querySelector("#notice [data-focus]")?.focus();
     // What has started is where the server has sent us; a question keeps what was typed.
     if (answer.redirected && form.classList.contains("by-hand")) form.reset();
   } catch (error) {
