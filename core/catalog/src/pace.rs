@@ -46,6 +46,8 @@ impl Pace {
 #[derive(Debug)]
 pub struct Limiter {
     permitted: NonZeroU32,
+    /// How many may be taken at once at the permitted rate.
+    burst: NonZeroU32,
     clock: TokioClock,
     state: Mutex<State>,
 }
@@ -71,11 +73,24 @@ impl Clock for TokioClock {
 }
 
 impl Limiter {
+    /// One less than a second's worth may be taken at once: the last one is the slack for requests that travel faster than the one
+    /// before them.
     pub(crate) fn new(permitted: NonZeroU32) -> Self {
+        Self::with_burst(permitted, NonZeroU32::new(permitted.get() - 1).unwrap_or(NonZeroU32::MIN))
+    }
+
+    /// One turn after the other, at even distances: for work that goes on for long. Where requests pile up on their way, it is those
+    /// that are on their way and one more that arrive at once, and not a burst besides.
+    #[cfg(any(feature = "discovery", test))]
+    pub(crate) fn steady(permitted: NonZeroU32) -> Self {
+        Self::with_burst(permitted, NonZeroU32::MIN)
+    }
+
+    fn with_burst(permitted: NonZeroU32, burst: NonZeroU32) -> Self {
         let clock = TokioClock { began: Instant::now() };
         let rate = AdaptiveRate::new(permitted);
-        let state = State { rate, turns: turns(rate, permitted, clock) };
-        Self { permitted, clock, state: Mutex::new(state) }
+        let state = State { rate, turns: turns(rate, permitted, burst, clock) };
+        Self { permitted, burst, clock, state: Mutex::new(state) }
     }
 
     /// The permitted calls per second.
@@ -104,7 +119,7 @@ impl Limiter {
         let mut state = self.state();
         let changed = if throttled { state.rate.throttled(now) } else { state.rate.answered(now) };
         if changed {
-            state.turns = turns(state.rate, self.permitted, self.clock);
+            state.turns = turns(state.rate, self.permitted, self.burst, self.clock);
             // The first turn of a new limiter is one that the throttle has just taken away.
             let _taken = state.turns.check();
         }
@@ -120,15 +135,14 @@ impl Limiter {
     }
 }
 
-/// Turns at `rate`. One less than a second's worth may be taken at once, and it is none after a throttle: the last one is
-/// the slack for requests that travel faster than the one before them.
+/// Turns at `rate`, of which so many may be taken at once, and after a throttle one.
 fn turns(
     rate: AdaptiveRate,
     permitted: NonZeroU32,
+    burst: NonZeroU32,
     clock: TokioClock,
 ) -> RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>> {
-    let burst = if rate.is_full() { NonZeroU32::new(permitted.get() - 1) } else { None };
-    let burst = burst.unwrap_or(NonZeroU32::MIN);
+    let burst = if rate.is_full() { burst } else { NonZeroU32::MIN };
     let period = Duration::from_secs_f64(1.0 / rate.per_second());
     let quota = Quota::with_period(period).unwrap_or(Quota::per_second(permitted)).allow_burst(burst);
     RateLimiter::direct_with_clock(quota, clock)
@@ -156,6 +170,18 @@ mod tests {
             assert!(index as f64 <= 3.0 + turn.as_secs_f64() * 5.0 + 0.01, "turn {index} at {turn:?}");
         }
         assert!(turns[28] <= Duration::from_millis(5_100), "{:?}", turns[28]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_steady_one_has_no_burst_however_long_it_was_idle() {
+        let limiter = Limiter::steady(NonZeroU32::new(10).unwrap());
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let began = Instant::now();
+        for _ in 0..11 {
+            limiter.ready().await;
+        }
+        assert!(began.elapsed() >= Duration::from_millis(990), "{:?}", began.elapsed());
+        assert!(began.elapsed() <= Duration::from_millis(1_100), "{:?}", began.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

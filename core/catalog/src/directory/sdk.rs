@@ -42,7 +42,7 @@ impl SdkDirectory {
     /// A directory with the SDK's own configuration.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        let limiter = |per_second| Limiter::new(NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN));
+        let limiter = |per_second| Limiter::steady(NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN));
         let (products, searches) = (limiter(PRODUCTS_PER_SECOND), limiter(SEARCHES_PER_SECOND));
         Self { client: Client::new(config), products, searches }
     }
