@@ -65,6 +65,17 @@ fn wrong_arguments_are_errors_and_help_is_none() {
 }
 
 #[test]
+fn what_is_tried_on_aws_is_explained_and_what_belongs_together_is_asked_for() {
+    let help = text(&hub().args(["verify-aws", "--help"]).output().unwrap().stdout);
+    for part in ["Without --change nothing is changed", "Examples:", "4 an assumption is refuted"] {
+        assert!(help.contains(part), "{help}");
+    }
+    let alone = hub().args(["verify-aws", "--unknown-product", "prod-x"]).output().unwrap();
+    assert_eq!(alone.status.code(), Some(1));
+    assert!(text(&alone.stderr).contains("--change <EXP>"), "{}", text(&alone.stderr));
+}
+
+#[test]
 fn completions_are_printed_for_a_shell() {
     let output = hub().args(["completions", "bash"]).output().unwrap();
     assert!(output.status.success());

@@ -50,9 +50,11 @@ LEFT_OUT = {
     ("What you need", 1): "builds both programs for Lambda, which takes minutes: .ci/steps/package does it",
     ("Data perimeters", 1): "one option of a command that is left out there: `…`",
 }
-# What an AWS CLI at hand may be too old for: the option that it takes, and what is done instead where it is.
+# What the AWS CLI of Debian 12, of January 2023, is too old for: the command and the option that it lacks. Where it does, boto3 does
+# the same, and the test says so.
 NEWER = {
-    ("Deploy a hub again", 1): ("--import-existing-resources", "Debian 12 has an AWS CLI of early 2023: boto3 makes the same change set"),
+    ("Deploy a hub again", 1): ("cloudformation create-change-set --stack-name x --change-set-name x", "--import-existing-resources"),
+    ("Uninstall", 2): ("dynamodb update-table --table-name x", "--no-deletion-protection-enabled"),
 }
 # The comment of a line says whose it is, where a block is for two accounts.
 WHOSE = {"in the member's account": MEMBER, "in the hub's": HUB}
@@ -135,7 +137,7 @@ class Shell:
 
     def knows(self, command, option):
         """Whether the AWS CLI has an option."""
-        skeleton = f"aws {command} --stack-name x --change-set-name x {option} --generate-cli-skeleton || true\n"
+        skeleton = f"aws {command} {option} --generate-cli-skeleton || true\n"
         return "Unknown options" not in self.run(skeleton)
 
     def wait(self):
@@ -224,12 +226,12 @@ class Walk(Deployment):
 
     def block(self, heading, number, account):
         text = self.of_this_reader(self.blocks[heading, number])
-        option, _ = NEWER.get((heading, number), (None, None))
+        command, option = NEWER.get((heading, number), (None, None))
         if option:
             expect(option in text, True, f"{option} in {heading}")
-            if not self.shells[account].knows("cloudformation create-change-set", option):
+            if not self.shells[account].knows(command, option):
                 self.otherwise.add((heading, number))
-                return self.deploy_again()
+                return self.deploy_again() if heading == "Deploy a hub again" else self.delete_the_rest()
         if account:
             return self.shells[account].run(text)
         for line in filter(None, text.splitlines()):
@@ -247,6 +249,15 @@ class Walk(Deployment):
             "CodeKey": "0.1.0/pmp-hub-arm64.zip",
         }
         stack.deploy_again()
+        return ""
+
+    def delete_the_rest(self):
+        """What "Uninstall" says of tables and topic, where the AWS CLI cannot say it."""
+        self.client("sns", HUB).delete_topic(TopicArn=f"arn:aws:sns:{REGION}:{HUB}:pmp-sync-snapshots")
+        dynamodb = self.client("dynamodb", HUB)
+        for table in ("pmp-sync-Snapshots", "pmp-sync-SyncTimestamps"):
+            dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+            dynamodb.delete_table(TableName=table)
         return ""
 
     def invoke_hub(self):
@@ -311,7 +322,7 @@ class Walk(Deployment):
             if not self.check(f"{heading}, block {number}{', again' if again else ''}", test):
                 return
             if (heading, number) in self.otherwise:
-                print(f"        otherwise than the page says: {NEWER[heading, number][1]}", flush=True)
+                print(f"        by boto3: this AWS CLI is too old for {NEWER[heading, number][1]}", flush=True)
             seen.add((heading, number))
 
 

@@ -43,7 +43,7 @@ impl Standing {
 /// Makes them. What the account is, where that was seen.
 pub(super) async fn try_reads(catalog: &dyn Probe, record: &mut Record) -> Result<Standing, VerifyError> {
     progress::step(Step::Doing, "listing experiences");
-    let own = catalog.list_once(Scope::Own, true).await;
+    let own = catalog.list_once(Scope::Own, false).await;
     let own = own.map_err(VerifyError::catalog("cannot list this account's experiences"))?;
     let ordered = catalog.list_once(Scope::SharedWithMe, true).await;
     let unordered = match &ordered {
