@@ -74,7 +74,7 @@ async fn each_experience_has_the_filter_of_the_first_rule_that_names_it_and_all_
     let detail = rules["detail"].to_string();
     assert!(detail.contains(&format!("rule 1 of PMP_FILTERS: {ALPHA_PROD}")), "{detail}");
     let filter = of(&checkup["checks"], "check", "filter")["detail"].to_string();
-    assert!(filter.contains("rule 2 of PMP_FILTERS: `exclude-ids` 1.1.0"), "{filter}");
+    assert!(filter.contains("rule 2 of PMP_FILTERS: `exclude-ids` 1.2.0"), "{filter}");
 }
 
 #[tokio::test]

@@ -146,7 +146,6 @@ fn forge_receipt(world: &mut World) {
         filter: None,
         confirmed: None,
         removals: Vec::new(),
-        owner: None,
         spoke_version: "forged".to_owned(),
         error: None,
         owner: [None, Some("all"), Some("only-01234567")][rng.usize(0..3)].map(str::to_owned),
