@@ -477,8 +477,7 @@ async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> 
         return Err(Failure::new(error).hint(not_known(meant.as_ref())));
     }
     if output.is_table() && output.header {
-        output.lines(shown::headline(&experience, &view, now))?;
-        output.lines(shown::spokes(&view, now))?;
+        output.lines(shown::headline(&experience, &view, now).into_iter().chain(shown::spokes(&view, now)))?;
     }
     let table = shown::table(&rows, now, output.format == OutputFormat::Wide);
     if rows.is_empty() && output.is_table() {

@@ -137,13 +137,13 @@ pub fn print_line(text: &str) -> io::Result<()> {
     print_lines([text])
 }
 
-/// Prints lines for people, as [`print_line`].
+/// Prints lines for people, as [`print_line`]. No lines are nothing, and no blank one.
 ///
 /// # Errors
 /// As [`print_line`].
 pub fn print_lines<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> io::Result<()> {
     let lines: Vec<String> = lines.into_iter().map(|line| PlainText::new(line.as_ref()).into()).collect();
-    stream::out(&lines.join("\n"))
+    if lines.is_empty() { Ok(()) } else { stream::out(&lines.join("\n")) }
 }
 
 /// Prints JSON for programs, in whole: what could act on a terminal is spelled as an escape.
