@@ -1,5 +1,5 @@
-//! `pmp-hub verify-aws`: on the embedded AWS everything is as it is assumed, and each assumption that is reversed there is refuted, and
-//! no other. Whatever is changed is put back, however it ends.
+//! `pmp-hub verify-aws`: on the embedded AWS everything is as it is assumed, and each assumption that is reversed there is
+//! refuted, and no other. Whatever is changed is put back, however it ends.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -135,8 +135,8 @@ mod tests {
             ("`exp-other` and `prod-x`", "`experience-2` and `product-2`"),
             ("b7f7d1c6-2a4e-4a1e-9c0e-000000000001 again", "product-1 again"),
             (
-                "User: arn:aws:sts::111111111111:assumed-role/Admin/ada@example.com is not authorized to perform: aws-marketplace:StartChangeSet",
-                "User: arn-1 is not authorized to perform: aws-marketplace:StartChangeSet",
+                "User: arn:aws:sts::111111111111:assumed-role/Admin/ada@example.com may not call aws-marketplace:StartChangeSet",
+                "User: arn-1 may not call aws-marketplace:StartChangeSet",
             ),
             ("on arn:aws:iam::222222222222:role/X, (arn:aws:iam::222222222222:role/X).", "on arn-2, (arn-2)."),
             (

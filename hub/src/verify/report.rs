@@ -91,9 +91,8 @@ impl Report {
         }
         if !self.change_sets.is_empty() {
             line("\nTrial 9, how long change sets took:\n");
-            line(
-                "| change set | changes | products | status | seconds | started | ended |\n| --- | --- | --- | --- | --- | --- | --- |",
-            );
+            line("| change set | changes | products | status | seconds | started | ended |");
+            line("| --- | --- | --- | --- | --- | --- | --- |");
         }
         for Timed { id, changes, products, status, seconds, started, ended } in &self.change_sets {
             let time = |time: &Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());

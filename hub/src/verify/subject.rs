@@ -33,6 +33,10 @@ const ATTEMPTS: u32 = 90;
 /// How often it is tried where the change set fails.
 const FAILURES: u32 = 3;
 
+/// The command that does it by hand, but for what is to be changed.
+const BY_HAND: &str =
+    "aws marketplace-catalog start-change-set --region us-east-1 --catalog AWSMarketplace --change-set";
+
 /// What to ask for in one change set.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Asked<'a> {
@@ -212,15 +216,10 @@ impl<'c> Subject<'c> {
         request: &ChangeSetRequest,
         record: &mut Record,
     ) -> Result<(), VerifyError> {
-        let how = match self.ended(id, request, record).await? {
-            ChangeSetState::Succeeded => return Ok(()),
-            ChangeSetState::Failed { errors, .. } => {
-                let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
-                format!("FAILED: {}", errors.join("; "))
-            }
-            _ => "CANCELLED".to_owned(),
-        };
-        Err(VerifyError::NotDone { id: id.clone(), how })
+        match self.ended(id, request, record).await? {
+            ChangeSetState::Succeeded => Ok(()),
+            state => Err(VerifyError::NotDone { id: id.clone(), how: how(&state) }),
+        }
     }
 
     /// Reads until it is as `expected`, since reads may lag; and how many seconds that took.
@@ -281,7 +280,15 @@ impl<'c> Subject<'c> {
             let mut failures = 0;
             for attempt in 1.. {
                 let error = match self.try_to_put_back(besides).await {
-                    Ok(left) => return left,
+                    Ok(seen) => {
+                        let left = left(&self.before.policy, &seen.policy);
+                        // It was approved only when the lists had been read already.
+                        let late = besides.is_some_and(|product| seen.policy.approved.contains(product));
+                        if !late || attempt >= FAILURES {
+                            return left;
+                        }
+                        continue;
+                    }
                     Err(error) => error,
                 };
                 failures += u32::from(matches!(error, VerifyError::NotDone { .. }));
@@ -305,7 +312,8 @@ impl<'c> Subject<'c> {
         })
     }
 
-    async fn try_to_put_back(&self, besides: Option<&ProductId>) -> Result<Vec<String>, VerifyError> {
+    /// One try: how the experience can be read afterwards.
+    async fn try_to_put_back(&self, besides: Option<&ProductId>) -> Result<Seen, VerifyError> {
         let failed = |what: &str| VerifyError::catalog(format!("cannot {what} `{}`", self.id));
         loop {
             let open = self.catalog.open_change_sets(&self.id).await.map_err(failed("list the change sets of"))?;
@@ -314,8 +322,10 @@ impl<'c> Subject<'c> {
             self.wait_for(running).await?;
         }
         let now = self.read().await.map_err(failed("read"))?;
+        // One that does not exist, and was not approved, cannot be denied either.
+        let besides = besides.filter(|product| now.policy.approved.contains(*product));
         let deny: BTreeSet<_> = std::iter::once(&self.product).chain(besides).cloned().collect();
-        let asked = Asked { deny: None, allow: None, requests: Some(self.before.policy.policy_resource_requests) };
+        let asked = Asked { requests: Some(self.before.policy.policy_resource_requests), ..Asked::default() };
         let request = self.request(now.revision, asked);
         let request = {
             let part = request.parts()[0].clone();
@@ -326,18 +336,16 @@ impl<'c> Subject<'c> {
         progress::step(Step::Waiting, &format!("change set {id} puts it back"));
         let status = self.wait_for(&id).await?;
         if status.state != ChangeSetState::Succeeded {
-            return Err(VerifyError::NotDone { id, how: format!("{:?}", status.state) });
+            return Err(VerifyError::NotDone { id, how: how(&status.state) });
         }
         let newer = |seen: &Seen| seen.revision > now.revision;
         let (seen, _) = self.settled(&id, newer).await?;
         if self.is_back(&seen) {
-            return Ok(Vec::new());
+            return Ok(seen);
         }
         match self.settled_within(LISTS_LAG_SECONDS, &id, |seen| self.is_back(seen)).await {
-            Ok(_) => Ok(Vec::new()),
-            Err(VerifyError::NotSeen(..)) => {
-                Ok(left(&self.before.policy, &self.read().await.map_err(failed("read"))?.policy))
-            }
+            Ok((seen, _)) => Ok(seen),
+            Err(VerifyError::NotSeen(..)) => self.read().await.map_err(failed("read")),
             Err(error) => Err(error),
         }
     }
@@ -347,17 +355,29 @@ impl<'c> Subject<'c> {
         let products = json!({"Products": [{"Ids": [self.product]}]});
         let requests =
             json!({"Configuration": {"PolicyResourceRequests": self.before.policy.policy_resource_requests}});
-        let change = |kind: &str, details: Value| json!({"ChangeType": kind, "Entity": {"Type": "Experience@1.0", "Identifier": self.id}, "DetailsDocument": details});
+        let entity = json!({"Type": "Experience@1.0", "Identifier": self.id});
+        let change =
+            |kind: &str, details: Value| json!({"ChangeType": kind, "Entity": entity, "DetailsDocument": details});
         let changes = json!([change("DenyProductProcurement", products), change("UpdateProcurementPolicy", requests)]);
-        format!(
-            "aws marketplace-catalog start-change-set --region us-east-1 --catalog AWSMarketplace --change-set '{changes}'"
-        )
+        format!("{BY_HAND} '{changes}'")
     }
 }
 
 /// `3 changes` and what they are about.
 fn changes_text(request: &ChangeSetRequest) -> String {
     pmp_terminal::count(request.parts().iter().map(Part::changes).sum(), "change")
+}
+
+/// How a change set ended, with what the catalog says of it.
+fn how(state: &ChangeSetState) -> String {
+    match state {
+        ChangeSetState::Failed { errors, .. } => {
+            let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            format!("FAILED: {}", errors.join("; "))
+        }
+        ChangeSetState::Cancelled => "CANCELLED".to_owned(),
+        ChangeSetState::Succeeded | ChangeSetState::Running => "SUCCEEDED".to_owned(),
+    }
 }
 
 /// What differs from what was before, in sentences.
