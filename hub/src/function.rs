@@ -20,7 +20,7 @@ use crate::trigger::{Asked, LOOK_AGAIN_AFTER, asked, has_seen};
 use crate::{Hub, HubError, Outcome, Published, Trigger};
 
 /// The longest that products are looked up in one invocation: another one may have to wait for this one to end, and 10,000
-/// products take less.
+/// products take about as long.
 const LOOK_UP_FOR: Duration = Duration::from_secs(40);
 
 /// The function.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{CatalogError, ErrorClass, LookUp, ProductAttributes, ProductDirectory, SdkDirectory, Told};
 use pmp_ledger::{AnswerStore, AnswersHead, DynamoAnswers, LedgerError, TableName};
 use pmp_protocol::{Answers, Digest, ExperienceId, ProductId};
@@ -23,6 +23,8 @@ use crate::error::one_line;
 
 /// What is known is asked for again after this time, since vendors and categories change, and products come.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
+/// A hub that has written nothing down for this long has been told to look no products up any more, or may not.
+const OLD: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// Calls that failed in a row, after which the service is not to be had now.
 const MAX_FAILURES: usize = 10;
 /// Answers between two lines of progress.
@@ -155,6 +157,9 @@ impl Attributes {
             let answers = stop.run_until_cancelled(hub.newest()).await.ok_or(LookUpError::Stopped)?;
             let answers = answers.map_err(|error| LookUpError::Failed(told_of_ledger(&error)))?;
             match (answers, &self.directory) {
+                (Some(answers), Some(_)) if answers.is_old(Timestamp::now()) => {
+                    tracing::warn!(of = %answers.at, "the hub looks no products up any more: they are looked up here");
+                }
                 (Some(answers), _) => return Ok(answers.known(&ids)),
                 (None, Some(_)) => {
                     tracing::info!("the hub has looked no products up: they are looked up here");
@@ -317,6 +322,12 @@ impl HubAnswers {
 }
 
 impl Found {
+    /// Whether the hub has written nothing down for so long that it does not look products up any more: one that does asks again
+    /// for all of them every day.
+    fn is_old(&self, now: Timestamp) -> bool {
+        now.duration_since(self.at) > OLD
+    }
+
     /// What they say of these products. One that they do not name was not answered yet.
     fn known(&self, ids: &[&ProductId]) -> Known {
         let mut known = Known::default();
@@ -399,6 +410,8 @@ mod tests {
     #[derive(Debug, Default)]
     struct Ledger {
         answers: Mutex<Option<Answers>>,
+        /// How long ago the hub wrote them down.
+        hours: i64,
         fetched: AtomicUsize,
     }
 
@@ -406,7 +419,7 @@ mod tests {
     impl AnswerStore for Ledger {
         async fn latest(&self, _: &ExperienceId) -> Result<Option<AnswersHead>, LedgerError> {
             let answers = self.answers.lock().unwrap().clone();
-            let at = "2026-11-24T12:00:00Z".parse().unwrap();
+            let at = Timestamp::now() - SignedDuration::from_hours(self.hours);
             Ok(answers.map(|answers| {
                 let digest = answers.seal().unwrap().digest();
                 AnswersHead { digest, chunks: 1, products: answers.products.len(), at }
@@ -464,6 +477,20 @@ mod tests {
         assert_eq!((names(known.attributes.keys()), fake.calls.load(Ordering::Relaxed)), (vec!["prod-a"], 1));
         let refused = of_hub(&ledger, None).look_up(ids.iter(), false, &stop).await.unwrap_err();
         assert!(refused.to_string().contains("the hub has looked no products up"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn where_the_hub_looks_no_products_up_any_more_they_are_looked_up_here_if_that_is_permitted() {
+        let stop = CancellationToken::new();
+        for (hours, calls, undecided) in [(71, 0, vec!["prod-new"]), (73, 2, vec![])] {
+            let (ledger, fake) = (Arc::new(Ledger { hours, ..Ledger::default() }), Arc::new(Fake::default()));
+            *ledger.answers.lock().unwrap() = Some(answers(&[("prod-a", true)]));
+            let ids = ids(&["prod-a", "prod-new"]);
+            let known = of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), false, &stop).await.unwrap();
+            assert_eq!((names(known.undecided().keys()), fake.calls.load(Ordering::Relaxed)), (undecided, calls));
+            let known = of_hub(&ledger, None).look_up(ids.iter(), false, &stop).await.unwrap();
+            assert_eq!(names(known.undecided().keys()), ["prod-new"]);
+        }
     }
 
     #[test]
