@@ -266,10 +266,7 @@ mod tests {
             (r#"[{"experiences": [], "names": ["a"], "filter": "none"}]"#, "rule 1, `experiences`: the list is empty"),
             (r#"[{"names": ["a", " "], "filter": "none"}]"#, "rule 1, `names`: entry 2: it is empty"),
             (r#"[{"names": "a", "filter": "none"}]"#, "rule 1, `names`: invalid type: string"),
-            (
-                r#"[{"names": ["a"], "filter": "none", "filter": "rules"}]"#,
-                "rule 1, `filter`: duplicate field `filter`",
-            ),
+            (r#"[{"names": ["a"], "filter": "none", "filter": "rules"}]"#, "rule 1: duplicate field `filter`"),
             (
                 r#"[{"names": ["a"], "filter": "none"}, {"names": ["b"], "filter": "none", "setings": {}}]"#,
                 "rule 2, `setings`: unknown field `setings`",
