@@ -94,6 +94,7 @@ mod tests {
             filter_warnings: Vec::new(),
             filter: None,
             confirmed: None,
+            owner: "all".to_owned(),
             removals: Vec::new(),
             owner: "all".to_owned(),
         };
