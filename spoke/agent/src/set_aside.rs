@@ -96,7 +96,6 @@ mod tests {
             confirmed: None,
             owner: "all".to_owned(),
             removals: Vec::new(),
-            owner: "all".to_owned(),
         };
         draft.receipt(ReceiptStatus::Partial, &Progress { quarantined, ..Progress::default() }, None)
     }
