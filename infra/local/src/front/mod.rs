@@ -55,7 +55,7 @@ pub(crate) async fn handle(State(cloud): State<Arc<Cloud>>, request: Request) ->
     let answer = guard(&signed.service, async {
         // A page elsewhere can make a browser sign in the query, and nobody checks signatures here.
         check_caller(&parts.headers).map_err(|foreign| {
-            AwsError::forbidden(error_name(signed.protocol, "AccessDeniedException"), foreign.to_string())
+            AwsError::forbidden(error_name(signed.protocol, "AccessDenied"), foreign.to_string())
         })?;
         let body = body::read(body, &parts.headers).await.map_err(|error| error.for_protocol(signed.protocol))?;
         serve(&cloud, &parts, body, &signed, &request_id, &mut served).await
