@@ -291,9 +291,7 @@ impl Keeper {
         loop {
             let asked = Instant::now();
             let renewed = self.lease.renewed(Timestamp::now());
-            // One answer that does not come leaves time for another question.
-            let answers_by = give_up.min(asked + self.leases.term.held_for() / 2);
-            match timeout_at(answers_by, self.leases.store.renew(&renewed)).await {
+            match timeout_at(give_up, self.leases.store.renew(&renewed)).await {
                 Ok(Ok(Taken::Yes)) => {
                     self.lease = renewed;
                     self.renewed = asked;
@@ -302,7 +300,7 @@ impl Keeper {
                 Ok(Ok(Taken::HeldBy(Some(held)))) => return Err(format!("to {}", held.describe(Timestamp::now()))),
                 Ok(Ok(Taken::HeldBy(None))) => return Err("to someone who deleted it".to_owned()),
                 Ok(Err(error)) => last = one_line(&error),
-                Err(_elapsed) => {}
+                Err(_elapsed) => return Err(format!("because it could not be renewed in time: {last}")),
             }
             if timeout_at(give_up, sleep(TRY_AGAIN_AFTER)).await.is_err() {
                 return Err(format!("because it could not be renewed in time: {last}"));
