@@ -94,13 +94,11 @@ pub(super) fn batch(
         Err(error) => return Judgement::refuted(format!("A batch of {asked} was refused: {error}.")),
         Ok(outcomes) => outcomes,
     };
-    let missed =
-        |((id, outcome), alone): ((&ExperienceId, &Result<(), CatalogError>), &Result<(), CatalogError>)| match (
-            outcome, alone,
-        ) {
-            (Err(error), Ok(())) if !passing(error) => Some(format!("`{id}`: {error}")),
-            _ => None,
-        };
+    type Answer = Result<(), CatalogError>;
+    let missed = |((id, outcome), alone): ((&ExperienceId, &Answer), &Answer)| match (outcome, alone) {
+        (Err(error), Ok(())) if !passing(error) => Some(format!("`{id}`: {error}")),
+        _ => None,
+    };
     let missed: Vec<_> = ids.iter().zip(outcomes).zip(alone).filter_map(missed).collect();
     if let Some(first) = missed.first() {
         return Judgement::refuted(format!(

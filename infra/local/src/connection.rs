@@ -139,12 +139,8 @@ impl AsyncRead for Stream {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         match &read {
-            Poll::Ready(Ok(())) => {
-                // Nothing more is the end.
-                if buffer.filled().len() > before {
-                    self.has_read();
-                }
-            }
+            // Nothing more is the end.
+            Poll::Ready(Ok(())) if buffer.filled().len() > before => self.has_read(),
             Poll::Pending if self.is_late(cx) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             _ => {}
         }

@@ -54,9 +54,8 @@ pub(crate) async fn handle(State(cloud): State<Arc<Cloud>>, request: Request) ->
     let mut served = Served { at: cloud.clock().now(), service: signed.service.clone(), ..Served::default() };
     let answer = guard(&signed.service, async {
         // A page elsewhere can make a browser sign in the query, and nobody checks signatures here.
-        check_caller(&parts.headers).map_err(|foreign| {
-            AwsError::forbidden(error_name(signed.protocol, "AccessDenied"), foreign.to_string())
-        })?;
+        check_caller(&parts.headers)
+            .map_err(|foreign| AwsError::forbidden(error_name(signed.protocol, "AccessDenied"), foreign.to_string()))?;
         let body = body::read(body, &parts.headers).await.map_err(|error| error.for_protocol(signed.protocol))?;
         serve(&cloud, &parts, body, &signed, &request_id, &mut served).await
     })
