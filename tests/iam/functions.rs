@@ -226,7 +226,7 @@ fn assert_none_denied(decisions: &[Decision]) {
 /// Both functions as they live: a first sync, a quiet pass, changes, a locked experience, a message that is not understood.
 async fn everyday() -> Organizations {
     let mut world = world(&["prod-a", "prod-b"], &["prod-x"]);
-    world.change_sets = ChangeSetTiming::always(Duration::from_millis(500));
+    world.change_sets = ChangeSetTiming::always(Duration::from_millis(1_500));
     let management = world.organizations[0].experiences[0].policy.as_mut().unwrap();
     management.policy_resource_requests = ResourceRequests::Deny;
     let hub = [("KeepVersions", "2"), ("SigningKeyArn", FIRST_KEY)];
