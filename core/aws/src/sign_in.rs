@@ -29,8 +29,9 @@ fn cause(error: &CredentialsError, profile: &Profile) -> Option<Cause> {
             format!("run `aws login --profile {login}`, then {}", exported(name)),
         ));
     }
-    // Of the files of tokens, and of the service that takes them.
-    if let Some(center) = profile.identity_center().filter(|_| names(error, "SSO") || names(error, "Unauthorized")) {
+    let refused = chain(error).find_map(|error| error.downcast_ref::<AssumeRoleError>());
+    // The files of tokens, and the service that takes them, have many words for it.
+    if let Some(center) = profile.identity_center().filter(|_| refused.is_none()) {
         return Some(Cause::with_fix(
             format!(
                 "the profile `{center}` signs in by IAM Identity Center, and nobody is signed in ({})",
@@ -39,7 +40,7 @@ fn cause(error: &CredentialsError, profile: &Profile) -> Option<Cause> {
             format!("run `aws sso login --profile {center}`"),
         ));
     }
-    if let Some(refused) = chain(error).find_map(|error| error.downcast_ref::<AssumeRoleError>()) {
+    if let Some(refused) = refused {
         let said = said(refused);
         if let Some(mfa) = profile.mfa() {
             return Some(Cause::with_fix(

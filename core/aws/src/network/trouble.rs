@@ -98,11 +98,14 @@ fn untrusted(error: &rustls::Error, uri: &Uri, route: &Route, roots: &Roots) -> 
         Route::Direct | Route::Metadata => String::new(),
     };
     match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => Cause::with_fix(
-            format!("the certificate of `{place}`{way} is issued by none of those who are trusted ({roots})"),
-            "where something in between looks into TLS, name a file with its root: AWS_CA_BUNDLE, or `ca_bundle` of the profile; \
+        // A bad signature is that of another root with the name of one that is trusted: one that was made anew.
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
+            Cause::with_fix(
+                format!("the certificate of `{place}`{way} is issued by none of those who are trusted ({roots})"),
+                "where something in between looks into TLS, name a file with its root: AWS_CA_BUNDLE, or `ca_bundle` of the profile; \
              in it stand all roots that are to be trusted",
-        ),
+            )
+        }
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => Cause::with_fix(format!("the certificate of `{place}`{way} is for another name"), LOOK_IN_BETWEEN),
