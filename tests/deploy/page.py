@@ -235,7 +235,7 @@ class Walk(Deployment):
         if account:
             return self.shells[account].run(text)
         for line in filter(None, text.splitlines()):
-            whose = next((one for word, one in WHOSE.items() if word in line), account or HUB)
+            whose = next((one for word, one in WHOSE.items() if word in line), HUB)
             self.shells[whose].run(line)
         return ""
 
@@ -269,7 +269,7 @@ class Walk(Deployment):
 
     # What a reader would look at.
 
-    def expectations(self, heading, number, printed, again):
+    def expectations(self, heading, number, printed):
         where = (heading, number)
         if where == ("1. The hub", 1):
             expect(self.invoke_hub()["version"], 1, "the first snapshot")
@@ -316,8 +316,8 @@ class Walk(Deployment):
         for heading, number, account in RUN:
             again = (heading, number) in seen
 
-            def test(heading=heading, number=number, account=account, again=again):
-                self.expectations(heading, number, self.block(heading, number, account), again)
+            def test(heading=heading, number=number, account=account):
+                self.expectations(heading, number, self.block(heading, number, account))
 
             if not self.check(f"{heading}, block {number}{', again' if again else ''}", test):
                 return
