@@ -1,4 +1,5 @@
-//! Places in which AWS is not simply there: behind a proxy, behind a root of the place's own, with a page in between; and the ways
+//! Places in which AWS is not simply there: behind a proxy, behind a root of the place's own, with a page in between; and the
+//! ways
 //! in which people sign in. Each is honoured as the AWS CLI does, or ends in a sentence that says what to do.
 
 use std::path::Path;

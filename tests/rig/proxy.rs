@@ -1,4 +1,5 @@
-//! What stands between a machine and AWS in many places: a proxy that is the only way out, and TLS that is signed by a root of the
+//! What stands between a machine and AWS in many places: a proxy that is the only way out, and TLS that is signed by a root of
+//! the
 //! place's own.
 
 use std::collections::BTreeMap;
@@ -31,7 +32,8 @@ pub enum Manners {
     Refuses,
 }
 
-/// A forwarding proxy (`CONNECT`, and whole URLs without TLS) for which every name is one server: behind TLS of a private root, and
+/// A forwarding proxy (`CONNECT`, and whole URLs without TLS) for which every name is one server: behind TLS of a private
+/// root, and
 /// without TLS. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {

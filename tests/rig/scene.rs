@@ -93,7 +93,8 @@ pub fn world(approved: &[&str], rejected: &[&str]) -> World {
     }
 }
 
-/// Names a file: then every scene stands behind a proxy and a private root, which are all that the programs are told, and what the
+/// Names a file: then every scene stands behind a proxy and a private root, which are all that the programs are told, and what
+/// the
 /// proxy saw is added to the file.
 const BEHIND_PROXY: &str = "PMP_TESTS_BEHIND_PROXY";
 
@@ -129,7 +130,8 @@ impl Scene {
         Self::deploy(server, None, &way).await
     }
 
-    /// The same, where a proxy is the only way out, and TLS is signed by a root that this machine does not know: the programs are told
+    /// The same, where a proxy is the only way out, and TLS is signed by a root that this machine does not know: the programs
+    /// are told
     /// `HTTPS_PROXY` and `AWS_CA_BUNDLE`, and call AWS by its own names.
     pub async fn start_behind_proxy(world: World) -> Self {
         let server = Server::start(world, Options::default()).await.unwrap();

@@ -113,7 +113,8 @@ impl Profile {
     }
 }
 
-/// The same configuration, in which a service whose name has a blank may be spelled with `_`, as the AWS CLI and boto3 spell it. The
+/// The same configuration, in which a service whose name has a blank may be spelled with `_`, as the AWS CLI and boto3 spell
+/// it. The
 /// SDK knows the spelling with `-` alone, and goes to AWS's own endpoint where it finds the other.
 pub(crate) fn spelled_either_way(config: &SdkConfig, profile: &Profile) -> SdkConfig {
     let either = EitherSpelling { inner: config.clone(), profile: profile.clone() };

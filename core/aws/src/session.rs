@@ -105,7 +105,8 @@ pub fn in_region(config: &SdkConfig, region: &str) -> SdkConfig {
     config.to_builder().region(Region::new(region.to_owned())).build()
 }
 
-/// The same configuration for the Marketplace Catalog, which is in one region of AWS's public partition, whatever region the machine is
+/// The same configuration for the Marketplace Catalog, which is in one region of AWS's public partition, whatever region the
+/// machine is
 /// in. Other partitions are left as they are.
 #[must_use]
 pub fn for_catalog(config: &SdkConfig) -> SdkConfig {

@@ -147,7 +147,8 @@ fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
-/// The addresses of instance metadata and of the credentials of containers: link-local, or Amazon's own part of the local IPv6 range.
+/// The addresses of instance metadata and of the credentials of containers: link-local, or Amazon's own part of the local IPv6
+/// range.
 fn gives_credentials(host: &str) -> bool {
     match host.parse() {
         Ok(IpAddr::V4(address)) => address.is_link_local(),
@@ -182,7 +183,8 @@ impl Exceptions {
     /// Separated by commas or blanks. A name holds for what is below it, too, with or without `.` or `*.` before it; an address
     /// may be a network (`10.0.0.0/8`); a port behind a name limits it to that port.
     fn parse(text: &str) -> Self {
-        // The library knows hosts, suffixes, addresses and networks; `*.`, ports and schemes it would take for a part of the name.
+        // The library knows hosts, suffixes, addresses and networks; `*.`, ports and schemes it would take for a part of the
+        // name.
         let matcher = |entries: &[&str]| Matcher::builder().all("http://proxy").no(entries.join(",")).build();
         let (mut plain, mut with_port) = (Vec::new(), Vec::new());
         for entry in text.split([',', ' ', '\t']).map(str::trim).filter(|entry| !entry.is_empty()) {
