@@ -141,12 +141,12 @@ mod tests {
             (&a, &[b.clone()][..], Some(&b), true),
             // It has not finished a pass yet.
             (&a, &[], Some(&b), true),
-            (&a, &[all.clone()], Some(&all), false),
-            (&a, &[ab.clone()], Some(&ab), false),
+            (&a, std::slice::from_ref(&all), Some(&all), false),
+            (&a, std::slice::from_ref(&ab), Some(&ab), false),
             (&a, &[], Some(&a), false),
-            (&all, &[b.clone()], Some(&b), false),
+            (&all, std::slice::from_ref(&b), Some(&b), false),
             // Of a spoke of an earlier release.
-            (&a, &[b.clone()], None, false),
+            (&a, std::slice::from_ref(&b), None, false),
         ] {
             let found = beside(me, others).is_anothers(&receipt("exp-b", owner));
             assert_eq!(found, expected, "{} beside {others:?}, of {owner:?}", me.id);

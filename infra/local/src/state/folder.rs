@@ -24,7 +24,14 @@ const UNFINISHED: &str = ".tmp";
 pub(crate) struct Folder {
     path: PathBuf,
     /// Held while the folder is ours; the system lets it go with the process, however that ends.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Folder {
+    /// Closing the file is not enough: a child that is just being started has it open, too, until it runs its own program.
+    fn drop(&mut self) {
+        let _ends_with_the_process = self.lock.unlock();
+    }
 }
 
 /// What was there.
@@ -58,7 +65,7 @@ impl Folder {
         }
         let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
         written.map_err(|source| failed("write", &lock, source))?;
-        Ok(Self { path: path.to_owned(), _lock: file })
+        Ok(Self { path: path.to_owned(), lock: file })
     }
 
     /// Reads the state, and puts its tables where the server works. Nothing if there is none.
