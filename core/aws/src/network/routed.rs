@@ -108,10 +108,13 @@ impl HttpConnector for Routed<SharedHttpConnector> {
             if route == Route::Metadata {
                 return Ok(answer);
             }
-            match trouble::in_between(&answer, &route) {
-                Some(cause) => Err(ConnectorError::other(Trouble::boxed(cause), None)),
-                None => Ok(answer),
+            let Some(cause) = trouble::in_between(&answer, &route) else { return Ok(answer) };
+            // Some servers that speak as AWS call whatever they say a page.
+            let (answer, is_one) = trouble::whether_a_page(answer).await?;
+            if is_one || answer.status().as_u16() == 407 {
+                return Err(ConnectorError::other(Trouble::boxed(cause), None));
             }
+            Ok(answer)
         })
     }
 }

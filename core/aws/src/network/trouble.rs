@@ -5,6 +5,9 @@ use std::io;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_types::retry::ErrorKind;
 use http::Uri;
 use rustls::CertificateError;
 
@@ -179,6 +182,22 @@ pub(crate) fn answered_in_between(answer: &HttpResponse) -> Option<Cause> {
     (!of_aws && (is_page(answer) || matches!(status, 300..=399 | 407 | 511))).then(|| answered(answer, ""))
 }
 
+/// Reads an answer that is called a page, and says whether it is one.
+pub(super) async fn whether_a_page(mut answer: HttpResponse) -> Result<(HttpResponse, bool), ConnectorError> {
+    let body = std::mem::replace(answer.body_mut(), SdkBody::taken());
+    let body = ByteStream::new(body).collect().await;
+    let body = body.map_err(|error| ConnectorError::other(error.into(), Some(ErrorKind::TransientError)))?.into_bytes();
+    let is_one = begins_as_a_page(&body);
+    *answer.body_mut() = SdkBody::from(body);
+    Ok((answer, is_one))
+}
+
+fn begins_as_a_page(body: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 7] = [b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<meta", b"<!--"];
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+    BEGINNINGS.iter().any(|begins| body.get(..begins.len()).is_some_and(|it| it.eq_ignore_ascii_case(begins)))
+}
+
 fn is_page(answer: &HttpResponse) -> bool {
     let kind = answer.headers().get("content-type").unwrap_or_default().trim_start().to_ascii_lowercase();
     kind.starts_with("text/html") || kind.starts_with("application/xhtml")
@@ -196,8 +215,6 @@ fn answered(answer: &HttpResponse, way: &str) -> Cause {
 
 #[cfg(test)]
 mod tests {
-    use aws_smithy_types::body::SdkBody;
-
     use super::*;
 
     fn answer(status: u16, kind: &'static str) -> HttpResponse {
@@ -222,6 +239,25 @@ mod tests {
             [(200, "text/xml"), (400, "application/x-amz-json-1.0"), (503, "text/html"), (403, "application/xml")]
         {
             assert_eq!(told(status, kind), None, "{status} {kind}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_only_called_a_page_is_handed_on_whole() {
+        for (body, expected) in [
+            ("<!DOCTYPE html><title>Sign in</title>", true),
+            ("\u{feff}  <HTML>", true),
+            ("<!-- a portal -->", true),
+            (r#"{"Organization":{}}"#, false),
+            ("<PublishResponse xmlns=\"x\"/>", false),
+            ("<?xml version=\"1.0\"?><ListQueuesResponse/>", false),
+            ("", false),
+        ] {
+            let mut answer = answer(200, "text/html");
+            *answer.body_mut() = SdkBody::from(body);
+            let (answer, is_one) = whether_a_page(answer).await.unwrap();
+            assert_eq!(is_one, expected, "{body}");
+            assert_eq!(answer.body().bytes(), Some(body.as_bytes()));
         }
     }
 
