@@ -8,14 +8,15 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, Put, TransactWriteItem, WriteRequest};
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use pmp_aws::ApiError;
 use pmp_protocol::{Answers, Digest, ExperienceId, SealedAnswers};
 
+use crate::chunks::{self, CHUNK_BYTES};
 use crate::client::TableClient;
 use crate::item::{Item, number, parse, text};
-use crate::snapshots::{BATCH, CHUNK_BYTES, MAX_STORED_BYTES};
+use crate::snapshots::MAX_STORED_BYTES;
 use crate::{AnswerStore, AnswersHead, LedgerError, TableName};
 
 const HEAD: &str = "answers";
@@ -37,48 +38,15 @@ impl DynamoAnswers {
         self.table.unreadable(format!("what was looked up of products: {problem}"))
     }
 
-    /// The items whose keys are between `from` and `to`, from every page.
-    async fn query(
-        &self,
-        experience: &ExperienceId,
-        from: &str,
-        to: &str,
-        projection: Option<&str>,
-    ) -> Result<Vec<Item>, LedgerError> {
-        let query = self
-            .table
-            .dynamodb
-            .query()
-            .table_name(self.table.table.as_str())
-            .consistent_read(true)
-            .key_condition_expression("experience = :experience AND #item BETWEEN :from AND :to")
-            .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":experience", text(experience))
-            .expression_attribute_values(":from", text(from))
-            .expression_attribute_values(":to", text(to))
-            .set_projection_expression(projection.map(str::to_owned));
-        self.table.all(query).await
-    }
-
     /// Deletes the chunks of all but these two.
     async fn prune(&self, experience: &ExperienceId, keep: [Option<Digest>; 2]) -> Result<(), LedgerError> {
         let kept: BTreeSet<String> = keep.into_iter().flatten().map(chunks_of).collect();
         let is_kept = |key: &str| kept.iter().any(|prefix| key.starts_with(prefix.as_str()));
-        let keys = self.query(experience, "answers#", "answers#~", Some("experience, #item")).await?;
-        let mut requests = Vec::new();
-        for key in keys {
-            if parse::<String>(&key, "item").is_ok_and(|item| !is_kept(&item)) {
-                let delete = DeleteRequest::builder().set_key(Some(key)).build();
-                let delete = delete.map_err(|e| self.table.unreadable(e.to_string()))?;
-                requests.push(WriteRequest::builder().delete_request(delete).build());
-            }
-        }
-        for batch in requests.chunks(BATCH) {
-            // What DynamoDB leaves unprocessed goes with the next ones.
-            let call = self.table.dynamodb.batch_write_item().request_items(self.table.table.as_str(), batch.to_vec());
-            call.send().await.map_err(|e| self.table.failed(ApiError::new("dynamodb:BatchWriteItem", &e)))?;
-        }
-        Ok(())
+        let keys = self.table.between(experience, "answers#", "answers#~").projection_expression("experience, #item");
+        let keys = self.table.all(keys).await?.into_iter();
+        let old = keys.filter(|key| parse::<String>(key, "item").is_ok_and(|item| !is_kept(&item)));
+        // What DynamoDB leaves undone goes with the next ones.
+        self.table.delete(old.collect()).await.map(drop)
     }
 }
 
@@ -122,21 +90,8 @@ fn read_head(item: &Item) -> Result<AnswersHead, String> {
     })
 }
 
-/// Puts the chunks together. What is missing, repeated or out of place is an error.
 fn read_chunks(experience: &ExperienceId, head: &AnswersHead, items: Vec<Item>) -> Result<Answers, String> {
-    if items.len() != head.chunks {
-        return Err(format!("{} of {} chunks are there", items.len(), head.chunks));
-    }
-    let mut compressed = Vec::new();
-    for (index, mut item) in items.into_iter().enumerate() {
-        if parse::<usize>(&item, "chunk")? != index + 1 {
-            return Err(format!("chunk {} is missing", index + 1));
-        }
-        match item.remove("content") {
-            Some(AttributeValue::B(content)) => compressed.extend(content.into_inner()),
-            _ => return Err(format!("chunk {} has no content", index + 1)),
-        }
-    }
+    let compressed = chunks::join(head.chunks, items)?;
     SealedAnswers::from_parts(head.digest, compressed).open(experience).map_err(|error| error.to_string())
 }
 
@@ -151,7 +106,7 @@ impl AnswerStore for DynamoAnswers {
 
     async fn fetch(&self, experience: &ExperienceId, head: &AnswersHead) -> Result<Answers, LedgerError> {
         let prefix = chunks_of(head.digest);
-        let items = self.query(experience, &prefix, &format!("{prefix}~"), None).await?;
+        let items = self.table.all(self.table.between(experience, &prefix, &format!("{prefix}~"))).await?;
         read_chunks(experience, head, items).map_err(|problem| self.damaged(problem))
     }
 
@@ -167,12 +122,7 @@ impl AnswerStore for DynamoAnswers {
         let mut items = chunk_items(experience, &sealed);
         let head = AnswersHead { digest: sealed.digest(), chunks: items.len(), products: answers.products.len(), at };
         items.push(head_item(experience, &head));
-        let mut call = self.table.dynamodb.transact_write_items();
-        for item in items {
-            let put = Put::builder().table_name(self.table.table.as_str()).set_item(Some(item)).build();
-            let put = put.map_err(|e| self.table.unreadable(e.to_string()))?;
-            call = call.transact_items(TransactWriteItem::builder().put(put).build());
-        }
+        let call = self.table.dynamodb.transact_write_items().set_transact_items(Some(self.table.puts(items)?));
         call.send().await.map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))?;
         if let Err(error) = self.prune(experience, [Some(head.digest), before.map(|before| before.digest)]).await {
             // They take space, and go with the next ones.

@@ -4,10 +4,15 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::{DeleteRequest, Put, TransactWriteItem, WriteRequest};
 use pmp_aws::{ApiError, AskWithNewSession};
+use pmp_protocol::ExperienceId;
 
 use crate::item::{Item, text};
 use crate::{LedgerError, TableName};
+
+/// What one `BatchWriteItem` takes.
+const BATCH: usize = 25;
 
 /// A client bound to one table, so that every error names it.
 #[derive(Debug)]
@@ -48,6 +53,47 @@ impl TableClient {
             .expression_attribute_names("#item", "item")
             .expression_attribute_values(":partition", text(partition))
             .expression_attribute_values(":item", text(item))
+    }
+
+    /// Asks for the items of an experience's partition of `Snapshots` whose sort keys are between `from` and `to`, as they are now.
+    pub(crate) fn between(&self, experience: &ExperienceId, from: &str, to: &str) -> QueryFluentBuilder {
+        self.dynamodb
+            .query()
+            .table_name(self.table.as_str())
+            .consistent_read(true)
+            .key_condition_expression("experience = :experience AND #item BETWEEN :from AND :to")
+            .expression_attribute_names("#item", "item")
+            .expression_attribute_values(":experience", text(experience))
+            .expression_attribute_values(":from", text(from))
+            .expression_attribute_values(":to", text(to))
+    }
+
+    /// Items to put in one transaction.
+    pub(crate) fn puts(&self, items: Vec<Item>) -> Result<Vec<TransactWriteItem>, LedgerError> {
+        let put = |item| {
+            let put = Put::builder().table_name(self.table.as_str()).set_item(Some(item)).build();
+            let put = put.map_err(|e| self.unreadable(e.to_string()))?;
+            Ok(TransactWriteItem::builder().put(put).build())
+        };
+        items.into_iter().map(put).collect()
+    }
+
+    /// Deletes the items with these keys; what DynamoDB left undone.
+    pub(crate) async fn delete(&self, keys: Vec<Item>) -> Result<Vec<Item>, LedgerError> {
+        let request = |key: Item| {
+            let delete = DeleteRequest::builder().set_key(Some(key)).build();
+            let delete = delete.map_err(|e| self.unreadable(e.to_string()))?;
+            Ok(WriteRequest::builder().delete_request(delete).build())
+        };
+        let requests = keys.into_iter().map(request).collect::<Result<Vec<_>, LedgerError>>()?;
+        let mut left = Vec::new();
+        for batch in requests.chunks(BATCH) {
+            let call = self.dynamodb.batch_write_item().request_items(self.table.as_str(), batch.to_vec());
+            let answer = call.send().await.map_err(|e| self.failed(ApiError::new("dynamodb:BatchWriteItem", &e)))?;
+            let undone = answer.unprocessed_items.unwrap_or_default().into_values().flatten();
+            left.extend(undone.filter_map(|request| request.delete_request).map(|delete| delete.key));
+        }
+        Ok(left)
     }
 
     /// All items that a query finds, page after page.

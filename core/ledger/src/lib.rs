@@ -9,6 +9,7 @@
 //! spoke of an organization acts at a time. It does not decide when there is a new version, nor what a receipt says.
 
 mod answers;
+mod chunks;
 mod client;
 mod error;
 mod item;

@@ -6,7 +6,7 @@
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, ReturnValue, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::Timestamp;
 use pmp_aws::ApiError;
 use pmp_protocol::{ExperienceId, OrganizationId};
@@ -22,8 +22,6 @@ use crate::{LedgerError, TableName};
 /// The partition of the records. The attribute `organization`, which is the table's partition key, therefore is not the
 /// admitted organization; that one is `member`.
 const ROSTER: &str = "hub#roster";
-/// What one `BatchWriteItem` takes.
-const BATCH: usize = 25;
 /// How often what DynamoDB left unprocessed is asked for again.
 const TRIES: usize = 10;
 
@@ -110,35 +108,17 @@ impl DynamoRoster {
         Ok(usize::from(answer.attributes.is_some_and(|item| !item.is_empty())))
     }
 
+    /// Deletes all of them, and asks again for what DynamoDB leaves undone.
     async fn delete(&self, keys: &[Item]) -> Result<(), LedgerError> {
-        for batch in keys.chunks(BATCH) {
-            let mut left = batch.to_vec();
-            for _ in 0..TRIES {
-                left = self.delete_batch(left).await?;
-                if left.is_empty() {
-                    break;
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        let mut left = keys.to_vec();
+        for _ in 0..TRIES {
+            left = self.table.delete(left).await?;
+            if left.is_empty() {
+                return Ok(());
             }
-            if !left.is_empty() {
-                return Err(self.table.unreadable("DynamoDB leaves deletions undone; ask again"));
-            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         }
-        Ok(())
-    }
-
-    /// Deletes some; the keys that DynamoDB left.
-    async fn delete_batch(&self, keys: Vec<Item>) -> Result<Vec<Item>, LedgerError> {
-        let request = |key: Item| {
-            let delete = DeleteRequest::builder().set_key(Some(key)).build();
-            let delete = delete.map_err(|e| self.table.unreadable(e.to_string()))?;
-            Ok(WriteRequest::builder().delete_request(delete).build())
-        };
-        let requests = keys.into_iter().map(request).collect::<Result<Vec<_>, LedgerError>>()?;
-        let call = self.table.dynamodb.batch_write_item().request_items(self.table.table.as_str(), requests);
-        let answer = call.send().await.map_err(|e| self.table.failed(ApiError::new("dynamodb:BatchWriteItem", &e)))?;
-        let left = answer.unprocessed_items.unwrap_or_default().into_values().flatten();
-        Ok(left.filter_map(|request| request.delete_request).map(|delete| delete.key).collect())
+        Err(self.table.unreadable("DynamoDB leaves deletions undone; ask again"))
     }
 }
 

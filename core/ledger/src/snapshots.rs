@@ -10,11 +10,12 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, Put, TransactWriteItem, Update, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use jiff::Timestamp;
 use pmp_aws::ApiError;
 use pmp_protocol::{Counts, Digest, ExperienceId, Sealed, Snapshot, SnapshotVersion};
 
+use crate::chunks::{self, CHUNK_BYTES};
 use crate::client::TableClient;
 use crate::item::{Item, number, parse, parse_optional, text};
 use crate::{Head, KeptVersion, LedgerError, NewSnapshot, SnapshotStore, Stored, TableName};
@@ -22,11 +23,6 @@ use crate::{Head, KeptVersion, LedgerError, NewSnapshot, SnapshotStore, Stored, 
 /// The most packed bytes of one snapshot: a transaction takes 4 MB, attributes included. What fits depends on the list: some
 /// 325,000 products with ids like AWS's own, 175,000 of UUIDs, 68,000 where each has a different note of 48 random characters.
 pub const MAX_STORED_BYTES: usize = 3_500_000;
-
-/// Bytes of content per item: below the 400 KB (409,600 bytes) of an item, with room for the other attributes.
-pub(crate) const CHUNK_BYTES: usize = 390_000;
-/// What one `BatchWriteItem` takes.
-pub(crate) const BATCH: usize = 25;
 
 const HEAD: &str = "head";
 const SET_HEAD: &str = "SET latest = :version, digest = :digest, taken_at = :taken_at, chunks = :chunks";
@@ -108,12 +104,7 @@ impl DynamoSnapshots {
     /// Writes items, and the head by `update`, in one transaction; false where the update's condition does not hold.
     async fn write(&self, items: Vec<Item>, update: Update) -> Result<bool, LedgerError> {
         const OPERATION: &str = "dynamodb:TransactWriteItems";
-        let mut call = self.table.dynamodb.transact_write_items();
-        for item in items {
-            let put = Put::builder().table_name(self.table.table.as_str()).set_item(Some(item)).build();
-            let put = put.map_err(|e| self.table.unreadable(e.to_string()))?;
-            call = call.transact_items(TransactWriteItem::builder().put(put).build());
-        }
+        let call = self.table.dynamodb.transact_write_items().set_transact_items(Some(self.table.puts(items)?));
         match call.transact_items(TransactWriteItem::builder().update(update).build()).send().await {
             Ok(_) => Ok(true),
             Err(error) if error.as_service_error().is_some_and(lost_the_race) => Ok(false),
@@ -185,24 +176,8 @@ impl DynamoSnapshots {
         to: String,
         projection: Option<&str>,
     ) -> Result<Vec<Item>, LedgerError> {
-        const OPERATION: &str = "dynamodb:Query";
-        self.table
-            .dynamodb
-            .query()
-            .table_name(self.table.table.as_str())
-            .consistent_read(consistent)
-            .key_condition_expression("experience = :experience AND #item BETWEEN :from AND :to")
-            .expression_attribute_names("#item", "item")
-            .expression_attribute_values(":experience", text(experience))
-            .expression_attribute_values(":from", text(&from))
-            .expression_attribute_values(":to", text(&to))
-            .set_projection_expression(projection.map(str::to_owned))
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<Item>, _>>()
-            .await
-            .map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))
+        let query = self.table.between(experience, &from, &to).consistent_read(consistent);
+        self.table.all(query.set_projection_expression(projection.map(str::to_owned))).await
     }
 }
 
@@ -251,24 +226,10 @@ fn known<T>(read: Result<T, String>) -> Option<T> {
 fn read_chunks(experience: &ExperienceId, version: SnapshotVersion, items: Vec<Item>) -> Result<Snapshot, String> {
     let first = items.first().ok_or("it has no items")?;
     let chunks: usize = parse(first, "chunks")?;
-    if items.len() != chunks {
-        return Err(format!("{} of {chunks} chunks are there", items.len()));
-    }
     let digest = parse(first, "digest")?;
     let taken_at = parse(first, "taken_at")?;
     let counts = Counts { approved: parse(first, "approved")?, rejected: parse(first, "rejected")? };
-    let mut compressed = Vec::new();
-    for (index, mut item) in items.into_iter().enumerate() {
-        let chunk: usize = parse(&item, "chunk")?;
-        if chunk != index + 1 {
-            return Err(format!("chunk {} is missing", index + 1));
-        }
-        match item.remove("content") {
-            Some(AttributeValue::B(content)) => compressed.extend(content.into_inner()),
-            _ => return Err(format!("chunk {chunk} has no content")),
-        }
-    }
-    let sealed = Sealed::from_parts(digest, counts, compressed);
+    let sealed = Sealed::from_parts(digest, counts, chunks::join(chunks, items)?);
     Snapshot::open(experience, version, taken_at, &sealed).map_err(|e| e.to_string())
 }
 
@@ -391,24 +352,15 @@ impl SnapshotStore for DynamoSnapshots {
     }
 
     async fn prune(&self, experience: &ExperienceId, latest: SnapshotVersion, keep: u64) -> Result<usize, LedgerError> {
-        const OPERATION: &str = "dynamodb:BatchWriteItem";
         let Ok(last_to_go) = SnapshotVersion::new(latest.get().saturating_sub(keep)) else { return Ok(0) };
         let (from, to) = (chunk_key(SnapshotVersion::FIRST, 0), chunk_key(last_to_go, 9999));
         let mut old = self.query(experience, from, to, Some("experience, #item")).await?;
         let (from, to) = (digest_key(SnapshotVersion::FIRST), digest_key(last_to_go));
         old.extend(self.query(experience, from, to, Some("experience, #item")).await?);
-        let mut requests = Vec::new();
-        for key in &old {
-            let delete = DeleteRequest::builder().set_key(Some(key.clone())).build();
-            let delete = delete.map_err(|e| self.table.unreadable(e.to_string()))?;
-            requests.push(WriteRequest::builder().delete_request(delete).build());
-        }
-        for batch in requests.chunks(BATCH) {
-            // What DynamoDB leaves unprocessed stays old, and goes with the next prune.
-            let call = self.table.dynamodb.batch_write_item().request_items(self.table.table.as_str(), batch.to_vec());
-            call.send().await.map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))?;
-        }
-        Ok(old.len())
+        let items = old.len();
+        // What DynamoDB leaves undone stays old, and goes with the next prune.
+        self.table.delete(old).await?;
+        Ok(items)
     }
 }
 
