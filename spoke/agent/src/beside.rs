@@ -79,7 +79,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use jiff::Timestamp;
-    use pmp_protocol::{AccountId, Digest, OrganizationId, ReceiptStatus, SnapshotVersion};
+    use pmp_protocol::{AccountId, OrganizationId, ReceiptStatus};
 
     use super::*;
     use crate::receipt::{Draft, Progress};
@@ -114,22 +114,7 @@ mod tests {
     }
 
     fn receipt(member: &str, owner: Option<&SpokeScope>) -> Receipt {
-        let draft = Draft {
-            organization: OrganizationId::new("o-alpha00000").unwrap(),
-            management: id("exp-management"),
-            member: id(member),
-            version: SnapshotVersion::FIRST,
-            digest: Digest::of(b"now"),
-            received_at: Timestamp::UNIX_EPOCH,
-            applied: None,
-            narrowed: 0,
-            narrowed_for: Vec::new(),
-            filter_warnings: Vec::new(),
-            filter: None,
-            confirmed: None,
-            owner: "all".to_owned(),
-            removals: Vec::new(),
-        };
+        let draft = Draft::of(member);
         let receipt = draft.receipt(ReceiptStatus::Held, &Progress::default(), None);
         Receipt { owner: owner.map(|owner| owner.id.clone()), ..receipt }
     }

@@ -78,7 +78,7 @@ fn of_pass(datum: Datum, receipts: &[Receipt], tally: &Tally) -> Datum {
 
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::{Digest, OrganizationId, SnapshotVersion};
+    use pmp_protocol::SnapshotVersion;
     use serde_json::{Value, json};
 
     use super::*;
@@ -86,22 +86,7 @@ mod tests {
     use crate::receipt::{Draft, Progress};
 
     fn receipt(status: ReceiptStatus, narrowed: usize) -> Receipt {
-        let draft = Draft {
-            organization: OrganizationId::new("o-alpha00000").unwrap(),
-            management: ExperienceId::new("exp-management").unwrap(),
-            member: ExperienceId::new("exp-member").unwrap(),
-            version: SnapshotVersion::new(7).unwrap(),
-            digest: Digest::of(b"now"),
-            received_at: Timestamp::UNIX_EPOCH,
-            applied: None,
-            narrowed,
-            narrowed_for: Vec::new(),
-            filter_warnings: Vec::new(),
-            filter: None,
-            confirmed: None,
-            owner: "all".to_owned(),
-            removals: Vec::new(),
-        };
+        let draft = Draft { version: SnapshotVersion::new(7).unwrap(), narrowed, ..Draft::of("exp-member") };
         draft.receipt(status, &Progress { pending: 1, ..Progress::default() }, None)
     }
 

@@ -68,6 +68,29 @@ pub(crate) struct Draft {
     pub(crate) removals: Vec<Removal>,
 }
 
+#[cfg(test)]
+impl Draft {
+    /// One of the tests', for `member`.
+    pub(crate) fn of(member: &str) -> Self {
+        Self {
+            organization: OrganizationId::new("o-alpha00000").unwrap(),
+            management: ExperienceId::new("exp-management").unwrap(),
+            member: ExperienceId::new(member).unwrap(),
+            version: SnapshotVersion::FIRST,
+            digest: Digest::of(b"now"),
+            received_at: Timestamp::UNIX_EPOCH,
+            applied: None,
+            narrowed: 0,
+            narrowed_for: Vec::new(),
+            filter_warnings: Vec::new(),
+            filter: None,
+            confirmed: None,
+            owner: "all".to_owned(),
+            removals: Vec::new(),
+        }
+    }
+}
+
 impl Draft {
     /// What was removed lately, this pass included. Once an operator let the snapshot through, what it removes is accepted, with
     /// all before.

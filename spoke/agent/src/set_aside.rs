@@ -56,8 +56,6 @@ pub(crate) fn in_the_end(
 
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::{Digest, ExperienceId, OrganizationId, SnapshotVersion};
-
     use super::*;
     use crate::receipt::Draft;
 
@@ -81,22 +79,7 @@ mod tests {
     }
 
     fn receipt(quarantined: Vec<QuarantinedProduct>) -> Receipt {
-        let draft = Draft {
-            organization: OrganizationId::new("o-alpha00000").unwrap(),
-            management: ExperienceId::new("exp-management").unwrap(),
-            member: ExperienceId::new("exp-member").unwrap(),
-            version: SnapshotVersion::FIRST,
-            digest: Digest::of(b""),
-            received_at: at(0),
-            applied: None,
-            narrowed: 0,
-            narrowed_for: Vec::new(),
-            filter_warnings: Vec::new(),
-            filter: None,
-            confirmed: None,
-            owner: "all".to_owned(),
-            removals: Vec::new(),
-        };
+        let draft = Draft::of("exp-member");
         draft.receipt(ReceiptStatus::Partial, &Progress { quarantined, ..Progress::default() }, None)
     }
 

@@ -252,24 +252,14 @@ mod tests {
 
     fn receipt(member: &str, number: u64, content: &str, applied: Option<(u64, &str)>) -> Receipt {
         let draft = Draft {
-            organization: OrganizationId::new("o-alpha00000").unwrap(),
-            management: management(),
-            member: ExperienceId::new(member).unwrap(),
             version: version(number),
             digest: Digest::of(content.as_bytes()),
-            received_at: at(0),
             applied: applied.map(|(number, content)| Applied {
                 version: version(number),
                 digest: Digest::of(content.as_bytes()),
                 at: at(0),
             }),
-            narrowed: 0,
-            narrowed_for: Vec::new(),
-            filter_warnings: Vec::new(),
-            filter: None,
-            confirmed: None,
-            owner: "all".to_owned(),
-            removals: Vec::new(),
+            ..Draft::of(member)
         };
         draft.receipt(ReceiptStatus::Failed, &Progress::default(), None)
     }
