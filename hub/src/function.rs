@@ -10,7 +10,7 @@ use pmp_terminal::Failure;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::cli::{hub, products};
+use crate::compose::{hub, products};
 use crate::config::{FunctionArgs, PublishConfig};
 use crate::error::{failure, sdk};
 use crate::figures::{Figures, Run};

@@ -8,6 +8,8 @@
 
 mod agent;
 pub mod cli;
+mod commands;
+mod compose;
 mod config;
 mod confirm;
 mod difference;
@@ -17,7 +19,6 @@ mod events;
 mod figures;
 mod fleet;
 mod function;
-mod history;
 mod init;
 mod members;
 mod products;
@@ -30,7 +31,6 @@ mod topic;
 mod trigger;
 mod verify;
 mod versions;
-mod wait;
 
 pub use error::HubError;
 pub use fleet::Restored;

@@ -10,7 +10,7 @@ use pmp_terminal::{Exit, Failure, Output, OutputFormat, parse_duration, stop_on_
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::cli::{Seen, look};
+use super::look::{Seen, look, no_snapshot};
 use crate::config::{ConfigArgs, STALE_AFTER, parse_stale_after};
 use crate::shown;
 use crate::status::{SpokeState, SpokeStatus};
@@ -66,8 +66,7 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
 /// The version that is waited for.
 fn version(seen: &Seen, wanted: Option<SnapshotVersion>) -> Result<SnapshotVersion, Failure> {
     let Some(head) = &seen.view.head else {
-        let error = anyhow::anyhow!("the ledger knows of no snapshot of `{}`", seen.experience);
-        return Err(Failure::new(error).hint("let the hub publish once: `pmp-hub publish`".to_owned()));
+        return Err(no_snapshot(&seen.experience, seen.meant.as_ref()));
     };
     match wanted {
         Some(wanted) if wanted > head.latest => {

@@ -14,6 +14,7 @@ use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, count, parse
 use serde::Serialize;
 use serde_json::json;
 
+use super::look::no_snapshot;
 use crate::HubError;
 use crate::config::ConfigArgs;
 use crate::difference::{self, ChangedProduct, Difference, Listed, ListedProduct};
@@ -136,14 +137,7 @@ impl History {
     /// The newest version.
     async fn newest(&self) -> Result<SnapshotVersion, Failure> {
         let head = self.snapshots.head(&self.experience).await.map_err(ledger)?;
-        head.map(|head| head.latest).ok_or_else(|| self.nothing())
-    }
-
-    fn nothing(&self) -> Failure {
-        let error = anyhow::anyhow!("the ledger knows of no snapshot of `{}`", self.experience);
-        Failure::new(error).hint(
-            "check --experience-id (PMP_EXPERIENCE_ID), or let the hub publish once: `pmp-hub publish`".to_owned(),
-        )
+        head.map(|head| head.latest).ok_or_else(|| no_snapshot(&self.experience, None))
     }
 
     async fn fetch(&self, version: SnapshotVersion) -> Result<Snapshot, Failure> {

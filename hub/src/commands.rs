@@ -1,0 +1,33 @@
+//! The commands, a file for each; what several of them share stands here.
+
+pub(crate) mod confirm;
+pub(crate) mod history;
+pub(crate) mod init;
+mod look;
+pub(crate) mod members;
+pub(crate) mod public_key;
+pub(crate) mod publish;
+pub(crate) mod recover;
+pub(crate) mod run;
+pub(crate) mod status;
+pub(crate) mod versions;
+pub(crate) mod wait;
+
+use aws_config::SdkConfig;
+use clap::Args;
+
+use crate::HubError;
+use crate::config::KEEP_VERSIONS;
+
+#[derive(Debug, Args)]
+pub(crate) struct Keep {
+    /// How many versions the ledger keeps
+    #[arg(long, env = "PMP_KEEP_VERSIONS", default_value_t = KEEP_VERSIONS, value_parser = clap::value_parser!(u64).range(2..), value_name = "N")]
+    keep_versions: u64,
+}
+
+/// Who this is, as STS names it: receipts and confirmations name who let something through.
+async fn caller(sdk: &SdkConfig) -> Result<String, HubError> {
+    let (caller, _) = pmp_aws::caller(sdk).await;
+    caller.map(|caller| caller.arn).map_err(HubError::Caller)
+}

@@ -1,0 +1,63 @@
+//! What the commands see that look at the members, and what they say besides.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use pmp_protocol::ExperienceId;
+use pmp_terminal::{Failure, progress};
+
+use crate::config::{ConfigArgs, MEMBERS};
+use crate::error::{failure, sdk};
+use crate::fleet::{Fleet, View};
+use crate::{HubError, SpokeStatus, status};
+
+/// What the hub sees, and the rows of `status`.
+pub(crate) struct Seen {
+    pub(crate) experience: ExperienceId,
+    pub(crate) view: View,
+    pub(crate) rows: Vec<SpokeStatus>,
+    /// The experience that may have been meant, where the ledger knows nothing of this one.
+    pub(crate) meant: Option<ExperienceId>,
+}
+
+pub(crate) async fn look(config: &ConfigArgs, stale_after: Duration) -> Result<Seen, Failure> {
+    let config = config.for_status()?;
+    let sdk = sdk().await?;
+    let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members);
+    let view = fleet.look(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
+    let stale_after = SignedDuration::try_from(stale_after).unwrap_or(SignedDuration::MAX);
+    let rows = status::rows(&view, Timestamp::now(), stale_after);
+    let meant = if view.knows_experience() {
+        None
+    } else {
+        fleet.meant(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?
+    };
+    Ok(Seen { experience: config.experience, view, rows, meant })
+}
+
+/// What an operator should know besides, on standard error.
+pub(crate) fn hints(view: &View) {
+    if view.roster.is_none() {
+        progress::note(&format!(
+            "hint: nobody is admitted, so whoever writes is listened to, and who is silent from the beginning is not missed: \
+             `pmp-hub members admit ORG`, or {MEMBERS}"
+        ));
+    }
+    if let Some(left_out) = &view.left_out {
+        progress::note(&format!("hint: {left_out}"));
+    }
+}
+
+/// That the ledger knows nothing of an experience.
+pub(crate) fn no_snapshot(experience: &ExperienceId, meant: Option<&ExperienceId>) -> Failure {
+    let error = anyhow::anyhow!("the ledger knows of no snapshot of `{experience}`");
+    Failure::new(error).hint(not_known(meant))
+}
+
+/// What to do where the ledger knows nothing of an experience.
+pub(crate) fn not_known(meant: Option<&ExperienceId>) -> String {
+    match meant {
+        Some(meant) => format!("did you mean `{meant}`? See --experience-id (PMP_EXPERIENCE_ID)"),
+        None => "check --experience-id (PMP_EXPERIENCE_ID), or let the hub publish once: `pmp-hub publish`".to_owned(),
+    }
+}

@@ -1,0 +1,130 @@
+//! `members`: who is admitted; admits more, or ends one.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use pmp_ledger::{DynamoRoster, Roster};
+use pmp_protocol::OrganizationId;
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, count, progress};
+use serde_json::json;
+
+use super::caller;
+use super::look::{Seen, hints, look};
+use crate::config::{ConfigArgs, MEMBERS, STALE_AFTER, parse_stale_after};
+use crate::error::{failure, sdk};
+use crate::{HubError, init, members};
+
+#[derive(Debug, Args)]
+pub(crate) struct MembersArgs {
+    #[command(subcommand)]
+    command: Option<MembersCommand>,
+    /// How long a spoke may be silent, or behind, before it is stale
+    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
+    stale_after: Duration,
+}
+
+#[derive(Debug, Subcommand)]
+enum MembersCommand {
+    /// Admit member organizations to the roster: whoever is on it and does not report is missed, whoever is not is not believed
+    #[command(after_help = "Example:\n  pmp-hub members admit o-member0000")]
+    Admit(AdmitArgs),
+    /// End a member organization: its receipts, its sign of life, its confirmations and its record are deleted
+    Forget(ForgetArgs),
+}
+
+#[derive(Debug, Args)]
+struct AdmitArgs {
+    /// The member organizations: o-…
+    #[arg(value_name = "ORG", required = true)]
+    organizations: Vec<OrganizationId>,
+    /// They keep more than 200 experiences each, so that more of what they report is read
+    #[arg(long)]
+    large: bool,
+}
+
+#[derive(Debug, Args)]
+struct ForgetArgs {
+    /// The member organization: o-…
+    #[arg(value_name = "ORG")]
+    organization: OrganizationId,
+    /// The same again, as a confirmation
+    #[arg(value_name = "ORG")]
+    again: Option<OrganizationId>,
+    /// Do it without the confirmation
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(crate) async fn members(config: &ConfigArgs, args: &MembersArgs, output: Output) -> Result<Exit, Failure> {
+    match &args.command {
+        Some(MembersCommand::Admit(args)) => return admit(config, args, output).await,
+        Some(MembersCommand::Forget(args)) => return forget(config, args, output).await,
+        None => {}
+    }
+    let Seen { experience, view, rows, .. } = look(config, args.stale_after).await?;
+    let members = members::list(&view, &rows);
+    if output.format == OutputFormat::Json {
+        output.document(&json!({"experience": experience, "members": members}))?;
+    } else if members.is_empty() && output.is_table() {
+        output.line("Nobody is admitted, and no spoke has reported.")?;
+    } else {
+        output.list("members", &members, members::table(&members, Timestamp::now()), &members::summary(&members))?;
+    }
+    hints(&view);
+    Ok(Exit::Ok)
+}
+
+async fn admit(config: &ConfigArgs, args: &AdmitArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_status()?;
+    let sdk = sdk().await?;
+    let by = caller(&sdk).await.map_err(failure)?;
+    let roster = DynamoRoster::new(&sdk, config.timestamps);
+    let admitted =
+        init::admit(&roster, &config.experience, &args.organizations, args.large, &by, Timestamp::now()).await;
+    let admitted = admitted.map_err(failure)?;
+    if !output.is_table() {
+        output.document(&json!({"experience": config.experience, "changes": admitted}))?;
+    } else if admitted.is_empty() {
+        output.line("No changes: they are on the roster already.")?;
+    } else {
+        output.lines(&admitted)?;
+    }
+    Ok(Exit::Ok)
+}
+
+async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Result<Exit, Failure> {
+    let organization = &args.organization;
+    if !args.yes && args.again.as_ref() != Some(organization) {
+        let error = anyhow::anyhow!("this deletes all that the ledger knows of `{organization}`, for good");
+        let differs = args.again.as_ref().filter(|again| *again != organization);
+        let differs = differs.map_or_else(String::new, |again| format!("`{again}` is another one; "));
+        let hint = format!("{differs}say so: `pmp-hub members forget {organization} {organization}`, or `--yes`");
+        return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
+    }
+    let config = config.for_status()?;
+    let sdk = sdk().await?;
+    let roster = DynamoRoster::new(&sdk, config.timestamps);
+    let gone = roster.forget(organization, &config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
+    if output.is_table() {
+        output.line(&format!("Forgot {organization}: {} deleted.", count(gone, "item")))?;
+    } else {
+        output.document(&json!({"forgotten": organization, "items": gone}))?;
+    }
+    if config.members.is_empty() && gone > 0 {
+        let left = roster.members(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
+        if left.is_empty() {
+            progress::note(
+                "hint: nobody is admitted any more, so whoever writes is listened to; admit those that are to be heard: \
+                 `pmp-hub members admit ORG`",
+            );
+        }
+    }
+    if config.members.contains(organization) {
+        progress::note(&format!("hint: {MEMBERS} still names it: take it out there, or it is missed as `NEVER`"));
+    }
+    progress::note(
+        "hint: its spoke may write as long as it has its role: delete the stack or the role that admits it, too",
+    );
+    Ok(Exit::Ok)
+}

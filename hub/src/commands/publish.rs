@@ -1,0 +1,83 @@
+//! `publish`: read, store and publish, once.
+
+use clap::Args;
+use jiff::Timestamp;
+use pmp_terminal::{Exit, Failure, Output, count, progress, stop_on_signal};
+use serde_json::json;
+
+use super::Keep;
+use crate::config::ConfigArgs;
+use crate::error::{failure, sdk};
+use crate::products::{LookedUp, Products};
+use crate::{Hub, Outcome, Published, Trigger, compose, products};
+
+#[derive(Debug, Args)]
+pub(crate) struct PublishArgs {
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    keep: Keep,
+}
+
+pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_publish()?;
+    let sdk = sdk().await?;
+    let hub = compose::hub(&sdk, &config, args.keep.keep_versions);
+    let products = compose::products(&sdk, &config).filter(|_| !args.dry_run);
+    let published = if args.dry_run {
+        hub.dry_run(Trigger::Operator).await
+    } else {
+        hub.publish(Trigger::Operator, Timestamp::now).await
+    };
+    let published = published.map_err(failure)?;
+    if output.is_table() {
+        output.line(&sentence(&published, args.dry_run))?;
+    }
+    let looked_up = match &products {
+        Some(products) => look_products_up(products, &hub).await?,
+        None => None,
+    };
+    if !output.is_table() {
+        let mut document = json!({"dry_run": args.dry_run, "published": published});
+        if products.is_some() {
+            document["products"] = json!(looked_up);
+        }
+        output.document(&document)?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Looks products up once the snapshot is published. That this fails is told, and no failure of `publish`.
+async fn look_products_up(products: &Products, hub: &Hub) -> Result<Option<LookedUp>, Failure> {
+    let stop = stop_on_signal().map_err(Failure::new)?;
+    progress::step(progress::Step::Doing, "looking products up for the filters of the members");
+    let outcome = stop.write_down(products.look_up(hub, None, stop.token())).await;
+    let looked_up = outcome.and_then(products::tell);
+    if let Some(LookedUp { known, unknown, calls, .. }) = &looked_up {
+        let (known, calls) = (count(*known, "product"), count(*calls, "call"));
+        progress::step(progress::Step::Done, &format!("{known} looked up, {unknown} not yet, with {calls} now"));
+    }
+    Ok(looked_up)
+}
+
+/// What `publish` did, for a person.
+pub(crate) fn sentence(published: &Published, dry_run: bool) -> String {
+    let Published { version, digest, counts, .. } = published;
+    let snapshot = format!("snapshot {version} ({}), {counts}", digest.short());
+    let again = format!("snapshot {version} again ({}), with {counts}", digest.short());
+    let how = match (published.inline, published.message_bytes) {
+        (Some(true), Some(bytes)) => format!(", in a message of {bytes} bytes"),
+        (Some(false), Some(bytes)) => format!(", by reference, in a message of {bytes} bytes"),
+        _ => String::new(),
+    };
+    match (published.outcome, dry_run) {
+        (Outcome::Stored, false) => format!("Published {snapshot}{how}."),
+        (Outcome::Stored, true) => format!("Would store and publish {snapshot}."),
+        (Outcome::Recovered, false) => format!("Published {snapshot}{how}: an earlier run had only stored it."),
+        (Outcome::Recovered, true) => format!("Would publish {snapshot}, which an earlier run only stored."),
+        (Outcome::Announced, false) => format!("No changes. Announced {again}{how}."),
+        (Outcome::Announced, true) => format!("No changes. Would announce {again}."),
+        (Outcome::Unchanged, _) => format!("No changes since {snapshot}."),
+    }
+}

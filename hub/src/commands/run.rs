@@ -1,0 +1,53 @@
+//! `run`: publish by schedule and on change events.
+
+use std::time::Duration;
+
+use clap::Args;
+use pmp_terminal::{Exit, Failure, parse_duration, stop_on_signal};
+
+use tokio::sync::Notify;
+
+use super::Keep;
+use crate::config::{ConfigArgs, silence_of_run};
+use crate::error::sdk;
+use crate::events::EventQueue;
+use crate::figures::Figures;
+use crate::fleet::Fleet;
+use crate::{agent, compose, products};
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// How often an unchanged snapshot is announced: 30s, 15m, 1h
+    #[arg(long, env = "PMP_INTERVAL", default_value = "1h", value_parser = parse_duration, value_name = "DURATION")]
+    interval: Duration,
+    /// How long a spoke may be silent before the metrics count it, which are written where the log is JSON: longer than the interval
+    /// [default: 3h, or three intervals where that is longer]
+    #[arg(long, env = "PMP_STALE_AFTER", value_name = "DURATION")]
+    stale_after: Option<String>,
+    #[command(flatten)]
+    keep: Keep,
+}
+
+pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result<Exit, Failure> {
+    let (config, members) = config.for_run(Some(args.interval))?;
+    let stale_after = silence_of_run(args.stale_after.as_deref(), args.interval)?;
+    let stop = stop_on_signal().map_err(Failure::new)?;
+    let Some(sdk) = stop.unless_stopped(sdk()).await else { return Ok(Exit::Ok) };
+    let sdk = sdk?;
+    let events = config.events_queue_url.clone().map(|url| EventQueue::new(&sdk, url));
+    tracing::info!(
+        experience = %config.experience, interval = ?args.interval, change_events = events.is_some(), "hub running"
+    );
+    let fleet = config.timestamps.as_ref().map(|table| Fleet::new(&sdk, &config.snapshots, table, members));
+    let figures = metrics.then_some(Figures { fleet, stale_after });
+    let hub = compose::hub(&sdk, &config, args.keep.keep_versions);
+    let (products, due) = (compose::products(&sdk, &config), Notify::new());
+    let look_up = async {
+        if let Some(products) = &products {
+            products::run(products, &hub, &due, &stop).await;
+        }
+    };
+    let publish = agent::run(&hub, args.interval, events, figures.as_ref(), &due, stop.token().clone());
+    tokio::join!(publish, look_up);
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,36 @@
+//! The parts of a hub, put together from its settings.
+
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
+use pmp_ledger::{DynamoAnswers, DynamoReceipts, DynamoSnapshots};
+
+use crate::config::PublishConfig;
+use crate::products::Products;
+use crate::{Hub, Signing, SnsTopic};
+
+pub(crate) fn hub(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64) -> Hub {
+    Hub {
+        catalog: Arc::new(SdkCatalog::new(sdk, RateLimits::default())),
+        snapshots: Arc::new(DynamoSnapshots::new(sdk, config.snapshots.clone())),
+        marks: config.timestamps.clone().map(|table| Arc::new(DynamoReceipts::new(sdk, table)) as _),
+        topic: Arc::new(SnsTopic::new(sdk, config.topic.clone())),
+        experience: config.experience.clone(),
+        keep_versions,
+        signing: config
+            .signing
+            .as_ref()
+            .map(|signing| Signing { signer: signing.key.signer(sdk), lifetime: signing.lifetime }),
+        unsigned: config.unsigned,
+    }
+}
+
+/// What looks products up, where that is wanted.
+pub(crate) fn products(sdk: &SdkConfig, config: &PublishConfig) -> Option<Products> {
+    let products = || Products {
+        directory: Arc::new(SdkDirectory::new(sdk)),
+        answers: Arc::new(DynamoAnswers::new(sdk, config.snapshots.clone())),
+    };
+    config.looks_products_up.then(products)
+}

@@ -1,0 +1,352 @@
+use std::collections::BTreeMap;
+
+use pmp_ledger::Head;
+use pmp_protocol::{AccountId, Confirmed, Digest, HeadMark, Needs, OperatorConfirmation, SpokeScope};
+
+use super::*;
+use crate::fleet::Admitted;
+use crate::shown;
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+fn now() -> Timestamp {
+    "2026-11-24T12:00:00Z".parse().unwrap()
+}
+
+fn head(latest: u64, taken_at: &str) -> Head {
+    let latest = SnapshotVersion::new(latest).unwrap();
+    let taken_at = taken_at.parse().unwrap();
+    Head { latest, digest: Digest::of(b"now"), taken_at, chunks: 1, published: Some(latest), statement: None }
+}
+
+pub(crate) fn receipt(version: u64, status: ReceiptStatus, error: Option<&str>) -> Receipt {
+    Receipt {
+        organization: OrganizationId::new("o-alpha00000").unwrap(),
+        experience: ExperienceId::new("exp-management").unwrap(),
+        member_experience: ExperienceId::new("exp-member").unwrap(),
+        version: SnapshotVersion::new(version).unwrap(),
+        digest: Digest::of(b"now"),
+        status,
+        received_at: now(),
+        applied_at: None,
+        applied: None,
+        allowed: 3,
+        denied: 1,
+        pending: 2,
+        narrowed: 0,
+        narrowed_for: Vec::new(),
+        filter_warnings: Vec::new(),
+        quarantined: Vec::new(),
+        change_sets: Vec::new(),
+        filter: None,
+        confirmed: None,
+        removals: Vec::new(),
+        owner: None,
+        spoke_version: "0.1.0".into(),
+        error: error.map(str::to_owned),
+    }
+}
+
+pub(crate) fn seen() -> OrganizationSeen {
+    OrganizationSeen {
+        organization: OrganizationId::new("o-alpha00000").unwrap(),
+        experience: ExperienceId::new("exp-management").unwrap(),
+        last_seen: now(),
+        account: AccountId::new("111111111111").unwrap(),
+        region: "us-east-1".into(),
+        experiences: 1,
+        spoke: None,
+        spoke_version: "0.1.0".into(),
+        error: None,
+        change_set_times: None,
+        needs: None,
+        ledger: None,
+        disputed: Vec::new(),
+    }
+}
+
+fn organization(seen_at: &str, receipts: Vec<Receipt>, error: Option<&str>) -> Organization {
+    let (last_seen, error) = (seen_at.parse().unwrap(), error.map(str::to_owned));
+    let seen = OrganizationSeen { last_seen, experiences: receipts.len(), error, ..seen() };
+    let id = seen.organization.clone();
+    Organization { seen: Some(seen), receipts, ..Organization::unknown(id) }
+}
+
+/// What a hub sees that admitted nobody, and where all is read.
+pub(crate) fn view(organizations: impl IntoIterator<Item = Organization>, head: Option<&Head>) -> View {
+    let looked = |organization: Organization| Looked {
+        id: organization.id.clone(),
+        report: Ok(Report { organization, more: false }),
+    };
+    View { head: head.cloned(), looked: organizations.into_iter().map(looked).collect(), ..View::default() }
+}
+
+fn state_of(receipt: Receipt, head: &Head, seen_at: &str) -> (SpokeState, String) {
+    let rows = rows(&view([organization(seen_at, vec![receipt], None)], Some(head)), now(), HOUR);
+    (rows[0].state, rows[0].message.clone())
+}
+
+#[test]
+fn each_receipt_is_judged_by_what_it_says_and_when() {
+    let recent = "2026-11-24T11:59:00Z";
+    let current = head(42, recent);
+    let judged = |receipt| state_of(receipt, &current, recent);
+    assert_eq!(judged(receipt(42, ReceiptStatus::InSync, None)).0, SpokeState::Synced);
+    assert_eq!(judged(receipt(42, ReceiptStatus::Applying, None)).0, SpokeState::Applying);
+    assert_eq!(judged(receipt(41, ReceiptStatus::InSync, None)).0, SpokeState::Applying);
+    assert_eq!(judged(receipt(42, ReceiptStatus::Skipped, Some("disabled"))).0, SpokeState::Skipped);
+    assert_eq!(judged(receipt(42, ReceiptStatus::Failed, Some("no"))), (SpokeState::Error, "no".into()));
+    assert_eq!(
+        judged(receipt(42, ReceiptStatus::Held, Some("no"))),
+        (SpokeState::Held, "no; if it is meant: `pmp-hub confirm o-alpha00000 42`".into())
+    );
+}
+
+#[test]
+fn what_is_held_comes_first_with_the_way_out_or_with_who_let_it_through() {
+    let recent = "2026-11-24T11:59:00Z";
+    let failed = Receipt {
+        member_experience: ExperienceId::new("exp-a").unwrap(),
+        ..receipt(42, ReceiptStatus::Failed, Some("no"))
+    };
+    let held = receipt(42, ReceiptStatus::Held, Some("2 of 3"));
+    let mut organization = organization(recent, vec![failed, held.clone()], None);
+    let first = |organization: &Organization| {
+        let row = rows(&view([organization.clone()], Some(&head(42, recent))), now(), HOUR).remove(0);
+        (row.state, row.message)
+    };
+    let way_out = "2 of 3; if it is meant: `pmp-hub confirm o-alpha00000 42`";
+    assert_eq!(first(&organization), (SpokeState::Held, way_out.into()));
+    organization.confirmations.push(OperatorConfirmation {
+        organization: organization.id.clone(),
+        experience: held.experience,
+        member_experience: None,
+        version: held.version,
+        digest: held.digest,
+        confirmed: Confirmed { by: "arn:someone".into(), at: now() },
+    });
+    assert_eq!(first(&organization).1, "2 of 3; confirmed by arn:someone, the spoke takes it up next");
+}
+
+#[test]
+fn silence_and_a_long_lag_are_stale() {
+    let current = head(42, "2026-11-24T09:00:00Z");
+    let in_sync = |version| receipt(version, ReceiptStatus::InSync, None);
+    assert_eq!(state_of(in_sync(41), &current, "2026-11-24T11:59:00Z").0, SpokeState::Stale);
+    let (state, message) = state_of(in_sync(42), &current, "2026-11-24T09:00:00Z");
+    assert_eq!((state, message.as_str()), (SpokeState::Stale, "silent for 3h"));
+}
+
+#[test]
+fn silence_does_not_hide_what_needs_a_person() {
+    let (current, long_ago) = (head(42, "2026-11-24T09:00:00Z"), "2026-11-24T09:00:00Z");
+    let failed = receipt(42, ReceiptStatus::Failed, Some("no"));
+    assert_eq!(state_of(failed, &current, long_ago), (SpokeState::Error, "no; silent for 3h".into()));
+    let (state, message) = state_of(receipt(42, ReceiptStatus::Held, Some("no")), &current, long_ago);
+    let told = "no; if it is meant: `pmp-hub confirm o-alpha00000 42`; silent for 3h";
+    assert_eq!((state, message.as_str()), (SpokeState::Held, told));
+    let skipped = receipt(42, ReceiptStatus::Skipped, Some("disabled"));
+    assert_eq!(state_of(skipped, &current, long_ago).0, SpokeState::Stale);
+}
+
+#[test]
+fn the_worst_comes_first_and_the_summary_counts() {
+    let recent = "2026-11-24T11:59:00Z";
+    let failed = Receipt {
+        member_experience: ExperienceId::new("exp-z").unwrap(),
+        ..receipt(42, ReceiptStatus::Failed, Some("no"))
+    };
+    let receipts = vec![receipt(42, ReceiptStatus::InSync, None), failed];
+    let rows = rows(&view([organization(recent, receipts, None)], Some(&head(42, recent))), now(), HOUR);
+    assert_eq!(rows[0].state, SpokeState::Error);
+    assert_eq!(shown::summary(&rows), "1 of 2 member experiences in sync; 1 error");
+}
+
+#[test]
+fn a_pass_that_failed_as_a_whole_has_a_row_of_its_own() {
+    let recent = "2026-11-24T11:59:00Z";
+    let organization = organization(recent, Vec::new(), Some("the filter trapped"));
+    let rows = rows(&view([organization], None), now(), HOUR);
+    assert_eq!((rows[0].state, rows[0].message.as_str()), (SpokeState::Error, "the filter trapped"));
+}
+
+const RECENT: &str = "2026-11-24T11:59:00Z";
+
+fn version(number: u64) -> SnapshotVersion {
+    SnapshotVersion::new(number).unwrap()
+}
+
+/// The first row of a hub whose ledger keeps snapshots 40 to 42.
+fn compared(receipt: Receipt) -> (SpokeState, String) {
+    let mut view = view([organization(RECENT, vec![receipt], None)], Some(&head(42, RECENT)));
+    view.kept = (40..=42).map(|number| (version(number), Digest::of(b"now"))).collect();
+    let row = rows(&view, now(), HOUR).remove(0);
+    (row.state, row.message)
+}
+
+#[test]
+fn a_receipt_that_the_ledger_does_not_bear_out_is_disputed_with_the_reason() {
+    let in_sync = |number| receipt(number, ReceiptStatus::InSync, None);
+    let disputed = |receipt| {
+        let (state, message) = compared(receipt);
+        assert_eq!(state, SpokeState::Disputed, "{message}");
+        message
+    };
+    assert_eq!(disputed(in_sync(43)), "the ledger has no snapshot 43: the newest is 42");
+    for number in [41, 42] {
+        let other = Receipt { digest: Digest::of(b"other"), ..in_sync(number) };
+        assert!(disputed(other).starts_with(&format!("it names snapshot {number} with digest ")));
+    }
+    let applied = Applied { version: version(41), digest: Digest::of(b"other"), at: now() };
+    let refused = Receipt { applied: Some(applied), ..receipt(42, ReceiptStatus::Held, Some("no")) };
+    assert!(disputed(refused).starts_with("it names snapshot 41 with digest "));
+    let soon = Receipt { received_at: now() + SignedDuration::from_mins(6), ..in_sync(42) };
+    assert!(disputed(soon).starts_with("its time is ahead of the hub's clock: "));
+    // Clocks differ.
+    let nearly = Receipt { received_at: now() + SignedDuration::from_mins(4), ..in_sync(42) };
+    assert_eq!(compared(nearly).0, SpokeState::Synced);
+    // Nothing is left to hold what is older against, and it is behind in any case.
+    assert_eq!(compared(in_sync(39)).0, SpokeState::Applying);
+}
+
+#[test]
+fn versions_that_a_restored_table_lost_are_told_apart_from_those_that_never_were() {
+    let mark = HeadMark { version: version(44), digest: Digest::of(b"later"), at: now() };
+    let message = |number| {
+        let receipt = receipt(number, ReceiptStatus::InSync, None);
+        let mut view = view([organization(RECENT, vec![receipt], None)], Some(&head(42, RECENT)));
+        view.mark = Some(mark);
+        assert_eq!(view.restored().unwrap().lost(), "snapshots 43 to 44");
+        rows(&view, now(), HOUR).remove(0).message
+    };
+    assert_eq!(message(43), "snapshot 43 is not in the ledger any more: the Snapshots table was restored");
+    assert_eq!(message(45), "the ledger has no snapshot 45: the newest is 42");
+}
+
+#[test]
+fn who_was_admitted_is_asked_for_and_who_was_not_is_disputed() {
+    let mut view =
+        view([organization(RECENT, vec![receipt(42, ReceiptStatus::InSync, None)], None)], Some(&head(42, RECENT)));
+    let member = OrganizationId::new("o-beta000000").unwrap();
+    view.roster = Some(BTreeMap::from([(member.clone(), Admitted { named: true, record: None })]));
+    let report = Report { organization: Organization::unknown(member.clone()), more: false };
+    view.looked.push(Looked { id: member.clone(), report: Ok(report) });
+    let rows = rows(&view, now(), HOUR);
+    let told: Vec<_> = rows.iter().map(|row| (row.state, row.organization.as_str(), row.message.as_str())).collect();
+    let expected = [
+        (
+            SpokeState::Disputed,
+            "o-alpha00000",
+            "the organization is not on the roster: `pmp-hub members admit ORG` admits it, if it is one of yours",
+        ),
+        (SpokeState::Never, "o-beta000000", "admitted, and has never reported"),
+    ];
+    assert_eq!(told, expected);
+    assert!(rows.iter().all(|row| !row.state.is_healthy()));
+}
+
+#[test]
+fn what_cannot_be_read_is_told_by_its_key_up_to_a_bound_and_hides_nothing() {
+    let mut organization = organization(RECENT, vec![receipt(42, ReceiptStatus::InSync, None)], None);
+    let unreadable = |number| Unreadable {
+        organization: organization.id.clone(),
+        key: format!("exp-management#{number:02}"),
+        problem: "no".into(),
+        found: None,
+    };
+    organization.unreadable = (0..13).map(unreadable).collect();
+    let view = view([organization], Some(&head(42, RECENT)));
+    let rows = rows(&view, now(), HOUR);
+    let count = |state| rows.iter().filter(|row| row.state == state).count();
+    assert_eq!((count(SpokeState::Unreadable), count(SpokeState::Synced)), (MAX_UNREADABLE + 1, 1));
+    assert_eq!(rows[0].message, "3 items more cannot be read");
+    assert_eq!(rows[1].key.as_deref(), Some("exp-management#00"));
+}
+
+#[test]
+fn a_refusal_does_not_hide_what_is_in_force() {
+    let applied = Applied { version: version(41), digest: Digest::of(b"now"), at: now() };
+    let refused = Receipt { applied: Some(applied), ..receipt(42, ReceiptStatus::Failed, Some("no")) };
+    let rows = rows(&view([organization(RECENT, vec![refused], None)], Some(&head(42, RECENT))), now(), HOUR);
+    assert_eq!((rows[0].lag, rows[0].version), (Some(1), Some(version(42))));
+    assert_eq!(shown::version(&rows[0]), "41 → 42 refused");
+
+    // One of which nothing is in force is not up to date. What a spoke of an earlier release tried, it may have.
+    for (ledger, lag) in [(Some(2), None), (None, Some(0))] {
+        let refused = receipt(42, ReceiptStatus::Failed, Some("no"));
+        let mut organization = organization(RECENT, vec![refused], None);
+        organization.seen.as_mut().unwrap().ledger = ledger;
+        let row = self::rows(&view([organization], Some(&head(42, RECENT))), now(), HOUR).remove(0);
+        assert_eq!((row.lag, shown::version(&row).as_str()), (lag, "42 refused"));
+    }
+}
+
+/// An organization of two spokes: `exp-a` of the one, seen a minute ago, is held; the other, seen three hours ago, has `exp-b`.
+fn two_spokes() -> Organization {
+    let id = |id: &str| ExperienceId::new(id).unwrap();
+    let scope = |member: &str| SpokeScope::of(Some([id(member)].into()));
+    let sign = |member, at: &str| OrganizationSeen {
+        last_seen: at.parse().unwrap(),
+        spoke: Some(scope(member)),
+        ledger: Some(2),
+        ..seen()
+    };
+    let owned = |member: &str, status| Receipt {
+        member_experience: id(member),
+        owner: Some(scope(member).id),
+        ..receipt(42, status, Some("2 of 3"))
+    };
+    let mut organization = organization(RECENT, Vec::new(), None);
+    organization.spokes = vec![sign("exp-a", RECENT), sign("exp-b", "2026-11-24T09:00:00Z")];
+    // Of whichever finished a pass last.
+    organization.seen = organization.spokes.first().cloned();
+    organization.receipts = vec![owned("exp-a", ReceiptStatus::Held), owned("exp-b", ReceiptStatus::InSync)];
+    organization
+}
+
+#[test]
+fn each_experience_is_judged_by_the_spoke_that_keeps_it_in_step() {
+    let organization = two_spokes();
+    let view = view([organization], Some(&head(42, RECENT)));
+    let rows = rows(&view, now(), HOUR);
+    let told: Vec<_> = rows.iter().map(|row| (row.member_experience.as_ref().unwrap().as_str(), row.state)).collect();
+    assert_eq!(told, [("exp-a", SpokeState::Held), ("exp-b", SpokeState::Stale)]);
+    assert_eq!(rows[1].message, "silent for 3h");
+    assert_eq!(
+        rows.iter().map(|row| row.last_seen).collect::<Vec<_>>(),
+        [RECENT, "2026-11-24T09:00:00Z"].map(|at| at.parse().ok())
+    );
+    let lines = shown::spokes(&view, now());
+    assert!(
+        lines[0].starts_with("o-alpha00000 has 2 spokes: `only-") && lines[0].contains("1 experience, seen 3h ago"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn two_spokes_with_some_of_the_same_experiences_are_an_error_and_one_that_took_the_others_place_is_none() {
+    let mut organization = two_spokes();
+    let (first, second) = (&organization.spokes[0], &organization.spokes[1]);
+    let names = [first, second].map(|seen| seen.spoke.as_ref().unwrap().id.clone());
+    organization.spokes[1].spoke.as_mut().unwrap().superseded_by = Some(names[0].clone());
+    let whole = |organization: &Organization| {
+        let rows = rows(&view([organization.clone()], Some(&head(42, RECENT))), now(), HOUR);
+        rows.into_iter().find(|row| row.member_experience.is_none())
+    };
+    assert_eq!(whole(&organization), None);
+    organization.spokes[0].spoke.as_mut().unwrap().rivals = vec![names[1].clone()];
+    let row = whole(&organization).unwrap();
+    assert_eq!((row.state, row.spoke.as_ref()), (SpokeState::Error, Some(&names[0])));
+    let told = format!("`{}` and `{}` keep some of the same experiences in step", names[0], names[1]);
+    assert!(row.message.starts_with(&told), "{}", row.message);
+}
+
+#[test]
+fn a_spoke_that_met_what_it_does_not_know_needs_a_newer_one() {
+    let mut organization = organization(RECENT, vec![receipt(42, ReceiptStatus::InSync, None)], None);
+    organization.seen.as_mut().unwrap().needs = Some(Needs { schema: "pmp-sync.snapshot/2".into() });
+    let rows = rows(&view([organization], Some(&head(42, RECENT))), now(), HOUR);
+    let message = "needs a newer spoke: this one does not read `pmp-sync.snapshot/2`";
+    assert_eq!((rows[0].state, rows[0].message.as_str()), (SpokeState::Error, message));
+    assert_eq!(rows[1].state, SpokeState::Synced);
+}
