@@ -567,12 +567,13 @@ class Deployment(Checks):
         )
 
 
-def main():
+def main(kind):
+    """Runs a deployment of this kind, beside a moto of its own; the exit code."""
     # So that a kill stops the servers too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="pmp-deploy-") as folder, ExitStack() as stack:
         folder = Path(folder)
-        deployment = Deployment(folder)
+        deployment = kind(folder)
         path = os.environ["PYTHONPATH"]
         # boto3 too must see nothing of the caller's profiles, regions and proxies.
         os.environ.clear()
@@ -586,10 +587,14 @@ def main():
     return 1 if deployment.failed else 0
 
 
-if __name__ == "__main__":
+def program(kind):
     try:
-        sys.exit(main())
+        sys.exit(main(kind))
     except Failed as error:
         print(f"error: {error}", file=sys.stderr)
         print("0 passed, 1 failed")
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    program(Deployment)

@@ -9,15 +9,13 @@ import os
 import re
 import signal
 import subprocess
-import sys
-import tempfile
 import zipfile
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from check import BINARIES, HUB, REGION, SCHEDULE, Deployment
+from check import BINARIES, HUB, REGION, SCHEDULE, Deployment, program
 from runtime_api import function
-from servers import Failed, catalog, expect, moto, tail
+from servers import Failed, catalog, expect
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "deploy.md"
@@ -317,6 +315,11 @@ class Walk(Deployment):
     def variables(self, account, name):
         return self.client("lambda", account).get_function_configuration(FunctionName=name)["Environment"]["Variables"]
 
+    def run(self, stack):
+        ready = self.check("two accounts, the repository, and the programs", lambda: self.prepare(stack))
+        if ready and self.check("every block of the page is run, or says why not", self.complete):
+            self.walk()
+
     def walk(self):
         seen = set()
         for heading, number, account in RUN:
@@ -332,30 +335,5 @@ class Walk(Deployment):
             seen.add((heading, number))
 
 
-def main():
-    # So that a kill stops the servers too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with tempfile.TemporaryDirectory(prefix="pmp-deploy-") as folder, ExitStack() as stack:
-        folder = Path(folder)
-        walk = Walk(folder)
-        path = os.environ["PYTHONPATH"]
-        os.environ.clear()
-        os.environ.update(walk.environment)
-        server = (sys.executable, "-m", "emulator")
-        walk.endpoint, log = stack.enter_context(moto(folder, walk.environment | {"PYTHONPATH": path}, server))
-        ready = walk.check("two accounts, the repository, and the programs", lambda: walk.prepare(stack))
-        if ready and walk.check("every block of the page is run, or says why not", walk.complete):
-            walk.walk()
-        if walk.failed:
-            print(f"the last lines of moto:\n{tail(log)}", file=sys.stderr)
-    print(f"{walk.passed} passed, {walk.failed} failed")
-    return 1 if walk.failed else 0
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failed as error:
-        print(f"error: {error}", file=sys.stderr)
-        print("0 passed, 1 failed")
-        sys.exit(1)
+    program(Walk)
