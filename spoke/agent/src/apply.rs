@@ -1,14 +1,30 @@
-//! The executor: brings experiences to the desired state, each strictly one change set after the other, all of them side
-//! by side.
+//! The executor: it brings experiences to the desired state. One experience has one change set after the
+//! other; all experiences go on side by side.
 //!
-//! [`Engine`] is what the experiences of one pass share: the [`starter`] that starts change sets as the account's turns come,
-//! the [`poller`] that looks when they end, and the [`batcher`]s that read. [`Engine::apply`] brings one experience to its
-//! state (see [`experience`]); what it does next depends on nothing but the live state, so it can be killed anywhere, and
-//! every change names the revision that it was planned from. What an error means stands in [`reaction`]; how a culprit is
-//! found, in [`isolate`].
+//! [`Engine`] holds what the experiences of one pass share. It spawns four tasks, which end with it:
+//!
+//! | task | receives | answers |
+//! | --- | --- | --- |
+//! | [`starter`] | the parts that experiences want to change | which change set is running, or why none is |
+//! | [`poller`] | the change sets that are running | how each ended |
+//! | two [`batcher`]s | experiences, and policies, to read | what was read |
+//!
+//! [`Engine::apply`] brings one experience to its state; [`experience`] tells that algorithm. What it does
+//! next depends on the live state alone, so it can be killed at any point. Every change names the revision
+//! that it was planned from, so it never overwrites somebody else's change. [`reaction`] says what each
+//! error means, and [`isolate`] finds the products that the catalog refuses.
+//!
+//! An example with three experiences, A to approve 120 products, B to deny 10, C in step:
+//!
+//! 1. C plans nothing, and ends: `in-sync`.
+//! 2. A plans 50, B plans 10. The starter starts two change sets, or one for both where starts are scarce.
+//! 3. Both end, and the poller sees it. A reads its new revision, and plans the next 50. B reads its whole
+//!    policy, plans nothing, and ends: `in-sync`.
+//! 4. The second change set of A fails: one product of the 50 does not exist. A sets these 50 aside, changes
+//!    the last 20 first, and then halves the 50 until the offending product stands alone. A ends with
+//!    `partial`, and its receipt names that product with the catalog's own error.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -16,7 +32,7 @@ use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeSetId, Experience, PolicyId, ProcurementPolicy};
 use pmp_plan::{Confirmation, Desired, GuardRails, IdLimit, Lately};
 use pmp_protocol::{
-    ChangeSetTimes, ExperienceId, QuarantinedProduct, ReceiptStatus, ResourceRequests, SnapshotVersion,
+    ChangeSetTimes, ExperienceId, ProductBatch, QuarantinedProduct, ReceiptStatus, ResourceRequests, SnapshotVersion,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -42,18 +58,19 @@ mod starter;
 #[cfg(test)]
 mod tests;
 
-/// Batches of experiences, and of policies, that are read at once. The latter are large: one bounds the memory.
+/// Batches of experiences that are read at the same time.
 const EXPERIENCE_READS: usize = 4;
+/// The same for policies. A policy is large, up to megabytes: one batch at a time bounds the memory.
 const POLICY_READS: usize = 1;
 
-/// How change sets are made.
+/// How the executor makes change sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineSettings {
     /// Whether experiences may share change sets where starts are scarce.
     pub share_change_sets: bool,
-    /// Change sets that may be open at once; AWS permits 250 per account.
+    /// The most change sets that this spoke opens at the same time. AWS permits 250 for each account.
     pub max_open_change_sets: usize,
-    /// Whether AWS's bound of 50 ids counts per request, rather than per change.
+    /// Whether AWS's bound of 50 product ids counts for a whole request. Otherwise it counts for each change.
     pub ids_per_request: bool,
 }
 
@@ -63,7 +80,7 @@ impl Default for EngineSettings {
     }
 }
 
-/// What all experiences of a pass share.
+/// What all experiences of one pass share.
 #[derive(Debug)]
 pub(crate) struct Engine {
     catalog: Arc<dyn Catalog>,
@@ -71,30 +88,30 @@ pub(crate) struct Engine {
     poller: Poller,
     experiences: Batcher<ExperienceId, Experience>,
     policies: Batcher<PolicyId, ProcurementPolicy>,
-    /// How many ids a request may hold in all; 0 where 50 per change are permitted.
-    ids_per_request: AtomicUsize,
+    /// How many ids AWS permits, as far as its refusals have shown.
+    limit: Mutex<IdLimit>,
     stop: CancellationToken,
 }
 
-/// What is asked for, for one experience.
+/// What to do with one experience.
 pub(crate) struct Order<'a> {
     pub(crate) desired: &'a Desired<'a>,
     pub(crate) version: SnapshotVersion,
     pub(crate) guard: GuardRails,
-    /// What was removed lately.
+    /// What earlier passes removed within the guard rail's window.
     pub(crate) lately: Lately,
     pub(crate) confirmation: Confirmation,
-    /// The settings that its policy should have; none where they do not follow.
+    /// The settings that its policy should have. `None` where settings do not follow the hub's.
     pub(crate) settings: Option<ResourceRequests>,
     /// When the pass began.
     pub(crate) pass: Timestamp,
     /// The products that the catalog refused in earlier passes.
     pub(crate) quarantined: &'a [QuarantinedProduct],
-    /// A change set that an earlier run started, and did not see end.
+    /// A change set that an earlier pass started, and whose end it did not see.
     pub(crate) unfinished: Option<ChangeSetId>,
 }
 
-/// How it ended, for the receipt.
+/// How an experience ended, for its receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Applied {
     pub(crate) status: ReceiptStatus,
@@ -102,15 +119,15 @@ pub(crate) struct Applied {
     pub(crate) error: Option<String>,
 }
 
-/// Told when a change set starts and ends. Must not keep the executor waiting.
+/// Is told when a change set starts and ends. Must not block: the executor calls it inline.
 pub(crate) trait Watch: Send + Sync {
-    /// Something changed.
+    /// A change set of the experience started or ended.
     fn progress(&self, progress: &Progress);
 }
 
 impl Engine {
-    /// Starts the tasks that a pass needs; they end with it. `times`: what earlier runs learned of how long change sets
-    /// take. Once `stop` is cancelled, nothing more is started.
+    /// Spawns the tasks that a pass needs. They end when the engine is dropped. `times` is what earlier
+    /// passes learned of how long change sets take. Once `stop` is cancelled, nothing more is started.
     pub(crate) fn start(
         catalog: Arc<dyn Catalog>,
         settings: EngineSettings,
@@ -119,9 +136,9 @@ impl Engine {
         stop: CancellationToken,
     ) -> Self {
         let poller = Poller::start(catalog.clone(), Durations::from_times(times));
-        let starter_settings =
-            starter::Settings { name, sharing: settings.share_change_sets, max_open: settings.max_open_change_sets };
-        let starter = Starter::start(catalog.clone(), poller.clone(), starter_settings, stop.clone());
+        let starter_options =
+            starter::Options { name, sharing: settings.share_change_sets, max_open: settings.max_open_change_sets };
+        let starter = Starter::start(catalog.clone(), poller.clone(), starter_options, stop.clone());
         let (one, other) = (catalog.clone(), catalog.clone());
         let experiences = Batcher::start(
             EXPERIENCE_READS,
@@ -137,51 +154,55 @@ impl Engine {
                 async move { catalog.describe_policies(&ids).await }.boxed()
             }),
         );
-        let ids_per_request = AtomicUsize::new(if settings.ids_per_request { 50 } else { 0 });
-        Self { catalog, starter, poller, experiences, policies, ids_per_request, stop }
+        let limit = if settings.ids_per_request { IdLimit::PerRequest(ProductBatch::MAX) } else { IdLimit::PerChange };
+        Self { catalog, starter, poller, experiences, policies, limit: Mutex::new(limit), stop }
     }
 
-    /// Counts an experience of the pass for as long as it may start change sets, for the others to know how scarce turns are:
-    /// all of them before the first is applied.
+    /// Counts an experience for as long as it may start change sets, so that the others know how scarce
+    /// permits are. Call it for all experiences of a pass before the first is applied.
     pub(crate) fn active(&self) -> Active {
         self.starter.active()
     }
 
-    /// Brings `live` to the desired state, or says why not. Never fails as such: every end is one for the receipt.
+    /// Brings `live` to the desired state, or says why not. It has no error of its own: every end is one for
+    /// the receipt.
     pub(crate) async fn apply(&self, order: &Order<'_>, live: Live, watch: &dyn Watch) -> Applied {
         Run::new(self, order, live, watch).finish().await
     }
 
-    /// How long change sets take here, for the next run; none where none was seen to end.
+    /// How long change sets take here, for the next pass. `None` where the end of none was seen.
     pub(crate) fn times(&self) -> Option<ChangeSetTimes> {
         self.poller.durations().times()
     }
 
-    /// How long each change set took that this pass started and saw end.
+    /// The duration of each change set that this pass started and saw end.
     pub(crate) fn seen_times(&self) -> Vec<Duration> {
         self.poller.seen_times()
     }
 
-    /// Does `work` unless, or until, it is told to stop: for reads, of which nothing is lost.
+    /// Does `work` until it is done, or until this spoke is told to stop (`None`). For reads only: nothing
+    /// is lost where a read is cut off.
     async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.stop.run_until_cancelled(work).await
     }
 
     fn limit(&self) -> IdLimit {
-        match self.ids_per_request.load(Ordering::Relaxed) {
-            0 => IdLimit::PerChange,
-            ids => IdLimit::PerRequest(ids),
-        }
+        *self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The catalog refused `refused`: from now on all experiences ask for fewer ids. Whether that is possible.
+    /// Makes all experiences ask for fewer ids, after the catalog refused a request that was made for
+    /// `refused`. Returns whether fewer are possible.
     fn tighten(&self, refused: IdLimit) -> bool {
-        // Another experience may have been told first.
-        let tighter = if self.limit() == refused { refused.stricter() } else { Some(self.limit()) };
-        if let Some(IdLimit::PerRequest(ids)) = tighter {
-            tracing::info!(ids, "the catalog counts ids per request; asking for at most so many");
-            self.ids_per_request.store(ids, Ordering::Relaxed);
+        let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
+        if *limit != refused {
+            // Another experience was refused first, and has tightened the limit already.
+            return true;
         }
-        tighter.is_some()
+        let Some(stricter) = refused.stricter() else { return false };
+        if let IdLimit::PerRequest(ids) = stricter {
+            tracing::info!(ids, "the catalog counts ids per request; asking for at most so many");
+        }
+        *limit = stricter;
+        true
     }
 }

@@ -1,11 +1,14 @@
-//! One experience: plan, start the next change set, wait for its end, look, plan again.
+//! One experience: plan, start the next change set, wait for its end, read, plan again.
 //!
-//! Between change sets the lists are carried on in memory, and only the revision is read: where it is the next one,
-//! nobody else changed anything. Otherwise, and before it is said to be in step, the policy itself is read.
+//! Between change sets the executor carries the lists on in memory, and reads the revision alone: where it
+//! is the next one, nobody else changed anything. Otherwise, and always before the experience is said to be
+//! in step, it reads the policy itself.
 //!
-//! [`outcome`] says what an end or an error means; [`live`] reads and waits.
+//! [`outcome`] says what the end of a change set and an error mean; [`live`] reads and waits.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -25,17 +28,101 @@ use crate::receipt::Progress;
 mod live;
 mod outcome;
 
-/// How often change sets may fail for the catalog's own reasons (`SERVER_FAULT`), or succeed without effect.
+/// How often change sets may fail by the catalog's own fault (`SERVER_FAULT`), or succeed without effect.
 const MAX_FAULTS: u32 = 3;
-/// A change set that was started so long before this pass is an earlier run's, whatever the two clocks say.
+/// A change set that started this long before the pass belongs to an earlier one, even where the clocks of
+/// AWS and of this machine differ a little.
 const EARLIER: SignedDuration = SignedDuration::from_secs(60);
-/// For so long after a change set succeeded, lists that do not show what it did may be older than it. AWS says nothing of how soon
-/// reads follow; later, they are believed.
+/// For this long after a change set succeeded, lists that do not show its effect may be older than it. AWS
+/// does not document how soon reads follow. After this time the lists are believed.
 const READS_MAY_LAG: Duration = Duration::from_secs(45);
 const STOPPED: &str = "told to stop before the end";
 
-pub(super) type End = (ReceiptStatus, Option<String>);
+/// How an experience ends, for its receipt.
+pub(super) struct End {
+    status: ReceiptStatus,
+    error: Option<String>,
+}
 
+/// Whether to go on with the experience: `Break` is its end.
+pub(super) type Step<T = ()> = ControlFlow<End, T>;
+
+impl End {
+    const IN_SYNC: Self = Self { status: ReceiptStatus::InSync, error: None };
+
+    fn held(error: String) -> Self {
+        Self { status: ReceiptStatus::Held, error: Some(error) }
+    }
+
+    fn failed(error: String) -> Self {
+        Self { status: ReceiptStatus::Failed, error: Some(error) }
+    }
+
+    fn partial(error: String) -> Self {
+        Self { status: ReceiptStatus::Partial, error: Some(error) }
+    }
+
+    fn stopped() -> Self {
+        Self::partial(STOPPED.to_owned())
+    }
+
+    /// For an error that this pass cannot mend.
+    fn gave_up(error: &CatalogError) -> Self {
+        let text = one_line(error);
+        Self::failed(match error.hint() {
+            Some(hint) => format!("{text}; {hint}"),
+            None => text,
+        })
+    }
+}
+
+/// Where the lists that are planned from come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lists {
+    /// The catalog's answer.
+    AsRead,
+    /// The last answer, with the changes of this pass carried on in memory.
+    CarriedOn,
+}
+
+/// Whether parts of this experience may be in one change set with those of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    Permitted,
+    /// A shared change set failed without naming a culprit. From then on this experience shares no more, so
+    /// that it cannot make others fail again.
+    Alone,
+}
+
+/// When the policy's settings are changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum SettingsStep {
+    /// In the first change set, together with products.
+    WithProducts,
+    /// When all products are done: a change set with both failed, and so it becomes clear which was at fault.
+    Last,
+    /// Not at all: the catalog refused them, with this text.
+    Refused(String),
+}
+
+/// Finds change sets that succeed and change nothing. They would be repeated for ever.
+#[derive(Debug, Default)]
+struct EffectCheck {
+    /// How much was left to change when the lists were last read.
+    pending_when_read: Option<usize>,
+    /// Whether a change set succeeded since then.
+    applied_since: bool,
+}
+
+impl EffectCheck {
+    /// The lists were read, and `pending` is left. Returns whether all that succeeded was without effect.
+    fn read(&mut self, pending: usize) -> bool {
+        let before = self.pending_when_read.replace(pending);
+        std::mem::take(&mut self.applied_since) && before.is_some_and(|before| pending >= before)
+    }
+}
+
+/// One experience on its way to the desired state.
 pub(super) struct Run<'a> {
     engine: &'a Engine,
     order: &'a Order<'a>,
@@ -44,45 +131,40 @@ pub(super) struct Run<'a> {
     progress: Progress,
     patience: Patience,
     isolation: Isolation,
-    /// Whether the settings wait until all products are done, so that it is clear whose fault an error is.
-    settings_last: bool,
-    /// Why the catalog refused the settings, once it did.
-    settings_refused: Option<String>,
+    settings_step: SettingsStep,
+    /// Change sets that failed by the catalog's own fault, or had no effect: at most [`MAX_FAULTS`].
     faults: u32,
-    /// Whether its parts go alone: they were in a change set that failed, and which part was at fault is not known.
-    alone: bool,
-    /// Whether the lists are as they were read, rather than carried on.
-    read: bool,
-    /// What was pending when the lists were last read, and whether a change set succeeded since.
-    pending_when_read: Option<usize>,
-    applied_since: bool,
-    /// Products that this run approved, or else denied, and when the last of its change sets ended.
+    sharing: Sharing,
+    lists: Lists,
+    effect: EffectCheck,
+    /// Products that this pass changed: `true` for approved, `false` for denied.
     changed: BTreeMap<ProductId, bool>,
+    /// When the last change set of this pass ended with success.
     changed_at: Option<Instant>,
-    /// By token, the change set that answered a request and ended without effect.
+    /// For each token, the change set that answered the request and ended without effect.
     in_vain: HashMap<String, ChangeSetId>,
-    /// By token, how often a request was refused, perhaps for the token alone.
+    /// For each token, how often the request was refused, perhaps because of the token.
     refused: HashMap<String, Refused>,
-    /// The products that change sets of this turn have allowed.
+    /// Products that change sets of this pass have allowed.
     allowed: BTreeSet<ProductId>,
 }
 
-/// How a request was refused in ways that its token may be to blame for.
+/// How often a request was refused in a way that its token may be the reason for.
 #[derive(Debug, Default, Clone, Copy)]
 struct Refused {
     times: u32,
-    /// How often of these in words that are not known.
+    /// How often of these with a text that this program does not know.
     unclear: u32,
 }
 
-/// A change set, and what it is for.
+/// The next change set, and what it is for.
 struct Work {
     change_set: ChangeSet,
-    /// The token that it would have by itself the first time.
+    /// The token that it has when it is asked for alone and for the first time.
     token: String,
     /// Whether it tests suspects.
     test: bool,
-    /// The limit that it was made for.
+    /// The limit of ids that it was made for.
     limit: IdLimit,
 }
 
@@ -103,13 +185,11 @@ impl<'a> Run<'a> {
             progress: Progress { approved_before, ..Progress::default() },
             patience: Patience::with_the_catalog(),
             isolation: Isolation::new(order.quarantined, order.pass),
-            settings_last: false,
-            settings_refused: None,
+            settings_step: SettingsStep::WithProducts,
             faults: 0,
-            alone: false,
-            read: true,
-            pending_when_read: None,
-            applied_since: false,
+            sharing: Sharing::Permitted,
+            lists: Lists::AsRead,
+            effect: EffectCheck::default(),
             changed: BTreeMap::new(),
             changed_at: None,
             in_vain: HashMap::new(),
@@ -119,43 +199,34 @@ impl<'a> Run<'a> {
     }
 
     pub(super) async fn finish(mut self) -> Applied {
-        let (status, error) = self.until_done().await;
+        let ControlFlow::Break(End { status, error }) = self.until_end().await;
         Applied { status, progress: self.progress, error }
     }
 
-    async fn until_done(&mut self) -> End {
-        if let Some(end) = self.adopt_unfinished().await {
-            return end;
-        }
+    async fn until_end(&mut self) -> Step<Infallible> {
+        self.adopt_unfinished().await?;
         loop {
-            let next = match self.next() {
-                Ok(next) => next,
-                Err(end) => return end,
-            };
-            let step = match next {
-                Some(_) if self.engine.stop.is_cancelled() => return stopped(),
-                Some(work) => self.step(work).await,
-                None if self.read => return self.done(),
-                None => self.look_again().await,
-            };
-            if let Some(end) = step {
-                return end;
+            match self.next()? {
+                Some(_) if self.engine.stop.is_cancelled() => return Break(End::stopped()),
+                Some(work) => self.change(work).await?,
+                // Nothing is left by the catalog's own answer: this is the only way to be in step.
+                None if self.lists == Lists::AsRead => return Break(self.done()),
+                None => self.reread().await?,
             }
         }
     }
 
-    /// What to do next, from the lists as they are known: none where nothing is left.
-    fn next(&mut self) -> Result<Option<Work>, End> {
+    /// The next change set, from the lists as they are known. `None` where nothing is left to change.
+    fn next(&mut self) -> Step<Option<Work>> {
         let mut plan = match self.plan() {
             Ok(plan) => plan,
-            Err(refusal) => return Err(self.held(&refusal)),
+            Err(refusal) => return Break(self.held(&refusal)),
         };
         let to_change = plan.pending() + usize::from(self.wanted_settings().is_some());
-        if let Some(end) = self.check_effect(to_change) {
-            return Err(end);
-        }
+        self.check_effect(to_change)?;
         self.isolation.set_aside(&mut plan);
-        let settings = self.wanted_settings().filter(|_| !self.settings_last || plan.pending() == 0);
+        let with_products = self.settings_step == SettingsStep::WithProducts;
+        let settings = self.wanted_settings().filter(|_| with_products || plan.pending() == 0);
         let plan = plan.with_settings(settings, self.live.policy.policy_resource_requests);
         let limit = self.engine.limit();
         let batch = plan.first(limit).map(|change_set| (change_set, false));
@@ -166,10 +237,10 @@ impl<'a> Run<'a> {
         });
         self.progress.pending = plan.pending() + self.isolation.suspects();
         self.progress.quarantined = self.isolation.quarantined().cloned().collect();
-        Ok(work)
+        Continue(work)
     }
 
-    /// What is left after a change set, so that what is told as done and what is told as left add up.
+    /// Counts what is left after a change set, so that "done" and "left" in a receipt add up.
     fn count_pending(&mut self) {
         if let Ok(mut plan) = self.plan() {
             self.isolation.set_aside(&mut plan);
@@ -180,81 +251,88 @@ impl<'a> Run<'a> {
     fn plan(&self) -> Result<Plan, Box<Refusal>> {
         let Order { desired, version, guard, lately, confirmation, .. } = *self.order;
         let observed = Observed { approved: &self.live.policy.approved, rejected: &self.live.policy.rejected };
-        // What this pass has removed already belongs to the blow that is judged.
+        // What this pass has removed already counts for the guard rail, too.
         let Progress { removed, approved_before, .. } = self.progress;
         let lately = Lately { removed: lately.removed + removed, approved: lately.approved.max(approved_before) };
         plan_after(lately, desired, observed, version, guard, confirmation)
     }
 
-    /// The settings that the policy should have, where it has not and the catalog has not refused them.
+    /// The settings that the policy should have. `None` where it has them, and where the catalog refused them.
     fn wanted_settings(&self) -> Option<ResourceRequests> {
         let observed = self.live.policy.policy_resource_requests;
-        self.order.settings.filter(|wanted| *wanted != observed && self.settings_refused.is_none())
+        let refused = matches!(self.settings_step, SettingsStep::Refused(_));
+        self.order.settings.filter(|wanted| *wanted != observed && !refused)
     }
 
     fn held(&mut self, refusal: &Refusal) -> End {
         self.progress.pending = refusal.changes;
         let hint = format!("let it through with `pmp-spoke sync --confirm {}`", self.order.version);
-        (ReceiptStatus::Held, Some(format!("{refusal}; {hint}")))
+        End::held(format!("{refusal}; {hint}"))
     }
 
-    /// Change sets that succeeded must have changed something: some that do not would be repeated for ever.
-    fn check_effect(&mut self, pending: usize) -> Option<End> {
-        if !self.read {
-            return None;
-        }
-        let in_vain = self.applied_since && self.pending_when_read.is_some_and(|before| pending >= before);
-        (self.pending_when_read, self.applied_since) = (Some(pending), false);
-        if !in_vain {
-            return None;
+    /// Ends the experience where change sets succeed again and again without effect.
+    fn check_effect(&mut self, pending: usize) -> Step {
+        // Lists that are carried on in memory show the effect that was expected, not the one that there was.
+        if self.lists == Lists::CarriedOn || !self.effect.read(pending) {
+            return Continue(());
         }
         self.faults += 1;
-        let error = "the catalog reports success, but its lists did not change";
-        (self.faults >= MAX_FAULTS).then(|| (ReceiptStatus::Failed, Some(error.to_owned())))
+        if self.faults < MAX_FAULTS {
+            return Continue(());
+        }
+        Break(End::failed("the catalog reports success, but its lists did not change".to_owned()))
     }
 
     fn done(&self) -> End {
-        if let Some(refused) = &self.settings_refused {
-            let error = format!("the products are in step, but the catalog refused the settings: {refused}");
-            return (ReceiptStatus::Failed, Some(error));
+        if let SettingsStep::Refused(text) = &self.settings_step {
+            return End::failed(format!("the products are in step, but the catalog refused the settings: {text}"));
         }
-        let Some(first) = self.progress.quarantined.first() else { return (ReceiptStatus::InSync, None) };
+        let Some(first) = self.progress.quarantined.first() else { return End::IN_SYNC };
         let count = self.progress.quarantined.len();
         let products = if count == 1 { "product is" } else { "products are" };
-        let error =
-            format!("{count} {products} set aside, all others are applied; `{}`: {}", first.product, first.error);
-        (ReceiptStatus::Partial, Some(error))
+        End::partial(format!(
+            "{count} {products} set aside, all others are applied; `{}`: {}",
+            first.product, first.error
+        ))
     }
 
-    /// Starts a change set and waits for its end; what it means is an end, or going on.
-    async fn step(&mut self, work: Work) -> Option<End> {
+    /// Starts a change set, waits for its end, and takes up what became of it.
+    async fn change(&mut self, work: Work) -> Step {
         let part = self.part(&work);
-        // A bound on requests leaves no room for others.
-        let alone = self.alone || work.test || work.limit != IdLimit::PerChange;
+        // A test of suspects must not make others fail; and a bound on whole requests leaves no room for them.
+        let alone = self.sharing == Sharing::Alone || work.test || work.limit != IdLimit::PerChange;
         match self.engine.starter.submit(part, alone).await {
-            Started::Stopped => Some(stopped()),
-            Started::Refused { concerned: false, .. } => None,
+            Started::Stopped => Break(End::stopped()),
+            Started::Gone => Break(End::gave_up(&starter_gone())),
+            // Another experience of the change set was at fault: this one submits its part again.
+            Started::Refused { concerned: false, .. } => Continue(()),
             Started::Refused { error, shared, .. } => {
-                self.alone |= shared;
+                self.stop_sharing_if(shared);
                 self.react(&error, &work).await
             }
             Started::Running { id, shared, ended } => {
                 self.progress.change_sets.push(id.to_string());
                 self.watch.progress(&self.progress);
                 let ended = tokio::select! {
-                    // Cancel-safe, both: the change set is recorded, and goes on by itself.
-                    () = self.engine.stop.cancelled() => return Some(stopped()),
+                    // Both arms are cancel-safe: the change set is recorded, and goes on by itself.
+                    () = self.engine.stop.cancelled() => return Break(End::stopped()),
                     ended = ended => ended.unwrap_or_else(|_| Err(poller_gone(&id))),
                 };
-                let end = self.after(&id, ended, work, shared).await;
+                let step = self.after(&id, ended, work, shared).await;
                 self.count_pending();
                 self.watch.progress(&self.progress);
-                end
+                step
             }
         }
     }
 
-    /// The part for a change set, as it is asked for the first time.
+    fn stop_sharing_if(&mut self, failed_together: bool) {
+        if failed_together {
+            self.sharing = Sharing::Alone;
+        }
+    }
+
+    /// The part for a change set that is asked for the first time.
     fn first_part(&self, change_set: &ChangeSet) -> Part {
         Part {
             experience: self.live.experience.id.clone(),
@@ -267,7 +345,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The part to ask for now: not with a token that was answered, or refused, before.
+    /// The part to ask for now. Its token is never one that was answered in vain, or refused, before.
     fn part(&self, work: &Work) -> Part {
         let after = self.in_vain.get(&work.token).cloned();
         let refused = self.refused.get(&work.token).map_or(0, |refused| refused.times);
@@ -275,15 +353,12 @@ impl<'a> Run<'a> {
     }
 }
 
-fn stopped() -> End {
-    (ReceiptStatus::Partial, Some(STOPPED.to_owned()))
-}
-
-fn gave_up(error: &CatalogError) -> End {
-    let text = one_line(error);
-    (ReceiptStatus::Failed, Some(error.hint().map_or_else(|| text.clone(), |hint| format!("{text}; {hint}"))))
+fn starter_gone() -> CatalogError {
+    let problem = "the task that starts change sets has ended; this is a fault of pmp-spoke".to_owned();
+    CatalogError::Unexpected { entity: "change set".to_owned(), problem }
 }
 
 fn poller_gone(id: &ChangeSetId) -> CatalogError {
-    CatalogError::Unexpected { entity: id.to_string(), problem: "nobody looks at it any more".to_owned() }
+    let problem = "the task that polls change sets has ended; this is a fault of pmp-spoke".to_owned();
+    CatalogError::Unexpected { entity: id.to_string(), problem }
 }

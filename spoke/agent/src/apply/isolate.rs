@@ -1,8 +1,13 @@
 //! Finds the products that the catalog refuses, by halving, so that all others are applied. Pure.
 //!
-//! A batch that failed is set aside as *suspect*; everything else goes first. Then suspects are tested: one half; where
-//! it passes, a culprit is in the other half. A single product that is known to be a culprit is *quarantined* with the
-//! catalog's own error, and left until its pause is over, which grows with every try.
+//! 1. The products of a batch that failed become *suspects*. Everything else is applied first.
+//! 2. Then half of the suspects is tested, in a change set of its own. If it passes, an offending product
+//!    is in the other half. If it fails, one is in this half, and nothing is known of the other.
+//! 3. A single product that is known to be offending is *quarantined*, with the catalog's own error. It is
+//!    tried again after a pause, which grows with every try.
+//!
+//! Where the catalog's text names products, those are taken first: all others are tested together, and as
+//! a rule they pass at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,21 +18,21 @@ use pmp_protocol::{ProductBatch, ProductId, QuarantinedProduct};
 
 /// The first pause before a quarantined product is tried again; it doubles with every try.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
-/// The longest.
+/// The longest pause before a quarantined product is tried again.
 pub(crate) const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(24);
 
-/// The suspects and culprits of one experience.
+/// The suspects and the quarantined products of one experience.
 #[derive(Debug)]
 pub(super) struct Isolation {
     now: Timestamp,
     allow: Side,
     deny: Side,
     quarantined: BTreeMap<ProductId, QuarantinedProduct>,
-    /// Quarantined before, and due to be tried again: what was known of them.
+    /// What earlier passes knew of products whose pause is over.
     before: BTreeMap<ProductId, QuarantinedProduct>,
 }
 
-/// The suspects among the products of one kind of change.
+/// The suspects of one kind of change, allow or deny.
 #[derive(Debug, Default)]
 struct Side {
     groups: Vec<Group>,
@@ -37,9 +42,9 @@ struct Side {
 #[derive(Debug)]
 struct Group {
     ids: Vec<ProductId>,
-    /// Whether a culprit is known to be among them.
+    /// Whether one of them is known to be offending.
     bad: bool,
-    /// Those that the catalog's text names.
+    /// The products of this group that the catalog's text names.
     named: Vec<ProductId>,
     error: String,
 }
@@ -47,13 +52,13 @@ struct Group {
 #[derive(Debug)]
 struct Test {
     ids: Vec<ProductId>,
-    /// The other part of a group that holds a culprit.
+    /// The rest of the group, of which one product is offending.
     sibling: Vec<ProductId>,
     error: String,
 }
 
 impl Isolation {
-    /// With what earlier passes found out.
+    /// Starts from what earlier passes found out. `now` is the start of the pass.
     pub(super) fn new(before: &[QuarantinedProduct], now: Timestamp) -> Self {
         let (due, quarantined) = before
             .iter()
@@ -62,7 +67,7 @@ impl Isolation {
         Self { now, allow: Side::default(), deny: Side::default(), quarantined, before: due }
     }
 
-    /// Takes everything that is set aside out of `plan`; and forgets what the plan does not name any more.
+    /// Takes quarantined products and suspects out of `plan`, and forgets those that it does not name any more.
     pub(super) fn set_aside(&mut self, plan: &mut Plan) {
         self.quarantined.retain(|id, _| plan.allow().contains(id) || plan.deny().contains(id));
         self.take_up_due(plan);
@@ -72,7 +77,7 @@ impl Isolation {
         plan.set_aside(self.allow.ids().chain(self.deny.ids()));
     }
 
-    /// Those whose pause is over become suspects, to be tested after everything else.
+    /// Makes products whose pause is over suspects, to be tested after everything else.
     fn take_up_due(&mut self, plan: &Plan) {
         for (side, needed) in [(&mut self.allow, plan.allow()), (&mut self.deny, plan.deny())] {
             let due: BTreeSet<_> =
@@ -84,17 +89,17 @@ impl Isolation {
         }
     }
 
-    /// How many products are under suspicion.
+    /// The number of suspects.
     pub(super) fn suspects(&self) -> usize {
         self.allow.ids().count() + self.deny.ids().count()
     }
 
-    /// The culprits.
+    /// The quarantined products, by id.
     pub(super) fn quarantined(&self) -> impl Iterator<Item = &QuarantinedProduct> {
         self.quarantined.values()
     }
 
-    /// The next change set that tests suspects. None where there are none left.
+    /// The next change set that tests suspects. `None` where there are no suspects left.
     pub(super) fn next_test(&mut self, limit: IdLimit) -> Option<ChangeSet> {
         let (mut allow, mut deny) = (BTreeSet::new(), BTreeSet::new());
         let most = match limit {
@@ -104,7 +109,8 @@ impl Isolation {
         if let Some(ids) = self.side_test(ChangeKind::Allow, most) {
             allow.extend(ids);
         }
-        // Two tests in one request are told apart by the change that failed; but they may be too many ids for it.
+        // A failed request names the change that failed, so it can test one side's suspects with allow and
+        // the other's with deny. Not where the bound of ids counts for the whole request.
         if allow.is_empty() || limit == IdLimit::PerChange {
             deny.extend(self.side_test(ChangeKind::Deny, most).unwrap_or_default());
         }
@@ -127,13 +133,13 @@ impl Isolation {
         }
     }
 
-    /// A batch failed, by the change of this kind, for the reason that the catalog gave.
+    /// The change of this kind failed with `error`: one of `ids` is offending.
     pub(super) fn suspect(&mut self, kind: ChangeKind, ids: &[ProductId], error: &str) {
         self.side(kind).groups.push(Group::new(ids.to_vec(), true, error.to_owned()));
         self.settle(kind);
     }
 
-    /// What was tested with this kind of change is applied.
+    /// The test with this kind of change passed: its products are applied.
     pub(super) fn passed(&mut self, kind: ChangeKind) {
         let side = self.side(kind);
         if let Some(test) = side.testing.take()
@@ -144,7 +150,8 @@ impl Isolation {
         self.settle(kind);
     }
 
-    /// What was tested with this kind of change holds a culprit. Of its sibling, nothing is known any more.
+    /// The test with this kind of change failed: it holds an offending product. Nothing is known of the rest
+    /// of its group any more.
     pub(super) fn failed(&mut self, kind: ChangeKind, error: &str) {
         let side = self.side(kind);
         if let Some(test) = side.testing.take() {
@@ -156,7 +163,7 @@ impl Isolation {
         self.settle(kind);
     }
 
-    /// Culprits that stand alone need no further test.
+    /// Quarantines offending products that stand alone in their group: they need no further test.
     fn settle(&mut self, kind: ChangeKind) {
         let side = self.side(kind);
         let (alone, rest): (Vec<_>, Vec<_>) =
@@ -167,7 +174,7 @@ impl Isolation {
         }
     }
 
-    /// These are culprits.
+    /// Quarantines `ids`, with the catalog's own error.
     pub(super) fn quarantine(&mut self, ids: &[ProductId], error: &str) {
         for product in ids {
             let before = self.before.get(product);
@@ -200,7 +207,7 @@ impl Side {
         self.groups.iter().flat_map(|group| &group.ids).chain(testing)
     }
 
-    /// Shortens the test to what a request may hold.
+    /// Shortens the test to as many ids as one request may hold.
     fn cut_test(&mut self, most: usize) {
         let Some(test) = self.testing.as_mut().filter(|test| test.ids.len() > most) else { return };
         let rest = test.ids.split_off(most);
@@ -224,7 +231,7 @@ impl Side {
                 let error = std::mem::take(&mut test.error);
                 self.testing = None;
                 if !sibling.is_empty() {
-                    // Someone else applied the tested ones: of the rest nothing is known.
+                    // Someone else applied all that was tested: nothing is known of the rest.
                     self.groups.push(Group::new(sibling, false, error));
                 }
             }
@@ -235,13 +242,13 @@ impl Side {
 impl Group {
     fn new(ids: Vec<ProductId>, bad: bool, error: String) -> Self {
         let named: Vec<_> = ids.iter().filter(|id| names(&error, id)).cloned().collect();
-        // A text that names all of them tells nothing.
+        // A text that names every product does not say which one is offending.
         let named = if named.len() == ids.len() { Vec::new() } else { named };
         Self { ids, bad, named, error }
     }
 
-    /// Half of a group that holds a culprit; or, where the catalog named some of its products, the others. A group of
-    /// which nothing is known is tested as a whole.
+    /// The next test of this group. A group of which nothing is known is tested as a whole. Of a group with an
+    /// offending product, the test takes half; or all but those that the catalog named.
     fn into_test(self) -> Test {
         let Self { mut ids, bad, named, error } = self;
         let sibling = if !bad {
@@ -288,8 +295,8 @@ mod tests {
         plan(&desired, observed, SnapshotVersion::FIRST, GuardRails::default(), Confirmation::None).unwrap()
     }
 
-    /// Applies `count` products of which some are poison, as the executor does: the change sets that it took, and what is
-    /// left.
+    /// Applies `count` products, of which some are poison, as the executor does. Returns the number of
+    /// change sets and the products that are left.
     fn isolate(isolation: &mut Isolation, count: usize, poison: &BTreeSet<ProductId>) -> (usize, BTreeSet<ProductId>) {
         let mut left: BTreeSet<_> = (0..count).map(product).collect();
         let mut change_sets = 0;
@@ -317,9 +324,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is poison, exactly that is quarantined and all others are applied.
+        /// Exactly the poison is quarantined, and everything else is applied.
         #[test]
-        fn exactly_the_culprits_are_quarantined(
+        fn exactly_the_offending_products_are_quarantined(
             count in 1..160_usize, poison in proptest::collection::btree_set(0..160_usize, 0..20),
         ) {
             let poison: BTreeSet<_> = poison.into_iter().filter(|n| *n < count).map(product).collect();
@@ -328,13 +335,13 @@ mod tests {
             prop_assert_eq!(&left, &poison);
             prop_assert_eq!(isolation.quarantined().map(|found| found.product.clone()).collect::<BTreeSet<_>>(), poison.clone());
             prop_assert_eq!(isolation.suspects(), 0);
-            // Halving: about two change sets for each level of each culprit.
+            // Halving takes about two change sets for each level of each offending product.
             prop_assert!(change_sets <= count.div_ceil(50) + poison.len() * 12, "{change_sets} change sets");
         }
     }
 
     #[test]
-    fn one_culprit_among_fifty_takes_a_dozen_more_change_sets_and_fifty_take_ninety_nine() {
+    fn one_offending_product_takes_a_dozen_more_change_sets() {
         let mut isolation = Isolation::new(&[], Timestamp::UNIX_EPOCH);
         assert!(isolate(&mut isolation, 50, &BTreeSet::from([product(7)])).0 <= 13);
         let mut isolation = Isolation::new(&[], Timestamp::UNIX_EPOCH);

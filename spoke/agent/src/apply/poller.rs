@@ -1,5 +1,8 @@
-//! Looks at all open change sets, the one whose look is due first, under the rate limit; and tells whoever waits how each
-//! ended.
+//! Polls all open change sets under the account's rate limit, the one that is due first, and tells those
+//! who wait how each ended.
+//!
+//! One task does it all: [`Task::run`]. It receives change sets over a channel from [`Poller`], keeps them
+//! in [`Task::open`], and answers over a `oneshot` channel for each of those who wait.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,10 +17,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::schedule::{Durations, Expectation};
 
-/// How a change set ended; an error where that cannot be found out.
+/// How a change set ended, or why that could not be found out.
 pub(crate) type Ended = Result<ChangeSetStatus, CatalogError>;
 
-/// The handle of the task that looks.
+/// The handle of the task that polls.
 #[derive(Debug, Clone)]
 pub(crate) struct Poller {
     watched: mpsc::UnboundedSender<Watched>,
@@ -29,29 +32,32 @@ pub(crate) struct Poller {
 #[derive(Debug)]
 struct Watched {
     id: ChangeSetId,
-    /// When it was started; none for one that someone else started.
+    /// When this process started it. `None` for a change set that someone else started.
     began: Option<Instant>,
-    /// Its place among the open change sets, given back when it ends.
-    place: Option<OwnedSemaphorePermit>,
+    /// Its slot among the open change sets. It is given back when the change set ends.
+    slot: Option<OwnedSemaphorePermit>,
     ended: oneshot::Sender<Ended>,
 }
 
-/// Looks on their way at once; the rate limit sets the pace.
-const LOOKS: usize = 32;
-/// How often looks may fail before the change set is given up: with the pauses in between, some five minutes.
+/// Polls that are on their way at once. The rate limit sets the pace.
+const CONCURRENT_POLLS: usize = 32;
+/// How often polls of one change set may fail before it is given up. With the pauses in between, this is
+/// some five minutes.
 const MAX_FAILURES: u32 = 20;
-/// The same for an error that should not pass, such as `NotFound` for one that may not be visible everywhere yet.
+/// The same for an error that does not pass by itself. It is not 0, because a new change set may be
+/// `NotFound` until it is visible everywhere.
 const MAX_ODD_FAILURES: u32 = 3;
-/// The pauses after failed looks, at most.
+/// The longest pause after a failed poll.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
-/// A number from 0 to 1, so that many spokes do not poll in step. Not for secrets. From the thread's generator, which a
-/// simulation seeds.
+/// A number from 0 to 1, so that many spokes do not poll in step. Not for secrets. It comes from the
+/// thread's generator, which a simulation seeds.
 fn jitter() -> f64 {
     fastrand::f64()
 }
 
-/// How often to look again after an error. Its change set runs on whatever a look says: giving up is the last resort.
+/// How often to poll again after an error. The change set runs on whatever a poll says, so giving up is
+/// the last resort.
 fn tries(class: ErrorClass) -> u32 {
     match class {
         ErrorClass::Throttled | ErrorClass::Transient => MAX_FAILURES,
@@ -61,7 +67,7 @@ fn tries(class: ErrorClass) -> u32 {
 }
 
 impl Poller {
-    /// Starts the task. It ends when the last handle is gone.
+    /// Starts the task. It ends when the last handle is dropped.
     pub(crate) fn start(catalog: Arc<dyn Catalog>, durations: Durations) -> Self {
         let (watched, receiver) = mpsc::unbounded_channel();
         let durations = Arc::new(Mutex::new(durations));
@@ -78,9 +84,9 @@ impl Poller {
         Self { watched, durations, seen_times, any_ended }
     }
 
-    /// Watches a change set that was just started; `place` is given back when it ends.
-    pub(crate) fn started(&self, id: &ChangeSetId, place: Option<OwnedSemaphorePermit>) -> oneshot::Receiver<Ended> {
-        self.watch(id, Some(Instant::now()), place)
+    /// Watches a change set that was just started; `slot` is given back when it ends.
+    pub(crate) fn started(&self, id: &ChangeSetId, slot: Option<OwnedSemaphorePermit>) -> oneshot::Receiver<Ended> {
+        self.watch(id, Some(Instant::now()), slot)
     }
 
     /// Watches a change set that someone else started.
@@ -92,11 +98,11 @@ impl Poller {
         &self,
         id: &ChangeSetId,
         began: Option<Instant>,
-        place: Option<OwnedSemaphorePermit>,
+        slot: Option<OwnedSemaphorePermit>,
     ) -> oneshot::Receiver<Ended> {
         let (ended, receiver) = oneshot::channel();
-        // The task runs as long as this handle: where it is gone, the receiver says so.
-        let _gone = self.watched.send(Watched { id: id.clone(), began, place, ended });
+        // The task lives as long as this handle. Should it have ended all the same, the receiver says so.
+        let _gone = self.watched.send(Watched { id: id.clone(), began, slot, ended });
         receiver
     }
 
@@ -105,7 +111,7 @@ impl Poller {
         self.any_ended.notified().await;
     }
 
-    /// How long each change set took that was seen to end.
+    /// How long each change set took whose end was seen.
     pub(crate) fn seen_times(&self) -> Vec<Duration> {
         self.seen_times.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -118,15 +124,15 @@ impl Poller {
 
 struct Open {
     began: Instant,
-    /// Whether this process started it, so that its duration is one to learn from.
+    /// Whether this process started it. Only then is its duration known.
     own: bool,
-    /// The last time that it was seen running.
+    /// When it was last seen running.
     running_at: Instant,
     due: Instant,
-    looking: bool,
+    polling: bool,
     failures: u32,
     waiting: Vec<oneshot::Sender<Ended>>,
-    _places: Vec<OwnedSemaphorePermit>,
+    _slots: Vec<OwnedSemaphorePermit>,
 }
 
 struct Task {
@@ -134,17 +140,17 @@ struct Task {
     durations: Arc<Mutex<Durations>>,
     seen_times: Arc<Mutex<Vec<Duration>>>,
     any_ended: Arc<Notify>,
-    /// In the order of their ids: which of two that are due at once comes first is no matter of chance.
+    /// Ordered by id, so that a simulation replays: of two that are due at once, the same comes first.
     open: BTreeMap<ChangeSetId, Open>,
 }
 
 impl Task {
     async fn run(mut self, mut watched: mpsc::UnboundedReceiver<Watched>) {
-        let mut looks: FuturesUnordered<BoxFuture<'static, (ChangeSetId, Ended)>> = FuturesUnordered::new();
+        let mut polls: FuturesUnordered<BoxFuture<'static, (ChangeSetId, Ended)>> = FuturesUnordered::new();
         let catalog = self.catalog.clone();
         loop {
-            let due = self.open.values().filter(|open| !open.looking).map(|open| open.due).min();
-            let turn = async {
+            let due = self.open.values().filter(|open| !open.polling).map(|open| open.due).min();
+            let permit = async {
                 match due {
                     Some(due) => sleep_until(due).await,
                     None => std::future::pending().await,
@@ -152,16 +158,16 @@ impl Task {
                 catalog.pace().describe_change_set.ready().await;
             };
             tokio::select! {
-                // Cancel-safe, all: a turn is taken only when `ready` returns.
+                // All arms are cancel-safe: a permit is taken only when `ready` returns.
                 new = watched.recv() => match new {
                     Some(new) => self.watch(new),
                     None => return,
                 },
-                Some((id, outcome)) = looks.next(), if !looks.is_empty() => self.seen(&id, outcome),
-                () = turn, if looks.len() < LOOKS => {
+                Some((id, outcome)) = polls.next(), if !polls.is_empty() => self.seen(&id, outcome),
+                () = permit, if polls.len() < CONCURRENT_POLLS => {
                     if let Some(id) = self.first_due() {
                         let catalog = catalog.clone();
-                        looks.push(Box::pin(async move {
+                        polls.push(Box::pin(async move {
                             let outcome = catalog.describe_change_set(&id).await;
                             (id, outcome)
                         }));
@@ -171,28 +177,28 @@ impl Task {
         }
     }
 
-    fn watch(&mut self, Watched { id, began, place, ended }: Watched) {
+    fn watch(&mut self, Watched { id, began, slot, ended }: Watched) {
         let now = Instant::now();
-        // One that was adopted may have ended long ago: look at once.
-        let pause = began.map_or(Duration::ZERO, |_| self.expectation(&id).first_look());
+        // An adopted change set may have ended long ago: it is polled at once.
+        let pause = began.map_or(Duration::ZERO, |_| self.expectation(&id).first_poll());
         let open = self.open.entry(id).or_insert_with(|| Open {
             began: began.unwrap_or(now),
             own: began.is_some(),
             running_at: began.unwrap_or(now),
             due: now + pause,
-            looking: false,
+            polling: false,
             failures: 0,
             waiting: Vec::new(),
-            _places: Vec::new(),
+            _slots: Vec::new(),
         });
         open.waiting.push(ended);
-        open._places.extend(place);
+        open._slots.extend(slot);
     }
 
-    /// The change set whose look is due first, marked as being looked at.
+    /// Takes the change set whose poll is due first, and marks it as being polled.
     fn first_due(&mut self) -> Option<ChangeSetId> {
-        let (id, open) = self.open.iter_mut().filter(|(_, open)| !open.looking).min_by_key(|(_, open)| open.due)?;
-        open.looking = true;
+        let (id, open) = self.open.iter_mut().filter(|(_, open)| !open.polling).min_by_key(|(_, open)| open.due)?;
+        open.polling = true;
         Some(id.clone())
     }
 
@@ -201,25 +207,25 @@ impl Task {
         let expectation = self.expectation(id);
         let jitter = jitter();
         let Some(open) = self.open.get_mut(id) else { return };
-        open.looking = false;
+        open.polling = false;
         let elapsed = now - open.began;
         match &outcome {
             Ok(ChangeSetStatus { state: ChangeSetState::Running, .. }) => {
                 open.running_at = now;
                 open.failures = 0;
-                open.due = now + expectation.next_look(elapsed, jitter);
+                open.due = now + expectation.next_poll(elapsed, jitter);
             }
             Err(error) if open.failures < tries(error.class()) => {
-                tracing::debug!(change_set = %id, %error, "could not look at the change set; trying again");
+                tracing::debug!(change_set = %id, %error, "could not poll the change set; trying again");
                 let pause = Duration::from_millis(250 << open.failures.min(7)).min(LONGEST_PAUSE);
                 open.failures += 1;
                 open.due = now + pause.mul_f64(0.75 + jitter / 2.0);
             }
-            _ => self.tell(id, &outcome, now),
+            _ => self.notify(id, &outcome, now),
         }
     }
 
-    fn tell(&mut self, id: &ChangeSetId, outcome: &Ended, now: Instant) {
+    fn notify(&mut self, id: &ChangeSetId, outcome: &Ended, now: Instant) {
         let Some(open) = self.open.remove(id) else { return };
         if let (true, Ok(status)) = (open.own, outcome) {
             let reported = status.ended.zip(status.started).map(|(ended, started)| ended.duration_since(started));
@@ -230,14 +236,15 @@ impl Task {
             self.seen_times.lock().unwrap_or_else(PoisonError::into_inner).push(took);
         }
         for waiting in open.waiting {
-            // Who was told to stop does not wait any more.
+            // The receiver is gone if the experience was stopped: nothing to do.
             let _stopped = waiting.send(outcome.clone());
         }
         self.any_ended.notify_waiters();
         self.bring_forward(now);
     }
 
-    /// What is known of a change set. While nothing is, the one that was started first is looked at closely for all.
+    /// What is known of a change set's duration. While nothing is known, the one that this process started
+    /// first is polled closely, on behalf of all.
     fn expectation(&self, id: &ChangeSetId) -> Expectation {
         let own = self.open.get(id).is_none_or(|open| open.own);
         match self.durations().quickest() {
@@ -253,17 +260,18 @@ impl Task {
         own.min_by(|(id, open), (other_id, other)| (open.began, *id).cmp(&(other.began, *other_id))).map(|(id, _)| id)
     }
 
-    /// After an end, which may have told when others end that nothing was known of: no look comes later than it should.
+    /// Brings polls forward after an end. That end may be the first one seen, so that the others, which
+    /// were polled rarely until now, have an expected end.
     fn bring_forward(&mut self, now: Instant) {
         let own: Vec<_> = self.open.iter().filter(|(_, open)| open.own).map(|(id, _)| id.clone()).collect();
         for id in own {
             let expectation = self.expectation(&id);
             let jitter = jitter();
             let Some(open) = self.open.get_mut(&id) else { continue };
-            let first_look = open.began + expectation.first_look();
-            let seen_since = open.running_at >= first_look;
+            let first_poll = open.began + expectation.first_poll();
+            let seen_since = open.running_at >= first_poll;
             let due =
-                if seen_since { now + expectation.next_look(now - open.began, jitter) } else { first_look.max(now) };
+                if seen_since { now + expectation.next_poll(now - open.began, jitter) } else { first_poll.max(now) };
             open.due = open.due.min(due);
         }
     }

@@ -1,33 +1,35 @@
-//! The table of errors: what each means for the executor. The same table, for operators, is in `docs/catalog-errors.md`;
-//! a test keeps the two together.
+//! The table of errors: how the executor reacts to each. Operators find the same table in
+//! `docs/catalog-errors.md`; a test compares the two.
 
 use pmp_catalog::ErrorClass;
 
-/// What is done about an error.
+/// How the executor reacts to an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reaction {
-    /// Back off, and ask the same again: the same token, so that it is never applied twice. Bounded.
+    /// Back off, and send the same request again, with the same token, so that it is never applied twice.
+    /// Bounded.
     AskAgain,
-    /// Wait until one of the own change sets ends, and ask the same again. Bounded.
+    /// Wait until a change set of this spoke ends, and send the same request again. Bounded.
     AwaitOwn,
     /// Find the change set that holds the experience, wait for its end, then read and plan anew.
     AwaitHolder,
     /// Read and plan anew.
     LookAgain,
-    /// Find out what became of the request: as for a change set that holds the experience. Then ask with another token.
+    /// Find out what became of the request, as for a change set that holds the experience. Then ask with
+    /// another token.
     AskAnew,
     /// Ask for fewer products at once.
     AskForFewer,
-    /// Set the batch aside if the catalog names one of its products, and find the culprit by halving; else read anew, ask once
-    /// more with another token, and then give up.
+    /// Set the batch aside if the catalog names one of its products, and find that product by halving.
+    /// Otherwise read anew, ask once more with another token, and then give up.
     Suspect,
-    /// End this experience's turn: its receipt says what is missing or wrong.
+    /// End the experience for this pass. Its receipt says what is missing or wrong.
     GiveUp,
 }
 
 impl Reaction {
-    /// The reaction to an error of `StartChangeSet` or `DescribeEntity`. Looks at a running change set are repeated
-    /// whatever they say, within bounds; see `poller`.
+    /// The reaction to an error of `StartChangeSet` or of a read. Polls of a running change set are repeated
+    /// after any error, within bounds: see `poller`.
     pub(crate) fn to(class: ErrorClass) -> Self {
         match class {
             ErrorClass::Locked => Self::AwaitHolder,

@@ -1,55 +1,60 @@
-//! When to look at a running change set next. Pure: it learns how long change sets take here, and decides from that.
+//! When to poll a running change set next. Pure: this module learns how long change sets take in this
+//! account, and decides from that.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use pmp_protocol::ChangeSetTimes;
 
-/// Without any experience, the first look comes after this.
-const FIRST_LOOK: Duration = Duration::from_millis(200);
-/// No two looks at one change set are closer than this; without any experience, when many are needed, they take few more of
-/// the account's turns than come anew, so that some are left for the others that end at the same time.
+/// First poll of a change set whose duration we cannot estimate yet.
+const FIRST_POLL: Duration = Duration::from_millis(200);
+/// Lower bound between two polls of one change set, once durations are known.
 const SHORTEST_STEP: Duration = Duration::from_millis(50);
+/// The same while nothing is known. 80 ms are 12.5 polls a second, little more than the 10 a second that
+/// AWS refills: a close watch must not use up the burst that other change sets need when they end at
+/// the same moment.
 const SHORTEST_BLIND_STEP: Duration = Duration::from_millis(80);
-/// Without any experience, one change set is looked at closely, for all; the first look at the others comes after this, and
-/// the next ones after this share of the time that they have taken so far.
-const FIRST_LOOK_ASIDE: Duration = Duration::from_millis(1_500);
+/// While nothing is known, one change set is polled closely on behalf of all. This is the first poll of
+/// the others.
+const FIRST_POLL_ASIDE: Duration = Duration::from_millis(1_500);
+/// The pause between later polls of the others, as a share of the time that they have taken so far.
 const STEP_ASIDE: f64 = 0.25;
-/// Each pause is this share of the time that the change set has taken so far, and up to so much more by jitter: what
-/// ends in it is noticed within 10 % of its duration.
+/// The pause between two polls, as a share of the time that the change set has taken so far. Together
+/// with [`JITTER`], the end is noticed within 10 % of the change set's duration.
 const STEP: f64 = 0.05;
+/// The most that jitter adds to [`STEP`].
 const JITTER: f64 = 0.02;
-/// The first look comes a little before the quickest end that is expected.
+/// The first poll comes a little before the earliest end that we expect: at this share of it.
 const EARLY: f64 = 0.97;
-/// What an earlier run learned counts up to this: it comes from a table that others of the organization can write, too, and a
-/// first look that is too late would hold everything up.
-const LONGEST_TOLD: Duration = Duration::from_secs(120);
-/// How many durations are remembered.
+/// Upper bound for durations that the ledger reports from an earlier pass. Others of the organization
+/// can write that table, too, and a first poll that comes too late would delay everything.
+const LONGEST_REPORTED: Duration = Duration::from_secs(120);
+/// How many durations are remembered: the last ones.
 const WINDOW: usize = 64;
 
-/// How long change sets take here: the last ones that were seen to end.
+/// How long change sets take in this account: a window over the last ones whose end was seen.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Durations {
     window: VecDeque<Duration>,
 }
 
 impl Durations {
-    /// What an earlier run learned.
+    /// Starts from what an earlier pass learned and stored in the ledger.
     pub(crate) fn from_times(times: Option<ChangeSetTimes>) -> Self {
         let milliseconds = times.into_iter().flat_map(|times| [times.quickest_ms, times.typical_ms]);
-        Self { window: milliseconds.map(|told| Duration::from_millis(told).min(LONGEST_TOLD)).collect() }
+        Self { window: milliseconds.map(|reported| Duration::from_millis(reported).min(LONGEST_REPORTED)).collect() }
     }
 
-    /// What a later run may start from; none before the first end.
+    /// What a later pass may start from. `None` before the first end was seen.
     pub(crate) fn times(&self) -> Option<ChangeSetTimes> {
         let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let (quickest, typical) = (self.quickest()?, self.typical()?);
         Some(ChangeSetTimes { quickest_ms: milliseconds(quickest), typical_ms: milliseconds(typical) })
     }
 
-    /// Remembers the duration of a change set that was still running at `running_at` after its start, was seen to have
-    /// ended at `seen_at`, and took `reported` by the catalog's own account, which may be rounded to seconds. Its duration,
-    /// as far as that tells.
+    /// Remembers the duration of one change set, and returns it. The change set was last seen running
+    /// `running_at` after its start, and first seen ended `seen_at` after it. `reported` is the duration by
+    /// the catalog's own two times, which may be rounded to seconds; it counts within those two bounds.
     pub(crate) fn observe(&mut self, running_at: Duration, seen_at: Duration, reported: Option<Duration>) -> Duration {
         let between = running_at + seen_at.saturating_sub(running_at) / 2;
         let duration = reported.unwrap_or(between).clamp(running_at.min(seen_at), seen_at);
@@ -60,7 +65,7 @@ impl Durations {
         duration
     }
 
-    /// The tenth percentile: the quickest end to expect.
+    /// The tenth percentile: the earliest end to expect.
     pub(crate) fn quickest(&self) -> Option<Duration> {
         self.percentile(10)
     }
@@ -77,35 +82,37 @@ impl Durations {
     }
 }
 
-/// What is known of a change set before it ends.
+/// What is known of a running change set's duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expectation {
     /// It ends after this, or later.
     NotBefore(Duration),
-    /// Nothing: it is looked at closely.
+    /// Nothing is known: it is polled closely.
     Unknown,
-    /// Nothing, but another one is looked at closely, and what that tells holds for this one, too.
+    /// Nothing is known, but another change set is polled closely: what that one shows holds for this one,
+    /// too.
     Aside,
 }
 
 impl Expectation {
-    /// How long after its start a change set is looked at for the first time.
-    pub(crate) fn first_look(self) -> Duration {
+    /// How long after its start a change set is polled for the first time.
+    pub(crate) fn first_poll(self) -> Duration {
         match self {
             Self::NotBefore(quickest) => quickest.mul_f64(EARLY).max(SHORTEST_STEP),
-            Self::Unknown => FIRST_LOOK,
-            Self::Aside => FIRST_LOOK_ASIDE,
+            Self::Unknown => FIRST_POLL,
+            Self::Aside => FIRST_POLL_ASIDE,
         }
     }
 
-    /// How long to wait from now until the next look at a change set that has run for `elapsed`, with a `jitter` from 0 to 1.
-    pub(crate) fn next_look(self, elapsed: Duration, jitter: f64) -> Duration {
+    /// How long to wait from now until the next poll of a change set that has run for `elapsed`.
+    /// `jitter` is from 0 to 1.
+    pub(crate) fn next_poll(self, elapsed: Duration, jitter: f64) -> Duration {
         let (step, shortest) = match self {
             Self::NotBefore(_) => (STEP, SHORTEST_STEP),
             Self::Unknown => (STEP, SHORTEST_BLIND_STEP),
             Self::Aside => (STEP_ASIDE, SHORTEST_BLIND_STEP),
         };
-        let first = self.first_look();
+        let first = self.first_poll();
         if elapsed < first {
             (first - elapsed).max(shortest)
         } else {
@@ -120,14 +127,14 @@ mod tests {
 
     use super::*;
 
-    /// When a change set that takes `duration` is seen to have ended, and after how many looks.
+    /// When a change set that takes `duration` is seen to have ended, and after how many polls.
     fn seen(duration: Duration, expectation: Expectation, jitter: f64) -> (Duration, usize) {
-        let (mut elapsed, mut looks) = (Duration::ZERO, 0);
+        let (mut elapsed, mut polls) = (Duration::ZERO, 0);
         while elapsed < duration {
-            elapsed += expectation.next_look(elapsed, jitter);
-            looks += 1;
+            elapsed += expectation.next_poll(elapsed, jitter);
+            polls += 1;
         }
-        (elapsed, looks)
+        (elapsed, polls)
     }
 
     proptest! {
@@ -139,23 +146,23 @@ mod tests {
             let duration = Duration::from_millis(milliseconds);
             let expectation =
                 expected.map_or(Expectation::Unknown, |share| Expectation::NotBefore(duration.mul_f64(share)));
-            let (seen, looks) = seen(duration, expectation, jitter);
+            let (seen, polls) = seen(duration, expectation, jitter);
             prop_assert!(seen - duration <= duration.mul_f64(0.08), "{:?} late", seen - duration);
-            prop_assert!(looks <= 125, "{looks} looks");
+            prop_assert!(polls <= 125, "{polls} polls");
         }
 
-        /// Where change sets take as long as they always do, one is looked at once or twice.
+        /// Where change sets take as long as they always do, one is polled once or twice.
         #[test]
-        fn an_expected_end_takes_few_looks(milliseconds in 1_000..120_000_u64, jitter in 0.0..1.0_f64) {
+        fn an_expected_end_takes_few_polls(milliseconds in 1_000..120_000_u64, jitter in 0.0..1.0_f64) {
             let duration = Duration::from_millis(milliseconds);
-            let (seen, looks) = seen(duration, Expectation::NotBefore(duration), jitter);
-            prop_assert!(looks <= 2, "{looks} looks");
+            let (seen, polls) = seen(duration, Expectation::NotBefore(duration), jitter);
+            prop_assert!(polls <= 2, "{polls} polls");
             prop_assert!(seen - duration <= duration.mul_f64(0.05));
         }
     }
 
     #[test]
-    fn what_is_learned_is_between_the_looks_and_survives_in_the_ledger() {
+    fn a_duration_is_between_two_polls_and_survives_in_the_ledger() {
         let mut durations = Durations::default();
         assert_eq!(durations.times(), None);
         let second = Duration::from_secs(1);
@@ -170,9 +177,9 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_run_is_said_to_have_learned_puts_no_look_off_for_long() {
+    fn a_reported_duration_delays_no_poll_for_long() {
         let told = |quickest_ms| Durations::from_times(Some(ChangeSetTimes { quickest_ms, typical_ms: u64::MAX }));
-        assert_eq!(told(u64::MAX).quickest(), Some(LONGEST_TOLD));
+        assert_eq!(told(u64::MAX).quickest(), Some(LONGEST_REPORTED));
         assert_eq!(told(7_000).quickest(), Some(Duration::from_secs(7)));
     }
 
@@ -183,8 +190,8 @@ mod tests {
             durations.observe(Duration::from_secs(30), Duration::from_secs(30), None);
         }
         for _ in 0..WINDOW {
-            // Ended at the first look each time: only that they may be quicker is known.
-            let seen_at = Expectation::NotBefore(durations.quickest().unwrap()).next_look(Duration::ZERO, 0.0);
+            // Ended at the first poll each time: only that they may be quicker is known.
+            let seen_at = Expectation::NotBefore(durations.quickest().unwrap()).next_poll(Duration::ZERO, 0.0);
             durations.observe(Duration::ZERO, seen_at, None);
         }
         assert!(durations.quickest().unwrap() < Duration::from_secs(5), "{:?}", durations.quickest());

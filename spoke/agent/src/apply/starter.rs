@@ -1,5 +1,17 @@
-//! Starts change sets: the parts of all experiences wait here for the account's turns, and share change sets where turns
-//! are scarce.
+//! Starts change sets. The parts of all experiences wait here for the account's permits, and share change
+//! sets where permits are scarce.
+//!
+//! One task, [`Task::run`], holds the queue. The way of a part, with three experiences A, B and C:
+//!
+//! 1. Each experience calls [`Starter::submit`], and waits for the answer. A test of suspects, from C, must
+//!    go alone.
+//! 2. The task waits a moment for more parts ([`Task::linger`]), then for a slot (a bound on open change
+//!    sets) and for a permit of the rate limit.
+//! 3. [`Task::start`] forms groups: C alone, then A and B together where [`Sharing`] says so. Each group
+//!    needs a slot and a permit. Groups without them wait in the queue.
+//! 4. [`Starting::run`] asks the catalog for one group, repeats the request with the same token where that
+//!    helps, and answers each experience of the group. The slot goes to the poller, which gives it back
+//!    when the change set has ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,15 +27,15 @@ use super::reaction::Reaction;
 use super::share::{Permitted, Sharing, change_sets, sizes};
 use crate::patience::{Patience, Waited};
 
-/// An account whose quota is used up by others is asked again after this.
+/// How long to wait where others use up the account's quota of open change sets, and none of ours ends.
 const QUOTA_PAUSE: Duration = Duration::from_secs(15);
-/// After a stop, this long for the answer to what was asked for.
+/// How long to wait, after a stop, for the answer to a request that is on its way.
 const LAST_ANSWER: Duration = Duration::from_secs(2);
 
-/// What came of a part.
+/// What became of a part.
 #[derive(Debug)]
 pub(crate) enum Started {
-    /// It is running.
+    /// Its change set is running.
     Running {
         id: ChangeSetId,
         /// Whether the change set holds parts of other experiences, too.
@@ -34,11 +46,14 @@ pub(crate) enum Started {
     Refused {
         error: CatalogError,
         shared: bool,
-        /// Whether the error is about this part, or may be. It is not where it names other experiences of the change set.
+        /// Whether the error may be about this part. It is not where it names other experiences of the
+        /// change set only.
         concerned: bool,
     },
-    /// Told to stop before it was asked for.
+    /// Told to stop before the catalog was asked.
     Stopped,
+    /// The task that starts change sets has ended, though nobody told it to: a fault of this program.
+    Gone,
 }
 
 struct Waiting {
@@ -47,7 +62,7 @@ struct Waiting {
     answer: oneshot::Sender<Started>,
 }
 
-/// The handle of the task that starts.
+/// The handle of the task that starts change sets.
 #[derive(Debug)]
 pub(crate) struct Starter {
     waiting: mpsc::UnboundedSender<Waiting>,
@@ -55,18 +70,18 @@ pub(crate) struct Starter {
     stop: CancellationToken,
 }
 
-/// What the task needs to know.
+/// How the task starts change sets.
 #[derive(Debug, Clone)]
-pub(crate) struct Settings {
+pub(crate) struct Options {
     /// The name of the change sets.
     pub(crate) name: String,
     /// Whether experiences may share change sets.
     pub(crate) sharing: bool,
-    /// Change sets that may be open at once.
+    /// The most change sets that may be open at once.
     pub(crate) max_open: usize,
 }
 
-/// One experience that may have something to start, for as long as this lives.
+/// Counts one experience that may have something to start, for as long as this value lives.
 #[derive(Debug)]
 pub(crate) struct Active(Arc<AtomicUsize>);
 
@@ -77,23 +92,18 @@ impl Drop for Active {
 }
 
 impl Starter {
-    /// Starts the task. It ends when the handle is gone; once told to stop, it starts nothing more.
-    pub(crate) fn start(
-        catalog: Arc<dyn Catalog>,
-        poller: Poller,
-        settings: Settings,
-        stop: CancellationToken,
-    ) -> Self {
+    /// Starts the task. It ends when the handle is dropped. Once told to stop, it starts nothing more.
+    pub(crate) fn start(catalog: Arc<dyn Catalog>, poller: Poller, settings: Options, stop: CancellationToken) -> Self {
         let (waiting, receiver) = mpsc::unbounded_channel();
         let active = Arc::new(AtomicUsize::new(0));
-        let places = Arc::new(Semaphore::new(settings.max_open));
+        let slots = Arc::new(Semaphore::new(settings.max_open));
         let starting = Arc::new(Starting { catalog, poller, settings, stop: stop.clone() });
-        let task = Task { starting, places, active: active.clone(), queue: Vec::new(), first_came: Instant::now() };
+        let task = Task { starting, slots, active: active.clone(), queue: Vec::new(), first_came: Instant::now() };
         tokio::spawn(task.run(receiver));
         Self { waiting, active, stop }
     }
 
-    /// Counts an experience that may start change sets, for the others to know how scarce turns are.
+    /// Counts an experience that may start change sets, so that the others know how scarce permits are.
     pub(crate) fn active(&self) -> Active {
         self.active.fetch_add(1, Ordering::Relaxed);
         Active(self.active.clone())
@@ -103,28 +113,36 @@ impl Starter {
     pub(crate) async fn submit(&self, part: Part, alone: bool) -> Started {
         let (answer, receiver) = oneshot::channel();
         if self.waiting.send(Waiting { part, alone, answer }).is_err() {
-            return Started::Stopped;
+            return self.unanswered();
         }
         let too_late = async {
             self.stop.cancelled().await;
             sleep(LAST_ANSWER).await;
         };
         tokio::select! {
-            // The answer first: what was asked for is answered for a while after the stop, so that its change set is known.
-            // Where that does not come, the next run finds it by its token, or as what holds the experience.
+            // The answer first: a request that is on its way gets a moment after the stop, so that its change
+            // set is known. If no answer comes, the next pass finds the change set by its token, or as the
+            // one that holds the experience.
             biased;
-            answer = receiver => answer.unwrap_or(Started::Stopped),
+            answer = receiver => answer.unwrap_or_else(|_| self.unanswered()),
             () = too_late => Started::Stopped,
         }
     }
 }
 
+impl Starter {
+    /// Why the task dropped a part without an answer.
+    fn unanswered(&self) -> Started {
+        if self.stop.is_cancelled() { Started::Stopped } else { Started::Gone }
+    }
+}
+
 struct Task {
     starting: Arc<Starting>,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     active: Arc<AtomicUsize>,
     queue: Vec<Waiting>,
-    /// When the first part came into the queue that was empty before.
+    /// When the queue was last empty and a part came.
     first_came: Instant,
 }
 
@@ -147,25 +165,26 @@ impl Task {
                 continue;
             }
             self.linger(&mut waiting).await;
-            let turn = async {
-                let place = self.places.clone().acquire_owned().await;
+            let permit = async {
+                let slot = self.slots.clone().acquire_owned().await;
                 starting.catalog.pace().start_change_set.ready().await;
-                place
+                slot
             };
             tokio::select! {
-                // The stop first: where it comes together with a turn, nothing new is started.
+                // The stop first: where it comes together with a permit, nothing new is started.
                 biased;
-                // Cancel-safe, all: the place is given back, and a turn is taken only when `ready` returns.
+                // All arms are cancel-safe: the slot is given back, and a permit is taken only when `ready`
+                // returns.
                 () = starting.stop.cancelled() => {}
                 more = waiting.recv() => match more {
                     Some(more) => self.queue.push(more),
                     None => return,
                 },
-                Ok(place) = turn => {
+                Ok(slot) = permit => {
                     while let Ok(more) = waiting.try_recv() {
                         self.queue.push(more);
                     }
-                    self.start(place);
+                    self.start(slot);
                 }
             }
         }
@@ -178,17 +197,18 @@ impl Task {
         let pace = self.starting.catalog.pace();
         let permitted = Permitted {
             starts: pace.start_change_set.permitted().get().into(),
-            looks: pace.describe_change_set.permitted().get().into(),
+            polls: pace.describe_change_set.permitted().get().into(),
         };
         Sharing::new(self.active.load(Ordering::Relaxed), permitted, self.starting.poller.durations().typical())
     }
 
-    /// Where parts should share, the first waits a little for others: those that shared before come back together.
+    /// Waits a little for more parts, where parts should share. Experiences that shared a change set come
+    /// back at the same moment, so a short wait brings them together again.
     async fn linger(&mut self, waiting: &mut mpsc::UnboundedReceiver<Waiting>) {
         loop {
-            let Sharing { company, linger, .. } = self.sharing();
+            let Sharing { even_size, linger, .. } = self.sharing();
             let shareable = self.queue.iter().filter(|part| !part.alone).count();
-            if !(1..company).contains(&shareable) || self.starting.stop.is_cancelled() {
+            if !(1..even_size).contains(&shareable) || self.starting.stop.is_cancelled() {
                 return;
             }
             match tokio::time::timeout_at(self.first_came + linger, waiting.recv()).await {
@@ -198,30 +218,30 @@ impl Task {
         }
     }
 
-    /// Starts as many change sets as there are turns for what waits, the first with the turn and the place that it has.
-    fn start(&mut self, place: OwnedSemaphorePermit) {
+    /// Starts as many change sets as are permitted now. The caller holds a permit and `slot` for the first.
+    fn start(&mut self, slot: OwnedSemaphorePermit) {
         let (alone, mut shareable): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|waiting| waiting.alone);
         let mut groups: Vec<Vec<Waiting>> = alone.into_iter().map(|waiting| vec![waiting]).collect();
         let Sharing { share, .. } = self.sharing();
         let wanted = groups.len() + shareable.len().div_ceil(share);
-        let mut places = vec![place];
-        while places.len() < wanted
-            && let Ok(place) = self.places.clone().try_acquire_owned()
+        let mut slots = vec![slot];
+        while slots.len() < wanted
+            && let Ok(slot) = self.slots.clone().try_acquire_owned()
             && self.starting.catalog.pace().start_change_set.try_ready()
         {
-            places.push(place);
+            slots.push(slot);
         }
-        // Those that must go alone first: they have waited for others before.
-        let sets = change_sets(shareable.len(), places.len().saturating_sub(groups.len()), share);
+        // Parts that must go alone come first: they were in a change set before, and have waited for it.
+        let sets = change_sets(shareable.len(), slots.len().saturating_sub(groups.len()), share);
         let sizes = if self.starting.settings.sharing { sizes(shareable.len(), sets) } else { vec![1; sets] };
         for size in sizes {
             let rest = shareable.split_off(size);
             groups.push(std::mem::replace(&mut shareable, rest));
         }
-        let mut places = places.into_iter();
+        let mut slots = slots.into_iter();
         for group in groups {
-            match places.next() {
-                Some(place) => _ = tokio::spawn(self.starting.clone().run(group, place)),
+            match slots.next() {
+                Some(slot) => _ = tokio::spawn(self.starting.clone().run(group, slot)),
                 None => self.queue.extend(group),
             }
         }
@@ -233,13 +253,13 @@ impl Task {
 struct Starting {
     catalog: Arc<dyn Catalog>,
     poller: Poller,
-    settings: Settings,
+    settings: Options,
     stop: CancellationToken,
 }
 
 impl Starting {
-    /// Starts the change set of a group, whose turn is taken, and answers each part.
-    async fn run(self: Arc<Self>, group: Vec<Waiting>, place: OwnedSemaphorePermit) {
+    /// Starts the change set of one group, whose permit is taken, and answers each part.
+    async fn run(self: Arc<Self>, group: Vec<Waiting>, slot: OwnedSemaphorePermit) {
         let mut group = group.into_iter();
         let Some(first) = group.next() else { return };
         let mut request = ChangeSetRequest::new(first.part, self.settings.name.clone());
@@ -247,7 +267,8 @@ impl Starting {
         for Waiting { part, answer, .. } in group {
             match request.add(part) {
                 Ok(()) => answers.push(answer),
-                // It has no room for this one. Nothing was asked: the experience submits it again.
+                // The request has no room for this part. The catalog was not asked: the experience submits
+                // its part again.
                 Err(_) => drop(answer.send(Started::Refused { error: no_room(), shared: true, concerned: false })),
             }
         }
@@ -256,13 +277,13 @@ impl Starting {
             Ok(id) => {
                 let experiences: Vec<_> = request.parts().iter().map(|part| part.experience.as_str()).collect();
                 tracing::info!(change_set = %id, experiences = experiences.join(","), "change set started");
-                let mut place = Some(place);
+                let mut slot = Some(slot);
                 for answer in answers {
-                    let ended = self.poller.started(&id, place.take());
+                    let ended = self.poller.started(&id, slot.take());
                     let _stopped = answer.send(Started::Running { id: id.clone(), shared, ended });
                 }
             }
-            // The dropped answers say that nothing was started.
+            // Nothing was started: the dropped senders say so.
             Err(NotStarted::Stopped) => {}
             Err(NotStarted::Refused(error)) => {
                 let text = error.to_string();
@@ -277,10 +298,10 @@ impl Starting {
         }
     }
 
-    /// Asks until there is an answer that is one: always for the same, with the same token. Once told to stop, it asks
-    /// no more: somebody else may hold the lease by then.
+    /// Asks the catalog until it answers, always with the same request and the same token, so that nothing
+    /// is started twice. Once told to stop, it asks no more: another spoke may hold the lease by then.
     async fn ask(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, NotStarted> {
-        // The stop may have come between the turn and the first poll of this task.
+        // The stop may have come after the permit was taken, before this task ran.
         if self.stop.is_cancelled() {
             return Err(NotStarted::Stopped);
         }
@@ -295,7 +316,7 @@ impl Starting {
                 Reaction::AwaitOwn => {
                     let ended = tokio::time::timeout(QUOTA_PAUSE, self.poller.any_ended());
                     tokio::select! {
-                        // Cancel-safe, both: neither holds anything.
+                        // Both arms are cancel-safe: neither holds anything.
                         () = self.stop.cancelled() => Waited::Stopped,
                         _ = ended => patience.wait(&self.stop).await,
                     }
@@ -307,7 +328,8 @@ impl Starting {
             }
             tracing::info!(%error, "trying again");
             tokio::select! {
-                // The stop first, as above. Cancel-safe: a turn is taken only when `ready` returns.
+                // The stop first, as above. Both arms are cancel-safe: a permit is taken only when `ready`
+                // returns.
                 biased;
                 () = self.stop.cancelled() => return Err(NotStarted::Refused(error)),
                 () = self.catalog.pace().start_change_set.ready() => {}
@@ -318,9 +340,9 @@ impl Starting {
 
 /// Why a change set was not started.
 enum NotStarted {
-    /// Told to stop before it was asked for.
+    /// Told to stop before the catalog was asked.
     Stopped,
-    /// The catalog's last answer. After a stop it is not asked again, whatever the answer means.
+    /// The catalog's last answer. After a stop the catalog is not asked again, whatever the answer means.
     Refused(CatalogError),
 }
 

@@ -1,9 +1,12 @@
-//! Reads the live state again, and waits: for a change set of an earlier run or of someone else, and for better times.
+//! Reads the live state again, and waits: for the change set of an earlier pass or of someone else, and
+//! between retries.
+
+use std::ops::ControlFlow::{Break, Continue};
 
 use pmp_catalog::{CatalogError, ChangeSetStatus, ProcurementPolicy};
-use pmp_protocol::{ProductId, ReceiptStatus};
+use pmp_protocol::ProductId;
 
-use super::{EARLIER, End, READS_MAY_LAG, Run, gave_up, stopped};
+use super::{EARLIER, End, Lists, READS_MAY_LAG, Run, Step};
 use crate::apply::reaction::Reaction;
 use crate::error::one_line;
 use crate::patience::{Patience, Waited};
@@ -13,31 +16,31 @@ const STILL_DENIED: &str = "the catalog allows it now, and still denies it: the 
                             products";
 
 impl Run<'_> {
-    /// A change set that an earlier run started is waited for, not fought.
-    pub(super) async fn adopt_unfinished(&mut self) -> Option<End> {
-        let id = self.order.unfinished.clone()?;
-        tracing::info!(experience = %self.live.experience.id, change_set = %id, "waiting for an earlier run's change set");
+    /// Waits for the change set that an earlier pass started, if there is one, and reads what it did.
+    pub(super) async fn adopt_unfinished(&mut self) -> Step {
+        let Some(id) = self.order.unfinished.clone() else { return Continue(()) };
+        tracing::info!(experience = %self.live.experience.id, change_set = %id, "waiting for an earlier pass's change set");
         tokio::select! {
-            // Cancel-safe, both: it is not ours.
+            // Both arms are cancel-safe: the change set goes on by itself.
             () = self.engine.stop.cancelled() => {
                 let pending = self.plan().map_or_else(|refusal| refusal.changes, |plan| plan.pending());
                 self.progress.pending = pending;
                 self.progress.change_sets.push(id.to_string());
-                Some(stopped())
+                Break(End::stopped())
             }
             ended = self.engine.poller.adopted(&id) => match ended {
-                // It had ended before the lists were read, or is unknown: what became of it is in the live state.
-                Ok(Ok(ChangeSetStatus { ended: Some(at), .. })) if at < self.order.pass - EARLIER => None,
-                _ => self.look_again().await,
+                // It ended before the lists were read: they show what it did.
+                Ok(Ok(ChangeSetStatus { ended: Some(at), .. })) if at < self.order.pass - EARLIER => Continue(()),
+                _ => self.reread().await,
             },
         }
     }
 
-    /// Locked: finds the change set that holds the experience, and waits for its end.
-    pub(super) async fn await_holder(&mut self, error: &CatalogError) -> Option<End> {
+    /// The experience is locked: finds the change set that holds it, and waits for its end.
+    pub(super) async fn await_holder(&mut self, error: &CatalogError) -> Step {
         let experience = &self.live.experience.id;
         let open = self.engine.catalog.open_change_sets(experience);
-        let Some(open) = self.engine.unless_stopped(open).await else { return Some(stopped()) };
+        let Some(open) = self.engine.unless_stopped(open).await else { return Break(End::stopped()) };
         let holders = match open {
             Ok(holders) => holders,
             Err(error) => {
@@ -45,53 +48,48 @@ impl Run<'_> {
                 Vec::new()
             }
         };
-        if holders.is_empty()
-            && let Some(end) = self.pause(one_line(error)).await
-        {
-            return Some(end);
+        if holders.is_empty() {
+            self.pause(one_line(error)).await?;
         }
         for holder in holders {
             tracing::info!(experience = %self.live.experience.id, change_set = %holder, "waiting for the change set that holds it");
             tokio::select! {
-                // Cancel-safe, both: it is not ours.
-                () = self.engine.stop.cancelled() => return Some(stopped()),
+                // Both arms are cancel-safe: the change set goes on by itself.
+                () = self.engine.stop.cancelled() => return Break(End::stopped()),
                 _ended = self.engine.poller.adopted(&holder) => {}
             }
         }
-        self.look_again().await
+        self.reread().await
     }
 
-    /// Reads the live state: the experience first, then its policy. In this order a change in between makes the revision
-    /// stale, and the next change set is refused instead of overwriting it. What may be older than this run's own changes is read
-    /// again: acted on, it would have them made twice, and told as if they had not happened.
-    pub(super) async fn look_again(&mut self) -> Option<End> {
+    /// Reads the live state: the experience first, then its policy. In this order, a change in between makes
+    /// the revision stale, and the catalog refuses the next change set, which would overwrite that change.
+    /// An answer that may be older than this pass's own changes is read again: planned from, it would repeat
+    /// them, and the receipt would say that they did not happen.
+    pub(super) async fn reread(&mut self) -> Step {
         let mut lagging = Patience::with_a_read_that_lags();
         loop {
             let engine = self.engine;
             let error = match engine.unless_stopped(self.read_once()).await {
-                Some(Ok(true)) => return None,
+                Some(Ok(true)) => return Continue(()),
                 Some(Ok(false)) => {
                     tracing::debug!(experience = %self.live.experience.id, "what was read is older than what was changed");
                     if lagging.wait(&engine.stop).await == Waited::Stopped {
-                        return Some(stopped());
+                        return Break(End::stopped());
                     }
                     continue;
                 }
                 Some(Err(error)) => error,
-                None => return Some(stopped()),
+                None => return Break(End::stopped()),
             };
             match Reaction::to(error.class()) {
-                Reaction::GiveUp | Reaction::Suspect | Reaction::AskForFewer => return Some(gave_up(&error)),
-                _ => {
-                    if let Some(end) = self.pause(one_line(&error)).await {
-                        return Some(end);
-                    }
-                }
+                Reaction::GiveUp | Reaction::Suspect | Reaction::AskForFewer => return Break(End::gave_up(&error)),
+                _ => self.pause(one_line(&error)).await?,
             }
         }
     }
 
-    /// Whether what was read counts.
+    /// Reads once, and takes the answer over. Returns whether it did: not where the answer may be too old.
     async fn read_once(&mut self) -> Result<bool, CatalogError> {
         let experience = self.engine.experiences.read(&self.live.experience.id).await?;
         let policy = self.engine.policies.read(&self.live.policy_id).await?;
@@ -100,9 +98,9 @@ impl Run<'_> {
         }
         self.live.experience = experience;
         self.live.policy = policy;
-        self.read = true;
-        // The catalog has put them on the one list, and left them on the other. It has no way to take a product off a list, and
-        // to ask again would change nothing.
+        self.lists = Lists::AsRead;
+        // The catalog has put these products on the approved list, and left them on the rejected one. It has
+        // no change that takes a product off a list, so asking again would change nothing.
         let still_denied = self.live.policy.contradictory.iter().filter(|id| self.allowed.contains(*id));
         let still_denied: Vec<_> = still_denied.cloned().collect();
         if !still_denied.is_empty() {
@@ -112,22 +110,24 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Whether lists lack what this run changed a moment ago.
+    /// Whether the lists may be older than this pass's own changes: they lack one of them, and it was made a
+    /// moment ago.
     fn may_lag(&self, policy: &ProcurementPolicy) -> bool {
         let recently = self.changed_at.is_some_and(|at| at.elapsed() < READS_MAY_LAG);
-        // What is on both lists was read after the change, which did not take it off the other.
+        // A product on both lists was read after the change, which did not take it off the other list.
         let lacks = |id: &ProductId, approved: bool| {
             !policy.contradictory.contains(id) && policy.approved.contains(id) != approved
         };
         recently && self.changed.iter().any(|(id, approved)| lacks(id, *approved))
     }
 
-    pub(super) async fn pause(&mut self, reason: String) -> Option<End> {
+    /// Waits before a retry; ends the experience where there were too many.
+    pub(super) async fn pause(&mut self, reason: String) -> Step {
         tracing::info!(experience = %self.live.experience.id, reason, "trying again");
         match self.patience.wait(&self.engine.stop).await {
-            Waited::TryAgain => None,
-            Waited::Stopped => Some(stopped()),
-            Waited::Exhausted => Some((ReceiptStatus::Failed, Some(format!("gave up: {reason}")))),
+            Waited::TryAgain => Continue(()),
+            Waited::Stopped => Break(End::stopped()),
+            Waited::Exhausted => Break(End::failed(format!("gave up: {reason}"))),
         }
     }
 }

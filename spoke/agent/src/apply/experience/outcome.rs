@@ -1,14 +1,16 @@
-//! What the end of a change set means for its experience, and what an error does: the executor's side of the table.
+//! What the end of a change set means for its experience, and what the executor does about an error. Which
+//! error asks for which reaction is the table of [`Reaction`].
 
 use std::fmt::Write;
+use std::ops::ControlFlow::{Break, Continue};
 
 use pmp_catalog::{
     CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetState, ChangeSetStatus, Experience, Revision,
 };
-use pmp_protocol::{ProductBatch, ProductId, ReceiptStatus};
+use pmp_protocol::{ProductBatch, ProductId};
 use tokio::time::Instant;
 
-use super::{EARLIER, End, MAX_FAULTS, Run, Work, gave_up, stopped};
+use super::{EARLIER, End, Lists, MAX_FAULTS, Run, SettingsStep, Sharing, Step, Work};
 use crate::apply::isolate::names;
 use crate::apply::poller::Ended;
 use crate::apply::reaction::Reaction;
@@ -16,47 +18,48 @@ use crate::error::one_line;
 use crate::patience::{Patience, Waited};
 
 impl Run<'_> {
-    /// What the end of a change set means.
-    pub(super) async fn after(&mut self, id: &ChangeSetId, ended: Ended, work: Work, shared: bool) -> Option<End> {
+    /// Takes up what became of a change set.
+    pub(super) async fn after(&mut self, id: &ChangeSetId, ended: Ended, work: Work, shared: bool) -> Step {
         let ChangeSetStatus { state, started, .. } = match ended {
             Ok(status) => status,
-            // It may run on, and nothing else may be started meanwhile: the next pass takes the experience up.
-            Err(error) => return Some(gave_up(&error)),
+            // The change set may still run, and holds the experience: the next pass goes on from there.
+            Err(error) => return Break(End::gave_up(&error)),
         };
-        // The answer to a request of an earlier run, brought back by its token: it says nothing of now.
+        // The token brought back the change set of an earlier pass, which says nothing about now.
         let earlier = started.is_some_and(|started| started < self.order.pass - EARLIER);
         if !matches!(state, ChangeSetState::Running | ChangeSetState::Succeeded) {
             self.in_vain.insert(work.token.clone(), id.clone());
             if earlier {
-                return None;
+                return Continue(());
             }
         }
         match state {
             ChangeSetState::Running | ChangeSetState::Succeeded => self.succeeded(&work).await,
             ChangeSetState::Cancelled => self.pause(format!("change set {id} was cancelled")).await,
             ChangeSetState::Failed { server_fault: true, errors } => {
-                self.alone |= shared;
+                self.stop_sharing_if(shared);
                 self.faults += 1;
                 let error = failure_text(id, &errors);
                 if self.faults >= MAX_FAULTS {
-                    return Some((ReceiptStatus::Failed, Some(format!("{error}, {MAX_FAULTS} times"))));
+                    return Break(End::failed(format!("{error}, {MAX_FAULTS} times")));
                 }
                 self.pause(error).await
             }
             ChangeSetState::Failed { server_fault: false, errors } => {
                 self.isolate(&errors, &work, shared);
-                None
+                Continue(())
             }
         }
     }
 
     /// Carries the change on in the known lists, and reads the new revision.
-    async fn succeeded(&mut self, work: &Work) -> Option<End> {
+    async fn succeeded(&mut self, work: &Work) -> Step {
         let (allow, deny) = (ids(work.change_set.allow()), ids(work.change_set.deny()));
         self.progress.allowed += allow.len();
         self.progress.denied += deny.len();
         self.patience.reset();
-        (self.read, self.applied_since) = (false, true);
+        self.lists = Lists::CarriedOn;
+        self.effect.applied_since = true;
         if work.test {
             for (kind, ids) in [(ChangeKind::Allow, allow), (ChangeKind::Deny, deny)] {
                 if !ids.is_empty() {
@@ -85,51 +88,51 @@ impl Run<'_> {
         let mut delay = Patience::with_a_delay();
         loop {
             let read = self.engine.experiences.read(&self.live.experience.id);
-            let Some(read) = self.engine.unless_stopped(read).await else { return Some(stopped()) };
+            let Some(read) = self.engine.unless_stopped(read).await else { return Break(End::stopped()) };
             match read {
                 Ok(experience) if experience.revision == next => {
                     self.live.experience = experience;
-                    return None;
+                    return Continue(());
                 }
-                // An answer from before the change set ended, perhaps: the lists would be as old.
+                // This answer may be from before the change set ended, and the lists would be as old.
                 Ok(experience) if experience.revision <= before => match delay.wait(&self.engine.stop).await {
                     Waited::TryAgain => continue,
-                    Waited::Stopped => return Some(stopped()),
+                    Waited::Stopped => return Break(End::stopped()),
                     Waited::Exhausted => {}
                 },
-                // Someone else changed it, too; or the catalog counts otherwise.
+                // Someone else changed it, too; or the catalog counts revisions in another way.
                 Ok(Experience { id, revision, .. }) => {
                     tracing::info!(experience = %id, %before, now = %revision, "not the next revision; reading the lists");
                 }
                 Err(_) => {}
             }
-            return self.look_again().await;
+            return self.reread().await;
         }
     }
 
-    /// Finds out whose fault a failed change set is, and sets that aside. All others go on.
+    /// Finds out which part of a failed change set was at fault, and sets that part aside. The next plan goes
+    /// on with everything else.
     fn isolate(&mut self, errors: &[ChangeError], work: &Work, shared: bool) {
         let experience = self.live.experience.id.as_str();
-        let told = errors.iter().any(|error| error.entity.is_some());
+        let named = errors.iter().any(|error| error.entity.is_some());
         let mine: Vec<_> =
             errors.iter().filter(|error| error.entity.as_deref().is_none_or(|id| id == experience)).collect();
-        if shared && told && mine.is_empty() {
+        if shared && named && mine.is_empty() {
+            // Only other experiences are named: this one has nothing to set aside.
             return;
         }
         let at_fault = |kind| mine.iter().any(|error| error.kind == Some(kind));
         let settings = work.change_set.settings().is_some();
         let known = [ChangeKind::Allow, ChangeKind::Deny, ChangeKind::Settings].into_iter().any(at_fault);
         if shared && !known {
-            self.alone = true;
+            self.sharing = Sharing::Alone;
             return;
         }
         let text = mine.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         if settings {
-            // Whose fault it was shows without them: only then are products suspects.
-            self.settings_last = true;
-            if at_fault(ChangeKind::Settings) || !work.has_products() {
-                self.settings_refused = Some(text.clone());
-            }
+            // Retry without the settings first. Only if that fails as well are the products to blame.
+            let refused = at_fault(ChangeKind::Settings) || !work.has_products();
+            self.settings_step = if refused { SettingsStep::Refused(text.clone()) } else { SettingsStep::Last };
             if !known {
                 return;
             }
@@ -154,78 +157,79 @@ impl Run<'_> {
         }
     }
 
-    /// What an error means: the executor's side of the table.
-    pub(super) async fn react(&mut self, error: &CatalogError, work: &Work) -> Option<End> {
+    /// Reacts to a refused request, as the table of [`Reaction`] says.
+    pub(super) async fn react(&mut self, error: &CatalogError, work: &Work) -> Step {
         let reaction = Reaction::to(error.class());
         if reaction == Reaction::Suspect {
             if self.suspect(error, work) {
-                return None;
+                return Continue(());
             }
             let refused = self.refused.entry(work.token.clone()).or_default();
             (refused.times, refused.unclear) = (refused.times + 1, refused.unclear + 1);
             let unclear = refused.unclear;
             if unclear <= 2 {
-                match self.is_stale(unclear == 2).await {
-                    Err(end) => return Some(end),
-                    Ok(true) => {
-                        self.refused.remove(&work.token);
-                        // As with one that says so.
-                        return self.pause(one_line(error)).await;
-                    }
-                    // Perhaps the catalog knows the token, and says so in its own words: another one shows that.
-                    Ok(false) if unclear == 1 => return None,
-                    Ok(false) => {}
+                let stale = self.is_stale(unclear == 2).await?;
+                if stale {
+                    self.refused.remove(&work.token);
+                    // The same pause as after an error that calls the revision stale.
+                    return self.pause(one_line(error)).await;
+                }
+                if unclear == 1 {
+                    // The catalog may know the token already, and say so in a text that is new to us. A
+                    // request with another token shows whether that was the reason.
+                    return Continue(());
                 }
             }
         }
         if work.change_set.settings().is_some() && matches!(reaction, Reaction::Suspect | Reaction::GiveUp) {
-            // The products first, without them; then the settings alone.
-            if !work.has_products() {
-                self.settings_refused = Some(one_line(error));
-            }
-            self.settings_last = true;
-            return None;
+            // The products first, without the settings; then the settings alone.
+            self.settings_step =
+                if work.has_products() { SettingsStep::Last } else { SettingsStep::Refused(one_line(error)) };
+            return Continue(());
         }
         match reaction {
             Reaction::AwaitHolder => self.await_holder(error).await,
             Reaction::AskAgain | Reaction::AwaitOwn => self.pause(one_line(error)).await,
-            Reaction::LookAgain => match self.look_again().await {
-                // Read at once; but a revision that is stale again and again is not hurried after.
-                None => self.pause(one_line(error)).await,
-                end => end,
-            },
+            Reaction::LookAgain => {
+                // Read at once. The pause keeps a revision that is stale again and again from being chased.
+                self.reread().await?;
+                self.pause(one_line(error)).await
+            }
             Reaction::AskAnew => {
                 self.refused.entry(work.token.clone()).or_default().times += 1;
                 self.await_holder(error).await
             }
-            Reaction::AskForFewer => (!self.engine.tighten(work.limit)).then(|| gave_up(error)),
-            Reaction::Suspect | Reaction::GiveUp => Some(gave_up(error)),
+            Reaction::AskForFewer if self.engine.tighten(work.limit) => Continue(()),
+            Reaction::AskForFewer | Reaction::Suspect | Reaction::GiveUp => Break(End::gave_up(error)),
         }
     }
 
-    /// Whether the experience has changed since it was read; then it is read again. For a request that was refused in words that
-    /// are not known: AWS documents none for this. `patiently`, since reads may lag behind.
-    async fn is_stale(&mut self, patiently: bool) -> Result<bool, End> {
+    /// Returns whether the experience has changed since it was read; if so, reads its lists again. For a
+    /// request that was refused with an unknown text: AWS does not document how it refuses a stale revision.
+    /// `patiently` asks for some seconds, because reads may lag behind.
+    async fn is_stale(&mut self, patiently: bool) -> Step<bool> {
         let asked = self.live.experience.revision;
         let mut delay = Patience::with_a_delay();
         loop {
             let read = self.engine.experiences.read(&self.live.experience.id);
-            let Some(read) = self.engine.unless_stopped(read).await else { return Err(stopped()) };
+            let Some(read) = self.engine.unless_stopped(read).await else { return Break(End::stopped()) };
             if read.is_ok_and(|now| now.revision != asked) {
-                return self.look_again().await.map_or(Ok(true), Err);
+                self.reread().await?;
+                return Continue(true);
             }
             if !patiently {
-                return Ok(false);
+                return Continue(false);
             }
             match delay.wait(&self.engine.stop).await {
                 Waited::TryAgain => {}
-                Waited::Stopped => return Err(stopped()),
-                Waited::Exhausted => return Ok(false),
+                Waited::Stopped => return Break(End::stopped()),
+                Waited::Exhausted => return Continue(false),
             }
         }
     }
 
-    /// A request that is refused as such: where the catalog names one of its products, that is the reason. Whether it does.
+    /// Sets aside the batches of a refused request whose products the catalog's text names. Returns whether
+    /// it names any.
     fn suspect(&mut self, error: &CatalogError, work: &Work) -> bool {
         let text = one_line(error);
         let mut found = false;

@@ -322,3 +322,14 @@ async fn a_product_that_stays_denied_although_it_was_allowed_is_set_aside_and_al
     assert_eq!(again.run().await[0].status, ReceiptStatus::Partial);
     assert_eq!(catalog.world().started.len(), 3);
 }
+
+/// The receipt of an experience whose starter failed must not say that somebody stopped the spoke.
+#[tokio::test(start_paused = true)]
+async fn a_starter_that_panicked_is_not_told_as_a_stop() {
+    let catalog = FakeCatalog::new(1, &products(0..1));
+    catalog.world().panics = true;
+    let applied = applied(&catalog, products(0..3)).await;
+    assert_eq!(applied.status, ReceiptStatus::Failed);
+    let error = applied.error.unwrap();
+    assert!(error.contains("the task that starts change sets has ended; this is a fault of pmp-spoke"), "{error}");
+}

@@ -83,8 +83,10 @@ pub(super) struct World {
     /// By call, the refusals of the next calls; none lets one pass.
     pub(super) refusals: BTreeMap<Call, Vec<Option<Refusal>>>,
     pub(super) fates: Vec<Fate>,
-    /// Whether a lost answer was one to a request that had its effect.
+    /// The change sets that may be open at once.
     pub(super) max_open: usize,
+    /// Whether `StartChangeSet` panics: a fault of the program itself.
+    pub(super) panics: bool,
     /// Whether the bound of 50 ids counts per request.
     pub(super) ids_per_request: bool,
     pub(super) started: Vec<(Instant, ChangeSetRequest)>,
@@ -346,6 +348,8 @@ impl Catalog for FakeCatalog {
     }
 
     async fn start_change_set(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError> {
+        let panics = self.world().panics;
+        assert!(!panics, "a fault of the program itself");
         let mut world = self.world();
         match (world.tokens.get(&request.client_request_token()), world.known_token) {
             // The first outcome, whatever became of it.
