@@ -30,7 +30,7 @@ use crate::member::{
     Absent, Candidate, Discovered, Live, Member, Selection, discover, leave_management_alone, read_policies,
 };
 use crate::narrow::{Exhausted, Narrowed, narrow};
-use crate::receipt::{Draft, MAX_REASONS, Progress, SPOKE_VERSION, told};
+use crate::receipt::{Draft, Earlier, MAX_REASONS, Progress, SPOKE_VERSION, told};
 use crate::reporter::Reporter;
 use crate::standing::{SignOfLife, Standing};
 use crate::trust::Trust;
@@ -497,6 +497,7 @@ impl OnePass<'_> {
             confirmed: self.confirmed.clone().or_else(|| hub.cloned()),
             owner: self.standing.beside.me().id.clone(),
             removals: erosion::recent(before, self.spoke.guard_window, self.began),
+            earlier: Earlier::of(before, self.snapshot.version(), self.snapshot.digest()),
         }
     }
 }
