@@ -73,6 +73,7 @@ async fn all_there_is(server: &Server) -> BTreeMap<String, Value> {
         there.insert(format!("table {name}"), json!({"keys": keys, "status": status, "items": items}));
     }
     let sns = aws_sdk_sns::Client::new(hub.config());
+    let of_member = aws_sdk_sns::Client::new(Aws::new(&server.endpoint(), ACCOUNT).config());
     let topics = sns.list_topics().send().await.unwrap().topics.unwrap_or_default();
     for topic in topics.iter().filter_map(|topic| topic.topic_arn()) {
         let attributes = sns.get_topic_attributes().topic_arn(topic).send().await.unwrap().attributes.unwrap();
@@ -81,7 +82,7 @@ async fn all_there_is(server: &Server) -> BTreeMap<String, Value> {
         let mut heard = Vec::new();
         for subscription in subscriptions.subscriptions() {
             let arn = subscription.subscription_arn().unwrap();
-            let told = sns.get_subscription_attributes().subscription_arn(arn).send().await.unwrap();
+            let told = of_member.get_subscription_attributes().subscription_arn(arn).send().await.unwrap();
             let told = told.attributes.unwrap_or_default();
             let raw = told.get("RawMessageDelivery").cloned();
             heard.push(json!({"endpoint": subscription.endpoint(), "raw": raw, "filter": told.get("FilterPolicy")}));
@@ -144,7 +145,7 @@ async fn undisturbed(init: Init, of_spoke: bool) -> (usize, BTreeMap<String, Val
 #[allow(clippy::print_stdout)]
 async fn at_each_call(name: &str, init: Init, of_spoke: bool) -> Vec<String> {
     let (calls, whole) = undisturbed(init, of_spoke).await;
-    let cases = (1..=calls).flat_map(|call| HALF_WAY.map(|wrong| (call, wrong)));
+    let cases = (1..=calls).flat_map(|call| HALF_WAY.map(move |wrong| (call, wrong)));
     let run = stream::iter(cases).map(|(call, wrong)| half_way(init, of_spoke, call, wrong, &whole));
     let operations: Vec<String> = run.buffer_unordered(AT_ONCE).collect().await;
     println!("`{name} init`: {calls} calls, each in {} ways: {} cases", HALF_WAY.len(), operations.len());

@@ -151,7 +151,6 @@ impl Line {
     /// Waits until a call is answered wrongly; its operation.
     pub async fn struck(&self) -> String {
         let mut struck = self.struck.clone();
-        struck.mark_unchanged();
         loop {
             struck.changed().await.unwrap();
             if let Some(operation) = struck.borrow().clone() {
@@ -189,7 +188,7 @@ async fn pass(State(ends): State<Ends>, request: Request) -> Response {
     let name = format!("{}:{}", call.service, call.operation);
     // What is done before no one hears of it is done by the time that this is told.
     let answer = ends.wrongly(&call, wrong).await;
-    let _ = ends.struck.send(Some(name));
+    ends.struck.send_replace(Some(name));
     match answer {
         Some(answer) => answer,
         None => std::future::pending().await,
