@@ -310,7 +310,7 @@ impl Call {
             fields.remove("ExclusiveStartKey");
         }
         let asked = if asked.is_null() { String::from_utf8_lossy(&self.body).into_owned() } else { asked.to_string() };
-        (self.operation.clone(), asked)
+        (self.operation.clone(), format!("{} {asked}", self.parts.uri))
     }
 
     /// The field that says how long a page may be, where it has pages.

@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use pmp_catalog::RateLimits;
-use pmp_tests::Wrong;
+use pmp_tests::{Aws, Wrong};
 
 /// By operation, how many answers were altered.
 type Cases = BTreeMap<String, usize>;
@@ -23,10 +23,18 @@ type Cases = BTreeMap<String, usize>;
 /// More calls than a pass or a publish makes: one that makes them has lost its way.
 const MOST_CALLS: usize = 200;
 
-/// The same, that tries again at once.
-fn impatient(config: &SdkConfig) -> SdkConfig {
+/// Of this account, at this endpoint; it tries again at once.
+async fn impatient(endpoint: &str, account: &str) -> SdkConfig {
+    let aws = Aws::new(endpoint, account);
     let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(1));
-    config.to_builder().retry_config(retries).build()
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint)
+        .credentials_provider(aws.config().credentials_provider().unwrap())
+        .http_client(aws.config().http_client().unwrap())
+        .retry_config(retries)
+        .load()
+        .await
 }
 
 /// None that is felt here.

@@ -53,8 +53,8 @@ async fn however_slow_every_call_is_and_whenever_the_stop_comes_it_ends_within_t
     let (mut all, mut slowest_of_all) = (0, Duration::ZERO);
     for latency in [0, 300, 1_000, 2_500, 6_000, 9_900, 15_000, 45_000].map(Duration::from_millis) {
         let (mut stops, mut slowest) = (0, Duration::ZERO);
-        // Each half second of the first minute, and each seventh until what takes longest would be over.
-        let times = (0..120).map(|n| n * 500).chain((60..300).step_by(7).map(|n| n * 1_000));
+        // Again and again in the first minute, at all places within a second, and now and then until what takes longest would be over.
+        let times = (0..60).map(|n| n * 930).chain((60..300).step_by(17).map(|n| n * 1_000));
         for after in times.map(Duration::from_millis) {
             let took = stop_in_a_slow_world(latency, after).await;
             stops += u32::from(!took.is_zero());

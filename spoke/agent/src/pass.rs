@@ -284,9 +284,9 @@ pub(crate) fn kept(standing: &Standing) -> BTreeSet<ExperienceId> {
 
 /// Those that were kept in step before and are not found now: their receipts must not look as if they lagged.
 fn gone(standing: &Standing, candidates: &[Candidate]) -> Vec<Member> {
-    let mut kept = kept(standing);
-    candidates.iter().for_each(|candidate| drop(kept.remove(&candidate.id)));
-    kept.into_iter().map(|id| Member { id, name: None, state: Err(Absent::Gone) }).collect()
+    let found: BTreeSet<_> = candidates.iter().map(|candidate| &candidate.id).collect();
+    let gone = kept(standing).into_iter().filter(|id| !found.contains(id));
+    gone.map(|id| Member { id, name: None, state: Err(Absent::Gone) }).collect()
 }
 
 /// The experiences with their names, where these could be read.

@@ -48,7 +48,7 @@ struct Place {
     alpha: Aws,
     hub: SdkConfig,
     newest: Option<SnapshotVersion>,
-    spoke: Spoke,
+    tables: [TableName; 2],
 }
 
 /// There are no messages: what the ledger says is left to do is done, and then the agent is told to stop.
@@ -103,7 +103,22 @@ impl Place {
             tables.push(ensure(&hub, table, &name.parse().unwrap()).await.unwrap().arn().parse::<TableName>().unwrap());
         }
         let (timestamps, snapshots) = (tables.pop().unwrap(), tables.pop().unwrap());
-        let member = impatient(Aws::new(line.endpoint(), ACCOUNT).config());
+        Self {
+            alpha: Aws::new(&server.endpoint(), ACCOUNT),
+            snapshots: DynamoSnapshots::new(&hub, snapshots.clone()),
+            receipts: DynamoReceipts::new(&hub, timestamps.clone()),
+            _server: server,
+            line,
+            hub,
+            newest: None,
+            tables: [snapshots, timestamps],
+        }
+    }
+
+    /// A spoke as a new process has it: it has asked for nothing yet.
+    async fn spoke(&self) -> Spoke {
+        let member = impatient(self.line.endpoint(), ACCOUNT).await;
+        let [snapshots, timestamps] = self.tables.clone();
         let role = AssumedRole {
             arn: format!("arn:aws:iam::{HUB}:role/member-{ALPHA}"),
             external_id: Some(EXTERNAL_ID.to_owned()),
@@ -117,25 +132,15 @@ impl Place {
             region: "us-east-1".to_owned(),
             caller: "test".to_owned(),
         };
-        let spoke = Spoke::new(
+        Spoke::new(
             Arc::new(SdkCatalog::without_retries(&member, no_limits())),
-            Arc::new(DynamoSnapshots::new(&of_role, snapshots.clone())),
+            Arc::new(DynamoSnapshots::new(&of_role, snapshots)),
             Arc::new(DynamoReceipts::new(&of_role, timestamps.clone())),
-            Arc::new(DynamoLeases::new(&of_role, timestamps.clone())),
+            Arc::new(DynamoLeases::new(&of_role, timestamps)),
             identity,
             management(),
         )
-        .with_guard_window(Duration::ZERO);
-        Self {
-            alpha: Aws::new(&server.endpoint(), ACCOUNT),
-            snapshots: DynamoSnapshots::new(&hub, snapshots),
-            receipts: DynamoReceipts::new(&hub, timestamps),
-            _server: server,
-            line,
-            hub,
-            newest: None,
-            spoke,
-        }
+        .with_guard_window(Duration::ZERO)
     }
 
     /// Stores the next snapshot, as a hub does.
@@ -158,7 +163,8 @@ impl Place {
     async fn pass(&self) {
         let stop = Stop::new();
         let inbox = NoMessages(stop.clone());
-        let running = pmp_spoke::run_agent(&self.spoke, &inbox, &stop);
+        let spoke = self.spoke().await;
+        let running = pmp_spoke::run_agent(&spoke, &inbox, &stop);
         tokio::time::timeout(PATIENCE, running).await.expect("the pass does not end");
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let dynamodb = aws_sdk_dynamodb::Client::new(&self.hub);
@@ -290,6 +296,7 @@ async fn whatever_one_call_of_a_pass_is_answered_nothing_is_lost_and_nothing_fal
     for operation in ["ListEntities", "BatchDescribeEntities", "StartChangeSet", "DescribeChangeSet"] {
         assert!(operations.contains(format!("aws-marketplace:{operation}").as_str()), "{operation}: {operations:?}");
     }
+    assert!(operations.contains("sts:AssumeRole"), "{operations:?}");
     for operation in ["GetItem", "Query", "PutItem"] {
         assert!(operations.contains(format!("dynamodb:{operation}").as_str()), "{operation}: {operations:?}");
     }
