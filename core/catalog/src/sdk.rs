@@ -199,7 +199,8 @@ impl SdkCatalog {
         answer?;
         let (id, interner) = (id.to_owned(), self.interner.clone());
         with_body(OPERATION, &body, move |json| {
-            let entity: details::Entity<'_> = serde_json::from_str(json).map_err(|e| unexpected(&id, &e.to_string()))?;
+            let entity: details::Entity<'_> =
+                serde_json::from_str(json).map_err(|e| unexpected(&id, &e.to_string()))?;
             read(&interner, &id, entity.about(&id)?)
         })
         .await
