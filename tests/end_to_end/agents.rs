@@ -6,6 +6,14 @@ use pmp_local::world::ChangeSetTiming;
 use pmp_tests::{ALPHA_PROD, Agent, Lists, MANAGEMENT, Program, Scene, World, eventually, world};
 
 #[tokio::test]
+async fn a_hub_whose_time_is_up_ends_as_if_told_to() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let (code, log) = scene.hub.start(&["run", "--stop-after", "2s"]).ended().await;
+    assert_eq!(code, 0, "{log}");
+    assert_eq!(scene.hub.json(&["status"]).await["snapshot"]["version"], 1, "{log}");
+}
+
+#[tokio::test]
 async fn an_approval_in_the_management_experience_arrives_by_itself() {
     let scene = Scene::start(world(&["prod-a", "prod-b"], &[])).await;
     let hub = scene.hub.start(&["run", "--interval", "1h"]);

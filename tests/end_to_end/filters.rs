@@ -1,5 +1,6 @@
 //! Filters: what they exclude, and that a broken one changes nothing.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use pmp_local::world::{Experience, Fault, FaultRule, ProcurementPolicy, Product};
@@ -294,6 +295,11 @@ async fn a_filter_is_compiled_once_and_then_found_in_the_cache_or_pinned_as_mach
     let finished = cached.run(&["plan"]).await;
     assert_eq!(finished.code, 0);
     assert!(finished.stderr.contains("was not written by this cache"), "{}", finished.stderr);
+    // One that is open to others, as volumes of Kubernetes are, is not used either, and told of once.
+    std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o775)).unwrap();
+    let finished = cached.run(&["plan"]).await;
+    let told = finished.stderr.matches("the filter cache is not used").count();
+    assert!((finished.code, told) == (0, 1) && finished.stderr.contains("a folder in it"), "{}", finished.stderr);
 
     let machine_code = folder.path().join("exclude.cwasm");
     let compiled = pmp_tests::Program::new("pmp-filter", &[])

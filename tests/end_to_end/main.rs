@@ -21,6 +21,7 @@ mod filter_tool;
 mod filters;
 mod forged;
 mod functions;
+mod half_way;
 mod hanging;
 mod history;
 mod hostile_members;

@@ -32,9 +32,21 @@ async fn a_sync_whose_time_is_up_says_what_is_pending_and_the_next_goes_on() {
     let told = receipt(&scene).await;
     assert!(told["error"].as_str().unwrap().starts_with("the time for this run is up"), "{told}");
     assert!((1..600).contains(&told["pending"].as_u64().unwrap()), "{told}");
+    let before = told["allowed"].as_u64().unwrap();
+    assert!((1..600).contains(&before), "{told}");
 
-    assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    let went_on = spoke.run(&["sync"]).await;
+    assert_eq!(went_on.code, 0, "{went_on:?}");
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
+    // The receipt tells what was done for the snapshot, whichever pass did it; the table what this one did.
+    let told = receipt(&scene).await;
+    let in_all = told["allowed"].as_u64().unwrap();
+    let row = went_on.stdout.lines().find(|line| line.starts_with(ALPHA_PROD)).unwrap();
+    let of_this_pass: u64 = row.split_whitespace().nth(2).unwrap().parse().unwrap();
+    assert_eq!(in_all, before + of_this_pass, "{told} {row}");
+    // A change set that ran as the first pass was stopped is nobody's: neither saw it end.
+    assert!((550..=600).contains(&in_all), "{told}");
+    assert_eq!(told["change_sets"].as_array().unwrap().len(), 12, "{told}");
     assert_eq!(scene.alpha_account.change_sets().await, 12);
 }
 

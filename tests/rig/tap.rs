@@ -113,7 +113,7 @@ async fn pass(State(line): State<Line>, request: Request) -> Response {
 
 /// `X-Amz-Target: DynamoDB_20120810.PutItem` in the JSON protocols, `Action=Publish` in the query protocol, and
 /// `/StartChangeSet` in the REST one.
-fn operation(headers: &HeaderMap, uri: &Uri, body: &[u8]) -> String {
+pub(crate) fn operation(headers: &HeaderMap, uri: &Uri, body: &[u8]) -> String {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
     if let Some(name) = target.and_then(|target| target.rsplit('.').next()) {
         return name.to_owned();

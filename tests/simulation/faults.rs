@@ -61,6 +61,10 @@ pub(crate) enum Fault {
     Refused(usize),
     /// The call has its effect, and the answer is lost.
     Lost,
+    /// The answer says that there is nothing; of a list that is to be worked off, nothing is. It is no error.
+    Empty,
+    /// The answer holds half of what there is, and says that this is all; of a list that is to be worked off, half is.
+    Half,
     /// The call takes this many seconds.
     Slow(u64),
     /// The call never comes back; two seconds later the process is told to stop.
@@ -81,6 +85,19 @@ pub(crate) enum Fault {
     Burst(u32),
 }
 
+impl Fault {
+    /// What a list comes to.
+    pub(crate) fn cut<T>(fault: Option<Self>, list: impl IntoIterator<Item = T>) -> Vec<T> {
+        let list: Vec<_> = list.into_iter().collect();
+        let left = match fault {
+            Some(Self::Empty) => 0,
+            Some(Self::Half) => list.len() / 2,
+            _ => list.len(),
+        };
+        list.into_iter().take(left).collect()
+    }
+}
+
 /// When they happen.
 #[derive(Debug)]
 pub(crate) struct Faults {
@@ -93,6 +110,10 @@ pub(crate) struct Faults {
     /// From the first call that hangs on, every call does, until the process is gone.
     pub(crate) all_hang: bool,
     hanging: bool,
+    /// How much longer every call of the next process takes, and when after its start it is told to stop.
+    pub(crate) slow_life: Option<(Duration, Duration)>,
+    /// How much longer every call of the living process takes.
+    pub(crate) latency: Duration,
 }
 
 impl Faults {
@@ -104,6 +125,8 @@ impl Faults {
             burst: None,
             all_hang: false,
             hanging: false,
+            slow_life: None,
+            latency: Duration::ZERO,
         }
     }
 
@@ -115,9 +138,12 @@ impl Faults {
         self.hanging = false;
     }
 
-    /// A new process finds everything well again.
-    pub(crate) fn reborn(&mut self) {
+    /// A new process finds everything well again, but for what is planned for it; when it is to be told to stop.
+    pub(crate) fn reborn(&mut self) -> Option<Duration> {
         self.hanging = false;
+        let (latency, stop) = self.slow_life.take().unzip();
+        self.latency = latency.unwrap_or_default();
+        stop
     }
 
     /// What goes wrong with this call.

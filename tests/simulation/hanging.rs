@@ -36,6 +36,37 @@ async fn stop_while_it_hangs(call: u64, all_hang: bool) -> Duration {
     slowest
 }
 
+/// Every call takes so much longer, and the process is told to stop then: how long it took to end.
+async fn stop_in_a_slow_world(latency: Duration, after: Duration) -> Duration {
+    let shared = small_world(after.as_secs(), false);
+    shared.lock().unwrap().faults.slow_life = Some((latency, after));
+    let lived = live(&shared, queue_is_empty).await;
+    let slowest = shared.lock().unwrap().slowest_stop;
+    let outcome = if lived.is_ok() { settle(&shared, 3).await } else { lived };
+    verdict(&format!("every call takes {latency:?} longer, told to stop after {after:?}"), &shared, outcome);
+    slowest
+}
+
+/// Whatever a call takes, and whenever in it the stop comes.
+#[tokio::test(start_paused = true)]
+async fn however_slow_every_call_is_and_whenever_the_stop_comes_it_ends_within_ten_seconds() {
+    let (mut all, mut slowest_of_all) = (0, Duration::ZERO);
+    for latency in [0, 300, 1_000, 2_500, 6_000, 9_900, 15_000, 45_000].map(Duration::from_millis) {
+        let (mut stops, mut slowest) = (0, Duration::ZERO);
+        // Again and again in the first minute, at all places within a second, and now and then until what takes longest would be over.
+        let times = (0..60).map(|n| n * 930).chain((60..300).step_by(17).map(|n| n * 1_000));
+        for after in times.map(Duration::from_millis) {
+            let took = stop_in_a_slow_world(latency, after).await;
+            stops += u32::from(!took.is_zero());
+            slowest = slowest.max(took);
+        }
+        println!("every call takes {latency:?} longer: {stops} stops, the slowest took {slowest:?}");
+        (all, slowest_of_all) = (all + stops, slowest_of_all.max(slowest));
+    }
+    println!("{all} stops, the slowest took {slowest_of_all:?}");
+    assert!(all > 0 && slowest_of_all <= Duration::from_secs(10), "{slowest_of_all:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn whatever_hangs_a_stop_ends_within_ten_seconds_and_the_next_run_goes_on() {
     let (calls, mut stops, mut slowest) = (calls().await, 0, Duration::ZERO);

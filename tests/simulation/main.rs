@@ -10,6 +10,7 @@
 // Tests end with the reason where something cannot be.
 #![allow(clippy::unwrap_used)]
 
+mod answers;
 mod catalog;
 mod chance;
 mod faults;

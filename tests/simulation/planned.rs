@@ -83,6 +83,58 @@ async fn an_answer_that_is_lost_at_any_call_applies_nothing_twice() {
     }
 }
 
+/// The small world in step with snapshot 1, as the second one comes, in which something is to be allowed and denied everywhere; with a
+/// message that is none among the announcements.
+async fn world_in_step(seed: u64) -> Shared {
+    let shared = small_world(seed);
+    let outcome = live(&shared, queue_is_empty).await;
+    verdict("no fault", &shared, outcome);
+    {
+        let mut world = shared.lock().unwrap();
+        let version = world.store(products(20..100), products(10..15));
+        (0..3).for_each(|n| world.announce(version, Duration::ZERO, n == 0));
+        world.send("not a message".to_owned(), Duration::ZERO);
+    }
+    shared
+}
+
+/// Lists of which nothing, or half, is told, and batches of which nothing, or half, is done: with no word of it, at any call of the
+/// agent, those at its queue among them.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_empty_or_half_at_any_call_loses_nothing_and_writes_nothing_false() {
+    let shared = world_in_step(0).await;
+    let first = shared.lock().unwrap().calls;
+    let outcome = live(&shared, queue_is_empty).await;
+    verdict("no fault", &shared, outcome);
+    let calls = shared.lock().unwrap().calls - first;
+    let mut cases = 0;
+    for call in 1..=calls {
+        for fault in [Fault::Empty, Fault::Half, Fault::Refused(8), Fault::Lost] {
+            let shared = world_in_step(call).await;
+            {
+                let mut world = shared.lock().unwrap();
+                let at = world.calls + call;
+                world.faults.planned.insert(at, fault);
+            }
+            let lived = live(&shared, queue_is_empty).await;
+            let outcome = if lived.is_ok() { settle(&shared, 1).await } else { lived };
+            let world = shared.lock().unwrap();
+            let skipped =
+                world.log.iter().find(|line| line.contains("receipt: exp-member-") && line.contains(" skipped "));
+            let lost = world.dead_letters.iter().filter(|message| message.body != "not a message").count();
+            let outcome = match (outcome, skipped) {
+                (Ok(()), Some(skipped)) => Err(format!("an experience that is there is skipped: {skipped}")),
+                (Ok(()), None) if lost > 0 => Err(format!("{lost} announcements are dead letters")),
+                (outcome, _) => outcome,
+            };
+            drop(world);
+            verdict(&format!("{fault:?} at call {call}"), &shared, outcome);
+            cases += 1;
+        }
+    }
+    println!("{calls} calls of an agent, each empty, half, failed and done without an answer: {cases} cases");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stop_at_any_call_leaves_the_rest_to_the_next_run() {
     for call in 1..=calls().await {

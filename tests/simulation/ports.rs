@@ -73,9 +73,11 @@ impl Ports {
         &self,
         operation: Operation,
         what: &str,
-        effect: impl FnOnce(&mut World, bool) -> T,
+        effect: impl FnOnce(&mut World, Option<Fault>) -> T,
     ) -> Result<T, Failure> {
         self.alive().await;
+        let latency = self.world().faults.latency;
+        sleep(latency).await;
         let fault = {
             let mut world = self.world();
             world.calls += 1;
@@ -114,7 +116,7 @@ impl Ports {
         let value = {
             let mut world = self.world();
             world.settle();
-            effect(&mut world, fault == Some(Fault::FailedByServer))
+            effect(&mut world, fault)
         };
         match fault {
             Some(Fault::CrashAfter) => self.die().await,
@@ -122,6 +124,17 @@ impl Ports {
             _ => {}
         }
         Ok(value)
+    }
+
+    /// The process is told to stop after a while, if it still lives.
+    pub(crate) fn stop_after(&self, after: Duration) {
+        let ports = self.clone();
+        tokio::spawn(async move {
+            sleep(after).await;
+            if !ports.dead.is_cancelled() {
+                ports.tell_to_stop();
+            }
+        });
     }
 
     fn tell_to_stop(&self) {
@@ -154,7 +167,7 @@ impl Inbox for Ports {
     async fn receive(&self, wait: bool) -> Result<Vec<Received>, SpokeError> {
         let until = Instant::now() + if wait { LONG_POLL } else { Duration::ZERO };
         loop {
-            let take = |world: &mut World, _| take(world);
+            let take = |world: &mut World, fault| take(world, fault);
             let due = self.world().queue.iter().any(|message| message.visible_at <= Instant::now());
             if due || !wait || Instant::now() >= until {
                 return self.call(Operation::Receive, "", take).await.map_err(in_queue);
@@ -169,8 +182,9 @@ impl Inbox for Ports {
         if messages.is_empty() {
             return Ok(());
         }
-        let delete = |world: &mut World, _| {
-            world.queue.retain(|message| messages.iter().all(|gone| gone.id != message.id));
+        let delete = |world: &mut World, fault| {
+            let deleted = Fault::cut(fault, messages);
+            world.queue.retain(|message| deleted.iter().all(|gone| gone.id != message.id));
         };
         let what = format!("{} messages", messages.len());
         self.call(Operation::Delete, &what, delete).await.map_err(in_queue)
@@ -187,8 +201,9 @@ impl Inbox for Ports {
     }
 
     async fn hide(&self, messages: &[Received], duration: Duration) -> Result<(), SpokeError> {
-        let hide = |world: &mut World, _| {
+        let hide = |world: &mut World, fault| {
             let until = Instant::now() + duration;
+            let messages = Fault::cut(fault, messages);
             let hidden = world.queue.iter_mut().filter(|message| messages.iter().any(|one| one.id == message.id));
             hidden.for_each(|message| message.visible_at = until);
         };
@@ -197,14 +212,19 @@ impl Inbox for Ports {
     }
 }
 
-fn take(world: &mut World) -> Vec<Received> {
+fn take(world: &mut World, fault: Option<Fault>) -> Vec<Received> {
     let now = Instant::now();
+    let most = match fault {
+        Some(Fault::Empty) => 0,
+        Some(Fault::Half) => 1,
+        _ => 10,
+    };
     let mut taken = Vec::new();
     let mut queue = std::mem::take(&mut world.queue);
     // No order may be relied on.
     world.faults.rng.shuffle(&mut queue);
     for mut message in queue {
-        if taken.len() < 10 && message.visible_at <= now {
+        if taken.len() < most && message.visible_at <= now {
             message.times += 1;
             if message.times > MAX_RECEIVES {
                 world.note(format!("{} becomes a dead letter", message.id));

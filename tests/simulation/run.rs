@@ -25,7 +25,10 @@ pub(crate) async fn live(shared: &Shared, done: impl AsyncFn(&Shared)) -> Result
     let mut done = std::pin::pin!(done(shared));
     loop {
         let ports = Ports::new(shared.clone());
-        ports.world().reborn();
+        let told_to_stop = ports.world().reborn();
+        if let Some(after) = told_to_stop {
+            ports.stop_after(after);
+        }
         ports.world().note("a process starts");
         let spoke = spoke(&ports);
         tokio::select! {

@@ -315,13 +315,13 @@ impl World {
         self.changed_unread.retain(|changed| !experiences.contains(changed));
     }
 
-    /// A process is born: it knows nothing.
-    pub(crate) fn reborn(&mut self) {
+    /// A process is born: it knows nothing. When it is to be told to stop, if that is planned.
+    pub(crate) fn reborn(&mut self) -> Option<Duration> {
         self.known_open.clear();
         self.acted_on = None;
         self.lease_heard_lost = false;
         self.told_to_stop = None;
-        self.faults.reborn();
+        self.faults.reborn()
     }
 
     /// The living process is told to stop.

@@ -52,7 +52,7 @@ impl Batch<'_> {
     /// What it says of one of the entities that were asked for.
     pub(crate) fn entity(&self, id: &str) -> Result<&Entity<'_>, CatalogError> {
         if let Some(entity) = self.entity_details.as_ref().and_then(|found| found.get(id)?.as_ref()) {
-            return Ok(entity);
+            return entity.about(id);
         }
         let Some(error) = self.errors.as_ref().and_then(|errors| errors.get(id)?.as_ref()) else {
             let problem = "the batch holds neither details nor an error for it".to_owned();
@@ -65,6 +65,18 @@ impl Batch<'_> {
 }
 
 impl Entity<'_> {
+    /// The same, where it is about the entity that was asked for: what is said of another one may look like an empty policy.
+    pub(crate) fn about(&self, asked: &str) -> Result<&Self, CatalogError> {
+        let without_revision = |id: &str| id.split('@').next().unwrap_or_default().to_owned();
+        match &self.entity_identifier {
+            Some(found) if without_revision(found) != without_revision(asked) => Err(CatalogError::Unexpected {
+                entity: asked.to_owned(),
+                problem: format!("the answer is about `{found}`"),
+            }),
+            _ => Ok(self),
+        }
+    }
+
     /// Its identifier with the revision, or what was asked for where the answer holds none.
     pub(crate) fn identifier<'s>(&'s self, asked: &'s str) -> &'s str {
         self.entity_identifier.as_deref().unwrap_or(asked)

@@ -199,8 +199,9 @@ impl SdkCatalog {
         answer?;
         let (id, interner) = (id.to_owned(), self.interner.clone());
         with_body(OPERATION, &body, move |json| {
-            let entity = serde_json::from_str(json).map_err(|e| unexpected(&id, &e.to_string()))?;
-            read(&interner, &id, &entity)
+            let entity: details::Entity<'_> =
+                serde_json::from_str(json).map_err(|e| unexpected(&id, &e.to_string()))?;
+            read(&interner, &id, entity.about(&id)?)
         })
         .await
     }

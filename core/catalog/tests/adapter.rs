@@ -34,7 +34,14 @@ type Shared = Arc<Mutex<Script>>;
 async fn answer(State(script): State<Shared>, request: Request) -> Response {
     let mut script = script.lock().unwrap();
     script.asked.push(request.uri().path().trim_start_matches('/').to_owned());
-    let (status, error, body) = script.answers.pop_front().expect("asked more often than the script knows");
+    // Of several that are asked for side by side, each gets the answer that is about it, where there is one.
+    let asked = request.uri().query().unwrap_or_default();
+    let about = |(_, _, body): &(u16, &str, Value)| {
+        let id = body["EntityIdentifier"].as_str().and_then(|id| id.split('@').next());
+        id.is_some_and(|id| asked.split('&').any(|field| field == format!("entityId={id}")))
+    };
+    let place = script.answers.iter().position(about).unwrap_or_default();
+    let (status, error, body) = script.answers.remove(place).expect("asked more often than the script knows");
     let status = StatusCode::from_u16(status).unwrap();
     (status, [("x-amzn-ErrorType", error), ("content-type", "application/json")], body.to_string()).into_response()
 }
@@ -133,6 +140,20 @@ async fn a_batch_that_does_not_find_what_is_there_is_the_last_one() {
         let asked = script.lock().unwrap().asked.clone();
         assert_eq!(asked, ["BatchDescribeEntities", "DescribeEntity", "DescribeEntity", "DescribeEntity"], "{code}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_about_another_entity_is_refused() {
+    let other = || ok(entity("exp-other@3"));
+    let batch = ok(json!({"EntityDetails": {"exp-a": entity("exp-other@3"), "exp-b": entity("exp-b@1")}}));
+    let (catalog, _) = catalog([other(), batch, other(), other()]).await;
+    let about = |error: &CatalogError| error.to_string().contains("the answer is about `exp-other@3`");
+    assert!(catalog.describe_experiences(&ids(["exp-a"])).await[0].as_ref().is_err_and(about));
+    let found = catalog.describe_experiences(&ids(["exp-a", "exp-b"])).await;
+    assert!(found[0].as_ref().is_err_and(about) && found[1].is_ok(), "{found:?}");
+    // Read as a policy, it would say that nothing is approved.
+    let policy = PolicyId::new("policy-1").unwrap();
+    assert!(catalog.describe_policies(&[policy]).await[0].as_ref().is_err_and(about));
 }
 
 #[tokio::test]

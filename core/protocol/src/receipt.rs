@@ -39,9 +39,9 @@ pub struct Receipt {
     /// [`Self::applied`] reads both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<Applied>,
-    /// Products newly approved by this sync.
+    /// Products newly approved for this snapshot, by all passes until it was in step; in receipts of older spokes by the last one.
     pub allowed: usize,
-    /// Products newly denied by this sync.
+    /// Products newly denied for it.
     pub denied: usize,
     /// Products that the plan names and that are not applied yet.
     pub pending: usize,
@@ -57,7 +57,7 @@ pub struct Receipt {
     /// Products that are set aside, each with the service's own error.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantined: Vec<QuarantinedProduct>,
-    /// The change sets of this sync, in the order in which they were started.
+    /// The change sets of these passes, in the order in which they were started. Of earlier ones the newest; bounded by the writer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub change_sets: Vec<String>,
     /// The filter that narrowed it, if there is one.

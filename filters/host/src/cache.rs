@@ -47,7 +47,7 @@ pub(crate) enum CacheError {
     Kind { path: PathBuf, expected: &'static str },
     #[error("`{}` belongs to user {owner}, and not to user {own} who runs this", path.display())]
     Owner { path: PathBuf, owner: u32, own: u32 },
-    #[error("`{}` is open to others (mode {mode:03o}); it must be {wanted:03o} at most", path.display())]
+    #[error("`{}` is open to others (mode {mode:03o}); it must be {wanted:03o} at most{}", path.display(), below(*wanted))]
     Mode { path: PathBuf, mode: u32, wanted: u32 },
     #[error("`{}` has {bytes} bytes, where {KEY_BYTES} are a key", path.display())]
     Key { path: PathBuf, bytes: usize },
@@ -55,6 +55,14 @@ pub(crate) enum CacheError {
     Forged { path: PathBuf },
     #[error("`{}` cannot be loaded", path.display())]
     Load { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+}
+
+/// The most that others may do with the directory: look into it.
+const DIRECTORY_MODE: u32 = 0o755;
+
+/// Where a volume's own folder is open to a group, as Kubernetes makes it, one in it need not be.
+fn below(wanted: u32) -> &'static str {
+    if wanted == DIRECTORY_MODE { "; or name a folder in it, which is made so" } else { "" }
 }
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> CacheError + '_ {
@@ -70,7 +78,7 @@ impl Cache {
         if !found.is_dir() {
             return Err(CacheError::Kind { path: dir.to_owned(), expected: "directory" });
         }
-        ours(dir, &found, 0o755)?;
+        ours(dir, &found, DIRECTORY_MODE)?;
         let path = dir.join(KEY);
         let key = match read_key(&path) {
             Err(CacheError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {

@@ -20,6 +20,11 @@ const EXAMPLES: &str = "Examples:
   pmp-filter sign --key ~/.ssh/id_ed25519                  write the signature beside the component
   pmp-filter verify my-filter.wasm --key allowed_signers   who signed it";
 
+const RUN_EXAMPLES: &str = r#"Examples:
+  pmp-filter run --products products.json
+  pmp-filter run my-filter.wasm --world world.toml --settings '{"exclude_labels":["genai"]}'
+  pmp-filter run --ledger exp-1234567890abc --snapshots-table Snapshots"#;
+
 /// For authors of filters: start one, build it, look into it, run it, test it, measure it
 #[derive(Debug, Parser)]
 #[command(name = "pmp-filter", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES_HELP}"))]
@@ -33,22 +38,33 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start a filter: a complete project with tests
+    #[command(after_help = "Examples:\n  pmp-filter new rust no-images\n  pmp-filter new python no-images")]
     New(new::New),
     /// Build the component of a project
+    #[command(after_help = "Examples:\n  pmp-filter build\n  pmp-filter build my-filter")]
     Build(build::Build),
     /// Show what a filter is: its name, contract, imports, digest and settings
+    #[command(
+        after_help = "Examples:\n  pmp-filter inspect\n  pmp-filter inspect my-filter.wasm\n  pmp-filter inspect exclude-vendors"
+    )]
     Inspect(inspect::Inspect),
     /// Run a filter on products from a file, a world or the ledger, and show what it decides
+    #[command(after_help = RUN_EXAMPLES)]
     Run(run::Run),
     /// Hold a filter to the test cases in a file
+    #[command(after_help = "Examples:\n  pmp-filter test\n  pmp-filter test --update")]
     Test(test::Test),
     /// Measure a filter: time, fuel and memory
+    #[command(after_help = "Example:\n  pmp-filter bench --count 10000")]
     Bench(bench::Bench),
     /// Compile a filter to machine code, which a spoke has ready in milliseconds
+    #[command(after_help = "Example:\n  pmp-filter compile my-filter.wasm --to my-filter.cwasm")]
     Compile(compile::Compile),
     /// Sign a component with an OpenSSH key
+    #[command(after_help = "Example:\n  pmp-filter sign --key ~/.ssh/id_ed25519")]
     Sign(sign::Sign),
     /// Verify who signed a component
+    #[command(after_help = "Example:\n  pmp-filter verify my-filter.wasm --key allowed_signers")]
     Verify(sign::Verify),
     /// Print a completion script for a shell
     Completions(Completions),
@@ -75,6 +91,24 @@ async fn command(cli: Cli) -> Result<Exit, Failure> {
         Command::Completions(completions) => {
             completions.print::<Cli>()?;
             Ok(Exit::Ok)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_shows_how_it_is_called() {
+        let program = Cli::command();
+        let commands = program.get_subcommands().filter(|command| command.get_name() != "completions");
+        for command in commands {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let call = format!("\n  pmp-filter {}", command.get_name());
+            assert!(help.starts_with("Example") && help.contains(&call), "{}: {help}", command.get_name());
         }
     }
 }

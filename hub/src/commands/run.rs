@@ -6,6 +6,7 @@ use clap::Args;
 use pmp_terminal::{Exit, Failure, parse_duration, stop_on_signal};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::Keep;
 use crate::config::{ConfigArgs, silence_of_run};
@@ -24,6 +25,9 @@ pub(crate) struct RunArgs {
     /// [default: 3h, or three intervals where that is longer]
     #[arg(long, env = "PMP_STALE_AFTER", value_name = "DURATION")]
     stale_after: Option<String>,
+    /// Stop after this time as if told to: 90s, 15m, 8h
+    #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
+    stop_after: Option<Duration>,
     #[command(flatten)]
     keep: Keep,
 }
@@ -32,6 +36,9 @@ pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool
     let (config, members) = config.for_run(Some(args.interval))?;
     let stale_after = silence_of_run(args.stale_after.as_deref(), args.interval)?;
     let stop = stop_on_signal().map_err(Failure::new)?;
+    if let Some(after) = args.stop_after {
+        stop.before(Instant::now() + after, Duration::ZERO);
+    }
     let Some(sdk) = stop.unless_stopped(sdk()).await else { return Ok(Exit::Ok) };
     let sdk = sdk?;
     let events = config.events_queue_url.clone().map(|url| EventQueue::new(&sdk, url));

@@ -275,9 +275,10 @@ async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -> Result<Ex
     let Some(done) = done.map_err(failure)? else {
         return Err(ended("before the lease was free; nothing was done"));
     };
-    let (receipts, version) = done?;
-    output.list("receipts", &receipts, render::receipts(&receipts), &sync_summary(&receipts, version))?;
-    Ok(exit_after(&receipts))
+    let (pass, version) = done?;
+    let receipts = &pass.receipts;
+    output.list("receipts", receipts, render::receipts(&pass), &sync_summary(receipts, version))?;
+    Ok(exit_after(receipts))
 }
 
 /// The token that a signal cancels, and `--stop-after`.
@@ -290,7 +291,7 @@ fn stop(config: &SpokeConfig) -> Result<Stop, Failure> {
 }
 
 /// One pass with the ledger's newest snapshot.
-async fn sync_newest(spoke: &Spoke, args: &SyncArgs, stop: &Stop) -> Result<(Vec<Receipt>, SnapshotVersion), Failure> {
+async fn sync_newest(spoke: &Spoke, args: &SyncArgs, stop: &Stop) -> Result<(Pass, SnapshotVersion), Failure> {
     let stopped = || failure(SpokeError::stopped(stop));
     let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)?.map_err(failure)?;
     let version = standing.head.latest;
@@ -301,8 +302,8 @@ async fn sync_newest(spoke: &Spoke, args: &SyncArgs, stop: &Stop) -> Result<(Vec
     let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: Timestamp::now() });
     let newest = stop.unless_stopped(spoke.in_force(&standing, &[])).await.ok_or_else(stopped)?;
     let newest = Arc::new(newest.map_err(failure)?);
-    let Pass { receipts, .. } = spoke.sync(standing, newest, confirmed, stop).await.map_err(failure)?;
-    Ok((receipts, version))
+    let pass = spoke.sync(standing, newest, confirmed, stop).await.map_err(failure)?;
+    Ok((pass, version))
 }
 
 fn sync_summary(receipts: &[Receipt], version: SnapshotVersion) -> String {

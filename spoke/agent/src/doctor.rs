@@ -116,6 +116,13 @@ fn listed(ids: &[&str]) -> String {
     if ids.len() > SHOWN { format!("{shown} and {} more", ids.len() - SHOWN) } else { shown }
 }
 
+/// The one of `known` that is most like an id that was mistyped, where one is.
+fn alike<'a>(id: &ExperienceId, known: impl IntoIterator<Item = &'a ExperienceId>) -> Option<&'a ExperienceId> {
+    let likeness = |known: &ExperienceId| strsim::jaro_winkler(known.as_str(), id.as_str());
+    let alike = known.into_iter().filter(|known| likeness(known) > 0.8);
+    alike.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+}
+
 /// Which organization this is.
 async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Option<OrganizationId>) {
     const CHECK: &str = "organization";
@@ -205,11 +212,8 @@ fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BT
         let text = format!("{id}: {absent}");
         match absent {
             Absent::Missing => {
-                let likeness = |known: &&ExperienceId| strsim::jaro_winkler(known.as_str(), id.as_str());
                 let others = known.iter().filter(|other| members.iter().all(|member| member.id != **other));
-                let meant =
-                    others.filter(|other| likeness(other) > 0.8).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-                let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+                let meant = alike(id, others).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
                 finding.fail(text, format!("check {MEMBERS}{meant}"))
             }
             Absent::Unreadable(error) => finding.fail(text, error.hint()),

@@ -115,6 +115,7 @@ mod tests {
             filter_runs: 2,
             filter_time: Duration::from_millis(15),
             filter_failures: 1,
+            ..Tally::default()
         };
         let expected = json!({
             "Experience": "exp-management", "Component": "spoke", "Errors": 0, "Throttles": 2, "Synced": 0, "Partial": 0, "Held": 1, "Failed": 1,

@@ -107,16 +107,14 @@ fn not_fetched(error: s3::FetchError, context: String) -> Failure {
 }
 
 fn compile(config: &FilterConfig, fetched: Option<Vec<u8>>) -> anyhow::Result<Filter> {
-    let host = || {
-        let host = FilterHost::new(config.limits.clone())?;
-        Ok::<_, anyhow::Error>(config.cache.iter().fold(host, |host, dir| host.with_cache(dir)))
-    };
+    let without_cache = || FilterHost::new(config.limits.clone()).map_err(anyhow::Error::new);
+    let host = || without_cache().map(|host| config.cache.iter().fold(host, |host, dir| host.with_cache(dir)));
     let bytes = match (&config.source, fetched) {
         (FilterSource::BuiltIn(name), _) => {
             return Filter::built_in(name, config.limits.clone()).context("there is no such filter");
         }
         (_, Some(bytes)) => bytes,
-        (FilterSource::File(file), None) => host()?.read(file)?,
+        (FilterSource::File(file), None) => without_cache()?.read(file)?,
         (FilterSource::S3(_), None) => anyhow::bail!("the object was not fetched"),
     };
     Ok(match &config.digest {

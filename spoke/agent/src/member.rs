@@ -60,7 +60,7 @@ pub(crate) enum Absent {
     /// It is named, and the catalog does not find it.
     #[error("the experience does not exist, or is not shared with this account")]
     Missing,
-    /// It was kept in step before, and is neither named nor listed now.
+    /// It was kept in step before, and now it is not named; or neither listed nor found.
     #[error("the experience is no longer one that this spoke keeps in step")]
     Gone,
     /// It is one that a hub reads.
@@ -104,15 +104,24 @@ pub(crate) struct Discovered {
 
 /// Finds the member experiences, and reads them in batches, but not yet their policies. The management experience itself
 /// is never one.
+///
+/// A listing may lag, or leave one out: those that were `kept` in step before and that it does not name are read as well, and only
+/// what the catalog does not know, or does not show to this account, is not among them.
 pub(crate) async fn discover(
     catalog: &dyn Catalog,
     management: &ExperienceId,
     selection: &Selection,
+    kept: &BTreeSet<ExperienceId>,
 ) -> Result<Discovered, SpokeError> {
     let (mut ids, half) = match selection {
         Selection::Only(ids) => (ids.clone(), None),
         Selection::All => list(catalog).await?,
     };
+    let not_listed: BTreeSet<_> = match selection {
+        Selection::Only(_) => BTreeSet::new(),
+        Selection::All => kept.difference(&ids).cloned().collect(),
+    };
+    ids.extend(not_listed.iter().cloned());
     ids.remove(management);
     let ids: Vec<_> = ids.into_iter().collect();
     let mut described = catalog.describe_experiences(&ids).await;
@@ -123,7 +132,15 @@ pub(crate) async fn discover(
         let answers = catalog.describe_experiences(&again).await;
         places.into_iter().zip(answers).for_each(|(place, answer)| described[place] = answer);
     }
-    let candidates = ids.into_iter().zip(described).map(|(id, outcome)| {
+    let gone = |id: &ExperienceId, outcome: &Result<Experience, CatalogError>| {
+        let class = outcome.as_ref().err().map(CatalogError::class);
+        not_listed.contains(id) && matches!(class, Some(ErrorClass::NotFound | ErrorClass::AccessDenied))
+    };
+    let found = ids.into_iter().zip(described).filter(|(id, outcome)| !gone(id, outcome));
+    let candidates = found.map(|(id, outcome)| {
+        if not_listed.contains(&id) {
+            tracing::warn!(experience = %id, "no listing names the experience, and the catalog describes it: kept in step");
+        }
         let name = outcome.as_ref().ok().map(|found| found.name.clone());
         Candidate { id, name, state: outcome.map_err(absent).and_then(judge) }
     });
@@ -188,7 +205,7 @@ pub(crate) async fn find(
     management: &ExperienceId,
     selection: &Selection,
 ) -> Result<Vec<Member>, SpokeError> {
-    Ok(read_policies(catalog, discover(catalog, management, selection).await?.candidates).await)
+    Ok(read_policies(catalog, discover(catalog, management, selection, &BTreeSet::new()).await?.candidates).await)
 }
 
 /// Lists with and without the scope `SharedWithMe`: the management account sees its own experiences only without it, a

@@ -30,7 +30,7 @@ use crate::member::{
     Absent, Candidate, Discovered, Live, Member, Selection, discover, leave_management_alone, read_policies,
 };
 use crate::narrow::{Exhausted, Narrowed, narrow};
-use crate::receipt::{Draft, MAX_REASONS, Progress, SPOKE_VERSION, told};
+use crate::receipt::{Draft, Earlier, MAX_REASONS, Progress, SPOKE_VERSION, told};
 use crate::reporter::Reporter;
 use crate::standing::{SignOfLife, Standing};
 use crate::trust::Trust;
@@ -223,7 +223,9 @@ impl Spoke {
         stop: &Stop,
     ) -> Result<(Pass, Option<ChangeSetTimes>), SpokeError> {
         let times = standing.before.seen.as_ref().and_then(|seen| seen.change_set_times);
-        let discovered = stop.unless_stopped(discover(self.catalog.as_ref(), &self.management, &self.selection)).await;
+        let before = kept(&standing);
+        let discovered = discover(self.catalog.as_ref(), &self.management, &self.selection, &before);
+        let discovered = stop.unless_stopped(discovered).await;
         let Discovered { candidates, half } = discovered.ok_or_else(|| SpokeError::stopped(stop))??;
         let kept = leave_management_alone(self.snapshots.as_ref(), &self.selection, candidates);
         let candidates = stop.unless_stopped(kept).await.ok_or_else(|| SpokeError::stopped(stop))??;
@@ -274,13 +276,17 @@ pub(crate) fn confirmation(confirmed: Option<&Confirmed>, version: SnapshotVersi
     confirmed.map_or(Confirmation::None, |_| Confirmation::Version(version))
 }
 
-/// Experiences that were kept in step before and are not found now: their receipts must not look as if they lagged. Those of
-/// which a disputed receipt speaks are among them: it is not to stand.
+/// Experiences that were kept in step before. Those of which a disputed receipt speaks are among them: it is not to stand.
+pub(crate) fn kept(standing: &Standing) -> BTreeSet<ExperienceId> {
+    let told = standing.before.receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
+    told.map(|receipt| &receipt.member_experience).chain(standing.disputed.keys()).cloned().collect()
+}
+
+/// Those that were kept in step before and are not found now: their receipts must not look as if they lagged.
 fn gone(standing: &Standing, candidates: &[Candidate]) -> Vec<Member> {
     let found: BTreeSet<_> = candidates.iter().map(|candidate| &candidate.id).collect();
-    let told = standing.before.receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
-    let told: BTreeSet<_> = told.map(|receipt| &receipt.member_experience).chain(standing.disputed.keys()).collect();
-    told.difference(&found).map(|id| Member { id: (*id).clone(), name: None, state: Err(Absent::Gone) }).collect()
+    let gone = kept(standing).into_iter().filter(|id| !found.contains(id));
+    gone.map(|id| Member { id, name: None, state: Err(Absent::Gone) }).collect()
 }
 
 /// The experiences with their names, where these could be read.
@@ -497,6 +503,7 @@ impl OnePass<'_> {
             confirmed: self.confirmed.clone().or_else(|| hub.cloned()),
             owner: self.standing.beside.me().id.clone(),
             removals: erosion::recent(before, self.spoke.guard_window, self.began),
+            earlier: Earlier::of(before, self.snapshot.version(), self.snapshot.digest()),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::attributes::{Known, LookUpError};
 use crate::filters::Chosen;
 use crate::member::{Absent, Member, discover, leave_management_alone, read_policies};
 use crate::narrow::{Exhausted, Narrowed, narrow};
-use crate::pass::{confirmation, named};
+use crate::pass::{confirmation, kept, named};
 use crate::standing::Standing;
 use crate::{Spoke, SpokeError, erosion};
 
@@ -78,7 +78,7 @@ pub(crate) enum Planned {
 impl Spoke {
     /// Plans for every member experience, as a pass would: what an operator of the hub confirmed counts.
     pub(crate) async fn preview(&self, standing: &Standing, snapshot: &Arc<Snapshot>) -> Result<Previews, SpokeError> {
-        let found = discover(self.catalog.as_ref(), &self.management, &self.selection).await?;
+        let found = discover(self.catalog.as_ref(), &self.management, &self.selection, &kept(standing)).await?;
         let candidates = leave_management_alone(self.snapshots.as_ref(), &self.selection, found.candidates).await?;
         let in_force = self.filters.in_force().await;
         let warnings = if found.half.is_some() { Vec::new() } else { in_force.warnings(named(&candidates)) };

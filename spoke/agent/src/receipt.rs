@@ -19,6 +19,10 @@ const MAX_QUARANTINED: usize = 500;
 /// The longest error text of a quarantined product, in bytes: all of them together leave room in the item.
 const MAX_REFUSAL: usize = 400;
 
+/// The most change sets of which a receipt tells, where earlier passes made some of them: an experience with a product that the
+/// catalog refuses again and again has one more with each try.
+const MAX_CHANGE_SETS: usize = 1_000;
+
 /// An error text as the hub is told it, whoever wrote it: bounded, and harmless to all who look at it.
 pub(crate) fn told(error: &str) -> String {
     PlainText::bounded(error, MAX_ERROR).into()
@@ -46,6 +50,33 @@ pub(crate) struct Progress {
     pub(crate) approved_before: usize,
 }
 
+/// What earlier passes did for the same snapshot without bringing the experience into step: it is told together with what
+/// this one does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Earlier {
+    allowed: usize,
+    denied: usize,
+    change_sets: Vec<String>,
+}
+
+impl Earlier {
+    /// What `before`, the receipt that stands, tells of the snapshot with this version and digest.
+    pub(crate) fn of(before: Option<&Receipt>, version: SnapshotVersion, digest: Digest) -> Self {
+        let goes_on = |before: &&Receipt| {
+            before.status != ReceiptStatus::InSync && (before.version, before.digest) == (version, digest)
+        };
+        let Some(Receipt { allowed, denied, change_sets, .. }) = before.filter(goes_on) else { return Self::default() };
+        Self { allowed: *allowed, denied: *denied, change_sets: change_sets.clone() }
+    }
+
+    /// The change sets of before, and then those of `now`; one that was taken up again stands where it is now.
+    fn change_sets(&self, now: &[String]) -> Vec<String> {
+        let before = self.change_sets.iter().filter(|id| !now.contains(id));
+        let all: Vec<_> = before.chain(now).cloned().collect();
+        all[all.len().saturating_sub(MAX_CHANGE_SETS.max(now.len()))..].to_vec()
+    }
+}
+
 /// What stays the same for one experience through a pass.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
@@ -66,6 +97,8 @@ pub(crate) struct Draft {
     pub(crate) owner: String,
     /// What earlier passes removed lately.
     pub(crate) removals: Vec<Removal>,
+    /// What earlier passes did for this snapshot.
+    pub(crate) earlier: Earlier,
 }
 
 #[cfg(test)]
@@ -87,6 +120,7 @@ impl Draft {
             confirmed: None,
             owner: "all".to_owned(),
             removals: Vec::new(),
+            earlier: Earlier::default(),
         }
     }
 }
@@ -114,14 +148,14 @@ impl Draft {
             received_at: self.received_at,
             applied_at: None,
             applied: self.applied,
-            allowed: progress.allowed,
-            denied: progress.denied,
+            allowed: self.earlier.allowed + progress.allowed,
+            denied: self.earlier.denied + progress.denied,
             pending: progress.pending,
             narrowed: self.narrowed,
             narrowed_for: self.narrowed_for.clone(),
             filter_warnings: self.filter_warnings.clone(),
             quarantined: progress.quarantined.iter().take(MAX_QUARANTINED).map(bounded).collect(),
-            change_sets: progress.change_sets.clone(),
+            change_sets: self.earlier.change_sets(&progress.change_sets),
             filter: self.filter.clone(),
             confirmed: self.confirmed.clone(),
             removals: self.removals(progress),
@@ -153,5 +187,57 @@ impl Draft {
             },
             None => Receipt { applied_at: Some(now), applied: applied(now), ..receipt },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(allowed: usize, denied: usize, change_sets: &[&str]) -> Progress {
+        let change_sets = change_sets.iter().map(|id| (*id).to_owned()).collect();
+        Progress { allowed, denied, change_sets, ..Progress::default() }
+    }
+
+    fn after(before: &Receipt) -> Draft {
+        let draft = Draft::of("exp-member");
+        Draft { earlier: Earlier::of(Some(before), draft.version, draft.digest), ..draft }
+    }
+
+    fn told(receipt: &Receipt) -> (usize, usize, Vec<&str>) {
+        (receipt.allowed, receipt.denied, receipt.change_sets.iter().map(String::as_str).collect())
+    }
+
+    #[test]
+    fn what_passes_did_for_one_snapshot_is_told_together_until_it_is_in_step() {
+        let first = Draft::of("exp-member").receipt(ReceiptStatus::Partial, &progress(50, 3, &["cs-1", "cs-2"]), None);
+        // The second one is taken up again, and seen to end.
+        let second = after(&first).receipt(ReceiptStatus::Partial, &progress(50, 0, &["cs-2", "cs-3"]), None);
+        assert_eq!(told(&second), (100, 3, vec!["cs-1", "cs-2", "cs-3"]));
+        let idle = after(&second).receipt(ReceiptStatus::Partial, &progress(0, 0, &[]), None);
+        assert_eq!(told(&idle), told(&second), "a pass that has nothing to do but to wait");
+        let last = after(&idle).in_sync(&progress(20, 0, &["cs-4"]), Timestamp::UNIX_EPOCH, Some(&idle));
+        assert_eq!(told(&last), (120, 3, vec!["cs-1", "cs-2", "cs-3", "cs-4"]));
+        // In step, it begins anew: what comes now undoes what others did.
+        let drift = after(&last).in_sync(&progress(1, 0, &["cs-5"]), Timestamp::UNIX_EPOCH, Some(&last));
+        assert_eq!(told(&drift), (1, 0, vec!["cs-5"]));
+    }
+
+    #[test]
+    fn another_snapshot_begins_anew() {
+        let before = Draft::of("exp-member").receipt(ReceiptStatus::Partial, &progress(50, 3, &["cs-1"]), None);
+        let draft = Draft::of("exp-member");
+        for (version, digest) in [(draft.version.next(), draft.digest), (draft.version, Digest::of(b"other"))] {
+            assert_eq!(Earlier::of(Some(&before), version, digest), Earlier::default());
+        }
+    }
+
+    #[test]
+    fn a_receipt_does_not_grow_for_ever() {
+        let many: Vec<String> = (0..2_000).map(|n| format!("cs-{n}")).collect();
+        let earlier = Earlier { change_sets: many.clone(), ..Earlier::default() };
+        assert_eq!(earlier.change_sets(&["cs-new".to_owned()]).len(), MAX_CHANGE_SETS);
+        assert_eq!(earlier.change_sets(&["cs-new".to_owned()]).last().unwrap(), "cs-new");
+        assert_eq!(Earlier::default().change_sets(&many), many, "of this pass it tells all");
     }
 }

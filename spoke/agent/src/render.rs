@@ -8,7 +8,9 @@ use pmp_plan::{Entry, Report, Step, Why};
 use pmp_protocol::{Decision, FilterIdentity, Receipt, ReceiptStatus, ResourceRequests, Snapshot, Verdict};
 use pmp_terminal::{Table, age, count};
 
+use crate::Pass;
 use crate::preview::{Planned, Previews, ShownFilter};
+use crate::tally::Done;
 
 /// Products to change that are listed per experience before the rest is only counted; `-o wide` lists all.
 const MAX_ENTRIES: usize = 40;
@@ -169,23 +171,21 @@ fn color(status: ReceiptStatus) -> Color {
     }
 }
 
-/// The receipts of a pass. A receipt of an experience in which nothing was to do keeps the numbers of the pass that brought it
-/// into step; here stands what this pass did.
-pub(crate) fn receipts(receipts: &[Receipt]) -> Table {
+/// The receipts of a pass. They tell what was done for the snapshot, by whichever pass; here stands what this one did.
+pub(crate) fn receipts(pass: &Pass) -> Table {
     let mut table = Table::new(&["EXPERIENCE", "STATUS", "ALLOWED", "DENIED", "PENDING", "DROPPED", "MESSAGE"]);
-    for receipt in receipts {
-        let idle = receipt.status == ReceiptStatus::InSync
-            && (receipt.change_sets.is_empty() || receipt.applied_at.is_some_and(|at| at < receipt.received_at));
-        let of_this_pass = |number: usize| if idle { 0 } else { number }.to_string();
-        let message = if idle { "nothing to do" } else { "" };
+    for receipt in &pass.receipts {
+        let done = pass.tally.done.get(&receipt.member_experience).copied();
+        let idle = done.is_none() && receipt.status == ReceiptStatus::InSync;
+        let Done { allowed, denied } = done.unwrap_or_default();
         table.row([
             receipt.member_experience.to_string(),
             receipt.status.to_string(),
-            of_this_pass(receipt.allowed),
-            of_this_pass(receipt.denied),
+            allowed.to_string(),
+            denied.to_string(),
             receipt.pending.to_string(),
             receipt.narrowed.to_string(),
-            receipt.error.clone().unwrap_or_else(|| message.to_owned()),
+            receipt.error.clone().unwrap_or_else(|| if idle { "nothing to do" } else { "" }.to_owned()),
         ]);
         table.color(1, color(receipt.status));
     }

@@ -127,13 +127,14 @@ impl Standing {
         self.disputed.get(member).and_then(Option::as_ref)
     }
 
-    /// Whether an earlier run left something to do, or none has been here yet.
+    /// Whether an earlier run left something to do, said that it failed as a whole, or none has been here yet.
     pub(crate) fn leaves_something(&self) -> bool {
         let Organization { seen, receipts, .. } = &self.before;
         let behind = |receipt: &Receipt| {
             receipt.is_unfinished() || (receipt.version, receipt.digest) != (self.head.latest, self.head.digest)
         };
-        receipts.iter().any(behind) || (seen.is_none() && receipts.is_empty())
+        let failed = seen.as_ref().is_some_and(|seen| seen.error.is_some());
+        failed || receipts.iter().any(behind) || (seen.is_none() && receipts.is_empty())
     }
 
     fn warn(&self) {

@@ -1,8 +1,9 @@
 //! What a pass did, counted while it goes on: receipts tell how things stand, which may be the work of earlier passes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pmp_protocol::{Receipt, ReceiptStatus};
+use pmp_protocol::{ExperienceId, Receipt, ReceiptStatus};
 
 use crate::receipt::{Draft, Progress};
 
@@ -25,6 +26,17 @@ pub struct Tally {
     pub filter_time: Duration,
     /// Those that failed.
     pub filter_failures: usize,
+    /// What was done for each experience in which something was.
+    pub(crate) done: BTreeMap<ExperienceId, Done>,
+}
+
+/// What one pass did for one experience.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// Products newly approved.
+    pub(crate) allowed: usize,
+    /// Products newly denied.
+    pub(crate) denied: usize,
 }
 
 impl Tally {
@@ -33,6 +45,10 @@ impl Tally {
         self.change_sets += progress.change_sets.len();
         self.allowed += progress.allowed;
         self.denied += progress.denied;
+        if !progress.change_sets.is_empty() {
+            let done = Done { allowed: progress.allowed, denied: progress.denied };
+            self.done.insert(draft.member.clone(), done);
+        }
         if before.is_some_and(|before| was_left_in_step(before, draft)) {
             self.drifted += progress.allowed + progress.denied + progress.pending;
         }

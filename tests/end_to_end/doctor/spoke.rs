@@ -88,6 +88,14 @@ async fn what_is_not_set_up_yet_is_a_warning() {
     assert_eq!(checkup.check("lease")["detail"], "free, and never taken");
     assert_eq!(checkup.that_are("skipped"), ["dead-letters", "subscription", "queue-policy"]);
     assert_eq!(checkup.code, 0);
+    // One that is mistyped has no snapshot either, and others have.
+    scene.hub.json(&["publish"]).await;
+    for (mistyped, says) in
+        [("exp-managment", "did you mean `exp-management`?"), ("exp-0123", "snapshots of exp-management")]
+    {
+        let checkup = Checkup::of(&scene.spoke.with(&[("PMP_EXPERIENCE_ID", mistyped)])).await;
+        checkup.expect("snapshots-table", "warning", &format!("no snapshot of {mistyped} yet"), says);
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{Failure, Ports};
 use crate::catalog::{Change, Outcome, Refused};
-use crate::faults::{Operation, api};
+use crate::faults::{Fault, Operation, api};
 use crate::world::World;
 
 fn policy_of(experience: &ExperienceId) -> PolicyId {
@@ -66,8 +66,8 @@ impl Catalog for Ports {
     }
 
     async fn list_experiences(&self, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
-        let list = |world: &mut World, _| match scope {
-            Scope::Own => world.catalog.experiences.keys().cloned().collect(),
+        let list = |world: &mut World, fault| match scope {
+            Scope::Own => Fault::cut(fault, world.catalog.experiences.keys().cloned()),
             Scope::SharedWithMe => Vec::new(),
         };
         self.call(Operation::ListExperiences, "", list).await.map_err(in_catalog)
@@ -128,7 +128,8 @@ impl Catalog for Ports {
         if !self.dead.is_cancelled() {
             self.world().check_asks(&what);
         }
-        let start = |world: &mut World, faulty| {
+        let start = |world: &mut World, fault| {
+            let faulty = fault == Some(Fault::FailedByServer);
             let token = request.client_request_token();
             if !world.catalog.knows(&token) {
                 changes.iter().for_each(|change| world.check_start(change));
@@ -173,9 +174,7 @@ impl Catalog for Ports {
     }
 
     async fn open_change_sets(&self, experience: &ExperienceId) -> Result<Vec<ChangeSetId>, CatalogError> {
-        let list = |world: &mut World, _| {
-            world.catalog.holder(experience).map(ChangeSetId::new).into_iter().collect::<Vec<_>>()
-        };
+        let list = |world: &mut World, fault| Fault::cut(fault, world.catalog.holder(experience).map(ChangeSetId::new));
         self.call(Operation::ListChangeSets, experience.as_str(), list).await.map_err(in_catalog)
     }
 }

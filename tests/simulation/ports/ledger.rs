@@ -14,7 +14,7 @@ use pmp_protocol::{
 };
 
 use super::{Failure, Ports};
-use crate::faults::Operation;
+use crate::faults::{Fault, Operation};
 use crate::world::{World, management};
 
 fn in_ledger(Failure::Api(error): Failure) -> LedgerError {
@@ -28,8 +28,8 @@ impl SnapshotStore for Ports {
             // No hub reads a member experience here.
             return self.call(Operation::ReadSnapshot, experience.as_str(), |_, _| None).await.map_err(in_ledger);
         }
-        let head = |world: &mut World, _| {
-            let newest = world.in_force().cloned()?;
+        let head = |world: &mut World, fault| {
+            let newest = world.in_force().cloned().filter(|_| fault != Some(Fault::Empty))?;
             let version = newest.version();
             let (digest, taken_at) = (newest.digest(), newest.taken_at());
             Some(Head { latest: version, digest, taken_at, chunks: 1, published: Some(version), statement: None })
@@ -69,17 +69,17 @@ impl SnapshotStore for Ports {
     }
 
     async fn fetch(&self, experience: &ExperienceId, version: SnapshotVersion) -> Result<Snapshot, LedgerError> {
-        let fetch = |world: &mut World, _| {
-            let found = world.stored(version).cloned();
+        let fetch = |world: &mut World, fault| {
+            let found = world.stored(version).cloned().filter(|_| !matches!(fault, Some(Fault::Empty | Fault::Half)));
             found.ok_or_else(|| LedgerError::NoSnapshot { experience: experience.clone(), version })
         };
         self.call(Operation::ReadSnapshot, &version.to_string(), fetch).await.map_err(in_ledger)?
     }
 
     async fn digests(&self, experience: &ExperienceId) -> Result<BTreeMap<SnapshotVersion, Digest>, LedgerError> {
-        let digests = |world: &mut World, _| {
+        let digests = |world: &mut World, fault| {
             let kept = world.history.iter().filter(|snapshot| !world.is_lost(snapshot.version()));
-            kept.map(|snapshot| (snapshot.version(), snapshot.digest())).collect()
+            Fault::cut(fault, kept).into_iter().map(|snapshot| (snapshot.version(), snapshot.digest())).collect()
         };
         self.call(Operation::ReadSnapshot, &format!("digests of {experience}"), digests).await.map_err(in_ledger)
     }
@@ -132,11 +132,11 @@ impl ReceiptStore for Ports {
     }
 
     async fn organization(&self, id: &OrganizationId, _: &ExperienceId) -> Result<Organization, LedgerError> {
-        let read = |world: &mut World, _| Organization {
+        let read = |world: &mut World, fault| Organization {
             id: id.clone(),
-            seen: world.seen.clone(),
-            spokes: world.spokes.clone(),
-            receipts: world.receipts.values().cloned().collect(),
+            seen: world.seen.clone().filter(|_| fault != Some(Fault::Empty)),
+            spokes: Fault::cut(fault, world.spokes.clone()),
+            receipts: Fault::cut(fault, world.receipts.values().cloned()),
             confirmations: Vec::new(),
             unreadable: Vec::new(),
         };
@@ -160,8 +160,8 @@ impl ReceiptStore for Ports {
     }
 
     async fn mark(&self, _: &ExperienceId) -> Result<Option<HeadMark>, LedgerError> {
-        let mark = |world: &mut World, _| {
-            let newest = world.newest()?;
+        let mark = |world: &mut World, fault| {
+            let newest = world.newest().filter(|_| fault != Some(Fault::Empty))?;
             Some(HeadMark { version: newest.version(), digest: newest.digest(), at: newest.taken_at() })
         };
         self.call(Operation::ReadReceipts, "mark", mark).await.map_err(in_ledger)
@@ -195,7 +195,8 @@ impl LeaseStore for Ports {
             self.alive().await;
             return Ok(None);
         }
-        self.call(Operation::Lease, "look", |world: &mut World, _| world.lease().cloned()).await.map_err(in_ledger)
+        let look = |world: &mut World, fault| world.lease().cloned().filter(|_| fault != Some(Fault::Empty));
+        self.call(Operation::Lease, "look", look).await.map_err(in_ledger)
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Taken, LedgerError> {

@@ -35,6 +35,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Watch a hub and three spokes at work, on a local AWS with four organizations
+    #[command(after_help = "Examples:\n  pmp-local demo\n  pmp-local demo --keep")]
     Demo(Demo),
     /// Serve SNS, SQS, DynamoDB, STS, Organizations and Marketplace Catalog on one port until stopped
     Serve(Serve),

@@ -1,21 +1,21 @@
 //! The hub's side of a spoke: the role to assume, the two tables as it sees them, and the lease.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::{ApiError, assume_role_now};
 use pmp_doctor::Session;
 use pmp_ledger::{
-    AnswerStore, AnswersHead, DynamoAnswers, DynamoLeases, DynamoReceipts, DynamoSnapshots, LedgerError, Organization,
-    ReceiptStore, SnapshotStore, TableName,
+    AnswerStore, AnswersHead, DynamoAnswers, DynamoLeases, DynamoReceipts, DynamoReports, DynamoSnapshots, LedgerError,
+    Organization, ReceiptStore, Reports, SnapshotStore, TableName,
 };
 use pmp_protocol::{ExperienceId, Needs, OrganizationId, OrganizationSeen, ReceiptStatus, SnapshotVersion};
 use pmp_signature::TrustedKeys;
 use pmp_terminal::checkup::Finding;
 use pmp_terminal::{Source, age, count};
 
-use super::listed;
+use super::{alike, listed};
 use crate::beside::Beside;
 use crate::config::{
     DoctorConfig, EXPERIENCE, EXTERNAL_ID, FILTER_CONFIG, FILTERS, HUB_ROLE, MEMBERS, SNAPSHOTS, TIMESTAMPS, TRUSTED,
@@ -147,6 +147,19 @@ pub(super) fn failed(finding: Finding, error: &LedgerError, source: Source) -> F
     finding.fail(error.to_string(), fix)
 }
 
+/// What to do about an experience of which the ledger holds no snapshot, and holds some of these.
+fn unknown(experience: &ExperienceId, known: &BTreeSet<ExperienceId>) -> String {
+    let publish = "let the hub publish once (`pmp-hub publish`)";
+    if let Some(meant) = alike(experience, known) {
+        return format!("did you mean `{meant}`? Check {EXPERIENCE}; or {publish}");
+    }
+    if known.is_empty() {
+        return format!("{publish}, or check {EXPERIENCE}");
+    }
+    let known = listed(&known.iter().map(ExperienceId::as_str).collect::<Vec<_>>());
+    format!("check {EXPERIENCE}: the ledger holds snapshots of {known}; or {publish}")
+}
+
 /// What the hub says cannot be read: its confirmations, and how far it ever came.
 fn unread_mark(finding: Finding, error: &LedgerError) -> Finding {
     if error.api().is_some_and(ApiError::is_access_denied) {
@@ -167,7 +180,7 @@ async fn snapshots(
 ) -> Finding {
     let finding = Finding::of("snapshots-table").note(table.as_str());
     let store = DynamoSnapshots::new(hub, table);
-    let mark = match timestamps {
+    let mark = match timestamps.clone() {
         // Where it cannot be read, `timestamps-table` says so.
         Some(timestamps) => DynamoReceipts::new(hub, timestamps).mark(&experience).await.ok().flatten(),
         None => None,
@@ -181,8 +194,13 @@ async fn snapshots(
         }
         Ok(Some(head)) => head,
         Ok(None) => {
-            let fix = format!("let the hub publish once (`pmp-hub publish`), or check {EXPERIENCE}");
-            return finding.warn(format!("no snapshot of {experience} yet"), fix);
+            let known = match timestamps {
+                Some(timestamps) => {
+                    DynamoReports::new(hub, timestamps).management_experiences().await.unwrap_or_default()
+                }
+                None => BTreeSet::new(),
+            };
+            return finding.warn(format!("no snapshot of {experience} yet"), unknown(&experience, &known));
         }
         Err(error) => return failed(finding, &error, SNAPSHOTS),
     };

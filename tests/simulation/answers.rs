@@ -1,0 +1,66 @@
+//! Every call of a spoke's pass, and of a hub's publish, is answered wrongly, one at a time and in every way: refused, failed, empty, half
+//! (with a token for the rest, without one, broken off), and again (done and not heard of, done twice, what was answered before). The
+//! library runs with the real adapters and SDK clients against the embedded AWS, over a line that alters one answer.
+//!
+//! Whatever it was: nothing is approved that the newest snapshot does not approve, nothing is denied that it approves, no receipt says what
+//! is not so; and once the answers are right again, all is as if it had not been.
+
+mod hub;
+mod spoke;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use pmp_catalog::RateLimits;
+use pmp_tests::{Aws, Wrong};
+
+/// By operation, how many answers were altered.
+type Cases = BTreeMap<String, usize>;
+
+/// More calls than a pass or a publish makes: one that makes them has lost its way.
+const MOST_CALLS: usize = 200;
+
+/// Of this account, at this endpoint; it tries again at once.
+async fn impatient(endpoint: &str, account: &str) -> SdkConfig {
+    let aws = Aws::new(endpoint, account);
+    let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(1));
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint)
+        .credentials_provider(aws.config().credentials_provider().unwrap())
+        .http_client(aws.config().http_client().unwrap())
+        .retry_config(retries)
+        .load()
+        .await
+}
+
+/// None that is felt here.
+fn no_limits() -> RateLimits {
+    let many = NonZeroU32::new(10_000).unwrap();
+    RateLimits {
+        list_entities: many,
+        describe_entity: many,
+        start_change_set: many,
+        describe_change_set: many,
+        list_change_sets: many,
+    }
+}
+
+/// Prints how many cases there were, by operation and by what was wrong.
+#[allow(clippy::print_stdout)]
+fn print(of: &str, cases: &[(Wrong, Cases)]) {
+    let mut by_operation = Cases::new();
+    for (wrong, cases) in cases {
+        println!("{of}: {wrong:?}: {} cases", cases.values().sum::<usize>());
+        for (operation, number) in cases {
+            *by_operation.entry(operation.clone()).or_default() += number;
+        }
+    }
+    for (operation, number) in &by_operation {
+        println!("{of}: {operation}: {number} cases");
+    }
+    println!("{of}: {} cases in all", by_operation.values().sum::<usize>());
+}
