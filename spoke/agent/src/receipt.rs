@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use pmp_protocol::{
     Applied, Confirmed, Digest, ExperienceId, FilterIdentity, NarrowedFor, OrganizationId, PlainText,
-    QuarantinedProduct, Receipt, ReceiptStatus, Removal, SnapshotVersion,
+    QuarantinedProduct, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion,
 };
 
 use crate::erosion;
@@ -66,6 +66,8 @@ pub(crate) struct Draft {
     pub(crate) owner: String,
     /// What earlier passes removed lately.
     pub(crate) removals: Vec<Removal>,
+    /// How far the record goes as the pass begins.
+    pub(crate) recorded: Option<Recorded>,
 }
 
 #[cfg(test)]
@@ -87,6 +89,7 @@ impl Draft {
             confirmed: None,
             owner: "all".to_owned(),
             removals: Vec::new(),
+            recorded: None,
         }
     }
 }
@@ -126,6 +129,7 @@ impl Draft {
             confirmed: self.confirmed.clone(),
             removals: self.removals(progress),
             owner: Some(self.owner.clone()),
+            recorded: self.recorded,
             spoke_version: SPOKE_VERSION.to_owned(),
             error: error.map(|text| told(&text)),
         }
