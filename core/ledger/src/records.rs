@@ -131,6 +131,11 @@ fn journal_prefix(experience: &ExperienceId) -> String {
     format!("decided#{experience}#")
 }
 
+/// What the sort keys of all records begin with.
+pub(crate) fn record_prefixes(experience: &ExperienceId) -> [String; 2] {
+    [journal_prefix(experience), outcome_prefix(experience, None)]
+}
+
 fn journal_key(experience: &ExperienceId, member: &ExperienceId) -> String {
     format!("decided#{experience}#{member}")
 }
