@@ -468,3 +468,6 @@ pub(crate) fn summary(answers: &[Answer]) -> String {
     let parts: Vec<_> = counts.iter().map(|(stance, count)| format!("{} {count}", stance.in_words())).collect();
     parts.join(", ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -265,8 +265,8 @@ async fn how_much_is_kept_is_a_setting() {
     assert_eq!(at("4").await.0, "APPROVED");
     assert_eq!(at("3").await.0, "APPROVED");
     assert_eq!(at("2").await, ("UNKNOWN".to_owned(), "no decision is kept from then or before".to_owned()));
-    let wrong = scene.spoke.with(&[("PMP_KEEP_DECISIONS", "0"), ("PMP_KEEP_DECISIONS_FOR", "soon")]);
+    let wrong = scene.spoke.with(&[("PMP_KEEP_DECISIONS", "0"), ("PMP_KEEP_DECISIONS_FOR", "90m")]);
     let wrong = wrong.run(&["sync"]).await;
     assert!(wrong.stderr.contains("(PMP_KEEP_DECISIONS): `0` is not a whole number from 1 to 200"), "{}", wrong.stderr);
-    assert!(wrong.stderr.contains("(PMP_KEEP_DECISIONS_FOR)"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("(PMP_KEEP_DECISIONS_FOR): shorter than 24h"), "{}", wrong.stderr);
 }

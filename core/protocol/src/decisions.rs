@@ -6,8 +6,6 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use crate::{Content, Digest, PlainText, ProductId};
 
 /// The longest reason that is kept, in bytes: what a filter's reason may have.
@@ -89,8 +87,7 @@ impl Listing {
 }
 
 /// What was decided otherwise than the hub says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GroundKind {
     /// The filter excluded it: not approved here.
     Excluded,
@@ -113,7 +110,7 @@ impl GroundKind {
 }
 
 /// What was decided, and why.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ground {
     /// What.
     pub kind: GroundKind,

@@ -349,7 +349,7 @@ fn read(reader: &mut Reader<'_>) -> Result<DecisionJournal, JournalError> {
     let filters = reader.length(MAX_TABLE, "too many filters")?;
     let filters = (0..filters).map(|_| {
         let (name, version) = (reader.text()?.to_owned(), reader.text()?.to_owned());
-        let digest = format!("sha256:{}", reader.text()?).parse();
+        let digest = format!("sha256:{}", reader.text()?).parse::<Digest>();
         let digest = digest.map_err(|_| JournalError::Malformed("a filter's digest is none"))?;
         Ok(Arc::new(FilterIdentity { name, version, digest }))
     });
@@ -388,7 +388,7 @@ fn read(reader: &mut Reader<'_>) -> Result<DecisionJournal, JournalError> {
     if entries.is_empty() {
         return Err(JournalError::Malformed("it has no entry"));
     }
-    let mut sets = |reader: &mut Reader<'_>| {
+    let sets = |reader: &mut Reader<'_>| {
         let count = reader.length(grounds.len(), "more sets than grounds")?;
         let mut sets = BTreeMap::new();
         for _ in 0..count {

@@ -183,7 +183,7 @@ variable "keep_decisions_for" {
   description = "For how long decisions and outcomes are kept. Null, 400 days."
 
   validation {
-    condition     = var.keep_decisions_for == null || can(regex("^[1-9][0-9]*(s|m|h|d)$", var.keep_decisions_for))
+    condition     = var.keep_decisions_for == null || can(regex("^[1-9][0-9]*(h|d)$", var.keep_decisions_for))
     error_message = "A duration such as 24h or 90d."
   }
 }

@@ -449,6 +449,9 @@ impl ConfigArgs {
         // An item of DynamoDB's holds them all.
         let versions = settings.number(self.keep_decisions.as_deref(), KEEP, 1..=200_u8);
         let age = duration(settings, self.keep_decisions_for.as_deref(), KEEP_FOR);
+        if age.is_some_and(|age| age < Retention::SHORTEST) {
+            settings.problem(KEEP_FOR, "shorter than 24h: what is in force would be deleted as old between two passes");
+        }
         Retention { versions: versions.map_or(default.versions, usize::from), age: age.unwrap_or(default.age) }
     }
 

@@ -33,6 +33,9 @@ pub(crate) struct Retention {
 impl Retention {
     pub(crate) const DEFAULT: Self = Self { versions: 50, age: Duration::from_secs(400 * 24 * 60 * 60) };
 
+    /// A shorter age would take what is in force along: it is written again after a quarter of it, and passes come hourly.
+    pub(crate) const SHORTEST: Duration = Duration::from_secs(24 * 60 * 60);
+
     fn age(self) -> SignedDuration {
         SignedDuration::try_from(self.age).unwrap_or(SignedDuration::MAX)
     }
