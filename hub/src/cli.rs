@@ -9,6 +9,7 @@ use pmp_terminal::{Completions, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, pr
 use crate::commands::confirm::{ConfirmArgs, confirm};
 use crate::commands::history::{DiffArgs, HistoryArgs, ShowArgs, diff, history, show};
 use crate::commands::init::{InitArgs, initialize};
+use crate::commands::log::{LogArgs, log};
 use crate::commands::members::{MembersArgs, members};
 use crate::commands::public_key::public_key;
 use crate::commands::publish::{PublishArgs, publish};
@@ -17,6 +18,7 @@ use crate::commands::run::{RunArgs, run_agent};
 use crate::commands::status::{StatusArgs, show_status};
 use crate::commands::versions::{VersionsArgs, show_versions};
 use crate::commands::wait::{WaitArgs, wait};
+use crate::commands::why::{WhyArgs, why};
 use crate::config::{ConfigArgs, RunSettings};
 use crate::doctor;
 use crate::function::HubFunction;
@@ -34,17 +36,21 @@ const EXAMPLES: &str = "Examples:
   pmp-hub wait 42 --timeout 10m                 until it is everywhere; exit code 4 if it is not
   pmp-hub history --since 7d                    what changed in the last week
   pmp-hub diff 41 42                            product by product, between two snapshots
+  pmp-hub why prod-abc                          where it is approved, where it is not, and why
+  pmp-hub log o-member0000                      what came of the syncs of one organization
   pmp-hub verify-aws                            what AWS does where its documentation is silent
   pmp-hub recover                               go on after the table of snapshots was restored";
 
 /// The settings that each command uses, for its help; `run` and `doctor` use all.
-const USES: [(&str, &[&[&str]]); 15] = [
+const USES: [(&str, &[&[&str]]); 17] = [
     ("publish", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("recover", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("status", &[LEDGER, ROSTER]),
     ("members", &[LEDGER, ROSTER]),
     ("versions", &[LEDGER, ROSTER]),
     ("wait", &[LEDGER, ROSTER]),
+    ("why", &[LEDGER, ROSTER]),
+    ("log", &[LEDGER, ROSTER]),
     ("history", &[SNAPSHOTS]),
     ("show", &[SNAPSHOTS]),
     ("diff", &[SNAPSHOTS]),
@@ -114,6 +120,17 @@ enum Command {
   pmp-hub publish && pmp-hub wait               the newest
   pmp-hub wait 42 --timeout 10m                 exit code 4 where it is not everywhere by then")]
     Wait(WaitArgs),
+    /// Tell why a product is approved, or not, in the member experiences
+    #[command(after_help = "Examples:
+  pmp-hub why prod-abc                          everywhere, by reason
+  pmp-hub why 'Port Scanner' --org o-member0000     the whole chain, in one organization
+  pmp-hub why prod-abc --at 40                  as it was decided by snapshot 40")]
+    Why(WhyArgs),
+    /// List what came of the syncs of one organization, newest first
+    #[command(after_help = "Examples:
+  pmp-hub log o-member0000
+  pmp-hub log o-member0000 --experience exp-prod --since 7d --all")]
+    Log(LogArgs),
     /// List the snapshots that are kept, newest first
     #[command(after_help = "Examples:
   pmp-hub history
@@ -177,6 +194,8 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Members(args) => members(&cli.config, args, output).await,
         Command::Versions(args) => show_versions(&cli.config, args, output).await,
         Command::Wait(args) => wait(&cli.config, args, output).await,
+        Command::Why(args) => why(&cli.config, args, output).await,
+        Command::Log(args) => log(&cli.config, args, output).await,
         Command::History(args) => history(&cli.config, args, output).await,
         Command::Show(args) => show(&cli.config, args, output).await,
         Command::Diff(args) => diff(&cli.config, args, output).await,

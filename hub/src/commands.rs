@@ -3,6 +3,7 @@
 pub(crate) mod confirm;
 pub(crate) mod history;
 pub(crate) mod init;
+pub(crate) mod log;
 mod look;
 pub(crate) mod members;
 pub(crate) mod public_key;
@@ -12,6 +13,7 @@ pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod versions;
 pub(crate) mod wait;
+pub(crate) mod why;
 
 use aws_config::SdkConfig;
 use clap::Args;

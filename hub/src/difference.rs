@@ -17,11 +17,19 @@ pub(crate) enum Listed {
 
 impl Listed {
     /// Where `product` stands in `content`; none where it is on neither list.
-    fn of(content: &Content, product: &ProductId) -> Option<Self> {
+    pub(crate) fn of(content: &Content, product: &ProductId) -> Option<Self> {
         if content.approved().contains(product) {
             Some(Self::Approved)
         } else {
             content.rejected().contains(product).then_some(Self::Rejected)
+        }
+    }
+
+    /// What the management experience does.
+    pub(crate) fn verb(self) -> &'static str {
+        match self {
+            Self::Approved => "approves it",
+            Self::Rejected => "rejects it",
         }
     }
 

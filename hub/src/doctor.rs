@@ -11,10 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_aws::{Admission, ApiError, Asker, Request, ResourcePolicy};
 use pmp_catalog::{CatalogError, ProductDirectory, RateLimits, SdkCatalog, SdkDirectory};
 use pmp_doctor::{Session, configuration, look_at_queue, told, unknown};
-use pmp_ledger::schema::{self, Table};
+use pmp_ledger::schema::{self, Expiry, Table};
 use pmp_ledger::{
-    AnswerStore, DynamoAnswers, DynamoReceipts, DynamoSnapshots, Head, LedgerError, ReceiptStore, SnapshotStore,
-    TableName,
+    AnswerStore, DynamoAnswers, DynamoReceipts, DynamoSnapshots, EXPIRES_AT, Head, LedgerError, ReceiptStore,
+    SnapshotStore, TableName,
 };
 use pmp_protocol::{ExperienceId, ProductId};
 use pmp_signature::{Expectation, PublicKey, TrustedKeys, Verified, pae, verify};
@@ -267,6 +267,24 @@ async fn products(sdk: &SdkConfig, experience: &ExperienceId, table: &TableName)
     }
 }
 
+/// Whether what members record is deleted when it is past its time, where that may be looked at.
+async fn expiry(sdk: &SdkConfig, table: &TableName, finding: Finding) -> Finding {
+    let fix = || {
+        format!(
+            "`aws dynamodb update-time-to-live --table-name {} --time-to-live-specification \
+             Enabled=true,AttributeName={EXPIRES_AT}`, or update the hub's stack",
+            table.as_str()
+        )
+    };
+    match schema::expiry(sdk, table).await {
+        Ok(Expiry::Off) => finding.warn("records of decisions are not deleted when they are past their time", fix()),
+        Ok(Expiry::Other(attribute)) => {
+            finding.warn(format!("its TTL goes by `{attribute}`: records of decisions stay"), fix())
+        }
+        Ok(Expiry::On) | Err(_) => finding,
+    }
+}
+
 /// The table of receipts, and what the receipts say.
 async fn spokes(session: &Session, config: &DoctorConfig) -> [Finding; 2] {
     const TABLE: &str = "timestamps-table";
@@ -284,6 +302,7 @@ async fn spokes(session: &Session, config: &DoctorConfig) -> [Finding; 2] {
             if finding.is_failed() {
                 return finding;
             }
+            let finding = expiry(&session.sdk, table, finding).await;
             // Without the table of snapshots, whose own check tells what is wrong, there is nothing to compare with.
             let snapshots = config.snapshots.as_ref().unwrap_or(table);
             let fleet = Fleet::new(&session.sdk, snapshots, table, config.members.clone());

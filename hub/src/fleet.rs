@@ -58,7 +58,7 @@ pub(crate) struct Admitted {
 
 impl Admitted {
     /// How much of it is read: what the hub's operators said of its size counts, and nothing that it says itself.
-    fn extent(&self) -> Extent {
+    pub(crate) fn extent(&self) -> Extent {
         if self.record.as_ref().is_some_and(|record| record.large) { Extent::Large } else { Extent::Usual }
     }
 }
@@ -105,6 +105,24 @@ impl Fleet {
             view.kept = self.snapshots.digests(experience).await?;
         }
         Ok(view)
+    }
+
+    /// Looks at one organization alone.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub(crate) async fn look_at_one(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+    ) -> Result<View, LedgerError> {
+        let roster = self.roster(experience).await?;
+        let report = self.reports.report(organization, experience, Extent::Large).await?;
+        let mark = self.marks.mark(experience).await?;
+        let head = self.snapshots.head(experience).await?;
+        let looked = vec![Looked { id: organization.clone(), report: Ok(report) }];
+        let kept = self.snapshots.digests(experience).await?;
+        Ok(View { head, mark, kept, roster, looked, left_out: None })
     }
 
     /// The management experience that is meant where the ledger knows nothing of `experience`: the one whose id is most like it.
@@ -221,6 +239,24 @@ impl View {
             return Some(format!("its time is ahead of the hub's clock: {time}"));
         }
         claims(receipt).find_map(|(version, digest)| self.unknown(version, digest))
+    }
+
+    /// Why something else that a member wrote about a snapshot is not believed; none where the ledger bears it out.
+    pub(crate) fn doubt(
+        &self,
+        organization: &OrganizationId,
+        version: SnapshotVersion,
+        digest: Digest,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Option<String> {
+        if !self.is_admitted(organization) {
+            return Some(NOT_ADMITTED.to_owned());
+        }
+        if is_ahead(at, now) {
+            return Some(format!("its time is ahead of the hub's clock: {at}"));
+        }
+        self.unknown(version, digest)
     }
 
     /// Why the ledger does not know a version with this digest; none where it does.

@@ -20,7 +20,9 @@ mod figures;
 mod fleet;
 mod function;
 mod init;
+mod kept;
 mod members;
+mod named;
 mod products;
 mod publish;
 mod read;
@@ -31,6 +33,7 @@ mod topic;
 mod trigger;
 mod verify;
 mod versions;
+mod why;
 
 pub use error::HubError;
 pub use fleet::Restored;

@@ -48,6 +48,19 @@ pub(crate) fn spokes(view: &View, now: Timestamp) -> Vec<String> {
     view.reports().filter_map(|report| line(&report.organization)).take(MAX_LINES).collect()
 }
 
+/// A moment, to the second.
+#[must_use]
+pub(crate) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// A moment in ten characters: the time of today, the day of all else.
+#[must_use]
+pub(crate) fn short_moment(at: Timestamp, now: Timestamp) -> String {
+    let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
+    if day(at) == day(now) { at.strftime("%H:%M:%SZ").to_string() } else { day(at) }
+}
+
 /// The line below it.
 #[must_use]
 pub(crate) fn summary(rows: &[SpokeStatus]) -> String {

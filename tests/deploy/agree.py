@@ -57,6 +57,8 @@ SPOKE = {
     "OperatorPrincipalArns": ["arn:aws:iam::ACCOUNT:user/ada", "arn:aws:iam::ACCOUNT:role/platform-*"],
     "MaxRemovedProducts": 100,
     "GuardWindow": "12h",
+    "KeepDecisions": 30,
+    "KeepDecisionsFor": "90d",
     "Timeout": 600,
     "Paused": True,
 }

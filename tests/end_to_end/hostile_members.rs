@@ -383,3 +383,56 @@ async fn ten_thousand_items_of_one_organization_change_no_other_row_and_cost_lit
         assert!(cost.units <= 1.2 * honest.units, "{honest:?} {cost:?}");
     }
 }
+
+/// What `why` says of everyone but mallory, and of mallory.
+async fn why(scene: &Scene, product: &str) -> (Vec<Value>, Vec<Value>) {
+    let why = scene.hub.json(&["why", product]).await;
+    let rows = why["experiences"].as_array().unwrap().clone();
+    rows.into_iter().partition(|row| row["organization"] != MALLORY)
+}
+
+#[tokio::test]
+async fn garbage_in_the_record_of_one_organization_is_told_as_that_and_changes_nothing_about_the_others() {
+    let (scene, _) = all_in_step().await;
+    let (before, _) = why(&scene, "prod-a").await;
+    assert!(before.iter().all(|row| row["stance"] == "APPROVED"), "{before:#?}");
+    let logged = scene.hub.json(&["log", ALPHA]).await;
+    let mallory = of_mallory(&scene).await;
+    let binary = |bytes: Vec<u8>| AttributeValue::B(aws_sdk_dynamodb::primitives::Blob::new(bytes));
+    let own =
+        |key: &str| -> Item { [("organization".to_owned(), text(MALLORY)), ("item".to_owned(), text(key))].into() };
+    let put = async |item: Item| mallory.put_item().table_name(TIMESTAMPS).set_item(Some(item)).send().await.unwrap();
+    let decided = |member: &str| own(&format!("decided#{MANAGEMENT}#{member}"));
+    put(with(decided("exp-0"), "journal", binary(b"garbage".to_vec()))).await;
+    put(with(decided("exp-1"), "journal", text("\u{1b}[2J".repeat(500)))).await;
+    put(decided("\u{202e}no experience")).await;
+    let outcome = |slot: &str| own(&format!("outcome#{MANAGEMENT}#exp-0#{slot}"));
+    put(with(outcome("00"), "outcome", text("\u{1b}]0;boo\u{7}".repeat(1_000)))).await;
+    put(outcome("01")).await;
+    // Another organization's, in its own partition; and one about a snapshot that there never was.
+    let honest = scene.hub.json(&["log", ALPHA]).await["outcomes"][0].clone();
+    let mut others = honest.clone();
+    others.as_object_mut().unwrap().remove("disputed");
+    let map = |value: &Value| AttributeValue::M(serde_dynamo::to_item(value).unwrap());
+    put(with(outcome("02"), "outcome", map(&others))).await;
+    others["organization"] = MALLORY.into();
+    others["member_experience"] = "exp-0".into();
+    others["version"] = 99.into();
+    others["error"] = "\u{1b}[31mred".into();
+    put(with(outcome("03"), "outcome", map(&others))).await;
+
+    let (after, hostile) = why(&scene, "prod-a").await;
+    assert_eq!(after, before);
+    let stances: Vec<_> = hostile.iter().map(|row| row["stance"].as_str().unwrap()).collect();
+    assert_eq!(stances, ["UNREADABLE", "UNREADABLE", "UNREADABLE"], "{hostile:#?}");
+    assert!(hostile[0]["why"].as_str().unwrap().starts_with("its record cannot be read: "), "{hostile:#?}");
+    let table = scene.hub.run(&["why", "prod-a", "--all"]).await;
+    assert!(table.code == 0 && !table.stdout.contains(['\u{1b}', '\u{202e}']), "{}", table.stdout);
+
+    let log = scene.hub.json(&["log", MALLORY]).await;
+    assert_eq!((log["outcomes"].as_array().unwrap().len(), log["unreadable"].as_array().unwrap().len()), (1, 3));
+    assert_eq!(log["outcomes"][0]["disputed"], "the ledger has no snapshot 99: the newest is 1");
+    let shown = scene.hub.run(&["log", MALLORY]).await;
+    assert!(shown.code == 0 && !shown.stdout.contains('\u{1b}'), "{}", shown.stdout);
+    assert_eq!(scene.hub.json(&["log", ALPHA]).await, logged);
+}

@@ -43,3 +43,4 @@ mod stopping;
 mod syncing;
 mod verify_aws;
 mod waiting;
+mod why;

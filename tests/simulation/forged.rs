@@ -148,6 +148,7 @@ fn forge_receipt(world: &mut World) {
         removals: Vec::new(),
         spoke_version: "forged".to_owned(),
         error: None,
+        recorded: None,
         owner: [None, Some("all"), Some("only-01234567")][rng.usize(0..3)].map(str::to_owned),
     };
     world.note(format!("somebody forges a receipt of {member_experience} for {version}"));

@@ -3,7 +3,7 @@
 //! [`Roster`] holds whom the hub admitted, and [`Reports`] is how the hub reads what members wrote. [`SnapshotStore`],
 //! [`AnswerStore`] (what the hub found out about products), [`ReceiptStore`] and [`LeaseStore`] are the other ports;
 //! [`DynamoSnapshots`], [`DynamoAnswers`], [`DynamoReceipts`], [`DynamoLeases`], [`DynamoRoster`] and [`DynamoReports`] the
-//! adapters over the official SDK. [`schema`] creates the tables, or checks that they are what the adapters expect.
+//! adapters over the official SDK. [`RecordStore`] keeps what was decided and what came of it, for later questions. [`schema`] creates the tables, or checks that they are what the adapters expect.
 //!
 //! The ledger stores and guards: a version is taken once, an older receipt never overwrites a newer one, one
 //! spoke of an organization acts at a time. It does not decide when there is a new version, nor what a receipt says.
@@ -18,6 +18,7 @@ mod leases;
 mod partition;
 mod port;
 mod receipts;
+mod records;
 mod reports;
 mod roster;
 pub mod schema;
@@ -33,6 +34,7 @@ pub use port::{
     SnapshotStore, Stored, Taken, Unreadable,
 };
 pub use receipts::DynamoReceipts;
+pub use records::{DynamoRecords, EXPIRES_AT, FoundJournal, Journals, NewJournal, Outcomes, RecordStore};
 pub use reports::{DynamoReports, Extent, Partitions, Report, Reports};
 pub use roster::{Admission, DynamoRoster, Member, Roster};
 pub use snapshots::{DynamoSnapshots, MAX_STORED_BYTES};

@@ -2,7 +2,7 @@
 //!
 //! | partition | written by | sort keys |
 //! | --- | --- | --- |
-//! | `<organization>` | its spokes | `<management>#<member>` a receipt, `<management>#` the sign of life of whichever finished a pass last, `spoke#<management>#<spoke>` that of each, `trusted#<management>` the signed statement that was trusted last, `lease` |
+//! | `<organization>` | its spokes | `<management>#<member>` a receipt, `<management>#` the sign of life of whichever finished a pass last, `spoke#<management>#<spoke>` that of each, `trusted#<management>` the signed statement that was trusted last, `decided#<management>#<member>` and `outcome#<management>#<member>#<slot>` (`records.rs`), `lease` |
 //! | `hub#<organization>` | the hub's operators | `confirmed#<management>#<member>`, without the last for all of them |
 //! | `hub#heads` | the hub | `<management>`: the high-water mark |
 //! | `hub#roster` | the hub's operators | `admitted#<management>#<organization>` |
@@ -143,7 +143,7 @@ fn read<T: DeserializeOwned>(item: Item) -> Result<T, String> {
 }
 
 /// What a library says of an item, for a person who is to look at it. It does not say in which attribute.
-fn in_words(problem: &str) -> String {
+pub(crate) fn in_words(problem: &str) -> String {
     let kind = match problem.strip_prefix("Expected ") {
         Some("num") => "a number",
         Some("string" | "char") => "text",

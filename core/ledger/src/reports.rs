@@ -36,7 +36,7 @@ const MAX_TEXT: usize = 2_048;
 /// The longest list.
 const MAX_LIST: usize = 1_000;
 /// How deep an attribute may be nested.
-const MAX_DEPTH: usize = 6;
+pub(crate) const MAX_DEPTH: usize = 6;
 /// In how many parts the table is looked through at once for organizations.
 const SEGMENTS: i32 = 4;
 /// The most partitions that are looked at in each part.
@@ -66,6 +66,7 @@ const ATTRIBUTES: &[&str] = &[
     "confirmed",
     "removals",
     "owner",
+    "recorded",
     "spoke_version",
     "error",
     "last_seen",
@@ -91,7 +92,7 @@ pub enum Extent {
 }
 
 impl Extent {
-    fn units(self) -> f64 {
+    pub(crate) fn units(self) -> f64 {
         match self {
             Self::Usual => USUAL_UNITS,
             Self::Large => MANY_UNITS,
@@ -396,7 +397,7 @@ fn read(id: &OrganizationId, items: Vec<Item>, experience: &ExperienceId) -> Org
 }
 
 /// The value with its texts and lists cut, and with nothing below `depth`.
-fn bounded(value: AttributeValue, depth: usize) -> AttributeValue {
+pub(crate) fn bounded(value: AttributeValue, depth: usize) -> AttributeValue {
     match value {
         AttributeValue::S(text) if text.len() > MAX_TEXT && text.chars().count() > MAX_TEXT => {
             AttributeValue::S(cut(&text, MAX_TEXT))
@@ -434,7 +435,8 @@ mod tests {
             "quarantined": [{"product": "prod-b", "error": "no", "first_seen": at, "tries": 1, "next_try": at}],
             "change_sets": ["cs-1"], "filter": {"name": "f", "version": "1", "digest": digest},
             "confirmed": {"by": "arn:someone", "at": at}, "removals": [{"at": at, "removed": 1, "approved": 2}],
-            "owner": "all", "spoke_version": "0.1.0", "error": "no",
+            "owner": "all", "recorded": {"outcomes": 7, "decisions": digest, "written_at": at}, "spoke_version": "0.1.0",
+            "error": "no",
         });
         let seen = serde_json::json!({
             "organization": "o-alpha00000", "item": "exp-management#", "experience": "exp-management", "last_seen": at,

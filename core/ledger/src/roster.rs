@@ -17,6 +17,7 @@ use crate::item::{Item, text};
 use crate::partition::{
     admitted_key, confirm_key, earlier_confirm_key, hub_partition, seen_key, spokes_prefix, trusted_key,
 };
+use crate::records::record_prefixes;
 use crate::{LedgerError, TableName};
 
 /// The partition of the records. The attribute `organization`, which is the table's partition key, therefore is not the
@@ -147,7 +148,9 @@ impl Roster for DynamoRoster {
         // Confirmations lay in the organization's own partition once.
         let earlier = earlier_confirm_key(experience);
         let spokes = spokes_prefix(experience);
-        for (partition, prefix) in [(own, receipts), (own, spokes), (own, earlier), (&operators, confirmed)] {
+        let [journals, outcomes] = record_prefixes(experience);
+        let of_its_own = [receipts, spokes, journals, outcomes, earlier].map(|prefix| (own, prefix));
+        for (partition, prefix) in of_its_own.into_iter().chain([(operators.as_str(), confirmed)]) {
             let keys = self.table.beginning_with(partition, &prefix).projection_expression("organization, #item");
             let keys = self.table.all(keys).await?;
             self.delete(&keys).await?;

@@ -7,12 +7,12 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription, TableStatus,
-    Tag,
+    Tag, TimeToLiveSpecification, TimeToLiveStatus,
 };
 use pmp_aws::ApiError;
 
 use crate::client::TableClient;
-use crate::{LedgerError, TableName};
+use crate::{EXPIRES_AT, LedgerError, TableName};
 
 /// How long a new table may take to become active. It usually takes seconds.
 const ACTIVE_WITHIN: Duration = Duration::from_secs(60);
@@ -76,7 +76,51 @@ pub async fn ensure(config: &SdkConfig, table: Table, name: &TableName) -> Resul
         return Ok(Ensured::Existed(active));
     }
     create(&client, table, name).await?;
-    wait_until_active(&client, name).await.map(Ensured::Created)
+    let active = wait_until_active(&client, name).await?;
+    if table == Table::SyncTimestamps {
+        expire(&client, name).await;
+    }
+    Ok(Ensured::Created(active))
+}
+
+/// What becomes of records that are past their time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expiry {
+    /// DynamoDB deletes them.
+    On,
+    /// They stay until they are written over.
+    Off,
+    /// DynamoDB deletes what is past another attribute, which nothing here has.
+    Other(String),
+}
+
+/// Whether DynamoDB deletes the records of a table that are past their time. It takes `dynamodb:DescribeTimeToLive`, which nothing
+/// else needs.
+///
+/// # Errors
+/// Where DynamoDB refuses or fails.
+pub async fn expiry(config: &SdkConfig, name: &TableName) -> Result<Expiry, LedgerError> {
+    let table = TableClient::new(config, name.clone());
+    let answer = table.dynamodb.describe_time_to_live().table_name(name.as_str()).send().await;
+    let answer = answer.map_err(|e| table.failed(ApiError::new("dynamodb:DescribeTimeToLive", &e)))?;
+    let Some(found) = answer.time_to_live_description else { return Ok(Expiry::Off) };
+    let is_on = matches!(found.time_to_live_status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling));
+    Ok(match found.attribute_name {
+        Some(attribute) if is_on && attribute != EXPIRES_AT => Expiry::Other(attribute),
+        Some(_) if is_on => Expiry::On,
+        _ => Expiry::Off,
+    })
+}
+
+/// Switches it on. A table without it works as well, and keeps more: whoever may not do this is told, and goes on.
+async fn expire(client: &Client, name: &TableName) {
+    let wanted = TimeToLiveSpecification::builder().attribute_name(EXPIRES_AT).enabled(true).build();
+    let Ok(wanted) = wanted else { return };
+    let call = client.update_time_to_live().table_name(name.as_str()).time_to_live_specification(wanted);
+    if let Err(error) = call.send().await {
+        let error = ApiError::new("dynamodb:UpdateTimeToLive", &error);
+        tracing::warn!(table = name.as_str(), %error, "records that are past their time will not be deleted");
+    }
 }
 
 /// Checks the keys of `table`; changes nothing. It takes `dynamodb:DescribeTable`, which nothing else needs.

@@ -11,10 +11,13 @@ mod answers;
 mod batch;
 mod confirmation;
 mod content;
+mod decisions;
 mod digest;
 mod id;
+mod journal;
 mod mark;
 mod message;
+mod outcome;
 mod plain;
 mod receipt;
 mod seal;
@@ -27,10 +30,13 @@ pub use answers::{Answer, Answers, AnswersError, MAX_ANSWERS_BYTES, ProductAttri
 pub use batch::ProductBatch;
 pub use confirmation::{Confirmed, OperatorConfirmation, confirmed};
 pub use content::{Content, ContentError, Note, ResourceRequests};
+pub use decisions::{Decisions, Ground, GroundKind, Listing, MAX_GROUNDS};
 pub use digest::{Digest, DigestError};
 pub use id::{AccountId, ExperienceId, IdError, OrganizationId, ProductId};
+pub use journal::{DecisionJournal, JournalEntry, JournalError, Listings, MAX_JOURNAL_BYTES};
 pub use mark::HeadMark;
 pub use message::{Body, Counts, Delivery, MAX_MESSAGE_BYTES, MessageError, Reason, SCHEMA, SnapshotMessage};
+pub use outcome::{MAX_OUTCOMES, Outcome, Recorded, is_news};
 pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{
     Applied, Attempt, ChangeSetTimes, DisputedReceipt, FilterIdentity, LEDGER_LAYOUT, NarrowedFor, Needs,

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, Confirmed, Digest, ExperienceId, OrganizationId, ProductId, SnapshotVersion, SpokeScope, Verdict,
+    AccountId, Confirmed, Digest, ExperienceId, OrganizationId, ProductId, Recorded, SnapshotVersion, SpokeScope,
+    Verdict,
 };
 
 /// The acknowledgement of one snapshot for one member experience: what was tried, and what stands.
@@ -73,6 +74,9 @@ pub struct Receipt {
     /// The spoke that wrote it, where the organization may have several ([`SpokeScope::id`]); absent in receipts of older spokes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// How far the record of decisions and outcomes goes; absent in receipts of older spokes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Recorded>,
     /// The version of the spoke's program.
     pub spoke_version: String,
     /// A sentence for a person: why it is held, skipped or failed. Bounded by the writer.

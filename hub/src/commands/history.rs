@@ -50,7 +50,7 @@ pub(crate) struct DiffArgs {
 
 /// Since when.
 #[derive(Debug, Clone, Copy)]
-enum Since {
+pub(crate) enum Since {
     Ago(SignedDuration),
     At(Timestamp),
 }
@@ -72,7 +72,7 @@ impl FromStr for Since {
 }
 
 impl Since {
-    fn at(self, now: Timestamp) -> Timestamp {
+    pub(crate) fn at(self, now: Timestamp) -> Timestamp {
         match self {
             Self::Ago(ago) => now.checked_sub(ago).unwrap_or(Timestamp::MIN),
             Self::At(at) => at,

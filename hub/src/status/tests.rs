@@ -42,6 +42,7 @@ pub(crate) fn receipt(version: u64, status: ReceiptStatus, error: Option<&str>) 
         confirmed: None,
         removals: Vec::new(),
         owner: None,
+        recorded: None,
         spoke_version: "0.1.0".into(),
         error: error.map(str::to_owned),
     }

@@ -64,6 +64,14 @@ resource "aws_dynamodb_table" "ledger" {
     name = "item"
     type = "S"
   }
+  # What members record of their decisions and outcomes; receipts have no such attribute.
+  dynamic "ttl" {
+    for_each = each.key == "SyncTimestamps" ? ["expires_at"] : []
+    content {
+      attribute_name = ttl.value
+      enabled        = true
+    }
+  }
   point_in_time_recovery {
     enabled = true
   }

@@ -313,6 +313,8 @@ resource "aws_lambda_function" "spoke" {
       PMP_MAX_REMOVED_PRODUCTS = var.max_removed_products == null ? "" : tostring(var.max_removed_products)
       PMP_GUARD_WINDOW         = var.guard_window == null ? "" : var.guard_window
       PMP_SYNC_SETTINGS        = tostring(var.sync_settings)
+      PMP_KEEP_DECISIONS       = tostring(var.keep_decisions)
+      PMP_KEEP_DECISIONS_FOR   = var.keep_decisions_for == null ? "" : var.keep_decisions_for
       PMP_LOG                  = var.log_level
     }
   }

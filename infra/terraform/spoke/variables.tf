@@ -166,6 +166,28 @@ variable "guard_window" {
   }
 }
 
+variable "keep_decisions" {
+  type        = number
+  default     = 50
+  description = "For how many snapshots the hub can be asked later what was decided here about each product."
+
+  validation {
+    condition     = var.keep_decisions >= 1 && var.keep_decisions <= 200
+    error_message = "From 1 to 200."
+  }
+}
+
+variable "keep_decisions_for" {
+  type        = string
+  default     = null
+  description = "For how long decisions and outcomes are kept. Null, 400 days."
+
+  validation {
+    condition     = var.keep_decisions_for == null || can(regex("^[1-9][0-9]*(h|d)$", var.keep_decisions_for))
+    error_message = "A duration such as 24h or 90d."
+  }
+}
+
 variable "sync_settings" {
   type        = bool
   default     = false

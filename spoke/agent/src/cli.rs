@@ -9,7 +9,7 @@ use aws_config::SdkConfig;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use jiff::Timestamp;
 use pmp_catalog::SdkCatalog;
-use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoSnapshots};
+use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoRecords, DynamoSnapshots};
 use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_terminal::{
     Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, Stop, TerminalArgs, age, print_variables,
@@ -26,6 +26,7 @@ use crate::function::SpokeFunction;
 use crate::inbox::SqsInbox;
 use crate::lease::{IfHeld, Leases, holder};
 use crate::preview::{Planned, Previews};
+use crate::record::Records;
 use crate::trust::Trust;
 use crate::{Identity, Pass, Spoke, SpokeError, agent, doctor, env, init, render};
 
@@ -40,8 +41,8 @@ const EXAMPLES: &str = "Examples:
 
 /// The settings that each command uses, for its help; `doctor` uses all.
 const USES: [(&str, &[&[&str]]); 8] = [
-    ("run", &[LEDGER, FILTER, GUARD, CATALOG, &["queue_url"]]),
-    ("sync", &[LEDGER, FILTER, GUARD, CATALOG]),
+    ("run", &[LEDGER, FILTER, GUARD, CATALOG, RECORD, &["queue_url"]]),
+    ("sync", &[LEDGER, FILTER, GUARD, CATALOG, RECORD]),
     ("plan", &[LEDGER, FILTER, GUARD]),
     ("status", &[LEDGER]),
     ("init", &[&["experience_id", "topic_arn"]]),
@@ -62,6 +63,7 @@ const FILTER: &[&str] =
     &["filter", "filter_config", "filter_digest", "filters", "filter_cache", "filter_max_file", "product_attributes"];
 const GUARD: &[&str] =
     &["member_experience_ids", "max_removed_percent", "max_removed_products", "guard_window", "sync_settings"];
+const RECORD: &[&str] = &["keep_decisions", "keep_decisions_for"];
 const CATALOG: &[&str] =
     &["catalog_rates", "max_open_change_sets", "share_change_sets", "product_id_limit", "lease_term", "stop_after"];
 
@@ -219,6 +221,10 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
         engine: config.engine,
         lease,
         trust: Arc::new(Trust::new(config.trusted.clone())),
+        records: Some(Records {
+            store: Arc::new(DynamoRecords::new(&hub, config.timestamps.clone())),
+            retention: config.retention,
+        }),
         sync_settings: config.sync_settings,
         show_progress: false,
         tell_figures: false,

@@ -17,6 +17,7 @@ use pmp_terminal::{Failure, Settings, Source, parse_duration};
 use crate::attributes::AttributeSource;
 use crate::filter_rules::{self, FilterRules, Shared};
 use crate::member::Selection;
+use crate::record::Retention;
 use crate::{EngineSettings, erosion};
 
 pub(crate) const EXPERIENCE: Source = Source { flag: "--experience-id", variable: "PMP_EXPERIENCE_ID" };
@@ -45,6 +46,8 @@ const STOP_AFTER: Source = Source { flag: "--stop-after", variable: "PMP_STOP_AF
 const RATES: Source = Source { flag: "--catalog-rates", variable: "PMP_CATALOG_RATES" };
 const OPEN: Source = Source { flag: "--max-open-change-sets", variable: "PMP_MAX_OPEN_CHANGE_SETS" };
 const SHARING: Source = Source { flag: "--share-change-sets", variable: "PMP_SHARE_CHANGE_SETS" };
+const KEEP: Source = Source { flag: "--keep-decisions", variable: "PMP_KEEP_DECISIONS" };
+const KEEP_FOR: Source = Source { flag: "--keep-decisions-for", variable: "PMP_KEEP_DECISIONS_FOR" };
 const ID_LIMIT: Source = Source { flag: "--product-id-limit", variable: "PMP_PRODUCT_ID_LIMIT" };
 
 /// The settings that several commands share. Each is checked by the commands that need it.
@@ -133,6 +136,12 @@ pub(crate) struct ConfigArgs {
     /// For how long a spoke that holds the organization's lease may be silent: another that watches goes on after that [default: 10s]
     #[arg(long, global = true, env = LEASE_TERM.variable, hide_env_values = true, value_name = "DURATION")]
     lease_term: Option<String>,
+    /// For how many snapshots the hub can be asked later what was decided here about each product [default: 50]
+    #[arg(long, global = true, env = KEEP.variable, hide_env_values = true, value_name = "N")]
+    keep_decisions: Option<String>,
+    /// For how long decisions and outcomes are kept [default: 400d]
+    #[arg(long, global = true, env = KEEP_FOR.variable, hide_env_values = true, value_name = "DURATION")]
+    keep_decisions_for: Option<String>,
     /// Stop after this time, as on SIGTERM: start nothing new and record the progress (for `run` and `sync`)
     #[arg(long, global = true, env = STOP_AFTER.variable, hide_env_values = true, value_name = "DURATION")]
     stop_after: Option<String>,
@@ -158,6 +167,8 @@ pub(crate) struct SpokeConfig {
     pub(crate) sync_settings: bool,
     pub(crate) lease_term: LeaseTerm,
     pub(crate) stop_after: Option<Duration>,
+    /// How much is recorded of what was decided.
+    pub(crate) retention: Retention,
 }
 
 /// Which filter, with which settings.
@@ -225,6 +236,7 @@ impl ConfigArgs {
         let sync_settings = settings.switch(self.sync_settings.as_deref(), SYNC_SETTINGS).unwrap_or(false);
         let lease_term = self.lease_term(&mut settings);
         let stop_after = duration(&mut settings, self.stop_after.as_deref(), STOP_AFTER);
+        let retention = self.retention(&mut settings);
         settings.finish(|| {
             Some(SpokeConfig {
                 experience: experience?,
@@ -243,6 +255,7 @@ impl ConfigArgs {
                 sync_settings,
                 lease_term,
                 stop_after,
+                retention,
             })
         })
     }
@@ -429,6 +442,17 @@ impl ConfigArgs {
             max_removed_percent: percent.unwrap_or(default.max_removed_percent),
             max_removed_products: settings.number(self.max_removed_products.as_deref(), REMOVED_PRODUCTS, 0..),
         }
+    }
+
+    fn retention(&self, settings: &mut Settings) -> Retention {
+        let default = Retention::DEFAULT;
+        // An item of DynamoDB's holds them all.
+        let versions = settings.number(self.keep_decisions.as_deref(), KEEP, 1..=200_u8);
+        let age = duration(settings, self.keep_decisions_for.as_deref(), KEEP_FOR);
+        if age.is_some_and(|age| age < Retention::SHORTEST) {
+            settings.problem(KEEP_FOR, "shorter than 24h: what is in force would be deleted as old between two passes");
+        }
+        Retention { versions: versions.map_or(default.versions, usize::from), age: age.unwrap_or(default.age) }
     }
 
     fn lease_term(&self, settings: &mut Settings) -> LeaseTerm {

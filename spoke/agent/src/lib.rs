@@ -36,6 +36,7 @@ mod pass;
 mod patience;
 mod preview;
 mod receipt;
+mod record;
 mod render;
 mod reporter;
 mod set_aside;

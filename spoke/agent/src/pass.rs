@@ -11,8 +11,8 @@ use pmp_catalog::{Catalog, ChangeSetId};
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
 use pmp_plan::{Confirmation, Desired, GuardRails};
 use pmp_protocol::{
-    ChangeSetTimes, Confirmed, ExperienceId, LEDGER_LAYOUT, OrganizationSeen, Receipt, ReceiptStatus, ResourceRequests,
-    Snapshot, SnapshotVersion, confirmed,
+    ChangeSetTimes, Confirmed, Decisions, ExperienceId, LEDGER_LAYOUT, OrganizationSeen, Receipt, ReceiptStatus,
+    ResourceRequests, Snapshot, SnapshotVersion, confirmed,
 };
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Stop, StopReason};
@@ -31,6 +31,7 @@ use crate::member::{
 };
 use crate::narrow::{Exhausted, Narrowed, narrow};
 use crate::receipt::{Draft, Earlier, MAX_REASONS, Progress, SPOKE_VERSION, told};
+use crate::record::{Recorder, Records};
 use crate::reporter::Reporter;
 use crate::standing::{SignOfLife, Standing};
 use crate::trust::Trust;
@@ -67,6 +68,8 @@ pub struct Spoke {
     pub(crate) lease: Leases,
     /// Whose signatures count.
     pub(crate) trust: Arc<Trust>,
+    /// Where decisions and outcomes are kept; none for a library's spoke, which leaves no record.
+    pub(crate) records: Option<Records>,
     /// Whether the policy's settings follow the management experience's, too.
     pub(crate) sync_settings: bool,
     /// Whether to tell a person on standard error how it goes; agents log instead.
@@ -121,6 +124,7 @@ impl Spoke {
             engine: EngineSettings::default(),
             lease,
             trust: Arc::default(),
+            records: None,
             sync_settings: false,
             show_progress,
             tell_figures: false,
@@ -247,6 +251,8 @@ impl Spoke {
         let filters = Semaphore::new(FILTERS);
         let tally = Mutex::default();
         let exhausted = Exhausted::default();
+        let recorder = |records| Recorder::new(records, self.snapshots.clone(), snapshot.clone());
+        let recorder = self.records.clone().map(recorder);
         let pass = OnePass {
             spoke: self,
             engine,
@@ -260,6 +266,7 @@ impl Spoke {
             filters,
             exhausted,
             known,
+            recorder,
             tally,
         };
         let outcomes = pass.sync_all(candidates, gone).await;
@@ -310,6 +317,7 @@ struct OnePass<'a> {
     filters: Semaphore,
     exhausted: Exhausted,
     known: Result<Arc<Known>, LookUpError>,
+    recorder: Option<Recorder>,
     tally: Mutex<Tally>,
 }
 
@@ -351,8 +359,10 @@ impl OnePass<'_> {
 
     /// Syncs one member experience, `active` meanwhile; its receipt, once it is in the ledger.
     async fn sync_member(&self, member: Member, active: Option<Active>) -> Result<Receipt, SpokeError> {
-        let receipt = self.receipt_for(member).await;
+        let mut decided = None;
+        let mut receipt = self.receipt_for(member, &mut decided).await;
         drop(active);
+        self.record(&mut receipt, decided).await;
         let Receipt { member_experience, status, allowed, denied, pending, .. } = &receipt;
         let error = receipt.error.as_deref().unwrap_or_default();
         if self.spoke.show_progress {
@@ -377,7 +387,18 @@ impl OnePass<'_> {
         Ok(receipt)
     }
 
-    async fn receipt_for(&self, member: Member) -> Receipt {
+    /// Keeps what was decided, and what came of it, unless told to stop: then the receipt is what there is time for.
+    async fn record(&self, receipt: &mut Receipt, decided: Option<Decisions>) {
+        let Some(recorder) = &self.recorder else { return };
+        let before = self.before(&receipt.member_experience);
+        let recording = recorder.record(receipt, before, decided, Timestamp::now());
+        if let Some(recorded) = self.stop.unless_stopped(recording).await {
+            receipt.recorded = Some(recorded);
+        }
+    }
+
+    /// The receipt, and what was `decided` about the snapshot's products, where it came to that.
+    async fn receipt_for(&self, member: Member, decided: &mut Option<Decisions>) -> Receipt {
         let chosen = self.chosen(&member);
         let mut draft = self.draft(&member.id, chosen.as_ref());
         let ended = |status, error: String| draft.receipt(status, &Progress::default(), Some(error));
@@ -430,6 +451,7 @@ impl OnePass<'_> {
         let Applied { status, progress, error } = set_aside::in_the_end(applied, known.undecided(), &set_aside);
         reporter.finish().await;
         self.tally().add(&draft, &progress, before);
+        *decided = self.recorder.as_ref().map(|it| it.decisions(&verdicts, &progress.quarantined));
         match status {
             ReceiptStatus::InSync => draft.in_sync(&progress, Timestamp::now(), before),
             status => {
@@ -504,6 +526,7 @@ impl OnePass<'_> {
             owner: self.standing.beside.me().id.clone(),
             removals: erosion::recent(before, self.spoke.guard_window, self.began),
             earlier: Earlier::of(before, self.snapshot.version(), self.snapshot.digest()),
+            recorded: before.and_then(|before| before.recorded),
         }
     }
 }

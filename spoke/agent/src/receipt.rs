@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use pmp_protocol::{
     Applied, Confirmed, Digest, ExperienceId, FilterIdentity, NarrowedFor, OrganizationId, PlainText,
-    QuarantinedProduct, Receipt, ReceiptStatus, Removal, SnapshotVersion,
+    QuarantinedProduct, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion,
 };
 
 use crate::erosion;
@@ -99,6 +99,8 @@ pub(crate) struct Draft {
     pub(crate) removals: Vec<Removal>,
     /// What earlier passes did for this snapshot.
     pub(crate) earlier: Earlier,
+    /// How far the record goes as the pass begins.
+    pub(crate) recorded: Option<Recorded>,
 }
 
 #[cfg(test)]
@@ -121,6 +123,7 @@ impl Draft {
             owner: "all".to_owned(),
             removals: Vec::new(),
             earlier: Earlier::default(),
+            recorded: None,
         }
     }
 }
@@ -160,6 +163,7 @@ impl Draft {
             confirmed: self.confirmed.clone(),
             removals: self.removals(progress),
             owner: Some(self.owner.clone()),
+            recorded: self.recorded,
             spoke_version: SPOKE_VERSION.to_owned(),
             error: error.map(|text| told(&text)),
         }

@@ -47,6 +47,7 @@ async fn everything_is_well_and_nothing_is_changed() {
         [
             "DescribeEntity",
             "DescribeTable",
+            "DescribeTimeToLive",
             "GetCallerIdentity",
             "GetItem",
             "GetQueueAttributes",

@@ -1,0 +1,119 @@
+//! What came of a sync, as it is kept for later: a receipt says how things stand, outcomes say how they came to stand so.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Confirmed, Digest, ExperienceId, FilterIdentity, OrganizationId, PlainText, Receipt, ReceiptStatus, SnapshotVersion,
+};
+
+/// How many outcomes are kept for each member experience.
+pub const MAX_OUTCOMES: u64 = 100;
+/// The most change sets that an outcome names: the last ones.
+const MAX_CHANGE_SETS: usize = 20;
+/// The longest error, in bytes: a hundred of them are read at once.
+const MAX_ERROR: usize = 400;
+
+/// One line of an experience's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The member organization.
+    pub organization: OrganizationId,
+    /// The management experience.
+    pub experience: ExperienceId,
+    /// The member experience.
+    pub member_experience: ExperienceId,
+    /// When it ended.
+    pub at: Timestamp,
+    /// When the spoke took the snapshot up.
+    pub received_at: Timestamp,
+    /// The snapshot.
+    pub version: SnapshotVersion,
+    /// The digest of its content.
+    pub digest: Digest,
+    /// What came of it.
+    pub status: ReceiptStatus,
+    /// Products newly approved.
+    pub allowed: usize,
+    /// Products newly denied.
+    pub denied: usize,
+    /// Products that were still to be changed.
+    pub pending: usize,
+    /// Products that the filter took away.
+    pub narrowed: usize,
+    /// Products that were set aside.
+    pub set_aside: usize,
+    /// How many change sets there were.
+    pub change_sets: usize,
+    /// The last ones of them, in the order in which they were started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub change_set_ids: Vec<String>,
+    /// The filter, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<FilterIdentity>,
+    /// Who let it through past the guard rails, where someone did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Confirmed>,
+    /// Which of the organization's spokes it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The version of its program.
+    pub spoke_version: String,
+    /// Why it is held, skipped or failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Outcome {
+    /// That of `receipt`, which was written `at`.
+    #[must_use]
+    pub fn of(receipt: &Receipt, at: Timestamp) -> Self {
+        let ids = &receipt.change_sets;
+        Self {
+            organization: receipt.organization.clone(),
+            experience: receipt.experience.clone(),
+            member_experience: receipt.member_experience.clone(),
+            at,
+            received_at: receipt.received_at,
+            version: receipt.version,
+            digest: receipt.digest,
+            status: receipt.status,
+            allowed: receipt.allowed,
+            denied: receipt.denied,
+            pending: receipt.pending,
+            narrowed: receipt.narrowed,
+            set_aside: receipt.quarantined.len(),
+            change_sets: ids.len(),
+            change_set_ids: ids[ids.len().saturating_sub(MAX_CHANGE_SETS)..].to_vec(),
+            filter: receipt.filter.clone(),
+            confirmed: receipt.confirmed.clone(),
+            owner: receipt.owner.clone(),
+            spoke_version: receipt.spoke_version.clone(),
+            error: receipt.error.as_deref().map(|error| PlainText::bounded(error, MAX_ERROR).into()),
+        }
+    }
+}
+
+/// How far the record of a member experience goes, as its receipt says: the next pass goes on from there without reading it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// How many outcomes were kept so far: the next one takes the place of the hundredth before it.
+    #[serde(default)]
+    pub outcomes: u64,
+    /// What the newest entry of the journal of decisions says, as a digest; absent where it was not written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decisions: Option<Digest>,
+    /// When that was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<Timestamp>,
+}
+
+/// Whether `now` says something that `before` did not: another snapshot, another outcome, or a change set.
+#[must_use]
+pub fn is_news(before: Option<&Receipt>, now: &Receipt) -> bool {
+    let said = |receipt: &Receipt| {
+        let Receipt { version, digest, status, error, change_sets, .. } = receipt;
+        (*version, *digest, *status, error.clone(), change_sets.clone())
+    };
+    before.is_none_or(|before| said(before) != said(now))
+}

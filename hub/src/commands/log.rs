@@ -1,0 +1,172 @@
+//! `log`: what came of the syncs of one organization, newest first.
+
+use clap::Args;
+use jiff::Timestamp;
+use pmp_ledger::{DynamoRecords, Extent, Outcomes, RecordStore, Unreadable};
+use pmp_protocol::{ExperienceId, OrganizationId, Outcome, PlainText};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, count};
+use serde::Serialize;
+use serde_json::json;
+
+use super::history::Since;
+use super::look::no_snapshot;
+use crate::config::ConfigArgs;
+use crate::error::{failure, sdk};
+use crate::fleet::{Fleet, View};
+use crate::{HubError, shown};
+
+/// A screen has 24 lines; with the header, the summary and the prompt as many rows fit.
+const MAX_ROWS: usize = 19;
+/// What is left of 80 columns for the message.
+const WIDTH: usize = 80;
+/// Items that are told one by one as unreadable.
+const MAX_UNREADABLE: usize = 3;
+
+/// `log`.
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// The member organization: o-…
+    #[arg(value_name = "ORG")]
+    organization: OrganizationId,
+    /// Only this member experience
+    #[arg(long, value_name = "ID")]
+    experience: Option<ExperienceId>,
+    /// Only what came since then: a time ago (36h, 7d), a day (2026-11-24) or a moment (2026-11-24T12:00:00Z), in UTC
+    #[arg(long, value_name = "TIME")]
+    since: Option<Since>,
+    /// All that is kept, and whole texts
+    #[arg(long)]
+    all: bool,
+}
+
+/// One line: what the member says, and whether the ledger bears it out.
+#[derive(Debug, Serialize)]
+struct Row {
+    #[serde(flatten)]
+    outcome: Outcome,
+    /// Why it is not believed; none where the ledger bears it out.
+    disputed: Option<String>,
+}
+
+/// Lists the outcomes that are kept of an organization.
+pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_status()?;
+    let sdk = sdk().await?;
+    let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
+    let records = DynamoRecords::new(&sdk, config.timestamps.clone());
+    let ledger = |error| failure(HubError::Ledger(error));
+    let outcomes = records.outcomes(&args.organization, &config.experience, args.experience.as_ref(), Extent::Large);
+    let (view, outcomes) = tokio::join!(fleet.look_at_one(&args.organization, &config.experience), outcomes);
+    let (view, outcomes) = (view.map_err(ledger)?, outcomes.map_err(ledger)?);
+    if !view.knows_experience() {
+        return Err(no_snapshot(&config.experience, fleet.meant(&config.experience).await.map_err(ledger)?.as_ref()));
+    }
+    let now = Timestamp::now();
+    let since = args.since.map_or(Timestamp::MIN, |since| since.at(now));
+    let Outcomes { found, unreadable, more } = outcomes;
+    let rows: Vec<_> =
+        found.into_iter().filter(|outcome| outcome.at >= since).map(|outcome| row(outcome, &view, now)).collect();
+    if output.format == OutputFormat::Json {
+        let unreadable: Vec<_> = unreadable.iter().map(|it| json!({"item": it.key, "problem": it.problem})).collect();
+        output
+            .document(&json!({"experience": config.experience, "organization": args.organization, "outcomes": rows,
+            "unreadable": unreadable, "more": more}))?;
+        return Ok(Exit::Ok);
+    }
+    if rows.is_empty() && unreadable.is_empty() && output.is_table() {
+        output.line(&nothing(args, &view))?;
+        return Ok(Exit::Ok);
+    }
+    let whole = args.all || output.format == OutputFormat::Wide;
+    let shown = if args.all { rows.len() } else { rows.len().min(MAX_ROWS) };
+    let summary = summary(rows.len(), shown, more);
+    output.list("outcomes", &rows, table(&rows[..shown], whole), &summary)?;
+    if output.is_table() {
+        output.lines(problems(&unreadable).iter().map(|line| cut(line, WIDTH, whole)))?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn row(outcome: Outcome, view: &View, now: Timestamp) -> Row {
+    let Outcome { organization, version, digest, at, .. } = &outcome;
+    let disputed = view.doubt(organization, *version, *digest, *at, now);
+    Row { outcome, disputed }
+}
+
+fn nothing(args: &LogArgs, view: &View) -> String {
+    let organization = &args.organization;
+    let reported = view.reports().any(|report| !report.is_empty());
+    match (reported, args.since.is_some() || args.experience.is_some()) {
+        (_, true) => format!("Nothing like that is kept of {organization}."),
+        (true, false) => format!("Nothing is kept of {organization}: its spoke is of a release that keeps no record."),
+        (false, false) => format!("{organization} has never reported."),
+    }
+}
+
+fn summary(rows: usize, shown: usize, more: bool) -> String {
+    let hidden = rows - shown;
+    let hidden = if hidden > 0 { format!("; {hidden} not shown: --all") } else { String::new() };
+    let more = if more { "; more is kept than is read at once: --experience ID" } else { "" };
+    format!("{}, as the member says{hidden}{more}", count(rows, "outcome"))
+}
+
+fn problems(unreadable: &[Unreadable]) -> Vec<String> {
+    let one = |it: &Unreadable| format!("item `{}` cannot be read: {}", it.key, it.problem);
+    let mut lines: Vec<_> = unreadable.iter().take(MAX_UNREADABLE).map(one).collect();
+    if let Some(others @ 1..) = unreadable.len().checked_sub(MAX_UNREADABLE) {
+        lines.push(format!("{} more cannot be read", count(others, "item")));
+    }
+    lines
+}
+
+/// At most `width` columns, unless it is told whole. A character takes no more columns than bytes.
+fn cut(text: &str, width: usize, whole: bool) -> String {
+    if whole { text.to_owned() } else { PlainText::bounded(text, width).into() }
+}
+
+fn table(rows: &[Row], whole: bool) -> Table {
+    let mut table = Table::new(&["WHEN", "EXPERIENCE", "STATUS", "VERSION", "MESSAGE"]);
+    let member = |row: &Row| row.outcome.member_experience.to_string();
+    let widths = [
+        "2026-11-24 12:00:01Z".len(),
+        rows.iter().map(|row| member(row).len()).max().unwrap_or_default().max("EXPERIENCE".len()),
+        rows.iter().map(|row| status(row).len()).max().unwrap_or_default().max("STATUS".len()),
+        rows.iter().map(|row| row.outcome.version.to_string().len()).max().unwrap_or_default().max("VERSION".len()),
+    ];
+    let left = WIDTH.saturating_sub(widths.iter().map(|width| width + 3).sum()).max(12);
+    for row in rows {
+        table.row([
+            shown::moment(row.outcome.at),
+            member(row),
+            status(row).to_owned(),
+            row.outcome.version.to_string(),
+            cut(&message(row), left, whole),
+        ]);
+    }
+    table
+}
+
+fn status(row: &Row) -> &'static str {
+    if row.disputed.is_some() { "disputed" } else { row.outcome.status.as_str() }
+}
+
+fn message(row: &Row) -> String {
+    let Outcome { allowed, denied, pending, narrowed, set_aside, change_sets, error, confirmed, filter, .. } =
+        &row.outcome;
+    let number = |number: usize, what: &str| (number > 0).then(|| format!("{number} {what}"));
+    let filtered = filter
+        .as_ref()
+        .and_then(|filter| number(*narrowed, &format!("dropped by `{}@{}`", filter.name, filter.digest.short())));
+    let parts = [
+        row.disputed.clone(),
+        error.clone(),
+        number(*allowed, "allowed"),
+        number(*denied, "denied"),
+        number(*pending, "pending"),
+        number(*set_aside, "set aside"),
+        filtered,
+        number(*change_sets, if *change_sets == 1 { "change set" } else { "change sets" }),
+        confirmed.as_ref().map(|confirmed| format!("confirmed by {}", confirmed.by)),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}

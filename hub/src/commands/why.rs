@@ -1,0 +1,443 @@
+//! `why`: why a product is approved, or not, everywhere or in one organization.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use aws_config::SdkConfig;
+use clap::Args;
+use futures::StreamExt;
+use jiff::Timestamp;
+use pmp_ledger::{DynamoRecords, DynamoSnapshots, Extent, Journals, Outcomes, RecordStore};
+use pmp_protocol::{DecisionJournal, ExperienceId, OrganizationId, PlainText, ProductId, SnapshotVersion};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, count, progress};
+use serde_json::json;
+
+use super::history::Since;
+use super::look::no_snapshot;
+use crate::config::{ConfigArgs, StatusConfig};
+use crate::error::{failure, sdk};
+use crate::fleet::{Fleet, Looked, View};
+use crate::kept::{Kept, KeptSnapshot};
+use crate::named::{Meant, NamedProduct, Names};
+use crate::why::chain::{Chain, Step, chain};
+use crate::why::{Answer, Group, Known, Moment, answers, depth, groups, summary};
+use crate::{HubError, shown};
+
+/// What a screen takes, and the lines of it that are not ours to fill.
+const WIDTH: usize = 80;
+const MAX_GROUPS: usize = 16;
+/// Of so many experiences of one organization the whole chain is told.
+const MAX_CHAINS: usize = 3;
+/// Of so many more, how the product stands.
+const MAX_OTHERS: usize = 4;
+/// Organizations whose records are read at once.
+const AT_ONCE: usize = 32;
+
+/// `why`.
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// The product: its id, or its name where the hub looked that up
+    #[arg(value_name = "PRODUCT")]
+    product: String,
+    /// In this member organization alone, with the whole chain
+    #[arg(long, value_name = "ORG")]
+    org: Option<OrganizationId>,
+    /// In this member experience alone
+    #[arg(long, value_name = "ID", requires = "org")]
+    experience: Option<ExperienceId>,
+    /// As it was decided then: by a snapshot (42), or at a time: ago (36h, 7d), a day (2026-11-24) or a moment, in UTC
+    #[arg(long, value_name = "VERSION|TIME")]
+    at: Option<At>,
+    /// Every experience, and whole texts
+    #[arg(long)]
+    all: bool,
+}
+
+/// A snapshot, or a time.
+#[derive(Debug, Clone, Copy)]
+enum At {
+    Version(SnapshotVersion),
+    Time(Since),
+}
+
+impl FromStr for At {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(version) = text.parse() {
+            return Ok(Self::Version(version));
+        }
+        text.parse().map(Self::Time).map_err(|problem: String| format!("no snapshot (1, 2, 3 …), and {problem}"))
+    }
+}
+
+/// Where the question is asked.
+struct Place {
+    config: StatusConfig,
+    sdk: SdkConfig,
+    snapshots: DynamoSnapshots,
+    records: DynamoRecords,
+}
+
+/// What the answer rests on.
+struct Found {
+    product: NamedProduct,
+    moment: Moment,
+    version: SnapshotVersion,
+    kept: Kept,
+    answers: Vec<Answer>,
+    chains: Vec<Chain>,
+}
+
+fn ledger(error: pmp_ledger::LedgerError) -> Failure {
+    failure(HubError::Ledger(error))
+}
+
+pub(crate) async fn why(config: &ConfigArgs, args: &WhyArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_status()?;
+    let sdk = sdk().await?;
+    let place = Place {
+        snapshots: DynamoSnapshots::new(&sdk, config.snapshots.clone()),
+        records: DynamoRecords::new(&sdk, config.timestamps.clone()),
+        sdk,
+        config,
+    };
+    let StatusConfig { experience, snapshots, timestamps, members } = &place.config;
+    let fleet = Fleet::new(&place.sdk, snapshots, timestamps, members.clone());
+    let look = async {
+        match &args.org {
+            Some(organization) => fleet.look_at_one(organization, experience).await,
+            None => fleet.look(experience).await,
+        }
+    };
+    let (view, names) = tokio::join!(look, Names::read(&place.sdk, snapshots, experience));
+    let view = view.map_err(ledger)?;
+    let Some(head) = &view.head else {
+        return Err(no_snapshot(experience, fleet.meant(experience).await.map_err(ledger)?.as_ref()));
+    };
+    let now = Timestamp::now();
+    let (moment, version) = place.moment(args.at, head.latest, now).await?;
+    let product = place.product(&args.product, version, &names).await?;
+    let found = place.find(args, &view, names.of(&product), moment, version, now).await?;
+    if let Some(organization) = args.org.as_ref().filter(|_| found.answers.is_empty()) {
+        let error = anyhow::anyhow!("nothing is known of `{organization}`: it is not admitted, and has never reported");
+        return Err(Failure::new(error).hint("`pmp-hub members` lists the organizations".to_owned()));
+    }
+    found.print(args, &view, experience, output, now)?;
+    if let Some(left_out) = &view.left_out {
+        progress::note(&format!("hint: {left_out}"));
+    }
+    Ok(Exit::Ok)
+}
+
+impl Place {
+    /// What the question is about: the moment, and the snapshot that the hub had in force then.
+    async fn moment(
+        &self,
+        at: Option<At>,
+        latest: SnapshotVersion,
+        now: Timestamp,
+    ) -> Result<(Moment, SnapshotVersion), Failure> {
+        match at {
+            None => Ok((Moment::Now, latest)),
+            Some(At::Version(version)) if version > latest => {
+                let error = anyhow::anyhow!("the ledger has no snapshot {version}: the newest is {latest}");
+                Err(Failure::new(error).hint("`pmp-hub history` lists the versions that are kept".to_owned()))
+            }
+            Some(At::Version(version)) => Ok((Moment::Version(version), version)),
+            Some(At::Time(time)) => {
+                let time = time.at(now);
+                let kept = self.snapshots.versions(&self.config.experience).await.map_err(ledger)?;
+                let of_then = kept.iter().rev().find(|kept| kept.version <= latest && kept.taken_at <= time);
+                let Some(of_then) = of_then else {
+                    let error = anyhow::anyhow!("no snapshot is kept from {} or before", shown::moment(time));
+                    return Err(
+                        Failure::new(error).hint("`pmp-hub history` lists the versions that are kept".to_owned())
+                    );
+                };
+                Ok((Moment::Time(time), of_then.version))
+            }
+        }
+    }
+
+    /// The product that is meant.
+    async fn product(&self, text: &str, version: SnapshotVersion, names: &Names) -> Result<ProductId, Failure> {
+        let snapshot = self.snapshots.fetch(&self.config.experience, version).await.map_err(|error| {
+            ledger(error).hint("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned())
+        })?;
+        let content = snapshot.content();
+        match names.meant(text, content.approved().iter().chain(content.rejected())) {
+            Meant::Product(product) => Ok(product),
+            // It may have been there at another time: that it is on neither list is an answer.
+            Meant::Unknown(product, like) => {
+                if let Some(question) = names.question(&like) {
+                    progress::note(&format!("hint: no product `{product}` is known; {question}"));
+                }
+                Ok(product)
+            }
+            Meant::None(like) => {
+                let text = PlainText::bounded(text, 80);
+                let error = anyhow::anyhow!("`{text}` is no product id, and no product is known by that name alone");
+                let hint = names
+                    .question(&like)
+                    .unwrap_or_else(|| "`pmp-hub show` lists the products by their ids".to_owned());
+                Err(Failure::new(error).hint(hint))
+            }
+        }
+    }
+
+    async fn find(
+        &self,
+        args: &WhyArgs,
+        view: &View,
+        product: NamedProduct,
+        moment: Moment,
+        version: SnapshotVersion,
+        now: Timestamp,
+    ) -> Result<Found, Failure> {
+        let known = self.known(view).await;
+        let whole_chain = args.org.is_some();
+        let versions = versions(view, &known, moment, version, whole_chain);
+        let experience = &self.config.experience;
+        let kept = Kept::read(&self.snapshots, experience, versions, &product.id).await.map_err(ledger)?;
+        let mut found: Vec<Answer> =
+            known.iter().flat_map(|known| answers(known, view, &kept, &product.id, moment, now)).collect();
+        if let Some(only) = &args.experience {
+            found.retain(|answer| answer.member_experience.as_ref() == Some(only));
+        }
+        let mut chains = Vec::new();
+        if let (Some(organization), Some(known)) = (&args.org, known.first()) {
+            let outcomes =
+                self.records.outcomes(organization, experience, args.experience.as_ref(), Extent::Large).await;
+            let outcomes = outcomes.map_err(ledger)?;
+            // What is not approved first: that is what is asked for.
+            found.sort_by_key(|answer| (answer.approved == Some(true), answer.stance));
+            chains =
+                found.iter().map(|answer| one_chain(answer, known, view, &kept, &product.id, &outcomes, now)).collect();
+        }
+        Ok(Found { product, moment, version, kept, answers: found, chains })
+    }
+
+    /// What is known of each organization; its records beside its reports.
+    async fn known(&self, view: &View) -> Vec<Known> {
+        let read = async |looked: &Looked| {
+            let organization = looked.id.clone();
+            let admitted = view.roster.as_ref().and_then(|roster| roster.get(&organization));
+            let extent = admitted.map(|admitted| admitted.extent()).unwrap_or_default();
+            let (report, journals) = match &looked.report {
+                // What strangers wrote is not read: it would count for nothing.
+                Ok(report) if view.is_admitted(&organization) => {
+                    let journals = self.records.journals(&organization, &self.config.experience, extent).await;
+                    match journals {
+                        Ok(journals) => (Ok(report.clone()), journals),
+                        Err(error) => (Err(error.to_string()), Journals::default()),
+                    }
+                }
+                report => (report.clone(), Journals::default()),
+            };
+            Known { organization, report, journals }
+        };
+        let mut known: Vec<_> =
+            futures::stream::iter(view.looked.iter().map(read)).buffer_unordered(AT_ONCE).collect().await;
+        known.sort_by(|a, b| a.organization.cmp(&b.organization));
+        known
+    }
+}
+
+/// The snapshots that it takes to tell.
+fn versions(
+    view: &View,
+    known: &[Known],
+    moment: Moment,
+    version: SnapshotVersion,
+    whole_chain: bool,
+) -> BTreeSet<SnapshotVersion> {
+    let mut versions = BTreeSet::from([version]);
+    versions.extend(view.head.as_ref().map(|head| head.latest));
+    for known in known {
+        for journal in known.journals.found.values().flatten() {
+            let entries = if whole_chain { journal.entries().len() } else { depth(journal, moment) };
+            versions.extend(journal.entries().iter().take(entries).map(|entry| entry.version));
+        }
+        let receipts = known.report.iter().flat_map(|report| &report.organization.receipts);
+        let without = receipts.filter(|receipt| !known.journals.found.contains_key(&receipt.member_experience));
+        versions.extend(without.filter_map(|receipt| Some(receipt.applied()?.version)));
+    }
+    // A number that the ledger never came to need not be asked for.
+    let latest = view.head.as_ref().map(|head| head.latest);
+    versions.retain(|version| Some(*version) <= latest);
+    versions
+}
+
+fn one_chain(
+    answer: &Answer,
+    known: &Known,
+    view: &View,
+    kept: &Kept,
+    product: &ProductId,
+    outcomes: &Outcomes,
+    now: Timestamp,
+) -> Chain {
+    let Some(member) = &answer.member_experience else { return Chain::default() };
+    let journal: Option<&DecisionJournal> = known.journals.found.get(member).and_then(|it| it.as_ref().ok());
+    let receipt = known.report.as_ref().ok();
+    let receipt = receipt.and_then(|it| it.organization.receipts.iter().find(|it| it.member_experience == *member));
+    let outcomes: Vec<_> = outcomes.found.iter().filter(|it| it.member_experience == *member).collect();
+    chain(answer, journal, receipt, &outcomes, view, kept, product, now)
+}
+
+impl Found {
+    fn snapshot(&self) -> Option<&KeptSnapshot> {
+        self.kept.snapshots.get(&self.version)
+    }
+
+    fn print(
+        &self,
+        args: &WhyArgs,
+        view: &View,
+        experience: &ExperienceId,
+        output: Output,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        if output.format == OutputFormat::Json {
+            return Ok(output.document(&self.document(args, experience))?);
+        }
+        if output.format == OutputFormat::Ndjson {
+            return Ok(output.list("experiences", &self.rows(args), Table::new(&[]), "")?);
+        }
+        let whole = args.all || output.format == OutputFormat::Wide;
+        if output.header {
+            let lines = self.headline(view, experience, now);
+            output.lines(lines.iter().map(|line| fit(line, WIDTH, whole)))?;
+        }
+        if args.org.is_some() {
+            return self.print_chains(output, whole, now);
+        }
+        if whole {
+            return Ok(output.list("experiences", &self.answers, self.table(), &summary(&self.answers))?);
+        }
+        let groups = groups(&self.answers);
+        let lines = group_lines(&groups, output.header);
+        let more = groups.len().saturating_sub(MAX_GROUPS);
+        let more = (more > 0).then(|| format!("{} more: --all", count(more, "group")));
+        let summary = match summary(&self.answers) {
+            nothing if nothing.is_empty() => "No spoke has reported yet.".to_owned(),
+            summary => fit(&summary, WIDTH, false),
+        };
+        Ok(output.lines(lines.into_iter().chain(more).chain([summary]))?)
+    }
+
+    fn headline(&self, view: &View, experience: &ExperienceId, now: Timestamp) -> Vec<String> {
+        let snapshot = self.snapshot();
+        let taken = snapshot.map_or(now, |snapshot| snapshot.taken_at);
+        let digest = snapshot.map(|snapshot| snapshot.digest.short()).unwrap_or_default();
+        let which = match self.moment {
+            Moment::Now => String::new(),
+            Moment::Version(_) => ", as it was decided then".to_owned(),
+            Moment::Time(time) => format!(", at {}", shown::moment(time)),
+        };
+        let listed = snapshot.and_then(|snapshot| snapshot.listed);
+        let listed = listed.map_or("has it on neither list", |listed| listed.verb());
+        let note = snapshot.and_then(|snapshot| snapshot.note.as_ref());
+        let note = note.map(|note| format!(", with the note \"{}\"", note.as_str())).unwrap_or_default();
+        let mut lines = vec![
+            self.product.label(),
+            format!("{experience} {listed}{note}"),
+            format!("by snapshot {} ({digest}), read {} ago{which}", self.version, age(taken, now)),
+        ];
+        lines.extend(view.restored().map(|restored| restored.to_string()));
+        lines
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new(&["ORGANIZATION", "EXPERIENCE", "STATE", "VERSION", "DECIDED", "WHY"]);
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        for answer in &self.answers {
+            table.row([
+                answer.organization.to_string(),
+                or_dash(answer.member_experience.as_ref().map(ToString::to_string)),
+                answer.stance.as_str().to_owned(),
+                or_dash(answer.version.map(|version| version.to_string())),
+                or_dash(answer.decided_at.map(shown::moment)),
+                answer.why.clone(),
+            ]);
+        }
+        table
+    }
+
+    fn print_chains(&self, output: Output, whole: bool, now: Timestamp) -> Result<(), Failure> {
+        let mut lines = Vec::new();
+        let chains = if whole { self.answers.len() } else { MAX_CHAINS };
+        for (answer, chain) in self.answers.iter().zip(&self.chains).take(chains) {
+            lines.push(fit(&title(answer), WIDTH, whole));
+            lines.extend(chain.steps.iter().map(|step| fit(&line(step, now), WIDTH, whole)));
+        }
+        let others = &self.answers[chains.min(self.answers.len())..];
+        lines.extend(others.iter().take(MAX_OTHERS).map(|answer| fit(&title(answer), WIDTH, whole)));
+        if let Some(more @ 1..) = others.len().checked_sub(MAX_OTHERS) {
+            lines.push(format!("{} more: --all, or --experience ID", count(more, "experience")));
+        }
+        Ok(output.lines(lines)?)
+    }
+
+    fn rows(&self, args: &WhyArgs) -> Vec<serde_json::Value> {
+        let chain = |index: usize| self.chains.get(index).map(|chain| &chain.steps);
+        let row = |(index, answer): (usize, &Answer)| {
+            let mut row = json!(answer);
+            if let (Some(steps), Some(fields), true) = (chain(index), row.as_object_mut(), args.org.is_some()) {
+                fields.insert("chain".to_owned(), json!(steps));
+            }
+            row
+        };
+        self.answers.iter().enumerate().map(row).collect()
+    }
+
+    fn document(&self, args: &WhyArgs, experience: &ExperienceId) -> serde_json::Value {
+        let snapshot = self.snapshot();
+        let at = match self.moment {
+            Moment::Now | Moment::Version(_) => None,
+            Moment::Time(time) => Some(time),
+        };
+        json!({
+            "experience": experience, "product": self.product, "at": at,
+            "snapshot": snapshot.map(|it| json!({"version": self.version, "digest": it.digest, "taken_at": it.taken_at,
+                "listed": it.listed, "note": it.note})),
+            "groups": groups(&self.answers), "experiences": self.rows(args),
+        })
+    }
+}
+
+/// The text, of at most `width` columns unless it is to be told `whole`. A character takes no more columns than bytes.
+fn fit(text: &str, width: usize, whole: bool) -> String {
+    if whole { text.to_owned() } else { PlainText::bounded(text, width).into() }
+}
+
+fn group_lines(groups: &[Group], header: bool) -> Vec<String> {
+    let shown = &groups[..groups.len().min(MAX_GROUPS)];
+    let numbers = shown.iter().map(|group| group.experiences.to_string().len()).max().unwrap_or_default().max(2);
+    let states = shown.iter().map(|group| group.stance.as_str().len()).max().unwrap_or_default().max(5);
+    let line = |number: &str, state: &str, why: &str| {
+        fit(format!("{number:<numbers$}   {state:<states$}   {why}").trim_end(), WIDTH, false)
+    };
+    let header = (header && !shown.is_empty()).then(|| line("IN", "STATE", "WHY"));
+    let lines = shown.iter().map(|group| {
+        let why = if group.organizations == 1 && !group.why.is_empty() {
+            format!("{}: {}", group.example, group.why)
+        } else {
+            group.why.clone()
+        };
+        line(&group.experiences.to_string(), group.stance.as_str(), &why)
+    });
+    header.into_iter().chain(lines).collect()
+}
+
+fn title(answer: &Answer) -> String {
+    let member = answer.member_experience.as_ref().map_or(answer.organization.as_str(), ExperienceId::as_str);
+    let why = if answer.why.is_empty() { String::new() } else { format!("   {}", answer.why) };
+    format!("{member}   {}{why}", answer.stance.as_str())
+}
+
+fn line(step: &Step, now: Timestamp) -> String {
+    let at = step.at.map(|at| shown::short_moment(at, now)).unwrap_or_else(|| "-".to_owned());
+    format!("  {at:<10}  {:<6}  {:<10}  {}", step.view, step.step, step.what)
+}

@@ -1,0 +1,160 @@
+//! Products by name: what the hub looked up of them stands beside their ids wherever it is known.
+
+use std::collections::BTreeSet;
+
+use aws_config::SdkConfig;
+use pmp_ledger::{AnswerStore, DynamoAnswers, TableName};
+use pmp_protocol::{Answers, ExperienceId, PlainText, ProductAttributes, ProductId};
+use serde::Serialize;
+
+/// The longest name, and the longest vendor, that is shown.
+const MAX_NAME: usize = 60;
+/// The most products that may have been meant.
+const MAX_MEANT: usize = 3;
+/// From here on two ids look alike.
+const ALIKE: f64 = 0.88;
+
+/// What is known of products.
+#[derive(Debug, Clone)]
+pub(crate) struct Names(Answers);
+
+/// A product, with what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct NamedProduct {
+    pub(crate) id: ProductId,
+    /// As AWS Marketplace shows it; none where that is not known.
+    pub(crate) name: Option<String>,
+    pub(crate) vendor: Option<String>,
+}
+
+impl NamedProduct {
+    /// `Port Scanner · Example Security (prod-…)`; the id alone where nothing is known.
+    pub(crate) fn label(&self) -> String {
+        let short = |text: &String| PlainText::bounded(text, MAX_NAME).to_string();
+        let parts: Vec<_> = [&self.name, &self.vendor].into_iter().flatten().map(short).collect();
+        if parts.is_empty() { self.id.to_string() } else { format!("{} ({})", parts.join(" · "), self.id) }
+    }
+}
+
+/// What a person may have meant by a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Meant {
+    /// This product: by its id, or by the only name like that.
+    Product(ProductId),
+    /// No product of that id is known: it may be one of these.
+    Unknown(ProductId, Vec<ProductId>),
+    /// It is no id, and not the name of one product: it may be one of these.
+    None(Vec<ProductId>),
+}
+
+impl Names {
+    /// What the hub looked up; nothing where it did not, or where that cannot be read: names are a help, and no more.
+    pub(crate) async fn read(sdk: &SdkConfig, table: &TableName, experience: &ExperienceId) -> Self {
+        let answers = DynamoAnswers::new(sdk, table.clone());
+        let found = async {
+            let head = answers.latest(experience).await.ok()??;
+            answers.fetch(experience, &head).await.ok()
+        };
+        Self(found.await.unwrap_or_else(|| Answers::none(experience.clone())))
+    }
+
+    fn attributes(&self, product: &ProductId) -> Option<&ProductAttributes> {
+        self.0.products.get(product)?.attributes.as_ref()
+    }
+
+    /// The product with what is known of it.
+    pub(crate) fn of(&self, product: &ProductId) -> NamedProduct {
+        let known = self.attributes(product);
+        NamedProduct {
+            id: product.clone(),
+            name: known.and_then(|known| known.name.clone()),
+            vendor: known.and_then(|known| known.manufacturer.clone()),
+        }
+    }
+
+    /// What is meant by `text`: an id among `listed` or looked up, or a name.
+    pub(crate) fn meant<'a>(&'a self, text: &str, listed: impl Iterator<Item = &'a ProductId>) -> Meant {
+        let listed: BTreeSet<&ProductId> = listed.chain(self.0.products.keys()).collect();
+        let id = ProductId::new(text).ok();
+        if let Some(known) = id.as_ref().filter(|id| listed.contains(id)) {
+            return Meant::Product(known.clone());
+        }
+        let wanted = text.trim().to_lowercase();
+        let named = |matches: &dyn Fn(&str) -> bool| -> Vec<ProductId> {
+            let name =
+                |id: &ProductId| self.attributes(id).and_then(|known| known.name.as_deref()).map(str::to_lowercase);
+            let found = listed.iter().filter(|id| name(id).is_some_and(|name| matches(&name)));
+            found.map(|id| (*id).clone()).collect()
+        };
+        let mut like = named(&|name| name.trim() == wanted);
+        if let [only] = &like[..] {
+            return Meant::Product(only.clone());
+        }
+        if like.is_empty() && wanted.chars().count() >= 3 {
+            like = named(&|name| name.contains(&wanted));
+        }
+        let mut scored: Vec<_> = listed
+            .iter()
+            .map(|id| (strsim::jaro_winkler(id.as_str(), text.trim()), *id))
+            .filter(|(score, _)| *score >= ALIKE)
+            .collect();
+        scored.sort_by(|(a, one), (b, other)| b.total_cmp(a).then_with(|| one.cmp(other)));
+        like.extend(scored.into_iter().map(|(_, id)| id.clone()));
+        like.truncate(MAX_MEANT);
+        match id {
+            Some(id) => Meant::Unknown(id, like),
+            None => Meant::None(like),
+        }
+    }
+
+    /// "did you mean …?", where something was.
+    pub(crate) fn question(&self, meant: &[ProductId]) -> Option<String> {
+        let labels: Vec<_> = meant.iter().map(|id| self.of(id).label()).collect();
+        (!labels.is_empty()).then(|| format!("did you mean {}?", labels.join(", or ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::Answer;
+
+    use super::*;
+
+    fn id(id: &str) -> ProductId {
+        ProductId::new(id).unwrap()
+    }
+
+    fn names() -> Names {
+        let named = |name: &str, vendor: &str| Answer {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            attributes: Some(ProductAttributes {
+                name: Some(name.to_owned()),
+                manufacturer: Some(vendor.to_owned()),
+                ..ProductAttributes::default()
+            }),
+        };
+        let products = [
+            (id("prod-scanner"), named("Port Scanner", "Example Security")),
+            (id("prod-hostile"), named("Port\u{1b}[2J Knocker", "Example\nSecurity")),
+        ];
+        Names(Answers { products: products.into(), ..Answers::none(ExperienceId::new("exp-1").unwrap()) })
+    }
+
+    #[test]
+    fn a_product_is_known_by_its_id_by_its_name_and_by_what_looks_like_them() {
+        let (names, listed) = (names(), [id("prod-abcdef123"), id("prod-zzz")]);
+        let meant = |text: &str| names.meant(text, listed.iter());
+        assert_eq!(meant("prod-zzz"), Meant::Product(id("prod-zzz")));
+        assert_eq!(meant("port scanner"), Meant::Product(id("prod-scanner")));
+        assert_eq!(meant("prod-abcdef132"), Meant::Unknown(id("prod-abcdef132"), vec![id("prod-abcdef123")]));
+        assert_eq!(meant("port s"), Meant::None(vec![id("prod-scanner")]));
+        assert_eq!(meant("nothing like it at all"), Meant::None(Vec::new()));
+        assert_eq!(
+            names.question(&[id("prod-scanner")]).unwrap(),
+            "did you mean Port Scanner · Example Security (prod-scanner)?"
+        );
+        let hostile = names.of(&id("prod-hostile")).label();
+        assert_eq!(hostile, "Port\u{fffd}[2J Knocker · Example Security (prod-hostile)");
+        assert_eq!(names.of(&id("prod-zzz")).label(), "prod-zzz");
+    }
+}
