@@ -25,7 +25,7 @@ pub(crate) struct KeptSnapshot {
 }
 
 /// The snapshots that a question needs, by version.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) snapshots: BTreeMap<SnapshotVersion, KeptSnapshot>,
     /// What a version lacks of another, once it was asked for.
@@ -46,6 +46,11 @@ impl KeptSnapshot {
 }
 
 impl Kept {
+    /// Of these snapshots.
+    pub(crate) fn new(snapshots: BTreeMap<SnapshotVersion, KeptSnapshot>) -> Self {
+        Self { snapshots, gone: Mutex::default() }
+    }
+
     /// Reads `versions`. Those that are not kept any more, or are damaged, are left out.
     ///
     /// # Errors
@@ -56,7 +61,7 @@ impl Kept {
         versions: BTreeSet<SnapshotVersion>,
         product: &ProductId,
     ) -> Result<Self, LedgerError> {
-        let mut kept = Self::default();
+        let mut kept = Self::new(BTreeMap::new());
         let mut pool = HashSet::new();
         let fetch = async |version: SnapshotVersion| (version, snapshots.fetch(experience, version).await);
         let mut found = futures::stream::iter(versions.into_iter().map(fetch)).buffer_unordered(AT_ONCE);

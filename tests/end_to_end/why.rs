@@ -41,7 +41,7 @@ async fn decided() -> (Scene, Program, Program) {
 
 /// The stances of a product in both experiences of alpha, and why.
 async fn stances(hub: &Program, arguments: &[&str]) -> Vec<(String, String)> {
-    let why = hub.json(&[&["why"], arguments].concat()).await;
+    let why = hub.json(&[&["why"][..], arguments].concat()).await;
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     why["experiences"].as_array().unwrap().iter().map(|row| (text(&row["stance"]), text(&row["why"]))).collect()
 }
@@ -257,7 +257,7 @@ async fn how_much_is_kept_is_a_setting() {
     scene.hub.json(&["publish"]).await;
     assert_eq!(spoke.run(&["sync"]).await.code, 0);
     for number in 1..=3 {
-        scene.hub_account.approve(MANAGEMENT, &[&format!("prod-{number}")]).await;
+        scene.hub_account.approve(MANAGEMENT, &[format!("prod-{number}").as_str()]).await;
         scene.hub.json(&["publish"]).await;
         assert_eq!(spoke.run(&["sync"]).await.code, 0);
     }

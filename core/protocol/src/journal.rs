@@ -19,7 +19,7 @@ pub const MAX_JOURNAL_BYTES: usize = 350_000;
 /// The most that a journal may unpack to. A larger one is refused before it fills the memory.
 const MAX_UNPACKED: usize = 1024 * 1024;
 /// The most entries, whatever is asked for: a filter that decides otherwise in each pass adds one each time.
-pub const MAX_ENTRIES: usize = 400;
+const MAX_ENTRIES: usize = 400;
 /// The most different grounds, and the most filters, of all entries together.
 const MAX_TABLE: usize = 4_096;
 /// More products than a snapshot can hold.

@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use clap::Args;
 use futures::StreamExt;
 use jiff::Timestamp;
-use pmp_ledger::{DynamoRecords, DynamoSnapshots, Extent, Journals, Outcomes, RecordStore};
+use pmp_ledger::{DynamoRecords, DynamoSnapshots, Extent, Journals, Outcomes, RecordStore, SnapshotStore};
 use pmp_protocol::{DecisionJournal, ExperienceId, OrganizationId, PlainText, ProductId, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, count, progress};
 use serde_json::json;

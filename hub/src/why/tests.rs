@@ -35,7 +35,7 @@ fn kept(before: Option<Listed>, after: Option<Listed>) -> Kept {
         let listing = Arc::new(Listing::of(&content));
         (version(number), KeptSnapshot { digest: digest(number), taken_at: now(), listed, note: None, listing })
     };
-    Kept { snapshots: [snapshot(41, before), snapshot(42, after)].into(), ..Kept::default() }
+    Kept::new([snapshot(41, before), snapshot(42, after)].into())
 }
 
 fn view() -> View {
