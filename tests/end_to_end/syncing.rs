@@ -160,13 +160,17 @@ async fn a_snapshot_is_fetched_by_the_read_that_costs_half() {
     assert_eq!(consistent, [json!(false)]);
 }
 
+const MISNAMED: &str = "MEMBER_EXPERIENCE_IDS names it, and it does not exist, or is not shared with this account";
+
 #[tokio::test]
 async fn only_the_named_experiences_are_kept_in_step_and_what_is_wrong_with_one_stops_no_other() {
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.hub.json(&["publish"]).await;
     let named = format!("{ALPHA_PROD}, {ALPHA_DISABLED},exp-does-not-exist");
     let spoke = scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", &named)]);
-    let receipts = spoke.json(&["sync"]).await["receipts"].clone();
+    let synced = spoke.run(&["sync", "-o", "json"]).await;
+    assert_eq!(synced.code, 1, "an id that names nothing is a mistake: {}", synced.stderr);
+    let receipts = serde_json::from_str::<Value>(&synced.stdout).unwrap()["receipts"].clone();
     let told: Vec<_> =
         receipts.as_array().unwrap().iter().map(|row| (row["status"].clone(), row["error"].clone())).collect();
     assert_eq!(
@@ -174,7 +178,7 @@ async fn only_the_named_experiences_are_kept_in_step_and_what_is_wrong_with_one_
         [
             (json!("skipped"), json!("the experience is disabled")),
             (json!("in-sync"), json!(null)),
-            (json!("skipped"), json!("the experience does not exist, or is not shared with this account")),
+            (json!("failed"), json!(MISNAMED)),
         ]
     );
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));

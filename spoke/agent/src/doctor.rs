@@ -150,7 +150,7 @@ async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selecti
     let catalog = SdkCatalog::without_retries(sdk, pmp_catalog::RateLimits::default());
     match find(&catalog, management, selection).await {
         Ok(members) => {
-            let missing = members.iter().any(|member| matches!(member.state, Err(Absent::Missing)));
+            let missing = members.iter().any(|member| matches!(member.state, Err(Absent::Misnamed | Absent::Missing)));
             // What there is, to tell what may have been meant; where it cannot be listed, nothing is.
             let known = if missing {
                 list(&catalog).await.map(|(known, _)| known).unwrap_or_default()
@@ -211,7 +211,7 @@ fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BT
     absent.fold(finding, |finding, (id, absent)| {
         let text = format!("{id}: {absent}");
         match absent {
-            Absent::Missing => {
+            Absent::Misnamed | Absent::Missing => {
                 let others = known.iter().filter(|other| members.iter().all(|member| member.id != **other));
                 let meant = alike(id, others).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
                 finding.fail(text, format!("check {MEMBERS}{meant}"))

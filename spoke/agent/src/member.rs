@@ -57,7 +57,10 @@ pub(crate) enum Absent {
     /// It is not live, and may be so on purpose.
     #[error("{0}")]
     NotLive(NotLive),
-    /// It is named, and the catalog does not find it.
+    /// MEMBER_EXPERIENCE_IDS names it, and the catalog does not find it.
+    #[error("MEMBER_EXPERIENCE_IDS names it, and it does not exist, or is not shared with this account")]
+    Misnamed,
+    /// It was listed, and the catalog does not find it any more.
     #[error("the experience does not exist, or is not shared with this account")]
     Missing,
     /// It was kept in step before, and now it is not named; or neither listed nor found.
@@ -75,6 +78,13 @@ pub(crate) enum Absent {
     /// It was not read: told to stop before.
     #[error("told to stop before it was read")]
     NotRead,
+}
+
+impl Absent {
+    /// Whether this is a fault that someone must mend, rather than how the organization wants it.
+    pub(crate) fn is_failure(&self) -> bool {
+        matches!(self, Self::Misnamed | Self::Unreadable(_))
+    }
 }
 
 /// A member experience whose lists are not read yet.
@@ -142,6 +152,10 @@ pub(crate) async fn discover(
             tracing::warn!(experience = %id, "no listing names the experience, and the catalog describes it: kept in step");
         }
         let name = outcome.as_ref().ok().map(|found| found.name.clone());
+        let absent = |error| match (absent(error), selection) {
+            (Absent::Missing, Selection::Only(_)) => Absent::Misnamed,
+            (absent, _) => absent,
+        };
         Candidate { id, name, state: outcome.map_err(absent).and_then(judge) }
     });
     Ok(Discovered { candidates: candidates.collect(), half })

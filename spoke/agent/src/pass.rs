@@ -11,8 +11,8 @@ use pmp_catalog::{Catalog, ChangeSetId};
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
 use pmp_plan::{Confirmation, Desired, GuardRails};
 use pmp_protocol::{
-    ChangeSetTimes, Confirmed, Decisions, ExperienceId, LEDGER_LAYOUT, OrganizationSeen, Receipt, ReceiptStatus,
-    ResourceRequests, Snapshot, SnapshotVersion, confirmed,
+    ChangeSetTimes, Confirmed, Decisions, ExperienceId, LEDGER_LAYOUT, OrganizationSeen, QuarantinedProduct, Receipt,
+    ReceiptStatus, ResourceRequests, Snapshot, SnapshotVersion, confirmed,
 };
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Stop, StopReason};
@@ -401,11 +401,16 @@ impl OnePass<'_> {
     async fn receipt_for(&self, member: Member, decided: &mut Option<Decisions>) -> Receipt {
         let chosen = self.chosen(&member);
         let mut draft = self.draft(&member.id, chosen.as_ref());
-        let ended = |status, error: String| draft.receipt(status, &Progress::default(), Some(error));
+        // A pass that ends before the products decides on none: what was set aside stays so.
+        let undecided = Progress { quarantined: self.set_aside_before(&member.id), ..Progress::default() };
+        let ended = |status, error: String| {
+            let progress = if status == ReceiptStatus::Skipped { Progress::default() } else { undecided.clone() };
+            draft.receipt(status, &progress, Some(error))
+        };
         let live = match member.state {
             Ok(live) => live,
-            Err(absent @ Absent::Unreadable(_)) => return ended(ReceiptStatus::Failed, absent.to_string()),
             Err(Absent::NotRead) => return self.stopped(&draft),
+            Err(absent) if absent.is_failure() => return ended(ReceiptStatus::Failed, absent.to_string()),
             Err(absent) => return ended(ReceiptStatus::Skipped, absent.to_string()),
         };
         let chosen = self.in_force.of(&live.experience.id, Some(&live.experience.name));
@@ -469,7 +474,14 @@ impl OnePass<'_> {
     fn stopped(&self, draft: &Draft) -> Receipt {
         let open = self.unfinished(&draft.member).cloned().into_iter().collect();
         let reason = self.stop.reason().map_or_else(|| LookUpError::Stopped.to_string(), ToString::to_string);
-        draft.receipt(ReceiptStatus::Partial, &Progress { change_sets: open, ..Progress::default() }, Some(reason))
+        let quarantined = self.set_aside_before(&draft.member);
+        let progress = Progress { change_sets: open, quarantined, ..Progress::default() };
+        draft.receipt(ReceiptStatus::Partial, &progress, Some(reason))
+    }
+
+    /// The products that earlier passes set aside.
+    fn set_aside_before(&self, member: &ExperienceId) -> Vec<QuarantinedProduct> {
+        self.before(member).map_or_else(Vec::new, |before| before.quarantined.clone())
     }
 
     /// The receipt that stands.

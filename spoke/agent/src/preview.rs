@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::attributes::{Known, LookUpError};
 use crate::filters::Chosen;
-use crate::member::{Absent, Member, discover, leave_management_alone, read_policies};
+use crate::member::{Member, discover, leave_management_alone, read_policies};
 use crate::narrow::{Exhausted, Narrowed, narrow};
 use crate::pass::{confirmation, kept, named};
 use crate::standing::Standing;
@@ -119,8 +119,8 @@ impl Spoke {
             Ok(live) => live,
             Err(absent) => {
                 let reason = absent.to_string();
-                let unreadable = matches!(absent, Absent::Unreadable(_));
-                let outcome = if unreadable { Planned::Failed { reason } } else { Planned::Skipped { reason } };
+                let outcome =
+                    if absent.is_failure() { Planned::Failed { reason } } else { Planned::Skipped { reason } };
                 return Preview { experience, name, filter, filter_warnings: Vec::new(), outcome };
             }
         };

@@ -200,7 +200,18 @@ impl<'a> Run<'a> {
 
     pub(super) async fn finish(mut self) -> Applied {
         let ControlFlow::Break(End { status, error }) = self.until_end().await;
+        self.keep_undecided();
         Applied { status, progress: self.progress, error }
+    }
+
+    /// Leaves in the receipt what earlier passes found out about products that this pass did not come to.
+    fn keep_undecided(&mut self) {
+        let undecided: Vec<_> =
+            self.isolation.undecided().filter(|found| !self.changed.contains_key(&found.product)).cloned().collect();
+        let suspects = undecided.iter().filter(|found| self.isolation.is_suspect(&found.product)).count();
+        // Each product counts once: as set aside, and not as pending as well.
+        self.progress.pending = self.progress.pending.saturating_sub(suspects);
+        self.progress.quarantined = self.isolation.quarantined().cloned().chain(undecided).collect();
     }
 
     async fn until_end(&mut self) -> Step<Infallible> {

@@ -70,6 +70,7 @@ impl Isolation {
     /// Takes quarantined products and suspects out of `plan`, and forgets those that it does not name any more.
     pub(super) fn set_aside(&mut self, plan: &mut Plan) {
         self.quarantined.retain(|id, _| plan.allow().contains(id) || plan.deny().contains(id));
+        self.before.retain(|id, _| plan.allow().contains(id) || plan.deny().contains(id));
         self.take_up_due(plan);
         self.allow.retain(plan.allow());
         self.deny.retain(plan.deny());
@@ -89,9 +90,20 @@ impl Isolation {
         }
     }
 
+    /// Whether a product is a suspect.
+    pub(super) fn is_suspect(&self, product: &ProductId) -> bool {
+        self.allow.ids().chain(self.deny.ids()).any(|id| id == product)
+    }
+
     /// The number of suspects.
     pub(super) fn suspects(&self) -> usize {
         self.allow.ids().count() + self.deny.ids().count()
+    }
+
+    /// What earlier passes knew of products that this pass has not decided on: a pass that ends early must
+    /// not lose it, or the next one would test them as if they were new.
+    pub(super) fn undecided(&self) -> impl Iterator<Item = &QuarantinedProduct> {
+        self.before.values().filter(|found| !self.quarantined.contains_key(&found.product))
     }
 
     /// The quarantined products, by id.
