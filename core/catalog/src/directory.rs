@@ -13,10 +13,12 @@ use pmp_protocol::ProductId;
 use crate::CatalogError;
 
 mod look_up;
+mod probe;
 #[cfg_attr(not(feature = "discovery"), path = "directory/no_sdk.rs")]
 mod sdk;
 
 pub use look_up::{LookUp, Told};
+pub use probe::{tells_of_listings, tells_of_products};
 pub use sdk::SdkDirectory;
 
 /// The most products that are asked for in one search of listings (service model: values of a filter).

@@ -364,7 +364,10 @@ impl Catalog for SdkCatalog {
                 let server_fault = answer.failure_code() == Some(&FailureCode::ServerFault);
                 ChangeSetState::Failed { server_fault, errors }
             }
-            other => return Err(unexpected(id.as_str(), &format!("the change set has status {other:?}"))),
+            Some(other) => {
+                return Err(unexpected(id.as_str(), &format!("the change set has status `{}`", other.as_str())));
+            }
+            None => return Err(unexpected(id.as_str(), "the change set has no status")),
         };
         let time = |text: Option<&str>| text.and_then(|text| text.parse().ok());
         Ok(ChangeSetStatus { state, started: time(answer.start_time()), ended: time(answer.end_time()) })
@@ -508,11 +511,8 @@ fn products_document(batch: &ProductBatch) -> Document {
 
 /// `{"Configuration": {"PolicyResourceRequests": "Allow"}}`, as `DescribeEntity` shows it.
 fn settings_document(requests: ResourceRequests) -> Document {
-    let requests = match requests {
-        ResourceRequests::Allow => "Allow",
-        ResourceRequests::Deny => "Deny",
-    };
-    object([("Configuration", object([("PolicyResourceRequests", Document::String(requests.to_owned()))]))])
+    let requests = Document::String(requests.as_str().to_owned());
+    object([("Configuration", object([("PolicyResourceRequests", requests)]))])
 }
 
 /// Whether `BatchDescribeEntities` itself, rather than what was asked of it, was refused.
