@@ -221,7 +221,8 @@ mod tests {
 
     #[test]
     fn a_role_that_refuses_is_told_in_words_with_the_settings_to_check() {
-        let refused = ErrorMetadata::builder().code("AccessDenied").message("not authorized to perform: sts:AssumeRole");
+        let refused =
+            ErrorMetadata::builder().code("AccessDenied").message("not authorized to perform: sts:AssumeRole");
         let refused = CredentialsError::provider_error(AssumeRoleError::generic(refused.build()));
         let refused = role_refused(refused, "arn:aws:iam::111111111111:role/member", "check PMP_HUB_ROLE_ARN");
         let refused = ConnectorError::other(Box::new(refused), None);

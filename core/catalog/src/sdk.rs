@@ -453,7 +453,8 @@ fn not_started(request: &ChangeSetRequest, error: &SdkError<StartChangeSetError>
     if let Outcome::Refused { message, .. } = &mut api.outcome
         && !fields.is_empty()
     {
-        message.push_str(&format!(" ({})", fields.iter().map(field_text).collect::<Vec<_>>().join("; ")));
+        let blamed: Vec<_> = fields.iter().map(|field| field_text(field, message)).collect();
+        message.push_str(&format!(" ({})", blamed.join("; ")));
     }
     let of_ours = |field: &ValidationExceptionField| {
         let entity = field.entity_id().map(|id| id.split_once('@').map_or(id, |(id, _)| id));
@@ -465,12 +466,13 @@ fn not_started(request: &ChangeSetRequest, error: &SdkError<StartChangeSetError>
     if stale { CatalogError::Stale(api) } else { CatalogError::Api(api) }
 }
 
-/// What one field is refused for: `AllowProductProcurement exp-1@5 Entity.Identifier: text`.
-fn field_text(field: &ValidationExceptionField) -> String {
+/// What one field is refused for: `AllowProductProcurement exp-1@5 Entity.Identifier: text`. What the message says already is not
+/// said again.
+fn field_text(field: &ValidationExceptionField, message: &str) -> String {
     let place = [field.change_type(), field.entity_id(), field.field()];
     let place = place.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let text = field.message().or(field.reason().map(ValidationExceptionReason::as_str)).unwrap_or("no message");
-    format!("{place}: {text}")
+    if message.contains(text) { place } else { format!("{place}: {text}") }
 }
 
 /// Whether a text names an experience of the request at another revision than the one that was asked. AWS documents that the

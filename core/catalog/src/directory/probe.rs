@@ -25,7 +25,9 @@ pub async fn tells_of_listings(directory: &dyn ProductDirectory) -> Result<(), C
 }
 
 fn no_product() -> Result<ProductId, CatalogError> {
-    let unexpected =
-        |error: pmp_protocol::IdError| CatalogError::Unexpected { entity: NO_PRODUCT.to_owned(), problem: error.to_string() };
+    let unexpected = |error: pmp_protocol::IdError| CatalogError::Unexpected {
+        entity: NO_PRODUCT.to_owned(),
+        problem: error.to_string(),
+    };
     ProductId::new(NO_PRODUCT).map_err(unexpected)
 }
