@@ -47,6 +47,17 @@ pub enum ResourceRequests {
     Deny,
 }
 
+impl ResourceRequests {
+    /// As AWS writes it: `Allow` or `Deny`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "Allow",
+            Self::Deny => "Deny",
+        }
+    }
+}
+
 /// The note that an administrator left on a product in the management experience (`Notes`, 1 to 50 characters). Its
 /// comma-separated words are the product's labels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
