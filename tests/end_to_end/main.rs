@@ -19,6 +19,7 @@ mod faults;
 mod filter_rules;
 mod filter_tool;
 mod filters;
+mod floor;
 mod forged;
 mod functions;
 mod half_way;
