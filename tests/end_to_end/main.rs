@@ -42,3 +42,4 @@ mod stopping;
 mod syncing;
 mod verify_aws;
 mod waiting;
+mod whole_fleet;
