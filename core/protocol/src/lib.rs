@@ -17,6 +17,8 @@ mod mark;
 mod message;
 mod plain;
 mod receipt;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod seal;
 mod snapshot;
 mod spoke;
