@@ -141,8 +141,8 @@ async fn each_command_fits_one_screen_and_says_what_has_the_same_cause() {
     let all = rows(&["status"]).await;
     assert_eq!(
         hub.run(&["status", "--all"]).await.stdout.lines().count(),
-        all.len() + 2,
-        "a row for each, and two lines"
+        all.len() + 3,
+        "a row for each, and three lines"
     );
     let held = rows(&["status", "--state", "held"]).await;
     assert_eq!((held.len(), &held[0]["state"]), (6, &json!("HELD")));
