@@ -44,4 +44,5 @@ mod stopping;
 mod syncing;
 mod verify_aws;
 mod waiting;
+mod whole_fleet;
 mod why;

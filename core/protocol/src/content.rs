@@ -39,6 +39,7 @@ pub enum ContentError {
 /// Whether users of the experience may request products that are not approved (`PolicyResourceRequests` of the
 /// procurement policy).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ResourceRequests {
     /// Users may ask for products.
     #[default]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
 use pmp_protocol::{ExperienceId, ProductId};
 use pmp_terminal::progress::{self, Step};
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, Stop, Table, stop_on_signal};
+use pmp_terminal::{Exit, Failure, Output, Stop, Table, stop_on_signal};
 
 use super::assumption::Assumption;
 use super::changes::try_changes;
@@ -184,7 +184,7 @@ fn chain(error: &VerifyError) -> String {
 }
 
 fn tell(report: &Report, output: Output) -> Result<(), Failure> {
-    if output.format == OutputFormat::Json {
+    if output.is_document() {
         return Ok(output.document(&report.json())?);
     }
     let mut table = Table::new(&["TRIAL", "ASSUMPTION", "VERDICT", "SEEN"]);
