@@ -1,10 +1,12 @@
 //! The commands, a file for each; what several of them share stands here.
 
 pub(crate) mod confirm;
+pub(crate) mod drift;
 pub(crate) mod history;
 pub(crate) mod init;
 mod look;
 pub(crate) mod members;
+pub(crate) mod plan;
 pub(crate) mod public_key;
 pub(crate) mod publish;
 pub(crate) mod recover;

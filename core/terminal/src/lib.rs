@@ -43,5 +43,5 @@ pub use signal::stop_on_signal;
 pub use stop::{Stop, StopReason};
 pub use stream::{stderr_is_terminal, stdout_is_terminal};
 pub use table::Table;
-pub use text::{age, count};
+pub use text::{age, count, cut};
 pub use version::print_version;

@@ -33,6 +33,22 @@ impl Table {
         }
     }
 
+    /// The same, whose last column, which holds sentences, is cut so that no line is wider than `width`, wherever it is printed.
+    #[must_use]
+    pub fn no_wider_than(mut self, width: usize) -> Self {
+        let columns = self.header.len();
+        let widest = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|(text, _)| text.as_str());
+            cells.chain([self.header[column]]).map(measure_text_width).max().unwrap_or_default()
+        };
+        let indent: usize = (0..columns.saturating_sub(1)).map(|column| widest(column) + GAP).sum();
+        let room = width.saturating_sub(indent).max(1);
+        for (text, _) in self.rows.iter_mut().filter_map(|row| row.get_mut(columns - 1)) {
+            *text = PlainText::new(&crate::cut(text.as_str(), room));
+        }
+        self
+    }
+
     /// The text, without a line break at its end: a row is a line, so that `grep` and `awk` work. On a terminal the last column,
     /// which holds sentences, is folded to its width.
     #[must_use]
@@ -235,6 +251,16 @@ mod tests {
         let text = table.render(Output { format: OutputFormat::Table, header: false, color: true });
         assert!(text.starts_with("�[2Ka�b c\n"), "{text:?}");
         assert!(text.len() < 5_000);
+    }
+
+    #[test]
+    fn sentences_are_cut_to_the_width_that_is_asked_for() {
+        let mut table = Table::new(&["NAME", "MESSAGE"]);
+        table.row(["abc".to_owned(), "a sentence that is long".to_owned()]);
+        table.row(["abcdef".to_owned(), "short".to_owned()]);
+        let output = Output { format: OutputFormat::Table, header: true, color: false };
+        let text = table.no_wider_than(20).render(output);
+        assert_eq!(text, "NAME     MESSAGE\nabc      a sentence…\nabcdef   short");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! every change names the revision that it was planned from. What an error means stands in [`reaction`]; how a culprit is
 //! found, in [`isolate`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeSetId, Experience, PolicyId, ProcurementPolicy};
 use pmp_plan::{Confirmation, Desired, GuardRails, IdLimit, Lately};
 use pmp_protocol::{
-    ChangeSetTimes, ExperienceId, QuarantinedProduct, ReceiptStatus, ResourceRequests, SnapshotVersion,
+    ChangeSetTimes, ExperienceId, ProductId, QuarantinedProduct, ReceiptStatus, ResourceRequests, SnapshotVersion,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -90,6 +91,8 @@ pub(crate) struct Order<'a> {
     pub(crate) pass: Timestamp,
     /// The products that the catalog refused in earlier passes.
     pub(crate) quarantined: &'a [QuarantinedProduct],
+    /// Products that stay as somebody else set them.
+    pub(crate) left_alone: &'a BTreeSet<ProductId>,
     /// A change set that an earlier run started, and did not see end.
     pub(crate) unfinished: Option<ChangeSetId>,
 }
@@ -106,6 +109,13 @@ pub(crate) struct Applied {
 pub(crate) trait Watch: Send + Sync {
     /// Something changed.
     fn progress(&self, progress: &Progress);
+}
+
+/// For what makes no progress that anybody could watch.
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn progress(&self, _: &Progress) {}
 }
 
 impl Engine {
@@ -150,6 +160,11 @@ impl Engine {
     /// Brings `live` to the desired state, or says why not. Never fails as such: every end is one for the receipt.
     pub(crate) async fn apply(&self, order: &Order<'_>, live: Live, watch: &dyn Watch) -> Applied {
         Run::new(self, order, live, watch).finish().await
+    }
+
+    /// What [`Self::apply`] would do, without doing it: no change set is started, and nothing is read again.
+    pub(crate) fn observe(&self, order: &Order<'_>, live: Live) -> Applied {
+        Run::new(self, order, live, &Unwatched).observe()
     }
 
     /// How long change sets take here, for the next run; none where none was seen to end.

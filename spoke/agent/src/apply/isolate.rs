@@ -89,6 +89,11 @@ impl Isolation {
         self.allow.ids().count() + self.deny.ids().count()
     }
 
+    /// How many of them by this kind of change.
+    pub(super) fn suspects_of(&self, kind: ChangeKind) -> usize {
+        if kind == ChangeKind::Deny { self.deny.ids().count() } else { self.allow.ids().count() }
+    }
+
     /// The culprits.
     pub(super) fn quarantined(&self) -> impl Iterator<Item = &QuarantinedProduct> {
         self.quarantined.values()
