@@ -1,9 +1,12 @@
-//! Every call of a hub's publish is answered wrongly, one at a time and in every way: refused, failed, empty, half (with a token for the
-//! rest, without one, broken off), and again (done and not heard of, done twice, what was answered before). The library runs with the
-//! real adapters and SDK clients against the embedded AWS, over a line that alters one answer. What a spoke does with such answers at its
-//! ports is in `planned.rs`.
+//! Every call of a spoke's pass, and of a hub's publish, is answered wrongly, one at a time and in every way: refused, failed, empty, half
+//! (with a token for the rest, without one, broken off), and again (done and not heard of, done twice, what was answered before). The
+//! library runs with the real adapters and SDK clients against the embedded AWS, over a line that alters one answer.
+//!
+//! Whatever it was: nothing is approved that the newest snapshot does not approve, nothing is denied that it approves, no receipt says what
+//! is not so; and once the answers are right again, all is as if it had not been.
 
 mod hub;
+mod spoke;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
