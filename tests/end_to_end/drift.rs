@@ -109,6 +109,7 @@ async fn what_is_only_reported_stays_while_all_else_follows_the_hub() {
 async fn an_edit_and_a_new_snapshot_at_once_are_told_apart() {
     let scene = in_step().await;
     let spoke = scene.spoke.with(&[("PMP_DRIFT", "report")]);
+    assert_eq!(spoke.run(&["sync"]).await.code, 0);
     scene.alpha_account.approve(ALPHA_PROD, &["prod-own"]).await;
     scene.hub_account.approve(MANAGEMENT, &["prod-c"]).await;
     scene.hub.json(&["publish"]).await;

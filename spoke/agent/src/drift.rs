@@ -111,16 +111,20 @@ impl Spoke {
     ) -> Judged {
         let told = still_told(before, began);
         if self.mode.observes() {
-            return Judged { drift: told, left_alone: BTreeSet::new() };
+            return Judged { drift: told, ..Judged::default() };
         }
-        let foreign = match (before.filter(|before| is_edited(before, live)), &self.history) {
+        let handling = *self.drift.choose(&live.experience.id, Some(&live.experience.name)).assigned;
+        let mut case = Case { before, told, began, snapshot, filter, desired, live, handling, foreign: None };
+        let edited = before.filter(|before| match before.left {
+            Some(_) => is_edited(before, live),
+            None => case.must_be_edited(before),
+        });
+        case.foreign = match (edited, &self.history) {
             (Some(before), Some(history)) => Some(attribute(history.as_ref(), &live.experience.id, before).await),
             (Some(_), None) => Some(Foreign::default()),
             (None, _) => None,
         };
-        let handling = *self.drift.choose(&live.experience.id, Some(&live.experience.name)).assigned;
-        let case = Case { before, told, began, snapshot, filter, desired, live, handling, foreign };
-        case.judge(self.snapshots.as_ref()).await
+        Judged { handling, ..case.judge(self.snapshots.as_ref()).await }
     }
 }
 
@@ -131,6 +135,9 @@ pub(crate) struct Judged {
     pub(crate) drift: Option<Drift>,
     /// Products that stay as others set them.
     pub(crate) left_alone: BTreeSet<ProductId>,
+    /// Where edits are only reported, the receipt says how the lists were left, so that an edit is told from a new snapshot. Where they
+    /// are healed, nothing rests on it, and a receipt is small.
+    pub(crate) handling: DriftHandling,
 }
 
 /// What is known when edits are judged.
@@ -157,7 +164,7 @@ impl Case<'_> {
         if self.foreign.is_none() && !(leaves && told.as_ref().is_some_and(Drift::is_left)) {
             // What was left is healed from now on, and no longer told as left.
             let drift = told.map(|drift| Drift { handling: DriftHandling::Heal, ..drift });
-            return Judged { drift, left_alone: BTreeSet::new() };
+            return Judged { drift, ..Judged::default() };
         }
         let out_of_step = self.out_of_step();
         let edited = self.edited(&out_of_step, snapshots).await;
@@ -180,7 +187,15 @@ impl Case<'_> {
             by: self.foreign.map_or_else(|| told.map(|drift| drift.by).unwrap_or_default(), |foreign| foreign.by),
             rest_applied: false,
         };
-        Judged { drift: Some(drift), left_alone: if leaves { all } else { BTreeSet::new() } }
+        let left_alone = if leaves { all } else { BTreeSet::new() };
+        Judged { drift: Some(drift), left_alone, ..Judged::default() }
+    }
+
+    /// Whether somebody must have changed the lists: all was as the same snapshot and filter asked for, and is not now.
+    fn must_be_edited(&self, before: &Receipt) -> bool {
+        let same_snapshot = (before.version, before.digest) == (self.snapshot.version(), self.snapshot.digest());
+        let same = same_snapshot && before.filter == self.filter;
+        was_settled(before) && same && !self.out_of_step().is_empty()
     }
 
     /// The products that are not as hub and filter ask for, whatever a guard rail says of them.
