@@ -144,3 +144,36 @@ async fn a_check_of_an_experience_that_nobody_knows_or_of_nobody_is_not_content(
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
     assert_eq!(scene.hub.run(&["status", "--check"]).await.code, 0);
 }
+
+/// `plan` and `status` write nothing: the hub would take an error that they met for one of the last pass.
+#[tokio::test]
+async fn a_plan_with_a_mistyped_filter_tells_the_hub_nothing() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let before = scene.hub.json(&["status"]).await["signs_of_life"].clone();
+    let mistyped = scene.spoke.with(&[("PMP_FILTER", "no-such-filter.wasm")]);
+    assert_eq!(mistyped.run(&["plan"]).await.code, 1);
+    assert_eq!(scene.hub.json(&["status"]).await["signs_of_life"], before);
+    assert_eq!(scene.hub.run(&["status", "--check"]).await.code, 0);
+    // A pass says it.
+    assert_eq!(mistyped.run(&["sync"]).await.code, 1);
+    assert_eq!(scene.hub.run(&["status", "--check"]).await.code, 4);
+}
+
+/// "Everywhere" needs a place, and an id that names nothing is not one.
+#[tokio::test]
+async fn a_mistyped_selection_is_not_green_anywhere() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let mistyped = scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", "exp-nope")]);
+    assert_eq!(mistyped.run(&["sync"]).await.code, 1);
+    assert_eq!(mistyped.run(&["plan"]).await.code, 1);
+    assert_eq!(scene.hub.run(&["status", "--check"]).await.code, 4);
+    assert_eq!(scene.hub.run(&["wait", "--timeout", "0s"]).await.code, 4);
+    // Mended, what the mistake left does not stay red, and does not count as a place either.
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    assert_eq!(scene.hub.run(&["status", "--check"]).await.code, 0);
+    assert_eq!(scene.hub.run(&["status", "--check", "--stale-after", "1s"]).await.code, 0);
+    assert_eq!(scene.hub.run(&["wait", "--timeout", "0s"]).await.code, 0);
+}

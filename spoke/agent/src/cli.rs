@@ -186,8 +186,22 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
     }
 }
 
-/// The spoke that the configuration describes. A filter that cannot be used is told to the hub before it ends this.
-pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) -> Result<Spoke, Failure> {
+/// What a command does with the spoke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It makes passes. The hub is told what stands in their way.
+    Pass,
+    /// It looks, and writes nothing: the hub must not take it for a pass.
+    Look,
+}
+
+/// The spoke that the configuration describes. Where it makes passes, a filter that cannot be used is told to the hub.
+pub(crate) async fn spoke(
+    sdk: &SdkConfig,
+    config: &SpokeConfig,
+    command: &str,
+    purpose: Purpose,
+) -> Result<Spoke, Failure> {
     let identity = Identity::find(sdk, config.organization.clone()).await.map_err(failure)?;
     let hub = match config.hub_role_for(&identity.organization) {
         Some(role) => pmp_aws::assume_role(sdk, role).await,
@@ -227,9 +241,11 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
         spoke.attributes = source.attributes(sdk, &hub, &config.snapshots, &config.experience);
     }
     if let Err(failure) = spoke.filters.start().await {
-        let text = failure.render().lines().collect::<Vec<_>>().join("; ");
-        if let Err(error) = spoke.report_error(text, None).await {
-            tracing::warn!(error = one_line(&error), "the hub could not be told of the filter's failure");
+        if purpose == Purpose::Pass {
+            let text = failure.render().lines().collect::<Vec<_>>().join("; ");
+            if let Err(error) = spoke.report_error(text, None).await {
+                tracing::warn!(error = one_line(&error), "the hub could not be told of the filter's failure");
+            }
         }
         return Err(failure);
     }
@@ -237,16 +253,22 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
 }
 
 /// The SDK's configuration, and the spoke over it.
-pub(crate) async fn sdk_and_spoke(config: &SpokeConfig, command: &str) -> Result<(SdkConfig, Spoke), Failure> {
+pub(crate) async fn sdk_and_spoke(
+    config: &SpokeConfig,
+    command: &str,
+    purpose: Purpose,
+) -> Result<(SdkConfig, Spoke), Failure> {
     let sdk = sdk().await?;
-    let spoke = spoke(&sdk, config, command).await?;
+    let spoke = spoke(&sdk, config, command, purpose).await?;
     Ok((sdk, spoke))
 }
 
 async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> {
     let config = config.for_pass(true)?;
     let stop = stop(&config)?;
-    let Some(started) = stop.unless_stopped(sdk_and_spoke(&config, "run")).await else { return Ok(Exit::Ok) };
+    let Some(started) = stop.unless_stopped(sdk_and_spoke(&config, "run", Purpose::Pass)).await else {
+        return Ok(Exit::Ok);
+    };
     let (sdk, mut spoke) = started?;
     spoke.tell_figures = metrics;
     let inbox = SqsInbox::new(&sdk, config.queue_url.unwrap_or_default());

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::Spoke;
 use crate::answer::answer;
-use crate::cli::spoke;
+use crate::cli::{Purpose, spoke};
 use crate::config::ConfigArgs;
 use crate::error::{failure, sdk};
 use crate::figures::Figures;
@@ -66,7 +66,7 @@ impl Function for SpokeFunction {
     async fn init(settings: ConfigArgs) -> Result<Self, Failure> {
         let config = settings.for_pass(true)?;
         let sdk = sdk().await?;
-        let spoke = spoke(&sdk, &config, &place()).await?;
+        let spoke = spoke(&sdk, &config, &place(), Purpose::Pass).await?;
         tracing::info!(experience = %spoke.management, organization = %spoke.identity.organization, "spoke ready");
         Ok(Self { spoke, inbox: SqsInbox::new(&sdk, config.queue_url.unwrap_or_default()) })
     }

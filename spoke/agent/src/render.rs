@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use comfy_table::Color;
 use pmp_plan::{Entry, Report, Step, Why};
-use pmp_protocol::{Decision, FilterIdentity, ProductId, ReceiptStatus, ResourceRequests, Snapshot, Verdict};
+use pmp_protocol::{
+    Decision, FilterIdentity, ProductId, ReceiptStatus, ResourceRequests, Snapshot, SnapshotVersion, Verdict,
+};
 use pmp_terminal::{Table, count};
 
 use crate::Pass;
@@ -22,6 +24,8 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
     let Previews { experiences, warnings } = previews;
     let mut lines = Vec::new();
     let (mut allow, mut deny, mut narrowed, mut change_sets, mut held, mut failed) = (0, 0, 0, 0, 0, 0);
+    // Experiences that are planned for, and products in them that stay otherwise than the snapshot says.
+    let (mut planned, mut otherwise) = (0, 0);
     for preview in experiences {
         let name = preview.name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
         lines.push(format!("# {}{name}", preview.experience));
@@ -40,8 +44,13 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
                     };
                     lines.push(format!("  ~ settings  {requests}"));
                 }
+                planned += 1;
+                let not_applied = count_set_aside(report) + preview.left_alone.len();
+                otherwise += not_applied;
                 let dropped = if *dropped == 0 { String::new() } else { format!(" ({dropped} dropped by filter)") };
-                if *sets == 0 {
+                if *sets == 0 && not_applied > 0 {
+                    lines.push(format!("  No changes now. {}{dropped}.", not_wholly(not_applied, snapshot.version())));
+                } else if *sets == 0 {
                     lines.push(format!("  No changes. It matches snapshot {}{dropped}.", snapshot.version()));
                 } else {
                     lines.push(format!("  {} unchanged{dropped}; {}.", report.unchanged, count(*sets, "change set")));
@@ -68,7 +77,11 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
     }
     lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
     if change_sets + held + failed == 0 {
-        lines.push(format!("No changes. Every live experience matches snapshot {}.", snapshot.version()));
+        lines.push(match (planned, otherwise) {
+            (0, _) => "No changes. There is no live experience to keep in step.".to_owned(),
+            (_, 0) => format!("No changes. Every live experience matches snapshot {}.", snapshot.version()),
+            (_, products) => format!("No changes now. {}.", not_wholly(products, snapshot.version())),
+        });
         return lines;
     }
     let mut last = format!(
@@ -84,6 +97,16 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
     }
     lines.push(last);
     lines
+}
+
+/// How many products of a plan are set aside.
+fn count_set_aside(report: &Report) -> usize {
+    report.entries.iter().filter(|entry| matches!(entry.why, Why::Quarantined { .. })).count()
+}
+
+fn not_wholly(products: usize, version: SnapshotVersion) -> String {
+    let stay = if products == 1 { "stays as it is" } else { "stay as they are" };
+    format!("{} {stay} for now, so snapshot {version} is not wholly applied", count(products, "product"))
 }
 
 /// The products that are left as somebody else set them.

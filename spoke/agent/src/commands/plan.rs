@@ -9,7 +9,7 @@ use pmp_protocol::{Snapshot, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, progress};
 use serde_json::json;
 
-use crate::cli::sdk_and_spoke;
+use crate::cli::{Purpose, sdk_and_spoke};
 use crate::config::ConfigArgs;
 use crate::error::failure;
 use crate::plan_file::PlanFile;
@@ -32,7 +32,7 @@ pub(crate) struct PlanArgs {
 
 pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_pass(false)?;
-    let (_, mut spoke) = sdk_and_spoke(&config, "plan").await?;
+    let (_, mut spoke) = sdk_and_spoke(&config, "plan", Purpose::Look).await?;
     spoke.show_progress = output.is_table();
     let standing = spoke.standing().await.map_err(failure)?;
     let snapshot = Arc::new(snapshot(&spoke, &standing, args.version).await?);

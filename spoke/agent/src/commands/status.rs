@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::sync::summary;
 use crate::Spoke;
-use crate::cli::sdk_and_spoke;
+use crate::cli::{Purpose, sdk_and_spoke};
 use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::failure;
 use crate::filter_rules::FilterRules;
@@ -52,7 +52,7 @@ pub(crate) struct Standpoint {
 pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
     // Nothing is decided here, so nothing of a filter is needed.
     let config = SpokeConfig { filters: FilterRules::without_rules(None), ..config.for_pass(false)? };
-    let (_, spoke) = sdk_and_spoke(&config, "status").await?;
+    let (_, spoke) = sdk_and_spoke(&config, "status", Purpose::Look).await?;
     let standing = spoke.standing().await.map_err(failure)?;
     let now = Timestamp::now();
     let holder = spoke.lease.held_now(now).await.map_err(|error| failure(error.into()))?;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, Stop};
 
-use crate::cli::{sdk_and_spoke, stop};
+use crate::cli::{Purpose, sdk_and_spoke, stop};
 use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::failure;
 use crate::lease::IfHeld;
@@ -37,7 +37,7 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
         let reason = stop.reason().map_or_else(String::new, ToString::to_string);
         Failure::new(anyhow::anyhow!("{reason}, {how}"))
     };
-    let started = stop.unless_stopped(sdk_and_spoke(&config, "sync")).await;
+    let started = stop.unless_stopped(sdk_and_spoke(&config, "sync", Purpose::Pass)).await;
     let (_, mut spoke) = started.ok_or_else(|| ended("before anything was done"))??;
     spoke.show_progress = output.is_table();
     let if_held = if args.wait { IfHeld::Wait } else { IfHeld::Leave };
