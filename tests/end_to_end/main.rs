@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accidents;
+mod advice;
 mod agents;
 mod assumptions;
 mod beside;
@@ -33,6 +34,7 @@ mod messages;
 mod mistyped;
 mod networks;
 mod output;
+mod pages;
 mod publishing;
 mod restored;
 mod roster;

@@ -67,5 +67,7 @@ async fn it_does_not_wait_for_what_the_ledger_does_not_have_nor_take_silence_for
     })
     .await;
     agent.signal("INT").await;
-    assert_eq!(agent.ended().await.0, 1);
+    let (code, log) = agent.ended().await;
+    assert_eq!(code, 1, "{log}");
+    assert!(log.contains("error: told to stop by SIGINT, before snapshot 1 was everywhere"), "{log}");
 }

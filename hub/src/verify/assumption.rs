@@ -116,7 +116,7 @@ impl Assumption {
     pub(crate) fn not_tried_by_default(self) -> &'static str {
         match self {
             Self::EventsOfApprovals => {
-                "A person has to request a product, and another to approve it. See the page for how to look."
+                "A person has to request a product, and another to approve it: docs/first-day.md, \"By hand\", says how to look."
             }
             Self::DeadLetters => "It makes a topic and two queues: only with --dead-letters.",
             Self::UnknownProducts => {
@@ -126,7 +126,7 @@ impl Assumption {
                 "It needs --change, and a queue to which the events go: --events-queue-url."
             }
             Self::Batches | Self::SortWithScope | Self::AbsentValues | Self::ArchivedAdminStatus => {
-                "It was not come to."
+                "It was not reached."
             }
             Self::Revisions | Self::StaleRevisions | Self::Listing | Self::ReadLag | Self::KnownTokens => {
                 "It changes an experience: only with --change."
