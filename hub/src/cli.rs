@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use pmp_terminal::{Completions, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, print_version, program_with};
 
 use crate::commands::confirm::{ConfirmArgs, confirm};
+use crate::commands::exceptions::{ExceptionsArgs, show_exceptions};
 use crate::commands::history::{DiffArgs, HistoryArgs, ShowArgs, diff, history, show};
 use crate::commands::init::{InitArgs, initialize};
 use crate::commands::log::{LogArgs, log};
@@ -29,9 +30,10 @@ const EXAMPLES: &str = "Examples:
                                                 make tables and topic, admit a member
   pmp-hub publish                               read, store, publish, once
   pmp-hub run --interval 1h                     the same, by schedule and on change events
-  pmp-hub status                                how the member organizations stand
+  pmp-hub status                                how the member organizations stand, on one screen
   pmp-hub doctor                                what is missing or wrong, and how to mend it
   pmp-hub confirm o-member0000 42               let through what a guard rail holds there
+  pmp-hub exceptions                            what is held, set aside or left out, and why
   pmp-hub members                               who is admitted, and who never reported
   pmp-hub wait 42 --timeout 10m                 until it is everywhere; exit code 4 if it is not
   pmp-hub history --since 7d                    what changed in the last week
@@ -42,11 +44,12 @@ const EXAMPLES: &str = "Examples:
   pmp-hub recover                               go on after the table of snapshots was restored";
 
 /// The settings that each command uses, for its help; `run` and `doctor` use all.
-const USES: [(&str, &[&[&str]]); 17] = [
+const USES: [(&str, &[&[&str]]); 18] = [
     ("publish", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("recover", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("status", &[LEDGER, ROSTER]),
     ("members", &[LEDGER, ROSTER]),
+    ("exceptions", &[LEDGER, ROSTER]),
     ("versions", &[LEDGER, ROSTER]),
     ("wait", &[LEDGER, ROSTER]),
     ("why", &[LEDGER, ROSTER]),
@@ -92,9 +95,11 @@ enum Command {
   pmp-hub run
   pmp-hub run --interval 15m --log-format json")]
     Run(RunArgs),
-    /// Show how the member experiences stand, worst first
+    /// Show on one screen how the member experiences stand, worst first, by cause
     #[command(after_help = "Examples:
-  pmp-hub status
+  pmp-hub status                                add -w to go on looking, until Ctrl-C
+  pmp-hub status --all --sort last-seen         every row
+  pmp-hub status --state held,error --org o-member0000
   pmp-hub status --check                        for monitoring: 4 if something needs a person
   pmp-hub status -o json | jq '.spokes[] | select(.state == \"HELD\")'")]
     Status(StatusArgs),
@@ -102,8 +107,17 @@ enum Command {
     #[command(after_help = "Examples:
   pmp-hub confirm o-member0000 42
   pmp-hub confirm o-member0000 42 --member-experience exp-prod
-  pmp-hub confirm o-member0000 42 --undo")]
+  pmp-hub confirm o-member0000 42 --undo
+  pmp-hub confirm --cause 3f9a1c07              what `pmp-hub exceptions` shows for this cause
+  pmp-hub confirm --org o-member0000,o-member0001
+  pmp-hub confirm --all --yes --snapshot 42")]
     Confirm(ConfirmArgs),
+    /// Show what is held, set aside, left out by filters or not managed, over the fleet, by cause
+    #[command(after_help = "Examples:
+  pmp-hub exceptions
+  pmp-hub exceptions --org o-member0000 --all
+  pmp-hub exceptions -o csv > exceptions.csv")]
+    Exceptions(ExceptionsArgs),
     /// List the member organizations that are admitted; admit more, or end one
     #[command(after_help = "Examples:
   pmp-hub members
@@ -175,8 +189,9 @@ enum Command {
 }
 
 /// Runs the program with `args`, the program's name first: as a function where AWS Lambda started it.
-pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args: Vec<_> = args.into_iter().collect();
+///
+/// Not generic: so all of it is compiled with this library, and not again with each program that calls it.
+pub fn main(args: Vec<OsString>) -> ExitCode {
     if pmp_lambda::is_called(&args) {
         return pmp_lambda::main::<HubFunction>("pmp-hub");
     }
@@ -191,6 +206,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Run(args) => run_agent(&cli.config, args, cli.terminal.logs_are_json()).await,
         Command::Status(args) => show_status(&cli.config, args, output).await,
         Command::Confirm(args) => confirm(&cli.config, args, output).await,
+        Command::Exceptions(args) => show_exceptions(&cli.config, args, output).await,
         Command::Members(args) => members(&cli.config, args, output).await,
         Command::Versions(args) => show_versions(&cli.config, args, output).await,
         Command::Wait(args) => wait(&cli.config, args, output).await,

@@ -1,6 +1,8 @@
 //! The commands, a file for each; what several of them share stands here.
 
 pub(crate) mod confirm;
+mod confirm_many;
+pub(crate) mod exceptions;
 pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod log;

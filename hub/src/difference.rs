@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// Where a product stands in a content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Listed {
     /// It is approved.
@@ -43,8 +44,11 @@ impl Listed {
 
 /// A product, and what a content says of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ListedProduct {
+    /// Which.
     pub(crate) product: ProductId,
+    /// On which list it is.
     pub(crate) listed: Listed,
     /// The administrator's note on it.
     pub(crate) note: Option<Note>,
@@ -52,11 +56,13 @@ pub(crate) struct ListedProduct {
 
 /// A product of which two contents say different things.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ChangedProduct {
+    /// Which.
     pub(crate) product: ProductId,
     /// Where it stood; none where it was on neither list.
     pub(crate) before: Option<Listed>,
-    /// Where it stands.
+    /// Where it stands; none where it is on neither list.
     pub(crate) after: Option<Listed>,
     /// The note that was there.
     pub(crate) note_before: Option<Note>,

@@ -9,14 +9,14 @@ use aws_sdk_sns::types::Subscription;
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::{Admission, ApiError, Asker, Request, ResourcePolicy};
-use pmp_catalog::{CatalogError, ProductDirectory, RateLimits, SdkCatalog, SdkDirectory};
+use pmp_catalog::{CatalogError, RateLimits, SdkCatalog, SdkDirectory, tells_of_listings, tells_of_products};
 use pmp_doctor::{Session, configuration, look_at_queue, told, unknown};
 use pmp_ledger::schema::{self, Expiry, Table};
 use pmp_ledger::{
     AnswerStore, DynamoAnswers, DynamoReceipts, DynamoSnapshots, EXPIRES_AT, Head, LedgerError, ReceiptStore,
     SnapshotStore, TableName,
 };
-use pmp_protocol::{ExperienceId, ProductId};
+use pmp_protocol::ExperienceId;
 use pmp_signature::{Expectation, PublicKey, TrustedKeys, Verified, pae, verify};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, Source, age, count};
@@ -37,8 +37,6 @@ const LOOKS: usize = 16;
 /// What is found where nothing was published, and where nobody follows.
 const NO_SNAPSHOT: &str = "no snapshot yet";
 const NO_REPORT: &str = "none has reported yet";
-/// An id of the right form that AWS gave to no product.
-const NO_PRODUCT: &str = "prod-0000000000000";
 
 /// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
 pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Output) -> Checkup {
@@ -246,13 +244,11 @@ async fn snapshots(
     }
 }
 
-/// That products can be looked up for the filters of the members, and what was found out so far. It asks for one that does not
-/// exist, which is answer enough.
+/// That products can be looked up for the filters of the members, and what was found out so far.
 async fn products(sdk: &SdkConfig, experience: &ExperienceId, table: &TableName) -> Finding {
     let finding = Finding::of("products");
     let directory = SdkDirectory::new(sdk);
-    let Ok(id) = ProductId::new(NO_PRODUCT) else { return finding };
-    let (listed, product) = tokio::join!(directory.listed(std::slice::from_ref(&id)), directory.product(&id));
+    let (listed, product) = tokio::join!(tells_of_listings(&directory), tells_of_products(&directory));
     let failed = |finding: Finding, error: Option<CatalogError>| match error {
         Some(error) => finding.fail(error.to_string(), error.hint()),
         None => finding,

@@ -87,6 +87,17 @@ impl Fleet {
         }
     }
 
+    /// The same, with what the organizations wrote as it is now: for whoever decides by it, and writes.
+    pub(crate) fn consistent(
+        sdk: &SdkConfig,
+        snapshots: &TableName,
+        timestamps: &TableName,
+        named: BTreeSet<OrganizationId>,
+    ) -> Self {
+        let reports = Arc::new(DynamoReports::new(sdk, timestamps.clone()).consistent());
+        Self { reports, ..Self::new(sdk, snapshots, timestamps, named) }
+    }
+
     /// Looks at everyone. One organization that cannot be read is told as such; only where none can be, this fails.
     pub(crate) async fn look(&self, experience: &ExperienceId) -> Result<View, LedgerError> {
         let roster = self.roster(experience).await?;
@@ -97,7 +108,8 @@ impl Fleet {
                 (all.map(|report| Looked { id: report.organization.id.clone(), report: Ok(report) }).collect(), None)
             }
         };
-        // In this order: the head is not older than the mark, nor than any report.
+        // In this order, and head and mark as they are now: the head is not older than the mark, nor than any report. A report may be
+        // a moment old.
         let mark = self.marks.mark(experience).await?;
         let head = self.snapshots.head(experience).await?;
         let mut view = View { head, mark, kept: BTreeMap::new(), roster, looked, left_out };

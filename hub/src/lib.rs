@@ -7,6 +7,7 @@
 //! `verify-aws`, which a person runs to try what AWS documents nowhere.
 
 mod agent;
+mod cause;
 pub mod cli;
 mod commands;
 mod compose;
@@ -16,16 +17,22 @@ mod difference;
 mod doctor;
 mod error;
 mod events;
+mod exceptions;
 mod figures;
 mod fleet;
 mod function;
+mod group;
 mod init;
 mod kept;
 mod members;
 mod named;
+mod page;
 mod products;
 mod publish;
 mod read;
+#[cfg(test)]
+mod schema;
+mod select;
 mod shown;
 mod signing;
 mod status;

@@ -1,15 +1,20 @@
 //! Whom the hub admitted, and how each of them stands. Pure: from what the hub sees and the rows of `status`.
 
+use std::collections::BTreeMap;
+
+use comfy_table::Color;
 use jiff::Timestamp;
 use pmp_protocol::OrganizationId;
-use pmp_terminal::{Table, age};
+use pmp_terminal::{Table, age, count};
 use serde::Serialize;
 
 use crate::fleet::{Admitted, View};
+use crate::page::{Block, Page, named};
 use crate::status::{SpokeState, SpokeStatus};
 
 /// How an organization came to be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum AdmittedBy {
     /// The settings name it.
@@ -44,26 +49,38 @@ impl AdmittedBy {
 
 /// One line of `members`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct MemberRow {
+    /// Which.
     pub(crate) organization: OrganizationId,
     /// The worst state of its experiences, and of the organization as a whole.
     pub(crate) state: Option<SpokeState>,
+    /// How it came to be listed.
     pub(crate) source: AdmittedBy,
     /// Who admitted it, as STS names them; none where the settings do.
     pub(crate) admitted_by: Option<String>,
+    /// When; none where the settings do.
+    #[cfg_attr(test, schemars(with = "Option<pmp_protocol::schema::DateTime>"))]
     pub(crate) admitted_at: Option<Timestamp>,
+    /// When one of its spokes last finished a pass.
+    #[cfg_attr(test, schemars(with = "Option<pmp_protocol::schema::DateTime>"))]
     pub(crate) last_seen: Option<Timestamp>,
 }
 
 /// The organizations that were admitted, and those that wrote without, by id. `rows` are those of `status`, worst first.
 pub(crate) fn list(view: &View, rows: &[SpokeStatus]) -> Vec<MemberRow> {
+    // Sorted worst first, so the first row of each is its worst.
+    let mut worst = BTreeMap::<&OrganizationId, SpokeState>::new();
+    for row in rows {
+        worst.entry(&row.organization).or_insert(row.state);
+    }
     let row = |looked: &crate::fleet::Looked| {
         let admitted = view.roster.as_ref().and_then(|roster| roster.get(&looked.id));
         let record = admitted.and_then(|admitted| admitted.record.as_ref());
         let seen = looked.report.as_ref().ok().and_then(|report| report.organization.seen.as_ref());
         MemberRow {
             organization: looked.id.clone(),
-            state: rows.iter().find(|row| row.organization == looked.id).map(|row| row.state),
+            state: worst.get(&looked.id).copied(),
             source: AdmittedBy::of(admitted),
             admitted_by: record.map(|record| record.admitted_by.clone()),
             admitted_at: record.map(|record| record.admitted_at),
@@ -92,19 +109,52 @@ pub(crate) fn table(members: &[MemberRow], now: Timestamp) -> Table {
     table
 }
 
+/// How an organization stands, in the order in which that is asked: who never came, who is silent, who left, and who needs a person.
+fn standing(member: &MemberRow, has_roster: bool) -> (usize, &'static str, Color) {
+    match (member.source, member.state) {
+        (_, Some(SpokeState::Never)) => (0, "NEVER", SpokeState::Never.color()),
+        (_, Some(SpokeState::Stale)) => (1, "STALE", SpokeState::Stale.color()),
+        // It was taken off the roster, or never was on it, and has written. Where there is no roster, everyone is heard.
+        (AdmittedBy::Nobody, _) if has_roster => (2, "UNADMITTED", SpokeState::Disputed.color()),
+        (_, None) => (3, "-", Color::DarkGrey),
+        (_, Some(state)) => (4 + state as usize, state.as_str(), state.color()),
+    }
+}
+
+/// One screen: how many stand how, and who they are, as far as there is room.
+pub(crate) fn page(members: &[MemberRow], has_roster: bool, now: Timestamp) -> Page {
+    let mut groups = BTreeMap::<usize, (&str, Color, Vec<&MemberRow>)>::new();
+    for member in members {
+        let (place, word, color) = standing(member, has_roster);
+        groups.entry(place).or_insert((word, color, Vec::new())).2.push(member);
+    }
+    let block = |(word, color, mut members): (&str, Color, Vec<&MemberRow>)| {
+        members.sort_by_key(|member| member.last_seen.or(member.admitted_at));
+        let name = |member: &&MemberRow| {
+            let when = match (member.last_seen, member.admitted_at) {
+                (Some(seen), _) => format!(" ({})", age(seen, now)),
+                (None, Some(admitted)) => format!(" (admitted {} ago)", age(admitted, now)),
+                (None, None) => String::new(),
+            };
+            format!("{}{when}", member.organization)
+        };
+        let what = count(members.len(), "organization");
+        let head = named(&what, members.iter().map(name));
+        Block { word: word.to_owned(), color, head, text: String::new() }
+    };
+    Page { blocks: groups.into_values().map(block).collect(), foot: summary(members), ..Page::default() }
+}
+
 /// The line below it.
 pub(crate) fn summary(members: &[MemberRow]) -> String {
     let admitted = members.iter().filter(|member| member.source != AdmittedBy::Nobody).count();
-    let count = |state| members.iter().filter(|member| member.state == Some(state)).count();
-    let never = count(SpokeState::Never);
+    let never = members.iter().filter(|member| member.state == Some(SpokeState::Never)).count();
     let strangers = members.len() - admitted;
     format!("{admitted} admitted, {never} of them never reported; {strangers} not admitted")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use pmp_ledger::{Member, Organization, Report};
     use pmp_protocol::ExperienceId;
 
@@ -142,5 +192,14 @@ mod tests {
         );
         assert_eq!(summary(&members), "3 admitted, 3 of them never reported; 1 not admitted");
         assert_eq!(members[2].admitted_by, None);
+        let lines = page(&members, true, at).frame(24).plain();
+        assert_eq!(
+            lines,
+            [
+                "NEVER       3 organizations: o-gamma00000 and 2 more",
+                "UNADMITTED  1 organization: o-delta00000",
+                "3 admitted, 3 of them never reported; 1 not admitted"
+            ]
+        );
     }
 }

@@ -1,11 +1,15 @@
-//! What `status` prints: the table, the line above it and the one below.
+//! What `status` prints: one screen for people, or the table of all rows, the line above it and the one below.
+
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use pmp_ledger::Organization;
 use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus};
-use pmp_terminal::{Table, age, count};
+use pmp_terminal::{Frame, Table, age, count, cut};
 
 use crate::fleet::View;
+use crate::group::{Group, group};
+use crate::page::{Block, Page, who};
 use crate::status::{SpokeState, SpokeStatus};
 
 /// The lines above the table: whose view it is, and of what; below it, that the table was restored, where it was.
@@ -26,6 +30,98 @@ pub(crate) fn headline(experience: &ExperienceId, view: &View, now: Timestamp) -
     let restored = view.restored().map(|restored| format!("{restored}. Nothing is published until `pmp-hub recover`"));
     let view = format!("{experience}, hub view at {}: {current}", now.strftime("%H:%M:%SZ"));
     std::iter::once(view).chain(restored).collect()
+}
+
+/// One screen: what needs a person, grouped by cause, and how many are well.
+#[must_use]
+pub(crate) fn page(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timestamp, header: bool) -> Page {
+    let top = if header { top(experience, view, rows, now) } else { Vec::new() };
+    let groups = group(rows.iter().filter(|row| !row.state.is_healthy()));
+    let blocks = groups.iter().map(|group| block(group, now)).collect();
+    let well = [SpokeState::Applying, SpokeState::Synced, SpokeState::Skipped];
+    let well = well.into_iter().filter_map(|state| {
+        let rows: Vec<&SpokeStatus> = rows.iter().filter(|row| row.state == state).collect();
+        (!rows.is_empty()).then(|| Block { head: head(&rows, now), ..empty_block(state) })
+    });
+    Page { top, blocks, well: well.collect(), foot: summary(rows) }
+}
+
+/// One screen of those that a snapshot has not come to yet, the worst first.
+pub(crate) fn missing(rows: &[SpokeStatus], now: Timestamp, foot: String) -> Page {
+    let blocks = group(rows).iter().map(|group| block(group, now)).collect();
+    Page { blocks, foot, ..Page::default() }
+}
+
+/// The lines above a screen.
+fn top(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timestamp) -> Vec<String> {
+    const MAX_SPOKES: usize = 2;
+    let current = match &view.head {
+        None => "no snapshot yet".to_owned(),
+        Some(head) => format!(
+            "snapshot {} ({}), read {} ago, {}",
+            head.latest,
+            head.digest.short(),
+            age(head.taken_at, now),
+            if head.published == Some(head.latest) { "published" } else { "not published yet" }
+        ),
+    };
+    let organizations = rows.iter().map(|row| &row.organization).collect::<BTreeSet<_>>().len();
+    let experiences = rows.iter().filter(|row| row.member_experience.is_some()).count();
+    let seen = format!(
+        "hub view at {}: {}, {}",
+        now.strftime("%H:%M:%SZ"),
+        count(organizations, "organization"),
+        count(experiences, "member experience")
+    );
+    let restored = view.restored().map(|restored| format!("{restored}. Nothing is published until `pmp-hub recover`"));
+    let mut spokes = spokes(view, now);
+    if spokes.len() > MAX_SPOKES {
+        spokes = vec![format!("{} have several spokes: --all", count(spokes.len(), "organization"))];
+    }
+    let spokes = spokes.into_iter().map(|line| cut(&line, Frame::WIDTH));
+    [format!("{experience}: {current}"), seen].into_iter().chain(restored).chain(spokes).collect()
+}
+
+/// One cause, and whom it concerns.
+fn block(group: &Group<'_, SpokeStatus>, now: Timestamp) -> Block {
+    let first = group.members[0];
+    let same = group.members.iter().all(|row| row.message == first.message);
+    let text = match (group.class, group.other_causes) {
+        _ if same => first.message.clone(),
+        (SpokeState::Held, 0) => format!("{}; {}", group.cause, way_out(group)),
+        (_, 0) => group.cause.clone(),
+        (_, others) => format!("{}; and {}", group.cause, count(others, "other cause")),
+    };
+    Block { head: head(&group.members, now), text, ..empty_block(group.class) }
+}
+
+/// How what is held is let through.
+fn way_out(group: &Group<'_, SpokeStatus>) -> String {
+    let first = group.members[0];
+    match (&first.confirmation, first.version) {
+        (None, Some(version)) if group.organizations().len() == 1 => {
+            format!("if it is meant: `pmp-hub confirm {} {version}`", first.organization)
+        }
+        _ => "how to let it through: `pmp-hub exceptions`".to_owned(),
+    }
+}
+
+fn empty_block(state: SpokeState) -> Block {
+    Block { word: state.as_str().to_owned(), color: state.color(), head: String::new(), text: String::new() }
+}
+
+/// Who: one row by itself, or how many of how many.
+fn head(rows: &[&SpokeStatus], now: Timestamp) -> String {
+    if let [row] = rows {
+        let experience = row.member_experience.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
+        let version = row.tried.as_ref().map(|_| format!(", {}", version(row))).unwrap_or_default();
+        let seen = row.last_seen.map(|seen| format!(", seen {} ago", age(seen, now))).unwrap_or_default();
+        return format!("{}{experience}{version}{seen}", row.organization);
+    }
+    let experiences = rows.iter().filter(|row| row.member_experience.is_some()).count();
+    let experiences =
+        if experiences == 0 { String::new() } else { format!("{} of ", count(experiences, "experience")) };
+    who(&experiences, rows.iter().map(|row| &row.organization))
 }
 
 /// A line for each organization with several spokes: what each of them keeps in step, and when it was seen.

@@ -1,21 +1,26 @@
 //! How the spokes stand: pure, from what the hub sees to rows sorted worst first.
 
+use std::borrow::Cow;
+
 use comfy_table::Color;
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Organization, Report, Unreadable};
 use pmp_protocol::{
-    Applied, Attempt, ExperienceId, OrganizationId, OrganizationSeen, Receipt, ReceiptStatus, SnapshotVersion,
+    Applied, Attempt, Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt,
+    ReceiptStatus, SnapshotVersion,
 };
 use pmp_terminal::{age, count};
 use serde::Serialize;
 
 use crate::fleet::{Looked, NOT_ADMITTED, View, is_ahead};
+use crate::group::Caused;
 
 /// The most items of one organization that are told one by one as unreadable.
 const MAX_UNREADABLE: usize = 10;
 
 /// How one member experience stands. Worst first, which is the order of `status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SpokeState {
     /// What was reported does not match the ledger: it is not believed.
@@ -83,6 +88,7 @@ impl SpokeState {
 
 /// One row of `status`: a member experience, or an organization as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SpokeStatus {
     /// The member organization.
     pub organization: OrganizationId,
@@ -100,12 +106,16 @@ pub struct SpokeStatus {
     /// what was tried.
     pub lag: Option<u64>,
     /// When its spoke last finished a pass.
+    #[cfg_attr(test, schemars(with = "Option<pmp_protocol::schema::DateTime>"))]
     pub last_seen: Option<Timestamp>,
     /// Why, in a sentence.
     pub message: String,
     /// Which of the organization's spokes is meant; none of older spokes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spoke: Option<String>,
+    /// Who let through what is held, where someone did and the spoke has not taken it up yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<Confirmed>,
     /// The receipt itself.
     pub receipt: Option<Receipt>,
     /// The sort key of an item that cannot be read.
@@ -132,8 +142,32 @@ impl SpokeStatus {
             last_seen: None,
             message,
             spoke: None,
+            confirmation: None,
             receipt: None,
             key: None,
+        }
+    }
+}
+
+impl Caused for SpokeStatus {
+    type Class = SpokeState;
+
+    fn class(&self) -> SpokeState {
+        self.state
+    }
+
+    fn organization(&self) -> &OrganizationId {
+        &self.organization
+    }
+
+    /// The message, without what is to be done about it in this organization.
+    fn cause(&self) -> Cow<'_, str> {
+        match (&self.receipt, &self.confirmation) {
+            (Some(receipt), None) if self.state == SpokeState::Held => what_is_held(receipt).into(),
+            (Some(receipt), Some(_)) => {
+                format!("{}; confirmed, the spokes take it up next", what_is_held(receipt)).into()
+            }
+            _ => self.message.as_str().into(),
         }
     }
 }
@@ -279,6 +313,7 @@ fn row(
         lag: lag(in_force(receipt)).filter(|_| believed && !is_nowhere(organization, receipt)),
         last_seen: organization.sign_for(receipt).map(|seen| seen.last_seen),
         spoke: receipt.owner.clone(),
+        confirmation: confirmation(organization, receipt).filter(|_| state == SpokeState::Held).cloned(),
         receipt: Some(receipt.clone()),
         ..SpokeStatus::whole(&organization.id, state, message)
     }
@@ -342,13 +377,19 @@ fn judge(
 
 /// What is held, and how it goes on from here.
 fn held_message(organization: &Organization, receipt: &Receipt) -> String {
-    let Receipt { version, digest, member_experience, .. } = receipt;
+    let version = receipt.version;
     let held = what_is_held(receipt);
-    let mut confirmations = organization.confirmations.iter();
-    match confirmations.find(|confirmation| confirmation.covers(*version, *digest, member_experience)) {
-        Some(confirmation) => format!("{held}; confirmed by {}, the spoke takes it up next", confirmation.confirmed.by),
+    match confirmation(organization, receipt) {
+        Some(confirmed) => format!("{held}; confirmed by {}, the spoke takes it up next", confirmed.by),
         None => format!("{held}; if it is meant: `pmp-hub confirm {} {version}`", organization.id),
     }
+}
+
+/// Who let through what a receipt is about, as the hub's operators said.
+fn confirmation<'a>(organization: &'a Organization, receipt: &Receipt) -> Option<&'a Confirmed> {
+    let mut confirmations = organization.confirmations.iter();
+    let covers = |it: &&OperatorConfirmation| it.covers(receipt.version, receipt.digest, &receipt.member_experience);
+    confirmations.find(covers).map(|confirmation| &confirmation.confirmed)
 }
 
 /// What a guard rail stopped, with its numbers: the first part of a held receipt's text, before what the spoke's own

@@ -13,6 +13,7 @@ const MAX_ROWS: usize = 18;
 
 /// The member experiences that are on one version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct VersionRow {
     /// Which; none where nothing is applied, or nothing that is believed.
     pub(crate) version: Option<SnapshotVersion>,

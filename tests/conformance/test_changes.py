@@ -41,7 +41,8 @@ def test_a_created_experience_is_disabled_and_bare(management):
     assert answer["EntityIdentifier"] == f"{experience}@1"
     document = answer["DetailsDocument"]
     assert (document["Name"], document["Description"], document["Status"]) == ("New", "Made by a test", "Disabled")
-    assert document.get("ProcurementPolicies", []) == []
+    # "An Experience entity with no procurement policy (null) allows all products to be procured."
+    assert document["ProcurementPolicies"] is None
     assert document.get("BrandingSettings", []) == []
     assert document["AdminStatus"] == "Editable"
 

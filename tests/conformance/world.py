@@ -148,6 +148,8 @@ def experiences_of(organization):
             "id": organization.live,
             "name": "Live",
             "policy": {"id": organization.policy, "approved": with_note, "rejected": REJECTED},
+            "discovery_policies": ["discopolicy-abcdef12345"],
+            "integration": "integ-abcdefgh12345",
         },
         {
             "id": organization.disabled,

@@ -152,7 +152,9 @@ async fn a_filter_that_used_up_its_limits_twice_is_not_run_for_the_rest_of_the_p
     scene.hub.json(&["publish"]).await;
     let folder = tempfile::tempdir().unwrap();
     let component = folder.path().join("looping.wasm");
-    std::fs::write(&component, guest(Some("(loop $again (br $again)) (i32.const 0)"))).unwrap();
+    // Each round costs ten thousand units of fuel, and next to no time: what has no effect is counted, and not compiled.
+    let costly = "(drop (i32.const 0))".repeat(10_000);
+    std::fs::write(&component, guest(Some(&format!("(loop $again {costly} (br $again)) (i32.const 0)")))).unwrap();
     let spoke = scene.spoke_with_filter(&component, "{}");
 
     let synced = spoke.run(&["sync", "--output", "json"]).await;

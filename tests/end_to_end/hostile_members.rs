@@ -9,14 +9,14 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_tests::{ALPHA, Aws, EXTERNAL_ID, Function, HUB, MANAGEMENT, Scene, Tap, World, member_role, world};
 use serde_json::{Value, json};
 
-const TIMESTAMPS: &str = "SyncTimestamps";
+pub(crate) const TIMESTAMPS: &str = "SyncTimestamps";
 const MALLORY: &str = "o-mallory000";
 const MALLORY_ACCOUNT: &str = "333333333333";
 const TIME: Duration = Duration::from_secs(60);
 
-type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
-fn text(value: impl Into<String>) -> AttributeValue {
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
@@ -28,7 +28,7 @@ fn with_mallory() -> World {
 }
 
 /// The table of receipts, as the hub's account sees it.
-fn of_the_hub(scene: &Scene) -> Client {
+pub(crate) fn of_the_hub(scene: &Scene) -> Client {
     Client::new(scene.hub_account.config())
 }
 
@@ -42,14 +42,14 @@ async fn of_mallory(scene: &Scene) -> Client {
 }
 
 /// What alpha's spoke wrote: the sign of life and its receipts.
-async fn honest_items(scene: &Scene) -> Vec<Item> {
+pub(crate) async fn honest_items(scene: &Scene) -> Vec<Item> {
     let call = of_the_hub(scene).query().table_name(TIMESTAMPS).key_condition_expression("organization = :o");
     let found = call.expression_attribute_values(":o", text(ALPHA)).send().await.unwrap().items.unwrap();
     found.into_iter().filter(|item| item["item"].as_s().unwrap().starts_with(MANAGEMENT)).collect()
 }
 
 /// The receipt among `items`, as another organization would write it about `member`.
-fn receipt(items: &[Item], organization: &str, member: &str) -> Item {
+pub(crate) fn receipt(items: &[Item], organization: &str, member: &str) -> Item {
     let is_receipt = |item: &&Item| item.contains_key("member_experience");
     let mut item = items.iter().find(is_receipt).unwrap().clone();
     item.insert("organization".into(), text(organization));
@@ -58,26 +58,26 @@ fn receipt(items: &[Item], organization: &str, member: &str) -> Item {
     item
 }
 
-fn sign_of_life(items: &[Item], organization: &str) -> Item {
+pub(crate) fn sign_of_life(items: &[Item], organization: &str) -> Item {
     let is_seen = |item: &&Item| item.contains_key("last_seen");
     let mut item = items.iter().find(is_seen).unwrap().clone();
     item.insert("organization".into(), text(organization));
     item
 }
 
-fn with(mut item: Item, name: &str, value: AttributeValue) -> Item {
+pub(crate) fn with(mut item: Item, name: &str, value: AttributeValue) -> Item {
     item.insert(name.into(), value);
     item
 }
 
 /// An honest organization with `count` experiences in step.
-fn honest(items: &[Item], organization: &str, count: usize) -> Vec<Item> {
+pub(crate) fn honest(items: &[Item], organization: &str, count: usize) -> Vec<Item> {
     let receipts = (0..count).map(|at| receipt(items, organization, &format!("exp-{at}")));
     std::iter::once(sign_of_life(items, organization)).chain(receipts).collect()
 }
 
 /// Writes items, as the hub's account may.
-async fn write(scene: &Scene, items: Vec<Item>) {
+pub(crate) async fn write(scene: &Scene, items: Vec<Item>) {
     let client = of_the_hub(scene);
     for batch in items.chunks(25) {
         let put = |item: &Item| PutRequest::builder().set_item(Some(item.clone())).build().unwrap();

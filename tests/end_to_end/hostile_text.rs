@@ -82,14 +82,24 @@ async fn names_notes_reasons_and_receipts_cannot_act_where_they_are_shown() {
     let long = format!("{HOSTILE}{}", "x".repeat(100_000));
     let call = call.expression_attribute_values(":error", text(&long));
     call.expression_attribute_values(":status", text("failed")).send().await.unwrap();
-    for format in ["table", "wide", "json", "ndjson"] {
-        let status = scene.hub.run(&["status", "-o", format]).await;
+    for format in ["table", "wide", "json", "ndjson", "yaml", "csv"] {
+        let status = scene.hub.run(&["status", "--all", "-o", format]).await;
         check(&format!("status -o {format}"), &status);
         assert_eq!(status.code, 0, "{}", status.stderr);
-        let shown = if format.contains("json") { r"\u202e" } else { SHOWN.trim_end_matches('�') };
+        let for_programs = ["json", "ndjson", "yaml"].contains(&format);
+        let shown = if for_programs { r"\u202e" } else { SHOWN.trim_end_matches('�') };
         assert!(status.stdout.contains(shown), "{}", status.stdout);
-        assert!(format.contains("json") || status.stdout.lines().all(|line| line.len() < 9_000), "bounded");
+        assert!(
+            !["table", "wide"].contains(&format) || status.stdout.lines().all(|line| line.len() < 9_000),
+            "bounded"
+        );
     }
+    for command in ["status", "exceptions", "members"] {
+        check(command, &scene.hub.run(&[command]).await);
+    }
+    let screen = scene.hub.run(&["status"]).await.stdout;
+    assert!(screen.contains("evil�[2K�31m�gnp� FORGED one"), "{screen}");
+    assert!(screen.lines().all(|line| line.chars().count() <= 80) && screen.lines().count() <= 24, "{screen}");
 
     // In HTML a line break is a space.
     let page = get_text(&format!("{}/", scene.endpoint())).await.replace('\n', " ");
@@ -124,7 +134,7 @@ async fn errors_of_aws_cannot_act_where_they_are_shown_nor_where_they_are_kept()
         }
     }
     check("doctor", &spoke.run(&["doctor"]).await);
-    let status = scene.hub.run(&["status"]).await;
+    let status = scene.hub.run(&["status", "--all"]).await;
     check("status", &status);
     assert!(status.stdout.contains(SHOWN), "{}", status.stdout);
     // What the spoke wrote about it was harmless before anyone showed it.

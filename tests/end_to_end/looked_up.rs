@@ -16,7 +16,14 @@ const LOOK_UP: (&str, &str) = ("PMP_PRODUCT_ATTRIBUTES", "true");
 
 fn product(id: &str, manufacturer: &str) -> Product {
     let (id, name, manufacturer) = (id.to_owned(), format!("The product {id}"), manufacturer.to_owned());
-    Product { id, name, manufacturer, categories: vec!["Security".to_owned()], ..Product::default() }
+    Product {
+        id,
+        name,
+        manufacturer,
+        categories: vec!["Security".to_owned()],
+        fulfillment: "SaaS".into(),
+        ..Product::default()
+    }
 }
 
 fn two_vendors(approved: &[&str]) -> World {

@@ -189,9 +189,10 @@ async fn a_proxy_that_refuses_or_is_not_there_is_named() {
 async fn what_no_proxy_names_goes_without_and_so_does_this_machine() {
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     let proxy = Proxy::start(&scene.endpoint(), Manners::Open).await;
-    let url = proxy.url();
-    let both = scene.hub.with(&[("HTTPS_PROXY", &url), ("HTTP_PROXY", &url), ("https_proxy", ""), ("http_proxy", "")]);
+    let (url, endpoint) = (proxy.url(), scene.endpoint());
     // The embedded AWS is at 127.0.0.1.
+    let both = scene.hub.with(&[("AWS_ENDPOINT_URL", &endpoint), ("HTTPS_PROXY", &url), ("HTTP_PROXY", &url)]);
+    let both = both.with(&[("https_proxy", ""), ("http_proxy", "")]);
     assert_eq!(both.run(&["publish"]).await.code, 0);
     assert_eq!(proxy.connections(), 0);
     // Without TLS, the proxy is asked for whole URLs.

@@ -46,6 +46,11 @@ async fn every_command_prints_what_its_snapshot_says() {
     check("spoke-sync", &spoke.run(&["sync"]).await);
     check("spoke-sync-json", &spoke.run(&["sync", "-o", "json"]).await);
     check("hub-status", &hub.run(&["status"]).await);
+    check("hub-status-all", &hub.run(&["status", "--all"]).await);
+    check("hub-exceptions", &hub.run(&["exceptions"]).await);
+    check("hub-exceptions-csv", &hub.run(&["exceptions", "-o", "csv"]).await);
+    check("hub-members", &hub.run(&["members"]).await);
+    check("hub-versions-yaml", &hub.run(&["versions", "-o", "yaml"]).await);
     check("hub-status-wide", &hub.run(&["status", "-o", "wide", "--no-header"]).await);
     check("hub-status-json", &hub.run(&["status", "-o", "json", "--check"]).await);
     check("spoke-init", &spoke.run(&["init"]).await);

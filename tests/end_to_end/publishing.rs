@@ -1,6 +1,8 @@
 //! The hub's side: versions, the outbox, large snapshots.
 
 use aws_sdk_sqs::types::QueueAttributeName;
+use pmp_ledger::{DynamoSnapshots, MAX_STORED_BYTES, NewSnapshot, SnapshotStore};
+use pmp_protocol::{Counts, Digest, ExperienceId, Sealed, SnapshotVersion};
 use pmp_tests::{MANAGEMENT, Scene, Tap, longest_id, world};
 use serde_json::{Value, json};
 
@@ -146,4 +148,19 @@ async fn init_takes_nothing_from_a_queue_that_is_there_nor_from_its_subscription
     let again = scene.spoke.json(&["init"]).await;
     assert_eq!(again["subscription_arn"], json!(subscription));
     assert_eq!((queue().await, attributes().await), before);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_too_large_is_refused_whole_with_the_way_out() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let store = DynamoSnapshots::new(scene.hub_account.config(), "Snapshots".parse().unwrap());
+    let counts = Counts { approved: 400_000, rejected: 0 };
+    let sealed = &Sealed::from_parts(Digest::of(b"large"), counts, vec![0; MAX_STORED_BYTES + 1]);
+    let (experience, taken_at) = (&ExperienceId::new(MANAGEMENT).unwrap(), jiff::Timestamp::now());
+    let version = SnapshotVersion::FIRST;
+    let new = NewSnapshot { experience, previous: None, version, taken_at, sealed, statement: None };
+    let error = store.store(&new).await.unwrap_err();
+    assert!(error.to_string().contains("400000 approved"), "{error}");
+    assert!(error.hint().unwrap().contains("nothing was published, and spokes stay on the last snapshot"), "{error:?}");
+    assert_eq!(store.head(experience).await.unwrap(), None);
 }

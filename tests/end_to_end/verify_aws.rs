@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pmp_local::world::{
-    Assumptions, ChangeSetTiming, Experience, ListedProduct, ProcurementPolicy, ResourceRequests, Role,
+    Assumptions, ChangeSetTiming, Experience, ListedProduct, ProcurementPolicy, Product, ResourceRequests, Role,
 };
 use pmp_tests::{
     ALPHA, ALPHA_PROD, Aws, EVENTS_QUEUE, Finished, HUB, Lists, MANAGEMENT, Program, Scene, Tap, World, eventually,
@@ -45,8 +45,15 @@ fn trial_world(assumptions: &Assumptions) -> World {
     let hub = hub.with_experience(Experience::new(TRIAL, "Trial").with_policy(policy)).with_experience(old);
     world.organizations.insert(0, hub);
     world.poison_products.insert(NOWHERE.into());
+    world.products = ["prod-a", "prod-b", "prod-c"].map(product).into();
     world.catalog.assumptions = assumptions.clone();
     world
+}
+
+fn product(id: &str) -> Product {
+    let (id, name) = (id.to_owned(), format!("The product {id}"));
+    let (categories, fulfillment) = (vec!["Security".to_owned()], "SaaS".to_owned());
+    Product { id, name, manufacturer: "Acme Corp".to_owned(), categories, fulfillment, ..Product::default() }
 }
 
 async fn scene_of(world: World) -> Scene {
@@ -144,6 +151,66 @@ async fn refutes(assumptions: Value, refuted: &[&str]) {
 #[tokio::test]
 async fn absent_values_that_are_null_are_found() {
     refutes(json!({"absent_values": "null"}), &["absent_values"]).await;
+}
+
+#[tokio::test]
+async fn absent_values_that_are_empty_are_found() {
+    refutes(json!({"absent_values": "empty"}), &["absent_values"]).await;
+}
+
+#[tokio::test]
+async fn listings_that_leave_something_out_are_found() {
+    refutes(json!({"listings": "bare"}), &["listings"]).await;
+}
+
+/// What is in no listing cannot be compared with one.
+#[tokio::test]
+async fn searches_that_find_nothing_or_are_refused_are_found() {
+    for reading in ["not-found", "refused"] {
+        let scene = scene_of(trial_world(&serde_json::from_value(json!({"product_searches": reading})).unwrap())).await;
+        let verified = scene.hub.run(&["verify-aws", "-o", "json"]).await;
+        assert_eq!(verified.code, 4, "{}{}", verified.stdout, verified.stderr);
+        let document = document(&verified);
+        assert_eq!(with_verdict(&document, "refuted"), names(&["product_searches"]), "{document:#}");
+        assert!(with_verdict(&document, "not-tried").contains("listings"), "{document:#}");
+    }
+}
+
+/// A code is told, whichever it is; it refutes nothing.
+#[tokio::test]
+async fn the_code_of_a_product_that_does_not_exist_is_told() {
+    let scene =
+        scene_of(trial_world(&serde_json::from_value(json!({"unknown_products": "INVALID_INPUT"})).unwrap())).await;
+    let verified = scene.hub.run(&["verify-aws", "--change", TRIAL, "--unknown-product", NOWHERE, "-o", "json"]).await;
+    assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
+    let document = document(&verified);
+    let findings = document["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|finding| finding["name"] == "unknown_products").unwrap();
+    assert_eq!(finding["verdict"], "confirmed");
+    assert!(finding["seen"].as_str().unwrap().contains("INVALID_INPUT"), "{finding}");
+}
+
+/// The hub administers for another account, to which the event goes.
+#[tokio::test]
+async fn events_that_go_to_the_owner_are_found() {
+    let scene = scene_of(trial_world(&serde_json::from_value(json!({"events_of_changes": "owner"})).unwrap())).await;
+    let verified = scene.hub.run(&["verify-aws", "--change", TRIAL, "-o", "json"]).await;
+    assert_eq!(verified.code, 4, "{}{}", verified.stdout, verified.stderr);
+    let document = document(&verified);
+    assert_eq!(with_verdict(&document, "refuted"), names(&["events_of_changes"]), "{document:#}");
+    let not_tried = names(&[BY_HAND, "dead_letters", "read_lag_of_events", "unknown_products"]);
+    assert_eq!(with_verdict(&document, "not-tried"), not_tried, "{document:#}");
+    assert_eq!(state_of(&scene, TRIAL).await, untouched());
+}
+
+#[tokio::test]
+async fn dead_letters_that_are_lost_are_found() {
+    let scene = scene_of(trial_world(&serde_json::from_value(json!({"dead_letters": "lost"})).unwrap())).await;
+    let verified = scene.hub.run(&["verify-aws", "--dead-letters", "-o", "json"]).await;
+    assert_eq!(verified.code, 4, "{}{}", verified.stdout, verified.stderr);
+    let document = document(&verified);
+    assert_eq!(with_verdict(&document, "refuted"), names(&["dead_letters"]), "{document:#}");
+    assert_eq!(document["left"], json!([]));
 }
 
 #[tokio::test]
@@ -414,8 +481,13 @@ async fn nothing_is_changed_without_being_asked_for() {
     let verified = scene.hub.with(&[("AWS_ENDPOINT_URL", line.endpoint())]).run(&["verify-aws", "-o", "json"]).await;
     assert_eq!(verified.code, 0, "{}", verified.stderr);
     let called: BTreeSet<_> = line.calls().into_iter().collect();
-    assert_eq!(called, names(&["BatchDescribeEntities", "DescribeEntity", "ListEntities"]));
-    let tried = names(&["absent_values", "archived_admin_status", "batches", "sort_with_scope"]);
+    assert_eq!(
+        called,
+        names(&["BatchDescribeEntities", "DescribeEntity", "GetProduct", "ListEntities", "SearchListings"])
+    );
+    let tried =
+        ["absent_values", "archived_admin_status", "batches", "listings", "product_searches", "sort_with_scope"];
+    let tried = names(&tried);
     assert_eq!(with_verdict(&document(&verified), "confirmed"), tried);
     assert_eq!(with_verdict(&document(&verified), "refuted"), names(&[]));
 }

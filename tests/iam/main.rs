@@ -8,6 +8,7 @@
 // What cannot be done ends the test, with the reason.
 #![allow(clippy::unwrap_used)]
 
+mod approvals;
 mod ask;
 mod boundaries;
 mod corners;

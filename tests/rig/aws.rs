@@ -133,6 +133,39 @@ impl Aws {
         .await;
     }
 
+    /// Requests a product, as a user of a private marketplace does; the request's id.
+    pub async fn request_product(&self, product: &str) -> String {
+        let details = HashMap::from([("ProductId".to_owned(), Document::String(product.to_owned()))]);
+        self.change_request("CreateProductProcurementRequest", None, Document::Object(details)).await
+    }
+
+    /// Approves a request, as an administrator does.
+    pub async fn approve_request(&self, request: &str) {
+        let details = Document::Object(HashMap::new());
+        self.change_request("ApproveProductProcurementRequest", Some(request), details).await;
+    }
+
+    async fn change_request(&self, change_type: &str, request: Option<&str>, details: Document) -> String {
+        let entity =
+            Entity::builder().r#type("ProductProcurementRequest@1.0").set_identifier(request.map(str::to_owned));
+        let change = Change::builder().change_type(change_type).entity(entity.build().unwrap());
+        let change = change.details_document(details).build().unwrap();
+        let call = self.catalog.start_change_set().catalog("AWSMarketplace").change_set(change);
+        let id = call.send().await.unwrap().change_set_id.unwrap();
+        within(Duration::from_secs(30), "the change set", async || {
+            let call = self.catalog.describe_change_set().catalog("AWSMarketplace").change_set_id(&id);
+            let answer = call.send().await.unwrap();
+            match answer.status {
+                Some(ChangeStatus::Succeeded) => {
+                    let made = answer.change_set()[0].entity().unwrap().identifier().unwrap_or_default();
+                    Ok(made.split('@').next().unwrap_or_default().to_owned())
+                }
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await
+    }
+
     /// The URL of a queue of the account.
     pub async fn queue_url(&self, name: &str) -> String {
         let client = aws_sdk_sqs::Client::new(&self.config);

@@ -17,6 +17,7 @@ mod program;
 mod proxy;
 mod runtime_api;
 mod scene;
+mod schema;
 mod tap;
 mod wait;
 
@@ -34,5 +35,6 @@ pub use scene::{
     ALPHA, ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, EVENTS_QUEUE, EXTERNAL_ID, HUB, HUB_ORGANIZATION,
     MANAGEMENT, Scene, World, alpha, hub_organization, longest_id, member_role, member_role_for, world,
 };
+pub use schema::PublishedSchema;
 pub use tap::{Call, Tap};
 pub use wait::{eventually, within};

@@ -17,8 +17,14 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use pmp_catalog::RateLimits;
 use pmp_tests::{Aws, Wrong};
 
-/// By operation, how many answers were altered.
-type Cases = BTreeMap<String, usize>;
+/// What came of altering answers.
+#[derive(Debug, Default)]
+struct Altered {
+    /// By operation, how many were.
+    cases: BTreeMap<String, usize>,
+    /// What was wrong then.
+    problems: Vec<String>,
+}
 
 /// More calls than a pass or a publish makes: one that makes them has lost its way.
 const MOST_CALLS: usize = 200;
@@ -49,18 +55,24 @@ fn no_limits() -> RateLimits {
     }
 }
 
-/// Prints how many cases there were, by operation and by what was wrong.
+/// Prints how many cases there were, by operation and by what was wrong; panics with all problems, or where one of these operations was
+/// never answered wrongly.
 #[allow(clippy::print_stdout)]
-fn print(of: &str, cases: &[(Wrong, Cases)]) {
-    let mut by_operation = Cases::new();
-    for (wrong, cases) in cases {
+fn verdict(of: &str, altered: &[(Wrong, Altered)], operations: &[&str]) {
+    let mut by_operation = BTreeMap::<&str, usize>::new();
+    for (wrong, Altered { cases, .. }) in altered {
         println!("{of}: {wrong:?}: {} cases", cases.values().sum::<usize>());
         for (operation, number) in cases {
-            *by_operation.entry(operation.clone()).or_default() += number;
+            *by_operation.entry(operation).or_default() += number;
         }
     }
     for (operation, number) in &by_operation {
         println!("{of}: {operation}: {number} cases");
     }
     println!("{of}: {} cases in all", by_operation.values().sum::<usize>());
+    let problems: Vec<&str> = altered.iter().flat_map(|(_, it)| it.problems.iter().map(String::as_str)).collect();
+    assert!(problems.is_empty(), "{of}: {} problems:\n\n{}", problems.len(), problems.join("\n\n"));
+    for operation in operations {
+        assert!(by_operation.contains_key(operation), "{of}: {operation} is not among {by_operation:?}");
+    }
 }

@@ -10,7 +10,7 @@ use pmp_aws::ApiError;
 use pmp_catalog::{Pace, RateLimits};
 use pmp_spoke::{Inbox, Received, SpokeError};
 use pmp_terminal::{Stop, StopReason};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::faults::{Fault, Operation, api, no_answer, refused};
@@ -168,13 +168,23 @@ impl Inbox for Ports {
         let until = Instant::now() + if wait { LONG_POLL } else { Duration::ZERO };
         loop {
             let take = |world: &mut World, fault| take(world, fault);
-            let due = self.world().queue.iter().any(|message| message.visible_at <= Instant::now());
-            if due || !wait || Instant::now() >= until {
+            let (next, queue_moved) = {
+                let world = self.world();
+                (world.queue.iter().map(|message| message.visible_at).min(), Arc::clone(&world.queue_moved))
+            };
+            // From here on, what moves in the queue is noticed.
+            let moved = queue_moved.notified();
+            let now = Instant::now();
+            if next.is_some_and(|next| next <= now) || !wait || now >= until {
                 return self.call(Operation::Receive, "", take).await.map_err(in_queue);
             }
             // A queue with nothing in it makes no call that could fail: time passes until something comes.
             self.alive().await;
-            sleep(Duration::from_millis(500)).await;
+            tokio::select! {
+                biased;
+                () = moved => {}
+                () = sleep_until(next.map_or(until, |next| next.min(until))) => {}
+            }
         }
     }
 
@@ -206,6 +216,7 @@ impl Inbox for Ports {
             let messages = Fault::cut(fault, messages);
             let hidden = world.queue.iter_mut().filter(|message| messages.iter().any(|one| one.id == message.id));
             hidden.for_each(|message| message.visible_at = until);
+            world.queue_moved.notify_waiters();
         };
         let what = format!("{} messages for {duration:?}", messages.len());
         self.call(Operation::Hide, &what, hide).await.map_err(in_queue)

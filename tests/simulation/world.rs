@@ -1,6 +1,7 @@
 //! The simulated world: catalog, ledger and queue in memory, who changed what, and the invariants that are checked as it goes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use pmp_ledger::{Lease, LeaseTerm};
 use pmp_plan::{Confirmation, Desired, GuardRails, Observed, plan};
@@ -8,6 +9,7 @@ use pmp_protocol::{
     Content, ExperienceId, OrganizationId, OrganizationSeen, ProductId, Reason, Receipt, ReceiptStatus,
     ResourceRequests, Sealed, Snapshot, SnapshotMessage, SnapshotVersion, Verdicts,
 };
+use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 
 use crate::catalog::{Catalog, Change, Experience, Outcome};
@@ -32,6 +34,8 @@ pub(crate) struct World {
     /// The signs of life of single spokes: there is one.
     pub(crate) spokes: Vec<OrganizationSeen>,
     pub(crate) queue: Vec<Message>,
+    /// Tells who waits for a message that one has come, or is visible at another time than before.
+    pub(crate) queue_moved: Arc<Notify>,
     pub(crate) dead_letters: Vec<Message>,
     pub(crate) faults: Faults,
     /// Calls at the ports so far.
@@ -108,6 +112,7 @@ impl World {
             seen: None,
             spokes: Vec::new(),
             queue: Vec::new(),
+            queue_moved: Arc::default(),
             dead_letters: Vec::new(),
             faults: Faults::new(seed),
             calls: 0,
@@ -228,6 +233,7 @@ impl World {
         self.sent += 1;
         let (id, visible_at) = (format!("message-{}", self.sent), Instant::now() + delay);
         self.queue.push(Message { id, body, visible_at, times: 0 });
+        self.queue_moved.notify_waiters();
     }
 
     pub(crate) fn snapshot(&self, version: SnapshotVersion) -> Option<&Snapshot> {

@@ -138,20 +138,12 @@ impl ApiError {
                  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
                     .to_owned(),
             ),
-            Outcome::Refused { code, request_id: None, .. } if code == UNKNOWN => Some(
-                "it may be something in between that answered, and not AWS: check HTTPS_PROXY and AWS_ENDPOINT_URL".to_owned(),
-            ),
             Outcome::NoAnswer(cause) | Outcome::NotSent(cause) | Outcome::Unreadable(cause) if cause.fix().is_some() => {
                 cause.fix().map(str::to_owned)
             }
             Outcome::NoAnswer(_) => {
                 Some("check the network, the region and AWS_ENDPOINT_URL; then run the command again".to_owned())
             }
-            Outcome::NotSent(cause) if cause.text().contains("sts:AssumeRole") => Some(
-                "the role that is to be assumed refuses: check its ARN, the external id, and the role's trust policy; `doctor` \
-                 looks at each"
-                    .to_owned(),
-            ),
             Outcome::NotSent(_) => {
                 Some("check the credentials: AWS_PROFILE, AWS_ACCESS_KEY_ID, or the role of the machine".to_owned())
             }
@@ -185,7 +177,8 @@ fn may_have_arrived(failure: &DispatchFailure) -> bool {
 /// The name of an error whose answer gives none.
 const UNKNOWN: &str = "Unknown";
 
-/// What answered in AWS's place, where the answer names no error and is none of AWS's.
+/// What answered in AWS's place, where the answer names no error and is none of AWS's. Nothing follows from such an answer: it
+/// counts as none.
 fn in_between(error: &impl ProvideErrorMetadata, answer: &HttpResponse) -> Option<Cause> {
     error.code().is_none().then(|| answered_in_between(answer)).flatten()
 }
@@ -217,9 +210,13 @@ impl Error for ApiError {}
 
 #[cfg(test)]
 mod tests {
+    use aws_credential_types::provider::error::CredentialsError;
+    use aws_sdk_sts::operation::assume_role::AssumeRoleError;
     use aws_smithy_runtime_api::client::result::ConnectorError;
-
+    use aws_smithy_types::body::SdkBody;
     use aws_smithy_types::error::metadata::ErrorMetadata;
+
+    use crate::sign_in::role_refused;
 
     use super::*;
 
@@ -237,17 +234,37 @@ mod tests {
     }
 
     #[test]
-    fn a_role_that_refuses_is_told_in_words() {
+    fn a_role_that_refuses_is_told_in_words_with_the_settings_to_check() {
         let refused =
-            ErrorMetadata::builder().code("AccessDenied").message("not authorized to perform: sts:AssumeRole on x");
-        let refused: ConnectorError = ConnectorError::other(Box::new(refused.build()), None);
+            ErrorMetadata::builder().code("AccessDenied").message("not authorized to perform: sts:AssumeRole");
+        let refused = CredentialsError::provider_error(AssumeRoleError::generic(refused.build()));
+        let refused = role_refused(refused, "arn:aws:iam::111111111111:role/member", "check PMP_HUB_ROLE_ARN");
+        let refused = ConnectorError::other(Box::new(refused), None);
         let error = SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(refused);
         let error = ApiError::new("dynamodb:Query", &error);
         assert_eq!(
             error.to_string(),
-            "`dynamodb:Query` could not be called: AccessDenied: not authorized to perform: sts:AssumeRole on x"
+            "`dynamodb:Query` could not be called: the role `arn:aws:iam::111111111111:role/member` could not be assumed: \
+             AccessDenied: not authorized to perform: sts:AssumeRole"
         );
-        assert!(error.hint().unwrap().starts_with("the role that is to be assumed refuses"), "{:?}", error.hint());
+        assert_eq!(error.hint().as_deref(), Some("check PMP_HUB_ROLE_ARN"));
+    }
+
+    #[test]
+    fn an_error_without_a_name_is_awss_only_where_it_has_awss_headers() {
+        let failed = |headers: &[(&'static str, &'static str)]| {
+            let mut answer = HttpResponse::new(403u16.try_into().unwrap(), SdkBody::from("{}"));
+            headers.iter().for_each(|(name, value)| drop(answer.headers_mut().insert(*name, *value)));
+            let error = SdkError::service_error(ErrorMetadata::builder().build(), answer);
+            ApiError::new("sqs:ReceiveMessage", &error)
+        };
+        let foreign = failed(&[("content-type", "application/json")]);
+        assert!(matches!(foreign.outcome, Outcome::NoAnswer(_)), "{foreign:?}");
+        assert!(foreign.to_string().contains("something in between answered in AWS's place (HTTP 403"), "{foreign}");
+        assert!(foreign.hint().unwrap().contains("HTTPS_PROXY"), "{:?}", foreign.hint());
+        let own = failed(&[("x-amzn-requestid", "r-1")]);
+        assert!(matches!(&own.outcome, Outcome::Refused { code, status: 403, .. } if code == UNKNOWN), "{own:?}");
+        assert_eq!(own.hint(), None);
     }
 
     #[test]

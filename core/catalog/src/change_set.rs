@@ -44,11 +44,11 @@ impl Part {
             let ids = batch.iter().flat_map(ProductBatch::products).map(ProductId::as_str);
             ids.collect::<Vec<_>>().join(",")
         };
-        let settings = self.settings.map(|requests| format!("{requests:?}")).unwrap_or_default();
+        let settings = self.settings.map_or("", ResourceRequests::as_str);
         let after = self.after.as_ref().map_or("", ChangeSetId::as_str);
         let refused = if self.refused == 0 { String::new() } else { format!("\nrefused {}", self.refused) };
         let (allow, deny) = (batch(&self.allow), batch(&self.deny));
-        [self.experience.as_str(), &self.revision.to_string(), &allow, &deny, &settings, after].join("\n") + &refused
+        [self.experience.as_str(), &self.revision.to_string(), &allow, &deny, settings, after].join("\n") + &refused
     }
 }
 

@@ -13,10 +13,12 @@ use pmp_protocol::ProductId;
 use crate::CatalogError;
 
 mod look_up;
+mod probe;
 #[cfg_attr(not(feature = "discovery"), path = "directory/no_sdk.rs")]
 mod sdk;
 
 pub use look_up::{LookUp, Told};
+pub use probe::{tells_of_listings, tells_of_products};
 pub use sdk::SdkDirectory;
 
 /// The most products that are asked for in one search of listings (service model: values of a filter).
@@ -29,6 +31,7 @@ pub trait ProductDirectory: Debug + Send + Sync {
     async fn product(&self, id: &ProductId) -> Result<Option<ProductAttributes>, CatalogError>;
 
     /// What listings tell of these products, at most [`MAX_SEARCHED`]. Of one that is missing in the answer nothing is said:
-    /// it may be in no listing, or only in listings that speak of several products at once. [`Self::product`] tells.
+    /// it may be in no listing, or only in listings that speak of several products at once, leave something out, or contradict
+    /// one another. [`Self::product`] tells.
     async fn listed(&self, ids: &[ProductId]) -> Result<BTreeMap<ProductId, ProductAttributes>, CatalogError>;
 }

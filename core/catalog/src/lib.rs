@@ -24,7 +24,9 @@ mod raw;
 mod sdk;
 
 pub use change_set::{ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus, Part};
-pub use directory::{LookUp, MAX_SEARCHED, ProductAttributes, ProductDirectory, SdkDirectory, Told};
+pub use directory::{
+    LookUp, MAX_SEARCHED, ProductAttributes, ProductDirectory, SdkDirectory, Told, tells_of_listings, tells_of_products,
+};
 pub use error::{CatalogError, ErrorClass};
 pub use experience::{Experience, ExperienceStatus, NotLive, PolicyId, Revision};
 pub use pace::{Limiter, Pace};

@@ -365,7 +365,10 @@ impl Catalog for SdkCatalog {
                 let server_fault = answer.failure_code() == Some(&FailureCode::ServerFault);
                 ChangeSetState::Failed { server_fault, errors }
             }
-            other => return Err(unexpected(id.as_str(), &format!("the change set has status {other:?}"))),
+            Some(other) => {
+                return Err(unexpected(id.as_str(), &format!("the change set has status `{}`", other.as_str())));
+            }
+            None => return Err(unexpected(id.as_str(), "the change set has no status")),
         };
         let time = |text: Option<&str>| text.and_then(|text| text.parse().ok());
         Ok(ChangeSetStatus { state, started: time(answer.start_time()), ended: time(answer.end_time()) })
@@ -451,7 +454,8 @@ fn not_started(request: &ChangeSetRequest, error: &SdkError<StartChangeSetError>
     if let Outcome::Refused { message, .. } = &mut api.outcome
         && !fields.is_empty()
     {
-        message.push_str(&format!(" ({})", fields.iter().map(field_text).collect::<Vec<_>>().join("; ")));
+        let blamed: Vec<_> = fields.iter().map(|field| field_text(field, message)).collect();
+        message.push_str(&format!(" ({})", blamed.join("; ")));
     }
     let of_ours = |field: &ValidationExceptionField| {
         let entity = field.entity_id().map(|id| id.split_once('@').map_or(id, |(id, _)| id));
@@ -463,12 +467,13 @@ fn not_started(request: &ChangeSetRequest, error: &SdkError<StartChangeSetError>
     if stale { CatalogError::Stale(api) } else { CatalogError::Api(api) }
 }
 
-/// What one field is refused for: `AllowProductProcurement exp-1@5 Entity.Identifier: text`.
-fn field_text(field: &ValidationExceptionField) -> String {
+/// What one field is refused for: `AllowProductProcurement exp-1@5 Entity.Identifier: text`. What the message says already is not
+/// said again.
+fn field_text(field: &ValidationExceptionField, message: &str) -> String {
     let place = [field.change_type(), field.entity_id(), field.field()];
     let place = place.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let text = field.message().or(field.reason().map(ValidationExceptionReason::as_str)).unwrap_or("no message");
-    format!("{place}: {text}")
+    if message.contains(text) { place } else { format!("{place}: {text}") }
 }
 
 /// Whether a text names an experience of the request at another revision than the one that was asked. AWS documents that the
@@ -509,11 +514,8 @@ fn products_document(batch: &ProductBatch) -> Document {
 
 /// `{"Configuration": {"PolicyResourceRequests": "Allow"}}`, as `DescribeEntity` shows it.
 fn settings_document(requests: ResourceRequests) -> Document {
-    let requests = match requests {
-        ResourceRequests::Allow => "Allow",
-        ResourceRequests::Deny => "Deny",
-    };
-    object([("Configuration", object([("PolicyResourceRequests", Document::String(requests.to_owned()))]))])
+    let requests = Document::String(requests.as_str().to_owned());
+    object([("Configuration", object([("PolicyResourceRequests", requests)]))])
 }
 
 /// Whether `BatchDescribeEntities` itself, rather than what was asked of it, was refused.

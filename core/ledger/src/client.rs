@@ -38,6 +38,12 @@ impl TableClient {
         self.query("organization = :partition AND begins_with(#item, :item)", partition, prefix)
     }
 
+    /// Asks for the items of a partition of `SyncTimestamps` whose sort keys are between `from` and `to`, as they are now.
+    pub(crate) fn in_range(&self, partition: &str, from: &str, to: &str) -> QueryFluentBuilder {
+        self.query("organization = :partition AND #item BETWEEN :item AND :to", partition, from)
+            .expression_attribute_values(":to", text(to))
+    }
+
     /// One item of `SyncTimestamps`, as it is now. By a query, so that a member's role need not read in another way.
     pub(crate) async fn item(&self, partition: &str, key: &str) -> Result<Option<Item>, LedgerError> {
         let query = self.query("organization = :partition AND #item = :item", partition, key);

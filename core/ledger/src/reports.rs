@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use futures::future::{try_join, try_join_all};
 use pmp_aws::ApiError;
@@ -21,7 +22,8 @@ use crate::{LedgerError, Organization, TableName};
 
 /// The most items of one organization that are read for one management experience: more than it can have experiences.
 const MAX_ITEMS: usize = 512;
-/// The read units that are spent on one organization, but for its first page: some 160 KB, which are more than 200 receipts.
+/// The read units, of reads as it is now, that are spent on one organization, but for its first page: some 160 KB, which are more than
+/// 200 receipts.
 const USUAL_UNITS: f64 = 40.0;
 /// The same where the hub knows that the organization keeps many experiences.
 const MANY_UNITS: f64 = 400.0;
@@ -29,8 +31,8 @@ const MANY_UNITS: f64 = 400.0;
 const FIRST_PAGE: usize = 16;
 /// The most items of each page after it.
 const PAGE: usize = 64;
-/// The most signs of life of single spokes that are read of one organization: one page.
-const SPOKES: i32 = 8;
+/// The most signs of life of single spokes that are read of an organization that has more than one page: one page of them.
+const SPOKES: usize = 8;
 /// The longest text that is taken over, in characters. Spokes write shorter ones.
 const MAX_TEXT: usize = 2_048;
 /// The longest list.
@@ -38,9 +40,11 @@ const MAX_LIST: usize = 1_000;
 /// How deep an attribute may be nested.
 pub(crate) const MAX_DEPTH: usize = 6;
 /// In how many parts the table is looked through at once for organizations.
-const SEGMENTS: i32 = 4;
-/// The most partitions that are looked at in each part.
-const MAX_PARTITIONS: usize = 2_500;
+const SEGMENTS: i32 = 2;
+/// How many keys are read at once for it: those of several organizations, where each has a few; and no more of one that wrote many.
+const SEARCHED: i32 = 64;
+/// The most pages of them in each part: as many partitions at least.
+const MAX_PARTITIONS: usize = 5_000;
 
 /// The attributes of receipts and signs of life. A test holds them against what is written.
 const ATTRIBUTES: &[&str] = &[
@@ -141,8 +145,8 @@ pub trait Reports: std::fmt::Debug + Send + Sync {
     /// What all organizations reported, by id: the whole table is read. For a hub without a roster.
     async fn all(&self, experience: &ExperienceId) -> Result<Vec<Report>, LedgerError>;
 
-    /// The organizations that have written anything, about whatever experience. Costs one small read for each, however much
-    /// they wrote.
+    /// The organizations that have written anything, about whatever experience. Costs a page of keys for several of them, and no more
+    /// than that for one, however much it wrote.
     async fn partitions(&self) -> Result<Partitions, LedgerError>;
 
     /// The management experiences of which the hub ever stored a snapshot here.
@@ -153,69 +157,104 @@ pub trait Reports: std::fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub struct DynamoReports {
     table: TableClient,
+    consistent: bool,
+}
+
+/// A page of what an organization wrote.
+struct Page {
+    items: Vec<Item>,
+    /// The read units that it costs as it is now: one for each 4 KB.
+    units: f64,
+    /// Where the next one begins; none where there is none.
+    next: Option<Item>,
 }
 
 impl DynamoReports {
     /// The table as `config`'s credentials see it. An ARN's region overrides the configured one.
+    ///
+    /// What organizations wrote is read as it was a moment ago, at half the price. That is safe for whoever looks, and reads the head
+    /// *after* this: a report that is a second old is what a look a second earlier would have found, and never newer than the head.
     #[must_use]
     pub fn new(config: &SdkConfig, table: TableName) -> Self {
-        Self { table: TableClient::new(config, table) }
+        Self { table: TableClient::new(config, table), consistent: false }
     }
 
-    /// The items of an organization whose key begins with `prefix`, up to the bound; and whether there are more.
-    async fn bounded(
-        &self,
-        organization: &OrganizationId,
-        prefix: &str,
-        extent: Extent,
-    ) -> Result<(Vec<Item>, bool), LedgerError> {
-        let (projection, names) = projection();
-        let (mut items, mut spent, mut start) = (Vec::new(), 0.0, None);
-        let mut next = Some(FIRST_PAGE);
-        while let Some(page) = next {
-            let answer = self
-                .table
-                .beginning_with(organization.as_str(), prefix)
-                .projection_expression(&projection)
-                .set_expression_attribute_names(Some(names.clone()))
-                .expression_attribute_names("#item", "item")
-                .limit(i32::try_from(page).unwrap_or(i32::MAX))
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))?;
-            spent += answer.consumed_capacity.and_then(|capacity| capacity.capacity_units).unwrap_or_default();
-            items.extend(answer.items.unwrap_or_default());
-            start = answer.last_evaluated_key.filter(|key| !key.is_empty());
-            if start.is_none() {
-                return Ok((items, false));
-            }
-            next = next_page(items.len(), spent, extent);
-        }
-        Ok((items, true))
+    /// The same, as it is now: for whoever decides by it, and writes.
+    #[must_use]
+    pub fn consistent(self) -> Self {
+        Self { consistent: true, ..self }
     }
 
-    /// The signs of life of an organization's spokes, up to the bound; and whether there are more.
-    async fn spokes(
-        &self,
-        organization: &OrganizationId,
-        experience: &ExperienceId,
-    ) -> Result<(Vec<Item>, bool), LedgerError> {
+    async fn page(&self, query: QueryFluentBuilder, most: usize, start: Option<Item>) -> Result<Page, LedgerError> {
         let (projection, names) = projection();
-        let answer = self
-            .table
-            .beginning_with(organization.as_str(), &spokes_prefix(experience))
-            .projection_expression(&projection)
+        let answer = query
+            .consistent_read(self.consistent)
+            .projection_expression(projection)
             .set_expression_attribute_names(Some(names))
             .expression_attribute_names("#item", "item")
-            .limit(SPOKES)
+            .limit(i32::try_from(most).unwrap_or(i32::MAX))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .set_exclusive_start_key(start)
             .send()
             .await
             .map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))?;
-        let more = answer.last_evaluated_key.is_some_and(|key| !key.is_empty());
-        Ok((answer.items.unwrap_or_default(), more))
+        // A read that may be a moment old costs half: the bound is on how much is read.
+        let share = if self.consistent { 1.0 } else { 0.5 };
+        let units = answer.consumed_capacity.and_then(|capacity| capacity.capacity_units).unwrap_or_default();
+        Ok(Page {
+            units: units / share,
+            items: answer.items.unwrap_or_default(),
+            next: answer.last_evaluated_key.filter(|key| !key.is_empty()),
+        })
+    }
+
+    /// What an organization wrote about `experience`, up to the bound; and whether there is more. One query for most organizations:
+    /// their receipts and the signs of life of their spokes lie in one range of keys, with little between them. Where that range is
+    /// longer than a page, each is read by itself, so that what else lies there costs nothing more.
+    async fn own(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+        extent: Extent,
+    ) -> Result<(Vec<Item>, bool), LedgerError> {
+        let (receipts, spokes) = (seen_key(experience), spokes_prefix(experience));
+        // Ids of experiences begin with `exp-`, so the receipts come first.
+        let both = self.table.in_range(organization.as_str(), &receipts, &format!("{spokes}{}", char::MAX));
+        let page = self.page(both, FIRST_PAGE, None).await?;
+        let Some(next) = page.next else { return Ok((page.items, false)) };
+        let is_of = |item: &Item, prefix: &str| {
+            item.get("item").and_then(|key| key.as_s().ok()).is_some_and(|key| key.starts_with(prefix))
+        };
+        // Behind the receipts there are none.
+        let start = is_of(&next, &receipts).then_some(next);
+        let found: Vec<Item> = page.items.into_iter().filter(|item| is_of(item, &receipts)).collect();
+        let found = Page { items: found, units: page.units, next: start };
+        let query = self.table.beginning_with(organization.as_str(), &spokes);
+        let (rest, signs) =
+            try_join(self.rest(organization, &receipts, found, extent), self.page(query, SPOKES, None)).await?;
+        let (mut items, more) = rest;
+        items.extend(signs.items);
+        Ok((items, more || signs.next.is_some()))
+    }
+
+    /// The items of an organization whose key begins with `prefix`, after those of a page that was `read`, up to the bound; and
+    /// whether there are more.
+    async fn rest(
+        &self,
+        organization: &OrganizationId,
+        prefix: &str,
+        read: Page,
+        extent: Extent,
+    ) -> Result<(Vec<Item>, bool), LedgerError> {
+        let Page { mut items, units: mut spent, next: mut start } = read;
+        while start.is_some() {
+            let Some(most) = next_page(items.len(), spent, extent) else { return Ok((items, true)) };
+            let page = self.page(self.table.beginning_with(organization.as_str(), prefix), most, start).await?;
+            spent += page.units;
+            items.extend(page.items);
+            start = page.next;
+        }
+        Ok((items, false))
     }
 
     /// Adds what operators of the hub said, where something waits for it.
@@ -232,8 +271,8 @@ impl DynamoReports {
         Ok(report)
     }
 
-    /// The first organizations of one part of the table, each found once, whatever it wrote: from its first item the search
-    /// goes on behind the last key that a partition can have. That a search may begin at a key that does not exist is what
+    /// The organizations of one part of the table, whatever each wrote: the search reads a page of keys, and goes on behind the last key
+    /// that the last partition of the page can have. That a search may begin at a key that does not exist is what
     /// DynamoDB does, and not what it documents; where it refuses, or begins elsewhere, [`Reports::partitions`] fails, and
     /// nothing else.
     async fn segment(&self, segment: i32) -> Result<Partitions, LedgerError> {
@@ -246,36 +285,32 @@ impl DynamoReports {
                 .table_name(self.table.table.as_str())
                 .segment(segment)
                 .total_segments(SEGMENTS)
-                .limit(1)
+                .limit(SEARCHED)
                 .projection_expression("organization")
                 .set_exclusive_start_key(start)
                 .send()
                 .await
                 .map_err(|e| self.table.failed(ApiError::new("dynamodb:Scan", &e)))?;
-            let item = answer.items.unwrap_or_default().pop();
-            let next = answer.last_evaluated_key.filter(|key| !key.is_empty());
-            let Some(AttributeValue::S(partition)) = item.and_then(|mut item| item.remove("organization")) else {
-                // A page may be empty and not the last.
-                if next.is_none() {
-                    return Ok(found);
-                }
-                start = next;
-                continue;
+            let partition = |mut item: Item| match item.remove("organization") {
+                Some(AttributeValue::S(partition)) => Some(partition),
+                _ => None,
             };
-            if before.as_ref() == Some(&partition) {
+            let partitions: Vec<String> = answer.items.unwrap_or_default().into_iter().filter_map(partition).collect();
+            if partitions.first().is_some_and(|first| before.as_ref() == Some(first)) {
                 return Err(self
                     .table
                     .unreadable("a search that begins behind a partition finds that partition again"));
             }
-            if let Ok(organization) = OrganizationId::new(&partition) {
-                found.organizations.insert(organization);
-            }
-            if next.is_none() {
-                return Ok(found);
-            }
-            let last = ("item".to_owned(), text(last_key()));
-            start = Some(Item::from([("organization".to_owned(), text(&partition)), last]));
-            before = Some(partition);
+            found.organizations.extend(partitions.iter().filter_map(|id| OrganizationId::new(id).ok()));
+            let Some(next) = answer.last_evaluated_key.filter(|key| !key.is_empty()) else { return Ok(found) };
+            // A page may be empty and not the last.
+            start = Some(match partitions.last() {
+                Some(last) => {
+                    Item::from([("organization".to_owned(), text(last)), ("item".to_owned(), text(last_key()))])
+                }
+                None => next,
+            });
+            before = partitions.last().cloned().or(before);
         }
         Ok(Partitions { more: true, ..found })
     }
@@ -289,11 +324,7 @@ impl Reports for DynamoReports {
         experience: &ExperienceId,
         extent: Extent,
     ) -> Result<Report, LedgerError> {
-        let seen = seen_key(experience);
-        let own = self.bounded(organization, &seen, extent);
-        let (own, spokes) = try_join(own, self.spokes(organization, experience)).await?;
-        let more = own.1 || spokes.1;
-        let items = own.0.into_iter().chain(spokes.0).collect();
+        let (items, more) = self.own(organization, experience, extent).await?;
         let organization = read(organization, items, experience);
         self.with_confirmations(Report { organization, more }, experience).await
     }
@@ -305,7 +336,7 @@ impl Reports for DynamoReports {
             .dynamodb
             .scan()
             .table_name(self.table.table.as_str())
-            .consistent_read(true)
+            .consistent_read(self.consistent)
             .filter_expression("begins_with(#item, :experience) OR begins_with(#item, :spokes)")
             .projection_expression(projection)
             .set_expression_attribute_names(Some(names))

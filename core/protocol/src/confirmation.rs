@@ -7,10 +7,12 @@ use crate::{Digest, ExperienceId, OrganizationId, Snapshot, SnapshotVersion};
 
 /// Who confirmed a snapshot, and when: for receipts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Confirmed {
     /// The caller, as STS names it.
     pub by: String,
     /// When.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
     pub at: Timestamp,
 }
 

@@ -39,12 +39,24 @@ pub enum ContentError {
 /// Whether users of the experience may request products that are not approved (`PolicyResourceRequests` of the
 /// procurement policy).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ResourceRequests {
     /// Users may ask for products.
     #[default]
     Allow,
     /// Users may not.
     Deny,
+}
+
+impl ResourceRequests {
+    /// As AWS writes it: `Allow` or `Deny`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "Allow",
+            Self::Deny => "Deny",
+        }
+    }
 }
 
 /// The note that an administrator left on a product in the management experience (`Notes`, 1 to 50 characters). Its

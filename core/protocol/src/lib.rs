@@ -20,6 +20,8 @@ mod message;
 mod outcome;
 mod plain;
 mod receipt;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod seal;
 mod snapshot;
 mod spoke;

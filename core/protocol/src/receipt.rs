@@ -18,6 +18,7 @@ use crate::{
 /// The ledger keeps one per (organization, management experience, member experience); an older version never
 /// overwrites a newer one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Receipt {
     /// The member organization.
     pub organization: OrganizationId,
@@ -32,9 +33,11 @@ pub struct Receipt {
     /// What came of it.
     pub status: ReceiptStatus,
     /// When the spoke took the snapshot up.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
     pub received_at: Timestamp,
     /// When the experience reached the desired state of this snapshot; absent until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::DateTime>"))]
     pub applied_at: Option<Timestamp>,
     /// The snapshot that the experience was brought to last; absent until the first, and in receipts of older spokes.
     /// [`Self::applied`] reads both.
@@ -115,8 +118,10 @@ impl Receipt {
 
 /// Approved products that a sync took away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Removal {
     /// When the sync began.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
     pub at: Timestamp,
     /// How many it took away.
     pub removed: usize,
@@ -126,12 +131,14 @@ pub struct Removal {
 
 /// A snapshot that a spoke tried to apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Attempt {
     /// Its version.
     pub version: SnapshotVersion,
     /// The digest of its content.
     pub digest: Digest,
     /// When the spoke took it up.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
     pub at: Timestamp,
     /// What came of it.
     pub outcome: ReceiptStatus,
@@ -139,17 +146,20 @@ pub struct Attempt {
 
 /// A snapshot that is in force in a member experience, whatever was tried since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Applied {
     /// Its version.
     pub version: SnapshotVersion,
     /// The digest of its content.
     pub digest: Digest,
     /// When the experience reached what it asks for.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
     pub at: Timestamp,
 }
 
 /// What came of a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ReceiptStatus {
     /// The live state is what the snapshot and the filter ask for.
@@ -190,6 +200,7 @@ impl fmt::Display for ReceiptStatus {
 
 /// One of a filter's reasons, and how many products it took away for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NarrowedFor {
     /// What was decided.
     pub verdict: Verdict,
@@ -204,6 +215,7 @@ pub struct NarrowedFor {
 
 /// A product that is left as it is: the catalog refused it, or it could not be looked up for the filter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QuarantinedProduct {
     /// Which.
     pub product: ProductId,
@@ -211,12 +223,14 @@ pub struct QuarantinedProduct {
     pub error: String,
     /// When that was for the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::DateTime>"))]
     pub first_seen: Option<Timestamp>,
     /// How often the catalog was asked for it.
     #[serde(default)]
     pub tries: u32,
     /// Until then it is left; absent: it is tried with the next pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::DateTime>"))]
     pub next_try: Option<Timestamp>,
 }
 
@@ -231,6 +245,7 @@ pub struct ChangeSetTimes {
 
 /// Which filter narrowed a sync.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FilterIdentity {
     /// As the filter names itself.
     pub name: String,

@@ -10,6 +10,7 @@ use crate::ProductId;
 ///
 /// There is no verdict that approves: a filter can only narrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// As the hub says.

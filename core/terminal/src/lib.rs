@@ -10,8 +10,10 @@
 //! [`PlainText`]: pmp_protocol::PlainText
 
 mod args;
+mod ask;
 pub mod checkup;
 mod completions;
+mod csv;
 mod duration;
 mod exit;
 mod failure;
@@ -20,6 +22,7 @@ mod log;
 mod output;
 mod program;
 pub mod progress;
+mod screen;
 mod settings;
 mod shell;
 mod signal;
@@ -28,8 +31,10 @@ mod stream;
 mod table;
 mod text;
 mod version;
+mod yaml;
 
 pub use args::TerminalArgs;
+pub use ask::ask;
 pub use completions::Completions;
 pub use duration::parse_duration;
 pub use exit::{EXIT_CODES_HELP, Exit};
@@ -37,9 +42,10 @@ pub use failure::Failure;
 pub use log::{LogArgs, LogFormat, log_for_people, log_into_file};
 pub use output::{Output, OutputArgs, OutputFormat, SCHEMA_VERSION, print_json, print_line, print_lines};
 pub use program::{program, program_with};
+pub use screen::{Frame, Screen, cut, fold};
 pub use settings::{Settings, Source};
 pub use shell::{is_variable_name, print_variables};
-pub use signal::stop_on_signal;
+pub use signal::{leave_on_signal, stop_on_signal};
 pub use stop::{Stop, StopReason};
 pub use stream::{stderr_is_terminal, stdout_is_terminal};
 pub use table::Table;

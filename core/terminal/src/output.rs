@@ -1,4 +1,4 @@
-//! Data for standard output: a table for people, JSON for programs.
+//! Data for standard output: a table for people, JSON or YAML for programs, CSV for spreadsheets.
 //!
 //! What is printed for people cannot act, and every line is one ([`PlainText`]); JSON says what is, and spells what could act on
 //! a terminal as escapes ([`json_without_acting`]). Nothing else is printed, so no caller has to think of it.
@@ -10,7 +10,8 @@ use pmp_protocol::{PlainText, json_without_acting};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{Table, stream};
+use crate::screen::{Frame, fold};
+use crate::{Table, csv, stream, yaml};
 
 /// The version of every JSON document that a command prints. It changes when a field changes its meaning or goes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -41,6 +42,10 @@ pub enum OutputFormat {
     Json,
     /// One JSON object per line.
     Ndjson,
+    /// The same document as YAML.
+    Yaml,
+    /// A list with commas between its fields, for spreadsheets.
+    Csv,
 }
 
 /// Where data goes, and in which form.
@@ -76,7 +81,38 @@ impl Output {
         matches!(self.format, OutputFormat::Table | OutputFormat::Wide)
     }
 
-    /// Prints a list: `table` for people, `{"schema_version", name: [...]}` or one object a line for programs.
+    /// Whether one document, rather than lines, is asked for.
+    #[must_use]
+    pub fn is_document(self) -> bool {
+        matches!(self.format, OutputFormat::Json | OutputFormat::Yaml)
+    }
+
+    /// Prints a list as [`Self::list`]. Its table fits a screen: at most [`Table::SCREEN_ROWS`] rows of [`Frame::WIDTH`] columns, and
+    /// below it how many are left out. With `all`, and in every other form, nothing is.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn list_on_a_screen<T: Serialize>(
+        self,
+        name: &str,
+        rows: &[T],
+        table: Table,
+        summary: &str,
+        all: bool,
+    ) -> io::Result<()> {
+        if all || self.format != OutputFormat::Table {
+            return self.list(name, rows, table, summary);
+        }
+        let (table, left_out) = table.on_a_screen(Table::SCREEN_ROWS);
+        let more = if left_out == 0 { String::new() } else { format!("; and {left_out} more: --all") };
+        let rendered = table.render(self);
+        let summary = fold(PlainText::new(&format!("{summary}{more}")).as_str(), Frame::WIDTH).join("\n");
+        let gap = if rendered.is_empty() || summary.is_empty() { "" } else { "\n" };
+        stream::out(&format!("{rendered}{gap}{summary}"))
+    }
+
+    /// Prints a list: `table` for people, `{"schema_version", name: [...]}` or one object a line for programs, one record a line for
+    /// spreadsheets.
     ///
     /// # Errors
     /// Where standard output cannot be written to. A closed pipe is none: the reader has seen enough.
@@ -89,21 +125,35 @@ impl Output {
                 let gap = if rendered.is_empty() || summary.as_str().is_empty() { "" } else { "\n" };
                 stream::out(&format!("{rendered}{gap}{summary}"))
             }
-            OutputFormat::Json => self.document(&json!({ name: rows })),
+            OutputFormat::Json | OutputFormat::Yaml => self.document(&json!({ name: rows })),
+            OutputFormat::Csv => self.records(rows),
             OutputFormat::Ndjson => {
                 rows.iter().try_for_each(|row| print_json(&serde_json::to_string(row).map_err(io::Error::other)?))
             }
         }
     }
 
-    /// Prints one JSON document; `schema_version` is added to it.
+    /// Prints records for a spreadsheet. Of no records there is nothing to print: their fields are not known.
+    fn records<T: Serialize>(self, rows: &[T]) -> io::Result<()> {
+        let rows = rows.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
+        let text = csv::records(&rows, self.header)?;
+        if text.is_empty() { Ok(()) } else { stream::out(&text) }
+    }
+
+    /// Prints one document; `schema_version` is added to it. For a spreadsheet it is the one list that it holds, or else one record.
     ///
     /// # Errors
     /// As [`Self::list`].
     pub fn document(self, document: &Value) -> io::Result<()> {
+        if self.format == OutputFormat::Csv {
+            return self.records(csv::list_in(document));
+        }
         let mut document = document.clone();
         if let Value::Object(fields) = &mut document {
             fields.insert("schema_version".to_owned(), SCHEMA_VERSION.into());
+        }
+        if self.format == OutputFormat::Yaml {
+            return stream::out(&yaml::document(&document)?);
         }
         let text = match self.format {
             OutputFormat::Ndjson => serde_json::to_string(&document),

@@ -34,6 +34,18 @@ impl Asked {
 /// # Errors
 /// Where the system refuses signal handlers.
 pub fn stop_on_signal() -> std::io::Result<Stop> {
+    stop(true)
+}
+
+/// The same for what only looks, again and again: it has nothing to bring to an end, so nothing is said.
+///
+/// # Errors
+/// As [`stop_on_signal`].
+pub fn leave_on_signal() -> std::io::Result<Stop> {
+    stop(false)
+}
+
+fn stop(told: bool) -> std::io::Result<Stop> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = Stop::new();
@@ -44,7 +56,9 @@ pub fn stop_on_signal() -> std::io::Result<Stop> {
             Asked::Interrupt => "stopping; press Ctrl-C again to stop at once",
             Asked::Terminate => "stopping; a second signal stops it at once",
         };
-        progress::step(progress::Step::Waiting, again);
+        if told {
+            progress::step(progress::Step::Waiting, again);
+        }
         asked.stop(StopReason::Signal(first.name()));
         let second = next(&mut interrupt, &mut terminate).await;
         std::process::exit(second.code());

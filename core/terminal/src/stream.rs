@@ -16,6 +16,16 @@ pub(crate) fn out(harmless: &str) -> io::Result<()> {
     }
 }
 
+/// Writes to standard output what cannot act, and what our own code puts around it to move the cursor; nothing behind it.
+#[expect(clippy::disallowed_methods, reason = "the boundary itself")]
+pub(crate) fn out_raw(harmless: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(harmless.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
+    }
+}
+
 /// Writes a line to standard error. One that cannot be written is lost without harm.
 #[expect(clippy::disallowed_methods, reason = "the boundary itself")]
 pub(crate) fn err(line: &PlainText) {
@@ -44,8 +54,14 @@ pub fn stderr_is_terminal() -> bool {
 
 /// The columns of the terminal that shows standard output; none where it is no terminal, or does not say.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "nothing is written")]
 pub(crate) fn stdout_width() -> Option<usize> {
-    let (_, columns) = console::Term::stdout().size_checked().filter(|_| stdout_is_terminal())?;
-    Some(usize::from(columns)).filter(|columns| *columns >= 20)
+    stdout_size().map(|(_, columns)| columns)
+}
+
+/// Its lines and columns.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "nothing is written")]
+pub(crate) fn stdout_size() -> Option<(usize, usize)> {
+    let (rows, columns) = console::Term::stdout().size_checked().filter(|_| stdout_is_terminal())?;
+    Some((usize::from(rows), usize::from(columns))).filter(|(_, columns)| *columns >= 20)
 }

@@ -5,6 +5,7 @@ use console::measure_text_width;
 
 use pmp_protocol::PlainText;
 
+use crate::screen::{Frame, cut, fold};
 use crate::{Output, stream};
 
 /// A table under construction.
@@ -15,6 +16,9 @@ pub struct Table {
 }
 
 impl Table {
+    /// The most rows that fit a screen, with a header above them, and a line above and two below.
+    pub const SCREEN_ROWS: usize = 20;
+
     /// A table with these columns.
     #[must_use]
     pub fn new(header: &[&'static str]) -> Self {
@@ -31,6 +35,25 @@ impl Table {
         if let Some((_, slot)) = self.rows.last_mut().and_then(|row| row.get_mut(column)) {
             *slot = Some(color);
         }
+    }
+
+    /// The first `rows` of it, no line of which is longer than [`Frame::WIDTH`] because of its last column; and how many rows are left out.
+    #[must_use]
+    pub fn on_a_screen(mut self, rows: usize) -> (Self, usize) {
+        let left_out = self.rows.len().saturating_sub(rows);
+        self.rows.truncate(rows);
+        let others = self.header.len().saturating_sub(1);
+        let widest = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            let cells = cells.map(|(cell, _)| measure_text_width(cell.as_str()));
+            cells.chain(self.header.get(column).map(|title| measure_text_width(title))).max().unwrap_or_default()
+        };
+        let used: usize = (0..others).map(|column| widest(column) + GAP).sum();
+        let room = Frame::WIDTH.saturating_sub(used).max(1);
+        for (last, _) in self.rows.iter_mut().filter_map(|row| row.get_mut(others)) {
+            *last = PlainText::new(&cut(last.as_str(), room));
+        }
+        (self, left_out)
     }
 
     /// The text, without a line break at its end: a row is a line, so that `grep` and `awk` work. On a terminal the last column,
@@ -128,35 +151,8 @@ fn beside_of(row: &str, indent: usize, text: &str) -> String {
     format!("{row}{:gap$}{text}", "").trim_end().to_owned()
 }
 
-/// A text in lines of at most `width`, broken between words; a word that is longer is broken itself.
-fn fold(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let needed = measure_text_width(word) + usize::from(!lines.last().is_some_and(String::is_empty));
-        let used = lines.last().map_or(0, |line| measure_text_width(line));
-        if used > 0 && used + needed > width {
-            lines.push(String::new());
-        }
-        for (index, letter) in word.char_indices() {
-            let Some(line) = lines.last_mut() else { break };
-            if index == 0 && !line.is_empty() {
-                line.push(' ');
-            }
-            if measure_text_width(line) + measure_text_width(letter.encode_utf8(&mut [0; 4])) > width
-                && !line.is_empty()
-            {
-                lines.push(letter.to_string());
-            } else {
-                line.push(letter);
-            }
-        }
-    }
-    lines.retain(|line| !line.is_empty());
-    lines
-}
-
 /// A coloured line, by the same library as the cells.
-fn cell_alone(line: &str, color: Color) -> String {
+pub(crate) fn cell_alone(line: &str, color: Color) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.add_row([Cell::new(line).fg(color)]).enforce_styling();
@@ -221,10 +217,15 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_longer_than_a_line_is_broken() {
-        assert_eq!(fold("see arn:aws:sns:us-east-1:1", 10), ["see", "arn:aws:sn", "s:us-east-", "1:1"]);
-        assert_eq!(fold("", 10), [""; 0]);
-        assert_eq!(fold("日本語日本語", 5), ["日本", "語日", "本語"]);
+    fn on_a_screen_rows_are_left_out_and_the_last_column_is_cut() {
+        let mut table = Table::new(&["VERSION", "STATES"]);
+        for version in 0..30 {
+            table.row([version.to_string(), "4000 SYNCED, ".repeat(10)]);
+        }
+        let (table, left_out) = table.on_a_screen(Table::SCREEN_ROWS);
+        let text = table.render(Output { format: OutputFormat::Table, header: true, color: false });
+        assert_eq!((left_out, text.lines().count()), (10, 21));
+        assert!(text.lines().skip(1).all(|line| measure_text_width(line) == 80 && line.ends_with('…')), "{text}");
     }
 
     #[test]

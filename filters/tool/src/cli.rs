@@ -71,7 +71,9 @@ enum Command {
 }
 
 /// Runs the program with `args`, the program's name first.
-pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+///
+/// Not generic: so all of it is compiled with this library, once.
+pub fn main(args: Vec<OsString>) -> ExitCode {
     program(args, command)
 }
 

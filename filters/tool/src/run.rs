@@ -89,9 +89,11 @@ fn leave_alone(scene: &Scene, reason: Option<&str>, output: Output) -> std::io::
     let said =
         format!("`{}` is not managed{}", scene.experience, reason.map(|it| format!(": {it}")).unwrap_or_default());
     match output.format {
-        OutputFormat::Json => output.document(&json!({ "managed": false, "reason": reason, "decisions": [] })),
+        OutputFormat::Json | OutputFormat::Yaml => {
+            output.document(&json!({ "managed": false, "reason": reason, "decisions": [] }))
+        }
         // A line is a decision, and there is none.
-        OutputFormat::Ndjson => {
+        OutputFormat::Ndjson | OutputFormat::Csv => {
             progress::note(&said);
             Ok(())
         }
@@ -126,7 +128,7 @@ pub(crate) fn tell(usage: &Usage) {
 fn print(products: &[OwnedProduct], decisions: &[Decision], output: Output) -> std::io::Result<()> {
     let rows = || products.iter().zip(decisions);
     match output.format {
-        OutputFormat::Json => {
+        OutputFormat::Json | OutputFormat::Yaml | OutputFormat::Csv => {
             let rows: Vec<_> = rows().map(row).collect();
             return output.document(&json!({ "managed": true, "decisions": rows }));
         }

@@ -1,58 +1,65 @@
 //! `confirm`: let through what a guard rail holds.
 
+use aws_config::SdkConfig;
 use clap::Args;
 use jiff::Timestamp;
-use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, ReceiptStore, Reports, SnapshotStore};
+use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, Head, ReceiptStore, Reports, SnapshotStore};
 use pmp_protocol::{Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Reason, Receipt, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, progress};
 use serde_json::json;
 
 use super::caller;
+use super::confirm_many::{ManyArgs, confirm_many};
 use crate::config::{ConfigArgs, PublishConfig, StatusConfig};
 use crate::error::{failure, sdk};
-use crate::{HubError, compose, confirm, status};
+use crate::{HubError, Published, TopicArn, compose, confirm, status};
+
+/// What stands in place of one organization.
+const MANY: [&str; 3] = ["all", "cause", "organizations"];
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfirmArgs {
     /// The member organization: o-…
-    #[arg(value_name = "ORG")]
-    organization: OrganizationId,
+    #[arg(value_name = "ORG", requires = "version", required_unless_present_any = MANY, conflicts_with_all = MANY)]
+    organization: Option<OrganizationId>,
     /// The snapshot to let through: the newest
     #[arg(value_name = "VERSION")]
-    version: SnapshotVersion,
+    version: Option<SnapshotVersion>,
     /// Only this member experience; without it, all of the organization
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", requires = "organization")]
     member_experience: Option<ExperienceId>,
     /// Confirm in advance, where nothing is held yet
-    #[arg(long)]
+    #[arg(long, requires = "organization")]
     force: bool,
     /// Take a confirmation back
-    #[arg(long, conflicts_with = "force")]
+    #[arg(long, conflicts_with = "force", requires = "organization")]
     undo: bool,
+    #[command(flatten)]
+    many: ManyArgs,
     /// Leave it to the next announcement to reach the spoke, rather than announce the snapshot again now
     #[arg(long)]
     no_announce: bool,
 }
 
 pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Output) -> Result<Exit, Failure> {
+    let (Some(organization), Some(version)) = (&args.organization, args.version) else {
+        debug_assert!(args.many.are_given());
+        return confirm_many(config, &args.many, !args.no_announce, output).await;
+    };
     let (config, topic) = config.for_confirm()?;
     let sdk = sdk().await?;
     let snapshots = DynamoSnapshots::new(&sdk, config.snapshots.clone());
     let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
     let ledger = |error| failure(HubError::Ledger(error));
     let head = snapshots.head(&config.experience).await.map_err(ledger)?;
-    let reports = DynamoReports::new(&sdk, config.timestamps.clone());
+    let reports = DynamoReports::new(&sdk, config.timestamps.clone()).consistent();
     let organization =
-        reports.report(&args.organization, &config.experience, Extent::Large).await.map_err(ledger)?.organization;
+        reports.report(organization, &config.experience, Extent::Large).await.map_err(ledger)?.organization;
     let wanted = confirm::Wanted {
-        organization: args.organization.clone(),
-        version: args.version,
+        organization: organization.id.clone(),
+        version,
         member_experience: args.member_experience.clone(),
         force: args.force || args.undo,
-    };
-    let refused = |refusal: confirm::Refusal| {
-        let hint = refusal.hint();
-        Failure::new(refusal).hint(hint)
     };
     let held = confirm::decide(&wanted, head.as_ref(), &organization).map_err(refused)?;
     let Some(head) = head else { return Err(refused(confirm::Refusal::NoSnapshot)) };
@@ -72,26 +79,7 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
         progress::note(&hint);
     }
     let announced = match topic.filter(|_| !args.no_announce) {
-        Some(topic) => {
-            let StatusConfig { experience, snapshots, timestamps, .. } = config;
-            let timestamps = Some(timestamps);
-            // Nor is the snapshot signed anew: whoever confirms need not hold the hub's key.
-            let publish = PublishConfig {
-                experience,
-                snapshots,
-                timestamps,
-                topic,
-                events_queue_url: None,
-                signing: None,
-                unsigned: false,
-                looks_products_up: false,
-            };
-            // Nothing is stored, so nothing is pruned.
-            let hub = compose::hub(&sdk, &publish, u64::MAX);
-            let announced = hub.announce_again(&head, Reason::Operator, Timestamp::now).await;
-            let hint = "it is confirmed all the same: the spoke takes it up with the next announcement";
-            Some(announced.map_err(|error| failure(error).hint(hint.to_owned()))?)
-        }
+        Some(topic) => Some(announce(&sdk, config, topic, &head).await?),
         None => None,
     };
     if output.is_table() {
@@ -100,6 +88,37 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
         output.document(&json!({"confirmation": confirmation, "lets_through": held, "announced": announced}))?;
     }
     Ok(Exit::Ok)
+}
+
+pub(super) fn refused(refusal: confirm::Refusal) -> Failure {
+    let hint = refusal.hint();
+    Failure::new(refusal).hint(hint)
+}
+
+/// Announces the newest snapshot again: the spokes look, and find what is confirmed.
+pub(super) async fn announce(
+    sdk: &SdkConfig,
+    config: StatusConfig,
+    topic: TopicArn,
+    head: &Head,
+) -> Result<Published, Failure> {
+    let StatusConfig { experience, snapshots, timestamps, .. } = config;
+    // Nor is the snapshot signed anew: whoever confirms need not hold the hub's key.
+    let publish = PublishConfig {
+        experience,
+        snapshots,
+        timestamps: Some(timestamps),
+        topic,
+        events_queue_url: None,
+        signing: None,
+        unsigned: false,
+        looks_products_up: false,
+    };
+    // Nothing is stored, so nothing is pruned.
+    let hub = compose::hub(sdk, &publish, u64::MAX);
+    let announced = hub.announce_again(head, Reason::Operator, Timestamp::now).await;
+    let hint = "it is confirmed all the same: the spoke takes it up with the next announcement";
+    announced.map_err(|error| failure(error).hint(hint.to_owned()))
 }
 
 async fn undo(receipts: &DynamoReceipts, confirmation: &OperatorConfirmation, output: Output) -> Result<Exit, Failure> {

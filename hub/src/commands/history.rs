@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_ledger::{DynamoSnapshots, KeptVersion, LedgerError, SnapshotStore};
 use pmp_protocol::{Content, Digest, ExperienceId, Note, ResourceRequests, Snapshot, SnapshotVersion};
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, count, parse_duration, progress};
+use pmp_terminal::{Exit, Failure, Frame, Output, Table, age, count, fold, parse_duration, progress};
 use serde::Serialize;
 use serde_json::json;
 
@@ -27,6 +27,9 @@ pub(crate) struct HistoryArgs {
     /// Only what was taken since then: a time ago (36h, 7d), a day (2026-11-24) or a moment (2026-11-24T12:00:00Z), in UTC
     #[arg(long, value_name = "TIME")]
     since: Option<Since>,
+    /// All of them, and not only one screen
+    #[arg(long)]
+    all: bool,
 }
 
 /// `show`.
@@ -35,6 +38,9 @@ pub(crate) struct ShowArgs {
     /// The snapshot; without it, the newest
     #[arg(value_name = "VERSION")]
     version: Option<SnapshotVersion>,
+    /// All products, and not only one screen
+    #[arg(long)]
+    all: bool,
 }
 
 /// `diff`.
@@ -49,6 +55,9 @@ pub(crate) struct DiffArgs {
     /// What changed since then: the last snapshot from before it, and the newest. Times are those of `history`
     #[arg(long, value_name = "TIME", conflicts_with = "before")]
     since: Option<Since>,
+    /// All products, and not only one screen
+    #[arg(long)]
+    all: bool,
 }
 
 /// Since when.
@@ -110,14 +119,20 @@ impl fmt::Display for Side {
     }
 }
 
-/// One line of `history`.
+/// A version that the ledger keeps.
 #[derive(Debug, Serialize)]
-struct Row {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Row {
+    /// Its number.
     version: SnapshotVersion,
+    /// The digest of its content.
     digest: Digest,
+    /// When the hub read it.
+    #[cfg_attr(test, schemars(with = "pmp_protocol::schema::DateTime"))]
     taken_at: Timestamp,
-    /// None where the hub that stored it did not write that down.
+    /// How many products it approves; none where the hub that stored it did not write that down.
     approved: Option<usize>,
+    /// How many it rejects.
     rejected: Option<usize>,
     /// Whether it is the newest.
     in_force: bool,
@@ -188,12 +203,13 @@ pub(crate) async fn history(config: &ConfigArgs, args: &HistoryArgs, output: Out
     let since = args.since.map_or(Timestamp::MIN, |since| since.at(now));
     let kept = history.snapshots.versions(&history.experience).await.map_err(ledger)?;
     let rows = rows(&kept, newest, since);
-    if output.format == OutputFormat::Json {
+    if output.is_document() {
         output.document(&json!({"experience": history.experience, "versions": rows}))?;
     } else if rows.is_empty() && output.is_table() {
         output.line(&format!("No snapshot since {}. The newest is {newest}.", since.strftime("%Y-%m-%d %H:%M:%SZ")))?;
     } else {
-        output.list("versions", &rows, table(&rows, now), &format!("{} kept", count(kept.len(), "version")))?;
+        let summary = format!("{} kept", count(kept.len(), "version"));
+        output.list_on_a_screen("versions", &rows, table(&rows, now), &summary, args.all)?;
     }
     Ok(Exit::Ok)
 }
@@ -246,7 +262,7 @@ pub(crate) async fn show(config: &ConfigArgs, args: &ShowArgs, output: Output) -
     let snapshot = history.fetch(version).await?;
     let content = snapshot.content();
     let products = difference::products(content);
-    if output.format == OutputFormat::Json {
+    if output.is_document() {
         output.document(&json!({
             "experience": history.experience, "version": version, "digest": snapshot.digest(),
             "taken_at": snapshot.taken_at(), "policy_resource_requests": content.policy_resource_requests(),
@@ -257,16 +273,15 @@ pub(crate) async fn show(config: &ConfigArgs, args: &ShowArgs, output: Output) -
     if output.is_table() && output.header {
         let taken = snapshot.taken_at().strftime("%Y-%m-%d %H:%M:%SZ");
         let (digest, requests) = (snapshot.digest().short(), allowed(content.policy_resource_requests()));
-        output.line(&format!(
-            "{}, snapshot {version} ({digest}), taken {taken}; requests {requests}",
-            history.experience
-        ))?;
+        let headline =
+            format!("{}, snapshot {version} ({digest}), taken {taken}; requests {requests}", history.experience);
+        output.lines(fold(&headline, Frame::WIDTH))?;
     }
     let mut table = Table::new(&["PRODUCT", "LISTED", "NOTE"]);
     for ListedProduct { product, listed, note } in &products {
         table.row([product.to_string(), listed.as_str().to_owned(), or_dash(note.as_ref())]);
     }
-    output.list("products", &products, table, &content.counts().to_string())?;
+    output.list_on_a_screen("products", &products, table, &content.counts().to_string(), args.all)?;
     Ok(Exit::Ok)
 }
 
@@ -282,7 +297,7 @@ pub(crate) async fn diff(config: &ConfigArgs, args: &DiffArgs, output: Output) -
         (None, None) => (history.newest().await?, args.after),
     };
     let found = difference::between(&history.content(Side::Kept(before)).await?, &history.content(after).await?);
-    if output.format == OutputFormat::Json {
+    if output.is_document() {
         let requests = found.policy_resource_requests.map(|(before, after)| json!({"before": before, "after": after}));
         output.document(&json!({
             "experience": history.experience, "before": before.to_string(), "after": after.to_string(),
@@ -306,7 +321,7 @@ pub(crate) async fn diff(config: &ConfigArgs, args: &DiffArgs, output: Output) -
         let listed = |listed: Option<Listed>| listed.map_or("-", Listed::as_str).to_owned();
         table.row([changed.product.to_string(), listed(changed.before), listed(changed.after), note(changed)]);
     }
-    output.list("products", &found.products, table, &summary(&found, &between))?;
+    output.list_on_a_screen("products", &found.products, table, &summary(&found, &between), args.all)?;
     Ok(Exit::Ok)
 }
 

@@ -6,14 +6,15 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use pmp_ledger::{DynamoRoster, Roster};
 use pmp_protocol::OrganizationId;
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, count, progress};
+use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, count, progress};
 use serde_json::json;
 
 use super::caller;
 use super::look::{Seen, hints, look};
 use crate::config::{ConfigArgs, MEMBERS, STALE_AFTER, parse_stale_after};
 use crate::error::{failure, sdk};
-use crate::{HubError, init, members};
+use crate::members::MemberRow;
+use crate::{HubError, SpokeState, init, members};
 
 #[derive(Debug, Args)]
 pub(crate) struct MembersArgs {
@@ -22,6 +23,28 @@ pub(crate) struct MembersArgs {
     /// How long a spoke may be silent, or behind, before it is stale
     #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
     stale_after: Duration,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Only these member organizations: o-…, separated by commas
+    #[arg(long = "org", value_name = "ORG,…", value_delimiter = ',')]
+    organizations: Vec<OrganizationId>,
+    /// Only those whose worst state is one of these, separated by commas: never, stale …
+    #[arg(long, value_name = "STATE,…", value_delimiter = ',')]
+    state: Vec<SpokeState>,
+    /// Every organization, and not only one screen
+    #[arg(long)]
+    all: bool,
+}
+
+impl ListArgs {
+    fn takes(&self, member: &MemberRow) -> bool {
+        (self.organizations.is_empty() || self.organizations.contains(&member.organization))
+            && (self.state.is_empty() || member.state.is_some_and(|state| self.state.contains(&state)))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,11 +86,15 @@ pub(crate) async fn members(config: &ConfigArgs, args: &MembersArgs, output: Out
         None => {}
     }
     let Seen { experience, view, rows, .. } = look(config, args.stale_after).await?;
-    let members = members::list(&view, &rows);
-    if output.format == OutputFormat::Json {
+    let mut members = members::list(&view, &rows);
+    members.retain(|member| args.list.takes(member));
+    if output.is_document() {
         output.document(&json!({"experience": experience, "members": members}))?;
     } else if members.is_empty() && output.is_table() {
-        output.line("Nobody is admitted, and no spoke has reported.")?;
+        let none = view.looked.is_empty();
+        output.line(if none { "Nobody is admitted, and no spoke has reported." } else { "Nothing to show." })?;
+    } else if output.format == OutputFormat::Table && !args.list.all {
+        members::page(&members, view.roster.is_some(), Timestamp::now()).frame(Frame::HEIGHT).print(output)?;
     } else {
         output.list("members", &members, members::table(&members, Timestamp::now()), &members::summary(&members))?;
     }

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use pmp_protocol::OrganizationSeen;
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, progress};
+use pmp_protocol::{ExperienceId, OrganizationSeen};
+use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, Screen, leave_on_signal, parse_duration, progress};
 use serde_json::json;
 
 use super::look::{Seen, hints, look, no_snapshot, not_known};
 use crate::config::{ConfigArgs, STALE_AFTER, parse_stale_after};
 use crate::fleet::View;
-use crate::shown;
+use crate::group::group;
+use crate::select::{SelectArgs, SortKey};
+use crate::{SpokeState, SpokeStatus, shown};
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
@@ -24,29 +26,64 @@ pub(crate) struct StatusArgs {
     /// How long a spoke may be silent, or behind, before it is stale
     #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
     stale_after: Duration,
+    #[command(flatten)]
+    select: SelectArgs,
+    /// Only these states, separated by commas: held, error, never …
+    #[arg(long, value_name = "STATE,…", value_delimiter = ',')]
+    state: Vec<SpokeState>,
+    /// The order of the rows, where each is shown
+    #[arg(long, value_enum, default_value_t, value_name = "KEY")]
+    sort: SortKey,
+    /// Every row, and not only one screen
+    #[arg(long)]
+    all: bool,
+    /// Look again and again, until Ctrl-C
+    #[arg(short, long, conflicts_with_all = ["all", "check"])]
+    watch: bool,
+    /// With --watch: how often. Each look costs about a read unit for each organization
+    #[arg(long, requires = "watch", default_value = "10s", value_parser = parse_every, value_name = "DURATION")]
+    every: Duration,
+}
+
+impl StatusArgs {
+    /// The rows that are meant, in the order that is meant.
+    fn rows(&self, view: &View, rows: Vec<SpokeStatus>) -> Result<Vec<SpokeStatus>, Failure> {
+        let mut rows = self.select.select(view, rows)?;
+        rows.retain(|row| self.state.is_empty() || self.state.contains(&row.state));
+        self.sort.sort(&mut rows);
+        Ok(rows)
+    }
+}
+
+fn parse_every(text: &str) -> Result<Duration, String> {
+    let every = parse_duration(text)?;
+    if every < Duration::from_secs(1) { Err("at least 1s".to_owned()) } else { Ok(every) }
 }
 
 pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
+    if args.watch {
+        return watch(config, args, output).await;
+    }
     let Seen { experience, view, rows, meant } = look(config, args.stale_after).await?;
     let now = Timestamp::now();
     if args.check && !view.knows_experience() {
         return Err(no_snapshot(&experience, meant.as_ref()));
     }
-    if output.is_table() && output.header {
-        output.lines(shown::headline(&experience, &view, now).into_iter().chain(shown::spokes(&view, now)))?;
-    }
-    let table = shown::table(&rows, now, output.format == OutputFormat::Wide);
+    let rows = args.rows(&view, rows)?;
     if rows.is_empty() && output.is_table() {
-        output.line("No spoke has reported yet.")?;
-    } else if output.format == OutputFormat::Json {
-        let snapshot = view.head.as_ref().map(|head| {
-            json!({"version": head.latest, "digest": head.digest, "taken_at": head.taken_at, "published": head.published})
-        });
-        let roster = view.roster.as_ref().map(|roster| roster.keys().collect::<Vec<_>>());
-        output.document(&json!({"experience": experience, "snapshot": snapshot, "spokes": rows, "roster": roster,
-            "highest_stored": view.mark, "restored": view.restored().is_some(), "left_out": view.left_out,
-            "signs_of_life": signs_of_life(&view)}))?;
+        if output.header {
+            output.lines(shown::headline(&experience, &view, now))?;
+        }
+        output.line(if view.heard_of_any() { "Nothing to show." } else { "No spoke has reported yet." })?;
+    } else if output.is_document() {
+        output.document(&document(&experience, &view, &rows))?;
+    } else if output.format == OutputFormat::Table && !args.all {
+        shown::page(&experience, &view, &rows, now, output.header).frame(Frame::HEIGHT).print(output)?;
     } else {
+        if output.is_table() && output.header {
+            output.lines(shown::headline(&experience, &view, now).into_iter().chain(shown::spokes(&view, now)))?;
+        }
+        let table = shown::table(&rows, now, output.format == OutputFormat::Wide);
         output.list("spokes", &rows, table, &shown::summary(&rows))?;
     }
     hints(&view);
@@ -59,6 +96,55 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
     }
     let healthy = anyone && view.restored().is_none() && rows.iter().all(|row| row.state.is_healthy());
     Ok(if args.check && !healthy { Exit::Unhealthy } else { Exit::Ok })
+}
+
+/// Draws the screen again and again, until told to stop. A look that fails is told below what was seen last.
+async fn watch(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
+    if output.format != OutputFormat::Table {
+        let error = anyhow::anyhow!("--watch draws a screen, and none of the other forms");
+        return Err(Failure::new(error).hint("leave --output out".to_owned()));
+    }
+    let stop = leave_on_signal().map_err(Failure::new)?;
+    let (mut screen, mut last) = (Screen::default(), None);
+    loop {
+        let Some(seen) = stop.unless_stopped(look(config, args.stale_after)).await else { return Ok(Exit::Ok) };
+        let seen = seen.and_then(|Seen { experience, view, rows, .. }| Ok((experience, args.rows(&view, rows)?, view)));
+        let trouble = match seen {
+            Ok(seen) => {
+                last = Some(seen);
+                String::new()
+            }
+            Err(failure) if last.is_none() => return Err(failure),
+            Err(failure) => failure.one_line(),
+        };
+        if let Some((experience, rows, view)) = &last {
+            let page = shown::page(experience, view, rows, Timestamp::now(), output.header);
+            // The last line is for what went wrong.
+            let mut frame = page.frame(Frame::HEIGHT - 2);
+            frame.line(&trouble);
+            screen.draw(&frame, output)?;
+        }
+        if stop.unless_stopped(tokio::time::sleep(args.every)).await.is_none() {
+            return Ok(Exit::Ok);
+        }
+    }
+}
+
+/// What programs are told.
+fn document(experience: &ExperienceId, view: &View, rows: &[SpokeStatus]) -> serde_json::Value {
+    let snapshot = view.head.as_ref().map(
+        |head| json!({"version": head.latest, "digest": head.digest, "taken_at": head.taken_at, "published": head.published}),
+    );
+    let roster = view.roster.as_ref().map(|roster| roster.keys().collect::<Vec<_>>());
+    let groups = group(rows.iter().filter(|row| !row.state.is_healthy()));
+    let causes = groups.iter().map(|group| {
+        let experiences = group.members.iter().filter(|row| row.member_experience.is_some()).count();
+        json!({"state": group.class, "cause": group.cause, "organizations": group.organizations().len(),
+            "experiences": experiences, "rows": group.members.len()})
+    });
+    json!({"experience": experience, "snapshot": snapshot, "spokes": rows, "roster": roster, "highest_stored": view.mark,
+        "restored": view.restored().is_some(), "left_out": view.left_out, "signs_of_life": signs_of_life(view),
+        "causes": causes.collect::<Vec<_>>()})
 }
 
 /// When each spoke was seen, and how much it keeps in step.

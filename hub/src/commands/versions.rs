@@ -1,7 +1,7 @@
 //! `versions`: what everyone is on.
 
 use clap::Args;
-use pmp_terminal::{Exit, Failure, Output, OutputFormat};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table};
 use serde_json::json;
 
 use super::look::{Seen, hints, look};
@@ -19,13 +19,17 @@ pub(crate) async fn show_versions(config: &ConfigArgs, args: &VersionsArgs, outp
     let Seen { experience, view, rows, .. } = look(config, SILENCE).await?;
     let versions = versions::list(&rows);
     let newest = view.head.as_ref().map(|head| head.latest);
-    if output.format == OutputFormat::Json {
+    if output.is_document() {
         output.document(&json!({"experience": experience, "newest": newest, "versions": versions}))?;
     } else if versions.is_empty() && output.is_table() {
         output.line("No spoke has reported yet.")?;
     } else {
         let summary = versions::summary(&versions, newest, args.all);
-        output.list("versions", &versions, versions::table(&versions, args.all), &summary)?;
+        let mut table = versions::table(&versions, args.all);
+        if output.format == OutputFormat::Table && !args.all {
+            (table, _) = table.on_a_screen(Table::SCREEN_ROWS);
+        }
+        output.list("versions", &versions, table, &summary)?;
     }
     hints(&view);
     Ok(Exit::Ok)

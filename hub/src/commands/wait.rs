@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 use pmp_protocol::SnapshotVersion;
 use pmp_terminal::progress::{self, Step};
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, Stop, parse_duration, stop_on_signal};
+use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, Stop, parse_duration, stop_on_signal};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -32,6 +32,9 @@ pub(crate) struct WaitArgs {
     /// How long a spoke may be silent, or behind, before it is stale
     #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
     stale_after: Duration,
+    /// Every row that is missing, and not only one screen
+    #[arg(long)]
+    all: bool,
 }
 
 /// Waits until `version` or a newer one is applied in every member experience, or the time is up.
@@ -52,7 +55,7 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
         let everywhere = missing.is_empty() && seen.view.heard_of_any();
         let left = args.timeout.saturating_sub(began.elapsed());
         if everywhere || left.is_zero() {
-            return tell(&seen, version, &missing, everywhere, began.elapsed(), output);
+            return tell(&seen, version, &missing, everywhere, began.elapsed(), args.all, output);
         }
         let line = line(&seen.rows, &missing, version);
         if line != told {
@@ -120,11 +123,12 @@ fn tell(
     missing: &[&SpokeStatus],
     everywhere: bool,
     took: Duration,
+    all: bool,
     output: Output,
 ) -> Result<Exit, Failure> {
     let exit = if everywhere { Exit::Ok } else { Exit::Unhealthy };
     let seconds = took.as_secs();
-    if output.format == OutputFormat::Json {
+    if output.is_document() {
         output.document(&json!({
             "experience": seen.experience, "version": version, "everywhere": everywhere, "waited_seconds": seconds,
             "missing": missing,
@@ -137,8 +141,12 @@ fn tell(
     } else if rows.is_empty() && output.is_table() {
         output.line(&format!("No spoke has reported in {seconds} s."))?;
     } else {
-        let table = shown::table(&rows, Timestamp::now(), output.format == OutputFormat::Wide);
         let summary = format!("{} without snapshot {version} after {seconds} s", rows.len());
+        if output.format == OutputFormat::Table && !all {
+            shown::missing(&rows, Timestamp::now(), summary).frame(Frame::HEIGHT).print(output)?;
+            return Ok(exit);
+        }
+        let table = shown::table(&rows, Timestamp::now(), output.format == OutputFormat::Wide);
         output.list("missing", &rows, table, &summary)?;
     }
     Ok(exit)

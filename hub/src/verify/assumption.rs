@@ -13,6 +13,10 @@ pub(crate) enum Assumption {
     AbsentValues,
     /// What `AdminStatus` says of an archived experience.
     ArchivedAdminStatus,
+    /// Listings can be searched by the ids of products.
+    ProductSearches,
+    /// Listings tell of a product what `GetProduct` tells.
+    Listings,
     /// A change set counts as one revision.
     Revisions,
     /// A stale revision is refused in words that say so.
@@ -37,7 +41,7 @@ pub(crate) enum Assumption {
 
 impl Assumption {
     /// All, in the order of their trials.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Batches,
         Self::SortWithScope,
         Self::AbsentValues,
@@ -52,6 +56,8 @@ impl Assumption {
         Self::EventsOfApprovals,
         Self::DeadLetters,
         Self::UnknownProducts,
+        Self::ProductSearches,
+        Self::Listings,
     ];
 
     /// The number of its trial in `docs/first-day.md`. The ninth, how long change sets take, is measured and assumes nothing.
@@ -65,6 +71,7 @@ impl Assumption {
             Self::EventsOfChanges | Self::ReadLagOfEvents | Self::EventsOfApprovals => 6,
             Self::DeadLetters => 7,
             Self::UnknownProducts => 8,
+            Self::ProductSearches | Self::Listings => 10,
         }
     }
 
@@ -85,6 +92,8 @@ impl Assumption {
             Self::EventsOfApprovals => "events_of_approvals",
             Self::DeadLetters => "dead_letters",
             Self::UnknownProducts => "unknown_products",
+            Self::ProductSearches => "product_searches",
+            Self::Listings => "listings",
         }
     }
 
@@ -93,7 +102,9 @@ impl Assumption {
         match self {
             Self::Batches => "BatchDescribeEntities describes what DescribeEntity describes.",
             Self::SortWithScope => "ListEntities takes an order together with the filter Scope.",
-            Self::AbsentValues => "What is not set is left out of a description, or is an empty list.",
+            Self::AbsentValues => {
+                "What is not set is left out of a description, or is an empty list; where there is no policy is null."
+            }
             Self::ArchivedAdminStatus => "An archived experience is disabled, and its AdminStatus is `Restricted`.",
             Self::Revisions => "A change set raises the revision of an experience by one.",
             Self::StaleRevisions => "A refusal for a stale revision speaks of a revision, or names the newest.",
@@ -109,6 +120,10 @@ impl Assumption {
             Self::EventsOfApprovals => "The account of the hub gets an event when a user's request is approved.",
             Self::DeadLetters => "A queue with encryption by SQS takes what SNS could not deliver.",
             Self::UnknownProducts => "A change set with a product that does not exist fails by CLIENT_ERROR.",
+            Self::ProductSearches => "SearchListings finds by their ids the products of which GetProduct tells.",
+            Self::Listings => {
+                "A listing of one product tells of its categories and its delivery what GetProduct tells."
+            }
         }
     }
 
@@ -125,9 +140,12 @@ impl Assumption {
             Self::EventsOfChanges | Self::ReadLagOfEvents => {
                 "It needs --change, and a queue to which the events go: --events-queue-url."
             }
-            Self::Batches | Self::SortWithScope | Self::AbsentValues | Self::ArchivedAdminStatus => {
-                "It was not reached."
-            }
+            Self::Batches
+            | Self::SortWithScope
+            | Self::AbsentValues
+            | Self::ArchivedAdminStatus
+            | Self::ProductSearches
+            | Self::Listings => "It was not reached.",
             Self::Revisions | Self::StaleRevisions | Self::Listing | Self::ReadLag | Self::KnownTokens => {
                 "It changes an experience: only with --change."
             }

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
-use pmp_catalog::{RateLimits, SdkCatalog};
+use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
 use pmp_protocol::{ExperienceId, ProductId};
 use pmp_terminal::progress::{self, Step};
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, Stop, Table, stop_on_signal};
+use pmp_terminal::{Exit, Failure, Output, Stop, Table, stop_on_signal};
 
 use super::assumption::Assumption;
 use super::changes::try_changes;
@@ -27,7 +27,7 @@ const HUBS_QUEUE: &str = "PMP_EVENTS_QUEUE_URL is the queue of a hub, which take
                           it with --events-queue-url, as docs/first-day.md says.";
 
 const HELP: &str = "\
-Without --change nothing is changed: experiences are listed and described. With it, the experience has to have a rejected
+Without --change nothing is changed: experiences are listed and described, and some products looked up. With it, the experience has to have a rejected
 product without a note. That one is approved and rejected again, and whether users may request products is turned over and
 back. docs/first-day.md says what each trial does, and which permissions it needs.
 
@@ -96,7 +96,9 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
     };
     let mut left = Vec::new();
     let mut standing = None;
-    let mut early = take(stop.unless_stopped(try_reads(&catalog, &mut record)).await, &stop, &mut standing);
+    let directory = SdkDirectory::new(&sdk);
+    let reads = try_reads(&catalog, &directory, &mut record);
+    let mut early = take(stop.unless_stopped(reads).await, &stop, &mut standing);
 
     if let (Some(experience), None) = (args.change.first(), &early) {
         let mut subject = None;
@@ -213,7 +215,7 @@ fn chain(error: &VerifyError) -> String {
 }
 
 fn tell(report: &Report, output: Output) -> Result<(), Failure> {
-    if output.format == OutputFormat::Json {
+    if output.is_document() {
         return Ok(output.document(&report.json())?);
     }
     let mut table = Table::new(&["TRIAL", "ASSUMPTION", "VERDICT", "SEEN"]);

@@ -18,7 +18,12 @@ pub(super) type Described = (String, Value);
 pub(super) fn absent_values(experiences: &[Described], policies: &[Described]) -> Judgement {
     let mut nulls = Vec::new();
     for (id, details) in experiences.iter().chain(policies) {
-        find_nulls(details, "", &mut |path| nulls.push(format!("`{path}` of `{id}`")));
+        find_nulls(details, "", &mut |path| {
+            // AWS documents this one: "no procurement policy (null)".
+            if path != "ProcurementPolicies" {
+                nulls.push(format!("`{path}` of `{id}`"));
+            }
+        });
     }
     if let Some(first) = nulls.first() {
         return Judgement::refuted(format!("{first} is null, one of {}.", nulls.len()));
@@ -31,8 +36,8 @@ pub(super) fn absent_values(experiences: &[Described], policies: &[Described]) -
         ),
         Some((id, details)) => match details.get("ProcurementPolicies") {
             None => Judgement::confirmed(format!("`{id}` has no policy, and `ProcurementPolicies` is not there.")),
-            Some(Value::Array(list)) if list.is_empty() => {
-                Judgement::confirmed(format!("`{id}` has no policy, and `ProcurementPolicies` is an empty list."))
+            Some(Value::Null) => {
+                Judgement::confirmed(format!("`{id}` has no policy, and `ProcurementPolicies` is null."))
             }
             Some(other) => Judgement::refuted(format!("`{id}` has no policy, and `ProcurementPolicies` is {other}.")),
         },
@@ -258,12 +263,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_set_may_be_missing_or_an_empty_list_and_nothing_else() {
+    fn where_there_is_no_policy_is_null_or_nothing_and_else_nothing_is_null() {
         let judge = |details: Value| absent_values(&[("exp-1".to_owned(), details)], &[]).verdict;
-        for details in [json!({"Status": "Enabled"}), json!({"ProcurementPolicies": []})] {
+        for details in [json!({"Status": "Enabled"}), json!({"ProcurementPolicies": null})] {
             assert_eq!(judge(details.clone()), Confirmed, "{details}");
         }
-        for policies in [json!(null), json!(""), json!([""]), json!([null])] {
+        for policies in [json!([]), json!(""), json!([""])] {
             assert_eq!(judge(json!({ "ProcurementPolicies": policies })), Refuted, "{policies}");
         }
         assert_eq!(judge(json!({"ProcurementPolicies": ["policy-1"], "Description": null})), Refuted);

@@ -79,8 +79,9 @@ pub(super) fn left(before: &ProcurementPolicy, now: &ProcurementPolicy) -> Vec<S
         .collect();
     if before.policy_resource_requests != now.policy_resource_requests {
         left.push(format!(
-            "PolicyResourceRequests is {:?}; it was {:?}.",
-            now.policy_resource_requests, before.policy_resource_requests
+            "PolicyResourceRequests is {}; it was {}.",
+            now.policy_resource_requests.as_str(),
+            before.policy_resource_requests.as_str()
         ));
     }
     left

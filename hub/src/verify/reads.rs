@@ -1,6 +1,6 @@
 //! The trials that only read.
 
-use pmp_catalog::{ErrorClass, Experience, Probe, Scope};
+use pmp_catalog::{ErrorClass, Experience, Probe, Scope, SdkDirectory};
 use pmp_protocol::ExperienceId;
 use pmp_terminal::count;
 use pmp_terminal::progress::{self, Step};
@@ -10,6 +10,7 @@ use super::assumption::Assumption;
 use super::error::VerifyError;
 use super::judge::{self, Described};
 use super::mask::Kind;
+use super::products::try_products;
 use super::record::{Judgement, Record};
 
 /// How many experiences are looked at: at 20 a second, some ten seconds.
@@ -41,7 +42,11 @@ impl Standing {
 }
 
 /// Makes them. What the account is, where that was seen: a list that was refused is not one without entries.
-pub(super) async fn try_reads(catalog: &dyn Probe, record: &mut Record) -> Result<Option<Standing>, VerifyError> {
+pub(super) async fn try_reads(
+    catalog: &dyn Probe,
+    directory: &SdkDirectory,
+    record: &mut Record,
+) -> Result<Option<Standing>, VerifyError> {
     progress::step(Step::Doing, "listing experiences");
     let own = catalog.list_once(Scope::Own, false).await;
     let own = own.map_err(VerifyError::catalog("cannot list this account's experiences"))?;
@@ -83,7 +88,8 @@ pub(super) async fn try_reads(catalog: &dyn Probe, record: &mut Record) -> Resul
     } else {
         try_batch(catalog, record, ids, described_shared).await;
     }
-    try_descriptions(catalog, record, own.iter().chain(known)).await?;
+    let policies = try_descriptions(catalog, record, own.iter().chain(known)).await?;
+    try_products(directory, &policies, record).await;
     Ok(standing)
 }
 
@@ -102,11 +108,12 @@ async fn try_batch(catalog: &dyn Probe, record: &mut Record, ids: &[ExperienceId
     record.say(Assumption::Batches, judge::batch(&answer, ids, &alone, shared));
 }
 
+/// The policies that were described.
 async fn try_descriptions(
     catalog: &dyn Probe,
     record: &mut Record,
     ids: impl Iterator<Item = &ExperienceId>,
-) -> Result<(), VerifyError> {
+) -> Result<Vec<Described>, VerifyError> {
     let ids: Vec<_> = ids.take(EXPERIENCES).collect();
     progress::step(Step::Doing, &format!("looking at how {} described", were(ids.len())));
     let mut experiences: Vec<Described> = Vec::new();
@@ -130,7 +137,7 @@ async fn try_descriptions(
     }
     record.say(Assumption::AbsentValues, judge::absent_values(&experiences, &policies));
     record.say(Assumption::ArchivedAdminStatus, judge::archived(&experiences));
-    Ok(())
+    Ok(policies)
 }
 
 /// `1 experience is`, `2 experiences are`.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::catalog::{Bucket, CATALOG};
-use crate::world::{CatalogLimits, Product};
+use crate::world::{Assumptions, CatalogLimits, Listings, Product, ProductSearches};
 
 /// The operations that are answered here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -204,6 +204,11 @@ impl Discovery {
         }))
     }
 
+    /// How Discovery behaves where AWS's documentation is silent.
+    fn assumptions(&self) -> &Assumptions {
+        &self.limits.assumptions
+    }
+
     fn search(&self, request: &SearchListings) -> Result<Value, DiscoveryError> {
         let length = request.max_results.unwrap_or(DEFAULT_PAGE);
         if !(1..=MAX_PAGE).contains(&length) {
@@ -213,13 +218,20 @@ impl Discovery {
             return Err(DiscoveryError::Malformed(format!("filters must have at most {MAX_FILTERS} members")));
         }
         request.filters.iter().try_for_each(SearchFilter::check)?;
+        let by_id = request.filters.iter().any(|filter| matches!(filter.filter_type, FilterType::ProductId));
+        let searches = self.assumptions().product_searches;
+        if by_id && searches == ProductSearches::Refused {
+            return Err(DiscoveryError::Malformed("The filter type PRODUCT_ID is not supported".into()));
+        }
+        let hidden = by_id && searches == ProductSearches::NotFound;
         let after = request.next_token.as_deref().map(read_token).transpose()?;
         let words = request.search_text.to_lowercase();
-        let found: Vec<&Product> = self.products.values().filter(|product| request.finds(product, &words)).collect();
+        let found: Vec<&Product> =
+            self.products.values().filter(|product| !hidden && request.finds(product, &words)).collect();
         let rest = found.iter().filter(|product| after.as_ref().is_none_or(|after| product.id > *after));
         let page: Vec<&&Product> = rest.take(length + 1).collect();
         let shown = &page[..page.len().min(length)];
-        let summaries: Vec<Value> = shown.iter().map(|product| listing(product)).collect();
+        let summaries: Vec<Value> = shown.iter().map(|product| listing(product, self.assumptions().listings)).collect();
         let mut answer = json!({ "totalResults": found.len(), "listingSummaries": summaries });
         if let (true, Some(last)) = (page.len() > length, shown.last()) {
             answer["nextToken"] = json!(base64::encode(&last.id));
@@ -277,17 +289,21 @@ impl SearchFilter {
     }
 }
 
-fn listing(product: &Product) -> Value {
+fn listing(product: &Product, listings: Listings) -> Value {
+    let (options, categories) = match listings {
+        Listings::Complete => (fulfillment_options(product), categories(product)),
+        Listings::Bare => (json!([]), json!([])),
+    };
     json!({
         "listingId": listing_id(product),
         "listingName": product.name,
         "publisher": seller(product),
-        "fulfillmentOptionSummaries": fulfillment_options(product),
+        "fulfillmentOptionSummaries": options,
         "catalog": "AWSMarketplace",
         "shortDescription": short_description(product),
         "logoThumbnailUrl": LOGO,
         "reviewSummary": { "reviewSourceSummaries": [] },
-        "categories": categories(product),
+        "categories": categories,
         "badges": [],
         "pricingModels": [],
         "pricingUnits": [],

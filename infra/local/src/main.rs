@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    pmp_local::cli::main(std::env::args_os())
+    pmp_local::cli::main(std::env::args_os().collect())
 }

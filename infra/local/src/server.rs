@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware;
+use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -95,6 +96,15 @@ impl Server {
     /// # Errors
     /// The world is not valid, or the port cannot be had.
     pub async fn start(world: World, options: Options) -> Result<Self, StartError> {
+        Self::starting(world, options).await
+    }
+
+    /// Boxed, so that the server is compiled with this library, and not again with each test binary that starts one.
+    fn starting(world: World, options: Options) -> BoxFuture<'static, Result<Self, StartError>> {
+        Box::pin(Self::start_here(world, options))
+    }
+
+    async fn start_here(world: World, options: Options) -> Result<Self, StartError> {
         world.validate()?;
         let asked = SocketAddr::new(options.address, options.port);
         let listen = |source| StartError::Listen { address: asked, source };

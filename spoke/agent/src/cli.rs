@@ -163,8 +163,9 @@ struct EnvArgs {
 }
 
 /// Runs the program with `args`, the program's name first: as a function where AWS Lambda started it.
-pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args: Vec<_> = args.into_iter().collect();
+///
+/// Not generic: so all of it is compiled with this library, and not again with each program that calls it.
+pub fn main(args: Vec<OsString>) -> ExitCode {
     if pmp_lambda::is_called(&args) {
         return pmp_lambda::main::<SpokeFunction>("pmp-spoke");
     }

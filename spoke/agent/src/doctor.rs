@@ -10,9 +10,9 @@ use std::time::Instant;
 
 use aws_config::SdkConfig;
 use jiff::Timestamp;
-use pmp_catalog::{ProductDirectory, SdkCatalog, SdkDirectory};
+use pmp_catalog::{SdkCatalog, SdkDirectory, tells_of_products};
 use pmp_doctor::{Session, configuration, told};
-use pmp_protocol::{ExperienceId, OrganizationId, ProductId};
+use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, age, count};
 
@@ -23,9 +23,6 @@ use crate::filter_rules::FilterRules;
 use crate::filters::Filters;
 use crate::identity::ask_organizations;
 use crate::member::{Absent, Member, Selection, find, list};
-
-/// An id of the right form that AWS gave to no product.
-const NO_PRODUCT: &str = "prod-0000000000000";
 
 /// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
 pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
@@ -188,9 +185,8 @@ async fn products(session: &Session, config: &DoctorConfig, hub: Option<&SdkConf
             Err(None) => finding = finding.note("the hub has looked none up"),
         }
     }
-    let id = ProductId::new(NO_PRODUCT).ok()?;
-    let look = async |()| match SdkDirectory::new(&session.sdk).product(&id).await {
-        Ok(_) => finding.note("can be looked up for the filter"),
+    let look = async |()| match tells_of_products(&SdkDirectory::new(&session.sdk)).await {
+        Ok(()) => finding.note("can be looked up for the filter"),
         Err(error) => finding.fail(one_line(&error), error.hint()),
     };
     Some(session.look(CHECK, Ok(()), look).await)

@@ -45,8 +45,12 @@ pub(crate) struct Progress {
     pub(crate) quarantined: Vec<QuarantinedProduct>,
     /// Change sets, in the order in which they were started.
     pub(crate) change_sets: Vec<String>,
-    /// Of the products newly denied, how many were approved before; and how many were approved as it began.
+    /// Products that were approved, and that this pass has denied.
     pub(crate) removed: usize,
+    /// The same for the change set that is running. A pass that is stopped or killed does not see its end, and
+    /// the guard rails count it all the same: too many removals are held, too few would slip through.
+    pub(crate) removing: usize,
+    /// Products that were approved as the pass began.
     pub(crate) approved_before: usize,
 }
 
@@ -135,7 +139,8 @@ impl Draft {
         if self.confirmed.is_some() {
             return Vec::new();
         }
-        let Progress { removed, approved_before: approved, .. } = *progress;
+        let Progress { removed, removing, approved_before: approved, .. } = *progress;
+        let removed = removed.saturating_add(removing);
         erosion::with(&self.removals, Some(Removal { at: self.received_at, removed, approved }))
     }
 

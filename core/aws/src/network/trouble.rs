@@ -175,11 +175,11 @@ pub(super) fn in_between(answer: &HttpResponse, route: &Route) -> Option<Cause> 
     }
 }
 
-/// The same for an answer that the SDK took for a refusal without a name.
+/// The same for an answer that the SDK took for a refusal without a name: AWS's own have at least a header of AWS's, such as the id
+/// of the request.
 pub(crate) fn answered_in_between(answer: &HttpResponse) -> Option<Cause> {
-    let status = answer.status().as_u16();
     let of_aws = answer.headers().iter().any(|(name, _)| name.starts_with("x-amz"));
-    (!of_aws && (is_page(answer) || matches!(status, 300..=399 | 407 | 511))).then(|| answered(answer, ""))
+    (!of_aws).then(|| answered(answer, ""))
 }
 
 /// Reads an answer that is called a page, and says whether it is one.

@@ -19,6 +19,14 @@ impl SdkDirectory {
     pub fn new(_: &SdkConfig) -> Self {
         Self
     }
+
+    /// Fails: this build has no client.
+    ///
+    /// # Errors
+    /// Always.
+    pub async fn listings(&self, _: &[ProductId]) -> Result<Vec<(ProductId, ProductAttributes)>, CatalogError> {
+        Err(CatalogError::NotInThisBuild("looks products up at AWS Marketplace"))
+    }
 }
 
 #[async_trait]

@@ -46,6 +46,46 @@ impl SdkDirectory {
         let (products, searches) = (limiter(PRODUCTS_PER_SECOND), limiter(SEARCHES_PER_SECOND));
         Self { client: Client::new(config), products, searches }
     }
+
+    /// What each listing says of one of these products, where it is of that product alone, at most [`super::MAX_SEARCHED`]: as it
+    /// says it, and for those who want to know what that is worth. For all others there is [`ProductDirectory::listed`].
+    ///
+    /// # Errors
+    /// What AWS refuses the search with.
+    pub async fn listings(&self, ids: &[ProductId]) -> Result<Vec<(ProductId, ProductAttributes)>, CatalogError> {
+        const OPERATION: &str = "aws-marketplace:SearchListings";
+        let values = ids.iter().map(|id| id.as_str().to_owned()).collect();
+        let filter = SearchFilter::builder().filter_type(SearchFilterType::from(PRODUCT_ID));
+        let filter = filter
+            .set_filter_values(Some(values))
+            .build()
+            .map_err(|error| CatalogError::Unexpected { entity: "listings".to_owned(), problem: error.to_string() })?;
+        let (mut found, mut token) = (Vec::new(), None);
+        for _ in 0..MAX_PAGES {
+            self.searches.ready().await;
+            let call = self.client.search_listings().filters(filter.clone()).max_results(PAGE).locale(LOCALE);
+            let page = call.set_next_token(token).send().await;
+            let page = page.map_err(|error| CatalogError::Api(ApiError::new(OPERATION, &error)));
+            self.searches.learn(&page);
+            let page = page?;
+            found.extend(page.listing_summaries.into_iter().filter_map(|listing| told_of_one(listing, ids)));
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What a listing says of its product, where that is one of `ids`. One of several products says how all of them together are
+/// delivered and classified, and so nothing of any one.
+fn told_of_one(listing: ListingSummary, ids: &[ProductId]) -> Option<(ProductId, ProductAttributes)> {
+    let mut products: Vec<_> = listing.associated_entities.into_iter().map(|entity| entity.product).collect();
+    let (Some(product), true) = (products.pop()?, products.is_empty()) else { return None };
+    let id = ids.iter().find(|id| id.as_str() == product.product_id)?.clone();
+    let (categories, options) = (listing.categories, &listing.fulfillment_option_summaries);
+    Some((id, attributes(product.product_name, product.manufacturer, categories, options)))
 }
 
 #[async_trait]
@@ -68,65 +108,36 @@ impl ProductDirectory for SdkDirectory {
     }
 
     async fn listed(&self, ids: &[ProductId]) -> Result<BTreeMap<ProductId, ProductAttributes>, CatalogError> {
-        const OPERATION: &str = "aws-marketplace:SearchListings";
-        let values = ids.iter().map(|id| id.as_str().to_owned()).collect();
-        let filter = SearchFilter::builder().filter_type(SearchFilterType::from(PRODUCT_ID));
-        let filter = filter
-            .set_filter_values(Some(values))
-            .build()
-            .map_err(|error| CatalogError::Unexpected { entity: "listings".to_owned(), problem: error.to_string() })?;
-        let (mut found, mut token) = (Found::default(), None);
-        for _ in 0..MAX_PAGES {
-            self.searches.ready().await;
-            let call = self.client.search_listings().filters(filter.clone()).max_results(PAGE).locale(LOCALE);
-            let page = call.set_next_token(token).send().await;
-            let page = page.map_err(|error| CatalogError::Api(ApiError::new(OPERATION, &error)));
-            self.searches.learn(&page);
-            let page = page?;
-            page.listing_summaries.into_iter().for_each(|listing| found.take(listing));
-            token = page.next_token;
-            if token.is_none() {
-                break;
-            }
-        }
-        Ok(found.of(ids))
+        let mut found = Found::default();
+        self.listings(ids).await?.into_iter().for_each(|(id, told)| found.take(id, told));
+        Ok(found.certain())
     }
 }
 
 /// What listings say.
 #[derive(Debug, Default)]
 struct Found {
-    products: BTreeMap<String, ProductAttributes>,
-    /// Of which two listings say different things.
-    doubtful: BTreeSet<String>,
+    products: BTreeMap<ProductId, ProductAttributes>,
+    /// Of which a listing leaves something out, or two say different things.
+    doubtful: BTreeSet<ProductId>,
 }
 
 impl Found {
-    /// Takes what a listing says of its product. One of several products says how all of them together are delivered and
-    /// classified, and so nothing of any one.
-    fn take(&mut self, listing: ListingSummary) {
-        let mut products: Vec<_> = listing.associated_entities.into_iter().map(|entity| entity.product).collect();
-        let (Some(Some(product)), true) = (products.pop(), products.is_empty()) else { return };
-        let told = attributes(
-            product.product_name,
-            product.manufacturer,
-            listing.categories,
-            &listing.fulfillment_option_summaries,
-        );
-        match self.products.get(&product.product_id) {
-            Some(known) if *known != told => {
-                self.doubtful.insert(product.product_id);
-            }
-            Some(_) => {}
-            None => {
-                self.products.insert(product.product_id, told);
-            }
+    /// Takes what a listing says of its product. AWS documents nowhere that it says what the product itself does: what it leaves out
+    /// may be there all the same, and a filter would decide otherwise.
+    fn take(&mut self, id: ProductId, told: ProductAttributes) {
+        let is_whole = !told.categories.is_empty() && !told.fulfillment_types.is_empty();
+        let differs = self.products.get(&id).is_some_and(|known| *known != told);
+        if differs || !is_whole {
+            self.doubtful.insert(id);
+        } else {
+            self.products.insert(id, told);
         }
     }
 
-    fn of(mut self, ids: &[ProductId]) -> BTreeMap<ProductId, ProductAttributes> {
-        let certain = ids.iter().filter(|id| !self.doubtful.contains(id.as_str()));
-        certain.filter_map(|id| Some((id.clone(), self.products.remove(id.as_str())?))).collect()
+    fn certain(mut self) -> BTreeMap<ProductId, ProductAttributes> {
+        self.products.retain(|id, _| !self.doubtful.contains(id));
+        self.products
     }
 }
 
@@ -180,6 +191,31 @@ fn capitalized(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_listing_that_leaves_something_out_or_contradicts_another_is_not_believed() {
+        let id = |id: &str| ProductId::new(id).unwrap();
+        let told = |categories: &[&str], delivery: &[&str]| ProductAttributes {
+            categories: categories.iter().map(|name| (*name).to_owned()).collect(),
+            fulfillment_types: delivery.iter().map(|name| (*name).to_owned()).collect(),
+            ..ProductAttributes::default()
+        };
+        let mut found = Found::default();
+        for (product, listing) in [
+            ("whole", told(&["Security"], &["SaaS"])),
+            ("twice", told(&["Security"], &["SaaS"])),
+            ("twice", told(&["Security"], &["SaaS"])),
+            ("bare", told(&[], &[])),
+            ("half", told(&["Security"], &[])),
+            ("at-odds", told(&["Security"], &["SaaS"])),
+            ("at-odds", told(&["Storage"], &["SaaS"])),
+            ("late", told(&["Security"], &["SaaS"])),
+            ("late", told(&[], &["SaaS"])),
+        ] {
+            found.take(id(product), listing);
+        }
+        assert_eq!(found.certain().into_keys().collect::<Vec<_>>(), [id("twice"), id("whole")]);
+    }
 
     #[test]
     fn fulfillment_types_are_spelled_as_the_catalog_does() {

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Content, ExperienceId, ResourceRequests};
+use crate::{Content, ExperienceId, MAX_GROUNDS, ResourceRequests};
 
 /// What an entry was made from: the products of its snapshot, and what was decided about them.
 #[derive(Debug, Clone)]

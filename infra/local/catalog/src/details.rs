@@ -33,6 +33,7 @@ impl Description {
         let document = match absent {
             AbsentValues::LeftOut => document,
             AbsentValues::Null => nulls_in(entity, serde_json::from_str(&document)?).to_string(),
+            AbsentValues::Empty => empty_in(entity, serde_json::from_str(&document)?).to_string(),
         };
         let mut whole = serde_json::to_vec(&head)?;
         whole.pop();
@@ -96,9 +97,7 @@ impl Descriptions {
 /// Details in which what is not set is `null`.
 fn nulls_in(entity: &Entity, details: Value) -> Value {
     match &entity.body {
-        Body::Experience(_) => {
-            with_nulls(details, &["Description", "AdminStatus", "ProcurementPolicies", "BrandingSettings"])
-        }
+        Body::Experience(_) => with_nulls(details, &[&EXPERIENCE_TEXTS[..], &EXPERIENCE_LISTS].concat()),
         Body::ProcurementPolicy(policy) => {
             let mut details = with_nulls(details, &["Description"]);
             for statement in details["Statements"].as_array_mut().into_iter().flatten() {
@@ -114,7 +113,46 @@ fn nulls_in(entity: &Entity, details: Value) -> Value {
             details
         }
         Body::BrandingSettings(_) | Body::Audience(_) => with_nulls(details, &["Description"]),
+        Body::ProcurementRequest(_) => with_nulls(details, &["Message"]),
+        Body::AgentTokens(_) => details,
     }
+}
+
+/// What an experience may not have: texts, and lists.
+const EXPERIENCE_TEXTS: [&str; 3] = ["Description", "AdminStatus", "Integration"];
+const EXPERIENCE_LISTS: [&str; 3] = ["ProcurementPolicies", "DiscoveryPolicies", "BrandingSettings"];
+
+/// Details in which what is not set is an empty list, or an empty text.
+fn empty_in(entity: &Entity, mut details: Value) -> Value {
+    let texts: &[&str] = match &entity.body {
+        Body::Experience(_) => {
+            for list in EXPERIENCE_LISTS {
+                if details.get(list).is_none_or(Value::is_null) {
+                    details[list] = json!([]);
+                }
+            }
+            &EXPERIENCE_TEXTS
+        }
+        Body::ProcurementPolicy(_) => {
+            for statement in details["Statements"].as_array_mut().into_iter().flatten() {
+                for resource in statement["Resources"].as_array_mut().into_iter().flatten() {
+                    if resource.get("Notes").is_none() {
+                        resource["Notes"] = json!("");
+                    }
+                }
+            }
+            &["Description"]
+        }
+        Body::BrandingSettings(_) | Body::Audience(_) => &["Description"],
+        Body::ProcurementRequest(_) => &["Message"],
+        Body::AgentTokens(_) => &[],
+    };
+    for text in texts {
+        if details.get(*text).is_none() {
+            details[*text] = json!("");
+        }
+    }
+    details
 }
 
 /// An object whose `fields` are `null` where they are not there, or an empty list.
@@ -143,6 +181,21 @@ fn details(entity: &Entity) -> Result<String, serde_json::Error> {
             }
             Ok(details.to_string())
         }
+        Body::ProcurementRequest(request) => {
+            let mut details = json!({
+                "ProductId": request.product,
+                "ExperienceId": request.experience,
+                "Status": request.status,
+                "ExpirationDate": text_of(request.expires),
+            });
+            if let Some(message) = &request.message {
+                details["Message"] = Value::from(message.as_str());
+            }
+            Ok(details.to_string())
+        }
+        Body::AgentTokens(tokens) => {
+            Ok(json!({ "Status": if tokens.expired { "Expired" } else { "Active" } }).to_string())
+        }
     }
 }
 
@@ -155,8 +208,13 @@ struct ExperienceDetails<'a> {
     status: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     admin_status: Option<&'a str>,
-    procurement_policies: &'a [String],
+    /// "An Experience entity with no procurement policy (null) allows all products."
+    procurement_policies: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    discovery_policies: &'a [String],
     branding_settings: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    integration: Option<&'a str>,
 }
 
 impl<'a> ExperienceDetails<'a> {
@@ -166,8 +224,10 @@ impl<'a> ExperienceDetails<'a> {
             description,
             status: experience.status.as_str(),
             admin_status: experience.admin_status.as_deref(),
-            procurement_policies: experience.policy.as_slice(),
+            procurement_policies: experience.policy.as_ref().map(std::slice::from_ref),
+            discovery_policies: &experience.discovery_policies,
             branding_settings: experience.branding.as_slice(),
+            integration: experience.integration.as_deref(),
         }
     }
 }

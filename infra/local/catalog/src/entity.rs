@@ -32,6 +32,8 @@ pub(super) enum Body {
     ProcurementPolicy(Policy),
     BrandingSettings(Branding),
     Audience(Audience),
+    ProcurementRequest(ProcurementRequest),
+    AgentTokens(AgentTokens),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,6 +43,37 @@ pub(super) struct Experience {
     pub(super) policy: Option<String>,
     pub(super) branding: Option<String>,
     pub(super) audience: Option<String>,
+    #[serde(default)]
+    pub(super) discovery_policies: Vec<String>,
+    #[serde(default)]
+    pub(super) integration: Option<String>,
+}
+
+/// A user's request for a product; the user's account owns it, as the ARNs in AWS's examples of events tell.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ProcurementRequest {
+    pub(super) experience: String,
+    pub(super) product: String,
+    pub(super) message: Option<String>,
+    pub(super) status: RequestStatus,
+    /// When it is declined by itself.
+    pub(super) expires: Timestamp,
+}
+
+/// What became of a request. AWS publishes no names: these are those of its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum RequestStatus {
+    Pending,
+    Approved,
+    Declined,
+    Cancelled,
+    Expired,
+}
+
+/// A container of a buyer's tokens.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct AgentTokens {
+    pub(super) expired: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -82,6 +115,8 @@ impl Experience {
             policy: None,
             branding: None,
             audience: None,
+            discovery_policies: Vec::new(),
+            integration: None,
         }
     }
 
@@ -89,7 +124,16 @@ impl Experience {
         let policy = from.policy.as_ref().map(|policy| policy.id.clone());
         // One form for all, however they came to be: a client must not be able to tell a world's experience from one it created.
         let admin_status = Some(from.admin_status.clone().unwrap_or_else(|| ACTIVE.into()));
-        Self { status: from.status, admin_status, policy, branding: None, audience: None }
+        let (discovery_policies, integration) = (from.discovery_policies.clone(), from.integration.clone());
+        Self {
+            status: from.status,
+            admin_status,
+            policy,
+            branding: None,
+            audience: None,
+            discovery_policies,
+            integration,
+        }
     }
 
     /// Archived experiences cannot be updated.
@@ -136,6 +180,8 @@ impl Entity {
             Body::ProcurementPolicy(_) => "ProcurementPolicy",
             Body::BrandingSettings(_) => "BrandingSettings",
             Body::Audience(_) => "Audience",
+            Body::ProcurementRequest(_) => "ProductProcurementRequest",
+            Body::AgentTokens(_) => "AgentTokenContainer",
         }
     }
 

@@ -1,24 +1,31 @@
-//! The EventBridge event that AWS sends when a change set ends.
+//! The EventBridge events that AWS sends when a change set ends, and when something becomes of a request for a product.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::CATALOG;
 use super::change_set::{ChangeSet, Progress};
-use super::entity::text_of;
+use super::entity::{Entity, ProcurementRequest, text_of};
+use super::{CATALOG, Catalog};
+use pmp_world::EventsOfChanges;
 
-/// A change set ended: the event, and the account it happened in.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct ChangeSetEnded {
-    /// The account that started the change set.
+/// An event, and the account whose bus gets it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CatalogEvent {
+    /// The account.
     pub account: String,
     /// The whole event, envelope included.
     pub event: Value,
 }
 
-impl ChangeSetEnded {
-    pub(super) fn new(change_set: &ChangeSet, region: &str, event_id: String, ended: Timestamp) -> Self {
+impl CatalogEvent {
+    pub(super) fn of_change_set(
+        change_set: &ChangeSet,
+        account: &str,
+        region: &str,
+        event_id: String,
+        ended: Timestamp,
+    ) -> Self {
         let outcome = match change_set.progress {
             Progress::Failed { .. } => "Failed",
             Progress::Cancelled { .. } => "Cancelled",
@@ -40,12 +47,113 @@ impl ChangeSetEnded {
             "id": event_id,
             "detail-type": format!("Change Set {outcome}"),
             "source": "aws.marketplacecatalog",
-            "account": change_set.account,
+            "account": account,
             "time": text_of(ended),
             "region": region,
             "resources": [change_set.arn(region)],
             "detail": detail,
         });
-        Self { account: change_set.account.clone(), event }
+        Self { account: account.to_owned(), event }
+    }
+}
+
+/// What became of a request for a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RequestEvent {
+    Created,
+    Approved,
+    Declined,
+    Cancelled,
+    /// It was declined because nobody decided.
+    Lapsed,
+    /// The same, by the name that it has of its own.
+    Expired,
+}
+
+impl RequestEvent {
+    fn detail_type(self) -> &'static str {
+        match self {
+            Self::Created => "Product Request Created",
+            Self::Approved => "Product Request Approved",
+            Self::Declined | Self::Lapsed => "Product Request Declined",
+            Self::Cancelled => "Product Request Cancelled",
+            Self::Expired => "Product Request Expired",
+        }
+    }
+
+    /// The detail that only this event has, and its value.
+    fn date(self, request: &ProcurementRequest, now: Timestamp) -> (&'static str, Timestamp) {
+        match self {
+            Self::Created => ("expirationDate", request.expires),
+            Self::Approved => ("approvedDate", now),
+            Self::Declined | Self::Lapsed | Self::Expired => ("declinedDate", now),
+            Self::Cancelled => ("cancelledDate", now),
+        }
+    }
+}
+
+impl Catalog {
+    /// Keeps the events of a request, to be told with the next that ends: one for the user's account, and one for each account that
+    /// manages the private marketplace.
+    pub(super) fn tell_of_request(&mut self, id: &str, kind: RequestEvent, now: Timestamp) {
+        let (event_id, request_id) = (self.dice.uuid(), self.dice.uuid());
+        let Some(event) = self.request_event(id, kind, &event_id, &request_id, now) else { return };
+        let Some(user) = self.entities.get(id).map(|entity| entity.owner.clone()) else { return };
+        let owner = self.settings.owner_of(&user).map(str::to_owned).unwrap_or_default();
+        let managers = self.settings.managers_of(&owner).filter(|manager| *manager != user);
+        let accounts: Vec<String> = std::iter::once(user.as_str()).chain(managers).map(str::to_owned).collect();
+        for account in accounts {
+            let mut event = event.clone();
+            event["account"] = json!(account);
+            self.untold.push(CatalogEvent { account, event });
+        }
+    }
+
+    /// The event as AWS shows it, but for the account. Of the product no more is known here than its id, and of the user no more than
+    /// its account.
+    fn request_event(
+        &self,
+        id: &str,
+        kind: RequestEvent,
+        event_id: &str,
+        request_id: &str,
+        now: Timestamp,
+    ) -> Option<Value> {
+        let (entity, request) = (self.entities.get(id)?, self.request(id)?);
+        let experience = self.entities.get(&request.experience)?;
+        let region = self.region();
+        let (date, value) = kind.date(request, now);
+        let mut detail = json!({
+            "requestId": request_id,
+            "schemaVersion": "1.0.0",
+            "product": { "id": request.product },
+            "experienceId": request.experience,
+            "productProcurementRequestId": id,
+            "catalog": CATALOG,
+            "requesterArn": format!("arn:aws:iam::{}:root", entity.owner),
+            date: text_of(value),
+        });
+        if matches!(kind, RequestEvent::Lapsed | RequestEvent::Expired) {
+            detail["declinedCause"] = json!("REQUEST_EXPIRED");
+        }
+        Some(json!({
+            "version": "0",
+            "id": event_id,
+            "detail-type": kind.detail_type(),
+            "source": "aws.private-marketplace",
+            "time": text_of(now),
+            "region": region,
+            "resources": [Entity::arn(experience, region), Entity::arn(entity, region)],
+            "detail": detail,
+        }))
+    }
+
+    /// The account whose bus gets the event of a change set.
+    pub(super) fn hears_of(&self, change_set: &ChangeSet) -> String {
+        let starter = &change_set.account;
+        match self.settings.assumptions().events_of_changes {
+            EventsOfChanges::Starter => starter.clone(),
+            EventsOfChanges::Owner => self.settings.managers.get(starter).unwrap_or(starter).clone(),
+        }
     }
 }

@@ -30,6 +30,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod assessments;
 mod change_set;
 mod change_type;
 mod details;
@@ -61,15 +62,15 @@ use change_set::ChangeSet;
 pub use change_set::Outcome;
 use details::Descriptions;
 use entity::{Audience, Body, Entity, Experience, Policy};
-pub use error::{CatalogError, ErrorKind};
-pub use event::ChangeSetEnded;
+pub use error::{CatalogError, ErrorKind, FieldChange, FieldError, FieldReason};
+pub use event::CatalogEvent;
 use lag::Before;
 pub use operation::{Operation, read};
 use pmp_world::{Dice, World};
 pub use rate::Bucket;
 use rate::Rates;
 use settings::Settings;
-pub use start::StartChangeSet;
+pub use start::{StartChangeSet, Target};
 pub use view::{ChangeSetView, ExperienceView, Listed, Move};
 
 /// The one catalog that AWS has.
@@ -106,8 +107,12 @@ pub struct Catalog {
     tokens: BTreeMap<String, BTreeMap<String, (StartChangeSet, String)>>,
     /// How the next change set to start is made to end.
     next_outcome: Outcome,
-    /// Change sets that were cancelled, and not told of yet.
-    cancelled: Vec<ChangeSetEnded>,
+    /// Requests for products that nobody has decided on, the next to lapse first.
+    #[serde(default)]
+    pending: BTreeSet<(Timestamp, String)>,
+    /// What has happened since the last advance, and was not told yet.
+    #[serde(alias = "cancelled")]
+    untold: Vec<CatalogEvent>,
 }
 
 /// How an account stands to an entity's owner.
@@ -137,7 +142,8 @@ impl Catalog {
             locks: BTreeMap::new(),
             tokens: BTreeMap::new(),
             next_outcome: Outcome::default(),
-            cancelled: Vec::new(),
+            pending: BTreeSet::new(),
+            untold: Vec::new(),
         };
         for organization in &world.organizations {
             for experience in &organization.experiences {
@@ -196,12 +202,13 @@ impl Catalog {
         &self.settings.region
     }
 
-    /// The ARN under which IAM knows an entity; for an unknown one, that of an entity the caller would own.
-    pub fn arn_for_iam(&self, caller: &str, identifier: &str) -> String {
+    /// The ARN under which IAM knows an entity; for an unknown one, that of an entity of this type (`Experience`) that the caller
+    /// would own.
+    pub fn arn_for_iam(&self, caller: &str, kind: &str, identifier: &str) -> String {
         let id = identifier.split_once('@').map_or(identifier, |(id, _)| id);
         match self.entity(id) {
             Ok(entity) => entity.arn(self.region()),
-            Err(_) => format!("arn:aws:aws-marketplace:{}:{caller}:{CATALOG}/Experience/{id}", self.region()),
+            Err(_) => format!("arn:aws:aws-marketplace:{}:{caller}:{CATALOG}/{kind}/{id}", self.region()),
         }
     }
 
@@ -224,7 +231,7 @@ impl Catalog {
     /// An entity that the caller owns or administers.
     fn visible(&self, caller: &str, id: &str) -> Result<&Entity, CatalogError> {
         let entity = self.entity(id)?;
-        match self.standing(caller, &entity.owner) {
+        match self.standing_to(caller, entity) {
             Standing::Owner | Standing::DelegatedAdministrator => Ok(entity),
             Standing::Stranger => Err(CatalogError::access_denied(caller, id)),
         }
@@ -239,6 +246,21 @@ impl Catalog {
         } else {
             Err(CatalogError::access_denied(caller, id))
         }
+    }
+
+    /// How an account stands to an entity. A request for a product is its user's, and shared with those who manage the private
+    /// marketplace.
+    fn standing_to(&self, caller: &str, entity: &Entity) -> Standing {
+        let owner = match &entity.body {
+            Body::ProcurementRequest(_) if caller != entity.owner => {
+                match (self.settings.owner_of(&entity.owner), self.settings.managers.get(caller)) {
+                    (Some(owner), Some(managed)) if owner == managed => return Standing::DelegatedAdministrator,
+                    _ => return Standing::Stranger,
+                }
+            }
+            _ => &entity.owner,
+        };
+        self.standing(caller, owner)
     }
 
     fn standing(&self, caller: &str, owner: &str) -> Standing {

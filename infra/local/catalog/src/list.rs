@@ -58,7 +58,8 @@ impl Filter {
             _ => None,
         };
         let name = &self.name;
-        time.ok_or_else(|| CatalogError::validation(format!("Filter {name} takes one time in ISO 8601 format")))
+        let message = || format!("Filter {name} takes one time in ISO 8601 format");
+        time.ok_or_else(|| CatalogError::validation(message()).in_field("FilterList.ValueList"))
     }
 }
 
@@ -68,20 +69,26 @@ pub(super) fn scope_and_filters<'f>(
     known: &[&str],
 ) -> Result<(Standing, Vec<&'f Filter>), CatalogError> {
     if filters.len() > MAX_FILTERS {
-        return Err(CatalogError::validation(format!("FilterList must hold 1 to {MAX_FILTERS} filters")));
+        return Err(
+            CatalogError::validation(format!("FilterList must hold 1 to {MAX_FILTERS} filters")).in_field("FilterList")
+        );
     }
     if let Some(filter) = filters.iter().find(|filter| !(1..=MAX_VALUES).contains(&filter.value_list.len())) {
         let message = format!("ValueList of filter {} must hold 1 to {MAX_VALUES} values", filter.name);
-        return Err(CatalogError::validation(message));
+        return Err(CatalogError::validation(message).in_field("FilterList.ValueList"));
     }
     let (scopes, rest): (Vec<&Filter>, Vec<&Filter>) = filters.iter().partition(|filter| filter.name == "Scope");
     if let Some(filter) = rest.iter().find(|filter| !known.contains(&filter.name.as_str())) {
-        return Err(CatalogError::validation(format!("Filter {} is not supported", filter.name)));
+        let message = format!("Filter {} is not supported", filter.name);
+        return Err(CatalogError::validation(message).in_field("FilterList.Name"));
     }
     let standing = match scopes.as_slice() {
         [] => Standing::Owner,
         [scope] if scope.value_list == ["SharedWithMe"] => Standing::DelegatedAdministrator,
-        _ => return Err(CatalogError::validation("Filter Scope takes the single value SharedWithMe")),
+        _ => {
+            let message = "Filter Scope takes the single value SharedWithMe";
+            return Err(CatalogError::validation(message).in_field("FilterList.ValueList"));
+        }
     };
     Ok((standing, rest))
 }
@@ -92,7 +99,8 @@ pub(super) fn order(sort: Option<&Sort>, known: &[&'static str]) -> Result<(&'st
         None => known.first(),
         Some(asked) => known.iter().find(|known| **known == asked),
     };
-    let by = by.ok_or_else(|| CatalogError::validation(format!("SortBy must be one of {}", known.join(", "))))?;
+    let message = || format!("SortBy must be one of {}", known.join(", "));
+    let by = by.ok_or_else(|| CatalogError::validation(message()).in_field("Sort.SortBy"))?;
     Ok((by, sort.and_then(|sort| sort.sort_order).unwrap_or_default()))
 }
 
@@ -112,7 +120,8 @@ impl Page {
     pub(super) fn of(max_results: Option<usize>, token: Option<&str>, limit: usize) -> Result<Self, CatalogError> {
         let length = max_results.unwrap_or(DEFAULT_PAGE);
         if !(1..=limit).contains(&length) {
-            return Err(CatalogError::validation(format!("MaxResults must be between 1 and {limit}")));
+            let message = format!("MaxResults must be between 1 and {limit}");
+            return Err(CatalogError::validation(message).in_field("MaxResults"));
         }
         let after = token.map(read_token).transpose()?;
         Ok(Self { after, length })
@@ -150,7 +159,7 @@ fn write_token(place: &Place) -> String {
 
 fn read_token(token: &str) -> Result<Place, CatalogError> {
     let place = BASE64_STANDARD.decode(token).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    place.ok_or_else(|| CatalogError::validation("NextToken is not valid"))
+    place.ok_or_else(|| CatalogError::validation("NextToken is not valid").in_field("NextToken"))
 }
 
 /// A time as a sort key: as text it sorts as it does as a time.

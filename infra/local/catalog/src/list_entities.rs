@@ -1,6 +1,5 @@
 //! `ListEntities`.
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -34,8 +33,15 @@ enum OwnershipType {
     Shared,
 }
 
-/// The types of private marketplace.
-const TYPES: [&str; 4] = ["Experience", "ProcurementPolicy", "BrandingSettings", "Audience"];
+/// The types of private marketplace, and that of offers on demand, which a buyer makes, too.
+const TYPES: [&str; 6] = [
+    "Experience",
+    "ProcurementPolicy",
+    "BrandingSettings",
+    "Audience",
+    "ProductProcurementRequest",
+    "AgentTokenContainer",
+];
 /// The other types of the documentation. They exist in AWS, and are empty here.
 const OTHER_TYPES: [&str; 11] = [
     "AmiProduct",
@@ -50,10 +56,10 @@ const OTHER_TYPES: [&str; 11] = [
     "Seller",
     "Solution",
 ];
-/// AWS documents `EntityId` today; the others come from earlier versions of its reference, which other clients know.
-const FILTERS: [&str; 4] = ["EntityId", "Name", "BeforeLastModifiedDate", "AfterLastModifiedDate"];
-/// The first is the default. `Name` is one of the "additional fields" that AWS does not list for these types.
-const SORTS: [&str; 3] = ["LastModifiedDate", "EntityId", "Name"];
+/// What AWS documents today, beside the scope. Earlier versions of its reference had more.
+const FILTERS: [&str; 1] = ["EntityId"];
+/// The first is the default.
+const SORTS: [&str; 2] = ["LastModifiedDate", "EntityId"];
 const MAX_PAGE: usize = 50;
 
 impl Catalog {
@@ -62,12 +68,14 @@ impl Catalog {
         check_catalog(&request.catalog)?;
         let kind = request.entity_type.trim_end_matches("@1.0");
         if !TYPES.contains(&kind) && !OTHER_TYPES.contains(&kind) && kind != "SubsidiaryAuthorization" {
-            return Err(CatalogError::validation(format!("EntityType {kind} is not supported")));
+            let message = format!("EntityType {kind} is not supported");
+            return Err(CatalogError::validation(message).in_field("EntityType"));
         }
         if TYPES.contains(&kind) && (request.entity_type_filters.is_some() || request.entity_type_sort.is_some()) {
             // The unions of the service model have no member for these types.
             let message = format!("EntityTypeFilters and EntityTypeSort do not apply to EntityType {kind}");
-            return Err(CatalogError::validation(message));
+            let field = if request.entity_type_filters.is_some() { "EntityTypeFilters" } else { "EntityTypeSort" };
+            return Err(CatalogError::validation(message).in_field(field));
         }
         let (mut wanted, filters) = scope_and_filters(&request.filter_list, &FILTERS)?;
         if request.ownership_type == Some(OwnershipType::Shared) {
@@ -78,15 +86,15 @@ impl Catalog {
             && wanted == Standing::DelegatedAdministrator
             && self.settings.assumptions().sort_with_scope == SortWithScope::Refused
         {
-            return Err(CatalogError::validation("Sort is not supported with the filters of this request"));
+            let message = "Sort is not supported with the filters of this request";
+            return Err(CatalogError::validation(message).in_field("Sort"));
         }
-        let filters = filters.into_iter().map(Condition::of).collect::<Result<Vec<_>, _>>()?;
         let (by, direction) = order(request.sort.as_ref(), &SORTS)?;
         let page = Page::of(request.max_results, request.next_token.as_deref(), MAX_PAGE)?;
         let matches = |entity: &&Entity| {
             entity.kind() == kind
-                && self.standing(caller, &entity.owner) == wanted
-                && filters.iter().all(|filter| filter.accepts(entity))
+                && self.standing_to(caller, entity) == wanted
+                && filters.iter().all(|filter| filter.accepts(&entity.id))
         };
         // Entities of the same key are in the order of their ids either way: AWS documents none.
         let compare = |(a, a_id): &Place, (b, b_id): &Place| direction.compare(a, b).then_with(|| a_id.cmp(b_id));
@@ -110,36 +118,7 @@ impl Catalog {
 fn place_of(entity: &Entity, by: &str) -> Place {
     let key = match by {
         "EntityId" => entity.id.clone(),
-        "Name" => entity.name.clone(),
         _ => key_of(entity.modified),
     };
     (key, entity.id.clone())
-}
-
-/// A filter, read.
-enum Condition<'f> {
-    Id(&'f Filter),
-    Name(&'f Filter),
-    Before(Timestamp),
-    After(Timestamp),
-}
-
-impl<'f> Condition<'f> {
-    fn of(filter: &'f Filter) -> Result<Self, CatalogError> {
-        Ok(match filter.name.as_str() {
-            "EntityId" => Self::Id(filter),
-            "Name" => Self::Name(filter),
-            "BeforeLastModifiedDate" => Self::Before(filter.time()?),
-            _ => Self::After(filter.time()?),
-        })
-    }
-
-    fn accepts(&self, entity: &Entity) -> bool {
-        match self {
-            Self::Id(filter) => filter.accepts(&entity.id),
-            Self::Name(filter) => filter.accepts(&entity.name),
-            Self::Before(time) => entity.modified < *time,
-            Self::After(time) => entity.modified > *time,
-        }
-    }
 }

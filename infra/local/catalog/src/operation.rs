@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use super::assessments;
 use super::details::{Description, with_nulls};
 use super::entity::split_revision;
 use super::{CATALOG, Catalog, CatalogError, ErrorKind};
@@ -25,6 +26,9 @@ pub enum Operation {
     TagResource,
     UntagResource,
     ListTagsForResource,
+    ListAssessments,
+    DescribeAssessment,
+    StartAssessment,
 }
 
 #[derive(Deserialize)]
@@ -105,9 +109,13 @@ impl Catalog {
             Operation::DescribeChangeSet => {
                 let OneChangeSet { catalog, change_set_id } = read(request)?;
                 check_catalog(&catalog)?;
-                let nulls = self.settings.assumptions().absent_values == AbsentValues::Null;
                 let answer = self.visible_change_set(caller, &change_set_id)?.describe(self.region(), now);
-                if nulls { with_nulls(answer, &CHANGE_SET_FIELDS) } else { answer }
+                match self.settings.assumptions().absent_values {
+                    AbsentValues::Null => with_nulls(answer, &CHANGE_SET_FIELDS),
+                    // As AWS's example of the answer has it.
+                    AbsentValues::LeftOut => with_nulls(answer, &["FailureCode"]),
+                    AbsentValues::Empty => answer,
+                }
             }
             Operation::CancelChangeSet => {
                 let OneChangeSet { catalog, change_set_id } = read(request)?;
@@ -118,6 +126,9 @@ impl Catalog {
             Operation::TagResource => self.tag(caller, read(request)?)?,
             Operation::UntagResource => self.untag(caller, &read(request)?)?,
             Operation::ListTagsForResource => self.list_tags(caller, &read(request)?)?,
+            Operation::ListAssessments => assessments::list(&read(request)?)?,
+            Operation::DescribeAssessment => assessments::describe(&read(request)?)?,
+            Operation::StartAssessment => self.start_assessment(caller, &read(request)?)?,
         };
         Ok(answer.to_string().into())
     }
@@ -137,7 +148,7 @@ impl Catalog {
     ) -> Result<Bytes, CatalogError> {
         if !(1..=MAX_BATCH).contains(&request.entity_request_list.len()) {
             let message = format!("EntityRequestList must hold 1 to {MAX_BATCH} entities");
-            return Err(CatalogError::validation(message));
+            return Err(CatalogError::validation(message).in_field("EntityRequestList"));
         }
         let (mut answer, mut errors) = (Vec::from(br#"{"EntityDetails":{"#), Map::new());
         let mut described = 0;
@@ -206,5 +217,6 @@ pub fn read<T: DeserializeOwned>(request: Value) -> Result<T, CatalogError> {
 }
 
 pub(super) fn check_catalog(catalog: &str) -> Result<(), CatalogError> {
-    if catalog == CATALOG { Ok(()) } else { Err(CatalogError::validation("Catalog must be AWSMarketplace")) }
+    let refused = || CatalogError::validation("Catalog must be AWSMarketplace").in_field("Catalog");
+    if catalog == CATALOG { Ok(()) } else { Err(refused()) }
 }

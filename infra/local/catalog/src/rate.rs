@@ -82,6 +82,10 @@ fn rate(rates: &RequestRates, operation: Operation) -> u32 {
         Operation::TagResource => rates.tag_resource,
         Operation::UntagResource => rates.untag_resource,
         Operation::ListTagsForResource => rates.list_tags_for_resource,
+        // AWS publishes no quota for these.
+        Operation::ListAssessments | Operation::DescribeAssessment | Operation::StartAssessment => {
+            rates.list_change_sets
+        }
     }
 }
 

@@ -6,36 +6,44 @@ use jiff::Timestamp;
 
 use super::change_set::{ChangeSet, Outcome, Progress};
 use super::change_type::Draft;
-use super::{Catalog, CatalogError, ChangeSetEnded, ErrorKind};
+use super::{Catalog, CatalogError, CatalogEvent, ErrorKind};
 use pmp_world::Revisions;
 
 impl Catalog {
-    /// Ends every change set that is due, in the order in which they end; answers these and those that were cancelled
-    /// since the last time.
-    pub fn advance(&mut self, now: Timestamp) -> Vec<ChangeSetEnded> {
-        let mut ended = std::mem::take(&mut self.cancelled);
-        while let Some((ends_at, id)) = self.running.first().filter(|(ends_at, _)| *ends_at <= now).cloned() {
-            self.running.remove(&(ends_at, id.clone()));
-            ended.extend(self.end(&id, ends_at));
+    /// Ends every change set and every request that is due, in the order in which they end; answers the events of these and of
+    /// what was cancelled since the last time.
+    pub fn advance(&mut self, now: Timestamp) -> Vec<CatalogEvent> {
+        while let Some(at) = self.next_end().filter(|at| *at <= now) {
+            match self.running.first().filter(|(ends_at, _)| *ends_at == at).cloned() {
+                Some((ends_at, id)) => {
+                    self.running.remove(&(ends_at, id.clone()));
+                    self.end(&id, ends_at);
+                }
+                None => {
+                    let Some((_, id)) = self.pending.pop_first() else { break };
+                    self.lapse(&id, at);
+                }
+            }
         }
-        ended
+        std::mem::take(&mut self.untold)
     }
 
     /// Whether [`Catalog::advance`] has something to end, or to tell.
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
-        !self.cancelled.is_empty() || self.next_end().is_some_and(|end| end <= now)
+        !self.untold.is_empty() || self.next_end().is_some_and(|end| end <= now)
     }
 
-    /// When the next change set ends.
+    /// When the next change set ends, or the next request for a product lapses.
     #[must_use]
     pub fn next_end(&self) -> Option<Timestamp> {
-        self.running.first().map(|(ends_at, _)| *ends_at)
+        let ends = [self.running.first(), self.pending.first()].into_iter().flatten();
+        ends.map(|(ends_at, _)| *ends_at).min()
     }
 
     /// Applies a change set, all of it or nothing, and releases its entities.
-    fn end(&mut self, id: &str, ends_at: Timestamp) -> Option<ChangeSetEnded> {
-        let mut change_set = self.change_sets.remove(id)?;
+    fn end(&mut self, id: &str, ends_at: Timestamp) {
+        let Some(mut change_set) = self.change_sets.remove(id) else { return };
         self.release(&change_set);
         if change_set.outcome == Outcome::ServerFault {
             change_set.fault(ends_at);
@@ -54,7 +62,7 @@ impl Catalog {
                 change_set.progress = Progress::Succeeded { ended: ends_at };
             }
         }
-        Some(self.keep(change_set, ends_at))
+        self.keep(change_set, ends_at);
     }
 
     fn apply(&mut self, change_set: &mut ChangeSet, now: Timestamp) {
@@ -93,24 +101,25 @@ impl Catalog {
         self.running.remove(&(ends, id.to_owned()));
         self.release(&change_set);
         change_set.progress = Progress::Cancelled { ended: now };
-        let event = self.keep(change_set, now);
-        self.cancelled.push(event);
+        self.keep(change_set, now);
         Ok(arn)
     }
 
     /// Keeps a change set that has ended, and makes its event.
-    fn keep(&mut self, change_set: ChangeSet, ended: Timestamp) -> ChangeSetEnded {
-        let event_id = self.dice.uuid();
-        let event = ChangeSetEnded::new(&change_set, &self.settings.region, event_id, ended);
+    fn keep(&mut self, change_set: ChangeSet, ended: Timestamp) {
+        let (event_id, account) = (self.dice.uuid(), self.hears_of(&change_set));
+        let region = &self.settings.region;
+        let event = CatalogEvent::of_change_set(&change_set, &account, region, event_id, ended);
         self.change_sets.insert(change_set.id.clone(), change_set);
-        event
+        self.untold.push(event);
     }
 
     /// Frees what a running change set holds.
     fn release(&mut self, change_set: &ChangeSet) {
-        for held in change_set.changes.iter().flat_map(super::change_set::Change::holds) {
-            if self.locks.get(held).is_some_and(|holder| *holder == change_set.id) {
-                self.locks.remove(held);
+        let held: Vec<String> = change_set.changes.iter().flat_map(|change| self.holds(change)).collect();
+        for held in held {
+            if self.locks.get(&held).is_some_and(|holder| *holder == change_set.id) {
+                self.locks.remove(&held);
             }
         }
         if let Some(open) = self.open.get_mut(&change_set.account) {

@@ -37,7 +37,9 @@ impl Settings {
             for account in std::iter::once(owner).chain(&organization.delegated_administrators) {
                 settings.managers.insert(account.clone(), owner.clone());
             }
-            let accounts = std::iter::once(owner).chain(&organization.member_accounts).cloned().collect();
+            let administrators = &organization.delegated_administrators;
+            let accounts = std::iter::once(owner).chain(&organization.member_accounts).chain(administrators);
+            let accounts = accounts.cloned().collect();
             let members = Members { organization: organization.id.clone(), accounts };
             settings.organizations.insert(owner.clone(), members);
         }
@@ -47,6 +49,23 @@ impl Settings {
     /// How the catalog behaves where AWS's documentation is silent.
     pub(super) fn assumptions(&self) -> &Assumptions {
         &self.limits.assumptions
+    }
+
+    /// The management account of the organization that an account is in.
+    pub(super) fn owner_of(&self, account: &str) -> Option<&str> {
+        let has = |members: &Members| members.accounts.contains(account);
+        self.organizations.iter().find(|(_, members)| has(members)).map(|(owner, _)| owner.as_str())
+    }
+
+    /// As whom an account may be in an audience: itself, and its organization. The catalog knows of no organizational units.
+    pub(super) fn principals_of<'a>(&'a self, account: &'a str) -> impl Iterator<Item = &'a str> {
+        let organization = self.owner_of(account).and_then(|owner| self.organizations.get(owner));
+        std::iter::once(account).chain(organization.map(|members| members.organization.as_str()))
+    }
+
+    /// The accounts that manage the private marketplace of that management account.
+    pub(super) fn managers_of<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = &'a str> {
+        self.managers.iter().filter(move |(_, managed)| *managed == owner).map(|(account, _)| account.as_str())
     }
 
     /// Whether a principal is in the organization of that management account. An organizational unit is taken to be:

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::change_set::{Change, ChangeSet, ErrorDetail, Progress};
-use super::change_type::{Action, change_type, check_products_of_request};
+use super::change_type::{change_type, check_products_of_request};
 use super::entity::split_revision;
 use super::operation::check_catalog;
 use super::tags::{Tag, check_tags};
 use super::timing;
-use super::{Catalog, CatalogError, ErrorKind};
+use super::{Catalog, CatalogError, ErrorKind, FieldChange};
 use pmp_world::{IdLimit, KnownTokens, StaleRevisions};
 
 /// The request of `StartChangeSet`.
@@ -45,16 +45,37 @@ struct EntityRequest {
     identifier: Option<String>,
 }
 
+/// What a change is asked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// The type of the entity, such as `Experience`.
+    pub kind: &'a str,
+    /// Its id, with its revision if it has one; `*` for one that does not exist yet.
+    pub entity: &'a str,
+    /// The change type.
+    pub change_type: &'a str,
+}
+
+impl Target<'_> {
+    /// What IAM must allow beside `StartChangeSet`. AWS's reference of IAM has an action for approving a request, and its policies
+    /// have it beside the change set: it is taken that both are needed.
+    #[must_use]
+    pub fn also_needs(&self) -> Option<&'static str> {
+        (self.change_type == "ApproveProductProcurementRequest").then_some("AssociateProductsWithPrivateMarketplace")
+    }
+}
+
 /// Characters that `Details` may have; `DetailsDocument` has no such limit.
 const MAX_DETAILS: usize = 16_384;
 
 impl StartChangeSet {
-    /// The entities it names, each with the change type: what IAM is asked about. An entity that does not exist yet
+    /// The entities it names, each with its type and the change type: what IAM is asked about. An entity that does not exist yet
     /// is `*`.
-    pub fn targets(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn targets(&self) -> impl Iterator<Item = Target<'_>> {
         self.change_set.iter().map(|change| {
             let identifier = change.entity.identifier.as_deref().filter(|identifier| !identifier.starts_with('$'));
-            (identifier.unwrap_or("*"), change.change_type.as_str())
+            let kind = change.entity.r#type.split('@').next().unwrap_or_default();
+            Target { kind, entity: identifier.unwrap_or("*"), change_type: &change.change_type }
         })
     }
 }
@@ -76,7 +97,7 @@ impl Catalog {
         }
         let mut changes: Vec<Change> = Vec::with_capacity(request.change_set.len());
         for asked in &request.change_set {
-            let change = self.read_change(asked, &changes)?;
+            let change = self.read_change(asked, &changes).map_err(|error| error.in_change(&asked.as_told()))?;
             changes.push(change);
         }
         check_repetition(&changes)?;
@@ -84,7 +105,8 @@ impl Catalog {
             check_products_of_request(&changes)?;
         }
         for (index, change) in changes.iter().enumerate() {
-            self.check_entity(caller, change, &changes[..index])?;
+            let checked = self.check_entity(caller, change, &changes[..index]);
+            checked.map_err(|error| error.in_change(&change.as_told()))?;
         }
         self.check_quota(caller)?;
         let (id, arn) = self.accept(caller, &request, changes, request_id, now);
@@ -109,32 +131,36 @@ impl Catalog {
         match (known, change_set.ended().is_some()) {
             (KnownTokens::ForgottenAfterTheEnd, true) => return None,
             (KnownTokens::Refused, _) | (KnownTokens::RefusedAfterTheEnd, true) => {
-                return Some(Err(CatalogError::validation("ClientRequestToken was used by an earlier request")));
+                let message = "ClientRequestToken was used by an earlier request";
+                return Some(Err(CatalogError::validation(message).in_field("ClientRequestToken")));
             }
             _ => {}
         }
         Some(if earlier == request {
             Ok((id.clone(), change_set.arn(self.region())))
         } else {
-            Err(CatalogError::validation("ClientRequestToken was used for a different request"))
+            let message = "ClientRequestToken was used for a different request";
+            Err(CatalogError::validation(message).in_field("ClientRequestToken"))
         })
     }
 
     fn read_change(&mut self, request: &ChangeRequest, earlier: &[Change]) -> Result<Change, CatalogError> {
         let change_type = change_type(&request.change_type)?;
         let name = change_type.name;
-        let refuse = |text: String| Err(CatalogError::validation(text));
+        let refuse = |text: String, field| Err(CatalogError::validation(text).in_field(field));
+        const IDENTIFIER: &str = "Entity.Identifier";
         if request.entity.r#type != change_type.entity_type {
-            return refuse(format!("Change type {name} needs an entity of type {}", change_type.entity_type));
+            let text = format!("Change type {name} needs an entity of type {}", change_type.entity_type);
+            return refuse(text, "Entity.Type");
         }
         check_change_name(request.change_name.as_deref(), earlier)?;
         let entity = match (&request.entity.identifier, change_type.creates) {
             (None, Some(prefix)) => self.dice.entity_id(prefix),
-            (Some(_), Some(_)) => return refuse(format!("Change type {name} takes no Entity.Identifier")),
-            (None, None) => return refuse(format!("Change type {name} needs Entity.Identifier")),
+            (Some(_), Some(_)) => return refuse(format!("Change type {name} takes no Entity.Identifier"), IDENTIFIER),
+            (None, None) => return refuse(format!("Change type {name} needs Entity.Identifier"), IDENTIFIER),
             (Some(identifier), None) => match identifier.strip_prefix('$') {
-                Some(reference) => resolve(reference, earlier)?,
-                None => split_revision(identifier)?.0.to_owned(),
+                Some(reference) => resolve(reference, earlier).map_err(|error| error.in_field(IDENTIFIER))?,
+                None => split_revision(identifier).map_err(|error| error.in_field(IDENTIFIER))?.0.to_owned(),
             },
         };
         let details = read_details(request)?;
@@ -144,8 +170,9 @@ impl Catalog {
             entity_type: request.entity.r#type.clone(),
             entity,
             identifier: request.entity.identifier.clone(),
-            entity_tags: check_tags(request.entity_tags.as_deref().unwrap_or_default())?,
-            action: (change_type.read)(details.clone())?,
+            entity_tags: check_tags(request.entity_tags.as_deref().unwrap_or_default())
+                .map_err(|error| error.in_field("EntityTags"))?,
+            action: (change_type.read)(details.clone()).map_err(|error| error.in_field("Details"))?,
             details,
             errors: Vec::new(),
         })
@@ -158,26 +185,31 @@ impl Catalog {
         let entity = self.visible(caller, &change.entity)?;
         if entity.versioned_kind() != change.entity_type {
             let (id, kind) = (&change.entity, &change.entity_type);
-            return Err(CatalogError::validation(format!("Entity {id} is not of type {kind}")));
+            return Err(CatalogError::validation(format!("Entity {id} is not of type {kind}")).in_field("Entity.Type"));
         }
-        if let Some(holder) = self.locks.get(&change.entity) {
-            let message = format!(
-                "Requested change set has entities locked by change sets - entity: '{}' change sets: {holder}",
-                change.entity
-            );
-            return Err(CatalogError::new(ErrorKind::ResourceInUse, message));
+        for id in std::iter::once(&change.entity).chain(&self.approved_in(change)) {
+            if let Some(holder) = self.locks.get(id) {
+                let message = format!(
+                    "Requested change set has entities locked by change sets - entity: '{id}' change sets: {holder}"
+                );
+                return Err(CatalogError::new(ErrorKind::ResourceInUse, message));
+            }
         }
         let asked = change.identifier.as_deref().unwrap_or_default();
         let (newest, revision) = (entity.revision, split_revision(asked)?.1);
         if revision.is_some_and(|revision| revision != newest) {
             let id = &change.entity;
             // AWS documents that the newest revision is required, and that the message includes it; the text is ours.
-            return Err(CatalogError::validation(match self.settings.assumptions().stale_revisions {
+            return Err(match self.settings.assumptions().stale_revisions {
                 StaleRevisions::Named => {
-                    format!("Entity {asked} is not the latest revision; the latest revision is {id}@{newest}")
+                    let message =
+                        format!("Entity {asked} is not the latest revision; the latest revision is {id}@{newest}");
+                    CatalogError::validation(message).in_field("Entity.Identifier")
                 }
-                StaleRevisions::Unnamed => format!("Entity {id} cannot be changed as requested"),
-            }));
+                StaleRevisions::Unnamed => {
+                    CatalogError::validation(format!("Entity {id} cannot be changed as requested"))
+                }
+            });
         }
         change.action.check_status(change, entity, earlier)
     }
@@ -229,8 +261,7 @@ impl Catalog {
     /// Locks the change's entity and principals. A principal that another change set holds is no reason to refuse the
     /// request: AWS reports it when the change set ends.
     fn lock(&mut self, change: &mut Change, id: &str) {
-        let held: Vec<String> = change.holds().map(str::to_owned).collect();
-        for held in held {
+        for held in self.holds(change) {
             let holder = self.locks.entry(held).or_insert_with(|| id.to_owned());
             if holder != id {
                 let message = "There is already a conflicting change in progress for the selected account. \
@@ -241,16 +272,37 @@ impl Catalog {
     }
 }
 
+impl Catalog {
+    /// What a change locks while it runs: its entity, the principals that it associates or disassociates, and the experience in
+    /// which it approves a request.
+    pub(super) fn holds(&self, change: &Change) -> Vec<String> {
+        let held = std::iter::once(change.entity.as_str()).chain(change.action.principals()).map(str::to_owned);
+        held.chain(self.approved_in(change)).collect()
+    }
+}
+
+impl ChangeRequest {
+    /// As the fields of an error name it.
+    fn as_told(&self) -> FieldChange {
+        let identifier = self.entity.identifier.as_deref().filter(|identifier| !identifier.starts_with('$'));
+        FieldChange {
+            change_type: self.change_type.clone(),
+            entity_type: self.entity.r#type.clone(),
+            entity: identifier.and_then(|identifier| identifier.split('@').next()).map(str::to_owned),
+        }
+    }
+}
+
 impl Change {
-    /// What it locks while it runs: its entity, and the principals that it associates or disassociates.
-    pub(super) fn holds(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.entity.as_str()).chain(self.action.principals())
+    /// As the fields of an error name it.
+    fn as_told(&self) -> FieldChange {
+        let (change_type, entity_type) = (self.change_type.clone(), self.entity_type.clone());
+        FieldChange { change_type, entity_type, entity: self.identifier.is_some().then(|| self.entity.clone()) }
     }
 
     /// Whether the entity comes to be in the same change set.
     fn is_of_new_entity(&self, earlier: &[Self]) -> bool {
-        let creates = |change: &Self| matches!(change.action, Action::CreateExperience(_));
-        creates(self) || earlier.iter().any(|change| creates(change) && change.entity == self.entity)
+        self.action.creates() || earlier.iter().any(|change| change.action.creates() && change.entity == self.entity)
     }
 }
 
@@ -266,37 +318,40 @@ fn resolve(reference: &str, earlier: &[Change]) -> Result<String, CatalogError> 
 fn check_change_name(name: Option<&str>, earlier: &[Change]) -> Result<(), CatalogError> {
     let Some(name) = name else { return Ok(()) };
     if !(1..=72).contains(&name.len()) || !name.bytes().all(|b| b.is_ascii_alphabetic()) {
-        return Err(CatalogError::validation("ChangeName must be 1 to 72 letters"));
+        return Err(CatalogError::validation("ChangeName must be 1 to 72 letters").in_field("ChangeName"));
     }
     if earlier.iter().any(|change| change.name.as_deref() == Some(name)) {
-        return Err(CatalogError::validation(format!("ChangeName {name} appears twice")));
+        return Err(CatalogError::validation(format!("ChangeName {name} appears twice")).in_field("ChangeName"));
     }
     Ok(())
 }
 
 fn check_shape(request: &StartChangeSet) -> Result<(), CatalogError> {
-    let refuse = |message: &str| Err(CatalogError::validation(message));
+    let refuse = |message: &str, field| Err(CatalogError::validation(message).in_field(field));
     check_catalog(&request.catalog)?;
     if !(1..=20).contains(&request.change_set.len()) {
-        return refuse("ChangeSet must hold 1 to 20 changes");
+        return refuse("ChangeSet must hold 1 to 20 changes", "ChangeSet");
     }
     let name_allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || "_+=.:@-".contains(c);
     if let Some(name) = &request.change_set_name
         && (!(1..=100).contains(&name.chars().count()) || !name.chars().all(name_allowed))
     {
-        return refuse("ChangeSetName must be 1 to 100 of letters, digits, spaces and _+=.:@-");
+        return refuse("ChangeSetName must be 1 to 100 of letters, digits, spaces and _+=.:@-", "ChangeSetName");
     }
     if let Some(token) = &request.client_request_token
         && (!(1..=64).contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_graphic()))
     {
-        return refuse("ClientRequestToken must be 1 to 64 visible ASCII characters");
+        return refuse("ClientRequestToken must be 1 to 64 visible ASCII characters", "ClientRequestToken");
     }
-    check_tags(request.change_set_tags.as_deref().unwrap_or_default())?;
+    check_tags(request.change_set_tags.as_deref().unwrap_or_default())
+        .map_err(|error| error.in_field("ChangeSetTags"))?;
     match request.intent.as_deref() {
         None | Some("APPLY") => Ok(()),
         // Documented for new versions of single-AMI products only.
-        Some("VALIDATE") => refuse("Intent VALIDATE is not supported for the change types of private marketplace"),
-        Some(_) => refuse("Intent must be APPLY or VALIDATE"),
+        Some("VALIDATE") => {
+            refuse("Intent VALIDATE is not supported for the change types of private marketplace", "Intent")
+        }
+        Some(_) => refuse("Intent must be APPLY or VALIDATE", "Intent"),
     }
 }
 
@@ -304,12 +359,18 @@ fn read_details(request: &ChangeRequest) -> Result<Value, CatalogError> {
     match (&request.details_document, &request.details) {
         (Some(document), None) => Ok(document.clone()),
         (None, Some(text)) if text.chars().count() > MAX_DETAILS => {
-            Err(CatalogError::validation(format!("Details must be at most {MAX_DETAILS} characters")))
+            Err(CatalogError::validation(format!("Details must be at most {MAX_DETAILS} characters"))
+                .in_field("Details"))
         }
         (None, Some(text)) => {
-            serde_json::from_str(text).map_err(|_| CatalogError::validation("Document not valid JSON format"))
+            let malformed =
+                || CatalogError::validation("Document not valid JSON format").in_unreadable_field("Details");
+            serde_json::from_str(text).map_err(|_| malformed())
         }
-        _ => Err(CatalogError::validation("Exactly one of Details and DetailsDocument must be given")),
+        _ => {
+            Err(CatalogError::validation("Exactly one of Details and DetailsDocument must be given")
+                .in_field("Details"))
+        }
     }
 }
 
@@ -319,7 +380,8 @@ fn check_repetition(changes: &[Change]) -> Result<(), CatalogError> {
         None => Ok(()),
         Some(change) => {
             let (name, entity) = (&change.change_type, &change.entity);
-            Err(CatalogError::validation(format!("Change type {name} appears twice for entity {entity}")))
+            let error = CatalogError::validation(format!("Change type {name} appears twice for entity {entity}"));
+            Err(error.in_field("ChangeType").in_change(&change.as_told()))
         }
     }
 }

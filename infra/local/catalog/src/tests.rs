@@ -1,6 +1,8 @@
 //! The state machine, driven by its own JSON and its own time.
 
 mod assumptions;
+mod documents;
+mod requests;
 
 use std::time::Duration;
 

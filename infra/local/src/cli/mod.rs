@@ -68,9 +68,10 @@ struct PassedOn {
 }
 
 /// Runs `pmp-local` with `args`, the first of which is the program's name.
-pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+///
+/// Not generic: so all of it is compiled with this library, once.
+pub fn main(args: Vec<OsString>) -> ExitCode {
     let begun = Instant::now();
-    let args: Vec<OsString> = args.into_iter().collect();
     // The other programs start a runtime of their own, and so cannot be called from within `program`'s.
     match Cli::try_parse_from(&args).map(|cli| cli.command) {
         Ok(Command::Hub(passed_on)) => pmp_hub::cli::main(passed_on.into_program("pmp-local hub")),
@@ -81,9 +82,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 impl PassedOn {
     /// The whole command line of the program: its usage names it as it was called.
-    fn into_program(self, name: &str) -> impl Iterator<Item = OsString> {
+    fn into_program(self, name: &str) -> Vec<OsString> {
         demo::end_with_the_demo();
-        std::iter::once(OsString::from(name)).chain(self.args)
+        std::iter::once(OsString::from(name)).chain(self.args).collect()
     }
 }
 

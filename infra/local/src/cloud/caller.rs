@@ -98,7 +98,43 @@ impl Call {
     pub(super) fn context(&self, service: &str, account: &str) -> RequestContext {
         let mut context = RequestContext::new_with_account(service, &self.region, account);
         context.request_id.clone_from(&self.request_id);
-        context.endpoint_authority = Some(self.authority.clone());
+        let (authority, is_secure) = reached(&self.authority, &self.region);
+        context.endpoint_authority = Some(authority.to_owned());
+        context.is_secure = is_secure;
         context
+    }
+}
+
+/// The authority and the kind of address that queue URLs are made from, to lead back to where the client called. awsim puts
+/// `sqs.REGION.` before a name; one that has it already, such as AWS's own, is given without. AWS's own names are called by TLS,
+/// which somebody before us has ended.
+fn reached<'a>(authority: &'a str, region: &str) -> (&'a str, bool) {
+    let host = authority.split(':').next().unwrap_or(authority).to_ascii_lowercase();
+    let is_secure = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|domain| host.ends_with(domain));
+    let rest = [format!("sqs.{region}."), format!("sqs-fips.{region}.")].into_iter().find_map(|prefix| {
+        let named = authority.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(&prefix));
+        named.then(|| &authority[prefix.len()..])
+    });
+    (rest.unwrap_or(authority), is_secure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reached;
+
+    #[test]
+    fn a_queues_url_leads_back_to_the_name_that_was_called() {
+        for (called, authority, is_secure) in [
+            ("127.0.0.1:4566", "127.0.0.1:4566", false),
+            ("localhost:4566", "localhost:4566", false),
+            ("sqs.us-east-1.localhost:4566", "localhost:4566", false),
+            ("sqs.us-east-1.amazonaws.com", "amazonaws.com", true),
+            ("SQS.us-east-1.amazonaws.com:443", "amazonaws.com:443", true),
+            ("sqs-fips.us-east-1.amazonaws.com", "amazonaws.com", true),
+            ("sns.us-east-1.amazonaws.com", "sns.us-east-1.amazonaws.com", true),
+            ("sqs.us-east-1.amazonaws.com.evil.example", "amazonaws.com.evil.example", false),
+        ] {
+            assert_eq!(reached(called, "us-east-1"), (authority, is_secure), "{called}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Cloud;
 use super::delivery::queue_url;
 use super::journal::{Happening, queue_arn};
-use crate::catalog::ChangeSetEnded;
+use crate::catalog::CatalogEvent;
 use crate::world::ChangeEventTarget;
 
 impl Cloud {
@@ -31,7 +31,7 @@ impl Cloud {
     }
 
     /// Delivers a change-set event to those who want it.
-    pub(super) async fn deliver_change_event(&self, ended: &ChangeSetEnded) {
+    pub(super) async fn deliver_change_event(&self, ended: &CatalogEvent) {
         let kind = ended.event["detail-type"].as_str().unwrap_or_default();
         for target in &self.world.change_event_targets {
             if target.account == ended.account

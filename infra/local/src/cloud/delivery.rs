@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::access::source;
 use super::journal::Happening;
 use super::{Cloud, account_in};
+use crate::world::DeadLetters;
 
 /// Attributes that raw delivery carries at most; AWS discards a message with more.
 const MAX_RAW_ATTRIBUTES: usize = 10;
@@ -55,6 +56,9 @@ impl Cloud {
         let redrive: Value = serde_json::from_str(&redrive).unwrap_or_default();
         let target = redrive["deadLetterTargetArn"].as_str().unwrap_or_default();
         tracing::warn!(topic, subscription, %error, dead_letter_queue = target, "SNS could not deliver a message");
+        if self.world.catalog.assumptions.dead_letters == DeadLetters::Lost {
+            return;
+        }
         if !target.is_empty()
             && let Err(error) = self.send_as_sns(topic, target, message, context).await
         {

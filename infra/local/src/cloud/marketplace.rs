@@ -57,9 +57,9 @@ impl Cloud {
         self.end_due_change_sets().await;
         match answer {
             Ok(body) => Reply { status: 200, error: None, body },
-            Err(CatalogError { kind, message }) => {
-                let body = json!({ "__type": kind.name(), "Message": message }).to_string();
-                Reply { status: kind.status(), error: Some(kind.name()), body: body.into() }
+            Err(error) => {
+                let body = error.body().to_string().into();
+                Reply { status: error.kind.status(), error: Some(error.kind.name()), body }
             }
         }
     }
@@ -74,7 +74,7 @@ impl Cloud {
         if operation == Operation::StartChangeSet {
             catalog.set_next_outcome(if call.server_fault { Outcome::ServerFault } else { Outcome::Deserved });
         }
-        let may_describe = |catalog: &Catalog, id: &str| self.allow_entity(catalog, call, "DescribeEntity", id, None);
+        let may_describe = |catalog: &Catalog, id: &str| self.allow_description(catalog, call, id);
         if !call.stale.is_zero()
             && let Some(mut past) = self.as_of(now, call.stale)
         {
@@ -109,32 +109,35 @@ impl Cloud {
                 let arn = catalog.change_set_arn_for_iam(call.caller.account(), text("ChangeSetId"));
                 self.allow(call, "CancelChangeSet", &arn, None)
             }
-            Operation::DescribeEntity => self.allow_entity(catalog, call, "DescribeEntity", text("EntityId"), None),
+            Operation::DescribeEntity => self.allow_description(catalog, call, text("EntityId")),
             // Each of its entities is asked about by itself.
             Operation::BatchDescribeEntities => Ok(()),
             Operation::TagResource => self.allow(call, "TagResource", text("ResourceArn"), None),
             Operation::UntagResource => self.allow(call, "UntagResource", text("ResourceArn"), None),
             Operation::ListTagsForResource => self.allow(call, "ListTagsForResource", text("ResourceArn"), None),
+            Operation::ListAssessments => self.allow(call, "ListAssessments", "*", None),
+            Operation::DescribeAssessment => self.allow(call, "DescribeAssessment", "*", None),
+            Operation::StartAssessment => {
+                let arn = catalog.arn_for_iam(call.caller.account(), "Experience", text("EntityId"));
+                self.allow(call, "StartAssessment", &arn, None)
+            }
             Operation::StartChangeSet => {
                 let request: StartChangeSet = read(input.clone())?;
-                for (entity, change_type) in request.targets() {
-                    self.allow_entity(catalog, call, "StartChangeSet", entity, Some(change_type))?;
-                    self.allow(call, "StartChangeSet", &new_change_set(), Some(change_type))?;
+                for target in request.targets() {
+                    let arn = catalog.arn_for_iam(call.caller.account(), target.kind, target.entity);
+                    self.allow(call, "StartChangeSet", &arn, Some(target.change_type))?;
+                    self.allow(call, "StartChangeSet", &new_change_set(), Some(target.change_type))?;
+                    if let Some(action) = target.also_needs() {
+                        self.allow(call, action, "*", None)?;
+                    }
                 }
                 Ok(())
             }
         }
     }
 
-    fn allow_entity(
-        &self,
-        catalog: &Catalog,
-        call: &Call,
-        action: &str,
-        id: &str,
-        change: Option<&str>,
-    ) -> Result<(), CatalogError> {
-        self.allow(call, action, &catalog.arn_for_iam(call.caller.account(), id), change)
+    fn allow_description(&self, catalog: &Catalog, call: &Call, id: &str) -> Result<(), CatalogError> {
+        self.allow(call, "DescribeEntity", &catalog.arn_for_iam(call.caller.account(), "Experience", id), None)
     }
 
     fn allow(&self, call: &Call, action: &str, resource: &str, change: Option<&str>) -> Result<(), CatalogError> {
@@ -167,6 +170,9 @@ fn operation_of(method: &Method, path: &str) -> Result<Operation, CatalogError> 
         ("POST", "/TagResource") => Operation::TagResource,
         ("POST", "/UntagResource") => Operation::UntagResource,
         ("POST", "/ListTagsForResource") => Operation::ListTagsForResource,
+        ("POST", "/ListAssessments") => Operation::ListAssessments,
+        ("POST", "/DescribeAssessment") => Operation::DescribeAssessment,
+        ("POST", "/StartAssessment") => Operation::StartAssessment,
         (method, path) => {
             let message = format!("The operation {method} {path} is not known here");
             return Err(CatalogError::new(ErrorKind::UnknownOperation, message));

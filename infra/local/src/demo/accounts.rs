@@ -74,7 +74,8 @@ impl Account {
         match answer.status() {
             Some(ChangeStatus::Succeeded) => Ok(true),
             Some(ChangeStatus::Preparing | ChangeStatus::Applying) => Ok(false),
-            other => Err(anyhow!("the change did not succeed: {other:?}")),
+            Some(other) => Err(anyhow!("the change did not succeed: it is {}", other.as_str())),
+            None => Err(anyhow!("the change has no status")),
         }
     }
 

@@ -77,7 +77,7 @@ async fn a_private_marketplace_is_made_as_the_reference_makes_it() {
     let id = made.strip_suffix("@1").unwrap();
     let (_, details) = describe(&rig, id).await;
     assert_eq!(details["Status"], "Disabled", "a new experience is disabled");
-    assert_eq!((&details["ProcurementPolicies"], &details["BrandingSettings"]), (&json!([]), &json!([])));
+    assert_eq!((&details["ProcurementPolicies"], &details["BrandingSettings"]), (&json!(null), &json!([])));
     assert_eq!(details["Description"], "For developers");
 
     // One revision each, as in the examples of the reference.

@@ -6,6 +6,7 @@ use aws_sdk_sqs::error::ProvideErrorMetadata;
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry};
 use serde_json::json;
 
+use crate::raw::{authorization, request, send};
 use crate::rig::{HUB, MEMBER, OUTSIDER, Rig, eventually, world};
 
 async fn receive(rig: &Rig, queue: &str, visibility: i32) -> Option<(String, u32)> {
@@ -105,4 +106,30 @@ async fn another_account_reaches_a_queue_only_by_its_policy() {
     assert_eq!(send(OUTSIDER).await.unwrap_err().code(), Some("AccessDenied"));
     let error = rig.sqs(MEMBER).receive_message().queue_url(&queue).send().await.unwrap_err();
     assert_eq!(error.code(), Some("AccessDenied"));
+}
+
+/// As a client has it that a proxy leads here.
+#[tokio::test]
+async fn a_queue_that_is_made_by_awss_own_name_has_a_url_of_that_name() {
+    let rig = Rig::start(world()).await;
+    for (host, url) in [
+        ("sqs.us-east-1.amazonaws.com", format!("https://sqs.us-east-1.amazonaws.com/{HUB}/named-1")),
+        ("sqs.us-east-1.localhost:4566", format!("http://sqs.us-east-1.localhost:4566/{HUB}/named-2")),
+        ("127.0.0.1:4566", format!("http://127.0.0.1:4566/{HUB}/named-3")),
+    ] {
+        let name = url.rsplit('/').next().unwrap();
+        let headers = [
+            &format!("Host: {host}"),
+            &authorization(HUB, "sqs"),
+            "Content-Type: application/x-amz-json-1.0",
+            "X-Amz-Target: AmazonSQS.CreateQueue",
+        ];
+        let body = json!({ "QueueName": name }).to_string();
+        let answer = send(&rig.server, &request("POST /", &headers, body.as_bytes())).await;
+        assert_eq!(
+            (answer.status, answer.json()["QueueUrl"].as_str()),
+            (200, Some(url.as_str())),
+            "{host}: {answer:?}"
+        );
+    }
 }

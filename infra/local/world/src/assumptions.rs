@@ -29,6 +29,16 @@ pub struct Assumptions {
     pub archived_admin_status: String,
     /// Whether `AllowProductProcurement` takes a product off the list of denied ones, and the other way round.
     pub listing: Listing,
+    /// The code with which a change fails that names a product which does not exist (`poison_products`): capital letters and `_`.
+    pub unknown_products: String,
+    /// Which account gets the event of a change set.
+    pub events_of_changes: EventsOfChanges,
+    /// What Discovery's listings tell of a product.
+    pub listings: Listings,
+    /// Whether Discovery's listings can be searched by the ids of products.
+    pub product_searches: ProductSearches,
+    /// Whether a queue that SQS encrypts with its own key takes what a subscription could not deliver.
+    pub dead_letters: DeadLetters,
     /// How long a description still shows what was before a change set that has ended, and whose event was sent.
     #[serde(with = "duration")]
     #[schemars(with = "duration::DurationText")]
@@ -46,6 +56,11 @@ impl Default for Assumptions {
             stale_revisions: StaleRevisions::default(),
             archived_admin_status: "Restricted".into(),
             listing: Listing::default(),
+            unknown_products: "ENTITY_NOT_FOUND".into(),
+            events_of_changes: EventsOfChanges::default(),
+            listings: Listings::default(),
+            product_searches: ProductSearches::default(),
+            dead_letters: DeadLetters::default(),
             read_lag: Duration::ZERO,
         }
     }
@@ -55,11 +70,14 @@ impl Default for Assumptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AbsentValues {
-    /// A list is empty, and anything else is not there.
+    /// As AWS's documents show it: the procurement policies of an experience without one are `null`, as is the failure code of a
+    /// change set that did not fail; another list is empty, and anything else is not there.
     #[default]
     LeftOut,
-    /// As `null`.
+    /// As `null`, whatever it is.
     Null,
+    /// A list is empty, a text is empty, and anything else is not there.
+    Empty,
 }
 
 /// Whether `BatchDescribeEntities` serves the entities of private marketplace.
@@ -132,4 +150,51 @@ pub enum Listing {
     Moves,
     /// It does not: a product that was denied and is allowed is on both lists.
     Adds,
+}
+
+/// Which account gets the event of a change set: AWS documents that administrators "can receive an event".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventsOfChanges {
+    /// The one that started it.
+    #[default]
+    Starter,
+    /// The management account to whose private marketplace it belongs, whoever started it.
+    Owner,
+}
+
+/// What a listing of one product tells of it, beside its name and its vendor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Listings {
+    /// The categories and the ways of delivery that `GetProduct` tells.
+    #[default]
+    Complete,
+    /// Neither.
+    Bare,
+}
+
+/// Whether `SearchListings` finds products by the filter `PRODUCT_ID`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProductSearches {
+    /// It finds every product that there is.
+    #[default]
+    Found,
+    /// It finds none.
+    NotFound,
+    /// The filter is refused with `ValidationException`.
+    Refused,
+}
+
+/// What becomes of a message that a subscription could not deliver, where its dead-letter queue has encryption by SQS itself, as
+/// every new queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeadLetters {
+    /// The queue takes it.
+    #[default]
+    Taken,
+    /// It is lost.
+    Lost,
 }

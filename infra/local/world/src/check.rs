@@ -69,6 +69,13 @@ impl<'w> Check<'w> {
             let place = "catalog.assumptions.archived_admin_status";
             self.refuse(place, "is what an experience has that can be changed");
         }
+        let code = &world.catalog.assumptions.unknown_products;
+        if !(1..=72).contains(&code.len()) || !code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') {
+            self.refuse(
+                "catalog.assumptions.unknown_products",
+                format!("`{code}` is no code such as ENTITY_NOT_FOUND"),
+            );
+        }
         if world.region.is_empty() || !world.region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
             self.refuse("region", format!("`{}` is not a region such as us-east-1", world.region));
         }

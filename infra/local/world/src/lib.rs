@@ -23,7 +23,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use assumptions::{
-    AbsentValues, Assumptions, Batches, KnownTokens, Listing, Revisions, SortWithScope, StaleRevisions,
+    AbsentValues, Assumptions, Batches, DeadLetters, EventsOfChanges, KnownTokens, Listing, Listings, ProductSearches,
+    Revisions, SortWithScope, StaleRevisions,
 };
 pub use catalog::{CatalogLimits, ChangeSetTiming, Distribution, Exponential, IdLimit, Lognormal, RequestRates};
 pub use check::Problem;
@@ -207,6 +208,13 @@ pub struct Experience {
     /// The principals it is associated with: accounts, organizational units, or the organization itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audience: Vec<String>,
+    /// Its discovery policies, `discopolicy-…`. AWS publishes that there may be some, and not what they say: they are shown, and
+    /// change nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub discovery_policies: Vec<String>,
+    /// Its integration, `integ-…`, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration: Option<String>,
 }
 
 impl Experience {
@@ -221,6 +229,8 @@ impl Experience {
             admin_status: None,
             policy: None,
             audience: Vec::new(),
+            discovery_policies: Vec::new(),
+            integration: None,
         }
     }
 
@@ -426,14 +436,24 @@ pub struct ChangeEventTarget {
     /// A topic's ARN, or the name of one in the same account. It exists from the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
-    /// Only events of these types: `Change Set Succeeded`, `Change Set Failed`, `Change Set Cancelled`. All if empty.
+    /// Only events of these types: `Change Set Succeeded`, `Change Set Failed`, `Change Set Cancelled`, `Product Request Created`,
+    /// `Product Request Approved`, `Product Request Declined`, `Product Request Cancelled`, `Product Request Expired`. All if empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub detail_types: Vec<String>,
 }
 
 impl ChangeEventTarget {
     /// The types of event that there are.
-    pub const DETAIL_TYPES: [&str; 3] = ["Change Set Succeeded", "Change Set Failed", "Change Set Cancelled"];
+    pub const DETAIL_TYPES: [&str; 8] = [
+        "Change Set Succeeded",
+        "Change Set Failed",
+        "Change Set Cancelled",
+        "Product Request Created",
+        "Product Request Approved",
+        "Product Request Declined",
+        "Product Request Cancelled",
+        "Product Request Expired",
+    ];
 
     /// All events of an account, to a queue.
     #[must_use]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use pmp_catalog::{CatalogError, ChangeSetId, ChangeSetRequest, Part};
 use pmp_plan::{ChangeSet, IdLimit, Lately, Observed, Plan, Refusal, plan_after};
-use pmp_protocol::{ProductId, ReceiptStatus, ResourceRequests};
+use pmp_protocol::{ProductBatch, ProductId, ReceiptStatus, ResourceRequests};
 use tokio::time::Instant;
 
 use super::isolate::Isolation;
@@ -323,6 +323,7 @@ impl<'a> Run<'a> {
             }
             Started::Running { id, shared, ended } => {
                 self.progress.change_sets.push(id.to_string());
+                self.progress.removing = self.removed_by(&work.change_set);
                 self.watch.progress(&self.progress);
                 let ended = tokio::select! {
                     // Both arms are cancel-safe: the change set is recorded, and goes on by itself.
@@ -335,6 +336,12 @@ impl<'a> Run<'a> {
                 step
             }
         }
+    }
+
+    /// How many approved products a change set denies.
+    fn removed_by(&self, change_set: &ChangeSet) -> usize {
+        let denied = change_set.deny().map_or(&[][..], ProductBatch::products);
+        denied.iter().filter(|id| self.live.policy.approved.contains(*id)).count()
     }
 
     fn stop_sharing_if(&mut self, failed_together: bool) {

@@ -32,11 +32,13 @@ impl Principals {
         check_name(read.name.as_deref())?;
         check_description(read.description.as_deref())?;
         if !(1..=MAX_PRINCIPALS).contains(&read.principals.len()) {
-            return Err(CatalogError::validation(format!("Principals must hold 1 to {MAX_PRINCIPALS} principals")));
+            let message = format!("Principals must hold 1 to {MAX_PRINCIPALS} principals");
+            return Err(CatalogError::validation(message).in_field("Details.Principals"));
         }
         if let Some(principal) = read.principals.iter().find(|principal| !is_principal(principal)) {
             let rule = "is not the id of an account, an organizational unit or an organization";
-            return Err(CatalogError::validation(format!("Principal {principal} {rule}")));
+            let message = format!("Principal {principal} {rule}");
+            return Err(CatalogError::validation(message).in_field("Details.Principals"));
         }
         Ok(read)
     }

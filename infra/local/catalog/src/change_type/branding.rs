@@ -26,13 +26,14 @@ impl BrandingChange {
         check_name(change.name.as_deref())?;
         check_description(change.description.as_deref())?;
         if let Some(Branding { title, information, logo_url, .. }) = &change.configuration {
-            check_text("Title", title.as_deref(), 50)?;
-            check_text("Information", information.as_deref(), 1000)?;
-            check_text("LogoUrl", logo_url.as_deref(), 2048)?;
+            check_text("Title", "Details.Configuration.Title", title.as_deref(), 50)?;
+            check_text("Information", "Details.Configuration.Information", information.as_deref(), 1000)?;
+            check_text("LogoUrl", "Details.Configuration.LogoUrl", logo_url.as_deref(), 2048)?;
         }
         let color = change.configuration.as_ref().and_then(|configuration| configuration.theme_color.as_deref());
         if color.is_some_and(|color| !is_color(color)) {
-            return Err(CatalogError::validation("ThemeColor must be a color in RGB hexadecimal format, as #232F3E"));
+            let message = "ThemeColor must be a color in RGB hexadecimal format, as #232F3E";
+            return Err(CatalogError::validation(message).in_field("Details.Configuration.ThemeColor"));
         }
         Ok(change)
     }

@@ -5,11 +5,13 @@
 //! missing from Experience`) and the three of a malformed or too large request. All others are ours, because AWS
 //! documents none.
 
+mod agent_token;
 mod audience;
 mod branding;
 mod experience;
 mod policy;
 mod procurement;
+mod request;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,12 +23,14 @@ use serde_json::Value;
 use super::change_set::{Change, ErrorDetail};
 use super::entity::{Body, Entity, Experience};
 use super::{Catalog, CatalogError};
+use agent_token::TokenChange;
 use audience::Principals;
 use branding::BrandingChange;
 use experience::{ExperienceUpdate, NewExperience};
 use policy::PolicySettings;
 pub(super) use procurement::check_products_of_request;
 use procurement::{Effect, Product};
+use request::{Decision, NewRequest};
 
 /// A kind of change that a change set may hold.
 pub(super) struct ChangeType {
@@ -57,7 +61,32 @@ const CHANGE_TYPES: &[ChangeType] = &[
     on_experience("UpdateBrandingSettings", |details| Ok(Action::UpdateBranding(BrandingChange::read(details)?))),
     on_experience("AssociateAudience", |details| Ok(Action::Associate(Principals::read(details)?))),
     on_experience("DisassociateAudience", |details| Ok(Action::Disassociate(Principals::read(details)?))),
+    ChangeType {
+        creates: Some("prodprocreq"),
+        ..on_request("CreateProductProcurementRequest", |details| Ok(Action::Request(NewRequest::read(details)?)))
+    },
+    on_request("CancelProductProcurementRequest", |d| experience::read_nothing(d, Action::Decide(Decision::Cancel))),
+    on_request("ApproveProductProcurementRequest", |d| experience::read_nothing(d, Action::Decide(Decision::Approve))),
+    on_request("DeclineProductProcurementRequest", |d| experience::read_nothing(d, Action::Decide(Decision::Decline))),
+    ChangeType {
+        creates: Some("agenttokens"),
+        ..on_tokens("CreateAgentTokenContainer", |details| tokens(TokenChange::Create, &details))
+    },
+    on_tokens("RequestExpressPrivateOffer", |details| tokens(TokenChange::RequestOffer, &details)),
+    on_tokens("ExpireToken", |details| tokens(TokenChange::Expire, &details)),
 ];
+
+fn tokens(change: TokenChange, details: &Value) -> Result<Action, CatalogError> {
+    Ok(Action::Tokens(agent_token::read(change, details)?))
+}
+
+const fn on_request(name: &'static str, read: fn(Value) -> Result<Action, CatalogError>) -> ChangeType {
+    ChangeType { name, entity_type: "ProductProcurementRequest@1.0", creates: None, read }
+}
+
+const fn on_tokens(name: &'static str, read: fn(Value) -> Result<Action, CatalogError>) -> ChangeType {
+    ChangeType { name, entity_type: "AgentTokenContainer@1.0", creates: None, read }
+}
 
 const fn on_experience(name: &'static str, read: fn(Value) -> Result<Action, CatalogError>) -> ChangeType {
     ChangeType { name, entity_type: "Experience@1.0", creates: None, read }
@@ -65,7 +94,7 @@ const fn on_experience(name: &'static str, read: fn(Value) -> Result<Action, Cat
 
 /// The change type of that name.
 pub(super) fn change_type(name: &str) -> Result<&'static ChangeType, CatalogError> {
-    let unknown = || CatalogError::validation(format!("Change type {name} is not supported"));
+    let unknown = || CatalogError::validation(format!("Change type {name} is not supported")).in_field("ChangeType");
     CHANGE_TYPES.iter().find(|known| known.name == name).ok_or_else(unknown)
 }
 
@@ -89,6 +118,11 @@ pub(super) enum Action {
     UpdateBranding(BrandingChange),
     Associate(Principals),
     Disassociate(Principals),
+    /// A user's request for a product.
+    Request(NewRequest),
+    /// What becomes of one.
+    Decide(Decision),
+    Tokens(TokenChange),
 }
 
 impl Action {
@@ -99,6 +133,11 @@ impl Action {
             _ => None,
         };
         principals.into_iter().flat_map(Principals::iter)
+    }
+
+    /// Whether it makes the entity that it is asked on.
+    pub(super) fn creates(&self) -> bool {
+        matches!(self, Self::CreateExperience(_) | Self::Request(_) | Self::Tokens(TokenChange::Create))
     }
 
     /// Whether the experience is in a status that allows it, after the changes before it in the same change set. The
@@ -151,6 +190,9 @@ impl Action {
             Self::UpdateBranding(change) => change.update(id, catalog, touched),
             Self::Associate(principals) => principals.associate(id, catalog, touched, now),
             Self::Disassociate(principals) => principals.disassociate(id, catalog, touched),
+            Self::Request(new) => new.apply(id, account, catalog, now),
+            Self::Decide(decision) => decision.apply(change, catalog, touched, now),
+            Self::Tokens(change) => agent_token::apply(*change, id, account, catalog, touched, now),
         }
         if let Some(entity) = catalog.entities.get_mut(id) {
             entity.tags.extend(change.entity_tags.clone());
@@ -190,6 +232,9 @@ impl<'c> Draft<'c> {
             Action::UpdateBranding(change) => branding::check_there(self, id, change),
             Action::Associate(principals) => audience::check_associate(self, id, principals),
             Action::Disassociate(principals) => audience::check_disassociate(self, id, principals),
+            Action::Request(new) => request::check_new(self, new),
+            Action::Decide(decision) => request::check_decision(self, id, *decision),
+            Action::Tokens(change) => agent_token::check(*change),
         }
     }
 
@@ -227,7 +272,10 @@ fn experience_mut<'c>(catalog: &'c mut Catalog, id: &str) -> Option<&'c mut Expe
 
 /// Reads a details document by its form.
 fn read_form<T: DeserializeOwned>(details: Value) -> Result<T, CatalogError> {
-    let malformed = |error| CatalogError::validation(format!("Details do not match the schema: {error}"));
+    let malformed = |error| {
+        let message = format!("Details do not match the schema: {error}");
+        CatalogError::validation(message).in_unreadable_field("Details")
+    };
     serde_json::from_value(details).map_err(malformed)
 }
 
@@ -238,21 +286,25 @@ const MAX_NAME: usize = 50;
 const MAX_DESCRIPTION: usize = 1000;
 
 /// Checks a text that may be left out.
-fn check_text(what: &str, text: Option<&str>, max: usize) -> Result<(), CatalogError> {
+fn check_text(what: &str, field: &'static str, text: Option<&str>, max: usize) -> Result<(), CatalogError> {
     match text.map(|text| text.chars().count()) {
         None => Ok(()),
         Some(length) if (1..=max).contains(&length) => Ok(()),
-        Some(_) => Err(CatalogError::validation(format!("Length of {what} must be between 1 and {max}"))),
+        Some(_) => {
+            let message = format!("Length of {what} must be between 1 and {max}");
+            Err(CatalogError::validation(message).in_field(field))
+        }
     }
 }
 
 /// Checks a name that may be left out, as that of an update may.
 fn check_name(name: Option<&str>) -> Result<(), CatalogError> {
-    check_text("Name", name, MAX_NAME)?;
+    check_text("Name", "Details.Name", name, MAX_NAME)?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '-');
     match name {
         Some(name) if !name.chars().all(allowed) => {
-            Err(CatalogError::validation("Name may hold letters of English, digits, spaces, _ and - only"))
+            let message = "Name may hold letters of English, digits, spaces, _ and - only";
+            Err(CatalogError::validation(message).in_field("Details.Name"))
         }
         _ => Ok(()),
     }
@@ -261,13 +313,13 @@ fn check_name(name: Option<&str>) -> Result<(), CatalogError> {
 /// Checks that a new entity has a name.
 fn check_new_name(name: Option<&str>) -> Result<(), CatalogError> {
     if name.is_none() {
-        return Err(CatalogError::validation("Name is required"));
+        return Err(CatalogError::validation("Name is required").in_field("Details.Name"));
     }
     check_name(name)
 }
 
 fn check_description(description: Option<&str>) -> Result<(), CatalogError> {
-    check_text("Description", description, MAX_DESCRIPTION)
+    check_text("Description", "Details.Description", description, MAX_DESCRIPTION)
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl PolicySettings {
     pub(super) fn read_new(details: Value) -> Result<Self, CatalogError> {
         let settings = Self::read(details)?;
         check_new_name(settings.name.as_deref())?;
-        check_text("Description", settings.description.as_deref(), MAX_NEW_DESCRIPTION)?;
+        check_text("Description", "Details.Description", settings.description.as_deref(), MAX_NEW_DESCRIPTION)?;
         Ok(settings)
     }
 

@@ -25,6 +25,13 @@ pub(crate) struct Product {
     notes: Option<String>,
 }
 
+impl Product {
+    /// One without a note.
+    pub(super) fn of(id: String) -> Self {
+        Self { id, notes: None }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct ProcurementDetails {
@@ -41,31 +48,33 @@ struct ProductGroup {
 /// Product ids that may be named, together.
 const MAX_IDS: usize = 50;
 const TOO_MANY: &str = "Cumulative number of values in Ids array must be less than or equal to 50";
+/// Where the ids are, from the change.
+const IDS: &str = "Details.Products.Ids";
 const NOT_UNIQUE: &str = "Values in Ids array must be unique";
 
 /// Reads the details of the two change types, by the rules and with the texts that AWS documents.
 pub(super) fn read(effect: Effect, details: Value) -> Result<Action, CatalogError> {
     let details: ProcurementDetails = read_form(details)?;
-    let between = |what: &str, length: usize| match (1..=50).contains(&length) {
+    let between = |what: &str, field: &'static str, length: usize| match (1..=50).contains(&length) {
         true => Ok(()),
-        false => Err(CatalogError::validation(format!("{what} must be between 1 and 50"))),
+        false => Err(CatalogError::validation(format!("{what} must be between 1 and 50")).in_field(field)),
     };
     // First, so that a request with too many ids gets the documented text, however they are grouped.
     if details.products.iter().map(|group| group.ids.len()).sum::<usize>() > MAX_IDS {
-        return Err(CatalogError::validation(TOO_MANY));
+        return Err(CatalogError::validation(TOO_MANY).in_field(IDS));
     }
-    between("Number of values in Products array", details.products.len())?;
+    between("Number of values in Products array", "Details.Products", details.products.len())?;
     let mut products = Vec::new();
     let mut seen = BTreeSet::new();
     for group in details.products {
-        between("Number of values in Ids array", group.ids.len())?;
+        between("Number of values in Ids array", IDS, group.ids.len())?;
         if let Some(notes) = &group.notes {
-            between("Length of Notes", notes.chars().count())?;
+            between("Length of Notes", "Details.Products.Notes", notes.chars().count())?;
         }
         for id in group.ids {
-            between("Length of values in Ids array", id.chars().count())?;
+            between("Length of values in Ids array", IDS, id.chars().count())?;
             if !seen.insert(id.clone()) {
-                return Err(CatalogError::validation(NOT_UNIQUE));
+                return Err(CatalogError::validation(NOT_UNIQUE).in_field(IDS));
             }
             products.push(Product { id, notes: group.notes.clone() });
         }
@@ -82,10 +91,10 @@ pub(crate) fn check_products_of_request(changes: &[Change]) -> Result<(), Catalo
     });
     let ids: Vec<&str> = products.flatten().map(|product| product.id.as_str()).collect();
     if ids.len() > MAX_IDS {
-        return Err(CatalogError::validation(TOO_MANY));
+        return Err(CatalogError::validation(TOO_MANY).in_field(IDS));
     }
     if !ids.iter().all(|id| seen.insert(*id)) {
-        return Err(CatalogError::validation(NOT_UNIQUE));
+        return Err(CatalogError::validation(NOT_UNIQUE).in_field(IDS));
     }
     Ok(())
 }
@@ -93,10 +102,20 @@ pub(crate) fn check_products_of_request(changes: &[Change]) -> Result<(), Catalo
 pub(super) fn check(draft: &Draft<'_>, experience: &str, products: &[Product]) -> Vec<ErrorDetail> {
     let mut errors = policy::check_there(draft, experience);
     if products.iter().any(|product| draft.catalog.settings.poison.contains(&product.id)) {
-        // AWS documents no text for this, so the id is not in it: a client must not depend on being told.
-        errors.push(ErrorDetail::not_found("A product of this change cannot be found"));
+        errors.push(draft.catalog.unknown_product());
     }
     errors
+}
+
+impl Catalog {
+    /// How a change fails that names a product which does not exist. AWS documents no code and no text for this, so the id is not in
+    /// it: a client must not depend on being told.
+    pub(super) fn unknown_product(&self) -> ErrorDetail {
+        ErrorDetail {
+            code: self.settings.assumptions().unknown_products.clone().into(),
+            message: "A product of this change cannot be found".into(),
+        }
+    }
 }
 
 pub(super) fn apply(

@@ -1,6 +1,8 @@
 //! What AWS does not document: each switch, thrown.
 
-use pmp_world::{AbsentValues, Assumptions, Batches, KnownTokens, Listing, Revisions, SortWithScope, StaleRevisions};
+use pmp_world::{
+    AbsentValues, Assumptions, Batches, EventsOfChanges, KnownTokens, Listing, Revisions, SortWithScope, StaleRevisions,
+};
 
 use super::*;
 
@@ -24,15 +26,28 @@ fn listed(catalog: &mut Catalog, effect: &str, now: Timestamp) -> Vec<String> {
 }
 
 #[test]
-fn what_is_not_set_is_left_out_or_null() {
+fn what_is_not_set_is_left_out_null_or_empty() {
     let mut left_out = assuming(Assumptions::default());
     let experience = describe(&mut left_out, "exp-2", at(0))["DetailsDocument"].clone();
-    assert_eq!((&experience["ProcurementPolicies"], experience.get("Description")), (&json!([]), None));
+    assert_eq!((experience.get("ProcurementPolicies"), experience.get("Description")), (Some(&Value::Null), None));
+    assert_eq!(experience["BrandingSettings"], json!([]));
+
+    let mut empty = assuming(Assumptions { absent_values: AbsentValues::Empty, ..Assumptions::default() });
+    let experience = describe(&mut empty, "exp-2", at(0))["DetailsDocument"].clone();
+    for (field, value) in
+        [("ProcurementPolicies", json!([])), ("DiscoveryPolicies", json!([])), ("Description", json!(""))]
+    {
+        assert_eq!(experience[field], value, "{field}");
+    }
+    let policy = describe(&mut empty, "policy-1", at(0))["DetailsDocument"].clone();
+    assert_eq!(policy["Statements"][0]["Resources"][0]["Notes"], "");
+    let set = run(&mut empty, &[allow("exp-1", &["prod-b"])], at(0));
+    assert_eq!(set.get("FailureCode"), None);
 
     let mut catalog = assuming(Assumptions { absent_values: AbsentValues::Null, ..Assumptions::default() });
     let experience = describe(&mut catalog, "exp-2", at(0));
     let details = &experience["DetailsDocument"];
-    for field in ["Description", "ProcurementPolicies", "BrandingSettings"] {
+    for field in ["Description", "ProcurementPolicies", "BrandingSettings", "DiscoveryPolicies", "Integration"] {
         assert_eq!(details.get(field), Some(&Value::Null), "{field}");
     }
     let text: Value = serde_json::from_str(experience["Details"].as_str().unwrap()).unwrap();
@@ -154,5 +169,29 @@ fn reads_show_the_effect_of_a_change_set_when_the_lag_is_over_and_writes_know_it
         assert_eq!(batch["EntityDetails"]["exp-1"]["EntityIdentifier"], revision);
         let stale = start(&mut catalog, OWNER, &[allow("exp-1@1", &["prod-c"])], now).unwrap_err();
         assert_eq!(stale.kind, ErrorKind::Validation);
+    }
+}
+
+#[test]
+fn a_product_that_does_not_exist_fails_with_the_code_of_the_world() {
+    for code in ["ENTITY_NOT_FOUND", "INVALID_INPUT"] {
+        let assumptions = Assumptions { unknown_products: code.into(), ..Assumptions::default() };
+        let mut catalog = assuming(assumptions);
+        catalog.poison_mut().insert("prod-poison".into());
+        let set = run(&mut catalog, &[allow("exp-1", &["prod-poison"])], at(0));
+        assert_eq!((&set["FailureCode"], error_codes(&set)), (&json!("CLIENT_ERROR"), vec![code.to_owned()]));
+    }
+}
+
+#[test]
+fn the_event_of_a_change_set_goes_to_who_started_it_or_to_the_owner() {
+    for (events_of_changes, account) in [(EventsOfChanges::Starter, DELEGATE), (EventsOfChanges::Owner, OWNER)] {
+        let mut catalog = assuming(Assumptions { events_of_changes, ..Assumptions::default() });
+        start(&mut catalog, DELEGATE, &[allow("exp-1", &["prod-b"])], at(0)).unwrap();
+        let events = catalog.advance(at(10));
+        assert_eq!(
+            (events.len(), events[0].account.as_str(), &events[0].event["account"]),
+            (1, account, &json!(account))
+        );
     }
 }

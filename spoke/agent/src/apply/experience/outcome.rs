@@ -25,6 +25,8 @@ impl Run<'_> {
             // The change set may still run, and holds the experience: the next pass goes on from there.
             Err(error) => return Break(End::gave_up(&error)),
         };
+        // Its end is known: what it removed is counted below, if it succeeded.
+        self.progress.removing = 0;
         // The token brought back the change set of an earlier pass, which says nothing about now.
         let earlier = started.is_some_and(|started| started < self.order.pass - EARLIER);
         if !matches!(state, ChangeSetState::Running | ChangeSetState::Succeeded) {

@@ -177,6 +177,39 @@ async fn a_step_that_would_pass_by_itself_is_held_after_those_before() {
     );
 }
 
+/// Otherwise a spoke that is stopped again and again would remove more than the guard rails permit.
+#[tokio::test(start_paused = true)]
+async fn what_a_running_change_set_removes_counts_at_a_stop() {
+    let catalog = FakeCatalog::new(1, &products(0..55));
+    let pass = Pass::new(&catalog, products(0..30));
+    let stop = pass.stop.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        stop.cancel();
+    });
+    let stopped = pass.run().await.remove(0);
+    assert_eq!((stopped.status, stopped.progress.removed, stopped.progress.removing), (ReceiptStatus::Partial, 0, 25));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_pass_keeps_what_was_set_aside() {
+    let catalog = FakeCatalog::new(1, &products(0..55));
+    let next_try = |second| Timestamp::from_second(second).ok();
+    let set_aside = |id: u32, next_try| QuarantinedProduct {
+        product: products(id..id + 1).pop_first().unwrap(),
+        error: "no such product".to_owned(),
+        first_seen: next_try,
+        tries: 3,
+        next_try,
+    };
+    // One is left for an hour, the other is due to be tried again.
+    let quarantined = vec![set_aside(56, next_try(3_600)), set_aside(57, next_try(-1))];
+    let approved = products(0..1).into_iter().chain(products(56..58)).collect();
+    let pass = Pass { quarantined: quarantined.clone(), ..Pass::new(&catalog, approved) };
+    let held = pass.run().await.remove(0);
+    assert_eq!((held.status, held.progress.quarantined), (ReceiptStatus::Held, quarantined));
+}
+
 #[tokio::test(start_paused = true)]
 async fn told_to_stop_it_starts_nothing_and_says_what_is_pending() {
     let catalog = FakeCatalog::new(1, &products(0..1));

@@ -1,13 +1,11 @@
 //! Components that a compiler would not come to an end with: refused with what was counted, before one byte of them is compiled.
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
-
-mod guests;
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use guests::Guest;
 use pmp_filter_host::*;
+
+use crate::guests::Guest;
 
 /// Refused with these words, and at once.
 fn refused(bytes: &[u8], said: &str) {

@@ -1,8 +1,5 @@
 //! A filter's project, from `new` to `test`, as its author goes. The toolchains themselves run in `filters/newcomer/run`.
 
-// `allow-unwrap-in-tests` covers the test functions, not what they share.
-#![allow(clippy::unwrap_used)]
-
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;

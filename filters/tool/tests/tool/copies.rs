@@ -1,5 +1,4 @@
 //! What the worked filters have of the SDK's is the SDK's, byte for byte: an organization starts from a copy of their folder alone.
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use std::path::Path;
 

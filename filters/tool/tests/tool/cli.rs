@@ -1,8 +1,5 @@
 //! The program `pmp-filter` on the worked filter `exclude-products`, as its author would use it.
 
-// `allow-unwrap-in-tests` covers the test functions, not what they share.
-#![allow(clippy::unwrap_used)]
-
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;

@@ -1,8 +1,5 @@
 //! Signatures: those of this program, and those of OpenSSH, each checked by the other.
 
-// `allow-unwrap-in-tests` covers the test functions, not what they share.
-#![allow(clippy::unwrap_used)]
-
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

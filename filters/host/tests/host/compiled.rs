@@ -1,15 +1,13 @@
 //! Filters that were compiled before: pinned by their digest, or kept in a cache that nobody else could write to.
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
-
-mod guests;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use guests::Guest;
 use pmp_filter_host::*;
 use pmp_protocol::Digest;
+
+use crate::guests::Guest;
 
 fn host() -> FilterHost {
     FilterHost::new(Limits::default()).unwrap()

@@ -2,20 +2,17 @@
 //! tells what it took until it was stopped:
 //!
 //! ```sh
-//! cargo test --workspace --test hostile -- --nocapture --test-threads 1
+//! cargo test --workspace --test host hostile -- --nocapture --test-threads 1
 //! ```
-
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail where it stands, and tells its figures")]
-
-mod guests;
 
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use guests::{Guest, NOT_MANAGED, OWN_ERROR, encode};
 use jiff::Timestamp;
 use pmp_filter_host::*;
 use pmp_protocol::{Decision, ExperienceId, OrganizationId, ProductId, SnapshotVersion, Verdict};
+
+use crate::guests::{Guest, NOT_MANAGED, OWN_ERROR, encode};
 
 fn host(limits: Limits) -> FilterHost {
     FilterHost::new(limits).unwrap()

@@ -1,15 +1,12 @@
 //! The process in which a component is compiled: the program, called by itself.
-#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
-
-#[path = "../../host/tests/guests/mod.rs"]
-mod guests;
 
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Output, Stdio};
 
 use assert_cmd::cargo::cargo_bin;
-use guests::Guest;
+
+use crate::guests::Guest;
 
 /// What `pmp-filter` makes of a component, called as it calls itself, with limits in seconds and MiB.
 fn compile(component: &[u8], seconds: u64, mib: u64) -> Output {

@@ -1,5 +1,4 @@
 //! The worked filter `exclude-products`, as it is checked in and as it is built from source.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail where it stands, and tells its figures")]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,173 @@
+//! `confirm` for many at once: what is held in several organizations, or for one cause. It shows what it would let through, and confirms
+//! that, each experience by itself, and nothing that it has not shown.
+
+use clap::Args;
+use futures::{StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use pmp_ledger::{DynamoReceipts, Head, ReceiptStore};
+use pmp_protocol::{Confirmed, OperatorConfirmation, SnapshotVersion};
+use pmp_terminal::{Exit, Failure, Output, ask, count, progress};
+use serde_json::json;
+
+use super::caller;
+use super::confirm::{announce, refused};
+use crate::config::{ConfigArgs, SILENCE};
+use crate::error::{failure, sdk};
+use crate::exceptions::{self, HeldGroup};
+use crate::fleet::{Fleet, View};
+use crate::page::{Block, Page, who};
+use crate::select::SelectArgs;
+use crate::status::{SpokeState, SpokeStatus};
+use crate::{HubError, confirm, status};
+
+/// How many confirmations are written at once.
+const AT_ONCE: usize = 16;
+
+/// What is let through, where it is more than one organization.
+#[derive(Debug, Args)]
+pub(crate) struct ManyArgs {
+    /// All that is held at the newest snapshot
+    #[arg(long)]
+    all: bool,
+    /// What is held for these causes, as `exceptions` names them, separated by commas
+    #[arg(long, value_name = "CAUSE,…", value_delimiter = ',', conflicts_with = "all")]
+    cause: Vec<String>,
+    #[command(flatten)]
+    select: SelectArgs,
+    /// Do not ask; without --cause, only together with --snapshot
+    #[arg(long)]
+    yes: bool,
+    /// Only if this is the newest snapshot
+    #[arg(long, value_name = "VERSION")]
+    snapshot: Option<SnapshotVersion>,
+}
+
+impl ManyArgs {
+    /// Whether more than one organization may be meant.
+    pub(crate) fn are_given(&self) -> bool {
+        self.all || !self.cause.is_empty() || !self.select.organizations.is_empty()
+    }
+
+    /// The groups that are meant.
+    fn choose<'a>(&self, held: Vec<HeldGroup<'a>>, head: &Head) -> Result<Vec<HeldGroup<'a>>, Failure> {
+        let version = head.latest;
+        let look = "`pmp-hub exceptions` shows what is held now".to_owned();
+        if let Some(wanted) = self.snapshot.filter(|wanted| *wanted != version) {
+            let error = anyhow::anyhow!("snapshot {wanted} is not the newest: {version} is");
+            return Err(Failure::new(error).hint(look).exit(Exit::Refused));
+        }
+        if let Some(unknown) = self.cause.iter().find(|cause| held.iter().all(|held| held.id != **cause)) {
+            let error = anyhow::anyhow!("nothing is held for the cause `{unknown}` any more, or not just that");
+            return Err(Failure::new(error).hint(look).exit(Exit::Refused));
+        }
+        let chosen: Vec<_> =
+            held.into_iter().filter(|held| self.cause.is_empty() || self.cause.contains(&held.id)).collect();
+        if chosen.is_empty() {
+            return Err(Failure::new(anyhow::anyhow!("nothing is held at snapshot {version}")).hint(look));
+        }
+        Ok(chosen)
+    }
+
+    /// Whether the operator wants it, who was shown what it is.
+    fn agreed(&self, question: &str, version: SnapshotVersion) -> Result<bool, Failure> {
+        if self.yes && self.cause.is_empty() && self.snapshot.is_none() {
+            let error =
+                anyhow::anyhow!("`--yes` confirms what nobody looked at, unless it names the snapshot or the causes");
+            let hint = format!("for what is listed above: `--yes --snapshot {version}`");
+            return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
+        }
+        if self.yes {
+            return Ok(true);
+        }
+        ask(question).map_err(Failure::new)?.ok_or_else(|| {
+            let error = anyhow::anyhow!("nothing is confirmed: there is no terminal to ask on");
+            let hint = format!("for what is listed above: `--yes --snapshot {version}`");
+            Failure::new(error).hint(hint).exit(Exit::Refused)
+        })
+    }
+}
+
+pub(crate) async fn confirm_many(
+    config: &ConfigArgs,
+    args: &ManyArgs,
+    announces: bool,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let (config, topic) = config.for_confirm()?;
+    let sdk = sdk().await?;
+    let ledger = |error| failure(HubError::Ledger(error));
+    // As it is now: what is decided by it is written.
+    let fleet = Fleet::consistent(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
+    let view = fleet.look(&config.experience).await.map_err(ledger)?;
+    let silence = SILENCE.try_into().map_err(Failure::new)?;
+    let rows = args.select.select(&view, status::rows(&view, Timestamp::now(), silence))?;
+    let Some(head) = &view.head else { return Err(refused(confirm::Refusal::NoSnapshot)) };
+    let chosen = args.choose(exceptions::held(&rows, Some(head)), head)?;
+    let held: Vec<&SpokeStatus> = chosen.iter().flat_map(|held| held.group.members.iter().copied()).collect();
+    let version = head.latest;
+
+    page(&chosen).frame(usize::MAX).plain().iter().for_each(|line| progress::note(line));
+    let what = format!("{} of ", count(held.len(), "experience"));
+    let what = who(&what, held.iter().map(|row| &row.organization));
+    let what = what.split(':').next().unwrap_or_default();
+    if !args.agreed(&format!("Let through {what}, for snapshot {version}?"), version)? {
+        output.line("Nothing is confirmed.")?;
+        return Ok(Exit::Refused);
+    }
+
+    let confirmed = Confirmed { by: caller(&sdk).await.map_err(failure)?, at: Timestamp::now() };
+    let confirmations: Vec<_> = held
+        .iter()
+        .map(|row| OperatorConfirmation {
+            organization: row.organization.clone(),
+            experience: config.experience.clone(),
+            member_experience: row.member_experience.clone(),
+            version,
+            digest: head.digest,
+            confirmed: confirmed.clone(),
+        })
+        .collect();
+    let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
+    let puts = futures::stream::iter(confirmations.iter().map(|it| receipts.put_confirmation(it)));
+    puts.buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map_err(|error| {
+        ledger(error).hint("some of them are confirmed already; the same again confirms the others".to_owned())
+    })?;
+    too_old(&view, &held, version);
+    let announced = match topic.filter(|_| announces) {
+        Some(topic) => Some(announce(&sdk, config, topic, head).await?),
+        None => None,
+    };
+    if output.is_table() {
+        let next = if announced.is_some() {
+            "Announced it again: the spokes take it up within seconds."
+        } else {
+            "The spokes take it up with the next announcement."
+        };
+        output.lines([&*format!("Confirmed snapshot {version} for {what}."), next])?;
+    } else {
+        output.document(&json!({"confirmations": confirmations, "announced": announced}))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// What would be let through: all of it, since nothing is confirmed that was not shown.
+fn page(chosen: &[HeldGroup<'_>]) -> Page {
+    let block = |held: &HeldGroup<'_>| {
+        let group = &held.group;
+        let experiences = format!("{} of ", count(group.members.len(), "experience"));
+        Block {
+            word: SpokeState::Held.as_str().to_owned(),
+            color: SpokeState::Held.color(),
+            head: who(&experiences, group.members.iter().map(|row| &row.organization)),
+            text: group.cause.clone(),
+        }
+    };
+    Page { blocks: chosen.iter().map(block).collect(), ..Page::default() }
+}
+
+/// Says which spokes do not see what is confirmed here.
+fn too_old(view: &View, held: &[&SpokeStatus], version: SnapshotVersion) {
+    let organizations = view.reports().map(|report| &report.organization);
+    let concerned = organizations.filter(|organization| held.iter().any(|row| row.organization == organization.id));
+    concerned.filter_map(|organization| confirm::too_old(organization, version)).for_each(|hint| progress::note(&hint));
+}
