@@ -225,14 +225,16 @@ fn whole_organization(view: &View, report: &Report, now: Timestamp, stale_after:
     for row in &mut rows {
         row.last_seen = row.last_seen.or(latest);
     }
-    if let (true, true, Some(latest)) = (receipts.is_empty(), rows.is_empty(), latest) {
+    let keeps_none = receipts.iter().all(|receipt| receipt.status == ReceiptStatus::Skipped);
+    if let (true, true, Some(latest)) = (keeps_none, rows.is_empty(), latest) {
         let message = "keeps no experience in step";
-        let (state, message) = if now.duration_since(latest) > stale_after {
-            (SpokeState::Stale, format!("silent for {}; {message}", age(latest, now)))
+        let row = if now.duration_since(latest) > stale_after {
+            Some(row(SpokeState::Stale, format!("silent for {}; {message}", age(latest, now))))
         } else {
-            (SpokeState::Skipped, message.to_owned())
+            // Receipts of what is skipped say it already.
+            receipts.is_empty().then(|| row(SpokeState::Skipped, message.to_owned()))
         };
-        rows.push(SpokeStatus { last_seen: Some(latest), ..row(state, message) });
+        rows.extend(row.map(|row| SpokeStatus { last_seen: Some(latest), ..row }));
     }
     rows
 }
@@ -310,7 +312,8 @@ fn row(
         version: Some(receipt.version),
         tried: Some(receipt.tried()),
         applied: receipt.applied(),
-        lag: lag(in_force(receipt)).filter(|_| believed && !is_nowhere(organization, receipt)),
+        lag: lag(in_force(receipt))
+            .filter(|_| believed && receipt.status != ReceiptStatus::Skipped && !is_nowhere(organization, receipt)),
         last_seen: organization.sign_for(receipt).map(|seen| seen.last_seen),
         spoke: receipt.owner.clone(),
         confirmation: confirmation(organization, receipt).filter(|_| state == SpokeState::Held).cloned(),
@@ -354,15 +357,18 @@ fn judge(
         ReceiptStatus::Partial if !receipt.is_unfinished() => return (SpokeState::Error, and_silent(error())),
         _ => {}
     }
+    // Nobody keeps it in step, so nobody tells of it again. That the spoke lives is told for the organization.
+    if receipt.status == ReceiptStatus::Skipped {
+        return (SpokeState::Skipped, error());
+    }
     if let Some(silent) = silent {
         return (SpokeState::Stale, silent);
     }
     match receipt.status {
-        ReceiptStatus::Skipped => return (SpokeState::Skipped, error()),
         ReceiptStatus::Applying | ReceiptStatus::Partial => {
             return (SpokeState::Applying, format!("{} of its products pending", receipt.pending));
         }
-        ReceiptStatus::InSync | ReceiptStatus::Failed | ReceiptStatus::Held => {}
+        ReceiptStatus::InSync | ReceiptStatus::Failed | ReceiptStatus::Held | ReceiptStatus::Skipped => {}
     }
     match &view.head {
         Some(head) if receipt.version < head.latest => {

@@ -52,8 +52,10 @@ def test_a_policy_is_described_whole(management, organization):
     assert notes == [world.NOTE]
 
 
-def test_an_experience_without_a_policy_lists_none(management, organization):
-    assert details(management.catalog, organization.bare).get("ProcurementPolicies", []) == []
+def test_an_experience_without_a_policy_has_null_for_it(management, organization):
+    # "An Experience entity with no procurement policy (null) allows all products to be procured."
+    document = details(management.catalog, organization.bare)
+    assert document["ProcurementPolicies"] is None
 
 
 def test_the_newest_revision_may_be_asked_for(management, organization):

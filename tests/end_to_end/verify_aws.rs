@@ -483,7 +483,13 @@ async fn nothing_is_changed_without_being_asked_for() {
     let called: BTreeSet<_> = line.calls().into_iter().collect();
     assert_eq!(
         called,
-        names(&["BatchDescribeEntities", "DescribeEntity", "GetProduct", "ListEntities", "SearchListings"])
+        names(&[
+            "2026-02-05/getProduct",
+            "2026-02-05/searchListings",
+            "BatchDescribeEntities",
+            "DescribeEntity",
+            "ListEntities"
+        ])
     );
     let tried =
         ["absent_values", "archived_admin_status", "batches", "listings", "product_searches", "sort_with_scope"];

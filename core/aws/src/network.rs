@@ -14,7 +14,7 @@ use crate::ConfigError;
 use crate::profile::Profile;
 
 pub use reached::{Reached, reached};
-pub(crate) use trouble::answered_in_between;
+pub(crate) use trouble::{LOOK_IN_BETWEEN, answered_in_between};
 
 /// The network of this process, once a configuration was loaded.
 static NETWORK: OnceLock<Network> = OnceLock::new();

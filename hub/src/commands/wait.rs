@@ -52,7 +52,8 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
         // A snapshot that is published meanwhile is not waited for.
         wanted = Some(version);
         let missing = missing(&seen.rows, version);
-        let everywhere = missing.is_empty() && seen.view.heard_of_any();
+        // "Everywhere" needs a place: a mistyped selection, or a spoke that finds nothing, is not one.
+        let everywhere = missing.is_empty() && kept(&seen.rows) > 0;
         let left = args.timeout.saturating_sub(began.elapsed());
         if everywhere || left.is_zero() {
             return tell(&seen, version, &missing, everywhere, began.elapsed(), args.all, output);
@@ -100,12 +101,22 @@ fn missing(rows: &[SpokeStatus], version: SnapshotVersion) -> Vec<&SpokeStatus> 
     rows.iter().filter(|row| !is_there(row)).collect()
 }
 
+/// How many rows there are of what is kept in step, or should be.
+fn kept(rows: &[SpokeStatus]) -> usize {
+    rows.iter().filter(|row| row.state != SpokeState::Skipped).count()
+}
+
+/// Why there is nothing to wait for.
+fn nothing(rows: &[SpokeStatus]) -> &'static str {
+    if rows.is_empty() { "no spoke has reported yet" } else { "no member experience is kept in step" }
+}
+
 /// What is waited for, in one line.
 fn line(rows: &[SpokeStatus], missing: &[&SpokeStatus], version: SnapshotVersion) -> String {
-    if rows.is_empty() {
-        return format!("snapshot {version}: no spoke has reported yet");
+    let kept = kept(rows);
+    if kept == 0 {
+        return format!("snapshot {version}: {}", nothing(rows));
     }
-    let kept = rows.iter().filter(|row| row.state != SpokeState::Skipped).count();
     let name = |row: &&SpokeStatus| {
         let experience = row.member_experience.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
         format!("{}{experience} ({})", row.organization, row.state.as_str())
@@ -139,7 +150,7 @@ fn tell(
     if everywhere && output.is_table() {
         output.line(&format!("Snapshot {version} is everywhere, after {seconds} s."))?;
     } else if rows.is_empty() && output.is_table() {
-        output.line(&format!("No spoke has reported in {seconds} s."))?;
+        output.line(&format!("Snapshot {version} is nowhere after {seconds} s: {}.", nothing(&seen.rows)))?;
     } else {
         let summary = format!("{} without snapshot {version} after {seconds} s", rows.len());
         if output.format == OutputFormat::Table && !all {

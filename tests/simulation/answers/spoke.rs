@@ -1,7 +1,7 @@
 //! A spoke's pass over two experiences, in which something is to be allowed and something to be denied.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,8 +18,8 @@ use pmp_ledger::{
 use pmp_local::world::ChangeSetTiming;
 use pmp_local::{Options, Server};
 use pmp_protocol::{
-    AccountId, Content, ExperienceId, HeadMark, OrganizationId, ProductId, Receipt, ReceiptStatus, ResourceRequests,
-    Sealed, SnapshotVersion,
+    AccountId, Content, ExperienceId, HeadMark, OrganizationId, ProductId, Reason, Receipt, ReceiptStatus,
+    ResourceRequests, Sealed, SnapshotMessage, SnapshotVersion,
 };
 use pmp_spoke::{Identity, Inbox, Received, Spoke, SpokeError};
 use pmp_terminal::{Stop, StopReason};
@@ -51,14 +51,22 @@ struct Place {
     tables: [TableName; 2],
 }
 
-/// There are no messages: what the ledger says is left to do is done, and then the agent is told to stop.
+/// At most one message. Before it, the agent does what the ledger says is left to do; after it, it is told to stop.
 #[derive(Debug)]
-struct NoMessages(Stop);
+struct OneMessage {
+    message: Mutex<Option<String>>,
+    stop: Stop,
+}
 
 #[async_trait]
-impl Inbox for NoMessages {
+impl Inbox for OneMessage {
     async fn receive(&self, _: bool) -> Result<Vec<Received>, SpokeError> {
-        self.0.stop(StopReason::Signal("SIGTERM"));
+        let message = self.message.lock().unwrap().take();
+        if let Some(body) = message {
+            let (id, handle) = ("message".to_owned(), "message".to_owned());
+            return Ok(vec![Received { id, body, handle, times: 1, sent: None }]);
+        }
+        self.stop.stop(StopReason::Signal("SIGTERM"));
         std::future::pending().await
     }
 
@@ -159,10 +167,11 @@ impl Place {
         version
     }
 
-    /// Lets a spoke do what the ledger says is left to do. A lease that it could not give back has run out by then.
-    async fn pass(&self) {
+    /// Lets a spoke do what the ledger says is left to do, and then answer the announcement, where there is one. A lease that it could not
+    /// give back has run out by then.
+    async fn pass(&self, announcement: Option<String>) {
         let stop = Stop::new();
-        let inbox = NoMessages(stop.clone());
+        let inbox = OneMessage { message: Mutex::new(announcement), stop: stop.clone() };
         let spoke = self.spoke().await;
         let running = pmp_spoke::run_agent(&spoke, &inbox, &stop);
         tokio::time::timeout(PATIENCE, running).await.expect("the pass does not end");
@@ -170,6 +179,14 @@ impl Place {
         let dynamodb = aws_sdk_dynamodb::Client::new(&self.hub);
         let lease = dynamodb.delete_item().table_name("SyncTimestamps").key("organization", text(ALPHA));
         lease.key("item", text("lease")).send().await.unwrap();
+    }
+
+    /// The newest snapshot, announced on schedule, as it is within the hour.
+    async fn announcement(&self) -> String {
+        let snapshot = self.snapshots.fetch(&management(), self.newest.unwrap()).await.unwrap();
+        let sealed = Sealed::new(snapshot.content()).unwrap();
+        let (version, taken_at, reason) = (snapshot.version(), snapshot.taken_at(), Reason::Scheduled);
+        SnapshotMessage::announce(management(), version, taken_at, reason, &sealed, 1).to_json()
     }
 
     /// Checks that all is as `version` asks for, and told so.
@@ -261,17 +278,18 @@ fn products_of(change: &Value) -> Vec<String> {
 async fn each_call(wrong: Wrong) -> Altered {
     let mut place = Place::new().await;
     let version = place.store().await;
-    place.pass().await;
+    place.pass(None).await;
     place.check_end(version).await.unwrap();
     let mut altered = Altered::default();
     for call in 1..MOST_CALLS {
         let version = place.store().await;
+        let announcement = place.announcement().await;
         place.line.answer(call, wrong);
-        place.pass().await;
+        place.pass(None).await;
         let (mut asked, struck) = (place.line.asked(), place.line.has_struck());
         let made = asked.len();
         place.line.heal();
-        place.pass().await;
+        place.pass(Some(announcement)).await;
         asked.extend(place.line.asked());
         let operation = asked.get(call - 1).filter(|_| call <= made).map(|asked| asked.operation.clone());
         let outcome = match check_asked(&asked, version) {

@@ -17,7 +17,7 @@ use crate::cause::{Cause, Trouble, chain, root_cause};
 
 const CHECK: &str = "check the network, the region and AWS_ENDPOINT_URL; then run the command again";
 const PERHAPS_A_PROXY: &str = "check the network, the region and AWS_ENDPOINT_URL; then run the command again. Where a proxy is the only way out: HTTPS_PROXY";
-const LOOK_IN_BETWEEN: &str = "look for what is in between: a proxy (HTTPS_PROXY), a page to sign in to the network, a firewall, or a wrong AWS_ENDPOINT_URL";
+pub(crate) const LOOK_IN_BETWEEN: &str = "look for what is in between: a proxy (HTTPS_PROXY), a page to sign in to the network, a firewall, or a wrong AWS_ENDPOINT_URL";
 
 /// The same error with a cause for people. Whether it may pass, and so whether the call is made again, stays as it is; what never
 /// reached AWS, and will not, is not tried again.
@@ -175,11 +175,11 @@ pub(super) fn in_between(answer: &HttpResponse, route: &Route) -> Option<Cause> 
     }
 }
 
-/// The same for an answer that the SDK took for a refusal without a name: AWS's own have at least a header of AWS's, such as the id
-/// of the request.
+/// The same for an answer that the SDK took for a refusal without a name.
 pub(crate) fn answered_in_between(answer: &HttpResponse) -> Option<Cause> {
+    let status = answer.status().as_u16();
     let of_aws = answer.headers().iter().any(|(name, _)| name.starts_with("x-amz"));
-    (!of_aws).then(|| answered(answer, ""))
+    (!of_aws && (is_page(answer) || matches!(status, 300..=399 | 407 | 511))).then(|| answered(answer, ""))
 }
 
 /// Reads an answer that is called a page, and says whether it is one.
