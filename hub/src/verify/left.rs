@@ -90,7 +90,7 @@ pub(super) fn left(before: &ProcurementPolicy, now: &ProcurementPolicy) -> Vec<S
 /// What puts an experience back by hand.
 #[derive(Debug)]
 pub(super) struct ByHand {
-    experience: ExperienceId,
+    pub(super) experience: ExperienceId,
     pub(super) allow: BTreeSet<ProductId>,
     pub(super) deny: BTreeSet<ProductId>,
     pub(super) requests: Option<ResourceRequests>,
