@@ -33,8 +33,8 @@ async fn where_a_guard_rail_refused_no_permission_is_advised() {
     scene.hub.json(&["publish"]).await;
     let queue = ["init", "--queue-name", "another"];
     for (operation, policy, arguments) in [
-        ("Subscribe", scp, &queue[..]),
-        ("CreateQueue", scp, &queue),
+        ("CreateQueue", scp, &queue[..]),
+        ("Subscribe", scp, &queue),
         ("AssumeRole", rcp, &["plan"]),
         ("ListEntities", scp, &["plan"]),
         ("StartChangeSet", scp, &["sync"]),

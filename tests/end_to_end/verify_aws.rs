@@ -194,7 +194,7 @@ async fn the_code_of_a_product_that_does_not_exist_is_told() {
 #[tokio::test]
 async fn events_that_go_to_the_owner_are_found() {
     let scene = scene_of(trial_world(&serde_json::from_value(json!({"events_of_changes": "owner"})).unwrap())).await;
-    let verified = scene.hub.run(&["verify-aws", "--change", TRIAL, "-o", "json"]).await;
+    let verified = verify(&scene, &scene.hub, &["--change", TRIAL, "-o", "json"]).await;
     assert_eq!(verified.code, 4, "{}{}", verified.stdout, verified.stderr);
     let document = document(&verified);
     assert_eq!(with_verdict(&document, "refuted"), names(&["events_of_changes"]), "{document:#}");
