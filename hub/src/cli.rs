@@ -7,11 +7,13 @@ use clap::{Parser, Subcommand};
 use pmp_terminal::{Completions, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, print_version, program_with};
 
 use crate::commands::confirm::{ConfirmArgs, confirm};
+use crate::commands::drift::{DriftArgs, show_drift};
 use crate::commands::exceptions::{ExceptionsArgs, show_exceptions};
 use crate::commands::history::{DiffArgs, HistoryArgs, ShowArgs, diff, history, show};
 use crate::commands::init::{InitArgs, initialize};
 use crate::commands::log::{LogArgs, log};
 use crate::commands::members::{MembersArgs, members};
+use crate::commands::plan::{PlanArgs, show_plan};
 use crate::commands::public_key::public_key;
 use crate::commands::publish::{PublishArgs, publish};
 use crate::commands::recover::{RecoverArgs, recover};
@@ -44,7 +46,7 @@ const EXAMPLES: &str = "Examples:
   pmp-hub recover                               go on after the table of snapshots was restored";
 
 /// The settings that each command uses, for its help; `run` and `doctor` use all.
-const USES: [(&str, &[&[&str]]); 18] = [
+const USES: [(&str, &[&[&str]]); 20] = [
     ("publish", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("recover", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("status", &[LEDGER, ROSTER]),
@@ -54,6 +56,8 @@ const USES: [(&str, &[&[&str]]); 18] = [
     ("wait", &[LEDGER, ROSTER]),
     ("why", &[LEDGER, ROSTER]),
     ("log", &[LEDGER, ROSTER]),
+    ("drift", &[LEDGER, ROSTER]),
+    ("plan", &[LEDGER, ROSTER]),
     ("history", &[SNAPSHOTS]),
     ("show", &[SNAPSHOTS]),
     ("diff", &[SNAPSHOTS]),
@@ -145,6 +149,17 @@ enum Command {
   pmp-hub log o-member0000
   pmp-hub log o-member0000 --experience exp-prod --since 7d --all")]
     Log(LogArgs),
+    /// Show what others changed in the member experiences, by which account and when, as the spokes noticed
+    #[command(after_help = "Examples:
+  pmp-hub drift
+  pmp-hub drift --all -o json")]
+    Drift(DriftArgs),
+    /// Show what a publish would change in the member experiences, as far as the hub can know. Publishes nothing
+    #[command(after_help = "Examples:
+  pmp-hub plan
+  pmp-hub plan -o wide                          experience by experience
+  pmp-hub plan --detailed-exitcode              2 if something would change, 3 if it would be held")]
+    Plan(PlanArgs),
     /// List the snapshots that are kept, newest first
     #[command(after_help = "Examples:
   pmp-hub history
@@ -212,6 +227,8 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Wait(args) => wait(&cli.config, args, output).await,
         Command::Why(args) => why(&cli.config, args, output).await,
         Command::Log(args) => log(&cli.config, args, output).await,
+        Command::Drift(args) => show_drift(&cli.config, args, output).await,
+        Command::Plan(args) => show_plan(&cli.config, args, output).await,
         Command::History(args) => history(&cli.config, args, output).await,
         Command::Show(args) => show(&cli.config, args, output).await,
         Command::Diff(args) => diff(&cli.config, args, output).await,

@@ -2,12 +2,14 @@
 
 pub(crate) mod confirm;
 mod confirm_many;
+pub(crate) mod drift;
 pub(crate) mod exceptions;
 pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod log;
 mod look;
 pub(crate) mod members;
+pub(crate) mod plan;
 pub(crate) mod public_key;
 pub(crate) mod publish;
 pub(crate) mod recover;

@@ -212,6 +212,7 @@ pub(crate) fn table(rows: &[SpokeStatus], now: Timestamp, wide: bool) -> Table {
 pub(crate) fn version(row: &SpokeStatus) -> String {
     let Some(tried) = &row.tried else { return "-".to_owned() };
     let outcome = match tried.outcome {
+        _ if row.state == SpokeState::WouldChange => "observed",
         ReceiptStatus::InSync | ReceiptStatus::Skipped => return tried.version.to_string(),
         ReceiptStatus::Failed => "refused",
         other => other.as_str(),

@@ -31,12 +31,16 @@ pub enum SpokeState {
     Held,
     /// The spoke refused or failed, and says why.
     Error,
+    /// Somebody else changed it, and its spoke leaves that, as it was told to.
+    Drifted,
     /// The organization was admitted, and has never reported.
     Never,
     /// No sign of life, or no newer snapshot acknowledged, for longer than expected.
     Stale,
     /// On its way to the current snapshot.
     Applying,
+    /// Its spoke only observes, and something would change.
+    WouldChange,
     /// Acknowledged the current snapshot.
     Synced,
     /// Not managed now: missing, disabled, archived, or without a policy.
@@ -45,14 +49,16 @@ pub enum SpokeState {
 
 impl SpokeState {
     /// All that are told besides `SYNCED`, in their order.
-    pub(crate) const OTHERS: [Self; 8] = [
+    pub(crate) const OTHERS: [Self; 10] = [
         Self::Disputed,
         Self::Unreadable,
         Self::Held,
         Self::Error,
+        Self::Drifted,
         Self::Never,
         Self::Stale,
         Self::Applying,
+        Self::WouldChange,
         Self::Skipped,
     ];
 
@@ -62,9 +68,11 @@ impl SpokeState {
             Self::Unreadable => "UNREADABLE",
             Self::Held => "HELD",
             Self::Error => "ERROR",
+            Self::Drifted => "DRIFTED",
             Self::Never => "NEVER",
             Self::Stale => "STALE",
             Self::Applying => "APPLYING",
+            Self::WouldChange => "WOULD_CHANGE",
             Self::Skipped => "SKIPPED",
             Self::Synced => "SYNCED",
         }
@@ -73,16 +81,21 @@ impl SpokeState {
     pub(crate) fn color(self) -> Color {
         match self {
             Self::Disputed | Self::Unreadable | Self::Held | Self::Error => Color::Red,
-            Self::Never | Self::Stale | Self::Applying => Color::Yellow,
+            Self::Drifted | Self::Never | Self::Stale | Self::Applying | Self::WouldChange => Color::Yellow,
             Self::Skipped => Color::DarkGrey,
             Self::Synced => Color::Green,
         }
     }
 
+    /// Whether its spoke brings it to the snapshots that the hub publishes.
+    pub(crate) fn is_kept_in_step(self) -> bool {
+        !matches!(self, Self::Skipped | Self::WouldChange)
+    }
+
     /// Whether `status --check` is content.
     #[must_use]
     pub fn is_healthy(self) -> bool {
-        matches!(self, Self::Synced | Self::Skipped | Self::Applying)
+        matches!(self, Self::Synced | Self::Skipped | Self::Applying | Self::WouldChange)
     }
 }
 
@@ -225,7 +238,7 @@ fn whole_organization(view: &View, report: &Report, now: Timestamp, stale_after:
     for row in &mut rows {
         row.last_seen = row.last_seen.or(latest);
     }
-    let keeps_none = receipts.iter().all(|receipt| receipt.status == ReceiptStatus::Skipped);
+    let keeps_none = !receipts.iter().any(Receipt::is_kept);
     if let (true, true, Some(latest)) = (keeps_none, rows.is_empty(), latest) {
         let message = "keeps no experience in step";
         let row = if now.duration_since(latest) > stale_after {
@@ -312,8 +325,7 @@ fn row(
         version: Some(receipt.version),
         tried: Some(receipt.tried()),
         applied: receipt.applied(),
-        lag: lag(in_force(receipt))
-            .filter(|_| believed && receipt.status != ReceiptStatus::Skipped && !is_nowhere(organization, receipt)),
+        lag: lag(in_force(receipt)).filter(|_| believed && receipt.is_kept() && !is_nowhere(organization, receipt)),
         last_seen: organization.sign_for(receipt).map(|seen| seen.last_seen),
         spoke: receipt.owner.clone(),
         confirmation: confirmation(organization, receipt).filter(|_| state == SpokeState::Held).cloned(),
@@ -330,7 +342,7 @@ pub(crate) fn in_force(receipt: &Receipt) -> SnapshotVersion {
 /// Whether nothing of any snapshot is in force: a spoke that tells what is has told of none.
 fn is_nowhere(organization: &Organization, receipt: &Receipt) -> bool {
     let tells = organization.sign_for(receipt).is_some_and(|seen| seen.ledger.is_some());
-    tells && receipt.applied().is_none() && receipt.status != ReceiptStatus::Skipped
+    tells && receipt.applied().is_none() && receipt.is_kept()
 }
 
 /// When the spoke was alive. What it says of a time to come counts for nothing.
@@ -351,6 +363,9 @@ fn judge(
     let silent = (now.duration_since(alive_at) > stale_after).then(|| format!("silent for {}", age(alive_at, now)));
     // Silence does not hide what needs a person: it is told besides.
     let and_silent = |message: String| silent.iter().fold(message, |message, silent| format!("{message}; {silent}"));
+    if let Some(left) = left_as_set(receipt) {
+        return (SpokeState::Drifted, and_silent(left));
+    }
     match receipt.status {
         ReceiptStatus::Failed => return (SpokeState::Error, and_silent(error())),
         ReceiptStatus::Held => return (SpokeState::Held, and_silent(held_message(organization, receipt))),
@@ -358,17 +373,19 @@ fn judge(
         _ => {}
     }
     // Nobody keeps it in step, so nobody tells of it again. That the spoke lives is told for the organization.
-    if receipt.status == ReceiptStatus::Skipped {
+    if !receipt.is_kept() {
         return (SpokeState::Skipped, error());
     }
     if let Some(silent) = silent {
         return (SpokeState::Stale, silent);
     }
     match receipt.status {
+        // Only observed: what would change is its message.
+        ReceiptStatus::Skipped => return (SpokeState::WouldChange, error()),
         ReceiptStatus::Applying | ReceiptStatus::Partial => {
             return (SpokeState::Applying, format!("{} of its products pending", receipt.pending));
         }
-        ReceiptStatus::InSync | ReceiptStatus::Failed | ReceiptStatus::Held | ReceiptStatus::Skipped => {}
+        ReceiptStatus::InSync | ReceiptStatus::Failed | ReceiptStatus::Held => {}
     }
     match &view.head {
         Some(head) if receipt.version < head.latest => {
@@ -379,6 +396,12 @@ fn judge(
         }
         _ => (SpokeState::Synced, synced_message(receipt)),
     }
+}
+
+/// That all is applied but what somebody else set; none where that is not so.
+fn left_as_set(receipt: &Receipt) -> Option<String> {
+    let drift = receipt.drift.as_ref().filter(|drift| drift.is_left() && drift.rest_applied)?;
+    (receipt.status == ReceiptStatus::Partial).then(|| drift.to_string())
 }
 
 /// What is held, and how it goes on from here.
@@ -415,6 +438,9 @@ fn synced_message(receipt: &Receipt) -> String {
     }
     if !receipt.quarantined.is_empty() {
         parts.push(format!("{} set aside", receipt.quarantined.len()));
+    }
+    if receipt.would_change.is_some() {
+        parts.push("its spoke only observes".to_owned());
     }
     parts.join("; ")
 }

@@ -52,6 +52,7 @@ SPOKE = {
     "FilterObjectArns": ["arn:aws:s3:::filters/sandbox.wasm"],
     "ProductAttributes": True,
     "SyncSettings": True,
+    "Drift": '[{"names":["Sandbox*"],"drift":"report"}]',
     "PermissionsBoundaryArn": BOUNDARY,
     "KmsKeyArn": KEY,
     "OperatorPrincipalArns": ["arn:aws:iam::ACCOUNT:user/ada", "arn:aws:iam::ACCOUNT:role/platform-*"],
@@ -310,7 +311,7 @@ def main():
         return 1 if os.environ.get("PMP_REQUIRE_TERRAFORM") else 0
     passed = failed = 0
     for what, *settings_of in (
-        ("with little more than the defaults", BARE_HUB, {}, {"FilterName": "exclude-ids"}),
+        ("with little more than the defaults", BARE_HUB, {}, {"FilterName": "exclude-ids", "Mode": "observe"}),
         ("with every setting", HUB, HUB_MEMBER, SPOKE),
     ):
         with tempfile.TemporaryDirectory(prefix="pmp-agree-") as folder, ExitStack() as stack:

@@ -443,8 +443,8 @@ fn rows(page: &str, head: &str) -> Vec<Vec<String>> {
     lines.map(cells).collect()
 }
 
-/// Every assumption that a world can turn round has a switch in its row, and a test that there is; every switch has a row, and every
-/// value but the assumed one, too.
+/// Every assumption that a world can turn round has a switch in its row, and a test that there is; every switch has a row, and
+/// every value but the assumed one, too.
 #[test]
 fn every_row_has_a_switch_that_there_is_and_a_test_and_every_switch_a_row() {
     const PAGE: &str = include_str!("../../docs/aws-assumptions.md");

@@ -171,7 +171,7 @@ fn passes(log: &str) -> Vec<(Timestamp, Timestamp)> {
     for line in log.lines() {
         if line.contains("pass started") {
             began = at(line);
-        } else if let (Some(start), Some(end)) = (began, at(line).filter(|_| line.contains("experience done"))) {
+        } else if let (Some(start), Some(end)) = (began, at(line).filter(|_| line.contains("pass done"))) {
             passes.push((start, end));
             began = None;
         }
@@ -182,7 +182,7 @@ fn passes(log: &str) -> Vec<(Timestamp, Timestamp)> {
 #[tokio::test]
 async fn two_agents_and_two_people_never_interleave() {
     let (scene, spoke, expected) = six_batches(Duration::from_millis(100)).await;
-    let spoke = spoke.with(&[("NO_COLOR", "1"), ("PMP_LOG", "info")]);
+    let spoke = spoke.with(&[("NO_COLOR", "1"), ("PMP_LOG", "info,pmp_spoke=debug")]);
     // A message for each agent.
     scene.hub.json(&["publish"]).await;
     let agents: [Agent; 2] = std::array::from_fn(|_| spoke.start(&["run"]));

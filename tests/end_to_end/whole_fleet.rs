@@ -154,7 +154,7 @@ async fn each_command_fits_one_screen_and_says_what_has_the_same_cause() {
     assert_eq!(hub.run(&["status", "--check", "--org", "o-member0000"]).await.code, 0);
     // What nobody knows is a mistake, and no empty list.
     for (flag, value, told) in [
-        ("--org", "o-mistyped0", "the hub knows nothing of the organization `o-mistyped0`"),
+        ("--org", "o-mistyped00", "the hub knows nothing of the organization `o-mistyped00`"),
         ("--experience", "exp-zzz", "no spoke has reported about the experience `exp-zzz`"),
     ] {
         let mistyped = hub.run(&["status", "--check", flag, value]).await;

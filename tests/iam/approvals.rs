@@ -1,5 +1,5 @@
-//! The optional service control policy, rehearsed: in the embedded AWS, a user's request for a product is approved by those alone whom
-//! `protect.yaml` names, and users may still ask and take back what they asked for.
+//! The optional service control policy, rehearsed: in the embedded AWS, a user's request for a product is approved by those
+//! alone whom `protect.yaml` names, and users may still ask and take back what they asked for.
 
 use std::collections::HashMap;
 use std::time::Duration;

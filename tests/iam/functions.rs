@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
+use awsim_iam_policy::Decision as Verdict;
 use pmp_local::world::{ChangeSetTiming, Experience, ProcurementPolicy, ResourceRequests};
 use pmp_protocol::Digest;
 use pmp_signature::PublicKey;
 use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Aws, Lists, MANAGEMENT, Objects, longest_id, world};
+use serde_json::json;
 
 use crate::organizations::{Organizations, batch, batch_within, look};
 use crate::roles::{Decision, Declared, Grant};
@@ -59,6 +61,22 @@ async fn delegated_administrators_that_name_their_experiences_lack_nothing() {
     assert!(batch(&organizations, &spoke).await.is_empty(), "{}", spoke.log());
     assert_eq!(organizations.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &["prod-x"]));
     assert_eq!(organizations.alpha_account.lists(ALPHA_DEV).await, Lists::default());
+    assert_none_denied(&organizations.decisions().await);
+}
+
+#[tokio::test]
+async fn a_function_that_observes_may_start_nothing_and_lacks_nothing() {
+    let observes = [("Mode", "observe")];
+    let organizations = Organizations::deploy(world(&["prod-a"], &["prod-x"]), &[], &observes).await;
+    let role = organizations.roles.iter().find(|role| role.name == "pmp-sync-spoke").unwrap();
+    assert!(role.grants().iter().all(|it| it.action != "aws-marketplace:StartChangeSet"), "{:#?}", role.grants());
+    // Whatever else it is given some day.
+    let all = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
+    assert_ne!(role.decides_with(&all, "AllowProductProcurement"), Verdict::Allow);
+    let (hub, spoke) = (organizations.hub_function().await, organizations.spoke_function().await);
+    look(&hub).await;
+    assert!(batch(&organizations, &spoke).await.is_empty(), "{}", spoke.log());
+    assert_eq!(organizations.alpha_account.change_sets().await, 0);
     assert_none_denied(&organizations.decisions().await);
 }
 

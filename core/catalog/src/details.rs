@@ -5,11 +5,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use pmp_protocol::{ExperienceId, Note, ResourceRequests};
+use pmp_protocol::{ExperienceId, ResourceRequests};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::intern::Interner;
+use crate::note;
 use crate::{CatalogError, Experience, ExperienceStatus, PolicyId, ProcurementPolicy, Revision};
 
 /// A text that borrows from the answer wherever it holds no escapes.
@@ -206,8 +207,8 @@ pub(crate) fn policy(id: &PolicyId, details: &str, interner: &Interner) -> Resul
                 return Err(unexpected(format!("a resource of type `{}`", r#type.0)));
             }
             let ids = interner.intern(ids.iter().map(|id| &*id.0)).map_err(|e| unexpected(e.to_string()))?;
-            if let Some(note) = notes.as_ref().and_then(|text| Note::new(&text.0)) {
-                policy.notes.extend(ids.iter().map(|id| (id.clone(), note.clone())));
+            if let Some(note) = notes.as_ref().and_then(|text| note::read(&text.0)) {
+                ids.iter().for_each(|id| note::put(&mut policy.notes, id, &note));
             }
             list.extend(ids);
         }
@@ -218,6 +219,9 @@ pub(crate) fn policy(id: &PolicyId, details: &str, interner: &Interner) -> Resul
     policy.approved.retain(|id| !policy.contradictory.contains(id));
     Ok(policy)
 }
+
+#[cfg(test)]
+mod rewritings;
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,8 @@
 //! [`ProductDirectory`] is a second, optional port: what AWS Marketplace tells of a product ([`SdkDirectory`]);
 //! [`LookUp`] asks it for many.
 //!
+//! [`ChangeHistory`] looks back: which change sets of whom there were, and what they did.
+//!
 //! It never decides what to change; that is the plan's part.
 
 mod change_set;
@@ -15,7 +17,9 @@ mod details;
 mod directory;
 mod error;
 mod experience;
+mod history;
 mod intern;
+mod note;
 mod pace;
 mod policy;
 mod port;
@@ -29,6 +33,7 @@ pub use directory::{
 };
 pub use error::{CatalogError, ErrorClass};
 pub use experience::{Experience, ExperienceStatus, NotLive, PolicyId, Revision};
+pub use history::{ChangeHistory, Edits, PastChangeSet};
 pub use pace::{Limiter, Pace};
 pub use policy::ProcurementPolicy;
 pub use port::{Catalog, Probe, Scope};

@@ -34,12 +34,12 @@ use crate::{
 };
 
 /// The only catalog that private marketplaces live in.
-const CATALOG: &str = "AWSMarketplace";
+pub(crate) const CATALOG: &str = "AWSMarketplace";
 /// The most entities that `BatchDescribeEntities` takes (service model).
 const BATCH: usize = 20;
 /// The most entries on a page of `ListEntities` (service model), and of `ListChangeSets`.
 const ENTITIES_PAGE: i32 = 50;
-const CHANGE_SETS_PAGE: i32 = 20;
+pub(crate) const CHANGE_SETS_PAGE: i32 = 20;
 /// Requests for experiences on their way at once; the rate limiters, not this, set the pace.
 const CONCURRENCY: usize = 8;
 /// Requests for policies on their way at once. A batch of large ones is some 25 MB: this bounds the memory.
@@ -50,8 +50,8 @@ const LARGE: usize = 64 * 1024;
 /// The Marketplace Catalog of the account whose credentials it was made with.
 #[derive(Debug)]
 pub struct SdkCatalog {
-    client: Client,
-    pace: Pace,
+    pub(crate) client: Client,
+    pub(crate) pace: Pace,
     interner: Arc<Interner>,
     /// Whether `BatchDescribeEntities` was refused once, as a whole or for an entity that can be described; then every entity is
     /// described by itself.
@@ -416,7 +416,7 @@ impl Pages {
     }
 }
 
-fn shared_with_me() -> Filter {
+pub(crate) fn shared_with_me() -> Filter {
     Filter::builder().name("Scope").value_list("SharedWithMe").build()
 }
 

@@ -141,6 +141,8 @@ metrics! {
     StatementSecondsLeft: Seconds,
     /// Spoke: products that someone else had changed since the last pass.
     DriftedProducts: Count,
+    /// Spoke: products that a spoke that only observes would change. Only there.
+    WouldChangeProducts: Count,
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, Confirmed, Digest, ExperienceId, OrganizationId, ProductId, Recorded, SnapshotVersion, SpokeScope,
-    Verdict,
+    AccountId, Confirmed, Digest, Drift, ExperienceId, Left, OrganizationId, ProductId, Recorded, SnapshotVersion,
+    SpokeScope, Verdict, WouldChange,
 };
 
 /// The acknowledgement of one snapshot for one member experience: what was tried, and what stands.
@@ -49,6 +49,15 @@ pub struct Receipt {
     pub denied: usize,
     /// Products that the plan names and that are not applied yet.
     pub pending: usize,
+    /// What it would change, where the spoke only observes; absent in receipts of all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub would_change: Option<WouldChange>,
+    /// How the experience was left; absent where that is not known, and in receipts of older spokes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Left>,
+    /// What others changed in it, as far as that was noticed lately.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
     /// Products that the filter excluded or rejected.
     pub narrowed: usize,
     /// Its most frequent reasons, the most frequent one first. Bounded by the writer.
@@ -104,12 +113,20 @@ impl Receipt {
         })
     }
 
+    /// Whether the experience is one that its spoke looks after: kept in step, or observed. One that is skipped is neither.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.status != ReceiptStatus::Skipped || self.would_change.is_some()
+    }
+
     /// Whether it tells of a sync that was stopped, or is going on: the next run takes it up. A sync that came to its end,
     /// but for products that the catalog refused, is `partial`, too, and is finished.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
         match self.status {
             ReceiptStatus::Applying => true,
+            // What others set, and the spoke leaves, is the end of it, too.
+            ReceiptStatus::Partial if self.drift.as_ref().is_some_and(|drift| drift.rest_applied) => false,
             ReceiptStatus::Partial => self.pending > 0 || self.quarantined.is_empty(),
             ReceiptStatus::InSync | ReceiptStatus::Held | ReceiptStatus::Failed | ReceiptStatus::Skipped => false,
         }
@@ -173,7 +190,8 @@ pub enum ReceiptStatus {
     Held,
     /// It could not be applied; nothing, or only a part, changed.
     Failed,
-    /// The experience is not managed now: missing, disabled, archived or without a policy, or its filter says so.
+    /// The experience is not managed now: missing, disabled, archived or without a policy, or its filter says so. With
+    /// [`Receipt::would_change`], it is observed, and something would change.
     Skipped,
 }
 

@@ -7,6 +7,7 @@ use console::measure_text_width;
 use pmp_protocol::PlainText;
 
 use crate::table::cell_alone;
+use crate::text::cut;
 use crate::{Output, OutputFormat, stream};
 
 /// Lines for people, none longer than [`Self::WIDTH`] columns.
@@ -112,24 +113,6 @@ fn over(drawn: usize, lines: &[String]) -> String {
     let up = if drawn == 0 { String::new() } else { format!("\x1b[{drawn}A\r") };
     let lines: String = lines.iter().map(|line| format!("{line}\x1b[K\n")).collect();
     format!("{up}{lines}\x1b[J")
-}
-
-/// The text, in at most `width` columns; one that was cut ends in `…`.
-#[must_use]
-pub fn cut(text: &str, width: usize) -> String {
-    if measure_text_width(text) <= width {
-        return text.to_owned();
-    }
-    let (mut kept, mut used) = (String::new(), 1);
-    for letter in text.chars() {
-        used += measure_text_width(letter.encode_utf8(&mut [0; 4]));
-        if used > width {
-            break;
-        }
-        kept.push(letter);
-    }
-    kept.push('…');
-    kept
 }
 
 /// Stands for a space between backquotes while a text is folded: a command is not broken, so that it can be copied.

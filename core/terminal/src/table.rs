@@ -5,7 +5,8 @@ use console::measure_text_width;
 
 use pmp_protocol::PlainText;
 
-use crate::screen::{Frame, cut, fold};
+use crate::screen::{Frame, fold};
+use crate::text::cut;
 use crate::{Output, stream};
 
 /// A table under construction.
@@ -42,6 +43,12 @@ impl Table {
     pub fn on_a_screen(mut self, rows: usize) -> (Self, usize) {
         let left_out = self.rows.len().saturating_sub(rows);
         self.rows.truncate(rows);
+        (self.no_wider_than(Frame::WIDTH), left_out)
+    }
+
+    /// The same, whose last column, which holds sentences, is cut so that no line is wider than `width`, wherever it is printed.
+    #[must_use]
+    pub fn no_wider_than(mut self, width: usize) -> Self {
         let others = self.header.len().saturating_sub(1);
         let widest = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
@@ -49,11 +56,11 @@ impl Table {
             cells.chain(self.header.get(column).map(|title| measure_text_width(title))).max().unwrap_or_default()
         };
         let used: usize = (0..others).map(|column| widest(column) + GAP).sum();
-        let room = Frame::WIDTH.saturating_sub(used).max(1);
+        let room = width.saturating_sub(used).max(1);
         for (last, _) in self.rows.iter_mut().filter_map(|row| row.get_mut(others)) {
             *last = PlainText::new(&cut(last.as_str(), room));
         }
-        (self, left_out)
+        self
     }
 
     /// The text, without a line break at its end: a row is a line, so that `grep` and `awk` work. On a terminal the last column,
@@ -236,6 +243,16 @@ mod tests {
         let text = table.render(Output { format: OutputFormat::Table, header: false, color: true });
         assert!(text.starts_with("�[2Ka�b c\n"), "{text:?}");
         assert!(text.len() < 5_000);
+    }
+
+    #[test]
+    fn sentences_are_cut_to_the_width_that_is_asked_for() {
+        let mut table = Table::new(&["NAME", "MESSAGE"]);
+        table.row(["abc".to_owned(), "a sentence that is long".to_owned()]);
+        table.row(["abcdef".to_owned(), "short".to_owned()]);
+        let output = Output { format: OutputFormat::Table, header: true, color: false };
+        let text = table.no_wider_than(20).render(output);
+        assert_eq!(text, "NAME     MESSAGE\nabc      a sentence…\nabcdef   short");
     }
 
     #[test]

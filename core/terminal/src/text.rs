@@ -1,6 +1,8 @@
-//! Texts for people: ages and counts.
+//! Texts for people: ages, counts, and lines that fit.
 
+use console::truncate_str;
 use jiff::Timestamp;
+use pmp_protocol::PlainText;
 
 /// How long ago, in the largest unit that says enough: `12s`, `5m`, `3h`, `2d`. A time to come is `0s`.
 #[must_use]
@@ -20,6 +22,12 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// A line of at most `width` columns: what is too long ends with `…`.
+#[must_use]
+pub fn cut(text: &str, width: usize) -> String {
+    truncate_str(PlainText::new(text).as_str(), width, "…").into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,6 +35,12 @@ mod tests {
     #[test]
     fn one_is_singular() {
         assert_eq!([0, 1, 2].map(|n| count(n, "product")), ["0 products", "1 product", "2 products"]);
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_and_says_so() {
+        assert_eq!((cut("abcdef", 6), cut("abcdef", 5)), ("abcdef".to_owned(), "abcd…".to_owned()));
+        assert_eq!(cut("日本語", 5), "日本…");
     }
 
     #[test]

@@ -93,9 +93,11 @@ fn version(seen: &Seen, wanted: Option<SnapshotVersion>) -> Result<SnapshotVersi
 /// The rows that are not there yet, worst first.
 fn missing(rows: &[SpokeStatus], version: SnapshotVersion) -> Vec<&SpokeStatus> {
     let is_there = |row: &SpokeStatus| match row.state {
-        SpokeState::Skipped => true,
+        SpokeState::Skipped | SpokeState::WouldChange => true,
         // On its way to a newer one, it has been here.
-        SpokeState::Synced | SpokeState::Applying => row.in_force().is_some_and(|applied| applied >= version),
+        SpokeState::Synced | SpokeState::Applying | SpokeState::Drifted => {
+            row.in_force().is_some_and(|applied| applied >= version)
+        }
         _ => false,
     };
     rows.iter().filter(|row| !is_there(row)).collect()
@@ -103,7 +105,7 @@ fn missing(rows: &[SpokeStatus], version: SnapshotVersion) -> Vec<&SpokeStatus> 
 
 /// How many rows there are of what is kept in step, or should be.
 fn kept(rows: &[SpokeStatus]) -> usize {
-    rows.iter().filter(|row| row.state != SpokeState::Skipped).count()
+    rows.iter().filter(|row| row.state.is_kept_in_step()).count()
 }
 
 /// Why there is nothing to wait for.
@@ -188,6 +190,7 @@ mod tests {
             row("exp-it", Some(42), SpokeState::Synced),
             row("exp-none", None, SpokeState::Applying),
             row("exp-skipped", None, SpokeState::Skipped),
+            row("exp-observed", None, SpokeState::WouldChange),
             SpokeStatus::whole(&OrganizationId::new("o-never00000").unwrap(), SpokeState::Never, String::new()),
         ];
         let version = SnapshotVersion::new(42).unwrap();

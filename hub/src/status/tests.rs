@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use pmp_ledger::Head;
-use pmp_protocol::{AccountId, Confirmed, Digest, HeadMark, Needs, OperatorConfirmation, SpokeScope};
+use pmp_protocol::{AccountId, Confirmed, Digest, HeadMark, Needs, OperatorConfirmation, SpokeScope, WouldChange};
 
 use super::*;
 use crate::fleet::Admitted;
@@ -13,7 +13,7 @@ fn now() -> Timestamp {
     "2026-11-24T12:00:00Z".parse().unwrap()
 }
 
-fn head(latest: u64, taken_at: &str) -> Head {
+pub(crate) fn head(latest: u64, taken_at: &str) -> Head {
     let latest = SnapshotVersion::new(latest).unwrap();
     let taken_at = taken_at.parse().unwrap();
     Head { latest, digest: Digest::of(b"now"), taken_at, chunks: 1, published: Some(latest), statement: None }
@@ -33,6 +33,9 @@ pub(crate) fn receipt(version: u64, status: ReceiptStatus, error: Option<&str>) 
         allowed: 3,
         denied: 1,
         pending: 2,
+        would_change: None,
+        left: None,
+        drift: None,
         narrowed: 0,
         narrowed_for: Vec::new(),
         filter_warnings: Vec::new(),
@@ -97,6 +100,15 @@ fn each_receipt_is_judged_by_what_it_says_and_when() {
     assert_eq!(judged(receipt(41, ReceiptStatus::InSync, None)).0, SpokeState::Applying);
     assert_eq!(judged(receipt(42, ReceiptStatus::Skipped, Some("disabled"))).0, SpokeState::Skipped);
     assert_eq!(judged(receipt(42, ReceiptStatus::Failed, Some("no"))), (SpokeState::Error, "no".into()));
+    let observed = |status, error, allow| Receipt {
+        would_change: Some(WouldChange { allow, ..WouldChange::default() }),
+        ..receipt(42, status, error)
+    };
+    let would = judged(observed(ReceiptStatus::Skipped, Some("WOULD CHANGE: allow 3"), 3));
+    assert_eq!(would, (SpokeState::WouldChange, "WOULD CHANGE: allow 3".into()));
+    assert!(would.0.is_healthy() && !would.0.is_kept_in_step());
+    let in_step = judged(observed(ReceiptStatus::InSync, None, 0));
+    assert_eq!(in_step, (SpokeState::Synced, "its spoke only observes".into()));
     assert_eq!(
         judged(receipt(42, ReceiptStatus::Held, Some("no"))),
         (SpokeState::Held, "no; if it is meant: `pmp-hub confirm o-alpha00000 42`".into())

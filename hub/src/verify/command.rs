@@ -28,9 +28,9 @@ const HUBS_QUEUE: &str = "PMP_EVENTS_QUEUE_URL is the queue of a hub, which take
                           it with --events-queue-url, as docs/first-day.md says.";
 
 const HELP: &str = "\
-Without --change nothing is changed: experiences are listed and described, and some products looked up. With it, the experience has to have a rejected
-product without a note. That one is approved and rejected again, and whether users may request products is turned over and
-back. docs/first-day.md says what each trial does, and which permissions it needs.
+Without --change nothing is changed: experiences are listed and described, and some products looked up. With it, the
+experience has to have a rejected product without a note. That one is approved and rejected again, and whether users may
+request products is turned over and back. docs/first-day.md says what each trial does, and which permissions it needs.
 
 Examples:
   pmp-hub verify-aws                                    what reading alone shows

@@ -194,20 +194,6 @@ resource "aws_iam_role_policy" "function" {
         Action   = "aws-marketplace:DescribeEntity"
         Resource = ["${local.entities}/Experience/*", "${local.entities}/ProcurementPolicy/*"]
       },
-      {
-        Sid       = "ChangeExperiences"
-        Effect    = "Allow"
-        Action    = "aws-marketplace:StartChangeSet"
-        Resource  = local.experiences
-        Condition = { StringEquals = { "catalog:ChangeType" = local.change_types } }
-      },
-      {
-        Sid       = "StartChangeSets"
-        Effect    = "Allow"
-        Action    = "aws-marketplace:StartChangeSet"
-        Resource  = local.change_sets
-        Condition = { StringEquals = { "catalog:ChangeType" = local.change_types } }
-      },
       # Whatever else this role is given some day: who sees an experience, how it looks, and whether it is in force, is not a spoke's to
       # say. Every type but those above, whichever AWS has or will have; AWS sends the type with each of these requests.
       {
@@ -222,6 +208,29 @@ resource "aws_iam_role_policy" "function" {
         Effect   = "Allow"
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = ["${aws_cloudwatch_log_group.function.arn}:*"]
+      }
+      # What only observes may start nothing.
+      ], var.mode == "observe" ? [] : [
+      {
+        Sid       = "ChangeExperiences"
+        Effect    = "Allow"
+        Action    = "aws-marketplace:StartChangeSet"
+        Resource  = local.experiences
+        Condition = { StringEquals = { "catalog:ChangeType" = local.change_types } }
+      },
+      {
+        Sid       = "StartChangeSets"
+        Effect    = "Allow"
+        Action    = "aws-marketplace:StartChangeSet"
+        Resource  = local.change_sets
+        Condition = { StringEquals = { "catalog:ChangeType" = local.change_types } }
+      }
+      ], var.mode != "observe" ? [] : [
+      {
+        Sid      = "NeverAnyChange"
+        Effect   = "Deny"
+        Action   = "aws-marketplace:StartChangeSet"
+        Resource = ["*"]
       }
       ], var.filter_bucket == null ? [] : [
       {
@@ -315,6 +324,8 @@ resource "aws_lambda_function" "spoke" {
       PMP_SYNC_SETTINGS        = tostring(var.sync_settings)
       PMP_KEEP_DECISIONS       = tostring(var.keep_decisions)
       PMP_KEEP_DECISIONS_FOR   = var.keep_decisions_for == null ? "" : var.keep_decisions_for
+      PMP_MODE                 = var.mode
+      PMP_DRIFT                = var.drift
       PMP_LOG                  = var.log_level
     }
   }

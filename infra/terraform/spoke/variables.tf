@@ -194,6 +194,33 @@ variable "sync_settings" {
   description = "Whether the settings follow the management experience's, too, which is whether users may request products."
 }
 
+variable "mode" {
+  type        = string
+  default     = "apply"
+  description = "With observe, the function tells what it would change and changes nothing: its role may not. With apply, it keeps the experiences in step."
+
+  validation {
+    condition     = contains(["apply", "observe"], var.mode)
+    error_message = "One of apply and observe."
+  }
+}
+
+variable "drift" {
+  type        = string
+  default     = "heal"
+  description = "What becomes of what others change in an experience. With heal, it is brought back; with report, it stays and is told. Or rules by experience, as JSON: the first that names an experience counts, all others are healed."
+
+  validation {
+    condition     = contains(["heal", "report"], var.drift) || (can(regex("^\\s*\\[", var.drift)) && can(jsondecode(var.drift)))
+    error_message = "One of heal and report, or a JSON list of rules."
+  }
+
+  validation {
+    condition     = length(var.drift) <= 512
+    error_message = "At most 512 characters."
+  }
+}
+
 variable "filter_name" {
   type        = string
   default     = null

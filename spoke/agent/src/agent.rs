@@ -118,7 +118,7 @@ async fn catch_up(spoke: &Spoke, stop: &Stop) -> Result<(), SpokeError> {
     let stopped = || SpokeError::stopped(stop);
     // What stands in its way, such as a statement that is not trusted, is told to the hub without a message, too.
     let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)??;
-    if !standing.leaves_something() {
+    if !standing.leaves_something(spoke.mode) {
         return Ok(());
     }
     tracing::info!(version = %standing.head.latest, "the ledger says that something is left to do");

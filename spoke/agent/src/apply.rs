@@ -24,6 +24,7 @@
 //!    the last 20 first, and then halves the 50 until the offending product stands alone. A ends with
 //!    `partial`, and its receipt names that product with the catalog's own error.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,7 +33,8 @@ use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeSetId, Experience, PolicyId, ProcurementPolicy};
 use pmp_plan::{Confirmation, Desired, GuardRails, IdLimit, Lately};
 use pmp_protocol::{
-    ChangeSetTimes, ExperienceId, ProductBatch, QuarantinedProduct, ReceiptStatus, ResourceRequests, SnapshotVersion,
+    ChangeSetTimes, ExperienceId, ProductBatch, ProductId, QuarantinedProduct, ReceiptStatus, ResourceRequests,
+    SnapshotVersion,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -107,6 +109,8 @@ pub(crate) struct Order<'a> {
     pub(crate) pass: Timestamp,
     /// The products that the catalog refused in earlier passes.
     pub(crate) quarantined: &'a [QuarantinedProduct],
+    /// Products that stay as somebody else set them.
+    pub(crate) left_alone: &'a BTreeSet<ProductId>,
     /// A change set that an earlier pass started, and whose end it did not see.
     pub(crate) unfinished: Option<ChangeSetId>,
 }
@@ -123,6 +127,13 @@ pub(crate) struct Applied {
 pub(crate) trait Watch: Send + Sync {
     /// A change set of the experience started or ended.
     fn progress(&self, progress: &Progress);
+}
+
+/// For what makes no progress that anybody could watch.
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn progress(&self, _: &Progress) {}
 }
 
 impl Engine {
@@ -168,6 +179,11 @@ impl Engine {
     /// the receipt.
     pub(crate) async fn apply(&self, order: &Order<'_>, live: Live, watch: &dyn Watch) -> Applied {
         Run::new(self, order, live, watch).finish().await
+    }
+
+    /// What [`Self::apply`] would do, without doing it: no change set is started, and nothing is read again.
+    pub(crate) fn observe(&self, order: &Order<'_>, live: Live) -> Applied {
+        Run::new(self, order, live, &Unwatched).observe()
     }
 
     /// How long change sets take here, for the next pass. `None` where the end of none was seen.

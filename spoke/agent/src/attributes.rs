@@ -344,7 +344,7 @@ impl Found {
             }
         }
         let unknown = known.undecided.len();
-        tracing::info!(of = %self.at, products = ids.len(), unknown, "products as the hub looked them up");
+        tracing::debug!(of = %self.at, products = ids.len(), unknown, "products as the hub looked them up");
         known.tell(ids.len());
         known
     }

@@ -7,28 +7,25 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use jiff::Timestamp;
 use pmp_catalog::SdkCatalog;
 use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoRecords, DynamoSnapshots};
-use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_terminal::{
-    Completions, EXIT_CODES_HELP, Exit, Failure, Output, OutputFormat, Stop, TerminalArgs, age, print_variables,
-    print_version, program_with, progress, stop_on_signal,
+    Completions, EXIT_CODES_HELP, Exit, Failure, Output, Stop, TerminalArgs, print_variables, print_version,
+    program_with, stop_on_signal,
 };
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::commands::{plan, status, sync};
 use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::{failure, one_line, sdk};
-use crate::filter_rules::FilterRules;
 use crate::filters::Filters;
 use crate::function::SpokeFunction;
 use crate::inbox::SqsInbox;
-use crate::lease::{IfHeld, Leases, holder};
-use crate::preview::{Planned, Previews};
+use crate::lease::{Leases, holder};
 use crate::record::Records;
 use crate::trust::Trust;
-use crate::{Identity, Pass, Spoke, SpokeError, agent, doctor, env, init, render};
+use crate::{Identity, Spoke, agent, doctor, env, init};
 
 const EXAMPLES: &str = "Examples:
   pmp-spoke init            make the queue, and subscribe it to the hub's topic
@@ -44,7 +41,7 @@ const USES: [(&str, &[&[&str]]); 8] = [
     ("run", &[LEDGER, FILTER, GUARD, CATALOG, RECORD, &["queue_url"]]),
     ("sync", &[LEDGER, FILTER, GUARD, CATALOG, RECORD]),
     ("plan", &[LEDGER, FILTER, GUARD]),
-    ("status", &[LEDGER]),
+    ("status", &[LEDGER, &["mode"]]),
     ("init", &[&["experience_id", "topic_arn"]]),
     ("env", &[]),
     ("version", &[]),
@@ -64,8 +61,16 @@ const FILTER: &[&str] =
 const GUARD: &[&str] =
     &["member_experience_ids", "max_removed_percent", "max_removed_products", "guard_window", "sync_settings"];
 const RECORD: &[&str] = &["keep_decisions", "keep_decisions_for"];
-const CATALOG: &[&str] =
-    &["catalog_rates", "max_open_change_sets", "share_change_sets", "product_id_limit", "lease_term", "stop_after"];
+const CATALOG: &[&str] = &[
+    "mode",
+    "drift",
+    "catalog_rates",
+    "max_open_change_sets",
+    "share_change_sets",
+    "product_id_limit",
+    "lease_term",
+    "stop_after",
+];
 
 /// Keeps AWS Private Marketplace in step across organizations: a spoke
 #[derive(Debug, Parser)]
@@ -90,19 +95,25 @@ enum Command {
     #[command(after_help = "Examples:
   pmp-spoke sync
   pmp-spoke sync --confirm 42                   let through what a guard rail holds
-  pmp-spoke sync --wait --stop-after 10m")]
-    Sync(SyncArgs),
+  pmp-spoke sync --wait --stop-after 10m
+  pmp-spoke sync --plan monday.json             do what `plan --out` kept, or nothing")]
+    Sync(sync::SyncArgs),
     /// Show what `sync` would do, and do nothing
     #[command(after_help = "Examples:
   pmp-spoke plan
   pmp-spoke plan -o wide                        with each product that is left as it is
-  pmp-spoke plan --detailed-exitcode            2 if there are changes to make")]
-    Plan(PlanArgs),
-    /// Show what the ledger says of this organization's experiences. The live state is not looked at: `plan` does
+  pmp-spoke plan --detailed-exitcode            2 if there are changes to make
+  pmp-spoke plan --version 41                   what an earlier snapshot would change
+  pmp-spoke plan --filter exclude-ids --filter-config '{\"ids\":[\"prod-…\"]}'
+                                                what a filter would change
+  pmp-spoke plan --out monday.json              keep it, for `sync --plan`")]
+    Plan(plan::PlanArgs),
+    /// Show how this organization's experiences stand, as the ledger says. The live state is not looked at: `plan` does
     #[command(after_help = "Examples:
   pmp-spoke status
+  pmp-spoke status -o wide                      every experience, with whole sentences
   pmp-spoke status --check                      for monitoring")]
-    Status(StatusArgs),
+    Status(status::StatusArgs),
     /// Make the queue with its dead-letter queue and policy, and subscribe it to the hub's topic
     #[command(after_help = "Example:
   eval \"$(pmp-spoke init)\"                        and take the queue's URL into this shell")]
@@ -119,30 +130,6 @@ enum Command {
     Version,
     /// Print a completion script for a shell
     Completions(Completions),
-}
-
-#[derive(Debug, Args)]
-struct StatusArgs {
-    /// Exit with 4 if an experience is neither in step, nor on its way, nor skipped, or if no pass was made yet
-    #[arg(long)]
-    check: bool,
-}
-
-#[derive(Debug, Args)]
-struct SyncArgs {
-    /// Let exactly this snapshot through, whatever it removes
-    #[arg(long, value_name = "VERSION")]
-    confirm: Option<SnapshotVersion>,
-    /// Wait where another spoke of this organization is at work, rather than leave
-    #[arg(long)]
-    wait: bool,
-}
-
-#[derive(Debug, Args)]
-struct PlanArgs {
-    /// Exit with 2 if there are changes to make
-    #[arg(long)]
-    detailed_exitcode: bool,
 }
 
 #[derive(Debug, Args)]
@@ -177,9 +164,9 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
     let output = cli.terminal.start(level)?;
     match &cli.command {
         Command::Run => run_agent(&cli.config, cli.terminal.logs_are_json()).await,
-        Command::Sync(args) => sync(&cli.config, args, output).await,
-        Command::Plan(args) => plan(&cli.config, args, output).await,
-        Command::Status(args) => status(&cli.config, args, output).await,
+        Command::Sync(args) => sync::sync(&cli.config, args, output).await,
+        Command::Plan(args) => plan::plan(&cli.config, args, output).await,
+        Command::Status(args) => status::status(&cli.config, args, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
         Command::Doctor => {
             let checkup = doctor::examine(&cli.config, output).await;
@@ -208,8 +195,9 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
     };
     let leases = Arc::new(DynamoLeases::new(&hub, config.timestamps.clone()));
     let lease = Leases::new(leases, identity.organization.clone(), holder(command), config.lease_term);
+    let catalog = Arc::new(SdkCatalog::without_retries(sdk, config.rates));
     let mut spoke = Spoke {
-        catalog: Arc::new(SdkCatalog::without_retries(sdk, config.rates)),
+        catalog: catalog.clone(),
         snapshots: Arc::new(DynamoSnapshots::new(&hub, config.snapshots.clone())),
         receipts: Arc::new(DynamoReceipts::new(&hub, config.timestamps.clone())),
         identity,
@@ -227,6 +215,10 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
             retention: config.retention,
         }),
         sync_settings: config.sync_settings,
+        mode: config.mode,
+        bound: None,
+        drift: config.drift.clone(),
+        history: Some(catalog.clone()),
         show_progress: false,
         tell_figures: false,
     };
@@ -245,7 +237,7 @@ pub(crate) async fn spoke(sdk: &SdkConfig, config: &SpokeConfig, command: &str) 
 }
 
 /// The SDK's configuration, and the spoke over it.
-async fn start(config: &SpokeConfig, command: &str) -> Result<(SdkConfig, Spoke), Failure> {
+pub(crate) async fn sdk_and_spoke(config: &SpokeConfig, command: &str) -> Result<(SdkConfig, Spoke), Failure> {
     let sdk = sdk().await?;
     let spoke = spoke(&sdk, config, command).await?;
     Ok((sdk, spoke))
@@ -254,7 +246,7 @@ async fn start(config: &SpokeConfig, command: &str) -> Result<(SdkConfig, Spoke)
 async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> {
     let config = config.for_pass(true)?;
     let stop = stop(&config)?;
-    let Some(started) = stop.unless_stopped(start(&config, "run")).await else { return Ok(Exit::Ok) };
+    let Some(started) = stop.unless_stopped(sdk_and_spoke(&config, "run")).await else { return Ok(Exit::Ok) };
     let (sdk, mut spoke) = started?;
     spoke.tell_figures = metrics;
     let inbox = SqsInbox::new(&sdk, config.queue_url.unwrap_or_default());
@@ -263,142 +255,13 @@ async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> 
     Ok(Exit::Ok)
 }
 
-async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -> Result<Exit, Failure> {
-    let config = config.for_pass(false)?;
-    let stop = stop(&config)?;
-    let ended = |how: &str| {
-        let reason = stop.reason().map_or_else(String::new, ToString::to_string);
-        Failure::new(anyhow::anyhow!("{reason}, {how}"))
-    };
-    let started = stop.unless_stopped(start(&config, "sync")).await;
-    let (_, mut spoke) = started.ok_or_else(|| ended("before anything was done"))??;
-    spoke.show_progress = output.is_table();
-    let if_held = if args.wait { IfHeld::Wait } else { IfHeld::Leave };
-    let done = spoke.lease.hold(if_held, &stop, async |stop| Ok(sync_newest(&spoke, args, stop).await));
-    let done = stop
-        .to_the_end(Box::pin(done))
-        .await
-        .ok_or_else(|| ended("and something does not answer; the next run goes on"))?;
-    let Some(done) = done.map_err(failure)? else {
-        return Err(ended("before the lease was free; nothing was done"));
-    };
-    let (pass, version) = done?;
-    let receipts = &pass.receipts;
-    output.list("receipts", receipts, render::receipts(&pass), &sync_summary(receipts, version))?;
-    Ok(exit_after(receipts))
-}
-
 /// The token that a signal cancels, and `--stop-after`.
-fn stop(config: &SpokeConfig) -> Result<Stop, Failure> {
+pub(crate) fn stop(config: &SpokeConfig) -> Result<Stop, Failure> {
     let stop = stop_on_signal().map_err(Failure::new)?;
     if let Some(after) = config.stop_after {
         stop.before(Instant::now() + after, Duration::ZERO);
     }
     Ok(stop)
-}
-
-/// One pass with the ledger's newest snapshot.
-async fn sync_newest(spoke: &Spoke, args: &SyncArgs, stop: &Stop) -> Result<(Pass, SnapshotVersion), Failure> {
-    let stopped = || failure(SpokeError::stopped(stop));
-    let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)?.map_err(failure)?;
-    let version = standing.head.latest;
-    if let Some(confirmed) = args.confirm.filter(|confirmed| *confirmed != version) {
-        let error = anyhow::anyhow!("snapshot {confirmed} was confirmed, but the newest is {version}");
-        return Err(Failure::new(error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`")));
-    }
-    let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: Timestamp::now() });
-    let newest = stop.unless_stopped(spoke.in_force(&standing, &[])).await.ok_or_else(stopped)?;
-    let newest = Arc::new(newest.map_err(failure)?);
-    let pass = spoke.sync(standing, newest, confirmed, stop).await.map_err(failure)?;
-    Ok((pass, version))
-}
-
-fn sync_summary(receipts: &[Receipt], version: SnapshotVersion) -> String {
-    let kept = receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped).count();
-    let in_sync = |receipt: &&Receipt| receipt.status == ReceiptStatus::InSync && receipt.version == version;
-    let in_sync = receipts.iter().filter(in_sync).count();
-    format!("{in_sync} of {kept} member experiences in sync with snapshot {version}")
-}
-
-fn exit_after(receipts: &[Receipt]) -> Exit {
-    let any = |status| receipts.iter().any(|receipt| receipt.status == status);
-    if any(ReceiptStatus::Failed) || any(ReceiptStatus::Partial) {
-        Exit::Error
-    } else if any(ReceiptStatus::Held) {
-        Exit::Refused
-    } else {
-        Exit::Ok
-    }
-}
-
-async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
-    let config = config.for_pass(false)?;
-    let sdk = sdk().await?;
-    let mut spoke = spoke(&sdk, &config, "plan").await?;
-    spoke.show_progress = output.is_table();
-    let standing = spoke.standing().await.map_err(failure)?;
-    let newest = Arc::new(spoke.in_force(&standing, &[]).await.map_err(failure)?);
-    let previews = spoke.preview(&standing, &newest).await.map_err(failure)?;
-    if output.is_table() {
-        output.lines(render::previews(&previews, &newest, output.format == OutputFormat::Wide))?;
-    } else {
-        let Previews { experiences, warnings } = &previews;
-        let mut document = json!({"version": newest.version(), "digest": newest.digest(), "experiences": experiences});
-        if !warnings.is_empty() {
-            document["warnings"] = json!(warnings);
-        }
-        output.document(&document)?;
-    }
-    let any = |test: fn(&Planned) -> bool| previews.experiences.iter().any(|preview| test(&preview.outcome));
-    if any(|outcome| matches!(outcome, Planned::Failed { .. })) {
-        Ok(Exit::Error)
-    } else if any(|outcome| matches!(outcome, Planned::Held { .. })) {
-        Ok(Exit::Refused)
-    } else if args.detailed_exitcode && any(|outcome| matches!(outcome, Planned::Plan { change_sets: 1.., .. })) {
-        Ok(Exit::ChangesPending)
-    } else {
-        Ok(Exit::Ok)
-    }
-}
-
-async fn status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
-    // Nothing is decided here, so nothing of a filter is needed.
-    let config = SpokeConfig { filters: FilterRules::without_rules(None), ..config.for_pass(false)? };
-    let sdk = sdk().await?;
-    let spoke = spoke(&sdk, &config, "status").await?;
-    let standing = spoke.standing().await.map_err(failure)?;
-    let (head, receipts, now) = (&standing.head, &standing.before.receipts, Timestamp::now());
-    if output.is_table() && output.header {
-        let (version, digest, ago) = (head.latest, head.digest.short(), age(head.taken_at, now));
-        let organization = &spoke.identity.organization;
-        output.line(&format!(
-            "{organization}, as the ledger has it: current snapshot {version} ({digest}), read {ago} ago"
-        ))?;
-    }
-    if !output.is_table() {
-        let seen = standing.before.seen.as_ref().map(|seen| seen.last_seen);
-        let snapshot = json!({"version": head.latest, "digest": head.digest, "taken_at": head.taken_at});
-        output.document(&json!({"snapshot": snapshot, "last_seen": seen, "receipts": receipts}))?;
-    } else if receipts.is_empty() {
-        output.line("No pass has been made yet.")?;
-    } else {
-        output.list(
-            "receipts",
-            receipts,
-            render::standing(receipts, head, now),
-            &sync_summary(receipts, head.latest),
-        )?;
-    }
-    let well = |receipt: &Receipt| match receipt.status {
-        ReceiptStatus::InSync | ReceiptStatus::Applying | ReceiptStatus::Skipped => true,
-        ReceiptStatus::Partial => receipt.is_unfinished(),
-        ReceiptStatus::Held | ReceiptStatus::Failed => false,
-    };
-    if receipts.is_empty() {
-        progress::note("hint: `pmp-spoke sync` makes a pass, and `pmp-spoke run` makes one whenever the hub publishes");
-    }
-    let healthy = !receipts.is_empty() && receipts.iter().all(well);
-    Ok(if args.check && !healthy { Exit::Unhealthy } else { Exit::Ok })
 }
 
 async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {

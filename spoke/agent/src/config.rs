@@ -10,13 +10,14 @@ use pmp_catalog::RateLimits;
 use pmp_filter_host::{FilterSource, Limits, S3Object};
 use pmp_ledger::{LeaseTerm, TableName};
 use pmp_plan::GuardRails;
-use pmp_protocol::{Digest, ExperienceId, OrganizationId};
+use pmp_protocol::{Digest, DriftHandling, ExperienceId, OrganizationId};
 use pmp_signature::TrustedKeys;
 use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
 use crate::attributes::AttributeSource;
 use crate::filter_rules::{self, FilterRules, Shared};
 use crate::member::Selection;
+use crate::mode::Mode;
 use crate::record::Retention;
 use crate::{EngineSettings, erosion};
 
@@ -41,6 +42,8 @@ const REMOVED_PERCENT: Source = Source { flag: "--max-removed-percent", variable
 const REMOVED_PRODUCTS: Source = Source { flag: "--max-removed-products", variable: "PMP_MAX_REMOVED_PRODUCTS" };
 const GUARD_WINDOW: Source = Source { flag: "--guard-window", variable: "PMP_GUARD_WINDOW" };
 const SYNC_SETTINGS: Source = Source { flag: "--sync-settings", variable: "PMP_SYNC_SETTINGS" };
+const MODE: Source = Source { flag: "--mode", variable: "PMP_MODE" };
+const DRIFT: Source = Source { flag: "--drift", variable: "PMP_DRIFT" };
 const LEASE_TERM: Source = Source { flag: "--lease-term", variable: "PMP_LEASE_TERM" };
 const STOP_AFTER: Source = Source { flag: "--stop-after", variable: "PMP_STOP_AFTER" };
 const RATES: Source = Source { flag: "--catalog-rates", variable: "PMP_CATALOG_RATES" };
@@ -133,6 +136,13 @@ pub(crate) struct ConfigArgs {
     #[arg(long, global = true, env = SYNC_SETTINGS.variable, hide_env_values = true, value_name = "BOOL",
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     sync_settings: Option<String>,
+    /// What to do with the plans: `apply` them, or `observe`, which tells what would change and changes nothing [default: apply]
+    #[arg(long, global = true, env = MODE.variable, hide_env_values = true, value_name = "MODE")]
+    mode: Option<String>,
+    /// What to do with what others changed in an experience: `heal` it, or only `report` it; or rules by experience, as JSON or
+    /// @FILE [default: heal]
+    #[arg(long, global = true, env = DRIFT.variable, hide_env_values = true, value_name = "WHAT")]
+    drift: Option<String>,
     /// For how long a spoke that holds the organization's lease may be silent: another that watches goes on after that [default: 10s]
     #[arg(long, global = true, env = LEASE_TERM.variable, hide_env_values = true, value_name = "DURATION")]
     lease_term: Option<String>,
@@ -165,6 +175,8 @@ pub(crate) struct SpokeConfig {
     pub(crate) rates: RateLimits,
     pub(crate) engine: EngineSettings,
     pub(crate) sync_settings: bool,
+    pub(crate) mode: Mode,
+    pub(crate) drift: FilterRules<DriftHandling>,
     pub(crate) lease_term: LeaseTerm,
     pub(crate) stop_after: Option<Duration>,
     /// How much is recorded of what was decided.
@@ -207,6 +219,7 @@ pub(crate) struct DoctorConfig {
     pub(crate) selection: Selection,
     /// None where they are wrong.
     pub(crate) filters: Option<FilterRules<Option<FilterConfig>>>,
+    pub(crate) mode: Mode,
 }
 
 /// What `init` needs.
@@ -234,6 +247,8 @@ impl ConfigArgs {
         let rates: Option<RateLimits> = settings.optional(self.catalog_rates.as_deref(), RATES);
         let engine = self.engine(&mut settings);
         let sync_settings = settings.switch(self.sync_settings.as_deref(), SYNC_SETTINGS).unwrap_or(false);
+        let mode = settings.optional(self.mode.as_deref(), MODE).unwrap_or_default();
+        let drift = self.drift(&mut settings, experience.as_ref());
         let lease_term = self.lease_term(&mut settings);
         let stop_after = duration(&mut settings, self.stop_after.as_deref(), STOP_AFTER);
         let retention = self.retention(&mut settings);
@@ -253,6 +268,8 @@ impl ConfigArgs {
                 rates: rates.unwrap_or_default(),
                 engine,
                 sync_settings,
+                mode,
+                drift: drift?,
                 lease_term,
                 stop_after,
                 retention,
@@ -291,6 +308,7 @@ impl ConfigArgs {
             trusted: self.trusted(&mut settings),
             selection: self.selection(&mut settings, None),
             filters: self.filters(&mut settings, None),
+            mode: settings.optional(self.mode.as_deref(), MODE).unwrap_or_default(),
         };
         (config, complete)
     }
@@ -374,6 +392,16 @@ impl ConfigArgs {
         let written = text_or_file(settings, self.filters.as_deref(), FILTERS)?;
         let rules = filter_rules::read(&written, default, &shared, management);
         rules.map_err(|problems| problems.into_iter().for_each(|it| settings.problem(FILTERS, it))).ok()
+    }
+
+    /// What becomes of edits of others, by experience. None where that is wrong.
+    fn drift(&self, settings: &mut Settings, management: Option<&ExperienceId>) -> Option<FilterRules<DriftHandling>> {
+        if !is_set(self.drift.as_ref()) {
+            return Some(FilterRules::without_rules(DriftHandling::Heal));
+        }
+        let written = text_or_file(settings, self.drift.as_deref(), DRIFT)?;
+        let rules = filter_rules::read_drift(&written, management);
+        rules.map_err(|problems| problems.into_iter().for_each(|it| settings.problem(DRIFT, it))).ok()
     }
 
     fn shared(&self, settings: &mut Settings) -> SharedByFilters {

@@ -23,6 +23,7 @@ use crate::filter_rules::FilterRules;
 use crate::filters::Filters;
 use crate::identity::ask_organizations;
 use crate::member::{Absent, Member, Selection, find, list};
+use crate::mode::Mode;
 
 /// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
 pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
@@ -52,7 +53,7 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let rules = config.filters.as_ref().filter(|rules| !rules.is_empty());
     let rules = rules.map(|rules| by_rule(rules, members.as_deref()));
     let found = [organization].into_iter().chain(ledger).chain([catalog]).chain(rules).chain(products).chain(inbox);
-    let found = found.chain([network]);
+    let found = found.chain(mode(config.mode)).chain([network]);
     [configuration, filter].into_iter().chain(who).chain(found).map(guard_rails::named).collect()
 }
 
@@ -88,6 +89,12 @@ async fn filter(sdk: &SdkConfig, rules: Option<&FilterRules<Option<FilterConfig>
         _ if filters.has_any() => finding,
         _ => finding.note("none: all that the hub approves is applied"),
     }
+}
+
+/// That nothing is changed, where that is so.
+fn mode(mode: Mode) -> Option<Finding> {
+    let told = "observe: it tells what would change, and changes nothing; without PMP_MODE, it applies";
+    mode.observes().then(|| Finding::of("mode").note(told))
 }
 
 /// Which rule has which experiences, where there are rules; one that has none is worth a warning.

@@ -66,7 +66,8 @@ fn of_pass(datum: Datum, receipts: &[Receipt], tally: &Tally) -> Datum {
         .count(Metric::AllowedProducts, tally.allowed)
         .count(Metric::DeniedProducts, tally.denied)
         .count(Metric::QuarantinedProducts, sum(|receipt| receipt.quarantined.len()))
-        .count(Metric::DriftedProducts, tally.drifted);
+        .count(Metric::DriftedProducts, tally.drifted)
+        .count_if_known(Metric::WouldChangeProducts, would_change(receipts));
     if tally.filter_runs == 0 {
         return datum;
     }
@@ -76,9 +77,15 @@ fn of_pass(datum: Datum, receipts: &[Receipt], tally: &Tally) -> Datum {
         .count(Metric::FilterFailures, tally.filter_failures)
 }
 
+/// How many products would be changed; none where the spoke does not only observe.
+fn would_change(receipts: &[Receipt]) -> Option<usize> {
+    let observed: Vec<_> = receipts.iter().filter_map(|receipt| receipt.would_change).collect();
+    (!observed.is_empty()).then(|| observed.iter().map(|it| it.allow + it.deny).sum())
+}
+
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::SnapshotVersion;
+    use pmp_protocol::{SnapshotVersion, WouldChange};
     use serde_json::{Value, json};
 
     use super::*;
@@ -127,10 +134,21 @@ mod tests {
     }
 
     #[test]
+    fn a_pass_that_observes_tells_what_would_change() {
+        let observed = |allow, deny| Receipt {
+            would_change: Some(WouldChange { allow, deny, settings: false }),
+            ..receipt(ReceiptStatus::Skipped, 0)
+        };
+        let receipts = vec![observed(2, 1), observed(0, 4), receipt(ReceiptStatus::Skipped, 0)];
+        let answer = Answer { pass: Some(Pass { receipts, tally: Tally::default() }), ..Answer::default() };
+        assert_eq!(told(&answer)["WouldChangeProducts"], 7);
+    }
+
+    #[test]
     fn what_is_not_known_is_left_out() {
         let in_step = told(&pass(&[ReceiptStatus::InSync, ReceiptStatus::Skipped], Tally::default()));
         assert_eq!(in_step["Synced"], 1);
-        for absent in ["FilterMillis", "ExcludedProducts", "ChangeSetMillis"] {
+        for absent in ["FilterMillis", "ExcludedProducts", "ChangeSetMillis", "WouldChangeProducts"] {
             assert_eq!(in_step.get(absent), None, "{absent}");
         }
         let stopped = told(&pass(&[ReceiptStatus::Partial], Tally::default()));

@@ -1,6 +1,7 @@
 //! Which filter narrows which member experience: rules, of which the first that names an experience counts; all others have the
 //! default. Pure: decided by the settings, and by the experience's id and name.
 
+mod drift;
 mod pattern;
 mod written;
 
@@ -9,6 +10,7 @@ use std::fmt;
 
 use pmp_protocol::ExperienceId;
 
+pub(crate) use drift::read_drift;
 use pattern::NamePattern;
 pub(crate) use written::{Shared, read};
 

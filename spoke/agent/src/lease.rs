@@ -123,6 +123,15 @@ impl Leases {
         Ok(silent && self.watch().as_mut().is_some_and(|watch| !std::mem::replace(&mut watch.told, true)))
     }
 
+    /// Who has the lease now, since when and until when; none where it is free. For those who do not ask for it.
+    ///
+    /// # Errors
+    /// Where the ledger fails.
+    pub(crate) async fn held_now(&self, now: Timestamp) -> Result<Option<String>, LedgerError> {
+        let held = self.store.held(&self.organization).await?;
+        Ok(held.filter(|held| held.expires_at_ms > 0 && !held.is_free(now)).map(|held| held.describe(now)))
+    }
+
     /// When to look again: as soon as a lease that is watched would be abandoned, and now and then in any case.
     pub(crate) fn look_again_in(&self) -> Duration {
         let watch = self.watch();

@@ -1,18 +1,18 @@
 //! One pass: all member experiences, against one snapshot.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
-use pmp_catalog::{Catalog, ChangeSetId};
+use pmp_catalog::{Catalog, ChangeHistory, ChangeSetId};
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
 use pmp_plan::{Confirmation, Desired, GuardRails};
 use pmp_protocol::{
-    ChangeSetTimes, Confirmed, Decisions, ExperienceId, LEDGER_LAYOUT, OrganizationSeen, QuarantinedProduct, Receipt,
-    ReceiptStatus, ResourceRequests, Snapshot, SnapshotVersion, confirmed,
+    ChangeSetTimes, Confirmed, Decisions, DriftHandling, ExperienceId, LEDGER_LAYOUT, OrganizationSeen,
+    QuarantinedProduct, Receipt, ReceiptStatus, ResourceRequests, Snapshot, SnapshotVersion, confirmed,
 };
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Stop, StopReason};
@@ -23,14 +23,17 @@ use tokio_util::sync::CancellationToken;
 use crate::apply::{Active, Applied, Engine, EngineSettings, Order};
 use crate::attributes::{Attributes, Known, LookUpError};
 use crate::beside::Beside;
+use crate::drift::{self, Judged};
 use crate::error::one_line;
+use crate::filter_rules::FilterRules;
 use crate::filters::{Chosen, Filters, InForce};
 use crate::lease::{Leases, holder};
 use crate::member::{
     Absent, Candidate, Discovered, Live, Member, Selection, discover, leave_management_alone, read_policies,
 };
+use crate::mode::Mode;
 use crate::narrow::{Exhausted, Narrowed, narrow};
-use crate::receipt::{Draft, Earlier, MAX_REASONS, Progress, SPOKE_VERSION, told};
+use crate::receipt::{Draft, Earlier, MAX_REASONS, Progress, SPOKE_VERSION, now, tells_nothing_new, told};
 use crate::record::{Recorder, Records};
 use crate::reporter::Reporter;
 use crate::standing::{SignOfLife, Standing};
@@ -72,6 +75,14 @@ pub struct Spoke {
     pub(crate) records: Option<Records>,
     /// Whether the policy's settings follow the management experience's, too.
     pub(crate) sync_settings: bool,
+    /// Whether anything is changed at all.
+    pub(crate) mode: Mode,
+    /// The revisions from which alone anything is changed, where a plan that was kept is done.
+    pub(crate) bound: Option<Arc<BTreeMap<ExperienceId, u64>>>,
+    /// What to do with edits of others.
+    pub(crate) drift: FilterRules<DriftHandling>,
+    /// Where to look who made them; none where nobody is to be named.
+    pub(crate) history: Option<Arc<dyn ChangeHistory>>,
     /// Whether to tell a person on standard error how it goes; agents log instead.
     pub(crate) show_progress: bool,
     /// Whether the agent writes figures of each run to standard output.
@@ -126,6 +137,10 @@ impl Spoke {
             trust: Arc::default(),
             records: None,
             sync_settings: false,
+            mode: Mode::Apply,
+            bound: None,
+            drift: FilterRules::without_rules(DriftHandling::Heal),
+            history: None,
             show_progress,
             tell_figures: false,
         }
@@ -159,7 +174,7 @@ impl Spoke {
         }
         let life = match &outcome {
             Ok((Pass { receipts, .. }, times)) => {
-                let kept = receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
+                let kept = receipts.iter().filter(|receipt| receipt.is_kept());
                 SignOfLife { experiences: kept.count(), times: *times, ..life }
             }
             Err(error) => SignOfLife { error: Some(one_line(error)), ..life },
@@ -238,10 +253,11 @@ impl Spoke {
             // The listing that failed may be the one that tells of them.
             return Err(SpokeError::List(error.clone()));
         }
-        tracing::info!(version = %snapshot.version(), experiences = candidates.len(), "pass started");
-        let name = format!("pmp-sync snapshot {}", snapshot.version());
+        tracing::debug!(version = %snapshot.version(), experiences = candidates.len(), "pass started");
+        let version = snapshot.version();
+        let name = format!("pmp-sync snapshot {version}");
         let engine = Engine::start(self.catalog.clone(), self.engine, times, name, stop.token().clone());
-        let began = Timestamp::now();
+        let began = now();
         // Before what takes long: a filter may have to be fetched.
         let in_force = stop.unless_stopped(self.filters.in_force()).await.ok_or_else(|| SpokeError::stopped(stop))?;
         // Where one of two listings failed, what a rule names may be there all the same.
@@ -273,6 +289,8 @@ impl Spoke {
         // Each receipt was tried; the first that could not be written keeps the message in the queue (rule 6).
         let mut receipts = outcomes.into_iter().collect::<Result<Vec<_>, SpokeError>>()?;
         receipts.sort_by(|a, b| a.member_experience.cmp(&b.member_experience));
+        let in_sync = receipts.iter().filter(|receipt| receipt.status == ReceiptStatus::InSync).count();
+        tracing::debug!(%version, experiences = receipts.len(), in_sync, "pass done");
         let tally = Tally { change_set_times: pass.engine.seen_times(), ..pass.tally().clone() };
         Ok((Pass { receipts, tally }, pass.engine.times()))
     }
@@ -373,12 +391,17 @@ impl OnePass<'_> {
             };
             step(ended, &format!("{member_experience} {status}"));
         }
+        let found = self.standing.found(member_experience);
+        if found.is_none() && tells_nothing_new(self.before(member_experience), &receipt) {
+            tracing::debug!(experience = %member_experience, %status, "experience as it was left");
+            return Ok(receipt);
+        }
         tracing::info!(experience = %member_experience, %status, allowed, denied, pending, error, "experience done");
         let write = async {
             match self.stop.reason() {
                 // Whoever has the lease now writes receipts of its own.
                 Some(StopReason::LeaseLost(_)) => self.spoke.receipts.put_late(&receipt).await,
-                _ => self.spoke.receipts.put(&receipt, self.standing.found(member_experience)).await,
+                _ => self.spoke.receipts.put(&receipt, found).await,
             }
         };
         if !self.stop.write_down(write).await.ok_or_else(|| SpokeError::stopped(self.stop))?? {
@@ -413,6 +436,9 @@ impl OnePass<'_> {
             Err(absent) if absent.is_failure() => return ended(ReceiptStatus::Failed, absent.to_string()),
             Err(absent) => return ended(ReceiptStatus::Skipped, absent.to_string()),
         };
+        if let Some(moved) = self.moved_since_planned(&live) {
+            return ended(ReceiptStatus::Failed, moved);
+        }
         let chosen = self.in_force.of(&live.experience.id, Some(&live.experience.name));
         let nothing_known = Arc::default();
         let known = match &self.known {
@@ -438,6 +464,12 @@ impl OnePass<'_> {
         let before = self.before(&draft.member);
         let unfinished = self.unfinished(&draft.member);
         let set_aside = set_aside::from_the_start(before, known.undecided(), self.began);
+        let edits = self.spoke.edits(before, &self.snapshot, draft.filter.clone(), &desired, &live, self.began);
+        let Some(judged) = self.stop.unless_stopped(edits).await else { return self.stopped(&draft) };
+        let Judged { drift, left_alone, handling } = judged;
+        draft.drift = drift;
+        // From here on this pass changes it.
+        draft.left = None;
         let order = Order {
             desired: &desired,
             version: self.snapshot.version(),
@@ -447,18 +479,20 @@ impl OnePass<'_> {
             pass: self.began,
             settings: self.spoke.settings(&self.snapshot),
             quarantined: &set_aside,
+            left_alone: &left_alone,
             unfinished: unfinished.map(|id| ChangeSetId::new(id)),
         };
-        let (receipts, show) = (self.spoke.receipts.clone(), self.spoke.show_progress);
-        let found = self.standing.found(&draft.member).cloned();
-        let reporter = Reporter::start(receipts, draft.clone(), found, show, self.stop.token().clone());
-        let applied = self.engine.apply(&order, live, &reporter).await;
+        let applied = match self.spoke.mode {
+            Mode::Apply => self.apply(&order, live, &draft).await,
+            Mode::Observe => self.engine.observe(&order, live),
+        };
         let Applied { status, progress, error } = set_aside::in_the_end(applied, known.undecided(), &set_aside);
-        reporter.finish().await;
+        let left = progress.left.clone().filter(|_| handling == DriftHandling::Report);
+        let progress = Progress { left, ..progress };
         self.tally().add(&draft, &progress, before);
         *decided = self.recorder.as_ref().map(|it| it.decisions(&verdicts, &progress.quarantined));
         match status {
-            ReceiptStatus::InSync => draft.in_sync(&progress, Timestamp::now(), before),
+            ReceiptStatus::InSync => drift::left_as_set(draft.in_sync(&progress, now(), before)),
             status => {
                 let mut receipt = draft.receipt(status, &progress, error);
                 // Where it was stopped, the reason says more than that it was.
@@ -468,6 +502,28 @@ impl OnePass<'_> {
                 receipt
             }
         }
+    }
+
+    /// That the experience is not what the plan that is done was made from; none where it is, or where there is no such plan.
+    fn moved_since_planned(&self, live: &Live) -> Option<String> {
+        let bound = self.spoke.bound.as_ref()?;
+        let (planned, now) = (bound.get(&live.experience.id).copied(), live.experience.revision.0);
+        let planned = match planned {
+            Some(planned) if planned == now => return None,
+            Some(planned) => format!("revision {planned}"),
+            None => "no revision of it".to_owned(),
+        };
+        Some(format!("it changed while the plan was being taken up: that was made from {planned}, and it is at {now}"))
+    }
+
+    /// Applies `order`, and tells the ledger meanwhile how far it is.
+    async fn apply(&self, order: &Order<'_>, live: Live, draft: &Draft) -> Applied {
+        let (receipts, show) = (self.spoke.receipts.clone(), self.spoke.show_progress);
+        let found = self.standing.found(&draft.member).cloned();
+        let reporter = Reporter::start(receipts, draft.clone(), found, show, self.stop.token().clone());
+        let applied = self.engine.apply(order, live, &reporter).await;
+        reporter.finish().await;
+        applied
     }
 
     /// The receipt of an experience of which nothing was begun before the stop. What an earlier run left open stays named.
@@ -535,6 +591,8 @@ impl OnePass<'_> {
             filter_warnings: self.rule_warnings.clone(),
             filter: chosen.and_then(|chosen| chosen.filter.identity()),
             confirmed: self.confirmed.clone().or_else(|| hub.cloned()),
+            left: before.and_then(|before| before.left.clone()),
+            drift: drift::still_told(before, self.began),
             owner: self.standing.beside.me().id.clone(),
             removals: erosion::recent(before, self.spoke.guard_window, self.began),
             earlier: Earlier::of(before, self.snapshot.version(), self.snapshot.digest()),

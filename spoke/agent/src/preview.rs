@@ -1,6 +1,6 @@
 //! What a pass would do, without doing it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use crate::member::{Member, discover, leave_management_alone, read_policies};
 use crate::narrow::{Exhausted, Narrowed, narrow};
 use crate::pass::{confirmation, kept, named};
 use crate::standing::Standing;
-use crate::{Spoke, SpokeError, erosion};
+use crate::{Spoke, SpokeError, erosion, lists};
 
 /// What would happen to all member experiences.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +44,18 @@ pub(crate) struct Preview {
     pub(crate) experience: ExperienceId,
     /// Its name, where it could be read.
     pub(crate) name: Option<String>,
+    /// The revision that was read; none where it was not.
+    #[serde(skip)]
+    pub(crate) revision: Option<u64>,
     /// Which filter it has; none where that is not known, or where there are no filters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) filter: Option<ShownFilter>,
     /// What the filter found odd.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) filter_warnings: Vec<String>,
+    /// Products that stay as somebody else set them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) left_alone: BTreeSet<ProductId>,
     #[serde(flatten)]
     pub(crate) outcome: Planned,
 }
@@ -98,9 +104,11 @@ impl Spoke {
                 quarantined.extend(known.undecided().clone());
             }
             let lately = erosion::lately(&erosion::recent(receipt, self.guard_window, Timestamp::now()));
-            let (member, confirmations) = ((member, lately), &before.confirmations);
+            let confirmations = &before.confirmations;
             let narrowing = Narrowing { chosen, known, exhausted: &exhausted };
-            previews.push(self.preview_member(snapshot, narrowing, confirmations, member, &quarantined).await);
+            previews.push(
+                self.preview_member(snapshot, narrowing, confirmations, (member, receipt, lately), &quarantined).await,
+            );
         }
         Ok(Previews { experiences: previews, warnings })
     }
@@ -110,7 +118,7 @@ impl Spoke {
         snapshot: &Arc<Snapshot>,
         Narrowing { chosen, known, exhausted }: Narrowing<'_>,
         confirmations: &[OperatorConfirmation],
-        (member, lately): (Member, Lately),
+        (member, receipt, lately): (Member, Option<&Receipt>, Lately),
         quarantined: &BTreeMap<ProductId, String>,
     ) -> Preview {
         let Member { id: experience, name, state } = member;
@@ -121,27 +129,40 @@ impl Spoke {
                 let reason = absent.to_string();
                 let outcome =
                     if absent.is_failure() { Planned::Failed { reason } } else { Planned::Skipped { reason } };
-                return Preview { experience, name, filter, filter_warnings: Vec::new(), outcome };
+                return Preview {
+                    experience,
+                    name,
+                    revision: None,
+                    filter,
+                    filter_warnings: Vec::new(),
+                    left_alone: BTreeSet::new(),
+                    outcome,
+                };
             }
         };
+        let revision = Some(live.experience.revision.0);
         let organization = self.identity.organization.clone();
         let narrowed = match (chosen, known) {
             (Some(chosen), Ok(known)) => {
                 let (snapshot, now) = (snapshot.clone(), Timestamp::now());
-                narrow(chosen, organization, snapshot, live.experience, known, now, exhausted).await
+                narrow(chosen, organization, snapshot, live.experience.clone(), known, now, exhausted).await
             }
             // A live experience has a name.
             (None, _) => Err("which filter it has is not known: its name could not be read".to_owned()),
             (_, Err(error)) => Err(error.to_string()),
         };
-        let mut filter_warnings = Vec::new();
+        let (mut filter_warnings, mut left_alone) = (Vec::new(), BTreeSet::new());
         let outcome = match narrowed {
             Err(reason) => Planned::Failed { reason },
             Ok(Narrowed::NotManaged(reason)) => Planned::Skipped { reason },
             Ok(Narrowed::By { verdicts, warnings }) => {
                 filter_warnings = warnings;
                 let desired = Desired::new(snapshot.content(), &verdicts);
-                let observed = Observed { approved: &live.policy.approved, rejected: &live.policy.rejected };
+                let identity = filter.as_ref().and_then(|filter| filter.identity.clone());
+                let edits = self.edits(receipt, snapshot, identity, &desired, &live, Timestamp::now());
+                left_alone = edits.await.left_alone;
+                let lists = lists::as_if_done(&live.policy, &desired, &left_alone);
+                let observed = Observed { approved: &lists.0, rejected: &lists.1 };
                 let confirmed = confirmed(confirmations, snapshot, &experience);
                 let confirmation = confirmation(confirmed, snapshot.version());
                 let report = explain(&desired, observed, quarantined);
@@ -158,7 +179,7 @@ impl Spoke {
                 }
             }
         };
-        Preview { experience, name, filter, filter_warnings, outcome }
+        Preview { experience, name, revision, filter, filter_warnings, left_alone, outcome }
     }
 
     /// Which filter an experience has, where that is worth a word.

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    Applied, Confirmed, Digest, ExperienceId, FilterIdentity, NarrowedFor, OrganizationId, PlainText,
-    QuarantinedProduct, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion,
+    Applied, Confirmed, Digest, Drift, ExperienceId, FilterIdentity, Left, NarrowedFor, OrganizationId, PlainText,
+    QuarantinedProduct, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion, WouldChange,
 };
 
 use crate::erosion;
@@ -32,6 +32,20 @@ fn bounded(found: &QuarantinedProduct) -> QuarantinedProduct {
     QuarantinedProduct { error: PlainText::bounded(&found.error, MAX_REFUSAL).into(), ..found.clone() }
 }
 
+/// The time, to the millisecond: receipts are many, and the hub reads so much of an organization and no more.
+pub(crate) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// Whether a receipt tells the hub nothing that it does not know: as things were left, so they were found. Then it is not written;
+/// that its spoke lives, the sign of life tells.
+pub(crate) fn tells_nothing_new(before: Option<&Receipt>, receipt: &Receipt) -> bool {
+    let Some(before) = before else { return false };
+    let steady = matches!(receipt.status, ReceiptStatus::InSync | ReceiptStatus::Skipped);
+    steady && Receipt { received_at: before.received_at, ..receipt.clone() } == *before
+}
+
 /// How far the sync of one experience is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
@@ -52,6 +66,10 @@ pub(crate) struct Progress {
     pub(crate) removing: usize,
     /// Products that were approved as the pass began.
     pub(crate) approved_before: usize,
+    /// What would be changed, where the spoke only observes.
+    pub(crate) would_change: Option<WouldChange>,
+    /// How the experience is left; none where it is not known.
+    pub(crate) left: Option<Left>,
 }
 
 /// What earlier passes did for the same snapshot without bringing the experience into step: it is told together with what
@@ -97,6 +115,10 @@ pub(crate) struct Draft {
     pub(crate) filter_warnings: Vec<String>,
     pub(crate) filter: Option<FilterIdentity>,
     pub(crate) confirmed: Option<Confirmed>,
+    /// How an earlier pass left it, until this one begins to change it.
+    pub(crate) left: Option<Left>,
+    /// What others changed.
+    pub(crate) drift: Option<Drift>,
     /// Which of the organization's spokes this is.
     pub(crate) owner: String,
     /// What earlier passes removed lately.
@@ -124,6 +146,8 @@ impl Draft {
             filter_warnings: Vec::new(),
             filter: None,
             confirmed: None,
+            left: None,
+            drift: None,
             owner: "all".to_owned(),
             removals: Vec::new(),
             earlier: Earlier::default(),
@@ -159,6 +183,9 @@ impl Draft {
             allowed: self.earlier.allowed + progress.allowed,
             denied: self.earlier.denied + progress.denied,
             pending: progress.pending,
+            would_change: progress.would_change,
+            left: progress.left.clone().or_else(|| self.left.clone()),
+            drift: self.drift.clone(),
             narrowed: self.narrowed,
             narrowed_for: self.narrowed_for.clone(),
             filter_warnings: self.filter_warnings.clone(),
@@ -248,5 +275,25 @@ mod tests {
         assert_eq!(earlier.change_sets(&["cs-new".to_owned()]).len(), MAX_CHANGE_SETS);
         assert_eq!(earlier.change_sets(&["cs-new".to_owned()]).last().unwrap(), "cs-new");
         assert_eq!(Earlier::default().change_sets(&many), many, "of this pass it tells all");
+    }
+
+    #[test]
+    fn a_receipt_that_differs_in_its_times_alone_tells_nothing_new() {
+        let draft = Draft::of("exp-member");
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let left = |lists: &[u8]| Some(Left::of(&Digest::of(lists)));
+        let in_sync = |progress: &Progress, second, before: Option<&Receipt>| {
+            Draft { received_at: at(second), ..draft.clone() }.in_sync(progress, at(second), before)
+        };
+        let first = in_sync(&Progress { left: left(b"lists"), ..Progress::default() }, 10, None);
+        assert!(!tells_nothing_new(None, &first));
+        let again = in_sync(&Progress { left: left(b"lists"), ..Progress::default() }, 20, Some(&first));
+        assert!(again != first && tells_nothing_new(Some(&first), &again));
+        // Somebody else put a product on a list that the hub says nothing of.
+        let touched = in_sync(&Progress { left: left(b"others"), ..Progress::default() }, 20, Some(&first));
+        assert!(!tells_nothing_new(Some(&first), &touched));
+        // What needs a person is told with each pass.
+        let held = draft.receipt(ReceiptStatus::Held, &Progress::default(), Some("no".to_owned()));
+        assert!(!tells_nothing_new(Some(&held), &held));
     }
 }

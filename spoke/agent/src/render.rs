@@ -1,12 +1,12 @@
 //! What `plan` and `sync` print for people, in lines and rows: what stands in them from outside is made harmless as they are
 //! printed.
 
+use std::collections::BTreeSet;
+
 use comfy_table::Color;
-use jiff::Timestamp;
-use pmp_ledger::Head;
 use pmp_plan::{Entry, Report, Step, Why};
-use pmp_protocol::{Decision, FilterIdentity, Receipt, ReceiptStatus, ResourceRequests, Snapshot, Verdict};
-use pmp_terminal::{Table, age, count};
+use pmp_protocol::{Decision, FilterIdentity, ProductId, ReceiptStatus, ResourceRequests, Snapshot, Verdict};
+use pmp_terminal::{Table, count};
 
 use crate::Pass;
 use crate::preview::{Planned, Previews, ShownFilter};
@@ -62,6 +62,7 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
                 lines.push(format!("  FAILED: {reason}"));
             }
         }
+        lines.extend(left_alone(&preview.left_alone, wide));
         lines.extend(preview.filter_warnings.iter().map(|warning| format!("  warning: the filter says: {warning}")));
         lines.push(String::new());
     }
@@ -82,6 +83,17 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
         }
     }
     lines.push(last);
+    lines
+}
+
+/// The products that are left as somebody else set them.
+fn left_alone(products: &BTreeSet<ProductId>, wide: bool) -> Vec<String> {
+    let most = if wide { usize::MAX } else { MAX_LEFT };
+    let line = |id: &ProductId| format!("  ! leave  {id:<36}  as somebody else set it (PMP_DRIFT)");
+    let mut lines: Vec<_> = products.iter().take(most).map(line).collect();
+    if let Some(more @ 1..) = products.len().checked_sub(most) {
+        lines.push(format!("    … and {more} more as somebody else set them (`-o wide` lists all)"));
+    }
     lines
 }
 
@@ -142,27 +154,7 @@ fn why(why: &Why) -> String {
     }
 }
 
-/// How the experiences of this organization stand, by their receipts.
-pub(crate) fn standing(receipts: &[Receipt], head: &Head, now: Timestamp) -> Table {
-    let mut table = Table::new(&["EXPERIENCE", "STATUS", "VERSION", "APPLIED", "PENDING", "DROPPED", "MESSAGE"]);
-    for receipt in receipts {
-        let behind = receipt.version < head.latest && receipt.status != ReceiptStatus::Skipped;
-        let late = format!("snapshot {} was read {} ago", head.latest, age(head.taken_at, now));
-        table.row([
-            receipt.member_experience.to_string(),
-            receipt.status.to_string(),
-            receipt.version.to_string(),
-            receipt.applied_at.map_or_else(|| "-".to_owned(), |at| age(at, now)),
-            receipt.pending.to_string(),
-            receipt.narrowed.to_string(),
-            receipt.error.clone().or_else(|| behind.then_some(late)).unwrap_or_default(),
-        ]);
-        table.color(1, color(receipt.status));
-    }
-    table
-}
-
-fn color(status: ReceiptStatus) -> Color {
+pub(crate) fn color(status: ReceiptStatus) -> Color {
     match status {
         ReceiptStatus::InSync => Color::Green,
         ReceiptStatus::Skipped => Color::DarkGrey,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pmp_ledger::{Found, ReceiptStore};
 use pmp_protocol::ReceiptStatus;
-use pmp_terminal::progress::{Step, step};
+use pmp_terminal::progress::{self, Step, step};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -90,7 +90,8 @@ impl Watch for Reporter {
         if self.show {
             let done = progress.allowed + progress.denied;
             let Progress { pending, change_sets, .. } = progress;
-            let text = format!("{} {done} done, {pending} to go, change set {}", self.member, change_sets.len());
+            let bar = progress::bar(done, done + pending);
+            let text = format!("{} {bar}{done} done, {pending} to go, change set {}", self.member, change_sets.len());
             step(Step::Waiting, &text);
         }
         self.newest.send_replace(Some(progress.clone()));

@@ -13,6 +13,7 @@ use pmp_protocol::{
 
 use crate::beside::Beside;
 use crate::error::one_line;
+use crate::mode::Mode;
 use crate::{Spoke, SpokeError, snapshot};
 
 /// A receipt that was disputed is told in the sign of life for this long.
@@ -127,11 +128,14 @@ impl Standing {
         self.disputed.get(member).and_then(Option::as_ref)
     }
 
-    /// Whether an earlier run left something to do, said that it failed as a whole, or none has been here yet.
-    pub(crate) fn leaves_something(&self) -> bool {
+    /// Whether an earlier run left something to do, said that it failed as a whole, or none has been here yet. What was only
+    /// observed is left for a spoke that applies.
+    pub(crate) fn leaves_something(&self, mode: Mode) -> bool {
         let Organization { seen, receipts, .. } = &self.before;
         let behind = |receipt: &Receipt| {
-            receipt.is_unfinished() || (receipt.version, receipt.digest) != (self.head.latest, self.head.digest)
+            let observed = receipt.would_change.is_some_and(|it| !it.is_nothing()) && !mode.observes();
+            let elsewhere = (receipt.version, receipt.digest) != (self.head.latest, self.head.digest);
+            receipt.is_unfinished() || elsewhere || observed
         };
         let failed = seen.as_ref().is_some_and(|seen| seen.error.is_some());
         failed || receipts.iter().any(behind) || (seen.is_none() && receipts.is_empty())

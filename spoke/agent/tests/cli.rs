@@ -45,6 +45,8 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
         .env("PMP_FILTER_MAX_FILE", "4 MiB")
         .env("PMP_LEASE_TERM", "500ms")
         .env("PMP_STOP_AFTER", "soon")
+        .env("PMP_MODE", "watch")
+        .env("PMP_DRIFT", r#"[{"names":["*"],"drift":"leave"}]"#)
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -60,6 +62,8 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
         "--share-change-sets (PMP_SHARE_CHANGE_SETS): `on` is neither true nor false",
         "--lease-term (PMP_LEASE_TERM): shorter than 1 s",
         "--stop-after (PMP_STOP_AFTER): `soon` is not a duration such as 30s, 15m, 1h",
+        "--mode (PMP_MODE): neither `apply` nor `observe`",
+        "--drift (PMP_DRIFT): rule 1, `drift`: unknown variant `leave`",
     ] {
         assert!(stderr.contains(part), "{part}\n{stderr}");
     }

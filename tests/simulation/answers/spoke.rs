@@ -314,6 +314,7 @@ async fn each_call(wrong: Wrong) -> Altered {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "some 280 cases take two minutes of processor time"]
 async fn whatever_one_call_of_a_pass_is_answered_nothing_is_lost_and_nothing_false_is_written() {
     let altered = join_all(Wrong::ANSWERS.map(async |wrong| (wrong, each_call(wrong).await))).await;
     let operations = [

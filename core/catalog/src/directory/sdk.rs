@@ -123,8 +123,8 @@ struct Found {
 }
 
 impl Found {
-    /// Takes what a listing says of its product. AWS documents nowhere that it says what the product itself does: what it leaves out
-    /// may be there all the same, and a filter would decide otherwise.
+    /// Takes what a listing says of its product. AWS documents nowhere that it says what the product itself does: what it
+    /// leaves out may be there all the same, and a filter would decide otherwise.
     fn take(&mut self, id: ProductId, told: ProductAttributes) {
         let is_whole = !told.categories.is_empty() && !told.fulfillment_types.is_empty();
         let differs = self.products.get(&id).is_some_and(|known| *known != told);

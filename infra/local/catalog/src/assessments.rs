@@ -1,5 +1,6 @@
-//! `ListAssessments`, `DescribeAssessment` and `StartAssessment`: products of sellers are held against frameworks such as `AMISecurity`.
-//! A private marketplace has none, so there is never one to list or to describe, and its entities are not assessed.
+//! `ListAssessments`, `DescribeAssessment` and `StartAssessment`: products of sellers are held against frameworks such as
+//! `AMISecurity`. A private marketplace has none, so there is never one to list or to describe, and its entities are not
+//! assessed.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

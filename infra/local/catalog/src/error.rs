@@ -14,8 +14,8 @@ pub struct CatalogError {
     pub fields: Vec<FieldError>,
 }
 
-/// A field of a request that is to blame: an entry of `ValidationExceptionFieldList`. What AWS puts there for private marketplace is
-/// documented by the service model alone.
+/// A field of a request that is to blame: an entry of `ValidationExceptionFieldList`. What AWS puts there for private
+/// marketplace is documented by the service model alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     /// Whether the field was read, and is wrong.

@@ -93,8 +93,8 @@ impl RequestEvent {
 }
 
 impl Catalog {
-    /// Keeps the events of a request, to be told with the next that ends: one for the user's account, and one for each account that
-    /// manages the private marketplace.
+    /// Keeps the events of a request, to be told with the next that ends: one for the user's account, and one for each account
+    /// that manages the private marketplace.
     pub(super) fn tell_of_request(&mut self, id: &str, kind: RequestEvent, now: Timestamp) {
         let (event_id, request_id) = (self.dice.uuid(), self.dice.uuid());
         let Some(event) = self.request_event(id, kind, &event_id, &request_id, now) else { return };
@@ -109,8 +109,8 @@ impl Catalog {
         }
     }
 
-    /// The event as AWS shows it, but for the account. Of the product no more is known here than its id, and of the user no more than
-    /// its account.
+    /// The event as AWS shows it, but for the account. Of the product no more is known here than its id, and of the user no
+    /// more than its account.
     fn request_event(
         &self,
         id: &str,

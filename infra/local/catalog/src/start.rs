@@ -57,8 +57,8 @@ pub struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// What IAM must allow beside `StartChangeSet`. AWS's reference of IAM has an action for approving a request, and its policies
-    /// have it beside the change set: it is taken that both are needed.
+    /// What IAM must allow beside `StartChangeSet`. AWS's reference of IAM has an action for approving a request, and its
+    /// policies have it beside the change set: it is taken that both are needed.
     #[must_use]
     pub fn also_needs(&self) -> Option<&'static str> {
         (self.change_type == "ApproveProductProcurementRequest").then_some("AssociateProductsWithPrivateMarketplace")

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use pmp_catalog::{CatalogError, ChangeSetId, ChangeSetRequest, Part};
-use pmp_plan::{ChangeSet, IdLimit, Lately, Observed, Plan, Refusal, plan_after};
+use pmp_plan::{ChangeSet, Confirmation, IdLimit, Lately, Observed, Plan, Refusal, plan_after};
 use pmp_protocol::{ProductBatch, ProductId, ReceiptStatus, ResourceRequests};
 use tokio::time::Instant;
 
@@ -24,8 +24,10 @@ use crate::error::one_line;
 use crate::member::Live;
 use crate::patience::Patience;
 use crate::receipt::Progress;
+use crate::{drift, lists};
 
 mod live;
+mod observe;
 mod outcome;
 
 /// How often change sets may fail by the catalog's own fault (`SERVER_FAULT`), or succeed without effect.
@@ -201,7 +203,13 @@ impl<'a> Run<'a> {
     pub(super) async fn finish(mut self) -> Applied {
         let ControlFlow::Break(End { status, error }) = self.until_end().await;
         self.keep_undecided();
+        self.note_how_it_is_left();
         Applied { status, progress: self.progress, error }
+    }
+
+    /// Only lists that were read tell how the catalog has them. Lists that were carried on do not.
+    fn note_how_it_is_left(&mut self) {
+        self.progress.left = (self.lists == Lists::AsRead).then(|| drift::left(&self.live.policy));
     }
 
     /// Leaves in the receipt what earlier passes found out about products that this pass did not come to.
@@ -260,8 +268,13 @@ impl<'a> Run<'a> {
     }
 
     fn plan(&self) -> Result<Plan, Box<Refusal>> {
-        let Order { desired, version, guard, lately, confirmation, .. } = *self.order;
-        let observed = Observed { approved: &self.live.policy.approved, rejected: &self.live.policy.rejected };
+        self.plan_with(self.order.confirmation)
+    }
+
+    fn plan_with(&self, confirmation: Confirmation) -> Result<Plan, Box<Refusal>> {
+        let Order { desired, version, guard, lately, .. } = *self.order;
+        let lists = lists::as_if_done(&self.live.policy, desired, self.order.left_alone);
+        let observed = Observed { approved: &lists.0, rejected: &lists.1 };
         // What this pass has removed already counts for the guard rail, too.
         let Progress { removed, approved_before, .. } = self.progress;
         let lately = Lately { removed: lately.removed + removed, approved: lately.approved.max(approved_before) };

@@ -106,6 +106,11 @@ impl Isolation {
         self.before.values().filter(|found| !self.quarantined.contains_key(&found.product))
     }
 
+    /// The number of suspects of one kind of change.
+    pub(super) fn suspects_of(&self, kind: ChangeKind) -> usize {
+        if kind == ChangeKind::Deny { self.deny.ids().count() } else { self.allow.ids().count() }
+    }
+
     /// The quarantined products, by id.
     pub(super) fn quarantined(&self) -> impl Iterator<Item = &QuarantinedProduct> {
         self.quarantined.values()

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use pmp_filter_host::{Filter, FilterSource};
 use pmp_protocol::{Digest, ExperienceId};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::pattern::NamePattern;
@@ -43,36 +44,34 @@ pub(crate) fn read(
     shared: &dyn Shared,
     management: Option<&ExperienceId>,
 ) -> Result<FilterRules<Option<FilterConfig>>, Vec<String>> {
-    let written = parse(text).map_err(|problem| vec![problem])?;
-    if written.is_empty() {
-        return Err(vec!["holds no rule; leave it blank to have one filter for all experiences".to_owned()]);
-    }
-    if written.len() > MAX_RULES {
-        return Err(vec![format!("holds {} rules, more than {MAX_RULES}", written.len())]);
-    }
+    let written: Vec<Written> = parse(text).map_err(|problem| vec![problem])?;
+    check_number(written.len(), "one filter for all experiences").map_err(|problem| vec![problem])?;
     let (mut rules, mut problems) = (Vec::<FilterRule<Option<FilterConfig>>>::new(), Vec::new());
     for (index, rule) in written.into_iter().enumerate() {
         let mut reading = Reading { number: index + 1, problems: &mut problems };
-        if let Some(place) = rules.iter().position(|rule| rule.names.iter().any(NamePattern::is_any)) {
-            reading.rule(format!("is never reached: rule {} has every experience", place + 1));
-        }
-        let experiences = reading.experiences(rule.experiences.as_deref(), management, &rules);
-        let names = reading.names(rule.names.as_deref(), &rules);
-        if rule.experiences.is_none() && rule.names.is_none() {
-            reading.rule("names no experience: it takes `experiences`, `names`, or both");
-        }
+        let (experiences, names) =
+            reading.named(rule.experiences.as_deref(), rule.names.as_deref(), management, &rules);
         let assigned = reading.filter(&rule, shared);
         rules.push(FilterRule { experiences, names, assigned });
     }
     if problems.is_empty() { Ok(FilterRules { rules, default }) } else { Err(problems) }
 }
 
+/// Whether there are so many rules as there may be; without rules, `instead` is had by leaving the setting blank.
+pub(super) fn check_number(rules: usize, instead: &str) -> Result<(), String> {
+    match rules {
+        0 => Err(format!("holds no rule; leave it blank to have {instead}")),
+        ..=MAX_RULES => Ok(()),
+        more => Err(format!("holds {more} rules, more than {MAX_RULES}")),
+    }
+}
+
 /// The list itself. The error begins with the rule and the field, where it is in one.
-fn parse(text: &str) -> Result<Vec<Written>, String> {
+pub(super) fn parse<R: DeserializeOwned>(text: &str) -> Result<Vec<R>, String> {
     use serde_path_to_error::Segment;
 
     let mut json = serde_json::Deserializer::from_str(text);
-    let rules: Vec<Written> = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let rules: Vec<R> = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let mut path = error.path().iter();
         let rule = match path.next() {
             Some(Segment::Seq { index }) => format!("rule {}", index + 1),
@@ -88,12 +87,30 @@ fn parse(text: &str) -> Result<Vec<Written>, String> {
 }
 
 /// One rule, and what was found wrong with all so far.
-struct Reading<'a> {
-    number: usize,
-    problems: &'a mut Vec<String>,
+pub(super) struct Reading<'a> {
+    pub(super) number: usize,
+    pub(super) problems: &'a mut Vec<String>,
 }
 
 impl Reading<'_> {
+    /// The experiences that a rule names, after the `earlier` ones.
+    pub(super) fn named<F>(
+        &mut self,
+        experiences: Option<&[String]>,
+        names: Option<&[String]>,
+        management: Option<&ExperienceId>,
+        earlier: &[FilterRule<F>],
+    ) -> (BTreeSet<ExperienceId>, Vec<NamePattern>) {
+        if let Some(place) = earlier.iter().position(|rule| rule.names.iter().any(NamePattern::is_any)) {
+            self.rule(format!("is never reached: rule {} has every experience", place + 1));
+        }
+        let named = (self.experiences(experiences, management, earlier), self.names(names, earlier));
+        if experiences.is_none() && names.is_none() {
+            self.rule("names no experience: it takes `experiences`, `names`, or both");
+        }
+        named
+    }
+
     fn rule(&mut self, problem: impl std::fmt::Display) {
         self.problems.push(format!("rule {}: {problem}", self.number));
     }

@@ -1,5 +1,6 @@
-//! `CreateAgentTokenContainer`, `RequestExpressPrivateOffer` and `ExpireToken`: how a buyer gets an offer without a seller's people.
-//! AWS names them in its policies, and publishes nothing of their details: any are taken, and only what IAM sees of them is sure.
+//! `CreateAgentTokenContainer`, `RequestExpressPrivateOffer` and `ExpireToken`: how a buyer gets an offer without a seller's
+//! people. AWS names them in its policies, and publishes nothing of their details: any are taken, and only what IAM sees of
+//! them is sure.
 
 use std::collections::BTreeSet;
 

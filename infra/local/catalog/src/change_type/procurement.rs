@@ -108,8 +108,8 @@ pub(super) fn check(draft: &Draft<'_>, experience: &str, products: &[Product]) -
 }
 
 impl Catalog {
-    /// How a change fails that names a product which does not exist. AWS documents no code and no text for this, so the id is not in
-    /// it: a client must not depend on being told.
+    /// How a change fails that names a product which does not exist. AWS documents no code and no text for this, so the id is
+    /// not in it: a client must not depend on being told.
     pub(super) fn unknown_product(&self) -> ErrorDetail {
         ErrorDetail {
             code: self.settings.assumptions().unknown_products.clone().into(),

@@ -84,6 +84,7 @@ impl<'a> Pass<'a> {
         let desired = Desired::new(&content, &verdicts);
         let catalog: Arc<dyn Catalog> = Arc::new(self.catalog.clone());
         let engine = Engine::start(catalog, self.settings, None, "pmp-sync snapshot 1".into(), self.stop);
+        let nothing = BTreeSet::new();
         let order = Order {
             desired: &desired,
             version: SnapshotVersion::FIRST,
@@ -93,6 +94,7 @@ impl<'a> Pass<'a> {
             settings: self.wanted,
             pass: self.at,
             quarantined: &self.quarantined,
+            left_alone: &nothing,
             unfinished: self.unfinished,
         };
         self.catalog.world().clock = self.at;

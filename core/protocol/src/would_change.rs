@@ -1,0 +1,74 @@
+//! What a spoke that only observes would change.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a pass would have changed in one member experience, had its spoke not been told to observe only. It stands in every
+/// receipt of such a spoke, with nothing in it where the experience is as it should be, and in no receipt of any other.
+///
+/// The receipt's status is one that every release knows: `skipped` where something would change, so that a hub of an earlier
+/// release neither waits for the experience nor calls it late.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WouldChange {
+    /// Products that would be newly approved.
+    pub allow: usize,
+    /// Products that would be newly denied.
+    pub deny: usize,
+    /// Whether the policy's settings would be changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settings: bool,
+}
+
+impl WouldChange {
+    /// Whether it would leave everything as it is.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// As people read it: `WOULD CHANGE: allow 12, deny 3 products`.
+impl fmt::Display for WouldChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_nothing() {
+            return f.write_str("WOULD CHANGE: nothing");
+        }
+        let Self { allow, deny, settings } = self;
+        f.write_str("WOULD CHANGE: ")?;
+        if allow + deny > 0 {
+            write!(f, "allow {allow}, deny {deny} {}", if allow + deny == 1 { "product" } else { "products" })?;
+        }
+        match (settings, allow + deny) {
+            (false, _) => Ok(()),
+            (true, 0) => f.write_str("the settings"),
+            (true, _) => f.write_str(", and the settings"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reads_as_a_sentence() {
+        for (allow, deny, settings, expected) in [
+            (0, 0, false, "WOULD CHANGE: nothing"),
+            (12, 3, false, "WOULD CHANGE: allow 12, deny 3 products"),
+            (0, 1, false, "WOULD CHANGE: allow 0, deny 1 product"),
+            (0, 0, true, "WOULD CHANGE: the settings"),
+            (2, 0, true, "WOULD CHANGE: allow 2, deny 0 products, and the settings"),
+        ] {
+            assert_eq!(WouldChange { allow, deny, settings }.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_absent_is_nothing() {
+        let read: WouldChange = serde_json::from_str(r#"{"allow":1,"deny":0}"#).unwrap();
+        assert_eq!(read, WouldChange { allow: 1, deny: 0, settings: false });
+        assert_eq!(serde_json::to_string(&read).unwrap(), r#"{"allow":1,"deny":0}"#);
+    }
+}

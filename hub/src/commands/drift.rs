@@ -1,0 +1,33 @@
+//! `drift`: what was changed in the members' experiences behind the system's back, by whom, when.
+
+use clap::Args;
+use jiff::Timestamp;
+use pmp_terminal::{Exit, Failure, Output, OutputFormat};
+use serde_json::json;
+
+use super::look::{Seen, hints, look};
+use crate::config::{ConfigArgs, SILENCE};
+use crate::drift;
+
+#[derive(Debug, Args)]
+pub(crate) struct DriftArgs {
+    /// All of them, and not only the first
+    #[arg(long)]
+    all: bool,
+}
+
+pub(crate) async fn show_drift(config: &ConfigArgs, args: &DriftArgs, output: Output) -> Result<Exit, Failure> {
+    let Seen { experience, view, .. } = look(config, SILENCE).await?;
+    let now = Timestamp::now();
+    let rows = drift::rows(&view, now);
+    let all = args.all || output.format == OutputFormat::Wide;
+    if output.format == OutputFormat::Json {
+        output.document(&json!({"experience": experience, "drift": rows}))?;
+    } else if rows.is_empty() && output.is_table() {
+        output.line("No spoke tells of an experience that others changed.")?;
+    } else {
+        output.list("drift", &rows, drift::table(&rows, now, all), &drift::summary(&rows, all))?;
+    }
+    hints(&view);
+    Ok(Exit::Ok)
+}

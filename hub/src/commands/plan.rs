@@ -1,0 +1,69 @@
+//! `plan`: the fleet's plan before anyone is told.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use jiff::Timestamp;
+use pmp_catalog::{RateLimits, SdkCatalog};
+use pmp_ledger::LedgerError;
+use pmp_plan::GuardRails;
+use pmp_terminal::{Exit, Failure, Output, OutputFormat};
+use serde_json::json;
+
+use super::look::hints;
+use crate::HubError;
+use crate::config::ConfigArgs;
+use crate::error::{failure, sdk};
+use crate::fleet::Fleet;
+use crate::{fleet_plan, read};
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The share of approved products beyond which the spokes' guard rails hold a plan: theirs are not known here
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100), value_name = "PERCENT")]
+    max_removed_percent: u8,
+    /// Exit with 2 if something would change, and with 3 if a guard rail would hold something
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_status()?;
+    let sdk = sdk().await?;
+    let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members);
+    let ledger = |error: LedgerError| failure(HubError::Ledger(error));
+    let catalog = SdkCatalog::new(&sdk, RateLimits::default());
+    let content = read::management_experience(&catalog, &config.experience).await.map_err(failure)?;
+    let view = fleet.look(&config.experience).await.map_err(ledger)?;
+    let now = Timestamp::now();
+    let mut kept = BTreeMap::new();
+    for version in fleet_plan::needed(&view, now) {
+        match fleet.snapshots.fetch(&config.experience, version).await {
+            Ok(snapshot) => _ = kept.insert(version, snapshot.content().clone()),
+            // The plan says so where it matters.
+            Err(LedgerError::NoSnapshot { .. }) => {}
+            Err(error) => return Err(ledger(error)),
+        }
+    }
+    let guard = GuardRails { max_removed_percent: args.max_removed_percent, ..GuardRails::default() };
+    let plan = fleet_plan::plan(&view, &content, &kept, guard, now);
+    let wide = output.format == OutputFormat::Wide;
+    if output.format == OutputFormat::Json {
+        let latest = view.head.as_ref().map(|head| head.latest);
+        output.document(&json!({"experience": config.experience, "newest": latest, "experiences": plan.rows,
+            "products": plan.products}))?;
+    } else if plan.rows.is_empty() && output.is_table() {
+        output.line("No spoke has reported yet.")?;
+    } else {
+        output.list("experiences", &plan.rows, plan.table(wide), "")?;
+        if output.is_table() {
+            output.lines(plan.lines(wide).into_iter().chain([plan.summary()]))?;
+        }
+    }
+    hints(&view);
+    Ok(match args.detailed_exitcode {
+        true if plan.holds() => Exit::Refused,
+        true if plan.changes() => Exit::ChangesPending,
+        _ => Exit::Ok,
+    })
+}

@@ -1,0 +1,82 @@
+//! `plan`: what a snapshot would change here, product by product; nothing is changed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::Timestamp;
+use pmp_protocol::{Snapshot, SnapshotVersion};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, progress};
+use serde_json::json;
+
+use crate::cli::sdk_and_spoke;
+use crate::config::ConfigArgs;
+use crate::error::failure;
+use crate::plan_file::PlanFile;
+use crate::preview::{Planned, Previews};
+use crate::standing::Standing;
+use crate::{Spoke, render};
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Exit with 2 if there are changes to make
+    #[arg(long)]
+    detailed_exitcode: bool,
+    /// Plan for this snapshot, which the ledger has to keep, rather than for the newest: to look, since `sync` applies the newest
+    #[arg(long, value_name = "VERSION", conflicts_with = "out")]
+    version: Option<SnapshotVersion>,
+    /// Keep the plan in this file, for `sync --plan`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_pass(false)?;
+    let (_, mut spoke) = sdk_and_spoke(&config, "plan").await?;
+    spoke.show_progress = output.is_table();
+    let standing = spoke.standing().await.map_err(failure)?;
+    let snapshot = Arc::new(snapshot(&spoke, &standing, args.version).await?);
+    let previews = spoke.preview(&standing, &snapshot).await.map_err(failure)?;
+    if output.is_table() {
+        output.lines(render::previews(&previews, &snapshot, output.format == OutputFormat::Wide))?;
+    } else {
+        let Previews { experiences, warnings } = &previews;
+        let mut document =
+            json!({"version": snapshot.version(), "digest": snapshot.digest(), "experiences": experiences});
+        if !warnings.is_empty() {
+            document["warnings"] = json!(warnings);
+        }
+        output.document(&document)?;
+    }
+    if let Some(path) = &args.out {
+        PlanFile::new(&spoke.identity, &config, &snapshot, &previews, Timestamp::now()).write(path)?;
+        progress::note(&format!("hint: `pmp-spoke sync --plan {}` does exactly this, or nothing", path.display()));
+    }
+    let any = |test: fn(&Planned) -> bool| previews.experiences.iter().any(|preview| test(&preview.outcome));
+    if any(|outcome| matches!(outcome, Planned::Failed { .. })) {
+        Ok(Exit::Error)
+    } else if any(|outcome| matches!(outcome, Planned::Held { .. })) {
+        Ok(Exit::Refused)
+    } else if args.detailed_exitcode && any(|outcome| matches!(outcome, Planned::Plan { change_sets: 1.., .. })) {
+        Ok(Exit::ChangesPending)
+    } else {
+        Ok(Exit::Ok)
+    }
+}
+
+/// The newest snapshot, or the one that is asked for.
+async fn snapshot(spoke: &Spoke, standing: &Standing, wanted: Option<SnapshotVersion>) -> Result<Snapshot, Failure> {
+    let latest = standing.head.latest;
+    let Some(wanted) = wanted.filter(|wanted| *wanted != latest) else {
+        return spoke.in_force(standing, &[]).await.map_err(failure);
+    };
+    if wanted > latest {
+        let error = anyhow::anyhow!("the ledger has no snapshot {wanted}: the newest is {latest}");
+        return Err(Failure::new(error).hint("`pmp-hub history` lists those that are kept".to_owned()));
+    }
+    let fetched = spoke.snapshots.fetch(&spoke.management, wanted).await;
+    fetched.map_err(|error| {
+        let hint = format!("the ledger keeps a number of versions: try a newer one, up to {latest}");
+        failure(error.into()).hint(hint)
+    })
+}

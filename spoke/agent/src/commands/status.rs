@@ -1,0 +1,219 @@
+//! `status`: how this organization stands, by the ledger with its own rights, and by what this spoke knows of itself.
+
+use clap::Args;
+use comfy_table::Color;
+use jiff::Timestamp;
+use pmp_ledger::Head;
+use pmp_protocol::{Confirmed, ExperienceId, Receipt, ReceiptStatus, SnapshotVersion};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, count, progress};
+use serde::Serialize;
+use serde_json::json;
+
+use super::sync::summary;
+use crate::Spoke;
+use crate::cli::sdk_and_spoke;
+use crate::config::{ConfigArgs, SpokeConfig};
+use crate::error::failure;
+use crate::filter_rules::FilterRules;
+use crate::render;
+use crate::standing::Standing;
+
+/// The widest line that is printed without `-o wide`.
+const WIDTH: usize = 80;
+/// The most rows: with the lines around them, a screen of 24.
+const ROWS: usize = 17;
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Exit with 4 if an experience is neither in step, nor on its way, nor observed, nor skipped, or if no pass was made yet
+    #[arg(long)]
+    check: bool,
+}
+
+/// How one experience stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Standpoint {
+    experience: ExperienceId,
+    status: &'static str,
+    /// The snapshot that is in force; none before the first.
+    applied: Option<SnapshotVersion>,
+    /// The snapshot that was tried last.
+    tried: SnapshotVersion,
+    /// Since when it is as it is: applied then, or tried then.
+    since: Timestamp,
+    /// Products that wait to be changed.
+    pending: usize,
+    /// Products that the filter takes away.
+    narrowed: usize,
+    /// What waits, and why; empty where nothing does.
+    message: String,
+}
+
+pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
+    // Nothing is decided here, so nothing of a filter is needed.
+    let config = SpokeConfig { filters: FilterRules::without_rules(None), ..config.for_pass(false)? };
+    let (_, spoke) = sdk_and_spoke(&config, "status").await?;
+    let standing = spoke.standing().await.map_err(failure)?;
+    let now = Timestamp::now();
+    let holder = spoke.lease.held_now(now).await.map_err(|error| failure(error.into()))?;
+    let (head, receipts) = (&standing.head, &standing.before.receipts);
+    let mut standpoints: Vec<_> = receipts.iter().map(|receipt| standpoint(&standing, receipt, now)).collect();
+    standpoints.sort_by_key(|it| (rank(it, head), it.experience.clone()));
+    if output.is_table() {
+        if output.header {
+            output
+                .lines(headline(&spoke, &standing, holder.as_deref(), now).iter().map(|line| fitting(line, output)))?;
+        }
+        if receipts.is_empty() {
+            output.line("No pass has been made yet.")?;
+        } else {
+            let (table, more) = table(&standpoints, output, now);
+            let summary = summary(receipts, head.latest);
+            let below = more.into_iter().chain([summary]).collect::<Vec<_>>().join("\n");
+            output.list("experiences", &standpoints, table, "")?;
+            output.lines(below.lines())?;
+        }
+    } else {
+        let seen = standing.before.seen.as_ref().map(|seen| seen.last_seen);
+        let snapshot = json!({"version": head.latest, "digest": head.digest, "taken_at": head.taken_at});
+        output.document(&json!({
+            "organization": spoke.identity.organization, "spoke": standing.beside.me().id, "mode": spoke.mode.to_string(),
+            "snapshot": snapshot, "last_seen": seen, "at_work": holder, "experiences": standpoints, "receipts": receipts,
+        }))?;
+    }
+    let well = |receipt: &Receipt| match receipt.status {
+        ReceiptStatus::InSync | ReceiptStatus::Applying | ReceiptStatus::Skipped => true,
+        ReceiptStatus::Partial => receipt.is_unfinished(),
+        ReceiptStatus::Held | ReceiptStatus::Failed => false,
+    };
+    if receipts.is_empty() {
+        progress::note("hint: `pmp-spoke sync` makes a pass, and `pmp-spoke run` makes one whenever the hub publishes");
+    }
+    let healthy = !receipts.is_empty() && receipts.iter().all(well);
+    Ok(if args.check && !healthy { Exit::Unhealthy } else { Exit::Ok })
+}
+
+/// Whose view it is, and of what; who is at work, where someone is; and what this spoke does.
+fn headline(spoke: &Spoke, standing: &Standing, holder: Option<&str>, now: Timestamp) -> Vec<String> {
+    let Head { latest, digest, taken_at, .. } = &standing.head;
+    let organization = &spoke.identity.organization;
+    let (digest, ago) = (digest.short(), age(*taken_at, now));
+    let mut lines =
+        vec![format!("{organization}, as the ledger has it: current snapshot {latest} ({digest}), read {ago} ago")];
+    let seen = standing.before.seen.as_ref();
+    let passed = seen.map_or_else(|| "none yet".to_owned(), |seen| format!("{} ago", age(seen.last_seen, now)));
+    lines.push(format!("spoke `{}`, mode {}, last pass {passed}", standing.beside.me().id, spoke.mode));
+    lines.extend(seen.and_then(|seen| seen.error.as_ref()).map(|error| format!("the last pass failed: {error}")));
+    lines.extend(holder.map(|holder| format!("at work: {holder}")));
+    lines
+}
+
+/// What a receipt says, in the words of this command.
+fn standpoint(standing: &Standing, receipt: &Receipt, now: Timestamp) -> Standpoint {
+    let applied = receipt.applied();
+    let observed = receipt.status == ReceiptStatus::Skipped && receipt.would_change.is_some();
+    Standpoint {
+        experience: receipt.member_experience.clone(),
+        status: if observed { "would-change" } else { receipt.status.as_str() },
+        applied: applied.map(|applied| applied.version),
+        tried: receipt.version,
+        since: applied.filter(|it| it.version == receipt.version).map_or(receipt.received_at, |applied| applied.at),
+        pending: receipt.pending,
+        narrowed: receipt.narrowed,
+        message: message(standing, receipt, now),
+    }
+}
+
+/// What waits, and why.
+fn message(standing: &Standing, receipt: &Receipt, now: Timestamp) -> String {
+    let head = &standing.head;
+    if let Some(Confirmed { by, .. }) = let_through(standing, receipt) {
+        return format!("confirmed by {by}, taken up with the next pass");
+    }
+    let mut parts: Vec<String> = receipt.error.iter().cloned().collect();
+    if receipt.version < head.latest && receipt.is_kept() {
+        parts.push(format!("snapshot {} was read {} ago", head.latest, age(head.taken_at, now)));
+    }
+    let next_try = receipt.quarantined.iter().filter_map(|found| found.next_try).filter(|next| *next > now).min();
+    parts.extend(next_try.map(|next| format!("tried again in {}", age(now, next))));
+    parts.join("; ")
+}
+
+/// Who let a held snapshot through, where someone did since.
+fn let_through<'a>(standing: &'a Standing, receipt: &Receipt) -> Option<&'a Confirmed> {
+    let Receipt { version, digest, member_experience, .. } = receipt;
+    let confirmations = standing.before.confirmations.iter();
+    let mut covering = confirmations.filter(|it| it.covers(*version, *digest, member_experience));
+    (receipt.status == ReceiptStatus::Held).then(|| covering.next()).flatten().map(|found| &found.confirmed)
+}
+
+/// Worst first.
+fn rank(it: &Standpoint, head: &Head) -> usize {
+    const ORDER: [&str; 6] = ["failed", "held", "partial", "applying", "would-change", "in-sync"];
+    let place = ORDER.iter().position(|status| *status == it.status);
+    match place {
+        // One that is behind is no trouble yet, and comes before those that are not.
+        Some(place) if it.status == "in-sync" && it.tried == head.latest => place + 1,
+        Some(place) => place,
+        None => ORDER.len() + 1,
+    }
+}
+
+/// The rows that fit on a screen, and a line for the rest; with `-o wide`, all of them with more columns.
+fn table(standpoints: &[Standpoint], output: Output, now: Timestamp) -> (Table, Option<String>) {
+    let wide = output.format == OutputFormat::Wide;
+    let mut header = vec!["EXPERIENCE", "STATUS", "VERSION", "SINCE", "PENDING"];
+    header.extend(wide.then_some("DROPPED"));
+    header.push("MESSAGE");
+    let mut table = Table::new(&header);
+    let shown = if wide { standpoints.len() } else { standpoints.len().min(ROWS) };
+    for it in &standpoints[..shown] {
+        let mut cells = vec![
+            it.experience.to_string(),
+            it.status.to_owned(),
+            version(it),
+            age(it.since, now),
+            it.pending.to_string(),
+        ];
+        cells.extend(wide.then(|| it.narrowed.to_string()));
+        cells.push(it.message.clone());
+        table.row(cells);
+        table.color(1, color(it.status));
+    }
+    let rest = &standpoints[shown..];
+    let more = (!rest.is_empty()).then(|| {
+        let mut statuses: Vec<(&str, usize)> = Vec::new();
+        for it in rest {
+            match statuses.iter_mut().find(|(status, _)| *status == it.status) {
+                Some((_, number)) => *number += 1,
+                None => statuses.push((it.status, 1)),
+            }
+        }
+        let statuses: Vec<_> = statuses.iter().map(|(status, number)| format!("{number} {status}")).collect();
+        format!("… and {}: {} (`-o wide` lists all)", count(rest.len(), "more experience"), statuses.join(", "))
+    });
+    (if wide { table } else { table.no_wider_than(WIDTH) }, more)
+}
+
+/// What is in force, and what was tried since, where that is another one: `41 → 42`.
+fn version(it: &Standpoint) -> String {
+    match it.applied {
+        Some(applied) if applied != it.tried => format!("{applied} → {}", it.tried),
+        None if !matches!(it.status, "in-sync" | "skipped") => format!("- → {}", it.tried),
+        _ => it.tried.to_string(),
+    }
+}
+
+fn color(status: &str) -> Color {
+    match status {
+        "would-change" => Color::Yellow,
+        "in-sync" => render::color(ReceiptStatus::InSync),
+        "skipped" => render::color(ReceiptStatus::Skipped),
+        "held" | "failed" => render::color(ReceiptStatus::Failed),
+        _ => render::color(ReceiptStatus::Partial),
+    }
+}
+
+fn fitting(line: &str, output: Output) -> String {
+    if output.format == OutputFormat::Wide { line.to_owned() } else { pmp_terminal::cut(line, WIDTH) }
+}

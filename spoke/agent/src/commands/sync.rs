@@ -1,0 +1,123 @@
+//! `sync`: the ledger's newest snapshot, once; where a plan was kept in a file, that plan or nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::Timestamp;
+use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
+use pmp_terminal::{Exit, Failure, Output, Stop};
+
+use crate::cli::{sdk_and_spoke, stop};
+use crate::config::{ConfigArgs, SpokeConfig};
+use crate::error::failure;
+use crate::lease::IfHeld;
+use crate::plan_file::PlanFile;
+use crate::standing::Standing;
+use crate::{Pass, Spoke, SpokeError, render};
+
+#[derive(Debug, Args)]
+pub(crate) struct SyncArgs {
+    /// Let exactly this snapshot through, whatever it removes
+    #[arg(long, value_name = "VERSION")]
+    confirm: Option<SnapshotVersion>,
+    /// Wait where another spoke of this organization is at work, rather than leave
+    #[arg(long)]
+    wait: bool,
+    /// Do what this file says, which `plan --out` wrote, or nothing where anything has moved since
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+}
+
+pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_pass(false)?;
+    let plan = args.plan.as_deref().map(PlanFile::read).transpose()?;
+    let stop = stop(&config)?;
+    let ended = |how: &str| {
+        let reason = stop.reason().map_or_else(String::new, ToString::to_string);
+        Failure::new(anyhow::anyhow!("{reason}, {how}"))
+    };
+    let started = stop.unless_stopped(sdk_and_spoke(&config, "sync")).await;
+    let (_, mut spoke) = started.ok_or_else(|| ended("before anything was done"))??;
+    spoke.show_progress = output.is_table();
+    let if_held = if args.wait { IfHeld::Wait } else { IfHeld::Leave };
+    let work = async |stop: &Stop| Ok(sync_newest(&spoke, &config, args, plan.as_ref(), stop).await);
+    let done = stop
+        .to_the_end(Box::pin(spoke.lease.hold(if_held, &stop, work)))
+        .await
+        .ok_or_else(|| ended("and something does not answer; the next run goes on"))?;
+    let Some(done) = done.map_err(failure)? else {
+        return Err(ended("before the lease was free; nothing was done"));
+    };
+    let (pass, version) = done?;
+    let receipts = &pass.receipts;
+    output.list("receipts", receipts, render::receipts(&pass), &summary(receipts, version))?;
+    Ok(exit_after(receipts))
+}
+
+/// One pass with the ledger's newest snapshot.
+async fn sync_newest(
+    spoke: &Spoke,
+    config: &SpokeConfig,
+    args: &SyncArgs,
+    plan: Option<&PlanFile>,
+    stop: &Stop,
+) -> Result<(Pass, SnapshotVersion), Failure> {
+    let stopped = || failure(SpokeError::stopped(stop));
+    let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)?.map_err(failure)?;
+    let version = standing.head.latest;
+    if let Some(confirmed) = args.confirm.filter(|confirmed| *confirmed != version) {
+        let error = anyhow::anyhow!("snapshot {confirmed} was confirmed, but the newest is {version}");
+        return Err(Failure::new(error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`")));
+    }
+    let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: Timestamp::now() });
+    let newest = stop.unless_stopped(spoke.in_force(&standing, &[])).await.ok_or_else(stopped)?;
+    let newest = Arc::new(newest.map_err(failure)?);
+    let bound = match plan {
+        None => None,
+        Some(plan) => {
+            let held = hold_against(spoke, config, plan, &standing, &newest);
+            stop.unless_stopped(held).await.ok_or_else(stopped)??;
+            Some(plan.revisions())
+        }
+    };
+    // Where the lists are read once more, the revision has to be the one that the plan was made from.
+    let spoke = Spoke { bound: bound.map(Arc::new), ..spoke.clone() };
+    let pass = spoke.sync(standing, newest, confirmed, stop).await.map_err(failure)?;
+    Ok((pass, version))
+}
+
+/// Plans once more, and refuses where anything differs from the plan that was kept: under the lease, so that no other spoke
+/// comes in between.
+async fn hold_against(
+    spoke: &Spoke,
+    config: &SpokeConfig,
+    plan: &PlanFile,
+    standing: &Standing,
+    newest: &Arc<pmp_protocol::Snapshot>,
+) -> Result<(), Failure> {
+    let previews = spoke.preview(standing, newest).await.map_err(failure)?;
+    let now = PlanFile::new(&spoke.identity, config, newest, &previews, Timestamp::now());
+    plan.hold_against(&now)
+}
+
+pub(crate) fn summary(receipts: &[Receipt], version: SnapshotVersion) -> String {
+    let kept = receipts.iter().filter(|receipt| receipt.is_kept()).count();
+    let in_sync = |receipt: &&Receipt| receipt.status == ReceiptStatus::InSync && receipt.version == version;
+    let in_sync = receipts.iter().filter(in_sync).count();
+    let observed: Vec<_> = receipts.iter().filter_map(|receipt| receipt.would_change).collect();
+    let would_change = observed.iter().filter(|it| !it.is_nothing()).count();
+    let observed = if observed.is_empty() { String::new() } else { format!("; observed: {would_change} WOULD CHANGE") };
+    format!("{in_sync} of {kept} member experiences in sync with snapshot {version}{observed}")
+}
+
+fn exit_after(receipts: &[Receipt]) -> Exit {
+    let any = |status| receipts.iter().any(|receipt| receipt.status == status);
+    if any(ReceiptStatus::Failed) || any(ReceiptStatus::Partial) {
+        Exit::Error
+    } else if any(ReceiptStatus::Held) {
+        Exit::Refused
+    } else {
+        Exit::Ok
+    }
+}

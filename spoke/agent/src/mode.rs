@@ -1,0 +1,47 @@
+//! Whether a spoke changes anything (`PMP_MODE`).
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What a spoke does with its plans.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It applies them.
+    #[default]
+    Apply,
+    /// It tells what they would change, and never calls `StartChangeSet`: an organization adopts this system with a week of it.
+    Observe,
+}
+
+impl Mode {
+    /// Whether nothing is ever changed.
+    pub(crate) fn observes(self) -> bool {
+        self == Self::Observe
+    }
+}
+
+/// A text that is none of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("neither `apply` nor `observe`")]
+pub(crate) struct UnknownMode;
+
+impl FromStr for Mode {
+    type Err = UnknownMode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownMode> {
+        match text {
+            "apply" => Ok(Self::Apply),
+            "observe" => Ok(Self::Observe),
+            _ => Err(UnknownMode),
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Apply => "apply",
+            Self::Observe => "observe",
+        })
+    }
+}

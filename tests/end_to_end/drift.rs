@@ -1,0 +1,122 @@
+//! Edits of others: noticed, told with who it was as far as AWS tells, and healed or only reported.
+
+use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, Finished, Lists, MANAGEMENT, Program, Scene, world};
+use serde_json::{Value, json};
+
+/// A scene in which both experiences of alpha are in step with a first snapshot.
+async fn in_step() -> Scene {
+    let scene = Scene::start(world(&["prod-a", "prod-b"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    scene
+}
+
+async fn receipt(spoke: &Program, experience: &str) -> Value {
+    let finished: Finished = spoke.run(&["sync", "-o", "json"]).await;
+    let told: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}"));
+    let receipts = told["receipts"].as_array().unwrap();
+    receipts.iter().find(|it| it["member_experience"] == experience).cloned().unwrap()
+}
+
+async fn row(scene: &Scene, experience: &str) -> Value {
+    let status = scene.hub.json(&["status"]).await;
+    status["spokes"].as_array().unwrap().iter().find(|it| it["member_experience"] == experience).cloned().unwrap()
+}
+
+#[tokio::test]
+async fn what_others_changed_is_healed_and_told_with_the_account_and_the_change_set() {
+    let scene = in_step().await;
+    scene.alpha_account.approve(ALPHA_PROD, &["prod-forbidden"]).await;
+    scene.alpha_account.reject(ALPHA_PROD, &["prod-a"]).await;
+    let healed = receipt(&scene.spoke, ALPHA_PROD).await;
+    assert_eq!(healed["status"], "in-sync", "{healed}");
+    let drift = &healed["drift"];
+    assert_eq!((&drift["handling"], &drift["products"], &drift["times"]), (&json!("heal"), &json!(2), &json!(1)));
+    let edited = json!([{"product": "prod-a", "now": "rejected"}, {"product": "prod-forbidden", "now": "approved"}]);
+    assert_eq!(drift["edited"], edited);
+    let by = drift["by"].as_array().unwrap();
+    assert_eq!(by.len(), 2, "{drift}");
+    assert!(by.iter().all(|set| set["account"] == "222222222222" && set["id"].is_string()), "{drift}");
+    assert_eq!(
+        scene.alpha_account.lists(ALPHA_PROD).await,
+        Lists::new(&["prod-a", "prod-b"], &["prod-forbidden", "prod-x"])
+    );
+    // Nobody touched the other one, and the next pass finds nothing new.
+    let untouched = receipt(&scene.spoke, ALPHA_DEV).await;
+    assert!(untouched.get("drift").is_none(), "{untouched}");
+    assert_eq!(receipt(&scene.spoke, ALPHA_PROD).await["drift"], *drift);
+
+    // The hub shows it over the fleet.
+    let fleet = scene.hub.json(&["drift"]).await;
+    let rows = fleet["drift"].as_array().unwrap();
+    assert_eq!(rows.len(), 1, "{fleet}");
+    assert_eq!((&rows[0]["organization"], &rows[0]["member_experience"]), (&json!(ALPHA), &json!(ALPHA_PROD)));
+    assert_eq!(rows[0]["drift"], *drift);
+    let table = scene.hub.run(&["drift"]).await;
+    assert_eq!(table.code, 0, "{table:?}");
+    assert!(table.stdout.contains("222222222222") && table.stdout.contains("heal"), "{table:?}");
+    assert_eq!(row(&scene, ALPHA_PROD).await["state"], "SYNCED");
+}
+
+#[tokio::test]
+async fn what_is_only_reported_stays_while_all_else_follows_the_hub() {
+    let scene = in_step().await;
+    let rules = format!(r#"[{{"experiences":["{ALPHA_PROD}"],"drift":"report"}}]"#);
+    // What is taken away here is not to be held.
+    let free = scene.spoke.with(&[("PMP_MAX_REMOVED_PERCENT", "100")]);
+    let spoke = free.with(&[("PMP_DRIFT", &rules)]);
+    for experience in [ALPHA_PROD, ALPHA_DEV] {
+        scene.alpha_account.approve(experience, &["prod-own"]).await;
+    }
+    let planned = spoke.run(&["plan"]).await;
+    assert!(
+        planned.stdout.contains("! leave  prod-own") && planned.stdout.contains("- deny   prod-own"),
+        "{planned:?}"
+    );
+    let reported = receipt(&spoke, ALPHA_PROD).await;
+    assert_eq!((&reported["status"], &reported["pending"]), (&json!("partial"), &json!(1)), "{reported}");
+    assert_eq!(reported["drift"]["handling"], "report");
+    assert!(reported["error"].as_str().unwrap().starts_with("left as somebody else set them: 1 product, by account"));
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a", "prod-b", "prod-own"], &["prod-x"]));
+    // The rule names one experience; the other is healed.
+    assert_eq!(scene.alpha_account.lists(ALPHA_DEV).await, Lists::new(&["prod-a", "prod-b"], &["prod-own", "prod-x"]));
+    assert_eq!(row(&scene, ALPHA_PROD).await["state"], "DRIFTED");
+
+    // A later snapshot is applied but for that product; and what others edit besides is told, too.
+    scene.hub_account.approve(MANAGEMENT, &["prod-c"]).await;
+    scene.hub_account.reject(MANAGEMENT, &["prod-b"]).await;
+    scene.hub.json(&["publish"]).await;
+    let later = receipt(&spoke, ALPHA_PROD).await;
+    assert_eq!((&later["status"], &later["version"]), (&json!("partial"), &json!(2)), "{later}");
+    let expected = Lists::new(&["prod-a", "prod-c", "prod-own"], &["prod-b", "prod-x"]);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
+    scene.alpha_account.reject(ALPHA_PROD, &["prod-a"]).await;
+    let both = receipt(&spoke, ALPHA_PROD).await;
+    assert_eq!((&both["drift"]["products"], &both["drift"]["times"]), (&json!(2), &json!(2)), "{both}");
+    let before = scene.alpha_account.change_sets().await;
+    assert_eq!(receipt(&spoke, ALPHA_PROD).await["drift"]["edited"], both["drift"]["edited"]);
+    assert_eq!(scene.alpha_account.change_sets().await, before);
+
+    // Without the setting, all of it is healed.
+    let healed = receipt(&free, ALPHA_PROD).await;
+    assert_eq!(healed["status"], "in-sync", "{healed}");
+    let expected = Lists::new(&["prod-a", "prod-c"], &["prod-b", "prod-own", "prod-x"]);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
+    assert_eq!(row(&scene, ALPHA_PROD).await["state"], "SYNCED");
+}
+
+#[tokio::test]
+async fn an_edit_and_a_new_snapshot_at_once_are_told_apart() {
+    let scene = in_step().await;
+    let spoke = scene.spoke.with(&[("PMP_DRIFT", "report")]);
+    assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    scene.alpha_account.approve(ALPHA_PROD, &["prod-own"]).await;
+    scene.hub_account.approve(MANAGEMENT, &["prod-c"]).await;
+    scene.hub.json(&["publish"]).await;
+    let reported = receipt(&spoke, ALPHA_PROD).await;
+    assert_eq!(reported["drift"]["edited"], json!([{"product": "prod-own", "now": "approved"}]), "{reported}");
+    let expected = Lists::new(&["prod-a", "prod-b", "prod-c", "prod-own"], &["prod-x"]);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
+    let wrong = scene.spoke.with(&[("PMP_DRIFT", "leave")]).run(&["sync"]).await;
+    assert!(wrong.code == 1 && wrong.stderr.contains("PMP_DRIFT"), "{wrong:?}");
+}
