@@ -70,7 +70,10 @@ pub async fn look_at_queue(sdk: &SdkConfig, check: &'static str, url: &str, sett
     {
         finding = finding.warn(
             format!("kept for {kept} s, which is not longer than they are hidden: what fails once is lost"),
-            format!("keep messages for 14 days: `aws sqs set-queue-attributes --queue-url {url} --attributes MessageRetentionPeriod=1209600`"),
+            format!(
+                "keep messages for 14 days: `aws sqs set-queue-attributes --queue-url {url} --attributes \
+                 MessageRetentionPeriod=1209600`"
+            ),
         );
     }
     let finding = match (queue.attribute(&Name::KmsMasterKeyId), queue.attribute(&Name::SqsManagedSseEnabled)) {

@@ -24,8 +24,8 @@ use crate::error::sdk;
 use crate::events::EventQueue;
 
 /// Why the queue of the environment is not looked into.
-const HUBS_QUEUE: &str = "PMP_EVENTS_QUEUE_URL is the queue of a hub, which takes the events away. Make another one for it, and name \
-                          it with --events-queue-url, as docs/first-day.md says.";
+const HUBS_QUEUE: &str = "PMP_EVENTS_QUEUE_URL is the queue of a hub, which takes the events away. Make another one for \
+                          it, and name it with --events-queue-url, as docs/first-day.md says.";
 
 const HELP: &str = "\
 Without --change nothing is changed: experiences are listed and described, and some products looked up. With it, the
