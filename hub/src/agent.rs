@@ -80,7 +80,12 @@ pub(crate) async fn run(
             }
             Err(error) => {
                 let wait = pause.next();
-                tracing::error!(error = failure(error).render(), retry_in = ?wait, "could not publish");
+                // What is published is so, whether its events can be read and deleted or not.
+                let what = match &error {
+                    HubError::Events(_) => "could not use the queue of change events",
+                    _ => "could not publish",
+                };
+                tracing::error!(error = failure(error).render(), retry_in = ?wait, "{what}");
                 tokio::select! {
                     () = stop.cancelled() => break,
                     () = tokio::time::sleep(wait) => {}

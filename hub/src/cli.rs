@@ -64,7 +64,7 @@ const USES: [(&str, &[&[&str]]); 20] = [
     ("confirm", &[LEDGER, ROSTER, TOPIC]),
     ("init", &[LEDGER, TOPIC]),
     ("public-key", &[&["signing_key"]]),
-    ("verify-aws", &[LEDGER]),
+    ("verify-aws", &[LEDGER, &["events_queue_url"]]),
     ("version", &[]),
     ("completions", &[]),
 ];

@@ -118,6 +118,12 @@ pub(crate) struct RunSettings {
 }
 
 impl RunSettings {
+    /// How long a spoke may be silent, as `status` takes it. What is wrong there is said by `check`.
+    pub(crate) fn stale_after(&self) -> SignedDuration {
+        let given = self.stale_after.as_deref().and_then(|text| parse_stale_after(text).ok());
+        SignedDuration::try_from(given.unwrap_or(SILENCE)).unwrap_or(SignedDuration::MAX)
+    }
+
     fn check(&self, settings: &mut Settings) {
         let _keep = settings.number(self.keep_versions.as_deref(), KEEP, 2_u64..);
         let interval = duration(settings, self.interval.as_deref(), INTERVAL);

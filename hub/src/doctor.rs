@@ -19,10 +19,10 @@ use pmp_ledger::{
 use pmp_protocol::ExperienceId;
 use pmp_signature::{Expectation, PublicKey, TrustedKeys, Verified, pae, verify};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
-use pmp_terminal::{Output, Source, age, count, parse_duration};
+use pmp_terminal::{Output, Source, age, count};
 
 use crate::config::{
-    ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, RunSettings, SIGNING_KEY, SNAPSHOTS, STALE_AFTER, TIMESTAMPS, TOPIC,
+    ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, RunSettings, SIGNING_KEY, SNAPSHOTS, TIMESTAMPS, TOPIC,
 };
 use crate::error::failure;
 use crate::fleet::Fleet;
@@ -45,18 +45,18 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     let (session, who) = Session::begin("pmp-hub", output).await;
     let session = &session;
     let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_deref());
-    let (catalog, snapshots, timestamps, topic, events, signing, products) = tokio::join!(
+    let (catalog, snapshots, (timestamps, admitted), topic, events, signing, products) = tokio::join!(
         session.look("catalog", experience.ok_or(EXPERIENCE), |experience| catalog(&session.sdk, experience)),
         session.look(
             "snapshots-table",
             both(experience, config.snapshots.as_ref(), SNAPSHOTS),
             |(experience, table)| snapshots(&session.sdk, experience, table, config.timestamps.as_ref())
         ),
-        spokes(session, &config),
-        topics(session, config.topic.as_ref()),
+        spokes(session, &config, run.stale_after()),
+        look_at_topic(session, config.topic.as_ref()),
         async {
             // Most hubs have none: a function is called by EventBridge itself.
-            let Some(url) = events else { return Finding::of("change-events").note("no queue of them") };
+            let Some(url) = events else { return Finding::skipped("change-events", &format!("{EVENTS} is not set")) };
             let look =
                 |url| async move { look_at_queue(&session.sdk, "change-events", url, &EVENTS.to_string()).await.0 };
             session.look("change-events", Ok(url), look).await
@@ -74,6 +74,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
             Some(session.look("products", wanted, look).await)
         },
     );
+    let listeners = listeners(session, config.topic.as_ref(), topic.is_failed(), admitted).await;
     let network = session.network().await;
     let (mut snapshots, [timestamps, mut spokes]) = (snapshots, timestamps);
     // Of an experience that is not there, nothing can have been published, and nobody can follow it: no advice on that.
@@ -86,7 +87,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     }
     let timestamps = [timestamps, spokes];
     let found =
-        [catalog, snapshots].into_iter().chain(timestamps).chain(topic).chain([events, signing]).chain(products);
+        [catalog, snapshots].into_iter().chain(timestamps).chain([topic, listeners, events, signing]).chain(products);
     let found = found.chain([network]);
     [configuration].into_iter().chain(who).chain(found).collect()
 }
@@ -112,7 +113,7 @@ fn unsigned(head: Option<&Head>) -> Finding {
     if head.is_some_and(|head| head.statement.is_some()) {
         return told(finding, &failure(HubError::Unsigned));
     }
-    finding.note(format!("{SIGNING_KEY} is not set: snapshots are not signed"))
+    Finding::skipped(finding.check(), &format!("{SIGNING_KEY} is not set: snapshots are not signed"))
 }
 
 /// Whether what the head carries is this key's, and holds still.
@@ -281,15 +282,19 @@ async fn expiry(sdk: &SdkConfig, table: &TableName, finding: Finding) -> Finding
     }
 }
 
-/// The table of receipts, and what the receipts say.
-async fn spokes(session: &Session, config: &DoctorConfig) -> [Finding; 2] {
+/// The table of receipts, and what the receipts say; how many organizations are admitted, where the roster says so.
+async fn spokes(
+    session: &Session,
+    config: &DoctorConfig,
+    stale_after: SignedDuration,
+) -> ([Finding; 2], Option<usize>) {
     const TABLE: &str = "timestamps-table";
     let Some(table) = &config.timestamps else {
         let finding = Finding::of(TABLE).warn(
             format!("{TIMESTAMPS} is not set"),
             "set it: `status`, `confirm` and the metrics about spokes need it".to_owned(),
         );
-        return [finding, Finding::skipped("spokes", &format!("{TIMESTAMPS} is not set"))];
+        return ([finding, Finding::skipped("spokes", &format!("{TIMESTAMPS} is not set"))], None);
     };
     let mut view = None;
     let finding = session
@@ -313,10 +318,9 @@ async fn spokes(session: &Session, config: &DoctorConfig) -> [Finding; 2] {
         })
         .await;
     let Some(view) = view else {
-        return [finding, Finding::skipped("spokes", "`timestamps-table` was not read")];
+        return ([finding, Finding::skipped("spokes", "`timestamps-table` was not read")], None);
     };
-    let stale_after = parse_duration(STALE_AFTER).ok().and_then(|after| SignedDuration::try_from(after).ok());
-    let rows = status::rows(&view, Timestamp::now(), stale_after.unwrap_or_default());
+    let rows = status::rows(&view, Timestamp::now(), stale_after);
     let spokes = Finding::of("spokes");
     let spokes = match &view.roster {
         Some(roster) => spokes.note(format!("{} admitted", count(roster.len(), "organization"))),
@@ -333,25 +337,27 @@ async fn spokes(session: &Session, config: &DoctorConfig) -> [Finding; 2] {
         Some(left_out) => spokes.warn(left_out, None),
         None => spokes,
     };
-    [finding, session.judge(spokes).await]
+    ([finding, session.judge(spokes).await], view.roster.as_ref().map(|roster| roster.len()))
 }
 
-/// The topic, and who listens to it.
-async fn topics(session: &Session, topic: Option<&TopicArn>) -> [Finding; 2] {
-    let topic = topic.ok_or(TOPIC);
+async fn look_at_topic(session: &Session, topic: Option<&TopicArn>) -> Finding {
     let look = async |topic: &TopicArn| {
         let client = Client::new(&pmp_aws::in_region(&session.sdk, topic.region()));
         publishing(&client, topic, session).await
     };
-    let found = session.look("topic", topic, look).await;
-    if found.is_failed() {
-        return [found, Finding::skipped("subscriptions", "`topic` failed")];
+    session.look("topic", topic.ok_or(TOPIC), look).await
+}
+
+/// Who listens to the topic: each organization that is admitted, with one queue at least.
+async fn listeners(session: &Session, topic: Option<&TopicArn>, failed: bool, admitted: Option<usize>) -> Finding {
+    if failed {
+        return Finding::skipped("subscriptions", "`topic` failed");
     }
     let look = async |topic: &TopicArn| {
         let client = Client::new(&pmp_aws::in_region(&session.sdk, topic.region()));
-        subscriptions(&client, topic).await
+        subscriptions(&client, topic, admitted.unwrap_or_default()).await
     };
-    [found, session.look("subscriptions", topic, look).await]
+    session.look("subscriptions", topic.ok_or(TOPIC), look).await
 }
 
 /// That the topic is there, and whether its policy lets this caller publish. Nothing is published.
@@ -393,7 +399,7 @@ async fn publishing(client: &Client, topic: &TopicArn, session: &Session) -> Fin
     }
 }
 
-async fn subscriptions(client: &Client, topic: &TopicArn) -> Finding {
+async fn subscriptions(client: &Client, topic: &TopicArn, admitted: usize) -> Finding {
     let finding = Finding::of("subscriptions");
     let pages = client.list_subscriptions_by_topic().topic_arn(topic.as_str()).into_paginator().items().send();
     let found = match pages.collect::<Result<Vec<_>, _>>().await {
@@ -410,6 +416,18 @@ async fn subscriptions(client: &Client, topic: &TopicArn) -> Finding {
     }
     let pending = found.iter().filter(|one| one.subscription_arn() == Some("PendingConfirmation")).count();
     let finding = finding.note(count(found.len(), "subscription"));
+    let finding = if found.len() < admitted {
+        let missing = format!(
+            "{} admitted, so {} cannot hear of snapshots",
+            count(admitted, "organization"),
+            admitted - found.len()
+        );
+        let fix = "`pmp-hub members` says who has never reported, or is silent: let them look with `pmp-spoke doctor`"
+            .to_owned();
+        finding.warn(missing, fix)
+    } else {
+        finding
+    };
     let finding = if found.len() < NEAR { finding } else { filter_policies(client, finding, &found).await };
     if pending == 0 {
         return finding;

@@ -8,6 +8,7 @@ use pmp_protocol::{ContentError, ExperienceId, SealError};
 use pmp_terminal::Failure;
 
 use crate::SigningError;
+use crate::config::{EVENTS, TOPIC};
 use crate::fleet::Restored;
 
 /// A step that failed, with the ids it was about.
@@ -99,6 +100,12 @@ impl HubError {
             ),
             Self::Ledger(source) => source.hint(),
             Self::Outrun { .. } => Some("stop the other hub, or let it be the only one".to_owned()),
+            Self::Topic(error) if error.code().is_some_and(|code| code.starts_with("NotFound")) => {
+                Some(format!("check {TOPIC}: region, account and name; a template makes the topic, or `pmp-hub init`"))
+            }
+            Self::Events(error) if error.code().is_some_and(is_no_queue) => {
+                Some(format!("check {EVENTS}: URL, account and region"))
+            }
             Self::Topic(error) | Self::Events(error) | Self::Caller(error) => error.hint(),
             Self::Restored(_) => Some(
                 "`pmp-hub recover` stores what the management experience says now under a new number, and publishes it"
@@ -110,6 +117,11 @@ impl HubError {
             Self::Content { .. } | Self::Seal { .. } | Self::TopicPolicy(_) => None,
         }
     }
+}
+
+/// Whether SQS says that there is no such queue, by either of its names for that.
+fn is_no_queue(code: &str) -> bool {
+    code.contains("NonExistentQueue") || code.contains("QueueDoesNotExist")
 }
 
 /// The SDK's configuration of this program.

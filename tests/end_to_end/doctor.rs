@@ -21,13 +21,13 @@ impl Checkup {
         Self { code: finished.code, checks: document["checks"].as_array().unwrap().clone() }
     }
 
-    fn check(&self, name: &str) -> &Value {
+    pub(crate) fn check(&self, name: &str) -> &Value {
         let found = self.checks.iter().find(|check| check["check"] == name);
         found.unwrap_or_else(|| panic!("no check `{name}` in {:#?}", self.checks))
     }
 
     /// The checks that came to `result`, in order.
-    fn that_are(&self, result: &str) -> Vec<&str> {
+    pub(crate) fn that_are(&self, result: &str) -> Vec<&str> {
         let of = self.checks.iter().filter(|check| check["result"] == result);
         of.map(|check| check["check"].as_str().unwrap()).collect()
     }

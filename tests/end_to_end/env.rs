@@ -43,10 +43,10 @@ async fn env(endpoint: &str, arguments: &[&str]) -> Finished {
     Program::new("pmp-spoke", &environment).run(&[&["env"], arguments].concat()).await
 }
 
-/// What bash has after it took `script`, of the variables that begin with `PMP_`, where PMP_LEASE_TERM and PMP_FILTER were set.
-async fn in_bash(script: &str) -> BTreeMap<String, String> {
-    let mut command = Command::new("bash");
-    command.args(["-c", "eval \"$1\"; exec env -0", "bash", script]).env_clear().env("PATH", "/usr/bin:/bin");
+/// What a shell has after it took `script`, of the variables that begin with `PMP_`, where PMP_LEASE_TERM and PMP_FILTER were set.
+async fn in_shell(shell: &str, script: &str) -> BTreeMap<String, String> {
+    let mut command = Command::new(shell);
+    command.args(["-c", "eval \"$1\"; exec env -0", shell, script]).env_clear().env("PATH", "/usr/bin:/bin");
     let output = command.env("PMP_LEASE_TERM", "5s").env("PMP_FILTER", "another").output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -62,7 +62,10 @@ async fn a_shell_has_exactly_the_settings_of_the_function_and_nothing_in_them_ac
     let settings = BTreeMap::from([
         ("PMP_EXPERIENCE_ID".to_owned(), "exp-management".to_owned()),
         ("PMP_FILTER".to_owned(), String::new()),
-        ("PMP_FILTER_CONFIG".to_owned(), "{\"ids\":[\"it's $(id) `id`\",\n\t\"\u{1b}[2J\u{202e}\\n\"]}".to_owned()),
+        (
+            "PMP_FILTER_CONFIG".to_owned(),
+            "{\"ids\":[\"it's $(id) `id` 5%s\\t\",\n\t\"\u{1b}[2J\u{202e}\\n\"]}\n\n".to_owned(),
+        ),
         // Longer than any line that is shown to people.
         ("PMP_ORG_ID".to_owned(), "'x".repeat(2_500)),
     ]);
@@ -71,7 +74,9 @@ async fn a_shell_has_exactly_the_settings_of_the_function_and_nothing_in_them_ac
     assert_eq!(printed.code, 0, "{}", printed.stderr);
     assert!(printed.stdout.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{:?}", printed.stdout);
     // PMP_LEASE_TERM is gone: the function has none.
-    assert_eq!(in_bash(&printed.stdout).await, settings);
+    for shell in ["bash", "sh"] {
+        assert_eq!(in_shell(shell, &printed.stdout).await, settings, "{shell}");
+    }
 
     let document = env(&endpoint, &["--function", "pmp-sync-spoke", "-o", "json"]).await;
     let document: Value = serde_json::from_str(&document.stdout).unwrap();
@@ -91,6 +96,10 @@ async fn what_keeps_the_settings_from_being_told_is_said_and_nothing_is_printed(
     let encrypted = json!({"Error": {"ErrorCode": "AccessDeniedException", "Message": "Lambda was unable to decrypt"}});
     let encrypted = refuses(encrypted, "pmp-sync-spoke").await;
     assert!(encrypted.contains("Lambda was unable to decrypt") && encrypted.contains("kms:Decrypt"), "{encrypted}");
-    let odd = refuses(json!({"Variables": {"A;id": "x"}}), "pmp-sync-spoke").await;
+    let odd = refuses(json!({"Variables": {"A;id": "x", "PMP_ORG_ID": "o-alpha00000"}}), "pmp-sync-spoke").await;
     assert!(odd.contains("no shell can set: `A;id`"), "{odd}");
+    for none in [json!({}), json!({"Variables": {"LANG": "C"}})] {
+        let none = refuses(none, "pmp-sync-spoke").await;
+        assert!(none.contains("has no settings of a spoke") && none.contains("hint: name the spoke's"), "{none}");
+    }
 }

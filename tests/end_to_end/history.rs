@@ -56,6 +56,13 @@ async fn what_differs_is_told_product_by_product_between_versions_and_now() {
     let now = scene.hub.json(&["diff"]).await;
     assert_eq!((&now["before"], &now["after"]), (&json!("3"), &json!("now")));
     assert_eq!(changes(&now), [("prod-d", &null, &approved)]);
+    // From what was before that time; where nothing is kept of it, from the first, which is said.
+    let since = scene.hub.run(&["diff", "--since", "1h", "-o", "json"]).await;
+    let diff: Value = serde_json::from_str(&since.stdout).unwrap();
+    assert_eq!((&diff["before"], &diff["after"]), (&json!("1"), &json!("3")));
+    assert!(since.stderr.contains("snapshot 1 is the oldest that is kept"), "{}", since.stderr);
+    let none = scene.hub.run(&["diff", "--since", "2100-01-01"]).await;
+    assert_eq!(none.stdout, "No differences between snapshot 3 and snapshot 3.\n", "{}", none.stderr);
     let told = scene.hub.run(&["diff", "1"]).await;
     // Longer than a screen is wide: folded.
     let lines: Vec<_> = told.stdout.lines().collect();
@@ -84,6 +91,7 @@ async fn a_version_is_shown_and_one_that_is_not_kept_says_where_to_look() {
     let missing = scene.hub.run(&["show", "9"]).await;
     assert_eq!(missing.code, 1);
     assert!(missing.stderr.contains("hint: `pmp-hub history` lists the versions that are kept"), "{}", missing.stderr);
+    assert!(!missing.stderr.contains("publish"), "{}", missing.stderr);
 
     let elsewhere = scene.hub.with(&[("PMP_EXPERIENCE_ID", "exp-elsewhere")]);
     for command in [&["history"][..], &["show"], &["diff"]] {

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accidents;
+mod advice;
 mod agents;
 mod assumptions;
 mod beside;
@@ -37,6 +38,7 @@ mod mistyped;
 mod networks;
 mod observing;
 mod output;
+mod pages;
 mod plans;
 mod publishing;
 mod restored;

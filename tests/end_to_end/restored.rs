@@ -77,7 +77,9 @@ async fn nothing_is_published_over_it_and_everyone_says_why() {
         asked.stderr.contains("would become snapshot 3\nhint: go on: `pmp-hub recover exp-management`"),
         "{asked:?}"
     );
-    assert_eq!(scene.hub.run(&["recover", "exp-other"]).await.code, 3);
+    let other = scene.hub.run(&["recover", "exp-other"]).await;
+    assert_eq!(other.code, 3, "{other:?}");
+    assert!(other.stderr.contains("hint: `exp-other` is not the experience of this hub; go on: "), "{other:?}");
     assert_eq!(scene.alpha_account.waiting(&scene.queue_url).await, waiting);
 }
 

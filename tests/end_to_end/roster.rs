@@ -86,6 +86,8 @@ async fn an_organization_is_forgotten_only_where_it_is_named_twice_and_then_whol
     assert!(!left.iter().any(of_alpha), "{left:#?}");
     // Again changes nothing.
     assert_eq!(scene.hub.json(&["members", "forget", ALPHA, "--yes"]).await["items"], 0);
+    let again = scene.hub.run(&["members", "forget", ALPHA, "--yes"]).await;
+    assert_eq!(again.stdout, format!("Nothing was deleted: the ledger knows nothing of {ALPHA}.\n"));
 }
 
 #[tokio::test]

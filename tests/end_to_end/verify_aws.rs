@@ -9,7 +9,8 @@ use pmp_local::world::{
     Assumptions, ChangeSetTiming, Experience, ListedProduct, ProcurementPolicy, Product, ResourceRequests, Role,
 };
 use pmp_tests::{
-    ALPHA, ALPHA_PROD, Aws, EVENTS_QUEUE, Finished, HUB, Lists, MANAGEMENT, Scene, Tap, World, eventually, world,
+    ALPHA, ALPHA_PROD, Aws, EVENTS_QUEUE, Finished, HUB, Lists, MANAGEMENT, Program, Scene, Tap, World, eventually,
+    world,
 };
 use serde_json::{Value, json};
 
@@ -56,10 +57,14 @@ fn product(id: &str) -> Product {
 }
 
 async fn scene_of(world: World) -> Scene {
-    let mut scene = Scene::start(world).await;
+    Scene::start(world).await
+}
+
+/// `verify-aws`, with the queue that takes the events.
+async fn verify(scene: &Scene, hub: &Program, arguments: &[&str]) -> Finished {
     let events = scene.hub_account.queue_url(EVENTS_QUEUE).await;
-    scene.hub = scene.hub.with(&[("PMP_EVENTS_QUEUE_URL", &events)]);
-    scene
+    let hub = hub.with(&[("PMP_EVENTS_QUEUE_URL", "")]);
+    hub.run(&[&["verify-aws", "--events-queue-url", &*events][..], arguments].concat()).await
 }
 
 /// What the experience is, to whom it matters.
@@ -90,8 +95,8 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 #[tokio::test]
 async fn everything_is_as_it_is_assumed_and_then_as_it_was() {
     let scene = scene_of(trial_world(&Assumptions::default())).await;
-    let arguments = ["verify-aws", "--change", TRIAL, "--unknown-product", NOWHERE, "--dead-letters", "-o", "json"];
-    let verified = scene.hub.run(&arguments).await;
+    let arguments = ["--change", TRIAL, "--unknown-product", NOWHERE, "--dead-letters", "-o", "json"];
+    let verified = verify(&scene, &scene.hub, &arguments).await;
     assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
     let document = document(&verified);
     assert_eq!(with_verdict(&document, "refuted"), names(&[]), "{document:#}");
@@ -133,7 +138,8 @@ fn every_switch_of_the_embedded_aws_is_one_of_the_assumptions_and_the_page_has_t
 /// With `assumptions`, these are refuted and no other; the experience is as it was.
 async fn refutes(assumptions: Value, refuted: &[&str]) {
     let scene = scene_of(trial_world(&serde_json::from_value(assumptions).unwrap())).await;
-    let verified = scene.hub.run(&["verify-aws", "--change", TRIAL, "--unknown-product", NOWHERE, "-o", "json"]).await;
+    let arguments = ["--change", TRIAL, "--unknown-product", NOWHERE, "-o", "json"];
+    let verified = verify(&scene, &scene.hub, &arguments).await;
     assert_eq!(verified.code, 4, "{}{}", verified.stdout, verified.stderr);
     let document = document(&verified);
     assert_eq!(with_verdict(&document, "refuted"), names(refuted), "{document:#}");
@@ -188,7 +194,7 @@ async fn the_code_of_a_product_that_does_not_exist_is_told() {
 #[tokio::test]
 async fn events_that_go_to_the_owner_are_found() {
     let scene = scene_of(trial_world(&serde_json::from_value(json!({"events_of_changes": "owner"})).unwrap())).await;
-    let verified = scene.hub.run(&["verify-aws", "--change", TRIAL, "-o", "json"]).await;
+    let verified = verify(&scene, &scene.hub, &["--change", TRIAL, "-o", "json"]).await;
     assert_eq!(verified.code, 4, "{}{}", verified.stdout, verified.stderr);
     let document = document(&verified);
     assert_eq!(with_verdict(&document, "refuted"), names(&["events_of_changes"]), "{document:#}");
@@ -254,6 +260,10 @@ async fn a_product_that_is_taken_although_it_does_not_exist_is_found_and_what_is
     let document = document(&verified);
     assert_eq!(with_verdict(&document, "refuted"), names(&["unknown_products"]), "{document:#}");
     assert_eq!(document["left"][0], format!("`{NOWHERE}` is rejected; it was on no list."));
+    // There is no command for it, and none about a product that is where it was.
+    let by_hand = format!("`{NOWHERE}`: nothing takes it off that list; archive or delete the test experience.");
+    assert_eq!(document["left"].as_array().unwrap()[1..], [json!(by_hand)]);
+    assert!(!verified.stderr.contains("\"prod-r\""), "{}", verified.stderr);
     let (lists, requests) = state_of(&scene, TRIAL).await;
     assert_eq!((lists.approved, requests), (untouched().0.approved, untouched().1));
 }
@@ -357,6 +367,81 @@ async fn where_it_cannot_be_put_back_what_is_left_is_said_and_how_to_do_it_by_ha
     assert_eq!(state_of(&scene, TRIAL).await, untouched());
 }
 
+/// A product that is on a list exists; to allow it and to deny it would take it off that list, or change what it is.
+#[tokio::test]
+async fn a_product_that_is_on_a_list_is_not_taken_for_one_that_does_not_exist() {
+    let scene = scene_of(trial_world(&Assumptions::default())).await;
+    for (product, standing) in [(APPROVED[0], "approved"), (REJECTED[1], "rejected"), (REJECTED[0], "rejected")] {
+        let arguments = ["verify-aws", "--change", TRIAL, TRIAL, "--unknown-product", product, "-o", "json"];
+        let refused = scene.hub.run(&arguments).await;
+        assert_eq!(refused.code, 3, "{}", refused.stderr);
+        let why = format!("`{product}` is on the lists of `{TRIAL}`, where it is {standing}: nothing was changed");
+        assert!(refused.stderr.contains(&why) && refused.stderr.contains("hint: name a product"), "{}", refused.stderr);
+        let document = document(&refused);
+        assert_eq!((with_verdict(&document, "refuted"), &document["left"]), (names(&[]), &json!([])));
+    }
+    assert_eq!(scene.hub_account.change_sets().await, 0);
+}
+
+/// How a change set stands may be refused, in the middle of it: putting back is asked for all the same.
+#[tokio::test]
+async fn an_experience_is_put_back_where_its_change_sets_cannot_be_described() {
+    for denied in [&["DescribeChangeSet"][..], &["DescribeChangeSet", "ListChangeSets"]] {
+        let mut world = trial_world(&Assumptions::default());
+        world.change_sets = ChangeSetTiming::always(Duration::from_secs(2));
+        let rule = |operation: &&str| json!({"fault": {"kind": "access-denied"}, "operation": operation});
+        let rules: Vec<_> = denied.iter().map(rule).collect();
+        world.faults = serde_json::from_value(json!(rules)).unwrap();
+        let scene = scene_of(world).await;
+        let verified = scene.hub.run(&["verify-aws", "--change", TRIAL, "-o", "json"]).await;
+        assert_eq!(verified.code, 1, "{}{}", verified.stdout, verified.stderr);
+        assert!(verified.stderr.contains("cannot describe the change set"), "{}", verified.stderr);
+        assert!(verified.stderr.contains(&format!("{TRIAL} is as it was before")), "{}", verified.stderr);
+        assert_eq!(document(&verified)["left"], json!([]));
+        assert_eq!(state_of(&scene, TRIAL).await, untouched(), "{denied:?}");
+    }
+}
+
+/// Nothing follows from what could not be read, and why it could not is said.
+#[tokio::test]
+async fn what_could_not_be_read_is_not_tried() {
+    let denied = |operation: &str, every: u64| json!({"fault": {"kind": "access-denied"}, "operation": operation, "every": every});
+    let describing = json!([denied("BatchDescribeEntities", 1), denied("DescribeEntity", 1)]);
+    // The second list is that of the experiences that are shared with this account.
+    for (faults, operation) in [(describing, "DescribeEntit"), (json!([denied("ListEntities", 2)]), "ListEntities")] {
+        let mut world = trial_world(&Assumptions::default());
+        world.faults = serde_json::from_value(faults).unwrap();
+        let verified = scene_of(world).await.hub.run(&["verify-aws", "-o", "json"]).await;
+        assert_eq!(verified.code, 1, "{}{}", verified.stdout, verified.stderr);
+        let document = document(&verified);
+        assert_eq!(with_verdict(&document, "refuted"), names(&[]), "{document:#}");
+        for finding in document["findings"].as_array().unwrap().iter().filter(|f| f["verdict"] == "not-tried") {
+            let seen = finding["seen"].as_str().unwrap();
+            let why = seen.contains(operation) && seen.contains("AccessDenied");
+            assert!(why || finding["trial"].as_u64() > Some(3), "{finding:#}");
+            assert!(!seen.contains("sees 0"), "{finding:#}");
+        }
+        assert!(with_verdict(&document, "not-tried").contains("batches"), "{document:#}");
+    }
+}
+
+/// The hub takes the events out of its queue: that none comes there says nothing.
+#[tokio::test]
+async fn the_queue_of_a_hub_is_not_waited_for() {
+    let scene = scene_of(trial_world(&Assumptions::default())).await;
+    let events = scene.hub_account.queue_url(EVENTS_QUEUE).await;
+    let hub = scene.hub.with(&[("PMP_EVENTS_QUEUE_URL", &events)]);
+    let document = document(&hub.run(&["verify-aws", "--change", TRIAL, "-o", "json"]).await);
+    for name in ["events_of_changes", "read_lag_of_events"] {
+        let finding = document["findings"].as_array().unwrap().iter().find(|finding| finding["name"] == name).unwrap();
+        assert_eq!(finding["verdict"], "not-tried", "{finding:#}");
+        assert!(
+            finding["seen"].as_str().unwrap().contains("PMP_EVENTS_QUEUE_URL is the queue of a hub"),
+            "{finding:#}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn an_experience_that_is_in_use_is_left_alone_unless_it_is_named_twice() {
     let scene = scene_of(trial_world(&Assumptions::default())).await;
@@ -370,7 +455,9 @@ async fn an_experience_that_is_in_use_is_left_alone_unless_it_is_named_twice() {
         let refused = scene.hub.run(&["verify-aws", "--change", experience]).await;
         assert_eq!(refused.code, 3, "{}", refused.stderr);
         assert!(refused.stderr.contains(&why), "{}", refused.stderr);
-        assert!(refused.stderr.contains(&format!("--change {experience} {experience}`")), "{}", refused.stderr);
+        // What is changed on the management experience goes to all members: how to do that is not said.
+        let told = refused.stderr.contains(&format!("--change {experience} {experience}`"));
+        assert_eq!(told, experience != MANAGEMENT, "{}", refused.stderr);
     }
     // What cannot be looked at may be so.
     let unset = scene.hub.with(&[("PMP_TIMESTAMPS_TABLE", "")]).run(&["verify-aws", "--change", TRIAL]).await;
@@ -484,11 +571,16 @@ async fn the_policies_of_the_page_are_what_it_takes() {
             ("AWS_SECRET_ACCESS_KEY", session.secret_access_key()),
             ("AWS_SESSION_TOKEN", session.session_token()),
         ];
-        scene.hub.with(&keys).run(arguments).await
+        scene.hub.with(&keys).with(&[("PMP_EVENTS_QUEUE_URL", "")]).run(arguments).await
     };
     let read = run("reader", &["verify-aws"]).await;
     assert_eq!(read.code, 0, "{}", read.stderr);
-    let all = ["verify-aws", "--change", TRIAL, "--unknown-product", NOWHERE, "--dead-letters"];
+    let events = scene.hub_account.queue_url(EVENTS_QUEUE).await;
+    let all = [
+        &["verify-aws", "--change", TRIAL, "--unknown-product", NOWHERE, "--dead-letters"][..],
+        &["--events-queue-url", &events],
+    ]
+    .concat();
     let refused = run("reader", &all[..3]).await;
     assert_ne!(refused.code, 0, "{}", refused.stderr);
     assert_eq!(state_of(&scene, TRIAL).await, untouched());

@@ -58,7 +58,11 @@ async fn it_does_not_wait_for_what_the_ledger_does_not_have_nor_take_silence_for
     assert_eq!(ahead.code, 1, "{ahead:?}");
     assert!(ahead.stderr.contains("the ledger has no snapshot 7: the newest is 1"), "{ahead:?}");
     let nobody = scene.hub.run(&["wait", "--timeout", "1s"]).await;
-    assert_eq!((nobody.code, nobody.stdout.as_str()), (4, "No spoke has reported in 1 s.\n"), "{nobody:?}");
+    assert_eq!(
+        (nobody.code, nobody.stdout.as_str()),
+        (4, "Snapshot 1 is nowhere after 1 s: no spoke has reported yet.\n"),
+        "{nobody:?}"
+    );
     // Told to stop, it has not seen what it waited for.
     let agent = scene.hub.start(&["wait"]);
     within(Duration::from_secs(20), "a line of progress", async || {
@@ -67,5 +71,7 @@ async fn it_does_not_wait_for_what_the_ledger_does_not_have_nor_take_silence_for
     })
     .await;
     agent.signal("INT").await;
-    assert_eq!(agent.ended().await.0, 1);
+    let (code, log) = agent.ended().await;
+    assert_eq!(code, 1, "{log}");
+    assert!(log.contains("error: told to stop by SIGINT, before snapshot 1 was everywhere"), "{log}");
 }

@@ -63,6 +63,11 @@ fn topic() -> String {
     format!("arn:aws:sns:us-east-1:{HUB_DELEGATE}:pmp-sync-snapshots")
 }
 
+/// As `docs/deploy.md` has them, beside the topic.
+fn subscriptions() -> String {
+    format!("{}:*", topic())
+}
+
 fn hub_role() -> String {
     format!("arn:aws:iam::{HUB_DELEGATE}:role/{HUB_ROLE}")
 }
@@ -148,7 +153,7 @@ async fn a_members_resource_perimeter_keeps_announcements_out_of_both_queues_but
 
 #[tokio::test]
 async fn a_members_service_perimeter_keeps_its_own_in_but_for_what_is_excepted() {
-    let exceptions = [topic(), hub_role()];
+    let exceptions = [topic(), subscriptions(), hub_role()];
     let by_arn = exceptions.each_ref().map(String::as_str);
     let by_tag = [("pmp-sync-spoke", RESOURCE, "true")];
     for (except, tags, admitted) in
@@ -164,6 +169,19 @@ async fn a_members_service_perimeter_keeps_its_own_in_but_for_what_is_excepted()
         if admitted {
             assert_eq!(organizations.subscribed, Ok(()));
             assert_in_step(&organizations).await;
+            // What deploys the spoke looks at its subscription, sets it and takes it away.
+            let sns = aws_sdk_sns::Client::new(organizations.as_account(DEPLOYER).config());
+            let listed = sns.list_subscriptions().send().await.unwrap();
+            let own = listed.subscriptions()[0].subscription_arn().unwrap();
+            sns.get_subscription_attributes().subscription_arn(own).send().await.unwrap();
+            sns.set_subscription_attributes()
+                .subscription_arn(own)
+                .attribute_name("RawMessageDelivery")
+                .attribute_value("true")
+                .send()
+                .await
+                .unwrap();
+            sns.unsubscribe().subscription_arn(own).send().await.unwrap();
             continue;
         }
         let refused = organizations.subscribed.clone().unwrap_err();
@@ -180,7 +198,7 @@ async fn a_members_service_perimeter_keeps_its_own_in_but_for_what_is_excepted()
 
 #[tokio::test]
 async fn behind_all_of_them_nothing_is_denied_once_the_exceptions_are_made() {
-    let exceptions = [topic(), hub_role()];
+    let exceptions = [topic(), subscriptions(), hub_role()];
     let alpha = resource_perimeter(ALPHA, &exceptions.each_ref().map(String::as_str));
     let identities = [identity_perimeter(HUB_ORGANIZATION, ALPHA_DELEGATE), identity_perimeter(ALPHA, HUB_DELEGATE)];
     let resources = [resource_perimeter(HUB_ORGANIZATION, &[]), alpha];

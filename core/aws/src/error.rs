@@ -9,9 +9,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::ErrorKind;
 use aws_types::request_id::RequestId;
 
-use crate::Permission;
 use crate::cause::Cause;
 use crate::network::{LOOK_IN_BETWEEN, answered_in_between};
+use crate::{Permission, Refuser};
 
 /// A call that failed after the SDK's retries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,9 +111,23 @@ impl ApiError {
         )
     }
 
+    /// Whose policy refused, where AWS says it: then nothing that is granted helps.
+    #[must_use]
+    pub fn refuser(&self) -> Option<Refuser> {
+        match &self.outcome {
+            Outcome::Refused { message, .. } if self.is_access_denied() => Refuser::in_text(message),
+            // The role that is to be assumed was refused.
+            Outcome::NotSent(cause) => Refuser::in_text(cause.text()),
+            _ => None,
+        }
+    }
+
     /// What the operator can do, where the error itself tells.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
+        if let Some(refuser) = self.refuser() {
+            return Some(refuser.hint());
+        }
         match &self.outcome {
             Outcome::Refused { .. } if self.is_access_denied() => Some(format!(
                 "grant {} to the calling role or user, in the policies of both accounts",
@@ -283,6 +297,10 @@ mod tests {
             "`sns:Publish` was refused with AuthorizationError: not authorized (request r-1)"
         );
         assert!(error.hint().unwrap().contains("grant `sns:Publish` to"));
+        let mut guarded = refused("sns:Publish");
+        let Outcome::Refused { message, .. } = &mut guarded.outcome else { panic!() };
+        message.push_str(" with an explicit deny in a service control policy");
+        assert!(guarded.hint().unwrap().starts_with("a service control policy of this account's organization"));
         // Where the operation is no action of IAM's, the hint names the one that is.
         for (operation, actions) in [
             ("sqs:DeleteMessageBatch", "`sqs:DeleteMessage`"),

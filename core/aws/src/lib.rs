@@ -15,6 +15,7 @@ mod network;
 mod permission;
 mod policy;
 mod profile;
+mod refuser;
 mod renewal;
 mod session;
 mod sign_in;
@@ -27,6 +28,7 @@ pub use error::{ApiError, Outcome};
 pub use network::{Network, Reached, network, reached};
 pub use permission::Permission;
 pub use policy::{Admission, Asker, Request, ResourcePolicy};
+pub use refuser::Refuser;
 pub use renewal::AskWithNewSession;
 pub use session::{
     AssumedRole, DEFAULT_REGION, assume_role, assume_role_now, endpoint_origin, for_catalog, for_queue, hurried,

@@ -67,6 +67,12 @@ impl ResourcePolicy {
         }
     }
 
+    /// Whether a statement denies it, so that nothing that allows it helps.
+    #[must_use]
+    pub fn denies(&self, request: &Request<'_>) -> bool {
+        self.says("Deny", request) == Admission::Yes
+    }
+
     /// Whether a statement of this effect is about the request: yes if any is, unclear if any may be.
     fn says(&self, effect: &str, request: &Request<'_>) -> Admission {
         let statements = self.0.iter().filter(|statement| statement["Effect"] == effect);

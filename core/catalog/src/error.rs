@@ -1,6 +1,6 @@
 //! What can go wrong at the catalog, sorted by what a caller does about it. The one place that looks at codes and texts.
 
-use pmp_aws::{ApiError, Outcome};
+use pmp_aws::{ApiError, Outcome, Refuser};
 
 /// A call to the catalog that failed, after the SDK's retries.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,7 +85,8 @@ impl CatalogError {
         match self {
             Self::Api(error) | Self::Stale(error) => error.hint(),
             Self::NotFound(entity) => Some(format!("check that `{entity}` exists and is shared with this account")),
-            Self::Entity { .. } | Self::Unexpected { .. } | Self::NotInThisBuild(_) => None,
+            Self::Entity { message, .. } => Refuser::in_text(message).map(Refuser::hint),
+            Self::Unexpected { .. } | Self::NotInThisBuild(_) => None,
         }
     }
 }

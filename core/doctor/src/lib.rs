@@ -7,7 +7,7 @@
 mod queue;
 mod session;
 
-use pmp_aws::ApiError;
+use pmp_aws::{ApiError, Refuser};
 use pmp_terminal::Failure;
 use pmp_terminal::checkup::Finding;
 
@@ -48,6 +48,7 @@ pub fn unknown(finding: Finding, error: &ApiError) -> Finding {
     if !error.is_access_denied() {
         return failed(finding, error);
     }
-    let fix = format!("grant {} to whoever runs `doctor`; nothing else needs it", error.permission());
+    let grant = || format!("grant {} to whoever runs `doctor`; nothing else needs it", error.permission());
+    let fix = error.refuser().map_or_else(grant, Refuser::hint);
     finding.warn(format!("not known: {error}"), fix)
 }

@@ -63,6 +63,19 @@ pub async fn look_at_queue(sdk: &SdkConfig, check: &'static str, url: &str, sett
     if let Some(seconds) = queue.attribute(&Name::VisibilityTimeout) {
         finding = finding.note(format!("hidden for {seconds} s"));
     }
+    let seconds = |name: &Name| queue.attribute(name).and_then(|text| text.parse::<u64>().ok());
+    let (hidden, kept) = (seconds(&Name::VisibilityTimeout), seconds(&Name::MessageRetentionPeriod));
+    if let (Some(hidden), Some(kept)) = (hidden, kept)
+        && kept <= hidden
+    {
+        finding = finding.warn(
+            format!("kept for {kept} s, which is not longer than they are hidden: what fails once is lost"),
+            format!(
+                "keep messages for 14 days: `aws sqs set-queue-attributes --queue-url {url} --attributes \
+                 MessageRetentionPeriod=1209600`"
+            ),
+        );
+    }
     let finding = match (queue.attribute(&Name::KmsMasterKeyId), queue.attribute(&Name::SqsManagedSseEnabled)) {
         (Some("alias/aws/sqs"), _) => finding.fail(
             "encrypted with `alias/aws/sqs`, which no other service may use: nothing is delivered into it",
@@ -129,6 +142,12 @@ pub fn queue_admits(check: &'static str, queue: &Queue, service: &str, source: &
     let request = Request { asker, action: "sqs:SendMessage", resource: &queue.arn, source: Some(source) };
     match policy.admits(&request) {
         Admission::Yes => finding.note(format!("lets `{source}` send")),
+        Admission::No if policy.denies(&request) => finding.fail(
+            format!("denies `{source}` to send"),
+            "take the statement with `\"Effect\": \"Deny\"` that is about it out of the queue's policy, or except the topic there: \
+             nothing that allows it helps"
+                .to_owned(),
+        ),
         Admission::No => finding.fail(format!("does not let `{source}` send"), fix()),
         Admission::Unclear(what) => {
             finding.warn(format!("whether `{source}` may send hangs on `{what}`, which is not known here"), None)

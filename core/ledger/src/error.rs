@@ -82,6 +82,14 @@ impl LedgerError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
+            // DynamoDB says only that a key does not match.
+            Self::Api { error, .. }
+                if error.code() == Some("ValidationException") && error.message().to_lowercase().contains("key") =>
+            Some(
+                "look whether the settings of the hub's two tables are swapped, or name another table: `doctor` looks at the \
+                 keys of both"
+                    .to_owned(),
+            ),
             Self::Api { error, .. } => error.hint(),
             Self::NoTable(table) => Some(format!(
                 "check the name, the account and the region of `{table}`; the hub makes its tables by template or with `pmp-hub init`"

@@ -146,6 +146,16 @@ fn check_keys(table: Table, name: &TableName, found: &TableDescription) -> Resul
         let mut keys = found.key_schema().iter().filter(|key| key.key_type() == key_type);
         keys.next().map_or("none", KeySchemaElement::attribute_name)
     };
+    // Keys of numbers or bytes take none of the items.
+    let other = |definition: &&AttributeDefinition| *definition.attribute_type() != ScalarAttributeType::S;
+    let of_keys = |definition: &&AttributeDefinition| {
+        found.key_schema().iter().any(|key| key.attribute_name() == definition.attribute_name())
+    };
+    if let Some(other) = found.attribute_definitions().iter().filter(of_keys).find(other) {
+        let found = format!("`{}` of type {}", other.attribute_name(), other.attribute_type().as_str());
+        let expected = format!("{}, both of type S", table.spelled_keys());
+        return Err(LedgerError::WrongKeys { table: name.clone(), found, expected });
+    }
     let found = (key(&KeyType::Hash), key(&KeyType::Range));
     if found == table.keys() {
         return Ok(());

@@ -104,10 +104,13 @@ impl Finding {
         self
     }
 
-    /// Adds what can be done, where that is found out later than what is wrong.
+    /// Adds what can be done, where that is found out later than what is wrong; once, whoever says it.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
-        self.fixes.push(fix.into());
+        let fix = fix.into();
+        if !self.fixes.contains(&fix) {
+            self.fixes.push(fix);
+        }
         self
     }
 

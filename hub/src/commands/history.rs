@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_ledger::{DynamoSnapshots, KeptVersion, LedgerError, SnapshotStore};
 use pmp_protocol::{Content, Digest, ExperienceId, Note, ResourceRequests, Snapshot, SnapshotVersion};
-use pmp_terminal::{Exit, Failure, Frame, Output, Table, age, count, fold, parse_duration};
+use pmp_terminal::{Exit, Failure, Frame, Output, Table, age, count, fold, parse_duration, progress};
 use serde::Serialize;
 use serde_json::json;
 
@@ -52,6 +52,9 @@ pub(crate) struct DiffArgs {
     /// With what: a snapshot, or `now`, which reads the management experience
     #[arg(value_name = "VERSION|now", default_value = "now")]
     after: Side,
+    /// What changed since then: the last snapshot from before it, and the newest. Times are those of `history`
+    #[arg(long, value_name = "TIME", conflicts_with = "before")]
+    since: Option<Since>,
     /// All products, and not only one screen
     #[arg(long)]
     all: bool,
@@ -155,11 +158,24 @@ impl History {
         head.map(|head| head.latest).ok_or_else(|| no_snapshot(&self.experience, None))
     }
 
+    /// The last snapshot that was taken before `since`, and the newest one; where none is kept, the oldest that is.
+    async fn around(&self, since: Timestamp) -> Result<(SnapshotVersion, SnapshotVersion), Failure> {
+        let newest = self.newest().await?;
+        let kept = self.snapshots.versions(&self.experience).await.map_err(ledger)?;
+        let (before, is_kept) = last_before(&kept, newest, since);
+        if !is_kept {
+            progress::note(&format!(
+                "snapshot {before} is the oldest that is kept, and was taken later: what changed until then is not known"
+            ));
+        }
+        Ok((before, newest))
+    }
+
     async fn fetch(&self, version: SnapshotVersion) -> Result<Snapshot, Failure> {
         self.snapshots.fetch(&self.experience, version).await.map_err(|error| match error {
-            LedgerError::NoSnapshot { .. } => {
-                ledger(error).hint("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned())
-            }
+            // There may be others: to publish would not bring this one.
+            error @ LedgerError::NoSnapshot { .. } => Failure::new(HubError::Ledger(error))
+                .hint("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned()),
             error => ledger(error),
         })
     }
@@ -210,6 +226,14 @@ fn rows(kept: &[KeptVersion], newest: SnapshotVersion, since: Timestamp) -> Vec<
     // What a table that was restored holds above its head was never followed.
     let follows = |kept: &&KeptVersion| kept.version <= newest && kept.taken_at >= since;
     kept.iter().rev().filter(follows).map(row).collect()
+}
+
+/// The last version that was taken before `since`, up to `newest`; where none is, the oldest, which is not from before it.
+fn last_before(kept: &[KeptVersion], newest: SnapshotVersion, since: Timestamp) -> (SnapshotVersion, bool) {
+    let mut kept = kept.iter().filter(|kept| kept.version <= newest);
+    let oldest = kept.clone().next().map_or(newest, |kept| kept.version);
+    let last = kept.rfind(|kept| kept.taken_at < since).map(|kept| kept.version);
+    (last.unwrap_or(oldest), last.is_some())
 }
 
 fn table(rows: &[Row], now: Timestamp) -> Table {
@@ -264,22 +288,26 @@ pub(crate) async fn show(config: &ConfigArgs, args: &ShowArgs, output: Output) -
 /// Lists the products that differ between two versions, or a version and now.
 pub(crate) async fn diff(config: &ConfigArgs, args: &DiffArgs, output: Output) -> Result<Exit, Failure> {
     let history = History::open(config).await?;
-    let before = match args.before {
-        Some(version) => version,
-        None => history.newest().await?,
+    let (before, after) = match (args.since, args.before) {
+        (Some(since), _) => {
+            let (before, newest) = history.around(since.at(Timestamp::now())).await?;
+            (before, Side::Kept(newest))
+        }
+        (None, Some(version)) => (version, args.after),
+        (None, None) => (history.newest().await?, args.after),
     };
-    let found = difference::between(&history.content(Side::Kept(before)).await?, &history.content(args.after).await?);
+    let found = difference::between(&history.content(Side::Kept(before)).await?, &history.content(after).await?);
     if output.is_document() {
         let requests = found.policy_resource_requests.map(|(before, after)| json!({"before": before, "after": after}));
         output.document(&json!({
-            "experience": history.experience, "before": before.to_string(), "after": args.after.to_string(),
+            "experience": history.experience, "before": before.to_string(), "after": after.to_string(),
             "policy_resource_requests": requests, "products": found.products,
         }))?;
         return Ok(Exit::Ok);
     }
     let between = format!(
         "snapshot {before} and {}",
-        match args.after {
+        match after {
             Side::Kept(version) => format!("snapshot {version}"),
             Side::Now => "what the management experience says now".to_owned(),
         }
@@ -365,5 +393,10 @@ mod tests {
         let shown = rows(&all, SnapshotVersion::new(3).unwrap(), "2026-11-02T00:00:00Z".parse().unwrap());
         let shown: Vec<_> = shown.iter().map(|row| (row.version.get(), row.in_force)).collect();
         assert_eq!(shown, [(3, true), (2, false)]);
+        for (since, expected) in [("2026-11-03", (2, true)), ("2026-11-09", (3, true)), ("2026-11-01", (1, false))] {
+            let since = since.parse::<Since>().unwrap().at(Timestamp::MIN);
+            let (before, is_kept) = last_before(&all, SnapshotVersion::new(3).unwrap(), since);
+            assert_eq!((before.get(), is_kept), expected, "{since}");
+        }
     }
 }

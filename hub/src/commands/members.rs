@@ -133,7 +133,10 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
     let sdk = sdk().await?;
     let roster = DynamoRoster::new(&sdk, config.timestamps);
     let gone = roster.forget(organization, &config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
-    if output.is_table() {
+    if output.is_table() && gone == 0 {
+        output.line(&format!("Nothing was deleted: the ledger knows nothing of {organization}."))?;
+        progress::note("hint: `pmp-hub members` lists those that it knows");
+    } else if output.is_table() {
         output.line(&format!("Forgot {organization}: {} deleted.", count(gone, "item")))?;
     } else {
         output.document(&json!({"forgotten": organization, "items": gone}))?;

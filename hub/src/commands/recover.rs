@@ -32,7 +32,8 @@ pub(crate) async fn recover(config: &ConfigArgs, args: &RecoverArgs, output: Out
     let hub = compose::hub(&sdk, &config, args.keep.keep_versions);
     let confirmed = args.yes || args.experience.as_ref() == Some(&config.experience);
     if !confirmed && let Some(restored) = hub.restored().await.map_err(failure)? {
-        let hint = format!("go on: `pmp-hub recover {}`, or `--yes`", config.experience);
+        let differs = args.experience.as_ref().map(|other| format!("`{other}` is not the experience of this hub; "));
+        let hint = format!("{}go on: `pmp-hub recover {}`, or `--yes`", differs.unwrap_or_default(), config.experience);
         let text =
             format!("{restored}; what the management experience says now would become snapshot {}", restored.next());
         return Err(Failure::new(anyhow::anyhow!(text)).hint(hint).exit(Exit::Refused));

@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 use pmp_protocol::SnapshotVersion;
 use pmp_terminal::progress::{self, Step};
-use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, parse_duration, stop_on_signal};
+use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, Stop, parse_duration, stop_on_signal};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -44,7 +44,9 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
     let mut told = String::new();
     let mut wanted = args.version;
     loop {
-        let Some(seen) = stop.unless_stopped(look(config, args.stale_after)).await else { return Ok(Exit::Error) };
+        let Some(seen) = stop.unless_stopped(look(config, args.stale_after)).await else {
+            return Err(stopped(&stop, wanted));
+        };
         let seen = seen?;
         let version = version(&seen, wanted)?;
         // A snapshot that is published meanwhile is not waited for.
@@ -62,9 +64,16 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
             told = line;
         }
         if stop.unless_stopped(tokio::time::sleep(EVERY.min(left))).await.is_none() {
-            return Ok(Exit::Error);
+            return Err(stopped(&stop, wanted));
         }
     }
+}
+
+/// That it was told to stop, and what is not known for that.
+fn stopped(stop: &Stop, wanted: Option<SnapshotVersion>) -> Failure {
+    let why = stop.reason().map_or_else(|| "told to stop".to_owned(), ToString::to_string);
+    let what = wanted.map_or_else(|| "the snapshot".to_owned(), |version| format!("snapshot {version}"));
+    Failure::new(anyhow::anyhow!("{why}, before {what} was everywhere"))
 }
 
 /// The version that is waited for.

@@ -131,7 +131,7 @@ impl Assumption {
     pub(crate) fn not_tried_by_default(self) -> &'static str {
         match self {
             Self::EventsOfApprovals => {
-                "A person has to request a product, and another to approve it. See the page for how to look."
+                "A person has to request a product, and another to approve it: docs/first-day.md, \"By hand\", says how to look."
             }
             Self::DeadLetters => "It makes a topic and two queues: only with --dead-letters.",
             Self::UnknownProducts => {
@@ -145,7 +145,7 @@ impl Assumption {
             | Self::AbsentValues
             | Self::ArchivedAdminStatus
             | Self::ProductSearches
-            | Self::Listings => "It was not come to.",
+            | Self::Listings => "It was not reached.",
             Self::Revisions | Self::StaleRevisions | Self::Listing | Self::ReadLag | Self::KnownTokens => {
                 "It changes an experience: only with --change."
             }

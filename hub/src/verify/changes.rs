@@ -91,6 +91,8 @@ async fn try_event(
             EVENT.as_secs()
         );
         record.say(Assumption::EventsOfChanges, Judgement::refuted(text));
+        let none = "No event came, so no read could follow one.";
+        record.say(Assumption::ReadLagOfEvents, Judgement::not_tried(none));
         return Ok(());
     }
     record.say(Assumption::EventsOfChanges, Judgement::confirmed("Its event came to the queue."));
@@ -158,7 +160,7 @@ async fn try_unknown(
     record.masks.know(Kind::Product, product.as_str());
     progress::step(Step::Doing, &format!("allowing {product}, which does not exist"));
     let was_dirty = subject.is_dirty();
-    subject.tries_unknown();
+    subject.tries_unknown(product);
     let request = subject.request(now.revision, Asked { allow: Some(product), ..Asked::default() });
     let outcome = match subject.start(&request).await {
         Ok(id) => Ok(subject.ended(&id, &request, record).await?),

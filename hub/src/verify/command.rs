@@ -14,13 +14,18 @@ use super::changes::try_changes;
 use super::dead_letters::DeadLetters;
 use super::error::VerifyError;
 use super::guard;
+use super::left::Left;
 use super::reads::{Standing, try_reads};
-use super::record::{Record, Verdict};
+use super::record::{Judgement, Record, Verdict};
 use super::report::{self, Report};
 use super::subject::Subject;
-use crate::config::{ConfigArgs, RunSettings};
+use crate::config::{ConfigArgs, EVENTS, RunSettings};
 use crate::error::sdk;
 use crate::events::EventQueue;
+
+/// Why the queue of the environment is not looked into.
+const HUBS_QUEUE: &str = "PMP_EVENTS_QUEUE_URL is the queue of a hub, which takes the events away. Make another one for \
+                          it, and name it with --events-queue-url, as docs/first-day.md says.";
 
 const HELP: &str = "\
 Without --change nothing is changed: experiences are listed and described, and some products looked up. With it, the
@@ -70,15 +75,26 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
     let stop = stop_on_signal().map_err(Failure::new)?;
     let sdk = sdk().await?;
     if let Some(experience) = args.change.first() {
+        // A stop ends what follows, too, before anything is changed.
         let reasons = guard::reasons(&sdk, &config, experience);
         let reasons = stop.unless_stopped(reasons).await.unwrap_or_default();
-        allow_change(&args.change, experience, reasons)?;
+        let managing = config.experience.as_ref() == Some(experience);
+        allow_change(&args.change, experience, managing, reasons)?;
     }
 
     let began = Timestamp::now();
     let catalog = SdkCatalog::new(&sdk, RateLimits::default());
-    let events = config.events_queue_url.clone().map(|url| EventQueue::new(&sdk, url));
     let mut record = Record::default();
+    let events = match &config.events_queue_url {
+        // The hub takes the events away, so that none here would say nothing.
+        Some(url) if is_the_hubs(url) && !args.change.is_empty() => {
+            for assumption in [Assumption::EventsOfChanges, Assumption::ReadLagOfEvents] {
+                record.say(assumption, Judgement::not_tried(HUBS_QUEUE));
+            }
+            None
+        }
+        url => url.clone().map(|url| EventQueue::new(&sdk, url)),
+    };
     let mut left = Vec::new();
     let mut standing = None;
     let directory = SdkDirectory::new(&sdk);
@@ -87,12 +103,12 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
 
     if let (Some(experience), None) = (args.change.first(), &early) {
         let mut subject = None;
-        let made = Subject::new(&catalog, experience, began, &mut record);
+        let made = Subject::new(&catalog, experience, args.unknown_product.as_ref(), began, &mut record);
         early = take(stop.unless_stopped(made).await, &stop, &mut subject);
         if let Some(subject) = &subject {
             let trials = try_changes(subject, &mut record, events.as_ref(), args.unknown_product.as_ref());
             early = take(stop.unless_stopped(trials).await, &stop, &mut None);
-            left.extend(put_back(subject, args.unknown_product.as_ref()).await);
+            left.extend(put_back(subject).await);
         }
     }
     if args.dead_letters && early.is_none() {
@@ -109,14 +125,14 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
         Early::Stopped(why) => why.clone(),
         Early::Failed(error) => chain(error),
     });
-    let not_come_to = failure.as_ref().map(|why| format!("It was not come to: {why}."));
+    let not_reached = failure.as_ref().map(|why| format!("It was not reached: {why}."));
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         began,
         ended: Timestamp::now(),
-        standing: standing.map(Standing::as_str),
+        standing: standing.flatten().map(Standing::as_str),
         experience: args.change.first().map(ToString::to_string),
-        findings: record.findings(not_come_to.as_deref()),
+        findings: record.findings(not_reached.as_deref()),
         change_sets: std::mem::take(&mut record.change_sets),
         failure,
         left,
@@ -129,8 +145,19 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
     end(&report, early)
 }
 
-/// Whether the experience may be changed: not where it is in use, unless it is named twice.
-fn allow_change(named: &[ExperienceId], experience: &ExperienceId, reasons: Vec<String>) -> Result<(), Failure> {
+/// Whether the queue is the one that the environment gives to the hub.
+fn is_the_hubs(url: &str) -> bool {
+    std::env::var(EVENTS.variable).is_ok_and(|hubs| hubs.trim() == url)
+}
+
+/// Whether the experience may be changed: not where it is in use, unless it is named twice. How to do it all the same is not
+/// said of the management experience: whatever is changed there goes to all members.
+fn allow_change(
+    named: &[ExperienceId],
+    experience: &ExperienceId,
+    managing: bool,
+    reasons: Vec<String>,
+) -> Result<(), Failure> {
     let again = named.get(1);
     if again.is_some_and(|again| again != experience) {
         let error = anyhow::anyhow!("`{experience}` and `{}` are two experiences", named[1]);
@@ -142,9 +169,14 @@ fn allow_change(named: &[ExperienceId], experience: &ExperienceId, reasons: Vec<
     }
     let error = anyhow::anyhow!("`{experience}` is not changed: it may be in use");
     let failure = reasons.into_iter().fold(Failure::new(error), Failure::detail);
-    let hint = format!(
-        "name an experience that was made for this, or this one twice: `pmp-hub verify-aws --change {experience} {experience}`"
-    );
+    let hint = if managing {
+        "name an experience that was made for this: docs/first-day.md, \"Change a test experience\", says how"
+            .to_owned()
+    } else {
+        format!(
+            "name an experience that was made for this, or this one twice: `pmp-hub verify-aws --change {experience} {experience}`"
+        )
+    };
     Err(failure.hint(hint).exit(Exit::Refused))
 }
 
@@ -161,20 +193,20 @@ fn take<T>(outcome: Option<Result<T, VerifyError>>, stop: &Stop, value: &mut Opt
 }
 
 /// Puts the experience back where anything may be otherwise; what is left. A stop does not end this: that takes a second one.
-async fn put_back(subject: &Subject<'_>, unknown: Option<&ProductId>) -> Vec<String> {
+async fn put_back(subject: &Subject<'_>) -> Vec<String> {
     if !subject.is_dirty() {
         progress::step(Step::Done, &format!("{} is as it was before", subject.id));
         return Vec::new();
     }
     progress::step(Step::Doing, &format!("putting {} back; should this be ended, the same by hand is:", subject.id));
-    progress::note(&subject.by_hand());
-    let mut left = subject.put_back(unknown.filter(|_| subject.has_tried_unknown())).await;
-    if left.is_empty() {
+    progress::note(&subject.by_hand(None).to_string());
+    let Left { mut sentences, seen } = subject.put_back().await;
+    if sentences.is_empty() {
         progress::step(Step::Done, &format!("{} is as it was before", subject.id));
     } else {
-        left.push(format!("To put it back by hand: {}", subject.by_hand()));
+        sentences.extend(subject.by_hand(seen.as_ref()).sentences());
     }
-    left
+    sentences
 }
 
 /// The error with its causes.
@@ -199,8 +231,8 @@ fn tell(report: &Report, output: Output) -> Result<(), Failure> {
 fn end(report: &Report, early: Option<Early>) -> Result<Exit, Failure> {
     let failure = match early {
         Some(Early::Failed(error)) => {
-            let hint = error.hint();
-            Some(Failure::new(error).hint(hint))
+            let (hint, exit) = (error.hint(), error.exit());
+            Some(Failure::new(error).hint(hint).exit(exit))
         }
         Some(Early::Stopped(why)) => Some(Failure::new(anyhow::anyhow!("{why}, before all was tried"))),
         None if !report.left.is_empty() => Some(Failure::new(anyhow::anyhow!("not everything is as it was before"))),

@@ -2,7 +2,8 @@
 
 use pmp_aws::ApiError;
 use pmp_catalog::{CatalogError, ChangeSetId};
-use pmp_protocol::ExperienceId;
+use pmp_protocol::{ExperienceId, ProductId};
+use pmp_terminal::Exit;
 
 /// A step that failed. What came before it is in the record.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ pub(crate) enum VerifyError {
     /// Nothing on it can be moved and be put back.
     #[error("`{0}` has no rejected product without a note: only such a one can be approved and be put back")]
     NoProduct(ExperienceId),
+    /// The product that is said not to exist is on one of its lists: it would be moved, and not be put back.
+    #[error("`{product}` is on the lists of `{experience}`, where it is {standing}: nothing was changed")]
+    Listed { product: ProductId, experience: ExperienceId, standing: &'static str },
     /// A change set that was to succeed.
     #[error("the change set `{id}` ended as {how}")]
     NotDone { id: ChangeSetId, how: String },
@@ -55,6 +59,11 @@ impl VerifyError {
         move |source| Self::Api { what, source }
     }
 
+    /// How the program exits.
+    pub(crate) fn exit(&self) -> Exit {
+        if matches!(self, Self::Listed { .. }) { Exit::Refused } else { Exit::Error }
+    }
+
     /// What the operator can do.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
@@ -64,6 +73,10 @@ impl VerifyError {
                 Some("name an experience that has one, made for this: see docs/first-day.md".to_owned())
             }
             Self::NoProduct(_) => Some("reject a product there, in the console, and run this again".to_owned()),
+            Self::Listed { .. } => Some(
+                "name a product with --unknown-product that does not exist, of the right form, such as prod-aaaaaaaaaaaaa"
+                    .to_owned(),
+            ),
             Self::ChangedByOthers(_) => Some("run this again when nobody else works on it".to_owned()),
             Self::NotDone { .. } | Self::Endless(..) | Self::NotSeen(..) => None,
         }

@@ -96,6 +96,10 @@ pub(super) fn batch(
     let asked = format!("{} {whose} experiences", ids.len());
     let outcomes = match answer {
         Err(error) if passing(error) => return Judgement::not_tried(format!("The batch failed: {error}.")),
+        // What refuses both says nothing of the difference.
+        Err(error) if alone.iter().all(Result::is_err) => {
+            return Judgement::not_tried(format!("Neither a batch nor DescribeEntity describes them: {error}."));
+        }
         Err(error) => return Judgement::refuted(format!("A batch of {asked} was refused: {error}.")),
         Ok(outcomes) => outcomes,
     };
@@ -304,6 +308,9 @@ mod tests {
         assert_eq!(judge(Ok([Ok(()), Err(throttled())]), Ok(())), NotTried);
         assert_eq!(judge(Err(refused("AccessDeniedException", "no", 403)), Ok(())), Refuted);
         assert_eq!(judge(Err(throttled()), Ok(())), NotTried);
+        let denied = || refused("AccessDeniedException", "no", 403);
+        let both = batch(&Err(denied()), &ids, &[Err(denied()), Err(missing())], true);
+        assert_eq!((both.verdict, both.seen.contains("AccessDeniedException")), (NotTried, true));
     }
 
     #[test]

@@ -41,15 +41,16 @@ impl Standing {
     }
 }
 
-/// Makes them. What the account is, where that was seen.
+/// Makes them. What the account is, where that was seen: a list that was refused is not one without entries.
 pub(super) async fn try_reads(
     catalog: &dyn Probe,
     directory: &SdkDirectory,
     record: &mut Record,
-) -> Result<Standing, VerifyError> {
+) -> Result<Option<Standing>, VerifyError> {
     progress::step(Step::Doing, "listing experiences");
     let own = catalog.list_once(Scope::Own, false).await;
     let own = own.map_err(VerifyError::catalog("cannot list this account's experiences"))?;
+    own.iter().for_each(|id| record.masks.know(Kind::Experience, id.as_str()));
     let ordered = catalog.list_once(Scope::SharedWithMe, true).await;
     let unordered = match &ordered {
         Err(error) if error.class() == ErrorClass::Invalid => Some(catalog.list_once(Scope::SharedWithMe, false).await),
@@ -57,30 +58,43 @@ pub(super) async fn try_reads(
     };
     let size = |listed: &Result<Vec<ExperienceId>, _>| listed.as_ref().map(Vec::len).map_err(Clone::clone);
     let judged = judge::sorted(&size(&ordered), unordered.as_ref().map(size).as_ref());
-    let shared = ordered.ok().or_else(|| unordered?.ok()).unwrap_or_default();
-    own.iter().chain(&shared).for_each(|id| record.masks.know(Kind::Experience, id.as_str()));
+    let shared = unordered.filter(Result::is_ok).unwrap_or(ordered);
     record.say(Assumption::SortWithScope, judged);
-    let standing = match (own.is_empty(), shared.is_empty()) {
+    let shared = match shared {
+        Ok(shared) => Some(shared),
+        // Whom AWS refuses the list as such has no other answer; what is refused otherwise may come another time.
+        Err(error) if error.class() == ErrorClass::Invalid => None,
+        Err(error) => {
+            let what = "cannot list the experiences that are shared with this account";
+            return Err(VerifyError::catalog(what)(error));
+        }
+    };
+    let known = shared.as_deref().unwrap_or_default();
+    known.iter().for_each(|id| record.masks.know(Kind::Experience, id.as_str()));
+    let standing = shared.as_ref().map(|shared| match (own.is_empty(), shared.is_empty()) {
         (_, false) => Standing::DelegatedAdministrator,
         (false, true) => Standing::ManagementAccount,
         (true, true) => Standing::Neither,
-    };
+    });
 
-    let described_shared = standing == Standing::DelegatedAdministrator;
-    let ids = if described_shared { &shared } else { &own };
-    try_batch(catalog, record, ids, described_shared).await;
-    let policies = try_descriptions(catalog, record, own.iter().chain(&shared)).await?;
+    let described_shared = standing == Some(Standing::DelegatedAdministrator);
+    let ids = if described_shared { known } else { &own };
+    if ids.len() < 2 {
+        // Those that could not be listed are not counted as none.
+        let of = if shared.is_none() { " of its own; those that are shared with it could not be listed" } else { "" };
+        let seen = count(ids.len(), "experience");
+        let why = format!("A batch has two experiences at least, and this account sees {seen}{of}.");
+        record.say(Assumption::Batches, Judgement::not_tried(why));
+    } else {
+        try_batch(catalog, record, ids, described_shared).await;
+    }
+    let policies = try_descriptions(catalog, record, own.iter().chain(known)).await?;
     try_products(directory, &policies, record).await;
     Ok(standing)
 }
 
 async fn try_batch(catalog: &dyn Probe, record: &mut Record, ids: &[ExperienceId], shared: bool) {
     let ids = &ids[..ids.len().min(BATCH)];
-    if ids.len() < 2 {
-        let why =
-            format!("A batch has two experiences at least, and this account sees {}.", count(ids.len(), "experience"));
-        return record.say(Assumption::Batches, Judgement::not_tried(why));
-    }
     progress::step(Step::Doing, &format!("describing {} in a batch", count(ids.len(), "experience")));
     let dropped = |outcome: Result<Experience, _>| outcome.map(drop);
     let answer = catalog.describe_in_batch(ids).await;

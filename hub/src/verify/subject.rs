@@ -1,6 +1,7 @@
 //! The one experience that the trials change: what it was before, every change that is made on it, and how it is put back.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -11,10 +12,10 @@ use pmp_catalog::{
 };
 use pmp_protocol::{ExperienceId, ProductBatch, ProductId, ResourceRequests};
 use pmp_terminal::progress::{self, Step};
-use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::error::VerifyError;
+use super::left::{ByHand, Left, Standing, left};
 use super::mask::Kind;
 use super::record::{Record, Timed};
 
@@ -32,10 +33,6 @@ const PUTTING_BACK: Duration = Duration::from_secs(20 * 60);
 const ATTEMPTS: u32 = 90;
 /// How often it is tried where the change set fails.
 const FAILURES: u32 = 3;
-
-/// The command that does it by hand, but for what is to be changed.
-const BY_HAND: &str =
-    "aws marketplace-catalog start-change-set --region us-east-1 --catalog AWSMarketplace --change-set";
 
 /// What to ask for in one change set.
 #[derive(Debug, Clone, Copy, Default)]
@@ -69,15 +66,16 @@ pub(super) struct Subject<'c> {
     /// Whether something may be otherwise than before.
     dirty: AtomicBool,
     refused: AtomicU32,
-    /// Whether a product was asked for that does not exist.
-    tried_unknown: AtomicBool,
+    /// The product that was asked for and does not exist.
+    tried_unknown: OnceLock<ProductId>,
 }
 
 impl<'c> Subject<'c> {
-    /// Reads it, and chooses what to move.
+    /// Reads it, and chooses what to move. A product that is on its lists is not `unknown`.
     pub(super) async fn new(
         catalog: &'c dyn Probe,
         id: &ExperienceId,
+        unknown: Option<&ProductId>,
         began: Timestamp,
         record: &mut Record,
     ) -> Result<Self, VerifyError> {
@@ -87,6 +85,12 @@ impl<'c> Subject<'c> {
         let policy = experience.policies.first().ok_or_else(|| VerifyError::NoPolicy(id.clone()))?.clone();
         let lists = one(catalog.describe_policies(std::slice::from_ref(&policy)).await, policy.as_str());
         let lists = lists.map_err(failed())?;
+        if let Some((product, standing)) = unknown.map(|product| (product, Standing::of(&lists, product)))
+            && standing != Standing::Unlisted
+        {
+            let (product, experience, standing) = (product.clone(), id.clone(), standing.words());
+            return Err(VerifyError::Listed { product, experience, standing });
+        }
         let bare =
             |product: &&ProductId| !lists.notes.contains_key(*product) && !lists.contradictory.contains(*product);
         let product = lists.rejected.iter().find(bare).ok_or_else(|| VerifyError::NoProduct(id.clone()))?.clone();
@@ -106,7 +110,7 @@ impl<'c> Subject<'c> {
             run: ChangeSetId::new(&format!("verify-aws {began}")),
             dirty: AtomicBool::new(false),
             refused: AtomicU32::new(0),
-            tried_unknown: AtomicBool::new(false),
+            tried_unknown: OnceLock::new(),
         })
     }
 
@@ -263,29 +267,27 @@ impl<'c> Subject<'c> {
         self.dirty.load(Ordering::Relaxed)
     }
 
-    /// Says that a product is asked for that does not exist.
-    pub(super) fn tries_unknown(&self) {
-        self.tried_unknown.store(true, Ordering::Relaxed);
+    /// Says that a product is asked for that does not exist. It is the last trial.
+    pub(super) fn tries_unknown(&self, product: &ProductId) {
+        self.tried_unknown.get_or_init(|| product.clone());
     }
 
-    /// Whether one was.
-    pub(super) fn has_tried_unknown(&self) -> bool {
-        self.tried_unknown.load(Ordering::Relaxed)
-    }
-
-    /// Puts the experience back, whatever was done and however far it got. What is left, in sentences; nothing where it is as it
-    /// was before. Nothing is believed that was read before the last change set: what was done is undone in any case.
-    pub(super) async fn put_back(&self, besides: Option<&ProductId>) -> Vec<String> {
+    /// Puts the experience back, whatever was done and however far it got. Nothing is believed that was read before the last
+    /// change set: what was done is undone in any case.
+    pub(super) async fn put_back(&self) -> Left {
+        let besides = self.tried_unknown.get();
         let putting_back = async {
-            let mut failures = 0;
-            for attempt in 1.. {
+            let (mut failures, mut attempts) = (0, 0);
+            let mut attempt = 0;
+            loop {
+                attempt += 1;
                 let error = match self.try_to_put_back(besides).await {
                     Ok(seen) => {
-                        let left = left(&self.before.policy, &seen.policy);
+                        let sentences = left(&self.before.policy, &seen.policy);
                         // It was approved only when the lists had been read already.
                         let late = besides.is_some_and(|product| seen.policy.approved.contains(product));
                         if !late || attempt >= FAILURES {
-                            return left;
+                            return Left { sentences, seen: Some(seen) };
                         }
                         continue;
                     }
@@ -297,30 +299,28 @@ impl<'c> Subject<'c> {
                     VerifyError::NotDone { .. } => failures < FAILURES,
                     _ => false,
                 };
-                if !again || attempt == ATTEMPTS {
+                // How long a change set takes is AWS's to say: while one is at work, only the time is counted.
+                let locked =
+                    matches!(&error, VerifyError::Catalog { source, .. } if source.class() == ErrorClass::Locked);
+                attempts += u32::from(!locked);
+                if !again || attempts == ATTEMPTS {
                     let causes = anyhow::Error::new(error);
-                    return vec![format!("`{}` may not be as it was before: {causes:#}.", self.id)];
+                    return Left::unseen(format!("`{}` may not be as it was before: {causes:#}.", self.id));
                 }
                 // Another token: the last one may have been what was refused.
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 sleep(Duration::from_secs(1)).await;
             }
-            Vec::new()
         };
         timeout(PUTTING_BACK, putting_back).await.unwrap_or_else(|_| {
-            vec![format!("`{}` may not be as it was before: it took too long to put it back.", self.id)]
+            Left::unseen(format!("`{}` may not be as it was before: it took too long to put it back.", self.id))
         })
     }
 
     /// One try: how the experience can be read afterwards.
     async fn try_to_put_back(&self, besides: Option<&ProductId>) -> Result<Seen, VerifyError> {
         let failed = |what: &str| VerifyError::catalog(format!("cannot {what} `{}`", self.id));
-        loop {
-            let open = self.catalog.open_change_sets(&self.id).await.map_err(failed("list the change sets of"))?;
-            let Some(running) = open.first() else { break };
-            progress::step(Step::Waiting, &format!("change set {running} is still at work"));
-            self.wait_for(running).await?;
-        }
+        self.wait_until_free().await?;
         let now = self.read().await.map_err(failed("read"))?;
         // One that does not exist, and was not approved, cannot be denied either.
         let besides = besides.filter(|product| now.policy.approved.contains(*product));
@@ -334,12 +334,20 @@ impl<'c> Subject<'c> {
         };
         let id = self.start(&request).await.map_err(failed("change"))?;
         progress::step(Step::Waiting, &format!("change set {id} puts it back"));
-        let status = self.wait_for(&id).await?;
-        if status.state != ChangeSetState::Succeeded {
-            return Err(VerifyError::NotDone { id, how: how(&status.state) });
+        let (state, seconds) = match self.wait_for(&id).await {
+            Ok(status) => (status.state, LAG_SECONDS),
+            // How it ended is not told: what can be read says whether it did what it was to do.
+            Err(VerifyError::Catalog { .. }) => {
+                let has_ended = self.wait_until_free().await?;
+                (ChangeSetState::Succeeded, if has_ended { LAG_SECONDS } else { PATIENCE_MINUTES * 60 })
+            }
+            Err(error) => return Err(error),
+        };
+        if state != ChangeSetState::Succeeded {
+            return Err(VerifyError::NotDone { id, how: how(&state) });
         }
         let newer = |seen: &Seen| seen.revision > now.revision;
-        let (seen, _) = self.settled(&id, newer).await?;
+        let (seen, _) = self.settled_within(seconds, &id, newer).await?;
         if self.is_back(&seen) {
             return Ok(seen);
         }
@@ -350,16 +358,41 @@ impl<'c> Subject<'c> {
         }
     }
 
-    /// The command that puts it back by hand.
-    pub(super) fn by_hand(&self) -> String {
-        let products = json!({"Products": [{"Ids": [self.product]}]});
-        let requests =
-            json!({"Configuration": {"PolicyResourceRequests": self.before.policy.policy_resource_requests}});
-        let entity = json!({"Type": "Experience@1.0", "Identifier": self.id});
-        let change =
-            |kind: &str, details: Value| json!({"ChangeType": kind, "Entity": entity, "DetailsDocument": details});
-        let changes = json!([change("DenyProductProcurement", products), change("UpdateProcurementPolicy", requests)]);
-        format!("{BY_HAND} '{changes}'")
+    /// Waits until no change set is at work; whether that is known. Where it may not be asked, a request that comes too early is
+    /// refused, and made again.
+    async fn wait_until_free(&self) -> Result<bool, VerifyError> {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(PATIENCE_MINUTES * 60) {
+            let open = match self.catalog.open_change_sets(&self.id).await {
+                Ok(open) => open,
+                Err(error) => {
+                    progress::note(&format!("whether a change set is at work on {} is not known: {error}", self.id));
+                    return Ok(false);
+                }
+            };
+            let Some(running) = open.first() else { return Ok(true) };
+            progress::step(Step::Waiting, &format!("change set {running} is still at work"));
+            match self.wait_for(running).await {
+                // Asked by itself it is not told of; the list leaves it out once it has ended.
+                Err(VerifyError::Catalog { .. }) => sleep(Duration::from_secs(1)).await,
+                waited => drop(waited?),
+            }
+        }
+        Ok(false)
+    }
+
+    /// What puts it back by hand: what is otherwise in `seen`, or where that is not known what was done. All else had been put
+    /// back when a product was asked for that does not exist.
+    pub(super) fn by_hand(&self, seen: Option<&Seen>) -> ByHand {
+        let nothing = ByHand::nothing(&self.id);
+        match (seen, self.tried_unknown.get()) {
+            (Some(seen), _) => ByHand::of(&self.id, &self.before.policy, &seen.policy),
+            (None, Some(unknown)) => ByHand { deny: BTreeSet::from([unknown.clone()]), ..nothing },
+            (None, None) => {
+                let requests = Some(self.before.policy.policy_resource_requests);
+                ByHand { deny: BTreeSet::from([self.product.clone()]), requests, ..nothing }
+            }
+        }
     }
 }
 
@@ -378,35 +411,6 @@ fn how(state: &ChangeSetState) -> String {
         ChangeSetState::Cancelled => "CANCELLED".to_owned(),
         ChangeSetState::Succeeded | ChangeSetState::Running => "SUCCEEDED".to_owned(),
     }
-}
-
-/// What differs from what was before, in sentences.
-pub(super) fn left(before: &ProcurementPolicy, now: &ProcurementPolicy) -> Vec<String> {
-    let standing = |policy: &ProcurementPolicy, product: &ProductId| {
-        if policy.contradictory.contains(product) {
-            "approved and rejected at once"
-        } else if policy.rejected.contains(product) {
-            "rejected"
-        } else if policy.approved.contains(product) {
-            "approved"
-        } else {
-            "on no list"
-        }
-    };
-    let all: BTreeSet<_> =
-        [before, now].into_iter().flat_map(|policy| policy.approved.iter().chain(&policy.rejected)).collect();
-    let moved = all.into_iter().filter(|product| standing(before, product) != standing(now, product));
-    let mut left: Vec<_> = moved
-        .map(|product| format!("`{product}` is {}; it was {}.", standing(now, product), standing(before, product)))
-        .collect();
-    if before.policy_resource_requests != now.policy_resource_requests {
-        left.push(format!(
-            "PolicyResourceRequests is {}; it was {}.",
-            now.policy_resource_requests.as_str(),
-            before.policy_resource_requests.as_str()
-        ));
-    }
-    left
 }
 
 /// The outcome for the one that was asked for.
@@ -430,33 +434,4 @@ fn comes_again(error: &CatalogError) -> bool {
                 | ErrorClass::KnownToken
                 | ErrorClass::Invalid
         )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_left_is_said_product_by_product() {
-        let product = |id: &str| ProductId::new(id).unwrap();
-        let policy = |approved: &[&str], rejected: &[&str]| ProcurementPolicy {
-            approved: approved.iter().map(|id| product(id)).collect(),
-            rejected: rejected.iter().map(|id| product(id)).collect(),
-            ..ProcurementPolicy::default()
-        };
-        let before = policy(&["a"], &["r"]);
-        assert_eq!(left(&before, &before), Vec::<String>::new());
-        let mut now = policy(&["r"], &["a", "x"]);
-        now.policy_resource_requests = ResourceRequests::Deny;
-        now.contradictory.insert(product("a"));
-        assert_eq!(
-            left(&before, &now),
-            [
-                "`a` is approved and rejected at once; it was approved.",
-                "`r` is approved; it was rejected.",
-                "`x` is rejected; it was on no list.",
-                "PolicyResourceRequests is Deny; it was Allow.",
-            ]
-        );
-    }
 }

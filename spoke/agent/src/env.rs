@@ -24,6 +24,9 @@ pub(crate) enum EnvError {
     /// A name that a shell would take for something else.
     #[error("the function `{function}` has a variable that no shell can set: `{name}`")]
     Name { function: String, name: String },
+    /// It is another function than a spoke's.
+    #[error("the function `{0}` has no settings of a spoke: no variable whose name begins with PMP_")]
+    NoSettings(String),
     /// A build without the feature.
     #[cfg(not(feature = "functions"))]
     #[error("this build does not read the settings of functions")]
@@ -39,12 +42,19 @@ impl EnvError {
             }
             Self::Get { source, .. } => source.hint(),
             Self::Encrypted { .. } => Some("grant `kms:Decrypt` on the function's key to the calling role or user".to_owned()),
+            Self::NoSettings(_) => {
+                Some("name the spoke's function: its stack names it in its output FunctionName".to_owned())
+            }
             Self::Name { .. } => Some("use `-o json`".to_owned()),
             #[cfg(not(feature = "functions"))]
             Self::NoFunctions => Some("build pmp-spoke with its default features".to_owned()),
         }
     }
 }
+
+/// How the names of settings begin.
+#[cfg(feature = "functions")]
+const OURS: &str = "PMP_";
 
 /// The variables of the function `function`: its name or ARN.
 #[cfg(feature = "functions")]
@@ -57,12 +67,16 @@ pub(crate) async fn variables(sdk: &SdkConfig, function: &str) -> Result<BTreeMa
         function: function.to_owned(),
         source: ApiError::new("lambda:GetFunctionConfiguration", &error),
     })?;
-    let Some(environment) = answer.environment else { return Ok(BTreeMap::new()) };
+    let environment = answer.environment.ok_or_else(|| EnvError::NoSettings(function.to_owned()))?;
     if let Some(error) = environment.error {
         let message = error.message.unwrap_or_else(|| "it does not say why".to_owned());
         return Err(EnvError::Encrypted { function: function.to_owned(), message });
     }
-    Ok(environment.variables.unwrap_or_default().into_iter().collect())
+    let variables: BTreeMap<_, _> = environment.variables.unwrap_or_default().into_iter().collect();
+    if !variables.keys().any(|name| name.starts_with(OURS)) {
+        return Err(EnvError::NoSettings(function.to_owned()));
+    }
+    Ok(variables)
 }
 
 /// The variables of a function.

@@ -1,7 +1,7 @@
 //! Why a pass as a whole could not be made. What goes wrong with one experience stands in its receipt instead.
 
 use aws_config::SdkConfig;
-use pmp_aws::ApiError;
+use pmp_aws::{ApiError, Refuser};
 use pmp_catalog::CatalogError;
 use pmp_ledger::LedgerError;
 use pmp_protocol::{ExperienceId, OrganizationId, SnapshotVersion};
@@ -82,7 +82,7 @@ pub enum SpokeError {
         source: ApiError,
     },
     /// The queue's policy is not one that can be extended.
-    #[error("the policy of the queue `{queue}` cannot be read: {problem}")]
+    #[error("the policy of the queue `{queue}` cannot be extended: {problem}")]
     QueuePolicy {
         /// Its URL.
         queue: String,
@@ -120,13 +120,15 @@ impl SpokeError {
             Self::List(source) => source.hint(),
             // Where AWS was not reached at all, that is what to mend.
             Self::Identity { what: "organization", source } if source.code().is_some() => {
-                Some("grant `organizations:DescribeOrganization`, or set --org-id (PMP_ORG_ID)".to_owned())
+                let grant = || "grant `organizations:DescribeOrganization`".to_owned();
+                let mend = source.refuser().map_or_else(grant, Refuser::hint);
+                Some(format!("{mend}, or set --org-id (PMP_ORG_ID)"))
             }
             Self::NoOrganizations => {
                 Some("set --org-id (PMP_ORG_ID), or build pmp-spoke with its default features".to_owned())
             }
             Self::Identity { source, .. } | Self::Queue { source, .. } => source.hint(),
-            Self::Subscribe { source, .. } if source.is_access_denied() => {
+            Self::Subscribe { source, .. } if source.is_access_denied() && source.refuser().is_none() => {
                 Some("ask the hub's operators to admit this account: `pmp-hub init --allow-account ACCOUNT`".to_owned())
             }
             Self::Subscribe { source, .. } => source.hint(),

@@ -146,6 +146,11 @@ impl Queue {
             if ResourcePolicy::parse(text)?.admits(&request) == Admission::Yes {
                 return Ok(None);
             }
+            if ResourcePolicy::parse(text)?.denies(&request) {
+                return Err(format!(
+                    "a statement of it denies `{topic}` to send, whatever allows it: change that one first"
+                ));
+            }
             policy = serde_json::from_str(text).map_err(|error| error.to_string())?;
         }
         let mut statements = match policy["Statement"].take() {
@@ -339,6 +344,9 @@ mod tests {
             assert_eq!(found.lacks_statement(&topic), Ok(None));
         }
         assert!(queue(&[(Name::Policy, "no policy")]).lacks_statement(TOPIC).is_err());
+        let deny = json!({"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*"});
+        let denied = queue(&[(Name::Policy, &*json!({"Statement": [deny]}).to_string())]).lacks_statement(TOPIC);
+        assert!(denied.unwrap_err().contains("denies"));
     }
 
     #[test]

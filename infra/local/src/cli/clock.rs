@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use clap::Args;
+use jiff::{SignedDuration, Timestamp};
 use pmp_terminal::{Exit, Failure, OutputArgs};
 use serde_json::json;
 
@@ -22,10 +23,10 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Clock {
     /// Set it forward, or back with a minus
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, group = "set")]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, group = "set", value_parser = signed_duration)]
     by: Option<String>,
     /// Set it to this time
-    #[arg(long, value_name = "TIME", group = "set")]
+    #[arg(long, value_name = "TIME", group = "set", value_parser = moment)]
     to: Option<String>,
     /// Set it to real time
     #[arg(long, group = "set")]
@@ -57,11 +58,37 @@ impl Clock {
     }
 }
 
+/// A duration that the server takes, with a minus or without.
+pub(super) fn signed_duration(text: &str) -> Result<String, String> {
+    let read = text.parse::<SignedDuration>();
+    read.map(|_| text.to_owned()).map_err(|_| "no duration, such as 500ms, 30s, 5m, 1h or -5m".to_owned())
+}
+
+/// A moment that the server takes.
+fn moment(text: &str) -> Result<String, String> {
+    let read = text.parse::<Timestamp>();
+    read.map(|_| text.to_owned()).map_err(|_| "no moment, such as 2027-01-01T00:00:00Z".to_owned())
+}
+
 /// How far it is from real time, in words.
 fn distance(offset: &str) -> String {
     match (offset, offset.strip_suffix(" ago")) {
         ("0s", _) => "real time".to_owned(),
         (_, Some(behind)) => format!("{behind} behind real time"),
         (ahead, None) => format!("{ahead} ahead of real time"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_time_is_refused_with_what_is_wanted() {
+        for text in ["1h", "-5m", "500ms"] {
+            assert_eq!(signed_duration(text).as_deref(), Ok(text));
+        }
+        assert!(signed_duration("1x").unwrap_err().contains("such as 500ms"));
+        assert!(moment("tomorrow").unwrap_err().contains("2027-01-01T00:00:00Z"));
     }
 }

@@ -1,11 +1,13 @@
 //! `pmp-local fault`: faults on demand in a running server.
 
+use anyhow::anyhow;
 use axum::http::Method;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use pmp_terminal::{Exit, Failure, OutputArgs, Table, count};
 use serde_json::{Map, Value, json};
 
+use super::clock::signed_duration;
 use super::control::ServerArgs;
 use crate::world::Fault;
 
@@ -77,22 +79,22 @@ struct Add {
     #[arg(long, group = "how_often", value_name = "NUMBER")]
     every: Option<u64>,
     /// How long from now it begins
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = signed_duration)]
     after: Option<String>,
     /// How long it lasts
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = signed_duration)]
     lasting: Option<String>,
     /// The random seed: the same seed repeats what happened
     #[arg(long)]
     seed: Option<u64>,
     /// For latency, stale-read and message-delayed: the shortest time
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = signed_duration)]
     min: Option<String>,
     /// For latency, stale-read and message-delayed: the longest time; the same as the shortest if left out
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = signed_duration)]
     max: Option<String>,
     /// For clock-jump: how far; a negative duration sets the clock back
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = signed_duration)]
     by: Option<String>,
     /// For message-duplicated: how many copies are added
     #[arg(long, value_name = "NUMBER")]
@@ -103,6 +105,15 @@ struct Add {
 }
 
 impl Add {
+    /// What the kind needs beside its name.
+    fn lacks(&self) -> Option<&'static str> {
+        match &*self.kind {
+            "latency" | "stale-read" | "message-delayed" if self.min.is_none() => Some("--min 500ms"),
+            "clock-jump" if self.by.is_none() => Some("--by 1h"),
+            _ => None,
+        }
+    }
+
     /// The rule as the control endpoint takes it; what does not fit together is refused there.
     fn rule(&self) -> Value {
         let given = |fields: Vec<(&str, Value)>| -> Map<String, Value> {
@@ -138,6 +149,10 @@ impl Faults {
         let output = self.output.output();
         match &self.command {
             Command::Add(add) => {
+                if let Some(lacks) = add.lacks() {
+                    let hint = format!("say how long: `pmp-local fault add {} {lacks}`", add.kind);
+                    return Err(Failure::new(anyhow!("`{}` needs a time", add.kind)).hint(hint));
+                }
                 let added = self.server.ask(Method::POST, "/faults", Some(&add.rule())).await?;
                 if output.is_table() {
                     output.line(&format!("Added fault {}: {}, seed {}.", added["id"], add.kind, added["seed"]))?;

@@ -39,6 +39,12 @@ pub(crate) use world::built_in;
 /// How often programs that keep running are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// The demo shows its products in groups, which take so many, and on one screen.
+fn number_of_products(text: &str) -> Result<u16, String> {
+    let number = text.parse().ok().filter(|number| (40..=500).contains(number));
+    number.ok_or_else(|| "the demo takes 40 to 500 products".to_owned())
+}
+
 /// How the demo is to be.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Demo {
@@ -52,7 +58,7 @@ pub(crate) struct Demo {
     #[arg(long, default_value = "1s", value_parser = parse_duration, value_name = "DURATION")]
     latency: Duration,
     /// How many products the management experience lists
-    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u16).range(40..=500), value_name = "N")]
+    #[arg(long, default_value_t = 300, value_parser = number_of_products, value_name = "N")]
     products: u16,
     /// Use no colours (so does the variable NO_COLOR)
     #[arg(long)]

@@ -43,7 +43,9 @@ pub(super) fn signed(parts: &Parts) -> Signed {
         "sns" | "sts" => Protocol::AwsQuery,
         "sqs" | "dynamodb" => Protocol::AwsJson1_0,
         "kms" | "organizations" => Protocol::AwsJson1_1,
-        "" if is_form(&parts.headers) => Protocol::AwsQuery,
+        "aws-marketplace" => Protocol::RestJson1,
+        // One that is not here: its clients read a refusal in the form in which they ask.
+        _ if is_form(&parts.headers) => Protocol::AwsQuery,
         _ => Protocol::RestJson1,
     };
     Signed { service, protocol, signature }

@@ -161,6 +161,9 @@ fn one() -> u32 {
     1
 }
 
+/// The operations of AWS's services, each with the name that its service is signed for.
+const OPERATIONS: &str = include_str!("operations.txt");
+
 /// The operations of the catalog whose answers can be stale.
 pub const STALE_READS: [&str; 2] = ["DescribeEntity", "BatchDescribeEntities"];
 
@@ -193,6 +196,9 @@ impl FaultRule {
         let mut refuse = |field, problem: String| problems.push((field, problem));
         if let Some(service) = self.service.as_deref().filter(|service| !SERVICES.contains(service)) {
             refuse("service", format!("`{service}` is none of {}", SERVICES.join(", ")));
+        }
+        if let Some(problem) = self.operation.as_deref().and_then(|named| operation(named, self.service.as_deref())) {
+            refuse("operation", problem);
         }
         if let Some(account) = self.account.as_deref().filter(|account| !super::is_account(account)) {
             refuse("account", format!("`{account}` is not an account id (12 digits)"));
@@ -247,6 +253,19 @@ impl FaultRule {
         }
         problems
     }
+}
+
+/// What is wrong with the name of an operation, of `service` or of any: a rule for a name that is mistyped would befall nothing.
+fn operation(named: &str, service: Option<&str>) -> Option<String> {
+    let known = OPERATIONS.lines().filter_map(|line| line.split_once(':'));
+    let known: Vec<_> = known.filter(|(of, _)| service.is_none_or(|service| service == *of)).collect();
+    if known.is_empty() || known.iter().any(|(_, operation)| *operation == named) {
+        return None;
+    }
+    let of = service.unwrap_or("any service here");
+    let alike = known.iter().find(|(_, operation)| operation.eq_ignore_ascii_case(named));
+    let meant = alike.map_or_else(String::new, |(_, operation)| format!(": did you mean `{operation}`?"));
+    Some(format!("`{named}` is no operation of {of}{meant}"))
 }
 
 impl Fault {
@@ -311,6 +330,24 @@ impl Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_operation_that_is_mistyped_is_refused() {
+        let problems = |operation: &str, service: Option<&str>| {
+            let rule = FaultRule::new(Fault::LostAnswer {});
+            let service = service.map(str::to_owned);
+            FaultRule { operation: Some(operation.to_owned()), service, ..rule }.problems()
+        };
+        let problem = |text: &str| vec![("operation", text.to_owned())];
+        let mistyped = "`StartChangeset` is no operation of any service here: did you mean `StartChangeSet`?";
+        assert_eq!(problems("StartChangeset", None), problem(mistyped));
+        assert_eq!(problems("Publish", Some("sqs")), problem("`Publish` is no operation of sqs"));
+        for (operation, service) in
+            [("StartChangeSet", None), ("GetProduct", Some("aws-marketplace")), ("Publish", Some("sns"))]
+        {
+            assert_eq!(problems(operation, service), []);
+        }
+    }
 
     #[test]
     fn every_kind_is_read_by_its_name_and_written_as_it_was_read() {

@@ -78,7 +78,7 @@ pub(super) async fn examine(
         async {
             let Some(keys) = &config.trusted else {
                 let note = format!("{TRUSTED} is not set: what the ledger says is believed, signed or not");
-                return session.judge(Finding::of("trusted-keys").note(note)).await;
+                return session.judge(Finding::skipped("trusted-keys", &note)).await;
             };
             let needed = with(config.snapshots.as_ref(), SNAPSHOTS)
                 .and_then(|found| Ok((found, config.timestamps.clone().ok_or(TIMESTAMPS)?)));
@@ -123,6 +123,10 @@ async fn assume(sdk: &SdkConfig, config: &DoctorConfig, organization: &Organizat
 
 /// STS does not say which of the conditions was not met; one of these.
 fn refused(finding: Finding, error: &ApiError) -> Finding {
+    // Where AWS says who refuses, it is none of the conditions.
+    if error.refuser().is_some() {
+        return pmp_doctor::failed(finding, error);
+    }
     finding
         .fail(
             error.to_string(),
@@ -162,7 +166,7 @@ fn unknown(experience: &ExperienceId, known: &BTreeSet<ExperienceId>) -> String 
 
 /// What the hub says cannot be read: its confirmations, and how far it ever came.
 fn unread_mark(finding: Finding, error: &LedgerError) -> Finding {
-    if error.api().is_some_and(ApiError::is_access_denied) {
+    if error.api().is_some_and(|error| error.is_access_denied() && error.refuser().is_none()) {
         return finding.warn(
             "the role may not read what the hub says: its confirmations do not arrive, and a ledger that was restored is not told",
             "ask the hub's operators to update this member's role (`hub-member`): it reads `hub#heads` and its own `hub#…`"

@@ -1,0 +1,151 @@
+//! What a command advises where something is wrong: what helps, and not what does not.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_sqs::types::QueueAttributeName;
+use pmp_local::world::{Fault, FaultRule};
+use pmp_tests::{Finished, HUB, Scene, within, world};
+use serde_json::json;
+
+use crate::doctor::Checkup;
+
+/// Calls of `operation` are refused with AWS's words for `why`.
+fn refuses(operation: &str, why: &str) -> FaultRule {
+    let message = format!("User: x is not authorized to perform: it on resource: y with an explicit deny in a {why}");
+    FaultRule { operation: Some(operation.into()), ..FaultRule::new(Fault::AccessDenied { message: Some(message) }) }
+}
+
+/// It failed, and advises to ask for an exception, and nothing else.
+#[track_caller]
+fn assert_asks_for_an_exception(failed: &Finished, policy: &str) {
+    let told = format!("{}{}", failed.stdout, failed.stderr);
+    assert!(told.contains(&format!("a {policy} of ")) && told.contains("nothing that is granted helps"), "{told}");
+    for useless in ["grant `", "--allow-account", "external id", "PMP_HUB_EXTERNAL_ID", "does not say"] {
+        assert!(!told.contains(useless), "{useless}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn where_a_guard_rail_refused_no_permission_is_advised() {
+    let (scp, rcp) = ("service control policy", "resource control policy");
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    let queue = ["init", "--queue-name", "another"];
+    for (operation, policy, arguments) in [
+        ("CreateQueue", scp, &queue[..]),
+        ("Subscribe", scp, &queue),
+        ("AssumeRole", rcp, &["plan"]),
+        ("ListEntities", scp, &["plan"]),
+        ("StartChangeSet", scp, &["sync"]),
+    ] {
+        scene.add_fault(&refuses(operation, policy)).await;
+        let failed = scene.spoke.run(arguments).await;
+        assert_ne!(failed.code, 0, "{operation}: {failed:?}");
+        assert_asks_for_an_exception(&failed, policy);
+        if operation == "StartChangeSet" {
+            // The receipt says the same to the hub's operators.
+            let status = scene.hub.run(&["status", "-o", "json"]).await;
+            assert_asks_for_an_exception(&status, policy);
+        }
+        scene.clear_faults().await;
+    }
+    for (operation, check) in [("AssumeRole", "hub-role"), ("ListSubscriptions", "subscription")] {
+        scene.add_fault(&refuses(operation, rcp)).await;
+        let checkup = Checkup::of(&scene.spoke).await;
+        let fixes = checkup.check(check)["fixes"].as_array().unwrap().clone();
+        assert_eq!(fixes.len(), 1, "{fixes:?}");
+        assert!(fixes[0].as_str().unwrap().starts_with("a resource control policy of "), "{fixes:?}");
+        scene.clear_faults().await;
+    }
+}
+
+/// A statement that denies wins over all that allow.
+#[tokio::test]
+async fn a_queue_that_denies_or_that_forgets_too_early_is_told_of() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    let sqs = aws_sdk_sqs::Client::new(scene.alpha_account.config());
+    let set = async |name: QueueAttributeName, value: &str| {
+        sqs.set_queue_attributes().queue_url(&scene.queue_url).attributes(name, value).send().await.unwrap();
+    };
+    let attributes = sqs.get_queue_attributes().queue_url(&scene.queue_url).attribute_names(QueueAttributeName::Policy);
+    let policy = attributes.send().await.unwrap().attributes.unwrap().remove(&QueueAttributeName::Policy).unwrap();
+    let mut policy: serde_json::Value = serde_json::from_str(&policy).unwrap();
+    policy["Statement"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}));
+    set(QueueAttributeName::Policy, &policy.to_string()).await;
+    set(QueueAttributeName::MessageRetentionPeriod, "60").await;
+    set(QueueAttributeName::VisibilityTimeout, "300").await;
+    let checkup = Checkup::of(&scene.spoke).await;
+    checkup.expect("queue-policy", "failed", "denies `arn:aws:sns:", "take the statement with");
+    checkup.expect("queue", "warning", "kept for 60 s", "MessageRetentionPeriod=1209600");
+    let name = scene.queue_url.rsplit('/').next().unwrap();
+    let denied = scene.spoke.run(&["init", "--queue-name", name]).await;
+    assert_eq!(denied.code, 1, "{denied:?}");
+    assert!(denied.stderr.contains("denies `arn:aws:sns:"), "{denied:?}");
+}
+
+#[tokio::test]
+async fn settings_that_name_what_is_not_there_are_named() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    let topic = scene.hub.with(&[("PMP_TOPIC_ARN", "arn:aws:sns:us-east-1:111111111111:other")]);
+    let unknown = topic.run(&["publish"]).await;
+    assert_eq!(unknown.code, 1, "{unknown:?}");
+    assert!(unknown.stderr.contains("hint: check --topic-arn (PMP_TOPIC_ARN)"), "{unknown:?}");
+    let swapped = [("PMP_SNAPSHOTS_TABLE", "SyncTimestamps"), ("PMP_TIMESTAMPS_TABLE", "Snapshots")];
+    let swapped = scene.hub.with(&swapped).run(&["status"]).await;
+    assert_eq!(swapped.code, 1, "{swapped:?}");
+    assert!(swapped.stderr.contains("the settings of the hub's two tables are swapped"), "{swapped:?}");
+}
+
+/// What is published is so: that its events cannot be read is another matter.
+#[tokio::test]
+async fn a_queue_of_events_that_is_not_there_is_not_told_of_as_a_failure_to_publish() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    let nowhere = format!("{}/{HUB}/nowhere", scene.endpoint());
+    let hub = scene.hub.with(&[("PMP_EVENTS_QUEUE_URL", &nowhere)]).start(&["run"]);
+    let told = within(Duration::from_secs(20), "the queue is missed", async || {
+        let log = hub.log();
+        if log.contains("could not use the queue of change events") { Ok(log) } else { Err(log) }
+    })
+    .await;
+    assert!(told.contains("check --events-queue-url (PMP_EVENTS_QUEUE_URL)"), "{told}");
+    assert!(!told.contains("could not publish"), "{told}");
+    assert_eq!(hub.stop().await.0, 0);
+}
+
+/// Keys of numbers take none of the items.
+#[tokio::test]
+async fn a_table_whose_keys_are_of_another_type_is_not_taken() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    let dynamodb = aws_sdk_dynamodb::Client::new(scene.hub_account.config());
+    let mut call = dynamodb.create_table().table_name("Numbers").billing_mode(BillingMode::PayPerRequest);
+    for (name, kind, of) in
+        [("experience", KeyType::Hash, ScalarAttributeType::S), ("item", KeyType::Range, ScalarAttributeType::N)]
+    {
+        let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(of).build().unwrap();
+        let key = KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
+        call = call.attribute_definitions(definition).key_schema(key);
+    }
+    call.send().await.unwrap();
+    let refused = scene.hub.with(&[("PMP_SNAPSHOTS_TABLE", "Numbers")]).run(&["init"]).await;
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.stderr.contains("`item` of type N"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_hub_with_fewer_listeners_than_members_says_so_and_takes_its_own_silence() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let admitted = scene.hub.with(&[("PMP_MEMBER_ORGANIZATIONS", "o-alpha00000,o-beta000000")]);
+    let checkup = Checkup::of(&admitted).await;
+    checkup.expect("subscriptions", "warning", "2 organizations admitted, so 1 cannot hear", "`pmp-hub members`");
+    // A silence that is longer than the shortest there is.
+    let strict = scene.hub.with(&[("PMP_STALE_AFTER", "1ms"), ("PMP_INTERVAL", "")]);
+    Checkup::of(&strict).await.expect("spokes", "warning", "stale", "`pmp-hub status`");
+    let without = Checkup::of(&scene.hub.with(&[("PMP_EVENTS_QUEUE_URL", "")])).await;
+    assert_eq!(without.that_are("skipped"), ["change-events", "signing-key"]);
+}
