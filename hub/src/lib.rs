@@ -22,6 +22,7 @@ mod function;
 mod init;
 mod kept;
 mod members;
+mod mistyped;
 mod named;
 mod products;
 mod publish;

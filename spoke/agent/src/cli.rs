@@ -28,7 +28,7 @@ use crate::lease::{IfHeld, Leases, holder};
 use crate::preview::{Planned, Previews};
 use crate::record::Records;
 use crate::trust::Trust;
-use crate::{Identity, Pass, Spoke, SpokeError, agent, doctor, env, init, render};
+use crate::{Identity, Pass, Spoke, SpokeError, agent, doctor, env, init, mistyped, render};
 
 const EXAMPLES: &str = "Examples:
   pmp-spoke init            make the queue, and subscribe it to the hub's topic
@@ -256,6 +256,9 @@ async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> 
     let Some(started) = stop.unless_stopped(start(&config, "run")).await else { return Ok(Exit::Ok) };
     let (sdk, mut spoke) = started?;
     spoke.tell_figures = metrics;
+    if stop.unless_stopped(mistyped::warn(&sdk, &config, &spoke)).await.is_none() {
+        return Ok(Exit::Ok);
+    }
     let inbox = SqsInbox::new(&sdk, config.queue_url.unwrap_or_default());
     tracing::info!(experience = %spoke.management, organization = %spoke.identity.organization, "spoke running");
     agent::run(&spoke, &inbox, &stop).await;

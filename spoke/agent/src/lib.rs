@@ -31,6 +31,7 @@ mod init;
 mod lease;
 mod load;
 mod member;
+mod mistyped;
 mod narrow;
 mod pass;
 mod patience;
