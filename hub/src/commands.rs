@@ -19,6 +19,8 @@ pub(crate) mod versions;
 pub(crate) mod wait;
 pub(crate) mod why;
 
+pub(crate) use look::not_known;
+
 use aws_config::SdkConfig;
 use clap::Args;
 

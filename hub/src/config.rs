@@ -360,11 +360,13 @@ impl ConfigArgs {
     }
 
     /// The configuration of `history`, `show` and `diff`.
-    pub(crate) fn for_history(&self) -> Result<(ExperienceId, TableName), Failure> {
+    /// They read the table of receipts to tell which experience may have been meant, where it is set.
+    pub(crate) fn for_history(&self) -> Result<(ExperienceId, TableName, Option<TableName>), Failure> {
         let mut settings = Settings::default();
         let experience = settings.required(self.experience_id.as_deref(), EXPERIENCE);
         let snapshots = settings.required(self.snapshots_table.as_deref(), SNAPSHOTS);
-        settings.finish(|| Some((experience?, snapshots?)))
+        let timestamps = self.timestamps_table.as_deref().and_then(|table| table.trim().parse().ok());
+        settings.finish(|| Some((experience?, snapshots?, timestamps)))
     }
 
     /// The configuration of `confirm`: without a topic, the confirmation waits for the next announcement.

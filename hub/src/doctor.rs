@@ -26,7 +26,7 @@ use crate::config::{
 };
 use crate::error::failure;
 use crate::fleet::Fleet;
-use crate::{HubError, Restored, SigningKey, TopicArn, read, shown, status};
+use crate::{HubError, Restored, SigningKey, TopicArn, mistyped, read, shown, status};
 
 /// Filter policies that SNS takes for a topic, unless AWS raised it.
 const FILTER_POLICIES: usize = 200;
@@ -46,7 +46,9 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     let session = &session;
     let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_deref());
     let (catalog, snapshots, (timestamps, admitted), topic, events, signing, products) = tokio::join!(
-        session.look("catalog", experience.ok_or(EXPERIENCE), |experience| catalog(&session.sdk, experience)),
+        session.look("catalog", experience.ok_or(EXPERIENCE), |experience| {
+            catalog(&session.sdk, experience, config.timestamps.as_ref())
+        }),
         session.look(
             "snapshots-table",
             both(experience, config.snapshots.as_ref(), SNAPSHOTS),
@@ -177,11 +179,11 @@ async fn signing(sdk: &SdkConfig, key: &SigningKey, experience: Option<&Experien
 }
 
 /// The management experience, read as `publish` reads it.
-async fn catalog(sdk: &SdkConfig, experience: &ExperienceId) -> Finding {
+async fn catalog(sdk: &SdkConfig, experience: &ExperienceId, timestamps: Option<&TableName>) -> Finding {
     let finding = Finding::of("catalog");
     match read::management_experience(&SdkCatalog::new(sdk, RateLimits::default()), experience).await {
         Ok(content) => finding.note(format!("{experience}: {}", content.counts())),
-        Err(error) => told(finding, &failure(error)),
+        Err(error) => told(finding, &mistyped::told(sdk, timestamps, error).await),
     }
 }
 

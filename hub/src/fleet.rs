@@ -139,9 +139,7 @@ impl Fleet {
 
     /// The management experience that is meant where the ledger knows nothing of `experience`: the one whose id is most like it.
     pub(crate) async fn meant(&self, experience: &ExperienceId) -> Result<Option<ExperienceId>, LedgerError> {
-        let known = self.reports.management_experiences().await?;
-        let likeness = |known: &ExperienceId| strsim::jaro_winkler(known.as_str(), experience.as_str());
-        Ok(known.into_iter().filter(|known| known != experience).max_by(|a, b| likeness(a).total_cmp(&likeness(b))))
+        most_like(&*self.reports, experience).await
     }
 
     /// Whom the hub admitted; none where that is nobody.
@@ -206,6 +204,16 @@ impl Fleet {
         };
         futures::stream::iter(organizations.map(read)).buffer_unordered(AT_ONCE).collect().await
     }
+}
+
+/// The management experience of the ledger whose id is most like `experience`.
+pub(crate) async fn most_like(
+    reports: &dyn Reports,
+    experience: &ExperienceId,
+) -> Result<Option<ExperienceId>, LedgerError> {
+    let known = reports.management_experiences().await?;
+    let likeness = |known: &ExperienceId| strsim::jaro_winkler(known.as_str(), experience.as_str());
+    Ok(known.into_iter().filter(|known| known != experience).max_by(|a, b| likeness(a).total_cmp(&likeness(b))))
 }
 
 impl View {

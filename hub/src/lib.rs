@@ -27,6 +27,7 @@ mod group;
 mod init;
 mod kept;
 mod members;
+mod mistyped;
 mod named;
 mod page;
 mod products;

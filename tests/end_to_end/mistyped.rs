@@ -2,6 +2,8 @@
 
 use pmp_tests::{ALPHA_PROD, Finished, MANAGEMENT, Program, Scene, world};
 
+use crate::doctor::Checkup;
+
 /// Ran, and said so: code 1, with this in the error and this in the hint.
 fn refused(finished: &Finished, error: &str, hint: &str) {
     assert_eq!(finished.code, 1, "{finished:?}");
@@ -81,12 +83,41 @@ async fn a_profile_that_is_not_there_does_not_become_the_role_of_the_machine() {
 }
 
 #[tokio::test]
+async fn an_experience_that_was_mistyped_is_told_with_the_one_that_was_meant() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let meant = "did you mean `exp-management`?";
+    let hub = scene.hub.with(&[("PMP_EXPERIENCE_ID", "exp-managment")]);
+    for command in [&["publish"][..], &["publish", "--dry-run"], &["history"], &["diff"], &["show"], &["show", "1"]] {
+        let ran = hub.run(command).await;
+        refused(&ran, "error: ", &format!("hint: {meant} See --experience-id (PMP_EXPERIENCE_ID)"));
+    }
+    Checkup::of(&hub).await.expect("catalog", "failed", "exp-managment", meant);
+    let spoke = scene.spoke.with(&[("PMP_EXPERIENCE_ID", "exp-managment")]);
+    let ran = spoke.run(&["run", "--stop-after", "2s"]).await;
+    let warned = ran.stderr.contains("the ledger holds no snapshot of the experience that is followed");
+    assert!(warned && ran.stderr.contains(meant), "{}", ran.stderr);
+    let right = scene.spoke.run(&["run", "--stop-after", "1s"]).await;
+    assert!(!right.stderr.contains("holds no snapshot"), "{}", right.stderr);
+}
+
+#[tokio::test]
+async fn the_hubs_role_is_a_role_of_an_account() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    for arn in ["arn:aws:iam::111111111111:user/member1", "arn:aws:iam::11111111111:role/member1"] {
+        let ran = scene.spoke.with(&[("PMP_HUB_ROLE_ARN", arn)]).run(&["plan"]).await;
+        refused(&ran, "--hub-role-arn (PMP_HUB_ROLE_ARN): not the ARN of a role", "hint: correct");
+    }
+}
+
+#[tokio::test]
 async fn regions_endpoints_and_times_have_the_form_of_what_they_are() {
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.hub.json(&["publish"]).await;
     let wrong = [
         ("AWS_REGION", "US East", "AWS_REGION is not a region such as us-east-1: \"US East\""),
         ("AWS_ENDPOINT_URL_DYNAMODB", "localhost:4566", "AWS_ENDPOINT_URL_DYNAMODB is not the URL of an endpoint"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:99999", "AWS_ENDPOINT_URL is not the URL of an endpoint"),
         ("AWS_ENDPOINT_URL", "http//localhost", "AWS_ENDPOINT_URL is not the URL of an endpoint"),
         ("PMP_OPERATION_TIMEOUT", "1 minute 30", "PMP_OPERATION_TIMEOUT is not a duration such as 5s or 2m"),
         ("PMP_ATTEMPT_TIMEOUT", "10s", "PMP_ATTEMPT_TIMEOUT is shorter than 22 s"),

@@ -178,6 +178,8 @@ async fn a_proxy_that_refuses_or_is_not_there_is_named() {
     for (value, problem) in [
         ("socks5://127.0.0.1:9", "HTTPS_PROXY names a SOCKS proxy, which cannot be used"),
         ("http://user:not to be seen@proxy", "HTTPS_PROXY is not the URL of a proxy"),
+        ("http://127.0.0.1:99999", "HTTPS_PROXY is not the URL of a proxy"),
+        ("http:/127.0.0.1", "HTTPS_PROXY is not the URL of a proxy"),
     ] {
         let ran = through(&scene.spoke, &proxy, value).run(&["plan"]).await;
         told(&ran, problem, "hint: set HTTPS_PROXY anew, or unset it");
@@ -331,7 +333,7 @@ async fn each_way_to_sign_in_ends_in_the_command_to_run() {
         ),
         (
             "[profile work]\nregion = us-east-1\n",
-            "none were found in the environment, in the profile `work`",
+            "no credentials were found in the environment, in the profile `work`",
             "hint: check the credentials",
         ),
     ];
@@ -398,6 +400,48 @@ async fn the_catalogs_endpoint_of_a_profile_counts_in_either_spelling() {
         let hub = hub.with(&[("AWS_ENDPOINT_URL_MARKETPLACE_CATALOG", &scene.endpoint())]);
         assert_eq!(hub.run(&["publish"]).await.code, 0);
         assert_eq!(tap.calls().len(), before, "{spelling}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_of_the_profile_counts_beside_a_blank_variable() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let folder = tempfile::tempdir().unwrap();
+    let endpoint = scene.endpoint();
+    let tap = Tap::open(&endpoint).await;
+    let with = |config: &str| {
+        let path = folder.path().join("config");
+        std::fs::write(&path, config).unwrap();
+        scene.hub.with(&[("AWS_CONFIG_FILE", path.to_str().unwrap()), ("AWS_PROFILE", "")])
+    };
+    let blank = [("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_DYNAMODB", " ")];
+    for config in [
+        format!("[default]\nendpoint_url = {}\n", tap.endpoint()),
+        format!(
+            "[default]\nservices = mock\nendpoint_url = {endpoint}\n[services mock]\ndynamodb =\n  endpoint_url = {}\n",
+            tap.endpoint()
+        ),
+    ] {
+        let before = tap.calls().len();
+        let ran = with(&config).with(&blank).run(&["publish"]).await;
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(tap.calls()[before..].iter().any(|call| call == "TransactWriteItems" || call == "GetItem"), "{config}");
+    }
+    for (config, problem) in [
+        (
+            "[default]\nendpoint_url = localhost:4566\n",
+            "`endpoint_url` of the profile `default` is not the URL of an endpoint",
+        ),
+        (
+            "[default]\nservices = mock\n[services mock]\ndynamodb =\n  endpoint_url = localhost:4566\n",
+            "`endpoint_url` of `dynamodb` in `[services mock]` is not the URL of an endpoint",
+        ),
+        (
+            "[default]\nservices = typo\n[services mock]\ndynamodb =\n  endpoint_url = http://127.0.0.1:9\n",
+            "the profile `default` names `typo` as its section of `services`, and there is no such section",
+        ),
+    ] {
+        told(&with(config).run(&["publish"]).await, problem, "hint: ");
     }
 }
 

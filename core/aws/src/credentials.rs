@@ -2,12 +2,20 @@
 //! blank, a character of another script) makes the SDK's signer end the process, and AWS refuse the signature with a text about
 //! something else.
 
+use std::time::Duration;
+
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
 
+use tokio::time::timeout;
+
 use crate::profile::Profile;
-use crate::sign_in::{explained, role_refused};
+use crate::sign_in::{explained, process_hangs, role_refused};
+
+/// How long the program of a profile's `credential_process` may take. One that asks a person for something it cannot get here
+/// would wait for ever, and the call with it.
+const PROCESS_MAY_TAKE: Duration = Duration::from_secs(20);
 
 /// Provides what another provider does, where it can be used; and says in words why there is nothing.
 #[derive(Debug)]
@@ -32,7 +40,13 @@ impl ProvideCredentials for Checked {
 
 impl Checked {
     async fn checked(&self) -> provider::Result {
-        let credentials = self.inner.provide_credentials().await;
+        let credentials = match self.profile.credential_process() {
+            Some(profile) => match timeout(PROCESS_MAY_TAKE, self.inner.provide_credentials()).await {
+                Ok(credentials) => credentials,
+                Err(_) => Err(process_hangs(profile, PROCESS_MAY_TAKE)),
+            },
+            None => self.inner.provide_credentials().await,
+        };
         let credentials = credentials.map_err(|error| explained(error, &self.profile))?;
         match problem(&credentials, &in_environment) {
             None => Ok(credentials),

@@ -26,6 +26,31 @@ pub enum ConfigError {
     },
     /// The SDK's files cannot be read.
     Profiles(String),
+    /// A file of profiles that is there, and cannot be used.
+    File {
+        /// The variable that names it; none where it is the usual one.
+        source: Option<&'static str>,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A profile with a slip in it.
+    Profile {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What the operator can do.
+        fix: String,
+    },
+    /// Variables that mean something together, of which one is set and another is not.
+    Half {
+        /// The one that is set.
+        set: &'static str,
+        /// The one that is not.
+        missing: &'static str,
+    },
     /// A file of roots that is not one.
     Bundle {
         /// Who names it: a variable, or a setting of the profile.
@@ -52,6 +77,14 @@ impl ConfigError {
                 known.iter().cloned().collect::<Vec<_>>().join(", ")
             )),
             Self::Profiles(_) => Some("mend the file, or name another one: AWS_CONFIG_FILE".to_owned()),
+            Self::File { source, .. } => {
+                let source = source.unwrap_or("AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE");
+                Some(format!("mend the file, or name another one: {source}"))
+            }
+            Self::Profile { fix, .. } => Some(fix.clone()),
+            Self::Half { set, missing } => Some(format!(
+                "set {missing}, too; or unset {set} to go by what else there is: a profile, or the role of the machine"
+            )),
             Self::Bundle { path, problem, .. } if problem.contains("DER") => {
                 let path = path.display();
                 Some(format!("make it PEM: `openssl x509 -inform der -in {path} -out {path}.pem`, and name that file"))
@@ -69,6 +102,14 @@ impl std::fmt::Display for ConfigError {
             Self::Variable { name, problem } => write!(f, "{name} {problem}"),
             Self::NoProfile { name, .. } => write!(f, "AWS_PROFILE names `{name}`, and there is no such profile"),
             Self::Profiles(problem) => write!(f, "the profiles of the AWS SDK cannot be read: {problem}"),
+            Self::File { source, path, problem } => {
+                let source = source.map_or_else(String::new, |source| format!(" ({source})"));
+                write!(f, "the file `{}` of profiles{source} {problem}", path.display())
+            }
+            Self::Profile { name, problem, .. } => write!(f, "the profile `{name}` {problem}"),
+            Self::Half { set, missing } => {
+                write!(f, "{set} is set, and {missing} is not: there are no credentials in one alone")
+            }
             Self::Bundle { source, path, problem } => {
                 write!(f, "{source} names the file `{}` of roots, which {problem}", path.display())
             }
@@ -155,18 +196,65 @@ pub(crate) fn has_form_of_region(name: &str, region: &str) -> Result<(), ConfigE
 /// That every endpoint of the environment is the URL of one: the SDK goes on to AWS's own where it cannot read one.
 pub(crate) fn endpoints(variables: impl Iterator<Item = (String, String)>) -> Result<(), ConfigError> {
     let named = |name: &str| name == "AWS_ENDPOINT_URL" || name.starts_with("AWS_ENDPOINT_URL_");
-    for (name, value) in variables.filter(|(name, value)| named(name) && !value.trim().is_empty()) {
-        let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
-        let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
-        let fits = |host: &str| !host.is_empty() && !host.starts_with(':');
-        let odd = |letter: char| letter.is_whitespace() || letter.is_control();
-        if !host.is_some_and(fits) || value.contains(odd) {
-            // Without what may be a password in it.
-            let problem = "is not the URL of an endpoint (https://HOST or http://HOST:PORT)".to_owned();
-            return Err(ConfigError::Variable { name, problem });
-        }
+    let mut set = variables.filter(|(name, value)| named(name) && !value.trim().is_empty());
+    set.find(|(_, value)| !is_endpoint(value)).map_or(Ok(()), |(name, _)| Err(no_endpoint(name)))
+}
+
+/// Whether a text is the URL of an endpoint.
+pub(crate) fn is_endpoint(value: &str) -> bool {
+    let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+    let odd = |letter: char| letter.is_whitespace() || letter.is_control();
+    let fits = |host: &str| !host.is_empty() && !host.starts_with(':') && port_is_one(host);
+    host.is_some_and(fits) && !value.contains(odd)
+}
+
+/// That the setting `name` is none. Without its value, which may hold a password.
+pub(crate) fn no_endpoint(name: String) -> ConfigError {
+    let problem = "is not the URL of an endpoint (https://HOST or http://HOST:PORT)".to_owned();
+    ConfigError::Variable { name, problem }
+}
+
+/// Whether the port of an authority is one, where there is any. What reads URLs goes on with the usual port where it is not.
+pub(crate) fn port_is_one(authority: &str) -> bool {
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    match host.rsplit_once(':') {
+        Some((_, port)) if !host.ends_with(']') => port.parse::<u16>().is_ok_and(|port| port > 0),
+        _ => true,
     }
-    Ok(())
+}
+
+/// Whether the environment holds keys.
+///
+/// # Errors
+/// Where it holds a part of them: the SDK would go on to the role of the machine, which may be another account's.
+pub(crate) fn keys(variable: &dyn Fn(&str) -> Option<String>) -> Result<bool, ConfigError> {
+    let (id, secret) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
+    let set = |name: &str| variable(name).is_some_and(|value| !value.trim().is_empty());
+    // The SDK takes the second name, too.
+    let has_secret = set(secret) || set("SECRET_ACCESS_KEY");
+    match (set(id), has_secret) {
+        (true, false) => Err(ConfigError::Half { set: id, missing: secret }),
+        // The other name may be another program's.
+        (false, true) if set(secret) => Err(ConfigError::Half { set: secret, missing: id }),
+        (true, true) => Ok(true),
+        // A token may be left of keys that a profile took the place of.
+        (false, _) if set("AWS_SESSION_TOKEN") && !set("AWS_PROFILE") => {
+            Err(ConfigError::Half { set: "AWS_SESSION_TOKEN", missing: id })
+        }
+        (false, _) => Ok(false),
+    }
+}
+
+/// That a web identity is named whole, or not at all.
+pub(crate) fn web_identity(variable: &dyn Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
+    let (file, role) = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN");
+    let set = |name: &str| variable(name).is_some_and(|value| !value.trim().is_empty());
+    match (set(file), set(role)) {
+        (true, false) => Err(ConfigError::Half { set: file, missing: role }),
+        (false, true) => Err(ConfigError::Half { set: role, missing: file }),
+        _ => Ok(()),
+    }
 }
 
 /// That what chooses among AWS's own endpoints is one of its values: the SDK goes on without a word where it is not one, and with
@@ -248,11 +336,53 @@ mod tests {
         {
             assert_eq!(check("AWS_ENDPOINT_URL_SQS", good), Ok(()), "{good}");
         }
-        for bad in ["localhost:4566", "htp://localhost", "http://", "http://:80", "http://a b", "http://a\n", "none"] {
+        for bad in [
+            "http://127.0.0.1:99999",
+            "http:/a",
+            "http://a:",
+            "localhost:4566",
+            "htp://localhost",
+            "http://",
+            "http://:80",
+            "http://a b",
+            "http://a\n",
+            "none",
+        ] {
             let problem = check("AWS_ENDPOINT_URL", bad).unwrap_err().to_string();
             assert!(problem.starts_with("AWS_ENDPOINT_URL is not the URL of an endpoint"), "{bad}");
         }
         assert_eq!(check("AWS_ENDPOINT", "not one of the SDK's"), Ok(()));
+    }
+
+    #[test]
+    fn a_part_of_credentials_is_none() {
+        let check = |set: &[&str]| {
+            let variable = |name: &str| Some(if set.contains(&name) { "x" } else { " " }.to_owned());
+            let keys = keys(&variable).map_err(|error| error.to_string());
+            keys.and_then(|found| web_identity(&variable).map(|()| found).map_err(|error| error.to_string()))
+        };
+        let (id, secret, token) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN");
+        let (file, role) = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN");
+        for (set, found) in [
+            (&[] as &[&str], false),
+            (&[id, secret], true),
+            (&[id, "SECRET_ACCESS_KEY"], true),
+            (&["SECRET_ACCESS_KEY"], false),
+            (&[id, secret, token], true),
+            (&[token, "AWS_PROFILE"], false),
+            (&[file, role], false),
+        ] {
+            assert_eq!(check(set), Ok(found), "{set:?}");
+        }
+        for (set, told) in [
+            (&[id][..], "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not"),
+            (&[secret], "AWS_SECRET_ACCESS_KEY is set, and AWS_ACCESS_KEY_ID is not"),
+            (&[token], "AWS_SESSION_TOKEN is set, and AWS_ACCESS_KEY_ID is not"),
+            (&[file], "AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not"),
+            (&[role], "AWS_ROLE_ARN is set, and AWS_WEB_IDENTITY_TOKEN_FILE is not"),
+        ] {
+            assert!(check(set).unwrap_err().starts_with(told), "{set:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod cause;
 mod credentials;
 mod environment;
 mod error;
+mod files;
 mod network;
 mod permission;
 mod policy;
@@ -31,7 +32,7 @@ pub use policy::{Admission, Asker, Request, ResourcePolicy};
 pub use refuser::Refuser;
 pub use renewal::AskWithNewSession;
 pub use session::{
-    AssumedRole, DEFAULT_REGION, assume_role, assume_role_now, endpoint_origin, for_catalog, for_queue, hurried,
-    in_region, is_queue_url, load, nothing,
+    AssumedRole, DEFAULT_REGION, assume_role, assume_role_now, endpoint_origin, for_catalog, for_queue,
+    has_own_endpoint, hurried, in_region, is_queue_url, load, nothing,
 };
 pub use throttles::throttles;

@@ -13,6 +13,8 @@ use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::Client;
+use aws_types::endpoint_config::AccountIdEndpointMode;
+use aws_types::service_config::ServiceConfigKey;
 
 use crate::credentials::{Checked, OfRole};
 use crate::environment::{self, ConfigError, Timeouts};
@@ -40,18 +42,28 @@ pub async fn load(program: &'static str) -> Result<SdkConfig, ConfigError> {
     let timeouts = Timeouts::read(&variable)?;
     let named_region = environment::region(&variable)?.map(Region::new);
     environment::endpoints(variables())?;
-    let profile = Profile::load(variable("AWS_PROFILE")).await?;
+    let profile = Profile::load(&variable).await?;
+    profile.endpoints(&variable)?;
+    // In the order in which the SDK looks for them.
+    if !environment::keys(&variable)? && !profile.gives_credentials()? {
+        environment::web_identity(&variable)?;
+    }
     environment::choices(&variable, &|setting| profile.get(setting).map(str::to_owned))?;
     let http = counted(network::client(&variable, &profile)?);
     // The SDK's own chain, spelled out: its last part asks the instance metadata, and would look for an HTTP client of
     // its own, which this build does not have.
     let instance = ProviderConfig::default().with_http_client(http.clone());
+    let of_profile = ProfileFileRegionProvider::builder().profile_name(profile.name());
+    let of_profile = of_profile.profile_files(profile.files().clone());
     let region = RegionProviderChain::first_try(named_region)
-        .or_else(ProfileFileRegionProvider::new())
+        .or_else(of_profile.build())
         .or_else(ImdsRegionProvider::builder().configure(&instance).build())
         .or_else(DEFAULT_REGION);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)
+        // By name, because the SDK takes a blank AWS_PROFILE for the name of one.
+        .profile_name(profile.name())
+        .profile_files(profile.files().clone())
         .region(region)
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(MAX_BACKOFF))
         .timeout_config(
@@ -61,6 +73,21 @@ pub async fn load(program: &'static str) -> Result<SdkConfig, ConfigError> {
                 .operation_timeout(timeouts.operation)
                 .build(),
         );
+    // The SDK drops the profile's, where a variable is blank.
+    let of_profile = |name: &str, setting: &str| {
+        let blank = variable(name).is_some_and(|value| value.trim().is_empty());
+        profile.get(setting).filter(|_| blank).map(|value| value.trim().to_ascii_lowercase())
+    };
+    if of_profile("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint").as_deref() == Some("true") {
+        loader = loader.use_fips(true);
+    }
+    if of_profile("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint").as_deref() == Some("true") {
+        loader = loader.use_dual_stack(true);
+    }
+    let mode = of_profile("AWS_ACCOUNT_ID_ENDPOINT_MODE", "account_id_endpoint_mode");
+    if let Some(mode) = mode.and_then(|mode| mode.parse::<AccountIdEndpointMode>().ok()) {
+        loader = loader.account_id_endpoint_mode(mode);
+    }
     if let Ok(name) = AppName::new(program) {
         loader = loader.app_name(name);
     }
@@ -82,9 +109,18 @@ fn variables() -> impl Iterator<Item = (String, String)> {
 
 /// Who gave `endpoint`, `https://HOST:PORT`: a variable, or a setting of the profile. None where it is AWS's own.
 pub async fn endpoint_origin(endpoint: &str) -> Option<String> {
-    let profile = Profile::load(None).await.ok()?;
+    let profile = Profile::load(&|name| std::env::var(name).ok()).await.ok()?;
     let variables: Vec<_> = variables().filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL")).collect();
     profile.origin_of(endpoint, &variables)
+}
+
+/// Whether a service is called at another endpoint than AWS's own: of a variable, or a setting of the profile. `service` is its name
+/// in the SDK, such as `S3`.
+#[must_use]
+pub fn has_own_endpoint(config: &SdkConfig, service: &str) -> bool {
+    let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let set = |key| config.service_config()?.load_config(key);
+    config.endpoint_url().is_some() || key.ok().and_then(set).is_some()
 }
 
 /// A configuration with which nothing can be called: for whoever goes on without one to tell what else is wrong.

@@ -1,6 +1,7 @@
 //! Why there are no credentials, in a sentence with the command to run.
 
 use std::error::Error;
+use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
@@ -8,6 +9,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 
 use crate::cause::{Cause, Trouble, chain, root_cause};
 use crate::profile::Profile;
+
+const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 
 /// The same error as a person can read it.
 pub(crate) fn explained(error: CredentialsError, profile: &Profile) -> CredentialsError {
@@ -55,11 +58,38 @@ fn cause(error: &CredentialsError, profile: &Profile) -> Option<Cause> {
             "check `role_arn` and `external_id` of the profile, and the trust policy of the role",
         ));
     }
+    if let Some(cause) = no_token(error, profile) {
+        return Some(cause);
+    }
     matches!(error, CredentialsError::CredentialsNotLoaded(_)).then(|| {
         Cause::from(format!(
-            "none were found in the environment, in the profile `{name}`, or at this machine (its role)"
+            "no credentials were found in the environment, in the profile `{name}`, or at this machine (its role)"
         ))
     })
+}
+
+/// That the file of a web identity's token cannot be read: the SDK does not name it.
+fn no_token(error: &CredentialsError, profile: &Profile) -> Option<Cause> {
+    let problem = chain(error).find_map(|error| error.downcast_ref::<std::io::Error>())?;
+    let (path, source) = match profile.token_file() {
+        Some((name, path)) => (path.to_owned(), format!("`web_identity_token_file` of the profile `{name}`")),
+        None => (std::env::var(TOKEN_FILE).ok()?, TOKEN_FILE.to_owned()),
+    };
+    Some(Cause::with_fix(
+        format!("the file `{path}` of the web identity's token cannot be read: {problem}"),
+        format!("check {source}, and that the platform puts the token there"),
+    ))
+}
+
+/// That the program of a `credential_process` does not come to an end.
+pub(crate) fn process_hangs(profile: &str, after: Duration) -> CredentialsError {
+    let seconds = after.as_secs();
+    CredentialsError::provider_error(Trouble(Cause::with_fix(
+        format!("the `credential_process` of the profile `{profile}` gave no credentials within {seconds} s"),
+        format!(
+            "run it by hand: `aws configure export-credentials --profile {profile}`; it may wait for somebody to sign in"
+        ),
+    )))
 }
 
 /// How credentials of a profile come into the environment, by whatever the AWS CLI knows to get them.

@@ -8,12 +8,12 @@ use std::fmt;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, Parser};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser};
 use jiff::Timestamp;
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::tower::util::MapFutureLayer;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
-use pmp_terminal::{Exit, Failure, LogArgs, Stop, fault};
+use pmp_terminal::{Exit, Failure, LogArgs, Stop, fault, without_blanks};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -58,7 +58,8 @@ async fn run<F: Function>(program: &'static str) -> Result<(), Failure> {
 }
 
 async fn start<F: Function>(program: &'static str) -> Result<(F, Stop), Failure> {
-    let parsed = Settings::<F::Settings>::try_parse_from([program]);
+    let matches = without_blanks(Settings::<F::Settings>::command()).try_get_matches_from([program]);
+    let parsed = matches.and_then(|matches| Settings::<F::Settings>::from_arg_matches(&matches));
     let Settings { own, log } = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {

@@ -24,6 +24,12 @@ impl TableName {
     pub fn region(&self) -> Option<&str> {
         self.0.strip_prefix("arn:")?.split(':').nth(2)
     }
+
+    /// The account that the ARN names; none where this is a plain name.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.0.strip_prefix("arn:")?.split(':').nth(3)
+    }
 }
 
 impl fmt::Display for TableName {
@@ -60,9 +66,9 @@ mod tests {
     #[test]
     fn names_and_arns_are_taken_and_the_region_is_read() {
         let arn: TableName = "arn:aws:dynamodb:eu-west-1:111111111111:table/Snapshots".parse().unwrap();
-        assert_eq!(arn.region(), Some("eu-west-1"));
+        assert_eq!((arn.region(), arn.account()), (Some("eu-west-1"), Some("111111111111")));
         let name: TableName = "pmp-Snapshots.1".parse().unwrap();
-        assert_eq!(name.region(), None);
+        assert_eq!((name.region(), name.account()), (None, None));
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub use exit::{EXIT_CODES_HELP, Exit};
 pub use failure::Failure;
 pub use log::{LogArgs, LogFormat, log_for_people, log_into_file};
 pub use output::{Output, OutputArgs, OutputFormat, SCHEMA_VERSION, print_json, print_line, print_lines};
-pub use program::{program, program_with};
+pub use program::{program, program_with, without_blanks};
 pub use screen::{Frame, Screen, fold};
 pub use settings::{Settings, Source};
 pub use shell::{is_variable_name, print_variables};

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::future::Future;
 use std::process::ExitCode;
 
-use clap::error::ContextValue;
+use clap::error::{ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Parser};
 use pmp_protocol::PlainText;
 
@@ -32,8 +32,14 @@ where
     F: Future<Output = Result<Exit, Failure>>,
 {
     let args: Vec<OsString> = args.into_iter().collect();
-    let parse = || P::from_arg_matches(&shaped(P::command(), uses).try_get_matches_from(&args)?);
+    let command_line = || shaped(P::command(), uses);
+    let parse = || P::from_arg_matches(&without_blanks(command_line()).try_get_matches_from(&args)?);
     let parsed = match parse() {
+        // Help names all variables, the blank ones included.
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            tell::<P>(&command_line().try_get_matches_from(&args).err().unwrap_or(error));
+            return Exit::Ok.into();
+        }
         Ok(parsed) => parsed,
         Err(error) if args.len() <= 1 && error.use_stderr() => {
             // Nothing was asked: what there is to ask. It is an error all the same, for whoever meant to.
@@ -79,6 +85,25 @@ fn shaped(mut command: Command, uses: &[(&str, &[&[&str]])]) -> Command {
         });
     }
     command
+}
+
+/// A command line that takes a blank variable for one that is not there, which is how templates spell "not set". A flag may be
+/// blank all the same.
+#[must_use]
+pub fn without_blanks(mut command: Command) -> Command {
+    // Before that, commands do not have the settings that they share.
+    command.build();
+    blanks_left_out(command)
+}
+
+fn blanks_left_out(command: Command) -> Command {
+    let names: Vec<_> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    let command = command.mut_args(|argument| {
+        let value = argument.get_env().and_then(std::env::var_os);
+        let blank = value.is_some_and(|value| value.to_str().is_some_and(|value| value.trim().is_empty()));
+        if blank { argument.env(None::<&'static str>) } else { argument }
+    });
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, blanks_left_out))
 }
 
 /// Prints the short help where an error would stand.

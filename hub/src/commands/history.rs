@@ -8,7 +8,7 @@ use clap::Args;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{RateLimits, SdkCatalog};
-use pmp_ledger::{DynamoSnapshots, KeptVersion, LedgerError, SnapshotStore};
+use pmp_ledger::{DynamoSnapshots, KeptVersion, LedgerError, SnapshotStore, TableName};
 use pmp_protocol::{Content, Digest, ExperienceId, Note, ResourceRequests, Snapshot, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Frame, Output, Table, age, count, fold, parse_duration, progress};
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::HubError;
 use crate::config::ConfigArgs;
 use crate::difference::{self, ChangedProduct, Difference, Listed, ListedProduct};
 use crate::error::{failure, sdk};
-use crate::read;
+use crate::{mistyped, read};
 
 /// `history`.
 #[derive(Debug, Args)]
@@ -142,20 +142,28 @@ pub(crate) struct Row {
 struct History {
     experience: ExperienceId,
     snapshots: DynamoSnapshots,
+    /// Where other management experiences stand, where it is set.
+    timestamps: Option<TableName>,
     sdk: SdkConfig,
 }
 
 impl History {
     async fn open(config: &ConfigArgs) -> Result<Self, Failure> {
-        let (experience, table) = config.for_history()?;
+        let (experience, table, timestamps) = config.for_history()?;
         let sdk = sdk().await?;
-        Ok(Self { experience, snapshots: DynamoSnapshots::new(&sdk, table), sdk })
+        Ok(Self { experience, snapshots: DynamoSnapshots::new(&sdk, table), timestamps, sdk })
     }
 
     /// The newest version.
     async fn newest(&self) -> Result<SnapshotVersion, Failure> {
         let head = self.snapshots.head(&self.experience).await.map_err(ledger)?;
-        head.map(|head| head.latest).ok_or_else(|| no_snapshot(&self.experience, None))
+        match head {
+            Some(head) => Ok(head.latest),
+            None => {
+                let meant = mistyped::meant(&self.sdk, self.timestamps.as_ref(), &self.experience).await;
+                Err(no_snapshot(&self.experience, meant.as_ref()))
+            }
+        }
     }
 
     /// The last snapshot that was taken before `since`, and the newest one; where none is kept, the oldest that is.
@@ -172,12 +180,16 @@ impl History {
     }
 
     async fn fetch(&self, version: SnapshotVersion) -> Result<Snapshot, Failure> {
-        self.snapshots.fetch(&self.experience, version).await.map_err(|error| match error {
-            // There may be others: to publish would not bring this one.
-            error @ LedgerError::NoSnapshot { .. } => Failure::new(HubError::Ledger(error))
-                .hint("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned()),
-            error => ledger(error),
-        })
+        match self.snapshots.fetch(&self.experience, version).await {
+            Ok(snapshot) => Ok(snapshot),
+            Err(error @ LedgerError::NoSnapshot { .. }) => {
+                // Of an experience that the ledger does not know, there is no list either.
+                self.newest().await?;
+                Err(ledger(error)
+                    .hint("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned()))
+            }
+            Err(error) => Err(ledger(error)),
+        }
     }
 
     async fn content(&self, side: Side) -> Result<Content, Failure> {
@@ -185,7 +197,10 @@ impl History {
             Side::Kept(version) => Ok(self.fetch(version).await?.content().clone()),
             Side::Now => {
                 let catalog = SdkCatalog::new(&self.sdk, RateLimits::default());
-                read::management_experience(&catalog, &self.experience).await.map_err(failure)
+                match read::management_experience(&catalog, &self.experience).await {
+                    Ok(content) => Ok(content),
+                    Err(error) => Err(mistyped::told(&self.sdk, self.timestamps.as_ref(), error).await),
+                }
             }
         }
     }

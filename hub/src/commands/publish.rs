@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::Keep;
 use crate::config::ConfigArgs;
-use crate::error::{failure, sdk};
+use crate::error::sdk;
 use crate::products::{LookedUp, Products};
-use crate::{Hub, Outcome, Published, Trigger, compose, products};
+use crate::{Hub, Outcome, Published, Trigger, compose, mistyped, products};
 
 #[derive(Debug, Args)]
 pub(crate) struct PublishArgs {
@@ -30,7 +30,10 @@ pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Out
     } else {
         hub.publish(Trigger::Operator, Timestamp::now).await
     };
-    let published = published.map_err(failure)?;
+    let published = match published {
+        Ok(published) => published,
+        Err(error) => return Err(mistyped::told(&sdk, config.timestamps.as_ref(), error).await),
+    };
     if output.is_table() {
         output.line(&sentence(&published, args.dry_run))?;
     }

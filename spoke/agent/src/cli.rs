@@ -25,7 +25,7 @@ use crate::inbox::SqsInbox;
 use crate::lease::{Leases, holder};
 use crate::record::Records;
 use crate::trust::Trust;
-use crate::{Identity, Spoke, agent, doctor, env, init};
+use crate::{Identity, Spoke, agent, doctor, env, init, mistyped};
 
 const EXAMPLES: &str = "Examples:
   pmp-spoke init            make the queue, and subscribe it to the hub's topic
@@ -271,6 +271,9 @@ async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> 
     };
     let (sdk, mut spoke) = started?;
     spoke.tell_figures = metrics;
+    if stop.unless_stopped(mistyped::warn(&sdk, &config, &spoke)).await.is_none() {
+        return Ok(Exit::Ok);
+    }
     let inbox = SqsInbox::new(&sdk, config.queue_url.unwrap_or_default());
     tracing::info!(experience = %spoke.management, organization = %spoke.identity.organization, "spoke running");
     agent::run(&spoke, &inbox, &stop).await;

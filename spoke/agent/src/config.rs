@@ -281,7 +281,7 @@ impl ConfigArgs {
         let mut settings = Settings::default();
         let experience = settings.required(self.experience_id.as_deref(), EXPERIENCE);
         let topic_arn: Option<String> = settings.required(self.topic_arn.as_deref(), TOPIC);
-        if topic_arn.as_ref().is_some_and(|arn| !is_arn(arn, "sns")) {
+        if topic_arn.as_ref().is_some_and(|arn| !is_topic_arn(arn)) {
             settings.problem(TOPIC, "not the ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME)");
         }
         settings.finish(|| Some(InitConfig { experience: experience?, topic_arn: topic_arn? }))
@@ -302,7 +302,7 @@ impl ConfigArgs {
             snapshots: settings.optional(self.snapshots_table.as_deref(), SNAPSHOTS),
             timestamps: settings.optional(self.timestamps_table.as_deref(), TIMESTAMPS),
             queue_url: url.filter(|url| pmp_aws::is_queue_url(url)),
-            topic_arn: topic_arn.filter(|arn| is_arn(arn, "sns")),
+            topic_arn: topic_arn.filter(|arn| is_topic_arn(arn)),
             hub_role: self.hub_role(&mut settings),
             organization: settings.optional(self.org_id.as_deref(), ORG),
             trusted: self.trusted(&mut settings),
@@ -324,8 +324,11 @@ impl ConfigArgs {
     fn hub_role(&self, settings: &mut Settings) -> Option<AssumedRole> {
         let arn: Option<String> = settings.optional(self.hub_role_arn.as_deref(), HUB_ROLE);
         let external_id: Option<String> = settings.optional(self.hub_external_id.as_deref(), EXTERNAL_ID);
-        if arn.as_ref().is_some_and(|arn| !is_arn(arn, "iam")) {
-            settings.problem(HUB_ROLE, "not the ARN of a role (arn:aws:iam::ACCOUNT:role/NAME)");
+        if arn.as_ref().is_some_and(|arn| !is_role_arn(arn)) {
+            settings.problem(
+                HUB_ROLE,
+                "not the ARN of a role (arn:aws:iam::ACCOUNT:role/NAME; an account has twelve digits)",
+            );
         }
         if arn.is_none() && external_id.is_some() {
             settings.problem(EXTERNAL_ID, "is set, but no role to use it with (--hub-role-arn, PMP_HUB_ROLE_ARN)");
@@ -538,8 +541,60 @@ pub(crate) fn acting_for(role: AssumedRole, organization: &OrganizationId) -> As
     AssumedRole { session_name: format!("pmp-spoke@{}={organization}", env!("CARGO_PKG_VERSION")), ..role }
 }
 
-fn is_arn(text: &str, service: &str) -> bool {
-    // IAM is of no region; what is of one names it.
+fn is_topic_arn(text: &str) -> bool {
     matches!(text.splitn(6, ':').collect::<Vec<_>>().as_slice(),
-        ["arn", _, found, region, _, _] if *found == service && (service == "iam" || pmp_aws::is_region(region)))
+        ["arn", _, "sns", region, account, name]
+            if pmp_aws::is_region(region) && is_account(account) && is_name(name))
+}
+
+/// A role is of an account, and IAM of no region.
+fn is_role_arn(text: &str) -> bool {
+    matches!(text.splitn(6, ':').collect::<Vec<_>>().as_slice(),
+        ["arn", _, "iam", "", account, resource]
+            if is_account(account) && resource.strip_prefix("role/").is_some_and(is_name))
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|letter| letter.is_ascii_graphic()) && !text.ends_with('/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_one_of_an_account() {
+        for good in ["arn:aws:iam::111111111111:role/member", "arn:aws-cn:iam::111111111111:role/of/a/path/member-1"] {
+            assert!(is_role_arn(good), "{good}");
+        }
+        for bad in [
+            "arn:aws:iam::111111111111:user/member",
+            "arn:aws:iam::11111111111:role/member",
+            "arn:aws:iam:us-east-1:111111111111:role/member",
+            "arn:aws:iam::111111111111:role/",
+            "arn:aws:iam::111111111111:role/two words",
+            "arn:aws:sts::111111111111:assumed-role/member/session",
+            "arn:aws:iam::111111111111:role",
+            "member",
+        ] {
+            assert!(!is_role_arn(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_topic_is_one_of_a_region_and_an_account() {
+        assert!(is_topic_arn("arn:aws:sns:us-east-1:111111111111:snapshots"));
+        for bad in [
+            "arn:aws:sns:us-east-1:11111111111:snapshots",
+            "arn:aws:sns::111111111111:snapshots",
+            "arn:aws:sns:us-east-1:111111111111:",
+            "arn:aws:sqs:us-east-1:111111111111:snapshots",
+        ] {
+            assert!(!is_topic_arn(bad), "{bad}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! writes, nor takes the lease, nor receives a message.
 
 mod guard_rails;
-mod ledger;
+pub(crate) mod ledger;
 mod queue;
 
 use std::collections::BTreeSet;
@@ -16,6 +16,7 @@ use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, age, count};
 
+use crate::SpokeError;
 use crate::attributes::AttributeSource;
 use crate::config::{ATTRIBUTES, ConfigArgs, DoctorConfig, EXPERIENCE, FILTERS, FilterConfig, MEMBERS, ORG, SNAPSHOTS};
 use crate::error::{failure, one_line};
@@ -131,7 +132,10 @@ fn alike<'a>(id: &ExperienceId, known: impl IntoIterator<Item = &'a ExperienceId
 async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Option<OrganizationId>) {
     const CHECK: &str = "organization";
     if let Some(id) = &config.organization {
-        let finding = Finding::of(CHECK).note(format!("{id}, from {ORG}"));
+        let mut finding = Finding::of(CHECK).note(format!("{id}, from {ORG}"));
+        if session.because().is_none() {
+            finding = compared(finding, id, ask_organizations(&session.sdk).await);
+        }
         return (session.judge(finding).await, Some(id.clone()));
     }
     let mut found = None;
@@ -146,6 +150,18 @@ async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Opt
         })
         .await;
     (finding, found)
+}
+
+/// Holds an organization that was set against what AWS Organizations says. A spoke needs no permission to ask, so it may not tell.
+fn compared(finding: Finding, id: &OrganizationId, told: Result<OrganizationId, SpokeError>) -> Finding {
+    match told {
+        Ok(found) if found == *id => finding.note("as AWS Organizations says"),
+        Ok(found) => finding.fail(
+            format!("this account belongs to {found}, as AWS Organizations says"),
+            format!("set {ORG} to {found}, or unset it; or use credentials of {id}"),
+        ),
+        Err(error) => finding.note(format!("not checked: {}", one_line(&error))),
+    }
 }
 
 /// The member experiences, found as a pass finds them.

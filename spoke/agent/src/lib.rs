@@ -34,6 +34,7 @@ mod lease;
 mod lists;
 mod load;
 mod member;
+mod mistyped;
 mod mode;
 mod narrow;
 mod pass;

@@ -114,6 +114,30 @@ async fn a_wrong_external_id_hides_the_ledger_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_role_of_the_hub_that_was_forgotten_is_told_once() {
+    let scene = in_step().await;
+    let without = scene.spoke.with(&[("PMP_HUB_ROLE_ARN", ""), ("PMP_HUB_EXTERNAL_ID", "")]);
+    let checkup = Checkup::of(&without).await;
+    checkup.expect(
+        "hub-role",
+        "failed",
+        "the tables belong to 111111111111 and you are 222222222222",
+        "set --hub-role-arn (PMP_HUB_ROLE_ARN)",
+    );
+    assert_eq!(checkup.that_are("failed"), ["hub-role"]);
+}
+
+#[tokio::test]
+async fn an_organization_that_was_set_is_held_against_organizations() {
+    let scene = in_step().await;
+    let right = Checkup::of(&scene.spoke.with(&[("PMP_ORG_ID", pmp_tests::ALPHA)])).await;
+    right.expect_ok("organization", "o-alpha00000, from --org-id (PMP_ORG_ID); as AWS Organizations says");
+    let wrong = Checkup::of(&scene.spoke.with(&[("PMP_ORG_ID", "o-alpha00001")])).await;
+    let told = "this account belongs to o-alpha00000, as AWS Organizations says";
+    wrong.expect("organization", "failed", told, "set --org-id (PMP_ORG_ID) to o-alpha00000");
+}
+
+#[tokio::test]
 async fn a_table_that_is_not_there() {
     let scene = in_step().await;
     let arn = "arn:aws:dynamodb:us-east-1:111111111111:table/SyncTimestampz";
@@ -297,6 +321,7 @@ async fn a_missing_permission_is_named() {
     checkup.expect("queue", "failed", "AccessDenied", "grant `sqs:GetQueueAttributes`");
     // With the organization set, the rest of the ledger is looked at.
     let checkup = Checkup::of(&spoke.with(&[("PMP_ORG_ID", pmp_tests::ALPHA)])).await;
+    checkup.expect_ok("organization", "o-alpha00000, from --org-id (PMP_ORG_ID); not checked: ");
     assert_eq!(checkup.check("snapshots-table")["result"], "ok", "{:#}", checkup.check("snapshots-table"));
 }
 

@@ -8,6 +8,7 @@ use http::uri::Scheme;
 use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::ConfigError;
+use crate::environment::port_is_one;
 use crate::profile::Profile;
 
 /// A proxy, and who named it.
@@ -45,7 +46,10 @@ impl Proxy {
         let has_host = uri.host().is_some_and(|host| !host.is_empty());
         // A second `@` is one of the password, at which its end would be cut off.
         let cut = uri.authority().is_some_and(|authority| authority.as_str().matches('@').count() > 1);
-        if speaks_http && has_host && !cut { Ok(Self { uri, variable }) } else { Err(wrong(not_one)) }
+        // With another port, or none, it would be another proxy; and of `http:/HOST:PORT` the scheme would be the host.
+        let port = uri.authority().is_some_and(|authority| port_is_one(authority.as_str()));
+        let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+        if speaks_http && has_host && !cut && port && bare { Ok(Self { uri, variable }) } else { Err(wrong(not_one)) }
     }
 
     /// Its address, without user and password.
@@ -252,6 +256,13 @@ mod tests {
             ("socks5://user:secret@proxy:1080", "HTTPS_PROXY names a SOCKS proxy, which cannot be used"),
             ("ftp://secret", "HTTPS_PROXY is not the URL of a proxy (http://HOST:PORT"),
             ("http://user:sec@ret@proxy:1", "HTTPS_PROXY is not the URL of a proxy"),
+            ("http://127.0.0.1:99999", "HTTPS_PROXY is not the URL of a proxy"),
+            ("127.0.0.1:0", "HTTPS_PROXY is not the URL of a proxy"),
+            ("http://proxy:", "HTTPS_PROXY is not the URL of a proxy"),
+            ("http:/127.0.0.1", "HTTPS_PROXY is not the URL of a proxy"),
+            ("http//127.0.0.1:3128", "HTTPS_PROXY is not the URL of a proxy"),
+            ("http:127.0.0.1:3128", "HTTPS_PROXY is not the URL of a proxy"),
+            ("http://proxy:31 28", "HTTPS_PROXY is not the URL of a proxy"),
             ("http://:3128", "HTTPS_PROXY is not the URL of a proxy"),
             ("http://user:sec ret@proxy", "HTTPS_PROXY is not the URL of a proxy"),
         ] {

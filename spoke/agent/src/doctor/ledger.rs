@@ -41,7 +41,7 @@ pub(super) async fn examine(
     let mut hub = None;
     let role = session
         .look("hub-role", Ok(()), async |()| {
-            let (finding, acting) = assume(&session.sdk, config, organization).await;
+            let (finding, acting) = assume(session, config, organization).await;
             hub = acting;
             finding
         })
@@ -108,9 +108,21 @@ pub(super) async fn answers(hub: &SdkConfig, config: &DoctorConfig) -> Result<An
 }
 
 /// Acts as the hub's role, where one is set.
-async fn assume(sdk: &SdkConfig, config: &DoctorConfig, organization: &OrganizationId) -> (Finding, Option<SdkConfig>) {
-    let finding = Finding::of("hub-role");
+async fn assume(
+    session: &Session,
+    config: &DoctorConfig,
+    organization: &OrganizationId,
+) -> (Finding, Option<SdkConfig>) {
+    let (finding, sdk) = (Finding::of("hub-role"), &session.sdk);
     let Some(role) = config.hub_role.clone() else {
+        if let Some((theirs, mine)) = accounts_differ(session, config)
+            && is_refused(sdk, config).await
+        {
+            let problem =
+                format!("the tables belong to {theirs} and you are {mine}, whom they refuse: {HUB_ROLE} is not set");
+            let fix = format!("set {HUB_ROLE} to the role that the hub's operators made for this organization");
+            return (finding.fail(problem, fix), None);
+        }
         return (finding.note(format!("{HUB_ROLE} is not set: own credentials")), Some(sdk.clone()));
     };
     let role = acting_for(role, organization);
@@ -119,6 +131,20 @@ async fn assume(sdk: &SdkConfig, config: &DoctorConfig, organization: &Organizat
         Err(error) if error.is_access_denied() => (refused(finding, &error), None),
         Err(error) => (pmp_doctor::failed(finding, &error), None),
     }
+}
+
+/// The account of the tables and that of the caller, where they are not the same.
+fn accounts_differ<'a>(session: &'a Session, config: &'a DoctorConfig) -> Option<(&'a str, &'a str)> {
+    let mine = session.caller.as_ref().ok()?.account.as_str();
+    let tables = [&config.snapshots, &config.timestamps].into_iter().flatten();
+    tables.filter_map(TableName::account).find(|theirs| *theirs != mine).map(|theirs| (theirs, mine))
+}
+
+/// Whether the ledger may not be read. A policy of the tables may let another account in without a role.
+async fn is_refused(sdk: &SdkConfig, config: &DoctorConfig) -> bool {
+    let (Some(experience), Some(table)) = (&config.experience, &config.snapshots) else { return false };
+    let head = DynamoSnapshots::new(sdk, table.clone()).head(experience).await;
+    head.is_err_and(|error| error.api().is_some_and(ApiError::is_access_denied))
 }
 
 /// STS does not say which of the conditions was not met; one of these.
@@ -152,7 +178,7 @@ pub(super) fn failed(finding: Finding, error: &LedgerError, source: Source) -> F
 }
 
 /// What to do about an experience of which the ledger holds no snapshot, and holds some of these.
-fn unknown(experience: &ExperienceId, known: &BTreeSet<ExperienceId>) -> String {
+pub(crate) fn unknown(experience: &ExperienceId, known: &BTreeSet<ExperienceId>) -> String {
     let publish = "let the hub publish once (`pmp-hub publish`)";
     if let Some(meant) = alike(experience, known) {
         return format!("did you mean `{meant}`? Check {EXPERIENCE}; or {publish}");

@@ -72,6 +72,6 @@ pub(crate) async fn fetch(sdk: &SdkConfig, object: &S3Object, limit: usize) -> R
 
 /// With an endpoint of one's own, the bucket stands in the path: few of them have a name for each bucket.
 fn client(sdk: &SdkConfig) -> Client {
-    let own_endpoint = sdk.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+    let own_endpoint = pmp_aws::has_own_endpoint(sdk, "S3");
     Client::from_conf(aws_sdk_s3::config::Builder::from(sdk).force_path_style(own_endpoint).build())
 }
