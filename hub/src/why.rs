@@ -248,7 +248,7 @@ pub(crate) fn answers(
     if report.more || known.journals.more {
         answers.push(whole(Stance::Unreadable, "it wrote more than is read of one organization".to_owned()));
     }
-    if answers.is_empty() && view.is_admitted(&known.organization) && report.is_empty() {
+    if answers.is_empty() && view.roster.is_some() && view.is_admitted(&known.organization) && report.is_empty() {
         answers.push(whole(Stance::Never, "admitted, and has never reported".to_owned()));
     }
     answers
@@ -304,6 +304,10 @@ impl Asked<'_> {
                 let why = receipt.error.clone().unwrap_or_else(|| "not managed".to_owned());
                 return (Said::new(Stance::Skipped, why), None);
             }
+        }
+        if let (Some(receipt), None) = (receipt.filter(|it| it.status == ReceiptStatus::Skipped), journal) {
+            let why = receipt.error.clone().unwrap_or_else(|| "not managed".to_owned());
+            return (Said::new(Stance::Skipped, why), None);
         }
         let journal = match journal {
             None => return (self.without_record(receipt), None),

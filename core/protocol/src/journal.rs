@@ -243,9 +243,11 @@ impl DecisionJournal {
     /// Where the newest entry alone is too large, or zstd fails.
     pub fn encode(&self) -> Result<Vec<u8>, JournalError> {
         let mut journal = self.clone();
+        journal.cut(MAX_ENTRIES);
         loop {
             let written = journal.write();
-            if written.len() <= MAX_UNPACKED {
+            // What would be refused when it is read is not written.
+            if written.len() <= MAX_UNPACKED && journal.grounds().len() <= MAX_TABLE {
                 let packed = pack(&written).map_err(JournalError::Compression)?;
                 if packed.len() <= MAX_JOURNAL_BYTES {
                     return Ok(packed);
@@ -273,6 +275,17 @@ impl DecisionJournal {
         if reader.0.is_empty() { Ok(journal) } else { Err(JournalError::Malformed("something follows its end")) }
     }
 
+    /// The grounds of all entries, each once, in order.
+    fn grounds(&self) -> Vec<&Ground> {
+        let mut grounds: Vec<&Ground> = self.newest.0.keys().collect();
+        for back in &self.back {
+            grounds.extend(back.gone.keys().chain(back.toggled.keys()));
+        }
+        grounds.sort();
+        grounds.dedup();
+        grounds
+    }
+
     fn write(&self) -> Vec<u8> {
         let mut filters = Vec::<&FilterIdentity>::new();
         for filter in self.entries.iter().filter_map(|entry| entry.filter.as_deref()) {
@@ -280,12 +293,7 @@ impl DecisionJournal {
                 filters.push(filter);
             }
         }
-        let mut grounds: Vec<&Ground> = self.newest.0.keys().collect();
-        for back in &self.back {
-            grounds.extend(back.gone.keys().chain(back.toggled.keys()));
-        }
-        grounds.sort();
-        grounds.dedup();
+        let grounds = self.grounds();
         let number_of = |ground: &Ground| grounds.binary_search(&ground).unwrap_or_default() as u64;
         let mut writer = Writer(vec![FORMAT]);
         writer.number(filters.len() as u64);

@@ -117,5 +117,8 @@ pub fn is_news(before: Option<&Receipt>, now: &Receipt) -> bool {
         let Receipt { version, digest, status, error, change_sets, .. } = receipt;
         (*version, *digest, *status, error.clone(), change_sets.clone())
     };
-    before.is_none_or(|before| said(before) != said(now))
+    // What is not managed stays so with each new snapshot.
+    let still_skipped =
+        |before: &Receipt| [before.status, now.status] == [ReceiptStatus::Skipped; 2] && before.error == now.error;
+    before.is_none_or(|before| said(before) != said(now) && !still_skipped(before))
 }
