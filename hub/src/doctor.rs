@@ -234,7 +234,7 @@ async fn snapshots(
         return finding.warn(NO_SNAPSHOT, "publish one: `pmp-hub publish`".to_owned());
     };
     let ago = age(head.taken_at, Timestamp::now());
-    let finding = finding.note(format!("snapshot {} ({}), read {ago} ago", head.latest, head.digest.short()));
+    let finding = finding.note(format!("snapshot {} ({}), taken {ago} ago", head.latest, head.digest.short()));
     let finding = if head.published == Some(head.latest) {
         finding
     } else {

@@ -20,7 +20,7 @@ pub(crate) fn headline(experience: &ExperienceId, view: &View, now: Timestamp) -
         Some(head) => {
             let published = if head.published == Some(head.latest) { "published" } else { "not published yet" };
             format!(
-                "current snapshot {} ({}), read {} ago, {published}",
+                "current snapshot {} ({}), taken {} ago, {published}",
                 head.latest,
                 head.digest.short(),
                 age(head.taken_at, now)
@@ -58,7 +58,7 @@ fn top(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timest
     let current = match &view.head {
         None => "no snapshot yet".to_owned(),
         Some(head) => format!(
-            "snapshot {} ({}), read {} ago, {}",
+            "snapshot {} ({}), taken {} ago, {}",
             head.latest,
             head.digest.short(),
             age(head.taken_at, now),

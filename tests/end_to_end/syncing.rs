@@ -64,7 +64,7 @@ async fn a_pass_with_nothing_to_do_says_so_and_the_organization_sees_how_it_stan
     scene.hub_account.approve(MANAGEMENT, &["prod-c"]).await;
     scene.hub.json(&["publish"]).await;
     let behind = scene.spoke.run(&["status"]).await;
-    assert!(behind.stdout.contains("snapshot 2 was read") && behind.stdout.contains("0 of 2 member"), "{behind:?}");
+    assert!(behind.stdout.contains("snapshot 2 was taken") && behind.stdout.contains("0 of 2 member"), "{behind:?}");
 }
 
 #[tokio::test]

@@ -22,9 +22,9 @@ use crate::{LedgerError, Organization, TableName};
 
 /// The most items of one organization that are read for one management experience: more than it can have experiences.
 const MAX_ITEMS: usize = 512;
-/// The read units, of reads as it is now, that are spent on one organization, but for its first page: some 160 KB, which are more than
-/// 200 receipts.
-const USUAL_UNITS: f64 = 40.0;
+/// The read units, of reads as it is now, that are spent on one organization, but for its first page: some 270 KB, which are more than
+/// 200 receipts, with the reasons of a filter as well.
+const USUAL_UNITS: f64 = 68.0;
 /// The same where the hub knows that the organization keeps many experiences.
 const MANY_UNITS: f64 = 400.0;
 /// The first page: most organizations have fewer items.
@@ -91,7 +91,7 @@ const ATTRIBUTES: &[&str] = &[
 /// everybody's `status` dear.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Extent {
-    /// More than 200 experiences as spokes report them, in 160 KB.
+    /// More than 200 experiences as spokes report them, in 270 KB.
     #[default]
     Usual,
     /// All that an organization can keep. For those of which an operator of the hub said so.

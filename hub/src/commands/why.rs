@@ -343,7 +343,7 @@ impl Found {
         let mut lines = vec![
             self.product.label(),
             format!("{experience} {listed}{note}"),
-            format!("by snapshot {} ({digest}), read {} ago{which}", self.version, age(taken, now)),
+            format!("by snapshot {} ({digest}), taken {} ago{which}", self.version, age(taken, now)),
         ];
         lines.extend(view.restored().map(|restored| restored.to_string()));
         lines

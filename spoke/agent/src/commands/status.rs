@@ -99,7 +99,7 @@ fn headline(spoke: &Spoke, standing: &Standing, holder: Option<&str>, now: Times
     let organization = &spoke.identity.organization;
     let (digest, ago) = (digest.short(), age(*taken_at, now));
     let mut lines =
-        vec![format!("{organization}, as the ledger has it: current snapshot {latest} ({digest}), read {ago} ago")];
+        vec![format!("{organization}, as the ledger has it: current snapshot {latest} ({digest}), taken {ago} ago")];
     let seen = standing.before.seen.as_ref();
     let passed = seen.map_or_else(|| "none yet".to_owned(), |seen| format!("{} ago", age(seen.last_seen, now)));
     lines.push(format!("spoke `{}`, mode {}, last pass {passed}", standing.beside.me().id, spoke.mode));
@@ -132,7 +132,7 @@ fn message(standing: &Standing, receipt: &Receipt, now: Timestamp) -> String {
     }
     let mut parts: Vec<String> = receipt.error.iter().cloned().collect();
     if receipt.version < head.latest && receipt.is_kept() {
-        parts.push(format!("snapshot {} was read {} ago", head.latest, age(head.taken_at, now)));
+        parts.push(format!("snapshot {} was taken {} ago", head.latest, age(head.taken_at, now)));
     }
     let next_try = receipt.quarantined.iter().filter_map(|found| found.next_try).filter(|next| *next > now).min();
     parts.extend(next_try.map(|next| format!("tried again in {}", age(now, next))));
