@@ -537,12 +537,12 @@ mod tests {
     fn pages_after_the_first_cost_what_is_left_at_most() {
         // Receipts of 700 bytes: whole pages, and the last as large as what is left.
         assert_eq!(next_page(16, 3.0, Extent::Usual), Some(64));
-        assert_eq!(next_page(208, 36.0, Extent::Usual), Some(23));
-        assert_eq!(next_page(231, 40.0, Extent::Usual), None);
-        assert_eq!(next_page(231, 40.0, Extent::Large), Some(64));
+        assert_eq!(next_page(208, 64.0, Extent::Usual), Some(13));
+        assert_eq!(next_page(231, 68.0, Extent::Usual), None);
+        assert_eq!(next_page(231, 68.0, Extent::Large), Some(64));
         // The first page was as large as a page can be.
         assert_eq!(next_page(3, 256.0, Extent::Usual), None);
-        assert_eq!(next_page(10, 20.0, Extent::Usual), Some(10));
+        assert_eq!(next_page(10, 20.0, Extent::Usual), Some(24));
         assert_eq!((next_page(500, 80.0, Extent::Large), next_page(512, 80.0, Extent::Large)), (Some(12), None));
         assert_eq!(next_page(0, 0.0, Extent::Usual), Some(64));
     }
