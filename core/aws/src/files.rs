@@ -1,4 +1,5 @@
-//! The files of profiles, looked at before the SDK reads them: it passes over one that it cannot read, or that is no text, and goes
+//! The files of profiles, looked at before the SDK reads them: it passes over one that it cannot read, or that is no text,
+//! and goes
 //! on with what is left, the role of the machine at last.
 
 use std::io::ErrorKind;

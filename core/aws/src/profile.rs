@@ -97,7 +97,8 @@ impl Profile {
     /// Whether it gives credentials.
     ///
     /// # Errors
-    /// Where it means to, and names what is not there. The SDK says so itself of some such slips; of these it takes the role of the
+    /// Where it means to, and names what is not there. The SDK says so itself of some such slips; of these it takes the
+    /// role of the
     /// machine, which may be another account's.
     pub(crate) fn gives_credentials(&self) -> Result<bool, ConfigError> {
         let mut from: Option<&str> = None;

@@ -114,7 +114,8 @@ pub async fn endpoint_origin(endpoint: &str) -> Option<String> {
     profile.origin_of(endpoint, &variables)
 }
 
-/// Whether a service is called at another endpoint than AWS's own: of a variable, or a setting of the profile. `service` is its name
+/// Whether a service is called at another endpoint than AWS's own: of a variable, or a setting of the profile. `service` is
+/// its name
 /// in the SDK, such as `S3`.
 #[must_use]
 pub fn has_own_endpoint(config: &SdkConfig, service: &str) -> bool {

@@ -152,7 +152,8 @@ async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Opt
     (finding, found)
 }
 
-/// Holds an organization that was set against what AWS Organizations says. A spoke needs no permission to ask, so it may not tell.
+/// Holds an organization that was set against what AWS Organizations says. A spoke needs no permission to ask, so it may
+/// not tell.
 fn compared(finding: Finding, id: &OrganizationId, told: Result<OrganizationId, SpokeError>) -> Finding {
     match told {
         Ok(found) if found == *id => finding.note("as AWS Organizations says"),

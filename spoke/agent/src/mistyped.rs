@@ -7,7 +7,8 @@ use crate::Spoke;
 use crate::config::SpokeConfig;
 use crate::doctor::ledger::unknown;
 
-/// Warns where the ledger holds no snapshot of the experience that is followed, with the one that may have been meant. A ledger that
+/// Warns where the ledger holds no snapshot of the experience that is followed, with the one that may have been meant. A
+/// ledger that
 /// cannot be read is told of by the passes.
 pub(crate) async fn warn(sdk: &SdkConfig, config: &SpokeConfig, spoke: &Spoke) {
     let Ok(None) = spoke.snapshots.head(&spoke.management).await else { return };
