@@ -201,10 +201,10 @@ async fn a_mistyped_selection_is_not_green_anywhere() {
     assert_eq!(mistyped.run(&["sync"]).await.code, 1);
     assert_eq!(mistyped.run(&["plan"]).await.code, 1);
     assert_eq!(scene.hub.run(&["status", "--check"]).await.code, 4);
-    assert_eq!(scene.hub.run(&["wait", "--timeout", "0s"]).await.code, 4);
+    assert_eq!(scene.hub.run(&["wait", "--timeout", "1s"]).await.code, 4);
     // Mended, what the mistake left does not stay red, and does not count as a place either.
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
     assert_eq!(scene.hub.run(&["status", "--check"]).await.code, 0);
     assert_eq!(scene.hub.run(&["status", "--check", "--stale-after", "1s"]).await.code, 0);
-    assert_eq!(scene.hub.run(&["wait", "--timeout", "0s"]).await.code, 0);
+    assert_eq!(scene.hub.run(&["wait", "--timeout", "1s"]).await.code, 0);
 }

@@ -73,5 +73,5 @@ async fn it_does_not_wait_for_what_the_ledger_does_not_have_nor_take_silence_for
     agent.signal("INT").await;
     let (code, log) = agent.ended().await;
     assert_eq!(code, 1, "{log}");
-    assert!(log.contains("error: told to stop by SIGINT, before snapshot 1 was everywhere"), "{log}");
+    assert!(log.contains("error: told to stop by SIGINT (Ctrl-C), before snapshot 1 was everywhere"), "{log}");
 }

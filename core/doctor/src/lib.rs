@@ -32,7 +32,7 @@ pub fn configuration(complete: &Result<(), Failure>) -> Finding {
 /// Adds a failure as a command would tell it.
 #[must_use]
 pub fn told(finding: Finding, failure: &Failure) -> Finding {
-    finding.fail(failure.one_line(), failure.hints().first().cloned())
+    failure.hints().iter().fold(finding.fail(failure.one_line(), None), |finding, hint| finding.or(hint.as_str()))
 }
 
 /// Adds a call that failed and that the program itself needs, too.

@@ -97,6 +97,13 @@ impl Finding {
         self.worse(Verdict::Failed, text.into(), fix.into())
     }
 
+    /// Adds another way to mend what was found.
+    #[must_use]
+    pub fn or(mut self, fix: impl Into<String>) -> Self {
+        self.fixes.push(fix.into());
+        self
+    }
+
     fn worse(mut self, verdict: Verdict, text: String, fix: Option<String>) -> Self {
         self.result = self.result.max(verdict);
         self.detail.push(text);

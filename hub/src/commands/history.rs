@@ -185,7 +185,8 @@ impl History {
             Err(error @ LedgerError::NoSnapshot { .. }) => {
                 // Of an experience that the ledger does not know, there is no list either.
                 self.newest().await?;
-                Err(ledger(error)
+                // There may be other versions: to publish would not bring this one.
+                Err(Failure::new(HubError::Ledger(error))
                     .hint("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned()))
             }
             Err(error) => Err(ledger(error)),

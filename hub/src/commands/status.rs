@@ -17,10 +17,10 @@ use crate::{SpokeState, SpokeStatus, shown};
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Exit with 4 if anything is disputed, unreadable, held, in error, stale or was never heard of, or nothing is kept in step
+    /// Exit with 4 if anything is disputed, unreadable, held, in error, stale or was never heard of, or nobody was
     #[arg(long)]
     check: bool,
-    /// With --check: do not fail where no spoke has reported yet, or none keeps an experience in step
+    /// With --check: do not fail where no spoke has reported yet
     #[arg(long, requires = "check")]
     allow_empty: bool,
     /// How long a spoke may be silent, or behind, before it is stale
@@ -69,7 +69,6 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
     if args.check && !view.knows_experience() {
         return Err(no_snapshot(&experience, meant.as_ref()));
     }
-    let kept = rows.iter().any(|row| row.state != SpokeState::Skipped);
     let rows = args.rows(&view, rows)?;
     if rows.is_empty() && output.is_table() {
         if output.header {
@@ -91,10 +90,9 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
     if !view.knows_experience() {
         progress::note(&format!("hint: {}", not_known(meant.as_ref())));
     }
-    let anyone = args.allow_empty || (view.heard_of_any() && kept);
+    let anyone = args.allow_empty || view.heard_of_any();
     if args.check && !anyone {
-        let why = if view.heard_of_any() { "no member experience is kept in step" } else { "no spoke has reported" };
-        progress::note(&format!("hint: {why}, so nothing is in step; `--allow-empty` takes that for well"));
+        progress::note("hint: no spoke has reported, so nothing is in step; `--allow-empty` takes that for well");
     }
     let healthy = anyone && view.restored().is_none() && rows.iter().all(|row| row.state.is_healthy());
     Ok(if args.check && !healthy { Exit::Unhealthy } else { Exit::Ok })

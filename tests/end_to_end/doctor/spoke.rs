@@ -221,11 +221,21 @@ async fn experiences_that_are_named_and_cannot_be_kept_in_step() {
     let scene = in_step().await;
     let named = format!("{ALPHA_PROD},{ALPHA_DISABLED},exp-unknown");
     let checkup = Checkup::of(&scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", &named)])).await;
-    checkup.expect("catalog", "failed", "exp-unknown: the experience does not exist", "MEMBER_EXPERIENCE_IDS");
+    checkup.expect(
+        "catalog",
+        "failed",
+        "exp-unknown: MEMBER_EXPERIENCE_IDS names it, and it does not exist",
+        "MEMBER_EXPERIENCE_IDS",
+    );
     checkup.expect("catalog", "failed", "1 live member experience: exp-alpha-prod", "");
     checkup.expect("catalog", "failed", "exp-alpha-off: the experience is disabled", "mend the experience");
     let checkup = Checkup::of(&scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", "exp-alpha-prd")])).await;
-    checkup.expect("catalog", "failed", "exp-alpha-prd: the", &format!("did you mean `{ALPHA_PROD}`?"));
+    checkup.expect(
+        "catalog",
+        "failed",
+        "exp-alpha-prd: MEMBER_EXPERIENCE_IDS names it",
+        &format!("did you mean `{ALPHA_PROD}`?"),
+    );
 }
 
 #[tokio::test]
