@@ -375,7 +375,7 @@ async fn an_experience_that_the_filter_does_not_manage_is_left_alone_and_the_rec
     }
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::default());
     assert_eq!(scene.alpha_account.change_sets().await, 0);
-    let status = scene.hub.run(&["status", "--check"]).await;
+    let status = scene.hub.run(&["status", "--check", "--all"]).await;
     assert_eq!(status.code, 0, "{}", status.stdout);
     assert!(status.stdout.contains("frozen till May."), "{}", status.stdout);
 
