@@ -24,12 +24,17 @@ pub(crate) struct KeptSnapshot {
     pub(crate) listing: Arc<Listing>,
 }
 
+/// A version, and another that it is compared with.
+type Pair = (SnapshotVersion, SnapshotVersion);
+/// Places in the list of a snapshot's products.
+type Places = Arc<Vec<u32>>;
+
 /// The snapshots that a question needs, by version.
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) snapshots: BTreeMap<SnapshotVersion, KeptSnapshot>,
     /// What a version lacks of another, once it was asked for.
-    gone: Mutex<HashMap<(SnapshotVersion, SnapshotVersion), Arc<Vec<u32>>>>,
+    gone: Mutex<HashMap<Pair, Places>>,
 }
 
 impl KeptSnapshot {

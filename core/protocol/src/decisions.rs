@@ -78,11 +78,11 @@ impl Listing {
     /// For each place in this list, the place of the same product in `other`.
     pub(crate) fn against(&self, other: &Self) -> Vec<Option<u32>> {
         let mut others = (0..).zip(&other.0).peekable();
-        let mut place = |product: &ProductId| {
+        let place = |product: &ProductId| {
             while others.next_if(|(_, other)| *other < product).is_some() {}
             others.next_if(|(_, other)| *other == product).map(|(place, _)| place)
         };
-        self.0.iter().map(|product| place(product)).collect()
+        self.0.iter().map(place).collect()
     }
 }
 

@@ -37,7 +37,8 @@ fn entry(version: u64, second: i64) -> JournalEntry {
     let version = SnapshotVersion::new(version).unwrap();
     let digest = Digest::of(&version.get().to_le_bytes());
     let filter = FilterIdentity { name: "no-genai".to_owned(), version: "1.0.0".to_owned(), digest };
-    let filter = (version.get() % 3 != 0).then_some(FilterIdentity { digest: Digest::of(b"filter"), ..filter });
+    let filter =
+        (!version.get().is_multiple_of(3)).then_some(FilterIdentity { digest: Digest::of(b"filter"), ..filter });
     JournalEntry::new(version, digest, Timestamp::from_second(second).unwrap(), ReceiptStatus::InSync, filter)
 }
 

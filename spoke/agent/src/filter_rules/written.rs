@@ -61,7 +61,7 @@ pub(crate) fn read(
 pub(super) fn check_number(rules: usize, instead: &str) -> Result<(), String> {
     match rules {
         0 => Err(format!("holds no rule; leave it blank to have {instead}")),
-        ..=MAX_RULES => Ok(()),
+        1..=MAX_RULES => Ok(()),
         more => Err(format!("holds {more} rules, more than {MAX_RULES}")),
     }
 }
