@@ -407,7 +407,7 @@ async fn garbage_in_the_record_of_one_organization_is_told_as_that_and_changes_n
     put(with(decided("exp-0"), "journal", binary(b"garbage".to_vec()))).await;
     put(with(decided("exp-1"), "journal", text("\u{1b}[2J".repeat(500)))).await;
     put(decided("\u{202e}no experience")).await;
-    let outcome = |slot: &str| own(&format!("outcome#{MANAGEMENT}#exp-0#{slot}"));
+    let outcome = |slot: &str| own(&format!("done#{MANAGEMENT}#exp-0#{slot}"));
     put(with(outcome("00"), "outcome", text("\u{1b}]0;boo\u{7}".repeat(1_000)))).await;
     put(outcome("01")).await;
     // Another organization's, in its own partition; and one about a snapshot that there never was.

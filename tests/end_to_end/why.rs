@@ -201,7 +201,7 @@ async fn written(scene: &Scene) -> (Vec<String>, usize) {
     let items = call.send().await.unwrap().items.unwrap();
     let key = |item: &std::collections::HashMap<String, AttributeValue>| item["item"].as_s().unwrap().clone();
     let records: Vec<_> =
-        items.iter().filter(|item| key(item).starts_with("decided#") || key(item).starts_with("outcome#")).collect();
+        items.iter().filter(|item| key(item).starts_with("decided#") || key(item).starts_with("done#")).collect();
     let now = jiff::Timestamp::now().as_second();
     for record in &records {
         let days = (record["expires_at"].as_n().unwrap().parse::<i64>().unwrap() - now) / 86_400;

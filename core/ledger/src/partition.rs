@@ -2,7 +2,7 @@
 //!
 //! | partition | written by | sort keys |
 //! | --- | --- | --- |
-//! | `<organization>` | its spokes | `<management>#<member>` a receipt, `<management>#` the sign of life of whichever finished a pass last, `spoke#<management>#<spoke>` that of each, `trusted#<management>` the signed statement that was trusted last, `decided#<management>#<member>` and `outcome#<management>#<member>#<slot>` (`records.rs`), `lease` |
+//! | `<organization>` | its spokes | `<management>#<member>` a receipt, `<management>#` the sign of life of whichever finished a pass last, `spoke#<management>#<spoke>` that of each, `trusted#<management>` the signed statement that was trusted last, `decided#<management>#<member>` and `done#<management>#<member>#<slot>` (`records.rs`), `lease` |
 //! | `hub#<organization>` | the hub's operators | `confirmed#<management>#<member>`, without the last for all of them |
 //! | `hub#heads` | the hub | `<management>`: the high-water mark |
 //! | `hub#roster` | the hub's operators | `admitted#<management>#<organization>` |

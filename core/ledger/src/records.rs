@@ -4,9 +4,10 @@
 //! | sort key | what |
 //! | --- | --- |
 //! | `decided#<management>#<member>` | the journal, one item, replaced with each entry; `revision` counts how often |
-//! | `outcome#<management>#<member>#<slot>` | an outcome; the slots are used in turns, so that the last hundred stay |
+//! | `done#<management>#<member>#<slot>` | an outcome; the slots are used in turns, so that the last hundred stay |
 //!
-//! Neither begins with the management experience: a hub of an earlier release would take them for receipts. Both have
+//! Both come before the ids of experiences, `exp-…`: between the receipts and the signs of life, which the hub reads in one
+//! query, there is nothing of them. Neither begins with the management experience: a hub of an earlier release would take them for receipts. Both have
 //! `expires_at`, in seconds since 1970, for a table whose TTL is switched on. One without it keeps as many items, and no more.
 
 use std::collections::BTreeMap;
@@ -143,8 +144,8 @@ fn journal_key(experience: &ExperienceId, member: &ExperienceId) -> String {
 fn outcome_prefix(experience: &ExperienceId, member: Option<&ExperienceId>) -> String {
     match member {
         // An experience's id may be the beginning of another's.
-        Some(member) => format!("outcome#{experience}#{member}#"),
-        None => format!("outcome#{experience}#"),
+        Some(member) => format!("done#{experience}#{member}#"),
+        None => format!("done#{experience}#"),
     }
 }
 
@@ -386,6 +387,7 @@ mod tests {
         assert!(keys[2] > keys[1]);
         let journal = journal_key(&management, &member);
         for key in keys.iter().chain([&journal]) {
+            assert!(key.as_str() < "exp-", "{key} lies where the hub reads receipts");
             assert!(!key.starts_with("exp-") && !key.starts_with("spoke#") && !key.starts_with("confirm"), "{key}");
         }
     }
@@ -393,21 +395,21 @@ mod tests {
     #[test]
     fn outcomes_come_newest_first_and_what_is_no_outcome_stands_beside() {
         let (old, new) = (outcome("exp-a", 10), outcome("exp-b", 20));
-        let mut broken = item_of(&old, "outcome#exp-m#exp-a#03");
+        let mut broken = item_of(&old, "done#exp-m#exp-a#03");
         broken.insert(OUTCOME.to_owned(), text("x".repeat(5_000)));
         let items = vec![
-            item_of(&old, "outcome#exp-m#exp-a#00"),
-            item_of(&new, "outcome#exp-m#exp-b#00"),
-            item_of(&new, "outcome#exp-m#exp-a#01"),
+            item_of(&old, "done#exp-m#exp-a#00"),
+            item_of(&new, "done#exp-m#exp-b#00"),
+            item_of(&new, "done#exp-m#exp-a#01"),
             broken,
-            keyed(&alpha(), &format!("outcome#exp-m#exp-a#{}", "9".repeat(900)), at(1)),
+            keyed(&alpha(), &format!("done#exp-m#exp-a#{}", "9".repeat(900)), at(1)),
         ];
         let outcomes = sort_outcomes(&alpha(), items);
         assert_eq!(outcomes.found, [new, old]);
         assert_eq!(outcomes.unreadable.len(), 3);
         assert!(outcomes.unreadable.iter().all(|it| it.key.len() <= MAX_TEXT && it.problem.len() <= MAX_TEXT));
         let elsewhere = OrganizationId::new("o-beta000000").unwrap();
-        assert_eq!(sort_outcomes(&elsewhere, vec![item_of(&outcome("exp-a", 1), "outcome#exp-m#exp-a#00")]).found, []);
+        assert_eq!(sort_outcomes(&elsewhere, vec![item_of(&outcome("exp-a", 1), "done#exp-m#exp-a#00")]).found, []);
     }
 
     #[test]
