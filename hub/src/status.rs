@@ -1,5 +1,13 @@
 //! How the spokes stand: pure, from what the hub sees to rows sorted worst first.
 
+pub(crate) mod cause;
+pub(crate) mod fleet;
+pub(crate) mod group;
+pub(crate) mod named;
+pub(crate) mod page;
+pub(crate) mod select;
+pub(crate) mod shown;
+
 use std::borrow::Cow;
 
 use comfy_table::Color;
@@ -12,8 +20,8 @@ use pmp_protocol::{
 use pmp_terminal::{age, count};
 use serde::Serialize;
 
-use crate::fleet::{Looked, NOT_ADMITTED, View, is_ahead};
-use crate::group::Caused;
+use crate::status::fleet::{Looked, NOT_ADMITTED, View, is_ahead};
+use crate::status::group::Caused;
 
 /// The most items of one organization that are told one by one as unreadable.
 const MAX_UNREADABLE: usize = 10;

@@ -6,10 +6,12 @@ use pmp_terminal::{Exit, Failure, Output, count, progress, stop_on_signal};
 use serde_json::json;
 
 use super::Keep;
+use crate::commands::mistyped;
+use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::sdk;
-use crate::products::{LookedUp, Products};
-use crate::{Hub, Outcome, Published, Trigger, compose, mistyped, products};
+use crate::publish::products::{LookedUp, Products};
+use crate::publish::{Hub, Outcome, Published, Trigger, products};
 
 #[derive(Debug, Args)]
 pub(crate) struct PublishArgs {

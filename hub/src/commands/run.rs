@@ -9,12 +9,14 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Keep;
+use crate::compose;
 use crate::config::{ConfigArgs, silence_of_run};
 use crate::error::sdk;
-use crate::events::EventQueue;
-use crate::figures::Figures;
-use crate::fleet::Fleet;
-use crate::{agent, compose, products};
+use crate::metrics::Figures;
+use crate::publish::products;
+use crate::status::fleet::Fleet;
+use crate::triggers::agent;
+use crate::triggers::event_queue::EventQueue;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {

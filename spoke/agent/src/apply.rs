@@ -24,6 +24,16 @@
 //!    the last 20 first, and then halves the 50 until the offending product stands alone. A ends with
 //!    `partial`, and its receipt names that product with the catalog's own error.
 
+mod batcher;
+mod experience;
+mod isolate;
+pub(crate) mod lists;
+pub(crate) mod live;
+mod poller;
+mod schedule;
+mod share;
+mod starter;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -38,8 +48,8 @@ use pmp_protocol::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::member::Live;
-use crate::receipt::Progress;
+use crate::apply::live::Live;
+use crate::draft::Progress;
 use batcher::Batcher;
 use experience::Run;
 use poller::Poller;
@@ -49,14 +59,6 @@ use starter::Starter;
 pub(crate) use isolate::LONGEST_PAUSE;
 pub(crate) use starter::Active;
 
-mod batcher;
-mod experience;
-mod isolate;
-mod poller;
-pub(crate) mod reaction;
-mod schedule;
-mod share;
-mod starter;
 #[cfg(test)]
 mod tests;
 

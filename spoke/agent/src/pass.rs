@@ -1,5 +1,19 @@
 //! One pass: all member experiences, against one snapshot.
 
+pub(crate) mod beside;
+pub(crate) mod discover;
+pub(crate) mod drift;
+pub(crate) mod erosion;
+mod one_pass;
+pub(crate) mod preview;
+pub(crate) mod record;
+pub(crate) mod reporter;
+pub(crate) mod set_aside;
+pub(crate) mod snapshot;
+pub(crate) mod standing;
+pub(crate) mod tally;
+pub(crate) mod trust;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,23 +31,23 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{Engine, EngineSettings};
-use crate::attributes::{Attributes, Known, LookUpError};
-use crate::beside::Beside;
+use crate::draft::{SPOKE_VERSION, now, told};
+use crate::error::SpokeError;
 use crate::error::one_line;
-use crate::filter_rules::FilterRules;
 use crate::filters::Filters;
+use crate::filters::lookup::{Attributes, Known, LookUpError};
+use crate::filters::narrow::Exhausted;
+use crate::filters::rules::FilterRules;
+use crate::identity::Identity;
 use crate::lease::{Leases, holder};
-use crate::member::{Absent, Candidate, Discovered, Member, Selection, discover, leave_management_alone};
 use crate::mode::Mode;
-use crate::narrow::Exhausted;
-use crate::receipt::{SPOKE_VERSION, now, told};
-use crate::record::{Recorder, Records};
-use crate::standing::{SignOfLife, Standing};
-use crate::trust::Trust;
-use crate::{Identity, SpokeError, Tally, erosion};
+use crate::pass::beside::Beside;
+use crate::pass::discover::{Absent, Candidate, Discovered, Member, Selection, discover, leave_management_alone};
+use crate::pass::record::{Recorder, Records};
+use crate::pass::standing::{SignOfLife, Standing};
+use crate::pass::tally::Tally;
+use crate::pass::trust::Trust;
 use one_pass::OnePass;
-
-mod one_pass;
 
 /// Runs of the filter at once: each has a memory of its own, and keeps a processor busy.
 const FILTERS: usize = 2;

@@ -10,13 +10,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::sync::summary;
-use crate::Spoke;
-use crate::cli::{Purpose, sdk_and_spoke};
+use crate::commands::render;
+use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::failure;
-use crate::filter_rules::FilterRules;
-use crate::render;
-use crate::standing::Standing;
+use crate::filters::rules::FilterRules;
+use crate::pass::Spoke;
+use crate::pass::standing::Standing;
 
 /// The widest line that is printed without `-o wide`.
 const WIDTH: usize = 80;

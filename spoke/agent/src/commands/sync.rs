@@ -8,13 +8,15 @@ use jiff::Timestamp;
 use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, Stop};
 
-use crate::cli::{Purpose, sdk_and_spoke, stop};
+use crate::commands::plan_file::PlanFile;
+use crate::commands::render;
+use crate::compose::{Purpose, sdk_and_spoke, stop};
 use crate::config::{ConfigArgs, SpokeConfig};
+use crate::error::SpokeError;
 use crate::error::failure;
 use crate::lease::IfHeld;
-use crate::plan_file::PlanFile;
-use crate::standing::Standing;
-use crate::{Pass, Spoke, SpokeError, render};
+use crate::pass::standing::Standing;
+use crate::pass::{Pass, Spoke};
 
 #[derive(Debug, Args)]
 pub(crate) struct SyncArgs {

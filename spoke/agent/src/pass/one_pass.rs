@@ -15,18 +15,22 @@ use pmp_terminal::{Stop, StopReason};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::apply::live::Live;
 use crate::apply::{Active, Applied, Engine, Order};
-use crate::attributes::{Known, LookUpError};
-use crate::drift::{self, Judged};
+use crate::draft::{Draft, Earlier, MAX_REASONS, Progress, now, tells_nothing_new, told};
+use crate::error::SpokeError;
+use crate::filters::lookup::{Known, LookUpError};
+use crate::filters::narrow::{Exhausted, Narrowed, narrow};
 use crate::filters::{Chosen, InForce};
-use crate::member::{Absent, Candidate, Live, Member, read_policies};
 use crate::mode::Mode;
-use crate::narrow::{Exhausted, Narrowed, narrow};
-use crate::receipt::{Draft, Earlier, MAX_REASONS, Progress, now, tells_nothing_new, told};
-use crate::record::Recorder;
-use crate::reporter::Reporter;
-use crate::standing::Standing;
-use crate::{SpokeError, Tally, erosion, set_aside};
+use crate::pass::discover::{Absent, Candidate, Member, read_policies};
+use crate::pass::drift;
+use crate::pass::drift::Judged;
+use crate::pass::record::Recorder;
+use crate::pass::reporter::Reporter;
+use crate::pass::standing::Standing;
+use crate::pass::tally::Tally;
+use crate::pass::{erosion, set_aside};
 
 use super::{Spoke, confirmation};
 

@@ -7,9 +7,9 @@ use pmp_catalog::{CatalogError, ChangeSetStatus, ProcurementPolicy};
 use pmp_protocol::ProductId;
 
 use super::{EARLIER, End, Lists, READS_MAY_LAG, Run, Step};
-use crate::apply::reaction::Reaction;
 use crate::error::one_line;
-use crate::patience::{Patience, Waited};
+use crate::retry::backoff::{Patience, Waited};
+use crate::retry::reaction::Reaction;
 
 /// Why a product is set aside that is on both lists after it was allowed.
 const STILL_DENIED: &str = "the catalog allows it now, and still denies it: the approval does not take it off the list of rejected \

@@ -13,9 +13,9 @@ use tokio::time::Instant;
 use super::{EARLIER, End, Lists, MAX_FAULTS, Run, SettingsStep, Sharing, Step, Work};
 use crate::apply::isolate::names;
 use crate::apply::poller::Ended;
-use crate::apply::reaction::Reaction;
 use crate::error::one_line;
-use crate::patience::{Patience, Waited};
+use crate::retry::backoff::{Patience, Waited};
+use crate::retry::reaction::Reaction;
 
 impl Run<'_> {
     /// Takes up what became of a change set.
