@@ -15,7 +15,7 @@ use crate::status::in_force;
 
 /// Writes figures to standard output.
 #[derive(Debug, Clone)]
-pub(crate) struct Figures {
+pub(crate) struct Metrics {
     /// Where the spokes report; none where that is not configured, and then nothing is told of them.
     pub(crate) fleet: Option<Fleet>,
     /// How long a spoke may be silent.
@@ -49,9 +49,9 @@ struct Spokes {
     oldest_lag: Option<u64>,
 }
 
-impl Figures {
+impl Metrics {
     /// Tells of a run. Events come in bursts and tell nothing of the spokes: these are looked at on the other triggers.
-    pub(crate) async fn tell(&self, hub: &Hub, run: Run<'_>) {
+    pub(crate) async fn emit(&self, hub: &Hub, run: Run<'_>) {
         let now = Timestamp::now();
         let spokes = match (&self.fleet, run.trigger) {
             (Some(fleet), Trigger::Schedule | Trigger::Operator) => self.spokes(fleet, hub, now).await,

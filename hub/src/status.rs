@@ -438,11 +438,11 @@ pub(crate) fn what_is_held(receipt: &Receipt) -> &str {
 
 fn synced_message(receipt: &Receipt) -> String {
     let mut parts = Vec::new();
-    if let (Some(filter), true) = (&receipt.filter, receipt.narrowed > 0) {
-        let why = receipt.narrowed_for.first().and_then(|most| Some((most.products, most.reason.as_deref()?)));
+    if let (Some(filter), true) = (&receipt.filter, receipt.filtered > 0) {
+        let why = receipt.filtered_for.first().and_then(|most| Some((most.products, most.reason.as_deref()?)));
         let why = why.map(|(products, reason)| format!(", {products} of them: {reason}")).unwrap_or_default();
         let (name, digest) = (&filter.name, filter.digest.short());
-        parts.push(format!("{} dropped by filter `{name}@{digest}`{why}", receipt.narrowed));
+        parts.push(format!("{} dropped by filter `{name}@{digest}`{why}", receipt.filtered));
     }
     if !receipt.quarantined.is_empty() {
         parts.push(format!("{} set aside", receipt.quarantined.len()));

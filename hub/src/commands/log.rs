@@ -152,12 +152,12 @@ fn status(row: &Row) -> &'static str {
 }
 
 fn message(row: &Row) -> String {
-    let Outcome { allowed, denied, pending, narrowed, set_aside, change_sets, error, confirmed, filter, .. } =
+    let Outcome { allowed, denied, pending, filtered, set_aside, change_sets, error, confirmed, filter, .. } =
         &row.outcome;
     let number = |number: usize, what: &str| (number > 0).then(|| format!("{number} {what}"));
     let filtered = filter
         .as_ref()
-        .and_then(|filter| number(*narrowed, &format!("dropped by `{}@{}`", filter.name, filter.digest.short())));
+        .and_then(|filter| number(*filtered, &format!("dropped by `{}@{}`", filter.name, filter.digest.short())));
     let parts = [
         row.disputed.clone(),
         error.clone(),

@@ -12,7 +12,7 @@ use super::Keep;
 use crate::compose;
 use crate::config::{ConfigArgs, silence_of_run};
 use crate::error::sdk;
-use crate::metrics::Figures;
+use crate::metrics::Metrics;
 use crate::publish::products;
 use crate::status::fleet::Fleet;
 use crate::triggers::agent;
@@ -48,7 +48,7 @@ pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool
         experience = %config.experience, interval = ?args.interval, change_events = events.is_some(), "hub running"
     );
     let fleet = config.timestamps.as_ref().map(|table| Fleet::new(&sdk, &config.snapshots, table, members));
-    let figures = metrics.then_some(Figures { fleet, stale_after });
+    let figures = metrics.then_some(Metrics { fleet, stale_after });
     let hub = compose::hub(&sdk, &config, args.keep.keep_versions);
     let (products, due) = (compose::products(&sdk, &config), Notify::new());
     let look_up = async {

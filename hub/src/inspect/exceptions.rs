@@ -157,7 +157,7 @@ fn exceptions_of(row: &SpokeStatus, head: Option<&Head>) -> Vec<ExceptionRow> {
         next_try: product.next_try,
         ..of_it(ExceptionKind::SetAside, product.error.clone())
     }));
-    found.extend(narrowed(receipt).into_iter().map(|(reason, products, product)| ExceptionRow {
+    found.extend(filtered(receipt).into_iter().map(|(reason, products, product)| ExceptionRow {
         products: Some(products),
         product,
         ..of_it(ExceptionKind::Excluded, reason)
@@ -166,8 +166,8 @@ fn exceptions_of(row: &SpokeStatus, head: Option<&Head>) -> Vec<ExceptionRow> {
 }
 
 /// What the filter took away, by its reason.
-fn narrowed(receipt: &Receipt) -> Vec<(String, usize, Option<ProductId>)> {
-    if receipt.narrowed == 0 {
+fn filtered(receipt: &Receipt) -> Vec<(String, usize, Option<ProductId>)> {
+    if receipt.filtered == 0 {
         return Vec::new();
     }
     let filter = receipt
@@ -175,15 +175,15 @@ fn narrowed(receipt: &Receipt) -> Vec<(String, usize, Option<ProductId>)> {
         .as_ref()
         .map_or_else(|| "a filter".to_owned(), |filter| format!("filter `{}@{}`", filter.name, filter.digest.short()));
     let mut told: Vec<_> = receipt
-        .narrowed_for
+        .filtered_for
         .iter()
-        .map(|narrowed| {
-            let verb = if narrowed.verdict == Verdict::Reject { "rejects" } else { "leaves out" };
-            let why = narrowed.reason.as_deref().unwrap_or("it gave no reason");
-            (format!("{filter} {verb}: {why}"), narrowed.products, Some(narrowed.example.clone()))
+        .map(|filtered| {
+            let verb = if filtered.verdict == Verdict::Reject { "rejects" } else { "leaves out" };
+            let why = filtered.reason.as_deref().unwrap_or("it gave no reason");
+            (format!("{filter} {verb}: {why}"), filtered.products, Some(filtered.example.clone()))
         })
         .collect();
-    let rest = receipt.narrowed.saturating_sub(told.iter().map(|(_, products, _)| products).sum());
+    let rest = receipt.filtered.saturating_sub(told.iter().map(|(_, products, _)| products).sum());
     if rest > 0 {
         told.push((format!("{filter}, for reasons that its spoke does not list"), rest, None));
     }
@@ -334,7 +334,7 @@ pub(crate) fn table(exceptions: &[ExceptionRow], now: Timestamp) -> Table {
 mod tests {
     use jiff::SignedDuration;
     use pmp_ledger::Organization;
-    use pmp_protocol::{FilterIdentity, NarrowedFor, QuarantinedProduct, ReceiptStatus};
+    use pmp_protocol::{FilterIdentity, FilteredFor, QuarantinedProduct, ReceiptStatus};
 
     use super::*;
     use crate::status::tests::{receipt, seen, view};
@@ -368,9 +368,9 @@ mod tests {
     #[test]
     fn what_is_held_set_aside_excluded_and_skipped_is_told_by_cause() {
         let product = |id: &str| ProductId::new(id).unwrap();
-        let narrowed = Receipt {
-            narrowed: 12,
-            narrowed_for: vec![NarrowedFor {
+        let filtered = Receipt {
+            filtered: 12,
+            filtered_for: vec![FilteredFor {
                 verdict: Verdict::Exclude,
                 reason: Some("the label `genai` is excluded".into()),
                 products: 9,
@@ -389,7 +389,7 @@ mod tests {
         let rows = rows_of([
             organization("o-alpha00000", vec![held_at(42, 200)]),
             organization("o-beta000000", vec![held_at(42, 180)]),
-            organization("o-gamma00000", vec![narrowed]),
+            organization("o-gamma00000", vec![filtered]),
             organization("o-delta00000", vec![receipt(42, ReceiptStatus::Skipped, Some("the experience is disabled"))]),
             organization(
                 "o-zeta000000",

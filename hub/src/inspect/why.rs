@@ -165,20 +165,20 @@ impl Said {
 fn stance(listed: Option<Listed>, grounds: &[Ground], filter: Option<&FilterIdentity>) -> Said {
     let of = |kind: &[GroundKind]| grounds.iter().find(|ground| kind.contains(&ground.kind));
     let reason = |ground: &Ground| ground.reason.as_deref().unwrap_or("no reason given").to_owned();
-    let narrowed = of(&[GroundKind::Excluded, GroundKind::Rejected]);
+    let filtered = of(&[GroundKind::Excluded, GroundKind::Rejected]);
     let by = filter.map(|filter| format!("`{}@{}`: ", filter.name, filter.digest.short())).unwrap_or_default();
     if let Some(aside) = of(&[GroundKind::SetAside]) {
-        let wanted = match (narrowed, listed) {
-            (Some(narrowed), _) => format!("; to be taken away by {by}{}", reason(narrowed)),
+        let wanted = match (filtered, listed) {
+            (Some(filtered), _) => format!("; to be taken away by {by}{}", reason(filtered)),
             (None, Some(Listed::Approved) | None) => String::new(),
             (None, Some(Listed::Rejected)) => "; to be rejected".to_owned(),
         };
         return Said::new(Stance::SetAside, format!("{}{wanted}", reason(aside)));
     }
-    match (listed, narrowed) {
+    match (listed, filtered) {
         (None, _) => Said::new(Stance::NotListed, ""),
         (Some(Listed::Rejected), _) => Said::new(Stance::Rejected, ""),
-        (Some(Listed::Approved), Some(narrowed)) => Said::new(Stance::Filtered, format!("{by}{}", reason(narrowed))),
+        (Some(Listed::Approved), Some(filtered)) => Said::new(Stance::Filtered, format!("{by}{}", reason(filtered))),
         (Some(Listed::Approved), None) => Said::new(Stance::Approved, ""),
     }
 }
@@ -413,7 +413,7 @@ impl Asked<'_> {
             );
         };
         match self.kept.snapshots.get(&applied.version) {
-            Some(kept) if receipt.narrowed == 0 || kept.listed != Some(Listed::Approved) => {
+            Some(kept) if receipt.filtered == 0 || kept.listed != Some(Listed::Approved) => {
                 stance(kept.listed, &[], None)
             }
             Some(_) => unknown("its spoke, of an earlier release, keeps no record, and its filter takes products away"),

@@ -217,7 +217,7 @@ async fn at(deadline: Option<Instant>) {
 }
 
 /// Tells the log of it, and gives what came of it. Nothing that goes wrong here concerns the snapshot.
-pub(crate) fn tell(outcome: Result<LookedUp, HubError>) -> Option<LookedUp> {
+pub(crate) fn log_outcome(outcome: Result<LookedUp, HubError>) -> Option<LookedUp> {
     match outcome {
         Ok(looked_up) => {
             let LookedUp { known, unknown, answered, calls, oldest_hours, ended, .. } = &looked_up;
@@ -255,7 +255,7 @@ pub(crate) async fn run(products: &Products, hub: &Hub, due: &Notify, stop: &Sto
         // After a stop, what was answered until then is written down.
         let round = products.look_up(hub, Some(Instant::now() + ROUND), stop.token());
         let Some(outcome) = stop.write_down(round).await else { return };
-        if tell(outcome).is_some_and(|looked_up| looked_up.ended == Some(Ended::TimeIsUp)) {
+        if log_outcome(outcome).is_some_and(|looked_up| looked_up.ended == Some(Ended::TimeIsUp)) {
             due.notify_one();
         }
     }

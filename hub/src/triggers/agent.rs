@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::HubError;
 use crate::error::failure;
-use crate::metrics::{Figures, Run};
+use crate::metrics::{Metrics, Run};
 use crate::publish::{Hub, Outcome, Trigger};
-use crate::triggers::event::LOOK_AGAIN_AFTER;
+use crate::triggers::event::READ_AGAIN_AFTER;
 use crate::triggers::event_queue::{EventQueue, Received};
 
 /// The first pause after a failure; it doubles up to the schedule's interval or [`MAX_PAUSE`], whichever is shorter.
@@ -33,7 +33,7 @@ pub(crate) async fn run(
     hub: &Hub,
     interval: Duration,
     events: Option<EventQueue>,
-    figures: Option<&Figures>,
+    metrics: Option<&Metrics>,
     published: &Notify,
     stop: CancellationToken,
 ) {
@@ -51,22 +51,22 @@ pub(crate) async fn run(
         let work = async {
             match wake {
                 Ok(Wake::Schedule) => {
-                    let outcome = publish(hub, Trigger::Schedule, figures).await.map(|_| ());
+                    let outcome = publish(hub, Trigger::Schedule, metrics).await.map(|_| ());
                     // A failed announcement comes again after the pause, not after the whole interval.
                     next_schedule = Instant::now() + if outcome.is_ok() { interval } else { Duration::ZERO };
                     outcome
                 }
                 Ok(Wake::Events(received)) => {
-                    let followed = follow(hub, events.as_ref(), received, figures).await;
+                    let followed = follow(hub, events.as_ref(), received, metrics).await;
                     followed.map(|found| {
                         if found == Some(Outcome::Unchanged) {
-                            tracing::info!(again_in = ?LOOK_AGAIN_AFTER, "nothing new yet: looking once more");
-                            look_again = Some(Instant::now() + LOOK_AGAIN_AFTER);
+                            tracing::info!(again_in = ?READ_AGAIN_AFTER, "nothing new yet: looking once more");
+                            look_again = Some(Instant::now() + READ_AGAIN_AFTER);
                         }
                     })
                 }
                 Ok(Wake::LookAgain) => {
-                    let outcome = publish(hub, Trigger::ChangeEvent, figures).await;
+                    let outcome = publish(hub, Trigger::ChangeEvent, metrics).await;
                     // A look that failed comes again after the pause.
                     outcome.map(|_| look_again = None)
                 }
@@ -119,12 +119,12 @@ async fn follow(
     hub: &Hub,
     events: Option<&EventQueue>,
     received: Received,
-    figures: Option<&Figures>,
+    metrics: Option<&Metrics>,
 ) -> Result<Option<Outcome>, HubError> {
     let mut found = None;
     if received.succeeded > 0 {
         tracing::info!(events = received.succeeded, "the catalog tells of changes");
-        found = Some(publish(hub, Trigger::ChangeEvent, figures).await?);
+        found = Some(publish(hub, Trigger::ChangeEvent, metrics).await?);
     }
     if let Some(events) = events {
         events.delete(received).await.map_err(HubError::Events)?;
@@ -132,12 +132,12 @@ async fn follow(
     Ok(found)
 }
 
-async fn publish(hub: &Hub, trigger: Trigger, figures: Option<&Figures>) -> Result<Outcome, HubError> {
+async fn publish(hub: &Hub, trigger: Trigger, metrics: Option<&Metrics>) -> Result<Outcome, HubError> {
     let (began, throttled) = (Instant::now(), pmp_aws::throttles());
     let outcome = hub.publish(trigger, Timestamp::now).await;
-    if let Some(figures) = figures {
+    if let Some(metrics) = metrics {
         let (took, throttles) = (began.elapsed(), pmp_aws::throttles() - throttled);
-        figures.tell(hub, Run { trigger, outcome: &outcome, took, throttles, request_id: None }).await;
+        metrics.emit(hub, Run { trigger, outcome: &outcome, took, throttles, request_id: None }).await;
     }
     outcome.map(|published| published.outcome)
 }

@@ -13,7 +13,7 @@ const SEEN_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
 /// Where an event leads to a look that finds nothing new, the hub looks once more after this time: AWS documents nowhere that
 /// the event comes after its effect can be read. That look has seen the change, wherever it was.
-pub(crate) const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(12);
+pub(crate) const READ_AGAIN_AFTER: Duration = Duration::from_secs(12);
 
 /// What the hub reads of an EventBridge event, by AWS's [event structure]. Types of our own, because those of
 /// `aws_lambda_events` bring seventeen crates for these four fields.
@@ -33,30 +33,30 @@ pub(crate) struct EventBridgeEvent {
 
 /// What an event asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum Request {
     /// To publish.
     Publish(Trigger),
     /// To look whether a change that ended then, where that is known, is one of the management experience.
-    Look(Option<Timestamp>),
+    PublishIfNew(Option<Timestamp>),
     /// Nothing: a change set that changed nothing.
-    Nothing,
+    Ignore,
 }
 
 /// What any JSON asks for. An EventBridge event of the schedule announces; a change set's makes the hub look, as does any
 /// other event that a rule brings; everything else is an operator's test event.
-pub(crate) fn asked(event: &Value) -> Asked {
+pub(crate) fn classify(event: &Value) -> Request {
     match serde_json::from_value::<EventBridgeEvent>(event.clone()) {
-        Ok(event) => asked_by_bridge(&event),
-        Err(_) => Asked::Publish(Trigger::Operator),
+        Ok(event) => classify_bridge_event(&event),
+        Err(_) => Request::Publish(Trigger::Operator),
     }
 }
 
-pub(crate) fn asked_by_bridge(event: &EventBridgeEvent) -> Asked {
+pub(crate) fn classify_bridge_event(event: &EventBridgeEvent) -> Request {
     match (event.source.as_str(), event.detail_type.as_str()) {
         // Rules with a schedule, and EventBridge Scheduler.
-        ("aws.events" | "aws.scheduler", "Scheduled Event") => Asked::Publish(Trigger::Schedule),
-        ("aws.marketplacecatalog", "Change Set Failed" | "Change Set Cancelled") => Asked::Nothing,
-        _ => Asked::Look(event.time),
+        ("aws.events" | "aws.scheduler", "Scheduled Event") => Request::Publish(Trigger::Schedule),
+        ("aws.marketplacecatalog", "Change Set Failed" | "Change Set Cancelled") => Request::Ignore,
+        _ => Request::PublishIfNew(event.time),
     }
 }
 
@@ -79,31 +79,31 @@ mod tests {
     #[test]
     fn the_schedule_announces_a_change_makes_it_look_and_anything_else_is_an_operator() {
         let noon = "2026-11-24T12:00:00Z".parse().ok();
-        let publish = Asked::Publish;
+        let publish = Request::Publish;
         let mut scheduler = event("aws.scheduler", "Scheduled Event");
         // EventBridge Scheduler sends the detail as text.
         scheduler["detail"] = json!("{}");
         for (event, expected) in [
             (event("aws.events", "Scheduled Event"), publish(Trigger::Schedule)),
             (scheduler, publish(Trigger::Schedule)),
-            (event("aws.marketplacecatalog", "Change Set Succeeded"), Asked::Look(noon)),
-            (event("aws.marketplacecatalog", "Change Set Failed"), Asked::Nothing),
-            (event("aws.marketplacecatalog", "Change Set Cancelled"), Asked::Nothing),
-            (event("aws.private-marketplace", "Product Request Approved"), Asked::Look(noon)),
+            (event("aws.marketplacecatalog", "Change Set Succeeded"), Request::PublishIfNew(noon)),
+            (event("aws.marketplacecatalog", "Change Set Failed"), Request::Ignore),
+            (event("aws.marketplacecatalog", "Change Set Cancelled"), Request::Ignore),
+            (event("aws.private-marketplace", "Product Request Approved"), Request::PublishIfNew(noon)),
             (json!({}), publish(Trigger::Operator)),
             (json!({"source": "aws.events", "detail-type": "Scheduled Event"}), publish(Trigger::Operator)),
             (json!({"key1": "value1"}), publish(Trigger::Operator)),
             (json!(null), publish(Trigger::Operator)),
             (json!(["anything"]), publish(Trigger::Operator)),
         ] {
-            assert_eq!(asked(&event), expected, "{event}");
+            assert_eq!(classify(&event), expected, "{event}");
         }
     }
 
     #[test]
     fn a_second_look_has_seen_the_change_whenever_the_first_one_was() {
         let noon = "2026-11-24T12:00:00Z".parse::<Timestamp>().unwrap();
-        assert!(has_seen(Some(noon + LOOK_AGAIN_AFTER), Some(noon)));
+        assert!(has_seen(Some(noon + READ_AGAIN_AFTER), Some(noon)));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use pmp_aws::ApiError;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::triggers::event::{Asked, EventBridgeEvent, asked_by_bridge};
+use crate::triggers::event::{EventBridgeEvent, Request, classify_bridge_event};
 
 /// The longest that SQS lets a receive wait.
 const LONG_POLL_SECONDS: i32 = 20;
@@ -89,7 +89,7 @@ impl EventQueue {
 
 fn is_success(body: &str) -> bool {
     match serde_json::from_str::<EventBridgeEvent>(body) {
-        Ok(event) => matches!(asked_by_bridge(&event), Asked::Look(_)),
+        Ok(event) => matches!(classify_bridge_event(&event), Request::PublishIfNew(_)),
         Err(error) => {
             tracing::warn!(%error, "an event that is not one of EventBridge's is dropped");
             false

@@ -14,12 +14,12 @@ use crate::compose::{hub, products};
 use crate::config::{FunctionArgs, PublishConfig};
 use crate::error::HubError;
 use crate::error::{failure, sdk};
-use crate::metrics::{Figures, Run};
+use crate::metrics::{Metrics, Run};
 use crate::publish::products;
 use crate::publish::products::Products;
 use crate::publish::{Hub, Outcome, Published, Trigger};
 use crate::status::fleet::Fleet;
-use crate::triggers::event::{Asked, LOOK_AGAIN_AFTER, asked, has_seen};
+use crate::triggers::event::{READ_AGAIN_AFTER, Request, classify, has_seen};
 
 /// The longest that products are looked up in one invocation: another one may have to wait for this one to end, and 10,000
 /// products take about as long.
@@ -31,7 +31,7 @@ pub(crate) struct HubFunction {
     hub: Hub,
     /// What looks products up, where that is wanted.
     products: Option<Products>,
-    figures: Figures,
+    metrics: Metrics,
     /// When the last read that succeeded began.
     read: Mutex<Option<Timestamp>>,
 }
@@ -47,19 +47,19 @@ impl Function for HubFunction {
         let hub = hub(&sdk, &config.publish, config.keep_versions);
         let products = products(&sdk, &config.publish);
         tracing::info!(experience = %hub.experience, "hub ready");
-        let figures = Figures { fleet, stale_after: config.stale_after };
-        Ok(Self { hub, products, figures, read: Mutex::default() })
+        let metrics = Metrics { fleet, stale_after: config.stale_after };
+        Ok(Self { hub, products, metrics, read: Mutex::default() })
     }
 
     async fn invoke(&self, event: Value, invocation: &Invocation) -> Result<Value, Failure> {
-        let (trigger, ended) = match asked(&event) {
-            Asked::Publish(trigger) => (trigger, None),
-            Asked::Look(ended) if has_seen(self.last_read(), ended) => {
+        let (trigger, ended) = match classify(&event) {
+            Request::Publish(trigger) => (trigger, None),
+            Request::PublishIfNew(ended) if has_seen(self.last_read(), ended) => {
                 tracing::info!("the change was seen by an earlier read");
                 return Ok(json!({"outcome": "seen"}));
             }
-            Asked::Look(ended) => (Trigger::ChangeEvent, ended),
-            Asked::Nothing => {
+            Request::PublishIfNew(ended) => (Trigger::ChangeEvent, ended),
+            Request::Ignore => {
                 tracing::info!("an event of a change set that changed nothing");
                 return Ok(json!({"outcome": "ignored"}));
             }
@@ -69,11 +69,11 @@ impl Function for HubFunction {
             && published.outcome == Outcome::Unchanged
             && !has_seen(self.last_read(), ended)
         {
-            tracing::info!(again_in = ?LOOK_AGAIN_AFTER, "nothing new yet: looking once more");
+            tracing::info!(again_in = ?READ_AGAIN_AFTER, "nothing new yet: looking once more");
             tokio::select! {
                 // Cancel-safe, both: nothing has begun, and the schedule covers what this would have found.
                 () = invocation.stop.stopped() => {}
-                () = tokio::time::sleep(LOOK_AGAIN_AFTER) => published = self.publish(trigger, invocation).await?,
+                () = tokio::time::sleep(READ_AGAIN_AFTER) => published = self.publish(trigger, invocation).await?,
             }
         }
         // Where an event led to nothing new, there is nothing to look up: most are about something else.
@@ -81,7 +81,7 @@ impl Function for HubFunction {
             // What there is no time for is looked up after the next look.
             let (deadline, stop) = (Instant::now() + LOOK_UP_FOR, &invocation.stop);
             let look_up = products.look_up(&self.hub, Some(deadline), stop.token());
-            stop.write_down(look_up).await.and_then(products::tell);
+            stop.write_down(look_up).await.and_then(products::log_outcome);
         }
         Ok(json!({"published": published}))
     }
@@ -105,7 +105,7 @@ impl HubFunction {
         let request_id = Some(invocation.request_id.as_str());
         let run = Run { trigger, outcome: &outcome, took: began.elapsed(), throttles, request_id };
         // Figures that cannot be had in time are left out; the answer comes.
-        if invocation.stop.write_down(self.figures.tell(&self.hub, run)).await.is_none() {
+        if invocation.stop.write_down(self.metrics.emit(&self.hub, run)).await.is_none() {
             tracing::warn!("the time is up: no figures of this run");
         }
         outcome.map_err(failure)

@@ -51,7 +51,7 @@ use tokio_util::sync::CancellationToken;
 use crate::apply::live::Live;
 use crate::draft::Progress;
 use batcher::Batcher;
-use experience::Run;
+use experience::ExperienceRun;
 use poller::Poller;
 use schedule::Durations;
 use starter::Starter;
@@ -180,12 +180,12 @@ impl Engine {
     /// Brings `live` to the desired state, or says why not. It has no error of its own: every end is one for
     /// the receipt.
     pub(crate) async fn apply(&self, order: &Order<'_>, live: Live, watch: &dyn Watch) -> Applied {
-        Run::new(self, order, live, watch).finish().await
+        ExperienceRun::new(self, order, live, watch).finish().await
     }
 
     /// What [`Self::apply`] would do, without doing it: no change set is started, and nothing is read again.
     pub(crate) fn observe(&self, order: &Order<'_>, live: Live) -> Applied {
-        Run::new(self, order, live, &Unwatched).observe()
+        ExperienceRun::new(self, order, live, &Unwatched).observe()
     }
 
     /// How long change sets take here, for the next pass. `None` where the end of none was seen.

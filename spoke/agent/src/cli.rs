@@ -184,7 +184,7 @@ async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> 
         return Ok(Exit::Ok);
     };
     let (sdk, mut spoke) = started?;
-    spoke.tell_figures = metrics;
+    spoke.emit_metrics = metrics;
     if stop.unless_stopped(mistyped::warn(&sdk, &config, &spoke)).await.is_none() {
         return Ok(Exit::Ok);
     }

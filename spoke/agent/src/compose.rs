@@ -66,7 +66,7 @@ pub(crate) async fn spoke(
         drift: config.drift.clone(),
         history: Some(catalog.clone()),
         show_progress: false,
-        tell_figures: false,
+        emit_metrics: false,
     };
     let mut sources = config.filters.assigned().filter_map(|(_, filter)| Some(filter.as_ref()?.product_attributes));
     if let Some(source) = sources.find(|source| !source.is_nowhere()) {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    Applied, Confirmed, Digest, Drift, ExperienceId, FilterIdentity, Left, NarrowedFor, OrganizationId, PlainText,
+    Applied, Confirmed, Digest, Drift, ExperienceId, FilterIdentity, FilteredFor, Left, OrganizationId, PlainText,
     QuarantinedProduct, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion, WouldChange,
 };
 
@@ -110,8 +110,8 @@ pub(crate) struct Draft {
     pub(crate) received_at: Timestamp,
     /// What is in force as the pass begins: it stands in every receipt until something newer is.
     pub(crate) applied: Option<Applied>,
-    pub(crate) narrowed: usize,
-    pub(crate) narrowed_for: Vec<NarrowedFor>,
+    pub(crate) filtered: usize,
+    pub(crate) filtered_for: Vec<FilteredFor>,
     pub(crate) filter_warnings: Vec<String>,
     pub(crate) filter: Option<FilterIdentity>,
     pub(crate) confirmed: Option<Confirmed>,
@@ -141,8 +141,8 @@ impl Draft {
             digest: Digest::of(b"now"),
             received_at: Timestamp::UNIX_EPOCH,
             applied: None,
-            narrowed: 0,
-            narrowed_for: Vec::new(),
+            filtered: 0,
+            filtered_for: Vec::new(),
             filter_warnings: Vec::new(),
             filter: None,
             confirmed: None,
@@ -186,8 +186,8 @@ impl Draft {
             would_change: progress.would_change,
             left: progress.left.clone().or_else(|| self.left.clone()),
             drift: self.drift.clone(),
-            narrowed: self.narrowed,
-            narrowed_for: self.narrowed_for.clone(),
+            filtered: self.filtered,
+            filtered_for: self.filtered_for.clone(),
             filter_warnings: self.filter_warnings.clone(),
             quarantined: progress.quarantined.iter().take(MAX_QUARANTINED).map(bounded).collect(),
             change_sets: self.earlier.change_sets(&progress.change_sets),

@@ -30,4 +30,4 @@ pub use identity::Identity;
 pub use intake::agent::run as run_agent;
 pub use intake::inbox::{Inbox, Received};
 pub use pass::tally::Tally;
-pub use pass::{Pass, Spoke};
+pub use pass::{PassOutcome, Spoke};

@@ -162,10 +162,10 @@ fn what_does_not_match_the_ledger_is_disputed_and_what_cannot_be_told_is_said() 
 fn a_spoke_of_an_earlier_release_is_asked_by_its_receipt() {
     let kept = kept(Some(Listed::Approved), Some(Listed::Approved));
     let synced = || receipt(42, ReceiptStatus::InSync, None);
-    let synced = || Receipt { applied_at: Some(now()), narrowed: 0, ..synced() };
+    let synced = || Receipt { applied_at: Some(now()), filtered: 0, ..synced() };
     assert_eq!(asked(&kept, synced(), None, Moment::Now).0, Stance::Approved);
-    let narrowed = Receipt { narrowed: 3, ..synced() };
-    assert_eq!(asked(&kept, narrowed, None, Moment::Now).0, Stance::Unknown);
+    let filtered = Receipt { filtered: 3, ..synced() };
+    assert_eq!(asked(&kept, filtered, None, Moment::Now).0, Stance::Unknown);
     assert_eq!(asked(&kept, synced(), None, Moment::Version(version(41))).0, Stance::Unknown);
     let skipped = receipt(42, ReceiptStatus::Skipped, Some("archived"));
     assert_eq!(asked(&kept, skipped, None, Moment::Now), (Stance::Skipped, "archived".to_owned()));

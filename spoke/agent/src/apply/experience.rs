@@ -125,7 +125,7 @@ impl EffectCheck {
 }
 
 /// One experience on its way to the desired state.
-pub(super) struct Run<'a> {
+pub(super) struct ExperienceRun<'a> {
     engine: &'a Engine,
     order: &'a Order<'a>,
     live: Live,
@@ -176,7 +176,7 @@ impl Work {
     }
 }
 
-impl<'a> Run<'a> {
+impl<'a> ExperienceRun<'a> {
     pub(super) fn new(engine: &'a Engine, order: &'a Order<'a>, live: Live, watch: &'a dyn Watch) -> Self {
         let approved_before = live.policy.approved.len();
         Self {

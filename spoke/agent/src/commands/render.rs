@@ -10,7 +10,7 @@ use pmp_protocol::{
 };
 use pmp_terminal::{Table, count};
 
-use crate::pass::Pass;
+use crate::pass::PassOutcome;
 use crate::pass::preview::{Planned, Previews, ShownFilter};
 use crate::pass::tally::Done;
 
@@ -23,7 +23,7 @@ const MAX_LEFT: usize = 5;
 pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> Vec<String> {
     let Previews { experiences, warnings } = previews;
     let mut lines = Vec::new();
-    let (mut allow, mut deny, mut narrowed, mut change_sets, mut held, mut failed) = (0, 0, 0, 0, 0, 0);
+    let (mut allow, mut deny, mut filtered, mut change_sets, mut held, mut failed) = (0, 0, 0, 0, 0, 0);
     // Experiences that are planned for, and products in them that stay otherwise than the snapshot says.
     let (mut planned, mut otherwise) = (0, 0);
     for preview in experiences {
@@ -31,10 +31,10 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
         lines.push(format!("# {}{name}", preview.experience));
         lines.extend(preview.filter.as_ref().and_then(filter));
         match &preview.outcome {
-            Planned::Plan { report, narrowed: dropped, policy_resource_requests, change_sets: sets } => {
+            Planned::Plan { report, filtered: dropped, policy_resource_requests, change_sets: sets } => {
                 allow += report.count(Step::Allow);
                 deny += report.count(Step::Deny);
-                narrowed += dropped;
+                filtered += dropped;
                 change_sets += sets;
                 lines.extend(entries(report, wide));
                 if let Some(requests) = policy_resource_requests {
@@ -85,7 +85,7 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
         return lines;
     }
     let mut last = format!(
-        "Plan for snapshot {} ({}): {allow} to allow, {deny} to deny, {narrowed} dropped by filter; {}.",
+        "Plan for snapshot {} ({}): {allow} to allow, {deny} to deny, {filtered} dropped by filter; {}.",
         snapshot.version(),
         snapshot.digest().short(),
         count(change_sets, "change set")
@@ -167,7 +167,7 @@ fn why(why: &Why) -> String {
         Why::RejectedByHub => "rejected by the hub".to_owned(),
         Why::Quarantined { error } => format!("set aside, tried again later: {error}"),
         Why::RejectedOnlyHere => "rejected here alone; it stays so".to_owned(),
-        Why::NarrowedByFilter(Decision { verdict, reason }) => {
+        Why::Filtered(Decision { verdict, reason }) => {
             let verb = if *verdict == Verdict::Reject { "rejected" } else { "excluded" };
             match reason {
                 Some(reason) => format!("{verb} by filter: {reason}"),
@@ -187,7 +187,7 @@ pub(crate) fn color(status: ReceiptStatus) -> Color {
 }
 
 /// The receipts of a pass. They tell what was done for the snapshot, by whichever pass; here stands what this one did.
-pub(crate) fn receipts(pass: &Pass) -> Table {
+pub(crate) fn receipts(pass: &PassOutcome) -> Table {
     let mut table = Table::new(&["EXPERIENCE", "STATUS", "ALLOWED", "DENIED", "PENDING", "DROPPED", "MESSAGE"]);
     for receipt in &pass.receipts {
         let done = pass.tally.done.get(&receipt.member_experience).copied();
@@ -199,7 +199,7 @@ pub(crate) fn receipts(pass: &Pass) -> Table {
             allowed.to_string(),
             denied.to_string(),
             receipt.pending.to_string(),
-            receipt.narrowed.to_string(),
+            receipt.filtered.to_string(),
             receipt.error.clone().unwrap_or_else(|| if idle { "nothing to do" } else { "" }.to_owned()),
         ]);
         table.color(1, color(receipt.status));

@@ -44,7 +44,8 @@ pub(crate) struct Standpoint {
     /// Products that wait to be changed.
     pending: usize,
     /// Products that the filter takes away.
-    narrowed: usize,
+    #[serde(rename = "narrowed")]
+    filtered: usize,
     /// What waits, and why; empty where nothing does.
     message: String,
 }
@@ -119,7 +120,7 @@ fn standpoint(standing: &Standing, receipt: &Receipt, now: Timestamp) -> Standpo
         tried: receipt.version,
         since: applied.filter(|it| it.version == receipt.version).map_or(receipt.received_at, |applied| applied.at),
         pending: receipt.pending,
-        narrowed: receipt.narrowed,
+        filtered: receipt.filtered,
         message: message(standing, receipt, now),
     }
 }
@@ -175,7 +176,7 @@ fn table(standpoints: &[Standpoint], output: Output, now: Timestamp) -> (Table, 
             age(it.since, now),
             it.pending.to_string(),
         ];
-        cells.extend(wide.then(|| it.narrowed.to_string()));
+        cells.extend(wide.then(|| it.filtered.to_string()));
         cells.push(it.message.clone());
         table.row(cells);
         table.color(1, color(it.status));

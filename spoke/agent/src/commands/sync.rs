@@ -16,7 +16,7 @@ use crate::error::SpokeError;
 use crate::error::failure;
 use crate::lease::IfHeld;
 use crate::pass::standing::Standing;
-use crate::pass::{Pass, Spoke};
+use crate::pass::{PassOutcome, Spoke};
 
 #[derive(Debug, Args)]
 pub(crate) struct SyncArgs {
@@ -64,7 +64,7 @@ async fn sync_newest(
     args: &SyncArgs,
     plan: Option<&PlanFile>,
     stop: &Stop,
-) -> Result<(Pass, SnapshotVersion), Failure> {
+) -> Result<(PassOutcome, SnapshotVersion), Failure> {
     let stopped = || failure(SpokeError::stopped(stop));
     let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)?.map_err(failure)?;
     let version = standing.head.latest;

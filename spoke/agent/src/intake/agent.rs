@@ -10,7 +10,7 @@ use crate::error::SpokeError;
 use crate::error::failure;
 use crate::intake::handler::{Answer, answer};
 use crate::intake::inbox::{BATCH, Inbox, Received};
-use crate::intake::metrics::Figures;
+use crate::intake::metrics::Metrics;
 use crate::lease::IfHeld;
 use crate::pass::Spoke;
 use crate::retry::backoff::{Patience, Waited};
@@ -123,7 +123,7 @@ async fn catch_up(spoke: &Spoke, stop: &Stop) -> Result<(), SpokeError> {
         return Ok(());
     }
     tracing::info!(version = %standing.head.latest, "the ledger says that something is left to do");
-    let figures = spoke.tell_figures.then(Figures::begin);
+    let metrics = spoke.emit_metrics.then(Metrics::begin);
     let work = async |stop: &Stop| {
         let stopped = || SpokeError::stopped(stop);
         // Anew, under the lease: whoever had it may have done it all.
@@ -133,8 +133,8 @@ async fn catch_up(spoke: &Spoke, stop: &Stop) -> Result<(), SpokeError> {
     };
     // A message that comes meanwhile is not kept waiting: it waits for the lease by itself, hidden from others.
     let pass = spoke.lease.hold(IfHeld::Leave, stop, work).await?;
-    if let Some(figures) = figures {
-        figures.tell(spoke, &Answer { pass, ..Answer::default() }, None);
+    if let Some(metrics) = metrics {
+        metrics.emit(spoke, &Answer { pass, ..Answer::default() }, None);
     }
     Ok(())
 }
@@ -155,10 +155,10 @@ async fn handle(spoke: &Spoke, inbox: &dyn Inbox, messages: Vec<Received>, stop:
     if messages.is_empty() {
         return Ok(());
     }
-    let figures = spoke.tell_figures.then(Figures::begin);
+    let metrics = spoke.emit_metrics.then(Metrics::begin);
     let answer = answer(spoke, inbox, messages, IfHeld::Wait, stop).await;
-    if let Some(figures) = figures {
-        figures.tell(spoke, &answer, None);
+    if let Some(metrics) = metrics {
+        metrics.emit(spoke, &answer, None);
     }
     let Answer { settled, error, .. } = answer;
     inbox.delete(&settled).await?;

@@ -17,7 +17,7 @@ use crate::error::{failure, one_line};
 use crate::intake::backlog::{Backlog, Worth, announced_at, weigh};
 use crate::intake::inbox::{Inbox, Received};
 use crate::lease::IfHeld;
-use crate::pass::{Pass, Spoke};
+use crate::pass::{PassOutcome, Spoke};
 
 /// While a pass goes on, its messages are hidden for this long, again and again.
 const HIDE: Duration = Duration::from_secs(300);
@@ -44,7 +44,7 @@ pub(crate) struct Answer {
     /// yet, or they could not be moved to the dead letters.
     pub(crate) kept: Vec<Received>,
     /// The pass; none where no message asked for one, or it could not begin.
-    pub(crate) pass: Option<Pass>,
+    pub(crate) pass: Option<PassOutcome>,
     /// When the announcement that the pass answers came into the queue, where that is known.
     pub(crate) announced: Option<Timestamp>,
     /// Why there was no pass, or why it failed as a whole.
@@ -56,7 +56,7 @@ struct Acted {
     /// What each message is worth, in their order.
     worths: Vec<Worth>,
     /// The pass, and when the announcement came that it answers; none where nothing is to be believed.
-    pass: Option<(Pass, Option<Timestamp>)>,
+    pass: Option<(PassOutcome, Option<Timestamp>)>,
 }
 
 /// Answers `messages`. Where someone else holds the lease, it waits or leaves as `if_held` says.
@@ -141,7 +141,7 @@ async fn act(spoke: &Spoke, backlog: &Backlog, needs: Option<Needs>, stop: &Stop
 /// What becomes of messages once the ledger was asked.
 async fn settle(inbox: &dyn Inbox, ours: Vec<Received>, acted: Acted, answer: &mut Answer) {
     let (pass, announced) = acted.pass.unzip();
-    let complete = pass.as_ref().is_some_and(Pass::is_complete);
+    let complete = pass.as_ref().is_some_and(PassOutcome::is_complete);
     (answer.pass, answer.announced) = (pass, announced.flatten());
     let mut stopped = Vec::new();
     for (message, worth) in ours.into_iter().zip(acted.worths) {

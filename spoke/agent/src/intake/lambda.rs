@@ -13,7 +13,7 @@ use crate::config::ConfigArgs;
 use crate::error::{failure, sdk};
 use crate::intake::handler::answer;
 use crate::intake::inbox::{Received, SqsInbox};
-use crate::intake::metrics::Figures;
+use crate::intake::metrics::Metrics;
 use crate::lease::IfHeld;
 use crate::pass::Spoke;
 
@@ -79,14 +79,14 @@ impl Function for SpokeFunction {
         })?;
         let messages: Vec<_> = batch.records.into_iter().map(received).collect();
         let ids: Vec<_> = messages.iter().map(|message| message.id.clone()).collect();
-        let figures = Figures::begin();
+        let metrics = Metrics::begin();
         let answer = Box::pin(answer(&self.spoke, &self.inbox, messages, IfHeld::Leave, &invocation.stop));
         let Some(answer) = invocation.stop.to_the_end(answer).await else {
             // What is not in the ledger comes again, and with it what is: nothing relies on single delivery.
             tracing::error!("something does not answer, and the time is up: all messages of the batch come again");
             return all_again(ids);
         };
-        figures.tell(&self.spoke, &answer, Some(&invocation.request_id));
+        metrics.emit(&self.spoke, &answer, Some(&invocation.request_id));
         if let Some(error) = answer.error {
             tracing::error!(error = failure(error).render(), "the pass failed; its messages come again");
         }

@@ -9,23 +9,23 @@ use pmp_terminal::print_json;
 
 use crate::intake::handler::Answer;
 use crate::pass::tally::Tally;
-use crate::pass::{Pass, Spoke};
+use crate::pass::{PassOutcome, Spoke};
 
 /// Writes the figures of one run to standard output.
 #[derive(Debug)]
-pub(crate) struct Figures {
+pub(crate) struct Metrics {
     /// How often AWS had asked to slow down before.
     throttled: usize,
 }
 
-impl Figures {
+impl Metrics {
     /// A run begins.
     pub(crate) fn begin() -> Self {
         Self { throttled: pmp_aws::throttles() }
     }
 
     /// It has ended with `answer`.
-    pub(crate) fn tell(self, spoke: &Spoke, answer: &Answer, request_id: Option<&str>) {
+    pub(crate) fn emit(self, spoke: &Spoke, answer: &Answer, request_id: Option<&str>) {
         let now = Timestamp::now();
         let throttles = pmp_aws::throttles() - self.throttled;
         let mut datum = datum(&spoke.management, answer, throttles, now);
@@ -47,9 +47,9 @@ fn datum(management: &ExperienceId, answer: &Answer, throttles: usize, now: Time
     let datum = Datum::new(Component::Spoke, management)
         .flag(Metric::Errors, answer.error.is_some())
         .count(Metric::Throttles, throttles);
-    let Some(Pass { receipts, tally }) = &answer.pass else { return datum };
+    let Some(PassOutcome { receipts, tally }) = &answer.pass else { return datum };
     let since = answer.announced.and_then(|at| Duration::try_from(now.duration_since(at)).ok());
-    let complete = answer.pass.as_ref().is_some_and(Pass::is_complete);
+    let complete = answer.pass.as_ref().is_some_and(PassOutcome::is_complete);
     of_pass(datum, receipts, tally).durations(Metric::PublishToReceiptMillis, since.filter(|_| complete))
 }
 
@@ -73,7 +73,7 @@ fn of_pass(datum: Datum, receipts: &[Receipt], tally: &Tally) -> Datum {
         return datum;
     }
     datum
-        .count(Metric::ExcludedProducts, sum(|receipt| receipt.narrowed))
+        .count(Metric::ExcludedProducts, sum(|receipt| receipt.filtered))
         .durations(Metric::FilterMillis, [tally.filter_time])
         .count(Metric::FilterFailures, tally.filter_failures)
 }
@@ -93,8 +93,8 @@ mod tests {
     use crate::draft::{Draft, Progress};
     use crate::error::SpokeError;
 
-    fn receipt(status: ReceiptStatus, narrowed: usize) -> Receipt {
-        let draft = Draft { version: SnapshotVersion::new(7).unwrap(), narrowed, ..Draft::of("exp-member") };
+    fn receipt(status: ReceiptStatus, filtered: usize) -> Receipt {
+        let draft = Draft { version: SnapshotVersion::new(7).unwrap(), filtered, ..Draft::of("exp-member") };
         draft.receipt(status, &Progress { pending: 1, ..Progress::default() }, None)
     }
 
@@ -109,7 +109,7 @@ mod tests {
     fn pass(statuses: &[ReceiptStatus], tally: Tally) -> Answer {
         let receipts = statuses.iter().map(|status| receipt(*status, 3)).collect();
         let announced = Timestamp::from_millisecond(4_000).ok();
-        Answer { pass: Some(Pass { receipts, tally }), announced, ..Answer::default() }
+        Answer { pass: Some(PassOutcome { receipts, tally }), announced, ..Answer::default() }
     }
 
     #[test]
@@ -141,7 +141,7 @@ mod tests {
             ..receipt(ReceiptStatus::Skipped, 0)
         };
         let receipts = vec![observed(2, 1), observed(0, 4), receipt(ReceiptStatus::Skipped, 0)];
-        let answer = Answer { pass: Some(Pass { receipts, tally: Tally::default() }), ..Answer::default() };
+        let answer = Answer { pass: Some(PassOutcome { receipts, tally: Tally::default() }), ..Answer::default() };
         assert_eq!(told(&answer)["WouldChangeProducts"], 7);
     }
 

@@ -69,7 +69,8 @@ pub(crate) enum Planned {
     /// A plan, perhaps an empty one.
     Plan {
         report: Report,
-        narrowed: usize,
+        #[serde(rename = "narrowed")]
+        filtered: usize,
         /// What the settings would become, where they follow and are to change.
         #[serde(skip_serializing_if = "Option::is_none")]
         policy_resource_requests: Option<ResourceRequests>,
@@ -144,7 +145,7 @@ impl Spoke {
         };
         let revision = Some(live.experience.revision.0);
         let organization = self.identity.organization.clone();
-        let narrowed = match (chosen, known) {
+        let filtered = match (chosen, known) {
             (Some(chosen), Ok(known)) => {
                 let (snapshot, now) = (snapshot.clone(), Timestamp::now());
                 narrow(chosen, organization, snapshot, live.experience.clone(), known, now, exhausted).await
@@ -154,7 +155,7 @@ impl Spoke {
             (_, Err(error)) => Err(error.to_string()),
         };
         let (mut filter_warnings, mut left_alone) = (Vec::new(), BTreeSet::new());
-        let outcome = match narrowed {
+        let outcome = match filtered {
             Err(reason) => Planned::Failed { reason },
             Ok(Narrowed::NotManaged(reason)) => Planned::Skipped { reason },
             Ok(Narrowed::By { verdicts, warnings }) => {
@@ -175,7 +176,7 @@ impl Spoke {
                         let plan = plan.with_settings(self.settings(snapshot), observed);
                         let policy_resource_requests = plan.settings();
                         let change_sets = plan.change_sets().len();
-                        Planned::Plan { narrowed: desired.narrowed(), policy_resource_requests, change_sets, report }
+                        Planned::Plan { filtered: desired.filtered(), policy_resource_requests, change_sets, report }
                     }
                     Err(refusal) => Planned::Held { reason: refusal.to_string(), report },
                 }

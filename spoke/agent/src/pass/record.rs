@@ -76,7 +76,7 @@ impl Recorder {
     /// What was decided about the snapshot's products, other than the hub says.
     pub(crate) fn decisions(&self, verdicts: &Verdicts, set_aside: &[QuarantinedProduct]) -> Decisions {
         let approved = self.snapshot.content().approved();
-        let narrowed = verdicts.iter().filter(|(id, _)| approved.contains(*id)).filter_map(|(id, decision)| {
+        let filtered = verdicts.iter().filter(|(id, _)| approved.contains(*id)).filter_map(|(id, decision)| {
             let kind = match decision.verdict {
                 Verdict::Keep => return None,
                 Verdict::Exclude => GroundKind::Excluded,
@@ -85,7 +85,7 @@ impl Recorder {
             Some((id, Ground::new(kind, decision.reason.as_deref())))
         });
         let set_aside = set_aside.iter().map(|it| (&it.product, Ground::new(GroundKind::SetAside, Some(&it.error))));
-        Decisions::of(self.listing(), narrowed.chain(set_aside))
+        Decisions::of(self.listing(), filtered.chain(set_aside))
     }
 
     /// Writes what `receipt` and `decisions` say that the record does not; how far it goes then. `before`: the receipt that

@@ -67,5 +67,5 @@ fn was_left_in_step(before: &Receipt, draft: &Draft) -> bool {
     before.status == ReceiptStatus::InSync
         && (before.version, before.digest) == (draft.version, draft.digest)
         && before.filter == draft.filter
-        && before.narrowed == draft.narrowed
+        && before.filtered == draft.filtered
 }

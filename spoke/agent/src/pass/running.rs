@@ -40,7 +40,7 @@ const SIDE_BY_SIDE: usize = 100;
 const POLICIES: usize = 20;
 
 /// What all experiences of one pass have in common.
-pub(super) struct OnePass<'a> {
+pub(super) struct Pass<'a> {
     pub(super) spoke: &'a Spoke,
     pub(super) engine: Engine,
     pub(super) snapshot: Arc<Snapshot>,
@@ -59,7 +59,7 @@ pub(super) struct OnePass<'a> {
     pub(super) tally: Mutex<Tally>,
 }
 
-impl OnePass<'_> {
+impl Pass<'_> {
     /// Syncs all of them side by side, while the policies of the next ones are read. Those where nothing is to be done
     /// are let go at once, which bounds the memory.
     pub(super) async fn sync_all(
@@ -183,8 +183,8 @@ impl OnePass<'_> {
             Some(Err(error)) => return ended(ReceiptStatus::Failed, error),
         };
         let desired = Desired::new(self.snapshot.content(), &verdicts);
-        draft.narrowed = desired.narrowed();
-        draft.narrowed_for = desired.narrowed_for(MAX_REASONS);
+        draft.filtered = desired.filtered();
+        draft.filtered_for = desired.filtered_for(MAX_REASONS);
         let before = self.before(&draft.member);
         let unfinished = self.unfinished(&draft.member);
         let set_aside = set_aside::from_the_start(before, known.undecided(), self.began);
@@ -287,11 +287,11 @@ impl OnePass<'_> {
         let (runs, began) = (!chosen.filter.is_nothing(), Instant::now());
         let snapshot = self.snapshot.clone();
         let experience = live.experience.clone();
-        let narrowed = narrow(chosen, organization, snapshot, experience, known, self.began, &self.exhausted).await;
+        let filtered = narrow(chosen, organization, snapshot, experience, known, self.began, &self.exhausted).await;
         if runs {
-            self.tally().add_filter(began.elapsed(), narrowed.is_err());
+            self.tally().add_filter(began.elapsed(), filtered.is_err());
         }
-        narrowed
+        filtered
     }
 
     pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
@@ -310,8 +310,8 @@ impl OnePass<'_> {
             digest: self.snapshot.digest(),
             received_at: self.began,
             applied: before.and_then(Receipt::applied),
-            narrowed: 0,
-            narrowed_for: Vec::new(),
+            filtered: 0,
+            filtered_for: Vec::new(),
             filter_warnings: self.rule_warnings.clone(),
             filter: chosen.and_then(|chosen| chosen.filter.identity()),
             confirmed: self.confirmed.clone().or_else(|| hub.cloned()),
