@@ -153,7 +153,7 @@ mod tests {
 
     /// The first two columns of the tables in the documentation.
     fn documented() -> BTreeMap<String, String> {
-        let text = include_str!("../../../docs/metrics.md");
+        let text = include_str!("../../../../docs/metrics.md");
         let cell = |text: &str| text.trim().trim_matches('`').to_owned();
         let row = |line: &str| {
             let mut cells = line.strip_prefix("| `")?.split('|');
