@@ -1,6 +1,6 @@
 //! One invocation: who asks, and how much time there is.
 
-use pmp_terminal::Stop;
+use pmp_runtime::Stop;
 use tokio::time::Instant;
 
 /// One invocation of the function.

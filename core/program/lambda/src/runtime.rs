@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::tower::util::MapFutureLayer;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
-use pmp_terminal::{Exit, Failure, LogArgs, Stop, fault, without_blanks};
+use pmp_runtime::Stop;
+use pmp_terminal::{Exit, Failure, LogArgs, fault, without_blanks};
 use serde_json::Value;
 use tokio::sync::watch;
 

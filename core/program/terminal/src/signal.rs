@@ -1,75 +1,22 @@
-//! Stopping in two stages: the first signal asks, the second ends the process.
+//! What a person sees at a signal that asks to stop.
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use pmp_runtime::Stop;
 
-use crate::{Stop, StopReason, progress};
+use crate::progress;
 
-/// A signal that asks to stop.
-#[derive(Debug, Clone, Copy)]
-enum Asked {
-    Interrupt,
-    Terminate,
-}
-
-impl Asked {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Interrupt => "SIGINT (Ctrl-C)",
-            Self::Terminate => "SIGTERM",
-        }
-    }
-
-    /// The code of a process that it ends: 128 and its number, as shells have it.
-    fn code(self) -> i32 {
-        match self {
-            Self::Interrupt => 130,
-            Self::Terminate => 143,
-        }
-    }
-}
-
-/// A token that is cancelled at the first SIGINT or SIGTERM: start nothing new, write down how far you are, leave. A
-/// second signal ends the process at once; that is safe too, since every run goes on from the live state.
+/// A token that is cancelled at the first SIGINT or SIGTERM. A line on standard error says so, and what a second signal
+/// does ([`pmp_runtime::stop_on_signal`]).
 ///
 /// # Errors
 /// Where the system refuses signal handlers.
 pub fn stop_on_signal() -> std::io::Result<Stop> {
-    stop(true)
+    pmp_runtime::stop_on_signal(|sentence| progress::step(progress::Step::Waiting, sentence))
 }
 
-/// The same for what only looks, again and again: it has nothing to bring to an end, so nothing is said.
+/// The same for a command that only reads, again and again: it has nothing to bring to an end, so nothing is said.
 ///
 /// # Errors
 /// As [`stop_on_signal`].
 pub fn leave_on_signal() -> std::io::Result<Stop> {
-    stop(false)
-}
-
-fn stop(told: bool) -> std::io::Result<Stop> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let stop = Stop::new();
-    let asked = stop.clone();
-    tokio::spawn(async move {
-        let first = next(&mut interrupt, &mut terminate).await;
-        let again = match first {
-            Asked::Interrupt => "stopping; press Ctrl-C again to stop at once",
-            Asked::Terminate => "stopping; a second signal stops it at once",
-        };
-        if told {
-            progress::step(progress::Step::Waiting, again);
-        }
-        asked.stop(StopReason::Signal(first.name()));
-        let second = next(&mut interrupt, &mut terminate).await;
-        std::process::exit(second.code());
-    });
-    Ok(stop)
-}
-
-async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> Asked {
-    // Both are cancel-safe: a signal that is not received now is received by the next call.
-    tokio::select! {
-        _ = interrupt.recv() => Asked::Interrupt,
-        _ = terminate.recv() => Asked::Terminate,
-    }
+    pmp_runtime::stop_on_signal(|_| {})
 }

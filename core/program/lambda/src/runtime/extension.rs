@@ -2,7 +2,7 @@
 //! before it kills the process; so one is registered that asks for no events.
 
 use lambda_extension::Extension;
-use pmp_terminal::{Stop, StopReason};
+use pmp_runtime::{Stop, StopReason};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Instrument;
 

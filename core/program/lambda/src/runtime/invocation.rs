@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pmp_terminal::Stop;
+use pmp_runtime::Stop;
 use tokio::time::Instant;
 
 use crate::Invocation;

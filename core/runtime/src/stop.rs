@@ -1,4 +1,4 @@
-//! One token for everything that ends work early, with the reason: a signal, a deadline, a lost lease.
+//! One token for everything that ends work early, with the reason: a signal, a deadline, a right that is gone.
 //!
 //! Whoever works looks at the token and starts nothing new once it is cancelled; whoever reports asks for the reason. A stop
 //! is bounded, whatever hangs, because every wait belongs to one of three: it ends at once ([`Stop::unless_stopped`]: a read),
@@ -26,8 +26,9 @@ pub enum StopReason {
         /// What is left.
         left: Duration,
     },
-    /// Another process may act from now on. The text says who, or why.
-    LeaseLost(String),
+    /// The right to do this work is gone: another process may do it from now on. The text is the whole sentence
+    /// for a person, without a full stop, and says which right and why.
+    Revoked(String),
 }
 
 impl fmt::Display for StopReason {
@@ -36,7 +37,7 @@ impl fmt::Display for StopReason {
             Self::Signal(signal) => write!(f, "told to stop by {signal}"),
             Self::Deadline { left } if left.is_zero() => f.write_str("the time for this run is up"),
             Self::Deadline { left } => write!(f, "deadline in {} s", left.as_secs_f64().ceil()),
-            Self::LeaseLost(why) => write!(f, "lease lost {why}"),
+            Self::Revoked(why) => f.write_str(why),
         }
     }
 }
@@ -186,18 +187,18 @@ mod tests {
         assert_eq!(stop.reason().unwrap().to_string(), "told to stop by SIGTERM");
         let left = Duration::from_millis(4_200);
         assert_eq!(StopReason::Deadline { left }.to_string(), "deadline in 5 s");
-        assert_eq!(StopReason::LeaseLost("to `b`".into()).to_string(), "lease lost to `b`");
+        assert_eq!(StopReason::Revoked("lease lost to `b`".into()).to_string(), "lease lost to `b`");
     }
 
     #[test]
     fn a_part_stops_with_the_whole_and_never_the_other_way_round() {
         let whole = Stop::new();
         let (first, second) = (whole.child(), whole.child());
-        first.stop(StopReason::LeaseLost("to `b`".into()));
+        first.stop(StopReason::Revoked("lease lost to `b`".into()));
         assert!(first.is_stopped() && !second.is_stopped() && !whole.is_stopped());
         whole.stop(StopReason::Signal("SIGINT"));
         assert_eq!(second.reason(), Some(&StopReason::Signal("SIGINT")));
-        assert_eq!(first.reason(), Some(&StopReason::LeaseLost("to `b`".into())));
+        assert_eq!(first.reason(), Some(&StopReason::Revoked("lease lost to `b`".into())));
     }
 
     #[tokio::test(start_paused = true)]
