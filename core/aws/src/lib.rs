@@ -1,10 +1,11 @@
 //! How every AWS client of this system is made, and how its errors read.
 //!
-//! [`load`] gives the SDK configuration (profiles, regions and endpoints in the SDK's own way), [`assume_role`] a second
-//! one with another account's credentials, [`caller`] who this is, [`network`] how AWS is reached, [`ApiError`] what came back
-//! when a call failed and which
-//! [`Permission`] it needs, [`throttles`] how often AWS asked to slow down, and [`ResourcePolicy`] whom a resource lets in. It
-//! knows no service but STS, and never retries by itself: retries are the SDK's.
+//! [`load`] gives the SDK configuration (profiles, regions and endpoints in the SDK's own way),
+//! [`assume_role`] a second one with another account's credentials, [`caller`] who this is,
+//! [`network`] how AWS is reached, [`ApiError`] what came back when a call failed and which
+//! [`Permission`] it needs, [`throttles`] how often AWS asked to slow down, and [`ResourcePolicy`]
+//! whom a resource lets in. It knows no service but STS, and never retries by itself: retries are
+//! the SDK's.
 
 mod caller;
 mod cause;

@@ -26,17 +26,19 @@ use crate::{ApiError, Outcome, network};
 /// The region where nothing else is configured: the Marketplace Catalog API has its endpoint there.
 pub const DEFAULT_REGION: &str = "us-east-1";
 
-/// With the SDK's exponential backoff and jitter: transient faults and throttling are ridden out for some ten seconds. What
-/// takes longer is the caller's to wait for.
+/// With the SDK's exponential backoff and jitter: transient faults and throttling are ridden out
+/// for some ten seconds. What takes longer is the caller's to wait for.
 const ATTEMPTS: u32 = 5;
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
 /// Loads the configuration in the SDK's own way: environment, profile, container or instance role;
-/// `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` are honoured. `program` is named in the user agent, for
-/// CloudTrail. Every call is bounded in time: `PMP_CONNECT_TIMEOUT`, `PMP_ATTEMPT_TIMEOUT`, `PMP_OPERATION_TIMEOUT`.
+/// `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` are honoured. `program` is named in the user
+/// agent, for CloudTrail. Every call is bounded in time: `PMP_CONNECT_TIMEOUT`,
+/// `PMP_ATTEMPT_TIMEOUT`, `PMP_OPERATION_TIMEOUT`.
 ///
 /// # Errors
-/// Where the environment names what there is not: a profile, above all, in whose place the SDK would take the machine's role.
+/// Where the environment names what there is not: a profile, above all, in whose place the SDK
+/// would take the machine's role.
 pub async fn load(program: &'static str) -> Result<SdkConfig, ConfigError> {
     let variable = |name: &str| std::env::var(name).ok();
     let timeouts = Timeouts::read(&variable)?;
@@ -50,8 +52,8 @@ pub async fn load(program: &'static str) -> Result<SdkConfig, ConfigError> {
     }
     environment::choices(&variable, &|setting| profile.get(setting).map(str::to_owned))?;
     let http = counted(network::client(&variable, &profile)?);
-    // The SDK's own chain, spelled out: its last part asks the instance metadata, and would look for an HTTP client of
-    // its own, which this build does not have.
+    // The SDK's own chain, spelled out: its last part asks the instance metadata, and would look
+    // for an HTTP client of its own, which this build does not have.
     let instance = ProviderConfig::default().with_http_client(http.clone());
     let of_profile = ProfileFileRegionProvider::builder().profile_name(profile.name());
     let of_profile = of_profile.profile_files(profile.files().clone());
@@ -107,16 +109,16 @@ fn variables() -> impl Iterator<Item = (String, String)> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
 }
 
-/// Who gave `endpoint`, `https://HOST:PORT`: a variable, or a setting of the profile. None where it is AWS's own.
+/// Who gave `endpoint`, `https://HOST:PORT`: a variable, or a setting of the profile. None where it
+/// is AWS's own.
 pub async fn endpoint_origin(endpoint: &str) -> Option<String> {
     let profile = Profile::load(&|name| std::env::var(name).ok()).await.ok()?;
     let variables: Vec<_> = variables().filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL")).collect();
     profile.origin_of(endpoint, &variables)
 }
 
-/// Whether a service is called at another endpoint than AWS's own: of a variable, or a setting of the profile. `service` is
-/// its name
-/// in the SDK, such as `S3`.
+/// Whether a service is called at another endpoint than AWS's own: of a variable, or a setting of
+/// the profile. `service` is its name in the SDK, such as `S3`.
 #[must_use]
 pub fn has_own_endpoint(config: &SdkConfig, service: &str) -> bool {
     let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
@@ -124,13 +126,15 @@ pub fn has_own_endpoint(config: &SdkConfig, service: &str) -> bool {
     config.endpoint_url().is_some() || key.ok().and_then(set).is_some()
 }
 
-/// A configuration with which nothing can be called: for whoever goes on without one to tell what else is wrong.
+/// A configuration with which nothing can be called: for whoever goes on without one to tell what
+/// else is wrong.
 #[must_use]
 pub fn nothing() -> SdkConfig {
     SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build()
 }
 
-/// The same configuration for someone who waits for the answer: a call that fails is tried once more, and not five times.
+/// The same configuration for someone who waits for the answer: a call that fails is tried once
+/// more, and not five times.
 #[must_use]
 pub fn hurried(config: &SdkConfig) -> SdkConfig {
     config.to_builder().retry_config(RetryConfig::standard().with_max_attempts(2)).build()
@@ -142,9 +146,8 @@ pub fn in_region(config: &SdkConfig, region: &str) -> SdkConfig {
     config.to_builder().region(Region::new(region.to_owned())).build()
 }
 
-/// The same configuration for the Marketplace Catalog, which is in one region of AWS's public partition, whatever region the
-/// machine is
-/// in. Other partitions are left as they are.
+/// The same configuration for the Marketplace Catalog, which is in one region of AWS's public
+/// partition, whatever region the machine is in. Other partitions are left as they are.
 #[must_use]
 pub fn for_catalog(config: &SdkConfig) -> SdkConfig {
     let elsewhere = ["cn-", "us-gov-", "us-iso", "eu-isoe-", "eusc-"];
@@ -154,8 +157,9 @@ pub fn for_catalog(config: &SdkConfig) -> SdkConfig {
     }
 }
 
-/// The same configuration for the region of a queue. SQS clients send to their own region's endpoint, whatever the URL
-/// says; a URL that names no region (a custom endpoint) leaves the configured one.
+/// The same configuration for the region of a queue. SQS clients send to their own region's
+/// endpoint, whatever the URL says; a URL that names no region (a custom endpoint) leaves the
+/// configured one.
 #[must_use]
 pub fn for_queue(config: &SdkConfig, queue_url: &str) -> SdkConfig {
     match queue_region(queue_url) {
@@ -164,7 +168,8 @@ pub fn for_queue(config: &SdkConfig, queue_url: &str) -> SdkConfig {
     }
 }
 
-/// Whether a text has the form of a queue's URL, `https://HOST/ACCOUNT/NAME`; a password has no place in one.
+/// Whether a text has the form of a queue's URL, `https://HOST/ACCOUNT/NAME`; a password has no
+/// place in one.
 #[must_use]
 pub fn is_queue_url(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else { return false };
@@ -179,7 +184,8 @@ pub fn is_queue_url(url: &str) -> bool {
         && path.iter().all(|part| !part.is_empty())
 }
 
-/// The region in `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`, or in the names of AWS's FIPS and dual-stack endpoints.
+/// The region in `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`, or in the names of AWS's FIPS and
+/// dual-stack endpoints.
 fn queue_region(queue_url: &str) -> Option<&str> {
     let host = queue_url.strip_prefix("https://sqs")?.split('/').next()?;
     let (region, domain) = host.strip_prefix("-fips").unwrap_or(host).strip_prefix('.')?.split_once('.')?;
@@ -192,7 +198,7 @@ fn queue_region(queue_url: &str) -> Option<&str> {
 /// A role in another account, as its trust policy asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssumedRole {
-    /// The role.
+    /// ARN of the role.
     pub arn: String,
     /// The external id that its trust policy wants, where it wants one.
     pub external_id: Option<String>,
@@ -202,8 +208,8 @@ pub struct AssumedRole {
     pub advice: &'static str,
 }
 
-/// A configuration whose clients act as `role`. The credentials are fetched at the first call, and refreshed before they expire,
-/// or once AWS no longer takes them.
+/// A configuration whose clients act as `role`. The credentials are fetched at the first call, and
+/// refreshed before they expire, or once AWS no longer takes them.
 pub async fn assume_role(config: &SdkConfig, role: AssumedRole) -> SdkConfig {
     let mut provider = AssumeRoleProvider::builder(&role.arn).configure(config).session_name(role.session_name);
     if let Some(external_id) = role.external_id {
@@ -218,7 +224,8 @@ pub async fn assume_role(config: &SdkConfig, role: AssumedRole) -> SdkConfig {
     renewing(&config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build())
 }
 
-/// As [`assume_role`], but asks at once, so that a refusal is told by the call itself. The credentials are not refreshed.
+/// As [`assume_role`], but asks at once, so that a refusal is told by the call itself. The
+/// credentials are not refreshed.
 ///
 /// # Errors
 /// Where STS refuses, or does not answer.

@@ -92,7 +92,8 @@ pub(crate) fn process_hangs(profile: &str, after: Duration) -> CredentialsError 
     )))
 }
 
-/// How credentials of a profile come into the environment, by whatever the AWS CLI knows to get them.
+/// How credentials of a profile come into the environment, by whatever the AWS CLI knows to get
+/// them.
 fn exported(profile: &str) -> String {
     format!("`eval \"$(aws configure export-credentials --profile {profile} --format env)\"`, and unset AWS_PROFILE")
 }

@@ -1,4 +1,5 @@
-//! What happened to an experience before: the change sets of whoever, as the catalog tells afterwards.
+//! What happened to an experience before: the change sets of whoever, as the catalog tells
+//! afterwards.
 //!
 //! AWS tells of a change set the account that started it, in its ARN, and no person or role.
 
@@ -18,7 +19,7 @@ use crate::{CatalogError, ChangeKind, ChangeSetId, Scope};
 /// A change set that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastChangeSet {
-    /// Its id.
+    /// The id by which the catalog describes it.
     pub id: ChangeSetId,
     /// The name that it was given.
     pub name: Option<String>,
@@ -40,8 +41,9 @@ pub struct Edits {
 /// The port for those who look back.
 #[async_trait]
 pub trait ChangeHistory: Debug + Send + Sync {
-    /// The newest change sets that succeeded on `experience` after `since`, by the catalog's clock, the newest first: those of this
-    /// account, or those that are shared with it. One call; at most 20.
+    /// The newest change sets that succeeded on `experience` after `since`, by the catalog's clock,
+    /// the newest first: those of this account, or those that are shared with it. One call; at most
+    /// 20.
     async fn past_change_sets(
         &self,
         experience: &ExperienceId,
@@ -73,7 +75,8 @@ impl ChangeHistory for SdkCatalog {
         let page = call.send().await.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
         self.pace.list_change_sets.learn(&page);
         let mut sets: Vec<_> = page?.change_set_summary_list().iter().filter_map(past).collect();
-        // Here and not by a filter: what AWS does with the end of one that it does not tell is not known.
+        // Here and not by a filter: what AWS does with the end of one that it does not tell is not
+        // known.
         sets.retain(|set| set.ended.is_none_or(|ended| ended > since));
         sets.sort_by_key(|set| std::cmp::Reverse(set.ended));
         Ok(sets)

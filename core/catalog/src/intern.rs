@@ -1,4 +1,5 @@
-//! One copy of each product id, however many policies name it: a hundred experiences list the same products.
+//! One copy of each product id, however many policies name it: a hundred experiences list the same
+//! products.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};

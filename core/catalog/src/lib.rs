@@ -1,12 +1,13 @@
 //! The Marketplace Catalog as this system sees it.
 //!
-//! [`Catalog`] is the port: experiences, procurement policies, change sets, and nothing else of AWS's API. [`SdkCatalog`]
-//! is the adapter over the official SDK, one attempt per call, under the account's rate limits ([`RateLimits`], [`Pace`]).
-//! [`CatalogError`] says of every failure what kind it is, so that callers decide by type and never by text. [`Probe`] is for those
-//! who try what the catalog answers: the same calls, one by one, and no other way where one is refused.
+//! [`Catalog`] is the port: experiences, procurement policies, change sets, and nothing else of
+//! AWS's API. [`SdkCatalog`] is the adapter over the official SDK, one attempt per call, under the
+//! account's rate limits ([`RateLimits`], [`Pace`]). [`CatalogError`] says of every failure what
+//! kind it is, so that callers decide by type and never by text. [`Probe`] is for those who try
+//! what the catalog answers: the same calls, one by one, and no other way where one is refused.
 //!
-//! [`ProductDirectory`] is a second, optional port: what AWS Marketplace tells of a product ([`SdkDirectory`]);
-//! [`LookUp`] asks it for many.
+//! [`ProductDirectory`] is a second, optional port: what AWS Marketplace tells of a product
+//! ([`SdkDirectory`]); [`LookUp`] asks it for many.
 //!
 //! [`ChangeHistory`] looks back: which change sets of whom there were, and what they did.
 //!

@@ -42,7 +42,8 @@ impl Pace {
     }
 }
 
-/// The turns of one operation: at most the permitted rate, slowed down where the catalog throttles all the same.
+/// The turns of one operation: at most the permitted rate, slowed down where the catalog throttles
+/// all the same.
 #[derive(Debug)]
 pub struct Limiter {
     permitted: NonZeroU32,
@@ -73,14 +74,15 @@ impl Clock for TokioClock {
 }
 
 impl Limiter {
-    /// One less than a second's worth may be taken at once: the last one is the slack for requests that travel faster than the one
-    /// before them.
+    /// One less than a second's worth may be taken at once: the last one is the slack for requests
+    /// that travel faster than the one before them.
     pub(crate) fn new(permitted: NonZeroU32) -> Self {
         Self::with_burst(permitted, NonZeroU32::new(permitted.get() - 1).unwrap_or(NonZeroU32::MIN))
     }
 
-    /// One turn after the other, at even distances: for work that goes on for long. Where requests pile up on their way, it is those
-    /// that are on their way and one more that arrive at once, and not a burst besides.
+    /// One turn after the other, at even distances: for work that goes on for long. Where requests
+    /// pile up on their way, it is those that are on their way and one more that arrive at once,
+    /// and not a burst besides.
     #[cfg(any(feature = "discovery", test))]
     pub(crate) fn steady(permitted: NonZeroU32) -> Self {
         Self::with_burst(permitted, NonZeroU32::MIN)
@@ -112,7 +114,8 @@ impl Limiter {
         self.take().is_ok()
     }
 
-    /// Learns from how a call ended: slower after a throttle, and after a while without one, faster again.
+    /// Learns from how a call ended: slower after a throttle, and after a while without one, faster
+    /// again.
     pub fn learn<T>(&self, outcome: &Result<T, CatalogError>) {
         let throttled = outcome.as_ref().is_err_and(|error| error.class() == ErrorClass::Throttled);
         let now = self.clock.now();
@@ -165,7 +168,8 @@ mod tests {
             limiter.ready().await;
             turns.push(began.elapsed());
         }
-        // A token bucket of 5, refilled at 5 a second, as AWS's throttling works: it always has one left.
+        // A token bucket of 5, refilled at 5 a second, as AWS's throttling works: it always has one
+        // left.
         for (index, turn) in turns.iter().enumerate() {
             assert!(index as f64 <= 3.0 + turn.as_secs_f64() * 5.0 + 0.01, "turn {index} at {turn:?}");
         }

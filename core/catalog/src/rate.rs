@@ -1,4 +1,5 @@
-//! Rates: the calls per second that an account may make, and the one at which a throttled caller goes on.
+//! Rates: the calls per second that an account may make, and the one at which a throttled caller
+//! goes on.
 //!
 //! Pure decisions; [`crate::Pace`] keeps them in time.
 
@@ -77,13 +78,14 @@ impl FromStr for RateLimits {
     }
 }
 
-/// After a throttle the rate is halved, at most once in this time: the calls already on their way say nothing new.
+/// After a throttle the rate is halved, at most once in this time: the calls already on their way
+/// say nothing new.
 const SLOW_DOWN_EVERY: Duration = Duration::from_secs(1);
 /// Without a throttle for this long, a tenth of the permitted rate comes back.
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
 
-/// The rate at which one operation is called now: at most the permitted one; less after it was throttled, since others
-/// may use the same account.
+/// The rate at which one operation is called now: at most the permitted one; less after it was
+/// throttled, since others may use the same account.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct AdaptiveRate {
     permitted: f64,
@@ -98,7 +100,7 @@ impl AdaptiveRate {
         Self { permitted, current: permitted, changed: None }
     }
 
-    /// Calls per second.
+    /// The present rate, in calls per second.
     pub(crate) fn per_second(self) -> f64 {
         self.current
     }
@@ -108,7 +110,8 @@ impl AdaptiveRate {
         self.current >= self.permitted
     }
 
-    /// A call was throttled at `now`: half the rate, at least a sixteenth of the permitted one. Whether it changed.
+    /// A call was throttled at `now`: half the rate, at least a sixteenth of the permitted one.
+    /// Whether it changed.
     pub(crate) fn throttled(&mut self, now: Duration) -> bool {
         if !self.is_full() && self.changed.is_some_and(|changed| now.saturating_sub(changed) < SLOW_DOWN_EVERY) {
             return false;

@@ -42,7 +42,8 @@ const ENTITIES_PAGE: i32 = 50;
 pub(crate) const CHANGE_SETS_PAGE: i32 = 20;
 /// Requests for experiences on their way at once; the rate limiters, not this, set the pace.
 const CONCURRENCY: usize = 8;
-/// Requests for policies on their way at once. A batch of large ones is some 25 MB: this bounds the memory.
+/// Requests for policies on their way at once. A batch of large ones is some 25 MB: this bounds the
+/// memory.
 const POLICY_CONCURRENCY: usize = 2;
 /// An answer beyond this many bytes is read on a thread that may block.
 const LARGE: usize = 64 * 1024;
@@ -53,10 +54,11 @@ pub struct SdkCatalog {
     pub(crate) client: Client,
     pub(crate) pace: Pace,
     interner: Arc<Interner>,
-    /// Whether `BatchDescribeEntities` was refused once, as a whole or for an entity that can be described; then every entity is
-    /// described by itself.
+    /// Whether `BatchDescribeEntities` was refused once, as a whole or for an entity that can be
+    /// described; then every entity is described by itself.
     batch_refused: AtomicBool,
-    /// By scope, whether `ListEntities` was refused for its order alone; then it is asked for without one.
+    /// By scope, whether `ListEntities` was refused for its order alone; then it is asked for
+    /// without one.
     order_refused: [AtomicBool; 2],
 }
 
@@ -67,13 +69,15 @@ type Read<T> = fn(&Interner, &str, &details::Entity<'_>) -> Result<T, CatalogErr
 const EXPERIENCE: Read<Experience> = |_, id, entity| details::experience(entity.identifier(id), entity.json(id)?);
 
 impl SdkCatalog {
-    /// A catalog with the SDK's own configuration, retries included, under `limits`: for callers that read now and then.
+    /// A catalog with the SDK's own configuration, retries included, under `limits`: for callers
+    /// that read now and then.
     #[must_use]
     pub fn new(config: &SdkConfig, limits: RateLimits) -> Self {
         Self::with_client(Client::new(&pmp_aws::for_catalog(config)), limits)
     }
 
-    /// A catalog that makes each call once, so that every error reaches the caller, who decides what it means.
+    /// A catalog that makes each call once, so that every error reaches the caller, who decides
+    /// what it means.
     #[must_use]
     pub fn without_retries(config: &SdkConfig, limits: RateLimits) -> Self {
         let config = Builder::from(&pmp_aws::for_catalog(config)).retry_config(RetryConfig::disabled()).build();
@@ -86,7 +90,8 @@ impl SdkCatalog {
         Self { client, pace: Pace::new(limits), interner, batch_refused, order_refused }
     }
 
-    /// Describes entities in batches, or one by one where batches are refused; one outcome for each, in order.
+    /// Describes entities in batches, or one by one where batches are refused; one outcome for
+    /// each, in order.
     async fn describe<T: Send + 'static>(
         &self,
         ids: &[&str],
@@ -94,7 +99,8 @@ impl SdkCatalog {
         read: Read<T>,
     ) -> Vec<Result<T, CatalogError>> {
         let mut batches = Vec::new();
-        // A loop: the compiler cannot yet prove a closure that returns these futures general enough.
+        // A loop: the compiler cannot yet prove a closure that returns these futures general
+        // enough.
         for batch in ids.chunks(BATCH) {
             batches.push(self.describe_batch(batch, concurrency, read));
         }
@@ -126,8 +132,9 @@ impl SdkCatalog {
         stream::iter(calls).buffered(concurrency).collect().await
     }
 
-    /// A batch is believed where it describes. Where it does not, the entity is described by itself, and that is believed:
-    /// AWS documents batches, and nowhere that they serve the entities of private marketplace, or those that are shared.
+    /// A batch is believed where it describes. Where it does not, the entity is described by
+    /// itself, and that is believed: AWS documents batches, and nowhere that they serve the
+    /// entities of private marketplace, or those that are shared.
     async fn describe_the_rest<T: Send + 'static>(
         &self,
         ids: &[&str],
@@ -293,7 +300,8 @@ impl Catalog for SdkCatalog {
     async fn list_experiences(&self, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
         let order_refused = &self.order_refused[scope as usize];
         if !order_refused.load(Ordering::Relaxed) {
-            // By id: in the default order, by the last change, one that changes between two pages could be missed.
+            // By id: in the default order, by the last change, one that changes between two pages
+            // could be missed.
             match self.list(scope, true).await {
                 // AWS documents the order, and the scope, and nowhere both together.
                 Err(error) if error.class() == ErrorClass::Invalid => {
@@ -305,7 +313,8 @@ impl Catalog for SdkCatalog {
         let (mut experiences, pages) = self.list(scope, false).await?;
         order_refused.store(true, Ordering::Relaxed);
         if pages > 1 {
-            // What slipped from one page to one before it while they were read is on the second list.
+            // What slipped from one page to one before it while they were read is on the second
+            // list.
             let again = self.list(scope, false).await?.0;
             let known: HashSet<_> = experiences.iter().cloned().collect();
             experiences.extend(again.into_iter().filter(|id| !known.contains(id)));
@@ -423,7 +432,8 @@ pub(crate) fn shared_with_me() -> Filter {
 /// The changes of a part, each on the entity that it is for.
 fn changes(part: &Part) -> Result<Vec<Change>, CatalogError> {
     let experience = format!("{}@{}", part.experience, part.revision);
-    // All three change types are made on the experience, the policy's settings too (AWS's API reference).
+    // All three change types are made on the experience, the policy's settings too (AWS's API
+    // reference).
     let change = |kind: ChangeKind, details: Document| {
         let wrong = |e: &dyn std::error::Error| unexpected(&experience, &e.to_string());
         let entity =
@@ -444,7 +454,8 @@ fn changes(part: &Part) -> Result<Vec<Change>, CatalogError> {
     Ok(changes)
 }
 
-/// Why a change set was not started, with all that the answer says of it. Only here is it known what was asked.
+/// Why a change set was not started, with all that the answer says of it. Only here is it known
+/// what was asked.
 fn not_started(request: &ChangeSetRequest, error: &SdkError<StartChangeSetError>) -> CatalogError {
     let mut api = ApiError::new("aws-marketplace:StartChangeSet", error);
     let Some(StartChangeSetError::ValidationException(refused)) = error.as_service_error() else {
@@ -467,8 +478,8 @@ fn not_started(request: &ChangeSetRequest, error: &SdkError<StartChangeSetError>
     if stale { CatalogError::Stale(api) } else { CatalogError::Api(api) }
 }
 
-/// What one field is refused for: `AllowProductProcurement exp-1@5 Entity.Identifier: text`. What the message says already is not
-/// said again.
+/// What one field is refused for: `AllowProductProcurement exp-1@5 Entity.Identifier: text`. What
+/// the message says already is not said again.
 fn field_text(field: &ValidationExceptionField, message: &str) -> String {
     let place = [field.change_type(), field.entity_id(), field.field()];
     let place = place.into_iter().flatten().collect::<Vec<_>>().join(" ");
@@ -476,8 +487,9 @@ fn field_text(field: &ValidationExceptionField, message: &str) -> String {
     if message.contains(text) { place } else { format!("{place}: {text}") }
 }
 
-/// Whether a text names an experience of the request at another revision than the one that was asked. AWS documents that the
-/// message of such a refusal includes the newest revision, and none of its words.
+/// Whether a text names an experience of the request at another revision than the one that was
+/// asked. AWS documents that the message of such a refusal includes the newest revision, and none
+/// of its words.
 fn names_another_revision(request: &ChangeSetRequest, text: &str) -> bool {
     request.parts().iter().any(|part| {
         let experience = format!("{}@", part.experience);
@@ -541,7 +553,8 @@ mod tests {
     use super::*;
     use crate::Revision;
 
-    /// Every change names the experience and its revision, whatever it is about: as AWS's reference has it.
+    /// Every change names the experience and its revision, whatever it is about: as AWS's reference
+    /// has it.
     #[test]
     fn all_changes_of_a_part_are_made_on_the_experience_at_its_revision() {
         let products = |id: &str| ProductBatch::split(&BTreeSet::from([ProductId::new(id).unwrap()])).pop();

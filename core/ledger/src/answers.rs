@@ -1,7 +1,9 @@
-//! What the hub found out about products, in the `Snapshots` table: no member can write there, and every member can read it.
+//! What the hub found out about products, in the `Snapshots` table: no member can write there, and
+//! every member can read it.
 //!
-//! The item `answers` of a management experience's partition names the newest by its digest; `answers#<digest>#<chunk>` hold
-//! them, cut so that none reaches DynamoDB's 400 KB. Those before stay until the next ones come, for whoever is reading them.
+//! The item `answers` of a management experience's partition names the newest by its digest;
+//! `answers#<digest>#<chunk>` hold them, cut so that none reaches DynamoDB's 400 KB. Those before
+//! stay until the next ones come, for whoever is reading them.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +30,8 @@ pub struct DynamoAnswers {
 }
 
 impl DynamoAnswers {
-    /// The table of snapshots as `config`'s credentials see it. An ARN's region overrides the configured one.
+    /// The table of snapshots as `config`'s credentials see it. An ARN's region overrides the
+    /// configured one.
     #[must_use]
     pub fn new(config: &SdkConfig, table: TableName) -> Self {
         Self { table: TableClient::new(config, table) }

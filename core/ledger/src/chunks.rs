@@ -4,10 +4,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::item::{Item, parse};
 
-/// Bytes of content per item: below the 400 KB (409,600 bytes) of an item, with room for the other attributes.
+/// Bytes of content per item: below the 400 KB (409,600 bytes) of an item, with room for the other
+/// attributes.
 pub(crate) const CHUNK_BYTES: usize = 390_000;
 
-/// Puts `chunks` items together, in the order of their keys. What is missing, repeated or out of place is an error.
+/// Puts `chunks` items together, in the order of their keys. What is missing, repeated or out of
+/// place is an error.
 pub(crate) fn join(chunks: usize, items: Vec<Item>) -> Result<Vec<u8>, String> {
     if items.len() != chunks {
         return Err(format!("{} of {chunks} chunks are there", items.len()));

@@ -33,18 +33,21 @@ impl TableClient {
         Self { dynamodb: Client::from_conf(config), table }
     }
 
-    /// Asks for the items of a partition of `SyncTimestamps` whose sort keys begin with `prefix`, as they are now.
+    /// Asks for the items of a partition of `SyncTimestamps` whose sort keys begin with `prefix`,
+    /// as they are now.
     pub(crate) fn beginning_with(&self, partition: &str, prefix: &str) -> QueryFluentBuilder {
         self.query("organization = :partition AND begins_with(#item, :item)", partition, prefix)
     }
 
-    /// Asks for the items of a partition of `SyncTimestamps` whose sort keys are between `from` and `to`, as they are now.
+    /// Asks for the items of a partition of `SyncTimestamps` whose sort keys are between `from` and
+    /// `to`, as they are now.
     pub(crate) fn in_range(&self, partition: &str, from: &str, to: &str) -> QueryFluentBuilder {
         self.query("organization = :partition AND #item BETWEEN :item AND :to", partition, from)
             .expression_attribute_values(":to", text(to))
     }
 
-    /// One item of `SyncTimestamps`, as it is now. By a query, so that a member's role need not read in another way.
+    /// One item of `SyncTimestamps`, as it is now. By a query, so that a member's role need not
+    /// read in another way.
     pub(crate) async fn item(&self, partition: &str, key: &str) -> Result<Option<Item>, LedgerError> {
         let query = self.query("organization = :partition AND #item = :item", partition, key);
         Ok(self.all(query).await?.pop())
@@ -61,7 +64,8 @@ impl TableClient {
             .expression_attribute_values(":item", text(item))
     }
 
-    /// Asks for the items of an experience's partition of `Snapshots` whose sort keys are between `from` and `to`, as they are now.
+    /// Asks for the items of an experience's partition of `Snapshots` whose sort keys are between
+    /// `from` and `to`, as they are now.
     pub(crate) fn between(&self, experience: &ExperienceId, from: &str, to: &str) -> QueryFluentBuilder {
         self.dynamodb
             .query()

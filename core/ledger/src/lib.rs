@@ -1,12 +1,15 @@
 //! The ledger: the hub's two DynamoDB tables, `Snapshots` and `SyncTimestamps`.
 //!
-//! [`Roster`] holds whom the hub admitted, and [`Reports`] is how the hub reads what members wrote. [`SnapshotStore`],
-//! [`AnswerStore`] (what the hub found out about products), [`ReceiptStore`] and [`LeaseStore`] are the other ports;
-//! [`DynamoSnapshots`], [`DynamoAnswers`], [`DynamoReceipts`], [`DynamoLeases`], [`DynamoRoster`] and [`DynamoReports`] the
-//! adapters over the official SDK. [`RecordStore`] keeps what was decided and what came of it, for later questions. [`schema`] creates the tables, or checks that they are what the adapters expect.
+//! [`Roster`] holds whom the hub admitted, and [`Reports`] is how the hub reads what members wrote.
+//! [`SnapshotStore`], [`AnswerStore`] (what the hub found out about products), [`ReceiptStore`] and
+//! [`LeaseStore`] are the other ports; [`DynamoSnapshots`], [`DynamoAnswers`], [`DynamoReceipts`],
+//! [`DynamoLeases`], [`DynamoRoster`] and [`DynamoReports`] the adapters over the official SDK.
+//! [`RecordStore`] keeps what was decided and what came of it, for later questions. [`schema`]
+//! creates the tables, or checks that they are what the adapters expect.
 //!
-//! The ledger stores and guards: a version is taken once, an older receipt never overwrites a newer one, one
-//! spoke of an organization acts at a time. It does not decide when there is a new version, nor what a receipt says.
+//! The ledger stores and guards: a version is taken once, an older receipt never overwrites a newer
+//! one, one spoke of an organization acts at a time. It does not decide when there is a new
+//! version, nor what a receipt says.
 
 mod answers;
 mod chunks;

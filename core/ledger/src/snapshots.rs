@@ -1,8 +1,9 @@
 //! The `Snapshots` table over the official SDK.
 //!
-//! One partition per management experience. The item `head` says where history stands; the items `v<version>#<chunk>`
-//! hold one version each, cut so that none reaches DynamoDB's 400 KB; the items `digest#<version>` say its digest once more, so
-//! that many versions can be compared with little to read.
+//! One partition per management experience. The item `head` says where history stands; the items
+//! `v<version>#<chunk>` hold one version each, cut so that none reaches DynamoDB's 400 KB; the
+//! items `digest#<version>` say its digest once more, so that many versions can be compared with
+//! little to read.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +21,9 @@ use crate::client::TableClient;
 use crate::item::{Item, number, parse, parse_optional, text};
 use crate::{Head, KeptVersion, LedgerError, NewSnapshot, SnapshotStore, Stored, TableName};
 
-/// The most packed bytes of one snapshot: a transaction takes 4 MB, attributes included. What fits depends on the list: some
-/// 325,000 products with ids like AWS's own, 175,000 of UUIDs, 68,000 where each has a different note of 48 random characters.
+/// The most packed bytes of one snapshot: a transaction takes 4 MB, attributes included. What fits
+/// depends on the list: some 325,000 products with ids like AWS's own, 175,000 of UUIDs, 68,000
+/// where each has a different note of 48 random characters.
 pub const MAX_STORED_BYTES: usize = 3_500_000;
 
 const HEAD: &str = "head";
@@ -88,7 +90,8 @@ impl DynamoSnapshots {
         item
     }
 
-    /// The versions that are kept, oldest first. Those that an older hub stored are missing. Costs one small item for each.
+    /// The versions that are kept, oldest first. Those that an older hub stored are missing. Costs
+    /// one small item for each.
     ///
     /// # Errors
     /// Where the table cannot be read.
@@ -101,7 +104,8 @@ impl DynamoSnapshots {
         self.query(experience, "digest#".to_owned(), "digest#~".to_owned(), None).await
     }
 
-    /// Writes items, and the head by `update`, in one transaction; false where the update's condition does not hold.
+    /// Writes items, and the head by `update`, in one transaction; false where the update's
+    /// condition does not hold.
     async fn write(&self, items: Vec<Item>, update: Update) -> Result<bool, LedgerError> {
         const OPERATION: &str = "dynamodb:TransactWriteItems";
         let call = self.table.dynamodb.transact_write_items().set_transact_items(Some(self.table.puts(items)?));
@@ -181,7 +185,8 @@ impl DynamoSnapshots {
     }
 }
 
-/// `v` and the version in 20 digits, so that text order is version order, `#`, and the chunk from 1.
+/// `v` and the version in 20 digits, so that text order is version order, `#`, and the chunk from
+/// 1.
 fn chunk_key(version: SnapshotVersion, chunk: usize) -> String {
     format!("v{version:020}#{chunk:04}")
 }
@@ -203,7 +208,8 @@ fn read_head(item: &Item) -> Result<Head, String> {
     })
 }
 
-/// The digests by version. An item that says nothing vouches for no receipt, and keeps none of the others from being read.
+/// The digests by version. An item that says nothing vouches for no receipt, and keeps none of the
+/// others from being read.
 fn read_digests(items: &[Item]) -> BTreeMap<SnapshotVersion, Digest> {
     let read = |item: &Item| -> Result<_, String> { Ok((parse(item, "version")?, parse(item, "digest")?)) };
     items.iter().filter_map(|item| known(read(item))).collect()
@@ -330,15 +336,17 @@ impl SnapshotStore for DynamoSnapshots {
             .await;
         match answer {
             Ok(_) => Ok(()),
-            // Another hub has published a newer version since: that is what this one would have led to.
+            // Another hub has published a newer version since: that is what this one would have led
+            // to.
             Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
             Err(e) => Err(self.table.failed(ApiError::new(OPERATION, &e))),
         }
     }
 
     async fn fetch(&self, experience: &ExperienceId, version: SnapshotVersion) -> Result<Snapshot, LedgerError> {
-        // All members of a hub fetch at once, and from one partition. What is stored never changes, and shows by itself whether
-        // it is all there: so the cheap read does, and the dear one only follows where it came too early.
+        // All members of a hub fetch at once, and from one partition. What is stored never changes,
+        // and shows by itself whether it is all there: so the cheap read does, and the dear one
+        // only follows where it came too early.
         match self.fetch_with(false, experience, version).await {
             Err(LedgerError::NoSnapshot { .. } | LedgerError::Damaged { .. }) => {
                 self.fetch_with(true, experience, version).await
@@ -364,7 +372,8 @@ impl SnapshotStore for DynamoSnapshots {
     }
 }
 
-/// Whether the transaction was cancelled because another hub changed the head first, and not for any other reason.
+/// Whether the transaction was cancelled because another hub changed the head first, and not for
+/// any other reason.
 fn lost_the_race(error: &TransactWriteItemsError) -> bool {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
     let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());

@@ -1,11 +1,11 @@
-//! The contract between the hub and its spokes: what a snapshot says, how it is numbered and sealed, the message that
-//! announces it, and the receipt that answers it.
+//! The contract between the hub and its spokes: what a snapshot says, how it is numbered and
+//! sealed, the message that announces it, and the receipt that answers it.
 //!
-//! Start at [`Content`] (what a management experience says), then [`Snapshot`] (the content with a version and a
-//! digest), [`SnapshotMessage`] (what travels) and [`Receipt`] (what comes back).
+//! Start at [`Content`] (what a management experience says), then [`Snapshot`] (the content with a
+//! version and a digest), [`SnapshotMessage`] (what travels) and [`Receipt`] (what comes back).
 //!
-//! This crate decides and never does: no I/O, no async, no clock, no randomness. Everything here is parsed into a type
-//! once, at the edge; a value of one of these types is valid.
+//! This crate decides and never does: no I/O, no async, no clock, no randomness. Everything here is
+//! parsed into a type once, at the edge; a value of one of these types is valid.
 
 mod answers;
 mod batch;

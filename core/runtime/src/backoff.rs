@@ -27,8 +27,8 @@ pub enum Waited {
 }
 
 impl Backoff {
-    /// Pauses without end: the first one, then each by `factor` longer, none longer than `longest` (before
-    /// jitter).
+    /// Pauses without end: the first one, then each by `factor` longer, none longer than `longest`
+    /// (before jitter).
     #[must_use]
     pub fn new(first: Duration, factor: f32, longest: Duration) -> Self {
         Self::of(growing(first, factor, longest).with_jitter())

@@ -2,17 +2,19 @@
 
 use std::fmt;
 
-/// Makes random values. A simulation hands in one that a seed determines, and gets the same run again.
+/// Makes random values. A simulation hands in one that a seed determines, and gets the same run
+/// again.
 pub trait Chance: fmt::Debug + Send + Sync {
     /// A number from 0 to below 1, spread evenly: for jitter. Not for secrets.
     fn fraction(&self) -> f64;
 
-    /// A text that no other call returns, in this process or in another: for the name of one attempt.
+    /// A text that no other call returns, in this process or in another: for the name of one
+    /// attempt.
     fn unique_id(&self) -> String;
 }
 
-/// Fractions from the generator of the thread, which a test may seed (`fastrand::seed`); ids from the
-/// operating system's randomness (UUID, version 4).
+/// Fractions from the generator of the thread, which a test may seed (`fastrand::seed`); ids from
+/// the operating system's randomness (UUID, version 4).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemChance;
 

@@ -5,18 +5,19 @@ use std::fmt;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// Tells the time in two ways. They must not be mixed: the time of day may be set back or forth at any moment.
+/// Tells the time in two ways. They must not be mixed: the time of day may be set back or forth at
+/// any moment.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The time of day, for what is written down or compared with what others wrote.
     fn now(&self) -> Timestamp;
 
-    /// A steady time, for measuring how long something takes in this process. It means nothing to other
-    /// processes, and never goes back.
+    /// A steady time, for measuring how long something takes in this process. It means nothing to
+    /// other processes, and never goes back.
     fn instant(&self) -> Instant;
 }
 
-/// The clocks of this machine. Under a paused tokio runtime the steady time is the runtime's; the time of
-/// day is always the system's.
+/// The clocks of this machine. Under a paused tokio runtime the steady time is the runtime's; the
+/// time of day is always the system's.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

@@ -28,12 +28,13 @@ impl Asked {
     }
 }
 
-/// A token that is cancelled at the first SIGINT or SIGTERM: start nothing new, write down how far you are, leave. A
-/// second signal ends the process at once, with the exit code that shells expect; that is safe where every run goes on
-/// from the live state.
+/// A token that is cancelled at the first SIGINT or SIGTERM: start nothing new, write down how far
+/// you are, leave. A second signal ends the process at once, with the exit code that shells expect;
+/// that is safe where every run goes on from the live state.
 ///
-/// `tell` is called once, at the first signal, with the sentence for a person: what happens now, and what a second
-/// signal does. The task that waits for the signals is spawned here, so this needs a runtime.
+/// `tell` is called once, at the first signal, with the sentence for a person: what happens now,
+/// and what a second signal does. The task that waits for the signals is spawned here, so this
+/// needs a runtime.
 ///
 /// # Errors
 /// Where the system refuses signal handlers.

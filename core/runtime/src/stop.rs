@@ -1,8 +1,10 @@
-//! One token for everything that ends work early, with the reason: a signal, a deadline, a right that is gone.
+//! One token for everything that ends work early, with the reason: a signal, a deadline, a right
+//! that is gone.
 //!
-//! Whoever works looks at the token and starts nothing new once it is cancelled; whoever reports asks for the reason. A stop
-//! is bounded, whatever hangs, because every wait belongs to one of three: it ends at once ([`Stop::unless_stopped`]: a read),
-//! it may still write down how far the work got ([`Stop::write_down`]), or it holds all the rest ([`Stop::to_the_end`]).
+//! Whoever works looks at the token and starts nothing new once it is cancelled; whoever reports
+//! asks for the reason. A stop is bounded, whatever hangs, because every wait belongs to one of
+//! three: it ends at once ([`Stop::unless_stopped`]: a read), it may still write down how far the
+//! work got ([`Stop::write_down`]), or it holds all the rest ([`Stop::to_the_end`]).
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -16,18 +18,18 @@ const WRITE_DOWN: Duration = Duration::from_secs(6);
 /// After a stop, everything has ended by then: a second less than what is promised.
 const END: Duration = Duration::from_secs(9);
 
-/// Why to stop.
+/// Why work ends early.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StopReason {
     /// A person or a supervisor asked, by this signal.
     Signal(&'static str),
     /// The time for this run is up, but for what is left to write down how far it got.
     Deadline {
-        /// What is left.
+        /// Time until the process is ended; zero where there is none.
         left: Duration,
     },
-    /// The right to do this work is gone: another process may do it from now on. The text is the whole sentence
-    /// for a person, without a full stop, and says which right and why.
+    /// The right to do this work is gone: another process may do it from now on. The text is the
+    /// whole sentence for a person, without a full stop, and says which right and why.
     Revoked(String),
 }
 
@@ -79,7 +81,8 @@ impl Stop {
         Self::default()
     }
 
-    /// A token for a part of the work: cancelled with this one, and by itself without touching this one.
+    /// A token for a part of the work: cancelled with this one, and by itself without touching this
+    /// one.
     #[must_use]
     pub fn child(&self) -> Self {
         Self { token: self.token.child_token(), cause: Arc::default(), parent: Some(Arc::new(self.clone())) }
@@ -91,7 +94,8 @@ impl Stop {
         self.token.cancel();
     }
 
-    /// Cancels it `margin` before `deadline`: what is left is for writing down how far the work got. Needs a runtime.
+    /// Cancels it `margin` before `deadline`: what is left is for writing down how far the work
+    /// got. Needs a runtime.
     pub fn before(&self, deadline: Instant, margin: Duration) {
         let stop = self.clone();
         tokio::spawn(async move {
@@ -126,10 +130,11 @@ impl Stop {
         self.token.cancelled().await;
     }
 
-    /// Does `work` unless, or until, it is cancelled: then `work` is dropped, and there is none. For reads and waits, of which
-    /// nothing is lost.
+    /// Does `work` unless, or until, it is cancelled: then `work` is dropped, and there is none.
+    /// For reads and waits, of which nothing is lost.
     pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        // Boxed, here and below: what is bounded may itself be made of what is bounded, and the stack bears one of them.
+        // Boxed, here and below: what is bounded may itself be made of what is bounded, and the
+        // stack bears one of them.
         let work = Box::pin(work);
         tokio::select! {
             // The stop first: where it is there already, nothing begins.
@@ -139,12 +144,14 @@ impl Stop {
         }
     }
 
-    /// Does `work`, also after it was cancelled, for as long as there is time to write down how far things got.
+    /// Does `work`, also after it was cancelled, for as long as there is time to write down how far
+    /// things got.
     pub async fn write_down<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.until(|cause| cause.written_by, work).await
     }
 
-    /// Does `work`, which ends by itself after it was cancelled; where it does not, it is dropped in time.
+    /// Does `work`, which ends by itself after it was cancelled; where it does not, it is dropped
+    /// in time.
     pub async fn to_the_end<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.until(|cause| cause.ended_by, work).await
     }

@@ -1,8 +1,9 @@
-//! What `doctor` of both programs checks alike: the configuration, whose credentials these are, the clock, the region, and
-//! queues.
+//! What `doctor` of both programs checks alike: the configuration, whose credentials these are, the
+//! clock, the region, and queues.
 //!
-//! Everything here only reads: nothing is written, nothing published, and no message received. What a permission to write
-//! would show, only a write shows; so no check says more than that it can be read.
+//! Everything here only reads: nothing is written, nothing published, and no message received. What
+//! a permission to write would show, only a write shows; so no check says more than that it can be
+//! read.
 
 mod queue;
 mod session;
@@ -41,8 +42,8 @@ pub fn failed(finding: Finding, error: &ApiError) -> Finding {
     finding.fail(error.to_string(), error.hint())
 }
 
-/// Adds a call that failed and that only this check needs: where a permission is missing, the program may work all the
-/// same.
+/// Adds a call that failed and that only this check needs: where a permission is missing, the
+/// program may work all the same.
 #[must_use]
 pub fn unknown(finding: Finding, error: &ApiError) -> Finding {
     if !error.is_access_denied() {

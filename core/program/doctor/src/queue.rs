@@ -1,4 +1,5 @@
-//! A queue by its attributes. No message is received: that would hide it from the program that waits for it.
+//! A queue by its attributes. No message is received: that would hide it from the program that
+//! waits for it.
 
 use std::collections::HashMap;
 
@@ -14,9 +15,9 @@ use crate::failed;
 /// A queue that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
-    /// Its URL.
+    /// URL by which it was asked for.
     pub url: String,
-    /// Its ARN.
+    /// ARN as SQS tells it; empty where SQS does not.
     pub arn: String,
     attributes: HashMap<Name, String>,
 }
@@ -44,7 +45,8 @@ async fn read(sdk: &SdkConfig, url: &str) -> Result<Queue, ApiError> {
     Ok(Queue { url: url.to_owned(), arn, attributes })
 }
 
-/// Looks at a queue: that it is there, and how messages are hidden and kept. `setting` is where its URL comes from.
+/// Looks at a queue: that it is there, and how messages are hidden and kept. `setting` is where its
+/// URL comes from.
 pub async fn look_at_queue(sdk: &SdkConfig, check: &'static str, url: &str, setting: &str) -> (Finding, Option<Queue>) {
     let finding = Finding::of(check);
     let queue = match read(sdk, url).await {

@@ -11,7 +11,8 @@ use pmp_terminal::{Output, Source};
 
 use crate::failed;
 
-/// AWS refuses what was signed five minutes off; a lease's holder and its next one may be off by a third of its term.
+/// AWS refuses what was signed five minutes off; a lease's holder and its next one may be off by a
+/// third of its term.
 const CLOCK_MAY_BE_OFF: SignedDuration = SignedDuration::from_secs(15);
 /// Credentials that end sooner than this are told of.
 const SOON: SignedDuration = SignedDuration::from_secs(300);
@@ -27,8 +28,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Loads the configuration as `program` does, and asks who it is; with what is found of `credentials`, `account`, `clock`
-    /// and `region`.
+    /// Loads the configuration as `program` does, and asks who it is; with what is found of
+    /// `credentials`, `account`, `clock` and `region`.
     pub async fn begin(program: &'static str, output: Output) -> (Self, Vec<Finding>) {
         let (sdk, refused) = match pmp_aws::load(program).await {
             Ok(sdk) => (pmp_aws::hurried(&sdk), None),
@@ -72,7 +73,8 @@ impl Session {
         (Self { sdk, caller: caller.ok_or("`account` failed"), output }, findings)
     }
 
-    /// Makes a check of something at AWS: where it is known who this is, and the setting that it needs is there.
+    /// Makes a check of something at AWS: where it is known who this is, and the setting that it
+    /// needs is there.
     pub async fn look<T, F: Future<Output = Finding>>(
         &self,
         check: &'static str,

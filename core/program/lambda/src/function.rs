@@ -28,7 +28,8 @@ pub trait Function: fmt::Debug + Sized {
     /// Answers one event.
     ///
     /// # Errors
-    /// Where nothing can be said to the event but that it failed: Lambda, or whoever sent it, may send it again.
+    /// Where nothing can be said to the event but that it failed: Lambda, or whoever sent it, may
+    /// send it again.
     async fn invoke(&self, event: Value, invocation: &Invocation) -> Result<Value, Failure>;
 }
 

@@ -1,4 +1,5 @@
-//! Lambda's runtime, from the start of the process to its end: init once, then one invocation after the other.
+//! Lambda's runtime, from the start of the process to its end: init once, then one invocation after
+//! the other.
 
 mod extension;
 mod init;
@@ -75,7 +76,8 @@ async fn start<F: Function>(program: &'static str) -> Result<(F, Stop), Failure>
     Ok((function?, stop))
 }
 
-/// Serves until Lambda's API fails, or until `stop` and then the end of the invocation that is in progress.
+/// Serves until Lambda's API fails, or until `stop` and then the end of the invocation that is in
+/// progress.
 async fn serve<F: Function>((function, stop): (F, Stop)) -> Result<(), lambda_runtime::Error> {
     let (busy, in_progress) = watch::channel(false);
     let busy = Arc::new(busy);
@@ -84,7 +86,8 @@ async fn serve<F: Function>((function, stop): (F, Stop)) -> Result<(), lambda_ru
         let (function, whole) = (function.clone(), whole.clone());
         async move { invoke(function.as_ref(), event, &whole).await }
     });
-    // Around the handler and around the answer to Lambda: the process must not end before that has arrived.
+    // Around the handler and around the answer to Lambda: the process must not end before that has
+    // arrived.
     let watched = MapFutureLayer::new(move |work| while_busy(busy.clone(), work));
     let runtime = Runtime::new(handler).layer(TracingLayer::new()).layer(watched);
     tokio::select! {
@@ -113,7 +116,8 @@ async fn stopped_and_idle(stop: &Stop, mut in_progress: watch::Receiver<bool>) {
 async fn invoke<F: Function>(function: &F, event: LambdaEvent<Value>, whole: &Stop) -> Result<Value, Failed> {
     let LambdaEvent { payload, context } = event;
     let invocation = Invocation::begin(context.request_id, context.deadline, whole, Timestamp::now());
-    // The function answers by itself where it is told to stop; where something hangs, Lambda is answered all the same.
+    // The function answers by itself where it is told to stop; where something hangs, Lambda is
+    // answered all the same.
     let outcome = invocation.stop.to_the_end(Box::pin(function.invoke(payload, &invocation))).await;
     let outcome = outcome.unwrap_or_else(|| {
         let error = anyhow::anyhow!("no end was reached in time: something does not answer");

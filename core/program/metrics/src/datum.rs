@@ -27,14 +27,15 @@ impl Datum {
         Self { component, experience: experience.to_string(), properties: Vec::new(), figures: Vec::new() }
     }
 
-    /// A text that is logged with the figures, to search by, and is no dimension. It may come from anywhere.
+    /// A text that is logged with the figures, to search by, and is no dimension. It may come from
+    /// anywhere.
     #[must_use]
     pub fn property(mut self, name: &'static str, value: impl ToString) -> Self {
         self.properties.push((name, PlainText::new(&value.to_string())));
         self
     }
 
-    /// A figure.
+    /// Adds the figure of a metric.
     #[must_use]
     pub fn count(self, metric: Metric, value: usize) -> Self {
         self.values(metric, vec![u64::try_from(value).unwrap_or(u64::MAX)])
@@ -71,7 +72,8 @@ impl Datum {
         self
     }
 
-    /// The documents, one to a line, for figures of `at`. More than one where a metric has more than 100 values.
+    /// The documents, one to a line, for figures of `at`. More than one where a metric has more
+    /// than 100 values.
     #[must_use]
     pub fn lines(&self, at: Timestamp) -> Vec<String> {
         let most = self.figures.iter().map(|(_, values)| values.len().div_ceil(VALUES)).max().unwrap_or(0);

@@ -1,13 +1,14 @@
-//! The metrics: their names and units, which alarms and dashboards rely on. `docs/metrics.md` says what each means.
+//! The metrics: their names and units, which alarms and dashboards rely on. `docs/metrics.md` says
+//! what each means.
 
 /// In what a metric is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// A number of things.
     Count,
-    /// A duration.
+    /// A duration of single calls or passes, in milliseconds.
     Milliseconds,
-    /// A longer one.
+    /// A duration that may take minutes or days, in seconds.
     Seconds,
 }
 
@@ -26,9 +27,9 @@ impl Unit {
 /// Which of the two programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Component {
-    /// The hub.
+    /// Metrics that `pmp-hub` writes.
     Hub,
-    /// A spoke.
+    /// Metrics that `pmp-spoke` writes.
     Spoke,
 }
 
@@ -60,7 +61,7 @@ macro_rules! metrics {
         }
 
         impl Metric {
-            /// All of them.
+            /// All metrics, in the order of the list.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
             /// The name in CloudWatch.
@@ -71,7 +72,7 @@ macro_rules! metrics {
                 }
             }
 
-            /// Its unit.
+            /// The unit that CloudWatch shows.
             #[must_use]
             pub fn unit(self) -> Unit {
                 match self {
@@ -93,7 +94,8 @@ metrics! {
     ApprovedProducts: Count,
     /// Hub: products that the snapshot rejects.
     RejectedProducts: Count,
-    /// Hub: organizations whose last sign of life is older than `PMP_STALE_AFTER`, or that were admitted and never gave one.
+    /// Hub: organizations whose last sign of life is older than `PMP_STALE_AFTER`, or that were
+    /// admitted and never gave one.
     SilentSpokes: Count,
     /// Hub: member experiences that their spokes report as failed.
     FailedExperiences: Count,
@@ -137,7 +139,8 @@ metrics! {
     FilterFailures: Count,
     /// Spoke: from the arrival of the announcement in the queue to the last receipt.
     PublishToReceiptMillis: Milliseconds,
-    /// Spoke: how long the hub's newest signature holds yet; zero once it has ended. Only where keys are configured.
+    /// Spoke: how long the hub's newest signature holds yet; zero once it has ended. Only where
+    /// keys are configured.
     StatementSecondsLeft: Seconds,
     /// Spoke: products that someone else had changed since the last pass.
     DriftedProducts: Count,

@@ -1,7 +1,8 @@
 //! A checkup: what `doctor` found, check by check, with what to do about it.
 //!
-//! A [`Finding`] is one check's verdict with its reasons; a [`Checkup`] all of them in the order in which they are told. What
-//! is checked, and how, is the programs' own. [`watched`] is how a check is run: within bounds, and told of on a terminal.
+//! A [`Finding`] is one check's verdict with its reasons; a [`Checkup`] all of them in the order in
+//! which they are told. What is checked, and how, is the programs' own. [`watched`] is how a check
+//! is run: within bounds, and told of on a terminal.
 
 use std::io;
 use std::time::Duration;
@@ -72,7 +73,8 @@ impl Finding {
         Self { check, result: Verdict::Ok, detail: Vec::new(), fixes: Vec::new() }
     }
 
-    /// A check that was not made, because what it needs has failed: the name of another check, or a condition.
+    /// A check that was not made, because what it needs has failed: the name of another check, or a
+    /// condition.
     #[must_use]
     pub fn skipped(check: &'static str, because: &str) -> Self {
         Self { result: Verdict::Skipped, ..Self::of(check) }.note(because)
@@ -111,7 +113,8 @@ impl Finding {
         self
     }
 
-    /// Adds what can be done, where that is found out later than what is wrong; once, whoever says it.
+    /// Adds what can be done, where that is found out later than what is wrong; once, whoever says
+    /// it.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
         let fix = fix.into();
@@ -126,13 +129,13 @@ impl Finding {
         self.detail.iter().map(String::as_str)
     }
 
-    /// Its name.
+    /// Name of the check, as other findings refer to it.
     #[must_use]
     pub fn check(&self) -> &'static str {
         self.check
     }
 
-    /// The verdict.
+    /// How the check came out, with the worst of what was found.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         self.result
@@ -195,8 +198,8 @@ impl Checkup {
     }
 }
 
-/// Runs a check: not longer than a minute, and with a line of progress at its end where a person waits at a terminal
-/// for a table.
+/// Runs a check: not longer than a minute, and with a line of progress at its end where a person
+/// waits at a terminal for a table.
 pub async fn watched(output: Output, check: &'static str, work: impl Future<Output = Finding>) -> Finding {
     let finding: Finding = tokio::time::timeout(WITHIN, work).await.unwrap_or_else(|_| {
         let fix = "check the network, the region and AWS_ENDPOINT_URL; then run the command again".to_owned();

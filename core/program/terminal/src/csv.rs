@@ -1,13 +1,13 @@
-//! CSV for spreadsheets, from the same records as JSON: nested fields become columns of their own (`applied.version`), and lists stay
-//! JSON. A cell from outside is never a formula.
+//! CSV for spreadsheets, from the same records as JSON: nested fields become columns of their own
+//! (`applied.version`), and lists stay JSON. A cell from outside is never a formula.
 
 use std::io;
 
 use pmp_protocol::PlainText;
 use serde_json::{Map, Value};
 
-/// The records, a line each, without a line break at the end. The columns are those that any record has, in the order in which they
-/// come first.
+/// The records, a line each, without a line break at the end. The columns are those that any record
+/// has, in the order in which they come first.
 pub(crate) fn records(rows: &[Value], header: bool) -> io::Result<String> {
     let rows: Vec<Map<String, Value>> = rows.iter().map(flat).collect();
     let mut columns: Vec<&str> = Vec::new();
@@ -32,7 +32,8 @@ pub(crate) fn records(rows: &[Value], header: bool) -> io::Result<String> {
     Ok(text.trim_end_matches('\n').to_owned())
 }
 
-/// The records of a document: those of the one list of objects in it; where there is none, or several, the document itself.
+/// The records of a document: those of the one list of objects in it; where there is none, or
+/// several, the document itself.
 pub(crate) fn list_in(document: &Value) -> &[Value] {
     let fields = document.as_object().into_iter().flat_map(Map::values);
     let mut lists = fields.filter_map(Value::as_array).filter(|list| list.iter().all(Value::is_object));
@@ -75,8 +76,9 @@ fn harmless_list(value: &Value) -> String {
     PlainText::bounded(&value.to_string(), usize::MAX).into()
 }
 
-/// A text that a spreadsheet shows, and does not calculate: with an apostrophe in front where it would be a formula. In one line, and
-/// without what could act on a terminal, for which CSV has no escape.
+/// A text that a spreadsheet shows, and does not calculate: with an apostrophe in front where it
+/// would be a formula. In one line, and without what could act on a terminal, for which CSV has no
+/// escape.
 fn harmless(text: &str) -> String {
     let text = String::from(PlainText::bounded(text, usize::MAX));
     // Programs pass over blanks in front, and take the wide forms for the narrow ones.

@@ -19,7 +19,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{text}` is not longer than nothing"))
 }
 
-/// `2d`: days of 24 hours. The library leaves them out, because a day of a calendar may be shorter or longer.
+/// `2d`: days of 24 hours. The library leaves them out, because a day of a calendar may be shorter
+/// or longer.
 fn whole_days(text: &str) -> Option<SignedDuration> {
     let days: i64 = text.trim().strip_suffix('d')?.trim_end().parse().ok()?;
     SignedDuration::try_from_hours(days.checked_mul(24)?)

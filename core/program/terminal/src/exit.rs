@@ -10,19 +10,19 @@ pub const EXIT_CODES_HELP: &str = "Exit codes: 0 ok or no changes; 1 error; 2 ch
 pub enum Exit {
     /// 0: done, or nothing to do.
     Ok,
-    /// 1: something failed.
+    /// 1: something failed, and standard error says what.
     Error,
     /// 2: there are changes to make, and `--detailed-exitcode` was given.
     ChangesPending,
     /// 3: a guard refused to go on.
     Refused,
-    /// 4: `status --check` or `doctor` found something that does not work, `wait` waited in vain, or `verify-aws` found that an
-    /// assumption is refuted.
+    /// 4: `status --check` or `doctor` found something that does not work, `wait` waited in vain,
+    /// or `verify-aws` found that an assumption is refuted.
     Unhealthy,
 }
 
 impl Exit {
-    /// The number.
+    /// The number that the process ends with.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {

@@ -42,7 +42,8 @@ impl Failure {
         self
     }
 
-    /// The error with its causes and details, in one line: for those who tell of it among other things.
+    /// The error with its causes and details in one line, without the hints: for table cells, receipts and
+    /// logs.
     #[must_use]
     pub fn one_line(&self) -> String {
         let told: Vec<_> = std::iter::once(self.error.to_string()).chain(self.causes()).collect();
@@ -67,8 +68,8 @@ impl Failure {
         self.exit
     }
 
-    /// The text for standard error: the error, its causes, the details, the hints. Each is a line, whatever it was made
-    /// from: parts of it come from outside.
+    /// The text for standard error: the error, its causes, the details, the hints. Each is a line,
+    /// whatever it was made from: parts of it come from outside.
     #[must_use]
     pub fn lines(&self) -> Vec<PlainText> {
         let error = std::iter::once(format!("error: {}", self.error));
@@ -84,7 +85,8 @@ impl Failure {
         self.lines().iter().map(PlainText::as_str).collect::<Vec<_>>().join("\n")
     }
 
-    /// What the error came from. Some libraries repeat their cause in their own text; a person needs it once.
+    /// What the error came from. Some libraries repeat their cause in their own text; a person
+    /// needs it once.
     fn causes(&self) -> impl Iterator<Item = String> {
         let texts: Vec<_> = self.error.chain().map(ToString::to_string).collect();
         let told = |pair: &[String]| (!pair[0].ends_with(&pair[1])).then(|| pair[1].clone());

@@ -1,5 +1,5 @@
-//! A panic is a fault of the program, whatever a person typed: it is told as one, with what to send, and ends the process with
-//! the exit code of errors.
+//! A panic is a fault of the program, whatever a person typed: it is told as one, with what to
+//! send, and ends the process with the exit code of errors.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::future::Future;
@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
 
 use crate::{Failure, log, progress};
 
-/// Runs `work` on a runtime of its own. None where it panicked, which has been told by then. What still runs when it ends is
-/// left behind: it may hang, and nobody waits for it.
+/// Runs `work` on a runtime of its own. None where it panicked, which has been told by then. What
+/// still runs when it ends is left behind: it may hang, and nobody waits for it.
 ///
 /// # Errors
 /// Those of `work`; where the system refuses a runtime.
@@ -26,12 +26,14 @@ pub fn run<T>(
     // On the heap: the whole program is in it. Nothing of what it held is looked at again.
     let work = Box::pin(work);
     let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)));
-    // Dropping it would wait for every thread that may block: a name that is being looked up, a filter that computes.
+    // Dropping it would wait for every thread that may block: a name that is being looked up, a
+    // filter that computes.
     runtime.shutdown_background();
     outcome.ok()
 }
 
-/// Tells of a panic, of whichever thread. One of a task ends that task alone: whoever waits for it hears of it.
+/// Tells of a panic, of whichever thread. One of a task ends that task alone: whoever waits for it
+/// hears of it.
 fn tell(name: &str, panic: &PanicHookInfo<'_>) {
     let payload = panic.payload();
     let text = payload.downcast_ref::<String>().map(String::as_str);

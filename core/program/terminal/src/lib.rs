@@ -1,11 +1,12 @@
 //! What every command prints and returns, so that `pmp-hub` and `pmp-spoke` feel like one tool.
 //!
-//! Data goes to standard output ([`Output`]), everything else to standard error: logs ([`LogArgs`]), progress
-//! ([`progress`]) and errors ([`Failure`]). What `doctor` finds is a [`checkup`]. Exit codes mean the same for every command
-//! ([`Exit`]). It knows nothing of snapshots or AWS.
+//! Data goes to standard output ([`Output`]), everything else to standard error: logs
+//! ([`LogArgs`]), progress ([`progress`]) and errors ([`Failure`]). What `doctor` finds is a
+//! [`checkup`]. Exit codes mean the same for every command ([`Exit`]). It knows nothing of
+//! snapshots or AWS.
 //!
-//! Texts come from anywhere, and none of them can act where it is shown: all that is printed or logged becomes a [`PlainText`]
-//! on its way, and nothing else writes to the standard streams.
+//! Texts come from anywhere, and none of them can act where it is shown: all that is printed or
+//! logged becomes a [`PlainText`] on its way, and nothing else writes to the standard streams.
 //!
 //! [`PlainText`]: pmp_protocol::PlainText
 

@@ -1,5 +1,5 @@
-//! Logs, on standard error: for people on a terminal, as JSON for machines. Whatever an event tells cannot act where the log is
-//! looked at, and takes up no more than its own line.
+//! Logs, on standard error: for people on a terminal, as JSON for machines. Whatever an event tells
+//! cannot act where the log is looked at, and takes up no more than its own line.
 
 use std::fmt;
 use std::fs::File;
@@ -20,8 +20,8 @@ use crate::stream;
 /// The longest value of a field in a line for people. Stacks of filters are logged, too.
 const MAX_FIELD: usize = 16 * 1024;
 
-/// What the SDK warns of in the form of its own types: each of them comes back as an error, which is told in words. Whoever asks
-/// for a filter of his own sees them.
+/// What the SDK warns of in the form of its own types: each of them comes back as an error, which
+/// is told in words. Whoever asks for a filter of his own sees them.
 const QUIET: &str = ",aws_config=error,aws_runtime=error,aws_smithy_http_client=error";
 
 /// Whether the process logs as JSON.
@@ -36,7 +36,8 @@ pub(crate) fn is_json() -> bool {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Logs")]
 pub struct LogArgs {
-    /// What to log: a level, or directives as in `info,pmp_spoke=debug`. `run` logs at info, other commands at warn
+    /// What to log: a level, or directives as in `info,pmp_spoke=debug`. `run` logs at info, other
+    /// commands at warn
     #[arg(long, global = true, env = "PMP_LOG", value_name = "FILTER")]
     log: Option<String>,
     /// The form of the log [default: text; json in AWS Lambda]
@@ -54,8 +55,8 @@ pub enum LogFormat {
 }
 
 impl LogArgs {
-    /// Starts logging for the whole process: at `level` where nothing else is asked for. Only the first call has an
-    /// effect.
+    /// Starts logging for the whole process: at `level` where nothing else is asked for. Only the
+    /// first call has an effect.
     ///
     /// # Errors
     /// Where the filter is not one.
@@ -65,11 +66,12 @@ impl LogArgs {
         Ok(())
     }
 
-    /// The same where a machine reads it: as JSON where no other form is asked for; at `level`, as Lambda spells it, or at
-    /// info.
+    /// The same where a machine reads it: as JSON where no other form is asked for; at `level`, as
+    /// Lambda spells it, or at info.
     ///
     /// # Errors
-    /// Where the filter is not one. Logging has started all the same, at info, for whoever tells of it.
+    /// Where the filter is not one. Logging has started all the same, at info, for whoever tells of
+    /// it.
     pub fn start_for_machines(&self, level: Option<&str>) -> anyhow::Result<()> {
         let level = level.map_or_else(|| "info".to_owned(), str::to_lowercase);
         // Lambda has a level above error; nothing here is logged at it.
@@ -102,7 +104,8 @@ impl LogArgs {
     }
 }
 
-/// Starts logging for people who set `PMP_LOG` alone: by its filter, or at warn where there is none or it is not one.
+/// Starts logging for people who set `PMP_LOG` alone: by its filter, or at warn where there is none
+/// or it is not one.
 pub fn log_for_people() {
     begin(&filter_of_environment(), LogFormat::Text, stream::stderr_is_terminal());
 }
@@ -113,8 +116,8 @@ pub fn log_into_file(file: File) {
     let _already_started = subscriber.with_writer(Mutex::new(file)).try_init();
 }
 
-/// Whether a directive is a single word that is no level. The library takes it for a part of the program of that name: then
-/// nothing is logged, where somebody mistyped a level.
+/// Whether a directive is a single word that is no level. The library takes it for a part of the
+/// program of that name: then nothing is logged, where somebody mistyped a level.
 fn is_no_directive(directive: &str) -> bool {
     const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
     const PARTS: [&str; 3] = ["pmp_", "aws_", "hyper"];
@@ -151,8 +154,8 @@ fn begin(filter: &str, format: LogFormat, ansi: bool) {
     }
 }
 
-/// The fields of events and spans as text, each of them a [`PlainText`]: whatever an event tells is one line, in which
-/// nothing acts but our own colours.
+/// The fields of events and spans as text, each of them a [`PlainText`]: whatever an event tells is
+/// one line, in which nothing acts but our own colours.
 struct PlainFields;
 
 impl<'writer> FormatFields<'writer> for PlainFields {

@@ -1,7 +1,8 @@
 //! Data for standard output: a table for people, JSON or YAML for programs, CSV for spreadsheets.
 //!
-//! What is printed for people cannot act, and every line is one ([`PlainText`]); JSON says what is, and spells what could act on
-//! a terminal as escapes ([`json_without_acting`]). Nothing else is printed, so no caller has to think of it.
+//! What is printed for people cannot act, and every line is one ([`PlainText`]); JSON says what is,
+//! and spells what could act on a terminal as escapes ([`json_without_acting`]). Nothing else is
+//! printed, so no caller has to think of it.
 
 use std::io;
 
@@ -13,7 +14,8 @@ use serde_json::{Value, json};
 use crate::screen::{Frame, fold};
 use crate::{Table, csv, stream, yaml};
 
-/// The version of every JSON document that a command prints. It changes when a field changes its meaning or goes.
+/// The version of every JSON document that a command prints. It changes when a field changes its
+/// meaning or goes.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// How data is printed.
@@ -26,7 +28,8 @@ pub struct OutputArgs {
     /// Leave out the header of tables
     #[arg(long, global = true)]
     no_header: bool,
-    /// Use no colours (so does the variable NO_COLOR; FORCE_COLOR uses them without a terminal, too)
+    /// Use no colours (so does the variable NO_COLOR; FORCE_COLOR uses them without a terminal,
+    /// too)
     #[arg(long, global = true)]
     no_color: bool,
 }
@@ -38,7 +41,7 @@ pub enum OutputFormat {
     Table,
     /// A table with every column.
     Wide,
-    /// One JSON document.
+    /// One JSON document, for programs.
     Json,
     /// One JSON object per line.
     Ndjson,
@@ -51,7 +54,7 @@ pub enum OutputFormat {
 /// Where data goes, and in which form.
 #[derive(Debug, Clone, Copy)]
 pub struct Output {
-    /// The form.
+    /// Form in which data is printed.
     pub format: OutputFormat,
     /// Whether tables have a header.
     pub header: bool,
@@ -65,7 +68,8 @@ impl OutputArgs {
     pub fn output(&self) -> Output {
         // https://no-color.org: present and not empty, whatever its value.
         let no_color = self.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        // What many tools understand: colours although nobody says that there is a terminal, as in the log of a CI.
+        // What many tools understand: colours although nobody says that there is a terminal, as in
+        // the log of a CI.
         let forced = ["FORCE_COLOR", "CLICOLOR_FORCE"]
             .iter()
             .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0"));
@@ -87,8 +91,9 @@ impl Output {
         matches!(self.format, OutputFormat::Json | OutputFormat::Yaml)
     }
 
-    /// Prints a list as [`Self::list`]. Its table fits a screen: at most [`Table::SCREEN_ROWS`] rows of [`Frame::WIDTH`] columns, and
-    /// below it how many are left out. With `all`, and in every other form, nothing is.
+    /// Prints a list as [`Self::list`]. Its table fits a screen: at most [`Table::SCREEN_ROWS`]
+    /// rows of [`Frame::WIDTH`] columns, and below it how many are left out. With `all`, and in
+    /// every other form, nothing is.
     ///
     /// # Errors
     /// As [`Self::list`].
@@ -111,11 +116,12 @@ impl Output {
         stream::out(&format!("{rendered}{gap}{summary}"))
     }
 
-    /// Prints a list: `table` for people, `{"schema_version", name: [...]}` or one object a line for programs, one record a line for
-    /// spreadsheets.
+    /// Prints a list: `table` for people, `{"schema_version", name: [...]}` or one object a line
+    /// for programs, one record a line for spreadsheets.
     ///
     /// # Errors
-    /// Where standard output cannot be written to. A closed pipe is none: the reader has seen enough.
+    /// Where standard output cannot be written to. A closed pipe is none: the reader has seen
+    /// enough.
     pub fn list<T: Serialize>(self, name: &str, rows: &[T], table: Table, summary: &str) -> io::Result<()> {
         match self.format {
             OutputFormat::Table | OutputFormat::Wide => {
@@ -133,14 +139,16 @@ impl Output {
         }
     }
 
-    /// Prints records for a spreadsheet. Of no records there is nothing to print: their fields are not known.
+    /// Prints records for a spreadsheet. Of no records there is nothing to print: their fields are
+    /// not known.
     fn records<T: Serialize>(self, rows: &[T]) -> io::Result<()> {
         let rows = rows.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
         let text = csv::records(&rows, self.header)?;
         if text.is_empty() { Ok(()) } else { stream::out(&text) }
     }
 
-    /// Prints one document; `schema_version` is added to it. For a spreadsheet it is the one list that it holds, or else one record.
+    /// Prints one document; `schema_version` is added to it. For a spreadsheet it is the one list
+    /// that it holds, or else one record.
     ///
     /// # Errors
     /// As [`Self::list`].
@@ -179,7 +187,8 @@ impl Output {
     }
 }
 
-/// Prints a line for people on standard output. A closed pipe is no error: the reader has seen enough.
+/// Prints a line for people on standard output. A closed pipe is no error: the reader has seen
+/// enough.
 ///
 /// # Errors
 /// Where standard output cannot be written to.

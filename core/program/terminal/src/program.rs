@@ -10,8 +10,8 @@ use pmp_protocol::PlainText;
 
 use crate::{Exit, Failure, fault, print_lines, progress};
 
-/// Parses `args` (the program's name first), runs the command on a runtime of its own, and tells a person of a failure; of a
-/// panic, too, which is a fault of the program ([`fault`]).
+/// Parses `args` (the program's name first), runs the command on a runtime of its own, and tells a
+/// person of a failure; of a panic, too, which is a fault of the program ([`fault`]).
 pub fn program<P, F>(args: impl IntoIterator<Item = OsString>, command: impl FnOnce(P) -> F) -> ExitCode
 where
     P: Parser,
@@ -20,8 +20,9 @@ where
     program_with(args, &[], command)
 }
 
-/// The same for a program whose commands share settings: the help of a command shows those that it uses. `uses` names commands
-/// with the ids of their settings, in groups; of a command that is not named, all are shown.
+/// The same for a program whose commands share settings: the help of a command shows those that it
+/// uses. `uses` names commands with the ids of their settings, in groups; of a command that is not
+/// named, all are shown.
 pub fn program_with<P, F>(
     args: impl IntoIterator<Item = OsString>,
     uses: &[(&str, &[&[&str]])],
@@ -42,12 +43,14 @@ where
         }
         Ok(parsed) => parsed,
         Err(error) if args.len() <= 1 && error.use_stderr() => {
-            // Nothing was asked: what there is to ask. It is an error all the same, for whoever meant to.
+            // Nothing was asked: what there is to ask. It is an error all the same, for whoever
+            // meant to.
             help::<P>();
             return Exit::Error.into();
         }
         Err(error) => {
-            // Help and version are asked for; anything else is an error, and 1 is the code for errors.
+            // Help and version are asked for; anything else is an error, and 1 is the code for
+            // errors.
             let exit = if error.use_stderr() { Exit::Error } else { Exit::Ok };
             tell::<P>(&error);
             return exit.into();
@@ -70,8 +73,8 @@ where
 /// The heading of settings that commands share.
 const SETTINGS: &str = "Settings";
 
-/// A command line in whose help each command shows the settings that it uses. The others are taken all the same, since variables
-/// are set for all.
+/// A command line in whose help each command shows the settings that it uses. The others are taken
+/// all the same, since variables are set for all.
 fn shaped(mut command: Command, uses: &[(&str, &[&[&str]])]) -> Command {
     // Before that, commands do not have the settings that they share.
     command.build();
@@ -87,8 +90,8 @@ fn shaped(mut command: Command, uses: &[(&str, &[&[&str]])]) -> Command {
     command
 }
 
-/// A command line that takes a blank variable for one that is not there, which is how templates spell "not set". A flag may be
-/// blank all the same.
+/// A command line that takes a blank variable for one that is not there, which is how templates
+/// spell "not set". A flag may be blank all the same.
 #[must_use]
 pub fn without_blanks(mut command: Command) -> Command {
     // Before that, commands do not have the settings that they share.
@@ -112,8 +115,8 @@ fn help<P: CommandFactory>() {
     text.trim_end().lines().for_each(progress::note);
 }
 
-/// Prints what clap says. An error repeats what was typed and help repeats what variables are set to, which could act: then it
-/// comes without colours, line by line.
+/// Prints what clap says. An error repeats what was typed and help repeats what variables are set
+/// to, which could act: then it comes without colours, line by line.
 #[expect(clippy::disallowed_methods, reason = "help, where it is nothing but our own text")]
 fn tell<P: CommandFactory>(error: &clap::Error) {
     if error.use_stderr() {
@@ -137,7 +140,8 @@ fn repeats_what_acts(command: &Command) -> bool {
 
 /// The error's text, in which what was typed takes up one line.
 fn complaint(error: &clap::Error) -> String {
-    // With colours, because clap takes what acts out of the other form, and then nobody sees that it was there.
+    // With colours, because clap takes what acts out of the other form, and then nobody sees that
+    // it was there.
     let mut text = error.render().ansi().to_string();
     for (_, value) in error.context() {
         let typed = match value {

@@ -1,4 +1,5 @@
-//! Progress of long work: one line each on standard error, with the glyphs of `flux`, in ASCII where it is no terminal.
+//! Progress of long work: one line each on standard error, with the glyphs of `flux`, in ASCII
+//! where it is no terminal.
 
 use pmp_protocol::PlainText;
 
@@ -7,13 +8,13 @@ use crate::{Failure, stream};
 /// What a line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Starting something.
+    /// Something begins, and will take a while.
     Doing,
-    /// Waiting for something.
+    /// Something else has to happen first.
     Waiting,
-    /// Something is done.
+    /// Something came to its end as it should.
     Done,
-    /// Something failed.
+    /// Something failed; the text says what.
     Failed,
 }
 
@@ -37,8 +38,8 @@ pub fn step(step: Step, text: &str) {
     note(&format!("{} {text}", step.glyph(stream::stderr_is_terminal())));
 }
 
-/// How much of `total` is done, as a bar of twenty cells with a space behind it, on a terminal; nothing elsewhere, where a number
-/// says more.
+/// How much of `total` is done, as a bar of twenty cells with a space behind it, on a terminal;
+/// nothing elsewhere, where a number says more.
 #[must_use]
 pub fn bar(done: usize, total: usize) -> String {
     if stream::stderr_is_terminal() { format!("{} ", cells(done, total)) } else { String::new() }

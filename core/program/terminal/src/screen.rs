@@ -24,7 +24,7 @@ struct Line {
 impl Frame {
     /// The columns of the smallest terminal that is in use.
     pub const WIDTH: usize = 80;
-    /// Its lines.
+    /// The lines of the smallest terminal that is in use.
     pub const HEIGHT: usize = 24;
 
     /// Adds a line. What is longer than it may be is cut.
@@ -80,8 +80,9 @@ impl Frame {
     }
 }
 
-/// A place on the terminal in which frames are drawn one over the other. Each is one write, so that nothing flickers; where standard
-/// output is no terminal, they follow one another, with a blank line between them.
+/// A place on the terminal in which frames are drawn one over the other. Each is one write, so that
+/// nothing flickers; where standard output is no terminal, they follow one another, with a blank
+/// line between them.
 #[derive(Debug, Default)]
 pub struct Screen {
     /// How many lines stand there.
@@ -108,18 +109,20 @@ impl Screen {
     }
 }
 
-/// What draws `lines` over the `drawn` lines above the cursor: up, then each line with what is right of it erased, then all below.
+/// What draws `lines` over the `drawn` lines above the cursor: up, then each line with what is
+/// right of it erased, then all below.
 fn over(drawn: usize, lines: &[String]) -> String {
     let up = if drawn == 0 { String::new() } else { format!("\x1b[{drawn}A\r") };
     let lines: String = lines.iter().map(|line| format!("{line}\x1b[K\n")).collect();
     format!("{up}{lines}\x1b[J")
 }
 
-/// Stands for a space between backquotes while a text is folded: a command is not broken, so that it can be copied.
+/// Stands for a space between backquotes while a text is folded: a command is not broken, so that
+/// it can be copied.
 const KEPT_SPACE: char = '\u{a0}';
 
-/// A text in lines of at most `width` columns, broken between words, but not between backquotes; a word that is longer than a line is
-/// broken itself.
+/// A text in lines of at most `width` columns, broken between words, but not between backquotes; a
+/// word that is longer than a line is broken itself.
 #[must_use]
 pub fn fold(text: &str, width: usize) -> Vec<String> {
     let mut quoted = false;

@@ -7,8 +7,9 @@ use pmp_protocol::PlainText;
 
 use crate::stream;
 
-/// Prints a line that sets each variable, and one that unsets each name in `others`, on standard output. In whole, whatever its
-/// length: a line that was cut would be another command. Names are the caller's to check: no shell has a way to quote one.
+/// Prints a line that sets each variable, and one that unsets each name in `others`, on standard
+/// output. In whole, whatever its length: a line that was cut would be another command. Names are
+/// the caller's to check: no shell has a way to quote one.
 ///
 /// # Errors
 /// Where standard output cannot be written to. A closed pipe is none.
@@ -36,8 +37,9 @@ pub fn is_variable_name(name: &str) -> bool {
     name.starts_with(letter) && name.chars().all(|c| letter(c) || c.is_ascii_digit())
 }
 
-/// The value between quotes in which nothing is special. What could act on a terminal, or breaks the line, is written by `printf`,
-/// since `$'…'` is no quote to every `sh`; a character at the end, which is taken off, keeps line breaks that `$(…)` would drop.
+/// The value between quotes in which nothing is special. What could act on a terminal, or breaks
+/// the line, is written by `printf`, since `$'…'` is no quote to every `sh`; a character at the
+/// end, which is taken off, keeps line breaks that `$(…)` would drop.
 fn quoted(value: &str) -> String {
     if PlainText::bounded(value, usize::MAX).as_str() == value {
         return format!("'{}'", value.replace('\'', r"'\''"));
@@ -50,7 +52,8 @@ fn quoted(value: &str) -> String {
             '\n' => quoted.push_str(r"\n"),
             '\t' => quoted.push_str(r"\t"),
             ' '..='~' if !matches!(c, '\'' | '-') => quoted.push(c),
-            // Also what ends the quotes, and what would begin an option. Octal, of three digits at most: what follows is never taken for part of it.
+            // Also what ends the quotes, and what would begin an option. Octal, of three digits at
+            // most: what follows is never taken for part of it.
             c => c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| {
                 let _infallible = write!(quoted, "\\{byte:03o}");
             }),

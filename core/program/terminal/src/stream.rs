@@ -1,12 +1,12 @@
-//! The process's standard streams: the one place that writes to them, so that nothing gets past [`PlainText`] to whoever
-//! looks at them. `clippy.toml` keeps all other code from them.
+//! The process's standard streams: the one place that writes to them, so that nothing gets past
+//! [`PlainText`] to whoever looks at them. `clippy.toml` keeps all other code from them.
 
 use std::io::{self, IsTerminal, Write};
 
 use pmp_protocol::PlainText;
 
-/// Writes to standard output what cannot act any more, with a line break behind it. A closed pipe is no error: the reader
-/// has seen enough.
+/// Writes to standard output what cannot act any more, with a line break behind it. A closed pipe
+/// is no error: the reader has seen enough.
 #[expect(clippy::disallowed_methods, reason = "the boundary itself")]
 pub(crate) fn out(harmless: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -16,7 +16,8 @@ pub(crate) fn out(harmless: &str) -> io::Result<()> {
     }
 }
 
-/// Writes to standard output what cannot act, and what our own code puts around it to move the cursor; nothing behind it.
+/// Writes to standard output what cannot act, and what our own code puts around it to move the
+/// cursor; nothing behind it.
 #[expect(clippy::disallowed_methods, reason = "the boundary itself")]
 pub(crate) fn out_raw(harmless: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -52,7 +53,8 @@ pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// The columns of the terminal that shows standard output; none where it is no terminal, or does not say.
+/// The columns of the terminal that shows standard output; none where it is no terminal, or does
+/// not say.
 #[must_use]
 pub(crate) fn stdout_width() -> Option<usize> {
     stdout_size().map(|(_, columns)| columns)

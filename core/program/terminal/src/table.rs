@@ -1,4 +1,5 @@
-//! Tables as operators know them from `kubectl`: upper-case headers, no borders, three spaces between columns.
+//! Tables as operators know them from `kubectl`: upper-case headers, no borders, three spaces
+//! between columns.
 
 use comfy_table::{Cell, Color, ContentArrangement, presets};
 use console::measure_text_width;
@@ -38,7 +39,8 @@ impl Table {
         }
     }
 
-    /// The first `rows` of it, no line of which is longer than [`Frame::WIDTH`] because of its last column; and how many rows are left out.
+    /// The first `rows` of it, no line of which is longer than [`Frame::WIDTH`] because of its last
+    /// column; and how many rows are left out.
     #[must_use]
     pub fn on_a_screen(mut self, rows: usize) -> (Self, usize) {
         let left_out = self.rows.len().saturating_sub(rows);
@@ -46,7 +48,8 @@ impl Table {
         (self.no_wider_than(Frame::WIDTH), left_out)
     }
 
-    /// The same, whose last column, which holds sentences, is cut so that no line is wider than `width`, wherever it is printed.
+    /// The same, whose last column, which holds sentences, is cut so that no line is wider than
+    /// `width`, wherever it is printed.
     #[must_use]
     pub fn no_wider_than(mut self, width: usize) -> Self {
         let others = self.header.len().saturating_sub(1);
@@ -63,8 +66,8 @@ impl Table {
         self
     }
 
-    /// The text, without a line break at its end: a row is a line, so that `grep` and `awk` work. On a terminal the last column,
-    /// which holds sentences, is folded to its width.
+    /// The text, without a line break at its end: a row is a line, so that `grep` and `awk` work.
+    /// On a terminal the last column, which holds sentences, is folded to its width.
     #[must_use]
     pub fn render(self, output: Output) -> String {
         self.render_in(output, stream::stdout_width())
@@ -83,8 +86,8 @@ impl Table {
         let title = self.header.pop().unwrap_or_default();
         let left = self.whole(Output { color: false, ..output });
         let indent = lines_of(&left).map(measure_text_width).max().unwrap_or_default() + GAP;
-        // Where too little is left beside the other columns, sentences stand below their row; so does one with a word, such as an
-        // ARN, that would have to be broken beside it.
+        // Where too little is left beside the other columns, sentences stand below their row; so
+        // does one with a word, such as an ARN, that would have to be broken beside it.
         let beside = width.checked_sub(indent).filter(|left| *left >= LEAST);
         let below = width.saturating_sub(BELOW);
         let place = |text: &str| {
@@ -118,7 +121,7 @@ impl Table {
         lines.join("\n")
     }
 
-    /// Every cell whole.
+    /// The table with every cell whole, however wide it gets.
     fn whole(&self, output: Output) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);

@@ -4,7 +4,8 @@ use console::truncate_str;
 use jiff::Timestamp;
 use pmp_protocol::PlainText;
 
-/// How long ago, in the largest unit that says enough: `12s`, `5m`, `3h`, `2d`. A time to come is `0s`.
+/// How long ago, in the largest unit that says enough: `12s`, `5m`, `3h`, `2d`. A time to come is
+/// `0s`.
 #[must_use]
 pub fn age(then: Timestamp, now: Timestamp) -> String {
     let seconds = now.duration_since(then).as_secs().max(0);

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use crate::{Failure, Output};
 
-/// Prints the version of the program `P`, the machine that it was built for, and what it `speaks`: names and versions of its
-/// contracts with others.
+/// Prints the version of the program `P`, the machine that it was built for, and what it `speaks`:
+/// names and versions of its contracts with others.
 ///
 /// # Errors
 /// Where standard output cannot be written to.

@@ -1,4 +1,5 @@
-//! YAML of the documents that are JSON otherwise. What could act on a terminal is spelled as an escape, as it is in JSON.
+//! YAML of the documents that are JSON otherwise. What could act on a terminal is spelled as an
+//! escape, as it is in JSON.
 
 use std::fmt::Write;
 use std::io;

@@ -1,5 +1,5 @@
-//! The end of an environment. Lambda sends SIGTERM only where an extension is registered, and then waits half a second
-//! before it kills the process; so one is registered that asks for no events.
+//! The end of an environment. Lambda sends SIGTERM only where an extension is registered, and then
+//! waits half a second before it kills the process; so one is registered that asks for no events.
 
 use lambda_extension::Extension;
 use pmp_runtime::{Stop, StopReason};
@@ -9,8 +9,9 @@ use tracing::Instrument;
 /// Unique among the function's extensions.
 const NAME: &str = "pmp-sync";
 
-/// Registers the extension, and cancels `stop` at SIGTERM. Must come before the first invocation is asked for. Where
-/// either is not possible the function works all the same: it is then killed without notice, which is safe, too.
+/// Registers the extension, and cancels `stop` at SIGTERM. Must come before the first invocation is
+/// asked for. Where either is not possible the function works all the same: it is then killed
+/// without notice, which is safe, too.
 pub(crate) async fn stop_at_the_end(stop: Stop) {
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {

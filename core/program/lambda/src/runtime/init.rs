@@ -1,4 +1,5 @@
-//! A function that cannot start: said in the log, and to Lambda, which hands it to whoever invoked the function.
+//! A function that cannot start: said in the log, and to Lambda, which hands it to whoever invoked
+//! the function.
 
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{PooledClient, build_request};

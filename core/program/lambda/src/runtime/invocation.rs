@@ -8,12 +8,14 @@ use tokio::time::Instant;
 
 use crate::Invocation;
 
-/// What is left of an invocation's time for writing down how far the work got: a fifth of it, and no more than this.
+/// What is left of an invocation's time for writing down how far the work got: a fifth of it, and
+/// no more than this.
 const LONGEST_MARGIN: Duration = Duration::from_secs(15);
 const SHARE: u32 = 5;
 
 impl Invocation {
-    /// An invocation that must be over at `deadline_ms`, in milliseconds since 1970. Needs a runtime.
+    /// An invocation that must be over at `deadline_ms`, in milliseconds since 1970. Needs a
+    /// runtime.
     pub(crate) fn begin(request_id: String, deadline_ms: u64, whole: &Stop, now: Timestamp) -> Self {
         let left = left(deadline_ms, now);
         let deadline = Instant::now() + left;
