@@ -8,7 +8,7 @@ use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 
 use crate::ConfigError;
 
-/// The files that there are.
+/// The files of profiles that exist, and what stands in them.
 #[derive(Debug, Clone)]
 pub(crate) struct Files {
     paths: EnvConfigFiles,

@@ -6,9 +6,22 @@
 
 use serde_json::Value;
 
+use crate::Arn;
+
 /// A policy that is attached to a resource.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourcePolicy(Vec<Value>);
+
+/// A text that is not a policy document.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// The text is not JSON.
+    #[error("{0}")]
+    NotJson(#[from] serde_json::Error),
+    /// The document says nothing: neither that someone is let in, nor that someone is not.
+    #[error("it has no statement")]
+    NoStatement,
+}
 
 /// Who asks for something: a service for itself, or an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,14 +45,14 @@ pub struct Request<'a> {
     pub source: Option<&'a str>,
 }
 
-/// What a policy says to a request.
+/// The policy's answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     /// It lets it through.
     Yes,
     /// It does not let it through, or denies it.
     No,
-    /// It hangs on a condition that cannot be judged here; this is its name.
+    /// A condition decides that cannot be judged here. This is the condition's key.
     Unclear(String),
 }
 
@@ -47,13 +60,13 @@ impl ResourcePolicy {
     /// Reads a policy document.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let document: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    /// Where it is not the JSON of a policy.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let document: Value = serde_json::from_str(text)?;
         match &document["Statement"] {
             Value::Array(statements) => Ok(Self(statements.clone())),
             one @ Value::Object(_) => Ok(Self(vec![one.clone()])),
-            _ => Err("it has no statement".to_owned()),
+            _ => Err(PolicyError::NoStatement),
         }
     }
 
@@ -142,7 +155,7 @@ fn conditions_hold(conditions: &Value, request: &Request<'_>) -> Admission {
 
 fn holds(operator: &str, key: &str, values: &[String], request: &Request<'_>) -> Admission {
     let unclear = || Admission::Unclear(key.to_owned());
-    let account_of = |arn: &str| arn.split(':').nth(4).unwrap_or_default().to_owned();
+    let account_of = |arn: &str| arn.parse::<Arn>().map(|arn| arn.account().to_owned()).unwrap_or_default();
     let known = match (key.to_lowercase().as_str(), request.asker) {
         ("aws:sourcearn", _) => request.source.map(str::to_lowercase),
         ("aws:sourceaccount", _) => request.source.map(account_of),

@@ -35,7 +35,8 @@ const SERVICES: [&str; 12] = [
     "organizations",
 ];
 
-/// Profiles may name one another; more than this is a circle.
+/// Bound on how many profiles name one another with `source_profile`: a longer chain is taken for a
+/// circle.
 const MAX_HOPS: usize = 10;
 
 /// The profile in force, with the profiles that it rests on.
@@ -110,7 +111,8 @@ impl Profile {
                 return Err(slip(from, problem, format!("the profiles are: {known}")));
             };
             let keys = ["aws_access_key_id", "aws_secret_access_key"];
-            // Of a profile on which another rests, keys count before a role.
+            // In the profile that another one names as its source, keys count before a role. The
+            // SDK has the same order.
             if from.is_some() && keys.iter().all(|key| profile.get(key).is_some()) {
                 return Ok(true);
             }
@@ -245,7 +247,7 @@ impl Profile {
                 || value.strip_prefix(endpoint).is_some_and(|rest| rest.starts_with('/'))
         };
         let mut named: Vec<_> = variables.iter().filter(|(_, value)| is_it(value)).map(|(name, _)| name).collect();
-        // That of a service is longer, and goes before that of all.
+        // `AWS_ENDPOINT_URL_<SERVICE>` overrides `AWS_ENDPOINT_URL`, and is the longer name.
         named.sort_by_key(|name| std::cmp::Reverse(name.len()));
         if let Some(name) = named.first() {
             return Some((*name).clone());

@@ -24,8 +24,8 @@ use aws_smithy_types::retry::ErrorKind;
 
 use crate::throttles::error_text;
 
-/// A session that is younger than this was new to the call that was refused: another one would fare
-/// no better.
+/// Age below which a session is not forgotten: the refused call used a fresh one, and another would
+/// be refused, too.
 const NEW: Duration = Duration::from_secs(1);
 
 /// The same configuration, whose clients forget a session that AWS no longer takes.
@@ -59,7 +59,7 @@ impl Default for Sessions {
 }
 
 impl Sessions {
-    /// Forgets them, unless they are new.
+    /// Forgets the sessions, unless they are younger than [`NEW`].
     fn forget(&self) {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if current.since.elapsed() >= NEW {

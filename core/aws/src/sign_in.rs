@@ -14,7 +14,7 @@ const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 
 /// The same error as a person can read it.
 pub(crate) fn explained(error: CredentialsError, profile: &Profile) -> CredentialsError {
-    // What the network is to blame for is told already.
+    // The error already says so where the network is the cause.
     if chain(&error).any(|error| error.is::<Trouble>()) {
         return error;
     }

@@ -183,12 +183,6 @@ impl fmt::Debug for PublicKey {
 pub struct TrustedKeys(Vec<PublicKey>);
 
 impl TrustedKeys {
-    /// Trusts one key and no other.
-    #[must_use]
-    pub fn of(key: PublicKey) -> Self {
-        Self(vec![key])
-    }
-
     /// Reads the public keys in a text: PEM, one or two blocks, with or without line ends.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
         let mut keys: Vec<PublicKey> = Vec::new();
@@ -212,7 +206,7 @@ impl TrustedKeys {
         }
     }
 
-    /// The same set with this key alone.
+    /// Trusts one key and no other.
     #[must_use]
     pub fn only(key: PublicKey) -> Self {
         Self(vec![key])

@@ -1,9 +1,8 @@
 //! What `doctor` of both programs checks alike: the configuration, whose credentials these are, the
 //! clock, the region, and queues.
 //!
-//! Everything here only reads: nothing is written, nothing published, and no message received. What
-//! a permission to write would show, only a write shows; so no check says more than that it can be
-//! read.
+//! The checks only read: they write nothing, publish nothing and receive no message. So they do not
+//! prove the permission to write; only a write could.
 
 mod queue;
 mod session;
@@ -30,20 +29,20 @@ pub fn configuration(complete: &Result<(), Failure>) -> Finding {
     }
 }
 
-/// Adds a failure as a command would tell it.
+/// Adds a failure, with the hints that a command would print.
 #[must_use]
 pub fn told(finding: Finding, failure: &Failure) -> Finding {
     failure.hints().iter().fold(finding.fail(failure.one_line(), None), |finding, hint| finding.or(hint.as_str()))
 }
 
-/// Adds a call that failed and that the program itself needs, too.
+/// Adds a failed call that the program itself needs, too.
 #[must_use]
 pub fn failed(finding: Finding, error: &ApiError) -> Finding {
     finding.fail(error.to_string(), error.hint())
 }
 
-/// Adds a call that failed and that only this check needs: where a permission is missing, the
-/// program may work all the same.
+/// Adds a failed call that only this check needs. Where a permission is missing, that is a warning:
+/// the program may work without it.
 #[must_use]
 pub fn unknown(finding: Finding, error: &ApiError) -> Finding {
     if !error.is_access_denied() {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
-use pmp_aws::{Admission, ApiError, Asker, Request, ResourcePolicy};
+use pmp_aws::{Admission, ApiError, Asker, QueueArn, QueueUrl, Request, ResourcePolicy};
 use pmp_terminal::checkup::Finding;
 use pmp_terminal::count;
 
@@ -111,10 +111,9 @@ pub async fn dead_letters(sdk: &SdkConfig, check: &'static str, queue: &Queue) -
         finding
     };
     // In the account and region of the queue itself, as SQS demands.
-    let (Some((place, _)), Some(name)) = (queue.url.rsplit_once('/'), arn.rsplit(':').next()) else {
-        return finding;
-    };
-    match read(sdk, &format!("{place}/{name}")).await {
+    let (Ok(url), Ok(arn)) = (queue.url.parse::<QueueUrl>(), arn.parse::<QueueArn>()) else { return finding };
+    let Some(dead) = url.sibling(arn.name()) else { return finding };
+    match read(sdk, dead.as_str()).await {
         Ok(dead) if dead.messages() == 0 => finding.note("none in it"),
         Ok(dead) => finding.warn(
             format!("{} in it", count(dead.messages(), "dead letter")),
