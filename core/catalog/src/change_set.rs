@@ -39,7 +39,8 @@ impl Part {
         usize::from(self.allow.is_some()) + usize::from(self.deny.is_some()) + usize::from(self.settings.is_some())
     }
 
-    /// What identifies it: the same text for the same request, and only then.
+    /// The text from which the idempotency token is made: equal for equal requests, and different
+    /// for all others.
     fn canonical(&self) -> String {
         let batch = |batch: &Option<ProductBatch>| {
             let ids = batch.iter().flat_map(ProductBatch::products).map(ProductId::as_str);

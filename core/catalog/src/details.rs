@@ -191,7 +191,8 @@ pub(crate) fn policy(id: &PolicyId, details: &str, interner: &Interner) -> Resul
     let unexpected = |problem: String| CatalogError::Unexpected { entity: id.to_string(), problem };
     let details: PolicyDetails<'_> = serde_json::from_str(details).map_err(|e| unexpected(e.to_string()))?;
     if details.name.is_none() && details.statements.is_none() && details.configuration.is_none() {
-        // Taken for an empty policy, it would deny everything.
+        // Rule 0: read as an empty policy, this would deny every product in every member
+        // organization.
         return Err(unexpected("it says nothing that a policy says".to_owned()));
     }
     let statements = details.statements.unwrap_or_default();

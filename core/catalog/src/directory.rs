@@ -27,7 +27,7 @@ pub use sdk::SdkDirectory;
 /// filter).
 pub const MAX_SEARCHED: usize = 30;
 
-/// Tells of products. Each call waits for its turn by itself.
+/// Answers what AWS Marketplace shows of products. Each call waits for its own permit.
 #[async_trait]
 pub trait ProductDirectory: Debug + Send + Sync {
     /// What is known of this product; none where there is no such product to be seen.

@@ -9,12 +9,12 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use aws_sdk_marketplacecatalog::types::{ChangeSetSummaryListItem, Filter, Sort, SortOrder};
 use jiff::Timestamp;
-use pmp_aws::ApiError;
+use pmp_aws::Arn;
 use pmp_protocol::{AccountId, ExperienceId, ProductId};
 use serde_json::Value;
 
-use crate::sdk::{CATALOG, CHANGE_SETS_PAGE, SdkCatalog, shared_with_me};
-use crate::{CatalogError, ChangeKind, ChangeSetId, Scope};
+use crate::sdk::{CATALOG, CHANGE_SETS_PAGE, SdkCatalog, paced, shared_with_me};
+use crate::{CatalogError, ChangeKind, ChangeSetId, Operation, Scope};
 
 /// A change set that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Edits {
     pub denied: BTreeSet<ProductId>,
 }
 
-/// The port for those who look back.
+/// The port for what happened to an experience before.
 #[async_trait]
 pub trait ChangeHistory: Debug + Send + Sync {
     /// The newest change sets that succeeded on `experience` after `since`, by the catalog's clock,
@@ -71,12 +71,10 @@ impl ChangeHistory for SdkCatalog {
         if scope == Scope::SharedWithMe {
             call = call.filter_list(shared_with_me());
         }
-        self.pace.list_change_sets.ready().await;
-        let page = call.send().await.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
-        self.pace.list_change_sets.learn(&page);
-        let mut sets: Vec<_> = page?.change_set_summary_list().iter().filter_map(past).collect();
-        // Here and not by a filter: what AWS does with the end of one that it does not tell is not
-        // known.
+        let page = paced(self.pace.of(Operation::ListChangeSets), OPERATION, call.send()).await?;
+        let mut sets: Vec<_> = page.change_set_summary_list().iter().filter_map(past).collect();
+        // Filtered here, and not by AWS: AWS does not document whether a filter on the end matches
+        // a change set that has none.
         sets.retain(|set| set.ended.is_none_or(|ended| ended > since));
         sets.sort_by_key(|set| std::cmp::Reverse(set.ended));
         Ok(sets)
@@ -84,12 +82,10 @@ impl ChangeHistory for SdkCatalog {
 
     async fn edits_of(&self, id: &ChangeSetId, experience: &ExperienceId) -> Result<Edits, CatalogError> {
         const OPERATION: &str = "aws-marketplace:DescribeChangeSet";
-        self.pace.describe_change_set.ready().await;
-        let answer = self.client.describe_change_set().catalog(CATALOG).change_set_id(id.as_str()).send().await;
-        let answer = answer.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
-        self.pace.describe_change_set.learn(&answer);
+        let call = self.client.describe_change_set().catalog(CATALOG).change_set_id(id.as_str()).send();
+        let answer = paced(self.pace.of(Operation::DescribeChangeSet), OPERATION, call).await?;
         let mut edits = Edits::default();
-        for change in answer?.change_set() {
+        for change in answer.change_set() {
             let entity = change.entity().and_then(|entity| entity.identifier()).unwrap_or_default();
             let is_meant = entity.split('@').next() == Some(experience.as_str());
             let kind = change.change_type().and_then(ChangeKind::from_name).filter(|_| is_meant);
@@ -105,7 +101,8 @@ impl ChangeHistory for SdkCatalog {
 }
 
 fn past(item: &ChangeSetSummaryListItem) -> Option<PastChangeSet> {
-    let account = item.change_set_arn().and_then(|arn| AccountId::new(arn.split(':').nth(4)?).ok());
+    let arn = item.change_set_arn().and_then(|arn| arn.parse::<Arn>().ok());
+    let account = arn.and_then(|arn| AccountId::new(arn.account()).ok());
     Some(PastChangeSet {
         id: ChangeSetId::new(item.change_set_id()?),
         name: item.change_set_name().map(str::to_owned),

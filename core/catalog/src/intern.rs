@@ -13,7 +13,7 @@ pub(crate) struct Interner(Mutex<Ids>);
 #[derive(Debug, Default)]
 struct Ids {
     known: HashSet<ProductId>,
-    /// At this size, those that nobody uses any more are forgotten.
+    /// Number of ids at which the ids that nothing else holds are removed.
     sweep_at: usize,
 }
 

@@ -21,6 +21,7 @@ mod experience;
 mod history;
 mod intern;
 mod note;
+mod operation;
 mod pace;
 mod policy;
 mod port;
@@ -35,6 +36,7 @@ pub use directory::{
 pub use error::{CatalogError, ErrorClass};
 pub use experience::{Experience, ExperienceStatus, NotLive, PolicyId, Revision};
 pub use history::{ChangeHistory, Edits, PastChangeSet};
+pub use operation::{Operation, PerOperation};
 pub use pace::{Limiter, Pace};
 pub use policy::ProcurementPolicy;
 pub use port::{Catalog, Probe, Scope};

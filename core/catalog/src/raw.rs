@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::ser_de::{DeserializeResponse, SharedResponse
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// Where the body of one call is put.
+/// Takes the body of one call's answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RawBody(Arc<Mutex<Option<SdkBody>>>);
 

@@ -1,6 +1,7 @@
 //! The port over the official SDK.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +10,7 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_marketplacecatalog::Client;
 use aws_sdk_marketplacecatalog::config::Builder;
-use aws_sdk_marketplacecatalog::error::SdkError;
+use aws_sdk_marketplacecatalog::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_marketplacecatalog::operation::batch_describe_entities::BatchDescribeEntitiesOutput;
 use aws_sdk_marketplacecatalog::operation::describe_entity::DescribeEntityOutput;
 use aws_sdk_marketplacecatalog::operation::start_change_set::StartChangeSetError;
@@ -30,7 +31,7 @@ use crate::intern::Interner;
 use crate::raw::{RawBody, TakeBody};
 use crate::{
     Catalog, CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus,
-    ErrorClass, Experience, Pace, Part, PolicyId, Probe, ProcurementPolicy, RateLimits, Scope,
+    ErrorClass, Experience, Limiter, Operation, Pace, Part, PolicyId, Probe, ProcurementPolicy, RateLimits, Scope,
 };
 
 /// The only catalog that private marketplaces live in.
@@ -174,13 +175,10 @@ impl SdkCatalog {
             let request = EntityRequest::builder().catalog(CATALOG).entity_id(*id).build();
             call = call.entity_request_list(request.map_err(|e| unexpected(id, &e.to_string()))?);
         }
-        self.pace.describe_entity.ready().await;
         let body = RawBody::default();
         let take = TakeBody { body: body.clone(), empty: || BatchDescribeEntitiesOutput::builder().build() };
-        let answer = call.customize().interceptor(take).send().await;
-        let answer = answer.map(drop).map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
-        self.pace.describe_entity.learn(&answer);
-        answer?;
+        let call = call.customize().interceptor(take);
+        paced(self.pace.of(Operation::DescribeEntity), OPERATION, call.send()).await?;
         let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
         let interner = self.interner.clone();
         with_body(OPERATION, &body, move |json| {
@@ -194,16 +192,14 @@ impl SdkCatalog {
 
     async fn describe_entity<T: Send + 'static>(&self, id: &str, read: Read<T>) -> Result<T, CatalogError> {
         const OPERATION: &str = "aws-marketplace:DescribeEntity";
-        self.pace.describe_entity.ready().await;
         let body = RawBody::default();
         let take = TakeBody { body: body.clone(), empty: || DescribeEntityOutput::builder().build() };
         let call = self.client.describe_entity().catalog(CATALOG).entity_id(id).customize().interceptor(take);
-        let answer = call.send().await.map(drop).map_err(|e| {
-            let error = CatalogError::Api(ApiError::new(OPERATION, &e));
-            if error.class() == ErrorClass::NotFound { CatalogError::NotFound(id.to_owned()) } else { error }
-        });
-        self.pace.describe_entity.learn(&answer);
-        answer?;
+        let described = paced(self.pace.of(Operation::DescribeEntity), OPERATION, call.send()).await;
+        described.map_err(|error| match error.class() {
+            ErrorClass::NotFound => CatalogError::NotFound(id.to_owned()),
+            _ => error,
+        })?;
         let (id, interner) = (id.to_owned(), self.interner.clone());
         with_body(OPERATION, &body, move |json| {
             let entity: details::Entity<'_> =
@@ -225,11 +221,8 @@ impl SdkCatalog {
             if scope == Scope::SharedWithMe {
                 call = call.filter_list(shared_with_me());
             }
-            self.pace.list_entities.ready().await;
-            let page = call.set_next_token(token).send().await;
-            let page = page.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
-            self.pace.list_entities.learn(&page);
-            let page = page?;
+            let call = call.set_next_token(token).send();
+            let page = paced(self.pace.of(Operation::ListEntities), OPERATION, call).await?;
             for entity in page.entity_summary_list() {
                 let id = entity.entity_id().unwrap_or_default();
                 experiences.push(ExperienceId::new(id).map_err(|e| unexpected(id, &e.to_string()))?);
@@ -255,11 +248,8 @@ impl SdkCatalog {
             if scope == Scope::SharedWithMe {
                 call = call.filter_list(shared_with_me());
             }
-            self.pace.list_change_sets.ready().await;
-            let page = call.set_next_token(token).send().await;
-            let page = page.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
-            self.pace.list_change_sets.learn(&page);
-            let page = page?;
+            let call = call.set_next_token(token).send();
+            let page = paced(self.pace.of(Operation::ListChangeSets), OPERATION, call).await?;
             open.extend(
                 page.change_set_summary_list().iter().filter_map(|set| set.change_set_id()).map(ChangeSetId::new),
             );
@@ -269,6 +259,34 @@ impl SdkCatalog {
             }
         }
     }
+}
+
+/// Makes a call with a permit of its limiter, and lets the limiter learn from the outcome.
+/// `operation` is what the error names.
+pub(crate) async fn paced<T, E>(
+    limiter: &Limiter,
+    operation: &'static str,
+    call: impl Future<Output = Result<T, SdkError<E>>>,
+) -> Result<T, CatalogError>
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    limiter.ready().await;
+    learned(limiter, operation, call).await
+}
+
+/// The same for a caller that has taken the permit.
+async fn learned<T, E>(
+    limiter: &Limiter,
+    operation: &'static str,
+    call: impl Future<Output = Result<T, SdkError<E>>>,
+) -> Result<T, CatalogError>
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    let answer = call.await.map_err(|error| CatalogError::Api(ApiError::new(operation, &error)));
+    limiter.learn(&answer);
+    answer
 }
 
 /// Reads the body of an answer, on a thread that may block where it is large.
@@ -349,7 +367,8 @@ impl Catalog for SdkCatalog {
             }
         }
         let answer = call.send().await.map_err(|error| not_started(request, &error));
-        self.pace.start_change_set.learn(&answer);
+        // The starter has taken the permit: it waits for one with many change sets to choose from.
+        self.pace.of(Operation::StartChangeSet).learn(&answer);
         let answer = answer?;
         let id = answer.change_set_id().ok_or_else(|| unexpected(request.name(), "the change set has no id"))?;
         Ok(ChangeSetId::new(id))
@@ -357,10 +376,9 @@ impl Catalog for SdkCatalog {
 
     async fn describe_change_set(&self, id: &ChangeSetId) -> Result<ChangeSetStatus, CatalogError> {
         const OPERATION: &str = "aws-marketplace:DescribeChangeSet";
-        let answer = self.client.describe_change_set().catalog(CATALOG).change_set_id(id.as_str()).send().await;
-        let answer = answer.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
-        self.pace.describe_change_set.learn(&answer);
-        let answer = answer?;
+        let call = self.client.describe_change_set().catalog(CATALOG).change_set_id(id.as_str()).send();
+        // The poller has taken the permit: it polls the change set that is due when there is one.
+        let answer = learned(self.pace.of(Operation::DescribeChangeSet), OPERATION, call).await?;
         let state = match answer.status() {
             Some(ChangeStatus::Preparing | ChangeStatus::Applying) => ChangeSetState::Running,
             Some(ChangeStatus::Succeeded) => ChangeSetState::Succeeded,

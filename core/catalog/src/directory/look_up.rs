@@ -14,9 +14,9 @@ use pmp_protocol::{ProductAttributes, ProductId};
 use super::{MAX_SEARCHED, ProductDirectory};
 use crate::{CatalogError, ErrorClass};
 
-/// Searches on their way at once, and single products. The directory sets the pace; this hides how
-/// long an answer takes, and is less than what AWS answers in a second: where requests pile up on
-/// their way and arrive at once, they are within the quota.
+/// Bounds on searches, and on look-ups of single products, that run at once. The directory's
+/// limiter sets the rate; these bounds hide the latency of the answers. They are below the quota of
+/// a second, so that requests that pile up on the network and arrive together are not throttled.
 const SEARCHES: usize = 8;
 const SINGLES: usize = 4;
 
