@@ -11,7 +11,7 @@ use pmp_protocol::ExperienceId;
 use crate::item::{Item, text};
 use crate::{LedgerError, TableName};
 
-/// What one `BatchWriteItem` takes.
+/// The most requests that one `BatchWriteItem` takes (service model).
 const BATCH: usize = 25;
 
 /// A client bound to one table, so that every error names it.
@@ -28,7 +28,8 @@ impl TableClient {
             Some(region) => pmp_aws::in_region(config, region),
             None => config.clone(),
         };
-        // The role in the hub's account may be revoked there at any time, and be given again.
+        // The hub's operators may revoke the sessions of the member's role at any time: then a call
+        // is made again with a new session.
         let config = Builder::from(&config).retry_classifier(AskWithNewSession).build();
         Self { dynamodb: Client::from_conf(config), table }
     }
@@ -88,7 +89,7 @@ impl TableClient {
         items.into_iter().map(put).collect()
     }
 
-    /// Deletes the items with these keys; what DynamoDB left undone.
+    /// Deletes the items with these keys. Returns the keys that DynamoDB left unprocessed.
     pub(crate) async fn delete(&self, keys: Vec<Item>) -> Result<Vec<Item>, LedgerError> {
         let request = |key: Item| {
             let delete = DeleteRequest::builder().set_key(Some(key)).build();

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_protocol::OrganizationId;
 use serde::{Deserialize, Serialize};
 
-/// For how long its holder may be silent: whoever watched the lease for so long without seeing a
+/// How long the holder may be silent. A spoke that has watched the lease for so long without a
 /// renewal takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseTerm(Duration);
@@ -26,13 +26,13 @@ impl LeaseTerm {
     /// The default of earlier releases, whose holders renew every 12 s: for a lease that cannot be
     /// read.
     pub const UNKNOWN: Self = Self(Duration::from_secs(60));
-    /// By the clocks a lease ends so much later than by watching it: they may differ by this, and
-    /// by a third of the term besides.
+    /// How much later a lease ends for spokes that go by the clock than for those that watched it.
+    /// Two clocks may differ by this, and by a third of the term besides.
     pub const CLOCKS: Duration = Duration::from_secs(50);
-    /// The shortest that makes sense against the time that a write takes.
+    /// The shortest term. A shorter one would end while a renewal is still being written.
     pub const SHORTEST: Duration = Duration::from_secs(1);
 
-    /// The longest: who dies with the lease locks the organization for so long.
+    /// The longest term. A holder that dies locks the organization for so long.
     pub const LONGEST: Duration = Duration::from_secs(3600);
 
     /// A term of this length; none where it is below [`Self::SHORTEST`] or above [`Self::LONGEST`].
@@ -41,13 +41,13 @@ impl LeaseTerm {
         (Self::SHORTEST..=Self::LONGEST).contains(&term).then_some(Self(term))
     }
 
-    /// The whole of it: whoever watches may take the lease this long after the last renewal.
+    /// The term itself: a spoke that watches may take the lease so long after the last renewal.
     #[must_use]
     pub fn whole(self) -> Duration {
         self.0
     }
 
-    /// Whoever did not watch it may take the lease this long after the last renewal.
+    /// A spoke that did not watch may take the lease so long after the last renewal.
     #[must_use]
     pub fn by_the_clocks(self) -> Duration {
         self.0 + Self::CLOCKS
@@ -72,15 +72,15 @@ impl LeaseTerm {
 pub struct Lease {
     /// Member organization that the lease is of.
     pub organization: OrganizationId,
-    /// Unique to one taking.
+    /// Id of this tenure: no other tenure has the same, even of the same process.
     pub holder_id: String,
-    /// Who that is, for people.
+    /// Who holds it, for a person: host and process.
     pub holder: String,
-    /// When it was taken.
+    /// When it was taken, by the holder's clock.
     pub taken_at: Timestamp,
-    /// How often it was renewed since: whoever waits sees by it that the holder lives.
+    /// How often it was renewed since. A waiting spoke sees by it that the holder lives.
     pub renewals: u64,
-    /// The term, in milliseconds: whoever watched it for so long without a renewal takes it.
+    /// The term, in milliseconds.
     pub term_ms: u64,
     /// When it ends for all others, in milliseconds since 1970; 0 once it is given back.
     pub expires_at_ms: i64,
@@ -143,7 +143,7 @@ impl Lease {
             Some(end) => format!("until {} unless it is renewed", shown(end, now)),
             None => "until a time that no calendar has".to_owned(),
         };
-        // Whoever waits sees whether it is renewed, and takes it where it is not.
+        // A lease with such an end is watched, and taken where it is not renewed.
         let odd = if self.is_odd(now) { "; that is longer than any lease: wait for it with `--wait`" } else { "" };
         format!("{}, since {since} ({ago} s ago), {until}{odd}", self.holder)
     }
@@ -176,8 +176,8 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Whether the holder is dead, whatever the clocks say: a living one would have renewed it by
-    /// now.
+    /// Whether the holder is dead, whatever the clocks say: a living holder would have renewed the
+    /// lease.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         self.unchanged_for >= Duration::from_millis(self.lease.term_ms).min(LeaseTerm::LONGEST)

@@ -122,7 +122,7 @@ impl DynamoLeases {
     }
 }
 
-/// A name for an item as it is: the same item has the same.
+/// A name that stands for the holder of an item that cannot be read: equal items have equal names.
 fn fingerprint(item: &Item) -> String {
     let sorted: std::collections::BTreeMap<_, _> = item.iter().collect();
     format!("unreadable {}", Digest::of(format!("{sorted:?}").as_bytes()).short())

@@ -24,7 +24,7 @@ use crate::{Found, Organization, Unreadable};
 
 /// The partition of the high-water marks.
 pub(crate) const HEADS: &str = "hub#heads";
-/// What the partitions begin with that no member can write.
+/// Prefix of the partitions that no member can write.
 const HUB: &str = "hub#";
 /// The most characters of a text from outside that are kept.
 const MAX_TEXT: usize = 200;
@@ -62,8 +62,8 @@ pub(crate) fn seen_key(experience: &ExperienceId) -> String {
     format!("{experience}#")
 }
 
-/// What the sort keys of the signs of life of single spokes begin with. Not with the experience: a
-/// hub of an earlier release would take them for receipts that it cannot read.
+/// Prefix of the sort keys of the signs of life of single spokes. It does not begin with the
+/// experience: a hub of an earlier release would take them for receipts that it cannot read.
 pub(crate) fn spokes_prefix(experience: &ExperienceId) -> String {
     format!("spoke#{experience}#")
 }
@@ -146,8 +146,8 @@ fn read<T: DeserializeOwned>(item: Item) -> Result<T, String> {
     serde_dynamo::from_item(item).map_err(|error: serde_dynamo::Error| in_words(&error.to_string()))
 }
 
-/// What a library says of an item, for a person who is to look at it. It does not say in which
-/// attribute.
+/// Turns serde_dynamo's message into a sentence for the person who looks at the item. The library
+/// does not say which attribute is wrong, unless one is missing.
 pub(crate) fn in_words(problem: &str) -> String {
     let kind = match problem.strip_prefix("Expected ") {
         Some("num") => "a number",
@@ -171,7 +171,8 @@ pub(crate) fn in_words(problem: &str) -> String {
     format!("one of its attributes is not {kind}, and must be")
 }
 
-/// An item must speak of what its key says: otherwise one item could stand for another.
+/// Checks that the attributes name what the sort key names: otherwise one item could stand for
+/// another.
 fn agree(key: &str, told: &str) -> Result<(), String> {
     if key == told { Ok(()) } else { Err(format!("it speaks of `{told}`")) }
 }

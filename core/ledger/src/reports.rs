@@ -25,12 +25,12 @@ use crate::{LedgerError, Organization, TableName};
 /// The most items of one organization that are read for one management experience: more than it can
 /// have experiences.
 const MAX_ITEMS: usize = 512;
-/// The read units, of reads as it is now, that are spent on one organization, but for its first
-/// page: some 270 KB, which are more than 200 receipts, with the reasons of a filter as well.
+/// Read units (of consistent reads) that may be spent on one organization after its first page:
+/// some 270 KB, which is more than 200 receipts with the reasons of a filter.
 const USUAL_UNITS: f64 = 68.0;
-/// The same where the hub knows that the organization keeps many experiences.
+/// The same for an organization that an operator admitted as large.
 const MANY_UNITS: f64 = 400.0;
-/// The first page: most organizations have fewer items.
+/// Items of the first page. Most organizations have fewer in all.
 const FIRST_PAGE: usize = 16;
 /// The most items of each page after it.
 const PAGE: usize = 64;
@@ -43,12 +43,12 @@ const MAX_TEXT: usize = 2_048;
 const MAX_LIST: usize = 1_000;
 /// How deep an attribute may be nested.
 pub(crate) const MAX_DEPTH: usize = 6;
-/// In how many parts the table is looked through at once for organizations.
+/// Number of segments in which the table is scanned for organizations at the same time.
 const SEGMENTS: i32 = 2;
-/// How many keys are read at once for it: those of several organizations, where each has a few; and
-/// no more of one that wrote many.
+/// Keys on a page of that scan: several organizations with few items each, or a part of one with
+/// many.
 const SEARCHED: i32 = 64;
-/// The most pages of them in each part: as many partitions at least.
+/// The most pages of a segment. Each page shows at least one partition that was not seen before.
 const MAX_PARTITIONS: usize = 5_000;
 
 /// The attributes of receipts and signs of life. A test holds them against what is written.
@@ -92,8 +92,8 @@ const ATTRIBUTES: &[&str] = &[
     "disputed",
 ];
 
-/// How much of one organization is read. What the organization itself says of its size counts for
-/// nothing: it would make everybody's `status` dear.
+/// How much of one organization is read. An operator of the hub decides it. What the organization
+/// says of its own size counts for nothing, since it could make `status` expensive for the hub.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Extent {
     /// More than 200 experiences as spokes report them, in 270 KB.
@@ -208,7 +208,8 @@ impl DynamoReports {
             .send()
             .await
             .map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))?;
-        // A read that may be a moment old costs half: the bound is on how much is read.
+        // An eventually consistent read costs half. The bound is on the amount that is read, so the
+        // units are doubled.
         let share = if self.consistent { 1.0 } else { 0.5 };
         let units = answer.consumed_capacity.and_then(|capacity| capacity.capacity_units).unwrap_or_default();
         Ok(Page {
@@ -236,7 +237,7 @@ impl DynamoReports {
         let is_of = |item: &Item, prefix: &str| {
             item.get("item").and_then(|key| key.as_s().ok()).is_some_and(|key| key.starts_with(prefix))
         };
-        // Behind the receipts there are none.
+        // Where the next page begins after the receipts, all receipts have been read.
         let start = is_of(&next, &receipts).then_some(next);
         let found: Vec<Item> = page.items.into_iter().filter(|item| is_of(item, &receipts)).collect();
         let found = Page { items: found, units: page.units, next: start };
@@ -409,7 +410,7 @@ impl Reports for DynamoReports {
 /// used up.
 fn next_page(read: usize, spent: f64, extent: Extent) -> Option<usize> {
     let left = extent.units() - spent;
-    // Nothing was read of a page that held nothing: then the next one is as any.
+    // After a page without items the size of an item is not known, so a whole page is asked for.
     let each = if read == 0 { 0.0 } else { spent / read as f64 };
     let affordable = if left <= 0.0 { 0 } else { (left / each) as usize };
     Some(affordable.min(PAGE).min(MAX_ITEMS.saturating_sub(read))).filter(|items| *items > 0)

@@ -24,7 +24,7 @@ use crate::{LedgerError, TableName};
 /// The partition of the records. The attribute `organization`, which is the table's partition key,
 /// therefore is not the admitted organization; that one is `member`.
 const ROSTER: &str = "hub#roster";
-/// How often what DynamoDB left unprocessed is asked for again.
+/// How often deletions that DynamoDB left unprocessed are requested again.
 const TRIES: usize = 10;
 
 /// An organization that an operator of the hub admitted.

@@ -113,8 +113,8 @@ pub async fn expiry(config: &SdkConfig, name: &TableName) -> Result<Expiry, Ledg
     })
 }
 
-/// Switches it on. A table without it works as well, and keeps more: whoever may not do this is
-/// told, and goes on.
+/// Switches the expiry of records on. A failure is logged and nothing more: without it, the table
+/// only keeps more.
 async fn expire(client: &Client, name: &TableName) {
     let wanted = TimeToLiveSpecification::builder().attribute_name(EXPIRES_AT).enabled(true).build();
     let Ok(wanted) = wanted else { return };
@@ -149,7 +149,7 @@ fn check_keys(table: Table, name: &TableName, found: &TableDescription) -> Resul
         let mut keys = found.key_schema().iter().filter(|key| key.key_type() == key_type);
         keys.next().map_or("none", KeySchemaElement::attribute_name)
     };
-    // Keys of numbers or bytes take none of the items.
+    // A table with keys of numbers or bytes refuses all items of the ledger.
     let other = |definition: &&AttributeDefinition| *definition.attribute_type() != ScalarAttributeType::S;
     let of_keys = |definition: &&AttributeDefinition| {
         found.key_schema().iter().any(|key| key.attribute_name() == definition.attribute_name())
@@ -186,7 +186,7 @@ async fn create(client: &Client, table: Table, name: &TableName) -> Result<(), L
     }
     match call.send().await {
         Ok(_) => Ok(()),
-        // Another `init` was faster; what it made is checked by the caller's next look.
+        // Another `init` was faster. The caller describes the table next, and checks it then.
         Err(e) if e.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => Ok(()),
         Err(e) => Err(LedgerError::Api { table: name.clone(), error: ApiError::new("dynamodb:CreateTable", &e) }),
     }
