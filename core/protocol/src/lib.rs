@@ -7,6 +7,7 @@
 //! This crate decides and never does: no I/O, no async, no clock, no randomness. Everything here is
 //! parsed into a type once, at the edge; a value of one of these types is valid.
 
+mod alike;
 mod answers;
 mod batch;
 mod confirmation;
@@ -30,6 +31,7 @@ mod verdict;
 mod version;
 mod would_change;
 
+pub use alike::{alike, most_alike};
 pub use answers::{Answer, Answers, AnswersError, MAX_ANSWERS_BYTES, ProductAttributes, SealedAnswers};
 pub use batch::ProductBatch;
 pub use confirmation::{Confirmed, OperatorConfirmation, confirmed};
