@@ -42,8 +42,8 @@ impl Failure {
         self
     }
 
-    /// The error with its causes and details in one line, without the hints: for table cells, receipts and
-    /// logs.
+    /// The error with its causes and details in one line, without the hints: for table cells,
+    /// receipts and logs.
     #[must_use]
     pub fn one_line(&self) -> String {
         let told: Vec<_> = std::iter::once(self.error.to_string()).chain(self.causes()).collect();
