@@ -146,8 +146,8 @@ pub fn in_region(config: &SdkConfig, region: &str) -> SdkConfig {
     config.to_builder().region(Region::new(region.to_owned())).build()
 }
 
-/// The same configuration for the region that an ARN names. Unchanged where the text is no ARN, such as the plain name of a
-/// resource, or names no region.
+/// The same configuration for the region that an ARN names. Unchanged where the text is no ARN,
+/// such as the plain name of a resource, or names no region.
 #[must_use]
 pub fn in_region_of(config: &SdkConfig, arn: &str) -> SdkConfig {
     match arn.parse::<Arn>() {

@@ -27,8 +27,8 @@ pub struct Head {
     /// The newest version that was published. Less than `latest`, or none, where the hub stopped
     /// between storing and publishing: the next run publishes it (the outbox).
     pub published: Option<SnapshotVersion>,
-    /// What vouches for it: a signed statement in its envelope; none where the hub does not sign.
-    /// Not verified here.
+    /// The signed statement about this version, in its envelope; none where the hub does not sign.
+    /// The ledger does not verify it.
     pub statement: Option<String>,
 }
 

@@ -6,8 +6,8 @@ use pmp_protocol::PlainText;
 
 use crate::stream;
 
-/// Asks a question that is answered with yes or no; no is what anything but `y` or `yes` means.
-/// None where there is nobody to ask: standard input or standard error is no terminal.
+/// Asks a yes-or-no question on standard error. Only `y` and `yes` count as yes. None where
+/// standard input or standard error is no terminal: nobody is there to answer.
 ///
 /// # Errors
 /// Where the answer cannot be read.

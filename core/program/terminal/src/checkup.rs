@@ -1,8 +1,8 @@
 //! A checkup: what `doctor` found, check by check, with what to do about it.
 //!
-//! A [`Finding`] is one check's verdict with its reasons; a [`Checkup`] all of them in the order in
-//! which they are told. What is checked, and how, is the programs' own. [`watched`] is how a check
-//! is run: within bounds, and told of on a terminal.
+//! A [`Finding`] is one check's verdict with its reasons. A [`Checkup`] holds all findings in
+//! report order. Each program decides what it checks, and how. [`watched`] runs one check within a
+//! bound, and shows progress on a terminal.
 
 use std::io;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::progress::{Step, step};
 use crate::{Exit, Output, Table, count, stream};
 
-/// How long one check may take: longer than the SDK's own tries at an endpoint that is not there.
+/// Bound on one check: longer than the SDK retries an endpoint that does not answer.
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// What a check came to, by how much it matters.
@@ -22,7 +22,7 @@ const WITHIN: Duration = Duration::from_secs(60);
 pub enum Verdict {
     /// As it should be.
     Ok,
-    /// Not looked at: what it needs has failed before.
+    /// Not checked, because another check failed that it depends on.
     Skipped,
     /// It works, or may work; someone should look at it.
     Warning,
@@ -80,20 +80,20 @@ impl Finding {
         Self { result: Verdict::Skipped, ..Self::of(check) }.note(because)
     }
 
-    /// Adds what is well, or worth knowing.
+    /// Adds a detail that is as it should be, or worth knowing.
     #[must_use]
     pub fn note(mut self, text: impl Into<String>) -> Self {
         self.detail.push(text.into());
         self
     }
 
-    /// Adds what someone should look at, and what can be done.
+    /// Adds something that a person should look at, and what to do about it.
     #[must_use]
     pub fn warn(self, text: impl Into<String>, fix: impl Into<Option<String>>) -> Self {
         self.worse(Verdict::Warning, text.into(), fix.into())
     }
 
-    /// Adds what does not work, and what can be done.
+    /// Adds something that does not work, and what to do about it.
     #[must_use]
     pub fn fail(self, text: impl Into<String>, fix: impl Into<Option<String>>) -> Self {
         self.worse(Verdict::Failed, text.into(), fix.into())
@@ -113,8 +113,8 @@ impl Finding {
         self
     }
 
-    /// Adds what can be done, where that is found out later than what is wrong; once, whoever says
-    /// it.
+    /// Adds what to do, where that is found out later than what is wrong. The same text is added
+    /// only once.
     #[must_use]
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
         let fix = fix.into();
@@ -124,7 +124,7 @@ impl Finding {
         self
     }
 
-    /// What it says so far.
+    /// The details that were added so far.
     pub fn details(&self) -> impl Iterator<Item = &str> {
         self.detail.iter().map(String::as_str)
     }
@@ -141,14 +141,14 @@ impl Finding {
         self.result
     }
 
-    /// Whether what rests on it need not be looked at.
+    /// Whether it failed, so that checks that depend on it are skipped.
     #[must_use]
     pub fn is_failed(&self) -> bool {
         self.result == Verdict::Failed
     }
 }
 
-/// Everything that was found, in the order in which it is told.
+/// All findings, in report order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Checkup(Vec<Finding>);
 
@@ -167,7 +167,7 @@ impl Checkup {
         output.list("checks", &self.0, self.table(), &self.summary())
     }
 
-    /// Warnings are no failure: they are for people to judge.
+    /// The exit code: only a failed check counts. A person judges the warnings.
     #[must_use]
     pub fn exit(&self) -> Exit {
         if self.0.iter().any(|finding| finding.result == Verdict::Failed) { Exit::Unhealthy } else { Exit::Ok }
@@ -198,8 +198,8 @@ impl Checkup {
     }
 }
 
-/// Runs a check: not longer than a minute, and with a line of progress at its end where a person
-/// waits at a terminal for a table.
+/// Runs a check for at most a minute. Where a person waits at a terminal for a table, a line of
+/// progress follows.
 pub async fn watched(output: Output, check: &'static str, work: impl Future<Output = Finding>) -> Finding {
     let finding: Finding = tokio::time::timeout(WITHIN, work).await.unwrap_or_else(|_| {
         let fix = "check the network, the region and AWS_ENDPOINT_URL; then run the command again".to_owned();

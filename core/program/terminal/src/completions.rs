@@ -23,10 +23,11 @@ impl Completions {
     pub fn print<P: CommandFactory>(&self) -> io::Result<()> {
         let mut command = P::command();
         let name = command.get_name().to_owned();
-        // Into memory first: the generator panics where its writer fails, as a closed pipe does.
+        // Written into memory first: clap's generator panics where its writer fails, and a closed
+        // pipe fails.
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, name, &mut script);
-        // All of it is our own, to the letter: tabs have a meaning there.
+        // The script is our own text and is printed as it is, because tabs have a meaning in it.
         stream::out(String::from_utf8_lossy(&script).trim_end())
     }
 }

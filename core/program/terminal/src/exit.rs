@@ -1,6 +1,6 @@
 //! Exit codes: the same meaning for every command.
 
-/// For the help texts.
+/// The exit codes as the help texts list them.
 pub const EXIT_CODES_HELP: &str = "Exit codes: 0 ok or no changes; 1 error; 2 changes pending (only with \
     --detailed-exitcode); 3 refused by a guard; 4 unhealthy (only `status --check`, `wait`, `doctor` and \
     `verify-aws`). Unlike `kubectl diff`, 1 always means that something failed.";

@@ -7,8 +7,9 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
 
 use crate::{Failure, log, progress};
 
-/// Runs `work` on a runtime of its own. None where it panicked, which has been told by then. What
-/// still runs when it ends is left behind: it may hang, and nobody waits for it.
+/// Runs `work` on a runtime of its own. None where it panicked; the panic has been reported by
+/// then. Tasks that still run when `work` ends are left behind: one of them may hang, and nobody
+/// waits for it.
 ///
 /// # Errors
 /// Those of `work`; where the system refuses a runtime.
@@ -23,17 +24,18 @@ pub fn run<T>(
         Ok(runtime) => runtime,
         Err(error) => return Some(Err(Failure::new(error))),
     };
-    // On the heap: the whole program is in it. Nothing of what it held is looked at again.
+    // On the heap, because the future holds the whole program. It is dropped after a panic without
+    // another look at it.
     let work = Box::pin(work);
     let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)));
-    // Dropping it would wait for every thread that may block: a name that is being looked up, a
-    // filter that computes.
+    // Dropping the runtime would wait for every blocking thread, such as a DNS query or a filter
+    // that computes.
     runtime.shutdown_background();
     outcome.ok()
 }
 
-/// Tells of a panic, of whichever thread. One of a task ends that task alone: whoever waits for it
-/// hears of it.
+/// Reports a panic of any thread. A panic in a task ends that task alone, and whoever awaits it
+/// gets an error.
 fn tell(name: &str, panic: &PanicHookInfo<'_>) {
     let payload = panic.payload();
     let text = payload.downcast_ref::<String>().map(String::as_str);

@@ -17,11 +17,11 @@ use tracing_subscriber::fmt::{FormatFields, SubscriberBuilder};
 
 use crate::stream;
 
-/// The longest value of a field in a line for people. Stacks of filters are logged, too.
+/// The longest value of a field in a line for people, in bytes. A filter's stack trace has to fit.
 const MAX_FIELD: usize = 16 * 1024;
 
-/// What the SDK warns of in the form of its own types: each of them comes back as an error, which
-/// is told in words. Whoever asks for a filter of his own sees them.
+/// Directives that silence warnings of the SDK in the form of its own types: each of them is also
+/// returned as an error, which is reported in words. A filter that a person sets shows them again.
 const QUIET: &str = ",aws_config=error,aws_runtime=error,aws_smithy_http_client=error";
 
 /// Whether the process logs as JSON.
@@ -116,8 +116,8 @@ pub fn log_into_file(file: File) {
     let _already_started = subscriber.with_writer(Mutex::new(file)).try_init();
 }
 
-/// Whether a directive is a single word that is no level. The library takes it for a part of the
-/// program of that name: then nothing is logged, where somebody mistyped a level.
+/// Whether a directive is a single word that is no level. The library takes such a word for the
+/// name of a module, and logs nothing where somebody mistyped a level.
 fn is_no_directive(directive: &str) -> bool {
     const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
     const PARTS: [&str; 3] = ["pmp_", "aws_", "hyper"];
@@ -132,7 +132,7 @@ fn filter_of_environment() -> String {
     args.filter("warn").unwrap_or_else(|_| "warn".to_owned())
 }
 
-/// What all logs have in common.
+/// The parts that all three subscribers share.
 #[expect(clippy::disallowed_methods, reason = "the boundary itself: what comes of it has `PlainFields` or `PlainJson`")]
 fn subscriber(filter: &str) -> SubscriberBuilder<DefaultFields, Format, EnvFilter> {
     tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_target(false)
@@ -175,7 +175,7 @@ struct PlainVisitor<'writer> {
 impl PlainVisitor<'_> {
     fn write(&mut self, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
         let name = field.name();
-        // Where a line of the `log` crate comes from: the formatter tells that by itself.
+        // Fields that the `log` crate's bridge adds. The formatter shows the origin by itself.
         if name.starts_with("log.") {
             return Ok(());
         }
@@ -202,7 +202,7 @@ impl Visit for PlainVisitor<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        // A message is said, and not quoted.
+        // The message is printed without quotes.
         if field.name() == "message" {
             self.record_debug(field, &format_args!("{value}"));
         } else {

@@ -68,7 +68,7 @@ impl OutputArgs {
     pub fn output(&self) -> Output {
         // https://no-color.org: present and not empty, whatever its value.
         let no_color = self.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        // What many tools understand: colours although nobody says that there is a terminal, as in
+        // Variables that many tools understand: use colours although there is no terminal, as in
         // the log of a CI.
         let forced = ["FORCE_COLOR", "CLICOLOR_FORCE"]
             .iter()
@@ -125,7 +125,8 @@ impl Output {
     pub fn list<T: Serialize>(self, name: &str, rows: &[T], table: Table, summary: &str) -> io::Result<()> {
         match self.format {
             OutputFormat::Table | OutputFormat::Wide => {
-                // Its cells are plain text; what acts in it are our own colours.
+                // The cells are plain text already. The only control characters are those of our
+                // own colours.
                 let rendered = table.render(self);
                 let summary = PlainText::new(summary);
                 let gap = if rendered.is_empty() || summary.as_str().is_empty() { "" } else { "\n" };
@@ -139,8 +140,8 @@ impl Output {
         }
     }
 
-    /// Prints records for a spreadsheet. Of no records there is nothing to print: their fields are
-    /// not known.
+    /// Prints records for a spreadsheet. Without a record nothing is printed, not even a header:
+    /// the fields are not known.
     fn records<T: Serialize>(self, rows: &[T]) -> io::Result<()> {
         let rows = rows.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
         let text = csv::records(&rows, self.header)?;

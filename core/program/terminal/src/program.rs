@@ -43,8 +43,8 @@ where
         }
         Ok(parsed) => parsed,
         Err(error) if args.len() <= 1 && error.use_stderr() => {
-            // Nothing was asked: what there is to ask. It is an error all the same, for whoever
-            // meant to.
+            // No command was given, so the help is shown. It is an error all the same: a script may
+            // have lost its argument.
             help::<P>();
             return Exit::Error.into();
         }
@@ -64,7 +64,7 @@ where
             progress::failure(&failure);
             failure.exit_code()
         }
-        // It panicked, which was told.
+        // It panicked, and the panic has been reported.
         None => Exit::Error,
     }
     .into()
@@ -76,7 +76,7 @@ const SETTINGS: &str = "Settings";
 /// A command line in whose help each command shows the settings that it uses. The others are taken
 /// all the same, since variables are set for all.
 fn shaped(mut command: Command, uses: &[(&str, &[&[&str]])]) -> Command {
-    // Before that, commands do not have the settings that they share.
+    // Commands get the shared settings only when they are built.
     command.build();
     for (name, used) in uses {
         command = command.mut_subcommand(name, |command| {
@@ -94,7 +94,7 @@ fn shaped(mut command: Command, uses: &[(&str, &[&[&str]])]) -> Command {
 /// spell "not set". A flag may be blank all the same.
 #[must_use]
 pub fn without_blanks(mut command: Command) -> Command {
-    // Before that, commands do not have the settings that they share.
+    // Commands get the shared settings only when they are built.
     command.build();
     blanks_left_out(command)
 }

@@ -62,7 +62,7 @@ pub fn note(text: &str) {
     stream::err(&PlainText::new(text));
 }
 
-/// Tells of a failure, with its causes and hints, a line each.
+/// Prints a failure on standard error, with its causes and hints, a line each.
 pub fn failure(failure: &Failure) {
     failure.lines().iter().for_each(stream::err);
 }

@@ -131,7 +131,7 @@ pub fn fold(text: &str, width: usize) -> Vec<String> {
         if quoted && c == ' ' { KEPT_SPACE } else { c }
     };
     let kept: String = text.chars().map(kept).collect();
-    // A command that fits no line is broken as any text.
+    // A command that is longer than a line is broken like any other text.
     let fits = kept.split(' ').all(|word| !word.contains(KEPT_SPACE) || measure_text_width(word) <= width);
     let lines = broken(if fits { &kept } else { text }, width);
     if !fits || text.contains(KEPT_SPACE) {

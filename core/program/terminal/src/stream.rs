@@ -5,8 +5,8 @@ use std::io::{self, IsTerminal, Write};
 
 use pmp_protocol::PlainText;
 
-/// Writes to standard output what cannot act any more, with a line break behind it. A closed pipe
-/// is no error: the reader has seen enough.
+/// Writes harmless text to standard output, and a line break. A closed pipe is no error: the reader
+/// has seen enough.
 #[expect(clippy::disallowed_methods, reason = "the boundary itself")]
 pub(crate) fn out(harmless: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();

@@ -1,4 +1,4 @@
-//! What a program is, for whoever writes a report about it.
+//! The version of a program, as a report about it needs it.
 
 use clap::CommandFactory;
 use serde_json::{Map, Value};
