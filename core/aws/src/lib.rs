@@ -1,11 +1,16 @@
 //! How every AWS client of this system is made, and how its errors read.
 //!
-//! [`load`] gives the SDK configuration (profiles, regions and endpoints in the SDK's own way),
-//! [`assume_role`] a second one with another account's credentials, [`caller`] who this is,
-//! [`network`] how AWS is reached, [`ApiError`] what came back when a call failed and which
-//! [`Permission`] it needs, [`throttles`] how often AWS asked to slow down, and [`ResourcePolicy`]
-//! whom a resource lets in. It knows no service but STS, and never retries by itself: retries are
-//! the SDK's.
+//! - [`load`] gives the SDK's configuration: profiles, regions and endpoints in the SDK's own way.
+//!   [`assume_role`] gives a second one with another account's credentials, [`in_region`] and
+//!   [`for_queue`] one for another region.
+//! - [`network`] and [`reached`] say by which way AWS is reached, [`caller`] who this is.
+//! - [`ApiError`] is a failed call, with the [`Permission`] that it needs and the [`Refuser`] that
+//!   denied it. [`throttles`] counts how often AWS asked to slow down.
+//! - [`Arn`] and its kinds, and [`QueueUrl`], are parsed where they enter the process.
+//! - [`ResourcePolicy`] tells whom a queue or a topic lets in.
+//!
+//! This crate calls no service but STS, spawns no task, and never retries by itself: retries are the
+//! SDK's.
 
 mod arn;
 mod caller;
