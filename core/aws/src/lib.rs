@@ -9,8 +9,8 @@
 //! - [`Arn`] and its kinds, and [`QueueUrl`], are parsed where they enter the process.
 //! - [`ResourcePolicy`] tells whom a queue or a topic lets in.
 //!
-//! This crate calls no service but STS, spawns no task, and never retries by itself: retries are the
-//! SDK's.
+//! This crate calls no service but STS, spawns no task, and never retries by itself: retries are
+//! the SDK's.
 
 mod arn;
 mod caller;

@@ -1,13 +1,16 @@
-//! The Marketplace Catalog as this system sees it. Nothing here decides what to change; the plan does.
+//! The Marketplace Catalog as this system sees it. Nothing here decides what to change; the plan
+//! does.
 //!
-//! - [`Catalog`] is the port: experiences, procurement policies and change sets, and nothing else of
-//!   AWS's API. [`SdkCatalog`] is the adapter over the official SDK.
-//! - [`Pace`] holds a [`Limiter`] for each [`Operation`], at the rates of [`RateLimits`]. Reads take
-//!   their permit by themselves, callers that start and describe change sets take it before the call.
+//! - [`Catalog`] is the port: experiences, procurement policies and change sets, and nothing else
+//!   of AWS's API. [`SdkCatalog`] is the adapter over the official SDK.
+//! - [`Pace`] holds a [`Limiter`] for each [`Operation`], at the rates of [`RateLimits`]. Reads
+//!   take their permit by themselves, callers that start and describe change sets take it before
+//!   the call.
 //! - [`CatalogError`] has an [`ErrorClass`], so that callers decide by type and never by text.
 //! - [`ProductDirectory`] is a second, optional port: what AWS Marketplace tells of a product.
 //!   [`SdkDirectory`] is its adapter, and [`LookUp`] asks it for many products.
-//! - [`ChangeHistory`] is the port that looks back: which change sets there were, and what they did.
+//! - [`ChangeHistory`] is the port that looks back: which change sets there were, and what they
+//!   did.
 //! - [`Probe`] makes single calls whose answers are returned as they are, for `verify-aws`.
 //!
 //! No task is spawned here, but that a large answer is read on a thread that may block.

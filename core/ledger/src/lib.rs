@@ -10,8 +10,9 @@
 //! | [`Roster`] | [`DynamoRoster`] | which organizations the hub admitted |
 //! | [`Reports`] | [`DynamoReports`] | what members wrote, as the hub reads it: bounded, organization by organization |
 //!
-//! Start at `port.rs`, and for what lies where at `partition.rs` and `snapshots.rs`. [`may_take`] is the
-//! decision about a lease, [`schema`] creates the tables or checks them. No task is spawned here.
+//! Start at `port.rs`, and for what lies where at `partition.rs` and `snapshots.rs`. [`may_take`]
+//! is the decision about a lease, [`schema`] creates the tables or checks them. No task is spawned
+//! here.
 //!
 //! The ledger stores and guards: a version is taken once, an older receipt never overwrites a newer
 //! one, one spoke of an organization acts at a time. It does not decide when there is a new

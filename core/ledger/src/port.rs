@@ -94,9 +94,9 @@ pub trait SnapshotStore: Debug + Send + Sync {
         statement: &str,
     ) -> Result<bool, LedgerError>;
 
-    /// Stores the items of the newest version again, some of which are lost or damaged: `sealed`
-    /// holds what `head` names. None but those change. False where the head is another by now, and
-    /// nothing is written.
+    /// Stores the items of the newest version again, some of which are lost or damaged. `sealed`
+    /// holds the content that `head` names; no other item changes. Returns false where the head is
+    /// another by now: then nothing is written.
     async fn mend(&self, experience: &ExperienceId, head: &Head, sealed: &Sealed) -> Result<bool, LedgerError>;
 
     /// Notes that `version` was published. An older one never overwrites a newer one.
@@ -145,8 +145,7 @@ pub trait AnswerStore: Debug + Send + Sync {
     async fn store(&self, answers: &Answers, at: Timestamp) -> Result<AnswersHead, LedgerError>;
 }
 
-/// Version and digest as they stand in an item, whatever they are worth: to say which item is
-/// meant.
+/// Version and digest as an item claims them, unchecked. They say which item is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// The number as DynamoDB tells it; it need not be a version.
@@ -163,7 +162,7 @@ impl Found {
     }
 }
 
-/// An item that cannot be read. Who wrote it harms itself alone: everything beside it is read.
+/// An item that cannot be read. Every other item is read all the same (rule 11).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
     /// The member organization in whose partition it lies, or of which it speaks.
@@ -194,7 +193,7 @@ pub struct Organization {
 }
 
 impl Organization {
-    /// One of which the ledger knows nothing.
+    /// An organization of which the ledger knows nothing yet.
     #[must_use]
     pub fn unknown(id: OrganizationId) -> Self {
         let (spokes, receipts, confirmations, unreadable) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -291,10 +290,10 @@ pub trait ReceiptStore: Debug + Send + Sync {
     ) -> Result<(), LedgerError>;
 }
 
-/// What came of asking for a lease.
+/// The answer to asking for a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
-    /// It is written: the asker holds it.
+    /// The lease is written, and the asker holds it.
     Yes,
     /// Someone else holds it: their lease, where it could still be read.
     HeldBy(Option<Box<Lease>>),

@@ -82,7 +82,7 @@ impl DynamoReceipts {
 #[async_trait]
 impl ReceiptStore for DynamoReceipts {
     async fn put(&self, receipt: &Receipt, found: Option<&Found>) -> Result<bool, LedgerError> {
-        // What has no number for a version is no receipt.
+        // An item whose version is not a number is no receipt, so it is replaced.
         let mut condition =
             "attribute_not_exists(version) OR NOT attribute_type(version, :number) OR version <= :version".to_owned();
         let mut call = self.put_item(receipt)?.expression_attribute_values(":number", text("N"));
@@ -176,8 +176,8 @@ impl ReceiptStore for DynamoReceipts {
         let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
         let call = call.expression_attribute_values(":version", number(mark.version));
         let call = call.condition_expression("attribute_not_exists(version) OR version <= :version");
-        // Where the condition does not hold, another hub has come further: that is what this would
-        // have led to.
+        // Where the condition does not hold, another hub has stored a later version. The mark is
+        // then right as it is.
         self.written(call).await.map(|_| ())
     }
 
@@ -187,7 +187,7 @@ impl ReceiptStore for DynamoReceipts {
         experience: &ExperienceId,
     ) -> Result<Option<String>, LedgerError> {
         let item = self.table.item(organization.as_str(), &trusted_key(experience)).await?;
-        // An item of another form says nothing, as one that is not there.
+        // An item without that text counts as absent: the spoke then trusts no earlier statement.
         Ok(item.and_then(|item| item.get(STATEMENT)?.as_s().ok().cloned()))
     }
 

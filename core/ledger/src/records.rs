@@ -45,7 +45,7 @@ const MAX_TEXT: usize = 200;
 /// A journal as it was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FoundJournal {
-    /// None where there is none, or none that can be read: it is replaced.
+    /// None where there is no journal, or one that cannot be read. The next write replaces it.
     pub journal: Option<DecisionJournal>,
     /// How often it was written, as the item says; none where there is no item, or no such number.
     pub revision: Option<u64>,
@@ -236,7 +236,7 @@ impl RecordStore for DynamoRecords {
             Some(found) => {
                 call.condition_expression("#revision = :found").expression_attribute_values(":found", number(found))
             }
-            // What has no number for a revision is no journal.
+            // An item whose revision is not a number is no journal, so it is replaced.
             None => call
                 .condition_expression("NOT attribute_type(#revision, :number)")
                 .expression_attribute_values(":number", text("N")),
@@ -251,7 +251,7 @@ impl RecordStore for DynamoRecords {
     async fn put_outcome(&self, outcome: &Outcome, number: u64, expires_at: Timestamp) -> Result<(), LedgerError> {
         let key = outcome_key(&outcome.experience, &outcome.member_experience, number);
         let mut item = keyed(&outcome.organization, &key, expires_at);
-        // In one attribute: nobody takes it for a receipt.
+        // The whole outcome is one attribute, so that no reader takes the item for a receipt.
         let told = serde_dynamo::to_attribute_value(outcome).map_err(|e| self.table.unreadable(e))?;
         item.insert(OUTCOME.to_owned(), told);
         let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));

@@ -13,9 +13,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// After a stop, this long may be spent on writing down how far the work got.
+/// Time after a stop in which the work may still write down how far it got.
 const WRITE_DOWN: Duration = Duration::from_secs(6);
-/// After a stop, everything has ended by then: a second less than what is promised.
+/// Time after a stop within which everything has ended: a second less than the ten that are
+/// promised (rule 13).
 const END: Duration = Duration::from_secs(9);
 
 /// Why work ends early.
@@ -64,7 +65,8 @@ impl Cause {
     fn new(reason: StopReason) -> Self {
         let now = Instant::now();
         let (write_down, end) = match reason {
-            // What is left is all there is, and the end of the process needs some of it.
+            // The process is ended at the deadline, and its own end needs some of the time that is
+            // left.
             StopReason::Deadline { left } if !left.is_zero() => {
                 (WRITE_DOWN.min(left.mul_f32(0.75)), END.min(left.mul_f32(0.9)))
             }
@@ -133,11 +135,11 @@ impl Stop {
     /// Does `work` unless, or until, it is cancelled: then `work` is dropped, and there is none.
     /// For reads and waits, of which nothing is lost.
     pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        // Boxed, here and below: what is bounded may itself be made of what is bounded, and the
-        // stack bears one of them.
+        // Boxed, here and below: bounded work may consist of bounded work, and such nested futures
+        // would overflow the stack.
         let work = Box::pin(work);
         tokio::select! {
-            // The stop first: where it is there already, nothing begins.
+            // Biased towards the stop: after a stop, `work` does not begin.
             biased;
             () = self.stopped() => None,
             done = work => Some(done),
@@ -160,13 +162,15 @@ impl Stop {
         let work = Box::pin(work);
         let too_late = async {
             self.stopped().await;
-            // Without a cause there is nothing to write down: whoever waits need not wait any more.
+            // A token that was cancelled without a cause has no times. Nothing is to be written
+            // down then.
             if let Some(cause) = self.cause() {
                 tokio::time::sleep_until(time(cause)).await;
             }
         };
         tokio::select! {
-            // The work first: what is done is done.
+            // Biased towards the work: a result that is there is returned, even where the time is
+            // up.
             biased;
             done = work => Some(done),
             () = too_late => None,

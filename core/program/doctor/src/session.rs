@@ -1,4 +1,4 @@
-//! Whose credentials these are, and where they are used: what every other check rests on.
+//! Whose credentials these are, and where they are used. Every other check depends on it.
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
@@ -14,13 +14,14 @@ use crate::failed;
 /// AWS refuses what was signed five minutes off; a lease's holder and its next one may be off by a
 /// third of its term.
 const CLOCK_MAY_BE_OFF: SignedDuration = SignedDuration::from_secs(15);
-/// Credentials that end sooner than this are told of.
+/// Remaining lifetime below which credentials get a warning.
 const SOON: SignedDuration = SignedDuration::from_secs(300);
 
 /// The SDK configuration of a checkup, and who it acts as.
 #[derive(Debug)]
 pub struct Session {
-    /// For all other calls. It tries less often than the programs do, since a person waits.
+    /// Configuration of the other checks' calls. It retries less often than the programs do, since
+    /// a person waits.
     pub sdk: SdkConfig,
     /// Who this is, or the check that failed.
     pub caller: Result<Caller, &'static str>,
@@ -73,8 +74,8 @@ impl Session {
         (Self { sdk, caller: caller.ok_or("`account` failed"), output }, findings)
     }
 
-    /// Makes a check of something at AWS: where it is known who this is, and the setting that it
-    /// needs is there.
+    /// Runs a check of something at AWS. It is skipped where the caller is not known, or its
+    /// setting is missing.
     pub async fn look<T, F: Future<Output = Finding>>(
         &self,
         check: &'static str,
@@ -91,7 +92,7 @@ impl Session {
         watched(self.output, check, work).await
     }
 
-    /// Makes a check of what others have read.
+    /// Runs a check that reads nothing itself: it judges what other checks have read.
     pub async fn judge(&self, finding: Finding) -> Finding {
         watched(self.output, finding.check(), async { finding }).await
     }

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 pub struct Invocation {
     /// Lambda's id of it.
     pub request_id: String,
-    /// Cancelled a little before the deadline, and by SIGTERM: start nothing new, write down how
-    /// far you are, return.
+    /// Cancelled shortly before the deadline, and by SIGTERM. Then the function starts nothing new,
+    /// writes down how far it got, and returns.
     pub stop: Stop,
     /// When Lambda ends the process.
     pub deadline: Instant,

@@ -38,13 +38,13 @@ pub(crate) fn main<F: Function>(program: &'static str) -> ExitCode {
     match fault::run(program, env!("CARGO_PKG_VERSION"), run::<F>(program)) {
         Some(Ok(())) => Exit::Ok,
         Some(Err(failure)) => failure.exit_code(),
-        // It panicked, which was told.
+        // It panicked, and the panic has been reported.
         None => Exit::Error,
     }
     .into()
 }
 
-/// What goes wrong is told before this returns.
+/// Every error is reported before this returns.
 async fn run<F: Function>(program: &'static str) -> Result<(), Failure> {
     let function = match start::<F>(program).await {
         Ok(function) => function,
@@ -123,7 +123,7 @@ async fn invoke<F: Function>(function: &F, event: LambdaEvent<Value>, whole: &St
         let error = anyhow::anyhow!("no end was reached in time: something does not answer");
         Err(Failure::new(error).hint("see the log for what was begun last; give the function more time".to_owned()))
     });
-    // What waits for the deadline need not wait any more.
+    // Ends the task that waits for the deadline.
     invocation.stop.token().cancel();
     outcome.map_err(|failure| Failed(failure.render()))
 }

@@ -129,7 +129,8 @@ metrics! {
     AllowedProducts: Count,
     /// Spoke: products newly denied.
     DeniedProducts: Count,
-    /// Spoke: products that the catalog refuses.
+    /// Spoke: products that are left as they are, because the catalog refused them or they could
+    /// not be looked up.
     QuarantinedProducts: Count,
     /// Spoke: products that the filter takes away.
     ExcludedProducts: Count,

@@ -6,7 +6,7 @@ use pmp_runtime::{Stop, StopReason};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Instrument;
 
-/// Unique among the function's extensions.
+/// Name of the extension. It must be unique among the function's extensions.
 const NAME: &str = "pmp-sync";
 
 /// Registers the extension, and cancels `stop` at SIGTERM. Must come before the first invocation is
