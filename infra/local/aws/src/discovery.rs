@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use aws_smithy_types::base64;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -234,7 +235,7 @@ impl Discovery {
         let summaries: Vec<Value> = shown.iter().map(|product| listing(product, self.assumptions().listings)).collect();
         let mut answer = json!({ "totalResults": found.len(), "listingSummaries": summaries });
         if let (true, Some(last)) = (page.len() > length, shown.last()) {
-            answer["nextToken"] = json!(base64::encode(&last.id));
+            answer["nextToken"] = json!(STANDARD.encode(&last.id));
         }
         Ok(answer)
     }
@@ -378,7 +379,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DiscoveryError> {
 }
 
 fn read_token(token: &str) -> Result<String, DiscoveryError> {
-    let id = base64::decode(token).ok().and_then(|id| String::from_utf8(id).ok());
+    let id = STANDARD.decode(token).ok().and_then(|id| String::from_utf8(id).ok());
     id.ok_or(DiscoveryError::Token)
 }
 
