@@ -7,7 +7,7 @@
 // A benchmark is a program for a person; what it cannot do ends it, with the reason.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
-#[path = "../../../filters/host/tests/guests/mod.rs"]
+#[path = "../../../filters/host/tests/guests/guests.rs"]
 mod guests;
 
 use std::process::ExitCode;

@@ -38,9 +38,9 @@ use crate::front;
 use query::Asked;
 use table::Names;
 
-const STYLE: &str = include_str!("assets/page.css");
-const SCRIPT: &str = include_str!("assets/page.js");
-const ICON: &str = include_str!("assets/icon.svg");
+const STYLE: &str = include_str!("web/assets/page.css");
+const SCRIPT: &str = include_str!("web/assets/page.js");
+const ICON: &str = include_str!("web/assets/icon.svg");
 
 /// What a browser may load and do with our pages.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
