@@ -8,6 +8,7 @@
 mod agent_token;
 mod audience;
 mod branding;
+mod change;
 mod experience;
 mod policy;
 mod procurement;
@@ -20,12 +21,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::change_set::{Change, ErrorDetail};
 use super::entity::{Body, Entity, Experience};
+use super::error_detail::ErrorDetail;
 use super::{Catalog, CatalogError};
 use agent_token::TokenChange;
 use audience::Principals;
 use branding::BrandingChange;
+pub(super) use change::Change;
 use experience::{ExperienceUpdate, NewExperience};
 use policy::PolicySettings;
 pub(super) use procurement::check_products_of_request;
