@@ -23,7 +23,7 @@ use crate::cloud::{Call, Cloud, Reply};
 use crate::connection::Connection;
 use crate::control::check_caller;
 use crate::discovery;
-use crate::faults::{CallFacts, Refusal, Served, Verdict, panic_refusal};
+use crate::faults::{CallFacts, FaultEffect, Refusal, Served, panic_refusal};
 use answer::{assemble, json_body, refuse, write};
 use credentials::{Signed, error_name, signed};
 
@@ -161,11 +161,11 @@ async fn befall(cloud: &Cloud, call: &mut Call, served: &mut Served) -> Result<b
     served.faults = effect.fired;
     call.server_fault = effect.server_fault;
     call.stale = effect.stale;
-    match effect.verdict {
-        Verdict::Answer => Ok(false),
-        Verdict::LoseAnswer => Ok(true),
-        Verdict::LoseRequest => Err(Stop::Dropped),
-        Verdict::Refuse(refusal) => Err(Stop::Refused(error_of(refusal))),
+    match effect.outcome {
+        FaultEffect::Answer => Ok(false),
+        FaultEffect::LoseAnswer => Ok(true),
+        FaultEffect::LoseRequest => Err(Stop::Dropped),
+        FaultEffect::Refuse(refusal) => Err(Stop::Refused(error_of(refusal))),
     }
 }
 

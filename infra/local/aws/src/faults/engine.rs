@@ -8,18 +8,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use super::call::CallFacts;
 use super::refusal::{Refusal, refusal};
-use crate::world::{Fault, FaultRule};
-use pmp_world::{Dice, STALE_READS};
-
-/// A call, as far as rules look at it.
-pub(crate) struct CallFacts<'a> {
-    pub(crate) service: &'a str,
-    pub(crate) operation: &'a str,
-    pub(crate) account: &'a str,
-    /// The caller's ARN, which texts of refusals name.
-    pub(crate) caller: &'a str,
-}
+use crate::world::{Dice, Fault, FaultRule, STALE_READS};
 
 /// What befalls a call.
 #[derive(Debug, Default, PartialEq)]
@@ -28,7 +19,7 @@ pub(crate) struct CallEffect {
     pub(crate) latency: Duration,
     /// The clock jumps so far.
     pub(crate) jump: SignedDuration,
-    pub(crate) verdict: Verdict,
+    pub(crate) outcome: FaultEffect,
     /// What it describes is so old.
     pub(crate) stale: Duration,
     /// The change set that it starts ends with `SERVER_FAULT`.
@@ -39,7 +30,7 @@ pub(crate) struct CallEffect {
 
 /// What becomes of a call.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) enum Verdict {
+pub(crate) enum FaultEffect {
     /// It is handled and answered.
     #[default]
     Answer,
@@ -134,8 +125,8 @@ impl Faults {
         let mut effect = CallEffect::default();
         for armed in self.rules.iter_mut().filter(|armed| armed.could_befall(call, now)) {
             let rolled = armed.roll();
-            let verdict = verdict(&armed.rule.fault, call);
-            let taken = verdict != Verdict::Answer && effect.verdict != Verdict::Answer;
+            let outcome = effect_of(&armed.rule.fault, call);
+            let taken = outcome != FaultEffect::Answer && effect.outcome != FaultEffect::Answer;
             if !rolled.fires || taken {
                 continue;
             }
@@ -144,7 +135,7 @@ impl Faults {
                 Fault::ClockJump { by } => effect.jump = effect.jump.saturating_add(*by),
                 Fault::ServerFault {} => effect.server_fault = true,
                 Fault::StaleRead { .. } => effect.stale = effect.stale.max(rolled.duration),
-                _ => effect.verdict = verdict,
+                _ => effect.outcome = outcome,
             }
             armed.fired += 1;
             effect.fired.push(armed.id);
@@ -189,7 +180,7 @@ impl Armed {
             Fault::ServerFault {} => call.service == "aws-marketplace" && call.operation == "StartChangeSet",
             Fault::StaleRead { .. } => call.service == "aws-marketplace" && STALE_READS.contains(&call.operation),
             // A service that has no such error never gives it.
-            _ => verdict(&rule.fault, call) != Verdict::Answer,
+            _ => effect_of(&rule.fault, call) != FaultEffect::Answer,
         };
         applies
             && !rule.fault.befalls_messages()
@@ -238,11 +229,11 @@ impl Armed {
 }
 
 /// What a fault makes of a call.
-fn verdict(fault: &Fault, call: &CallFacts<'_>) -> Verdict {
+fn effect_of(fault: &Fault, call: &CallFacts<'_>) -> FaultEffect {
     match fault {
-        Fault::LostRequest {} => Verdict::LoseRequest,
-        Fault::LostAnswer {} => Verdict::LoseAnswer,
-        fault => refusal(fault, call).map_or(Verdict::Answer, Verdict::Refuse),
+        Fault::LostRequest {} => FaultEffect::LoseRequest,
+        Fault::LostAnswer {} => FaultEffect::LoseAnswer,
+        fault => refusal(fault, call).map_or(FaultEffect::Answer, FaultEffect::Refuse),
     }
 }
 
@@ -265,7 +256,7 @@ mod tests {
     /// Of `count` calls, which ones were refused: `x` or `.`.
     fn refused(faults: &mut Faults, count: usize) -> String {
         (0..count)
-            .map(|_| if matches!(faults.on_call(&START, NOW).verdict, Verdict::Refuse(_)) { 'x' } else { '.' })
+            .map(|_| if matches!(faults.on_call(&START, NOW).outcome, FaultEffect::Refuse(_)) { 'x' } else { '.' })
             .collect()
     }
 
@@ -302,7 +293,7 @@ mod tests {
         let (after, lasting) = (Some(Duration::from_secs(10)), Some(Duration::from_secs(5)));
         let mut faults = faults(&[FaultRule { after, lasting, ..throttling() }]);
         let at = |second| Timestamp::from_second(second).unwrap();
-        let mut fires = |second| faults.on_call(&START, at(second)).verdict != Verdict::Answer;
+        let mut fires = |second| faults.on_call(&START, at(second)).outcome != FaultEffect::Answer;
         assert_eq!([9, 10, 14, 15].map(&mut fires), [false, true, true, false]);
     }
 
@@ -314,10 +305,10 @@ mod tests {
         let mut faults = faults(&[latency(), throttling(), lost, latency()]);
         let effect = faults.on_call(&START, NOW);
         assert_eq!(effect.latency, second * 2);
-        assert!(matches!(effect.verdict, Verdict::Refuse(_)));
+        assert!(matches!(effect.outcome, FaultEffect::Refuse(_)));
         assert_eq!(effect.fired, [1, 2, 4]);
         assert!(faults.remove(2) && !faults.remove(2));
-        assert_eq!(faults.on_call(&START, NOW).verdict, Verdict::LoseAnswer, "it was not used up");
+        assert_eq!(faults.on_call(&START, NOW).outcome, FaultEffect::LoseAnswer, "it was not used up");
     }
 
     #[test]

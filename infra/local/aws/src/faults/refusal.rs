@@ -3,7 +3,7 @@
 //! From the services' models in botocore, their API references' "Common Errors", and for the catalog the facts that
 //! `catalog` rests on. Where a service has no such error, there is none here.
 
-use super::engine::CallFacts;
+use super::call::CallFacts;
 use crate::world::Fault;
 
 /// A refusal.
