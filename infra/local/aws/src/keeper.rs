@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::World;
 use crate::cloud::{Cloud, STAND_IN, stand_ins};
-use crate::server::Resumed;
-use crate::state::{Contents, Copy, Folder, Parts, Pinned, SCHEMA, Saved, StateError, Tables, digest, items_with};
+use crate::state::{
+    Contents, Copy, Folder, Parts, Pinned, Resumed, SCHEMA, Saved, StateError, Tables, digest, items_with,
+};
 
 /// How long changes are gathered before they are saved: longer where saves take long, so that a large state leaves four
 /// fifths of the time to those who change it.

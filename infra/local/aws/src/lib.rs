@@ -38,5 +38,5 @@ pub use clock::OutOfRange;
 pub use control::PREFIX as CONTROL_PREFIX;
 pub use pmp_local_catalog as catalog;
 pub use pmp_world::{self as world, World};
-pub use server::{Options, Resumed, Server, StartError};
-pub use state::StateError;
+pub use server::{Options, Server, StartError};
+pub use state::{Resumed, StateError};

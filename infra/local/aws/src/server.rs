@@ -21,7 +21,7 @@ use crate::connection::{self, Connection, Connections};
 use crate::control;
 use crate::front;
 use crate::keeper::{Found, Keeper};
-use crate::state::{Folder, StateError};
+use crate::state::{Folder, Resumed, StateError};
 use crate::web;
 use crate::world::{World, WorldError};
 
@@ -79,15 +79,6 @@ pub struct Server {
     front: JoinHandle<()>,
     change_sets: JoinHandle<()>,
     keeper: Option<JoinHandle<Keeper>>,
-}
-
-/// A state from before, with which the server goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Resumed {
-    /// When it was saved last.
-    pub saved_at: Timestamp,
-    /// Whether it grew from another world than the one that was given. It goes on with its own.
-    pub other_world: bool,
 }
 
 impl Server {

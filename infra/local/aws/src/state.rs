@@ -26,6 +26,15 @@ use serde::{Deserialize, Serialize};
 /// The form of the state. Another one is refused, since what it leaves out or means otherwise would be lost.
 pub(crate) const SCHEMA: &str = "pmp-local.state/1";
 
+/// A state from before, with which the server goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resumed {
+    /// When it was saved last.
+    pub saved_at: Timestamp,
+    /// Whether it grew from another world than the one that was given. It goes on with its own.
+    pub other_world: bool,
+}
+
 /// What `state.zst` holds.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Saved {
