@@ -11,12 +11,15 @@
 //! inline, and nothing is fetched from elsewhere; the content security policy says so to the browser.
 //!
 //! - `guard`: which requests are answered at all. `query`: what a visitor asked to see.
-//! - `table`: which products are shown. `page`, `products`, `activity`: the HTML. `action`: the click.
+//! - `table`: which products are shown. `page`, `products`, `activity`: the HTML; `fragments`: what they share.
+//! - `action`: the click. `problem`: why it started nothing.
 
 mod action;
 mod activity;
+mod fragments;
 mod guard;
 mod page;
+mod problem;
 mod products;
 mod query;
 mod table;

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::problem::Problem;
 use super::query::Asked;
 use super::{Web, html_response, page};
 
@@ -29,15 +30,6 @@ pub(super) struct Fields {
     /// `yes`: the visitor has seen what a rejection does.
     #[serde(default)]
     confirmed: String,
-}
-
-/// What is told to the visitor instead of a started change set.
-#[derive(Debug)]
-pub(super) struct Problem {
-    status: StatusCode,
-    pub(super) text: String,
-    /// The product that would be rejected, where that is to be confirmed first.
-    pub(super) rejects: Option<String>,
 }
 
 /// `POST /_local/experiences/{id}/products`. A change set that started is told of on the page; one that did not start,

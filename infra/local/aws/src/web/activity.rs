@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
+use super::Web;
+use super::fragments::{amounts, clock, count, progress};
 use super::query::Asked;
-use super::{Web, page};
 use crate::catalog::ChangeSetView;
 use crate::cloud::{Happening, OrganizationView, View};
 
@@ -132,7 +133,7 @@ fn change_set(view: &View, set: &ChangeSetView, web: &Web) -> Markup {
         tr id={ "change-set-" (set.id) } {
             td { span .status .(set.status.to_lowercase()) { (set.status.to_lowercase()) } }
             td { (clock(set.started)) }
-            td { @if let Some(took) = took { (took) } @else { (page::progress(view, set)) } }
+            td { @if let Some(took) = took { (took) } @else { (progress(view, set)) } }
             td { (organization(view, &set.account)) " " span .quiet { (set.account) } }
             td { (set.entities.join(", ")) }
             td title=(products.join(", ")) {
@@ -202,27 +203,8 @@ pub(super) fn topics(view: &View) -> Markup {
     }
 }
 
-/// How many products a change set moves, or what else it does.
-pub(super) fn amounts(set: &ChangeSetView) -> String {
-    let signed = [("+", set.allowed.len()), ("−", set.denied.len())];
-    let mut parts: Vec<String> =
-        signed.iter().filter(|(_, count)| *count > 0).map(|(sign, count)| format!("{sign}{count}")).collect();
-    parts.extend(set.types.iter().cloned());
-    parts.join(" ")
-}
-
-/// `1 product`, `2 products`.
-pub(super) fn count(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
-}
-
 fn count_of(messages: usize) -> String {
     count(messages, "message")
-}
-
-/// A time of day, to the second.
-pub(super) fn clock(at: Timestamp) -> Markup {
-    html! { time datetime=(at) { (at.strftime("%H:%M:%S").to_string()) } }
 }
 
 fn precise(at: Timestamp) -> Markup {

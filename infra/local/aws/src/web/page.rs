@@ -3,7 +3,8 @@
 use maud::{DOCTYPE, Markup, html};
 use pmp_protocol::plain_document;
 
-use super::action::Problem;
+use super::fragments::{amounts, clock, count, progress};
+use super::problem::Problem;
 use super::products::Choice;
 use super::query::Asked;
 use super::{Web, activity, products};
@@ -54,7 +55,7 @@ fn html_of(web: &Web, view: &View, asked: &Asked, problem: Option<&Problem>) -> 
                         @if view.organizations.is_empty() { p .quiet { "This world has no organizations." } }
                         @else if shown.is_empty() { p .quiet { "No organization is like that." } }
                         @if shown.len() > ORGANIZATIONS {
-                            @let more = activity::count(shown.len() - ORGANIZATIONS, "more organization");
+                            @let more = count(shown.len() - ORGANIZATIONS, "more organization");
                             p .quiet { "And " (more) ". Find one above." }
                         }
                     }
@@ -100,7 +101,7 @@ fn narrowing(view: &View, asked: &Asked) -> Markup {
             ] {
                 @if !value.is_empty() { input type="hidden" name=(name) value=(value); }
             }
-            label .wide { span { (activity::count(view.organizations.len(), "organization")) ", and what happened there" }
+            label .wide { span { (count(view.organizations.len(), "organization")) ", and what happened there" }
                 input type="search" name="org" value=(asked.org) autocomplete="off"
                     placeholder="organization, account or experience";
             }
@@ -192,14 +193,14 @@ fn standing(view: &View, state: &ExperienceState, held: Option<&ChangeSetView>) 
         return html! {
             p .standing .busy {
                 (progress(view, set)) " "
-                (set.status.to_lowercase()) " " (activity::amounts(set))
+                (set.status.to_lowercase()) " " (amounts(set))
             }
         };
     }
     html! {
         @if let Some((at, receipt)) = &state.receipt {
             p .standing .(receipt.status) title=[receipt.error.as_deref()] {
-                span .dot {} " " (receipt.status) " · version " (receipt.version) " · " (activity::clock(*at))
+                span .dot {} " " (receipt.status) " · version " (receipt.version) " · " (clock(*at))
             }
             @for reason in receipt.narrowed_for.iter().take(NAMED) {
                 p .standing { (reason.products) " kept back by filter: " (reason.reason) }
@@ -210,12 +211,4 @@ fn standing(view: &View, state: &ExperienceState, held: Option<&ChangeSetView>) 
             p .standing .quiet { (if state.experience.locked_by.is_some() { "locked" } else { "no receipt yet" }) }
         }
     }
-}
-
-/// How far a running change set is.
-pub(super) fn progress(view: &View, set: &ChangeSetView) -> Markup {
-    let Some(ends) = set.ends else { return html! {} };
-    let whole = ends.duration_since(set.started).as_millis().max(1);
-    let done = view.now.duration_since(set.started).as_millis().clamp(0, whole);
-    html! { progress max="100" value=(done * 100 / whole) aria-label={ "Progress of change set " (set.id) } {} }
 }

@@ -3,9 +3,10 @@
 
 use maud::{Markup, html};
 
+use super::Web;
+use super::fragments::count;
 use super::query::{Asked, Shown};
 use super::table::Page;
-use super::{Web, activity};
 use crate::catalog::{Listed, Move};
 use crate::cloud::{ExperienceState, OrganizationView, View};
 
@@ -221,7 +222,7 @@ fn place_in(asked: &Asked) -> Markup {
 fn pager(asked: &Asked, page: &Page) -> Markup {
     html! {
         nav .pager aria-label="Pages of products" {
-            span { (activity::count(page.total, "product")) ", page " (page.number) " of " (page.pages) }
+            span { (count(page.total, "product")) ", page " (page.number) " of " (page.pages) }
             @if page.number > 1 { a rel="prev" href=(asked.at_page(page.number - 1).link()) { "Previous" } }
             @if page.number < page.pages { a rel="next" href=(asked.at_page(page.number + 1).link()) { "Next" } }
         }
@@ -239,7 +240,7 @@ fn by_hand(web: &Web, asked: &Asked, chosen: &ExperienceState) -> Markup {
             }
             button .approve name="action" value="approve" { "Approve" }
             button .reject name="action" value="reject" { "Reject" }
-            span #known .hidden { (activity::count(web.names.len(), "product")) " of this world have names" }
+            span #known .hidden { (count(web.names.len(), "product")) " of this world have names" }
         }
     }
 }
