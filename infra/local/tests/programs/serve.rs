@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use aws_types::region::Region;
-use pmp_local_aws::World;
+use pmp_world::World;
 
 const WORLD: &str = r#"
 region = "us-east-1"
@@ -156,14 +156,8 @@ async fn serve_prints_what_to_paste_and_stops_on_a_signal() {
         printed.iter().find_map(|line| line.strip_prefix(&prefix)).unwrap().to_owned()
     };
     assert!(printed[8].starts_with("# Ready in "), "{printed:?}");
-    let credentials = aws_credential_types::Credentials::new(value("AWS_ACCESS_KEY_ID"), "any", None, None, "test");
-    let config = aws_types::SdkConfig::builder()
-        .behavior_version(aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::latest())
-        .region(Region::new(value("AWS_REGION")))
-        .endpoint_url(value("AWS_ENDPOINT_URL"))
-        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .build();
+    let config = pmp_test_clients::account(&value("AWS_ENDPOINT_URL"), &value("AWS_ACCESS_KEY_ID"));
+    let config = config.into_builder().region(Region::new(value("AWS_REGION"))).build();
     let queues = aws_sdk_sqs::Client::new(&config).list_queues().send().await.unwrap();
     assert_eq!(queues.queue_urls().len(), 1, "the queue for the catalog's events is there");
     let stopped = Command::new("kill").arg(child.id().to_string()).status().unwrap();

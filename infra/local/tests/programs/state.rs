@@ -48,7 +48,7 @@ impl Process {
     }
 
     fn config(&self) -> SdkConfig {
-        crate::rig::config(&self.endpoint, aws_credential_types::Credentials::new(HUB, "any", None, None, "test"))
+        pmp_test_clients::account(&self.endpoint, HUB)
     }
 
     /// As `kill -9` does.

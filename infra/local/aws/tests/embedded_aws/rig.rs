@@ -4,15 +4,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_marketplacecatalog::types::{Change, Entity};
-use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::{Document, Number};
 use aws_types::SdkConfig;
-use aws_types::region::Region;
 use pmp_local_aws::world::{CatalogLimits, ChangeSetTiming, Experience, Organization, ProcurementPolicy};
 use pmp_local_aws::{Options, Server, World};
+use pmp_test_clients::without_retries;
+pub(crate) use pmp_test_clients::{change, change_with, document, json, products};
 
 /// The hub's organization: its management account, which owns the management experience.
 pub(crate) const HUB: &str = "111111111111";
@@ -71,16 +67,16 @@ impl Rig {
 
     /// The configuration of a client that is `account`.
     pub(crate) fn account(&self, account: &str) -> SdkConfig {
-        self.signed_with(Credentials::new(account, "secret", None, None, "test"))
+        pmp_test_clients::account(&self.server.endpoint(), account)
     }
 
     pub(crate) fn signed_with(&self, credentials: Credentials) -> SdkConfig {
-        config(&self.server.endpoint(), credentials)
+        pmp_test_clients::config(&self.server.endpoint(), credentials)
     }
 
     /// A client that does not try again: it shows what the server said.
     pub(crate) fn unretried<C>(&self, account: &str, client: impl Fn(&SdkConfig) -> C) -> C {
-        client(&self.account(account).into_builder().retry_config(RetryConfig::disabled()).build())
+        client(&without_retries(&self.account(account)))
     }
 
     pub(crate) fn catalog(&self, account: &str) -> aws_sdk_marketplacecatalog::Client {
@@ -104,17 +100,6 @@ impl Rig {
     }
 }
 
-/// The configuration of a client of any server.
-pub(crate) fn config(endpoint: &str, credentials: Credentials) -> SdkConfig {
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .endpoint_url(endpoint)
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .build()
-}
-
 /// Looks until there is something, and fails after ten seconds.
 pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -127,64 +112,9 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Opt
     }
 }
 
-/// A change of the type on the experience, with the details that the ids make.
-pub(crate) fn change(change_type: &str, experience: &str, ids: &[&str]) -> Change {
-    change_with(change_type, experience, products(ids, None))
-}
-
-pub(crate) fn change_with(change_type: &str, experience: &str, details: Document) -> Change {
-    let entity = Entity::builder().r#type("Experience@1.0").identifier(experience).build().unwrap();
-    Change::builder().change_type(change_type).entity(entity).details_document(details).build().unwrap()
-}
-
-pub(crate) fn products(ids: &[&str], notes: Option<&str>) -> Document {
-    let ids = Document::Array(ids.iter().map(|id| Document::from(*id)).collect());
-    let mut group = std::collections::HashMap::from([("Ids".to_owned(), ids)]);
-    if let Some(notes) = notes {
-        group.insert("Notes".to_owned(), Document::from(notes));
-    }
-    object("Products", Document::Array(vec![Document::Object(group)]))
-}
-
-fn object(name: &str, value: Document) -> Document {
-    Document::Object(std::collections::HashMap::from([(name.to_owned(), value)]))
-}
-
-/// JSON as a document, which is harder to write.
-pub(crate) fn document(value: &serde_json::Value) -> Document {
-    match value {
-        serde_json::Value::Object(fields) => {
-            Document::Object(fields.iter().map(|(name, value)| (name.clone(), document(value))).collect())
-        }
-        serde_json::Value::Array(items) => Document::Array(items.iter().map(document).collect()),
-        serde_json::Value::String(text) => Document::String(text.clone()),
-        serde_json::Value::Bool(value) => Document::Bool(*value),
-        serde_json::Value::Number(number) => Document::Number(Number::PosInt(number.as_u64().unwrap())),
-        serde_json::Value::Null => Document::Null,
-    }
-}
-
-/// A document as JSON, which is easier to look into.
-pub(crate) fn json(document: &Document) -> serde_json::Value {
-    match document {
-        Document::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), json(value))).collect(),
-        Document::Array(items) => items.iter().map(json).collect(),
-        Document::Number(Number::PosInt(number)) => (*number).into(),
-        Document::Number(number) => number.to_f64_lossy().into(),
-        Document::String(text) => text.clone().into(),
-        Document::Bool(value) => (*value).into(),
-        Document::Null => serde_json::Value::Null,
-    }
-}
-
 /// The ids on the approved and on the rejected list of a policy.
 pub(crate) async fn lists(catalog: &aws_sdk_marketplacecatalog::Client, policy: &str) -> (Vec<String>, Vec<String>) {
     let policy = catalog.describe_entity().catalog("AWSMarketplace").entity_id(policy).send().await.unwrap();
-    let details = json(policy.details_document().unwrap());
-    let list = |effect: &str| {
-        let statements = details["Statements"].as_array().unwrap().iter();
-        let resources = statements.filter(|s| s["Effect"] == effect).flat_map(|s| s["Resources"].as_array().unwrap());
-        resources.map(|resource| resource["Ids"][0].as_str().unwrap().to_owned()).collect()
-    };
-    (list("Allow"), list("Deny"))
+    let lists = pmp_test_clients::lists(&json(policy.details_document().unwrap()));
+    (lists.approved, lists.rejected)
 }

@@ -9,12 +9,11 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_sdk_marketplacecatalog::types::ChangeStatus;
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
-use aws_types::SdkConfig;
 use jiff::SignedDuration;
 use pmp_local_aws::world::{ChangeEventTarget, ChangeSetTiming, Role};
 use pmp_local_aws::{Options, Server, StartError, StateError};
 
-use crate::rig::{HUB, MANAGEMENT, MEMBER, Rig, change, eventually, lists, world};
+use crate::rig::{HUB, MANAGEMENT, MEMBER, Rig, change, lists, world};
 
 async fn create_table(tables: &aws_sdk_dynamodb::Client) {
     let attribute = AttributeDefinition::builder().attribute_name("k").attribute_type(ScalarAttributeType::S);

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// A schema of `docs/schema`.
+/// A JSON Schema that is checked in.
 #[derive(Debug)]
 pub struct PublishedSchema(Value);
 
 impl PublishedSchema {
-    /// The schema of what `command` of pmp-hub prints.
+    /// The schema of what `command` of pmp-hub prints, of `docs/schema`.
     pub fn of_hub(command: &str) -> Self {
-        let file = format!("../docs/schema/hub-{command}.schema.json");
+        let file = format!("../../docs/schema/hub-{command}.schema.json");
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         Self(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
     }
