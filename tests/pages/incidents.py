@@ -29,8 +29,8 @@ INCIDENTS = {
         [ $? = 1 ]
     """,
     "A spoke is silent": """
-        export PMP_STALE_AFTER=3s
-        sleep 4
+        export PMP_STALE_AFTER=10s
+        sleep 11
     """,
     "A member has never reported": """
         hub members admit o-member0002
@@ -51,10 +51,10 @@ INCIDENTS = {
         hub status --state drifted
     """,
     "Another spoke is at work": """
-        pmp-local fault add latency --account 222222222222 --operation DescribeEntity --min 4s --next 2
-        pmp-local fault add latency --account 222222222222 --operation BatchDescribeEntities --min 4s --next 2
+        pmp-local fault add latency --account 222222222222 --operation DescribeEntity --min 10s --next 2
+        pmp-local fault add latency --account 222222222222 --operation BatchDescribeEntities --min 10s --next 2
         (spoke sync > other.txt 2>&1 &)
-        sleep 2
+        while spoke doctor | grep '^lease' | grep -q ' free'; do sleep 0.2; done
     """,
     "The Snapshots table was restored": AS_HUB
     + """
@@ -80,7 +80,7 @@ INCIDENTS = {
     """,
     "Messages are in the dead-letter queue": AS_MEMBER
     + """
-        aws sqs send-message --endpoint-url "$AWS_ENDPOINT_URL" --queue-url "$PMP_QUEUE_URL" --message-body '{"schema": "pmp-sync.snapshot/9"}')
+        aws sqs send-message --queue-url "$PMP_QUEUE_URL" --message-body '{"schema": "pmp-sync.snapshot/9"}')
         spoke run --stop-after 4s
         . ./member.env
     """,
@@ -102,7 +102,7 @@ INCIDENTS = {
     "An experience is skipped": AS_MEMBER
     + """
         aws marketplace-catalog start-change-set --catalog AWSMarketplace --change-set '[{"ChangeType": "UpdateExperience",
-            "Entity": {"Type": "Experience@1.0", "Identifier": "exp-sandbox"}, "DetailsDocument": {"Status": "Disabled"}}]')
+            "Entity": {"Type": "Experience@1.0", "Identifier": "exp-sandbox"}, "Details": "{\\"Status\\": \\"Disabled\\"}"}]')
         sleep 1
         spoke sync
     """,
