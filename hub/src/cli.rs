@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use pmp_terminal::{Completions, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, print_version, program_with};
 
 use crate::commands::confirm::{ConfirmArgs, confirm};
+use crate::commands::doctor;
 use crate::commands::drift::{DriftArgs, show_drift};
 use crate::commands::exceptions::{ExceptionsArgs, show_exceptions};
 use crate::commands::history::{DiffArgs, HistoryArgs, ShowArgs, diff, history, show};
@@ -23,8 +24,7 @@ use crate::commands::versions::{VersionsArgs, show_versions};
 use crate::commands::wait::{WaitArgs, wait};
 use crate::commands::why::{WhyArgs, why};
 use crate::config::{ConfigArgs, RunSettings};
-use crate::doctor;
-use crate::function::HubFunction;
+use crate::triggers::lambda::HubFunction;
 use crate::verify::{VerifyArgs, verify_aws};
 
 const EXAMPLES: &str = "Examples:

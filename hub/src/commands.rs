@@ -2,6 +2,7 @@
 
 pub(crate) mod confirm;
 mod confirm_many;
+pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod exceptions;
 pub(crate) mod history;
@@ -9,6 +10,7 @@ pub(crate) mod init;
 pub(crate) mod log;
 mod look;
 pub(crate) mod members;
+pub(crate) mod mistyped;
 pub(crate) mod plan;
 pub(crate) mod public_key;
 pub(crate) mod publish;
@@ -24,8 +26,8 @@ pub(crate) use look::not_known;
 use aws_config::SdkConfig;
 use clap::Args;
 
-use crate::HubError;
 use crate::config::KEEP_VERSIONS;
+use crate::error::HubError;
 
 #[derive(Debug, Args)]
 pub(crate) struct Keep {

@@ -7,8 +7,10 @@ use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
 use pmp_ledger::{DynamoAnswers, DynamoReceipts, DynamoSnapshots};
 
 use crate::config::PublishConfig;
-use crate::products::Products;
-use crate::{Hub, Signing, SnsTopic};
+use crate::publish::Hub;
+use crate::publish::products::Products;
+use crate::publish::topic::SnsTopic;
+use crate::signing::Signing;
 
 pub(crate) fn hub(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64) -> Hub {
     Hub {

@@ -7,9 +7,9 @@ use pmp_ledger::LedgerError;
 use pmp_protocol::{ContentError, ExperienceId, SealError};
 use pmp_terminal::Failure;
 
-use crate::SigningError;
 use crate::config::{EVENTS, TOPIC};
-use crate::fleet::Restored;
+use crate::signing::SigningError;
+use crate::status::fleet::Restored;
 
 /// A step that failed, with the ids it was about.
 #[derive(Debug, thiserror::Error)]

@@ -6,48 +6,25 @@
 //! it, a function. The hub reads the catalog and never changes it. One command does, and only the experience that it is given:
 //! `verify-aws`, which a person runs to try what AWS documents nowhere.
 
-mod agent;
-mod cause;
 pub mod cli;
 mod commands;
 mod compose;
 mod config;
 mod confirm;
-mod difference;
-mod doctor;
-mod drift;
 mod error;
-mod events;
-mod exceptions;
-mod figures;
-mod fleet;
-mod fleet_plan;
-mod function;
-mod group;
-mod init;
-mod kept;
-mod members;
-mod mistyped;
-mod named;
-mod page;
-mod products;
+mod inspect;
+mod metrics;
 mod publish;
-mod read;
 #[cfg(test)]
 mod schema;
-mod select;
-mod shown;
 mod signing;
 mod status;
-mod topic;
-mod trigger;
+mod triggers;
 mod verify;
-mod versions;
-mod why;
 
 pub use error::HubError;
-pub use fleet::Restored;
+pub use publish::topic::{SnsTopic, Topic, TopicArn};
 pub use publish::{Hub, Outcome, Published, Trigger};
 pub use signing::{Signer, Signing, SigningError, SigningKey, SigningKeyError};
+pub use status::fleet::Restored;
 pub use status::{SpokeState, SpokeStatus};
-pub use topic::{SnsTopic, Topic, TopicArn};

@@ -1,5 +1,9 @@
 //! The use case: read, store, publish.
 
+pub(crate) mod products;
+pub(crate) mod read;
+pub(crate) mod topic;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,8 +12,10 @@ use pmp_ledger::{Head, LedgerError, NewSnapshot, ReceiptStore, SnapshotStore, St
 use pmp_protocol::{Body, Counts, Digest, ExperienceId, HeadMark, Reason, Sealed, SnapshotMessage, SnapshotVersion};
 use serde::Serialize;
 
-use crate::fleet::Restored;
-use crate::{HubError, Signing, Topic, read};
+use crate::error::HubError;
+use crate::publish::topic::Topic;
+use crate::signing::Signing;
+use crate::status::fleet::Restored;
 
 /// How often a hub tries again after another hub took the next version.
 const ATTEMPTS: u32 = 5;

@@ -11,11 +11,11 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use crate::commands::history::Row;
-use crate::difference::{ChangedProduct, ListedProduct};
-use crate::exceptions::{ExceptionCause, ExceptionRow};
-use crate::members::MemberRow;
-use crate::versions::VersionRow;
-use crate::{SpokeState, SpokeStatus};
+use crate::inspect::difference::{ChangedProduct, ListedProduct};
+use crate::inspect::exceptions::{ExceptionCause, ExceptionRow};
+use crate::inspect::members::MemberRow;
+use crate::inspect::versions::VersionRow;
+use crate::status::{SpokeState, SpokeStatus};
 
 /// What every document has besides: which version of these schemas it follows.
 #[derive(JsonSchema)]

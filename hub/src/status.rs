@@ -1,5 +1,13 @@
 //! How the spokes stand: pure, from what the hub sees to rows sorted worst first.
 
+pub(crate) mod cause;
+pub(crate) mod fleet;
+pub(crate) mod group;
+pub(crate) mod named;
+pub(crate) mod page;
+pub(crate) mod select;
+pub(crate) mod shown;
+
 use std::borrow::Cow;
 
 use comfy_table::Color;
@@ -12,8 +20,8 @@ use pmp_protocol::{
 use pmp_terminal::{age, count};
 use serde::Serialize;
 
-use crate::fleet::{Looked, NOT_ADMITTED, View, is_ahead};
-use crate::group::Caused;
+use crate::status::fleet::{Looked, NOT_ADMITTED, View, is_ahead};
+use crate::status::group::Caused;
 
 /// The most items of one organization that are told one by one as unreadable.
 const MAX_UNREADABLE: usize = 10;
@@ -430,11 +438,11 @@ pub(crate) fn what_is_held(receipt: &Receipt) -> &str {
 
 fn synced_message(receipt: &Receipt) -> String {
     let mut parts = Vec::new();
-    if let (Some(filter), true) = (&receipt.filter, receipt.narrowed > 0) {
-        let why = receipt.narrowed_for.first().and_then(|most| Some((most.products, most.reason.as_deref()?)));
+    if let (Some(filter), true) = (&receipt.filter, receipt.filtered > 0) {
+        let why = receipt.filtered_for.first().and_then(|most| Some((most.products, most.reason.as_deref()?)));
         let why = why.map(|(products, reason)| format!(", {products} of them: {reason}")).unwrap_or_default();
         let (name, digest) = (&filter.name, filter.digest.short());
-        parts.push(format!("{} dropped by filter `{name}@{digest}`{why}", receipt.narrowed));
+        parts.push(format!("{} dropped by filter `{name}@{digest}`{why}", receipt.filtered));
     }
     if !receipt.quarantined.is_empty() {
         parts.push(format!("{} set aside", receipt.quarantined.len()));

@@ -40,7 +40,8 @@ pub struct Outcome {
     /// Products that were still to be changed.
     pub pending: usize,
     /// Products that the filter took away.
-    pub narrowed: usize,
+    #[serde(rename = "narrowed")]
+    pub filtered: usize,
     /// Products that were set aside.
     pub set_aside: usize,
     /// How many change sets there were.
@@ -81,7 +82,7 @@ impl Outcome {
             allowed: receipt.allowed,
             denied: receipt.denied,
             pending: receipt.pending,
-            narrowed: receipt.narrowed,
+            filtered: receipt.filtered,
             set_aside: receipt.quarantined.len(),
             change_sets: ids.len(),
             change_set_ids: ids[ids.len().saturating_sub(MAX_CHANGE_SETS)..].to_vec(),

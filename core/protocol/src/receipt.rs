@@ -59,10 +59,11 @@ pub struct Receipt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
     /// Products that the filter excluded or rejected.
-    pub narrowed: usize,
+    #[serde(rename = "narrowed")]
+    pub filtered: usize,
     /// Its most frequent reasons, the most frequent one first. Bounded by the writer.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub narrowed_for: Vec<NarrowedFor>,
+    #[serde(default, rename = "narrowed_for", skip_serializing_if = "Vec::is_empty")]
+    pub filtered_for: Vec<FilteredFor>,
     /// What the filter found odd, such as a vendor in its settings that no product has. Bounded by the writer; absent in receipts
     /// of older spokes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -219,7 +220,7 @@ impl fmt::Display for ReceiptStatus {
 /// One of a filter's reasons, and how many products it took away for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct NarrowedFor {
+pub struct FilteredFor {
     /// What was decided.
     pub verdict: Verdict,
     /// Why, in the filter's words; absent where it gave no reason.

@@ -11,8 +11,11 @@ use serde_json::json;
 use super::caller;
 use super::confirm_many::{ManyArgs, confirm_many};
 use crate::config::{ConfigArgs, PublishConfig, StatusConfig};
+use crate::error::HubError;
 use crate::error::{failure, sdk};
-use crate::{HubError, Published, TopicArn, compose, confirm, status};
+use crate::publish::Published;
+use crate::publish::topic::TopicArn;
+use crate::{compose, confirm, status};
 
 /// What stands in place of one organization.
 const MANY: [&str; 3] = ["all", "cause", "organizations"];

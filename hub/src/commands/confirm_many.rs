@@ -12,13 +12,15 @@ use serde_json::json;
 use super::caller;
 use super::confirm::{announce, refused};
 use crate::config::{ConfigArgs, SILENCE};
+use crate::error::HubError;
 use crate::error::{failure, sdk};
-use crate::exceptions::{self, HeldGroup};
-use crate::fleet::{Fleet, View};
-use crate::page::{Block, Page, who};
-use crate::select::SelectArgs;
+use crate::inspect::exceptions;
+use crate::inspect::exceptions::HeldGroup;
+use crate::status::fleet::{Fleet, View};
+use crate::status::page::{Block, Page, who};
+use crate::status::select::SelectArgs;
 use crate::status::{SpokeState, SpokeStatus};
-use crate::{HubError, confirm, status};
+use crate::{confirm, status};
 
 /// How many confirmations are written at once.
 const AT_ONCE: usize = 16;

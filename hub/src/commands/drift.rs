@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::look::{Seen, hints, look};
 use crate::config::{ConfigArgs, SILENCE};
-use crate::drift;
+use crate::inspect::drift;
 
 #[derive(Debug, Args)]
 pub(crate) struct DriftArgs {

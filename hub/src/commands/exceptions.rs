@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::look::{Seen, hints, look};
 use crate::config::{ConfigArgs, STALE_AFTER, parse_stale_after};
-use crate::exceptions;
-use crate::select::SelectArgs;
+use crate::inspect::exceptions;
+use crate::status::select::SelectArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct ExceptionsArgs {

@@ -15,11 +15,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::look::no_snapshot;
-use crate::HubError;
+use crate::commands::mistyped;
 use crate::config::ConfigArgs;
-use crate::difference::{self, ChangedProduct, Difference, Listed, ListedProduct};
+use crate::error::HubError;
 use crate::error::{failure, sdk};
-use crate::{mistyped, read};
+use crate::inspect::difference;
+use crate::inspect::difference::{ChangedProduct, Difference, Listed, ListedProduct};
+use crate::publish::read;
 
 /// `history`.
 #[derive(Debug, Args)]

@@ -1,5 +1,7 @@
 //! `init`: make the tables and the topic.
 
+pub(crate) mod resources;
+
 use clap::Args;
 use jiff::Timestamp;
 use pmp_ledger::DynamoRoster;
@@ -7,9 +9,9 @@ use pmp_protocol::{AccountId, OrganizationId};
 use pmp_terminal::{Exit, Failure, Output};
 
 use super::caller;
+use crate::commands::init::resources as init;
 use crate::config::ConfigArgs;
 use crate::error::{failure, sdk};
-use crate::init;
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {

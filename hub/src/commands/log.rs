@@ -11,9 +11,10 @@ use serde_json::json;
 use super::history::Since;
 use super::look::no_snapshot;
 use crate::config::ConfigArgs;
+use crate::error::HubError;
 use crate::error::{failure, sdk};
-use crate::fleet::{Fleet, View};
-use crate::{HubError, shown};
+use crate::status::fleet::{Fleet, View};
+use crate::status::shown;
 
 /// A screen has 24 lines; with the header, the summary and the prompt as many rows fit.
 const MAX_ROWS: usize = 19;
@@ -151,12 +152,12 @@ fn status(row: &Row) -> &'static str {
 }
 
 fn message(row: &Row) -> String {
-    let Outcome { allowed, denied, pending, narrowed, set_aside, change_sets, error, confirmed, filter, .. } =
+    let Outcome { allowed, denied, pending, filtered, set_aside, change_sets, error, confirmed, filter, .. } =
         &row.outcome;
     let number = |number: usize, what: &str| (number > 0).then(|| format!("{number} {what}"));
     let filtered = filter
         .as_ref()
-        .and_then(|filter| number(*narrowed, &format!("dropped by `{}@{}`", filter.name, filter.digest.short())));
+        .and_then(|filter| number(*filtered, &format!("dropped by `{}@{}`", filter.name, filter.digest.short())));
     let parts = [
         row.disputed.clone(),
         error.clone(),

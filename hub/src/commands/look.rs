@@ -7,9 +7,11 @@ use pmp_protocol::ExperienceId;
 use pmp_terminal::{Failure, progress};
 
 use crate::config::{ConfigArgs, MEMBERS};
+use crate::error::HubError;
 use crate::error::{failure, sdk};
-use crate::fleet::{Fleet, View};
-use crate::{HubError, SpokeStatus, status};
+use crate::status;
+use crate::status::SpokeStatus;
+use crate::status::fleet::{Fleet, View};
 
 /// What the hub sees, and the rows of `status`.
 pub(crate) struct Seen {

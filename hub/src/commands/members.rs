@@ -11,10 +11,13 @@ use serde_json::json;
 
 use super::caller;
 use super::look::{Seen, hints, look};
+use crate::commands::init::resources as init;
 use crate::config::{ConfigArgs, MEMBERS, STALE_AFTER, parse_stale_after};
+use crate::error::HubError;
 use crate::error::{failure, sdk};
-use crate::members::MemberRow;
-use crate::{HubError, SpokeState, init, members};
+use crate::inspect::members;
+use crate::inspect::members::MemberRow;
+use crate::status::SpokeState;
 
 #[derive(Debug, Args)]
 pub(crate) struct MembersArgs {

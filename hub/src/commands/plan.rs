@@ -11,11 +11,12 @@ use pmp_terminal::{Exit, Failure, Output, OutputFormat};
 use serde_json::json;
 
 use super::look::hints;
-use crate::HubError;
 use crate::config::ConfigArgs;
+use crate::error::HubError;
 use crate::error::{failure, sdk};
-use crate::fleet::Fleet;
-use crate::{fleet_plan, read};
+use crate::inspect::plan as fleet_plan;
+use crate::publish::read;
+use crate::status::fleet::Fleet;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {

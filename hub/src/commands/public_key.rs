@@ -3,8 +3,8 @@
 use pmp_terminal::{Exit, Failure, Output};
 use serde_json::json;
 
-use crate::HubError;
 use crate::config::ConfigArgs;
+use crate::error::HubError;
 use crate::error::{failure, sdk};
 
 pub(crate) async fn public_key(config: &ConfigArgs, output: Output) -> Result<Exit, Failure> {

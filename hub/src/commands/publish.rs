@@ -6,10 +6,12 @@ use pmp_terminal::{Exit, Failure, Output, count, progress, stop_on_signal};
 use serde_json::json;
 
 use super::Keep;
+use crate::commands::mistyped;
+use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::sdk;
-use crate::products::{LookedUp, Products};
-use crate::{Hub, Outcome, Published, Trigger, compose, mistyped, products};
+use crate::publish::products::{LookedUp, Products};
+use crate::publish::{Hub, Outcome, Published, Trigger, products};
 
 #[derive(Debug, Args)]
 pub(crate) struct PublishArgs {
@@ -56,7 +58,7 @@ async fn look_products_up(products: &Products, hub: &Hub) -> Result<Option<Looke
     let stop = stop_on_signal().map_err(Failure::new)?;
     progress::step(progress::Step::Doing, "looking products up for the filters of the members");
     let outcome = stop.write_down(products.look_up(hub, None, stop.token())).await;
-    let looked_up = outcome.and_then(products::tell);
+    let looked_up = outcome.and_then(products::log_outcome);
     if let Some(LookedUp { known, unknown, calls, .. }) = &looked_up {
         let (known, calls) = (count(*known, "product"), count(*calls, "call"));
         progress::step(progress::Step::Done, &format!("{known} looked up, {unknown} not yet, with {calls} now"));

@@ -8,11 +8,11 @@ use serde_json::json;
 
 use super::Keep;
 use super::publish::sentence;
-use crate::Restored;
 use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::{failure, sdk};
 use crate::publish::Recovery;
+use crate::status::fleet::Restored;
 
 #[derive(Debug, Args)]
 pub(crate) struct RecoverArgs {

@@ -9,12 +9,14 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Keep;
+use crate::compose;
 use crate::config::{ConfigArgs, silence_of_run};
 use crate::error::sdk;
-use crate::events::EventQueue;
-use crate::figures::Figures;
-use crate::fleet::Fleet;
-use crate::{agent, compose, products};
+use crate::metrics::Metrics;
+use crate::publish::products;
+use crate::status::fleet::Fleet;
+use crate::triggers::agent;
+use crate::triggers::event_queue::EventQueue;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -46,7 +48,7 @@ pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool
         experience = %config.experience, interval = ?args.interval, change_events = events.is_some(), "hub running"
     );
     let fleet = config.timestamps.as_ref().map(|table| Fleet::new(&sdk, &config.snapshots, table, members));
-    let figures = metrics.then_some(Figures { fleet, stale_after });
+    let figures = metrics.then_some(Metrics { fleet, stale_after });
     let hub = compose::hub(&sdk, &config, args.keep.keep_versions);
     let (products, due) = (compose::products(&sdk, &config), Notify::new());
     let look_up = async {

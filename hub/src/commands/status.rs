@@ -10,10 +10,10 @@ use serde_json::json;
 
 use super::look::{Seen, hints, look, no_snapshot, not_known};
 use crate::config::{ConfigArgs, STALE_AFTER, parse_stale_after};
-use crate::fleet::View;
-use crate::group::group;
-use crate::select::{SelectArgs, SortKey};
-use crate::{SpokeState, SpokeStatus, shown};
+use crate::status::fleet::View;
+use crate::status::group::group;
+use crate::status::select::{SelectArgs, SortKey};
+use crate::status::{SpokeState, SpokeStatus, shown};
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {

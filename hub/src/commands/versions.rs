@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::look::{Seen, hints, look};
 use crate::config::{ConfigArgs, SILENCE};
-use crate::versions;
+use crate::inspect::versions;
 
 #[derive(Debug, Args)]
 pub(crate) struct VersionsArgs {

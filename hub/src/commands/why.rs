@@ -15,13 +15,14 @@ use serde_json::json;
 use super::history::Since;
 use super::look::no_snapshot;
 use crate::config::{ConfigArgs, StatusConfig};
+use crate::error::HubError;
 use crate::error::{failure, sdk};
-use crate::fleet::{Fleet, Looked, View};
-use crate::kept::{Kept, KeptSnapshot};
-use crate::named::{Meant, NamedProduct, Names};
-use crate::why::chain::{Chain, Step, chain};
-use crate::why::{Answer, Group, Known, Moment, answers, depth, groups, summary};
-use crate::{HubError, shown};
+use crate::inspect::kept::{Kept, KeptSnapshot};
+use crate::inspect::why::chain::{Chain, Step, chain};
+use crate::inspect::why::{Answer, Group, Known, Moment, answers, depth, groups, summary};
+use crate::status::fleet::{Fleet, Looked, View};
+use crate::status::named::{Meant, NamedProduct, Names};
+use crate::status::shown;
 
 /// What a screen takes, and the lines of it that are not ours to fill.
 const WIDTH: usize = 80;

@@ -4,8 +4,8 @@ use pmp_ledger::Head;
 use pmp_protocol::{AccountId, Confirmed, Digest, HeadMark, Needs, OperatorConfirmation, SpokeScope, WouldChange};
 
 use super::*;
-use crate::fleet::Admitted;
-use crate::shown;
+use crate::status::fleet::Admitted;
+use crate::status::shown;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -36,8 +36,8 @@ pub(crate) fn receipt(version: u64, status: ReceiptStatus, error: Option<&str>) 
         would_change: None,
         left: None,
         drift: None,
-        narrowed: 0,
-        narrowed_for: Vec::new(),
+        filtered: 0,
+        filtered_for: Vec::new(),
         filter_warnings: Vec::new(),
         quarantined: Vec::new(),
         change_sets: Vec::new(),

@@ -12,7 +12,7 @@ use super::judge::{self, Again};
 use super::mask::Kind;
 use super::record::{Judgement, Record};
 use super::subject::{Asked, Seen, Subject};
-use crate::events::EventQueue;
+use crate::triggers::event_queue::EventQueue;
 
 /// How long an event is waited for.
 const EVENT: Duration = Duration::from_secs(60);

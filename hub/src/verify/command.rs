@@ -21,7 +21,7 @@ use super::report::{self, Report};
 use super::subject::Subject;
 use crate::config::{ConfigArgs, EVENTS, RunSettings};
 use crate::error::sdk;
-use crate::events::EventQueue;
+use crate::triggers::event_queue::EventQueue;
 
 /// Why the queue of the environment is not looked into.
 const HUBS_QUEUE: &str = "PMP_EVENTS_QUEUE_URL is the queue of a hub, which takes the events away. Make another one for \

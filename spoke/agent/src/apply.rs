@@ -24,6 +24,16 @@
 //!    the last 20 first, and then halves the 50 until the offending product stands alone. A ends with
 //!    `partial`, and its receipt names that product with the catalog's own error.
 
+mod batcher;
+mod experience;
+mod isolate;
+pub(crate) mod lists;
+pub(crate) mod live;
+mod poller;
+mod schedule;
+mod share;
+mod starter;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -38,10 +48,10 @@ use pmp_protocol::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::member::Live;
-use crate::receipt::Progress;
+use crate::apply::live::Live;
+use crate::draft::Progress;
 use batcher::Batcher;
-use experience::Run;
+use experience::ExperienceRun;
 use poller::Poller;
 use schedule::Durations;
 use starter::Starter;
@@ -49,14 +59,6 @@ use starter::Starter;
 pub(crate) use isolate::LONGEST_PAUSE;
 pub(crate) use starter::Active;
 
-mod batcher;
-mod experience;
-mod isolate;
-mod poller;
-pub(crate) mod reaction;
-mod schedule;
-mod share;
-mod starter;
 #[cfg(test)]
 mod tests;
 
@@ -178,12 +180,12 @@ impl Engine {
     /// Brings `live` to the desired state, or says why not. It has no error of its own: every end is one for
     /// the receipt.
     pub(crate) async fn apply(&self, order: &Order<'_>, live: Live, watch: &dyn Watch) -> Applied {
-        Run::new(self, order, live, watch).finish().await
+        ExperienceRun::new(self, order, live, watch).finish().await
     }
 
     /// What [`Self::apply`] would do, without doing it: no change set is started, and nothing is read again.
     pub(crate) fn observe(&self, order: &Order<'_>, live: Live) -> Applied {
-        Run::new(self, order, live, &Unwatched).observe()
+        ExperienceRun::new(self, order, live, &Unwatched).observe()
     }
 
     /// How long change sets take here, for the next pass. `None` where the end of none was seen.

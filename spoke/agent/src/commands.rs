@@ -1,5 +1,11 @@
 //! The commands that take more than a call: a file each.
 
+pub(crate) mod doctor;
+pub(crate) mod env;
+pub(crate) mod init;
+pub(crate) mod mistyped;
 pub(crate) mod plan;
+pub(crate) mod plan_file;
+pub(crate) mod render;
 pub(crate) mod status;
 pub(crate) mod sync;

@@ -14,12 +14,14 @@ use pmp_protocol::{Digest, DriftHandling, ExperienceId, OrganizationId};
 use pmp_signature::TrustedKeys;
 use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
-use crate::attributes::AttributeSource;
-use crate::filter_rules::{self, FilterRules, Shared};
-use crate::member::Selection;
+use crate::apply::EngineSettings;
+use crate::filters::lookup::AttributeSource;
+use crate::filters::rules;
+use crate::filters::rules::{FilterRules, Shared};
 use crate::mode::Mode;
-use crate::record::Retention;
-use crate::{EngineSettings, erosion};
+use crate::pass::discover::Selection;
+use crate::pass::erosion;
+use crate::pass::record::Retention;
 
 pub(crate) const EXPERIENCE: Source = Source { flag: "--experience-id", variable: "PMP_EXPERIENCE_ID" };
 pub(crate) const QUEUE: Source = Source { flag: "--queue-url", variable: "PMP_QUEUE_URL" };
@@ -393,7 +395,7 @@ impl ConfigArgs {
             return Some(FilterRules::without_rules(default));
         }
         let written = text_or_file(settings, self.filters.as_deref(), FILTERS)?;
-        let rules = filter_rules::read(&written, default, &shared, management);
+        let rules = rules::read(&written, default, &shared, management);
         rules.map_err(|problems| problems.into_iter().for_each(|it| settings.problem(FILTERS, it))).ok()
     }
 
@@ -403,7 +405,7 @@ impl ConfigArgs {
             return Some(FilterRules::without_rules(DriftHandling::Heal));
         }
         let written = text_or_file(settings, self.drift.as_deref(), DRIFT)?;
-        let rules = filter_rules::read_drift(&written, management);
+        let rules = rules::read_drift(&written, management);
         rules.map_err(|problems| problems.into_iter().for_each(|it| settings.problem(DRIFT, it))).ok()
     }
 

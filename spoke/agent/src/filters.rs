@@ -1,6 +1,11 @@
 //! The filters of this spoke: each is fetched, verified and compiled once, however many rules name it, and has a fate of its own.
 //! One that cannot be used changes nothing for the experiences that it is for (rule 4), and nothing at all for others.
 
+pub(crate) mod load;
+pub(crate) mod lookup;
+pub(crate) mod narrow;
+pub(crate) mod rules;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,8 +16,7 @@ use pmp_terminal::Failure;
 use tokio::sync::OnceCell;
 
 use crate::config::FilterConfig;
-use crate::filter_rules::{FilterRules, Place};
-use crate::load;
+use crate::filters::rules::{FilterRules, Place};
 
 /// The most warnings about rules that are told of a pass.
 const MAX_WARNINGS: usize = 5;

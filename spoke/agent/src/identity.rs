@@ -6,7 +6,7 @@ use pmp_aws::ApiError;
 use pmp_aws::DEFAULT_REGION;
 use pmp_protocol::{AccountId, OrganizationId};
 
-use crate::SpokeError;
+use crate::error::SpokeError;
 
 /// The member organization that this spoke acts for, and where it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,9 +15,9 @@ use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::SpokeError;
+use crate::draft::SPOKE_VERSION;
+use crate::error::SpokeError;
 use crate::error::one_line;
-use crate::receipt::SPOKE_VERSION;
 
 #[cfg(test)]
 mod tests;

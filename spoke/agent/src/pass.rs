@@ -1,5 +1,19 @@
 //! One pass: all member experiences, against one snapshot.
 
+pub(crate) mod beside;
+pub(crate) mod discover;
+pub(crate) mod drift;
+pub(crate) mod erosion;
+pub(crate) mod preview;
+pub(crate) mod record;
+pub(crate) mod reporter;
+mod running;
+pub(crate) mod set_aside;
+pub(crate) mod snapshot;
+pub(crate) mod standing;
+pub(crate) mod tally;
+pub(crate) mod trust;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,23 +31,23 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{Engine, EngineSettings};
-use crate::attributes::{Attributes, Known, LookUpError};
-use crate::beside::Beside;
+use crate::draft::{SPOKE_VERSION, now, told};
+use crate::error::SpokeError;
 use crate::error::one_line;
-use crate::filter_rules::FilterRules;
 use crate::filters::Filters;
+use crate::filters::lookup::{Attributes, Known, LookUpError};
+use crate::filters::narrow::Exhausted;
+use crate::filters::rules::FilterRules;
+use crate::identity::Identity;
 use crate::lease::{Leases, holder};
-use crate::member::{Absent, Candidate, Discovered, Member, Selection, discover, leave_management_alone};
 use crate::mode::Mode;
-use crate::narrow::Exhausted;
-use crate::receipt::{SPOKE_VERSION, now, told};
-use crate::record::{Recorder, Records};
-use crate::standing::{SignOfLife, Standing};
-use crate::trust::Trust;
-use crate::{Identity, SpokeError, Tally, erosion};
-use one_pass::OnePass;
-
-mod one_pass;
+use crate::pass::beside::Beside;
+use crate::pass::discover::{Absent, Candidate, Discovered, Member, Selection, discover, leave_management_alone};
+use crate::pass::record::{Recorder, Records};
+use crate::pass::running::Pass;
+use crate::pass::standing::{SignOfLife, Standing};
+use crate::pass::tally::Tally;
+use crate::pass::trust::Trust;
 
 /// Runs of the filter at once: each has a memory of its own, and keeps a processor busy.
 const FILTERS: usize = 2;
@@ -77,19 +91,19 @@ pub struct Spoke {
     /// Whether to tell a person on standard error how it goes; agents log instead.
     pub(crate) show_progress: bool,
     /// Whether the agent writes figures of each run to standard output.
-    pub(crate) tell_figures: bool,
+    pub(crate) emit_metrics: bool,
 }
 
 /// What came of a pass: every member experience has a receipt in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pass {
+pub struct PassOutcome {
     /// One for each.
     pub receipts: Vec<Receipt>,
     /// What was done.
     pub tally: Tally,
 }
 
-impl Pass {
+impl PassOutcome {
     /// Whether it came to its end, rather than being told to stop.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -133,7 +147,7 @@ impl Spoke {
             drift: FilterRules::without_rules(DriftHandling::Heal),
             history: None,
             show_progress,
-            tell_figures: false,
+            emit_metrics: false,
         }
     }
 
@@ -154,7 +168,7 @@ impl Spoke {
         snapshot: Arc<Snapshot>,
         confirmed: Option<Confirmed>,
         stop: &Stop,
-    ) -> Result<Pass, SpokeError> {
+    ) -> Result<PassOutcome, SpokeError> {
         let life =
             SignOfLife { needs: standing.needs.clone(), disputed: standing.told.clone(), ..SignOfLife::default() };
         let beside = standing.beside.clone();
@@ -164,7 +178,7 @@ impl Spoke {
             return outcome.map(|(pass, _)| pass);
         }
         let life = match &outcome {
-            Ok((Pass { receipts, .. }, times)) => {
+            Ok((PassOutcome { receipts, .. }, times)) => {
                 let kept = receipts.iter().filter(|receipt| receipt.is_kept());
                 SignOfLife { experiences: kept.count(), times: *times, ..life }
             }
@@ -231,7 +245,7 @@ impl Spoke {
         snapshot: Arc<Snapshot>,
         confirmed: Option<Confirmed>,
         stop: &Stop,
-    ) -> Result<(Pass, Option<ChangeSetTimes>), SpokeError> {
+    ) -> Result<(PassOutcome, Option<ChangeSetTimes>), SpokeError> {
         let times = standing.before.seen.as_ref().and_then(|seen| seen.change_set_times);
         let before = kept(&standing);
         let discovered = discover(self.catalog.as_ref(), &self.management, &self.selection, &before);
@@ -260,7 +274,7 @@ impl Spoke {
         let exhausted = Exhausted::default();
         let recorder = |records| Recorder::new(records, self.snapshots.clone(), snapshot.clone());
         let recorder = self.records.clone().map(recorder);
-        let pass = OnePass {
+        let pass = Pass {
             spoke: self,
             engine,
             snapshot,
@@ -283,7 +297,7 @@ impl Spoke {
         let in_sync = receipts.iter().filter(|receipt| receipt.status == ReceiptStatus::InSync).count();
         tracing::debug!(%version, experiences = receipts.len(), in_sync, "pass done");
         let tally = Tally { change_set_times: pass.engine.seen_times(), ..pass.tally().clone() };
-        Ok((Pass { receipts, tally }, pass.engine.times()))
+        Ok((PassOutcome { receipts, tally }, pass.engine.times()))
     }
 }
 

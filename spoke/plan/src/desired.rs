@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use pmp_protocol::{Content, NarrowedFor, ProductId, Verdict, Verdicts};
+use pmp_protocol::{Content, FilteredFor, ProductId, Verdict, Verdicts};
 
 /// The lists that an experience should have.
 ///
@@ -60,26 +60,26 @@ impl<'a> Desired<'a> {
 
     /// How many of the approved products the filter took away.
     #[must_use]
-    pub fn narrowed(&self) -> usize {
+    pub fn filtered(&self) -> usize {
         self.content.approved().len() - self.approved.len()
     }
 
     /// Why it took them away: up to `most` of its reasons, by falling number of products.
     #[must_use]
-    pub fn narrowed_for(&self, most: usize) -> Vec<NarrowedFor> {
+    pub fn filtered_for(&self, most: usize) -> Vec<FilteredFor> {
         let mut found = BTreeMap::<(Verdict, Option<&str>), (usize, &ProductId)>::new();
-        let narrowed = self
+        let filtered = self
             .verdicts
             .iter()
             .filter(|(id, decision)| decision.verdict != Verdict::Keep && self.content.approved().contains(*id));
-        for (id, decision) in narrowed {
+        for (id, decision) in filtered {
             found.entry((decision.verdict, decision.reason.as_deref())).or_insert((0, id)).0 += 1;
         }
         let mut reasons: Vec<_> = found.into_iter().collect();
         // Stable: what is as frequent stays in the order of verdict and reason.
         reasons.sort_by_key(|(_, (products, _))| std::cmp::Reverse(*products));
         let told = |((verdict, reason), (products, example)): ((Verdict, Option<&str>), (usize, &ProductId))| {
-            NarrowedFor { verdict, reason: reason.map(str::to_owned), products, example: example.clone() }
+            FilteredFor { verdict, reason: reason.map(str::to_owned), products, example: example.clone() }
         };
         reasons.into_iter().take(most).map(told).collect()
     }
@@ -112,15 +112,15 @@ mod tests {
             (id("prod-x"), decision(Verdict::Exclude, Some("rejected by the hub anyway"))),
         ]);
         let desired = Desired::new(&content, &verdicts);
-        let for_what = |verdict, reason: Option<&str>, products, example| NarrowedFor {
+        let for_what = |verdict, reason: Option<&str>, products, example| FilteredFor {
             verdict,
             reason: reason.map(str::to_owned),
             products,
             example: id(example),
         };
         let genai = for_what(Verdict::Reject, Some("genai"), 2, "prod-c");
-        assert_eq!(desired.narrowed_for(10), [genai.clone(), for_what(Verdict::Exclude, None, 1, "prod-b")]);
-        assert_eq!(desired.narrowed_for(1), [genai]);
-        assert_eq!(desired.narrowed(), 3);
+        assert_eq!(desired.filtered_for(10), [genai.clone(), for_what(Verdict::Exclude, None, 1, "prod-b")]);
+        assert_eq!(desired.filtered_for(1), [genai]);
+        assert_eq!(desired.filtered(), 3);
     }
 }

@@ -174,7 +174,7 @@ fn report(
     allow: &BTreeSet<ProductId>,
     deny: &BTreeSet<ProductId>,
 ) -> Report {
-    let narrowed = |id: &ProductId| {
+    let filtered = |id: &ProductId| {
         desired
             .verdicts()
             .get(id)
@@ -189,16 +189,16 @@ fn report(
         add(id, Step::Allow, if rejected_here { Why::ApprovedByHubRejectedHere } else { Why::ApprovedByHub });
     }
     for id in deny {
-        let why = match narrowed(id) {
-            Some(decision) => Why::NarrowedByFilter(decision),
+        let why = match filtered(id) {
+            Some(decision) => Why::Filtered(decision),
             None if desired.rejected().contains(id) => Why::RejectedByHub,
             None => Why::NotApprovedByHub,
         };
         add(id, Step::Deny, why);
     }
     for id in desired.content().approved().iter().filter(|id| !deny.contains(*id)) {
-        if let Some(decision) = narrowed(id) {
-            add(id, Step::Leave, Why::NarrowedByFilter(decision));
+        if let Some(decision) = filtered(id) {
+            add(id, Step::Leave, Why::Filtered(decision));
         }
     }
     let only_here = observed.rejected.iter();

@@ -49,7 +49,8 @@ pub enum Why {
     /// The hub rejects it.
     RejectedByHub,
     /// The hub approves it, and the filter takes it away.
-    NarrowedByFilter(Decision),
+    #[serde(rename = "narrowed-by-filter")]
+    Filtered(Decision),
     /// The catalog refused it, for the reason that it gave; it is tried again later.
     Quarantined {
         /// The catalog's own error.

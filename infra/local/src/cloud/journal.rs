@@ -51,12 +51,12 @@ pub(crate) struct Receipt {
     pub(crate) pending: String,
     pub(crate) error: Option<String>,
     /// Why the filter keeps products back.
-    pub(crate) narrowed_for: Vec<NarrowedFor>,
+    pub(crate) filtered_for: Vec<FilteredFor>,
 }
 
 /// One reason of a filter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct NarrowedFor {
+pub(crate) struct FilteredFor {
     pub(crate) reason: String,
     /// How many products it keeps back.
     pub(crate) products: String,
@@ -174,13 +174,13 @@ fn receipt_in(item: &Value) -> Option<Receipt> {
         status: text(item, "status")?,
         pending: text(item, "pending").unwrap_or_default(),
         error: text(item, "error"),
-        narrowed_for: item["narrowed_for"]["L"].as_array().into_iter().flatten().filter_map(narrowed_for).collect(),
+        filtered_for: item["narrowed_for"]["L"].as_array().into_iter().flatten().filter_map(filtered_for).collect(),
     })
 }
 
-fn narrowed_for(reason: &Value) -> Option<NarrowedFor> {
+fn filtered_for(reason: &Value) -> Option<FilteredFor> {
     let fields = reason.get("M")?;
-    Some(NarrowedFor {
+    Some(FilteredFor {
         reason: text(fields, "reason").unwrap_or_else(|| "no reason given".to_owned()),
         products: text(fields, "products")?,
         example: text(fields, "example").unwrap_or_default(),
@@ -224,7 +224,7 @@ mod tests {
         assert!(matches!(&entries[1], Happening::ReceiptWritten(r) if r.version == "7" && r.status == "in-sync"));
         assert_eq!(entries.len(), 2);
         assert_eq!(journal.receipts().len(), 1);
-        let reason = &journal.receipts()[0].1.narrowed_for[0];
+        let reason = &journal.receipts()[0].1.filtered_for[0];
         assert_eq!([&reason.reason, &reason.products, &reason.example], ["no-genai", "4", "prod-a"]);
     }
 

@@ -201,7 +201,7 @@ fn standing(view: &View, state: &ExperienceState, held: Option<&ChangeSetView>) 
             p .standing .(receipt.status) title=[receipt.error.as_deref()] {
                 span .dot {} " " (receipt.status) " · version " (receipt.version) " · " (activity::clock(*at))
             }
-            @for reason in receipt.narrowed_for.iter().take(NAMED) {
+            @for reason in receipt.filtered_for.iter().take(NAMED) {
                 p .standing { (reason.products) " kept back by filter: " (reason.reason) }
             }
         } @else if let Some(version) = &state.version {

@@ -144,13 +144,13 @@ fn rows(web: &Web, view: &View, asked: &Asked, choice: &Choice<'_>, chosen: &str
 /// with how many products it keeps back, and one of them.
 fn why(state: &ExperienceState, product: &str, wanted: Option<Listed>, listed: Option<Listed>) -> String {
     let Some((_, receipt)) = state.receipt.as_ref() else { return String::new() };
-    if wanted != Some(Listed::Approved) || listed == Some(Listed::Approved) || receipt.narrowed_for.is_empty() {
+    if wanted != Some(Listed::Approved) || listed == Some(Listed::Approved) || receipt.filtered_for.is_empty() {
         return String::new();
     }
-    if let Some(reason) = receipt.narrowed_for.iter().find(|reason| reason.example == product) {
+    if let Some(reason) = receipt.filtered_for.iter().find(|reason| reason.example == product) {
         return format!("; the filter says: {}", reason.reason);
     }
-    let reasons = receipt.narrowed_for.iter().map(|reason| format!("{} ({})", reason.reason, reason.products));
+    let reasons = receipt.filtered_for.iter().map(|reason| format!("{} ({})", reason.reason, reason.products));
     format!("; the filter of this experience keeps back: {}", reasons.collect::<Vec<_>>().join(", "))
 }
 

@@ -20,11 +20,11 @@ use tokio::time::Instant;
 use super::isolate::Isolation;
 use super::starter::Started;
 use super::{Applied, Engine, Order, Watch};
+use crate::apply::lists;
+use crate::apply::live::{Live, left};
+use crate::draft::Progress;
 use crate::error::one_line;
-use crate::member::Live;
-use crate::patience::Patience;
-use crate::receipt::Progress;
-use crate::{drift, lists};
+use crate::retry::backoff::Patience;
 
 mod live;
 mod observe;
@@ -125,7 +125,7 @@ impl EffectCheck {
 }
 
 /// One experience on its way to the desired state.
-pub(super) struct Run<'a> {
+pub(super) struct ExperienceRun<'a> {
     engine: &'a Engine,
     order: &'a Order<'a>,
     live: Live,
@@ -176,7 +176,7 @@ impl Work {
     }
 }
 
-impl<'a> Run<'a> {
+impl<'a> ExperienceRun<'a> {
     pub(super) fn new(engine: &'a Engine, order: &'a Order<'a>, live: Live, watch: &'a dyn Watch) -> Self {
         let approved_before = live.policy.approved.len();
         Self {
@@ -209,7 +209,7 @@ impl<'a> Run<'a> {
 
     /// Only lists that were read tell how the catalog has them. Lists that were carried on do not.
     fn note_how_it_is_left(&mut self) {
-        self.progress.left = (self.lists == Lists::AsRead).then(|| drift::left(&self.live.policy));
+        self.progress.left = (self.lists == Lists::AsRead).then(|| left(&self.live.policy));
     }
 
     /// Leaves in the receipt what earlier passes found out about products that this pass did not come to.

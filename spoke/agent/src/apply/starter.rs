@@ -23,9 +23,9 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::poller::{Ended, Poller};
-use super::reaction::Reaction;
 use super::share::{Permitted, Sharing, change_sets, sizes};
-use crate::patience::{Patience, Waited};
+use crate::retry::backoff::{Patience, Waited};
+use crate::retry::reaction::Reaction;
 
 /// How long to wait where others use up the account's quota of open change sets, and none of ours ends.
 const QUOTA_PAUSE: Duration = Duration::from_secs(15);

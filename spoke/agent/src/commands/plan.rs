@@ -9,13 +9,14 @@ use pmp_protocol::{Snapshot, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, progress};
 use serde_json::json;
 
-use crate::cli::{Purpose, sdk_and_spoke};
+use crate::commands::plan_file::PlanFile;
+use crate::commands::render;
+use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::ConfigArgs;
 use crate::error::failure;
-use crate::plan_file::PlanFile;
-use crate::preview::{Planned, Previews};
-use crate::standing::Standing;
-use crate::{Spoke, render};
+use crate::pass::Spoke;
+use crate::pass::preview::{Planned, Previews};
+use crate::pass::standing::Standing;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {

@@ -10,13 +10,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::sync::summary;
-use crate::Spoke;
-use crate::cli::{Purpose, sdk_and_spoke};
+use crate::commands::render;
+use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::failure;
-use crate::filter_rules::FilterRules;
-use crate::render;
-use crate::standing::Standing;
+use crate::filters::rules::FilterRules;
+use crate::pass::Spoke;
+use crate::pass::standing::Standing;
 
 /// The widest line that is printed without `-o wide`.
 const WIDTH: usize = 80;
@@ -44,7 +44,8 @@ pub(crate) struct Standpoint {
     /// Products that wait to be changed.
     pending: usize,
     /// Products that the filter takes away.
-    narrowed: usize,
+    #[serde(rename = "narrowed")]
+    filtered: usize,
     /// What waits, and why; empty where nothing does.
     message: String,
 }
@@ -119,7 +120,7 @@ fn standpoint(standing: &Standing, receipt: &Receipt, now: Timestamp) -> Standpo
         tried: receipt.version,
         since: applied.filter(|it| it.version == receipt.version).map_or(receipt.received_at, |applied| applied.at),
         pending: receipt.pending,
-        narrowed: receipt.narrowed,
+        filtered: receipt.filtered,
         message: message(standing, receipt, now),
     }
 }
@@ -175,7 +176,7 @@ fn table(standpoints: &[Standpoint], output: Output, now: Timestamp) -> (Table, 
             age(it.since, now),
             it.pending.to_string(),
         ];
-        cells.extend(wide.then(|| it.narrowed.to_string()));
+        cells.extend(wide.then(|| it.filtered.to_string()));
         cells.push(it.message.clone());
         table.row(cells);
         table.color(1, color(it.status));

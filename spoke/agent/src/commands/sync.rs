@@ -8,13 +8,15 @@ use jiff::Timestamp;
 use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, Stop};
 
-use crate::cli::{Purpose, sdk_and_spoke, stop};
+use crate::commands::plan_file::PlanFile;
+use crate::commands::render;
+use crate::compose::{Purpose, sdk_and_spoke, stop};
 use crate::config::{ConfigArgs, SpokeConfig};
+use crate::error::SpokeError;
 use crate::error::failure;
 use crate::lease::IfHeld;
-use crate::plan_file::PlanFile;
-use crate::standing::Standing;
-use crate::{Pass, Spoke, SpokeError, render};
+use crate::pass::standing::Standing;
+use crate::pass::{PassOutcome, Spoke};
 
 #[derive(Debug, Args)]
 pub(crate) struct SyncArgs {
@@ -62,7 +64,7 @@ async fn sync_newest(
     args: &SyncArgs,
     plan: Option<&PlanFile>,
     stop: &Stop,
-) -> Result<(Pass, SnapshotVersion), Failure> {
+) -> Result<(PassOutcome, SnapshotVersion), Failure> {
     let stopped = || failure(SpokeError::stopped(stop));
     let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)?.map_err(failure)?;
     let version = standing.head.latest;

@@ -6,16 +6,16 @@ use std::ops::ControlFlow::{Break, Continue};
 use pmp_catalog::{CatalogError, ChangeSetStatus, ProcurementPolicy};
 use pmp_protocol::ProductId;
 
-use super::{EARLIER, End, Lists, READS_MAY_LAG, Run, Step};
-use crate::apply::reaction::Reaction;
+use super::{EARLIER, End, ExperienceRun, Lists, READS_MAY_LAG, Step};
 use crate::error::one_line;
-use crate::patience::{Patience, Waited};
+use crate::retry::backoff::{Patience, Waited};
+use crate::retry::reaction::Reaction;
 
 /// Why a product is set aside that is on both lists after it was allowed.
 const STILL_DENIED: &str = "the catalog allows it now, and still denies it: the approval does not take it off the list of rejected \
                             products";
 
-impl Run<'_> {
+impl ExperienceRun<'_> {
     /// Waits for the change set that an earlier pass started, if there is one, and reads what it did.
     pub(super) async fn adopt_unfinished(&mut self) -> Step {
         let Some(id) = self.order.unfinished.clone() else { return Continue(()) };

@@ -6,9 +6,9 @@ use pmp_catalog::ChangeKind;
 use pmp_plan::Confirmation;
 use pmp_protocol::{ReceiptStatus, WouldChange};
 
-use super::{Applied, End, Run};
+use super::{Applied, End, ExperienceRun};
 
-impl Run<'_> {
+impl ExperienceRun<'_> {
     /// What a sync would do, in its receipt's words. Reads nothing and starts nothing.
     pub(in crate::apply) fn observe(mut self) -> Applied {
         let next = self.next();

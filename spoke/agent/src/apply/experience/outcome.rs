@@ -10,14 +10,14 @@ use pmp_catalog::{
 use pmp_protocol::{ProductBatch, ProductId};
 use tokio::time::Instant;
 
-use super::{EARLIER, End, Lists, MAX_FAULTS, Run, SettingsStep, Sharing, Step, Work};
+use super::{EARLIER, End, ExperienceRun, Lists, MAX_FAULTS, SettingsStep, Sharing, Step, Work};
 use crate::apply::isolate::names;
 use crate::apply::poller::Ended;
-use crate::apply::reaction::Reaction;
 use crate::error::one_line;
-use crate::patience::{Patience, Waited};
+use crate::retry::backoff::{Patience, Waited};
+use crate::retry::reaction::Reaction;
 
-impl Run<'_> {
+impl ExperienceRun<'_> {
     /// Takes up what became of a change set.
     pub(super) async fn after(&mut self, id: &ChangeSetId, ended: Ended, work: Work, shared: bool) -> Step {
         let ChangeSetStatus { state, started, .. } = match ended {

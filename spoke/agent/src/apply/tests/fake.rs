@@ -15,7 +15,7 @@ use pmp_catalog::{
 use pmp_protocol::{ExperienceId, ProductBatch, ProductId, ResourceRequests};
 use tokio::time::Instant;
 
-use crate::member::Live;
+use crate::apply::live::Live;
 
 /// The calls that a test can make fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

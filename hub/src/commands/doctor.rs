@@ -1,0 +1,472 @@
+//! `doctor`: checks everything that the hub needs, and says how to mend what is wrong. Changes nothing: it reads, and neither
+//! writes nor publishes.
+
+use std::collections::HashMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_sns::Client;
+use aws_sdk_sns::types::Subscription;
+use futures::StreamExt as _;
+use jiff::{SignedDuration, Timestamp};
+use pmp_aws::{Admission, ApiError, Asker, Request, ResourcePolicy};
+use pmp_catalog::{CatalogError, RateLimits, SdkCatalog, SdkDirectory, tells_of_listings, tells_of_products};
+use pmp_doctor::{Session, configuration, look_at_queue, told, unknown};
+use pmp_ledger::schema::{self, Expiry, Table};
+use pmp_ledger::{
+    AnswerStore, DynamoAnswers, DynamoReceipts, DynamoSnapshots, EXPIRES_AT, Head, LedgerError, ReceiptStore,
+    SnapshotStore, TableName,
+};
+use pmp_protocol::ExperienceId;
+use pmp_signature::{Expectation, PublicKey, TrustedKeys, Verified, pae, verify};
+use pmp_terminal::checkup::{Checkup, Finding, watched};
+use pmp_terminal::{Output, Source, age, count};
+
+use crate::commands::mistyped;
+use crate::config::{
+    ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, RunSettings, SIGNING_KEY, SNAPSHOTS, TIMESTAMPS, TOPIC,
+};
+use crate::error::HubError;
+use crate::error::failure;
+use crate::publish::read;
+use crate::publish::topic::TopicArn;
+use crate::signing::SigningKey;
+use crate::status;
+use crate::status::fleet::Fleet;
+use crate::status::fleet::Restored;
+use crate::status::shown;
+
+/// Filter policies that SNS takes for a topic, unless AWS raised it.
+const FILTER_POLICIES: usize = 200;
+/// So many are near it.
+const NEAR: usize = 160;
+/// Subscriptions that are looked at side by side.
+const LOOKS: usize = 16;
+/// What is found where nothing was published, and where nobody follows.
+const NO_SNAPSHOT: &str = "no snapshot yet";
+const NO_REPORT: &str = "none has reported yet";
+
+/// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
+pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Output) -> Checkup {
+    let (config, complete) = config.for_doctor(run);
+    let configuration = watched(output, "configuration", async { configuration(&complete) }).await;
+    let (session, who) = Session::begin("pmp-hub", output).await;
+    let session = &session;
+    let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_deref());
+    let (catalog, snapshots, (timestamps, admitted), topic, events, signing, products) = tokio::join!(
+        session.look("catalog", experience.ok_or(EXPERIENCE), |experience| {
+            catalog(&session.sdk, experience, config.timestamps.as_ref())
+        }),
+        session.look(
+            "snapshots-table",
+            both(experience, config.snapshots.as_ref(), SNAPSHOTS),
+            |(experience, table)| snapshots(&session.sdk, experience, table, config.timestamps.as_ref())
+        ),
+        spokes(session, &config, run.stale_after()),
+        look_at_topic(session, config.topic.as_ref()),
+        async {
+            // Most hubs have none: a function is called by EventBridge itself.
+            let Some(url) = events else { return Finding::skipped("change-events", &format!("{EVENTS} is not set")) };
+            let look =
+                |url| async move { look_at_queue(&session.sdk, "change-events", url, &EVENTS.to_string()).await.0 };
+            session.look("change-events", Ok(url), look).await
+        },
+        async {
+            let head = head(&session.sdk, &config).await;
+            let Some(key) = &config.signing_key else {
+                return unsigned(head.as_ref());
+            };
+            session.look("signing-key", Ok(key), |key| signing(&session.sdk, key, experience, head)).await
+        },
+        async {
+            let wanted = config.looks_products_up.then(|| both(experience, config.snapshots.as_ref(), SNAPSHOTS))?;
+            let look = |(experience, table)| products(&session.sdk, experience, table);
+            Some(session.look("products", wanted, look).await)
+        },
+    );
+    let listeners = listeners(session, config.topic.as_ref(), topic.is_failed(), admitted).await;
+    let network = session.network().await;
+    let (mut snapshots, [timestamps, mut spokes]) = (snapshots, timestamps);
+    // Of an experience that is not there, nothing can have been published, and nobody can follow it: no advice on that.
+    if catalog.is_failed() {
+        for finding in [&mut snapshots, &mut spokes] {
+            if finding.details().any(|detail| detail == NO_SNAPSHOT || detail == NO_REPORT) {
+                *finding = Finding::skipped(finding.check(), "`catalog` failed");
+            }
+        }
+    }
+    let timestamps = [timestamps, spokes];
+    let found =
+        [catalog, snapshots].into_iter().chain(timestamps).chain([topic, listeners, events, signing]).chain(products);
+    let found = found.chain([network]);
+    [configuration].into_iter().chain(who).chain(found).collect()
+}
+
+/// Both, or the setting that is missing.
+fn both<'a, T>(
+    experience: Option<&'a ExperienceId>,
+    other: Option<&'a T>,
+    source: Source,
+) -> Result<(&'a ExperienceId, &'a T), Source> {
+    Ok((experience.ok_or(EXPERIENCE)?, other.ok_or(source)?))
+}
+
+/// What the ledger holds; none where that cannot be read, which other checks tell of.
+async fn head(sdk: &SdkConfig, config: &DoctorConfig) -> Option<Head> {
+    let (experience, table) = (config.experience.as_ref()?, config.snapshots.clone()?);
+    DynamoSnapshots::new(sdk, table).head(experience).await.ok().flatten()
+}
+
+/// Without a key: whether one was forgotten.
+fn unsigned(head: Option<&Head>) -> Finding {
+    let finding = Finding::of("signing-key");
+    if head.is_some_and(|head| head.statement.is_some()) {
+        return told(finding, &failure(HubError::Unsigned));
+    }
+    Finding::skipped(finding.check(), &format!("{SIGNING_KEY} is not set: snapshots are not signed"))
+}
+
+/// Whether what the head carries is this key's, and holds still.
+fn judge(finding: Finding, public: &PublicKey, experience: &ExperienceId, head: &Head) -> Finding {
+    let publish = || "publish once, which signs anew: `pmp-hub publish`".to_owned();
+    let expected = Expectation {
+        experience,
+        version: head.latest,
+        digest: head.digest,
+        not_older_than: None,
+        now: Timestamp::now(),
+    };
+    match verify(head.statement.as_deref(), &TrustedKeys::of(public.clone()), &expected) {
+        Ok(Verified { statement }) => {
+            finding.note(format!("snapshot {} is signed by it until {}", statement.version, statement.expires_at))
+        }
+        Err(refusal) => finding.warn(format!("snapshot {}: {refusal}", head.latest), publish()),
+    }
+}
+
+/// A key in a file that others than its owner can read is not one's own.
+fn readable_by_others(finding: Finding, key: &SigningKey) -> Finding {
+    #[cfg(unix)]
+    if let SigningKey::File(path) = key {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(path).map(|metadata| metadata.permissions().mode());
+        if mode.is_ok_and(|mode| mode & 0o077 != 0) {
+            let fix = format!("`chmod 600 {}`; who has read it can sign", path.display());
+            return finding.warn(format!("others can read {}", path.display()), fix);
+        }
+    }
+    finding
+}
+
+/// That the key signs, and that its public part verifies what it signed. No statement is made: what is signed here is of no
+/// use to anyone.
+async fn signing(sdk: &SdkConfig, key: &SigningKey, experience: Option<&ExperienceId>, head: Option<Head>) -> Finding {
+    let finding = Finding::of("signing-key");
+    let signer = key.signer(sdk);
+    let message = pae("text/plain", b"pmp-hub doctor");
+    let signed = match signer.public_key().await {
+        Ok(public) => signer.sign(&message).await.map(|signature| (public, signature)),
+        Err(error) => Err(error),
+    };
+    match signed {
+        Ok((public, signature)) if public.verifies(&message, &signature) => {
+            let finding = finding.note(key.to_string());
+            let finding = finding.note(format!("{} key {}, signs and verifies", public.kind(), public.id().short()));
+            let finding = readable_by_others(finding, key);
+            match (experience, head) {
+                (Some(experience), Some(head)) => judge(finding, &public, experience, &head),
+                _ => finding,
+            }
+        }
+        Ok((public, _)) => {
+            let fix = "use another key, and tell whoever keeps this one".to_owned();
+            finding.fail(format!("the public key {} does not verify what the key signs", public.id().short()), fix)
+        }
+        Err(error) => told(finding, &failure(HubError::Sign(error))),
+    }
+}
+
+/// The management experience, read as `publish` reads it.
+async fn catalog(sdk: &SdkConfig, experience: &ExperienceId, timestamps: Option<&TableName>) -> Finding {
+    let finding = Finding::of("catalog");
+    match read::management_experience(&SdkCatalog::new(sdk, RateLimits::default()), experience).await {
+        Ok(content) => finding.note(format!("{experience}: {}", content.counts())),
+        Err(error) => told(finding, &mistyped::told(sdk, timestamps, error).await),
+    }
+}
+
+/// A ledger error, as the table's setting makes it one.
+fn ledger_failed(finding: Finding, error: &LedgerError, source: Source) -> Finding {
+    let fix = match error {
+        LedgerError::NoTable(_) => {
+            Some(format!("check {source}: name, account and region; a template makes the table, or `pmp-hub init`"))
+        }
+        error => error.hint().or_else(|| Some(format!("check that {source} names the right one of the two tables"))),
+    };
+    finding.fail(error.to_string(), fix)
+}
+
+/// The keys of a table, where they may be looked at; reading it proves them, too.
+async fn keys(sdk: &SdkConfig, table: Table, name: &TableName, finding: Finding, source: Source) -> Finding {
+    match schema::check(sdk, table, name).await {
+        Ok(()) => finding.note(name.as_str()),
+        Err(LedgerError::Api { error, .. }) if error.is_access_denied() => finding.note(name.as_str()),
+        Err(error) => ledger_failed(finding, &error, source),
+    }
+}
+
+async fn snapshots(
+    sdk: &SdkConfig,
+    experience: &ExperienceId,
+    table: &TableName,
+    timestamps: Option<&TableName>,
+) -> Finding {
+    let finding = keys(sdk, Table::Snapshots, table, Finding::of("snapshots-table"), SNAPSHOTS).await;
+    if finding.is_failed() {
+        return finding;
+    }
+    let store = DynamoSnapshots::new(sdk, table.clone());
+    // Before the head, so that a version that is stored meanwhile is no loss. The check of its table tells of an error.
+    let mark = match timestamps {
+        Some(timestamps) => DynamoReceipts::new(sdk, timestamps.clone()).mark(experience).await.ok().flatten(),
+        None => None,
+    };
+    let head = match store.head(experience).await {
+        Ok(head) => head,
+        Err(error) => return ledger_failed(finding, &error, SNAPSHOTS),
+    };
+    if let Some(restored) = Restored::find(mark.as_ref(), head.as_ref()) {
+        return told(finding, &failure(HubError::Restored(restored)));
+    }
+    let Some(head) = head else {
+        return finding.warn(NO_SNAPSHOT, "publish one: `pmp-hub publish`".to_owned());
+    };
+    let ago = age(head.taken_at, Timestamp::now());
+    let finding = finding.note(format!("snapshot {} ({}), taken {ago} ago", head.latest, head.digest.short()));
+    let finding = if head.published == Some(head.latest) {
+        finding
+    } else {
+        finding.warn("stored, and not published yet", "publish it: `pmp-hub publish`".to_owned())
+    };
+    match store.fetch(experience, head.latest).await {
+        Ok(_) => finding,
+        Err(error) => ledger_failed(finding, &error, SNAPSHOTS),
+    }
+}
+
+/// That products can be looked up for the filters of the members, and what was found out so far.
+async fn products(sdk: &SdkConfig, experience: &ExperienceId, table: &TableName) -> Finding {
+    let finding = Finding::of("products");
+    let directory = SdkDirectory::new(sdk);
+    let (listed, product) = tokio::join!(tells_of_listings(&directory), tells_of_products(&directory));
+    let failed = |finding: Finding, error: Option<CatalogError>| match error {
+        Some(error) => finding.fail(error.to_string(), error.hint()),
+        None => finding,
+    };
+    let finding = failed(failed(finding, listed.err()), product.err());
+    match DynamoAnswers::new(sdk, table.clone()).latest(experience).await {
+        Ok(Some(head)) => {
+            let (products, ago) = (count(head.products, "product"), age(head.at, Timestamp::now()));
+            finding.note(format!("{products} looked up, written down {ago} ago"))
+        }
+        Ok(None) => finding.warn("none were looked up yet", "publish once: `pmp-hub publish`".to_owned()),
+        Err(error) => ledger_failed(finding, &error, SNAPSHOTS),
+    }
+}
+
+/// Whether what members record is deleted when it is past its time, where that may be looked at.
+async fn expiry(sdk: &SdkConfig, table: &TableName, finding: Finding) -> Finding {
+    let fix = || {
+        format!(
+            "`aws dynamodb update-time-to-live --table-name {} --time-to-live-specification \
+             Enabled=true,AttributeName={EXPIRES_AT}`, or update the hub's stack",
+            table.as_str()
+        )
+    };
+    match schema::expiry(sdk, table).await {
+        Ok(Expiry::Off) => finding.warn("records of decisions are not deleted when they are past their time", fix()),
+        Ok(Expiry::Other(attribute)) => {
+            finding.warn(format!("its TTL goes by `{attribute}`: records of decisions stay"), fix())
+        }
+        Ok(Expiry::On) | Err(_) => finding,
+    }
+}
+
+/// The table of receipts, and what the receipts say; how many organizations are admitted, where the roster says so.
+async fn spokes(
+    session: &Session,
+    config: &DoctorConfig,
+    stale_after: SignedDuration,
+) -> ([Finding; 2], Option<usize>) {
+    const TABLE: &str = "timestamps-table";
+    let Some(table) = &config.timestamps else {
+        let finding = Finding::of(TABLE).warn(
+            format!("{TIMESTAMPS} is not set"),
+            "set it: `status`, `confirm` and the metrics about spokes need it".to_owned(),
+        );
+        return ([finding, Finding::skipped("spokes", &format!("{TIMESTAMPS} is not set"))], None);
+    };
+    let mut view = None;
+    let finding = session
+        .look(TABLE, config.experience.as_ref().ok_or(EXPERIENCE), async |experience| {
+            let finding = keys(&session.sdk, Table::SyncTimestamps, table, Finding::of(TABLE), TIMESTAMPS).await;
+            if finding.is_failed() {
+                return finding;
+            }
+            let finding = expiry(&session.sdk, table, finding).await;
+            // Without the table of snapshots, whose own check tells what is wrong, there is nothing to compare with.
+            let snapshots = config.snapshots.as_ref().unwrap_or(table);
+            let fleet = Fleet::new(&session.sdk, snapshots, table, config.members.clone());
+            match fleet.look(experience).await {
+                Ok(found) => {
+                    let finding = finding.note(count(found.looked.len(), "organization"));
+                    view = Some(found);
+                    finding
+                }
+                Err(error) => ledger_failed(finding, &error, TIMESTAMPS),
+            }
+        })
+        .await;
+    let Some(view) = view else {
+        return ([finding, Finding::skipped("spokes", "`timestamps-table` was not read")], None);
+    };
+    let rows = status::rows(&view, Timestamp::now(), stale_after);
+    let spokes = Finding::of("spokes");
+    let spokes = match &view.roster {
+        Some(roster) => spokes.note(format!("{} admitted", count(roster.len(), "organization"))),
+        None => spokes.note("nobody is admitted: whoever writes is listened to"),
+    };
+    let spokes = if rows.is_empty() {
+        spokes.warn(NO_REPORT, "deploy a spoke, and look at it with `pmp-spoke doctor`".to_owned())
+    } else if rows.iter().all(|row| row.state.is_healthy()) {
+        spokes.note(shown::summary(&rows))
+    } else {
+        spokes.warn(shown::summary(&rows), "`pmp-hub status` says which, and why".to_owned())
+    };
+    let spokes = match view.left_out {
+        Some(left_out) => spokes.warn(left_out, None),
+        None => spokes,
+    };
+    ([finding, session.judge(spokes).await], view.roster.as_ref().map(|roster| roster.len()))
+}
+
+async fn look_at_topic(session: &Session, topic: Option<&TopicArn>) -> Finding {
+    let look = async |topic: &TopicArn| {
+        let client = Client::new(&pmp_aws::in_region(&session.sdk, topic.region()));
+        publishing(&client, topic, session).await
+    };
+    session.look("topic", topic.ok_or(TOPIC), look).await
+}
+
+/// Who listens to the topic: each organization that is admitted, with one queue at least.
+async fn listeners(session: &Session, topic: Option<&TopicArn>, failed: bool, admitted: Option<usize>) -> Finding {
+    if failed {
+        return Finding::skipped("subscriptions", "`topic` failed");
+    }
+    let look = async |topic: &TopicArn| {
+        let client = Client::new(&pmp_aws::in_region(&session.sdk, topic.region()));
+        subscriptions(&client, topic, admitted.unwrap_or_default()).await
+    };
+    session.look("subscriptions", topic.ok_or(TOPIC), look).await
+}
+
+/// That the topic is there, and whether its policy lets this caller publish. Nothing is published.
+async fn publishing(client: &Client, topic: &TopicArn, session: &Session) -> Finding {
+    let finding = Finding::of("topic");
+    let answer = client.get_topic_attributes().topic_arn(topic.as_str()).send().await;
+    let attributes: HashMap<String, String> = match answer {
+        Ok(answer) => answer.attributes.unwrap_or_default(),
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found_exception()) => {
+            let fix = format!("check {TOPIC}; a template makes the topic, or `pmp-hub init`");
+            return finding.fail(format!("topic `{topic}` does not exist"), fix);
+        }
+        Err(error) => return unknown(finding, &ApiError::new("sns:GetTopicAttributes", &error)),
+    };
+    let finding = finding.note(topic.as_str());
+    let account = session.caller.as_ref().map(|caller| caller.account.as_str()).unwrap_or_default();
+    let asker = Asker::Account(account);
+    let request = Request { asker, action: "sns:Publish", resource: topic.as_str(), source: None };
+    let policy = attributes.get("Policy").filter(|text| !text.is_empty());
+    let admission = policy.map_or(Ok(Admission::No), |text| Ok(ResourcePolicy::parse(text)?.admits(&request)));
+    let admission: Admission = match admission {
+        Ok(admission) => admission,
+        Err::<_, String>(problem) => return finding.fail(format!("its policy cannot be read: {problem}"), None),
+    };
+    match admission {
+        Admission::Yes => finding.note("its policy lets this account publish"),
+        // Within an account, the caller's own policies are enough.
+        Admission::No if account == topic.account() => finding.note("`sns:Publish` rests on the caller's own policies"),
+        Admission::No => finding.fail(
+            format!("its policy does not let account {account} publish"),
+            format!(
+                "allow `sns:Publish` to account {account} in the topic's policy, or run the hub in {}",
+                topic.account()
+            ),
+        ),
+        Admission::Unclear(what) => {
+            finding.warn(format!("whether it may publish hangs on `{what}`, which is not known here"), None)
+        }
+    }
+}
+
+async fn subscriptions(client: &Client, topic: &TopicArn, admitted: usize) -> Finding {
+    let finding = Finding::of("subscriptions");
+    let pages = client.list_subscriptions_by_topic().topic_arn(topic.as_str()).into_paginator().items().send();
+    let found = match pages.collect::<Result<Vec<_>, _>>().await {
+        Ok(found) => found,
+        Err(error) => return unknown(finding, &ApiError::new("sns:ListSubscriptionsByTopic", &error)),
+    };
+    if found.is_empty() {
+        return finding.warn(
+            "nobody is subscribed",
+            "let a member organization deploy its spoke, or run `pmp-spoke init`; where members have reported before, the topic was deleted \
+             and took their subscriptions along: each subscribes its queue anew (docs/deploy.md, \"Deploy a hub again\")"
+                .to_owned(),
+        );
+    }
+    let pending = found.iter().filter(|one| one.subscription_arn() == Some("PendingConfirmation")).count();
+    let finding = finding.note(count(found.len(), "subscription"));
+    let finding = if found.len() < admitted {
+        let missing = format!(
+            "{} admitted, so {} cannot hear of snapshots",
+            count(admitted, "organization"),
+            admitted - found.len()
+        );
+        let fix = "`pmp-hub members` says who has never reported, or is silent: let them look with `pmp-spoke doctor`"
+            .to_owned();
+        finding.warn(missing, fix)
+    } else {
+        finding
+    };
+    let finding = if found.len() < NEAR { finding } else { filter_policies(client, finding, &found).await };
+    if pending == 0 {
+        return finding;
+    }
+    let fix = "let the account that owns the queue subscribe it: then there is nothing to confirm".to_owned();
+    finding.warn(format!("{pending} not confirmed"), fix)
+}
+
+/// How many of the subscriptions have a filter policy, of which SNS takes so many a topic and no more.
+async fn filter_policies(client: &Client, finding: Finding, found: &[Subscription]) -> Finding {
+    let confirmed = found.iter().filter_map(Subscription::subscription_arn).filter(|arn| arn.starts_with("arn:"));
+    let filtered = confirmed.map(async |arn| {
+        let answer = client.get_subscription_attributes().subscription_arn(arn).send().await?;
+        let policy = answer.attributes.unwrap_or_default().remove("FilterPolicy").unwrap_or_default();
+        Ok::<_, aws_sdk_sns::Error>(!matches!(policy.trim(), "" | "{}"))
+    });
+    // Not to be throttled, and done within seconds for a thousand.
+    let filtered: Vec<_> = futures::stream::iter(filtered).buffer_unordered(LOOKS).collect().await;
+    let count = filtered.iter().filter(|one| matches!(one, Ok(true))).count();
+    let finding = match filtered.iter().filter(|one| one.is_err()).count() {
+        0 => finding,
+        unread => finding.note(format!("{unread} of them cannot be looked at")),
+    };
+    let finding = finding.note(format!("{count} of {FILTER_POLICIES} filter policies"));
+    if count < NEAR {
+        return finding;
+    }
+    let fix = "let the members take theirs away, which a topic of one management experience does without: `aws sns \
+               set-subscription-attributes --subscription-arn ARN --attribute-name FilterPolicy --attribute-value '{}'`; or ask AWS for \
+               more (Service Quotas, \"Filter Policies per Topic\")"
+        .to_owned();
+    finding.warn("the next members may not be able to subscribe with one", fix)
+}

@@ -1,0 +1,354 @@
+//! What a publish would bring to the members, before anyone is told: pure, from what the hub sees and what the management experience
+//! says now.
+//!
+//! Where an experience has no filter, what is applied there is what the hub said in that snapshot, as its receipt tells; so the plan
+//! follows. What somebody else changed there since is not known here. Where it has a filter, nothing follows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use pmp_plan::{Confirmation, Desired, GuardRails, Lately, Observed, plan_after};
+use pmp_protocol::{Content, ExperienceId, OrganizationId, ProductId, Receipt, SnapshotVersion, Verdicts};
+use pmp_terminal::{Table, count};
+use serde::Serialize;
+
+use crate::status::fleet::View;
+
+/// How far back spokes look by themselves when they judge what was removed.
+const GUARD_WINDOW: SignedDuration = SignedDuration::from_hours(24);
+/// The most lines of groups, and of products, without `-o wide`.
+const GROUPS: usize = 10;
+const PRODUCTS: usize = 8;
+
+/// What would happen in one experience.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "outlook", rename_all = "kebab-case")]
+pub(crate) enum Outlook {
+    /// A guard rail would hold it, with the limits that are assumed.
+    Held { allow: usize, deny: usize, reason: String },
+    /// So many products would change.
+    Change { allow: usize, deny: usize },
+    /// Nothing would change there: the spoke only observes. So many products would change otherwise.
+    Observed { allow: usize, deny: usize },
+    /// The hub cannot know.
+    NotKnown { reason: String },
+    /// Nothing would change.
+    Unchanged,
+}
+
+/// One experience, or an organization as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct PlannedRow {
+    organization: OrganizationId,
+    member_experience: Option<ExperienceId>,
+    /// The snapshot that is applied there.
+    applied: Option<SnapshotVersion>,
+    #[serde(flatten)]
+    outlook: Outlook,
+}
+
+/// What changes, product by product, where a snapshot is applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ProductsFrom {
+    from: SnapshotVersion,
+    allow: BTreeSet<ProductId>,
+    deny: BTreeSet<ProductId>,
+}
+
+/// The plan for all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct FleetPlan {
+    pub(crate) rows: Vec<PlannedRow>,
+    pub(crate) products: Vec<ProductsFrom>,
+}
+
+/// The snapshots that have to be read for a plan: those that are applied somewhere without a filter.
+pub(crate) fn needed(view: &View, now: Timestamp) -> BTreeSet<SnapshotVersion> {
+    let receipts = view.reports().flat_map(|report| &report.organization.receipts);
+    let believed = receipts.filter(|receipt| view.dispute(receipt, now).is_none());
+    let without_filter = believed.filter(|receipt| receipt.is_kept() && receipt.filter.is_none());
+    without_filter.filter_map(|receipt| Some(receipt.applied()?.version)).collect()
+}
+
+/// Plans for `content`, as if it were published next. `kept`: the snapshots that the ledger keeps, of those that are needed.
+pub(crate) fn plan(
+    view: &View,
+    content: &Content,
+    kept: &BTreeMap<SnapshotVersion, Content>,
+    guard: GuardRails,
+    now: Timestamp,
+) -> FleetPlan {
+    let verdicts = Verdicts::new();
+    let desired = Desired::new(content, &verdicts);
+    let next = view.head.as_ref().map_or(SnapshotVersion::FIRST, |head| head.latest.next());
+    let outlook = |receipt: &Receipt| -> Outlook {
+        let not_known = |reason: String| Outlook::NotKnown { reason };
+        if let Some(reason) = view.dispute(receipt, now) {
+            return not_known(format!("its receipt is disputed: {reason}"));
+        }
+        if let Some(filter) = &receipt.filter {
+            return not_known(format!("it has a filter of its own: `{}` {}", filter.name, filter.version));
+        }
+        let Some(applied) = receipt.applied() else {
+            return not_known("nothing is applied there yet, so its lists are not known".to_owned());
+        };
+        let Some(before) = kept.get(&applied.version) else {
+            return not_known(format!(
+                "the ledger no longer keeps snapshot {}, which is applied there",
+                applied.version
+            ));
+        };
+        let observed = Observed { approved: before.approved(), rejected: before.rejected() };
+        let unguarded = plan_after(Lately::default(), &desired, observed, next, guard, Confirmation::Version(next));
+        let Ok(mut unguarded) = unguarded else { return not_known("it cannot be planned".to_owned()) };
+        unguarded.set_aside(receipt.quarantined.iter().map(|found| &found.product));
+        let (allow, deny) = (unguarded.allow().len(), unguarded.deny().len());
+        if receipt.would_change.is_some() {
+            return Outlook::Observed { allow, deny };
+        }
+        match plan_after(lately(receipt, now), &desired, observed, next, guard, Confirmation::None) {
+            Err(refusal) => Outlook::Held { allow, deny, reason: refusal.to_string() },
+            Ok(_) if allow + deny == 0 => Outlook::Unchanged,
+            Ok(_) => Outlook::Change { allow, deny },
+        }
+    };
+    let mut rows = Vec::new();
+    for report in view.reports() {
+        let organization = &report.organization;
+        let receipts = organization.receipts.iter().filter(|receipt| receipt.is_kept());
+        rows.extend(receipts.map(|receipt| PlannedRow {
+            organization: organization.id.clone(),
+            member_experience: Some(receipt.member_experience.clone()),
+            applied: receipt.applied().map(|applied| applied.version),
+            outlook: outlook(receipt),
+        }));
+        if report.is_empty() && view.roster.is_some() && view.is_admitted(&organization.id) {
+            let reason = "admitted, and has never reported".to_owned();
+            rows.push(PlannedRow {
+                organization: organization.id.clone(),
+                member_experience: None,
+                applied: None,
+                outlook: Outlook::NotKnown { reason },
+            });
+        }
+    }
+    rows.sort_by(|a, b| {
+        let place = |row: &PlannedRow| (row.outlook.clone(), row.organization.clone(), row.member_experience.clone());
+        place(a).cmp(&place(b))
+    });
+    let from: BTreeSet<_> = rows.iter().filter(|row| row.outlook.changes()).filter_map(|row| row.applied).collect();
+    let products = from.into_iter().filter_map(|from| {
+        let before = kept.get(&from)?;
+        let observed = Observed { approved: before.approved(), rejected: before.rejected() };
+        let all = plan_after(Lately::default(), &desired, observed, next, guard, Confirmation::Version(next)).ok()?;
+        Some(ProductsFrom { from, allow: all.allow().clone(), deny: all.deny().clone() })
+    });
+    FleetPlan { products: products.collect(), rows }
+}
+
+/// What was removed there lately, by the receipt.
+fn lately(receipt: &Receipt, now: Timestamp) -> Lately {
+    let recent = receipt.removals.iter().filter(|removal| now.duration_since(removal.at) < GUARD_WINDOW);
+    recent.fold(Lately::default(), |sum, removal| Lately {
+        removed: sum.removed.saturating_add(removal.removed),
+        approved: sum.approved.max(removal.approved),
+    })
+}
+
+impl Outlook {
+    fn changes(&self) -> bool {
+        matches!(self, Self::Held { .. } | Self::Change { .. } | Self::Observed { .. })
+    }
+
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Held { .. } => "held",
+            Self::Change { .. } => "change",
+            Self::Observed { .. } => "observed",
+            Self::NotKnown { .. } => "not-known",
+            Self::Unchanged => "unchanged",
+        }
+    }
+
+    fn counts(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Held { allow, deny, .. } | Self::Change { allow, deny } | Self::Observed { allow, deny } => {
+                Some((*allow, *deny))
+            }
+            Self::NotKnown { .. } | Self::Unchanged => None,
+        }
+    }
+
+    fn reason(&self) -> &str {
+        match self {
+            Self::Held { reason, .. } | Self::NotKnown { reason } => reason,
+            Self::Observed { .. } => "its spoke only observes",
+            Self::Change { .. } | Self::Unchanged => "",
+        }
+    }
+}
+
+impl FleetPlan {
+    /// Whether anything would change that the hub knows of.
+    pub(crate) fn changes(&self) -> bool {
+        self.rows.iter().any(|row| matches!(row.outlook, Outlook::Held { .. } | Outlook::Change { .. }))
+    }
+
+    /// Whether a guard rail would hold something.
+    pub(crate) fn holds(&self) -> bool {
+        self.rows.iter().any(|row| matches!(row.outlook, Outlook::Held { .. }))
+    }
+
+    /// A row for each group with the same outlook from the same snapshot; with `wide`, one for each experience.
+    pub(crate) fn table(&self, wide: bool) -> Table {
+        let numbers = |outlook: &Outlook| {
+            let or_dash = |number: Option<usize>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+            let counts = outlook.counts();
+            [or_dash(counts.map(|it| it.0)), or_dash(counts.map(|it| it.1))]
+        };
+        let from = |version: Option<SnapshotVersion>| version.map_or_else(|| "-".to_owned(), |it| it.to_string());
+        if wide {
+            let mut table = Table::new(&["ORGANIZATION", "EXPERIENCE", "OUTLOOK", "FROM", "ALLOW", "DENY", "MESSAGE"]);
+            for PlannedRow { organization, member_experience, applied, outlook } in &self.rows {
+                let [allow, deny] = numbers(outlook);
+                table.row([
+                    organization.to_string(),
+                    member_experience.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+                    outlook.as_str().to_owned(),
+                    from(*applied),
+                    allow,
+                    deny,
+                    outlook.reason().to_owned(),
+                ]);
+            }
+            return table;
+        }
+        let mut table = Table::new(&["OUTLOOK", "FROM", "ALLOW", "DENY", "EXPERIENCES", "ORGANIZATIONS", "MESSAGE"]);
+        for ((outlook, version), rows) in self.groups().into_iter().take(GROUPS) {
+            let [allow, deny] = numbers(outlook);
+            table.row([
+                outlook.as_str().to_owned(),
+                from(version),
+                allow,
+                deny,
+                rows.iter().filter(|row| row.member_experience.is_some()).count().to_string(),
+                rows.iter().map(|row| &row.organization).collect::<BTreeSet<_>>().len().to_string(),
+                outlook.reason().to_owned(),
+            ]);
+        }
+        table
+    }
+
+    fn groups(&self) -> BTreeMap<(&Outlook, Option<SnapshotVersion>), Vec<&PlannedRow>> {
+        let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for row in &self.rows {
+            groups.entry((&row.outlook, row.applied)).or_default().push(row);
+        }
+        groups
+    }
+
+    /// The products, from the snapshot that most have; and what is left out.
+    pub(crate) fn lines(&self, wide: bool) -> Vec<String> {
+        let most = if wide { usize::MAX } else { PRODUCTS };
+        let mut lines = Vec::new();
+        // The newest is what most are on.
+        for ProductsFrom { from, allow, deny } in self.products.iter().rev().take(if wide { usize::MAX } else { 1 }) {
+            lines.push(format!("From snapshot {from}:"));
+            let changes = deny.iter().map(|id| ("- deny ", id)).chain(allow.iter().map(|id| ("+ allow", id)));
+            lines.extend(changes.take(most).map(|(sign, id)| format!("  {sign}  {id}")));
+            if let Some(more @ 1..) = (allow.len() + deny.len()).checked_sub(most) {
+                lines.push(format!("    … and {} (`-o wide` lists all)", count(more, "more product")));
+            }
+        }
+        if let (false, Some(more @ 1..)) = (wide, self.groups().len().checked_sub(GROUPS)) {
+            lines.push(format!("… and {} (`-o wide` lists all experiences)", count(more, "more group")));
+        }
+        lines
+    }
+
+    /// The last line.
+    pub(crate) fn summary(&self) -> String {
+        let experiences = self.rows.iter().filter(|row| row.member_experience.is_some()).count();
+        let number = |test: fn(&Outlook) -> bool| self.rows.iter().filter(|row| test(&row.outlook)).count();
+        let change = number(|it| matches!(it, Outlook::Change { .. }));
+        let held = number(|it| matches!(it, Outlook::Held { .. }));
+        let not_known = number(|it| matches!(it, Outlook::NotKnown { .. }));
+        format!(
+            "Of {}, {change} would change, {held} would be held by a guard rail, {not_known} are not known.",
+            count(experiences, "member experience")
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::{Applied, FilterIdentity, ReceiptStatus, Removal, ResourceRequests, WouldChange};
+
+    use super::*;
+    use crate::status::tests::{head, receipt, view};
+
+    fn now() -> Timestamp {
+        "2026-11-24T12:00:00Z".parse().unwrap()
+    }
+
+    fn content(approved: &[&str], rejected: &[&str]) -> Content {
+        let ids = |ids: &[&str]| ids.iter().map(|id| ProductId::new(id).unwrap()).collect();
+        let management = ExperienceId::new("exp-management").unwrap();
+        Content::new(management, ids(approved), ids(rejected), BTreeMap::new(), ResourceRequests::Allow).unwrap()
+    }
+
+    fn on(member: &str, version: u64) -> Receipt {
+        let base = receipt(version, ReceiptStatus::InSync, None);
+        let applied = Applied { version: base.version, digest: base.digest, at: now() };
+        Receipt { member_experience: ExperienceId::new(member).unwrap(), applied: Some(applied), ..base }
+    }
+
+    #[test]
+    fn each_experience_has_the_outlook_that_its_receipt_tells() {
+        let filter = FilterIdentity {
+            name: "no-genai".into(),
+            version: "1.0.0".into(),
+            digest: pmp_protocol::Digest::of(b"filter"),
+        };
+        let lately = Removal { at: now(), removed: 2, approved: 4 };
+        let receipts = vec![
+            on("exp-change", 42),
+            Receipt { filter: Some(filter), ..on("exp-filtered", 42) },
+            Receipt { removals: vec![lately], ..on("exp-held", 42) },
+            Receipt { applied: None, ..receipt(42, ReceiptStatus::Held, Some("no")) },
+            Receipt { would_change: Some(WouldChange::default()), ..on("exp-observed", 42) },
+            receipt(42, ReceiptStatus::Skipped, Some("disabled")),
+        ];
+        let id = receipts[0].organization.clone();
+        let organization = pmp_ledger::Organization { receipts, ..pmp_ledger::Organization::unknown(id) };
+        let view = view([organization], Some(&head(42, "2026-11-24T11:59:00Z")));
+        let kept = BTreeMap::from([(SnapshotVersion::new(42).unwrap(), content(&["a", "b", "c"], &["x"]))]);
+        assert_eq!(needed(&view, now()), kept.keys().copied().collect());
+        let plan = plan(&view, &content(&["a", "b", "d"], &["x", "y"]), &kept, GuardRails::default(), now());
+        let outlooks: Vec<_> = plan
+            .rows
+            .iter()
+            .map(|row| (row.member_experience.as_ref().unwrap().as_str(), row.outlook.as_str()))
+            .collect();
+        assert_eq!(
+            outlooks,
+            [
+                ("exp-held", "held"),
+                ("exp-change", "change"),
+                ("exp-observed", "observed"),
+                ("exp-filtered", "not-known"),
+                ("exp-member", "not-known")
+            ]
+        );
+        assert_eq!(plan.rows[1].outlook, Outlook::Change { allow: 1, deny: 2 });
+        assert!(plan.rows[3].outlook.reason().starts_with("it has a filter of its own: `no-genai`"));
+        assert_eq!(plan.lines(false), ["From snapshot 42:", "  - deny   c", "  - deny   y", "  + allow  d"]);
+        assert_eq!(
+            plan.summary(),
+            "Of 5 member experiences, 1 would change, 1 would be held by a guard rail, 2 are not known."
+        );
+        // The same again is no change, whoever is asked.
+        let same = super::plan(&view, &kept.values().next().unwrap().clone(), &kept, GuardRails::default(), now());
+        assert!(!same.changes() && same.products.iter().all(|it| it.allow.is_empty() && it.deny.is_empty()));
+    }
+}

@@ -1,0 +1,477 @@
+//! Why a product is approved, or not, in the member experiences: what the hub says of it, what was decided there, and what is in
+//! force. Pure.
+//!
+//! What was decided there is what the member says: it is held against the ledger as receipts are, and told as the member's.
+
+pub(crate) mod chain;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use pmp_ledger::{Journals, Report};
+use pmp_protocol::{
+    DecisionJournal, ExperienceId, FilterIdentity, Ground, GroundKind, JournalEntry, OrganizationId, ProductId,
+    Receipt, ReceiptStatus, SnapshotVersion,
+};
+use serde::Serialize;
+
+use crate::inspect::difference::Listed;
+use crate::inspect::kept::Kept;
+use crate::status::fleet::{View, is_ahead};
+
+/// How a product stands in a member experience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Stance {
+    /// Approved.
+    Approved,
+    /// The filter took it away.
+    Filtered,
+    /// The catalog refused it, or it could not be looked up: it is left as it is.
+    SetAside,
+    /// A guard rail holds what would be decided of it.
+    Held,
+    /// What would be decided of it failed.
+    Error,
+    /// The snapshot that says so is not in force there yet.
+    NotYet,
+    /// The management experience rejects it.
+    Rejected,
+    /// It is on neither list of the management experience.
+    NotListed,
+    /// The experience is not managed.
+    Skipped,
+    /// The organization was admitted, and has never reported.
+    Never,
+    /// What is said of it does not match the ledger.
+    Disputed,
+    /// What was written there cannot be read.
+    Unreadable,
+    /// Nothing is kept that could tell.
+    Unknown,
+}
+
+impl Stance {
+    /// As the table spells it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Approved => "APPROVED",
+            Self::Filtered => "FILTERED",
+            Self::SetAside => "SET ASIDE",
+            Self::Held => "HELD",
+            Self::Error => "ERROR",
+            Self::NotYet => "NOT YET",
+            Self::Rejected => "REJECTED",
+            Self::NotListed => "NOT LISTED",
+            Self::Skipped => "SKIPPED",
+            Self::Never => "NEVER",
+            Self::Disputed => "DISPUTED",
+            Self::Unreadable => "UNREADABLE",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+
+    /// As a sentence has it: "filtered in 12".
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Self::Approved => "approved in",
+            Self::Filtered => "filtered in",
+            Self::SetAside => "set aside in",
+            Self::Held => "held in",
+            Self::Error => "in error in",
+            Self::NotYet => "not applied yet in",
+            Self::Rejected => "rejected in",
+            Self::NotListed => "on neither list in",
+            Self::Skipped => "skipped in",
+            Self::Never => "never heard of from",
+            Self::Disputed => "disputed in",
+            Self::Unreadable => "unreadable in",
+            Self::Unknown => "not known in",
+        }
+    }
+}
+
+/// When the question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    Now,
+    Version(SnapshotVersion),
+    Time(Timestamp),
+}
+
+impl Moment {
+    /// Whether an entry is of then, or before.
+    fn covers(self, entry: &JournalEntry) -> bool {
+        match self {
+            Self::Now => true,
+            Self::Version(version) => entry.version <= version,
+            Self::Time(time) => entry.at <= time,
+        }
+    }
+}
+
+/// How a product stands in one member experience, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Answer {
+    pub(crate) organization: OrganizationId,
+    /// None where it is about the organization as a whole.
+    pub(crate) member_experience: Option<ExperienceId>,
+    pub(crate) stance: Stance,
+    /// Whether it is approved there, as far as is known.
+    pub(crate) approved: Option<bool>,
+    /// Why, in words; blank where the stance says it.
+    pub(crate) why: String,
+    /// The snapshot that the answer rests on.
+    pub(crate) version: Option<SnapshotVersion>,
+    /// When that was decided, as the member says.
+    pub(crate) decided_at: Option<Timestamp>,
+    /// The filter that decided.
+    pub(crate) filter: Option<FilterIdentity>,
+}
+
+/// What is known of one organization.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) organization: OrganizationId,
+    /// In words why it could not be read.
+    pub(crate) report: Result<Report, String>,
+    pub(crate) journals: Journals,
+}
+
+/// What an entry says of the product: the stance, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) stance: Stance,
+    pub(crate) why: String,
+}
+
+impl Said {
+    fn new(stance: Stance, why: impl Into<String>) -> Self {
+        Self { stance, why: why.into() }
+    }
+
+    pub(crate) fn approved(&self) -> bool {
+        self.stance == Stance::Approved
+    }
+
+    /// In a few words, for a sentence about something else.
+    fn short(&self) -> String {
+        let stance = self.stance.as_str().to_lowercase();
+        if self.why.is_empty() { stance } else { format!("{stance} ({})", self.why) }
+    }
+}
+
+/// What follows from the hub's word and what was decided.
+fn stance(listed: Option<Listed>, grounds: &[Ground], filter: Option<&FilterIdentity>) -> Said {
+    let of = |kind: &[GroundKind]| grounds.iter().find(|ground| kind.contains(&ground.kind));
+    let reason = |ground: &Ground| ground.reason.as_deref().unwrap_or("no reason given").to_owned();
+    let filtered = of(&[GroundKind::Excluded, GroundKind::Rejected]);
+    let by = filter.map(|filter| format!("`{}@{}`: ", filter.name, filter.digest.short())).unwrap_or_default();
+    if let Some(aside) = of(&[GroundKind::SetAside]) {
+        let wanted = match (filtered, listed) {
+            (Some(filtered), _) => format!("; to be taken away by {by}{}", reason(filtered)),
+            (None, Some(Listed::Approved) | None) => String::new(),
+            (None, Some(Listed::Rejected)) => "; to be rejected".to_owned(),
+        };
+        return Said::new(Stance::SetAside, format!("{}{wanted}", reason(aside)));
+    }
+    match (listed, filtered) {
+        (None, _) => Said::new(Stance::NotListed, ""),
+        (Some(Listed::Rejected), _) => Said::new(Stance::Rejected, ""),
+        (Some(Listed::Approved), Some(filtered)) => Said::new(Stance::Filtered, format!("{by}{}", reason(filtered))),
+        (Some(Listed::Approved), None) => Said::new(Stance::Approved, ""),
+    }
+}
+
+/// What the first entries of a journal say, newest first; none from where on that is not known.
+pub(crate) fn said(journal: &DecisionJournal, first: usize, product: &ProductId, kept: &Kept) -> Vec<Option<Said>> {
+    let grounds = journal.about(product, first, kept);
+    let one = |(entry, grounds): (&JournalEntry, Option<Vec<Ground>>)| {
+        let listed = kept.of(entry)?.listed;
+        Some(stance(listed, &grounds?, entry.filter.as_deref()))
+    };
+    journal.entries().iter().zip(grounds).map(one).collect()
+}
+
+/// How many of a journal's entries, newest first, a question needs: up to the one that was in force then.
+pub(crate) fn depth(journal: &DecisionJournal, moment: Moment) -> usize {
+    let entries = journal.entries();
+    let of_then = entries.iter().position(|entry| moment.covers(entry)).unwrap_or(entries.len());
+    let applied = entries.iter().skip(of_then).position(JournalEntry::is_applied).unwrap_or(entries.len());
+    (of_then + applied + 1).min(entries.len())
+}
+
+/// How the product stands in all experiences of one organization.
+pub(crate) fn answers(
+    known: &Known,
+    view: &View,
+    kept: &Kept,
+    product: &ProductId,
+    moment: Moment,
+    now: Timestamp,
+) -> Vec<Answer> {
+    let whole = |stance, why: String| Answer {
+        organization: known.organization.clone(),
+        member_experience: None,
+        stance,
+        approved: None,
+        why,
+        version: None,
+        decided_at: None,
+        filter: None,
+    };
+    let report = match &known.report {
+        Ok(report) => report,
+        Err(problem) => return vec![whole(Stance::Unreadable, problem.clone())],
+    };
+    let mut answers = Vec::new();
+    let receipts: BTreeMap<_, _> =
+        report.organization.receipts.iter().map(|receipt| (&receipt.member_experience, receipt)).collect();
+    let ask = Asked { view, kept, product, moment, now };
+    for (member, receipt) in &receipts {
+        answers.push(Answer {
+            member_experience: Some((*member).clone()),
+            ..ask.about(&known.organization, Some(receipt), known.journals.found.get(*member))
+        });
+    }
+    // Experiences that are gone by now, and were asked for at another time.
+    let others = known.journals.found.iter().filter(|(member, _)| !receipts.contains_key(member));
+    for (member, journal) in others.filter(|_| moment != Moment::Now) {
+        answers.push(Answer {
+            member_experience: Some(member.clone()),
+            ..ask.about(&known.organization, None, Some(journal))
+        });
+    }
+    for unreadable in report.organization.unreadable.iter().chain(&known.journals.unreadable) {
+        answers.push(whole(Stance::Unreadable, format!("item `{}`: {}", unreadable.key, unreadable.problem)));
+    }
+    if report.more || known.journals.more {
+        answers.push(whole(Stance::Unreadable, "it wrote more than is read of one organization".to_owned()));
+    }
+    if answers.is_empty() && view.roster.is_some() && view.is_admitted(&known.organization) && report.is_empty() {
+        answers.push(whole(Stance::Never, "admitted, and has never reported".to_owned()));
+    }
+    answers
+}
+
+struct Asked<'a> {
+    view: &'a View,
+    kept: &'a Kept,
+    product: &'a ProductId,
+    moment: Moment,
+    now: Timestamp,
+}
+
+impl Asked<'_> {
+    fn about(
+        &self,
+        organization: &OrganizationId,
+        receipt: Option<&Receipt>,
+        journal: Option<&Result<DecisionJournal, String>>,
+    ) -> Answer {
+        let (said, entry) = self.said(organization, receipt, journal);
+        let approved = match said.stance {
+            Stance::Approved => Some(true),
+            Stance::Filtered | Stance::Rejected | Stance::NotListed => Some(false),
+            _ => None,
+        };
+        Answer {
+            organization: organization.clone(),
+            member_experience: None,
+            stance: said.stance,
+            approved,
+            why: said.why,
+            version: entry.map(|entry| entry.version).or_else(|| Some(receipt?.applied()?.version)),
+            decided_at: entry.map(|entry| entry.at),
+            filter: entry.and_then(|entry| entry.filter.as_deref().cloned()),
+        }
+    }
+
+    fn said<'j>(
+        &self,
+        organization: &OrganizationId,
+        receipt: Option<&Receipt>,
+        journal: Option<&'j Result<DecisionJournal, String>>,
+    ) -> (Said, Option<&'j JournalEntry>) {
+        if !self.view.is_admitted(organization) {
+            return (Said::new(Stance::Disputed, crate::status::fleet::NOT_ADMITTED), None);
+        }
+        if let (Some(receipt), Moment::Now) = (receipt, self.moment) {
+            if let Some(reason) = self.view.dispute(receipt, self.now) {
+                return (Said::new(Stance::Disputed, reason), None);
+            }
+            if receipt.status == ReceiptStatus::Skipped {
+                let why = receipt.error.clone().unwrap_or_else(|| "not managed".to_owned());
+                return (Said::new(Stance::Skipped, why), None);
+            }
+        }
+        if let (Some(receipt), None) = (receipt.filter(|it| it.status == ReceiptStatus::Skipped), journal) {
+            let why = receipt.error.clone().unwrap_or_else(|| "not managed".to_owned());
+            return (Said::new(Stance::Skipped, why), None);
+        }
+        let journal = match journal {
+            None => return (self.without_record(receipt), None),
+            Some(Err(problem)) => {
+                return (Said::new(Stance::Unreadable, format!("its record cannot be read: {problem}")), None);
+            }
+            Some(Ok(journal)) => journal,
+        };
+        if let Some(entry) = journal.entries().iter().find(|entry| is_ahead(entry.at, self.now)) {
+            let why = format!("its record is ahead of the hub's clock: {}", entry.at);
+            return (Said::new(Stance::Disputed, why), None);
+        }
+        let entries = journal.entries();
+        let Some(of_then) = entries.iter().position(|entry| self.moment.covers(entry)) else {
+            return (Said::new(Stance::Unknown, "no decision is kept from then or before"), None);
+        };
+        let entry = &entries[of_then];
+        if let Some(why) = self.dispute(entry) {
+            return (Said::new(Stance::Disputed, why), Some(entry));
+        }
+        let all = said(journal, depth(journal, self.moment), self.product, self.kept);
+        let not_kept = |entry: &JournalEntry| {
+            Said::new(Stance::Unknown, format!("snapshot {} is not kept any more", entry.version))
+        };
+        let Some(decided) = all[of_then].clone() else { return (not_kept(entry), Some(entry)) };
+        let in_force = (of_then..all.len()).find(|index| entries[*index].is_applied());
+        let before = in_force.map(|index| all[index].clone().unwrap_or_else(|| not_kept(&entries[index])));
+        let was = |before: Option<&Said>| before.map_or("nothing is in force".to_owned(), Said::short);
+        if !entry.is_applied() && before.as_ref() != Some(&decided) {
+            let (stance, what) = match entry.status {
+                ReceiptStatus::Held => (Stance::Held, "a guard rail holds"),
+                _ => (Stance::Error, "it failed to apply"),
+            };
+            let why = format!(
+                "{what} snapshot {}, which would make it {}; until then {}",
+                entry.version,
+                decided.short(),
+                was(before.as_ref())
+            );
+            return (Said::new(stance, why), Some(entry));
+        }
+        if self.moment == Moment::Now
+            && let Some(said) = self.not_yet(receipt, entry, &decided)
+        {
+            return (said, Some(entry));
+        }
+        (decided, Some(entry))
+    }
+
+    /// That what the newest snapshot says of the product is another thing than what is in force, and is not applied.
+    fn not_yet(&self, receipt: Option<&Receipt>, entry: &JournalEntry, decided: &Said) -> Option<Said> {
+        let head = self.view.head.as_ref()?;
+        let newest = self.kept.snapshots.get(&head.latest)?;
+        let then = self.kept.of(entry)?;
+        if entry.is_about(head.latest, head.digest) || newest.listed == then.listed {
+            return None;
+        }
+        let latest = head.latest;
+        let tried = receipt.filter(|receipt| receipt.version == latest && !receipt.is_unfinished());
+        let why = match tried {
+            Some(Receipt { status: ReceiptStatus::Held, error, .. }) => {
+                return Some(Said::new(Stance::Held, held(error.as_deref(), latest, decided)));
+            }
+            Some(Receipt { status: ReceiptStatus::Failed, error, .. }) => {
+                let error = error.as_deref().unwrap_or("no reason given");
+                return Some(Said::new(
+                    Stance::Error,
+                    format!("snapshot {latest}: {error}; until then {}", decided.short()),
+                ));
+            }
+            _ => format!("snapshot {latest} is not applied yet; until then {}", decided.short()),
+        };
+        Some(Said::new(Stance::NotYet, why))
+    }
+
+    /// Why the ledger does not know the snapshot of an entry.
+    fn dispute(&self, entry: &JournalEntry) -> Option<String> {
+        let version = entry.version;
+        let head = self.view.head.as_ref()?;
+        if version > head.latest {
+            return Some(format!("the ledger has no snapshot {version}: the newest is {}", head.latest));
+        }
+        let digest = if version == head.latest { Some(&head.digest) } else { self.view.kept.get(&version) };
+        let another = digest.is_some_and(|digest| !entry.is_about(version, *digest));
+        another.then(|| format!("its record is about another snapshot {version} than the ledger has"))
+    }
+
+    /// What can be told of a spoke that keeps no record: what the hub says, where nothing was narrowed.
+    fn without_record(&self, receipt: Option<&Receipt>) -> Said {
+        let unknown = |why: &str| Said::new(Stance::Unknown, why.to_owned());
+        let (Some(receipt), Moment::Now) = (receipt, self.moment) else {
+            return unknown("no record is kept: its spoke is of an earlier release");
+        };
+        if let Some(aside) = receipt.quarantined.iter().find(|it| it.product == *self.product) {
+            return Said::new(Stance::SetAside, aside.error.clone());
+        }
+        let Some(applied) = receipt.applied() else {
+            let error = receipt.error.as_deref().unwrap_or("no reason given");
+            let why = format!("nothing is in force; {}: {error}", receipt.status);
+            return Said::new(
+                if receipt.status == ReceiptStatus::Failed { Stance::Error } else { Stance::NotYet },
+                why,
+            );
+        };
+        match self.kept.snapshots.get(&applied.version) {
+            Some(kept) if receipt.filtered == 0 || kept.listed != Some(Listed::Approved) => {
+                stance(kept.listed, &[], None)
+            }
+            Some(_) => unknown("its spoke, of an earlier release, keeps no record, and its filter takes products away"),
+            None => unknown("no record is kept, and the snapshot in force there is not kept any more"),
+        }
+    }
+}
+
+fn held(error: Option<&str>, version: SnapshotVersion, decided: &Said) -> String {
+    let held = error.map_or("", |error| error.split_once("; ").map_or(error, |(held, _)| held));
+    format!("a guard rail holds snapshot {version}: {held}; until then {}", decided.short())
+}
+
+/// Answers with the same stance for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Group {
+    pub(crate) stance: Stance,
+    pub(crate) why: String,
+    pub(crate) experiences: usize,
+    pub(crate) organizations: usize,
+    /// One of the organizations.
+    pub(crate) example: OrganizationId,
+}
+
+/// The groups, the largest first.
+pub(crate) fn groups(answers: &[Answer]) -> Vec<Group> {
+    let mut found = BTreeMap::<(Stance, &str), Vec<&Answer>>::new();
+    for answer in answers {
+        found.entry((answer.stance, &answer.why)).or_default().push(answer);
+    }
+    let group = |((stance, why), answers): ((Stance, &str), Vec<&Answer>)| {
+        let mut organizations: Vec<_> = answers.iter().map(|answer| &answer.organization).collect();
+        organizations.sort();
+        organizations.dedup();
+        Group {
+            stance,
+            why: why.to_owned(),
+            experiences: answers.len(),
+            organizations: organizations.len(),
+            example: organizations[0].clone(),
+        }
+    };
+    let mut groups: Vec<_> = found.into_iter().map(group).collect();
+    groups.sort_by(|a, b| b.experiences.cmp(&a.experiences).then_with(|| (a.stance, &a.why).cmp(&(b.stance, &b.why))));
+    groups
+}
+
+/// The line below: how often each stance is met.
+pub(crate) fn summary(answers: &[Answer]) -> String {
+    let mut counts = BTreeMap::<Stance, usize>::new();
+    for answer in answers {
+        *counts.entry(answer.stance).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let parts: Vec<_> = counts.iter().map(|(stance, count)| format!("{} {count}", stance.in_words())).collect();
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! The chain from the management experience to what is in force in one member experience: each step with its time, and with whose
+//! view it is. Pure.
+
+use jiff::Timestamp;
+use pmp_protocol::{DecisionJournal, JournalEntry, Outcome, ProductId, Receipt};
+use serde::Serialize;
+
+use super::{Answer, Said, said};
+use crate::inspect::difference::Listed;
+use crate::inspect::kept::Kept;
+use crate::status::fleet::View;
+
+/// The most change sets that are named.
+const MAX_CHANGE_SETS: usize = 2;
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Step {
+    /// When; none where that is not known.
+    pub(crate) at: Option<Timestamp>,
+    /// Whose view it is: `hub`, of what it read and stored; or `member`, of what its spoke says.
+    pub(crate) view: &'static str,
+    /// Which step.
+    pub(crate) step: &'static str,
+    /// What happened.
+    pub(crate) what: String,
+}
+
+/// The steps, in the order in which they happen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Chain {
+    pub(crate) steps: Vec<Step>,
+}
+
+impl Chain {
+    fn push(&mut self, at: Option<Timestamp>, view: &'static str, step: &'static str, what: impl Into<String>) {
+        self.steps.push(Step { at, view, step, what: what.into() });
+    }
+}
+
+/// The chain for one answer. `outcomes`: of this experience, newest first.
+#[expect(clippy::too_many_arguments, reason = "each is another source, and says so by its type")]
+pub(crate) fn chain(
+    answer: &Answer,
+    journal: Option<&DecisionJournal>,
+    receipt: Option<&Receipt>,
+    outcomes: &[&Outcome],
+    view: &View,
+    kept: &Kept,
+    product: &ProductId,
+    now: Timestamp,
+) -> Chain {
+    let mut chain = Chain::default();
+    let entry = answer.version.zip(answer.decided_at).and_then(|(version, at)| {
+        let entries = journal?.entries();
+        let index = entries.iter().position(|entry| entry.version == version && entry.at == at)?;
+        Some((index, &entries[index]))
+    });
+    let version = answer.version;
+    let snapshot = version.and_then(|version| kept.snapshots.get(&version));
+    if let (Some(version), Some(snapshot)) = (version, snapshot) {
+        let listed = snapshot.listed.map_or("on neither list", Listed::as_str);
+        chain.push(Some(snapshot.taken_at), "hub", "management", listed);
+        let newest = view.head.as_ref().map(|head| head.latest);
+        let newest = newest.filter(|newest| *newest != version);
+        let newest = newest.map(|newest| format!("; the newest is {newest}")).unwrap_or_default();
+        chain.push(
+            Some(snapshot.taken_at),
+            "hub",
+            "snapshot",
+            format!("{version} ({}){newest}", snapshot.digest.short()),
+        );
+    }
+    if let (Some(journal), Some((index, entry))) = (journal, entry) {
+        let all = said(journal, journal.entries().len(), product, kept);
+        if let Some(Some(now_said)) = all.get(index) {
+            chain.push(Some(entry.at), "member", "filter", filter(entry, now_said));
+            let since = since(&all, index);
+            let first = &journal.entries()[since];
+            chain.push(Some(first.at), "member", "plan", plan(journal, &all, index, since));
+            let change_sets = change_sets(first, outcomes);
+            let ended = change_sets.map(|outcome| outcome.at);
+            chain.push(ended, "member", "change set", change_sets.map_or_else(not_known, ids));
+        }
+    }
+    match (outcome_of(entry.map(|(_, entry)| entry), outcomes), receipt) {
+        (_, Some(receipt)) if version.is_none() || Some(receipt.version) == version => {
+            let at = receipt.applied_at.unwrap_or(receipt.received_at);
+            let checked = match view.dispute(receipt, now) {
+                Some(reason) => format!("disputed: {reason}"),
+                None => "the ledger bears it out".to_owned(),
+            };
+            chain.push(Some(at), "member", "receipt", format!("{} at {}; {checked}", receipt.status, receipt.version));
+        }
+        (Some(outcome), _) => {
+            let what = format!("{} at {}, as it was written then", outcome.status, outcome.version);
+            chain.push(Some(outcome.at), "member", "receipt", what);
+        }
+        (None, Some(receipt)) => {
+            let what = format!("{} at {}", receipt.status, receipt.version);
+            chain.push(Some(receipt.received_at), "member", "receipt", what);
+        }
+        (None, None) => {}
+    }
+    chain
+}
+
+fn filter(entry: &JournalEntry, said: &Said) -> String {
+    let Some(filter) = entry.filter.as_deref() else { return "no filter".to_owned() };
+    let by = format!("`{}@{}`", filter.name, filter.digest.short());
+    match said.stance {
+        super::Stance::Filtered => format!("taken away by {}", said.why),
+        super::Stance::Approved => format!("kept by {by}"),
+        super::Stance::SetAside => format!("set aside: {}", said.why),
+        _ => format!("{by} is asked of approved products alone"),
+    }
+}
+
+/// The oldest entry, without a break, that says the same of whether it is approved.
+fn since(all: &[Option<Said>], index: usize) -> usize {
+    let approved = |said: &Option<Said>| said.as_ref().map(Said::approved);
+    let same = all[index..].iter().take_while(|said| approved(said) == approved(&all[index])).count();
+    index + same.saturating_sub(1)
+}
+
+fn plan(journal: &DecisionJournal, all: &[Option<Said>], index: usize, since: usize) -> String {
+    let entries = journal.entries();
+    let said = all[index].as_ref();
+    let approved = said.is_some_and(Said::approved);
+    let aside = said.is_some_and(|said| said.stance == super::Stance::SetAside);
+    let first = entries[since].version;
+    let oldest = since + 1 == entries.len() || all[since + 1].is_none();
+    match (aside, since == index, oldest, approved) {
+        (true, ..) => "left as it is: set aside".to_owned(),
+        (_, _, true, true) => format!("approved since snapshot {first}, or before"),
+        (_, _, true, false) => format!("not approved since snapshot {first}, or before"),
+        (_, true, false, true) => "allow".to_owned(),
+        (_, true, false, false) => "deny".to_owned(),
+        (_, false, false, true) => format!("approved since snapshot {first}: nothing to do"),
+        (_, false, false, false) => format!("not approved since snapshot {first}: nothing to do"),
+    }
+}
+
+fn change_sets<'a>(entry: &JournalEntry, outcomes: &[&'a Outcome]) -> Option<&'a Outcome> {
+    let of = |outcome: &&&Outcome| entry.is_about(outcome.version, outcome.digest) && outcome.change_sets > 0;
+    // The oldest: that was when it came there.
+    outcomes.iter().rev().find(of).copied()
+}
+
+fn not_known() -> String {
+    "none is kept".to_owned()
+}
+
+fn ids(outcome: &Outcome) -> String {
+    let ids = &outcome.change_set_ids;
+    let named: Vec<_> = ids.iter().rev().take(MAX_CHANGE_SETS).map(String::as_str).collect();
+    let more = outcome.change_sets.saturating_sub(named.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}, {} allowed, {} denied", named.join(", "), outcome.allowed, outcome.denied)
+}
+
+fn outcome_of<'a>(entry: Option<&JournalEntry>, outcomes: &[&'a Outcome]) -> Option<&'a Outcome> {
+    let entry = entry?;
+    outcomes.iter().find(|outcome| entry.is_about(outcome.version, outcome.digest)).copied()
+}

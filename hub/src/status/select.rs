@@ -1,0 +1,101 @@
+//! Which rows a command shows, and in which order.
+
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use pmp_protocol::{ExperienceId, OrganizationId};
+use pmp_terminal::Failure;
+
+use crate::status::fleet::View;
+use crate::status::{SpokeState, SpokeStatus};
+
+/// Which member organizations and experiences.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct SelectArgs {
+    /// Only these member organizations: o-…, separated by commas
+    #[arg(long = "org", value_name = "ORG,…", value_delimiter = ',')]
+    pub(crate) organizations: Vec<OrganizationId>,
+    /// Only these member experiences: exp-…, separated by commas
+    #[arg(long = "experience", value_name = "ID,…", value_delimiter = ',')]
+    pub(crate) experiences: Vec<ExperienceId>,
+}
+
+impl SelectArgs {
+    /// The rows that are meant. One that names what the hub knows nothing of is a mistake, and no empty list: a check of it would be
+    /// content for ever.
+    pub(crate) fn select(&self, view: &View, rows: Vec<SpokeStatus>) -> Result<Vec<SpokeStatus>, Failure> {
+        for id in &self.organizations {
+            if !view.looked.iter().any(|looked| looked.id == *id) {
+                return Err(unknown(&format!("the hub knows nothing of the organization `{id}`")));
+            }
+        }
+        for id in &self.experiences {
+            if !rows.iter().any(|row| row.member_experience.as_ref() == Some(id)) {
+                return Err(unknown(&format!("no spoke has reported about the experience `{id}`")));
+            }
+        }
+        Ok(rows.into_iter().filter(|row| self.takes(row)).collect())
+    }
+
+    fn takes(&self, row: &SpokeStatus) -> bool {
+        let organization = self.organizations.is_empty() || self.organizations.contains(&row.organization);
+        let of_it = |id: &ExperienceId| self.experiences.contains(id);
+        organization && (self.experiences.is_empty() || row.member_experience.as_ref().is_some_and(of_it))
+    }
+
+    /// The flags that mean the same.
+    pub(crate) fn flags(&self) -> String {
+        let list = |flag: &str, ids: Vec<&str>| {
+            if ids.is_empty() { String::new() } else { format!(" --{flag} {}", ids.join(",")) }
+        };
+        let organizations = self.organizations.iter().map(OrganizationId::as_str).collect();
+        let experiences = self.experiences.iter().map(ExperienceId::as_str).collect();
+        list("org", organizations) + &list("experience", experiences)
+    }
+}
+
+fn unknown(problem: &str) -> Failure {
+    Failure::new(anyhow::anyhow!("{problem}"))
+        .hint("`pmp-hub status --all` lists the organizations and their experiences".to_owned())
+}
+
+impl FromStr for SpokeState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = || Self::OTHERS.into_iter().chain([Self::Synced]);
+        all().find(|state| state.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
+            let names: Vec<_> = all().map(|state| state.as_str().to_lowercase()).collect();
+            format!("it is one of {}", names.join(", "))
+        })
+    }
+}
+
+/// By what rows are sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum SortKey {
+    /// The worst first.
+    #[default]
+    State,
+    /// By the organization's id.
+    Organization,
+    /// By the member experience's id.
+    Experience,
+    /// The oldest version that is applied first.
+    Version,
+    /// The longest silent first; those that were never seen before all.
+    LastSeen,
+}
+
+impl SortKey {
+    /// Sorts rows that are sorted by state.
+    pub(crate) fn sort(self, rows: &mut [SpokeStatus]) {
+        match self {
+            Self::State => {}
+            Self::Organization => rows.sort_by(|a, b| a.organization.cmp(&b.organization)),
+            Self::Experience => rows.sort_by(|a, b| a.member_experience.cmp(&b.member_experience)),
+            Self::Version => rows.sort_by_key(SpokeStatus::in_force),
+            Self::LastSeen => rows.sort_by_key(|row| row.last_seen),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What `status` prints: one screen for people, or the table of all rows, the line above it and the one below.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use pmp_ledger::Organization;
+use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus};
+use pmp_terminal::{Frame, Table, age, count, cut};
+
+use crate::status::fleet::View;
+use crate::status::group::{Group, group};
+use crate::status::page::{Block, Page, who};
+use crate::status::{SpokeState, SpokeStatus};
+
+/// The lines above the table: whose view it is, and of what; below it, that the table was restored, where it was.
+#[must_use]
+pub(crate) fn headline(experience: &ExperienceId, view: &View, now: Timestamp) -> Vec<String> {
+    let current = match &view.head {
+        None => "no snapshot yet".to_owned(),
+        Some(head) => {
+            let published = if head.published == Some(head.latest) { "published" } else { "not published yet" };
+            format!(
+                "current snapshot {} ({}), taken {} ago, {published}",
+                head.latest,
+                head.digest.short(),
+                age(head.taken_at, now)
+            )
+        }
+    };
+    let restored = view.restored().map(|restored| format!("{restored}. Nothing is published until `pmp-hub recover`"));
+    let view = format!("{experience}, hub view at {}: {current}", now.strftime("%H:%M:%SZ"));
+    std::iter::once(view).chain(restored).collect()
+}
+
+/// One screen: what needs a person, grouped by cause, and how many are well.
+#[must_use]
+pub(crate) fn page(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timestamp, header: bool) -> Page {
+    let top = if header { top(experience, view, rows, now) } else { Vec::new() };
+    let groups = group(rows.iter().filter(|row| !row.state.is_healthy()));
+    let blocks = groups.iter().map(|group| block(group, now)).collect();
+    let well = [SpokeState::Applying, SpokeState::Synced, SpokeState::Skipped];
+    let well = well.into_iter().filter_map(|state| {
+        let rows: Vec<&SpokeStatus> = rows.iter().filter(|row| row.state == state).collect();
+        (!rows.is_empty()).then(|| Block { head: head(&rows, now), ..empty_block(state) })
+    });
+    Page { top, blocks, well: well.collect(), foot: summary(rows) }
+}
+
+/// One screen of those that a snapshot has not come to yet, the worst first.
+pub(crate) fn missing(rows: &[SpokeStatus], now: Timestamp, foot: String) -> Page {
+    let blocks = group(rows).iter().map(|group| block(group, now)).collect();
+    Page { blocks, foot, ..Page::default() }
+}
+
+/// The lines above a screen.
+fn top(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timestamp) -> Vec<String> {
+    const MAX_SPOKES: usize = 2;
+    let current = match &view.head {
+        None => "no snapshot yet".to_owned(),
+        Some(head) => format!(
+            "snapshot {} ({}), taken {} ago, {}",
+            head.latest,
+            head.digest.short(),
+            age(head.taken_at, now),
+            if head.published == Some(head.latest) { "published" } else { "not published yet" }
+        ),
+    };
+    let organizations = rows.iter().map(|row| &row.organization).collect::<BTreeSet<_>>().len();
+    let experiences = rows.iter().filter(|row| row.member_experience.is_some()).count();
+    let seen = format!(
+        "hub view at {}: {}, {}",
+        now.strftime("%H:%M:%SZ"),
+        count(organizations, "organization"),
+        count(experiences, "member experience")
+    );
+    let restored = view.restored().map(|restored| format!("{restored}. Nothing is published until `pmp-hub recover`"));
+    let mut spokes = spokes(view, now);
+    if spokes.len() > MAX_SPOKES {
+        spokes = vec![format!("{} have several spokes: --all", count(spokes.len(), "organization"))];
+    }
+    let spokes = spokes.into_iter().map(|line| cut(&line, Frame::WIDTH));
+    [format!("{experience}: {current}"), seen].into_iter().chain(restored).chain(spokes).collect()
+}
+
+/// One cause, and whom it concerns.
+fn block(group: &Group<'_, SpokeStatus>, now: Timestamp) -> Block {
+    let first = group.members[0];
+    let same = group.members.iter().all(|row| row.message == first.message);
+    let text = match (group.class, group.other_causes) {
+        _ if same => first.message.clone(),
+        (SpokeState::Held, 0) => format!("{}; {}", group.cause, way_out(group)),
+        (_, 0) => group.cause.clone(),
+        (_, others) => format!("{}; and {}", group.cause, count(others, "other cause")),
+    };
+    Block { head: head(&group.members, now), text, ..empty_block(group.class) }
+}
+
+/// How what is held is let through.
+fn way_out(group: &Group<'_, SpokeStatus>) -> String {
+    let first = group.members[0];
+    match (&first.confirmation, first.version) {
+        (None, Some(version)) if group.organizations().len() == 1 => {
+            format!("if it is meant: `pmp-hub confirm {} {version}`", first.organization)
+        }
+        _ => "how to let it through: `pmp-hub exceptions`".to_owned(),
+    }
+}
+
+fn empty_block(state: SpokeState) -> Block {
+    Block { word: state.as_str().to_owned(), color: state.color(), head: String::new(), text: String::new() }
+}
+
+/// Who: one row by itself, or how many of how many.
+fn head(rows: &[&SpokeStatus], now: Timestamp) -> String {
+    if let [row] = rows {
+        let experience = row.member_experience.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
+        let version = row.tried.as_ref().map(|_| format!(", {}", version(row))).unwrap_or_default();
+        let seen = row.last_seen.map(|seen| format!(", seen {} ago", age(seen, now))).unwrap_or_default();
+        return format!("{}{experience}{version}{seen}", row.organization);
+    }
+    let experiences = rows.iter().filter(|row| row.member_experience.is_some()).count();
+    let experiences =
+        if experiences == 0 { String::new() } else { format!("{} of ", count(experiences, "experience")) };
+    who(&experiences, rows.iter().map(|row| &row.organization))
+}
+
+/// A line for each organization with several spokes: what each of them keeps in step, and when it was seen.
+#[must_use]
+pub(crate) fn spokes(view: &View, now: Timestamp) -> Vec<String> {
+    const MAX_LINES: usize = 20;
+    const MAX_SPOKES: usize = 10;
+    let line = |organization: &Organization| {
+        let signs = organization.signs();
+        let one = |seen: &&OrganizationSeen| {
+            let which = seen.spoke.as_ref().map_or("one of an earlier release".to_owned(), |it| format!("`{}`", it.id));
+            format!("{which} {}, seen {} ago", count(seen.experiences, "experience"), age(seen.last_seen, now))
+        };
+        let mut told: Vec<_> = signs.iter().take(MAX_SPOKES).map(one).collect();
+        if let Some(more @ 1..) = signs.len().checked_sub(MAX_SPOKES) {
+            told.push(format!("and {more} more"));
+        }
+        (signs.len() > 1).then(|| format!("{} has {} spokes: {}", organization.id, signs.len(), told.join("; ")))
+    };
+    view.reports().filter_map(|report| line(&report.organization)).take(MAX_LINES).collect()
+}
+
+/// A moment, to the second.
+#[must_use]
+pub(crate) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// A moment in ten characters: the time of today, the day of all else.
+#[must_use]
+pub(crate) fn short_moment(at: Timestamp, now: Timestamp) -> String {
+    let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
+    if day(at) == day(now) { at.strftime("%H:%M:%SZ").to_string() } else { day(at) }
+}
+
+/// The line below it.
+#[must_use]
+pub(crate) fn summary(rows: &[SpokeStatus]) -> String {
+    let experiences = rows.iter().filter(|row| row.member_experience.is_some() && row.state != SpokeState::Skipped);
+    let synced = rows.iter().filter(|row| row.state == SpokeState::Synced).count();
+    let others: Vec<_> = SpokeState::OTHERS
+        .iter()
+        .map(|state| (rows.iter().filter(|row| row.state == *state).count(), state.as_str().to_lowercase()))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, state)| format!("{count} {state}"))
+        .collect();
+    let others = if others.is_empty() { String::new() } else { format!("; {}", others.join(", ")) };
+    format!("{synced} of {} member experiences in sync{others}", experiences.count())
+}
+
+/// The table. `wide` adds what a receipt says besides.
+#[must_use]
+pub(crate) fn table(rows: &[SpokeStatus], now: Timestamp, wide: bool) -> Table {
+    let mut header = vec!["ORGANIZATION", "EXPERIENCE", "SYNC", "VERSION", "LAG", "LAST-SEEN"];
+    if wide {
+        header.extend(["ALLOWED", "DENIED", "PENDING", "APPLIED", "SPOKE"]);
+    }
+    header.push("MESSAGE");
+    let mut table = Table::new(&header);
+    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    for row in rows {
+        let mut cells = vec![
+            row.organization.to_string(),
+            or_dash(row.member_experience.as_ref().map(ToString::to_string)),
+            row.state.as_str().to_owned(),
+            version(row),
+            or_dash(row.lag.map(|lag| lag.to_string())),
+            or_dash(row.last_seen.map(|seen| age(seen, now))),
+        ];
+        if wide {
+            let of = |read: fn(&Receipt) -> String| or_dash(row.receipt.as_ref().map(read));
+            cells.extend([
+                of(|receipt| receipt.allowed.to_string()),
+                of(|receipt| receipt.denied.to_string()),
+                of(|receipt| receipt.pending.to_string()),
+                or_dash(applied_at(row).map(|at| age(at, now))),
+                of(|receipt| receipt.spoke_version.clone()),
+            ]);
+        }
+        cells.push(row.message.clone());
+        table.row(cells);
+        table.color(2, row.state.color());
+    }
+    table
+}
+
+/// What is in force, and what was tried since where that is another one: `41 → 42 refused`.
+pub(crate) fn version(row: &SpokeStatus) -> String {
+    let Some(tried) = &row.tried else { return "-".to_owned() };
+    let outcome = match tried.outcome {
+        _ if row.state == SpokeState::WouldChange => "observed",
+        ReceiptStatus::InSync | ReceiptStatus::Skipped => return tried.version.to_string(),
+        ReceiptStatus::Failed => "refused",
+        other => other.as_str(),
+    };
+    match row.applied {
+        Some(applied) if applied.version == tried.version => tried.version.to_string(),
+        Some(applied) => format!("{} → {} {outcome}", applied.version, tried.version),
+        None => format!("{} {outcome}", tried.version),
+    }
+}
+
+fn applied_at(row: &SpokeStatus) -> Option<Timestamp> {
+    row.applied.map(|applied| applied.at).or_else(|| row.receipt.as_ref()?.applied_at)
+}

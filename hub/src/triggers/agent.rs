@@ -1,0 +1,180 @@
+//! The long-running hub: publishes by schedule, and when the catalog tells of a change. Told to stop, it drops what it is doing:
+//! publishing may be dropped at any point, and the next run goes on from what is stored.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::HubError;
+use crate::error::failure;
+use crate::metrics::{Metrics, Run};
+use crate::publish::{Hub, Outcome, Trigger};
+use crate::triggers::event::READ_AGAIN_AFTER;
+use crate::triggers::event_queue::{EventQueue, Received};
+
+/// The first pause after a failure; it doubles up to the schedule's interval or [`MAX_PAUSE`], whichever is shorter.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(300);
+
+/// What ends a wait.
+enum Wake {
+    Schedule,
+    Events(Received),
+    /// An event led to a look that found nothing new.
+    LookAgain,
+}
+
+/// Runs until `stop` is cancelled. No failure ends it: each is logged, and tried again after a growing pause.
+/// Each run is told in `figures`, where there are any; after each that succeeds, `published` rings.
+pub(crate) async fn run(
+    hub: &Hub,
+    interval: Duration,
+    events: Option<EventQueue>,
+    metrics: Option<&Metrics>,
+    published: &Notify,
+    stop: CancellationToken,
+) {
+    let mut pause = Pause::new(interval);
+    let mut next_schedule = Instant::now();
+    let mut look_again = None;
+    while !stop.is_cancelled() {
+        let wake = tokio::select! {
+            // Cancel-safe, all four: nothing has begun, and messages that are received and dropped become visible again.
+            () = stop.cancelled() => break,
+            () = sleep_until(next_schedule) => Ok(Wake::Schedule),
+            () = at(look_again) => Ok(Wake::LookAgain),
+            received = receive(events.as_ref()) => received.map(Wake::Events),
+        };
+        let work = async {
+            match wake {
+                Ok(Wake::Schedule) => {
+                    let outcome = publish(hub, Trigger::Schedule, metrics).await.map(|_| ());
+                    // A failed announcement comes again after the pause, not after the whole interval.
+                    next_schedule = Instant::now() + if outcome.is_ok() { interval } else { Duration::ZERO };
+                    outcome
+                }
+                Ok(Wake::Events(received)) => {
+                    let followed = follow(hub, events.as_ref(), received, metrics).await;
+                    followed.map(|found| {
+                        if found == Some(Outcome::Unchanged) {
+                            tracing::info!(again_in = ?READ_AGAIN_AFTER, "nothing new yet: looking once more");
+                            look_again = Some(Instant::now() + READ_AGAIN_AFTER);
+                        }
+                    })
+                }
+                Ok(Wake::LookAgain) => {
+                    let outcome = publish(hub, Trigger::ChangeEvent, metrics).await;
+                    // A look that failed comes again after the pause.
+                    outcome.map(|_| look_again = None)
+                }
+                Err(error) => Err(error),
+            }
+        };
+        let Some(outcome) = stop.run_until_cancelled(Box::pin(work)).await else { break };
+        match outcome {
+            Ok(()) => {
+                pause.reset();
+                published.notify_one();
+            }
+            Err(error) => {
+                let wait = pause.next();
+                // What is published is so, whether its events can be read and deleted or not.
+                let what = match &error {
+                    HubError::Events(_) => "could not use the queue of change events",
+                    _ => "could not publish",
+                };
+                tracing::error!(error = failure(error).render(), retry_in = ?wait, "{what}");
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = tokio::time::sleep(wait) => {}
+                }
+            }
+        }
+    }
+    tracing::info!("stopped");
+}
+
+/// Waits for change events; without a queue, for ever.
+async fn receive(events: Option<&EventQueue>) -> Result<Received, HubError> {
+    match events {
+        Some(events) => events.receive().await.map_err(HubError::Events),
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until then; for ever, where there is no such time.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Publishes once for all the events that came together, and only then deletes them. What came of it; none where none of them
+/// tells of a change.
+async fn follow(
+    hub: &Hub,
+    events: Option<&EventQueue>,
+    received: Received,
+    metrics: Option<&Metrics>,
+) -> Result<Option<Outcome>, HubError> {
+    let mut found = None;
+    if received.succeeded > 0 {
+        tracing::info!(events = received.succeeded, "the catalog tells of changes");
+        found = Some(publish(hub, Trigger::ChangeEvent, metrics).await?);
+    }
+    if let Some(events) = events {
+        events.delete(received).await.map_err(HubError::Events)?;
+    }
+    Ok(found)
+}
+
+async fn publish(hub: &Hub, trigger: Trigger, metrics: Option<&Metrics>) -> Result<Outcome, HubError> {
+    let (began, throttled) = (Instant::now(), pmp_aws::throttles());
+    let outcome = hub.publish(trigger, Timestamp::now).await;
+    if let Some(metrics) = metrics {
+        let (took, throttles) = (began.elapsed(), pmp_aws::throttles() - throttled);
+        metrics.emit(hub, Run { trigger, outcome: &outcome, took, throttles, request_id: None }).await;
+    }
+    outcome.map(|published| published.outcome)
+}
+
+/// A pause that doubles from failure to failure.
+#[derive(Debug)]
+struct Pause {
+    next: Duration,
+    longest: Duration,
+}
+
+impl Pause {
+    fn new(interval: Duration) -> Self {
+        Self { next: FIRST_PAUSE, longest: interval.min(MAX_PAUSE) }
+    }
+
+    fn next(&mut self) -> Duration {
+        let pause = self.next.min(self.longest);
+        self.next = self.next.saturating_mul(2);
+        pause
+    }
+
+    fn reset(&mut self) {
+        self.next = FIRST_PAUSE;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_doubles_up_to_the_interval_and_starts_over_after_success() {
+        let mut pause = Pause::new(Duration::from_secs(5));
+        let seconds: Vec<_> = (0..4).map(|_| pause.next().as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 5]);
+        pause.reset();
+        assert_eq!(pause.next(), FIRST_PAUSE);
+    }
+}

@@ -1,0 +1,26 @@
+//! The state of an experience as the catalog shows it.
+
+use pmp_catalog::{Experience, PolicyId, ProcurementPolicy};
+use pmp_protocol::{Digest, Left};
+
+/// An experience that can be kept in step, with its lists as they are now.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) experience: Experience,
+    pub(crate) policy_id: PolicyId,
+    pub(crate) policy: ProcurementPolicy,
+}
+
+/// How the lists of an experience are now, whatever their order.
+pub(crate) fn left(policy: &ProcurementPolicy) -> Left {
+    let mut text = String::new();
+    for (list, name) in [(&policy.approved, "approved"), (&policy.rejected, "rejected")] {
+        text.push_str(name);
+        for id in list {
+            text.push('\n');
+            text.push_str(id.as_str());
+        }
+        text.push('\n');
+    }
+    Left::of(&Digest::of(text.as_bytes()))
+}

@@ -1,0 +1,247 @@
+//! `doctor`: checks everything that a spoke needs, and says how to mend what is wrong. Changes nothing: it reads, and neither
+//! writes, nor takes the lease, nor receives a message.
+
+mod guard_rails;
+pub(crate) mod ledger;
+mod queue;
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use aws_config::SdkConfig;
+use jiff::Timestamp;
+use pmp_catalog::{SdkCatalog, SdkDirectory, tells_of_products};
+use pmp_doctor::{Session, configuration, told};
+use pmp_protocol::{ExperienceId, OrganizationId};
+use pmp_terminal::checkup::{Checkup, Finding, watched};
+use pmp_terminal::{Output, age, count};
+
+use crate::config::{ATTRIBUTES, ConfigArgs, DoctorConfig, EXPERIENCE, FILTERS, FilterConfig, MEMBERS, ORG, SNAPSHOTS};
+use crate::error::SpokeError;
+use crate::error::{failure, one_line};
+use crate::filters::Filters;
+use crate::filters::lookup::AttributeSource;
+use crate::filters::rules::FilterRules;
+use crate::identity::ask_organizations;
+use crate::mode::Mode;
+use crate::pass::discover::{Absent, Member, Selection, find, list};
+
+/// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
+pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
+    let (config, complete) = config.for_doctor();
+    let configuration = watched(output, "configuration", async { configuration(&complete) });
+    let (configuration, (session, who)) = tokio::join!(configuration, Session::begin("pmp-spoke", output));
+    let experience = config.experience.as_ref();
+    let (filter, (organization, id), catalog, inbox) = tokio::join!(
+        // It may come from S3, but doesn't rest on the rest.
+        watched(output, "filter", filter(&session.sdk, config.filters.as_ref())),
+        organization(&session, &config),
+        async {
+            let mut found = None;
+            let finding = session.look("catalog", experience.ok_or(EXPERIENCE), async |experience| {
+                let (finding, members) = members(&session.sdk, experience, &config.selection).await;
+                found = members;
+                finding
+            });
+            (finding.await, found)
+        },
+        queue::examine(&session, &config),
+    );
+    let (ledger, hub) = ledger::examine(&session, &config, id.as_ref()).await;
+    let products = products(&session, &config, hub.as_ref()).await;
+    let network = session.network().await;
+    let (catalog, members) = catalog;
+    let rules = config.filters.as_ref().filter(|rules| !rules.is_empty());
+    let rules = rules.map(|rules| by_rule(rules, members.as_deref()));
+    let found = [organization].into_iter().chain(ledger).chain([catalog]).chain(rules).chain(products).chain(inbox);
+    let found = found.chain(mode(config.mode)).chain([network]);
+    [configuration, filter].into_iter().chain(who).chain(found).map(guard_rails::named).collect()
+}
+
+/// That each filter is compiled, and accepts its settings, as before a pass.
+async fn filter(sdk: &SdkConfig, rules: Option<&FilterRules<Option<FilterConfig>>>) -> Finding {
+    let finding = Finding::of("filter");
+    let Some(rules) = rules else { return Finding::skipped("filter", "`configuration` failed") };
+    let filters = Filters::new(sdk, rules);
+    let (mut began, mut finding) = (Instant::now(), finding);
+    for (place, outcome) in filters.each().await {
+        let which = if filters.has_rules() { format!("{place}: ") } else { String::new() };
+        finding = match outcome {
+            Ok(filter) => {
+                let (description, digest) = (filter.filter().description(), filter.filter().digest());
+                let took = began.elapsed().as_millis();
+                let (name, version) = (&description.name, &description.version);
+                finding.note(format!("{which}`{name}` {version} ({}), loaded in {took} ms", digest.short()))
+            }
+            Err(failure) => {
+                let fix = failure.hints().first().cloned();
+                let source = rules.assigned().find_map(|(it, config)| (it == place).then_some(config.as_ref()?));
+                let source = source.map_or_else(|| "FILE".to_owned(), |config| config.source.to_string());
+                let look = format!(
+                    "look into it with `pmp-filter inspect {source}`, and try its settings with `pmp-filter run`"
+                );
+                finding.fail(failure.one_line(), fix.unwrap_or(look))
+            }
+        };
+        began = Instant::now();
+    }
+    match rules.assigned().last() {
+        Some((_, None)) if filters.has_rules() => finding.note("the rest: none, all that the hub approves is applied"),
+        _ if filters.has_any() => finding,
+        _ => finding.note("none: all that the hub approves is applied"),
+    }
+}
+
+/// That nothing is changed, where that is so.
+fn mode(mode: Mode) -> Option<Finding> {
+    let told = "observe: it tells what would change, and changes nothing; without PMP_MODE, it applies";
+    mode.observes().then(|| Finding::of("mode").note(told))
+}
+
+/// Which rule has which experiences, where there are rules; one that has none is worth a warning.
+fn by_rule(rules: &FilterRules<Option<FilterConfig>>, members: Option<&[Member]>) -> Finding {
+    const CHECK: &str = "filter-rules";
+    let Some(members) = members else { return Finding::skipped(CHECK, "`catalog` did not find the experiences") };
+    let named = || members.iter().map(|member| (&member.id, member.name.as_deref()));
+    let chosen: Vec<_> = named().map(|(id, name)| (rules.choose(id, name).place, id.as_str())).collect();
+    let has = |place| chosen.iter().filter(|(at, _)| *at == place).map(|(_, id)| *id).collect::<Vec<_>>();
+    let finding = rules.assigned().fold(Finding::of(CHECK), |finding, (place, _)| match &has(place)[..] {
+        [] => finding,
+        ids => finding.note(format!("{place}: {}", listed(ids))),
+    });
+    rules.idle(named()).into_iter().fold(finding, |finding, idle| {
+        finding.warn(idle.to_string(), format!("check its `experiences` and `names` in {FILTERS}, and {MEMBERS}"))
+    })
+}
+
+/// The first of many ids, and how many more there are.
+fn listed(ids: &[&str]) -> String {
+    const SHOWN: usize = 10;
+    let shown = ids[..SHOWN.min(ids.len())].join(", ");
+    if ids.len() > SHOWN { format!("{shown} and {} more", ids.len() - SHOWN) } else { shown }
+}
+
+/// The one of `known` that is most like an id that was mistyped, where one is.
+fn alike<'a>(id: &ExperienceId, known: impl IntoIterator<Item = &'a ExperienceId>) -> Option<&'a ExperienceId> {
+    let likeness = |known: &ExperienceId| strsim::jaro_winkler(known.as_str(), id.as_str());
+    let alike = known.into_iter().filter(|known| likeness(known) > 0.8);
+    alike.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+}
+
+/// Which organization this is.
+async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Option<OrganizationId>) {
+    const CHECK: &str = "organization";
+    if let Some(id) = &config.organization {
+        let mut finding = Finding::of(CHECK).note(format!("{id}, from {ORG}"));
+        if session.because().is_none() {
+            finding = compared(finding, id, ask_organizations(&session.sdk).await);
+        }
+        return (session.judge(finding).await, Some(id.clone()));
+    }
+    let mut found = None;
+    let finding = session
+        .look(CHECK, Ok(()), async |()| match ask_organizations(&session.sdk).await {
+            Ok(id) => {
+                let finding = Finding::of(CHECK).note(id.to_string());
+                found = Some(id);
+                finding
+            }
+            Err(error) => told(Finding::of(CHECK), &failure(error)),
+        })
+        .await;
+    (finding, found)
+}
+
+/// Holds an organization that was set against what AWS Organizations says. A spoke needs no permission to ask, so it may
+/// not tell.
+fn compared(finding: Finding, id: &OrganizationId, told: Result<OrganizationId, SpokeError>) -> Finding {
+    match told {
+        Ok(found) if found == *id => finding.note("as AWS Organizations says"),
+        Ok(found) => finding.fail(
+            format!("this account belongs to {found}, as AWS Organizations says"),
+            format!("set {ORG} to {found}, or unset it; or use credentials of {id}"),
+        ),
+        Err(error) => finding.note(format!("not checked: {}", one_line(&error))),
+    }
+}
+
+/// The member experiences, found as a pass finds them.
+async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selection) -> (Finding, Option<Vec<Member>>) {
+    let finding = Finding::of("catalog");
+    let catalog = SdkCatalog::without_retries(sdk, pmp_catalog::RateLimits::default());
+    match find(&catalog, management, selection).await {
+        Ok(members) => {
+            let missing = members.iter().any(|member| matches!(member.state, Err(Absent::Misnamed | Absent::Missing)));
+            // What there is, to tell what may have been meant; where it cannot be listed, nothing is.
+            let known = if missing {
+                list(&catalog).await.map(|(known, _)| known).unwrap_or_default()
+            } else {
+                BTreeSet::new()
+            };
+            (judge(finding, &members, selection, &known), Some(members))
+        }
+        Err(error) => (told(finding, &failure(error)), None),
+    }
+}
+
+/// Whence the filter is told of products, where it is to be told: what the hub found out, or that they can be looked up here. For
+/// that it asks for one that does not exist, which is answer enough.
+async fn products(session: &Session, config: &DoctorConfig, hub: Option<&SdkConfig>) -> Option<Finding> {
+    const CHECK: &str = "products";
+    let mut sources =
+        config.filters.as_ref()?.assigned().filter_map(|(_, filter)| Some(filter.as_ref()?.product_attributes));
+    let source = sources.find(|source| !source.is_nowhere())?;
+    let mut finding = Finding::of(CHECK);
+    if source.takes_the_hubs() {
+        let Some(hub) = hub else { return Some(Finding::skipped(CHECK, "`hub-role` failed")) };
+        match ledger::answers(hub, config).await {
+            Ok(head) => {
+                let (products, ago) = (count(head.products, "product"), age(head.at, Timestamp::now()));
+                let note = format!("{products} looked up by the hub, written down {ago} ago");
+                return Some(session.judge(finding.note(note)).await);
+            }
+            Err(Some(error)) => return Some(session.judge(ledger::failed(finding, &error, SNAPSHOTS)).await),
+            Err(None) if source == AttributeSource::Hub => {
+                let fix =
+                    format!("ask the hub's operators to set PMP_PRODUCT_ATTRIBUTES there, or set {ATTRIBUTES} to own");
+                return Some(session.judge(finding.fail("the hub has looked no products up", fix)).await);
+            }
+            Err(None) => finding = finding.note("the hub has looked none up"),
+        }
+    }
+    let look = async |()| match tells_of_products(&SdkDirectory::new(&session.sdk)).await {
+        Ok(()) => finding.note("can be looked up for the filter"),
+        Err(error) => finding.fail(one_line(&error), error.hint()),
+    };
+    Some(session.look(CHECK, Ok(()), look).await)
+}
+
+/// What there is to keep in step. An experience that is named and cannot be is worth a warning; among all of them it is usual.
+fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BTreeSet<ExperienceId>) -> Finding {
+    let named = *selection != Selection::All;
+    let live: Vec<_> = members.iter().filter(|member| member.state.is_ok()).map(|member| member.id.as_str()).collect();
+    let finding = match live.len() {
+        0 => finding.warn(
+            "no live member experience",
+            format!("enable one and give it a procurement policy, or name others in {MEMBERS}"),
+        ),
+        some => finding.note(format!("{}: {}", count(some, "live member experience"), live.join(", "))),
+    };
+    let absent = members.iter().filter_map(|member| Some((&member.id, member.state.as_ref().err()?)));
+    absent.fold(finding, |finding, (id, absent)| {
+        let text = format!("{id}: {absent}");
+        match absent {
+            Absent::Misnamed | Absent::Missing => {
+                let others = known.iter().filter(|other| members.iter().all(|member| member.id != **other));
+                let meant = alike(id, others).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+                finding.fail(text, format!("check {MEMBERS}{meant}"))
+            }
+            Absent::Unreadable(error) => finding.fail(text, error.hint()),
+            Absent::NotRead => finding.warn(text, "run it again".to_owned()),
+            Absent::NotLive(_) | Absent::Gone if named => {
+                finding.warn(text, format!("mend the experience, or take it out of {MEMBERS}"))
+            }
+            Absent::NotLive(_) | Absent::Gone | Absent::Management => finding.note(text),
+        }
+    })
+}

@@ -1,0 +1,208 @@
+//! What `plan` and `sync` print for people, in lines and rows: what stands in them from outside is made harmless as they are
+//! printed.
+
+use std::collections::BTreeSet;
+
+use comfy_table::Color;
+use pmp_plan::{Entry, Report, Step, Why};
+use pmp_protocol::{
+    Decision, FilterIdentity, ProductId, ReceiptStatus, ResourceRequests, Snapshot, SnapshotVersion, Verdict,
+};
+use pmp_terminal::{Table, count};
+
+use crate::pass::PassOutcome;
+use crate::pass::preview::{Planned, Previews, ShownFilter};
+use crate::pass::tally::Done;
+
+/// Products to change that are listed per experience before the rest is only counted; `-o wide` lists all.
+const MAX_ENTRIES: usize = 40;
+/// Products that stay as they are: no change, and always the same ones where a filter leaves them out.
+const MAX_LEFT: usize = 5;
+
+/// The plan for every experience, and one last line for all.
+pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> Vec<String> {
+    let Previews { experiences, warnings } = previews;
+    let mut lines = Vec::new();
+    let (mut allow, mut deny, mut filtered, mut change_sets, mut held, mut failed) = (0, 0, 0, 0, 0, 0);
+    // Experiences that are planned for, and products in them that stay otherwise than the snapshot says.
+    let (mut planned, mut otherwise) = (0, 0);
+    for preview in experiences {
+        let name = preview.name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
+        lines.push(format!("# {}{name}", preview.experience));
+        lines.extend(preview.filter.as_ref().and_then(filter));
+        match &preview.outcome {
+            Planned::Plan { report, filtered: dropped, policy_resource_requests, change_sets: sets } => {
+                allow += report.count(Step::Allow);
+                deny += report.count(Step::Deny);
+                filtered += dropped;
+                change_sets += sets;
+                lines.extend(entries(report, wide));
+                if let Some(requests) = policy_resource_requests {
+                    let requests = match requests {
+                        ResourceRequests::Allow => "users may request products, as at the hub",
+                        ResourceRequests::Deny => "users may no longer request products, as at the hub",
+                    };
+                    lines.push(format!("  ~ settings  {requests}"));
+                }
+                planned += 1;
+                let not_applied = count_set_aside(report) + preview.left_alone.len();
+                otherwise += not_applied;
+                let dropped = if *dropped == 0 { String::new() } else { format!(" ({dropped} dropped by filter)") };
+                if *sets == 0 && not_applied > 0 {
+                    lines.push(format!("  No changes now. {}{dropped}.", not_wholly(not_applied, snapshot.version())));
+                } else if *sets == 0 {
+                    lines.push(format!("  No changes. It matches snapshot {}{dropped}.", snapshot.version()));
+                } else {
+                    lines.push(format!("  {} unchanged{dropped}; {}.", report.unchanged, count(*sets, "change set")));
+                }
+            }
+            Planned::Held { reason, report } => {
+                held += 1;
+                lines.extend(entries(report, wide));
+                lines.push(format!("  HELD: {reason}"));
+                lines.push(format!(
+                    "  hint: check the hub's snapshot, or let it through once with `pmp-spoke sync --confirm {}`",
+                    snapshot.version()
+                ));
+            }
+            Planned::Skipped { reason } => lines.push(format!("  Skipped: {reason}")),
+            Planned::Failed { reason } => {
+                failed += 1;
+                lines.push(format!("  FAILED: {reason}"));
+            }
+        }
+        lines.extend(left_alone(&preview.left_alone, wide));
+        lines.extend(preview.filter_warnings.iter().map(|warning| format!("  warning: the filter says: {warning}")));
+        lines.push(String::new());
+    }
+    lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
+    if change_sets + held + failed == 0 {
+        lines.push(match (planned, otherwise) {
+            (0, _) => "No changes. There is no live experience to keep in step.".to_owned(),
+            (_, 0) => format!("No changes. Every live experience matches snapshot {}.", snapshot.version()),
+            (_, products) => format!("No changes now. {}.", not_wholly(products, snapshot.version())),
+        });
+        return lines;
+    }
+    let mut last = format!(
+        "Plan for snapshot {} ({}): {allow} to allow, {deny} to deny, {filtered} dropped by filter; {}.",
+        snapshot.version(),
+        snapshot.digest().short(),
+        count(change_sets, "change set")
+    );
+    for (count, what) in [(held, "held by a guard"), (failed, "failed")] {
+        if count > 0 {
+            last += &format!(" {count} {what}.");
+        }
+    }
+    lines.push(last);
+    lines
+}
+
+/// How many products of a plan are set aside.
+fn count_set_aside(report: &Report) -> usize {
+    report.entries.iter().filter(|entry| matches!(entry.why, Why::Quarantined { .. })).count()
+}
+
+fn not_wholly(products: usize, version: SnapshotVersion) -> String {
+    let stay = if products == 1 { "stays as it is" } else { "stay as they are" };
+    format!("{} {stay} for now, so snapshot {version} is not wholly applied", count(products, "product"))
+}
+
+/// The products that are left as somebody else set them.
+fn left_alone(products: &BTreeSet<ProductId>, wide: bool) -> Vec<String> {
+    let most = if wide { usize::MAX } else { MAX_LEFT };
+    let line = |id: &ProductId| format!("  ! leave  {id:<36}  as somebody else set it (PMP_DRIFT)");
+    let mut lines: Vec<_> = products.iter().take(most).map(line).collect();
+    if let Some(more @ 1..) = products.len().checked_sub(most) {
+        lines.push(format!("    … and {more} more as somebody else set them (`-o wide` lists all)"));
+    }
+    lines
+}
+
+/// Which filter an experience has and why, where not all have the same.
+fn filter(ShownFilter { identity, because }: &ShownFilter) -> Option<String> {
+    let because = because.as_ref()?;
+    let which = identity.as_ref().map_or_else(
+        || "none".to_owned(),
+        |FilterIdentity { name, version, digest }| format!("`{name}` {version} ({})", digest.short()),
+    );
+    Some(format!("  filter: {which}, by {because}"))
+}
+
+fn entries(report: &Report, wide: bool) -> Vec<String> {
+    let (mut left, mut changes): (Vec<&Entry>, Vec<&Entry>) =
+        report.entries.iter().partition(|entry| entry.step == Step::Leave);
+    // Denials first: they are what someone will ask about.
+    changes.sort_by_key(|entry| (entry.step != Step::Deny, entry.step, &entry.product));
+    left.sort_by_key(|entry| &entry.product);
+    let (most_changes, most_left) = if wide { (usize::MAX, usize::MAX) } else { (MAX_ENTRIES, MAX_LEFT) };
+    let shown = changes.iter().take(most_changes).chain(left.iter().take(most_left));
+    let line = |entry: &&Entry| {
+        let (symbol, verb) = match entry.step {
+            Step::Allow => ("+", "allow"),
+            Step::Deny => ("-", "deny "),
+            Step::Leave => ("o", "leave"),
+        };
+        format!("  {symbol} {verb}  {:<36}  {}", entry.product, why(&entry.why))
+    };
+    let mut lines: Vec<_> = shown.map(line).collect();
+    let more = [
+        (changes.len().saturating_sub(most_changes), "to change"),
+        (left.len().saturating_sub(most_left), "to leave as they are"),
+    ];
+    let more: Vec<_> =
+        more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} more {what}")).collect();
+    if !more.is_empty() {
+        lines.push(format!("    … and {} (`-o wide` lists all)", more.join(", ")));
+    }
+    lines
+}
+
+fn why(why: &Why) -> String {
+    match why {
+        Why::ApprovedByHub => "approved by the hub".to_owned(),
+        Why::ApprovedByHubRejectedHere => "approved by the hub, rejected here".to_owned(),
+        Why::NotApprovedByHub => "not approved by the hub".to_owned(),
+        Why::RejectedByHub => "rejected by the hub".to_owned(),
+        Why::Quarantined { error } => format!("set aside, tried again later: {error}"),
+        Why::RejectedOnlyHere => "rejected here alone; it stays so".to_owned(),
+        Why::Filtered(Decision { verdict, reason }) => {
+            let verb = if *verdict == Verdict::Reject { "rejected" } else { "excluded" };
+            match reason {
+                Some(reason) => format!("{verb} by filter: {reason}"),
+                None => format!("{verb} by filter"),
+            }
+        }
+    }
+}
+
+pub(crate) fn color(status: ReceiptStatus) -> Color {
+    match status {
+        ReceiptStatus::InSync => Color::Green,
+        ReceiptStatus::Skipped => Color::DarkGrey,
+        ReceiptStatus::Applying | ReceiptStatus::Partial => Color::Yellow,
+        ReceiptStatus::Held | ReceiptStatus::Failed => Color::Red,
+    }
+}
+
+/// The receipts of a pass. They tell what was done for the snapshot, by whichever pass; here stands what this one did.
+pub(crate) fn receipts(pass: &PassOutcome) -> Table {
+    let mut table = Table::new(&["EXPERIENCE", "STATUS", "ALLOWED", "DENIED", "PENDING", "DROPPED", "MESSAGE"]);
+    for receipt in &pass.receipts {
+        let done = pass.tally.done.get(&receipt.member_experience).copied();
+        let idle = done.is_none() && receipt.status == ReceiptStatus::InSync;
+        let Done { allowed, denied } = done.unwrap_or_default();
+        table.row([
+            receipt.member_experience.to_string(),
+            receipt.status.to_string(),
+            allowed.to_string(),
+            denied.to_string(),
+            receipt.pending.to_string(),
+            receipt.filtered.to_string(),
+            receipt.error.clone().unwrap_or_else(|| if idle { "nothing to do" } else { "" }.to_owned()),
+        ]);
+        table.color(1, color(receipt.status));
+    }
+    table
+}

@@ -1,0 +1,105 @@
+//! The parts of a spoke, put together from its settings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use pmp_catalog::SdkCatalog;
+use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoRecords, DynamoSnapshots};
+use pmp_terminal::{Failure, Stop, stop_on_signal};
+use tokio::time::Instant;
+
+use crate::config::SpokeConfig;
+use crate::error::{failure, one_line, sdk};
+use crate::filters::Filters;
+use crate::identity::Identity;
+use crate::lease::{Leases, holder};
+use crate::pass::Spoke;
+use crate::pass::record::Records;
+use crate::pass::trust::Trust;
+
+/// What a command does with the spoke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It makes passes. The hub is told what stands in their way.
+    Pass,
+    /// It looks, and writes nothing: the hub must not take it for a pass.
+    Look,
+}
+
+/// The spoke that the configuration describes. Where it makes passes, a filter that cannot be used is told to the hub.
+pub(crate) async fn spoke(
+    sdk: &SdkConfig,
+    config: &SpokeConfig,
+    command: &str,
+    purpose: Purpose,
+) -> Result<Spoke, Failure> {
+    let identity = Identity::find(sdk, config.organization.clone()).await.map_err(failure)?;
+    let hub = match config.hub_role_for(&identity.organization) {
+        Some(role) => pmp_aws::assume_role(sdk, role).await,
+        None => sdk.clone(),
+    };
+    let leases = Arc::new(DynamoLeases::new(&hub, config.timestamps.clone()));
+    let lease = Leases::new(leases, identity.organization.clone(), holder(command), config.lease_term);
+    let catalog = Arc::new(SdkCatalog::without_retries(sdk, config.rates));
+    let mut spoke = Spoke {
+        catalog: catalog.clone(),
+        snapshots: Arc::new(DynamoSnapshots::new(&hub, config.snapshots.clone())),
+        receipts: Arc::new(DynamoReceipts::new(&hub, config.timestamps.clone())),
+        identity,
+        management: config.experience.clone(),
+        selection: config.selection.clone(),
+        filters: Arc::new(Filters::new(sdk, &config.filters)),
+        attributes: None,
+        guard: config.guard,
+        guard_window: config.guard_window,
+        engine: config.engine,
+        lease,
+        trust: Arc::new(Trust::new(config.trusted.clone())),
+        records: Some(Records {
+            store: Arc::new(DynamoRecords::new(&hub, config.timestamps.clone())),
+            retention: config.retention,
+        }),
+        sync_settings: config.sync_settings,
+        mode: config.mode,
+        bound: None,
+        drift: config.drift.clone(),
+        history: Some(catalog.clone()),
+        show_progress: false,
+        emit_metrics: false,
+    };
+    let mut sources = config.filters.assigned().filter_map(|(_, filter)| Some(filter.as_ref()?.product_attributes));
+    if let Some(source) = sources.find(|source| !source.is_nowhere()) {
+        spoke.attributes = source.attributes(sdk, &hub, &config.snapshots, &config.experience);
+    }
+    if let Err(failure) = spoke.filters.start().await {
+        if purpose == Purpose::Pass {
+            let text = failure.render().lines().collect::<Vec<_>>().join("; ");
+            if let Err(error) = spoke.report_error(text, None).await {
+                tracing::warn!(error = one_line(&error), "the hub could not be told of the filter's failure");
+            }
+        }
+        return Err(failure);
+    }
+    Ok(spoke)
+}
+
+/// The SDK's configuration, and the spoke over it.
+pub(crate) async fn sdk_and_spoke(
+    config: &SpokeConfig,
+    command: &str,
+    purpose: Purpose,
+) -> Result<(SdkConfig, Spoke), Failure> {
+    let sdk = sdk().await?;
+    let spoke = spoke(&sdk, config, command, purpose).await?;
+    Ok((sdk, spoke))
+}
+
+/// The token that a signal cancels, and `--stop-after`.
+pub(crate) fn stop(config: &SpokeConfig) -> Result<Stop, Failure> {
+    let stop = stop_on_signal().map_err(Failure::new)?;
+    if let Some(after) = config.stop_after {
+        stop.before(Instant::now() + after, Duration::ZERO);
+    }
+    Ok(stop)
+}

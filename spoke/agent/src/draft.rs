@@ -1,0 +1,299 @@
+//! Writes receipts: what stays the same through a pass, and what changes.
+
+use jiff::Timestamp;
+use pmp_protocol::{
+    Applied, Confirmed, Digest, Drift, ExperienceId, FilterIdentity, FilteredFor, Left, OrganizationId, PlainText,
+    QuarantinedProduct, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion, WouldChange,
+};
+
+use crate::pass::erosion;
+
+/// The version of this program, as receipts tell it.
+pub(crate) const SPOKE_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The longest error text in a receipt, in bytes: a DynamoDB item holds 400 KB, and a person reads a sentence.
+const MAX_ERROR: usize = 1_000;
+/// The most reasons of a filter that a receipt tells; each has at most 256 bytes.
+pub(crate) const MAX_REASONS: usize = 10;
+/// The most quarantined products that a receipt names.
+const MAX_QUARANTINED: usize = 500;
+/// The longest error text of a quarantined product, in bytes: all of them together leave room in the item.
+const MAX_REFUSAL: usize = 400;
+
+/// The most change sets of which a receipt tells, where earlier passes made some of them: an experience with a product that the
+/// catalog refuses again and again has one more with each try.
+const MAX_CHANGE_SETS: usize = 1_000;
+
+/// An error text as the hub is told it, whoever wrote it: bounded, and harmless to all who look at it.
+pub(crate) fn told(error: &str) -> String {
+    PlainText::bounded(error, MAX_ERROR).into()
+}
+
+fn bounded(found: &QuarantinedProduct) -> QuarantinedProduct {
+    QuarantinedProduct { error: PlainText::bounded(&found.error, MAX_REFUSAL).into(), ..found.clone() }
+}
+
+/// The time, to the millisecond: receipts are many, and the hub reads so much of an organization and no more.
+pub(crate) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// Whether a receipt tells the hub nothing that it does not know: as things were left, so they were found. Then it is not written;
+/// that its spoke lives, the sign of life tells.
+pub(crate) fn tells_nothing_new(before: Option<&Receipt>, receipt: &Receipt) -> bool {
+    let Some(before) = before else { return false };
+    let steady = matches!(receipt.status, ReceiptStatus::InSync | ReceiptStatus::Skipped);
+    steady && Receipt { received_at: before.received_at, ..receipt.clone() } == *before
+}
+
+/// How far the sync of one experience is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Products newly approved.
+    pub(crate) allowed: usize,
+    /// Products newly denied.
+    pub(crate) denied: usize,
+    /// Products that the plan still names.
+    pub(crate) pending: usize,
+    /// Products that are set aside.
+    pub(crate) quarantined: Vec<QuarantinedProduct>,
+    /// Change sets, in the order in which they were started.
+    pub(crate) change_sets: Vec<String>,
+    /// Products that were approved, and that this pass has denied.
+    pub(crate) removed: usize,
+    /// The same for the change set that is running. A pass that is stopped or killed does not see its end, and
+    /// the guard rails count it all the same: too many removals are held, too few would slip through.
+    pub(crate) removing: usize,
+    /// Products that were approved as the pass began.
+    pub(crate) approved_before: usize,
+    /// What would be changed, where the spoke only observes.
+    pub(crate) would_change: Option<WouldChange>,
+    /// How the experience is left; none where it is not known.
+    pub(crate) left: Option<Left>,
+}
+
+/// What earlier passes did for the same snapshot without bringing the experience into step: it is told together with what
+/// this one does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Earlier {
+    allowed: usize,
+    denied: usize,
+    change_sets: Vec<String>,
+}
+
+impl Earlier {
+    /// What `before`, the receipt that stands, tells of the snapshot with this version and digest.
+    pub(crate) fn of(before: Option<&Receipt>, version: SnapshotVersion, digest: Digest) -> Self {
+        let goes_on = |before: &&Receipt| {
+            before.status != ReceiptStatus::InSync && (before.version, before.digest) == (version, digest)
+        };
+        let Some(Receipt { allowed, denied, change_sets, .. }) = before.filter(goes_on) else { return Self::default() };
+        Self { allowed: *allowed, denied: *denied, change_sets: change_sets.clone() }
+    }
+
+    /// The change sets of before, and then those of `now`; one that was taken up again stands where it is now.
+    fn change_sets(&self, now: &[String]) -> Vec<String> {
+        let before = self.change_sets.iter().filter(|id| !now.contains(id));
+        let all: Vec<_> = before.chain(now).cloned().collect();
+        all[all.len().saturating_sub(MAX_CHANGE_SETS.max(now.len()))..].to_vec()
+    }
+}
+
+/// What stays the same for one experience through a pass.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) organization: OrganizationId,
+    pub(crate) management: ExperienceId,
+    pub(crate) member: ExperienceId,
+    pub(crate) version: SnapshotVersion,
+    pub(crate) digest: Digest,
+    pub(crate) received_at: Timestamp,
+    /// What is in force as the pass begins: it stands in every receipt until something newer is.
+    pub(crate) applied: Option<Applied>,
+    pub(crate) filtered: usize,
+    pub(crate) filtered_for: Vec<FilteredFor>,
+    pub(crate) filter_warnings: Vec<String>,
+    pub(crate) filter: Option<FilterIdentity>,
+    pub(crate) confirmed: Option<Confirmed>,
+    /// How an earlier pass left it, until this one begins to change it.
+    pub(crate) left: Option<Left>,
+    /// What others changed.
+    pub(crate) drift: Option<Drift>,
+    /// Which of the organization's spokes this is.
+    pub(crate) owner: String,
+    /// What earlier passes removed lately.
+    pub(crate) removals: Vec<Removal>,
+    /// What earlier passes did for this snapshot.
+    pub(crate) earlier: Earlier,
+    /// How far the record goes as the pass begins.
+    pub(crate) recorded: Option<Recorded>,
+}
+
+#[cfg(test)]
+impl Draft {
+    /// One of the tests', for `member`.
+    pub(crate) fn of(member: &str) -> Self {
+        Self {
+            organization: OrganizationId::new("o-alpha00000").unwrap(),
+            management: ExperienceId::new("exp-management").unwrap(),
+            member: ExperienceId::new(member).unwrap(),
+            version: SnapshotVersion::FIRST,
+            digest: Digest::of(b"now"),
+            received_at: Timestamp::UNIX_EPOCH,
+            applied: None,
+            filtered: 0,
+            filtered_for: Vec::new(),
+            filter_warnings: Vec::new(),
+            filter: None,
+            confirmed: None,
+            left: None,
+            drift: None,
+            owner: "all".to_owned(),
+            removals: Vec::new(),
+            earlier: Earlier::default(),
+            recorded: None,
+        }
+    }
+}
+
+impl Draft {
+    /// What was removed lately, this pass included. Once an operator let the snapshot through, what it removes is accepted, with
+    /// all before.
+    fn removals(&self, progress: &Progress) -> Vec<Removal> {
+        if self.confirmed.is_some() {
+            return Vec::new();
+        }
+        let Progress { removed, removing, approved_before: approved, .. } = *progress;
+        let removed = removed.saturating_add(removing);
+        erosion::with(&self.removals, Some(Removal { at: self.received_at, removed, approved }))
+    }
+
+    /// The receipt for what came of it, or for how far it is.
+    pub(crate) fn receipt(&self, status: ReceiptStatus, progress: &Progress, error: Option<String>) -> Receipt {
+        Receipt {
+            organization: self.organization.clone(),
+            experience: self.management.clone(),
+            member_experience: self.member.clone(),
+            version: self.version,
+            digest: self.digest,
+            status,
+            received_at: self.received_at,
+            applied_at: None,
+            applied: self.applied,
+            allowed: self.earlier.allowed + progress.allowed,
+            denied: self.earlier.denied + progress.denied,
+            pending: progress.pending,
+            would_change: progress.would_change,
+            left: progress.left.clone().or_else(|| self.left.clone()),
+            drift: self.drift.clone(),
+            filtered: self.filtered,
+            filtered_for: self.filtered_for.clone(),
+            filter_warnings: self.filter_warnings.clone(),
+            quarantined: progress.quarantined.iter().take(MAX_QUARANTINED).map(bounded).collect(),
+            change_sets: self.earlier.change_sets(&progress.change_sets),
+            filter: self.filter.clone(),
+            confirmed: self.confirmed.clone(),
+            removals: self.removals(progress),
+            owner: Some(self.owner.clone()),
+            recorded: self.recorded,
+            spoke_version: SPOKE_VERSION.to_owned(),
+            error: error.map(|text| told(&text)),
+        }
+    }
+
+    /// The receipt of an experience that is in step since `now`; or, where the same snapshot had brought it there
+    /// before and nothing was to do, since then, with the numbers of that sync.
+    pub(crate) fn in_sync(&self, progress: &Progress, now: Timestamp, before: Option<&Receipt>) -> Receipt {
+        let receipt = self.receipt(ReceiptStatus::InSync, progress, None);
+        let unchanged = before.filter(|before| {
+            progress.change_sets.is_empty()
+                && before.status == ReceiptStatus::InSync
+                && (before.version, before.digest) == (self.version, self.digest)
+        });
+        let applied = |at| Some(Applied { version: self.version, digest: self.digest, at });
+        match unchanged {
+            Some(before) => Receipt {
+                applied_at: before.applied_at,
+                applied: before.applied_at.and_then(applied),
+                allowed: before.allowed,
+                denied: before.denied,
+                change_sets: before.change_sets.clone(),
+                confirmed: receipt.confirmed.or_else(|| before.confirmed.clone()),
+                ..receipt
+            },
+            None => Receipt { applied_at: Some(now), applied: applied(now), ..receipt },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(allowed: usize, denied: usize, change_sets: &[&str]) -> Progress {
+        let change_sets = change_sets.iter().map(|id| (*id).to_owned()).collect();
+        Progress { allowed, denied, change_sets, ..Progress::default() }
+    }
+
+    fn after(before: &Receipt) -> Draft {
+        let draft = Draft::of("exp-member");
+        Draft { earlier: Earlier::of(Some(before), draft.version, draft.digest), ..draft }
+    }
+
+    fn told(receipt: &Receipt) -> (usize, usize, Vec<&str>) {
+        (receipt.allowed, receipt.denied, receipt.change_sets.iter().map(String::as_str).collect())
+    }
+
+    #[test]
+    fn what_passes_did_for_one_snapshot_is_told_together_until_it_is_in_step() {
+        let first = Draft::of("exp-member").receipt(ReceiptStatus::Partial, &progress(50, 3, &["cs-1", "cs-2"]), None);
+        // The second one is taken up again, and seen to end.
+        let second = after(&first).receipt(ReceiptStatus::Partial, &progress(50, 0, &["cs-2", "cs-3"]), None);
+        assert_eq!(told(&second), (100, 3, vec!["cs-1", "cs-2", "cs-3"]));
+        let idle = after(&second).receipt(ReceiptStatus::Partial, &progress(0, 0, &[]), None);
+        assert_eq!(told(&idle), told(&second), "a pass that has nothing to do but to wait");
+        let last = after(&idle).in_sync(&progress(20, 0, &["cs-4"]), Timestamp::UNIX_EPOCH, Some(&idle));
+        assert_eq!(told(&last), (120, 3, vec!["cs-1", "cs-2", "cs-3", "cs-4"]));
+        // In step, it begins anew: what comes now undoes what others did.
+        let drift = after(&last).in_sync(&progress(1, 0, &["cs-5"]), Timestamp::UNIX_EPOCH, Some(&last));
+        assert_eq!(told(&drift), (1, 0, vec!["cs-5"]));
+    }
+
+    #[test]
+    fn another_snapshot_begins_anew() {
+        let before = Draft::of("exp-member").receipt(ReceiptStatus::Partial, &progress(50, 3, &["cs-1"]), None);
+        let draft = Draft::of("exp-member");
+        for (version, digest) in [(draft.version.next(), draft.digest), (draft.version, Digest::of(b"other"))] {
+            assert_eq!(Earlier::of(Some(&before), version, digest), Earlier::default());
+        }
+    }
+
+    #[test]
+    fn a_receipt_does_not_grow_for_ever() {
+        let many: Vec<String> = (0..2_000).map(|n| format!("cs-{n}")).collect();
+        let earlier = Earlier { change_sets: many.clone(), ..Earlier::default() };
+        assert_eq!(earlier.change_sets(&["cs-new".to_owned()]).len(), MAX_CHANGE_SETS);
+        assert_eq!(earlier.change_sets(&["cs-new".to_owned()]).last().unwrap(), "cs-new");
+        assert_eq!(Earlier::default().change_sets(&many), many, "of this pass it tells all");
+    }
+
+    #[test]
+    fn a_receipt_that_differs_in_its_times_alone_tells_nothing_new() {
+        let draft = Draft::of("exp-member");
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let left = |lists: &[u8]| Some(Left::of(&Digest::of(lists)));
+        let in_sync = |progress: &Progress, second, before: Option<&Receipt>| {
+            Draft { received_at: at(second), ..draft.clone() }.in_sync(progress, at(second), before)
+        };
+        let first = in_sync(&Progress { left: left(b"lists"), ..Progress::default() }, 10, None);
+        assert!(!tells_nothing_new(None, &first));
+        let again = in_sync(&Progress { left: left(b"lists"), ..Progress::default() }, 20, Some(&first));
+        assert!(again != first && tells_nothing_new(Some(&first), &again));
+        // Somebody else put a product on a list that the hub says nothing of.
+        let touched = in_sync(&Progress { left: left(b"others"), ..Progress::default() }, 20, Some(&first));
+        assert!(!tells_nothing_new(Some(&first), &touched));
+        // What needs a person is told with each pass.
+        let held = draft.receipt(ReceiptStatus::Held, &Progress::default(), Some("no".to_owned()));
+        assert!(!tells_nothing_new(Some(&held), &held));
+    }
+}

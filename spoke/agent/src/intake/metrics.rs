@@ -1,0 +1,162 @@
+//! What a run of the spoke did, in figures.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pmp_metrics::{Component, Datum, Metric};
+use pmp_protocol::{ExperienceId, Receipt, ReceiptStatus};
+use pmp_terminal::print_json;
+
+use crate::intake::handler::Answer;
+use crate::pass::tally::Tally;
+use crate::pass::{PassOutcome, Spoke};
+
+/// Writes the figures of one run to standard output.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    /// How often AWS had asked to slow down before.
+    throttled: usize,
+}
+
+impl Metrics {
+    /// A run begins.
+    pub(crate) fn begin() -> Self {
+        Self { throttled: pmp_aws::throttles() }
+    }
+
+    /// It has ended with `answer`.
+    pub(crate) fn emit(self, spoke: &Spoke, answer: &Answer, request_id: Option<&str>) {
+        let now = Timestamp::now();
+        let throttles = pmp_aws::throttles() - self.throttled;
+        let mut datum = datum(&spoke.management, answer, throttles, now);
+        datum = datum.count_if_known(Metric::StatementSecondsLeft, spoke.trust.seconds_left(now));
+        datum = datum.property("organization", &spoke.identity.organization);
+        if let Some(request_id) = request_id {
+            datum = datum.property("requestId", request_id);
+        }
+        for line in datum.lines(now) {
+            if let Err(error) = print_json(&line) {
+                tracing::warn!(%error, "metrics could not be written");
+            }
+        }
+    }
+}
+
+/// The figures of a run that ended at `now`. Pure.
+fn datum(management: &ExperienceId, answer: &Answer, throttles: usize, now: Timestamp) -> Datum {
+    let datum = Datum::new(Component::Spoke, management)
+        .flag(Metric::Errors, answer.error.is_some())
+        .count(Metric::Throttles, throttles);
+    let Some(PassOutcome { receipts, tally }) = &answer.pass else { return datum };
+    let since = answer.announced.and_then(|at| Duration::try_from(now.duration_since(at)).ok());
+    let complete = answer.pass.as_ref().is_some_and(PassOutcome::is_complete);
+    of_pass(datum, receipts, tally).durations(Metric::PublishToReceiptMillis, since.filter(|_| complete))
+}
+
+fn of_pass(datum: Datum, receipts: &[Receipt], tally: &Tally) -> Datum {
+    let count = |status| receipts.iter().filter(|receipt| receipt.status == status).count();
+    let sum = |figure: fn(&Receipt) -> usize| receipts.iter().map(figure).sum();
+    let kept = receipts.len() - count(ReceiptStatus::Skipped);
+    let datum = datum
+        .flag(Metric::Synced, count(ReceiptStatus::InSync) == kept)
+        .count(Metric::Partial, count(ReceiptStatus::Partial))
+        .count(Metric::Held, count(ReceiptStatus::Held))
+        .count(Metric::Failed, count(ReceiptStatus::Failed))
+        .count(Metric::ChangeSets, tally.change_sets)
+        .durations(Metric::ChangeSetMillis, tally.change_set_times.iter().copied())
+        .count(Metric::AllowedProducts, tally.allowed)
+        .count(Metric::DeniedProducts, tally.denied)
+        .count(Metric::QuarantinedProducts, sum(|receipt| receipt.quarantined.len()))
+        .count(Metric::DriftedProducts, tally.drifted)
+        .count_if_known(Metric::WouldChangeProducts, would_change(receipts));
+    if tally.filter_runs == 0 {
+        return datum;
+    }
+    datum
+        .count(Metric::ExcludedProducts, sum(|receipt| receipt.filtered))
+        .durations(Metric::FilterMillis, [tally.filter_time])
+        .count(Metric::FilterFailures, tally.filter_failures)
+}
+
+/// How many products would be changed; none where the spoke does not only observe.
+fn would_change(receipts: &[Receipt]) -> Option<usize> {
+    let observed: Vec<_> = receipts.iter().filter_map(|receipt| receipt.would_change).collect();
+    (!observed.is_empty()).then(|| observed.iter().map(|it| it.allow + it.deny).sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::{SnapshotVersion, WouldChange};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::draft::{Draft, Progress};
+    use crate::error::SpokeError;
+
+    fn receipt(status: ReceiptStatus, filtered: usize) -> Receipt {
+        let draft = Draft { version: SnapshotVersion::new(7).unwrap(), filtered, ..Draft::of("exp-member") };
+        draft.receipt(status, &Progress { pending: 1, ..Progress::default() }, None)
+    }
+
+    fn told(answer: &Answer) -> Value {
+        let now = Timestamp::from_millisecond(10_000).unwrap();
+        let lines = datum(&ExperienceId::new("exp-management").unwrap(), answer, 2, now).lines(now);
+        let mut told: Value = serde_json::from_str(&lines[0]).unwrap();
+        told.as_object_mut().unwrap().remove("_aws");
+        told
+    }
+
+    fn pass(statuses: &[ReceiptStatus], tally: Tally) -> Answer {
+        let receipts = statuses.iter().map(|status| receipt(*status, 3)).collect();
+        let announced = Timestamp::from_millisecond(4_000).ok();
+        Answer { pass: Some(PassOutcome { receipts, tally }), announced, ..Answer::default() }
+    }
+
+    #[test]
+    fn a_pass_tells_what_it_did_and_how_its_experiences_stand() {
+        let tally = Tally {
+            change_sets: 3,
+            change_set_times: [900, 1_100].map(Duration::from_millis).into(),
+            allowed: 120,
+            denied: 4,
+            drifted: 1,
+            filter_runs: 2,
+            filter_time: Duration::from_millis(15),
+            filter_failures: 1,
+            ..Tally::default()
+        };
+        let expected = json!({
+            "Experience": "exp-management", "Component": "spoke", "Errors": 0, "Throttles": 2, "Synced": 0, "Partial": 0, "Held": 1, "Failed": 1,
+            "ChangeSets": 3, "ChangeSetMillis": [900, 1100], "AllowedProducts": 120, "DeniedProducts": 4,
+            "QuarantinedProducts": 0, "DriftedProducts": 1, "ExcludedProducts": 12, "FilterMillis": 15,
+            "FilterFailures": 1, "PublishToReceiptMillis": 6_000});
+        let statuses = [ReceiptStatus::InSync, ReceiptStatus::Held, ReceiptStatus::Failed, ReceiptStatus::Skipped];
+        assert_eq!(told(&pass(&statuses, tally)), expected);
+    }
+
+    #[test]
+    fn a_pass_that_observes_tells_what_would_change() {
+        let observed = |allow, deny| Receipt {
+            would_change: Some(WouldChange { allow, deny, settings: false }),
+            ..receipt(ReceiptStatus::Skipped, 0)
+        };
+        let receipts = vec![observed(2, 1), observed(0, 4), receipt(ReceiptStatus::Skipped, 0)];
+        let answer = Answer { pass: Some(PassOutcome { receipts, tally: Tally::default() }), ..Answer::default() };
+        assert_eq!(told(&answer)["WouldChangeProducts"], 7);
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let in_step = told(&pass(&[ReceiptStatus::InSync, ReceiptStatus::Skipped], Tally::default()));
+        assert_eq!(in_step["Synced"], 1);
+        for absent in ["FilterMillis", "ExcludedProducts", "ChangeSetMillis", "WouldChangeProducts"] {
+            assert_eq!(in_step.get(absent), None, "{absent}");
+        }
+        let stopped = told(&pass(&[ReceiptStatus::Partial], Tally::default()));
+        assert_eq!((&stopped["Partial"], &stopped["Synced"]), (&json!(1), &json!(0)));
+        assert_eq!(stopped.get("PublishToReceiptMillis"), None, "it has not come to its end");
+        let error = SpokeError::NoSnapshot(ExperienceId::new("exp-management").unwrap());
+        let failed = told(&Answer { error: Some(error), ..Answer::default() });
+        assert_eq!(failed, json!({"Experience": "exp-management", "Component": "spoke", "Errors": 1, "Throttles": 2}));
+    }
+}

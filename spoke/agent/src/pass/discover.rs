@@ -1,0 +1,348 @@
+//! Finds the member experiences: those that are named, or all live ones.
+
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use pmp_catalog::{Catalog, CatalogError, ErrorClass, Experience, NotLive, PolicyId, Scope};
+use pmp_ledger::{LedgerError, SnapshotStore};
+use pmp_protocol::{ExperienceId, SpokeScope};
+use tokio_util::sync::CancellationToken;
+
+use crate::apply::live::Live;
+use crate::error::SpokeError;
+use crate::retry::backoff::{Patience, Waited};
+use crate::retry::reaction::Reaction;
+
+/// Heads that are looked at side by side.
+const HEADS: usize = 16;
+
+/// Which experiences to keep in step (`MEMBER_EXPERIENCE_IDS`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Selection {
+    /// All live ones.
+    All,
+    /// These.
+    Only(BTreeSet<ExperienceId>),
+}
+
+impl Selection {
+    /// Which of the organization's spokes this is.
+    pub(crate) fn scope(&self) -> SpokeScope {
+        SpokeScope::of(match self {
+            Self::All => None,
+            Self::Only(ids) => Some(ids.clone()),
+        })
+    }
+}
+
+/// A member experience, and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) id: ExperienceId,
+    /// Its name, where it could be read.
+    pub(crate) name: Option<String>,
+    pub(crate) state: Result<Live, Absent>,
+}
+
+/// Why an experience is not kept in step now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Absent {
+    /// It is not live, and may be so on purpose.
+    #[error("{0}")]
+    NotLive(NotLive),
+    /// MEMBER_EXPERIENCE_IDS names it, and the catalog does not find it.
+    #[error("MEMBER_EXPERIENCE_IDS names it, and it does not exist, or is not shared with this account")]
+    Misnamed,
+    /// It was listed, and the catalog does not find it any more.
+    #[error("the experience does not exist, or is not shared with this account")]
+    Missing,
+    /// It was kept in step before, and now it is not named; or neither listed nor found.
+    #[error("the experience is no longer one that this spoke keeps in step")]
+    Gone,
+    /// It is one that a hub reads.
+    #[error(
+        "it is a management experience itself: the ledger holds snapshots of it; it is kept in step only where \
+         MEMBER_EXPERIENCE_IDS names it"
+    )]
+    Management,
+    /// It could not be read.
+    #[error("{0}")]
+    Unreadable(CatalogError),
+    /// It was not read: told to stop before.
+    #[error("told to stop before it was read")]
+    NotRead,
+}
+
+impl Absent {
+    /// Whether this is a fault that someone must mend, rather than how the organization wants it.
+    pub(crate) fn is_failure(&self) -> bool {
+        matches!(self, Self::Misnamed | Self::Unreadable(_))
+    }
+}
+
+/// A member experience whose lists are not read yet.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) id: ExperienceId,
+    /// Its name, where it could be read.
+    pub(crate) name: Option<String>,
+    state: Result<(Experience, PolicyId), Absent>,
+}
+
+impl Candidate {
+    /// The same, whose lists were not read.
+    pub(crate) fn not_read(&self) -> Member {
+        let state = Err(self.state.as_ref().err().cloned().unwrap_or(Absent::NotRead));
+        Member { id: self.id.clone(), name: self.name.clone(), state }
+    }
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Discovered {
+    pub(crate) candidates: Vec<Candidate>,
+    /// Why one of two listings failed: then an experience that was not found may be there all the same.
+    pub(crate) half: Option<CatalogError>,
+}
+
+/// Finds the member experiences, and reads them in batches, but not yet their policies. The management experience itself
+/// is never one.
+///
+/// A listing may lag, or leave one out: those that were `kept` in step before and that it does not name are read as well, and only
+/// what the catalog does not know, or does not show to this account, is not among them.
+pub(crate) async fn discover(
+    catalog: &dyn Catalog,
+    management: &ExperienceId,
+    selection: &Selection,
+    kept: &BTreeSet<ExperienceId>,
+) -> Result<Discovered, SpokeError> {
+    let (mut ids, half) = match selection {
+        Selection::Only(ids) => (ids.clone(), None),
+        Selection::All => list(catalog).await?,
+    };
+    let not_listed: BTreeSet<_> = match selection {
+        Selection::Only(_) => BTreeSet::new(),
+        Selection::All => kept.difference(&ids).cloned().collect(),
+    };
+    ids.extend(not_listed.iter().cloned());
+    ids.remove(management);
+    let ids: Vec<_> = ids.into_iter().collect();
+    let mut described = catalog.describe_experiences(&ids).await;
+    let mut patience = Patience::with_a_read();
+    while let Some((again, places)) = failed(&ids, &described)
+        && patience.wait(&CancellationToken::new()).await == Waited::TryAgain
+    {
+        let answers = catalog.describe_experiences(&again).await;
+        places.into_iter().zip(answers).for_each(|(place, answer)| described[place] = answer);
+    }
+    let gone = |id: &ExperienceId, outcome: &Result<Experience, CatalogError>| {
+        let class = outcome.as_ref().err().map(CatalogError::class);
+        not_listed.contains(id) && matches!(class, Some(ErrorClass::NotFound | ErrorClass::AccessDenied))
+    };
+    let found = ids.into_iter().zip(described).filter(|(id, outcome)| !gone(id, outcome));
+    let candidates = found.map(|(id, outcome)| {
+        if not_listed.contains(&id) {
+            tracing::warn!(experience = %id, "no listing names the experience, and the catalog describes it: kept in step");
+        }
+        let name = outcome.as_ref().ok().map(|found| found.name.clone());
+        let absent = |error| match (absent(error), selection) {
+            (Absent::Missing, Selection::Only(_)) => Absent::Misnamed,
+            (absent, _) => absent,
+        };
+        Candidate { id, name, state: outcome.map_err(absent).and_then(judge) }
+    });
+    Ok(Discovered { candidates: candidates.collect(), half })
+}
+
+/// Of all live experiences, takes out those that a hub reads: a spoke that overwrote one would change what others follow. One
+/// that is named is meant.
+pub(crate) async fn leave_management_alone(
+    snapshots: &dyn SnapshotStore,
+    selection: &Selection,
+    candidates: Vec<Candidate>,
+) -> Result<Vec<Candidate>, LedgerError> {
+    if *selection != Selection::All {
+        return Ok(candidates);
+    }
+    let look = async |candidate: Candidate| {
+        if candidate.state.is_err() || snapshots.head(&candidate.id).await?.is_none() {
+            return Ok::<_, LedgerError>(candidate);
+        }
+        Ok(Candidate { state: Err(Absent::Management), ..candidate })
+    };
+    stream::iter(candidates).map(look).buffered(HEADS).try_collect().await
+}
+
+/// Reads the policies of some candidates, in as few calls as possible.
+pub(crate) async fn read_policies(catalog: &dyn Catalog, candidates: Vec<Candidate>) -> Vec<Member> {
+    let live = candidates.iter().filter_map(|candidate| candidate.state.as_ref().ok());
+    let ids: Vec<_> = live.map(|(_, policy_id)| policy_id.clone()).collect();
+    let mut policies = catalog.describe_policies(&ids).await;
+    let mut patience = Patience::with_a_read();
+    while let Some((again, places)) = failed(&ids, &policies)
+        && patience.wait(&CancellationToken::new()).await == Waited::TryAgain
+    {
+        let answers = catalog.describe_policies(&again).await;
+        places.into_iter().zip(answers).for_each(|(place, answer)| policies[place] = answer);
+    }
+    let mut policies = policies.into_iter();
+    let member = |Candidate { id, name, state }: Candidate| {
+        let state = state.and_then(|(experience, policy_id)| {
+            let answer = policies.next().unwrap_or_else(|| Err(CatalogError::NotFound(policy_id.to_string())));
+            answer.map(|policy| Live { experience, policy_id, policy }).map_err(Absent::Unreadable)
+        });
+        Member { id, name, state }
+    };
+    candidates.into_iter().map(member).collect()
+}
+
+/// Those of `ids` whose answer may be another one if they are asked for again, and their places; none where there are
+/// none.
+fn failed<K: Clone, V>(ids: &[K], answers: &[Result<V, CatalogError>]) -> Option<(Vec<K>, Vec<usize>)> {
+    let again = |answer: &Result<V, CatalogError>| {
+        answer.as_ref().is_err_and(|error| Reaction::to(error.class()) == Reaction::AskAgain)
+    };
+    let places: Vec<_> = (0..ids.len().min(answers.len())).filter(|place| again(&answers[*place])).collect();
+    (!places.is_empty()).then(|| (places.iter().map(|place| ids[*place].clone()).collect(), places))
+}
+
+/// Finds the member experiences and reads them with their policies.
+pub(crate) async fn find(
+    catalog: &dyn Catalog,
+    management: &ExperienceId,
+    selection: &Selection,
+) -> Result<Vec<Member>, SpokeError> {
+    Ok(read_policies(catalog, discover(catalog, management, selection, &BTreeSet::new()).await?.candidates).await)
+}
+
+/// Lists with and without the scope `SharedWithMe`: the management account sees its own experiences only without it, a
+/// delegated administrator only with it. So either list may come out empty, and says nothing then of the other: one that failed
+/// for a reason that passes fails the pass, rather than making its experiences look as if they were gone. Where one is refused
+/// for good, what the other tells counts, as far as it goes.
+pub(crate) async fn list(catalog: &dyn Catalog) -> Result<(BTreeSet<ExperienceId>, Option<CatalogError>), SpokeError> {
+    let (own, shared) = futures::join!(list_scope(catalog, Scope::Own), list_scope(catalog, Scope::SharedWithMe));
+    match (own, shared) {
+        (Ok(own), Ok(shared)) => Ok((own.into_iter().chain(shared).collect(), None)),
+        (Ok(ids), Err(error)) | (Err(error), Ok(ids)) if !ids.is_empty() && is_final(&error) => {
+            tracing::warn!(%error, "one of the two listings is refused; going on with the other");
+            Ok((ids.into_iter().collect(), Some(error)))
+        }
+        (Err(error), _) | (_, Err(error)) => Err(SpokeError::List(error)),
+    }
+}
+
+/// Whether a listing is refused for what it asks or for who asks, and not for now.
+fn is_final(error: &CatalogError) -> bool {
+    matches!(error.class(), ErrorClass::Invalid | ErrorClass::AccessDenied)
+}
+
+async fn list_scope(catalog: &dyn Catalog, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
+    let mut patience = Patience::with_a_read();
+    loop {
+        match catalog.list_experiences(scope).await {
+            Err(error)
+                if Reaction::to(error.class()) == Reaction::AskAgain
+                    && patience.wait(&CancellationToken::new()).await == Waited::TryAgain => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+fn judge(experience: Experience) -> Result<(Experience, PolicyId), Absent> {
+    let policy_id = experience.live_policy().map_err(Absent::NotLive)?.clone();
+    Ok((experience, policy_id))
+}
+
+fn absent(error: CatalogError) -> Absent {
+    match error.class() {
+        ErrorClass::NotFound => Absent::Missing,
+        _ => Absent::Unreadable(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use pmp_catalog::{ChangeSetId, ChangeSetRequest, ChangeSetStatus, Pace, ProcurementPolicy, RateLimits};
+
+    use super::*;
+
+    /// Lists as told, and has nothing else.
+    #[derive(Debug)]
+    struct Lists {
+        own: Result<&'static [&'static str], ErrorClass>,
+        shared: Result<&'static [&'static str], ErrorClass>,
+        pace: Pace,
+    }
+
+    fn refusal(class: ErrorClass) -> CatalogError {
+        let code = match class {
+            ErrorClass::Throttled => "ThrottlingException",
+            ErrorClass::Transient => "InternalServiceException",
+            ErrorClass::Invalid => "ValidationException",
+            ErrorClass::AccessDenied => "AccessDeniedException",
+            _ => "SomethingNew",
+        };
+        CatalogError::Entity { entity: "list".into(), code: code.into(), message: String::new() }
+    }
+
+    #[async_trait]
+    impl Catalog for Lists {
+        fn pace(&self) -> &Pace {
+            &self.pace
+        }
+
+        async fn list_experiences(&self, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
+            let listed = if scope == Scope::Own { self.own } else { self.shared };
+            listed.map(|ids| ids.iter().map(|id| ExperienceId::new(id).unwrap()).collect()).map_err(refusal)
+        }
+
+        async fn describe_experiences(&self, _: &[ExperienceId]) -> Vec<Result<Experience, CatalogError>> {
+            Vec::new()
+        }
+
+        async fn describe_policies(&self, _: &[PolicyId]) -> Vec<Result<ProcurementPolicy, CatalogError>> {
+            Vec::new()
+        }
+
+        async fn start_change_set(&self, _: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError> {
+            Err(refusal(ErrorClass::Unexpected))
+        }
+
+        async fn describe_change_set(&self, _: &ChangeSetId) -> Result<ChangeSetStatus, CatalogError> {
+            Err(refusal(ErrorClass::Unexpected))
+        }
+
+        async fn open_change_sets(&self, _: &ExperienceId) -> Result<Vec<ChangeSetId>, CatalogError> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_failed_never_makes_experiences_vanish() {
+        const SOME: Result<&[&str], ErrorClass> = Ok(&["exp-1"]);
+        const NONE: Result<&[&str], ErrorClass> = Ok(&[]);
+        for (one, other, found) in [
+            (SOME, NONE, Some(1)),
+            (NONE, NONE, Some(0)),
+            // The other will never be permitted, and what there is is here.
+            (SOME, Err(ErrorClass::AccessDenied), Some(1)),
+            (SOME, Err(ErrorClass::Invalid), Some(1)),
+            // It may be all on the other.
+            (NONE, Err(ErrorClass::AccessDenied), None),
+            (NONE, Err(ErrorClass::Invalid), None),
+            (SOME, Err(ErrorClass::Throttled), None),
+            (NONE, Err(ErrorClass::Throttled), None),
+            (SOME, Err(ErrorClass::Transient), None),
+            (NONE, Err(ErrorClass::Transient), None),
+            (SOME, Err(ErrorClass::Unexpected), None),
+            (Err(ErrorClass::AccessDenied), Err(ErrorClass::AccessDenied), None),
+        ] {
+            for (own, shared) in [(one, other), (other, one)] {
+                let catalog = Lists { own, shared, pace: Pace::new(RateLimits::default()) };
+                let listed = list(&catalog).await.map(|(ids, _)| ids.len()).ok();
+                assert_eq!(listed, found, "own {own:?}, shared {shared:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Keeps the record of each experience: what was decided about every product, version by version, and what came of its syncs.
+//!
+//! Both are written before the receipt, which says how far the record goes: a pass that decides the same as the one before, with
+//! the same outcome, reads and writes nothing of it. Where the record cannot be written, the sync goes on all the same, and the
+//! next pass tries again.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use pmp_ledger::{LedgerError, NewJournal, RecordStore, SnapshotStore};
+use pmp_protocol::{
+    DecisionJournal, Decisions, Digest, ExperienceId, Ground, GroundKind, JournalEntry, Listing, Outcome,
+    QuarantinedProduct, Receipt, Recorded, Snapshot, SnapshotVersion, Verdict, Verdicts, is_news,
+};
+use tokio::sync::Mutex;
+
+use crate::error::one_line;
+
+/// What is in force is written again after this time, so that a table which deletes what is old does not delete that.
+const RENEWED: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How much is kept of each experience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retention {
+    /// The newest so many versions.
+    pub(crate) versions: usize,
+    /// Nothing that is older, but for what is in force.
+    pub(crate) age: Duration,
+}
+
+impl Retention {
+    pub(crate) const DEFAULT: Self = Self { versions: 50, age: Duration::from_secs(400 * 24 * 60 * 60) };
+
+    /// A shorter age would take what is in force along: it is written again after a quarter of it, and passes come hourly.
+    pub(crate) const SHORTEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+    fn age(self) -> SignedDuration {
+        SignedDuration::try_from(self.age).unwrap_or(SignedDuration::MAX)
+    }
+
+    /// When what is written `now` may be deleted.
+    fn expires_at(self, now: Timestamp) -> Timestamp {
+        now.checked_add(self.age()).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// Where the record is kept, and for how long.
+#[derive(Debug, Clone)]
+pub(crate) struct Records {
+    pub(crate) store: Arc<dyn RecordStore>,
+    pub(crate) retention: Retention,
+}
+
+/// Keeps the records of one pass.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    records: Records,
+    snapshots: Arc<dyn SnapshotStore>,
+    snapshot: Arc<Snapshot>,
+    listing: OnceLock<Arc<Listing>>,
+    /// The products of earlier snapshots, for all experiences of the pass; none of those that are not kept.
+    earlier: Mutex<BTreeMap<SnapshotVersion, Option<Arc<Snapshot>>>>,
+}
+
+impl Recorder {
+    pub(crate) fn new(records: Records, snapshots: Arc<dyn SnapshotStore>, snapshot: Arc<Snapshot>) -> Self {
+        Self { records, snapshots, snapshot, listing: OnceLock::new(), earlier: Mutex::default() }
+    }
+
+    fn listing(&self) -> &Arc<Listing> {
+        self.listing.get_or_init(|| Arc::new(Listing::of(self.snapshot.content())))
+    }
+
+    /// What was decided about the snapshot's products, other than the hub says.
+    pub(crate) fn decisions(&self, verdicts: &Verdicts, set_aside: &[QuarantinedProduct]) -> Decisions {
+        let approved = self.snapshot.content().approved();
+        let filtered = verdicts.iter().filter(|(id, _)| approved.contains(*id)).filter_map(|(id, decision)| {
+            let kind = match decision.verdict {
+                Verdict::Keep => return None,
+                Verdict::Exclude => GroundKind::Excluded,
+                Verdict::Reject => GroundKind::Rejected,
+            };
+            Some((id, Ground::new(kind, decision.reason.as_deref())))
+        });
+        let set_aside = set_aside.iter().map(|it| (&it.product, Ground::new(GroundKind::SetAside, Some(&it.error))));
+        Decisions::of(self.listing(), filtered.chain(set_aside))
+    }
+
+    /// Writes what `receipt` and `decisions` say that the record does not; how far it goes then. `before`: the receipt that
+    /// stands.
+    pub(crate) async fn record(
+        &self,
+        receipt: &Receipt,
+        before: Option<&Receipt>,
+        decisions: Option<Decisions>,
+        now: Timestamp,
+    ) -> Recorded {
+        let mut recorded = before.and_then(|before| before.recorded).unwrap_or_default();
+        let member = &receipt.member_experience;
+        // What was stopped is not decided: the next run says what came of it.
+        if let Some(decisions) = decisions.filter(|_| !receipt.is_unfinished()) {
+            let digest = digest_of(&decisions, receipt);
+            if recorded.decisions != Some(digest) || self.is_due(recorded.written_at, now) {
+                (recorded.decisions, recorded.written_at) = match self.write(receipt, decisions, now).await {
+                    Ok(true) => (Some(digest), Some(now)),
+                    Ok(false) => {
+                        tracing::warn!(experience = %member, "another spoke keeps the record of the decisions");
+                        (None, None)
+                    }
+                    Err(error) => {
+                        let error = one_line(&error);
+                        tracing::warn!(experience = %member, error, "the decisions are not recorded; the next pass tries again");
+                        (None, None)
+                    }
+                };
+            }
+        }
+        if is_news(before, receipt) {
+            let expires_at = self.records.retention.expires_at(now);
+            let outcome = Outcome::of(receipt, now);
+            match self.records.store.put_outcome(&outcome, recorded.outcomes, expires_at).await {
+                Ok(()) => recorded.outcomes = recorded.outcomes.wrapping_add(1),
+                Err(error) => {
+                    let error = one_line(&error);
+                    tracing::warn!(experience = %member, error, "the outcome is not recorded");
+                }
+            }
+        }
+        recorded
+    }
+
+    /// Whether the journal must be written again for it to be kept. A time to come is none.
+    fn is_due(&self, written_at: Option<Timestamp>, now: Timestamp) -> bool {
+        let renewed = RENEWED.min(self.records.retention.age() / 4);
+        written_at.is_none_or(|at| at > now || now.duration_since(at) >= renewed)
+    }
+
+    /// Writes the journal with these decisions; false where someone else did meanwhile, or about a newer snapshot.
+    async fn write(&self, receipt: &Receipt, decisions: Decisions, now: Timestamp) -> Result<bool, LedgerError> {
+        let Receipt { organization, experience, member_experience: member, .. } = receipt;
+        let found = self.records.store.journal(organization, experience, member).await?;
+        let entry = JournalEntry::new(receipt.version, receipt.digest, now, receipt.status, receipt.filter.clone());
+        let mut journal = match found.journal {
+            None => DecisionJournal::new(entry, decisions),
+            Some(journal) if journal.newest().0.version > entry.version => return Ok(false),
+            Some(journal) => self.with(journal, entry, decisions, experience, receipt.digest).await?,
+        };
+        let retention = self.records.retention;
+        journal.limit(retention.versions, now.checked_sub(retention.age()).unwrap_or(Timestamp::MIN));
+        let expires_at = retention.expires_at(now);
+        let new = NewJournal { organization, experience, member, journal: &journal, found: found.revision, expires_at };
+        self.records.store.put_journal(&new).await
+    }
+
+    async fn with(
+        &self,
+        journal: DecisionJournal,
+        entry: JournalEntry,
+        decisions: Decisions,
+        management: &ExperienceId,
+        digest: Digest,
+    ) -> Result<DecisionJournal, LedgerError> {
+        let (newest, said) = journal.newest();
+        let same_snapshot = newest.is_about(entry.version, digest);
+        if same_snapshot && newest.filter == entry.filter && *said == decisions {
+            let at = if newest.status == entry.status { newest.at } else { entry.at };
+            return Ok(journal.with_outcome(at, entry.status));
+        }
+        if same_snapshot {
+            return Ok(journal.with(entry, decisions, self.listing(), self.listing()));
+        }
+        Ok(match self.before(newest, management).await? {
+            Some(before) => journal.with(entry, decisions, self.listing(), &before),
+            // What its places mean cannot be told any more: it begins anew.
+            None => DecisionJournal::new(entry, decisions),
+        })
+    }
+
+    /// The products of the snapshot that an entry is about; none where that is not kept.
+    async fn before(&self, entry: &JournalEntry, management: &ExperienceId) -> Result<Option<Listing>, LedgerError> {
+        // One at a time: the first experience fetches it, the others find it.
+        let mut earlier = self.earlier.lock().await;
+        let snapshot = match earlier.get(&entry.version) {
+            Some(found) => found.clone(),
+            None => {
+                let found = match self.snapshots.fetch(management, entry.version).await {
+                    Ok(snapshot) => Some(Arc::new(snapshot)),
+                    Err(LedgerError::NoSnapshot { .. } | LedgerError::Damaged { .. }) => None,
+                    Err(error) => return Err(error),
+                };
+                earlier.insert(entry.version, found.clone());
+                found
+            }
+        };
+        drop(earlier);
+        let snapshot = snapshot.filter(|snapshot| entry.is_about(snapshot.version(), snapshot.digest()));
+        Ok(snapshot.map(|snapshot| Listing::of(snapshot.content())))
+    }
+}
+
+/// What an entry says, as a digest.
+fn digest_of(decisions: &Decisions, receipt: &Receipt) -> Digest {
+    let filter = receipt.filter.as_ref().map(|filter| format!("{}@{}", filter.name, filter.digest));
+    let Receipt { version, digest, status, .. } = receipt;
+    Digest::of(format!("{version} {digest} {status} {filter:?} {}", decisions.digest()).as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,326 @@
+//! The experiences of one pass: each is read, narrowed, applied, and has its receipt written.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use jiff::Timestamp;
+use pmp_catalog::ChangeSetId;
+use pmp_plan::Desired;
+use pmp_protocol::{
+    Confirmed, Decisions, DriftHandling, ExperienceId, QuarantinedProduct, Receipt, ReceiptStatus, Snapshot, confirmed,
+};
+use pmp_terminal::progress::{Step, step};
+use pmp_terminal::{Stop, StopReason};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::apply::live::Live;
+use crate::apply::{Active, Applied, Engine, Order};
+use crate::draft::{Draft, Earlier, MAX_REASONS, Progress, now, tells_nothing_new, told};
+use crate::error::SpokeError;
+use crate::filters::lookup::{Known, LookUpError};
+use crate::filters::narrow::{Exhausted, Narrowed, narrow};
+use crate::filters::{Chosen, InForce};
+use crate::mode::Mode;
+use crate::pass::discover::{Absent, Candidate, Member, read_policies};
+use crate::pass::drift;
+use crate::pass::drift::Judged;
+use crate::pass::record::Recorder;
+use crate::pass::reporter::Reporter;
+use crate::pass::standing::Standing;
+use crate::pass::tally::Tally;
+use crate::pass::{erosion, set_aside};
+
+use super::{Spoke, confirmation};
+
+/// Experiences that are worked on at once. The catalog's rate limits set the pace, not this; it bounds the memory.
+const SIDE_BY_SIDE: usize = 100;
+/// Policies that are read in one call. Where nothing is to be done, their lists are gone before the next call is made.
+const POLICIES: usize = 20;
+
+/// What all experiences of one pass have in common.
+pub(super) struct Pass<'a> {
+    pub(super) spoke: &'a Spoke,
+    pub(super) engine: Engine,
+    pub(super) snapshot: Arc<Snapshot>,
+    /// Who let this snapshot through here, where someone did.
+    pub(super) confirmed: Option<Confirmed>,
+    pub(super) stop: &'a Stop,
+    pub(super) standing: Standing,
+    pub(super) began: Timestamp,
+    pub(super) in_force: InForce,
+    /// What is to be told of rules that decide nothing.
+    pub(super) rule_warnings: Vec<String>,
+    pub(super) filters: Semaphore,
+    pub(super) exhausted: Exhausted,
+    pub(super) known: Result<Arc<Known>, LookUpError>,
+    pub(super) recorder: Option<Recorder>,
+    pub(super) tally: Mutex<Tally>,
+}
+
+impl Pass<'_> {
+    /// Syncs all of them side by side, while the policies of the next ones are read. Those where nothing is to be done
+    /// are let go at once, which bounds the memory.
+    pub(super) async fn sync_all(
+        &self,
+        candidates: Vec<Candidate>,
+        gone: Vec<Member>,
+    ) -> Vec<Result<Receipt, SpokeError>> {
+        let mut outcomes = Vec::new();
+        let mut syncs: FuturesUnordered<_> = gone.into_iter().map(|member| self.sync_member(member, None)).collect();
+        let mut active: Vec<_> = candidates.iter().map(|_| self.engine.active()).collect();
+        let mut candidates = candidates.into_iter();
+        let mut next = || {
+            let batch: Vec<_> = candidates.by_ref().take(POLICIES).collect();
+            (!batch.is_empty()).then(|| Box::pin(self.read(batch)))
+        };
+        let mut reading = next();
+        loop {
+            let full = syncs.len() >= SIDE_BY_SIDE;
+            tokio::select! {
+                // Cancel-safe, both: the futures are kept.
+                members = async { match reading.as_mut() { Some(reading) => reading.await, None => Vec::new() } },
+                    if reading.is_some() && !full =>
+                {
+                    syncs.extend(members.into_iter().map(|member| self.sync_member(member, active.pop())));
+                    reading = next();
+                }
+                Some(outcome) = syncs.next(), if !syncs.is_empty() => outcomes.push(outcome),
+                else => return outcomes,
+            }
+        }
+    }
+
+    /// Reads the policies of some candidates, unless told to stop before that is done.
+    async fn read(&self, candidates: Vec<Candidate>) -> Vec<Member> {
+        let not_read: Vec<_> = candidates.iter().map(Candidate::not_read).collect();
+        let reading = read_policies(self.spoke.catalog.as_ref(), candidates);
+        self.stop.unless_stopped(reading).await.unwrap_or(not_read)
+    }
+
+    /// Syncs one member experience, `active` meanwhile; its receipt, once it is in the ledger.
+    async fn sync_member(&self, member: Member, active: Option<Active>) -> Result<Receipt, SpokeError> {
+        let mut decided = None;
+        let mut receipt = self.receipt_for(member, &mut decided).await;
+        drop(active);
+        self.record(&mut receipt, decided).await;
+        let Receipt { member_experience, status, allowed, denied, pending, .. } = &receipt;
+        let error = receipt.error.as_deref().unwrap_or_default();
+        if self.spoke.show_progress {
+            let ended = if matches!(status, ReceiptStatus::InSync | ReceiptStatus::Skipped) {
+                Step::Done
+            } else {
+                Step::Failed
+            };
+            step(ended, &format!("{member_experience} {status}"));
+        }
+        let found = self.standing.found(member_experience);
+        if found.is_none() && tells_nothing_new(self.before(member_experience), &receipt) {
+            tracing::debug!(experience = %member_experience, %status, "experience as it was left");
+            return Ok(receipt);
+        }
+        tracing::info!(experience = %member_experience, %status, allowed, denied, pending, error, "experience done");
+        let write = async {
+            match self.stop.reason() {
+                // Whoever has the lease now writes receipts of its own.
+                Some(StopReason::LeaseLost(_)) => self.spoke.receipts.put_late(&receipt).await,
+                _ => self.spoke.receipts.put(&receipt, found).await,
+            }
+        };
+        if !self.stop.write_down(write).await.ok_or_else(|| SpokeError::stopped(self.stop))?? {
+            tracing::warn!(experience = %member_experience, "the ledger holds a newer receipt");
+        }
+        Ok(receipt)
+    }
+
+    /// Keeps what was decided, and what came of it, unless told to stop: then the receipt is what there is time for.
+    async fn record(&self, receipt: &mut Receipt, decided: Option<Decisions>) {
+        let Some(recorder) = &self.recorder else { return };
+        let before = self.before(&receipt.member_experience);
+        let recording = recorder.record(receipt, before, decided, Timestamp::now());
+        if let Some(recorded) = self.stop.unless_stopped(recording).await {
+            receipt.recorded = Some(recorded);
+        }
+    }
+
+    /// The receipt, and what was `decided` about the snapshot's products, where it came to that.
+    async fn receipt_for(&self, member: Member, decided: &mut Option<Decisions>) -> Receipt {
+        let chosen = self.chosen(&member);
+        let mut draft = self.draft(&member.id, chosen.as_ref());
+        // A pass that ends before the products decides on none: what was set aside stays so.
+        let undecided = Progress { quarantined: self.set_aside_before(&member.id), ..Progress::default() };
+        let ended = |status, error: String| {
+            let progress = if status == ReceiptStatus::Skipped { Progress::default() } else { undecided.clone() };
+            draft.receipt(status, &progress, Some(error))
+        };
+        let live = match member.state {
+            Ok(live) => live,
+            Err(Absent::NotRead) => return self.stopped(&draft),
+            Err(absent) if absent.is_failure() => return ended(ReceiptStatus::Failed, absent.to_string()),
+            Err(absent) => return ended(ReceiptStatus::Skipped, absent.to_string()),
+        };
+        if let Some(moved) = self.moved_since_planned(&live) {
+            return ended(ReceiptStatus::Failed, moved);
+        }
+        let chosen = self.in_force.of(&live.experience.id, Some(&live.experience.name));
+        let nothing_known = Arc::default();
+        let known = match &self.known {
+            // Whoever has no filter needs no facts, and leaves no product for want of them.
+            _ if chosen.filter.is_nothing() => &nothing_known,
+            Ok(known) => known,
+            Err(LookUpError::Stopped) => return self.stopped(&draft),
+            Err(error) => return ended(ReceiptStatus::Failed, error.to_string()),
+        };
+        // A filter cannot be interrupted; it is left to its limits.
+        let verdicts = match self.stop.unless_stopped(self.narrow(chosen, &live, known.clone())).await {
+            None => return self.stopped(&draft),
+            Some(Ok(Narrowed::By { verdicts, warnings })) => {
+                draft.filter_warnings.extend(warnings);
+                verdicts
+            }
+            Some(Ok(Narrowed::NotManaged(reason))) => return ended(ReceiptStatus::Skipped, reason),
+            Some(Err(error)) => return ended(ReceiptStatus::Failed, error),
+        };
+        let desired = Desired::new(self.snapshot.content(), &verdicts);
+        draft.filtered = desired.filtered();
+        draft.filtered_for = desired.filtered_for(MAX_REASONS);
+        let before = self.before(&draft.member);
+        let unfinished = self.unfinished(&draft.member);
+        let set_aside = set_aside::from_the_start(before, known.undecided(), self.began);
+        let edits = self.spoke.edits(before, &self.snapshot, draft.filter.clone(), &desired, &live, self.began);
+        let Some(judged) = self.stop.unless_stopped(edits).await else { return self.stopped(&draft) };
+        let Judged { drift, left_alone, handling } = judged;
+        draft.drift = drift;
+        // From here on this pass changes it.
+        draft.left = None;
+        let order = Order {
+            desired: &desired,
+            version: self.snapshot.version(),
+            guard: self.spoke.guard,
+            lately: erosion::lately(&draft.removals),
+            confirmation: confirmation(draft.confirmed.as_ref(), self.snapshot.version()),
+            pass: self.began,
+            settings: self.spoke.settings(&self.snapshot),
+            quarantined: &set_aside,
+            left_alone: &left_alone,
+            unfinished: unfinished.map(|id| ChangeSetId::new(id)),
+        };
+        let applied = match self.spoke.mode {
+            Mode::Apply => self.apply(&order, live, &draft).await,
+            Mode::Observe => self.engine.observe(&order, live),
+        };
+        let Applied { status, progress, error } = set_aside::in_the_end(applied, known.undecided(), &set_aside);
+        let left = progress.left.clone().filter(|_| handling == DriftHandling::Report);
+        let progress = Progress { left, ..progress };
+        self.tally().add(&draft, &progress, before);
+        *decided = self.recorder.as_ref().map(|it| it.decisions(&verdicts, &progress.quarantined));
+        match status {
+            ReceiptStatus::InSync => drift::left_as_set(draft.in_sync(&progress, now(), before)),
+            status => {
+                let mut receipt = draft.receipt(status, &progress, error);
+                // Where it was stopped, the reason says more than that it was.
+                if let Some(reason) = self.stop.reason().filter(|_| receipt.is_unfinished()) {
+                    receipt.error = Some(told(&reason.to_string()));
+                }
+                receipt
+            }
+        }
+    }
+
+    /// That the experience is not what the plan that is done was made from; none where it is, or where there is no such plan.
+    fn moved_since_planned(&self, live: &Live) -> Option<String> {
+        let bound = self.spoke.bound.as_ref()?;
+        let (planned, now) = (bound.get(&live.experience.id).copied(), live.experience.revision.0);
+        let planned = match planned {
+            Some(planned) if planned == now => return None,
+            Some(planned) => format!("revision {planned}"),
+            None => "no revision of it".to_owned(),
+        };
+        Some(format!("it changed while the plan was being taken up: that was made from {planned}, and it is at {now}"))
+    }
+
+    /// Applies `order`, and tells the ledger meanwhile how far it is.
+    async fn apply(&self, order: &Order<'_>, live: Live, draft: &Draft) -> Applied {
+        let (receipts, show) = (self.spoke.receipts.clone(), self.spoke.show_progress);
+        let found = self.standing.found(&draft.member).cloned();
+        let reporter = Reporter::start(receipts, draft.clone(), found, show, self.stop.token().clone());
+        let applied = self.engine.apply(order, live, &reporter).await;
+        reporter.finish().await;
+        applied
+    }
+
+    /// The receipt of an experience of which nothing was begun before the stop. What an earlier run left open stays named.
+    fn stopped(&self, draft: &Draft) -> Receipt {
+        let open = self.unfinished(&draft.member).cloned().into_iter().collect();
+        let reason = self.stop.reason().map_or_else(|| LookUpError::Stopped.to_string(), ToString::to_string);
+        let quarantined = self.set_aside_before(&draft.member);
+        let progress = Progress { change_sets: open, quarantined, ..Progress::default() };
+        draft.receipt(ReceiptStatus::Partial, &progress, Some(reason))
+    }
+
+    /// The products that earlier passes set aside.
+    fn set_aside_before(&self, member: &ExperienceId) -> Vec<QuarantinedProduct> {
+        self.before(member).map_or_else(Vec::new, |before| before.quarantined.clone())
+    }
+
+    /// The receipt that stands.
+    fn before(&self, member: &ExperienceId) -> Option<&Receipt> {
+        self.standing.before.receipts.iter().find(|receipt| receipt.member_experience == *member)
+    }
+
+    /// The change set that an earlier run did not see end.
+    fn unfinished(&self, member: &ExperienceId) -> Option<&String> {
+        self.before(member).filter(|receipt| receipt.is_unfinished())?.change_sets.last()
+    }
+
+    /// What the experience has; none where that goes by its name, which could not be read.
+    fn chosen(&self, member: &Member) -> Option<Chosen> {
+        let known = member.name.is_some() || !self.spoke.filters.has_rules();
+        known.then(|| self.in_force.of(&member.id, member.name.as_deref()))
+    }
+
+    async fn narrow(&self, chosen: Chosen, live: &Live, known: Arc<Known>) -> Result<Narrowed, String> {
+        let organization = self.spoke.identity.organization.clone();
+        // Never closed: it lives as long as the pass.
+        let _turn = self.filters.acquire().await.map_err(|e| e.to_string())?;
+        let (runs, began) = (!chosen.filter.is_nothing(), Instant::now());
+        let snapshot = self.snapshot.clone();
+        let experience = live.experience.clone();
+        let filtered = narrow(chosen, organization, snapshot, experience, known, self.began, &self.exhausted).await;
+        if runs {
+            self.tally().add_filter(began.elapsed(), filtered.is_err());
+        }
+        filtered
+    }
+
+    pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
+        // Plain numbers: they are whole even if a holder panicked.
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn draft(&self, member: &ExperienceId, chosen: Option<&Chosen>) -> Draft {
+        let hub = confirmed(&self.standing.before.confirmations, &self.snapshot, member);
+        let before = self.before(member);
+        Draft {
+            organization: self.spoke.identity.organization.clone(),
+            management: self.spoke.management.clone(),
+            member: member.clone(),
+            version: self.snapshot.version(),
+            digest: self.snapshot.digest(),
+            received_at: self.began,
+            applied: before.and_then(Receipt::applied),
+            filtered: 0,
+            filtered_for: Vec::new(),
+            filter_warnings: self.rule_warnings.clone(),
+            filter: chosen.and_then(|chosen| chosen.filter.identity()),
+            confirmed: self.confirmed.clone().or_else(|| hub.cloned()),
+            left: before.and_then(|before| before.left.clone()),
+            drift: drift::still_told(before, self.began),
+            owner: self.standing.beside.me().id.clone(),
+            removals: erosion::recent(before, self.spoke.guard_window, self.began),
+            earlier: Earlier::of(before, self.snapshot.version(), self.snapshot.digest()),
+            recorded: before.and_then(|before| before.recorded),
+        }
+    }
+}

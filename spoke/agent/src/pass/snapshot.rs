@@ -1,0 +1,40 @@
+//! The snapshot that the ledger's head names, from within a message or from the ledger. No other one exists for a spoke.
+
+use pmp_ledger::{Head, LedgerError, SnapshotStore};
+use pmp_protocol::{ExperienceId, Snapshot, SnapshotMessage};
+
+use crate::error::SpokeError;
+use crate::error::one_line;
+
+/// So many messages that claim to hold it are opened; the ledger's own is cheaper than a queue full of false ones.
+const MAX_OPENED: usize = 3;
+
+/// The snapshot that `head` names. A message's content is taken in its place only where it has exactly the head's digest,
+/// which is computed here: it saves the fetch, and nothing else of the message counts.
+pub(crate) async fn in_force(
+    store: &dyn SnapshotStore,
+    experience: &ExperienceId,
+    head: &Head,
+    messages: &[SnapshotMessage],
+) -> Result<Snapshot, SpokeError> {
+    let same = messages.iter().filter(|message| (message.version, message.digest) == (head.latest, head.digest));
+    for sealed in same.filter_map(SnapshotMessage::inline).take(MAX_OPENED) {
+        match Snapshot::open(experience, head.latest, head.taken_at, &sealed) {
+            Ok(snapshot) => return Ok(snapshot),
+            Err(error) => tracing::warn!(
+                version = %head.latest,
+                error = one_line(&error),
+                "a message does not hold what it announces; the ledger's own is taken"
+            ),
+        }
+    }
+    let snapshot = store.fetch(experience, head.latest).await?;
+    if snapshot.digest() == head.digest {
+        return Ok(snapshot);
+    }
+    Err(SpokeError::Ledger(LedgerError::Damaged {
+        experience: experience.clone(),
+        version: head.latest,
+        problem: format!("its digest is {}, and the head names {}", snapshot.digest(), head.digest),
+    }))
+}

@@ -1,0 +1,364 @@
+//! What the ledger says as a pass begins: what is in force, and what stands in the receipts. The ledger is the truth, a message
+//! is a hint (rule 9): a spoke acts on the version and digest that the head names, and on nothing else.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use pmp_aws::ApiError;
+use pmp_ledger::{Found, Head, LedgerError, Organization, Unreadable};
+use pmp_protocol::{
+    ChangeSetTimes, Digest, DisputedReceipt, ExperienceId, HeadMark, Needs, OrganizationSeen, Receipt, Snapshot,
+    SnapshotMessage, SnapshotVersion,
+};
+
+use crate::error::SpokeError;
+use crate::error::one_line;
+use crate::mode::Mode;
+use crate::pass::beside::Beside;
+use crate::pass::{Spoke, snapshot};
+
+/// A receipt that was disputed is told in the sign of life for this long.
+const TELL_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// A receipt's times may be ahead of this clock by as much: another spoke's may differ.
+const AHEAD: SignedDuration = SignedDuration::from_mins(5);
+/// The most of them that a sign of life tells.
+const MAX_TOLD: usize = 20;
+
+/// What the ledger says as a pass begins. Under the lease nobody else changes what is read here, but for the hub, which only
+/// goes on.
+#[derive(Debug, Clone)]
+pub(crate) struct Standing {
+    /// What is in force.
+    pub(crate) head: Head,
+    /// What the ledger knows of this organization. Receipts that do not match are left out: they say nothing of what
+    /// was done here, and supersede nothing.
+    pub(crate) before: Organization,
+    /// The experiences whose receipts are to be replaced, with what stands there now.
+    pub(crate) disputed: BTreeMap<ExperienceId, Option<Found>>,
+    /// What the sign of life is to tell of them.
+    pub(crate) told: Vec<DisputedReceipt>,
+    /// What this spoke lacks to follow the hub, where a message told of it.
+    pub(crate) needs: Option<Needs>,
+    /// The other spokes of this organization.
+    pub(crate) beside: Beside,
+}
+
+impl Spoke {
+    /// What the ledger says, for a pass. Where it was restored to an earlier moment, or is not signed by whom this spoke trusts, the
+    /// hub is told that it waits.
+    ///
+    /// # Errors
+    /// Where there is no snapshot, where the ledger was restored or is not trusted, where it fails: then nothing is to be changed.
+    pub(crate) async fn begin(&self, needs: Option<Needs>) -> Result<Standing, SpokeError> {
+        let standing = self.standing().await;
+        if let Err(error @ (SpokeError::Restored { .. } | SpokeError::Untrusted { .. })) = &standing {
+            self.report_error(one_line(error), needs.clone()).await?;
+        }
+        let standing = standing?;
+        standing.warn();
+        self.trust.keep(self.receipts.as_ref(), &self.identity, &self.management).await?;
+        Ok(Standing { needs, ..standing })
+    }
+
+    /// What the ledger says, without telling anyone.
+    pub(crate) async fn standing(&self) -> Result<Standing, SpokeError> {
+        // The receipts before the head: a spoke acknowledges only what the hub has stored, so a receipt above a head that was
+        // read later was never one of ours.
+        let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
+        // The mark before the head: the hub stores first and raises the mark after, so the other way round a publish between both
+        // would look like a ledger that was restored.
+        let mark = self.mark().await?;
+        let head = self.snapshots.head(&self.management).await?;
+        if let Some(mark) = mark.filter(|mark| head.as_ref().is_none_or(|head| mark.version > head.latest)) {
+            return Err(SpokeError::Restored { head: head.map(|head| head.latest), stored: mark.version });
+        }
+        let head = head.ok_or_else(|| SpokeError::NoSnapshot(self.management.clone()))?;
+        let (receipts, now) = (self.receipts.as_ref(), Timestamp::now());
+        self.trust.check(receipts, &self.identity, &self.management, &head, now).await?;
+        // Only where there is something older to compare; most passes find everything at the head.
+        let older = before.receipts.iter().any(|it| lowest(it) < head.latest);
+        let digests = if older { self.snapshots.digests(&self.management).await? } else { BTreeMap::new() };
+        let beside = self.beside(&before);
+        self.lease.share_with(beside.neighbours().count());
+        Ok(sift(&self.management, head, &digests, before, beside, Timestamp::now()))
+    }
+
+    /// The other spokes of this organization, as the ledger tells of them.
+    pub(crate) fn beside(&self, organization: &Organization) -> Beside {
+        Beside::of(self.selection.scope(), organization)
+    }
+
+    /// Tells the hub what this spoke lacks, and leaves the rest of the sign of life as it is.
+    pub(crate) async fn report_needs(&self, needs: &Needs) -> Result<(), LedgerError> {
+        let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
+        let beside = self.beside(&before);
+        let life = before.sign_of(&beside.me().id).cloned().map_or_else(SignOfLife::default, |seen| SignOfLife {
+            experiences: seen.experiences,
+            error: seen.error,
+            times: seen.change_set_times,
+            needs: None,
+            disputed: seen.disputed,
+        });
+        self.report_seen(SignOfLife { needs: Some(needs.clone()), ..life }, &beside).await
+    }
+
+    /// The snapshot that is in force; its content from one of `messages`, where one has it.
+    pub(crate) async fn in_force(
+        &self,
+        standing: &Standing,
+        messages: &[SnapshotMessage],
+    ) -> Result<Snapshot, SpokeError> {
+        snapshot::in_force(self.snapshots.as_ref(), &self.management, &standing.head, messages).await
+    }
+
+    /// The high-water mark; none where the role may not read it, as one that an earlier release's template made.
+    async fn mark(&self) -> Result<Option<HeadMark>, LedgerError> {
+        match self.receipts.mark(&self.management).await {
+            Err(error) if error.api().is_some_and(ApiError::is_access_denied) => {
+                tracing::warn!(%error, "a ledger that was restored cannot be told: the hub's template is an older one");
+                Ok(None)
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+impl Standing {
+    /// What stands in the place of the receipt for `member` and may be written over, where it is disputed.
+    pub(crate) fn found(&self, member: &ExperienceId) -> Option<&Found> {
+        self.disputed.get(member).and_then(Option::as_ref)
+    }
+
+    /// Whether an earlier run left something to do, said that it failed as a whole, or none has been here yet. What was only
+    /// observed is left for a spoke that applies.
+    pub(crate) fn leaves_something(&self, mode: Mode) -> bool {
+        let Organization { seen, receipts, .. } = &self.before;
+        let behind = |receipt: &Receipt| {
+            let observed = receipt.would_change.is_some_and(|it| !it.is_nothing()) && !mode.observes();
+            let elsewhere = (receipt.version, receipt.digest) != (self.head.latest, self.head.digest);
+            receipt.is_unfinished() || elsewhere || observed
+        };
+        let failed = seen.as_ref().is_some_and(|seen| seen.error.is_some());
+        failed || receipts.iter().any(behind) || (seen.is_none() && receipts.is_empty())
+    }
+
+    fn warn(&self) {
+        for (experience, found) in &self.disputed {
+            let version = found.as_ref().map_or("none", |found| &found.version);
+            let digest = found.as_ref().and_then(|found| found.digest.as_deref()).unwrap_or("none");
+            let head = self.head.latest;
+            tracing::error!(
+                %experience, version, digest, %head,
+                "a receipt that does not match the ledger: forged or damaged; it supersedes nothing and is replaced"
+            );
+        }
+        for Unreadable { key, problem, .. } in &self.before.unreadable {
+            tracing::error!(key, problem, "an item of this organization in the ledger cannot be read");
+        }
+    }
+}
+
+/// What a sign of life says beyond who says it, and when.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SignOfLife {
+    /// How many member experiences are kept in step.
+    pub(crate) experiences: usize,
+    /// Why the pass as a whole failed.
+    pub(crate) error: Option<String>,
+    /// How long change sets take.
+    pub(crate) times: Option<ChangeSetTimes>,
+    /// What this spoke lacks.
+    pub(crate) needs: Option<Needs>,
+    /// Receipts that were disputed.
+    pub(crate) disputed: Vec<DisputedReceipt>,
+}
+
+/// The oldest snapshot that a receipt names.
+fn lowest(receipt: &Receipt) -> SnapshotVersion {
+    receipt.applied.map_or(receipt.version, |applied| applied.version.min(receipt.version))
+}
+
+/// Tells receipts that match the ledger from others. Pure.
+fn sift(
+    management: &ExperienceId,
+    head: Head,
+    digests: &BTreeMap<SnapshotVersion, Digest>,
+    mut before: Organization,
+    beside: Beside,
+    now: Timestamp,
+) -> Standing {
+    before.seen = before.sign_of(&beside.me().id).cloned();
+    let borne_out = |version: SnapshotVersion, digest: Digest| match version.cmp(&head.latest) {
+        std::cmp::Ordering::Greater => false,
+        std::cmp::Ordering::Equal => digest == head.digest,
+        // Versions that an older hub stored, or that are pruned, cannot be compared; they supersede nothing either.
+        std::cmp::Ordering::Less => digests.get(&version).is_none_or(|known| *known == digest),
+    };
+    // The hub believes no such time either, and a pass keeps what it finds of an earlier one.
+    let is_ahead = |time: Timestamp| time.duration_since(now) > AHEAD;
+    let times = |receipt: &Receipt| [Some(receipt.received_at), receipt.applied_at, receipt.applied.map(|it| it.at)];
+    let (receipts, forged): (Vec<_>, Vec<_>) = before.receipts.into_iter().partition(|receipt| {
+        borne_out(receipt.version, receipt.digest) && !times(receipt).into_iter().flatten().any(is_ahead)
+    });
+    // What another spoke wrote is its own to mend; what nobody else can be told to have written, this one replaces.
+    let mut forged = forged;
+    forged.retain(|receipt| !(beside.is_anothers(receipt) && beside.is_for_another(&receipt.member_experience)));
+    before.receipts = receipts;
+    before.receipts.retain(|receipt| !beside.is_anothers(receipt));
+    for receipt in &mut before.receipts {
+        receipt.applied = receipt.applied.filter(|applied| borne_out(applied.version, applied.digest));
+    }
+    let mut told = still_told(before.seen.as_ref(), now);
+    told.extend(forged.iter().map(|receipt| DisputedReceipt {
+        member_experience: receipt.member_experience.clone(),
+        version: receipt.version,
+        digest: receipt.digest,
+        found_at: now,
+    }));
+    told.drain(..told.len().saturating_sub(MAX_TOLD));
+    let mut disputed: BTreeMap<_, _> =
+        forged.iter().map(|receipt| (receipt.member_experience.clone(), Some(Found::of(receipt)))).collect();
+    let unreadable = before.unreadable.iter();
+    let unreadable = unreadable.filter_map(|item| Some((member_of(item, management)?, item.found.clone())));
+    disputed.extend(unreadable.filter(|(member, _)| !beside.is_for_another(member)));
+    Standing { head, before, disputed, told, needs: None, beside }
+}
+
+/// The member experience in the place of whose receipt an item lies that cannot be read; none where it lies elsewhere.
+fn member_of(item: &Unreadable, management: &ExperienceId) -> Option<ExperienceId> {
+    let member = item.key.strip_prefix(management.as_str())?.strip_prefix('#')?;
+    ExperienceId::new(member).ok()
+}
+
+/// What an earlier pass told and is still to be told.
+fn still_told(seen: Option<&OrganizationSeen>, now: Timestamp) -> Vec<DisputedReceipt> {
+    let told = seen.into_iter().flat_map(|seen| &seen.disputed);
+    let recent = |age: SignedDuration| !age.is_negative() && age < TELL_FOR;
+    told.filter(|disputed| recent(now.duration_since(disputed.found_at))).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::{AccountId, Applied, OrganizationId, ReceiptStatus, SpokeScope};
+
+    use super::*;
+    use crate::draft::{Draft, Progress};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn version(number: u64) -> SnapshotVersion {
+        SnapshotVersion::new(number).unwrap()
+    }
+
+    fn management() -> ExperienceId {
+        ExperienceId::new("exp-management").unwrap()
+    }
+
+    fn receipt(member: &str, number: u64, content: &str, applied: Option<(u64, &str)>) -> Receipt {
+        let draft = Draft {
+            version: version(number),
+            digest: Digest::of(content.as_bytes()),
+            applied: applied.map(|(number, content)| Applied {
+                version: version(number),
+                digest: Digest::of(content.as_bytes()),
+                at: at(0),
+            }),
+            ..Draft::of(member)
+        };
+        draft.receipt(ReceiptStatus::Failed, &Progress::default(), None)
+    }
+
+    /// The head is version 7 of content `seven`; the ledger knows version 6 as `six`, and not version 5.
+    fn sifted(receipts: Vec<Receipt>, unreadable: Vec<Unreadable>) -> Standing {
+        let head = Head {
+            latest: version(7),
+            digest: Digest::of(b"seven"),
+            taken_at: at(0),
+            chunks: 1,
+            published: Some(version(7)),
+            statement: None,
+        };
+        let digests = BTreeMap::from([(version(6), Digest::of(b"six")), (version(7), Digest::of(b"seven"))]);
+        let organization = Organization::unknown(OrganizationId::new("o-alpha00000").unwrap());
+        let organization = Organization { receipts, unreadable, ..organization };
+        let beside = Beside::of(SpokeScope::of(None), &organization);
+        sift(&management(), head, &digests, organization, beside, at(100))
+    }
+
+    #[test]
+    fn a_receipt_counts_only_where_the_ledger_bears_it_out() {
+        let standing = sifted(
+            vec![
+                receipt("exp-at-head", 7, "seven", Some((6, "six"))),
+                receipt("exp-behind", 6, "six", None),
+                receipt("exp-pruned", 5, "whatever", None),
+                receipt("exp-ahead", 8, "eight", None),
+                receipt("exp-far-ahead", u64::MAX, "seven", None),
+                receipt("exp-other-content", 7, "other", None),
+                receipt("exp-other-past", 6, "other", None),
+            ],
+            Vec::new(),
+        );
+        let kept: Vec<_> = standing.before.receipts.iter().map(|it| it.member_experience.as_str()).collect();
+        assert_eq!(kept, ["exp-at-head", "exp-behind", "exp-pruned"]);
+        let disputed: Vec<_> = standing.disputed.keys().map(ExperienceId::as_str).collect();
+        assert_eq!(disputed, ["exp-ahead", "exp-far-ahead", "exp-other-content", "exp-other-past"]);
+        let far = ExperienceId::new("exp-far-ahead").unwrap();
+        assert_eq!(standing.found(&far).unwrap().version, "18446744073709551615");
+        assert_eq!(standing.told.len(), 4);
+    }
+
+    #[test]
+    fn what_a_true_receipt_claims_to_be_in_force_is_compared_as_well() {
+        let applied =
+            |claimed| sifted(vec![receipt("exp-a", 7, "seven", Some(claimed))], Vec::new()).before.receipts[0].applied;
+        assert_eq!(applied((6, "six")).unwrap().version, version(6));
+        for claimed in [(8, "eight"), (u64::MAX, "seven"), (7, "other"), (6, "other")] {
+            assert_eq!(applied(claimed), None, "{claimed:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_replaced_where_a_receipt_belongs() {
+        let item = |key: &str| Unreadable {
+            organization: OrganizationId::new("o-alpha00000").unwrap(),
+            key: key.to_owned(),
+            problem: "no field".to_owned(),
+            found: Some(Found { version: "1e30".to_owned(), digest: None }),
+        };
+        let keys =
+            ["exp-management#exp-a", "exp-management#", "exp-management#not an id", "confirm#exp-management#exp-b"];
+        let standing = sifted(Vec::new(), keys.map(item).into());
+        let disputed: Vec<_> = standing.disputed.keys().map(ExperienceId::as_str).collect();
+        assert_eq!(disputed, ["exp-a"]);
+    }
+
+    #[test]
+    fn what_was_disputed_is_told_for_a_day() {
+        let told = |member: &str, second| DisputedReceipt {
+            member_experience: ExperienceId::new(member).unwrap(),
+            version: version(9),
+            digest: Digest::of(b"nine"),
+            found_at: at(second),
+        };
+        let seen = OrganizationSeen {
+            organization: OrganizationId::new("o-alpha00000").unwrap(),
+            experience: management(),
+            last_seen: at(0),
+            account: AccountId::new("222222222222").unwrap(),
+            region: "us-east-1".into(),
+            experiences: 1,
+            spoke: None,
+            spoke_version: "0.1.0".into(),
+            error: None,
+            change_set_times: None,
+            needs: None,
+            ledger: None,
+            disputed: vec![told("exp-old", 0), told("exp-recent", 50_000), told("exp-of-the-future", 200_000)],
+        };
+        let still = still_told(Some(&seen), at(100_000));
+        assert_eq!(still, [told("exp-recent", 50_000)]);
+    }
+}

@@ -1,0 +1,275 @@
+//! Whose word counts, where keys are configured: only a head that the hub signed, for this experience, not older than
+//! what was trusted before, and not expired. Everything else is refused, and the last good state stays.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pmp_ledger::{Head, LedgerError, ReceiptStore};
+use pmp_protocol::{ExperienceId, Needs};
+use pmp_signature::{Expectation, Refusal, Statement, TrustedKeys, open, verify};
+
+use crate::error::SpokeError;
+use crate::error::one_line;
+use crate::identity::Identity;
+use crate::pass::Spoke;
+use crate::pass::standing::SignOfLife;
+
+/// The trust of one spoke. Without keys it believes what the ledger says.
+#[derive(Debug, Default)]
+pub(crate) struct Trust {
+    keys: Option<TrustedKeys>,
+    /// The statement that was trusted last in this process, to notice by itself when it ends.
+    newest: Mutex<Option<Newest>>,
+}
+
+#[derive(Debug, Clone)]
+struct Newest {
+    statement: Statement,
+    /// Its envelope, where it is not written down yet.
+    unwritten: Option<String>,
+    /// Whether its end was told.
+    told: bool,
+    /// Whether a head was refused since: then it vouches for nothing that is in force.
+    refused_since: bool,
+}
+
+impl Trust {
+    /// Believes what these keys signed, and nothing else; without keys, what the ledger says.
+    #[must_use]
+    pub(crate) fn new(keys: Option<TrustedKeys>) -> Self {
+        Self { keys, newest: Mutex::default() }
+    }
+
+    /// Whether `head` may be acted on, at `now`. Writes nothing: [`Self::keep`] does.
+    ///
+    /// # Errors
+    /// Where it may not, or where the ledger fails.
+    pub(crate) async fn check(
+        &self,
+        receipts: &dyn ReceiptStore,
+        identity: &Identity,
+        management: &ExperienceId,
+        head: &Head,
+        now: Timestamp,
+    ) -> Result<(), SpokeError> {
+        let Some(keys) = &self.keys else { return Ok(()) };
+        let organization = &identity.organization;
+        let before = receipts.trusted(organization, management).await?;
+        let before = before.and_then(|envelope| trusted_before(&envelope, keys, management));
+        // What this process trusted counts, too: the ledger may have lost it.
+        let known = self.newest().as_ref().map(|newest| newest.statement.clone());
+        let newest = [before.as_ref(), known.as_ref()].into_iter().flatten().max_by_key(|it| it.version);
+        let statement = match judge(head, keys, management, newest, now) {
+            Ok(statement) => statement,
+            Err(refusal) => {
+                if let Some(newest) = self.newest().as_mut() {
+                    newest.refused_since = true;
+                }
+                return Err(SpokeError::Untrusted { version: head.latest, refusal });
+            }
+        };
+        // A key that follows must vouch for it, too, before the one before is trusted no more.
+        let is_newer =
+            before.is_none_or(|before| (before.version, &before.key_id) != (statement.version, &statement.key_id));
+        let unwritten = head.statement.clone().filter(|_| is_newer);
+        *self.newest() = Some(Newest { statement, unwritten, told: false, refused_since: false });
+        Ok(())
+    }
+
+    /// Writes down what was trusted last, in this organization's partition with the hub's own signature, so that nothing older
+    /// is trusted later on. Nobody there can forge that.
+    pub(crate) async fn keep(
+        &self,
+        receipts: &dyn ReceiptStore,
+        identity: &Identity,
+        management: &ExperienceId,
+    ) -> Result<(), LedgerError> {
+        let unwritten = self.newest().as_ref().and_then(|newest| newest.unwritten.clone());
+        let Some(envelope) = unwritten else { return Ok(()) };
+        receipts.put_trusted(&identity.organization, management, &envelope).await?;
+        if let Some(newest) = self.newest().as_mut().filter(|newest| newest.unwritten.as_ref() == Some(&envelope)) {
+            newest.unwritten = None;
+        }
+        Ok(())
+    }
+
+    /// The newest statement, once it has expired and no newer one came: told once. The spoke is frozen then, whether or not
+    /// anyone sends it a message.
+    pub(crate) fn frozen(&self, now: Timestamp) -> Option<Statement> {
+        let mut newest = self.newest();
+        let newest = newest.as_mut().filter(|newest| !newest.told && newest.statement.expires_at <= now)?;
+        newest.told = true;
+        Some(newest.statement.clone())
+    }
+
+    /// Waits until the newest statement ends; for ever, where there is none, or its end was told.
+    pub(crate) async fn ends(&self) {
+        let end = self.newest().as_ref().filter(|newest| !newest.told).map(|newest| newest.statement.expires_at);
+        let Some(end) = end else { return std::future::pending().await };
+        let left = Duration::try_from(end.duration_since(Timestamp::now())).unwrap_or_default();
+        tokio::time::sleep(left).await;
+    }
+
+    /// How long the newest statement holds yet, in seconds, and zero while the head is refused; none where nothing was trusted,
+    /// or no keys are configured.
+    pub(crate) fn seconds_left(&self, now: Timestamp) -> Option<usize> {
+        let newest = self.newest();
+        let newest = newest.as_ref()?;
+        let left = newest.statement.expires_at.duration_since(now).as_secs();
+        Some(if newest.refused_since { 0 } else { usize::try_from(left).unwrap_or_default() })
+    }
+
+    fn newest(&self) -> std::sync::MutexGuard<'_, Option<Newest>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Spoke {
+    /// Says so, once, where the newest statement has expired without a newer one.
+    pub(crate) async fn tell_if_frozen(&self) {
+        // It may have been renewed, and the message of it be on its way still.
+        if self.standing().await.is_ok() {
+            return;
+        }
+        let Some(statement) = self.trust.frozen(Timestamp::now()) else { return };
+        let Statement { version, expires_at, .. } = statement;
+        let text = format!("the hub's newest statement has expired: snapshot {version} was signed until {expires_at}");
+        tracing::error!("{text}; what is applied stays, and nothing is changed until the hub announces again");
+        if let Err(error) = self.report_error(text, None).await {
+            tracing::warn!(error = one_line(&error), "the hub could not be told");
+        }
+    }
+
+    /// Tells the hub what stands in the way, and leaves the rest of the sign of life as it is.
+    pub(crate) async fn report_error(&self, text: String, needs: Option<Needs>) -> Result<(), LedgerError> {
+        let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
+        let beside = self.beside(&before);
+        let life = before.sign_of(&beside.me().id).cloned().map_or_else(SignOfLife::default, |seen| SignOfLife {
+            experiences: seen.experiences,
+            error: None,
+            times: seen.change_set_times,
+            needs: needs.clone().or(seen.needs),
+            disputed: seen.disputed,
+        });
+        let needs = needs.or_else(|| life.needs.clone());
+        self.report_seen(SignOfLife { error: Some(text), needs, ..life }, &beside).await
+    }
+}
+
+/// What a spoke may go by, of what lies in the ledger as trusted before: what one of its keys signed for its experience. It
+/// may have expired since. Anything else was damaged, or forged by someone of this organization, and counts for nothing.
+pub(crate) fn trusted_before(envelope: &str, keys: &TrustedKeys, management: &ExperienceId) -> Option<Statement> {
+    match open(envelope, keys) {
+        Ok(statement) if statement.experience == *management => Some(statement),
+        Ok(_) => {
+            tracing::warn!("what was trusted before is about another experience; it counts for nothing");
+            None
+        }
+        Err(refusal) => {
+            tracing::warn!(
+                problem = one_line(&refusal),
+                "what was trusted before cannot be verified; it counts for nothing"
+            );
+            None
+        }
+    }
+}
+
+/// Whether `head` may be acted on. Pure.
+pub(crate) fn judge(
+    head: &Head,
+    keys: &TrustedKeys,
+    management: &ExperienceId,
+    before: Option<&Statement>,
+    now: Timestamp,
+) -> Result<Statement, Refusal> {
+    let not_older_than = before.map(|statement| statement.version);
+    let expected =
+        Expectation { experience: management, version: head.latest, digest: head.digest, not_older_than, now };
+    verify(head.statement.as_deref(), keys, &expected).map(|verified| verified.statement)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use pmp_protocol::{Digest, SnapshotVersion};
+    use pmp_signature::LocalKey;
+
+    use super::*;
+
+    /// The private keys of RFC 8032's first two test vectors.
+    const KEYS: [&str; 2] = [
+        "-----BEGIN PRIVATE KEY-----MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g-----END PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----MC4CAQAwBQYDK2VwBCIEIEzNCJso/5banbbDRuwRTg9bijGfNaumJNqM9u1PuKb7-----END PRIVATE KEY-----",
+    ];
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn management() -> ExperienceId {
+        ExperienceId::new("exp-management").unwrap()
+    }
+
+    fn key(which: usize) -> LocalKey {
+        LocalKey::from_pem(KEYS[which]).unwrap()
+    }
+
+    fn trusted(which: &[usize]) -> TrustedKeys {
+        let pem: String = which.iter().map(|which| key(*which).public().to_pem()).collect();
+        TrustedKeys::from_pem(&pem).unwrap()
+    }
+
+    fn envelope(which: usize, version: u64, issued: i64) -> String {
+        let key = key(which);
+        let (version, digest, id) =
+            (SnapshotVersion::new(version).unwrap(), Digest::of(b"content"), key.public().id().clone());
+        let statement = Statement::new(management(), version, digest, id, at(issued), SignedDuration::from_hours(24));
+        let unsigned = statement.to_sign();
+        unsigned.sealed(&key.sign(&unsigned.pae()))
+    }
+
+    fn head(version: u64, statement: Option<String>) -> Head {
+        let latest = SnapshotVersion::new(version).unwrap();
+        let digest = Digest::of(b"content");
+        Head { latest, digest, taken_at: at(0), chunks: 1, published: Some(latest), statement }
+    }
+
+    #[test]
+    fn a_head_is_trusted_once_and_nothing_older_after_it() {
+        let keys = trusted(&[0]);
+        let judged = |version, before: Option<&str>| {
+            let before = before.and_then(|before| trusted_before(before, &keys, &management()));
+            judge(&head(version, Some(envelope(0, version, 100))), &keys, &management(), before.as_ref(), at(200))
+        };
+        let newer = envelope(0, 8, 50);
+        assert!(judged(7, None).is_ok() && judged(8, Some(&newer)).is_ok() && judged(9, Some(&newer)).is_ok());
+        assert_eq!(judged(7, Some(&newer)), Err(Refusal::Older(SnapshotVersion::new(8).unwrap())));
+        assert_eq!(judge(&head(7, None), &keys, &management(), None, at(200)), Err(Refusal::Unsigned));
+    }
+
+    #[test]
+    fn what_someone_here_wrote_as_trusted_before_counts_only_if_the_hub_signed_it() {
+        let keys = trusted(&[0]);
+        let expired = envelope(0, 8, -1_000_000);
+        assert!(trusted_before(&expired, &keys, &management()).is_some(), "an old signature is a signature");
+        let other = ExperienceId::new("exp-other").unwrap();
+        assert!(trusted_before(&expired, &keys, &other).is_none());
+        assert!(trusted_before(&envelope(1, u64::MAX, 100), &keys, &management()).is_none());
+        assert!(trusted_before("forged", &keys, &management()).is_none());
+    }
+
+    #[test]
+    fn the_end_of_the_newest_statement_is_told_once() {
+        let trust = Trust::new(Some(trusted(&[0, 1])));
+        assert_eq!((trust.frozen(at(0)), trust.seconds_left(at(0))), (None, None));
+        let statement =
+            judge(&head(7, Some(envelope(1, 7, 0))), &trusted(&[0, 1]), &management(), None, at(0)).unwrap();
+        *trust.newest() = Some(Newest { statement, unwritten: None, told: false, refused_since: false });
+        let day = 24 * 60 * 60;
+        assert_eq!((trust.frozen(at(day - 1)), trust.seconds_left(at(day - 1))), (None, Some(1)));
+        assert!(trust.frozen(at(day)).is_some());
+        assert_eq!((trust.frozen(at(day + 1)), trust.seconds_left(at(day + 1))), (None, Some(0)));
+    }
+}
