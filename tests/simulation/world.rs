@@ -475,7 +475,7 @@ impl World {
             problems.push(format!("{experience} lacks {} products of snapshot {version}", missing.len()));
         }
         let wanted = self.poisoned(experience, content, version);
-        let named: BTreeSet<_> = receipt.quarantined.iter().map(|one| one.product.clone()).collect();
+        let named: BTreeSet<_> = receipt.deferred.iter().map(|one| one.product.clone()).collect();
         if named != wanted {
             problems.push(format!("{experience} names {named:?} as quarantined, not {wanted:?}"));
         }

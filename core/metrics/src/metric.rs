@@ -127,7 +127,8 @@ metrics! {
     AllowedProducts: Count,
     /// Spoke: products newly denied.
     DeniedProducts: Count,
-    /// Spoke: products that the catalog refuses.
+    /// Spoke: products that are left as they are: the catalog refuses them, or they could not be
+    /// looked up for the filter.
     QuarantinedProducts: Count,
     /// Spoke: products that the filter takes away.
     ExcludedProducts: Count,

@@ -44,8 +44,8 @@ pub use message::{Body, Counts, Delivery, MAX_MESSAGE_BYTES, MessageError, Reaso
 pub use outcome::{MAX_OUTCOMES, Outcome, Recorded, is_news};
 pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{
-    Applied, Attempt, ChangeSetTimes, DisputedReceipt, FilterIdentity, FilteredFor, LEDGER_LAYOUT, Needs,
-    OrganizationSeen, QuarantinedProduct, Receipt, ReceiptStatus, Removal,
+    Applied, Attempt, ChangeSetTimes, DeferralReason, Deferred, DisputedReceipt, FilterIdentity, FilteredFor,
+    LEDGER_LAYOUT, Needs, OrganizationSeen, Receipt, ReceiptStatus, Removal,
 };
 pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};
 pub use snapshot::Snapshot;

@@ -101,7 +101,7 @@ pub(crate) fn plan(
         let observed = Observed { approved: before.approved(), rejected: before.rejected() };
         let unguarded = plan_after(Lately::default(), &desired, observed, next, guard, Confirmation::Version(next));
         let Ok(mut unguarded) = unguarded else { return not_known("it cannot be planned".to_owned()) };
-        unguarded.set_aside(receipt.quarantined.iter().map(|found| &found.product));
+        unguarded.leave_out(receipt.deferred.iter().map(|found| &found.product));
         let (allow, deny) = (unguarded.allow().len(), unguarded.deny().len());
         if receipt.would_change.is_some() {
             return Outlook::Observed { allow, deny };

@@ -43,8 +43,7 @@ use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeSetId, Experience, PolicyId, ProcurementPolicy};
 use pmp_plan::{Confirmation, Desired, GuardRails, IdLimit, Lately};
 use pmp_protocol::{
-    ChangeSetTimes, ExperienceId, ProductBatch, ProductId, QuarantinedProduct, ReceiptStatus, ResourceRequests,
-    SnapshotVersion,
+    ChangeSetTimes, Deferred, ExperienceId, ProductBatch, ProductId, ReceiptStatus, ResourceRequests, SnapshotVersion,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -110,7 +109,7 @@ pub(crate) struct Order<'a> {
     /// When the pass began.
     pub(crate) pass: Timestamp,
     /// The products that the catalog refused in earlier passes.
-    pub(crate) quarantined: &'a [QuarantinedProduct],
+    pub(crate) deferred: &'a [Deferred],
     /// Products that stay as somebody else set them.
     pub(crate) left_alone: &'a BTreeSet<ProductId>,
     /// A change set that an earlier pass started, and whose end it did not see.

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    Applied, Confirmed, Digest, Drift, ExperienceId, FilterIdentity, FilteredFor, Left, OrganizationId, PlainText,
-    QuarantinedProduct, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion, WouldChange,
+    Applied, Confirmed, Deferred, Digest, Drift, ExperienceId, FilterIdentity, FilteredFor, Left, OrganizationId,
+    PlainText, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion, WouldChange,
 };
 
 use crate::pass::erosion;
@@ -14,9 +14,9 @@ pub(crate) const SPOKE_VERSION: &str = env!("CARGO_PKG_VERSION");
 const MAX_ERROR: usize = 1_000;
 /// The most reasons of a filter that a receipt tells; each has at most 256 bytes.
 pub(crate) const MAX_REASONS: usize = 10;
-/// The most quarantined products that a receipt names.
-const MAX_QUARANTINED: usize = 500;
-/// The longest error text of a quarantined product, in bytes: all of them together leave room in the item.
+/// The most deferred products that a receipt names.
+const MAX_DEFERRED: usize = 500;
+/// The longest error text of a deferred product, in bytes: all of them together leave room in the item.
 const MAX_REFUSAL: usize = 400;
 
 /// The most change sets of which a receipt tells, where earlier passes made some of them: an experience with a product that the
@@ -28,8 +28,8 @@ pub(crate) fn told(error: &str) -> String {
     PlainText::bounded(error, MAX_ERROR).into()
 }
 
-fn bounded(found: &QuarantinedProduct) -> QuarantinedProduct {
-    QuarantinedProduct { error: PlainText::bounded(&found.error, MAX_REFUSAL).into(), ..found.clone() }
+fn bounded(found: &Deferred) -> Deferred {
+    Deferred { error: PlainText::bounded(&found.error, MAX_REFUSAL).into(), ..found.clone() }
 }
 
 /// The time, to the millisecond: receipts are many, and the hub reads so much of an organization and no more.
@@ -56,7 +56,7 @@ pub(crate) struct Progress {
     /// Products that the plan still names.
     pub(crate) pending: usize,
     /// Products that are set aside.
-    pub(crate) quarantined: Vec<QuarantinedProduct>,
+    pub(crate) deferred: Vec<Deferred>,
     /// Change sets, in the order in which they were started.
     pub(crate) change_sets: Vec<String>,
     /// Products that were approved, and that this pass has denied.
@@ -189,7 +189,7 @@ impl Draft {
             filtered: self.filtered,
             filtered_for: self.filtered_for.clone(),
             filter_warnings: self.filter_warnings.clone(),
-            quarantined: progress.quarantined.iter().take(MAX_QUARANTINED).map(bounded).collect(),
+            deferred: progress.deferred.iter().take(MAX_DEFERRED).map(bounded).collect(),
             change_sets: self.earlier.change_sets(&progress.change_sets),
             filter: self.filter.clone(),
             confirmed: self.confirmed.clone(),

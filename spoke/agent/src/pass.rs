@@ -1,6 +1,7 @@
 //! One pass: all member experiences, against one snapshot.
 
 pub(crate) mod beside;
+pub(crate) mod deferred;
 pub(crate) mod discover;
 pub(crate) mod drift;
 pub(crate) mod erosion;
@@ -8,7 +9,6 @@ pub(crate) mod preview;
 pub(crate) mod record;
 pub(crate) mod reporter;
 mod running;
-pub(crate) mod set_aside;
 pub(crate) mod snapshot;
 pub(crate) mod standing;
 pub(crate) mod tally;

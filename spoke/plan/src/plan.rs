@@ -143,8 +143,8 @@ impl Plan {
         }
     }
 
-    /// Leaves these products as they are.
-    pub fn set_aside<'p>(&mut self, products: impl IntoIterator<Item = &'p ProductId>) {
+    /// Takes these products out of the plan, so that they stay as they are.
+    pub fn leave_out<'p>(&mut self, products: impl IntoIterator<Item = &'p ProductId>) {
         for product in products {
             self.allow.remove(product);
             self.deny.remove(product);
@@ -152,18 +152,18 @@ impl Plan {
     }
 }
 
-/// What the plan from `observed` to `desired` does, or would do without guard rails, and why. The `quarantined` products,
-/// each with the catalog's own error, are left for now.
+/// What the plan from `observed` to `desired` does, or would do without guard rails, and why. The `deferred` products,
+/// each with the service's own error, are left for now.
 #[must_use]
-pub fn explain(desired: &Desired<'_>, observed: Observed<'_>, quarantined: &BTreeMap<ProductId, String>) -> Report {
+pub fn explain(desired: &Desired<'_>, observed: Observed<'_>, deferred: &BTreeMap<ProductId, String>) -> Report {
     let Delta { mut allow, mut deny, .. } = delta(desired, observed);
-    let left: Vec<_> = quarantined.iter().filter(|(id, _)| allow.remove(*id) | deny.remove(*id)).collect();
+    let left: Vec<_> = deferred.iter().filter(|(id, _)| allow.remove(*id) | deny.remove(*id)).collect();
     let mut report = report(desired, observed, &allow, &deny);
     report.entries.retain(|entry| !left.iter().any(|(id, _)| **id == entry.product));
     report.entries.extend(left.into_iter().map(|(id, error)| Entry {
         product: id.clone(),
         step: Step::Leave,
-        why: Why::Quarantined { error: error.clone() },
+        why: Why::Deferred { error: error.clone() },
     }));
     report
 }
@@ -253,10 +253,10 @@ mod tests {
         verdicts: &Verdicts,
         approved: &BTreeSet<ProductId>,
         rejected: &BTreeSet<ProductId>,
-        quarantined: &[&str],
+        deferred: &[&str],
     ) -> Report {
-        let quarantined = ids(quarantined).into_iter().map(|id| (id, "no such product".to_owned())).collect();
-        explain(&Desired::new(content, verdicts), Observed { approved, rejected }, &quarantined)
+        let deferred = ids(deferred).into_iter().map(|id| (id, "no such product".to_owned())).collect();
+        explain(&Desired::new(content, verdicts), Observed { approved, rejected }, &deferred)
     }
 
     #[test]
@@ -281,7 +281,7 @@ mod tests {
 
         let report = explained(&content, &Verdicts::new(), &approved, &rejected, &["new", "gone", "kept"]);
         assert_eq!((report.count(Step::Allow), report.count(Step::Deny)), (1, 1));
-        let left = report.entries.iter().filter(|entry| matches!(entry.why, Why::Quarantined { .. }));
+        let left = report.entries.iter().filter(|entry| matches!(entry.why, Why::Deferred { .. }));
         assert_eq!(left.map(|entry| entry.product.as_str()).collect::<Vec<_>>(), ["gone", "new"]);
     }
 

@@ -186,7 +186,7 @@ impl<'a> ExperienceRun<'a> {
             watch,
             progress: Progress { approved_before, ..Progress::default() },
             patience: Patience::with_the_catalog(),
-            isolation: Isolation::new(order.quarantined, order.pass),
+            isolation: Isolation::new(order.deferred, order.pass),
             settings_step: SettingsStep::WithProducts,
             faults: 0,
             sharing: Sharing::Permitted,
@@ -202,7 +202,7 @@ impl<'a> ExperienceRun<'a> {
 
     pub(super) async fn finish(mut self) -> Applied {
         let ControlFlow::Break(End { status, error }) = self.until_end().await;
-        self.keep_undecided();
+        self.keep_untested();
         self.note_how_it_is_left();
         Applied { status, progress: self.progress, error }
     }
@@ -213,13 +213,13 @@ impl<'a> ExperienceRun<'a> {
     }
 
     /// Leaves in the receipt what earlier passes found out about products that this pass did not come to.
-    fn keep_undecided(&mut self) {
-        let undecided: Vec<_> =
-            self.isolation.undecided().filter(|found| !self.changed.contains_key(&found.product)).cloned().collect();
-        let suspects = undecided.iter().filter(|found| self.isolation.is_suspect(&found.product)).count();
+    fn keep_untested(&mut self) {
+        let untested: Vec<_> =
+            self.isolation.untested().filter(|found| !self.changed.contains_key(&found.product)).cloned().collect();
+        let suspects = untested.iter().filter(|found| self.isolation.is_suspect(&found.product)).count();
         // Each product counts once: as set aside, and not as pending as well.
         self.progress.pending = self.progress.pending.saturating_sub(suspects);
-        self.progress.quarantined = self.isolation.quarantined().cloned().chain(undecided).collect();
+        self.progress.deferred = self.isolation.deferred().cloned().chain(untested).collect();
     }
 
     async fn until_end(&mut self) -> Step<Infallible> {
@@ -243,7 +243,7 @@ impl<'a> ExperienceRun<'a> {
         };
         let to_change = plan.pending() + usize::from(self.wanted_settings().is_some());
         self.check_effect(to_change)?;
-        self.isolation.set_aside(&mut plan);
+        self.isolation.leave_out_of(&mut plan);
         let with_products = self.settings_step == SettingsStep::WithProducts;
         let settings = self.wanted_settings().filter(|_| with_products || plan.pending() == 0);
         let plan = plan.with_settings(settings, self.live.policy.policy_resource_requests);
@@ -255,14 +255,14 @@ impl<'a> ExperienceRun<'a> {
             Work { change_set, token, test, limit }
         });
         self.progress.pending = plan.pending() + self.isolation.suspects();
-        self.progress.quarantined = self.isolation.quarantined().cloned().collect();
+        self.progress.deferred = self.isolation.deferred().cloned().collect();
         Continue(work)
     }
 
     /// Counts what is left after a change set, so that "done" and "left" in a receipt add up.
     fn count_pending(&mut self) {
         if let Ok(mut plan) = self.plan() {
-            self.isolation.set_aside(&mut plan);
+            self.isolation.leave_out_of(&mut plan);
             self.progress.pending = plan.pending() + self.isolation.suspects();
         }
     }
@@ -311,8 +311,8 @@ impl<'a> ExperienceRun<'a> {
         if let SettingsStep::Refused(text) = &self.settings_step {
             return End::failed(format!("the products are in step, but the catalog refused the settings: {text}"));
         }
-        let Some(first) = self.progress.quarantined.first() else { return End::IN_SYNC };
-        let count = self.progress.quarantined.len();
+        let Some(first) = self.progress.deferred.first() else { return End::IN_SYNC };
+        let count = self.progress.deferred.len();
         let products = if count == 1 { "product is" } else { "products are" };
         End::partial(format!(
             "{count} {products} set aside, all others are applied; `{}`: {}",

@@ -45,7 +45,7 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
                     lines.push(format!("  ~ settings  {requests}"));
                 }
                 planned += 1;
-                let not_applied = count_set_aside(report) + preview.left_alone.len();
+                let not_applied = count_deferred(report) + preview.left_alone.len();
                 otherwise += not_applied;
                 let dropped = if *dropped == 0 { String::new() } else { format!(" ({dropped} dropped by filter)") };
                 if *sets == 0 && not_applied > 0 {
@@ -100,8 +100,8 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
 }
 
 /// How many products of a plan are set aside.
-fn count_set_aside(report: &Report) -> usize {
-    report.entries.iter().filter(|entry| matches!(entry.why, Why::Quarantined { .. })).count()
+fn count_deferred(report: &Report) -> usize {
+    report.entries.iter().filter(|entry| matches!(entry.why, Why::Deferred { .. })).count()
 }
 
 fn not_wholly(products: usize, version: SnapshotVersion) -> String {
@@ -165,7 +165,7 @@ fn why(why: &Why) -> String {
         Why::ApprovedByHubRejectedHere => "approved by the hub, rejected here".to_owned(),
         Why::NotApprovedByHub => "not approved by the hub".to_owned(),
         Why::RejectedByHub => "rejected by the hub".to_owned(),
-        Why::Quarantined { error } => format!("set aside, tried again later: {error}"),
+        Why::Deferred { error } => format!("set aside, tried again later: {error}"),
         Why::RejectedOnlyHere => "rejected here alone; it stays so".to_owned(),
         Why::Filtered(Decision { verdict, reason }) => {
             let verb = if *verdict == Verdict::Reject { "rejected" } else { "excluded" };

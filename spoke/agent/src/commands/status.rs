@@ -135,7 +135,7 @@ fn message(standing: &Standing, receipt: &Receipt, now: Timestamp) -> String {
     if receipt.version < head.latest && receipt.is_kept() {
         parts.push(format!("snapshot {} was taken {} ago", head.latest, age(head.taken_at, now)));
     }
-    let next_try = receipt.quarantined.iter().filter_map(|found| found.next_try).filter(|next| *next > now).min();
+    let next_try = receipt.deferred.iter().filter_map(|found| found.next_try).filter(|next| *next > now).min();
     parts.extend(next_try.map(|next| format!("tried again in {}", age(now, next))));
     parts.join("; ")
 }

@@ -95,7 +95,7 @@ impl FromStr for AttributeSource {
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     attributes: HashMap<ProductId, Arc<ProductAttributes>>,
-    undecided: BTreeMap<ProductId, String>,
+    not_looked_up: BTreeMap<ProductId, String>,
 }
 
 impl Known {
@@ -105,8 +105,8 @@ impl Known {
     }
 
     /// Products that could not be looked up, now or before, and why: nothing is to be decided of them.
-    pub(crate) fn undecided(&self) -> &BTreeMap<ProductId, String> {
-        &self.undecided
+    pub(crate) fn not_looked_up(&self) -> &BTreeMap<ProductId, String> {
+        &self.not_looked_up
     }
 }
 
@@ -177,16 +177,16 @@ impl Attributes {
             let fresh = |id: &ProductId| remembered.get(id).is_some_and(|known| known.at.elapsed() < FRESH);
             ids.iter().filter(|id| !fresh(id)).map(|id| (*id).clone()).collect()
         };
-        let mut undecided = if wanted.is_empty() {
+        let mut not_looked_up = if wanted.is_empty() {
             BTreeMap::new()
         } else {
             self.ask(directory.as_ref(), wanted, show_progress, stop).await?
         };
         let mut remembered = self.remembered();
-        undecided.retain(|id, _| !remembered.contains_key(id));
+        not_looked_up.retain(|id, _| !remembered.contains_key(id));
         let of = |id: &&ProductId| Some(((*id).clone(), remembered.get(*id)?.attributes.clone()?));
         let attributes: HashMap<_, _> = ids.iter().filter_map(of).collect();
-        let known = Known { attributes, undecided };
+        let known = Known { attributes, not_looked_up };
         known.tell(ids.len());
         if remembered.len() > ids.len() + MAX_REMEMBERED {
             remembered.retain(|id, _| known.attributes.contains_key(id));
@@ -252,7 +252,7 @@ impl Attributes {
 impl Known {
     /// Tells the log how much is not known.
     fn tell(&self, products: usize) {
-        let failed = self.undecided.len();
+        let failed = self.not_looked_up.len();
         let unknown = products - self.attributes.len() - failed;
         if unknown > 0 {
             tracing::warn!(unknown, products, "nothing is known of some products; the filter decides without");
@@ -339,11 +339,11 @@ impl Found {
                 Some(None) => {}
                 None => {
                     let reason = format!("the hub has not looked it up yet (what it knows is of {})", self.at);
-                    known.undecided.insert((*id).clone(), reason);
+                    known.not_looked_up.insert((*id).clone(), reason);
                 }
             }
         }
-        let unknown = known.undecided.len();
+        let unknown = known.not_looked_up.len();
         tracing::debug!(of = %self.at, products = ids.len(), unknown, "products as the hub looked them up");
         known.tell(ids.len());
         known
@@ -460,13 +460,13 @@ mod tests {
         for _ in 0..2 {
             let known = attributes.look_up(ids.iter(), false, &stop).await.unwrap();
             assert_eq!(names(known.attributes.keys()), ["prod-a"]);
-            assert_eq!(names(known.undecided().keys()), ["prod-new"], "no answer is not taken for one");
-            assert!(known.undecided().values().all(|why| why.contains("the hub has not looked it up yet")));
+            assert_eq!(names(known.not_looked_up().keys()), ["prod-new"], "no answer is not taken for one");
+            assert!(known.not_looked_up().values().all(|why| why.contains("the hub has not looked it up yet")));
         }
         assert_eq!((fake.calls.load(Ordering::Relaxed), ledger.fetched.load(Ordering::Relaxed)), (0, 1));
         *ledger.answers.lock().unwrap() = Some(answers(&[("prod-a", true), ("prod-new", true)]));
         let known = attributes.look_up(ids.iter(), false, &stop).await.unwrap();
-        assert_eq!(names(known.undecided().keys()), ["prod-none"]);
+        assert_eq!(names(known.not_looked_up().keys()), ["prod-none"]);
     }
 
     #[tokio::test]
@@ -482,14 +482,17 @@ mod tests {
     #[tokio::test]
     async fn where_the_hub_looks_no_products_up_any_more_they_are_looked_up_here_if_that_is_permitted() {
         let stop = CancellationToken::new();
-        for (hours, calls, undecided) in [(71, 0, vec!["prod-new"]), (73, 2, vec![])] {
+        for (hours, calls, not_looked_up) in [(71, 0, vec!["prod-new"]), (73, 2, vec![])] {
             let (ledger, fake) = (Arc::new(Ledger { hours, ..Ledger::default() }), Arc::new(Fake::default()));
             *ledger.answers.lock().unwrap() = Some(answers(&[("prod-a", true)]));
             let ids = ids(&["prod-a", "prod-new"]);
             let known = of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), false, &stop).await.unwrap();
-            assert_eq!((names(known.undecided().keys()), fake.calls.load(Ordering::Relaxed)), (undecided, calls));
+            assert_eq!(
+                (names(known.not_looked_up().keys()), fake.calls.load(Ordering::Relaxed)),
+                (not_looked_up, calls)
+            );
             let known = of_hub(&ledger, None).look_up(ids.iter(), false, &stop).await.unwrap();
-            assert_eq!(names(known.undecided().keys()), ["prod-new"]);
+            assert_eq!(names(known.not_looked_up().keys()), ["prod-new"]);
         }
     }
 
@@ -521,7 +524,7 @@ mod tests {
         for (calls, wait) in [(3, 0), (4, 3600), (5, 24 * 3600), (8, 0)] {
             let known = attributes.look_up(ids.iter(), false, &stop).await.unwrap();
             assert_eq!(names(known.attributes.keys()), ["prod-a"]);
-            assert_eq!(names(known.undecided().keys()), ["prod-bad"]);
+            assert_eq!(names(known.not_looked_up().keys()), ["prod-bad"]);
             assert_eq!(fake.calls.load(Ordering::Relaxed), calls);
             tokio::time::advance(Duration::from_secs(wait)).await;
         }
@@ -537,7 +540,7 @@ mod tests {
         tokio::time::advance(FRESH).await;
         let known = attributes.look_up(ids.iter(), false, &stop).await.unwrap();
         assert_eq!(fake.calls.load(Ordering::Relaxed), 2);
-        assert!(known.undecided().is_empty() && known.attributes(&ids[0]).is_some(), "{known:?}");
+        assert!(known.not_looked_up().is_empty() && known.attributes(&ids[0]).is_some(), "{known:?}");
     }
 
     #[tokio::test]

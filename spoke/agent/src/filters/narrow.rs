@@ -145,7 +145,7 @@ fn evaluate(
         .collect();
     let mut evaluation = filter.evaluate(&context, &products)?;
     tell(&evaluation.usage);
-    evaluation.verdicts.retain(|id, _| !known.undecided().contains_key(id));
+    evaluation.verdicts.retain(|id, _| !known.not_looked_up().contains_key(id));
     Ok(Narrowed::By { verdicts: evaluation.verdicts, warnings: warnings(&evaluation.usage.logs) })
 }
 

@@ -66,7 +66,7 @@ fn of_pass(datum: Datum, receipts: &[Receipt], tally: &Tally) -> Datum {
         .durations(Metric::ChangeSetMillis, tally.change_set_times.iter().copied())
         .count(Metric::AllowedProducts, tally.allowed)
         .count(Metric::DeniedProducts, tally.denied)
-        .count(Metric::QuarantinedProducts, sum(|receipt| receipt.quarantined.len()))
+        .count(Metric::QuarantinedProducts, sum(|receipt| receipt.deferred.len()))
         .count(Metric::DriftedProducts, tally.drifted)
         .count_if_known(Metric::WouldChangeProducts, would_change(receipts));
     if tally.filter_runs == 0 {

@@ -240,7 +240,7 @@ fn was_settled(before: &Receipt) -> bool {
     match before.status {
         ReceiptStatus::InSync => true,
         ReceiptStatus::Partial => {
-            before.quarantined.is_empty() && before.drift.as_ref().is_some_and(|drift| drift.rest_applied)
+            before.deferred.is_empty() && before.drift.as_ref().is_some_and(|drift| drift.rest_applied)
         }
         _ => false,
     }

@@ -97,20 +97,20 @@ impl Spoke {
         let (mut previews, exhausted) = (Vec::new(), Exhausted::default());
         for member in members {
             let receipt = before.receipts.iter().find(|receipt| receipt.member_experience == member.id);
-            let mut quarantined = receipt.map(quarantined_now).unwrap_or_default();
+            let mut deferred = receipt.map(deferred_now).unwrap_or_default();
             let has_name = member.name.is_some() || !self.filters.has_rules();
             let chosen = has_name.then(|| in_force.of(&member.id, member.name.as_deref()));
             let has_filter = chosen.as_ref().is_some_and(|chosen| !chosen.filter.is_nothing());
             // Whoever has no filter needs no facts, and leaves no product for want of them.
             let known = if has_filter { known.clone() } else { Ok(Arc::default()) };
             if let Ok(known) = &known {
-                quarantined.extend(known.undecided().clone());
+                deferred.extend(known.not_looked_up().clone());
             }
             let lately = erosion::lately(&erosion::recent(receipt, self.guard_window, Timestamp::now()));
             let confirmations = &before.confirmations;
             let narrowing = Narrowing { chosen, known, exhausted: &exhausted };
             previews.push(
-                self.preview_member(snapshot, narrowing, confirmations, (member, receipt, lately), &quarantined).await,
+                self.preview_member(snapshot, narrowing, confirmations, (member, receipt, lately), &deferred).await,
             );
         }
         Ok(Previews { experiences: previews, warnings })
@@ -122,7 +122,7 @@ impl Spoke {
         Narrowing { chosen, known, exhausted }: Narrowing<'_>,
         confirmations: &[OperatorConfirmation],
         (member, receipt, lately): (Member, Option<&Receipt>, Lately),
-        quarantined: &BTreeMap<ProductId, String>,
+        deferred: &BTreeMap<ProductId, String>,
     ) -> Preview {
         let Member { id: experience, name, state } = member;
         let filter = chosen.as_ref().and_then(|chosen| self.shown(chosen));
@@ -168,10 +168,10 @@ impl Spoke {
                 let observed = Observed { approved: &lists.0, rejected: &lists.1 };
                 let confirmed = confirmed(confirmations, snapshot, &experience);
                 let confirmation = confirmation(confirmed, snapshot.version());
-                let report = explain(&desired, observed, quarantined);
+                let report = explain(&desired, observed, deferred);
                 match plan_after(lately, &desired, observed, snapshot.version(), self.guard, confirmation) {
                     Ok(mut plan) => {
-                        plan.set_aside(quarantined.keys());
+                        plan.leave_out(deferred.keys());
                         let observed = live.policy.policy_resource_requests;
                         let plan = plan.with_settings(self.settings(snapshot), observed);
                         let policy_resource_requests = plan.settings();
@@ -201,8 +201,8 @@ struct Narrowing<'a> {
 }
 
 /// The products that the catalog refused, or that could not be looked up, and that a pass would leave now.
-fn quarantined_now(receipt: &Receipt) -> BTreeMap<ProductId, String> {
+fn deferred_now(receipt: &Receipt) -> BTreeMap<ProductId, String> {
     let now = Timestamp::now();
-    let left = receipt.quarantined.iter().filter(|found| found.next_try.is_some_and(|next| next > now));
+    let left = receipt.deferred.iter().filter(|found| found.next_try.is_some_and(|next| next > now));
     left.map(|found| (found.product.clone(), found.error.clone())).collect()
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{LedgerError, NewJournal, RecordStore, SnapshotStore};
 use pmp_protocol::{
-    DecisionJournal, Decisions, Digest, ExperienceId, Ground, GroundKind, JournalEntry, Listing, Outcome,
-    QuarantinedProduct, Receipt, Recorded, Snapshot, SnapshotVersion, Verdict, Verdicts, is_news,
+    DecisionJournal, Decisions, Deferred, Digest, ExperienceId, Ground, GroundKind, JournalEntry, Listing, Outcome,
+    Receipt, Recorded, Snapshot, SnapshotVersion, Verdict, Verdicts, is_news,
 };
 use tokio::sync::Mutex;
 
@@ -74,7 +74,7 @@ impl Recorder {
     }
 
     /// What was decided about the snapshot's products, other than the hub says.
-    pub(crate) fn decisions(&self, verdicts: &Verdicts, set_aside: &[QuarantinedProduct]) -> Decisions {
+    pub(crate) fn decisions(&self, verdicts: &Verdicts, deferred: &[Deferred]) -> Decisions {
         let approved = self.snapshot.content().approved();
         let filtered = verdicts.iter().filter(|(id, _)| approved.contains(*id)).filter_map(|(id, decision)| {
             let kind = match decision.verdict {
@@ -84,8 +84,8 @@ impl Recorder {
             };
             Some((id, Ground::new(kind, decision.reason.as_deref())))
         });
-        let set_aside = set_aside.iter().map(|it| (&it.product, Ground::new(GroundKind::SetAside, Some(&it.error))));
-        Decisions::of(self.listing(), filtered.chain(set_aside))
+        let deferred = deferred.iter().map(|it| (&it.product, Ground::new(GroundKind::Deferred, Some(&it.error))));
+        Decisions::of(self.listing(), filtered.chain(deferred))
     }
 
     /// Writes what `receipt` and `decisions` say that the record does not; how far it goes then. `before`: the receipt that

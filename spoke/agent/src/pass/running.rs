@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use pmp_catalog::ChangeSetId;
 use pmp_plan::Desired;
 use pmp_protocol::{
-    Confirmed, Decisions, DriftHandling, ExperienceId, QuarantinedProduct, Receipt, ReceiptStatus, Snapshot, confirmed,
+    Confirmed, Decisions, Deferred, DriftHandling, ExperienceId, Receipt, ReceiptStatus, Snapshot, confirmed,
 };
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Stop, StopReason};
@@ -30,7 +30,7 @@ use crate::pass::record::Recorder;
 use crate::pass::reporter::Reporter;
 use crate::pass::standing::Standing;
 use crate::pass::tally::Tally;
-use crate::pass::{erosion, set_aside};
+use crate::pass::{deferred, erosion};
 
 use super::{Spoke, confirmation};
 
@@ -149,9 +149,9 @@ impl Pass<'_> {
         let chosen = self.chosen(&member);
         let mut draft = self.draft(&member.id, chosen.as_ref());
         // A pass that ends before the products decides on none: what was set aside stays so.
-        let undecided = Progress { quarantined: self.set_aside_before(&member.id), ..Progress::default() };
+        let untouched = Progress { deferred: self.deferred_before(&member.id), ..Progress::default() };
         let ended = |status, error: String| {
-            let progress = if status == ReceiptStatus::Skipped { Progress::default() } else { undecided.clone() };
+            let progress = if status == ReceiptStatus::Skipped { Progress::default() } else { untouched.clone() };
             draft.receipt(status, &progress, Some(error))
         };
         let live = match member.state {
@@ -187,7 +187,7 @@ impl Pass<'_> {
         draft.filtered_for = desired.filtered_for(MAX_REASONS);
         let before = self.before(&draft.member);
         let unfinished = self.unfinished(&draft.member);
-        let set_aside = set_aside::from_the_start(before, known.undecided(), self.began);
+        let deferred = deferred::at_start(before, known.not_looked_up(), self.began);
         let edits = self.spoke.edits(before, &self.snapshot, draft.filter.clone(), &desired, &live, self.began);
         let Some(judged) = self.stop.unless_stopped(edits).await else { return self.stopped(&draft) };
         let Judged { drift, left_alone, handling } = judged;
@@ -202,7 +202,7 @@ impl Pass<'_> {
             confirmation: confirmation(draft.confirmed.as_ref(), self.snapshot.version()),
             pass: self.began,
             settings: self.spoke.settings(&self.snapshot),
-            quarantined: &set_aside,
+            deferred: &deferred,
             left_alone: &left_alone,
             unfinished: unfinished.map(|id| ChangeSetId::new(id)),
         };
@@ -210,11 +210,11 @@ impl Pass<'_> {
             Mode::Apply => self.apply(&order, live, &draft).await,
             Mode::Observe => self.engine.observe(&order, live),
         };
-        let Applied { status, progress, error } = set_aside::in_the_end(applied, known.undecided(), &set_aside);
+        let Applied { status, progress, error } = deferred::finish(applied, known.not_looked_up(), &deferred);
         let left = progress.left.clone().filter(|_| handling == DriftHandling::Report);
         let progress = Progress { left, ..progress };
         self.tally().add(&draft, &progress, before);
-        *decided = self.recorder.as_ref().map(|it| it.decisions(&verdicts, &progress.quarantined));
+        *decided = self.recorder.as_ref().map(|it| it.decisions(&verdicts, &progress.deferred));
         match status {
             ReceiptStatus::InSync => drift::left_as_set(draft.in_sync(&progress, now(), before)),
             status => {
@@ -254,14 +254,14 @@ impl Pass<'_> {
     fn stopped(&self, draft: &Draft) -> Receipt {
         let open = self.unfinished(&draft.member).cloned().into_iter().collect();
         let reason = self.stop.reason().map_or_else(|| LookUpError::Stopped.to_string(), ToString::to_string);
-        let quarantined = self.set_aside_before(&draft.member);
-        let progress = Progress { change_sets: open, quarantined, ..Progress::default() };
+        let deferred = self.deferred_before(&draft.member);
+        let progress = Progress { change_sets: open, deferred, ..Progress::default() };
         draft.receipt(ReceiptStatus::Partial, &progress, Some(reason))
     }
 
     /// The products that earlier passes set aside.
-    fn set_aside_before(&self, member: &ExperienceId) -> Vec<QuarantinedProduct> {
-        self.before(member).map_or_else(Vec::new, |before| before.quarantined.clone())
+    fn deferred_before(&self, member: &ExperienceId) -> Vec<Deferred> {
+        self.before(member).map_or_else(Vec::new, |before| before.deferred.clone())
     }
 
     /// The receipt that stands.

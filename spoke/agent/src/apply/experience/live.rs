@@ -105,7 +105,7 @@ impl ExperienceRun<'_> {
         let still_denied: Vec<_> = still_denied.cloned().collect();
         if !still_denied.is_empty() {
             tracing::warn!(experience = %self.live.experience.id, products = still_denied.len(), "{STILL_DENIED}");
-            self.isolation.quarantine(&still_denied, STILL_DENIED);
+            self.isolation.defer(&still_denied, STILL_DENIED);
         }
         Ok(true)
     }

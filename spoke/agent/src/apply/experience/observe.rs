@@ -22,7 +22,7 @@ impl ExperienceRun<'_> {
             }
             Continue(None) => self.done(),
         };
-        self.keep_undecided();
+        self.keep_untested();
         self.note_how_it_is_left();
         Applied { status, progress: self.progress, error }
     }
@@ -32,7 +32,7 @@ impl ExperienceRun<'_> {
         // As if it were confirmed: then no guard rail holds it.
         let plan = self.plan_with(Confirmation::Version(self.order.version));
         let Ok(mut plan) = plan else { return WouldChange::default() };
-        self.isolation.set_aside(&mut plan);
+        self.isolation.leave_out_of(&mut plan);
         let suspects = |kind| self.isolation.suspects_of(kind);
         WouldChange {
             allow: plan.allow().len() + suspects(ChangeKind::Allow),
