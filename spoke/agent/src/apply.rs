@@ -41,7 +41,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeSetId, Experience, PolicyId, ProcurementPolicy};
-use pmp_plan::{Confirmation, Desired, GuardRails, IdLimit, Lately};
+use pmp_plan::{Desired, GuardRails, IdLimit, Lately};
 use pmp_protocol::{
     ChangeSetTimes, Deferred, ExperienceId, ProductBatch, ProductId, ReceiptStatus, ResourceRequests, SnapshotVersion,
 };
@@ -103,7 +103,8 @@ pub(crate) struct Order<'a> {
     pub(crate) guard: GuardRails,
     /// What earlier passes removed within the guard rail's window.
     pub(crate) lately: Lately,
-    pub(crate) confirmation: Confirmation,
+    /// The version that an operator let through past the guard rails, whatever it removes.
+    pub(crate) confirmed: Option<SnapshotVersion>,
     /// The settings that its policy should have. `None` where settings do not follow the hub's.
     pub(crate) settings: Option<ResourceRequests>,
     /// When the pass began.

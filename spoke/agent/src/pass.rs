@@ -21,10 +21,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeHistory};
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
-use pmp_plan::{Confirmation, GuardRails};
+use pmp_plan::{GuardRails};
 use pmp_protocol::{
     ChangeSetTimes, Confirmed, DriftHandling, ExperienceId, LEDGER_LAYOUT, OrganizationSeen, Receipt, ReceiptStatus,
-    ResourceRequests, Snapshot, SnapshotVersion,
+    ResourceRequests, Snapshot,
 };
 use pmp_terminal::Stop;
 use tokio::sync::Semaphore;
@@ -299,11 +299,6 @@ impl Spoke {
         let tally = Tally { change_set_times: pass.engine.seen_times(), ..pass.tally().clone() };
         Ok((PassOutcome { receipts, tally }, pass.engine.times()))
     }
-}
-
-/// What a confirmation means for a plan of `version`.
-pub(crate) fn confirmation(confirmed: Option<&Confirmed>, version: SnapshotVersion) -> Confirmation {
-    confirmed.map_or(Confirmation::None, |_| Confirmation::Version(version))
 }
 
 /// Experiences that were kept in step before. Those of which a disputed receipt speaks are among them: it is not to stand.

@@ -12,6 +12,6 @@ mod report;
 
 pub use change_set::{ChangeSet, IdLimit};
 pub use desired::Desired;
-pub use guard::{Confirmation, GuardRails, Lately, Limit, Refusal};
+pub use guard::{GuardRails, Lately, Limit, Refusal};
 pub use plan::{Observed, Plan, explain, plan, plan_after};
 pub use report::{Entry, Report, Step, Why};

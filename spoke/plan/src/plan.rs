@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pmp_protocol::{ProductBatch, ProductId, ResourceRequests, SnapshotVersion};
 
-use crate::{ChangeSet, Confirmation, Desired, Entry, GuardRails, IdLimit, Lately, Refusal, Report, Step, Why};
+use crate::{ChangeSet, Desired, Entry, GuardRails, IdLimit, Lately, Refusal, Report, Step, Why};
 
 /// The lists that an experience has now.
 #[derive(Debug, Clone, Copy)]
@@ -29,15 +29,15 @@ pub struct Plan {
 /// What is rejected here alone, `r − R − A`, stays as it is.
 ///
 /// # Errors
-/// A [`Refusal`] where that would remove more than `guard` allows and `confirmation` does not cover `version`.
+/// A [`Refusal`] where that would remove more than `guard` allows and `confirmed` is not `version`.
 pub fn plan(
     desired: &Desired<'_>,
     observed: Observed<'_>,
     version: SnapshotVersion,
     guard: GuardRails,
-    confirmation: Confirmation,
+    confirmed: Option<SnapshotVersion>,
 ) -> Result<Plan, Box<Refusal>> {
-    plan_after(Lately::default(), desired, observed, version, guard, confirmation)
+    plan_after(Lately::default(), desired, observed, version, guard, confirmed)
 }
 
 /// As [`plan`], where something was removed `lately`: the guard rails judge both together.
@@ -50,10 +50,10 @@ pub fn plan_after(
     observed: Observed<'_>,
     version: SnapshotVersion,
     guard: GuardRails,
-    confirmation: Confirmation,
+    confirmed: Option<SnapshotVersion>,
 ) -> Result<Plan, Box<Refusal>> {
     let Delta { allow, removed, deny } = delta(desired, observed);
-    match guard.exceeded(removed, observed.approved.len(), lately, version, confirmation) {
+    match guard.exceeded(removed, observed.approved.len(), lately, version, confirmed) {
         None => Ok(Plan { allow, deny, settings: None }),
         Some(limit) => {
             let (approved, changes) = (observed.approved.len(), allow.len() + deny.len());
@@ -243,7 +243,7 @@ mod tests {
         approved: &BTreeSet<ProductId>,
         rejected: &BTreeSet<ProductId>,
     ) -> Plan {
-        let confirmed = Confirmation::Version(SnapshotVersion::FIRST);
+        let confirmed = Some(SnapshotVersion::FIRST);
         let observed = Observed { approved, rejected };
         plan(&Desired::new(content, verdicts), observed, SnapshotVersion::FIRST, LAX, confirmed).unwrap()
     }
@@ -305,10 +305,10 @@ mod tests {
         let none = Verdicts::new();
         let desired = Desired::new(&content, &none);
         let version = SnapshotVersion::FIRST;
-        let refusal = plan(&desired, observed, version, GuardRails::default(), Confirmation::None).unwrap_err();
+        let refusal = plan(&desired, observed, version, GuardRails::default(), None).unwrap_err();
         assert_eq!(refusal.to_string(), "it would remove 2 of 3 approved products (66%, limit 50%)");
         assert_eq!(refusal.changes, 2);
-        let confirmed = Confirmation::Version(version);
+        let confirmed = Some(version);
         assert!(plan(&desired, observed, version, GuardRails::default(), confirmed).is_ok());
     }
 

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use pmp_catalog::{CatalogError, ChangeSetId, ChangeSetRequest, Part};
-use pmp_plan::{ChangeSet, Confirmation, IdLimit, Lately, Observed, Plan, Refusal, plan_after};
-use pmp_protocol::{ProductBatch, ProductId, ReceiptStatus, ResourceRequests};
+use pmp_plan::{ChangeSet, IdLimit, Lately, Observed, Plan, Refusal, plan_after};
+use pmp_protocol::{ProductBatch, ProductId, ReceiptStatus, ResourceRequests, SnapshotVersion};
 use tokio::time::Instant;
 
 use super::isolate::Isolation;
@@ -268,17 +268,17 @@ impl<'a> ExperienceRun<'a> {
     }
 
     fn plan(&self) -> Result<Plan, Box<Refusal>> {
-        self.plan_with(self.order.confirmation)
+        self.plan_with(self.order.confirmed)
     }
 
-    fn plan_with(&self, confirmation: Confirmation) -> Result<Plan, Box<Refusal>> {
+    fn plan_with(&self, confirmed: Option<SnapshotVersion>) -> Result<Plan, Box<Refusal>> {
         let Order { desired, version, guard, lately, .. } = *self.order;
         let lists = lists::as_if_done(&self.live.policy, desired, self.order.left_alone);
         let observed = Observed { approved: &lists.0, rejected: &lists.1 };
         // What this pass has removed already counts for the guard rail, too.
         let Progress { removed, approved_before, .. } = self.progress;
         let lately = Lately { removed: lately.removed + removed, approved: lately.approved.max(approved_before) };
-        plan_after(lately, desired, observed, version, guard, confirmation)
+        plan_after(lately, desired, observed, version, guard, confirmed)
     }
 
     /// The settings that the policy should have. `None` where it has them, and where the catalog refused them.

@@ -293,7 +293,7 @@ pub(super) fn names(text: &str, id: &ProductId) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
-    use pmp_plan::{Confirmation, Desired, GuardRails, Observed, plan};
+    use pmp_plan::{Desired, GuardRails, Observed, plan};
     use pmp_protocol::{Content, ExperienceId, ResourceRequests, SnapshotVersion, Verdicts};
     use proptest::prelude::*;
 
@@ -310,7 +310,7 @@ mod tests {
         let (content, verdicts, none) = (content.unwrap(), Verdicts::new(), BTreeSet::new());
         let observed = Observed { approved: &none, rejected: &none };
         let desired = Desired::new(&content, &verdicts);
-        plan(&desired, observed, SnapshotVersion::FIRST, GuardRails::default(), Confirmation::None).unwrap()
+        plan(&desired, observed, SnapshotVersion::FIRST, GuardRails::default(), None).unwrap()
     }
 
     /// Applies `count` products, of which some are poison, as the executor does. Returns the number of

@@ -32,7 +32,7 @@ pub(crate) fn as_if_done<'a>(
 
 #[cfg(test)]
 mod tests {
-    use pmp_plan::{Confirmation, GuardRails, Observed, plan};
+    use pmp_plan::{GuardRails, Observed, plan};
     use pmp_protocol::{Content, ExperienceId, SnapshotVersion, Verdicts};
 
     use std::collections::BTreeMap;
@@ -55,7 +55,7 @@ mod tests {
             let observed = Observed { approved: &lists.0, rejected: &lists.1 };
             let version = SnapshotVersion::FIRST;
             let plan =
-                plan(&desired, observed, version, GuardRails::default(), Confirmation::Version(version)).unwrap();
+                plan(&desired, observed, version, GuardRails::default(), Some(version)).unwrap();
             (plan.allow().clone(), plan.deny().clone())
         };
         assert_eq!(changes(&ids(&[])), (ids(&["a", "b"]), ids(&["m", "n", "x", "y"])));

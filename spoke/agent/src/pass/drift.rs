@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{ChangeHistory, Edits, Scope};
 use pmp_ledger::SnapshotStore;
-use pmp_plan::{Confirmation, Desired, GuardRails, Observed, plan};
+use pmp_plan::{Desired, GuardRails, Observed, plan};
 use pmp_protocol::{
     Content, Digest, Drift, DriftHandling, EditedProduct, ExperienceId, FilterIdentity, ForeignChangeSet, ListedAs,
     PlainText, ProductId, Receipt, ReceiptStatus, Snapshot, SnapshotVersion,
@@ -188,7 +188,7 @@ impl Case<'_> {
     fn out_of_step(&self) -> BTreeSet<ProductId> {
         let observed = Observed { approved: &self.live.policy.approved, rejected: &self.live.policy.rejected };
         let version = self.snapshot.version();
-        let all = plan(self.desired, observed, version, GuardRails::default(), Confirmation::Version(version));
+        let all = plan(self.desired, observed, version, GuardRails::default(), Some(version));
         all.map(|plan| plan.allow().union(plan.deny()).cloned().collect()).unwrap_or_default()
     }
 

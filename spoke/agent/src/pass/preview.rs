@@ -19,7 +19,7 @@ use crate::filters::narrow::{Exhausted, Narrowed, narrow};
 use crate::pass::discover::{Member, discover, leave_management_alone, read_policies};
 use crate::pass::standing::Standing;
 use crate::pass::{Spoke, erosion};
-use crate::pass::{confirmation, kept, named};
+use crate::pass::{kept, named};
 
 /// What would happen to all member experiences.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,10 +166,9 @@ impl Spoke {
                 left_alone = edits.await.left_alone;
                 let lists = lists::as_if_done(&live.policy, &desired, &left_alone);
                 let observed = Observed { approved: &lists.0, rejected: &lists.1 };
-                let confirmed = confirmed(confirmations, snapshot, &experience);
-                let confirmation = confirmation(confirmed, snapshot.version());
+                let confirmed = confirmed(confirmations, snapshot, &experience).map(|_| snapshot.version());
                 let report = explain(&desired, observed, deferred);
-                match plan_after(lately, &desired, observed, snapshot.version(), self.guard, confirmation) {
+                match plan_after(lately, &desired, observed, snapshot.version(), self.guard, confirmed) {
                     Ok(mut plan) => {
                         plan.leave_out(deferred.keys());
                         let observed = live.policy.policy_resource_requests;

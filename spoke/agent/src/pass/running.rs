@@ -32,7 +32,7 @@ use crate::pass::standing::Standing;
 use crate::pass::tally::Tally;
 use crate::pass::{deferred, erosion};
 
-use super::{Spoke, confirmation};
+use super::Spoke;
 
 /// Experiences that are worked on at once. The catalog's rate limits set the pace, not this; it bounds the memory.
 const SIDE_BY_SIDE: usize = 100;
@@ -199,7 +199,7 @@ impl Pass<'_> {
             version: self.snapshot.version(),
             guard: self.spoke.guard,
             lately: erosion::lately(&draft.removals),
-            confirmation: confirmation(draft.confirmed.as_ref(), self.snapshot.version()),
+            confirmed: draft.confirmed.as_ref().map(|_| self.snapshot.version()),
             pass: self.began,
             settings: self.spoke.settings(&self.snapshot),
             deferred: &deferred,

@@ -3,7 +3,6 @@
 use std::ops::ControlFlow::{Break, Continue};
 
 use pmp_catalog::ChangeKind;
-use pmp_plan::Confirmation;
 use pmp_protocol::{ReceiptStatus, WouldChange};
 
 use super::{Applied, End, ExperienceRun};
@@ -30,7 +29,7 @@ impl ExperienceRun<'_> {
     /// What is to be changed, whether or not a guard rail holds it. What the catalog refused lately is left, and does not count.
     fn would_change(&mut self) -> WouldChange {
         // As if it were confirmed: then no guard rail holds it.
-        let plan = self.plan_with(Confirmation::Version(self.order.version));
+        let plan = self.plan_with(Some(self.order.version));
         let Ok(mut plan) = plan else { return WouldChange::default() };
         self.isolation.leave_out_of(&mut plan);
         let suspects = |kind| self.isolation.suspects_of(kind);

@@ -90,7 +90,7 @@ impl<'a> Pass<'a> {
             version: SnapshotVersion::FIRST,
             guard: GuardRails::default(),
             lately: self.lately,
-            confirmation: Confirmation::None,
+            confirmed: None,
             settings: self.wanted,
             pass: self.at,
             deferred: &self.deferred,
