@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use pmp_terminal::{
@@ -9,6 +10,7 @@ use pmp_terminal::{
 };
 use serde_json::json;
 
+use crate::commands::metrics::StandardOutput;
 use crate::commands::{doctor, env, init, mistyped};
 use crate::commands::{plan, status, sync};
 use crate::compose::{Purpose, sdk_and_spoke, stop};
@@ -16,7 +18,7 @@ use crate::config::ConfigArgs;
 use crate::error::{failure, sdk};
 use crate::intake::agent;
 use crate::intake::inbox::SqsInbox;
-use crate::intake::lambda::SpokeFunction;
+use crate::lambda::SpokeFunction;
 
 const EXAMPLES: &str = "Examples:
   pmp-spoke init            make the queue, and subscribe it to the hub's topic
@@ -184,7 +186,7 @@ async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> 
         return Ok(Exit::Ok);
     };
     let (sdk, mut spoke) = started?;
-    spoke.emit_metrics = metrics;
+    spoke.metrics = metrics.then(|| Arc::new(StandardOutput) as _);
     if stop.unless_stopped(mistyped::warn(&sdk, &config, &spoke)).await.is_none() {
         return Ok(Exit::Ok);
     }

@@ -10,13 +10,14 @@ use pmp_terminal::{Failure, Stop, stop_on_signal};
 use tokio::time::Instant;
 
 use crate::config::SpokeConfig;
-use crate::error::{failure, one_line, sdk};
+use crate::error::{failure, filter_failure, one_line, sdk};
 use crate::filters::Filters;
 use crate::identity::Identity;
 use crate::lease::{Leases, holder};
 use crate::pass::Spoke;
 use crate::pass::record::Records;
 use crate::pass::trust::Trust;
+use crate::progress::Silent;
 
 /// What a command does with the spoke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,14 +66,15 @@ pub(crate) async fn spoke(
         bound: None,
         drift: config.drift.clone(),
         history: Some(catalog.clone()),
-        show_progress: false,
-        emit_metrics: false,
+        progress: Arc::new(Silent),
+        metrics: None,
     };
     let mut sources = config.filters.assigned().filter_map(|(_, filter)| Some(filter.as_ref()?.product_attributes));
     if let Some(source) = sources.find(|source| !source.is_nowhere()) {
         spoke.attributes = source.attributes(sdk, &hub, &config.snapshots, &config.experience);
     }
-    if let Err(failure) = spoke.filters.start().await {
+    if let Err(error) = spoke.filters.start().await {
+        let failure = filter_failure(error);
         if purpose == Purpose::Pass {
             let text = failure.render().lines().collect::<Vec<_>>().join("; ");
             if let Err(error) = spoke.report_error(text, None).await {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use pmp_aws::AssumedRole;
 use pmp_catalog::RateLimits;
-use pmp_filter_host::{FilterSource, Limits, S3Object};
+use pmp_filter_host::{FilterSource, Limits};
 use pmp_ledger::{LeaseTerm, TableName};
 use pmp_plan::GuardRails;
 use pmp_protocol::{Digest, DriftHandling, ExperienceId, OrganizationId};
@@ -15,6 +15,7 @@ use pmp_signature::TrustedKeys;
 use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
 use crate::apply::EngineSettings;
+use crate::filters::config::{FilterConfig, FilterSettings};
 use crate::filters::lookup::AttributeSource;
 use crate::filters::rules;
 use crate::filters::rules::{FilterRules, Shared};
@@ -37,7 +38,7 @@ const FILTER: Source = Source { flag: "--filter", variable: "PMP_FILTER" };
 const FILTER_DIGEST: Source = Source { flag: "--filter-digest", variable: "PMP_FILTER_DIGEST" };
 const FILTER_CACHE: Source = Source { flag: "--filter-cache", variable: "PMP_FILTER_CACHE" };
 const FILTER_SIZE: Source = Source { flag: "--filter-max-file", variable: "PMP_FILTER_MAX_FILE" };
-pub(crate) const FILTER_CONFIG: Source = Source { flag: "--filter-config", variable: "PMP_FILTER_CONFIG" };
+const FILTER_CONFIG: Source = Source { flag: "--filter-config", variable: "PMP_FILTER_CONFIG" };
 pub(crate) const FILTERS: Source = Source { flag: "--filters", variable: "PMP_FILTERS" };
 pub(crate) const ATTRIBUTES: Source = Source { flag: "--product-attributes", variable: "PMP_PRODUCT_ATTRIBUTES" };
 const REMOVED_PERCENT: Source = Source { flag: "--max-removed-percent", variable: "PMP_MAX_REMOVED_PERCENT" };
@@ -183,28 +184,6 @@ pub(crate) struct SpokeConfig {
     pub(crate) stop_after: Option<Duration>,
     /// How much is recorded of what was decided.
     pub(crate) retention: Retention,
-}
-
-/// Which filter, with which settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FilterConfig {
-    pub(crate) source: FilterSource,
-    pub(crate) settings: FilterSettings,
-    /// What its file must have.
-    pub(crate) digest: Option<Digest>,
-    pub(crate) cache: Option<PathBuf>,
-    pub(crate) limits: Limits,
-    /// Whence it is told what AWS Marketplace tells of the products.
-    pub(crate) product_attributes: AttributeSource,
-}
-
-/// Where a filter's settings come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum FilterSettings {
-    /// They are here, as JSON.
-    Json(String),
-    /// They are in S3.
-    Object(S3Object),
 }
 
 /// What `doctor` looks at: whatever is set and can be read.

@@ -19,9 +19,11 @@ mod error;
 mod filters;
 mod identity;
 mod intake;
+mod lambda;
 mod lease;
 mod mode;
 mod pass;
+mod progress;
 mod retry;
 
 pub use apply::EngineSettings;

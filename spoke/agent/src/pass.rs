@@ -21,7 +21,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeHistory};
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
-use pmp_plan::{GuardRails};
+use pmp_plan::GuardRails;
 use pmp_protocol::{
     ChangeSetTimes, Confirmed, DriftHandling, ExperienceId, LEDGER_LAYOUT, OrganizationSeen, Receipt, ReceiptStatus,
     ResourceRequests, Snapshot,
@@ -39,6 +39,7 @@ use crate::filters::lookup::{Attributes, Known, LookUpError};
 use crate::filters::narrow::Exhausted;
 use crate::filters::rules::FilterRules;
 use crate::identity::Identity;
+use crate::intake::metrics::MetricsSink;
 use crate::lease::{Leases, holder};
 use crate::mode::Mode;
 use crate::pass::beside::Beside;
@@ -48,6 +49,7 @@ use crate::pass::running::Pass;
 use crate::pass::standing::{SignOfLife, Standing};
 use crate::pass::tally::Tally;
 use crate::pass::trust::Trust;
+use crate::progress::{ShowProgress, Silent};
 
 /// Runs of the filter at once: each has a memory of its own, and keeps a processor busy.
 const FILTERS: usize = 2;
@@ -88,10 +90,10 @@ pub struct Spoke {
     pub(crate) drift: FilterRules<DriftHandling>,
     /// Where to look who made them; none where nobody is to be named.
     pub(crate) history: Option<Arc<dyn ChangeHistory>>,
-    /// Whether to tell a person on standard error how it goes; agents log instead.
-    pub(crate) show_progress: bool,
-    /// Whether the agent writes figures of each run to standard output.
-    pub(crate) emit_metrics: bool,
+    /// Shows a person how far a pass is. Agents log instead.
+    pub(crate) progress: Arc<dyn ShowProgress>,
+    /// Where the figures of each run are written. `None` where nobody collects them.
+    pub(crate) metrics: Option<Arc<dyn MetricsSink>>,
 }
 
 /// What came of a pass: every member experience has a receipt in the ledger.
@@ -125,7 +127,6 @@ impl Spoke {
         let organization = identity.organization.clone();
         let lease = Leases::new(leases, organization, holder("library"), LeaseTerm::DEFAULT);
         let (selection, guard) = (Selection::All, GuardRails::default());
-        let show_progress = false;
         Self {
             catalog,
             snapshots,
@@ -146,8 +147,8 @@ impl Spoke {
             bound: None,
             drift: FilterRules::without_rules(DriftHandling::Heal),
             history: None,
-            show_progress,
-            emit_metrics: false,
+            progress: Arc::new(Silent),
+            metrics: None,
         }
     }
 
@@ -204,7 +205,7 @@ impl Spoke {
         match &self.attributes {
             Some(attributes) if self.filters.has_any() => {
                 let approved = snapshot.content().approved();
-                attributes.look_up(approved.iter(), self.show_progress, stop).await.map(Arc::new)
+                attributes.look_up(approved.iter(), self.progress.as_ref(), stop).await.map(Arc::new)
             }
             _ => Ok(Arc::default()),
         }

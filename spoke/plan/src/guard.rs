@@ -115,9 +115,8 @@ mod tests {
     fn each_limit_holds_at_its_edge() {
         let version = SnapshotVersion::FIRST;
         let default = GuardRails::default();
-        let exceeded = |guard: GuardRails, removed, approved| {
-            guard.exceeded(removed, approved, Lately::default(), version, None)
-        };
+        let exceeded =
+            |guard: GuardRails, removed, approved| guard.exceeded(removed, approved, Lately::default(), version, None);
         assert_eq!(exceeded(default, 0, 0), None);
         assert_eq!(exceeded(default, 5, 10), None);
         assert_eq!(exceeded(default, 6, 10), Some(Limit::Percent(50)));
@@ -134,9 +133,8 @@ mod tests {
     #[test]
     fn steps_that_would_pass_by_themselves_are_judged_with_those_before() {
         let guard = GuardRails::default();
-        let judged = |removed, approved, lately| {
-            guard.exceeded(removed, approved, lately, SnapshotVersion::FIRST, None)
-        };
+        let judged =
+            |removed, approved, lately| guard.exceeded(removed, approved, lately, SnapshotVersion::FIRST, None);
         let first = Lately { removed: 45, approved: 100 };
         assert_eq!(judged(45, 100, Lately::default()), None);
         assert_eq!(judged(25, 55, first), Some(Limit::Percent(50)));

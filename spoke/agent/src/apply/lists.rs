@@ -54,8 +54,7 @@ mod tests {
             let lists = as_if_done(&policy, &desired, left_alone);
             let observed = Observed { approved: &lists.0, rejected: &lists.1 };
             let version = SnapshotVersion::FIRST;
-            let plan =
-                plan(&desired, observed, version, GuardRails::default(), Some(version)).unwrap();
+            let plan = plan(&desired, observed, version, GuardRails::default(), Some(version)).unwrap();
             (plan.allow().clone(), plan.deny().clone())
         };
         assert_eq!(changes(&ids(&[])), (ids(&["a", "b"]), ids(&["m", "n", "x", "y"])));

@@ -16,10 +16,11 @@ use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, age, count};
 
-use crate::config::{ATTRIBUTES, ConfigArgs, DoctorConfig, EXPERIENCE, FILTERS, FilterConfig, MEMBERS, ORG, SNAPSHOTS};
+use crate::config::{ATTRIBUTES, ConfigArgs, DoctorConfig, EXPERIENCE, FILTERS, MEMBERS, ORG, SNAPSHOTS};
 use crate::error::SpokeError;
 use crate::error::{failure, one_line};
 use crate::filters::Filters;
+use crate::filters::config::FilterConfig;
 use crate::filters::lookup::AttributeSource;
 use crate::filters::rules::FilterRules;
 use crate::identity::ask_organizations;
@@ -73,14 +74,14 @@ async fn filter(sdk: &SdkConfig, rules: Option<&FilterRules<Option<FilterConfig>
                 let (name, version) = (&description.name, &description.version);
                 finding.note(format!("{which}`{name}` {version} ({}), loaded in {took} ms", digest.short()))
             }
-            Err(failure) => {
-                let fix = failure.hints().first().cloned();
+            Err(error) => {
+                let fix = error.hint();
                 let source = rules.assigned().find_map(|(it, config)| (it == place).then_some(config.as_ref()?));
                 let source = source.map_or_else(|| "FILE".to_owned(), |config| config.source.to_string());
                 let look = format!(
                     "look into it with `pmp-filter inspect {source}`, and try its settings with `pmp-filter run`"
                 );
-                finding.fail(failure.one_line(), fix.unwrap_or(look))
+                finding.fail(error.one_line(), fix.unwrap_or(look))
             }
         };
         began = Instant::now();

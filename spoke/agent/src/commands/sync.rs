@@ -9,7 +9,7 @@ use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, Stop};
 
 use crate::commands::plan_file::PlanFile;
-use crate::commands::render;
+use crate::commands::{progress, render};
 use crate::compose::{Purpose, sdk_and_spoke, stop};
 use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::SpokeError;
@@ -41,7 +41,7 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
     };
     let started = stop.unless_stopped(sdk_and_spoke(&config, "sync", Purpose::Pass)).await;
     let (_, mut spoke) = started.ok_or_else(|| ended("before anything was done"))??;
-    spoke.show_progress = output.is_table();
+    spoke.progress = progress::shown(output);
     let if_held = if args.wait { IfHeld::Wait } else { IfHeld::Leave };
     let work = async |stop: &Stop| Ok(sync_newest(&spoke, &config, args, plan.as_ref(), stop).await);
     let done = stop

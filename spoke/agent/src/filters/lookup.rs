@@ -15,11 +15,11 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{CatalogError, ErrorClass, LookUp, ProductAttributes, ProductDirectory, SdkDirectory, Told};
 use pmp_ledger::{AnswerStore, AnswersHead, DynamoAnswers, LedgerError, TableName};
 use pmp_protocol::{Answers, Digest, ExperienceId, ProductId};
-use pmp_terminal::progress::{Step, step};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::one_line;
+use crate::progress::{ProgressEvent, ShowProgress};
 
 /// What is known is asked for again after this time, since vendors and categories change, and products come.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
@@ -27,7 +27,7 @@ const FRESH: Duration = Duration::from_secs(24 * 3600);
 const OLD: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// Calls that failed in a row, after which the service is not to be had now.
 const MAX_FAILURES: usize = 10;
-/// Answers between two lines of progress.
+/// Answers between two events of progress.
 const PROGRESS: usize = 500;
 /// The most products that are remembered beyond those of the snapshot.
 const MAX_REMEMBERED: usize = 100_000;
@@ -149,7 +149,7 @@ impl Attributes {
     pub(crate) async fn look_up(
         &self,
         ids: impl Iterator<Item = &ProductId>,
-        show_progress: bool,
+        progress: &dyn ShowProgress,
         stop: &CancellationToken,
     ) -> Result<Known, LookUpError> {
         let ids: Vec<_> = ids.collect();
@@ -180,7 +180,7 @@ impl Attributes {
         let mut not_looked_up = if wanted.is_empty() {
             BTreeMap::new()
         } else {
-            self.ask(directory.as_ref(), wanted, show_progress, stop).await?
+            self.ask(directory.as_ref(), wanted, progress, stop).await?
         };
         let mut remembered = self.remembered();
         not_looked_up.retain(|id, _| !remembered.contains_key(id));
@@ -199,20 +199,18 @@ impl Attributes {
         &self,
         directory: &dyn ProductDirectory,
         wanted: Vec<ProductId>,
-        show_progress: bool,
+        progress: &dyn ShowProgress,
         stop: &CancellationToken,
     ) -> Result<BTreeMap<ProductId, String>, LookUpError> {
         let count = wanted.len();
         tracing::info!(products = count, "looking up products");
-        if show_progress {
-            step(Step::Doing, &format!("looking up {count} products for the filter"));
-        }
+        progress.show(ProgressEvent::LookingUp { products: count });
         let mut look_up = LookUp::new(directory, wanted);
         let (mut failed, mut in_a_row, mut answered, mut shown) = (BTreeMap::new(), 0, 0, 0);
         loop {
-            if show_progress && answered >= shown + PROGRESS {
+            if answered >= shown + PROGRESS {
                 shown = answered;
-                step(Step::Waiting, &format!("{answered} of {count} products looked up"));
+                progress.show(ProgressEvent::LookedUp { answered, products: count });
             }
             let next = tokio::select! {
                 biased;
@@ -372,6 +370,7 @@ mod tests {
     use pmp_protocol::Answer;
 
     use super::*;
+    use crate::progress::Silent;
 
     /// As many as are on their way at once.
     const SIDE_BY_SIDE: usize = 8;
@@ -458,14 +457,14 @@ mod tests {
         let attributes = of_hub(&ledger, Some(fake.clone()));
         let (ids, stop) = (ids(&["prod-a", "prod-none", "prod-new"]), CancellationToken::new());
         for _ in 0..2 {
-            let known = attributes.look_up(ids.iter(), false, &stop).await.unwrap();
+            let known = attributes.look_up(ids.iter(), &Silent, &stop).await.unwrap();
             assert_eq!(names(known.attributes.keys()), ["prod-a"]);
             assert_eq!(names(known.not_looked_up().keys()), ["prod-new"], "no answer is not taken for one");
             assert!(known.not_looked_up().values().all(|why| why.contains("the hub has not looked it up yet")));
         }
         assert_eq!((fake.calls.load(Ordering::Relaxed), ledger.fetched.load(Ordering::Relaxed)), (0, 1));
         *ledger.answers.lock().unwrap() = Some(answers(&[("prod-a", true), ("prod-new", true)]));
-        let known = attributes.look_up(ids.iter(), false, &stop).await.unwrap();
+        let known = attributes.look_up(ids.iter(), &Silent, &stop).await.unwrap();
         assert_eq!(names(known.not_looked_up().keys()), ["prod-none"]);
     }
 
@@ -473,9 +472,9 @@ mod tests {
     async fn where_the_hub_found_nothing_out_products_are_looked_up_here_or_the_filter_is_not_run() {
         let (ledger, fake) = (Arc::new(Ledger::default()), Arc::new(Fake::default()));
         let (ids, stop) = (ids(&["prod-a"]), CancellationToken::new());
-        let known = of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), false, &stop).await.unwrap();
+        let known = of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), &Silent, &stop).await.unwrap();
         assert_eq!((names(known.attributes.keys()), fake.calls.load(Ordering::Relaxed)), (vec!["prod-a"], 1));
-        let refused = of_hub(&ledger, None).look_up(ids.iter(), false, &stop).await.unwrap_err();
+        let refused = of_hub(&ledger, None).look_up(ids.iter(), &Silent, &stop).await.unwrap_err();
         assert!(refused.to_string().contains("the hub has looked no products up"), "{refused}");
     }
 
@@ -486,12 +485,12 @@ mod tests {
             let (ledger, fake) = (Arc::new(Ledger { hours, ..Ledger::default() }), Arc::new(Fake::default()));
             *ledger.answers.lock().unwrap() = Some(answers(&[("prod-a", true)]));
             let ids = ids(&["prod-a", "prod-new"]);
-            let known = of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), false, &stop).await.unwrap();
+            let known = of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), &Silent, &stop).await.unwrap();
             assert_eq!(
                 (names(known.not_looked_up().keys()), fake.calls.load(Ordering::Relaxed)),
                 (not_looked_up, calls)
             );
-            let known = of_hub(&ledger, None).look_up(ids.iter(), false, &stop).await.unwrap();
+            let known = of_hub(&ledger, None).look_up(ids.iter(), &Silent, &stop).await.unwrap();
             assert_eq!(names(known.not_looked_up().keys()), ["prod-new"]);
         }
     }
@@ -522,7 +521,7 @@ mod tests {
         let attributes = own(&fake);
         let (ids, stop) = (ids(&["prod-a", "prod-none", "prod-bad"]), CancellationToken::new());
         for (calls, wait) in [(3, 0), (4, 3600), (5, 24 * 3600), (8, 0)] {
-            let known = attributes.look_up(ids.iter(), false, &stop).await.unwrap();
+            let known = attributes.look_up(ids.iter(), &Silent, &stop).await.unwrap();
             assert_eq!(names(known.attributes.keys()), ["prod-a"]);
             assert_eq!(names(known.not_looked_up().keys()), ["prod-bad"]);
             assert_eq!(fake.calls.load(Ordering::Relaxed), calls);
@@ -535,10 +534,10 @@ mod tests {
         let fake = Arc::new(Fake::default());
         let attributes = own(&fake);
         let (ids, stop) = (ids(&["prod-bad"]), CancellationToken::new());
-        attributes.look_up(ids.iter(), false, &stop).await.unwrap();
+        attributes.look_up(ids.iter(), &Silent, &stop).await.unwrap();
         *fake.unwell.lock().unwrap() = true;
         tokio::time::advance(FRESH).await;
-        let known = attributes.look_up(ids.iter(), false, &stop).await.unwrap();
+        let known = attributes.look_up(ids.iter(), &Silent, &stop).await.unwrap();
         assert_eq!(fake.calls.load(Ordering::Relaxed), 2);
         assert!(known.not_looked_up().is_empty() && known.attributes(&ids[0]).is_some(), "{known:?}");
     }

@@ -123,7 +123,7 @@ async fn catch_up(spoke: &Spoke, stop: &Stop) -> Result<(), SpokeError> {
         return Ok(());
     }
     tracing::info!(version = %standing.head.latest, "the ledger says that something is left to do");
-    let metrics = spoke.emit_metrics.then(Metrics::begin);
+    let metrics = spoke.metrics.as_deref().map(Metrics::begin);
     let work = async |stop: &Stop| {
         let stopped = || SpokeError::stopped(stop);
         // Anew, under the lease: whoever had it may have done it all.
@@ -155,7 +155,7 @@ async fn handle(spoke: &Spoke, inbox: &dyn Inbox, messages: Vec<Received>, stop:
     if messages.is_empty() {
         return Ok(());
     }
-    let metrics = spoke.emit_metrics.then(Metrics::begin);
+    let metrics = spoke.metrics.as_deref().map(Metrics::begin);
     let answer = answer(spoke, inbox, messages, IfHeld::Wait, stop).await;
     if let Some(metrics) = metrics {
         metrics.emit(spoke, &answer, None);

@@ -1,30 +1,40 @@
 //! What a run of the spoke did, in figures.
 
 use std::time::Duration;
+use std::{fmt, io};
 
 use jiff::Timestamp;
 use pmp_metrics::{Component, Datum, Metric};
 use pmp_protocol::{ExperienceId, Receipt, ReceiptStatus};
-use pmp_terminal::print_json;
 
 use crate::intake::handler::Answer;
 use crate::pass::tally::Tally;
 use crate::pass::{PassOutcome, Spoke};
 
-/// Writes the figures of one run to standard output.
+/// Takes the lines that CloudWatch reads metrics from, each a JSON document.
+pub(crate) trait MetricsSink: fmt::Debug + Send + Sync {
+    /// Writes one line.
+    ///
+    /// # Errors
+    /// The sink's own error. The pass is not concerned: its receipts are written already.
+    fn write(&self, line: &str) -> io::Result<()>;
+}
+
+/// Collects the figures of one run.
 #[derive(Debug)]
-pub(crate) struct Metrics {
-    /// How often AWS had asked to slow down before.
+pub(crate) struct Metrics<'a> {
+    sink: &'a dyn MetricsSink,
+    /// The throttles that this process had seen when the run began.
     throttled: usize,
 }
 
-impl Metrics {
-    /// A run begins.
-    pub(crate) fn begin() -> Self {
-        Self { throttled: pmp_aws::throttles() }
+impl<'a> Metrics<'a> {
+    /// A run begins, whose figures go to `sink`.
+    pub(crate) fn begin(sink: &'a dyn MetricsSink) -> Self {
+        Self { sink, throttled: pmp_aws::throttles() }
     }
 
-    /// It has ended with `answer`.
+    /// The run has ended with `answer`. As a Lambda function, it had the invocation's `request_id`.
     pub(crate) fn emit(self, spoke: &Spoke, answer: &Answer, request_id: Option<&str>) {
         let now = Timestamp::now();
         let throttles = pmp_aws::throttles() - self.throttled;
@@ -35,7 +45,7 @@ impl Metrics {
             datum = datum.property("requestId", request_id);
         }
         for line in datum.lines(now) {
-            if let Err(error) = print_json(&line) {
+            if let Err(error) = self.sink.write(&line) {
                 tracing::warn!(%error, "metrics could not be written");
             }
         }

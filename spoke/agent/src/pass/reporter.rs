@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pmp_ledger::{Found, ReceiptStore};
-use pmp_protocol::ReceiptStatus;
-use pmp_terminal::progress::{self, Step, step};
+use pmp_protocol::{ExperienceId, ReceiptStatus};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -16,10 +15,11 @@ use tracing::Instrument;
 use crate::apply::Watch;
 use crate::draft::{Draft, Progress};
 use crate::error::one_line;
+use crate::progress::{ProgressEvent, ShowProgress};
 
 pub(crate) struct Reporter {
-    member: String,
-    show: bool,
+    member: ExperienceId,
+    shown: Arc<dyn ShowProgress>,
     newest: watch::Sender<Option<Progress>>,
     writer: JoinHandle<()>,
     stop: CancellationToken,
@@ -34,14 +34,14 @@ impl Reporter {
         receipts: Arc<dyn ReceiptStore>,
         draft: Draft,
         found: Option<Found>,
-        show: bool,
+        shown: Arc<dyn ShowProgress>,
         stop: CancellationToken,
     ) -> Self {
         let (newest, receiver) = watch::channel(None);
-        let member = draft.member.to_string();
+        let member = draft.member.clone();
         Self {
             member,
-            show,
+            shown,
             newest,
             writer: tokio::spawn(write(receipts, draft, found, receiver, stop.clone()).in_current_span()),
             stop,
@@ -87,13 +87,7 @@ async fn write(
 
 impl Watch for Reporter {
     fn progress(&self, progress: &Progress) {
-        if self.show {
-            let done = progress.allowed + progress.denied;
-            let Progress { pending, change_sets, .. } = progress;
-            let bar = progress::bar(done, done + pending);
-            let text = format!("{} {bar}{done} done, {pending} to go, change set {}", self.member, change_sets.len());
-            step(Step::Waiting, &text);
-        }
+        self.shown.show(ProgressEvent::Changing { member: &self.member, progress });
         self.newest.send_replace(Some(progress.clone()));
     }
 }

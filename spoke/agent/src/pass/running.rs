@@ -10,7 +10,6 @@ use pmp_plan::Desired;
 use pmp_protocol::{
     Confirmed, Decisions, Deferred, DriftHandling, ExperienceId, Receipt, ReceiptStatus, Snapshot, confirmed,
 };
-use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Stop, StopReason};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -31,6 +30,7 @@ use crate::pass::reporter::Reporter;
 use crate::pass::standing::Standing;
 use crate::pass::tally::Tally;
 use crate::pass::{deferred, erosion};
+use crate::progress::ProgressEvent;
 
 use super::Spoke;
 
@@ -107,14 +107,7 @@ impl Pass<'_> {
         self.record(&mut receipt, decided).await;
         let Receipt { member_experience, status, allowed, denied, pending, .. } = &receipt;
         let error = receipt.error.as_deref().unwrap_or_default();
-        if self.spoke.show_progress {
-            let ended = if matches!(status, ReceiptStatus::InSync | ReceiptStatus::Skipped) {
-                Step::Done
-            } else {
-                Step::Failed
-            };
-            step(ended, &format!("{member_experience} {status}"));
-        }
+        self.spoke.progress.show(ProgressEvent::Ended { member: member_experience, status: *status });
         let found = self.standing.found(member_experience);
         if found.is_none() && tells_nothing_new(self.before(member_experience), &receipt) {
             tracing::debug!(experience = %member_experience, %status, "experience as it was left");
@@ -242,9 +235,9 @@ impl Pass<'_> {
 
     /// Applies `order`, and tells the ledger meanwhile how far it is.
     async fn apply(&self, order: &Order<'_>, live: Live, draft: &Draft) -> Applied {
-        let (receipts, show) = (self.spoke.receipts.clone(), self.spoke.show_progress);
+        let (receipts, shown) = (self.spoke.receipts.clone(), self.spoke.progress.clone());
         let found = self.standing.found(&draft.member).cloned();
-        let reporter = Reporter::start(receipts, draft.clone(), found, show, self.stop.token().clone());
+        let reporter = Reporter::start(receipts, draft.clone(), found, shown, self.stop.token().clone());
         let applied = self.engine.apply(order, live, &reporter).await;
         reporter.finish().await;
         applied

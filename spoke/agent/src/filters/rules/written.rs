@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::pattern::NamePattern;
 use super::{FilterRule, FilterRules};
-use crate::config::{FilterConfig, FilterSettings};
+use crate::filters::config::{FilterConfig, FilterSettings};
 
 /// The most rules.
 const MAX_RULES: usize = 100;

@@ -8,6 +8,7 @@ use pmp_terminal::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::commands::metrics::StandardOutput;
 use crate::compose::{Purpose, spoke};
 use crate::config::ConfigArgs;
 use crate::error::{failure, sdk};
@@ -79,7 +80,7 @@ impl Function for SpokeFunction {
         })?;
         let messages: Vec<_> = batch.records.into_iter().map(received).collect();
         let ids: Vec<_> = messages.iter().map(|message| message.id.clone()).collect();
-        let metrics = Metrics::begin();
+        let metrics = Metrics::begin(&StandardOutput);
         let answer = Box::pin(answer(&self.spoke, &self.inbox, messages, IfHeld::Leave, &invocation.stop));
         let Some(answer) = invocation.stop.to_the_end(answer).await else {
             // What is not in the ledger comes again, and with it what is: nothing relies on single delivery.
