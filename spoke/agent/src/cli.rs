@@ -17,7 +17,7 @@ use crate::compose::{Purpose, sdk_and_spoke, stop};
 use crate::config::ConfigArgs;
 use crate::error::{failure, sdk};
 use crate::intake::agent;
-use crate::intake::inbox::SqsInbox;
+use crate::intake::sqs::SqsInbox;
 use crate::lambda::SpokeFunction;
 
 const EXAMPLES: &str = "Examples:

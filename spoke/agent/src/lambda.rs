@@ -13,8 +13,9 @@ use crate::compose::{Purpose, spoke};
 use crate::config::ConfigArgs;
 use crate::error::{failure, sdk};
 use crate::intake::handler::answer;
-use crate::intake::inbox::{Received, SqsInbox};
+use crate::intake::inbox::Received;
 use crate::intake::metrics::Metrics;
+use crate::intake::sqs::SqsInbox;
 use crate::lease::IfHeld;
 use crate::pass::Spoke;
 
