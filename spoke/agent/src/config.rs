@@ -24,7 +24,8 @@ use pmp_signature::TrustedKeys;
 use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
 use self::arn::is_topic_arn;
-use self::filters::{FILTER, FILTER_CACHE, FILTER_CONFIG, FILTER_DIGEST, FILTER_SIZE};
+pub(crate) use self::filters::FILTER_CONFIG;
+use self::filters::{FILTER, FILTER_CACHE, FILTER_DIGEST, FILTER_SIZE};
 use self::guard::{REMOVED_PERCENT, REMOVED_PRODUCTS};
 pub(crate) use self::hub::acting_for;
 use self::pace::{ID_LIMIT, LEASE_TERM, OPEN, SHARING};
