@@ -101,7 +101,8 @@ enum Command {
                                                 what a filter would change
   pmp-spoke plan --out monday.json              keep it, for `sync --plan`")]
     Plan(plan::PlanArgs),
-    /// Show how this organization's experiences stand, as the ledger says. The live state is not looked at: `plan` does
+    /// Show how this organization's experiences stand, as the ledger says. The live state is not
+    /// looked at: `plan` does
     #[command(after_help = "Examples:
   pmp-spoke status
   pmp-spoke status -o wide                      every experience, with whole sentences
@@ -111,12 +112,14 @@ enum Command {
     #[command(after_help = "Example:
   eval \"$(pmp-spoke init)\"                        and take the queue's URL into this shell")]
     Init(InitArgs),
-    /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
+    /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes
+    /// nothing
     #[command(after_help = "Examples:
   pmp-spoke doctor
   pmp-spoke doctor -o json")]
     Doctor,
-    /// Print the settings of a deployed function as a shell takes them, to run the other commands with exactly these
+    /// Print the settings of a deployed function as a shell takes them, to run the other commands
+    /// with exactly these
     #[command(after_help = "Example:\n  eval \"$(pmp-spoke env --function pmp-sync-spoke)\"")]
     Env(EnvArgs),
     /// Print the version, which messages this spoke reads, and which filters it runs
@@ -130,7 +133,8 @@ struct InitArgs {
     /// The name of the queue; its dead-letter queue gets the suffix -dead-letters
     #[arg(long, env = "PMP_QUEUE_NAME", default_value = "pmp-sync-snapshots", value_name = "NAME")]
     queue_name: String,
-    /// The topic carries other management experiences, too: keep their messages out. SNS takes 200 such filter policies a topic
+    /// The topic carries other management experiences, too: keep their messages out. SNS takes 200
+    /// such filter policies a topic
     #[arg(long)]
     shared_topic: bool,
 }
@@ -142,9 +146,11 @@ struct EnvArgs {
     function: String,
 }
 
-/// Runs the program with `args`, the program's name first: as a function where AWS Lambda started it.
+/// Runs the program with `args`, the program's name first: as a function where AWS Lambda started
+/// it.
 ///
-/// Not generic: so all of it is compiled with this library, and not again with each program that calls it.
+/// Not generic: so all of it is compiled with this library, and not again with each program that
+/// calls it.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     if pmp_lambda::is_called(&args) {
         return pmp_lambda::main::<SpokeFunction>("pmp-spoke");

@@ -29,7 +29,8 @@ pub(crate) enum Purpose {
     Look,
 }
 
-/// The spoke that the configuration describes. Where it makes passes, a filter that cannot be used is told to the hub.
+/// The spoke that the configuration describes. Where it makes passes, a filter that cannot be used
+/// is told to the hub.
 pub(crate) async fn spoke(
     sdk: &SdkConfig,
     config: &SpokeConfig,

@@ -85,22 +85,26 @@ pub(crate) struct ConfigArgs {
     /// This organization: o-…; without it, AWS Organizations is asked
     #[arg(long, global = true, env = ORG.variable, hide_env_values = true, value_name = "ID")]
     org_id: Option<String>,
-    /// The hub's public keys: PEM, or a file of it; one, or two while they change. What they did not sign is refused
+    /// The hub's public keys: PEM, or a file of it; one, or two while they change. What they did
+    /// not sign is refused
     #[arg(long, global = true, env = TRUSTED.variable, hide_env_values = true, value_name = "KEYS")]
     trusted_keys: Option<String>,
     /// The experiences to keep in step, separated by commas; without it, all live ones
     #[arg(long, global = true, env = MEMBERS.variable, hide_env_values = true, value_name = "IDS")]
     member_experience_ids: Option<String>,
-    /// A filter: the file of a WebAssembly component, s3://BUCKET/KEY, or the name of a built-in one
+    /// A filter: the file of a WebAssembly component, s3://BUCKET/KEY, or the name of a built-in
+    /// one
     #[arg(long, global = true, env = FILTER.variable, hide_env_values = true, value_name = "FILTER")]
     filter: Option<String>,
     /// The filter's settings: JSON, @FILE, or @s3://BUCKET/KEY
     #[arg(long, global = true, env = FILTER_CONFIG.variable, hide_env_values = true, value_name = "JSON")]
     filter_config: Option<String>,
-    /// The digest that the filter's file must have: sha256:…; needed for one from S3, and for a compiled one
+    /// The digest that the filter's file must have: sha256:…; needed for one from S3, and for a
+    /// compiled one
     #[arg(long, global = true, env = FILTER_DIGEST.variable, hide_env_values = true, value_name = "DIGEST")]
     filter_digest: Option<String>,
-    /// Rules for filters by experience: JSON, or @FILE. The first rule that names an experience counts; all others have --filter
+    /// Rules for filters by experience: JSON, or @FILE. The first rule that names an experience
+    /// counts; all others have --filter
     #[arg(long, global = true, env = FILTERS.variable, hide_env_values = true, value_name = "JSON")]
     filters: Option<String>,
     /// The cache directory for the compiled filter; only this user may be able to write to it
@@ -109,9 +113,9 @@ pub(crate) struct ConfigArgs {
     /// The largest file of a filter that is loaded, in MiB [default: 4]
     #[arg(long, global = true, env = FILTER_SIZE.variable, hide_env_values = true, value_name = "MIB")]
     filter_max_file: Option<String>,
-    /// Tell the filter vendor, categories, name and fulfillment types of the products: `true`, as the hub looked them up, and
-    /// by looking them up here where that has not; `hub`, as the hub looked them up; `own`, by looking them up here; `false`,
-    /// not at all
+    /// Tell the filter vendor, categories, name and fulfillment types of the products: `true`, as
+    /// the hub looked them up, and by looking them up here where that has not; `hub`, as the hub
+    /// looked them up; `own`, by looking them up here; `false`, not at all
     #[arg(long, global = true, env = ATTRIBUTES.variable, hide_env_values = true, value_name = "WHENCE",
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     product_attributes: Option<String>,
@@ -121,10 +125,12 @@ pub(crate) struct ConfigArgs {
     /// Hold a plan that removes more than this many products
     #[arg(long, global = true, env = REMOVED_PRODUCTS.variable, hide_env_values = true, value_name = "N")]
     max_removed_products: Option<String>,
-    /// What was removed within this time counts together: many small steps are held like one blow [default: 24h]
+    /// What was removed within this time counts together: many small steps are held like one blow
+    /// [default: 24h]
     #[arg(long, global = true, env = GUARD_WINDOW.variable, hide_env_values = true, value_name = "DURATION")]
     guard_window: Option<String>,
-    /// Calls per second to the catalog, where they differ from AWS's quotas: start-change-set=10,list-entities=5,…
+    /// Calls per second to the catalog, where they differ from AWS's quotas:
+    /// start-change-set=10,list-entities=5,…
     #[arg(long, global = true, env = RATES.variable, hide_env_values = true, value_name = "RATES")]
     catalog_rates: Option<String>,
     /// The most change sets to have open at once
@@ -136,27 +142,32 @@ pub(crate) struct ConfigArgs {
     /// Whether AWS's limit of 50 product ids applies per change or per request: change or request
     #[arg(long, global = true, env = ID_LIMIT.variable, hide_env_values = true, value_name = "WHAT")]
     product_id_limit: Option<String>,
-    /// Let the policy's settings follow the management experience's, too: whether users may request products
+    /// Let the policy's settings follow the management experience's, too: whether users may request
+    /// products
     #[arg(long, global = true, env = SYNC_SETTINGS.variable, hide_env_values = true, value_name = "BOOL",
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     sync_settings: Option<String>,
-    /// What to do with the plans: `apply` them, or `observe`, which tells what would change and changes nothing [default: apply]
+    /// What to do with the plans: `apply` them, or `observe`, which tells what would change and
+    /// changes nothing [default: apply]
     #[arg(long, global = true, env = MODE.variable, hide_env_values = true, value_name = "MODE")]
     mode: Option<String>,
-    /// What to do with what others changed in an experience: `heal` it, or only `report` it; or rules by experience, as JSON or
-    /// @FILE [default: heal]
+    /// What to do with what others changed in an experience: `heal` it, or only `report` it; or
+    /// rules by experience, as JSON or @FILE [default: heal]
     #[arg(long, global = true, env = DRIFT.variable, hide_env_values = true, value_name = "WHAT")]
     drift: Option<String>,
-    /// For how long a spoke that holds the organization's lease may be silent: another that watches goes on after that [default: 10s]
+    /// For how long a spoke that holds the organization's lease may be silent: another that watches
+    /// goes on after that [default: 10s]
     #[arg(long, global = true, env = LEASE_TERM.variable, hide_env_values = true, value_name = "DURATION")]
     lease_term: Option<String>,
-    /// For how many snapshots the hub can be asked later what was decided here about each product [default: 50]
+    /// For how many snapshots the hub can be asked later what was decided here about each product
+    /// [default: 50]
     #[arg(long, global = true, env = KEEP.variable, hide_env_values = true, value_name = "N")]
     keep_decisions: Option<String>,
     /// For how long decisions and outcomes are kept [default: 400d]
     #[arg(long, global = true, env = KEEP_FOR.variable, hide_env_values = true, value_name = "DURATION")]
     keep_decisions_for: Option<String>,
-    /// Stop after this time, as on SIGTERM: start nothing new and record the progress (for `run` and `sync`)
+    /// Stop after this time, as on SIGTERM: start nothing new and record the progress (for `run`
+    /// and `sync`)
     #[arg(long, global = true, env = STOP_AFTER.variable, hide_env_values = true, value_name = "DURATION")]
     stop_after: Option<String>,
 }
@@ -269,8 +280,8 @@ impl ConfigArgs {
         settings.finish(|| Some(InitConfig { experience: experience?, topic_arn: topic_arn? }))
     }
 
-    /// The configuration for `doctor`, and what is missing or wrong for `run`. A spoke that only ever runs `sync` has no
-    /// queue, and only `init` needs the topic: those two may be absent.
+    /// The configuration for `doctor`, and what is missing or wrong for `run`. A spoke that only
+    /// ever runs `sync` has no queue, and only `init` needs the topic: those two may be absent.
     pub(crate) fn for_doctor(&self) -> (DoctorConfig, Result<(), Failure>) {
         let pass = self.for_pass(is_set(self.queue_url.as_ref()));
         let complete =

@@ -1,5 +1,6 @@
-//! The filters of this spoke: each is fetched, verified and compiled once, however many rules name it, and has a fate of its own.
-//! One that cannot be used changes nothing for the experiences that it is for (rule 4), and nothing at all for others.
+//! The filters of this spoke: each is fetched, verified and compiled once, however many rules name
+//! it, and has a fate of its own. One that cannot be used changes nothing for the experiences that
+//! it is for (rule 4), and nothing at all for others.
 
 pub(crate) mod config;
 pub(crate) mod error;
@@ -90,8 +91,8 @@ impl Filters {
         !self.rules.is_empty()
     }
 
-    /// Makes all of them ready, one after the other. Where there are no rules, the one filter is for all experiences, and
-    /// without it nothing is begun.
+    /// Makes all of them ready, one after the other. Where there are no rules, the one filter is
+    /// for all experiences, and without it nothing is begun.
     ///
     /// # Errors
     /// Where there are no rules, and the filter cannot be used.

@@ -1,4 +1,5 @@
-//! How work reaches the spoke: its queue, the agent that reads it, and what becomes of each message.
+//! How work reaches the spoke: its queue, the agent that reads it, and what becomes of each
+//! message.
 
 pub(crate) mod agent;
 pub(crate) mod backlog;

@@ -1,5 +1,5 @@
-//! How a pass shows a person how far it is: the port. What happens is named here; whether and how it
-//! is shown is up to the command that waits for the pass.
+//! How a pass shows a person how far it is: the port. What happens is named here; whether and how
+//! it is shown is up to the command that waits for the pass.
 
 use std::fmt;
 
@@ -25,7 +25,8 @@ pub(crate) trait ShowProgress: fmt::Debug + Send + Sync {
     fn show(&self, event: ProgressEvent<'_>);
 }
 
-/// Shows nothing: for agents, which log instead, and for commands whose output another program reads.
+/// Shows nothing: for agents, which log instead, and for commands whose output another program
+/// reads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Silent;
 

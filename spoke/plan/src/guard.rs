@@ -6,7 +6,8 @@ use serde::Serialize;
 /// How much one plan may remove from an experience, together with what was removed lately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuardRails {
-    /// The most, in percent of the approved products, 0 to 100. Removing all of them is held whatever this says.
+    /// The most, in percent of the approved products, 0 to 100. Removing all of them is held
+    /// whatever this says.
     pub max_removed_percent: u8,
     /// The most, in products; none for no such limit.
     pub max_removed_products: Option<usize>,
@@ -51,7 +52,8 @@ pub struct Refusal {
     pub lately: Lately,
     /// The limit.
     pub limit: Limit,
-    /// How many products it would have changed in all; [`crate::explain`] says which, for people to judge.
+    /// How many products it would have changed in all; [`crate::explain`] says which, for people to
+    /// judge.
     pub changes: usize,
 }
 
@@ -85,7 +87,8 @@ impl Lately {
 
 impl GuardRails {
     /// The limit that removing `removed` of `approved` products would pass after what was removed
-    /// lately, if any (rule 5). An operator's confirmation counts for exactly the version that it names.
+    /// lately, if any (rule 5). An operator's confirmation counts for exactly the version that it
+    /// names.
     pub(crate) fn exceeded(
         self,
         removed: usize,

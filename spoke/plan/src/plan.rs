@@ -25,8 +25,8 @@ pub struct Plan {
 
 /// Plans the way from `observed` to `desired`, the state that `version` asks for.
 ///
-/// With the desired lists A (approved) and R (rejected) and the observed a and r: allow `A − a`, deny `(a − A) ∪ (R − r)`.
-/// What is rejected here alone, `r − R − A`, stays as it is.
+/// With the desired lists A (approved) and R (rejected) and the observed a and r: allow `A − a`,
+/// deny `(a − A) ∪ (R − r)`. What is rejected here alone, `r − R − A`, stays as it is.
 ///
 /// # Errors
 /// A [`Refusal`] where that would remove more than `guard` allows and `confirmed` is not `version`.
@@ -84,7 +84,8 @@ impl Plan {
         self.allow.is_empty() && self.deny.is_empty() && self.settings.is_none()
     }
 
-    /// The same, with the settings brought to what is `wanted` of them; nothing, where they are not to follow.
+    /// The same, with the settings brought to what is `wanted` of them; nothing, where they are not
+    /// to follow.
     #[must_use]
     pub fn with_settings(self, wanted: Option<ResourceRequests>, observed: ResourceRequests) -> Self {
         Self { settings: wanted.filter(|wanted| *wanted != observed), ..self }
@@ -120,8 +121,8 @@ impl Plan {
         self.allow.len() + self.deny.len()
     }
 
-    /// The change sets, to be applied one after the other: `ceil(max(allow, deny) / 50)` of them, which is the least
-    /// that AWS's limits permit for one experience.
+    /// The change sets, to be applied one after the other: `ceil(max(allow, deny) / 50)` of them,
+    /// which is the least that AWS's limits permit for one experience.
     #[must_use]
     pub fn change_sets(&self) -> Vec<ChangeSet> {
         let mut change_sets = ChangeSet::pair(ProductBatch::split(&self.allow), ProductBatch::split(&self.deny));
@@ -152,8 +153,8 @@ impl Plan {
     }
 }
 
-/// What the plan from `observed` to `desired` does, or would do without guard rails, and why. The `deferred` products,
-/// each with the service's own error, are left for now.
+/// What the plan from `observed` to `desired` does, or would do without guard rails, and why. The
+/// `deferred` products, each with the service's own error, are left for now.
 #[must_use]
 pub fn explain(desired: &Desired<'_>, observed: Observed<'_>, deferred: &BTreeMap<ProductId, String>) -> Report {
     let Delta { mut allow, mut deny, .. } = delta(desired, observed);
@@ -346,7 +347,8 @@ mod tests {
     }
 
     proptest! {
-        /// Rule 1, and convergence: applying a plan leads to the desired state, and the next plan is empty.
+        /// Rule 1, and convergence: applying a plan leads to the desired state, and the next plan
+        /// is empty.
         #[test]
         fn a_plan_converges_and_approves_nothing_that_the_hub_has_not(
             approved in set(), rejected in set(), a in set(), r in set(), verdicts in any_verdicts(),
@@ -395,7 +397,8 @@ mod tests {
             prop_assert!(change_sets[..with_denials].iter().all(|change_set| change_set.deny().is_some()));
         }
 
-        /// Where the bound is one on requests, denials still come first, and every stricter bound is kept.
+        /// Where the bound is one on requests, denials still come first, and every stricter bound
+        /// is kept.
         #[test]
         fn a_bound_on_requests_is_kept_and_denials_come_first(allows in 0..200_u16, denials in 0..200_u16) {
             let set = |range: std::ops::Range<u16>| -> BTreeSet<_> {

@@ -1,13 +1,15 @@
-//! Finds the products that the catalog refuses, by halving, so that all others are applied. Pure.
+//! Finds the products that the catalog refuses, by halving, so that all others are applied (rule
+//! 3). Pure.
 //!
 //! 1. The products of a batch that failed become *suspects*. Everything else is applied first.
-//! 2. Then half of the suspects is tested, in a change set of its own. If it passes, an offending product
-//!    is in the other half. If it fails, one is in this half, and nothing is known of the other.
-//! 3. A single product that is known to be offending is *deferred*, with the catalog's own error. It is
-//!    tried again after a pause, which grows with every try.
+//! 2. Then half of the suspects is tested, in a change set of its own. If it passes, an offending
+//!    product is in the other half. If it fails, one is in this half, and nothing is known of the
+//!    other.
+//! 3. A single product that is known to be offending is *deferred*, with the catalog's own error.
+//!    It is tried again after a pause, which grows with every try.
 //!
-//! Where the catalog's text names products, those are taken first: all others are tested together, and as
-//! a rule they pass at once.
+//! Where the catalog's text names products, those are taken first: all others are tested together,
+//! and as a rule they pass at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,7 +69,8 @@ impl Isolation {
         Self { now, allow: Side::default(), deny: Side::default(), deferred, before: due }
     }
 
-    /// Takes deferred products and suspects out of `plan`, and forgets those that it does not name any more.
+    /// Takes deferred products and suspects out of `plan`, and forgets those that it does not name
+    /// any more.
     pub(super) fn leave_out_of(&mut self, plan: &mut Plan) {
         self.deferred.retain(|id, _| plan.allow().contains(id) || plan.deny().contains(id));
         self.before.retain(|id, _| plan.allow().contains(id) || plan.deny().contains(id));
@@ -100,8 +103,8 @@ impl Isolation {
         self.allow.ids().count() + self.deny.ids().count()
     }
 
-    /// What earlier passes knew of products that this pass has not decided on: a pass that ends early must
-    /// not lose it, or the next one would test them as if they were new.
+    /// What earlier passes knew of products that this pass has not decided on: a pass that ends
+    /// early must not lose it, or the next one would test them as if they were new.
     pub(super) fn untested(&self) -> impl Iterator<Item = &Deferred> {
         self.before.values().filter(|found| !self.deferred.contains_key(&found.product))
     }
@@ -126,8 +129,8 @@ impl Isolation {
         if let Some(ids) = self.side_test(ChangeKind::Allow, most) {
             allow.extend(ids);
         }
-        // A failed request names the change that failed, so it can test one side's suspects with allow and
-        // the other's with deny. Not where the bound of ids counts for the whole request.
+        // A failed request names the change that failed, so it can test one side's suspects with
+        // allow and the other's with deny. Not where the bound of ids counts for the whole request.
         if allow.is_empty() || limit == IdLimit::PerChange {
             deny.extend(self.side_test(ChangeKind::Deny, most).unwrap_or_default());
         }
@@ -167,8 +170,8 @@ impl Isolation {
         self.settle(kind);
     }
 
-    /// The test with this kind of change failed: it holds an offending product. Nothing is known of the rest
-    /// of its group any more.
+    /// The test with this kind of change failed: it holds an offending product. Nothing is known of
+    /// the rest of its group any more.
     pub(super) fn failed(&mut self, kind: ChangeKind, error: &str) {
         let side = self.side(kind);
         if let Some(test) = side.testing.take() {
@@ -265,8 +268,9 @@ impl Group {
         Self { ids, bad, named, error }
     }
 
-    /// The next test of this group. A group of which nothing is known is tested as a whole. Of a group with an
-    /// offending product, the test takes half; or all but those that the catalog named.
+    /// The next test of this group. A group of which nothing is known is tested as a whole. Of a
+    /// group with an offending product, the test takes half; or all but those that the catalog
+    /// named.
     fn into_test(self) -> Test {
         let Self { mut ids, bad, named, error } = self;
         let sibling = if !bad {
@@ -313,8 +317,8 @@ mod tests {
         plan(&desired, observed, SnapshotVersion::FIRST, GuardRails::default(), None).unwrap()
     }
 
-    /// Applies `count` products, of which some are poison, as the executor does. Returns the number of
-    /// change sets and the products that are left.
+    /// Applies `count` products, of which some are poison, as the executor does. Returns the number
+    /// of change sets and the products that are left.
     fn isolate(isolation: &mut Isolation, count: usize, poison: &BTreeSet<ProductId>) -> (usize, BTreeSet<ProductId>) {
         let mut left: BTreeSet<_> = (0..count).map(product).collect();
         let mut change_sets = 0;

@@ -9,8 +9,8 @@ use pmp_protocol::ProductId;
 
 type Lists<'a> = (Cow<'a, BTreeSet<ProductId>>, Cow<'a, BTreeSet<ProductId>>);
 
-/// The approved and the rejected products, as if those that are `left_alone` were as `desired` already: then neither the plan nor a
-/// guard rail knows of them.
+/// The approved and the rejected products, as if those that are `left_alone` were as `desired`
+/// already: then neither the plan nor a guard rail knows of them.
 pub(crate) fn as_if_done<'a>(
     policy: &'a ProcurementPolicy,
     desired: &Desired<'_>,

@@ -1,5 +1,5 @@
-//! `doctor`: checks everything that a spoke needs, and says how to mend what is wrong. Changes nothing: it reads, and neither
-//! writes, nor takes the lease, nor receives a message.
+//! `doctor`: checks everything that a spoke needs, and says how to mend what is wrong. Changes
+//! nothing: it reads, and neither writes, nor takes the lease, nor receives a message.
 
 mod guard_rails;
 pub(crate) mod ledger;
@@ -27,7 +27,8 @@ use crate::identity::ask_organizations;
 use crate::mode::Mode;
 use crate::pass::discover::{Absent, Member, Selection, find, list};
 
-/// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
+/// Looks at everything, in the order in which it is told. What does not rest on one another is
+/// looked at side by side.
 pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let (config, complete) = config.for_doctor();
     let configuration = watched(output, "configuration", async { configuration(&complete) });
@@ -146,8 +147,8 @@ async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Opt
     (finding, found)
 }
 
-/// Holds an organization that was set against what AWS Organizations says. A spoke needs no permission to ask, so it may
-/// not tell.
+/// Holds an organization that was set against what AWS Organizations says. A spoke needs no
+/// permission to ask, so it may not tell.
 fn compared(finding: Finding, id: &OrganizationId, told: Result<OrganizationId, SpokeError>) -> Finding {
     match told {
         Ok(found) if found == *id => finding.note("as AWS Organizations says"),
@@ -166,7 +167,8 @@ async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selecti
     match find(&catalog, management, selection).await {
         Ok(members) => {
             let missing = members.iter().any(|member| matches!(member.state, Err(Absent::Misnamed | Absent::Missing)));
-            // What there is, to tell what may have been meant; where it cannot be listed, nothing is.
+            // What there is, to tell what may have been meant; where it cannot be listed, nothing
+            // is.
             let known = if missing {
                 list(&catalog).await.map(|(known, _)| known).unwrap_or_default()
             } else {
@@ -178,8 +180,9 @@ async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selecti
     }
 }
 
-/// Whence the filter is told of products, where it is to be told: what the hub found out, or that they can be looked up here. For
-/// that it asks for one that does not exist, which is answer enough.
+/// Whence the filter is told of products, where it is to be told: what the hub found out, or that
+/// they can be looked up here. For that it asks for one that does not exist, which is answer
+/// enough.
 async fn products(session: &Session, config: &DoctorConfig, hub: Option<&SdkConfig>) -> Option<Finding> {
     const CHECK: &str = "products";
     let mut sources =
@@ -210,7 +213,8 @@ async fn products(session: &Session, config: &DoctorConfig, hub: Option<&SdkConf
     Some(session.look(CHECK, Ok(()), look).await)
 }
 
-/// What there is to keep in step. An experience that is named and cannot be is worth a warning; among all of them it is usual.
+/// What there is to keep in step. An experience that is named and cannot be is worth a warning;
+/// among all of them it is usual.
 fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BTreeSet<ExperienceId>) -> Finding {
     let named = *selection != Selection::All;
     let live: Vec<_> = members.iter().filter(|member| member.state.is_ok()).map(|member| member.id.as_str()).collect();

@@ -1,5 +1,5 @@
-//! What `plan` and `sync` print for people, in lines and rows: what stands in them from outside is made harmless as they are
-//! printed.
+//! What `plan` and `sync` print for people, in lines and rows: what stands in them from outside is
+//! made harmless as they are printed.
 
 use std::collections::BTreeSet;
 
@@ -14,9 +14,11 @@ use crate::pass::PassOutcome;
 use crate::pass::preview::{Planned, Previews, ShownFilter};
 use crate::pass::tally::Done;
 
-/// Products to change that are listed per experience before the rest is only counted; `-o wide` lists all.
+/// Products to change that are listed per experience before the rest is only counted; `-o wide`
+/// lists all.
 const MAX_ENTRIES: usize = 40;
-/// Products that stay as they are: no change, and always the same ones where a filter leaves them out.
+/// Products that stay as they are: no change, and always the same ones where a filter leaves them
+/// out.
 const MAX_LEFT: usize = 5;
 
 /// The plan for every experience, and one last line for all.
@@ -24,7 +26,8 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
     let Previews { experiences, warnings } = previews;
     let mut lines = Vec::new();
     let (mut allow, mut deny, mut filtered, mut change_sets, mut held, mut failed) = (0, 0, 0, 0, 0, 0);
-    // Experiences that are planned for, and products in them that stay otherwise than the snapshot says.
+    // Experiences that are planned for, and products in them that stay otherwise than the snapshot
+    // says.
     let (mut planned, mut otherwise) = (0, 0);
     for preview in experiences {
         let name = preview.name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
@@ -186,7 +189,8 @@ pub(crate) fn color(status: ReceiptStatus) -> Color {
     }
 }
 
-/// The receipts of a pass. They tell what was done for the snapshot, by whichever pass; here stands what this one did.
+/// The receipts of a pass. They tell what was done for the snapshot, by whichever pass; here stands
+/// what this one did.
 pub(crate) fn receipts(pass: &PassOutcome) -> Table {
     let mut table = Table::new(&["EXPERIENCE", "STATUS", "ALLOWED", "DENIED", "PENDING", "DROPPED", "MESSAGE"]);
     for receipt in &pass.receipts {

@@ -1,4 +1,5 @@
-//! `sync`: the ledger's newest snapshot, once; where a plan was kept in a file, that plan or nothing.
+//! `sync`: the ledger's newest snapshot, once; where a plan was kept in a file, that plan or
+//! nothing.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -84,14 +85,15 @@ async fn sync_newest(
             Some(plan.revisions())
         }
     };
-    // Where the lists are read once more, the revision has to be the one that the plan was made from.
+    // Where the lists are read once more, the revision has to be the one that the plan was made
+    // from.
     let spoke = Spoke { bound: bound.map(Arc::new), ..spoke.clone() };
     let pass = spoke.sync(standing, newest, confirmed, stop).await.map_err(failure)?;
     Ok((pass, version))
 }
 
-/// Plans once more, and refuses where anything differs from the plan that was kept: under the lease, so that no other spoke
-/// comes in between.
+/// Plans once more, and refuses where anything differs from the plan that was kept: under the
+/// lease, so that no other spoke comes in between.
 async fn hold_against(
     spoke: &Spoke,
     config: &SpokeConfig,

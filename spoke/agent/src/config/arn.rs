@@ -1,4 +1,5 @@
-//! Whether a text is the ARN of a topic or of a role, so that a mistyped one is named before AWS is called.
+//! Whether a text is the ARN of a topic or of a role, so that a mistyped one is named before AWS is
+//! called.
 
 pub(super) fn is_topic_arn(text: &str) -> bool {
     matches!(text.splitn(6, ':').collect::<Vec<_>>().as_slice(),

@@ -19,8 +19,8 @@ pub(super) const FILTER_SIZE: Source = Source { flag: "--filter-max-file", varia
 pub(crate) const FILTER_CONFIG: Source = Source { flag: "--filter-config", variable: "PMP_FILTER_CONFIG" };
 
 impl ConfigArgs {
-    /// The filters, by experience: where there are rules, `PMP_FILTER` is for all that none of them names. None where they are
-    /// wrong.
+    /// The filters, by experience: where there are rules, `PMP_FILTER` is for all that none of them
+    /// names. None where they are wrong.
     pub(super) fn filters(
         &self,
         settings: &mut Settings,

@@ -27,7 +27,8 @@ impl ConfigArgs {
         arn.map(|arn| AssumedRole { arn, external_id, session_name: String::new(), advice })
     }
 
-    /// A text with keys in it, or the path of a file. What is set and cannot be read never means "no keys".
+    /// A text with keys in it, or the path of a file. What is set and cannot be read never means
+    /// "no keys".
     pub(super) fn trusted(&self, settings: &mut Settings) -> Option<TrustedKeys> {
         let given = self.trusted_keys.as_deref().map(str::trim).filter(|text| !text.is_empty())?;
         let text = if given.contains("-----BEGIN") {
@@ -47,7 +48,8 @@ impl ConfigArgs {
 }
 
 impl SpokeConfig {
-    /// The role for the hub's tables, with a session name that says in the hub's CloudTrail who acts.
+    /// The role for the hub's tables, with a session name that says in the hub's CloudTrail who
+    /// acts.
     pub(crate) fn hub_role_for(&self, organization: &OrganizationId) -> Option<AssumedRole> {
         self.hub_role.clone().map(|role| acting_for(role, organization))
     }

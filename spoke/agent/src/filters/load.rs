@@ -1,4 +1,5 @@
-//! Makes one configured filter ready: fetches it, verifies and compiles it, and has it check its settings.
+//! Makes one configured filter ready: fetches it, verifies and compiles it, and has it check its
+//! settings.
 
 #[cfg_attr(not(feature = "s3"), path = "load/no_s3.rs")]
 mod s3;
@@ -45,8 +46,8 @@ pub(crate) async fn load(sdk: &SdkConfig, place: Place, config: &FilterConfig) -
 
 /// Has a loaded filter check its settings.
 ///
-/// A built-in filter that decides by facts which this spoke doesn't look up is refused: it would exclude everything, or
-/// nothing, and neither is what was meant.
+/// A built-in filter that decides by facts which this spoke doesn't look up is refused: it would
+/// exclude everything, or nothing, and neither is what was meant.
 pub(crate) async fn configure(
     sdk: &SdkConfig,
     filter: Filter,

@@ -36,11 +36,11 @@ pub trait Inbox: fmt::Debug + Send + Sync {
     /// Deletes messages. Their outcome must be in the ledger by then (rule 6).
     async fn delete(&self, messages: &[Received]) -> Result<(), SpokeError>;
 
-    /// Moves a message that is not understood to the dead-letter queue, with the reason. Returns whether
-    /// there is such a queue; without one, the message stays where it is.
+    /// Moves a message that is not understood to the dead-letter queue, with the reason. Returns
+    /// whether there is such a queue; without one, the message stays where it is.
     async fn bury(&self, message: &Received, reason: &str) -> Result<bool, SpokeError>;
 
-    /// Hides messages from every other spoke for `duration` from now on. Zero makes them visible again
-    /// at once.
+    /// Hides messages from every other spoke for `duration` from now on. Zero makes them visible
+    /// again at once.
     async fn hide(&self, messages: &[Received], duration: Duration) -> Result<(), SpokeError>;
 }

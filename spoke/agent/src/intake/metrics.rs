@@ -1,4 +1,4 @@
-//! What a run of the spoke did, in figures.
+//! The metrics of one run: figures from its answer, written through a port.
 
 use std::time::Duration;
 use std::{fmt, io};
@@ -52,7 +52,8 @@ impl<'a> Metrics<'a> {
     }
 }
 
-/// The figures of a run that ended at `now`. Pure.
+/// The figures of a run that ended at `now`. `throttles` counts the answers of AWS that asked to
+/// slow down. Pure.
 fn datum(management: &ExperienceId, answer: &Answer, throttles: usize, now: Timestamp) -> Datum {
     let datum = Datum::new(Component::Spoke, management)
         .flag(Metric::Errors, answer.error.is_some())
@@ -88,7 +89,7 @@ fn of_pass(datum: Datum, receipts: &[Receipt], tally: &Tally) -> Datum {
         .count(Metric::FilterFailures, tally.filter_failures)
 }
 
-/// How many products would be changed; none where the spoke does not only observe.
+/// How many products a spoke that only observes would change. `None` for a spoke that applies.
 fn would_change(receipts: &[Receipt]) -> Option<usize> {
     let observed: Vec<_> = receipts.iter().filter_map(|receipt| receipt.would_change).collect();
     (!observed.is_empty()).then(|| observed.iter().map(|it| it.allow + it.deny).sum())

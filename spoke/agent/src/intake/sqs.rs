@@ -49,8 +49,8 @@ impl SqsInbox {
     }
 }
 
-/// The URL of the dead-letter queue that a redrive policy names. SQS demands that it is in the account
-/// and region of the queue itself, so nothing has to be looked up.
+/// The URL of the dead-letter queue that a redrive policy names. SQS demands that it is in the
+/// account and region of the queue itself, so nothing has to be looked up.
 fn dead_letters_url(queue_url: &str, redrive_policy: &str) -> Option<String> {
     let policy: serde_json::Value = serde_json::from_str(redrive_policy).ok()?;
     let dead_letters: QueueArn = policy["deadLetterTargetArn"].as_str()?.parse().ok()?;
@@ -97,8 +97,8 @@ impl Inbox for SqsInbox {
     async fn delete(&self, messages: &[Received]) -> Result<(), SpokeError> {
         for batch in messages.chunks(BATCH) {
             let entry = |(index, message): (usize, &Received)| {
-                // Both required fields are set, so `build` does not fail. A message that is not deleted
-                // would come once more, which is harmless.
+                // Both required fields are set, so `build` does not fail. A message that is not
+                // deleted would come once more, which is harmless.
                 DeleteMessageBatchRequestEntry::builder()
                     .id(index.to_string())
                     .receipt_handle(&message.handle)

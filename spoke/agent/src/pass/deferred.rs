@@ -21,8 +21,8 @@ pub(crate) fn at_start(
     began: Timestamp,
 ) -> Vec<Deferred> {
     let before = before.map_or(&[][..], |before| &before.deferred);
-    // A receipt is text in a table that others can write. Whatever it says, no product is deferred for
-    // longer than the spoke itself would defer it.
+    // A receipt is text in a table that others can write. Whatever it says, no product is deferred
+    // for longer than the spoke itself would defer it.
     let latest = began.checked_add(LONGEST_PAUSE).ok();
     let left = |found: &Deferred| {
         let next_try = found.next_try.map(|next| latest.map_or(next, |latest| next.min(latest)));

@@ -85,7 +85,8 @@ pub(crate) enum Planned {
 }
 
 impl Spoke {
-    /// Plans for every member experience, as a pass would: what an operator of the hub confirmed counts.
+    /// Plans for every member experience, as a pass would: what an operator of the hub confirmed
+    /// counts.
     pub(crate) async fn preview(&self, standing: &Standing, snapshot: &Arc<Snapshot>) -> Result<Previews, SpokeError> {
         let found = discover(self.catalog.as_ref(), &self.management, &self.selection, &kept(standing)).await?;
         let candidates = leave_management_alone(self.snapshots.as_ref(), &self.selection, found.candidates).await?;
@@ -199,7 +200,8 @@ struct Narrowing<'a> {
     exhausted: &'a Exhausted,
 }
 
-/// The products that the catalog refused, or that could not be looked up, and that a pass would leave now.
+/// The products that the catalog refused, or that could not be looked up, and that a pass would
+/// leave now.
 fn deferred_now(receipt: &Receipt) -> BTreeMap<ProductId, String> {
     let now = Timestamp::now();
     let left = receipt.deferred.iter().filter(|found| found.next_try.is_some_and(|next| next > now));

@@ -1,8 +1,9 @@
-//! Keeps the record of each experience: what was decided about every product, version by version, and what came of its syncs.
+//! Keeps the record of each experience: what was decided about every product, version by version,
+//! and what came of its syncs.
 //!
-//! Both are written before the receipt, which says how far the record goes: a pass that decides the same as the one before, with
-//! the same outcome, reads and writes nothing of it. Where the record cannot be written, the sync goes on all the same, and the
-//! next pass tries again.
+//! Both are written before the receipt, which says how far the record goes: a pass that decides the
+//! same as the one before, with the same outcome, reads and writes nothing of it. Where the record
+//! cannot be written, the sync goes on all the same, and the next pass tries again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -18,7 +19,8 @@ use tokio::sync::Mutex;
 
 use crate::error::one_line;
 
-/// What is in force is written again after this time, so that a table which deletes what is old does not delete that.
+/// What is in force is written again after this time, so that a table which deletes what is old
+/// does not delete that.
 const RENEWED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How much is kept of each experience.
@@ -33,7 +35,8 @@ pub(crate) struct Retention {
 impl Retention {
     pub(crate) const DEFAULT: Self = Self { versions: 50, age: Duration::from_secs(400 * 24 * 60 * 60) };
 
-    /// A shorter age would take what is in force along: it is written again after a quarter of it, and passes come hourly.
+    /// A shorter age would take what is in force along: it is written again after a quarter of it,
+    /// and passes come hourly.
     pub(crate) const SHORTEST: Duration = Duration::from_secs(24 * 60 * 60);
 
     fn age(self) -> SignedDuration {
@@ -60,7 +63,8 @@ pub(crate) struct Recorder {
     snapshots: Arc<dyn SnapshotStore>,
     snapshot: Arc<Snapshot>,
     listing: OnceLock<Arc<Listing>>,
-    /// The products of earlier snapshots, for all experiences of the pass; none of those that are not kept.
+    /// The products of earlier snapshots, for all experiences of the pass; none of those that are
+    /// not kept.
     earlier: Mutex<BTreeMap<SnapshotVersion, Option<Arc<Snapshot>>>>,
 }
 
@@ -88,8 +92,8 @@ impl Recorder {
         Decisions::of(self.listing(), filtered.chain(deferred))
     }
 
-    /// Writes what `receipt` and `decisions` say that the record does not; how far it goes then. `before`: the receipt that
-    /// stands.
+    /// Writes what `receipt` and `decisions` say that the record does not; how far it goes then.
+    /// `before`: the receipt that stands.
     pub(crate) async fn record(
         &self,
         receipt: &Receipt,
@@ -137,7 +141,8 @@ impl Recorder {
         written_at.is_none_or(|at| at > now || now.duration_since(at) >= renewed)
     }
 
-    /// Writes the journal with these decisions; false where someone else did meanwhile, or about a newer snapshot.
+    /// Writes the journal with these decisions; false where someone else did meanwhile, or about a
+    /// newer snapshot.
     async fn write(&self, receipt: &Receipt, decisions: Decisions, now: Timestamp) -> Result<bool, LedgerError> {
         let Receipt { organization, experience, member_experience: member, .. } = receipt;
         let found = self.records.store.journal(organization, experience, member).await?;

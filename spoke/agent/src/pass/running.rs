@@ -1,4 +1,5 @@
-//! The experiences of one pass: each is read, narrowed, applied, and has its receipt written.
+//! The experiences of one pass. Each is read, narrowed by its filter, applied, and has its receipt
+//! written. A failure of one ends in its own receipt, and stops no other (rule 3).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -34,23 +35,25 @@ use crate::progress::ProgressEvent;
 
 use super::Spoke;
 
-/// Experiences that are worked on at once. The catalog's rate limits set the pace, not this; it bounds the memory.
+/// Experiences that are worked on at once. This bounds the memory; the catalog's rate limits set
+/// the pace.
 const SIDE_BY_SIDE: usize = 100;
-/// Policies that are read in one call. Where nothing is to be done, their lists are gone before the next call is made.
+/// Policies that are read in one call. Where nothing is to be changed, their lists are dropped
+/// before the next call.
 const POLICIES: usize = 20;
 
-/// What all experiences of one pass have in common.
+/// What the experiences of one pass share.
 pub(super) struct Pass<'a> {
     pub(super) spoke: &'a Spoke,
     pub(super) engine: Engine,
     pub(super) snapshot: Arc<Snapshot>,
-    /// Who let this snapshot through here, where someone did.
+    /// Who confirmed this snapshot on this command line. `None` where nobody did.
     pub(super) confirmed: Option<Confirmed>,
     pub(super) stop: &'a Stop,
     pub(super) standing: Standing,
     pub(super) began: Timestamp,
     pub(super) in_force: InForce,
-    /// What is to be told of rules that decide nothing.
+    /// Warnings about filter rules that match no experience, for every receipt.
     pub(super) rule_warnings: Vec<String>,
     pub(super) filters: Semaphore,
     pub(super) exhausted: Exhausted,
@@ -60,8 +63,9 @@ pub(super) struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Syncs all of them side by side, while the policies of the next ones are read. Those where nothing is to be done
-    /// are let go at once, which bounds the memory.
+    /// Syncs all experiences side by side, and reads the policies of the next ones meanwhile. The
+    /// lists of an experience are dropped as soon as it is done, which bounds the memory. Returns
+    /// the receipts, or why one could not be written.
     pub(super) async fn sync_all(
         &self,
         candidates: Vec<Candidate>,
@@ -79,7 +83,7 @@ impl Pass<'_> {
         loop {
             let full = syncs.len() >= SIDE_BY_SIDE;
             tokio::select! {
-                // Cancel-safe, both: the futures are kept.
+                // Both arms are cancel-safe: the futures are kept between the rounds.
                 members = async { match reading.as_mut() { Some(reading) => reading.await, None => Vec::new() } },
                     if reading.is_some() && !full =>
                 {
@@ -92,14 +96,15 @@ impl Pass<'_> {
         }
     }
 
-    /// Reads the policies of some candidates, unless told to stop before that is done.
+    /// Reads the policies of some candidates. Those that are not read before a stop are `NotRead`.
     async fn read(&self, candidates: Vec<Candidate>) -> Vec<Member> {
         let not_read: Vec<_> = candidates.iter().map(Candidate::not_read).collect();
         let reading = read_policies(self.spoke.catalog.as_ref(), candidates);
         self.stop.unless_stopped(reading).await.unwrap_or(not_read)
     }
 
-    /// Syncs one member experience, `active` meanwhile; its receipt, once it is in the ledger.
+    /// Syncs one member experience. Returns its receipt when that is in the ledger. `active` counts
+    /// it for the starter until it is done.
     async fn sync_member(&self, member: Member, active: Option<Active>) -> Result<Receipt, SpokeError> {
         let mut decided = None;
         let mut receipt = self.receipt_for(member, &mut decided).await;
@@ -116,7 +121,7 @@ impl Pass<'_> {
         tracing::info!(experience = %member_experience, %status, allowed, denied, pending, error, "experience done");
         let write = async {
             match self.stop.reason() {
-                // Whoever has the lease now writes receipts of its own.
+                // Another spoke holds the lease now, and its receipts must not be overwritten.
                 Some(StopReason::Revoked(_)) => self.spoke.receipts.put_late(&receipt).await,
                 _ => self.spoke.receipts.put(&receipt, found).await,
             }
@@ -127,7 +132,8 @@ impl Pass<'_> {
         Ok(receipt)
     }
 
-    /// Keeps what was decided, and what came of it, unless told to stop: then the receipt is what there is time for.
+    /// Records the decisions and the outcome. After a stop it does not: the time left is for the
+    /// receipt (rule 7).
     async fn record(&self, receipt: &mut Receipt, decided: Option<Decisions>) {
         let Some(recorder) = &self.recorder else { return };
         let before = self.before(&receipt.member_experience);
@@ -137,11 +143,13 @@ impl Pass<'_> {
         }
     }
 
-    /// The receipt, and what was `decided` about the snapshot's products, where it came to that.
+    /// Brings one experience to its state, and returns the receipt. `decided` is set where the pass
+    /// came so far as to decide about the products.
     async fn receipt_for(&self, member: Member, decided: &mut Option<Decisions>) -> Receipt {
         let chosen = self.chosen(&member);
         let mut draft = self.draft(&member.id, chosen.as_ref());
-        // A pass that ends before the products decides on none: what was set aside stays so.
+        // A pass that ends before the filter has run decides on no product, so all deferred ones
+        // stay deferred.
         let untouched = Progress { deferred: self.deferred_before(&member.id), ..Progress::default() };
         let ended = |status, error: String| {
             let progress = if status == ReceiptStatus::Skipped { Progress::default() } else { untouched.clone() };
@@ -159,13 +167,14 @@ impl Pass<'_> {
         let chosen = self.in_force.of(&live.experience.id, Some(&live.experience.name));
         let nothing_known = Arc::default();
         let known = match &self.known {
-            // Whoever has no filter needs no facts, and leaves no product for want of them.
+            // Without a filter no facts are needed, so no product is deferred for lack of them.
             _ if chosen.filter.is_nothing() => &nothing_known,
             Ok(known) => known,
             Err(LookUpError::Stopped) => return self.stopped(&draft),
             Err(error) => return ended(ReceiptStatus::Failed, error.to_string()),
         };
-        // A filter cannot be interrupted; it is left to its limits.
+        // A filter that runs cannot be interrupted. After a stop it goes on until its limits end
+        // it.
         let verdicts = match self.stop.unless_stopped(self.narrow(chosen, &live, known.clone())).await {
             None => return self.stopped(&draft),
             Some(Ok(Narrowed::By { verdicts, warnings })) => {
@@ -185,7 +194,8 @@ impl Pass<'_> {
         let Some(judged) = self.stop.unless_stopped(edits).await else { return self.stopped(&draft) };
         let Judged { drift, left_alone, handling } = judged;
         draft.drift = drift;
-        // From here on this pass changes it.
+        // From here on this pass may change the experience, so how it was left is not known any
+        // more.
         draft.left = None;
         let order = Order {
             desired: &desired,
@@ -212,7 +222,7 @@ impl Pass<'_> {
             ReceiptStatus::InSync => drift::left_as_set(draft.in_sync(&progress, now(), before)),
             status => {
                 let mut receipt = draft.receipt(status, &progress, error);
-                // Where it was stopped, the reason says more than that it was.
+                // The reason of the stop says more than that there was one.
                 if let Some(reason) = self.stop.reason().filter(|_| receipt.is_unfinished()) {
                     receipt.error = Some(told(&reason.to_string()));
                 }
@@ -221,7 +231,8 @@ impl Pass<'_> {
         }
     }
 
-    /// That the experience is not what the plan that is done was made from; none where it is, or where there is no such plan.
+    /// Why a kept plan does not fit the experience any more. `None` where it fits, and where no
+    /// plan was kept.
     fn moved_since_planned(&self, live: &Live) -> Option<String> {
         let bound = self.spoke.bound.as_ref()?;
         let (planned, now) = (bound.get(&live.experience.id).copied(), live.experience.revision.0);
@@ -233,7 +244,7 @@ impl Pass<'_> {
         Some(format!("it changed while the plan was being taken up: that was made from {planned}, and it is at {now}"))
     }
 
-    /// Applies `order`, and tells the ledger meanwhile how far it is.
+    /// Applies `order`, and reports the progress to the ledger meanwhile.
     async fn apply(&self, order: &Order<'_>, live: Live, draft: &Draft) -> Applied {
         let (receipts, shown) = (self.spoke.receipts.clone(), self.spoke.progress.clone());
         let found = self.standing.found(&draft.member).cloned();
@@ -243,7 +254,8 @@ impl Pass<'_> {
         applied
     }
 
-    /// The receipt of an experience of which nothing was begun before the stop. What an earlier run left open stays named.
+    /// The receipt of an experience that was not begun before the stop (rule 7). It still names the
+    /// change set that an earlier run left open.
     fn stopped(&self, draft: &Draft) -> Receipt {
         let open = self.unfinished(&draft.member).cloned().into_iter().collect();
         let reason = self.stop.reason().map_or_else(|| LookUpError::Stopped.to_string(), ToString::to_string);
@@ -252,22 +264,23 @@ impl Pass<'_> {
         draft.receipt(ReceiptStatus::Partial, &progress, Some(reason))
     }
 
-    /// The products that earlier passes set aside.
+    /// The products that the last receipt defers.
     fn deferred_before(&self, member: &ExperienceId) -> Vec<Deferred> {
         self.before(member).map_or_else(Vec::new, |before| before.deferred.clone())
     }
 
-    /// The receipt that stands.
+    /// The last receipt of the experience. `None` where it has none, or a disputed one.
     fn before(&self, member: &ExperienceId) -> Option<&Receipt> {
         self.standing.before.receipts.iter().find(|receipt| receipt.member_experience == *member)
     }
 
-    /// The change set that an earlier run did not see end.
+    /// The change set that an earlier run started, and whose end it did not see.
     fn unfinished(&self, member: &ExperienceId) -> Option<&String> {
         self.before(member).filter(|receipt| receipt.is_unfinished())?.change_sets.last()
     }
 
-    /// What the experience has; none where that goes by its name, which could not be read.
+    /// The filter of the experience. `None` where rules go by names, and its name could not be
+    /// read.
     fn chosen(&self, member: &Member) -> Option<Chosen> {
         let known = member.name.is_some() || !self.spoke.filters.has_rules();
         known.then(|| self.in_force.of(&member.id, member.name.as_deref()))
@@ -275,8 +288,8 @@ impl Pass<'_> {
 
     async fn narrow(&self, chosen: Chosen, live: &Live, known: Arc<Known>) -> Result<Narrowed, String> {
         let organization = self.spoke.identity.organization.clone();
-        // Never closed: it lives as long as the pass.
-        let _turn = self.filters.acquire().await.map_err(|e| e.to_string())?;
+        // The semaphore is never closed: it lives as long as the pass.
+        let _slot = self.filters.acquire().await.map_err(|e| e.to_string())?;
         let (runs, began) = (!chosen.filter.is_nothing(), Instant::now());
         let snapshot = self.snapshot.clone();
         let experience = live.experience.clone();
@@ -288,7 +301,8 @@ impl Pass<'_> {
     }
 
     pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
-        // Plain numbers: they are whole even if a holder panicked.
+        // The tally is plain numbers, which are valid even if a thread panicked while it held the
+        // lock.
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,4 +1,5 @@
-//! Looks at what would be done first, and does nothing: the plan, the guard rails and what is set aside are those of a sync.
+//! Looks at what would be done first, and does nothing: the plan, the guard rails and what is set
+//! aside are those of a sync.
 
 use std::ops::ControlFlow::{Break, Continue};
 
@@ -26,7 +27,8 @@ impl ExperienceRun<'_> {
         Applied { status, progress: self.progress, error }
     }
 
-    /// What is to be changed, whether or not a guard rail holds it. What the catalog refused lately is left, and does not count.
+    /// What is to be changed, whether or not a guard rail holds it. What the catalog refused lately
+    /// is left, and does not count.
     fn would_change(&mut self) -> WouldChange {
         // As if it were confirmed: then no guard rail holds it.
         let plan = self.plan_with(Some(self.order.version));
