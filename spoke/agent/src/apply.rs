@@ -71,15 +71,15 @@ const POLICY_READS: usize = 1;
 
 /// How the executor makes change sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EngineSettings {
+pub(crate) struct EngineSettings {
     /// Whether experiences may share change sets where starts are scarce.
-    pub share_change_sets: bool,
+    pub(crate) share_change_sets: bool,
     /// The most change sets that this spoke opens at the same time. AWS permits 250 for each
     /// account.
-    pub max_open_change_sets: usize,
+    pub(crate) max_open_change_sets: usize,
     /// Whether AWS's bound of 50 product ids counts for a whole request. Otherwise it counts for
     /// each change.
-    pub ids_per_request: bool,
+    pub(crate) ids_per_request: bool,
 }
 
 impl Default for EngineSettings {

@@ -11,8 +11,9 @@ use pmp_terminal::{Failure, stop_on_signal};
 use tokio::time::Instant;
 
 use crate::config::SpokeConfig;
-use crate::error::{failure, filter_failure, one_line, sdk};
+use crate::error::{failure, one_line, sdk};
 use crate::filters::Filters;
+use crate::filters::error::FilterError;
 use crate::identity::Identity;
 use crate::lease::{Leases, holder};
 use crate::pass::Spoke;
@@ -106,4 +107,10 @@ pub(crate) fn stop(config: &SpokeConfig) -> Result<Stop, Failure> {
         stop.before(Instant::now() + after, Duration::ZERO);
     }
     Ok(stop)
+}
+
+/// The failure of a command that needs a filter, with the error's own hint.
+fn filter_failure(error: FilterError) -> Failure {
+    let hint = error.hint();
+    Failure::new(error).hint(hint)
 }

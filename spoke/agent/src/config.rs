@@ -31,11 +31,11 @@ pub(crate) use self::hub::acting_for;
 use self::pace::{ID_LIMIT, LEASE_TERM, OPEN, SHARING};
 use self::record::{KEEP, KEEP_FOR};
 use crate::apply::EngineSettings;
+use crate::erosion;
 use crate::filters::config::FilterConfig;
 use crate::filters::rules::FilterRules;
 use crate::mode::Mode;
 use crate::pass::discover::Selection;
-use crate::pass::erosion;
 use crate::pass::record::Retention;
 
 pub(crate) const EXPERIENCE: Source = Source { flag: "--experience-id", variable: "PMP_EXPERIENCE_ID" };

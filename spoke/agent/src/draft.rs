@@ -6,7 +6,7 @@ use pmp_protocol::{
     PlainText, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion, WouldChange,
 };
 
-use crate::pass::erosion;
+use crate::erosion;
 
 /// The version of this program, as receipts tell it.
 pub(crate) const SPOKE_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -10,8 +10,6 @@ use pmp_runtime::Stop;
 use pmp_signature::Refusal;
 use pmp_terminal::Failure;
 
-use crate::filters::error::FilterError;
-
 /// A step that failed for all experiences.
 #[derive(Debug, thiserror::Error)]
 pub enum SpokeError {
@@ -152,12 +150,6 @@ pub(crate) async fn sdk() -> Result<SdkConfig, Failure> {
 
 /// The failure of a command, with the error's own hint.
 pub(crate) fn failure(error: SpokeError) -> Failure {
-    let hint = error.hint();
-    Failure::new(error).hint(hint)
-}
-
-/// The failure of a command that needs a filter, with the error's own hint.
-pub(crate) fn filter_failure(error: FilterError) -> Failure {
     let hint = error.hint();
     Failure::new(error).hint(hint)
 }

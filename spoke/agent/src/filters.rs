@@ -8,6 +8,8 @@ pub(crate) mod load;
 pub(crate) mod lookup;
 pub(crate) mod narrow;
 pub(crate) mod rules;
+#[cfg_attr(not(feature = "s3"), path = "filters/no_s3.rs")]
+mod s3;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::io;
 
 use pmp_terminal::print_json;
 
-use crate::intake::metrics::MetricsSink;
+use crate::metrics_sink::MetricsSink;
 
 /// Standard output, a line for each document.
 #[derive(Debug, Clone, Copy)]

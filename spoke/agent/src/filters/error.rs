@@ -4,7 +4,7 @@ use pmp_filter_host::{ConfigError, HostError, LoadError};
 use pmp_protocol::PlainText;
 
 use crate::error::one_line;
-use crate::filters::load::FetchError;
+use crate::filters::s3::FetchError;
 
 /// A filter that cannot be used. The text says which one, and where it is configured.
 #[derive(Debug, thiserror::Error)]

@@ -1,17 +1,13 @@
 //! Makes one configured filter ready: fetches it, verifies and compiles it, and has it check its
 //! settings.
 
-#[cfg_attr(not(feature = "s3"), path = "load/no_s3.rs")]
-mod s3;
-
 use aws_config::SdkConfig;
 use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, S3Object};
 
 use crate::filters::config::{FilterConfig, FilterSettings};
 use crate::filters::error::{FilterError, FilterFault};
 use crate::filters::rules::Place;
-
-pub(crate) use s3::FetchError;
+use crate::filters::s3;
 
 /// The setting that holds a filter's settings, as errors name it.
 const SETTINGS: &str = "--filter-config (PMP_FILTER_CONFIG)";

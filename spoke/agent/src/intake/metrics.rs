@@ -1,24 +1,15 @@
 //! The metrics of one run: figures from its answer, written through a port.
 
 use std::time::Duration;
-use std::{fmt, io};
 
 use jiff::Timestamp;
 use pmp_metrics::{Component, Datum, Metric};
 use pmp_protocol::{ExperienceId, Receipt, ReceiptStatus};
 
 use crate::intake::handler::Answer;
+use crate::metrics_sink::MetricsSink;
 use crate::pass::tally::Tally;
 use crate::pass::{PassOutcome, Spoke};
-
-/// Takes the lines that CloudWatch reads metrics from, each a JSON document.
-pub(crate) trait MetricsSink: fmt::Debug + Send + Sync {
-    /// Writes one line.
-    ///
-    /// # Errors
-    /// The sink's own error. The pass is not concerned: its receipts are written already.
-    fn write(&self, line: &str) -> io::Result<()>;
-}
 
 /// Collects the figures of one run.
 #[derive(Debug)]

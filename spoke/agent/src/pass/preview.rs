@@ -12,13 +12,14 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::lists;
+use crate::erosion;
 use crate::error::SpokeError;
 use crate::filters::Chosen;
 use crate::filters::lookup::{Known, LookUpError};
 use crate::filters::narrow::{Exhausted, Narrowed, narrow};
+use crate::pass::Spoke;
 use crate::pass::discover::{Member, discover, leave_management_alone, read_policies};
 use crate::pass::standing::Standing;
-use crate::pass::{Spoke, erosion};
 use crate::pass::{kept, named};
 
 /// What would happen to all member experiences.
