@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use pmp_catalog::ChangeSetId;
 use pmp_plan::Desired;
 use pmp_protocol::{
-    Confirmed, Decisions, DriftHandling, ExperienceId, QuarantinedProduct, Receipt, ReceiptStatus, Snapshot, confirmed,
+    Confirmed, Decisions, ExperienceId, QuarantinedProduct, Receipt, ReceiptStatus, Snapshot, confirmed,
 };
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Stop, StopReason};
@@ -190,7 +190,7 @@ impl Pass<'_> {
         let set_aside = set_aside::from_the_start(before, known.undecided(), self.began);
         let edits = self.spoke.edits(before, &self.snapshot, draft.filter.clone(), &desired, &live, self.began);
         let Some(judged) = self.stop.unless_stopped(edits).await else { return self.stopped(&draft) };
-        let Judged { drift, left_alone, handling } = judged;
+        let Judged { drift, left_alone } = judged;
         draft.drift = drift;
         // From here on this pass changes it.
         draft.left = None;
@@ -211,8 +211,6 @@ impl Pass<'_> {
             Mode::Observe => self.engine.observe(&order, live),
         };
         let Applied { status, progress, error } = set_aside::in_the_end(applied, known.undecided(), &set_aside);
-        let left = progress.left.clone().filter(|_| handling == DriftHandling::Report);
-        let progress = Progress { left, ..progress };
         self.tally().add(&draft, &progress, before);
         *decided = self.recorder.as_ref().map(|it| it.decisions(&verdicts, &progress.quarantined));
         match status {
