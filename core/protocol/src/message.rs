@@ -2,19 +2,18 @@
 //!
 //! A message is a hint: a spoke acts on what the ledger's head names, and on nothing else.
 
-use std::fmt;
-
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, ExperienceId, Sealed, SnapshotVersion};
+use crate::{Counts, Digest, ExperienceId, Sealed, SnapshotVersion};
 
 /// The schema that this version writes, and the major version that it reads.
 pub const SCHEMA: &str = "pmp-sync.snapshot/1";
 
-/// The most that a message may weigh: 240 KiB, below the 256 KiB that SNS takes by default, attributes included.
+/// The most that a message may weigh: 240 KiB, below the 256 KiB that SNS takes by default,
+/// attributes included.
 pub const MAX_MESSAGE_BYTES: usize = 240 * 1024;
 
 /// Announces one snapshot of one management experience.
@@ -22,9 +21,9 @@ pub const MAX_MESSAGE_BYTES: usize = 240 * 1024;
 pub struct SnapshotMessage {
     /// Always [`SCHEMA`] where this version wrote it; a later minor form where it reads.
     pub schema: String,
-    /// The management experience.
+    /// Management experience that was read.
     pub experience: ExperienceId,
-    /// The announced version.
+    /// Version that is announced.
     pub version: SnapshotVersion,
     /// The digest of its content.
     pub digest: Digest,
@@ -42,11 +41,11 @@ pub struct SnapshotMessage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reason {
-    /// The content changed.
+    /// The content changed, so there is a new version.
     Changed,
     /// The schedule came round; spokes check their live state.
     Scheduled,
-    /// An operator asked.
+    /// An operator ran `pmp-hub publish`, or a command that announces again.
     Operator,
 }
 
@@ -59,21 +58,6 @@ impl Reason {
             Self::Scheduled => "scheduled",
             Self::Operator => "operator",
         }
-    }
-}
-
-/// How many products each list holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Approved products.
-    pub approved: usize,
-    /// Rejected products.
-    pub rejected: usize,
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} approved and {} rejected", self.approved, self.rejected)
     }
 }
 
@@ -99,7 +83,8 @@ pub enum Delivery {
     Enveloped,
 }
 
-/// A body that is not a message this version understands. It is kept for the dead-letter queue, never half-understood.
+/// A body that is not a message this version understands. It is kept for the dead-letter queue,
+/// never half-understood.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
     /// Not JSON, or not a JSON object.
@@ -135,8 +120,8 @@ impl MessageError {
 }
 
 impl SnapshotMessage {
-    /// The message that announces `sealed`: inline when it fits into [`MAX_MESSAGE_BYTES`], else as a reference to the
-    /// `chunks` in the ledger.
+    /// The message that announces `sealed`: inline when it fits into [`MAX_MESSAGE_BYTES`], else as
+    /// a reference to the `chunks` in the ledger.
     #[must_use]
     pub fn announce(
         experience: ExperienceId,
@@ -163,7 +148,7 @@ impl SnapshotMessage {
         message
     }
 
-    /// The SNS body.
+    /// The text that SNS takes as the body.
     #[must_use]
     pub fn to_json(&self) -> String {
         // Strings, numbers and one known enum: there is nothing in this type that JSON cannot hold.

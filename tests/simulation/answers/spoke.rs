@@ -15,14 +15,14 @@ use pmp_ledger::schema::{Table, ensure};
 use pmp_ledger::{
     DynamoLeases, DynamoReceipts, DynamoSnapshots, NewSnapshot, ReceiptStore, SnapshotStore, Stored, TableName,
 };
-use pmp_local::world::ChangeSetTiming;
-use pmp_local::{Options, Server};
+use pmp_local_aws::world::ChangeSetTiming;
+use pmp_local_aws::{Options, Server};
 use pmp_protocol::{
     AccountId, Content, ExperienceId, HeadMark, OrganizationId, ProductId, Reason, Receipt, ReceiptStatus,
     ResourceRequests, Sealed, SnapshotMessage, SnapshotVersion,
 };
+use pmp_runtime::{Stop, StopReason};
 use pmp_spoke::{Identity, Inbox, Received, Spoke, SpokeError};
-use pmp_terminal::{Stop, StopReason};
 use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, Asked, Aws, EXTERNAL_ID, HUB, Line, MANAGEMENT, World, Wrong, world};
 use serde_json::Value;
 
