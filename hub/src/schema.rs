@@ -5,16 +5,24 @@
 #![allow(dead_code)]
 
 use pmp_protocol::schema::DateTime;
-use pmp_protocol::{AccountId, Digest, ExperienceId, HeadMark, OrganizationId, ResourceRequests, SnapshotVersion};
+use pmp_protocol::{
+    AccountId, Confirmed, Digest, ExperienceId, FilterIdentity, HeadMark, Note, OrganizationId, ReceiptStatus,
+    ResourceRequests, SnapshotVersion,
+};
 use pmp_terminal::SCHEMA_VERSION;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use crate::commands::history::Row;
-use crate::inspect::difference::{ChangedProduct, ListedProduct};
+use crate::inspect::difference::{ChangedProduct, Listed, ListedProduct};
+use crate::inspect::drift::DriftRow;
 use crate::inspect::exceptions::{ExceptionCause, ExceptionRow};
 use crate::inspect::members::MemberRow;
+use crate::inspect::plan::ProductsFrom;
 use crate::inspect::versions::VersionRow;
+use crate::inspect::why::chain::Step;
+use crate::inspect::why::{Answer, Group};
+use crate::status::named::NamedProduct;
 use crate::status::{SpokeState, SpokeStatus};
 
 /// What every document has besides: which version of these schemas it follows.
@@ -189,6 +197,190 @@ struct Exceptions {
     exceptions: Vec<ExceptionRow>,
 }
 
+/// Why a product is approved, or not.
+#[derive(JsonSchema)]
+struct Why {
+    /// The management experience.
+    experience: ExperienceId,
+    /// The product that is asked for.
+    product: NamedProduct,
+    /// The moment that is asked for; none where that is now, or a snapshot.
+    #[schemars(with = "Option<DateTime>")]
+    at: Option<String>,
+    /// The snapshot that the hub had in force then; none where it is not kept.
+    snapshot: Option<WhySnapshot>,
+    /// Answers with the same stance for the same reason, the largest group first.
+    groups: Vec<Group>,
+    /// How it stands in each member experience.
+    experiences: Vec<WhyAnswer>,
+}
+
+/// What a snapshot says of the product.
+#[derive(JsonSchema)]
+struct WhySnapshot {
+    /// Its number.
+    version: SnapshotVersion,
+    /// The digest of its content.
+    digest: Digest,
+    /// When the hub read it.
+    #[schemars(with = "DateTime")]
+    taken_at: String,
+    /// On which list the product is; none where it is on neither.
+    listed: Option<Listed>,
+    /// The administrator's note on it.
+    note: Option<Note>,
+}
+
+/// How the product stands in a member experience; asked of one organization, with how it came to stand so.
+#[derive(JsonSchema)]
+struct WhyAnswer {
+    #[serde(flatten)]
+    answer: Answer,
+    /// Each step from the management experience to what is in force; there with `--org` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    chain: Option<Vec<Step>>,
+}
+
+/// What came of the syncs of one organization.
+#[derive(JsonSchema)]
+struct Log {
+    /// The management experience.
+    experience: ExperienceId,
+    /// The member organization.
+    organization: OrganizationId,
+    /// The newest first.
+    outcomes: Vec<LogRow>,
+    /// Items that cannot be read.
+    unreadable: Vec<UnreadableItem>,
+    /// Whether more is kept than is read at once.
+    more: bool,
+}
+
+/// What came of one sync, as the member says.
+#[derive(JsonSchema)]
+struct LogRow {
+    /// The member organization.
+    organization: OrganizationId,
+    /// The management experience.
+    experience: ExperienceId,
+    /// The member experience.
+    member_experience: ExperienceId,
+    /// When it ended.
+    #[schemars(with = "DateTime")]
+    at: String,
+    /// When the spoke took the snapshot up.
+    #[schemars(with = "DateTime")]
+    received_at: String,
+    /// The snapshot.
+    version: SnapshotVersion,
+    /// The digest of its content.
+    digest: Digest,
+    /// What came of it.
+    status: ReceiptStatus,
+    /// Products newly approved.
+    allowed: usize,
+    /// Products newly denied.
+    denied: usize,
+    /// Products that were still to be changed.
+    pending: usize,
+    /// Products that the filter took away.
+    narrowed: usize,
+    /// Products that were set aside.
+    set_aside: usize,
+    /// How many change sets there were.
+    change_sets: usize,
+    /// The last ones of them, in the order in which they were started; absent where there was none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    change_set_ids: Vec<String>,
+    /// The filter; absent where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filter: Option<FilterIdentity>,
+    /// Who let it through past the guard rails; absent where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    confirmed: Option<Confirmed>,
+    /// Which of the organization's spokes it was; absent of older ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    /// The version of its program.
+    spoke_version: String,
+    /// Why it is held, skipped or failed; absent where it is neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// Why it is not believed; none where the ledger bears it out.
+    disputed: Option<String>,
+}
+
+/// An item that cannot be read.
+#[derive(JsonSchema)]
+struct UnreadableItem {
+    /// Its key.
+    item: String,
+    /// Why.
+    problem: String,
+}
+
+/// What others changed in the members' experiences.
+#[derive(JsonSchema)]
+struct DriftOfAll {
+    /// The management experience.
+    experience: ExperienceId,
+    /// What is left as others set it first, then the latest first.
+    drift: Vec<DriftRow>,
+}
+
+/// What a publish would bring to the members.
+#[derive(JsonSchema)]
+struct Plan {
+    /// The management experience.
+    experience: ExperienceId,
+    /// The newest snapshot; none before the first.
+    newest: Option<SnapshotVersion>,
+    /// Each member experience, what would be held first.
+    experiences: Vec<PlanRow>,
+    /// What would change, product by product, for each snapshot that is applied somewhere.
+    products: Vec<ProductsFrom>,
+    /// What is known of those products.
+    names: Vec<NamedProduct>,
+}
+
+/// What would happen in one member experience, or in an organization as a whole.
+#[derive(JsonSchema)]
+struct PlanRow {
+    /// The member organization.
+    organization: OrganizationId,
+    /// The member experience; none where it is about the organization as a whole.
+    member_experience: Option<ExperienceId>,
+    /// The snapshot that is applied there.
+    applied: Option<SnapshotVersion>,
+    /// What would happen.
+    outlook: PlanOutlook,
+    /// How many products would be approved; absent where that is none, or not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    allow: Option<usize>,
+    /// How many products would be denied; absent where that is none, or not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deny: Option<usize>,
+    /// Why it would be held, or is not known; absent where it is neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// As [`crate::inspect::plan::Outlook`] spells it.
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum PlanOutlook {
+    /// A guard rail would hold it, with the limits that are assumed.
+    Held,
+    /// Products would change.
+    Change,
+    /// Nothing would change: the spoke only observes.
+    Observed,
+    /// The hub cannot know.
+    NotKnown,
+    /// Nothing would change.
+    Unchanged,
+}
+
 fn schema_of<T: JsonSchema>(command: &str) -> (String, Schema) {
     // As it is written, and not as it would be read: what is always there is required.
     let mut schema =
@@ -206,6 +398,10 @@ fn all() -> Vec<(String, Schema)> {
         schema_of::<Diff>("diff"),
         schema_of::<Members>("members"),
         schema_of::<Exceptions>("exceptions"),
+        schema_of::<Why>("why"),
+        schema_of::<Log>("log"),
+        schema_of::<DriftOfAll>("drift"),
+        schema_of::<Plan>("plan"),
     ]
 }
 

@@ -400,6 +400,33 @@ async fn every_document_is_as_its_published_schema_says() {
         forged["surprise"] = json!(true);
         assert_eq!(schema.faults(&forged).len(), 2, "{:?}", schema.faults(&forged));
     }
+    // What spokes recorded and others edited, in every form.
+    let synced = Scene::start(world(&["prod-a", "prod-b", "prod-c"], &["prod-x"])).await;
+    synced.hub.json(&["publish"]).await;
+    assert_eq!(synced.spoke.run(&["sync"]).await.code, 0);
+    synced.alpha_account.approve(ALPHA_PROD, &["prod-own"]).await;
+    assert_eq!(synced.spoke.run(&["sync"]).await.code, 0);
+    synced.hub_account.approve(MANAGEMENT, &["prod-d"]).await;
+    let commands: [&[&str]; 6] = [
+        &["why", "prod-a"],
+        &["why", "prod-a", "--org", ALPHA],
+        &["why", "prod-a", "--at", "1"],
+        &["log", ALPHA],
+        &["drift"],
+        &["plan"],
+    ];
+    for command in commands {
+        let schema = PublishedSchema::of_hub(command[0]);
+        let document = synced.hub.json(command).await;
+        assert_eq!(schema.faults(&document), Vec::<String>::new(), "{command:?}");
+        let lists = ["experiences", "outcomes", "drift"].iter().filter_map(|list| document[*list].as_array());
+        assert!(lists.clone().count() == 1 && lists.clone().all(|list| !list.is_empty()), "{document}");
+        let yaml = synced.hub.run(&[command, &["-o", "yaml"]].concat()).await;
+        assert!(yaml.stdout.contains("schema_version: 1"), "{yaml:?}");
+        let csv = synced.hub.run(&[command, &["-o", "csv"]].concat()).await;
+        let columns = csv.stdout.lines().next().unwrap_or_default().split(',').count();
+        assert!(columns > 3 && csv.stdout.lines().count() > 1, "{csv:?}");
+    }
     // Before the first snapshot, and without a roster.
     for command in ["status", "versions", "members", "exceptions"] {
         let document = empty.hub.json(&[command]).await;

@@ -1,6 +1,6 @@
 //! What says the same makes no noise: no version, no line of a plan, no figure, and of a pass hardly a trace.
 
-use pmp_tests::{ALPHA, ALPHA_PROD, MANAGEMENT, Scene, eventually, world};
+use pmp_tests::{ALPHA, ALPHA_PROD, MANAGEMENT, Scene, Tap, eventually, world};
 use serde_json::{Value, json};
 
 /// The items in alpha's partition, as they are.
@@ -57,4 +57,28 @@ async fn a_pass_without_a_change_logs_one_line_and_lives_all_the_same() {
     let status = scene.hub.json(&["status"]).await;
     let row = status["spokes"].as_array().unwrap().iter().find(|row| row["member_experience"] == ALPHA_PROD).unwrap();
     assert_eq!((&row["state"], &row["last_seen"], &row["organization"]), (&json!("SYNCED"), &now, &json!(ALPHA)));
+}
+
+/// The key of the item that a call writes; none where it writes none.
+fn written(call: &pmp_tests::Call) -> Option<String> {
+    let asked: Value = serde_json::from_slice(&call.asked).ok()?;
+    match call.operation.as_str() {
+        "PutItem" => asked["Item"]["item"]["S"].as_str().map(str::to_owned),
+        "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems" => Some(call.operation.clone()),
+        _ => None,
+    }
+}
+
+/// The lease is taken and given back, and two signs of life are written: docs/compatibility.md says why it is not one.
+#[tokio::test]
+async fn a_pass_without_a_change_writes_nothing_but_that_it_was() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let tap = Tap::open(&scene.endpoint()).await;
+    let spoke = scene.spoke.with(&[("AWS_ENDPOINT_URL_DYNAMODB", tap.endpoint())]);
+    assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    let written: Vec<_> = tap.record().iter().filter_map(written).collect();
+    let (all, own) = (format!("{MANAGEMENT}#"), format!("spoke#{MANAGEMENT}#all"));
+    assert_eq!(written, ["lease", own.as_str(), all.as_str(), "lease"]);
 }

@@ -54,7 +54,7 @@ pub(crate) fn random_products(rng: &mut fastrand::Rng, count: usize) -> BTreeSet
 }
 
 /// One to four experiences with lists of their own, and sometimes products that the catalog does not take.
-fn born(seed: u64) -> World {
+pub(crate) fn born(seed: u64) -> World {
     let mut rng = fastrand::Rng::with_seed(seed);
     let members: Vec<_> = (0..rng.usize(1..=4))
         .map(|_| {

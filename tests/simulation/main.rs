@@ -18,5 +18,6 @@ mod forged;
 mod hanging;
 mod planned;
 mod ports;
+mod predicted;
 mod run;
 mod world;

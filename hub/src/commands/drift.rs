@@ -21,7 +21,7 @@ pub(crate) async fn show_drift(config: &ConfigArgs, args: &DriftArgs, output: Ou
     let now = Timestamp::now();
     let rows = drift::rows(&view, now);
     let all = args.all || output.format == OutputFormat::Wide;
-    if output.format == OutputFormat::Json {
+    if output.is_document() {
         output.document(&json!({"experience": experience, "drift": rows}))?;
     } else if rows.is_empty() && output.is_table() {
         output.line("No spoke tells of an experience that others changed.")?;

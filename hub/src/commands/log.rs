@@ -67,7 +67,7 @@ pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> 
     let Outcomes { found, unreadable, more } = outcomes;
     let rows: Vec<_> =
         found.into_iter().filter(|outcome| outcome.at >= since).map(|outcome| row(outcome, &view, now)).collect();
-    if output.format == OutputFormat::Json {
+    if output.is_document() {
         let unreadable: Vec<_> = unreadable.iter().map(|it| json!({"item": it.key, "problem": it.problem})).collect();
         output
             .document(&json!({"experience": config.experience, "organization": args.organization, "outcomes": rows,

@@ -17,6 +17,7 @@ use crate::error::{failure, sdk};
 use crate::inspect::plan as fleet_plan;
 use crate::publish::read;
 use crate::status::fleet::Fleet;
+use crate::status::named::Names;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
@@ -35,7 +36,9 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
     let ledger = |error: LedgerError| failure(HubError::Ledger(error));
     let catalog = SdkCatalog::new(&sdk, RateLimits::default());
     let content = read::management_experience(&catalog, &config.experience).await.map_err(failure)?;
-    let view = fleet.look(&config.experience).await.map_err(ledger)?;
+    let names = Names::read(&sdk, &config.snapshots, &config.experience);
+    let (view, names) = tokio::join!(fleet.look(&config.experience), names);
+    let view = view.map_err(ledger)?;
     let now = Timestamp::now();
     let mut kept = BTreeMap::new();
     for version in fleet_plan::needed(&view, now) {
@@ -49,16 +52,17 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
     let guard = GuardRails { max_removed_percent: args.max_removed_percent, ..GuardRails::default() };
     let plan = fleet_plan::plan(&view, &content, &kept, guard, now);
     let wide = output.format == OutputFormat::Wide;
-    if output.format == OutputFormat::Json {
+    if output.is_document() {
         let latest = view.head.as_ref().map(|head| head.latest);
         output.document(&json!({"experience": config.experience, "newest": latest, "experiences": plan.rows,
-            "products": plan.products}))?;
+            "products": plan.products,
+            "names": plan.names(&names)}))?;
     } else if plan.rows.is_empty() && output.is_table() {
         output.line("No spoke has reported yet.")?;
     } else {
         output.list("experiences", &plan.rows, plan.table(wide), "")?;
         if output.is_table() {
-            output.lines(plan.lines(wide).into_iter().chain([plan.summary()]))?;
+            output.lines(plan.lines(wide, &names).into_iter().chain([plan.summary()]))?;
         }
     }
     hints(&view);

@@ -300,10 +300,10 @@ impl Found {
         output: Output,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        if output.format == OutputFormat::Json {
+        if output.is_document() {
             return Ok(output.document(&self.document(args, experience))?);
         }
-        if output.format == OutputFormat::Ndjson {
+        if matches!(output.format, OutputFormat::Ndjson | OutputFormat::Csv) {
             return Ok(output.list("experiences", &self.rows(args), Table::new(&[]), "")?);
         }
         let whole = args.all || output.format == OutputFormat::Wide;

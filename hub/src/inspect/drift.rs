@@ -13,9 +13,13 @@ const ROWS: usize = 20;
 
 /// One experience that others changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct DriftRow {
+    /// The member organization.
     organization: OrganizationId,
+    /// The member experience.
     member_experience: ExperienceId,
+    /// What others changed, and what became of it.
     drift: Drift,
 }
 

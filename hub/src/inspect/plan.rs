@@ -13,12 +13,16 @@ use pmp_terminal::{Table, count};
 use serde::Serialize;
 
 use crate::status::fleet::View;
+use crate::status::named::{NamedProduct, Names};
 
 /// How far back spokes look by themselves when they judge what was removed.
 const GUARD_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 /// The most lines of groups, and of products, without `-o wide`.
 const GROUPS: usize = 10;
 const PRODUCTS: usize = 8;
+/// What a line of a product takes at most without `-o wide`, and what of it stands before the product.
+const WIDTH: usize = 80;
+const SIGN: &str = "  + allow  ";
 
 /// What would happen in one experience.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -49,9 +53,13 @@ pub(crate) struct PlannedRow {
 
 /// What changes, product by product, where a snapshot is applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ProductsFrom {
+    /// The snapshot that is applied there.
     from: SnapshotVersion,
+    /// The products that would be approved.
     allow: BTreeSet<ProductId>,
+    /// The products that would be denied.
     deny: BTreeSet<ProductId>,
 }
 
@@ -239,6 +247,11 @@ impl FleetPlan {
         table
     }
 
+    /// What is known of the products that would change.
+    pub(crate) fn names(&self, names: &Names) -> Vec<NamedProduct> {
+        names.of_known(self.products.iter().flat_map(|from| from.allow.iter().chain(&from.deny)))
+    }
+
     fn groups(&self) -> BTreeMap<(&Outlook, Option<SnapshotVersion>), Vec<&PlannedRow>> {
         let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for row in &self.rows {
@@ -248,14 +261,18 @@ impl FleetPlan {
     }
 
     /// The products, from the snapshot that most have; and what is left out.
-    pub(crate) fn lines(&self, wide: bool) -> Vec<String> {
+    pub(crate) fn lines(&self, wide: bool, names: &Names) -> Vec<String> {
+        let label = |id: &ProductId| {
+            let named = names.of(id);
+            if wide { named.label() } else { named.label_within(WIDTH - SIGN.len()) }
+        };
         let most = if wide { usize::MAX } else { PRODUCTS };
         let mut lines = Vec::new();
         // The newest is what most are on.
         for ProductsFrom { from, allow, deny } in self.products.iter().rev().take(if wide { usize::MAX } else { 1 }) {
             lines.push(format!("From snapshot {from}:"));
             let changes = deny.iter().map(|id| ("- deny ", id)).chain(allow.iter().map(|id| ("+ allow", id)));
-            lines.extend(changes.take(most).map(|(sign, id)| format!("  {sign}  {id}")));
+            lines.extend(changes.take(most).map(|(sign, id)| format!("  {sign}  {}", label(id))));
             if let Some(more @ 1..) = (allow.len() + deny.len()).checked_sub(most) {
                 lines.push(format!("    … and {} (`-o wide` lists all)", count(more, "more product")));
             }
@@ -342,7 +359,8 @@ mod tests {
         );
         assert_eq!(plan.rows[1].outlook, Outlook::Change { allow: 1, deny: 2 });
         assert!(plan.rows[3].outlook.reason().starts_with("it has a filter of its own: `no-genai`"));
-        assert_eq!(plan.lines(false), ["From snapshot 42:", "  - deny   c", "  - deny   y", "  + allow  d"]);
+        let names = Names::none(ExperienceId::new("exp-management").unwrap());
+        assert_eq!(plan.lines(false, &names), ["From snapshot 42:", "  - deny   c", "  - deny   y", "  + allow  d"]);
         assert_eq!(
             plan.summary(),
             "Of 5 member experiences, 1 would change, 1 would be held by a guard rail, 2 are not known."

@@ -21,6 +21,7 @@ use crate::status::fleet::{View, is_ahead};
 
 /// How a product stands in a member experience.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Stance {
     /// Approved.
@@ -113,10 +114,13 @@ impl Moment {
 
 /// How a product stands in one member experience, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Answer {
+    /// The member organization.
     pub(crate) organization: OrganizationId,
-    /// None where it is about the organization as a whole.
+    /// The member experience. None where it is about the organization as a whole.
     pub(crate) member_experience: Option<ExperienceId>,
+    /// How the product stands.
     pub(crate) stance: Stance,
     /// Whether it is approved there, as far as is known.
     pub(crate) approved: Option<bool>,
@@ -125,6 +129,7 @@ pub(crate) struct Answer {
     /// The snapshot that the answer rests on.
     pub(crate) version: Option<SnapshotVersion>,
     /// When that was decided, as the member says.
+    #[cfg_attr(test, schemars(with = "Option<pmp_protocol::schema::DateTime>"))]
     pub(crate) decided_at: Option<Timestamp>,
     /// The filter that decided.
     pub(crate) filter: Option<FilterIdentity>,
@@ -430,10 +435,15 @@ fn held(error: Option<&str>, version: SnapshotVersion, decided: &Said) -> String
 
 /// Answers with the same stance for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Group {
+    /// How the product stands there.
     pub(crate) stance: Stance,
+    /// Why, in words; blank where the stance says it.
     pub(crate) why: String,
+    /// In how many member experiences.
     pub(crate) experiences: usize,
+    /// In how many organizations.
     pub(crate) organizations: usize,
     /// One of the organizations.
     pub(crate) example: OrganizationId,

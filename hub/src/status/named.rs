@@ -18,19 +18,41 @@ pub(crate) struct Names(Answers);
 
 /// A product, with what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct NamedProduct {
+    /// Which.
     pub(crate) id: ProductId,
-    /// As AWS Marketplace shows it; none where that is not known.
+    /// Its name, as AWS Marketplace shows it; none where that is not known.
     pub(crate) name: Option<String>,
+    /// Its vendor, as AWS Marketplace shows it; none where that is not known.
     pub(crate) vendor: Option<String>,
 }
 
 impl NamedProduct {
     /// `Port Scanner · Example Security (prod-…)`; the id alone where nothing is known.
     pub(crate) fn label(&self) -> String {
+        let known = self.known();
+        if known.is_empty() { self.id.to_string() } else { format!("{known} ({})", self.id) }
+    }
+
+    /// The same in at most `width` columns, where the id leaves room for more than itself: the names give way, the id does not.
+    /// A character takes no more columns than bytes.
+    pub(crate) fn label_within(&self, width: usize) -> String {
+        /// Of fewer bytes a name says nothing.
+        const SHORTEST: usize = 8;
+        let known = self.known();
+        let room = width.saturating_sub(self.id.as_str().len() + " ()".len());
+        if known.is_empty() || room < SHORTEST {
+            return self.id.to_string();
+        }
+        format!("{} ({})", PlainText::bounded(&known, room), self.id)
+    }
+
+    /// Its name and its vendor, as far as they are known.
+    fn known(&self) -> String {
         let short = |text: &String| PlainText::bounded(text, MAX_NAME).to_string();
         let parts: Vec<_> = [&self.name, &self.vendor].into_iter().flatten().map(short).collect();
-        if parts.is_empty() { self.id.to_string() } else { format!("{} ({})", parts.join(" · "), self.id) }
+        parts.join(" · ")
     }
 }
 
@@ -56,6 +78,12 @@ impl Names {
         Self(found.await.unwrap_or_else(|| Answers::none(experience.clone())))
     }
 
+    /// Nothing is known of any product.
+    #[cfg(test)]
+    pub(crate) fn none(experience: ExperienceId) -> Self {
+        Self(Answers::none(experience))
+    }
+
     fn attributes(&self, product: &ProductId) -> Option<&ProductAttributes> {
         self.0.products.get(product)?.attributes.as_ref()
     }
@@ -68,6 +96,12 @@ impl Names {
             name: known.and_then(|known| known.name.clone()),
             vendor: known.and_then(|known| known.manufacturer.clone()),
         }
+    }
+
+    /// Those of `products` of which anything is known, each once.
+    pub(crate) fn of_known<'a>(&self, products: impl Iterator<Item = &'a ProductId>) -> Vec<NamedProduct> {
+        let products: BTreeSet<_> = products.filter(|id| self.attributes(id).is_some()).collect();
+        products.into_iter().map(|id| self.of(id)).collect()
     }
 
     /// What is meant by `text`: an id among `listed` or looked up, or a name.
@@ -148,5 +182,16 @@ mod tests {
         let hostile = names.of(&id("prod-hostile")).label();
         assert_eq!(hostile, "Port\u{fffd}[2J Knocker · Example Security (prod-hostile)");
         assert_eq!(names.of(&id("prod-zzz")).label(), "prod-zzz");
+    }
+
+    #[test]
+    fn where_there_is_little_room_the_names_give_way_to_the_id() {
+        let scanner = names().of(&id("prod-scanner"));
+        assert_eq!(scanner.label_within(80), scanner.label());
+        let narrow = scanner.label_within(40);
+        assert!(narrow.starts_with("Port Scanner") && narrow.ends_with(" (prod-scanner)"), "{narrow}");
+        assert!(narrow.len() <= 40, "{narrow}");
+        assert_eq!(scanner.label_within(20), "prod-scanner");
+        assert_eq!(names().of(&id("prod-zzz")).label_within(80), "prod-zzz");
     }
 }

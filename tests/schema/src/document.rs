@@ -64,6 +64,10 @@ impl PublishedSchema {
                         self.check(rule, item, &format!("{place}/{at}"), faults);
                     }
                 }
+                "uniqueItems" => {
+                    let items = value.as_array().map_or(&[][..], Vec::as_slice);
+                    expect(rule == false || items.iter().enumerate().all(|(at, item)| !items[..at].contains(item)));
+                }
                 "properties" | "additionalProperties" | "propertyNames" => {}
                 other => panic!("{place}: no test knows the keyword `{other}`"),
             }

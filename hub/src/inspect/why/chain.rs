@@ -15,8 +15,10 @@ const MAX_CHANGE_SETS: usize = 2;
 
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Step {
     /// When; none where that is not known.
+    #[cfg_attr(test, schemars(with = "Option<pmp_protocol::schema::DateTime>"))]
     pub(crate) at: Option<Timestamp>,
     /// Whose view it is: `hub`, of what it read and stored; or `member`, of what its spoke says.
     pub(crate) view: &'static str,

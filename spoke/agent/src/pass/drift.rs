@@ -113,7 +113,7 @@ impl Spoke {
             (Some(_), None) => Some(Foreign::default()),
             (None, _) => None,
         };
-        Judged { handling, ..case.judge(self.snapshots.as_ref()).await }
+        case.judge(self.snapshots.as_ref()).await
     }
 }
 
@@ -124,10 +124,6 @@ pub(crate) struct Judged {
     pub(crate) drift: Option<Drift>,
     /// Products that stay as others set them.
     pub(crate) left_alone: BTreeSet<ProductId>,
-    /// Where edits are only reported, the receipt says how the lists were left, so that an edit is
-    /// told from a new snapshot. Where they are healed, nothing rests on it, and a receipt is
-    /// small.
-    pub(crate) handling: DriftHandling,
 }
 
 /// What is known when edits are judged.
@@ -158,6 +154,11 @@ impl Case<'_> {
         }
         let out_of_step = self.out_of_step();
         let edited = self.edited(&out_of_step, snapshots).await;
+        if !leaves && edited.is_empty() {
+            // The lists are others than they were left, and no product is known that this moved: there is nothing new to tell.
+            let drift = told.map(|drift| Drift { handling: DriftHandling::Heal, ..drift });
+            return Judged { drift, ..Judged::default() };
+        }
         let left = told.as_ref().filter(|drift| leaves && drift.is_left());
         // Beyond the bound it is not known which they were: then all are left.
         let too_many = left.is_some_and(|drift| drift.products > drift.edited.len());

@@ -8,9 +8,7 @@ use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use pmp_catalog::ChangeSetId;
 use pmp_plan::Desired;
-use pmp_protocol::{
-    Confirmed, Decisions, Deferred, DriftHandling, ExperienceId, Receipt, ReceiptStatus, Snapshot, confirmed,
-};
+use pmp_protocol::{Confirmed, Decisions, Deferred, ExperienceId, Receipt, ReceiptStatus, Snapshot, confirmed};
 use pmp_runtime::{Stop, StopReason};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -193,7 +191,7 @@ impl Pass<'_> {
         let deferred = deferred::at_start(before, known.not_looked_up(), self.began);
         let edits = self.spoke.edits(before, &self.snapshot, draft.filter.clone(), &desired, &live, self.began);
         let Some(judged) = self.stop.unless_stopped(edits).await else { return self.stopped(&draft) };
-        let Judged { drift, left_alone, handling } = judged;
+        let Judged { drift, left_alone } = judged;
         draft.drift = drift;
         // From here on this pass may change the experience, so how it was left is not known any
         // more.
@@ -215,8 +213,6 @@ impl Pass<'_> {
             Mode::Observe => self.engine.observe(&order, live),
         };
         let Applied { status, progress, error } = deferred::finish(applied, known.not_looked_up(), &deferred);
-        let left = progress.left.clone().filter(|_| handling == DriftHandling::Report);
-        let progress = Progress { left, ..progress };
         self.tally().add(&draft, &progress, before);
         *decided = self.recorder.as_ref().map(|it| it.decisions(&verdicts, &progress.deferred));
         match status {
