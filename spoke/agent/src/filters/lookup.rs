@@ -557,7 +557,7 @@ mod tests {
             [("AccessDeniedException", SIDE_BY_SIDE), ("InternalServiceException", MAX_FAILURES + SIDE_BY_SIDE)]
         {
             let fake = Arc::new(Fake { all_fail_with: Some(code), ..Fake::default() });
-            let error = own(&fake).look_up(many.iter(), false, &CancellationToken::new()).await.unwrap_err();
+            let error = own(&fake).look_up(many.iter(), &Silent, &CancellationToken::new()).await.unwrap_err();
             assert!(
                 error.to_string().contains(code) && fake.calls.load(Ordering::Relaxed) <= most,
                 "{error}: {fake:?}"
@@ -569,7 +569,7 @@ mod tests {
     async fn a_stop_ends_it() {
         let (fake, stop) = (Arc::new(Fake::default()), CancellationToken::new());
         stop.cancel();
-        let known = own(&fake).look_up(ids(&["prod-a"]).iter(), false, &stop).await;
+        let known = own(&fake).look_up(ids(&["prod-a"]).iter(), &Silent, &stop).await;
         assert_eq!((known.unwrap_err(), fake.calls.load(Ordering::Relaxed)), (LookUpError::Stopped, 0));
     }
 }
