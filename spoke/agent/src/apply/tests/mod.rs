@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
-use pmp_protocol::{Content, ProductId, ResourceRequests, Verdicts};
+use pmp_protocol::{Content, DeferralReason, ProductId, ResourceRequests, Verdicts};
 use tokio::time::Instant;
 
 use super::*;
