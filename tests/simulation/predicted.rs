@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pmp_plan::{Confirmation, Desired, GuardRails, Lately, Observed, plan_after};
+use pmp_plan::{Desired, GuardRails, Lately, Observed, plan_after};
 use pmp_protocol::{Content, ExperienceId, ProductId, Receipt, ReceiptStatus, SnapshotVersion, Verdicts};
 
 use crate::catalog::Experience;
@@ -49,8 +49,7 @@ struct Foretold {
 fn moves(content: &Content, version: SnapshotVersion, observed: Observed<'_>) -> Option<Moves> {
     let verdicts = Verdicts::new();
     let desired = Desired::new(content, &verdicts);
-    let (guard, none) = (GuardRails::default(), Confirmation::None);
-    let plan = plan_after(Lately::default(), &desired, observed, version, guard, none).ok()?;
+    let plan = plan_after(Lately::default(), &desired, observed, version, GuardRails::default(), None).ok()?;
     Some(Moves { allow: plan.allow().clone(), deny: plan.deny().clone() })
 }
 

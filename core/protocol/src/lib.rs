@@ -47,8 +47,8 @@ pub use message::{Body, Delivery, MAX_MESSAGE_BYTES, MessageError, Reason, SCHEM
 pub use outcome::{MAX_OUTCOMES, Outcome, is_news};
 pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{
-    Applied, Attempt, ChangeSetTimes, DisputedReceipt, FilterIdentity, FilteredFor, LEDGER_LAYOUT, Needs,
-    OrganizationSeen, QuarantinedProduct, Receipt, ReceiptStatus, Removal,
+    Applied, Attempt, ChangeSetTimes, DeferralReason, Deferred, DisputedReceipt, FilterIdentity, FilteredFor,
+    LEDGER_LAYOUT, Needs, OrganizationSeen, Receipt, ReceiptStatus, Removal,
 };
 pub use recorded::Recorded;
 pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};

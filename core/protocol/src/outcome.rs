@@ -43,8 +43,9 @@ pub struct Outcome {
     /// Products that the filter took away.
     #[serde(rename = "narrowed")]
     pub filtered: usize,
-    /// Products that were set aside.
-    pub set_aside: usize,
+    /// Products that were left as they are.
+    #[serde(rename = "set_aside")]
+    pub deferred: usize,
     /// How many change sets there were.
     pub change_sets: usize,
     /// The last ones of them, in the order in which they were started.
@@ -84,7 +85,7 @@ impl Outcome {
             denied: receipt.denied,
             pending: receipt.pending,
             filtered: receipt.filtered,
-            set_aside: receipt.quarantined.len(),
+            deferred: receipt.deferred.len(),
             change_sets: ids.len(),
             change_set_ids: ids[ids.len().saturating_sub(MAX_CHANGE_SETS)..].to_vec(),
             filter: receipt.filter.clone(),
