@@ -49,8 +49,7 @@ struct Foretold {
 fn moves(content: &Content, version: SnapshotVersion, observed: Observed<'_>) -> Option<Moves> {
     let verdicts = Verdicts::new();
     let desired = Desired::new(content, &verdicts);
-    let (guard, none) = (GuardRails::default(), None);
-    let plan = plan_after(Lately::default(), &desired, observed, version, guard, none).ok()?;
+    let plan = plan_after(Lately::default(), &desired, observed, version, GuardRails::default(), None).ok()?;
     Some(Moves { allow: plan.allow().clone(), deny: plan.deny().clone() })
 }
 
