@@ -16,6 +16,7 @@ pub(crate) mod public_key;
 pub(crate) mod publish;
 pub(crate) mod recover;
 pub(crate) mod run;
+pub(crate) mod select;
 pub(crate) mod status;
 pub(crate) mod versions;
 pub(crate) mod wait;

@@ -15,6 +15,7 @@ mod error;
 mod inspect;
 mod metrics;
 mod publish;
+mod render;
 #[cfg(test)]
 mod schema;
 mod signing;

@@ -4,9 +4,6 @@ pub(crate) mod cause;
 pub(crate) mod fleet;
 pub(crate) mod group;
 pub(crate) mod named;
-pub(crate) mod page;
-pub(crate) mod select;
-pub(crate) mod shown;
 
 use std::borrow::Cow;
 

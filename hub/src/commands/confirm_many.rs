@@ -11,14 +11,14 @@ use serde_json::json;
 
 use super::caller;
 use super::confirm::{announce, refused};
+use crate::commands::select::SelectArgs;
 use crate::config::{ConfigArgs, SILENCE};
 use crate::error::HubError;
 use crate::error::{failure, sdk};
 use crate::inspect::exceptions;
 use crate::inspect::exceptions::HeldGroup;
+use crate::render::page::{Block, Page, who};
 use crate::status::fleet::{Fleet, View};
-use crate::status::page::{Block, Page, who};
-use crate::status::select::SelectArgs;
 use crate::status::{SpokeState, SpokeStatus};
 use crate::{confirm, status};
 

@@ -29,11 +29,11 @@ use crate::error::HubError;
 use crate::error::failure;
 use crate::publish::read;
 use crate::publish::topic::TopicArn;
+use crate::render::status as shown;
 use crate::signing::SigningKey;
 use crate::status;
 use crate::status::fleet::Fleet;
 use crate::status::fleet::Restored;
-use crate::status::shown;
 
 /// Filter policies that SNS takes for a topic, unless AWS raised it.
 const FILTER_POLICIES: usize = 200;

@@ -8,9 +8,9 @@ use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat};
 use serde_json::json;
 
 use super::look::{Seen, hints, look};
+use crate::commands::select::SelectArgs;
 use crate::config::{ConfigArgs, STALE_AFTER, parse_stale_after};
 use crate::inspect::exceptions;
-use crate::status::select::SelectArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct ExceptionsArgs {

@@ -13,8 +13,8 @@ use super::look::no_snapshot;
 use crate::config::ConfigArgs;
 use crate::error::HubError;
 use crate::error::{failure, sdk};
+use crate::render::status as shown;
 use crate::status::fleet::{Fleet, View};
-use crate::status::shown;
 
 /// A screen has 24 lines; with the header, the summary and the prompt as many rows fit.
 const MAX_ROWS: usize = 19;

@@ -9,11 +9,12 @@ use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, Screen, leave_on_
 use serde_json::json;
 
 use super::look::{Seen, hints, look, no_snapshot, not_known};
+use crate::commands::select::{SelectArgs, SortKey};
 use crate::config::{ConfigArgs, STALE_AFTER, parse_stale_after};
+use crate::render::status as shown;
 use crate::status::fleet::View;
 use crate::status::group::group;
-use crate::status::select::{SelectArgs, SortKey};
-use crate::status::{SpokeState, SpokeStatus, shown};
+use crate::status::{SpokeState, SpokeStatus};
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {

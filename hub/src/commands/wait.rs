@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::look::{Seen, look, no_snapshot};
 use crate::config::{ConfigArgs, STALE_AFTER, parse_stale_after};
-use crate::status::shown;
+use crate::render::status as shown;
 use crate::status::{SpokeState, SpokeStatus};
 
 /// How long to wait between two looks. Each costs a read unit for each organization.

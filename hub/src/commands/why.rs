@@ -20,9 +20,9 @@ use crate::error::{failure, sdk};
 use crate::inspect::kept::{Kept, KeptSnapshot};
 use crate::inspect::why::chain::{Chain, Step, chain};
 use crate::inspect::why::{Answer, Group, Known, Moment, answers, depth, groups, summary};
+use crate::render::status as shown;
 use crate::status::fleet::{Fleet, Looked, View};
 use crate::status::named::{Meant, NamedProduct, Names};
-use crate::status::shown;
 
 /// What a screen takes, and the lines of it that are not ours to fill.
 const WIDTH: usize = 80;

@@ -10,8 +10,8 @@ use pmp_protocol::{Digest, ExperienceId, OrganizationId, ProductId, Receipt, Sna
 use pmp_terminal::{Table, age, count};
 use serde::Serialize;
 
+use crate::render::page::{Block, Page, who};
 use crate::status::group::{Caused, Group, group};
-use crate::status::page::{Block, Page, who};
 use crate::status::{SpokeState, SpokeStatus, what_is_held};
 
 /// What sort of exception it is, in the order in which they are shown.

@@ -8,8 +8,8 @@ use pmp_protocol::OrganizationId;
 use pmp_terminal::{Table, age, count};
 use serde::Serialize;
 
+use crate::render::page::{Block, Page, named};
 use crate::status::fleet::{Admitted, View};
-use crate::status::page::{Block, Page, named};
 use crate::status::{SpokeState, SpokeStatus};
 
 /// How an organization came to be listed.

@@ -4,8 +4,8 @@ use pmp_ledger::Head;
 use pmp_protocol::{AccountId, Confirmed, Digest, HeadMark, Needs, OperatorConfirmation, SpokeScope, WouldChange};
 
 use super::*;
+use crate::render::status as shown;
 use crate::status::fleet::Admitted;
-use crate::status::shown;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 

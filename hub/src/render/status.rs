@@ -7,9 +7,9 @@ use pmp_ledger::Organization;
 use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus};
 use pmp_terminal::{Frame, Table, age, count, cut};
 
+use crate::render::page::{Block, Page, who};
 use crate::status::fleet::View;
 use crate::status::group::{Group, group};
-use crate::status::page::{Block, Page, who};
 use crate::status::{SpokeState, SpokeStatus};
 
 /// The lines above the table: whose view it is, and of what; below it, that the table was restored, where it was.
