@@ -11,8 +11,8 @@ use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_signature::{LONGEST_LIFETIME, SHORTEST_LIFETIME};
 use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
-use crate::publish::topic::TopicArn;
 use crate::signing::SigningKey;
+use pmp_aws::TopicArn;
 
 pub(crate) const EXPERIENCE: Source = Source { flag: "--experience-id", variable: "PMP_EXPERIENCE_ID" };
 pub(crate) const SNAPSHOTS: Source = Source { flag: "--snapshots-table", variable: "PMP_SNAPSHOTS_TABLE" };

@@ -24,7 +24,8 @@ mod triggers;
 mod verify;
 
 pub use error::HubError;
-pub use publish::topic::{SnsTopic, Topic, TopicArn};
+pub use pmp_aws::TopicArn;
+pub use publish::topic::{SnsTopic, Topic};
 pub use publish::{Hub, Outcome, Published, Trigger};
 pub use signing::{Signer, Signing, SigningError, SigningKey, SigningKeyError};
 pub use status::fleet::Restored;

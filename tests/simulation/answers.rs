@@ -45,14 +45,7 @@ async fn impatient(endpoint: &str, account: &str) -> SdkConfig {
 
 /// None that is felt here.
 fn no_limits() -> RateLimits {
-    let many = NonZeroU32::new(10_000).unwrap();
-    RateLimits {
-        list_entities: many,
-        describe_entity: many,
-        start_change_set: many,
-        describe_change_set: many,
-        list_change_sets: many,
-    }
+    RateLimits::all(NonZeroU32::new(10_000).unwrap())
 }
 
 /// Prints how many cases there were, by operation and by what was wrong; panics with all problems, or where one of these operations was

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pmp_aws::ApiError;
 use pmp_catalog::{Pace, RateLimits};
+use pmp_runtime::{Stop, StopReason};
 use pmp_spoke::{Inbox, Received, SpokeError};
-use pmp_terminal::{Stop, StopReason};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 

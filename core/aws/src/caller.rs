@@ -15,7 +15,7 @@ use aws_smithy_types::date_time::Format;
 
 use crate::ApiError;
 
-/// Whose credentials these are.
+/// The identity that the credentials belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The account: twelve digits.
@@ -24,8 +24,10 @@ pub struct Caller {
     pub arn: String,
 }
 
-/// Asks STS who this is, which takes no permission, and what time it is there: told of a refusal, too, since AWS refuses what
-/// was signed by a clock that is off by five minutes, and not known where no answer came.
+/// Asks STS who this is, which takes no permission. Returns the caller, and the `Date` of the
+/// answer. The date is returned for error answers, too: AWS refuses what was signed by a clock that
+/// is off by five minutes, and the date is how `doctor` finds that out. It is none where no answer
+/// came.
 ///
 /// # Errors
 /// Where STS refuses, or does not answer.

@@ -19,8 +19,8 @@ impl Cause {
         Self { text: text.into(), fix: Some(fix.into().into_boxed_str()) }
     }
 
-    /// The cause of an error of the SDK: what this crate found out about it, or its innermost source. The SDK's own layers
-    /// ("dispatch failure") tell an operator nothing.
+    /// The cause of an error of the SDK: what this crate found out about it, or its innermost
+    /// source. The SDK's own layers ("dispatch failure") tell an operator nothing.
     #[must_use]
     pub fn of(error: &(dyn Error + 'static)) -> Self {
         match chain(error).find_map(|error| error.downcast_ref::<Trouble>()) {
@@ -60,7 +60,8 @@ impl fmt::Display for Cause {
     }
 }
 
-/// A cause on its way through the layers of the SDK. It has no source: it says what its source meant.
+/// A cause on its way through the layers of the SDK. It has no source: it says what its source
+/// meant.
 #[derive(Debug)]
 pub(crate) struct Trouble(pub(crate) Cause);
 
@@ -78,7 +79,8 @@ impl Trouble {
     }
 }
 
-/// An error and all its sources. An [`std::io::Error`] hides the one that it wraps: its `source` is that one's source.
+/// An error and all its sources. An [`std::io::Error`] hides the one that it wraps: its `source` is
+/// that one's source.
 pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| match error.downcast_ref::<std::io::Error>() {
         Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),

@@ -1,6 +1,6 @@
-//! Credentials, looked at before anything is signed with them: what came along when they were copied (a line break at the end, a
-//! blank, a character of another script) makes the SDK's signer end the process, and AWS refuse the signature with a text about
-//! something else.
+//! Credentials, looked at before anything is signed with them: what came along when they were
+//! copied (a line break at the end, a blank, a character of another script) makes the SDK's signer
+//! end the process, and AWS refuse the signature with a text about something else.
 
 use std::time::Duration;
 
@@ -13,11 +13,12 @@ use tokio::time::timeout;
 use crate::profile::Profile;
 use crate::sign_in::{explained, process_hangs, role_refused};
 
-/// How long the program of a profile's `credential_process` may take. One that asks a person for something it cannot get here
-/// would wait for ever, and the call with it.
+/// How long the program of a profile's `credential_process` may take. One that asks a person for
+/// something it cannot get here would wait for ever, and the call with it.
 const PROCESS_MAY_TAKE: Duration = Duration::from_secs(20);
 
-/// Provides what another provider does, where it can be used; and says in words why there is nothing.
+/// Provides what another provider does, where it can be used; and says in words why there is
+/// nothing.
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) inner: SharedCredentialsProvider,

@@ -1,5 +1,6 @@
-//! What the environment says of AWS, checked before the SDK sees it: where that meets something that it cannot read, it goes on
-//! without, with another account's role or at AWS's own endpoint, or it ends the process.
+//! What the environment says of AWS, checked before the SDK sees it: where that meets something
+//! that it cannot read, it goes on without, with another account's role or at AWS's own endpoint,
+//! or it ends the process.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use jiff::SignedDuration;
 pub enum ConfigError {
     /// A variable that cannot be meant.
     Variable {
-        /// Its name.
+        /// Name of the variable.
         name: String,
         /// What is wrong with it. Without the value, where that may be a secret.
         problem: String,
@@ -30,14 +31,14 @@ pub enum ConfigError {
     File {
         /// The variable that names it; none where it is the usual one.
         source: Option<&'static str>,
-        /// The file.
+        /// Path of the file, as the environment names it.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
     },
     /// A profile with a slip in it.
     Profile {
-        /// Its name.
+        /// Name of the profile.
         name: String,
         /// What is wrong with it.
         problem: String,
@@ -55,7 +56,7 @@ pub enum ConfigError {
     Bundle {
         /// Who names it: a variable, or a setting of the profile.
         source: String,
-        /// The file.
+        /// Path of the file, as the environment names it.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
@@ -131,7 +132,8 @@ pub(crate) struct Timeouts {
 }
 
 impl Timeouts {
-    /// An attempt is longer than the 20 seconds of an SQS long poll, and short enough to notice a dead connection.
+    /// An attempt is longer than the 20 seconds of an SQS long poll, and short enough to notice a
+    /// dead connection.
     const DEFAULT: Self =
         Self { connect: Duration::from_secs(5), attempt: Duration::from_secs(40), operation: Duration::from_secs(90) };
     /// A queue is asked for 20 seconds at a time, and the answer has to travel.
@@ -180,7 +182,8 @@ pub(crate) fn region(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option
     has_form_of_region(name, &region).map(|()| Some(region))
 }
 
-/// Whether a text has the form of a region. One that has not ends up in a host's name and in a header, where it reads as anything.
+/// Whether a text has the form of a region. One that has not ends up in a host's name and in a
+/// header, where it reads as anything.
 #[must_use]
 pub fn is_region(text: &str) -> bool {
     let fits = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-';
@@ -193,7 +196,8 @@ pub(crate) fn has_form_of_region(name: &str, region: &str) -> Result<(), ConfigE
     is_region(region).then_some(()).ok_or_else(|| ConfigError::Variable { name: name.to_owned(), problem: problem() })
 }
 
-/// That every endpoint of the environment is the URL of one: the SDK goes on to AWS's own where it cannot read one.
+/// That every endpoint of the environment is the URL of one: the SDK goes on to AWS's own where it
+/// cannot read one.
 pub(crate) fn endpoints(variables: impl Iterator<Item = (String, String)>) -> Result<(), ConfigError> {
     let named = |name: &str| name == "AWS_ENDPOINT_URL" || name.starts_with("AWS_ENDPOINT_URL_");
     let mut set = variables.filter(|(name, value)| named(name) && !value.trim().is_empty());
@@ -215,7 +219,8 @@ pub(crate) fn no_endpoint(name: String) -> ConfigError {
     ConfigError::Variable { name, problem }
 }
 
-/// Whether the port of an authority is one, where there is any. What reads URLs goes on with the usual port where it is not.
+/// Whether the port of an authority is one, where there is any. What reads URLs goes on with the
+/// usual port where it is not.
 pub(crate) fn port_is_one(authority: &str) -> bool {
     let host = authority.rsplit('@').next().unwrap_or_default();
     match host.rsplit_once(':') {
@@ -227,7 +232,8 @@ pub(crate) fn port_is_one(authority: &str) -> bool {
 /// Whether the environment holds keys.
 ///
 /// # Errors
-/// Where it holds a part of them: the SDK would go on to the role of the machine, which may be another account's.
+/// Where it holds a part of them: the SDK would go on to the role of the machine, which may be
+/// another account's.
 pub(crate) fn keys(variable: &dyn Fn(&str) -> Option<String>) -> Result<bool, ConfigError> {
     let (id, secret) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
     let set = |name: &str| variable(name).is_some_and(|value| !value.trim().is_empty());
@@ -257,8 +263,8 @@ pub(crate) fn web_identity(variable: &dyn Fn(&str) -> Option<String>) -> Result<
     }
 }
 
-/// That what chooses among AWS's own endpoints is one of its values: the SDK goes on without a word where it is not one, and with
-/// endpoints that were not meant.
+/// That what chooses among AWS's own endpoints is one of its values: the SDK goes on without a word
+/// where it is not one, and with endpoints that were not meant.
 pub(crate) fn choices(
     variable: &dyn Fn(&str) -> Option<String>,
     profile: &dyn Fn(&str) -> Option<String>,

@@ -31,9 +31,9 @@ pub enum Outcome {
         code: String,
         /// The service's own text.
         message: String,
-        /// The HTTP status.
+        /// The HTTP status of the answer.
         status: u16,
-        /// For AWS support.
+        /// The id by which AWS support finds the call; none where the answer names none.
         request_id: Option<String>,
     },
     /// No answer in time, or none at all. Whether the call had an effect is not known.
@@ -77,7 +77,8 @@ impl ApiError {
         Self { operation, outcome }
     }
 
-    /// What IAM must allow for the call: `sqs:DeleteMessage`. Not a field, since errors are to stay small.
+    /// What IAM must allow for the call: `sqs:DeleteMessage`. Not a field, since errors are to stay
+    /// small.
     #[must_use]
     pub fn permission(&self) -> Permission {
         Permission::of(self.operation)
@@ -104,7 +105,8 @@ impl ApiError {
     /// Whether the caller lacks a permission.
     #[must_use]
     pub fn is_access_denied(&self) -> bool {
-        // `AuthorizationError` is SNS's name for it; SQS and STS say `AccessDenied`, the rest `AccessDeniedException`.
+        // `AuthorizationError` is SNS's name for it; SQS and STS say `AccessDenied`, the rest
+        // `AccessDeniedException`.
         matches!(
             self.code(),
             Some("AccessDenied" | "AccessDeniedException" | "AuthorizationError" | "AuthorizationErrorException")
@@ -170,8 +172,9 @@ fn is_throttled(code: &str) -> bool {
     names.iter().any(|name| code.contains(name))
 }
 
-/// Whether the request left, or may have. The SDK reports missing or refused credentials as a failure to dispatch, too; a
-/// connection that was closed before the answer is an unclassified error to it, of a kind that may pass.
+/// Whether the request left, or may have. The SDK reports missing or refused credentials as a
+/// failure to dispatch, too; a connection that was closed before the answer is an unclassified
+/// error to it, of a kind that may pass.
 fn may_have_arrived(failure: &DispatchFailure) -> bool {
     failure.is_io() || failure.is_timeout() || failure.as_other() == Some(ErrorKind::TransientError)
 }

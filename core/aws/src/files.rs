@@ -1,6 +1,5 @@
-//! The files of profiles, looked at before the SDK reads them: it passes over one that it cannot read, or that is no text,
-//! and goes
-//! on with what is left, the role of the machine at last.
+//! The files of profiles, looked at before the SDK reads them: it passes over one that it cannot
+//! read, or that is no text, and goes on with what is left, the role of the machine at last.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -9,7 +8,7 @@ use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 
 use crate::ConfigError;
 
-/// The files that there are.
+/// The files of profiles that exist, and what stands in them.
 #[derive(Debug, Clone)]
 pub(crate) struct Files {
     paths: EnvConfigFiles,
@@ -24,7 +23,8 @@ impl Files {
         Self { paths: empty.build(), services: Vec::new() }
     }
 
-    /// Those that the environment names, or the usual ones. One that is not there counts as empty; a blank variable as absent.
+    /// Those that the environment names, or the usual ones. One that is not there counts as empty;
+    /// a blank variable as absent.
     ///
     /// # Errors
     /// Where one is there and cannot be read, or is no text.
@@ -59,7 +59,7 @@ impl Files {
         Ok(Self { paths: paths.build(), services })
     }
 
-    /// For the SDK.
+    /// The same paths in the form that the SDK takes.
     pub(crate) fn paths(&self) -> &EnvConfigFiles {
         &self.paths
     }

@@ -1,4 +1,5 @@
-//! The way from this machine to AWS: through which proxy, trusting which roots. And what a person is told where it is barred.
+//! The way from this machine to AWS: through which proxy, trusting which roots. And what a person
+//! is told where it is barred.
 
 mod proxy;
 mod reached;

@@ -1,5 +1,6 @@
-//! What IAM must allow for a call. It is mostly the action of the operation's own name; where it is not, a hint that named the
-//! operation would be followed in vain: IAM takes actions that do not exist without a word.
+//! What IAM must allow for a call. It is mostly the action of the operation's own name; where it is
+//! not, a hint that named the operation would be followed in vain: IAM takes actions that do not
+//! exist without a word.
 
 use std::fmt;
 
@@ -16,7 +17,7 @@ impl Permission {
         Self { operation }
     }
 
-    /// The actions.
+    /// The IAM actions that allow the call, such as `sns:Publish`.
     pub fn actions(self) -> impl Iterator<Item = &'static str> {
         let (action, also) = self.one_or_two();
         std::iter::once(action).chain(also)

@@ -1,29 +1,43 @@
-//! Reads the policy of a queue or a topic: whom it lets in. For telling an operator what is missing, never for deciding what
-//! may be done; AWS decides that.
+//! Reads the policy of a queue or a topic: whom it lets in. For telling an operator what is
+//! missing, never for deciding what may be done; AWS decides that.
 //!
-//! Three answers, because a condition may be about something that is not known here: yes, no, and unclear. Pure.
+//! Three answers, because a condition may be about something that is not known here: yes, no, and
+//! unclear. Pure.
 
 use serde_json::Value;
+
+use crate::Arn;
 
 /// A policy that is attached to a resource.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourcePolicy(Vec<Value>);
 
-/// Who asks.
+/// A text that is not a policy document.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// The text is not JSON.
+    #[error("{0}")]
+    NotJson(#[from] serde_json::Error),
+    /// The document says nothing: neither that someone is let in, nor that someone is not.
+    #[error("it has no statement")]
+    NoStatement,
+}
+
+/// Who asks for something: a service for itself, or an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asker<'a> {
     /// An AWS service: `sns.amazonaws.com`.
     Service(&'a str),
-    /// An account.
+    /// An account, by its twelve digits.
     Account(&'a str),
 }
 
-/// What is asked.
+/// What is asked, by whom, and of which resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request<'a> {
-    /// Who asks.
+    /// Who asks for it.
     pub asker: Asker<'a>,
-    /// The action: `sqs:SendMessage`.
+    /// The IAM action that is asked for, such as `sqs:SendMessage`.
     pub action: &'a str,
     /// The resource that the policy is attached to.
     pub resource: &'a str,
@@ -31,14 +45,14 @@ pub struct Request<'a> {
     pub source: Option<&'a str>,
 }
 
-/// What a policy says to a request.
+/// The policy's answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     /// It lets it through.
     Yes,
-    /// It does not.
+    /// It does not let it through, or denies it.
     No,
-    /// It hangs on a condition that cannot be judged here; this is its name.
+    /// A condition decides that cannot be judged here. This is the condition's key.
     Unclear(String),
 }
 
@@ -46,13 +60,13 @@ impl ResourcePolicy {
     /// Reads a policy document.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let document: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    /// Where it is not the JSON of a policy.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let document: Value = serde_json::from_str(text)?;
         match &document["Statement"] {
             Value::Array(statements) => Ok(Self(statements.clone())),
             one @ Value::Object(_) => Ok(Self(vec![one.clone()])),
-            _ => Err("it has no statement".to_owned()),
+            _ => Err(PolicyError::NoStatement),
         }
     }
 
@@ -73,7 +87,8 @@ impl ResourcePolicy {
         self.says("Deny", request) == Admission::Yes
     }
 
-    /// Whether a statement of this effect is about the request: yes if any is, unclear if any may be.
+    /// Whether a statement of this effect is about the request: yes if any is, unclear if any may
+    /// be.
     fn says(&self, effect: &str, request: &Request<'_>) -> Admission {
         let statements = self.0.iter().filter(|statement| statement["Effect"] == effect);
         statements.map(|statement| is_about(statement, request)).fold(Admission::No, |so_far, this| {
@@ -140,11 +155,12 @@ fn conditions_hold(conditions: &Value, request: &Request<'_>) -> Admission {
 
 fn holds(operator: &str, key: &str, values: &[String], request: &Request<'_>) -> Admission {
     let unclear = || Admission::Unclear(key.to_owned());
-    let account_of = |arn: &str| arn.split(':').nth(4).unwrap_or_default().to_owned();
+    let account_of = |arn: &str| arn.parse::<Arn>().map(|arn| arn.account().to_owned()).unwrap_or_default();
     let known = match (key.to_lowercase().as_str(), request.asker) {
         ("aws:sourcearn", _) => request.source.map(str::to_lowercase),
         ("aws:sourceaccount", _) => request.source.map(account_of),
-        // The owner of what is asked for: the default policy of a topic lets in its own account by it.
+        // The owner of what is asked for: the default policy of a topic lets in its own account by
+        // it.
         ("aws:sourceowner" | "aws:principalaccount", Asker::Account(account)) => Some(account.to_owned()),
         ("aws:securetransport", _) => Some("true".to_owned()),
         _ => return unclear(),
@@ -159,7 +175,8 @@ fn holds(operator: &str, key: &str, values: &[String], request: &Request<'_>) ->
     if holds { Admission::Yes } else { Admission::No }
 }
 
-/// One text or a list of them, in lower case: what is compared here either ignores case, or does not differ by it.
+/// One text or a list of them, in lower case: what is compared here either ignores case, or does
+/// not differ by it.
 fn texts(value: &Value) -> Vec<String> {
     let text = |value: &Value| match value {
         Value::String(text) => Some(text.to_lowercase()),

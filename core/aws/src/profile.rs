@@ -35,7 +35,8 @@ const SERVICES: [&str; 12] = [
     "organizations",
 ];
 
-/// Profiles may name one another; more than this is a circle.
+/// Bound on how many profiles name one another with `source_profile`: a longer chain is taken for a
+/// circle.
 const MAX_HOPS: usize = 10;
 
 /// The profile in force, with the profiles that it rests on.
@@ -55,8 +56,8 @@ impl Profile {
     /// Reads the SDK's files. A blank `AWS_PROFILE` counts as absent.
     ///
     /// # Errors
-    /// Where a file cannot be read, or the profile that `AWS_PROFILE` names is not there: the SDK would go on to the role of the
-    /// machine.
+    /// Where a file cannot be read, or the profile that `AWS_PROFILE` names is not there: the SDK
+    /// would go on to the role of the machine.
     pub(crate) async fn load(variable: &(dyn Fn(&str) -> Option<String> + Sync)) -> Result<Self, ConfigError> {
         let name = variable("AWS_PROFILE").filter(|name| !name.trim().is_empty());
         let files = Files::read(variable)?;
@@ -77,7 +78,7 @@ impl Profile {
         self.files.paths()
     }
 
-    /// Its name.
+    /// Name of the profile, `default` where none is chosen.
     pub(crate) fn name(&self) -> &str {
         self.set.selected_profile()
     }
@@ -97,9 +98,8 @@ impl Profile {
     /// Whether it gives credentials.
     ///
     /// # Errors
-    /// Where it means to, and names what is not there. The SDK says so itself of some such slips; of these it takes the
-    /// role of the
-    /// machine, which may be another account's.
+    /// Where it means to, and names what is not there. The SDK says so itself of some such slips;
+    /// of these it takes the role of the machine, which may be another account's.
     pub(crate) fn gives_credentials(&self) -> Result<bool, ConfigError> {
         let mut from: Option<&str> = None;
         let mut name = self.name();
@@ -111,7 +111,8 @@ impl Profile {
                 return Err(slip(from, problem, format!("the profiles are: {known}")));
             };
             let keys = ["aws_access_key_id", "aws_secret_access_key"];
-            // Of a profile on which another rests, keys count before a role.
+            // In the profile that another one names as its source, keys count before a role. The
+            // SDK has the same order.
             if from.is_some() && keys.iter().all(|key| profile.get(key).is_some()) {
                 return Ok(true);
             }
@@ -161,7 +162,8 @@ impl Profile {
         }
     }
 
-    /// That its endpoints are some: the SDK goes on to AWS's own where it cannot read one, or finds no section of that name.
+    /// That its endpoints are some: the SDK goes on to AWS's own where it cannot read one, or finds
+    /// no section of that name.
     pub(crate) fn endpoints(&self, variable: &dyn Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
         if self.ignores_endpoints(variable) {
             return Ok(());
@@ -196,7 +198,8 @@ impl Profile {
         setting.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
     }
 
-    /// The first profile of those that it rests on, itself included, that has one of these settings.
+    /// The first profile of those that it rests on, itself included, that has one of these
+    /// settings.
     fn first_with(&self, keys: &[&str]) -> Option<&str> {
         let mut name = self.name();
         for _ in 0..MAX_HOPS {
@@ -236,14 +239,15 @@ impl Profile {
         self.first_with(&["mfa_serial"])
     }
 
-    /// Who gave `endpoint`, `https://HOST:PORT`: a variable or a setting of the profile. None where it is AWS's own.
+    /// Who gave `endpoint`, `https://HOST:PORT`: a variable or a setting of the profile. None where
+    /// it is AWS's own.
     pub(crate) fn origin_of(&self, endpoint: &str, variables: &[(String, String)]) -> Option<String> {
         let is_it = |value: &str| {
             value.trim_end_matches('/') == endpoint
                 || value.strip_prefix(endpoint).is_some_and(|rest| rest.starts_with('/'))
         };
         let mut named: Vec<_> = variables.iter().filter(|(_, value)| is_it(value)).map(|(name, _)| name).collect();
-        // That of a service is longer, and goes before that of all.
+        // `AWS_ENDPOINT_URL_<SERVICE>` overrides `AWS_ENDPOINT_URL`, and is the longer name.
         named.sort_by_key(|name| std::cmp::Reverse(name.len()));
         if let Some(name) = named.first() {
             return Some((*name).clone());
@@ -254,8 +258,9 @@ impl Profile {
     }
 }
 
-/// The same configuration, in which a service whose name has a blank may be spelled with `_`, as the AWS CLI and boto3 spell
-/// it. The SDK knows the spelling with `-` alone, and goes to AWS's own endpoint where it finds the other, or a blank variable.
+/// The same configuration, in which a service whose name has a blank may be spelled with `_`, as
+/// the AWS CLI and boto3 spell it. The SDK knows the spelling with `-` alone, and goes to AWS's own
+/// endpoint where it finds the other, or a blank variable.
 pub(crate) fn spelled_either_way(config: &SdkConfig, profile: &Profile) -> SdkConfig {
     let either = EitherSpelling { profile: profile.clone() };
     config.to_builder().service_config(either).build()
@@ -267,8 +272,9 @@ struct EitherSpelling {
 }
 
 impl LoadServiceConfig for EitherSpelling {
-    /// In the SDK's order: the environment before the profile, what is a service's own before what is for all, and the SDK's
-    /// spelling before the other. A blank one is how templates spell "not set": it hides nothing that comes after it.
+    /// In the SDK's order: the environment before the profile, what is a service's own before what
+    /// is for all, and the SDK's spelling before the other. A blank one is how templates spell "not
+    /// set": it hides nothing that comes after it.
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
         let variable = |name: &str| std::env::var(name).ok();
         if key.env() == "AWS_ENDPOINT_URL" && self.profile.ignores_endpoints(&variable) {

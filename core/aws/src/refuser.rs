@@ -1,8 +1,8 @@
-//! Who refused, where AWS says it: a [guard rail] of an organization, which no permission of a role, a queue or a table overrules,
-//! or an explicit deny of another policy.
+//! Who refused, where AWS says it: a [guard rail] of an organization, which no permission of a
+//! role, a queue or a table overrules, or an explicit deny of another policy.
 //!
-//! AWS's text names the type of the policy where both sides are in one account or organization. Then the usual advice, to grant
-//! the action, leads nowhere.
+//! AWS's text names the type of the policy where both sides are in one account or organization.
+//! Then the usual advice, to grant the action, leads nowhere.
 //!
 //! [guard rail]: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 

@@ -1,6 +1,7 @@
-//! A session that AWS no longer takes, though its time is not up: revoked, or ended by a clock that is not this machine's. The
-//! SDK keeps credentials until they expire by its own clock. So what AWS answers is looked at; such a session is forgotten, and
-//! the call is made once more with a new one.
+//! A session that AWS no longer takes, though its time is not up: revoked, or ended by a clock that
+//! is not this machine's. The SDK keeps credentials until they expire by its own clock. So what AWS
+//! answers is looked at; such a session is forgotten, and the call is made once more with a new
+//! one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,7 +24,8 @@ use aws_smithy_types::retry::ErrorKind;
 
 use crate::throttles::error_text;
 
-/// A session that is younger than this was new to the call that was refused: another one would fare no better.
+/// Age below which a session is not forgotten: the refused call used a fresh one, and another would
+/// be refused, too.
 const NEW: Duration = Duration::from_secs(1);
 
 /// The same configuration, whose clients forget a session that AWS no longer takes.
@@ -57,7 +59,7 @@ impl Default for Sessions {
 }
 
 impl Sessions {
-    /// Forgets them, unless they are new.
+    /// Forgets the sessions, unless they are younger than [`NEW`].
     fn forget(&self) {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if current.since.elapsed() >= NEW {

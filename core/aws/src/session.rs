@@ -21,22 +21,24 @@ use crate::environment::{self, ConfigError, Timeouts};
 use crate::profile::{Profile, spelled_either_way};
 use crate::renewal::renewing;
 use crate::throttles::counted;
-use crate::{ApiError, Outcome, network};
+use crate::{ApiError, Arn, Outcome, QueueUrl, RoleArn, network};
 
 /// The region where nothing else is configured: the Marketplace Catalog API has its endpoint there.
 pub const DEFAULT_REGION: &str = "us-east-1";
 
-/// With the SDK's exponential backoff and jitter: transient faults and throttling are ridden out for some ten seconds. What
-/// takes longer is the caller's to wait for.
+/// Attempts of one call, the first included. With the SDK's exponential backoff and jitter they
+/// cover faults and throttling of some ten seconds. The caller decides whether to wait longer.
 const ATTEMPTS: u32 = 5;
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
 /// Loads the configuration in the SDK's own way: environment, profile, container or instance role;
-/// `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` are honoured. `program` is named in the user agent, for
-/// CloudTrail. Every call is bounded in time: `PMP_CONNECT_TIMEOUT`, `PMP_ATTEMPT_TIMEOUT`, `PMP_OPERATION_TIMEOUT`.
+/// `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` are honoured. `program` is named in the user
+/// agent, for CloudTrail. Every call is bounded in time: `PMP_CONNECT_TIMEOUT`,
+/// `PMP_ATTEMPT_TIMEOUT`, `PMP_OPERATION_TIMEOUT`.
 ///
 /// # Errors
-/// Where the environment names what there is not: a profile, above all, in whose place the SDK would take the machine's role.
+/// Where the environment names what there is not: a profile, above all, in whose place the SDK
+/// would take the machine's role.
 pub async fn load(program: &'static str) -> Result<SdkConfig, ConfigError> {
     let variable = |name: &str| std::env::var(name).ok();
     let timeouts = Timeouts::read(&variable)?;
@@ -44,14 +46,14 @@ pub async fn load(program: &'static str) -> Result<SdkConfig, ConfigError> {
     environment::endpoints(variables())?;
     let profile = Profile::load(&variable).await?;
     profile.endpoints(&variable)?;
-    // In the order in which the SDK looks for them.
+    // The SDK looks in this order: the environment, the profile, the machine.
     if !environment::keys(&variable)? && !profile.gives_credentials()? {
         environment::web_identity(&variable)?;
     }
     environment::choices(&variable, &|setting| profile.get(setting).map(str::to_owned))?;
     let http = counted(network::client(&variable, &profile)?);
-    // The SDK's own chain, spelled out: its last part asks the instance metadata, and would look for an HTTP client of
-    // its own, which this build does not have.
+    // The SDK's own chain, spelled out: its last part asks the instance metadata, and would look
+    // for an HTTP client of its own, which this build does not have.
     let instance = ProviderConfig::default().with_http_client(http.clone());
     let of_profile = ProfileFileRegionProvider::builder().profile_name(profile.name());
     let of_profile = of_profile.profile_files(profile.files().clone());
@@ -73,7 +75,7 @@ pub async fn load(program: &'static str) -> Result<SdkConfig, ConfigError> {
                 .operation_timeout(timeouts.operation)
                 .build(),
         );
-    // The SDK drops the profile's, where a variable is blank.
+    // The SDK drops the profile's setting where the variable is there and blank, so it is set here.
     let of_profile = |name: &str, setting: &str| {
         let blank = variable(name).is_some_and(|value| value.trim().is_empty());
         profile.get(setting).filter(|_| blank).map(|value| value.trim().to_ascii_lowercase())
@@ -107,16 +109,16 @@ fn variables() -> impl Iterator<Item = (String, String)> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
 }
 
-/// Who gave `endpoint`, `https://HOST:PORT`: a variable, or a setting of the profile. None where it is AWS's own.
+/// Who gave `endpoint`, `https://HOST:PORT`: a variable, or a setting of the profile. None where it
+/// is AWS's own.
 pub async fn endpoint_origin(endpoint: &str) -> Option<String> {
     let profile = Profile::load(&|name| std::env::var(name).ok()).await.ok()?;
     let variables: Vec<_> = variables().filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL")).collect();
     profile.origin_of(endpoint, &variables)
 }
 
-/// Whether a service is called at another endpoint than AWS's own: of a variable, or a setting of the profile. `service` is
-/// its name
-/// in the SDK, such as `S3`.
+/// Whether a service is called at another endpoint than AWS's own: of a variable, or a setting of
+/// the profile. `service` is its name in the SDK, such as `S3`.
 #[must_use]
 pub fn has_own_endpoint(config: &SdkConfig, service: &str) -> bool {
     let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
@@ -124,13 +126,15 @@ pub fn has_own_endpoint(config: &SdkConfig, service: &str) -> bool {
     config.endpoint_url().is_some() || key.ok().and_then(set).is_some()
 }
 
-/// A configuration with which nothing can be called: for whoever goes on without one to tell what else is wrong.
+/// A configuration without credentials and endpoints. `doctor` goes on with it where the real one
+/// cannot be loaded, to report what else is wrong.
 #[must_use]
 pub fn nothing() -> SdkConfig {
     SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build()
 }
 
-/// The same configuration for someone who waits for the answer: a call that fails is tried once more, and not five times.
+/// The same configuration for a command that a person waits for: a failed call is repeated once,
+/// and not four times.
 #[must_use]
 pub fn hurried(config: &SdkConfig) -> SdkConfig {
     config.to_builder().retry_config(RetryConfig::standard().with_max_attempts(2)).build()
@@ -142,9 +146,18 @@ pub fn in_region(config: &SdkConfig, region: &str) -> SdkConfig {
     config.to_builder().region(Region::new(region.to_owned())).build()
 }
 
-/// The same configuration for the Marketplace Catalog, which is in one region of AWS's public partition, whatever region the
-/// machine is
-/// in. Other partitions are left as they are.
+/// The same configuration for the region that an ARN names. Unchanged where the text is no ARN,
+/// such as the plain name of a resource, or names no region.
+#[must_use]
+pub fn in_region_of(config: &SdkConfig, arn: &str) -> SdkConfig {
+    match arn.parse::<Arn>() {
+        Ok(arn) if !arn.region().is_empty() => in_region(config, arn.region()),
+        _ => config.clone(),
+    }
+}
+
+/// The same configuration for the Marketplace Catalog, which is in one region of AWS's public
+/// partition, whatever region the machine is in. Other partitions are left as they are.
 #[must_use]
 pub fn for_catalog(config: &SdkConfig) -> SdkConfig {
     let elsewhere = ["cn-", "us-gov-", "us-iso", "eu-isoe-", "eusc-"];
@@ -154,45 +167,28 @@ pub fn for_catalog(config: &SdkConfig) -> SdkConfig {
     }
 }
 
-/// The same configuration for the region of a queue. SQS clients send to their own region's endpoint, whatever the URL
-/// says; a URL that names no region (a custom endpoint) leaves the configured one.
+/// The same configuration for the region of a queue. SQS clients send to their own region's
+/// endpoint, whatever the URL says; a URL that names no region (a custom endpoint) leaves the
+/// configured one.
 #[must_use]
 pub fn for_queue(config: &SdkConfig, queue_url: &str) -> SdkConfig {
-    match queue_region(queue_url) {
+    let queue = queue_url.parse::<QueueUrl>().ok();
+    match queue.as_ref().and_then(QueueUrl::region) {
         Some(region) => in_region(config, region),
         None => config.clone(),
     }
 }
 
-/// Whether a text has the form of a queue's URL, `https://HOST/ACCOUNT/NAME`; a password has no place in one.
+/// Whether a text is a [`QueueUrl`], for callers that keep it as text.
 #[must_use]
 pub fn is_queue_url(url: &str) -> bool {
-    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else { return false };
-    let fits = |letter: char| letter.is_ascii_graphic() && !matches!(letter, '@' | '?' | '#');
-    let mut parts = rest.split('/');
-    let host = parts.next().unwrap_or_default();
-    let path: Vec<_> = parts.collect();
-    rest.chars().all(fits)
-        && !host.is_empty()
-        && !host.starts_with(':')
-        && path.len() >= 2
-        && path.iter().all(|part| !part.is_empty())
-}
-
-/// The region in `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`, or in the names of AWS's FIPS and dual-stack endpoints.
-fn queue_region(queue_url: &str) -> Option<&str> {
-    let host = queue_url.strip_prefix("https://sqs")?.split('/').next()?;
-    let (region, domain) = host.strip_prefix("-fips").unwrap_or(host).strip_prefix('.')?.split_once('.')?;
-    let of_aws = domain.starts_with("amazonaws.com")
-        || domain.starts_with("api.aws")
-        || domain.starts_with("api.amazonwebservices");
-    of_aws.then_some(region)
+    url.parse::<QueueUrl>().is_ok()
 }
 
 /// A role in another account, as its trust policy asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssumedRole {
-    /// The role.
+    /// ARN of the role.
     pub arn: String,
     /// The external id that its trust policy wants, where it wants one.
     pub external_id: Option<String>,
@@ -202,8 +198,8 @@ pub struct AssumedRole {
     pub advice: &'static str,
 }
 
-/// A configuration whose clients act as `role`. The credentials are fetched at the first call, and refreshed before they expire,
-/// or once AWS no longer takes them.
+/// A configuration whose clients act as `role`. The credentials are fetched at the first call, and
+/// refreshed before they expire, or once AWS no longer takes them.
 pub async fn assume_role(config: &SdkConfig, role: AssumedRole) -> SdkConfig {
     let mut provider = AssumeRoleProvider::builder(&role.arn).configure(config).session_name(role.session_name);
     if let Some(external_id) = role.external_id {
@@ -218,7 +214,8 @@ pub async fn assume_role(config: &SdkConfig, role: AssumedRole) -> SdkConfig {
     renewing(&config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build())
 }
 
-/// As [`assume_role`], but asks at once, so that a refusal is told by the call itself. The credentials are not refreshed.
+/// As [`assume_role`], but asks at once, so that a refusal is told by the call itself. The
+/// credentials are not refreshed.
 ///
 /// # Errors
 /// Where STS refuses, or does not answer.
@@ -234,50 +231,10 @@ pub async fn assume_role_now(config: &SdkConfig, role: &AssumedRole) -> Result<S
         .session_token(given.session_token)
         .provider_name("AssumeRole");
     credentials.set_expiry(given.expiration.try_into().ok());
-    // As the SDK's own provider does, so that both call the same host of DynamoDB's.
-    if let Some(account) = role.arn.split(':').nth(4) {
-        credentials = credentials.account_id(account);
+    // The SDK's own provider sets the account, too. DynamoDB's host name depends on it.
+    if let Ok(arn) = role.arn.parse::<RoleArn>() {
+        credentials = credentials.account_id(arn.account());
     }
     let credentials = credentials.build();
     Ok(config.to_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{is_queue_url, queue_region};
-
-    #[test]
-    fn a_queue_url_has_a_host_an_account_and_a_name() {
-        for good in [
-            "https://sqs.eu-west-1.amazonaws.com/111111111111/q",
-            "http://127.0.0.1:4566/111111111111/q.fifo",
-            "http://localhost:4566/queue/us-east-1/111111111111/q",
-        ] {
-            assert!(is_queue_url(good), "{good}");
-        }
-        for bad in [
-            "http://",
-            "http:///1/q",
-            "https://host",
-            "https://host/q",
-            "https://host/1/",
-            "sqs.us-east-1/1/q",
-            "https://user:secret@host/1/q",
-            "https://host/1/q ",
-            "arn:aws:sqs:us-east-1:111111111111:q",
-            "https://:80/1/q",
-        ] {
-            assert!(!is_queue_url(bad), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_queue_url_names_its_region_unless_the_endpoint_is_custom() {
-        assert_eq!(queue_region("https://sqs.eu-west-1.amazonaws.com/111111111111/q"), Some("eu-west-1"));
-        assert_eq!(queue_region("https://sqs.cn-north-1.amazonaws.com.cn/111111111111/q"), Some("cn-north-1"));
-        assert_eq!(queue_region("https://sqs.eu-west-1.api.aws/111111111111/q"), Some("eu-west-1"));
-        assert_eq!(queue_region("https://sqs-fips.us-east-1.amazonaws.com/111111111111/q"), Some("us-east-1"));
-        assert_eq!(queue_region("http://127.0.0.1:4566/111111111111/q"), None);
-        assert_eq!(queue_region("https://sqs.example.com/111111111111/q"), None);
-    }
 }

@@ -14,7 +14,7 @@ const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 
 /// The same error as a person can read it.
 pub(crate) fn explained(error: CredentialsError, profile: &Profile) -> CredentialsError {
-    // What the network is to blame for is told already.
+    // The error already says so where the network is the cause.
     if chain(&error).any(|error| error.is::<Trouble>()) {
         return error;
     }
@@ -92,7 +92,8 @@ pub(crate) fn process_hangs(profile: &str, after: Duration) -> CredentialsError 
     )))
 }
 
-/// How credentials of a profile come into the environment, by whatever the AWS CLI knows to get them.
+/// How credentials of a profile come into the environment, by whatever the AWS CLI knows to get
+/// them.
 fn exported(profile: &str) -> String {
     format!("`eval \"$(aws configure export-credentials --profile {profile} --format env)\"`, and unset AWS_PROFILE")
 }

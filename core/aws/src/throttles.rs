@@ -1,5 +1,5 @@
-//! Counts the answers that ask to slow down: every attempt of every client, those included that the SDK tries again by
-//! itself and nobody else hears of.
+//! Counts the answers that ask to slow down: every attempt of every client, those included that the
+//! SDK tries again by itself and nobody else hears of.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,7 +13,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// Of this process.
+/// How many answers of this process were throttles.
 static THROTTLES: AtomicUsize = AtomicUsize::new(0);
 
 /// How many answers have asked this process to slow down so far.
@@ -61,7 +61,8 @@ impl HttpConnector for Counted<SharedHttpConnector> {
     }
 }
 
-/// Whether an answer asks to slow down. Some services say so by the status, some in a header, some in the body of a 400.
+/// Whether an answer asks to slow down. Some services say so by the status, some in a header, some
+/// in the body of a 400.
 async fn is_throttle(answer: &mut HttpResponse) -> bool {
     match answer.status().as_u16() {
         429 => true,

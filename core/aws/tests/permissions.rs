@@ -1,5 +1,5 @@
-//! Every IAM action that the programs can name is one that IAM knows: it takes a policy that allows anything else without a
-//! word, and an operator who followed the hint would be as far as before.
+//! Every IAM action that the programs can name is one that IAM knows: it takes a policy that allows
+//! anything else without a word, and an operator who followed the hint would be as far as before.
 
 // `allow-unwrap-in-tests` covers the test functions, not what they share.
 #![allow(clippy::unwrap_used)]
@@ -37,7 +37,8 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// What stands in quotes or backticks in `text` and reads as `service:Word`, of one of the services.
+/// What stands in quotes or backticks in `text` and reads as `service:Word`, of one of the
+/// services.
 fn named<'t>(text: &'t str, services: &BTreeMap<&str, BTreeSet<&str>>) -> Vec<&'t str> {
     let quoted = text.split(['"', '`']);
     let of_a_service = |word: &&str| {
@@ -69,7 +70,8 @@ fn every_permission_that_the_programs_can_name_is_one_that_iam_knows() {
     for key in CONDITION_KEYS {
         operations.remove(key);
     }
-    // Those that are called in every pass and every run: where the search finds them no more, it finds nothing.
+    // Those that are called in every pass and every run: where the search finds them no more, it
+    // finds nothing.
     for called in ["aws-marketplace:StartChangeSet", "dynamodb:Query", "sns:Publish", "sqs:ReceiveMessage"] {
         assert!(operations.contains(called), "{called} is not found any more: {operations:?}");
     }

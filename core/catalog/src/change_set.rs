@@ -7,12 +7,13 @@ use pmp_protocol::{Digest, ExperienceId, ProductBatch, ProductId, ResourceReques
 
 use crate::Revision;
 
-/// What one change set does to one experience: up to 50 products to allow, up to 50 to deny, and the policy's settings.
+/// What one change set does to one experience: up to 50 products to allow, up to 50 to deny, and
+/// the policy's settings.
 ///
 /// Optional batches, not a list of changes: AWS allows each change type once per entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// The experience.
+    /// The experience that is changed.
     pub experience: ExperienceId,
     /// The revision that the change was computed from; a stale one is refused.
     pub revision: Revision,
@@ -22,12 +23,12 @@ pub struct Part {
     pub deny: Option<ProductBatch>,
     /// Whether users may request products: a setting of its policy (`UpdateProcurementPolicy`).
     pub settings: Option<ResourceRequests>,
-    /// The change set that answered exactly this before, and ended without effect. It is an assumption that the catalog answers
-    /// a repeated token with the first outcome, failures and cancellations included: so a deliberate second try must say that it
-    /// is one.
+    /// The change set that answered exactly this before, and ended without effect. It is an
+    /// assumption that the catalog answers a repeated token with the first outcome, failures and
+    /// cancellations included: so a deliberate second try must say that it is one.
     pub after: Option<ChangeSetId>,
-    /// How often exactly this was refused in a way that may be the token's fault. The other assumption is that a known token is
-    /// refused: then what is asked again needs another one.
+    /// How often exactly this was refused in a way that may be the token's fault. The other
+    /// assumption is that a known token is refused: then what is asked again needs another one.
     pub refused: u32,
 }
 
@@ -38,7 +39,8 @@ impl Part {
         usize::from(self.allow.is_some()) + usize::from(self.deny.is_some()) + usize::from(self.settings.is_some())
     }
 
-    /// What identifies it: the same text for the same request, and only then.
+    /// The text from which the idempotency token is made: equal for equal requests, and different
+    /// for all others.
     fn canonical(&self) -> String {
         let batch = |batch: &Option<ProductBatch>| {
             let ids = batch.iter().flat_map(ProductBatch::products).map(ProductId::as_str);
@@ -63,14 +65,15 @@ impl ChangeSetRequest {
     /// The most changes in a change set (service model).
     pub const MAX_CHANGES: usize = 20;
 
-    /// A change set for one experience. `name` is shown in the console and in `ListChangeSets`: 1 to 100 of letters,
-    /// digits, spaces and `_+=.:@-`.
+    /// A change set for one experience. `name` is shown in the console and in `ListChangeSets`: 1
+    /// to 100 of letters, digits, spaces and `_+=.:@-`.
     #[must_use]
     pub fn new(part: Part, name: impl Into<String>) -> Self {
         Self { parts: vec![part], name: name.into() }
     }
 
-    /// Adds a part, or gives it back where the change set has no room for it or holds its experience already.
+    /// Adds a part, or gives it back where the change set has no room for it or holds its
+    /// experience already.
     ///
     /// # Errors
     /// The part.
@@ -90,14 +93,14 @@ impl ChangeSetRequest {
         &self.parts
     }
 
-    /// Its name.
+    /// Name of the change set, as the console shows it.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The idempotency token, derived from all that is asked and nothing else: a request repeated after a lost answer,
-    /// even by another process after a crash, starts nothing a second time.
+    /// The idempotency token, derived from all that is asked and nothing else: a request repeated
+    /// after a lost answer, even by another process after a crash, starts nothing a second time.
     #[must_use]
     pub fn client_request_token(&self) -> String {
         let parts: Vec<_> = self.parts.iter().map(Part::canonical).collect();
@@ -116,7 +119,7 @@ impl ChangeSetId {
         Self(id.to_owned())
     }
 
-    /// The id.
+    /// The id as the catalog gave it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -155,9 +158,10 @@ pub enum ChangeSetState {
     Succeeded,
     /// Someone cancelled it; nothing is applied.
     Cancelled,
-    /// Nothing is applied.
+    /// `FAILED`: nothing of the change set is applied.
     Failed {
-        /// `SERVER_FAULT`: the same request may succeed later. Otherwise `CLIENT_ERROR`: it will not.
+        /// `SERVER_FAULT`: the same request may succeed later. Otherwise `CLIENT_ERROR`: it will
+        /// not.
         server_fault: bool,
         /// What the catalog says, per change.
         errors: Vec<ChangeError>,
@@ -167,11 +171,11 @@ pub enum ChangeSetState {
 /// The kinds of change that this system makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChangeKind {
-    /// `AllowProductProcurement`.
+    /// Puts products on the approved list: `AllowProductProcurement`.
     Allow,
-    /// `DenyProductProcurement`.
+    /// Puts products on the rejected list: `DenyProductProcurement`.
     Deny,
-    /// `UpdateProcurementPolicy`.
+    /// Changes whether users may request products: `UpdateProcurementPolicy`.
     Settings,
 }
 
@@ -200,7 +204,7 @@ pub struct ChangeError {
     pub entity: Option<String>,
     /// The change's kind, where the catalog tells and it is one of ours.
     pub kind: Option<ChangeKind>,
-    /// Such as `ENTITY_NOT_FOUND`.
+    /// The catalog's own code for it, such as `ENTITY_NOT_FOUND`.
     pub code: String,
     /// The catalog's own text.
     pub message: String,

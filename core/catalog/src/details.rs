@@ -1,6 +1,7 @@
-//! Reads the JSON in which the catalog describes its entities. Strict: what is not understood is an error, because a
-//! product that is overlooked here would be denied in every member organization (rule 0). Only what is not set may come in
-//! several forms: AWS shows it as `null`, as something empty, or not at all, and documents which of them nowhere.
+//! Reads the JSON in which the catalog describes its entities. Strict: what is not understood is an
+//! error, because a product that is overlooked here would be denied in every member organization
+//! (rule 0). Only what is not set may come in several forms: AWS shows it as `null`, as something
+//! empty, or not at all, and documents which of them nowhere.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -17,7 +18,7 @@ use crate::{CatalogError, Experience, ExperienceStatus, PolicyId, ProcurementPol
 #[derive(Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// `null` is absence.
+/// Reads `null` as if the field were absent: AWS's documents spell it either way.
 fn null_as_absent<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
@@ -66,7 +67,8 @@ impl Batch<'_> {
 }
 
 impl Entity<'_> {
-    /// The same, where it is about the entity that was asked for: what is said of another one may look like an empty policy.
+    /// The same, where it is about the entity that was asked for: what is said of another one may
+    /// look like an empty policy.
     pub(crate) fn about(&self, asked: &str) -> Result<&Self, CatalogError> {
         let without_revision = |id: &str| id.split('@').next().unwrap_or_default().to_owned();
         match &self.entity_identifier {
@@ -122,7 +124,8 @@ impl Ids {
     }
 }
 
-/// Reads an experience. `identifier` is the `EntityIdentifier`, which carries the revision: `exp-…@6`.
+/// Reads an experience. `identifier` is the `EntityIdentifier`, which carries the revision:
+/// `exp-…@6`.
 pub(crate) fn experience(identifier: &str, details: &str) -> Result<Experience, CatalogError> {
     let unexpected = |problem: String| CatalogError::Unexpected { entity: identifier.to_owned(), problem };
     let (id, revision) =
@@ -188,7 +191,8 @@ pub(crate) fn policy(id: &PolicyId, details: &str, interner: &Interner) -> Resul
     let unexpected = |problem: String| CatalogError::Unexpected { entity: id.to_string(), problem };
     let details: PolicyDetails<'_> = serde_json::from_str(details).map_err(|e| unexpected(e.to_string()))?;
     if details.name.is_none() && details.statements.is_none() && details.configuration.is_none() {
-        // Taken for an empty policy, it would deny everything.
+        // Rule 0: read as an empty policy, this would deny every product in every member
+        // organization.
         return Err(unexpected("it says nothing that a policy says".to_owned()));
     }
     let statements = details.statements.unwrap_or_default();
@@ -213,7 +217,8 @@ pub(crate) fn policy(id: &PolicyId, details: &str, interner: &Interner) -> Resul
             list.extend(ids);
         }
     }
-    // Collected from a list, a set is built full and in order, and takes half the memory of one grown by insertion.
+    // Collected from a list, a set is built full and in order, and takes half the memory of one
+    // grown by insertion.
     (policy.approved, policy.rejected) = (approved.into_iter().collect(), rejected.into_iter().collect());
     policy.contradictory = policy.approved.intersection(&policy.rejected).cloned().collect();
     policy.approved.retain(|id| !policy.contradictory.contains(id));

@@ -1,4 +1,5 @@
-//! What can go wrong at the catalog, sorted by what a caller does about it. The one place that looks at codes and texts.
+//! What can go wrong at the catalog, sorted by what a caller does about it. The one place that
+//! looks at codes and texts.
 
 use pmp_aws::{ApiError, Outcome, Refuser};
 
@@ -8,8 +9,8 @@ pub enum CatalogError {
     /// The catalog, or the way to it, refused or failed.
     #[error("{0}")]
     Api(ApiError),
-    /// A request that was refused because an experience changed since it was read, as the answer shows together with what was
-    /// asked.
+    /// A request that was refused because an experience changed since it was read, as the answer
+    /// shows together with what was asked.
     #[error("{0}")]
     Stale(ApiError),
     /// An entity that the catalog does not find.
@@ -18,17 +19,17 @@ pub enum CatalogError {
     /// An entity of a batch that failed by itself.
     #[error("the catalog could not describe `{entity}`: {code}: {message}")]
     Entity {
-        /// Which.
+        /// The id that was asked for: of an experience or of a policy.
         entity: String,
         /// The catalog's code for it.
         code: String,
-        /// The catalog's text.
+        /// The catalog's own text for a person.
         message: String,
     },
     /// An answer that is not in the documented form. Nothing may be concluded from it (rule 0).
     #[error("the catalog described `{entity}` in an unexpected form: {problem}")]
     Unexpected {
-        /// Which entity.
+        /// The id that was asked for, or the operation where the answer is about none.
         entity: String,
         /// What is wrong with the description.
         problem: String,
@@ -43,22 +44,23 @@ pub enum CatalogError {
 pub enum ErrorClass {
     /// 423: a running change set holds the entity. Wait for it, then look again.
     Locked,
-    /// 429: back off.
+    /// 429: too many calls a second. Wait, then ask again more slowly.
     Throttled,
     /// 402: too many open change sets. Wait for own ones to end.
     QuotaExceeded,
     /// 422: the experience changed since it was read. Read again, plan again.
     StaleRevision,
-    /// 422: the idempotency token is known, and the catalog does not tell what became of it. Look, and ask with another one.
+    /// 422: the idempotency token is known, and the catalog does not tell what became of it. Look,
+    /// and ask with another one.
     KnownToken,
     /// 422: too many product ids in one request. Ask for fewer.
     TooManyIds,
-    /// 422 for another reason: the request is wrong and will stay wrong; or it is one of those above, in words that are not
-    /// known here.
+    /// 422 for another reason: the request is wrong and will stay wrong; or it is one of those
+    /// above, in words that are not known here.
     Invalid,
     /// 403: a permission is missing.
     AccessDenied,
-    /// 404.
+    /// 404: there is no such entity, or it is not shared with this account.
     NotFound,
     /// The service or the network failed; the same call may succeed later.
     Transient,
@@ -115,8 +117,8 @@ fn class_of_code(code: &str, message: &str) -> ErrorClass {
     }
 }
 
-/// The codes of a batch's entities are documented by their form alone: letters and `_`. They may be the names of the
-/// exceptions, or written as the codes of a change set are.
+/// The codes of a batch's entities are documented by their form alone: letters and `_`. They may be
+/// the names of the exceptions, or written as the codes of a change set are.
 fn class_of_entity(code: &str, message: &str) -> ErrorClass {
     let class = class_of_code(code, message);
     if class != ErrorClass::Unexpected {
@@ -137,8 +139,9 @@ fn class_of_entity(code: &str, message: &str) -> ErrorClass {
     }
 }
 
-/// AWS gives these conditions no code of their own, only a text under `ValidationException`; of the three it documents one, that
-/// of too many ids. A text that is not recognized makes the spoke look at the experience, so that nothing rests on it.
+/// AWS gives these conditions no code of their own, only a text under `ValidationException`; of the
+/// three it documents one, that of too many ids. A text that is not recognized makes the spoke look
+/// at the experience, so that nothing rests on it.
 fn class_of_validation(message: &str) -> ErrorClass {
     let message = message.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| message.contains(word));

@@ -4,8 +4,8 @@ use std::fmt;
 
 use pmp_protocol::ExperienceId;
 
-/// The number of an entity's revision: the `6` of `exp-…@6`. It grows with every change, so a change that names the
-/// revision it was computed from cannot overwrite someone else's.
+/// The number of an entity's revision: the `6` of `exp-…@6`. It grows with every change, so a
+/// change that names the revision it was computed from cannot overwrite someone else's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revision(pub u64);
 
@@ -20,14 +20,15 @@ impl fmt::Display for Revision {
 pub struct PolicyId(String);
 
 impl PolicyId {
-    /// Takes an entity id as the catalog gave it: up to 255 of letters, digits, `_`, `-` and `@` (service model).
+    /// Takes an entity id as the catalog gave it: up to 255 of letters, digits, `_`, `-` and `@`
+    /// (service model).
     #[must_use]
     pub fn new(id: &str) -> Option<Self> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'@');
         (!id.is_empty() && id.len() <= 255 && id.bytes().all(allowed)).then(|| Self(id.to_owned()))
     }
 
-    /// The id.
+    /// The id as the catalog spells it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -51,7 +52,8 @@ pub struct Experience {
     pub name: String,
     /// Whether users see it.
     pub status: ExperienceStatus,
-    /// AWS documents no values; absent, empty and `Editable` mean that it can be changed. Anything else says why it is disabled.
+    /// AWS documents no values; absent, empty and `Editable` mean that it can be changed. Anything
+    /// else says why it is disabled.
     pub admin_status: Option<String>,
     /// Its procurement policy. AWS allows one.
     pub policies: Vec<PolicyId>,
@@ -60,9 +62,9 @@ pub struct Experience {
 /// `Status` of an experience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExperienceStatus {
-    /// In force.
+    /// `Enabled`: the experience is in force.
     Enabled,
-    /// Not in force.
+    /// `Disabled`: the experience is not in force.
     Disabled,
     /// A value that this version does not know.
     Other(String),
@@ -71,7 +73,7 @@ pub enum ExperienceStatus {
 /// Why an experience is not kept in step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotLive {
-    /// `Status` is `Disabled`.
+    /// The catalog shows it with the status `Disabled`.
     #[error("the experience is disabled")]
     Disabled,
     /// `Status` has an unknown value.
@@ -86,7 +88,8 @@ pub enum NotLive {
 }
 
 impl Experience {
-    /// The policy to keep in step, where the experience is live: enabled, active, and with a policy.
+    /// The policy to keep in step, where the experience is live: enabled, active, and with a
+    /// policy.
     pub fn live_policy(&self) -> Result<&PolicyId, NotLive> {
         match &self.status {
             ExperienceStatus::Enabled => {}
@@ -96,8 +99,9 @@ impl Experience {
         self.policies.first().ok_or(NotLive::NoPolicy)
     }
 
-    /// Why a disabled experience is more than that. Only of a disabled one: AWS archives no other, and documents the values of
-    /// `AdminStatus` nowhere, so that one which is in force is kept in step whatever stands there.
+    /// Why a disabled experience is more than that. Only of a disabled one: AWS archives no other,
+    /// and documents the values of `AdminStatus` nowhere, so that one which is in force is kept in
+    /// step whatever stands there.
     fn archived(&self) -> Option<NotLive> {
         let active = |status: &&String| matches!(status.as_str(), "" | "Editable");
         let other = self.admin_status.as_ref().filter(|status| !active(status))?;

@@ -1,4 +1,5 @@
-//! What happened to an experience before: the change sets of whoever, as the catalog tells afterwards.
+//! What happened to an experience before: the change sets of whoever, as the catalog tells
+//! afterwards.
 //!
 //! AWS tells of a change set the account that started it, in its ARN, and no person or role.
 
@@ -8,17 +9,17 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use aws_sdk_marketplacecatalog::types::{ChangeSetSummaryListItem, Filter, Sort, SortOrder};
 use jiff::Timestamp;
-use pmp_aws::ApiError;
+use pmp_aws::Arn;
 use pmp_protocol::{AccountId, ExperienceId, ProductId};
 use serde_json::Value;
 
-use crate::sdk::{CATALOG, CHANGE_SETS_PAGE, SdkCatalog, shared_with_me};
-use crate::{CatalogError, ChangeKind, ChangeSetId, Scope};
+use crate::sdk::{CATALOG, CHANGE_SETS_PAGE, SdkCatalog, paced, shared_with_me};
+use crate::{CatalogError, ChangeKind, ChangeSetId, Operation, Scope};
 
 /// A change set that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastChangeSet {
-    /// Its id.
+    /// The id by which the catalog describes it.
     pub id: ChangeSetId,
     /// The name that it was given.
     pub name: Option<String>,
@@ -37,11 +38,12 @@ pub struct Edits {
     pub denied: BTreeSet<ProductId>,
 }
 
-/// The port for those who look back.
+/// The port for what happened to an experience before.
 #[async_trait]
 pub trait ChangeHistory: Debug + Send + Sync {
-    /// The newest change sets that succeeded on `experience` after `since`, by the catalog's clock, the newest first: those of this
-    /// account, or those that are shared with it. One call; at most 20.
+    /// The newest change sets that succeeded on `experience` after `since`, by the catalog's clock,
+    /// the newest first: those of this account, or those that are shared with it. One call; at most
+    /// 20.
     async fn past_change_sets(
         &self,
         experience: &ExperienceId,
@@ -69,11 +71,10 @@ impl ChangeHistory for SdkCatalog {
         if scope == Scope::SharedWithMe {
             call = call.filter_list(shared_with_me());
         }
-        self.pace.list_change_sets.ready().await;
-        let page = call.send().await.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
-        self.pace.list_change_sets.learn(&page);
-        let mut sets: Vec<_> = page?.change_set_summary_list().iter().filter_map(past).collect();
-        // Here and not by a filter: what AWS does with the end of one that it does not tell is not known.
+        let page = paced(self.pace.of(Operation::ListChangeSets), OPERATION, call.send()).await?;
+        let mut sets: Vec<_> = page.change_set_summary_list().iter().filter_map(past).collect();
+        // Filtered here, and not by AWS: AWS does not document whether a filter on the end matches
+        // a change set that has none.
         sets.retain(|set| set.ended.is_none_or(|ended| ended > since));
         sets.sort_by_key(|set| std::cmp::Reverse(set.ended));
         Ok(sets)
@@ -81,12 +82,10 @@ impl ChangeHistory for SdkCatalog {
 
     async fn edits_of(&self, id: &ChangeSetId, experience: &ExperienceId) -> Result<Edits, CatalogError> {
         const OPERATION: &str = "aws-marketplace:DescribeChangeSet";
-        self.pace.describe_change_set.ready().await;
-        let answer = self.client.describe_change_set().catalog(CATALOG).change_set_id(id.as_str()).send().await;
-        let answer = answer.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
-        self.pace.describe_change_set.learn(&answer);
+        let call = self.client.describe_change_set().catalog(CATALOG).change_set_id(id.as_str()).send();
+        let answer = paced(self.pace.of(Operation::DescribeChangeSet), OPERATION, call).await?;
         let mut edits = Edits::default();
-        for change in answer?.change_set() {
+        for change in answer.change_set() {
             let entity = change.entity().and_then(|entity| entity.identifier()).unwrap_or_default();
             let is_meant = entity.split('@').next() == Some(experience.as_str());
             let kind = change.change_type().and_then(ChangeKind::from_name).filter(|_| is_meant);
@@ -102,7 +101,8 @@ impl ChangeHistory for SdkCatalog {
 }
 
 fn past(item: &ChangeSetSummaryListItem) -> Option<PastChangeSet> {
-    let account = item.change_set_arn().and_then(|arn| AccountId::new(arn.split(':').nth(4)?).ok());
+    let arn = item.change_set_arn().and_then(|arn| arn.parse::<Arn>().ok());
+    let account = arn.and_then(|arn| AccountId::new(arn.account()).ok());
     Some(PastChangeSet {
         id: ChangeSetId::new(item.change_set_id()?),
         name: item.change_set_name().map(str::to_owned),

@@ -1,4 +1,5 @@
-//! One copy of each product id, however many policies name it: a hundred experiences list the same products.
+//! One copy of each product id, however many policies name it: a hundred experiences list the same
+//! products.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +13,7 @@ pub(crate) struct Interner(Mutex<Ids>);
 #[derive(Debug, Default)]
 struct Ids {
     known: HashSet<ProductId>,
-    /// At this size, those that nobody uses any more are forgotten.
+    /// Number of ids at which the ids that nothing else holds are removed.
     sweep_at: usize,
 }
 

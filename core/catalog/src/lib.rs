@@ -1,16 +1,19 @@
-//! The Marketplace Catalog as this system sees it.
+//! The Marketplace Catalog as this system sees it. Nothing here decides what to change; the plan
+//! does.
 //!
-//! [`Catalog`] is the port: experiences, procurement policies, change sets, and nothing else of AWS's API. [`SdkCatalog`]
-//! is the adapter over the official SDK, one attempt per call, under the account's rate limits ([`RateLimits`], [`Pace`]).
-//! [`CatalogError`] says of every failure what kind it is, so that callers decide by type and never by text. [`Probe`] is for those
-//! who try what the catalog answers: the same calls, one by one, and no other way where one is refused.
+//! - [`Catalog`] is the port: experiences, procurement policies and change sets, and nothing else
+//!   of AWS's API. [`SdkCatalog`] is the adapter over the official SDK.
+//! - [`Pace`] holds a [`Limiter`] for each [`Operation`], at the rates of [`RateLimits`]. Reads
+//!   take their permit by themselves, callers that start and describe change sets take it before
+//!   the call.
+//! - [`CatalogError`] has an [`ErrorClass`], so that callers decide by type and never by text.
+//! - [`ProductDirectory`] is a second, optional port: what AWS Marketplace tells of a product.
+//!   [`SdkDirectory`] is its adapter, and [`LookUp`] asks it for many products.
+//! - [`ChangeHistory`] is the port that looks back: which change sets there were, and what they
+//!   did.
+//! - [`Probe`] makes single calls whose answers are returned as they are, for `verify-aws`.
 //!
-//! [`ProductDirectory`] is a second, optional port: what AWS Marketplace tells of a product ([`SdkDirectory`]);
-//! [`LookUp`] asks it for many.
-//!
-//! [`ChangeHistory`] looks back: which change sets of whom there were, and what they did.
-//!
-//! It never decides what to change; that is the plan's part.
+//! No task is spawned here, but that a large answer is read on a thread that may block.
 
 mod change_set;
 mod details;
@@ -20,6 +23,7 @@ mod experience;
 mod history;
 mod intern;
 mod note;
+mod operation;
 mod pace;
 mod policy;
 mod port;
@@ -34,6 +38,7 @@ pub use directory::{
 pub use error::{CatalogError, ErrorClass};
 pub use experience::{Experience, ExperienceStatus, NotLive, PolicyId, Revision};
 pub use history::{ChangeHistory, Edits, PastChangeSet};
+pub use operation::{Operation, PerOperation};
 pub use pace::{Limiter, Pace};
 pub use policy::ProcurementPolicy;
 pub use port::{Catalog, Probe, Scope};

@@ -1,17 +1,19 @@
-//! Notes as they are taken over from a policy: blanks in them say nothing, and neither does the order in which a policy lists its
-//! products. So none of both makes a new snapshot.
+//! Notes as they are taken over from a policy: blanks in them say nothing, and neither does the
+//! order in which a policy lists its products. So none of both makes a new snapshot.
 
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
 
 use pmp_protocol::{Note, ProductId};
 
-/// The note that `text` is, with one blank between its words and behind its commas; none where nothing stands there.
+/// The note that `text` is, with one blank between its words and behind its commas; none where
+/// nothing stands there.
 pub(crate) fn read(text: &str) -> Option<Note> {
     joined(parts(text))
 }
 
-/// Puts a note on a product. One that has another already gets the words of both, whichever was first.
+/// Puts a note on a product. One that has another already gets the words of both, whichever was
+/// first.
 pub(crate) fn put(notes: &mut BTreeMap<ProductId, Note>, product: &ProductId, note: &Note) {
     match notes.entry(product.clone()) {
         Entry::Vacant(free) => _ = free.insert(note.clone()),

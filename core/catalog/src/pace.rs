@@ -1,4 +1,4 @@
-//! The pace of calls: each operation waits for its turn, for all tasks of the process together.
+//! The pace of calls: each operation has its permits, for all tasks of the process together.
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,42 +11,32 @@ use governor::{Quota, RateLimiter};
 use tokio::time::Instant;
 
 use crate::rate::AdaptiveRate;
-use crate::{CatalogError, ErrorClass, RateLimits};
+use crate::{CatalogError, ErrorClass, Operation, PerOperation, RateLimits};
 
-/// One limiter per operation.
+/// One limiter for each [`Operation`].
 #[derive(Debug)]
-pub struct Pace {
-    /// `ListEntities`.
-    pub list_entities: Limiter,
-    /// `DescribeEntity` and `BatchDescribeEntities`.
-    pub describe_entity: Limiter,
-    /// `StartChangeSet`.
-    pub start_change_set: Limiter,
-    /// `DescribeChangeSet`.
-    pub describe_change_set: Limiter,
-    /// `ListChangeSets`.
-    pub list_change_sets: Limiter,
-}
+pub struct Pace(PerOperation<Limiter>);
 
 impl Pace {
     /// Limiters at the permitted rates.
     #[must_use]
     pub fn new(limits: RateLimits) -> Self {
-        Self {
-            list_entities: Limiter::new(limits.list_entities),
-            describe_entity: Limiter::new(limits.describe_entity),
-            start_change_set: Limiter::new(limits.start_change_set),
-            describe_change_set: Limiter::new(limits.describe_change_set),
-            list_change_sets: Limiter::new(limits.list_change_sets),
-        }
+        Self(PerOperation::new(|operation| Limiter::new(limits[operation])))
+    }
+
+    /// The limiter of one operation, which all tasks of the process share.
+    #[must_use]
+    pub fn of(&self, operation: Operation) -> &Limiter {
+        &self.0[operation]
     }
 }
 
-/// The turns of one operation: at most the permitted rate, slowed down where the catalog throttles all the same.
+/// The permits of one operation: at most the permitted rate, and less after a throttle, since
+/// others may call with the same account.
 #[derive(Debug)]
 pub struct Limiter {
     permitted: NonZeroU32,
-    /// How many may be taken at once at the permitted rate.
+    /// How many permits may be taken at once at the permitted rate.
     burst: NonZeroU32,
     clock: TokioClock,
     state: Mutex<State>,
@@ -55,7 +45,7 @@ pub struct Limiter {
 #[derive(Debug)]
 struct State {
     rate: AdaptiveRate,
-    turns: RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>,
+    permits: RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>,
 }
 
 /// Tokio's clock, so that tests with paused time see the pace as it is.
@@ -73,14 +63,16 @@ impl Clock for TokioClock {
 }
 
 impl Limiter {
-    /// One less than a second's worth may be taken at once: the last one is the slack for requests that travel faster than the one
-    /// before them.
+    /// A limiter with a burst of one permit less than a second has. AWS counts arrivals, and we
+    /// count departures: a request that overtakes its predecessor on the network would otherwise be
+    /// the one that is throttled.
     pub(crate) fn new(permitted: NonZeroU32) -> Self {
         Self::with_burst(permitted, NonZeroU32::new(permitted.get() - 1).unwrap_or(NonZeroU32::MIN))
     }
 
-    /// One turn after the other, at even distances: for work that goes on for long. Where requests pile up on their way, it is those
-    /// that are on their way and one more that arrive at once, and not a burst besides.
+    /// A limiter without a burst: permits come at even distances, for work that goes on for long.
+    /// Where requests pile up on the network, only these and one more arrive together, and not a
+    /// burst besides.
     #[cfg(any(feature = "discovery", test))]
     pub(crate) fn steady(permitted: NonZeroU32) -> Self {
         Self::with_burst(permitted, NonZeroU32::MIN)
@@ -89,44 +81,46 @@ impl Limiter {
     fn with_burst(permitted: NonZeroU32, burst: NonZeroU32) -> Self {
         let clock = TokioClock { began: Instant::now() };
         let rate = AdaptiveRate::new(permitted);
-        let state = State { rate, turns: turns(rate, permitted, burst, clock) };
+        let state = State { rate, permits: permits(rate, permitted, burst, clock) };
         Self { permitted, burst, clock, state: Mutex::new(state) }
     }
 
-    /// The permitted calls per second.
+    /// How many calls per second the account may make, as it was configured. The present rate may
+    /// be lower.
     #[must_use]
     pub fn permitted(&self) -> NonZeroU32 {
         self.permitted
     }
 
-    /// Waits for a turn, and takes it.
+    /// Waits for a permit, and takes it.
     pub async fn ready(&self) {
         while let Err(wait) = self.take() {
             tokio::time::sleep(wait).await;
         }
     }
 
-    /// Takes a turn if there is one now.
+    /// Takes a permit if there is one now, and says whether it did.
     #[must_use]
     pub fn try_ready(&self) -> bool {
         self.take().is_ok()
     }
 
-    /// Learns from how a call ended: slower after a throttle, and after a while without one, faster again.
+    /// Adapts the rate to how a call ended: half of it after a throttle, and after a while without
+    /// one, more again.
     pub fn learn<T>(&self, outcome: &Result<T, CatalogError>) {
         let throttled = outcome.as_ref().is_err_and(|error| error.class() == ErrorClass::Throttled);
         let now = self.clock.now();
         let mut state = self.state();
         let changed = if throttled { state.rate.throttled(now) } else { state.rate.answered(now) };
         if changed {
-            state.turns = turns(state.rate, self.permitted, self.burst, self.clock);
-            // The first turn of a new limiter is one that the throttle has just taken away.
-            let _taken = state.turns.check();
+            state.permits = permits(state.rate, self.permitted, self.burst, self.clock);
+            // A new limiter begins with a permit. The throttle has just shown that there is none.
+            let _taken = state.permits.check();
         }
     }
 
     fn take(&self) -> Result<(), Duration> {
-        self.state().turns.check().map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+        self.state().permits.check().map_err(|not_until| not_until.wait_time_from(self.clock.now()))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -135,8 +129,8 @@ impl Limiter {
     }
 }
 
-/// Turns at `rate`, of which so many may be taken at once, and after a throttle one.
-fn turns(
+/// Permits at `rate`, of which `burst` may be taken at once; after a throttle, there is no burst.
+fn permits(
     rate: AdaptiveRate,
     permitted: NonZeroU32,
     burst: NonZeroU32,
@@ -165,7 +159,8 @@ mod tests {
             limiter.ready().await;
             turns.push(began.elapsed());
         }
-        // A token bucket of 5, refilled at 5 a second, as AWS's throttling works: it always has one left.
+        // A token bucket of 5, refilled at 5 a second, as AWS's throttling works: it always has one
+        // left.
         for (index, turn) in turns.iter().enumerate() {
             assert!(index as f64 <= 3.0 + turn.as_secs_f64() * 5.0 + 0.01, "turn {index} at {turn:?}");
         }

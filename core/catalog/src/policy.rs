@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pmp_protocol::{Note, ProductId, ResourceRequests};
 
-/// What a procurement policy says. A product that it both allows and denies stands here as rejected, the safe reading,
-/// and in `contradictory`.
+/// What a procurement policy says. A product that it both allows and denies stands here as
+/// rejected, the safe reading, and in `contradictory`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProcurementPolicy {
     /// Approved products, without the contradictory ones.
     pub approved: BTreeSet<ProductId>,
-    /// Rejected products.
+    /// Products on the rejected list. The catalog never takes one off without approving it.
     pub rejected: BTreeSet<ProductId>,
     /// Products that were on both lists.
     pub contradictory: BTreeSet<ProductId>,

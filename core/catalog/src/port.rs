@@ -10,8 +10,8 @@ use crate::{
     CatalogError, ChangeSetId, ChangeSetRequest, ChangeSetStatus, Experience, Pace, PolicyId, ProcurementPolicy,
 };
 
-/// Whose experiences to list. Entities belong to the organization's management account; a delegated administrator sees
-/// them only as shared.
+/// Whose experiences to list. Entities belong to the organization's management account; a delegated
+/// administrator sees them only as shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Those that the calling account owns.
@@ -22,9 +22,10 @@ pub enum Scope {
 
 /// The catalog of one account.
 ///
-/// Each call is made once: an error comes back as it is, and what to do about it is the caller's to decide, by its class.
-/// The reads wait for their turn under the account's rate limits by themselves. Change sets are started and described by
-/// callers who choose what goes first: they take the turn from [`Self::pace`] before the call.
+/// Each call is made once. An error is returned as it is, and the caller decides by its class what
+/// to do. Reads wait for a permit of the account's rate limits by themselves. Callers that start
+/// and describe change sets choose what goes first, so they take the permit from [`Self::pace`]
+/// before the call.
 #[async_trait]
 pub trait Catalog: Debug + Send + Sync {
     /// The pace of this account's calls.
@@ -33,31 +34,38 @@ pub trait Catalog: Debug + Send + Sync {
     /// The ids of all experiences in `scope`, in any state.
     async fn list_experiences(&self, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError>;
 
-    /// Experiences by id: one outcome for each, in the order asked, so that one that fails does not hide the others.
+    /// Experiences by id: one outcome for each, in the order asked, so that one that fails does not
+    /// hide the others.
     async fn describe_experiences(&self, ids: &[ExperienceId]) -> Vec<Result<Experience, CatalogError>>;
 
-    /// Procurement policies by id: one outcome for each, in the order asked. Each is whole: AWS does not page them.
+    /// Procurement policies by id: one outcome for each, in the order asked. Each is whole: AWS
+    /// does not page them.
     async fn describe_policies(&self, ids: &[PolicyId]) -> Vec<Result<ProcurementPolicy, CatalogError>>;
 
-    /// Starts a change set. The catalog works on it after this returns; see [`Self::describe_change_set`]. The caller
-    /// has taken a turn of `start_change_set`.
+    /// Starts a change set. The catalog works on it after this returns; see
+    /// [`Self::describe_change_set`]. The caller has taken a permit of
+    /// [`Operation::StartChangeSet`](crate::Operation::StartChangeSet).
     async fn start_change_set(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError>;
 
-    /// How far a change set is. The caller has taken a turn of `describe_change_set`.
+    /// How far a change set is. The caller has taken a permit of
+    /// [`Operation::DescribeChangeSet`](crate::Operation::DescribeChangeSet).
     async fn describe_change_set(&self, id: &ChangeSetId) -> Result<ChangeSetStatus, CatalogError>;
 
-    /// The change sets that are running on `experience`, those of this account and those shared with it.
+    /// The change sets that are running on `experience`, those of this account and those shared
+    /// with it.
     async fn open_change_sets(&self, experience: &ExperienceId) -> Result<Vec<ChangeSetId>, CatalogError>;
 }
 
-/// Single calls whose answers are told as they are: where one is refused, no other way is tried. For those who want to know what
-/// the catalog answers, and not what this system makes of it.
+/// Single calls, whose answers are returned as they are. Where one is refused, no other way is
+/// tried: `verify-aws` wants to know what the catalog answers, and not what this system makes of
+/// it.
 #[async_trait]
 pub trait Probe: Catalog {
     /// The ids of all experiences in `scope`, asked for by id, or in no order.
     async fn list_once(&self, scope: Scope, by_id: bool) -> Result<Vec<ExperienceId>, CatalogError>;
 
-    /// Experiences as one `BatchDescribeEntities` describes them: one outcome for each, in the order asked. At most 20.
+    /// Experiences as one `BatchDescribeEntities` describes them: one outcome for each, in the
+    /// order asked. At most 20.
     async fn describe_in_batch(
         &self,
         ids: &[ExperienceId],

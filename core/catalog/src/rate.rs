@@ -1,43 +1,49 @@
-//! Rates: the calls per second that an account may make, and the one at which a throttled caller goes on.
+//! Rates: the calls per second that an account may make, and the one at which a throttled caller
+//! goes on.
 //!
 //! Pure decisions; [`crate::Pace`] keeps them in time.
 
 use std::num::NonZeroU32;
+use std::ops::Index;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Calls per second that this account may make. The defaults are AWS's documented quotas.
+use crate::{Operation, PerOperation};
+
+/// Calls per second that this account may make, for each [`Operation`]. The defaults are AWS's
+/// documented quotas.
 ///
 /// As text, those that differ from the defaults: `start-change-set=10,describe-change-set=20`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimits {
-    /// `ListEntities`.
-    pub list_entities: NonZeroU32,
-    /// `DescribeEntity` and `BatchDescribeEntities` together: the latter's quota is not documented.
-    pub describe_entity: NonZeroU32,
-    /// `StartChangeSet`.
-    pub start_change_set: NonZeroU32,
-    /// `DescribeChangeSet`.
-    pub describe_change_set: NonZeroU32,
-    /// `ListChangeSets`.
-    pub list_change_sets: NonZeroU32,
+pub struct RateLimits(PerOperation<NonZeroU32>);
+
+impl RateLimits {
+    /// The same rate for every operation: for a catalog that has no quotas.
+    #[must_use]
+    pub fn all(per_second: NonZeroU32) -> Self {
+        Self(PerOperation::new(|_| per_second))
+    }
 }
 
 impl Default for RateLimits {
+    /// AWS's documented quotas.
     fn default() -> Self {
-        const fn per_second(calls: u32) -> NonZeroU32 {
-            match NonZeroU32::new(calls) {
-                Some(calls) => calls,
-                None => NonZeroU32::MIN,
-            }
-        }
-        Self {
-            list_entities: per_second(10),
-            describe_entity: per_second(20),
-            start_change_set: per_second(5),
-            describe_change_set: per_second(10),
-            list_change_sets: per_second(5),
-        }
+        Self(PerOperation::new(|operation| {
+            let per_second = match operation {
+                Operation::DescribeEntity => 20,
+                Operation::ListEntities | Operation::DescribeChangeSet => 10,
+                Operation::StartChangeSet | Operation::ListChangeSets => 5,
+            };
+            NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN)
+        }))
+    }
+}
+
+impl Index<Operation> for RateLimits {
+    type Output = NonZeroU32;
+
+    fn index(&self, operation: Operation) -> &NonZeroU32 {
+        &self.0[operation]
     }
 }
 
@@ -61,29 +67,24 @@ impl FromStr for RateLimits {
         let mut limits = Self::default();
         for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
             let wrong = || RatesError::NotARate(entry.to_owned());
-            let (operation, calls) = entry.split_once('=').ok_or_else(wrong)?;
+            let (name, calls) = entry.split_once('=').ok_or_else(wrong)?;
             let calls = calls.trim().parse().map_err(|_| wrong())?;
-            let limit = match operation.trim() {
-                "list-entities" => &mut limits.list_entities,
-                "describe-entity" => &mut limits.describe_entity,
-                "start-change-set" => &mut limits.start_change_set,
-                "describe-change-set" => &mut limits.describe_change_set,
-                "list-change-sets" => &mut limits.list_change_sets,
-                other => return Err(RatesError::UnknownOperation(other.to_owned())),
-            };
-            *limit = calls;
+            let name = name.trim();
+            let operation = Operation::from_name(name).ok_or_else(|| RatesError::UnknownOperation(name.to_owned()))?;
+            limits.0[operation] = calls;
         }
         Ok(limits)
     }
 }
 
-/// After a throttle the rate is halved, at most once in this time: the calls already on their way say nothing new.
+/// After a throttle the rate is halved, at most once in this time: the calls already on their way
+/// say nothing new.
 const SLOW_DOWN_EVERY: Duration = Duration::from_secs(1);
 /// Without a throttle for this long, a tenth of the permitted rate comes back.
 const RECOVER_EVERY: Duration = Duration::from_secs(5);
 
-/// The rate at which one operation is called now: at most the permitted one; less after it was throttled, since others
-/// may use the same account.
+/// The rate at which one operation is called now: at most the permitted one; less after it was
+/// throttled, since others may use the same account.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct AdaptiveRate {
     permitted: f64,
@@ -98,7 +99,7 @@ impl AdaptiveRate {
         Self { permitted, current: permitted, changed: None }
     }
 
-    /// Calls per second.
+    /// The present rate, in calls per second.
     pub(crate) fn per_second(self) -> f64 {
         self.current
     }
@@ -108,7 +109,8 @@ impl AdaptiveRate {
         self.current >= self.permitted
     }
 
-    /// A call was throttled at `now`: half the rate, at least a sixteenth of the permitted one. Whether it changed.
+    /// A call was throttled at `now`: half the rate, at least a sixteenth of the permitted one.
+    /// Whether it changed.
     pub(crate) fn throttled(&mut self, now: Duration) -> bool {
         if !self.is_full() && self.changed.is_some_and(|changed| now.saturating_sub(changed) < SLOW_DOWN_EVERY) {
             return false;
@@ -139,12 +141,14 @@ mod tests {
     #[test]
     fn rates_are_read_from_text() {
         let limits: RateLimits = "start-change-set=50, describe-change-set=7".parse().unwrap();
-        assert_eq!((limits.start_change_set.get(), limits.describe_change_set.get()), (50, 7));
-        assert_eq!(limits.list_entities, RateLimits::default().list_entities);
+        assert_eq!((limits[Operation::StartChangeSet].get(), limits[Operation::DescribeChangeSet].get()), (50, 7));
+        assert_eq!(limits[Operation::ListEntities], RateLimits::default()[Operation::ListEntities]);
         assert_eq!("".parse(), Ok(RateLimits::default()));
         for wrong in ["start-change-set", "start-change-set=0", "start-change-set=fast"] {
             assert_eq!(wrong.parse::<RateLimits>(), Err(RatesError::NotARate(wrong.to_owned())));
         }
+        let documented = Operation::ALL.map(|operation| RateLimits::default()[operation].get());
+        assert_eq!(documented, [10, 20, 5, 10, 5]);
         assert_eq!("start=1".parse::<RateLimits>(), Err(RatesError::UnknownOperation("start".to_owned())));
     }
 

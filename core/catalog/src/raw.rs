@@ -1,7 +1,8 @@
 //! Takes the body of an answer as it came, before the SDK builds its `Document` tree of it.
 //!
-//! Twenty policies of 20,000 products are some 25 MB of JSON, and hundreds of MB as a tree of strings and hash maps. The
-//! body is read straight into compact lists instead; see [`crate::details`].
+//! Twenty policies of 20,000 products are some 25 MB of JSON, and hundreds of MB as a tree of
+//! strings and hash maps. The body is read straight into compact lists instead; see
+//! [`crate::details`].
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +17,7 @@ use aws_smithy_runtime_api::client::ser_de::{DeserializeResponse, SharedResponse
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// Where the body of one call is put.
+/// Takes the body of one call's answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RawBody(Arc<Mutex<Option<SdkBody>>>);
 
@@ -27,8 +28,8 @@ impl RawBody {
     }
 }
 
-/// Added to a call: puts the body of its answer into `body`, and answers with `empty` in place of what the SDK would have
-/// read. An answer that is an error is left to the SDK.
+/// Added to a call: puts the body of its answer into `body`, and answers with `empty` in place of
+/// what the SDK would have read. An answer that is an error is left to the SDK.
 #[derive(Debug)]
 pub(crate) struct TakeBody<O> {
     pub(crate) body: RawBody,

@@ -1,6 +1,7 @@
 //! The port over the official SDK.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +10,7 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_marketplacecatalog::Client;
 use aws_sdk_marketplacecatalog::config::Builder;
-use aws_sdk_marketplacecatalog::error::SdkError;
+use aws_sdk_marketplacecatalog::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_marketplacecatalog::operation::batch_describe_entities::BatchDescribeEntitiesOutput;
 use aws_sdk_marketplacecatalog::operation::describe_entity::DescribeEntityOutput;
 use aws_sdk_marketplacecatalog::operation::start_change_set::StartChangeSetError;
@@ -30,7 +31,7 @@ use crate::intern::Interner;
 use crate::raw::{RawBody, TakeBody};
 use crate::{
     Catalog, CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus,
-    ErrorClass, Experience, Pace, Part, PolicyId, Probe, ProcurementPolicy, RateLimits, Scope,
+    ErrorClass, Experience, Limiter, Operation, Pace, Part, PolicyId, Probe, ProcurementPolicy, RateLimits, Scope,
 };
 
 /// The only catalog that private marketplaces live in.
@@ -42,7 +43,8 @@ const ENTITIES_PAGE: i32 = 50;
 pub(crate) const CHANGE_SETS_PAGE: i32 = 20;
 /// Requests for experiences on their way at once; the rate limiters, not this, set the pace.
 const CONCURRENCY: usize = 8;
-/// Requests for policies on their way at once. A batch of large ones is some 25 MB: this bounds the memory.
+/// Requests for policies on their way at once. A batch of large ones is some 25 MB: this bounds the
+/// memory.
 const POLICY_CONCURRENCY: usize = 2;
 /// An answer beyond this many bytes is read on a thread that may block.
 const LARGE: usize = 64 * 1024;
@@ -53,10 +55,11 @@ pub struct SdkCatalog {
     pub(crate) client: Client,
     pub(crate) pace: Pace,
     interner: Arc<Interner>,
-    /// Whether `BatchDescribeEntities` was refused once, as a whole or for an entity that can be described; then every entity is
-    /// described by itself.
+    /// Whether `BatchDescribeEntities` was refused once, as a whole or for an entity that can be
+    /// described; then every entity is described by itself.
     batch_refused: AtomicBool,
-    /// By scope, whether `ListEntities` was refused for its order alone; then it is asked for without one.
+    /// By scope, whether `ListEntities` was refused for its order alone; then it is asked for
+    /// without one.
     order_refused: [AtomicBool; 2],
 }
 
@@ -67,13 +70,15 @@ type Read<T> = fn(&Interner, &str, &details::Entity<'_>) -> Result<T, CatalogErr
 const EXPERIENCE: Read<Experience> = |_, id, entity| details::experience(entity.identifier(id), entity.json(id)?);
 
 impl SdkCatalog {
-    /// A catalog with the SDK's own configuration, retries included, under `limits`: for callers that read now and then.
+    /// A catalog with the SDK's own configuration, retries included, under `limits`: for callers
+    /// that read now and then.
     #[must_use]
     pub fn new(config: &SdkConfig, limits: RateLimits) -> Self {
         Self::with_client(Client::new(&pmp_aws::for_catalog(config)), limits)
     }
 
-    /// A catalog that makes each call once, so that every error reaches the caller, who decides what it means.
+    /// A catalog that makes each call once, so that every error reaches the caller, who decides
+    /// what it means.
     #[must_use]
     pub fn without_retries(config: &SdkConfig, limits: RateLimits) -> Self {
         let config = Builder::from(&pmp_aws::for_catalog(config)).retry_config(RetryConfig::disabled()).build();
@@ -86,7 +91,8 @@ impl SdkCatalog {
         Self { client, pace: Pace::new(limits), interner, batch_refused, order_refused }
     }
 
-    /// Describes entities in batches, or one by one where batches are refused; one outcome for each, in order.
+    /// Describes entities in batches, or one by one where batches are refused; one outcome for
+    /// each, in order.
     async fn describe<T: Send + 'static>(
         &self,
         ids: &[&str],
@@ -94,7 +100,8 @@ impl SdkCatalog {
         read: Read<T>,
     ) -> Vec<Result<T, CatalogError>> {
         let mut batches = Vec::new();
-        // A loop: the compiler cannot yet prove a closure that returns these futures general enough.
+        // A loop: the compiler cannot yet prove a closure that returns these futures general
+        // enough.
         for batch in ids.chunks(BATCH) {
             batches.push(self.describe_batch(batch, concurrency, read));
         }
@@ -126,8 +133,9 @@ impl SdkCatalog {
         stream::iter(calls).buffered(concurrency).collect().await
     }
 
-    /// A batch is believed where it describes. Where it does not, the entity is described by itself, and that is believed:
-    /// AWS documents batches, and nowhere that they serve the entities of private marketplace, or those that are shared.
+    /// A batch is believed where it describes. Where it does not, the entity is described by
+    /// itself, and that is believed: AWS documents batches, and nowhere that they serve the
+    /// entities of private marketplace, or those that are shared.
     async fn describe_the_rest<T: Send + 'static>(
         &self,
         ids: &[&str],
@@ -167,13 +175,10 @@ impl SdkCatalog {
             let request = EntityRequest::builder().catalog(CATALOG).entity_id(*id).build();
             call = call.entity_request_list(request.map_err(|e| unexpected(id, &e.to_string()))?);
         }
-        self.pace.describe_entity.ready().await;
         let body = RawBody::default();
         let take = TakeBody { body: body.clone(), empty: || BatchDescribeEntitiesOutput::builder().build() };
-        let answer = call.customize().interceptor(take).send().await;
-        let answer = answer.map(drop).map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
-        self.pace.describe_entity.learn(&answer);
-        answer?;
+        let call = call.customize().interceptor(take);
+        paced(self.pace.of(Operation::DescribeEntity), OPERATION, call.send()).await?;
         let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
         let interner = self.interner.clone();
         with_body(OPERATION, &body, move |json| {
@@ -187,16 +192,14 @@ impl SdkCatalog {
 
     async fn describe_entity<T: Send + 'static>(&self, id: &str, read: Read<T>) -> Result<T, CatalogError> {
         const OPERATION: &str = "aws-marketplace:DescribeEntity";
-        self.pace.describe_entity.ready().await;
         let body = RawBody::default();
         let take = TakeBody { body: body.clone(), empty: || DescribeEntityOutput::builder().build() };
         let call = self.client.describe_entity().catalog(CATALOG).entity_id(id).customize().interceptor(take);
-        let answer = call.send().await.map(drop).map_err(|e| {
-            let error = CatalogError::Api(ApiError::new(OPERATION, &e));
-            if error.class() == ErrorClass::NotFound { CatalogError::NotFound(id.to_owned()) } else { error }
-        });
-        self.pace.describe_entity.learn(&answer);
-        answer?;
+        let described = paced(self.pace.of(Operation::DescribeEntity), OPERATION, call.send()).await;
+        described.map_err(|error| match error.class() {
+            ErrorClass::NotFound => CatalogError::NotFound(id.to_owned()),
+            _ => error,
+        })?;
         let (id, interner) = (id.to_owned(), self.interner.clone());
         with_body(OPERATION, &body, move |json| {
             let entity: details::Entity<'_> =
@@ -218,11 +221,8 @@ impl SdkCatalog {
             if scope == Scope::SharedWithMe {
                 call = call.filter_list(shared_with_me());
             }
-            self.pace.list_entities.ready().await;
-            let page = call.set_next_token(token).send().await;
-            let page = page.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
-            self.pace.list_entities.learn(&page);
-            let page = page?;
+            let call = call.set_next_token(token).send();
+            let page = paced(self.pace.of(Operation::ListEntities), OPERATION, call).await?;
             for entity in page.entity_summary_list() {
                 let id = entity.entity_id().unwrap_or_default();
                 experiences.push(ExperienceId::new(id).map_err(|e| unexpected(id, &e.to_string()))?);
@@ -248,11 +248,8 @@ impl SdkCatalog {
             if scope == Scope::SharedWithMe {
                 call = call.filter_list(shared_with_me());
             }
-            self.pace.list_change_sets.ready().await;
-            let page = call.set_next_token(token).send().await;
-            let page = page.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
-            self.pace.list_change_sets.learn(&page);
-            let page = page?;
+            let call = call.set_next_token(token).send();
+            let page = paced(self.pace.of(Operation::ListChangeSets), OPERATION, call).await?;
             open.extend(
                 page.change_set_summary_list().iter().filter_map(|set| set.change_set_id()).map(ChangeSetId::new),
             );
@@ -262,6 +259,34 @@ impl SdkCatalog {
             }
         }
     }
+}
+
+/// Makes a call with a permit of its limiter, and lets the limiter learn from the outcome.
+/// `operation` is what the error names.
+pub(crate) async fn paced<T, E>(
+    limiter: &Limiter,
+    operation: &'static str,
+    call: impl Future<Output = Result<T, SdkError<E>>>,
+) -> Result<T, CatalogError>
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    limiter.ready().await;
+    learned(limiter, operation, call).await
+}
+
+/// The same for a caller that has taken the permit.
+async fn learned<T, E>(
+    limiter: &Limiter,
+    operation: &'static str,
+    call: impl Future<Output = Result<T, SdkError<E>>>,
+) -> Result<T, CatalogError>
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    let answer = call.await.map_err(|error| CatalogError::Api(ApiError::new(operation, &error)));
+    limiter.learn(&answer);
+    answer
 }
 
 /// Reads the body of an answer, on a thread that may block where it is large.
@@ -293,7 +318,8 @@ impl Catalog for SdkCatalog {
     async fn list_experiences(&self, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
         let order_refused = &self.order_refused[scope as usize];
         if !order_refused.load(Ordering::Relaxed) {
-            // By id: in the default order, by the last change, one that changes between two pages could be missed.
+            // By id: in the default order, by the last change, one that changes between two pages
+            // could be missed.
             match self.list(scope, true).await {
                 // AWS documents the order, and the scope, and nowhere both together.
                 Err(error) if error.class() == ErrorClass::Invalid => {
@@ -305,7 +331,8 @@ impl Catalog for SdkCatalog {
         let (mut experiences, pages) = self.list(scope, false).await?;
         order_refused.store(true, Ordering::Relaxed);
         if pages > 1 {
-            // What slipped from one page to one before it while they were read is on the second list.
+            // What slipped from one page to one before it while they were read is on the second
+            // list.
             let again = self.list(scope, false).await?.0;
             let known: HashSet<_> = experiences.iter().cloned().collect();
             experiences.extend(again.into_iter().filter(|id| !known.contains(id)));
@@ -340,7 +367,8 @@ impl Catalog for SdkCatalog {
             }
         }
         let answer = call.send().await.map_err(|error| not_started(request, &error));
-        self.pace.start_change_set.learn(&answer);
+        // The starter has taken the permit: it waits for one with many change sets to choose from.
+        self.pace.of(Operation::StartChangeSet).learn(&answer);
         let answer = answer?;
         let id = answer.change_set_id().ok_or_else(|| unexpected(request.name(), "the change set has no id"))?;
         Ok(ChangeSetId::new(id))
@@ -348,10 +376,9 @@ impl Catalog for SdkCatalog {
 
     async fn describe_change_set(&self, id: &ChangeSetId) -> Result<ChangeSetStatus, CatalogError> {
         const OPERATION: &str = "aws-marketplace:DescribeChangeSet";
-        let answer = self.client.describe_change_set().catalog(CATALOG).change_set_id(id.as_str()).send().await;
-        let answer = answer.map_err(|e| CatalogError::Api(ApiError::new(OPERATION, &e)));
-        self.pace.describe_change_set.learn(&answer);
-        let answer = answer?;
+        let call = self.client.describe_change_set().catalog(CATALOG).change_set_id(id.as_str()).send();
+        // The poller has taken the permit: it polls the change set that is due when there is one.
+        let answer = learned(self.pace.of(Operation::DescribeChangeSet), OPERATION, call).await?;
         let state = match answer.status() {
             Some(ChangeStatus::Preparing | ChangeStatus::Applying) => ChangeSetState::Running,
             Some(ChangeStatus::Succeeded) => ChangeSetState::Succeeded,
@@ -423,7 +450,8 @@ pub(crate) fn shared_with_me() -> Filter {
 /// The changes of a part, each on the entity that it is for.
 fn changes(part: &Part) -> Result<Vec<Change>, CatalogError> {
     let experience = format!("{}@{}", part.experience, part.revision);
-    // All three change types are made on the experience, the policy's settings too (AWS's API reference).
+    // All three change types are made on the experience, the policy's settings too (AWS's API
+    // reference).
     let change = |kind: ChangeKind, details: Document| {
         let wrong = |e: &dyn std::error::Error| unexpected(&experience, &e.to_string());
         let entity =
@@ -444,7 +472,8 @@ fn changes(part: &Part) -> Result<Vec<Change>, CatalogError> {
     Ok(changes)
 }
 
-/// Why a change set was not started, with all that the answer says of it. Only here is it known what was asked.
+/// Why a change set was not started, with all that the answer says of it. Only here is it known
+/// what was asked.
 fn not_started(request: &ChangeSetRequest, error: &SdkError<StartChangeSetError>) -> CatalogError {
     let mut api = ApiError::new("aws-marketplace:StartChangeSet", error);
     let Some(StartChangeSetError::ValidationException(refused)) = error.as_service_error() else {
@@ -467,8 +496,8 @@ fn not_started(request: &ChangeSetRequest, error: &SdkError<StartChangeSetError>
     if stale { CatalogError::Stale(api) } else { CatalogError::Api(api) }
 }
 
-/// What one field is refused for: `AllowProductProcurement exp-1@5 Entity.Identifier: text`. What the message says already is not
-/// said again.
+/// What one field is refused for: `AllowProductProcurement exp-1@5 Entity.Identifier: text`. What
+/// the message says already is not said again.
 fn field_text(field: &ValidationExceptionField, message: &str) -> String {
     let place = [field.change_type(), field.entity_id(), field.field()];
     let place = place.into_iter().flatten().collect::<Vec<_>>().join(" ");
@@ -476,8 +505,9 @@ fn field_text(field: &ValidationExceptionField, message: &str) -> String {
     if message.contains(text) { place } else { format!("{place}: {text}") }
 }
 
-/// Whether a text names an experience of the request at another revision than the one that was asked. AWS documents that the
-/// message of such a refusal includes the newest revision, and none of its words.
+/// Whether a text names an experience of the request at another revision than the one that was
+/// asked. AWS documents that the message of such a refusal includes the newest revision, and none
+/// of its words.
 fn names_another_revision(request: &ChangeSetRequest, text: &str) -> bool {
     request.parts().iter().any(|part| {
         let experience = format!("{}@", part.experience);
@@ -541,7 +571,8 @@ mod tests {
     use super::*;
     use crate::Revision;
 
-    /// Every change names the experience and its revision, whatever it is about: as AWS's reference has it.
+    /// Every change names the experience and its revision, whatever it is about: as AWS's reference
+    /// has it.
     #[test]
     fn all_changes_of_a_part_are_made_on_the_experience_at_its_revision() {
         let products = |id: &str| ProductBatch::split(&BTreeSet::from([ProductId::new(id).unwrap()])).pop();

@@ -1,5 +1,5 @@
-//! The SDK adapter against a server that answers as written here: what the real catalog may answer, and no simulator can
-//! be trusted to know.
+//! The SDK adapter against a server that answers as written here: what the real catalog may answer,
+//! and no simulator can be trusted to know.
 
 // `allow-unwrap-in-tests` covers the test functions, not what they share.
 #![allow(clippy::unwrap_used)]
@@ -34,7 +34,8 @@ type Shared = Arc<Mutex<Script>>;
 async fn answer(State(script): State<Shared>, request: Request) -> Response {
     let mut script = script.lock().unwrap();
     script.asked.push(request.uri().path().trim_start_matches('/').to_owned());
-    // Of several that are asked for side by side, each gets the answer that is about it, where there is one.
+    // Of several that are asked for side by side, each gets the answer that is about it, where
+    // there is one.
     let asked = request.uri().query().unwrap_or_default();
     let about = |(_, _, body): &(u16, &str, Value)| {
         let id = body["EntityIdentifier"].as_str().and_then(|id| id.split('@').next());

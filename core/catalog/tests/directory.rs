@@ -101,7 +101,8 @@ async fn a_listing_tells_of_its_one_product_and_of_none_where_there_are_several(
     let (directory, asked) = directory(listings).await;
     let ids = ["prod-a", "prod-b", "prod-c", "prod-d"].map(|id| ProductId::new(id).unwrap());
     let found = directory.listed(&ids).await.unwrap();
-    // What listings say of `prod-d` is not the same, and what one says of two products is of neither.
+    // What listings say of `prod-d` is not the same, and what one says of two products is of
+    // neither.
     assert_eq!(found.into_iter().collect::<Vec<_>>(), [(ids[0].clone(), expected())]);
     let filter = json!({"filterType": "PRODUCT_ID", "filterValues": ["prod-a", "prod-b", "prod-c", "prod-d"]});
     assert_eq!(*asked.lock().unwrap(), [json!({"filters": [filter], "maxResults": 100, "locale": "en-US"})]);

@@ -1,7 +1,9 @@
-//! What the hub found out about products, in the `Snapshots` table: no member can write there, and every member can read it.
+//! What the hub found out about products, in the `Snapshots` table: no member can write there, and
+//! every member can read it.
 //!
-//! The item `answers` of a management experience's partition names the newest by its digest; `answers#<digest>#<chunk>` hold
-//! them, cut so that none reaches DynamoDB's 400 KB. Those before stay until the next ones come, for whoever is reading them.
+//! The item `answers` of a management experience's partition names the newest by its digest;
+//! `answers#<digest>#<chunk>` hold them, cut so that none reaches DynamoDB's 400 KB. Those before
+//! stay until the next ones come, for whoever is reading them.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +17,7 @@ use pmp_protocol::{Answers, Digest, ExperienceId, SealedAnswers};
 
 use crate::chunks::{self, CHUNK_BYTES};
 use crate::client::TableClient;
-use crate::item::{Item, number, parse, text};
+use crate::item::{Item, ItemError, number, parse, text};
 use crate::snapshots::MAX_STORED_BYTES;
 use crate::{AnswerStore, AnswersHead, LedgerError, TableName};
 
@@ -28,7 +30,8 @@ pub struct DynamoAnswers {
 }
 
 impl DynamoAnswers {
-    /// The table of snapshots as `config`'s credentials see it. An ARN's region overrides the configured one.
+    /// The table of snapshots as `config`'s credentials see it. An ARN's region overrides the
+    /// configured one.
     #[must_use]
     pub fn new(config: &SdkConfig, table: TableName) -> Self {
         Self { table: TableClient::new(config, table) }
@@ -45,7 +48,7 @@ impl DynamoAnswers {
         let keys = self.table.between(experience, "answers#", "answers#~").projection_expression("experience, #item");
         let keys = self.table.all(keys).await?.into_iter();
         let old = keys.filter(|key| parse::<String>(key, "item").is_ok_and(|item| !is_kept(&item)));
-        // What DynamoDB leaves undone goes with the next ones.
+        // DynamoDB may leave some undone. They are deleted after the next answers are stored.
         self.table.delete(old.collect()).await.map(drop)
     }
 }
@@ -81,7 +84,7 @@ fn head_item(experience: &ExperienceId, head: &AnswersHead) -> Item {
     item
 }
 
-fn read_head(item: &Item) -> Result<AnswersHead, String> {
+fn read_head(item: &Item) -> Result<AnswersHead, ItemError> {
     Ok(AnswersHead {
         digest: parse(item, "digest")?,
         chunks: parse(item, "chunks")?,
@@ -90,9 +93,9 @@ fn read_head(item: &Item) -> Result<AnswersHead, String> {
     })
 }
 
-fn read_chunks(experience: &ExperienceId, head: &AnswersHead, items: Vec<Item>) -> Result<Answers, String> {
+fn read_chunks(experience: &ExperienceId, head: &AnswersHead, items: Vec<Item>) -> Result<Answers, ItemError> {
     let compressed = chunks::join(head.chunks, items)?;
-    SealedAnswers::from_parts(head.digest, compressed).open(experience).map_err(|error| error.to_string())
+    Ok(SealedAnswers::from_parts(head.digest, compressed).open(experience)?)
 }
 
 #[async_trait]
@@ -125,7 +128,8 @@ impl AnswerStore for DynamoAnswers {
         let call = self.table.dynamodb.transact_write_items().set_transact_items(Some(self.table.puts(items)?));
         call.send().await.map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))?;
         if let Err(error) = self.prune(experience, [Some(head.digest), before.map(|before| before.digest)]).await {
-            // They take space, and go with the next ones.
+            // Not an error: they only take space, and are deleted after the next answers are
+            // stored.
             tracing::warn!(%error, "what was looked up before could not be deleted");
         }
         Ok(head)
@@ -185,7 +189,7 @@ mod tests {
     fn what_is_missing_repeated_or_of_others_is_refused() {
         let answers = answers(10_000);
         let (head, items) = stored(&answers);
-        let read = |head: &AnswersHead, items| read_chunks(&answers.experience, head, items).unwrap_err();
+        let read = |head: &AnswersHead, items| read_chunks(&answers.experience, head, items).unwrap_err().to_string();
         assert!(read(&head, items[1..].to_vec()).contains("chunks are there"));
         let mut repeated = items.clone();
         repeated[1] = items[0].clone();

@@ -2,25 +2,27 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::item::{Item, parse};
+use crate::item::{Item, ItemError, parse};
 
-/// Bytes of content per item: below the 400 KB (409,600 bytes) of an item, with room for the other attributes.
+/// Bytes of content per item: below the 400 KB (409,600 bytes) of an item, with room for the other
+/// attributes.
 pub(crate) const CHUNK_BYTES: usize = 390_000;
 
-/// Puts `chunks` items together, in the order of their keys. What is missing, repeated or out of place is an error.
-pub(crate) fn join(chunks: usize, items: Vec<Item>) -> Result<Vec<u8>, String> {
+/// Puts `chunks` items together, in the order of their keys. What is missing, repeated or out of
+/// place is an error.
+pub(crate) fn join(chunks: usize, items: Vec<Item>) -> Result<Vec<u8>, ItemError> {
     if items.len() != chunks {
-        return Err(format!("{} of {chunks} chunks are there", items.len()));
+        return Err(ItemError::Chunks { found: items.len(), expected: chunks });
     }
     let mut content = Vec::new();
     for (index, mut item) in items.into_iter().enumerate() {
         let expected = index + 1;
         if parse::<usize>(&item, "chunk")? != expected {
-            return Err(format!("chunk {expected} is missing"));
+            return Err(ItemError::MissingChunk(expected));
         }
         match item.remove("content") {
             Some(AttributeValue::B(bytes)) => content.extend(bytes.into_inner()),
-            _ => return Err(format!("chunk {expected} has no content")),
+            _ => return Err(ItemError::EmptyChunk(expected)),
         }
     }
     Ok(content)

@@ -11,7 +11,7 @@ use pmp_protocol::ExperienceId;
 use crate::item::{Item, text};
 use crate::{LedgerError, TableName};
 
-/// What one `BatchWriteItem` takes.
+/// The most requests that one `BatchWriteItem` takes (service model).
 const BATCH: usize = 25;
 
 /// A client bound to one table, so that every error names it.
@@ -28,23 +28,27 @@ impl TableClient {
             Some(region) => pmp_aws::in_region(config, region),
             None => config.clone(),
         };
-        // The role in the hub's account may be revoked there at any time, and be given again.
+        // The hub's operators may revoke the sessions of the member's role at any time: then a call
+        // is made again with a new session.
         let config = Builder::from(&config).retry_classifier(AskWithNewSession).build();
         Self { dynamodb: Client::from_conf(config), table }
     }
 
-    /// Asks for the items of a partition of `SyncTimestamps` whose sort keys begin with `prefix`, as they are now.
+    /// Asks for the items of a partition of `SyncTimestamps` whose sort keys begin with `prefix`,
+    /// as they are now.
     pub(crate) fn beginning_with(&self, partition: &str, prefix: &str) -> QueryFluentBuilder {
         self.query("organization = :partition AND begins_with(#item, :item)", partition, prefix)
     }
 
-    /// Asks for the items of a partition of `SyncTimestamps` whose sort keys are between `from` and `to`, as they are now.
+    /// Asks for the items of a partition of `SyncTimestamps` whose sort keys are between `from` and
+    /// `to`, as they are now.
     pub(crate) fn in_range(&self, partition: &str, from: &str, to: &str) -> QueryFluentBuilder {
         self.query("organization = :partition AND #item BETWEEN :item AND :to", partition, from)
             .expression_attribute_values(":to", text(to))
     }
 
-    /// One item of `SyncTimestamps`, as it is now. By a query, so that a member's role need not read in another way.
+    /// One item of `SyncTimestamps`, as it is now. By a query, so that a member's role need not
+    /// read in another way.
     pub(crate) async fn item(&self, partition: &str, key: &str) -> Result<Option<Item>, LedgerError> {
         let query = self.query("organization = :partition AND #item = :item", partition, key);
         Ok(self.all(query).await?.pop())
@@ -61,7 +65,8 @@ impl TableClient {
             .expression_attribute_values(":item", text(item))
     }
 
-    /// Asks for the items of an experience's partition of `Snapshots` whose sort keys are between `from` and `to`, as they are now.
+    /// Asks for the items of an experience's partition of `Snapshots` whose sort keys are between
+    /// `from` and `to`, as they are now.
     pub(crate) fn between(&self, experience: &ExperienceId, from: &str, to: &str) -> QueryFluentBuilder {
         self.dynamodb
             .query()
@@ -84,7 +89,7 @@ impl TableClient {
         items.into_iter().map(put).collect()
     }
 
-    /// Deletes the items with these keys; what DynamoDB left undone.
+    /// Deletes the items with these keys. Returns the keys that DynamoDB left unprocessed.
     pub(crate) async fn delete(&self, keys: Vec<Item>) -> Result<Vec<Item>, LedgerError> {
         let request = |key: Item| {
             let delete = DeleteRequest::builder().set_key(Some(key)).build();

@@ -12,9 +12,9 @@ pub enum LedgerError {
     /// DynamoDB, or the way to it, refused or failed.
     #[error("table `{table}`: {error}")]
     Api {
-        /// The table.
+        /// The table that was called, as it was configured.
         table: TableName,
-        /// What came back.
+        /// What DynamoDB, or the way to it, answered.
         error: ApiError,
     },
     /// The table does not exist in that account and region.
@@ -23,9 +23,9 @@ pub enum LedgerError {
     /// The table exists with other keys.
     #[error("table `{table}` has the keys {found}, not {expected}")]
     WrongKeys {
-        /// The table.
+        /// The table that was called, as it was configured.
         table: TableName,
-        /// Its keys.
+        /// The keys that it has, spelled for a person.
         found: String,
         /// The keys of this ledger.
         expected: String,
@@ -33,27 +33,27 @@ pub enum LedgerError {
     /// The version is not in the table: never stored, or pruned.
     #[error("snapshot {version} of `{experience}` is not in the ledger")]
     NoSnapshot {
-        /// The management experience.
+        /// Management experience of the snapshot.
         experience: ExperienceId,
-        /// The version.
+        /// Version that was asked for.
         version: SnapshotVersion,
     },
     /// The stored items do not make up the snapshot: some are missing or wrong.
     #[error("snapshot {version} of `{experience}` is damaged in the ledger: {problem}")]
     Damaged {
-        /// The management experience.
+        /// Management experience of the snapshot.
         experience: ExperienceId,
-        /// The version.
+        /// Version that was asked for.
         version: SnapshotVersion,
-        /// What is wrong.
+        /// What is wrong with it, for a person.
         problem: String,
     },
     /// An item that this version does not understand.
     #[error("table `{table}` holds an item that cannot be read: {problem}")]
     Unreadable {
-        /// The table.
+        /// The table that was called, as it was configured.
         table: TableName,
-        /// What is wrong.
+        /// What is wrong with it, for a person.
         problem: String,
     },
     /// The content is too large for one transaction.
@@ -61,9 +61,9 @@ pub enum LedgerError {
     TooLarge {
         /// How many products it has.
         counts: Counts,
-        /// Its size.
+        /// Size of the packed content, in bytes.
         bytes: usize,
-        /// The limit.
+        /// The most bytes that fit into one transaction beside the other attributes.
         limit: usize,
     },
 }

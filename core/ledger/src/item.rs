@@ -4,21 +4,64 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use pmp_protocol::{AnswersError, SealError};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// The text or number `name`, parsed; what is wrong with it otherwise.
-pub(crate) fn parse<T: FromStr>(item: &Item, name: &str) -> Result<T, String> {
+/// Items that are not what this ledger writes. Whoever reads them says of which table or snapshot.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ItemError {
+    /// The attribute is not there.
+    #[error("attribute `{0}` is missing")]
+    Missing(&'static str),
+    /// The attribute is of another kind.
+    #[error("attribute `{0}` is neither text nor number")]
+    Kind(&'static str),
+    /// The attribute is a text or a number, and cannot be parsed.
+    #[error("attribute `{name}` is `{value}`")]
+    Value {
+        /// Name of the attribute.
+        name: &'static str,
+        /// The beginning of what it holds: text from outside, bounded and not clean.
+        value: String,
+    },
+    /// There are more or fewer items than the first of them says.
+    #[error("{found} of {expected} chunks are there")]
+    Chunks {
+        /// How many items were found.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+    /// The items are not numbered from 1 without a gap.
+    #[error("chunk {0} is missing")]
+    MissingChunk(usize),
+    /// An item holds no bytes.
+    #[error("chunk {0} has no content")]
+    EmptyChunk(usize),
+    /// There is no item at all.
+    #[error("it has no items")]
+    NoItems,
+    /// The items make up a content that is not the one they name.
+    #[error(transparent)]
+    Content(#[from] SealError),
+    /// The items make up answers that are not the ones they name.
+    #[error(transparent)]
+    Answers(#[from] AnswersError),
+}
+
+/// Parses the attribute `name`, which must be a text or a number.
+pub(crate) fn parse<T: FromStr>(item: &Item, name: &'static str) -> Result<T, ItemError> {
     let text = match item.get(name) {
         Some(AttributeValue::S(text) | AttributeValue::N(text)) => text,
-        Some(_) => return Err(format!("attribute `{name}` is neither text nor number")),
-        None => return Err(format!("attribute `{name}` is missing")),
+        Some(_) => return Err(ItemError::Kind(name)),
+        None => return Err(ItemError::Missing(name)),
     };
-    text.parse().map_err(|_| format!("attribute `{name}` is `{}`", text.chars().take(80).collect::<String>()))
+    text.parse().map_err(|_| ItemError::Value { name, value: text.chars().take(80).collect() })
 }
 
 /// As [`parse`], where the attribute may be absent.
-pub(crate) fn parse_optional<T: FromStr>(item: &Item, name: &str) -> Result<Option<T>, String> {
+pub(crate) fn parse_optional<T: FromStr>(item: &Item, name: &'static str) -> Result<Option<T>, ItemError> {
     item.contains_key(name).then(|| parse(item, name)).transpose()
 }
 

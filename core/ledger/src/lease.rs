@@ -1,9 +1,12 @@
-//! The lease of a member organization: who may act there now. The record, and the decision who may take it. Pure.
+//! The lease of a member organization: who may act there now. The record, and the decision who may
+//! take it. Pure.
 //!
-//! A lease ends in one of two ways. Whoever watched it for a whole term, on a steady clock, without seeing a renewal, takes it: that
-//! compares no clocks at all. Whoever did not watch it goes by the time that it names, which is [`LeaseTerm::CLOCKS`] later, since
-//! clocks differ. The holder gives up before either, by its own steady clock ([`LeaseTerm::held_for`]): so two never hold it at once,
-//! unless clocks differ by more than that. Then the catalog still refuses a change that was planned from an older revision.
+//! A lease ends in one of two ways. Whoever watched it for a whole term, on a steady clock, without
+//! seeing a renewal, takes it: that compares no clocks at all. Whoever did not watch it goes by the
+//! time that it names, which is [`LeaseTerm::CLOCKS`] later, since clocks differ. The holder gives
+//! up before either, by its own steady clock ([`LeaseTerm::held_for`]): so two never hold it at
+//! once, unless clocks differ by more than that. Then the catalog still refuses a change that was
+//! planned from an older revision.
 
 use std::time::Duration;
 
@@ -11,21 +14,25 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_protocol::OrganizationId;
 use serde::{Deserialize, Serialize};
 
-/// For how long its holder may be silent: whoever watched the lease for so long without seeing a renewal takes it.
+/// How long the holder may be silent. A spoke that has watched the lease for so long without a
+/// renewal takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseTerm(Duration);
 
 impl LeaseTerm {
-    /// Longer than a usual pause of a healthy process and of its ledger, and short enough to wait for after a crash.
+    /// Longer than a usual pause of a healthy process and of its ledger, and short enough to wait
+    /// for after a crash.
     pub const DEFAULT: Self = Self(Duration::from_secs(10));
-    /// The default of earlier releases, whose holders renew every 12 s: for a lease that cannot be read.
+    /// The default of earlier releases, whose holders renew every 12 s: for a lease that cannot be
+    /// read.
     pub const UNKNOWN: Self = Self(Duration::from_secs(60));
-    /// By the clocks a lease ends so much later than by watching it: they may differ by this, and by a third of the term besides.
+    /// How much later a lease ends for spokes that go by the clock than for those that watched it.
+    /// Two clocks may differ by this, and by a third of the term besides.
     pub const CLOCKS: Duration = Duration::from_secs(50);
-    /// The shortest that makes sense against the time that a write takes.
+    /// The shortest term. A shorter one would end while a renewal is still being written.
     pub const SHORTEST: Duration = Duration::from_secs(1);
 
-    /// The longest: who dies with the lease locks the organization for so long.
+    /// The longest term. A holder that dies locks the organization for so long.
     pub const LONGEST: Duration = Duration::from_secs(3600);
 
     /// A term of this length; none where it is below [`Self::SHORTEST`] or above [`Self::LONGEST`].
@@ -34,19 +41,20 @@ impl LeaseTerm {
         (Self::SHORTEST..=Self::LONGEST).contains(&term).then_some(Self(term))
     }
 
-    /// The whole of it: whoever watches may take the lease this long after the last renewal.
+    /// The term itself: a spoke that watches may take the lease so long after the last renewal.
     #[must_use]
     pub fn whole(self) -> Duration {
         self.0
     }
 
-    /// Whoever did not watch it may take the lease this long after the last renewal.
+    /// A spoke that did not watch may take the lease so long after the last renewal.
     #[must_use]
     pub fn by_the_clocks(self) -> Duration {
         self.0 + Self::CLOCKS
     }
 
-    /// How long the holder may act on a renewal, counted on its own steady clock from before it asked: two thirds.
+    /// How long the holder may act on a renewal, counted on its own steady clock from before it
+    /// asked: two thirds.
     #[must_use]
     pub fn held_for(self) -> Duration {
         self.0 * 2 / 3
@@ -62,17 +70,17 @@ impl LeaseTerm {
 /// What the ledger holds for an organization: one item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// The member organization.
+    /// Member organization that the lease is of.
     pub organization: OrganizationId,
-    /// Unique to one taking.
+    /// Id of this tenure: no other tenure has the same, even of the same process.
     pub holder_id: String,
-    /// Who that is, for people.
+    /// Who holds it, for a person: host and process.
     pub holder: String,
-    /// When it was taken.
+    /// When it was taken, by the holder's clock.
     pub taken_at: Timestamp,
-    /// How often it was renewed since: whoever waits sees by it that the holder lives.
+    /// How often it was renewed since. A waiting spoke sees by it that the holder lives.
     pub renewals: u64,
-    /// The term, in milliseconds: whoever watched it for so long without a renewal takes it.
+    /// The term, in milliseconds.
     pub term_ms: u64,
     /// When it ends for all others, in milliseconds since 1970; 0 once it is given back.
     pub expires_at_ms: i64,
@@ -135,12 +143,13 @@ impl Lease {
             Some(end) => format!("until {} unless it is renewed", shown(end, now)),
             None => "until a time that no calendar has".to_owned(),
         };
-        // Whoever waits sees whether it is renewed, and takes it where it is not.
+        // A lease with such an end is watched, and taken where it is not renewed.
         let odd = if self.is_odd(now) { "; that is longer than any lease: wait for it with `--wait`" } else { "" };
         format!("{}, since {since} ({ago} s ago), {until}{odd}", self.holder)
     }
 
-    /// Whether it claims to last longer than any lease may: its clock is off, or it was not a spoke that wrote it.
+    /// Whether it claims to last longer than any lease may: its clock is off, or it was not a spoke
+    /// that wrote it.
     #[must_use]
     pub fn is_odd(&self, now: Timestamp) -> bool {
         let longest = LeaseTerm(LeaseTerm::LONGEST).by_the_clocks();
@@ -161,12 +170,14 @@ fn shown(at: Timestamp, now: Timestamp) -> String {
 pub struct Watched {
     /// As it was first seen.
     pub lease: Lease,
-    /// For how long it has not changed: from the answer that showed it first to the question that is asked now.
+    /// For how long it has not changed: from the answer that showed it first to the question that
+    /// is asked now.
     pub unchanged_for: Duration,
 }
 
 impl Watched {
-    /// Whether the holder is dead, whatever the clocks say: a living one would have renewed it by now.
+    /// Whether the holder is dead, whatever the clocks say: a living holder would have renewed the
+    /// lease.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         self.unchanged_for >= Duration::from_millis(self.lease.term_ms).min(LeaseTerm::LONGEST)
@@ -179,8 +190,8 @@ impl Watched {
     }
 }
 
-/// Whether `me` may take or renew the lease, given what the ledger holds. The conditional write of the adapter says the
-/// same in DynamoDB's words.
+/// Whether `me` may take or renew the lease, given what the ledger holds. The conditional write of
+/// the adapter says the same in DynamoDB's words.
 #[must_use]
 pub fn may_take(found: Option<&Lease>, me: &str, now: Timestamp, watched: Option<&Watched>) -> bool {
     let Some(found) = found else { return true };
@@ -217,7 +228,8 @@ mod tests {
 
     #[test]
     fn one_that_was_watched_without_a_renewal_for_a_whole_term_is_abandoned_whatever_the_clocks_say() {
-        // The holder's clock is a day ahead, and it has died. A holder of an earlier release has the longer term, and is left it.
+        // The holder's clock is a day ahead, and it has died. A holder of an earlier release has
+        // the longer term, and is left it.
         for (term, seconds) in [(LeaseTerm::DEFAULT, 10), (LeaseTerm::UNKNOWN, 60)] {
             let organization = OrganizationId::new("o-alpha00000").unwrap();
             let held = Lease::new(organization, "b".into(), "b".into(), at(86_400_000), term);
@@ -265,8 +277,8 @@ mod tests {
     }
 
     proptest! {
-        /// Two processes with clocks that differ by less than a third of the term: whenever one may take the lease, the
-        /// other has given up acting on it, by its own steady clock.
+        /// Two processes with clocks that differ by less than a third of the term: whenever one may
+        /// take the lease, the other has given up acting on it, by its own steady clock.
         #[test]
         fn two_never_act_at_once_while_clocks_differ_by_less_than_a_third(
             term_s in 1_u64..600, skew in -0.33_f64..0.33, renewed_at in 0_i64..100_000, after in 0.0_f64..3.0,
@@ -282,8 +294,9 @@ mod tests {
             prop_assert!(!(holder_acts && may_take(Some(&held), "a", taker, None)));
         }
 
-        /// The same for one who watched, whatever the clocks say, and though steady clocks run unevenly and requests take time: the
-        /// holder counts from before it asked for the renewal, and the watcher from after it saw it.
+        /// The same for one who watched, whatever the clocks say, and though steady clocks run
+        /// unevenly and requests take time: the holder counts from before it asked for the renewal,
+        /// and the watcher from after it saw it.
         #[test]
         fn one_who_watched_never_acts_beside_the_holder(
             term_ms in 1_000_u64..600_000, skew_s in -100_000_i64..100_000, asking in 0.0_f64..10.0, seeing in 0.0_f64..10.0,
@@ -292,7 +305,8 @@ mod tests {
             let term = LeaseTerm::new(Duration::from_millis(term_ms)).unwrap();
             let organization = OrganizationId::new("o-alpha00000").unwrap();
             let held = Lease::new(organization, "b".into(), "b".into(), at(skew_s * 1_000), term);
-            // In true seconds after the renewal was written; it was asked for `asking` before, and seen `seeing` after.
+            // In true seconds after the renewal was written; it was asked for `asking` before, and
+            // seen `seeing` after.
             let taken_at = seeing + silence * term.whole().as_secs_f64();
             let holder_acts = (taken_at + asking) * holders < term.held_for().as_secs_f64();
             let unchanged_for = Duration::from_secs_f64((taken_at - seeing) * watchers);
@@ -301,7 +315,8 @@ mod tests {
             prop_assert!(!(holder_acts && may_take(Some(&held), "a", before_its_end, Some(&watched))));
         }
 
-        /// A shorter term bears no less of a difference between clocks than the minute of earlier releases did, which was 20 s.
+        /// A shorter term bears no less of a difference between clocks than the minute of earlier
+        /// releases did, which was 20 s.
         #[test]
         fn clocks_may_differ_by_twenty_seconds_whatever_the_term(
             term_ms in 1_000_u64..3_600_000, skew_ms in -20_000_i64..20_000, passed in 0.0_f64..2.0,

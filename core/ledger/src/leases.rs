@@ -1,9 +1,10 @@
 //! The leases in the `SyncTimestamps` table, over the official SDK.
 //!
-//! The lease of an organization is one item in its own partition, with the sort key `lease`: no receipt's, since those
-//! begin with the id of an experience. It is written by `PutItem` alone, so that the role of a member organization needs
-//! nothing beyond what receipts need. An item that cannot be read is a lease of someone unknown: it is watched as any other, and
-//! taken where it has not changed for a term.
+//! The lease of an organization is one item in its own partition, with the sort key `lease`: no
+//! receipt's, since those begin with the id of an experience. It is written by `PutItem` alone, so
+//! that the role of a member organization needs nothing beyond what receipts need. An item that
+//! cannot be read is a lease of someone unknown: it is watched as any other, and taken where it has
+//! not changed for a term.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -22,7 +23,7 @@ use crate::lease::{Lease, LeaseTerm, Watched};
 use crate::port::{LeaseStore, Taken};
 use crate::{LedgerError, TableName};
 
-/// The sort key.
+/// Sort key of the one lease in an organization's partition.
 pub(crate) const LEASE: &str = "lease";
 
 /// [`crate::may_take`] in DynamoDB's words.
@@ -55,7 +56,8 @@ impl DynamoLeases {
         serde_dynamo::from_item(item).map_err(problem)
     }
 
-    /// The lease of whoever holds it; one that cannot be read stands for someone unknown, for as long as it is the same.
+    /// The lease of whoever holds it; one that cannot be read stands for someone unknown, for as
+    /// long as it is the same.
     fn read_held(&self, organization: &OrganizationId, item: Item) -> Lease {
         let (holder_id, problem) = match self.read(organization, item.clone()) {
             Ok(lease) => return lease,
@@ -67,7 +69,8 @@ impl DynamoLeases {
         Lease { expires_at_ms: i64::MAX, ..lease }
     }
 
-    /// The condition that the item is still the one that could not be read, where the abandoned lease is that.
+    /// The condition that the item is still the one that could not be read, where the abandoned
+    /// lease is that.
     fn is_still_unreadable(&self, abandoned: &Lease, mut call: PutItemFluentBuilder) -> PutItemFluentBuilder {
         let unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some((_, item)) = unreadable.filter(|(holder_id, _)| *holder_id == abandoned.holder_id) else {
@@ -119,7 +122,7 @@ impl DynamoLeases {
     }
 }
 
-/// A name for an item as it is: the same item has the same.
+/// A name that stands for the holder of an item that cannot be read: equal items have equal names.
 fn fingerprint(item: &Item) -> String {
     let sorted: std::collections::BTreeMap<_, _> = item.iter().collect();
     format!("unreadable {}", Digest::of(format!("{sorted:?}").as_bytes()).short())

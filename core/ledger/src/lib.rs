@@ -1,12 +1,22 @@
 //! The ledger: the hub's two DynamoDB tables, `Snapshots` and `SyncTimestamps`.
 //!
-//! [`Roster`] holds whom the hub admitted, and [`Reports`] is how the hub reads what members wrote. [`SnapshotStore`],
-//! [`AnswerStore`] (what the hub found out about products), [`ReceiptStore`] and [`LeaseStore`] are the other ports;
-//! [`DynamoSnapshots`], [`DynamoAnswers`], [`DynamoReceipts`], [`DynamoLeases`], [`DynamoRoster`] and [`DynamoReports`] the
-//! adapters over the official SDK. [`RecordStore`] keeps what was decided and what came of it, for later questions. [`schema`] creates the tables, or checks that they are what the adapters expect.
+//! | port | adapter | for |
+//! | --- | --- | --- |
+//! | [`SnapshotStore`] | [`DynamoSnapshots`] | versions, and the head that says which is in force |
+//! | [`AnswerStore`] | [`DynamoAnswers`] | what the hub found out about products |
+//! | [`ReceiptStore`] | [`DynamoReceipts`] | receipts, signs of life, confirmations, the high-water mark |
+//! | [`RecordStore`] | [`DynamoRecords`] | what a spoke decided, and what came of its syncs |
+//! | [`LeaseStore`] | [`DynamoLeases`] | which spoke of an organization may act now |
+//! | [`Roster`] | [`DynamoRoster`] | which organizations the hub admitted |
+//! | [`Reports`] | [`DynamoReports`] | what members wrote, as the hub reads it: bounded, organization by organization |
 //!
-//! The ledger stores and guards: a version is taken once, an older receipt never overwrites a newer one, one
-//! spoke of an organization acts at a time. It does not decide when there is a new version, nor what a receipt says.
+//! Start at `port.rs`, and for what lies where at `partition.rs` and `snapshots.rs`. [`may_take`]
+//! is the decision about a lease, [`schema`] creates the tables or checks them. No task is spawned
+//! here.
+//!
+//! The ledger stores and guards: a version is taken once, an older receipt never overwrites a newer
+//! one, one spoke of an organization acts at a time. It does not decide when there is a new
+//! version, nor what a receipt says.
 
 mod answers;
 mod chunks;

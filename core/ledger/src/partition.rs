@@ -1,4 +1,5 @@
-//! What the items of the `SyncTimestamps` table are: partitions, sort keys, and reading them into organizations. Pure.
+//! What the items of the `SyncTimestamps` table are: partitions, sort keys, and reading them into
+//! organizations. Pure.
 //!
 //! | partition | written by | sort keys |
 //! | --- | --- | --- |
@@ -7,9 +8,10 @@
 //! | `hub#heads` | the hub | `<management>`: the high-water mark |
 //! | `hub#roster` | the hub's operators | `admitted#<management>#<organization>` |
 //!
-//! IAM confines each organization to its own partitions, and lets it write the first alone. Ids of organizations begin with
-//! `o-`, so that none collides with `hub#`. What lies under `confirm#` in an organization's own partition was written by a hub
-//! of an earlier release, or by anyone there: it counts for nothing.
+//! IAM confines each organization to its own partitions, and lets it write the first alone. Ids of
+//! organizations begin with `o-`, so that none collides with `hub#`. What lies under `confirm#` in
+//! an organization's own partition was written by a hub of an earlier release, or by anyone there:
+//! it counts for nothing.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +24,7 @@ use crate::{Found, Organization, Unreadable};
 
 /// The partition of the high-water marks.
 pub(crate) const HEADS: &str = "hub#heads";
-/// What the partitions begin with that no member can write.
+/// Prefix of the partitions that no member can write.
 const HUB: &str = "hub#";
 /// The most characters of a text from outside that are kept.
 const MAX_TEXT: usize = 200;
@@ -32,8 +34,9 @@ pub(crate) fn hub_partition(organization: &OrganizationId) -> String {
     format!("{HUB}{organization}")
 }
 
-/// The sort key of a confirmation. Not `confirm#`: a hub of an earlier release scans for that in all partitions, and reads
-/// nothing any more where it finds it in one that is not an organization's.
+/// The sort key of a confirmation. Not `confirm#`: a hub of an earlier release scans for that in
+/// all partitions, and reads nothing any more where it finds it in one that is not an
+/// organization's.
 pub(crate) fn confirm_key(experience: &ExperienceId, member: Option<&ExperienceId>) -> String {
     format!("confirmed#{experience}#{}", member.map_or("", ExperienceId::as_str))
 }
@@ -43,7 +46,8 @@ pub(crate) fn earlier_confirm_key(experience: &ExperienceId) -> String {
     format!("confirm#{experience}#")
 }
 
-/// The sort key of an organization in the roster. For the same reason it does not begin with the experience.
+/// The sort key of an organization in the roster. For the same reason it does not begin with the
+/// experience.
 pub(crate) fn admitted_key(experience: &ExperienceId, organization: Option<&OrganizationId>) -> String {
     format!("admitted#{experience}#{}", organization.map_or("", OrganizationId::as_str))
 }
@@ -58,8 +62,8 @@ pub(crate) fn seen_key(experience: &ExperienceId) -> String {
     format!("{experience}#")
 }
 
-/// What the sort keys of the signs of life of single spokes begin with. Not with the experience: a hub of an earlier release
-/// would take them for receipts that it cannot read.
+/// Prefix of the sort keys of the signs of life of single spokes. It does not begin with the
+/// experience: a hub of an earlier release would take them for receipts that it cannot read.
 pub(crate) fn spokes_prefix(experience: &ExperienceId) -> String {
     format!("spoke#{experience}#")
 }
@@ -74,8 +78,8 @@ pub(crate) fn trusted_key(experience: &ExperienceId) -> String {
     format!("trusted#{experience}")
 }
 
-/// Sorts items into organizations. Those of other management experiences are left out, and so is what lies in partitions that
-/// belong to no organization.
+/// Sorts items into organizations. Those of other management experiences are left out, and so is
+/// what lies in partitions that belong to no organization.
 pub(crate) fn sort(items: Vec<Item>, experience: &ExperienceId) -> BTreeMap<OrganizationId, Organization> {
     let mut organizations = BTreeMap::new();
     for item in items {
@@ -142,7 +146,8 @@ fn read<T: DeserializeOwned>(item: Item) -> Result<T, String> {
     serde_dynamo::from_item(item).map_err(|error: serde_dynamo::Error| in_words(&error.to_string()))
 }
 
-/// What a library says of an item, for a person who is to look at it. It does not say in which attribute.
+/// Turns serde_dynamo's message into a sentence for the person who looks at the item. The library
+/// does not say which attribute is wrong, unless one is missing.
 pub(crate) fn in_words(problem: &str) -> String {
     let kind = match problem.strip_prefix("Expected ") {
         Some("num") => "a number",
@@ -166,7 +171,8 @@ pub(crate) fn in_words(problem: &str) -> String {
     format!("one of its attributes is not {kind}, and must be")
 }
 
-/// An item must speak of what its key says: otherwise one item could stand for another.
+/// Checks that the attributes name what the sort key names: otherwise one item could stand for
+/// another.
 fn agree(key: &str, told: &str) -> Result<(), String> {
     if key == told { Ok(()) } else { Err(format!("it speaks of `{told}`")) }
 }

@@ -16,7 +16,7 @@ use crate::lease::{Lease, Watched};
 /// Where the history of a management experience stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// The newest version.
+    /// The newest version that was stored, whether it was published or not.
     pub latest: SnapshotVersion,
     /// The digest of its content.
     pub digest: Digest,
@@ -24,17 +24,18 @@ pub struct Head {
     pub taken_at: Timestamp,
     /// How many items hold it.
     pub chunks: usize,
-    /// The newest version that was published. Less than `latest`, or none, where the hub stopped between storing and
-    /// publishing: the next run publishes it (the outbox).
+    /// The newest version that was published. Less than `latest`, or none, where the hub stopped
+    /// between storing and publishing: the next run publishes it (the outbox).
     pub published: Option<SnapshotVersion>,
-    /// What vouches for it: a signed statement in its envelope; none where the hub does not sign. Not verified here.
+    /// The signed statement about this version, in its envelope; none where the hub does not sign.
+    /// The ledger does not verify it.
     pub statement: Option<String>,
 }
 
 /// A version that the ledger keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeptVersion {
-    /// Which.
+    /// Number of the version.
     pub version: SnapshotVersion,
     /// The digest of its content.
     pub digest: Digest,
@@ -47,7 +48,7 @@ pub struct KeptVersion {
 /// A snapshot to store, at a place in history that must still be free.
 #[derive(Debug, Clone, Copy)]
 pub struct NewSnapshot<'a> {
-    /// The management experience.
+    /// Management experience whose history grows by this.
     pub experience: &'a ExperienceId,
     /// The newest version so far; none for the first snapshot.
     pub previous: Option<SnapshotVersion>,
@@ -55,7 +56,7 @@ pub struct NewSnapshot<'a> {
     pub version: SnapshotVersion,
     /// When the hub read it.
     pub taken_at: Timestamp,
-    /// The content.
+    /// The packed content, with digest and counts.
     pub sealed: &'a Sealed,
     /// What vouches for it, where the hub signs.
     pub statement: Option<&'a str>,
@@ -73,16 +74,18 @@ pub enum Stored {
     Lost,
 }
 
-/// The `Snapshots` table.
+/// What hub and spokes ask of the table `Snapshots`.
 #[async_trait]
 pub trait SnapshotStore: Debug + Send + Sync {
     /// Where history stands; none before the first snapshot.
     async fn head(&self, experience: &ExperienceId) -> Result<Option<Head>, LedgerError>;
 
-    /// Stores a snapshot as the next version: all of it and the head in one transaction, or nothing.
+    /// Stores a snapshot as the next version: all of it and the head in one transaction, or
+    /// nothing.
     async fn store(&self, snapshot: &NewSnapshot<'_>) -> Result<Stored, LedgerError>;
 
-    /// Replaces the head's statement, if the head is still this version with this digest: returns whether it is.
+    /// Replaces the head's statement, if the head is still this version with this digest: returns
+    /// whether it is.
     async fn put_statement(
         &self,
         experience: &ExperienceId,
@@ -91,8 +94,9 @@ pub trait SnapshotStore: Debug + Send + Sync {
         statement: &str,
     ) -> Result<bool, LedgerError>;
 
-    /// Stores the items of the newest version again, some of which are lost or damaged: `sealed` holds what `head` names. None
-    /// but those change. False where the head is another by now, and nothing is written.
+    /// Stores the items of the newest version again, some of which are lost or damaged. `sealed`
+    /// holds the content that `head` names; no other item changes. Returns false where the head is
+    /// another by now: then nothing is written.
     async fn mend(&self, experience: &ExperienceId, head: &Head, sealed: &Sealed) -> Result<bool, LedgerError>;
 
     /// Notes that `version` was published. An older one never overwrites a newer one.
@@ -106,8 +110,8 @@ pub trait SnapshotStore: Debug + Send + Sync {
     /// Reads a version, whole and verified.
     async fn fetch(&self, experience: &ExperienceId, version: SnapshotVersion) -> Result<Snapshot, LedgerError>;
 
-    /// The digests of the versions that are kept, as they were stored: what a receipt is compared with. Versions that an
-    /// older hub stored are missing.
+    /// The digests of the versions that are kept, as they were stored: what a receipt is compared
+    /// with. Versions that an older hub stored are missing.
     async fn digests(&self, experience: &ExperienceId) -> Result<BTreeMap<SnapshotVersion, Digest>, LedgerError>;
 
     /// Deletes all but the newest `keep` versions; returns how many items went.
@@ -130,7 +134,8 @@ pub struct AnswersHead {
 /// What the hub found out about products, where every member can read it and none can write.
 #[async_trait]
 pub trait AnswerStore: Debug + Send + Sync {
-    /// Which are the newest; none where the hub never stored any, as one of an earlier release does not.
+    /// Which are the newest; none where the hub never stored any, as one of an earlier release does
+    /// not.
     async fn latest(&self, experience: &ExperienceId) -> Result<Option<AnswersHead>, LedgerError>;
 
     /// Reads those that `head` names, whole and verified.
@@ -140,7 +145,7 @@ pub trait AnswerStore: Debug + Send + Sync {
     async fn store(&self, answers: &Answers, at: Timestamp) -> Result<AnswersHead, LedgerError>;
 }
 
-/// Version and digest as they stand in an item, whatever they are worth: to say which item is meant.
+/// Version and digest as an item claims them, unchecked. They say which item is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// The number as DynamoDB tells it; it need not be a version.
@@ -150,14 +155,14 @@ pub struct Found {
 }
 
 impl Found {
-    /// Those of `receipt`.
+    /// Version and digest of a receipt that could be read.
     #[must_use]
     pub fn of(receipt: &Receipt) -> Self {
         Self { version: receipt.version.to_string(), digest: Some(receipt.digest.to_string()) }
     }
 }
 
-/// An item that cannot be read. Who wrote it harms itself alone: everything beside it is read.
+/// An item that cannot be read. Every other item is read all the same (rule 11).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
     /// The member organization in whose partition it lies, or of which it speaks.
@@ -173,7 +178,7 @@ pub struct Unreadable {
 /// What the ledger knows of one member organization, for one management experience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Organization {
-    /// Which.
+    /// The organization's id, which is the partition of what it wrote.
     pub id: OrganizationId,
     /// Its sign of life, once a spoke of it finished a pass: of whichever did so last.
     pub seen: Option<OrganizationSeen>,
@@ -188,14 +193,15 @@ pub struct Organization {
 }
 
 impl Organization {
-    /// One of which the ledger knows nothing.
+    /// An organization of which the ledger knows nothing yet.
     #[must_use]
     pub fn unknown(id: OrganizationId) -> Self {
         let (spokes, receipts, confirmations, unreadable) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self { id, seen: None, spokes, receipts, confirmations, unreadable }
     }
 
-    /// The sign of life of one spoke; where it has left none, the organization's, unless that is another's.
+    /// The sign of life of one spoke; where it has left none, the organization's, unless that is
+    /// another's.
     #[must_use]
     pub fn sign_of(&self, spoke: &str) -> Option<&OrganizationSeen> {
         let by_itself = self.spokes.iter().find(|seen| id_of(seen) == Some(spoke));
@@ -211,7 +217,8 @@ impl Organization {
         }
     }
 
-    /// The signs of life that stand, by the spoke: of each that no other has superseded, and of an older spoke.
+    /// The signs of life that stand, by the spoke: of each that no other has superseded, and of an
+    /// older spoke.
     #[must_use]
     pub fn signs(&self) -> Vec<&OrganizationSeen> {
         let stands = |seen: &&OrganizationSeen| seen.spoke.as_ref().is_none_or(|spoke| spoke.superseded_by.is_none());
@@ -227,14 +234,15 @@ fn id_of(seen: &OrganizationSeen) -> Option<&str> {
     seen.spoke.as_ref().map(|spoke| spoke.id.as_str())
 }
 
-/// The `SyncTimestamps` table.
+/// What hub and spokes ask of the table `SyncTimestamps`, but for leases and records.
 #[async_trait]
 pub trait ReceiptStore: Debug + Send + Sync {
-    /// Writes a receipt. One for a newer version stays, unless it is still the one that was `found` and that does not match the
-    /// ledger: returns whether this one was written.
+    /// Writes a receipt. One for a newer version stays, unless it is still the one that was `found`
+    /// and that does not match the ledger: returns whether this one was written.
     async fn put(&self, receipt: &Receipt, found: Option<&Found>) -> Result<bool, LedgerError>;
 
-    /// As [`Self::put`], for a pass that lost its lease: what a pass that began later has written stays.
+    /// As [`Self::put`], for a pass that lost its lease: what a pass that began later has written
+    /// stays.
     async fn put_late(&self, receipt: &Receipt) -> Result<bool, LedgerError>;
 
     /// Writes the sign of life of an organization.
@@ -243,15 +251,16 @@ pub trait ReceiptStore: Debug + Send + Sync {
     /// Writes the sign of life of one spoke: the one that it names.
     async fn put_spoke(&self, seen: &OrganizationSeen) -> Result<(), LedgerError>;
 
-    /// Writes a confirmation, over an earlier one for the same experiences. For operators of the hub.
+    /// Writes a confirmation, over an earlier one for the same experiences. For operators of the
+    /// hub.
     async fn put_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<(), LedgerError>;
 
     /// Takes a confirmation back; whether it was there, for this version. For operators of the hub.
     async fn delete_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<bool, LedgerError>;
 
-    /// What the ledger knows of one organization: what its spoke wrote, and what the hub's operators said. All of it; an item
-    /// that cannot be read is told beside the others. A role that may not read the hub's partition is told of no
-    /// confirmation.
+    /// What the ledger knows of one organization: what its spoke wrote, and what the hub's
+    /// operators said. All of it; an item that cannot be read is told beside the others. A role
+    /// that may not read the hub's partition is told of no confirmation.
     async fn organization(
         &self,
         organization: &OrganizationId,
@@ -264,7 +273,8 @@ pub trait ReceiptStore: Debug + Send + Sync {
     /// Writes the mark where it is not higher already. For the hub.
     async fn raise(&self, experience: &ExperienceId, mark: HeadMark) -> Result<(), LedgerError>;
 
-    /// The signed statement that the spoke of this organization trusted last, in its envelope. Whoever reads it verifies it.
+    /// The signed statement that the spoke of this organization trusted last, in its envelope.
+    /// Whoever reads it verifies it.
     async fn trusted(
         &self,
         organization: &OrganizationId,
@@ -280,10 +290,10 @@ pub trait ReceiptStore: Debug + Send + Sync {
     ) -> Result<(), LedgerError>;
 }
 
-/// What came of asking for a lease.
+/// The answer to asking for a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
-    /// It is written: the asker holds it.
+    /// The lease is written, and the asker holds it.
     Yes,
     /// Someone else holds it: their lease, where it could still be read.
     HeldBy(Option<Box<Lease>>),
@@ -292,11 +302,12 @@ pub enum Taken {
 /// The leases, one per member organization.
 #[async_trait]
 pub trait LeaseStore: Debug + Send + Sync {
-    /// Writes `wanted` where [`crate::may_take`] permits it at `now`, in one conditional write: of many that ask at once, one gets it.
+    /// Writes `wanted` where [`crate::may_take`] permits it at `now`, in one conditional write: of
+    /// many that ask at once, one gets it.
     async fn take(&self, wanted: &Lease, now: Timestamp, watched: Option<&Watched>) -> Result<Taken, LedgerError>;
 
-    /// The lease as it is now, or was before it was given back; none before the first. One that cannot be read stands for someone
-    /// unknown.
+    /// The lease as it is now, or was before it was given back; none before the first. One that
+    /// cannot be read stands for someone unknown.
     async fn held(&self, organization: &OrganizationId) -> Result<Option<Lease>, LedgerError>;
 
     /// Writes `lease`, renewed or given back, where the same holder still has it.

@@ -1,4 +1,5 @@
-//! The `SyncTimestamps` table over the official SDK. What lies where in it is said in `partition.rs`.
+//! The `SyncTimestamps` table over the official SDK. What lies where in it is said in
+//! `partition.rs`.
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -63,8 +64,8 @@ impl DynamoReceipts {
         }
     }
 
-    /// What the hub's operators say about an organization; nothing, with a warning, where the role may not read it: one that
-    /// an earlier release's template made.
+    /// What the hub's operators say about an organization; nothing, with a warning, where the role
+    /// may not read it: one that an earlier release's template made.
     async fn said(&self, id: &OrganizationId, experience: &ExperienceId) -> Result<Vec<Item>, LedgerError> {
         let partition = hub_partition(id);
         match self.table.all(self.table.beginning_with(&partition, &confirm_key(experience, None))).await {
@@ -81,7 +82,7 @@ impl DynamoReceipts {
 #[async_trait]
 impl ReceiptStore for DynamoReceipts {
     async fn put(&self, receipt: &Receipt, found: Option<&Found>) -> Result<bool, LedgerError> {
-        // What has no number for a version is no receipt.
+        // An item whose version is not a number is no receipt, so it is replaced.
         let mut condition =
             "attribute_not_exists(version) OR NOT attribute_type(version, :number) OR version <= :version".to_owned();
         let mut call = self.put_item(receipt)?.expression_attribute_values(":number", text("N"));
@@ -104,7 +105,8 @@ impl ReceiptStore for DynamoReceipts {
             .condition_expression(
                 "attribute_not_exists(version) OR version < :version OR (version = :version AND received_at <= :received)",
             )
-            // As texts, these times are in order but for the fraction of a second, which matters to no one here.
+            // As texts, these times are in order but for the fraction of a second, which matters to
+            // no one here.
             .expression_attribute_values(":received", text(receipt.received_at));
         self.written(call).await
     }
@@ -174,7 +176,8 @@ impl ReceiptStore for DynamoReceipts {
         let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
         let call = call.expression_attribute_values(":version", number(mark.version));
         let call = call.condition_expression("attribute_not_exists(version) OR version <= :version");
-        // Where the condition does not hold, another hub has come further: that is what this would have led to.
+        // Where the condition does not hold, another hub has stored a later version. The mark is
+        // then right as it is.
         self.written(call).await.map(|_| ())
     }
 
@@ -184,7 +187,7 @@ impl ReceiptStore for DynamoReceipts {
         experience: &ExperienceId,
     ) -> Result<Option<String>, LedgerError> {
         let item = self.table.item(organization.as_str(), &trusted_key(experience)).await?;
-        // An item of another form says nothing, as one that is not there.
+        // An item without that text counts as absent: the spoke then trusts no earlier statement.
         Ok(item.and_then(|item| item.get(STATEMENT)?.as_s().ok().cloned()))
     }
 

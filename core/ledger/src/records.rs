@@ -1,14 +1,17 @@
-//! What is kept of each member experience besides its receipt: the journal of its decisions, and the outcomes of its last
-//! syncs. The spoke writes both into its own partition of `SyncTimestamps`; whoever reads them believes nothing.
+//! What is kept of each member experience besides its receipt: the journal of its decisions, and
+//! the outcomes of its last syncs. The spoke writes both into its own partition of
+//! `SyncTimestamps`; whoever reads them believes nothing.
 //!
 //! | sort key | what |
 //! | --- | --- |
 //! | `decided#<management>#<member>` | the journal, one item, replaced with each entry; `revision` counts how often |
 //! | `done#<management>#<member>#<slot>` | an outcome; the slots are used in turns, so that the last hundred stay |
 //!
-//! Both come before the ids of experiences, `exp-…`: between the receipts and the signs of life, which the hub reads in one
-//! query, there is nothing of them. Neither begins with the management experience: a hub of an earlier release would take them for receipts. Both have
-//! `expires_at`, in seconds since 1970, for a table whose TTL is switched on. One without it keeps as many items, and no more.
+//! Both come before the ids of experiences, `exp-…`: between the receipts and the signs of life,
+//! which the hub reads in one query, there is nothing of them. Neither begins with the management
+//! experience: a hub of an earlier release would take them for receipts. Both have `expires_at`, in
+//! seconds since 1970, for a table whose TTL is switched on. One without it keeps as many items,
+//! and no more.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +45,7 @@ const MAX_TEXT: usize = 200;
 /// A journal as it was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FoundJournal {
-    /// None where there is none, or none that can be read: it is replaced.
+    /// None where there is no journal, or one that cannot be read. The next write replaces it.
     pub journal: Option<DecisionJournal>,
     /// How often it was written, as the item says; none where there is no item, or no such number.
     pub revision: Option<u64>,
@@ -62,7 +65,7 @@ pub struct Journals {
 /// The outcomes of one organization, or of one of its experiences.
 #[derive(Debug, Clone, Default)]
 pub struct Outcomes {
-    /// The newest first.
+    /// The outcomes, the newest first.
     pub found: Vec<Outcome>,
     /// What could not be read.
     pub unreadable: Vec<Unreadable>,
@@ -81,10 +84,12 @@ pub trait RecordStore: std::fmt::Debug + Send + Sync {
         member: &ExperienceId,
     ) -> Result<FoundJournal, LedgerError>;
 
-    /// Writes a journal over the one that was found, if that still stands there: returns whether it did.
+    /// Writes a journal over the one that was found, if that still stands there: returns whether it
+    /// did.
     async fn put_journal(&self, new: &NewJournal<'_>) -> Result<bool, LedgerError>;
 
-    /// Writes an outcome into the slot of its number. It takes the place of the hundredth before it.
+    /// Writes an outcome into the slot of its number. It takes the place of the hundredth before
+    /// it.
     async fn put_outcome(&self, outcome: &Outcome, number: u64, expires_at: Timestamp) -> Result<(), LedgerError>;
 
     /// The journals of an organization, as they were a moment ago; never more than a bound.
@@ -95,7 +100,8 @@ pub trait RecordStore: std::fmt::Debug + Send + Sync {
         extent: Extent,
     ) -> Result<Journals, LedgerError>;
 
-    /// The outcomes of an organization, or of one member experience, as they were a moment ago; never more than a bound.
+    /// The outcomes of an organization, or of one member experience, as they were a moment ago;
+    /// never more than a bound.
     async fn outcomes(
         &self,
         organization: &OrganizationId,
@@ -108,13 +114,13 @@ pub trait RecordStore: std::fmt::Debug + Send + Sync {
 /// A journal to write.
 #[derive(Debug, Clone, Copy)]
 pub struct NewJournal<'a> {
-    /// The member organization.
+    /// Member organization in whose partition it is written.
     pub organization: &'a OrganizationId,
-    /// The management experience.
+    /// Management experience that the member follows.
     pub experience: &'a ExperienceId,
-    /// The member experience.
+    /// Member experience whose decisions these are.
     pub member: &'a ExperienceId,
-    /// What to write.
+    /// The whole journal, with the entry that is new.
     pub journal: &'a DecisionJournal,
     /// The revision that was found.
     pub found: Option<u64>,
@@ -168,7 +174,8 @@ impl DynamoRecords {
         Self { table: TableClient::new(config, table) }
     }
 
-    /// Items whose key begins with `prefix`, as they were a moment ago, up to the bounds; and whether there are more.
+    /// Items whose key begins with `prefix`, as they were a moment ago, up to the bounds; and
+    /// whether there are more.
     async fn bounded(
         &self,
         organization: &OrganizationId,
@@ -229,7 +236,7 @@ impl RecordStore for DynamoRecords {
             Some(found) => {
                 call.condition_expression("#revision = :found").expression_attribute_values(":found", number(found))
             }
-            // What has no number for a revision is no journal.
+            // An item whose revision is not a number is no journal, so it is replaced.
             None => call
                 .condition_expression("NOT attribute_type(#revision, :number)")
                 .expression_attribute_values(":number", text("N")),
@@ -244,7 +251,7 @@ impl RecordStore for DynamoRecords {
     async fn put_outcome(&self, outcome: &Outcome, number: u64, expires_at: Timestamp) -> Result<(), LedgerError> {
         let key = outcome_key(&outcome.experience, &outcome.member_experience, number);
         let mut item = keyed(&outcome.organization, &key, expires_at);
-        // In one attribute: nobody takes it for a receipt.
+        // The whole outcome is one attribute, so that no reader takes the item for a receipt.
         let told = serde_dynamo::to_attribute_value(outcome).map_err(|e| self.table.unreadable(e))?;
         item.insert(OUTCOME.to_owned(), told);
         let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));

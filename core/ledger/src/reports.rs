@@ -1,9 +1,11 @@
-//! What member organizations wrote into `SyncTimestamps`, as the hub reads it: each organization by itself, never more of it
-//! than a bound, and nothing that one of them wrote keeps the others from being read.
+//! What member organizations wrote into `SyncTimestamps`, as the hub reads it: each organization by
+//! itself, never more of it than a bound, and nothing that one of them wrote keeps the others from
+//! being read.
 //!
-//! A member's role may put any item of up to 400 KB into its own partition, as many as it likes. So one organization is read
-//! in pages, up to a number of items and of read units; texts and lists are cut; and an item that is not what its
-//! key says is one [`crate::Unreadable`]. Only attributes that the hub knows are asked for.
+//! A member's role may put any item of up to 400 KB into its own partition, as many as it likes. So
+//! one organization is read in pages, up to a number of items and of read units; texts and lists
+//! are cut; and an item that is not what its key says is one [`crate::Unreadable`]. Only attributes
+//! that the hub knows are asked for.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -20,30 +22,33 @@ use crate::item::{Item, text};
 use crate::partition::{HEADS, confirm_key, hub_partition, seen_key, sort, spokes_prefix};
 use crate::{LedgerError, Organization, TableName};
 
-/// The most items of one organization that are read for one management experience: more than it can have experiences.
+/// The most items of one organization that are read for one management experience: more than it can
+/// have experiences.
 const MAX_ITEMS: usize = 512;
-/// The read units, of reads as it is now, that are spent on one organization, but for its first page: some 270 KB, which are more than
-/// 200 receipts, with the reasons of a filter as well.
+/// Read units (of consistent reads) that may be spent on one organization after its first page:
+/// some 270 KB, which is more than 200 receipts with the reasons of a filter.
 const USUAL_UNITS: f64 = 68.0;
-/// The same where the hub knows that the organization keeps many experiences.
+/// The same for an organization that an operator admitted as large.
 const MANY_UNITS: f64 = 400.0;
-/// The first page: most organizations have fewer items.
+/// Items of the first page. Most organizations have fewer in all.
 const FIRST_PAGE: usize = 16;
 /// The most items of each page after it.
 const PAGE: usize = 64;
-/// The most signs of life of single spokes that are read of an organization that has more than one page: one page of them.
+/// The most signs of life of single spokes that are read of an organization that has more than one
+/// page: one page of them.
 const SPOKES: usize = 8;
 /// The longest text that is taken over, in characters. Spokes write shorter ones.
 const MAX_TEXT: usize = 2_048;
-/// The longest list.
+/// The longest list that is taken over, in elements.
 const MAX_LIST: usize = 1_000;
 /// How deep an attribute may be nested.
 pub(crate) const MAX_DEPTH: usize = 6;
-/// In how many parts the table is looked through at once for organizations.
+/// Number of segments in which the table is scanned for organizations at the same time.
 const SEGMENTS: i32 = 2;
-/// How many keys are read at once for it: those of several organizations, where each has a few; and no more of one that wrote many.
+/// Keys on a page of that scan: several organizations with few items each, or a part of one with
+/// many.
 const SEARCHED: i32 = 64;
-/// The most pages of them in each part: as many partitions at least.
+/// The most pages of a segment. Each page shows at least one partition that was not seen before.
 const MAX_PARTITIONS: usize = 5_000;
 
 /// The attributes of receipts and signs of life. A test holds them against what is written.
@@ -87,8 +92,8 @@ const ATTRIBUTES: &[&str] = &[
     "disputed",
 ];
 
-/// How much of one organization is read. What the organization itself says of its size counts for nothing: it would make
-/// everybody's `status` dear.
+/// How much of one organization is read. An operator of the hub decides it. What the organization
+/// says of its own size counts for nothing, since it could make `status` expensive for the hub.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Extent {
     /// More than 200 experiences as spokes report them, in 270 KB.
@@ -137,7 +142,8 @@ pub struct Partitions {
 /// What member organizations reported.
 #[async_trait]
 pub trait Reports: std::fmt::Debug + Send + Sync {
-    /// What one organization reported about `experience`. Confirmations are looked up where something is held.
+    /// What one organization reported about `experience`. Confirmations are looked up where
+    /// something is held.
     async fn report(
         &self,
         organization: &OrganizationId,
@@ -148,8 +154,8 @@ pub trait Reports: std::fmt::Debug + Send + Sync {
     /// What all organizations reported, by id: the whole table is read. For a hub without a roster.
     async fn all(&self, experience: &ExperienceId) -> Result<Vec<Report>, LedgerError>;
 
-    /// The organizations that have written anything, about whatever experience. Costs a page of keys for several of them, and no more
-    /// than that for one, however much it wrote.
+    /// The organizations that have written anything, about whatever experience. Costs a page of
+    /// keys for several of them, and no more than that for one, however much it wrote.
     async fn partitions(&self) -> Result<Partitions, LedgerError>;
 
     /// The management experiences of which the hub ever stored a snapshot here.
@@ -175,8 +181,9 @@ struct Page {
 impl DynamoReports {
     /// The table as `config`'s credentials see it. An ARN's region overrides the configured one.
     ///
-    /// What organizations wrote is read as it was a moment ago, at half the price. That is safe for whoever looks, and reads the head
-    /// *after* this: a report that is a second old is what a look a second earlier would have found, and never newer than the head.
+    /// What organizations wrote is read as it was a moment ago, at half the price. That is safe for
+    /// whoever looks, and reads the head *after* this: a report that is a second old is what a look
+    /// a second earlier would have found, and never newer than the head.
     #[must_use]
     pub fn new(config: &SdkConfig, table: TableName) -> Self {
         Self { table: TableClient::new(config, table), consistent: false }
@@ -201,7 +208,8 @@ impl DynamoReports {
             .send()
             .await
             .map_err(|e| self.table.failed(ApiError::new("dynamodb:Query", &e)))?;
-        // A read that may be a moment old costs half: the bound is on how much is read.
+        // An eventually consistent read costs half. The bound is on the amount that is read, so the
+        // units are doubled.
         let share = if self.consistent { 1.0 } else { 0.5 };
         let units = answer.consumed_capacity.and_then(|capacity| capacity.capacity_units).unwrap_or_default();
         Ok(Page {
@@ -211,9 +219,10 @@ impl DynamoReports {
         })
     }
 
-    /// What an organization wrote about `experience`, up to the bound; and whether there is more. One query for most organizations:
-    /// their receipts and the signs of life of their spokes lie in one range of keys, with little between them. Where that range is
-    /// longer than a page, each is read by itself, so that what else lies there costs nothing more.
+    /// What an organization wrote about `experience`, up to the bound; and whether there is more.
+    /// One query for most organizations: their receipts and the signs of life of their spokes lie
+    /// in one range of keys, with little between them. Where that range is longer than a page, each
+    /// is read by itself, so that what else lies there costs nothing more.
     async fn own(
         &self,
         organization: &OrganizationId,
@@ -228,7 +237,7 @@ impl DynamoReports {
         let is_of = |item: &Item, prefix: &str| {
             item.get("item").and_then(|key| key.as_s().ok()).is_some_and(|key| key.starts_with(prefix))
         };
-        // Behind the receipts there are none.
+        // Where the next page begins after the receipts, all receipts have been read.
         let start = is_of(&next, &receipts).then_some(next);
         let found: Vec<Item> = page.items.into_iter().filter(|item| is_of(item, &receipts)).collect();
         let found = Page { items: found, units: page.units, next: start };
@@ -240,8 +249,8 @@ impl DynamoReports {
         Ok((items, more || signs.next.is_some()))
     }
 
-    /// The items of an organization whose key begins with `prefix`, after those of a page that was `read`, up to the bound; and
-    /// whether there are more.
+    /// The items of an organization whose key begins with `prefix`, after those of a page that was
+    /// `read`, up to the bound; and whether there are more.
     async fn rest(
         &self,
         organization: &OrganizationId,
@@ -274,10 +283,11 @@ impl DynamoReports {
         Ok(report)
     }
 
-    /// The organizations of one part of the table, whatever each wrote: the search reads a page of keys, and goes on behind the last key
-    /// that the last partition of the page can have. That a search may begin at a key that does not exist is what
-    /// DynamoDB does, and not what it documents; where it refuses, or begins elsewhere, [`Reports::partitions`] fails, and
-    /// nothing else.
+    /// The organizations of one part of the table, whatever each wrote: the search reads a page of
+    /// keys, and goes on behind the last key that the last partition of the page can have. That a
+    /// search may begin at a key that does not exist is what DynamoDB does, and not what it
+    /// documents; where it refuses, or begins elsewhere, [`Reports::partitions`] fails, and nothing
+    /// else.
     async fn segment(&self, segment: i32) -> Result<Partitions, LedgerError> {
         let (mut found, mut start, mut before) = (Partitions::default(), None, None);
         for _ in 0..MAX_PARTITIONS {
@@ -395,17 +405,19 @@ impl Reports for DynamoReports {
     }
 }
 
-/// How many items are asked for next, after `read` items for `spent` read units: as many as the rest of the units pays for, if the
-/// next ones are as large; none where the units or the items are used up.
+/// How many items are asked for next, after `read` items for `spent` read units: as many as the
+/// rest of the units pays for, if the next ones are as large; none where the units or the items are
+/// used up.
 fn next_page(read: usize, spent: f64, extent: Extent) -> Option<usize> {
     let left = extent.units() - spent;
-    // Nothing was read of a page that held nothing: then the next one is as any.
+    // After a page without items the size of an item is not known, so a whole page is asked for.
     let each = if read == 0 { 0.0 } else { spent / read as f64 };
     let affordable = if left <= 0.0 { 0 } else { (left / each) as usize };
     Some(affordable.min(PAGE).min(MAX_ITEMS.saturating_sub(read))).filter(|items| *items > 0)
 }
 
-/// The expression for [`ATTRIBUTES`], and the names in it: many of them are words that DynamoDB reserves.
+/// The expression for [`ATTRIBUTES`], and the names in it: many of them are words that DynamoDB
+/// reserves.
 fn projection() -> (String, HashMap<String, String>) {
     // The sort key is named in conditions, too.
     let placeholder = |name: &str| if name == "item" { "#item".to_owned() } else { format!("#_{name}") };

@@ -1,8 +1,9 @@
-//! The roster in the `SyncTimestamps` table: which member organizations the hub admitted, for which management experience.
+//! The roster in the `SyncTimestamps` table: which member organizations the hub admitted, for which
+//! management experience.
 //!
-//! The records lie in the partition `hub#roster`, of which no member's role may read or write anything: ids of
-//! organizations begin with `o-`, so no organization's partition is ever called so. The sort key is
-//! `admitted#<management experience>#<organization>`.
+//! The records lie in the partition `hub#roster`, of which no member's role may read or write
+//! anything: ids of organizations begin with `o-`, so no organization's partition is ever called
+//! so. The sort key is `admitted#<management experience>#<organization>`.
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -20,23 +21,23 @@ use crate::partition::{
 use crate::records::record_prefixes;
 use crate::{LedgerError, TableName};
 
-/// The partition of the records. The attribute `organization`, which is the table's partition key, therefore is not the
-/// admitted organization; that one is `member`.
+/// The partition of the records. The attribute `organization`, which is the table's partition key,
+/// therefore is not the admitted organization; that one is `member`.
 const ROSTER: &str = "hub#roster";
-/// How often what DynamoDB left unprocessed is asked for again.
+/// How often deletions that DynamoDB left unprocessed are requested again.
 const TRIES: usize = 10;
 
 /// An organization that an operator of the hub admitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
-    /// Which organization.
+    /// The organization that was admitted.
     #[serde(rename = "member")]
     pub organization: OrganizationId,
     /// The management experience that it follows.
     pub experience: ExperienceId,
     /// Who admitted it, as STS names them.
     pub admitted_by: String,
-    /// When.
+    /// When it was admitted, by the operator's clock.
     pub admitted_at: Timestamp,
     /// Whether it keeps so many experiences that more of it has to be read than of others.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -57,11 +58,13 @@ pub enum Admission {
 /// Whom the hub admitted.
 #[async_trait]
 pub trait Roster: std::fmt::Debug + Send + Sync {
-    /// Admits an organization. An earlier record stays as it is, but becomes large where `member` is.
+    /// Admits an organization. An earlier record stays as it is, but becomes large where `member`
+    /// is.
     async fn admit(&self, member: &Member) -> Result<Admission, LedgerError>;
 
-    /// Ends an organization: what it wrote for this management experience, what operators said about it, and then its
-    /// record, so that a crash in between is seen and the same call goes on. Returns how many items went.
+    /// Ends an organization: what it wrote for this management experience, what operators said
+    /// about it, and then its record, so that a crash in between is seen and the same call goes on.
+    /// Returns how many items went.
     async fn forget(&self, organization: &OrganizationId, experience: &ExperienceId) -> Result<usize, LedgerError>;
 
     /// Those that were admitted, by id.

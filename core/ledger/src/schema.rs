@@ -1,5 +1,5 @@
-//! Creates the ledger's tables, or checks that existing ones are what the adapters expect. For those who do not deploy
-//! by template, and for tests.
+//! Creates the ledger's tables, or checks that existing ones are what the adapters expect. For
+//! those who do not deploy by template, and for tests.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{EXPIRES_AT, LedgerError, TableName};
 const ACTIVE_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// The two tables.
+/// The two tables of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Table {
     /// Versions of management experiences.
@@ -58,7 +58,7 @@ pub enum Ensured {
 }
 
 impl Ensured {
-    /// The table's ARN.
+    /// ARN of the table, whether it was made or found.
     #[must_use]
     pub fn arn(&self) -> &str {
         match self {
@@ -67,7 +67,8 @@ impl Ensured {
     }
 }
 
-/// Makes `table` where it does not exist, on demand and tagged; checks its keys where it does. Changes no existing table.
+/// Makes `table` where it does not exist, on demand and tagged; checks its keys where it does.
+/// Changes no existing table.
 pub async fn ensure(config: &SdkConfig, table: Table, name: &TableName) -> Result<Ensured, LedgerError> {
     let client = TableClient::new(config, name.clone()).dynamodb;
     if let Some(found) = describe(&client, name).await? {
@@ -86,7 +87,7 @@ pub async fn ensure(config: &SdkConfig, table: Table, name: &TableName) -> Resul
 /// What becomes of records that are past their time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expiry {
-    /// DynamoDB deletes them.
+    /// DynamoDB deletes them some time after their end, by `expires_at`.
     On,
     /// They stay until they are written over.
     Off,
@@ -94,8 +95,8 @@ pub enum Expiry {
     Other(String),
 }
 
-/// Whether DynamoDB deletes the records of a table that are past their time. It takes `dynamodb:DescribeTimeToLive`, which nothing
-/// else needs.
+/// Whether DynamoDB deletes the records of a table that are past their time. It takes
+/// `dynamodb:DescribeTimeToLive`, which nothing else needs.
 ///
 /// # Errors
 /// Where DynamoDB refuses or fails.
@@ -112,7 +113,8 @@ pub async fn expiry(config: &SdkConfig, name: &TableName) -> Result<Expiry, Ledg
     })
 }
 
-/// Switches it on. A table without it works as well, and keeps more: whoever may not do this is told, and goes on.
+/// Switches the expiry of records on. A failure is logged and nothing more: without it, the table
+/// only keeps more.
 async fn expire(client: &Client, name: &TableName) {
     let wanted = TimeToLiveSpecification::builder().attribute_name(EXPIRES_AT).enabled(true).build();
     let Ok(wanted) = wanted else { return };
@@ -123,7 +125,8 @@ async fn expire(client: &Client, name: &TableName) {
     }
 }
 
-/// Checks the keys of `table`; changes nothing. It takes `dynamodb:DescribeTable`, which nothing else needs.
+/// Checks the keys of `table`; changes nothing. It takes `dynamodb:DescribeTable`, which nothing
+/// else needs.
 ///
 /// # Errors
 /// Where there is no such table, where it has other keys, or where DynamoDB refuses or fails.
@@ -146,7 +149,7 @@ fn check_keys(table: Table, name: &TableName, found: &TableDescription) -> Resul
         let mut keys = found.key_schema().iter().filter(|key| key.key_type() == key_type);
         keys.next().map_or("none", KeySchemaElement::attribute_name)
     };
-    // Keys of numbers or bytes take none of the items.
+    // A table with keys of numbers or bytes refuses all items of the ledger.
     let other = |definition: &&AttributeDefinition| *definition.attribute_type() != ScalarAttributeType::S;
     let of_keys = |definition: &&AttributeDefinition| {
         found.key_schema().iter().any(|key| key.attribute_name() == definition.attribute_name())
@@ -183,7 +186,7 @@ async fn create(client: &Client, table: Table, name: &TableName) -> Result<(), L
     }
     match call.send().await {
         Ok(_) => Ok(()),
-        // Another `init` was faster; what it made is checked by the caller's next look.
+        // Another `init` was faster. The caller describes the table next, and checks it then.
         Err(e) if e.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => Ok(()),
         Err(e) => Err(LedgerError::Api { table: name.clone(), error: ApiError::new("dynamodb:CreateTable", &e) }),
     }

@@ -1,8 +1,9 @@
 //! The `Snapshots` table over the official SDK.
 //!
-//! One partition per management experience. The item `head` says where history stands; the items `v<version>#<chunk>`
-//! hold one version each, cut so that none reaches DynamoDB's 400 KB; the items `digest#<version>` say its digest once more, so
-//! that many versions can be compared with little to read.
+//! One partition per management experience. The item `head` says where history stands; the items
+//! `v<version>#<chunk>` hold one version each, cut so that none reaches DynamoDB's 400 KB; the
+//! items `digest#<version>` say its digest once more, so that many versions can be compared with
+//! little to read.
 
 use std::collections::BTreeMap;
 
@@ -17,11 +18,12 @@ use pmp_protocol::{Counts, Digest, ExperienceId, Sealed, Snapshot, SnapshotVersi
 
 use crate::chunks::{self, CHUNK_BYTES};
 use crate::client::TableClient;
-use crate::item::{Item, number, parse, parse_optional, text};
+use crate::item::{Item, ItemError, number, parse, parse_optional, text};
 use crate::{Head, KeptVersion, LedgerError, NewSnapshot, SnapshotStore, Stored, TableName};
 
-/// The most packed bytes of one snapshot: a transaction takes 4 MB, attributes included. What fits depends on the list: some
-/// 325,000 products with ids like AWS's own, 175,000 of UUIDs, 68,000 where each has a different note of 48 random characters.
+/// The most packed bytes of one snapshot: a transaction takes 4 MB, attributes included. What fits
+/// depends on the list: some 325,000 products with ids like AWS's own, 175,000 of UUIDs, 68,000
+/// where each has a different note of 48 random characters.
 pub const MAX_STORED_BYTES: usize = 3_500_000;
 
 const HEAD: &str = "head";
@@ -88,7 +90,8 @@ impl DynamoSnapshots {
         item
     }
 
-    /// The versions that are kept, oldest first. Those that an older hub stored are missing. Costs one small item for each.
+    /// The versions that are kept, oldest first. Those that an older hub stored are missing. Costs
+    /// one small item for each.
     ///
     /// # Errors
     /// Where the table cannot be read.
@@ -101,7 +104,8 @@ impl DynamoSnapshots {
         self.query(experience, "digest#".to_owned(), "digest#~".to_owned(), None).await
     }
 
-    /// Writes items, and the head by `update`, in one transaction; false where the update's condition does not hold.
+    /// Writes items, and the head by `update`, in one transaction; false where the update's
+    /// condition does not hold.
     async fn write(&self, items: Vec<Item>, update: Update) -> Result<bool, LedgerError> {
         const OPERATION: &str = "dynamodb:TransactWriteItems";
         let call = self.table.dynamodb.transact_write_items().set_transact_items(Some(self.table.puts(items)?));
@@ -121,7 +125,7 @@ impl DynamoSnapshots {
             .expression_attribute_values(":digest", text(snapshot.sealed.digest()))
             .expression_attribute_values(":taken_at", text(snapshot.taken_at))
             .expression_attribute_values(":chunks", number(chunks));
-        // The statement of the version before would vouch for nothing any more.
+        // The statement of the version before names another digest, so it is removed.
         let update = match snapshot.statement {
             None => update.update_expression(format!("{SET_HEAD} REMOVE #statement")),
             Some(statement) => update
@@ -149,10 +153,10 @@ impl DynamoSnapshots {
         if items.is_empty() {
             return Err(LedgerError::NoSnapshot { experience: experience.clone(), version });
         }
-        read_chunks(experience, version, items).map_err(|problem| LedgerError::Damaged {
+        read_chunks(experience, version, items).map_err(|error| LedgerError::Damaged {
             experience: experience.clone(),
             version,
-            problem,
+            problem: error.to_string(),
         })
     }
 
@@ -181,7 +185,8 @@ impl DynamoSnapshots {
     }
 }
 
-/// `v` and the version in 20 digits, so that text order is version order, `#`, and the chunk from 1.
+/// `v` and the version in 20 digits, so that text order is version order, `#`, and the chunk from
+/// 1.
 fn chunk_key(version: SnapshotVersion, chunk: usize) -> String {
     format!("v{version:020}#{chunk:04}")
 }
@@ -191,25 +196,27 @@ fn digest_key(version: SnapshotVersion) -> String {
     format!("digest#{version:020}")
 }
 
-fn read_head(item: &Item) -> Result<Head, String> {
+fn read_head(item: &Item) -> Result<Head, ItemError> {
     Ok(Head {
         latest: parse(item, "latest")?,
         digest: parse(item, "digest")?,
         taken_at: parse(item, "taken_at")?,
         chunks: parse(item, "chunks")?,
         published: parse_optional(item, "published")?,
-        // One that is no text vouches for nothing, and stops nobody who asks for none.
+        // A statement that is no text becomes the empty one: it verifies with no key, and a spoke
+        // without keys ignores it.
         statement: item.get(STATEMENT).map(|value| value.as_s().cloned().unwrap_or_default()),
     })
 }
 
-/// The digests by version. An item that says nothing vouches for no receipt, and keeps none of the others from being read.
+/// The digests by version. An item that says nothing vouches for no receipt, and keeps none of the
+/// others from being read.
 fn read_digests(items: &[Item]) -> BTreeMap<SnapshotVersion, Digest> {
-    let read = |item: &Item| -> Result<_, String> { Ok((parse(item, "version")?, parse(item, "digest")?)) };
+    let read = |item: &Item| -> Result<_, ItemError> { Ok((parse(item, "version")?, parse(item, "digest")?)) };
     items.iter().filter_map(|item| known(read(item))).collect()
 }
 
-fn read_version(item: &Item) -> Result<KeptVersion, String> {
+fn read_version(item: &Item) -> Result<KeptVersion, ItemError> {
     let counts = match (parse_optional(item, "approved")?, parse_optional(item, "rejected")?) {
         (Some(approved), Some(rejected)) => Some(Counts { approved, rejected }),
         _ => None,
@@ -218,19 +225,19 @@ fn read_version(item: &Item) -> Result<KeptVersion, String> {
     Ok(KeptVersion { version, digest, taken_at: parse(item, "taken_at")?, counts })
 }
 
-fn known<T>(read: Result<T, String>) -> Option<T> {
-    read.inspect_err(|problem| tracing::warn!(problem, "what is said of a version cannot be read")).ok()
+fn known<T>(read: Result<T, ItemError>) -> Option<T> {
+    read.inspect_err(|problem| tracing::warn!(%problem, "what is said of a version cannot be read")).ok()
 }
 
 /// Puts the items of one version together. What is missing, repeated or out of place is an error.
-fn read_chunks(experience: &ExperienceId, version: SnapshotVersion, items: Vec<Item>) -> Result<Snapshot, String> {
-    let first = items.first().ok_or("it has no items")?;
+fn read_chunks(experience: &ExperienceId, version: SnapshotVersion, items: Vec<Item>) -> Result<Snapshot, ItemError> {
+    let first = items.first().ok_or(ItemError::NoItems)?;
     let chunks: usize = parse(first, "chunks")?;
     let digest = parse(first, "digest")?;
     let taken_at = parse(first, "taken_at")?;
     let counts = Counts { approved: parse(first, "approved")?, rejected: parse(first, "rejected")? };
     let sealed = Sealed::from_parts(digest, counts, chunks::join(chunks, items)?);
-    Snapshot::open(experience, version, taken_at, &sealed).map_err(|e| e.to_string())
+    Ok(Snapshot::open(experience, version, taken_at, &sealed)?)
 }
 
 #[async_trait]
@@ -330,15 +337,18 @@ impl SnapshotStore for DynamoSnapshots {
             .await;
         match answer {
             Ok(_) => Ok(()),
-            // Another hub has published a newer version since: that is what this one would have led to.
+            // Another hub has published a newer version since: that is what this one would have led
+            // to.
             Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
             Err(e) => Err(self.table.failed(ApiError::new(OPERATION, &e))),
         }
     }
 
     async fn fetch(&self, experience: &ExperienceId, version: SnapshotVersion) -> Result<Snapshot, LedgerError> {
-        // All members of a hub fetch at once, and from one partition. What is stored never changes, and shows by itself whether
-        // it is all there: so the cheap read does, and the dear one only follows where it came too early.
+        // All members of a hub fetch at the same time, from one partition. A stored version never
+        // changes, and its digest shows whether all of it was read. So the eventually consistent
+        // read, at half the price, is enough; the consistent one follows only where that came too
+        // early.
         match self.fetch_with(false, experience, version).await {
             Err(LedgerError::NoSnapshot { .. } | LedgerError::Damaged { .. }) => {
                 self.fetch_with(true, experience, version).await
@@ -364,7 +374,8 @@ impl SnapshotStore for DynamoSnapshots {
     }
 }
 
-/// Whether the transaction was cancelled because another hub changed the head first, and not for any other reason.
+/// Whether the transaction was cancelled because another hub changed the head first, and not for
+/// any other reason.
 fn lost_the_race(error: &TransactWriteItemsError) -> bool {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
     let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
@@ -413,7 +424,7 @@ mod tests {
     fn a_snapshot_with_missing_or_repeated_chunks_is_refused() {
         let content = content(30_000);
         let whole = items(&content);
-        let read = |items| read_chunks(content.experience(), SnapshotVersion::FIRST, items).unwrap_err();
+        let read = |items| read_chunks(content.experience(), SnapshotVersion::FIRST, items).unwrap_err().to_string();
         assert!(read(whole[1..].to_vec()).contains("chunks are there"));
         assert!(read(Vec::new()).contains("no items"));
         let mut repeated = whole.clone();

@@ -3,9 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use pmp_aws::Arn;
+
 /// A table's name or ARN. DynamoDB takes either wherever it takes a table name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableName(String);
+pub struct TableName {
+    text: String,
+    /// None where it is a plain name.
+    arn: Option<Arn>,
+}
 
 /// A text that names no table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,25 +22,25 @@ impl TableName {
     /// The name or the ARN, as given.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The region that the ARN names; none where this is a plain name.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
-        self.0.strip_prefix("arn:")?.split(':').nth(2)
+        self.arn.as_ref().map(Arn::region)
     }
 
     /// The account that the ARN names; none where this is a plain name.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
-        self.0.strip_prefix("arn:")?.split(':').nth(3)
+        self.arn.as_ref().map(Arn::account)
     }
 }
 
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&self.text)
     }
 }
 
@@ -42,21 +48,24 @@ impl FromStr for TableName {
     type Err = TableNameError;
 
     fn from_str(text: &str) -> Result<Self, TableNameError> {
-        let name = match text.split(':').collect::<Vec<_>>().as_slice() {
-            [name] => Some(*name),
-            ["arn", _partition, "dynamodb", region, account, resource]
-                if pmp_aws::is_region(region) && account.len() == 12 =>
-            {
-                resource.strip_prefix("table/")
-            }
-            _ => None,
+        let arn = text.parse::<Arn>().ok();
+        let name = match &arn {
+            None => Some(text),
+            Some(arn) if is_of_a_table(arn) => arn.resource().strip_prefix("table/"),
+            Some(_) => None,
         };
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
         match name {
-            Some(name) if (3..=255).contains(&name.len()) && name.bytes().all(allowed) => Ok(Self(text.to_owned())),
+            Some(name) if (3..=255).contains(&name.len()) && name.bytes().all(allowed) => {
+                Ok(Self { text: text.to_owned(), arn })
+            }
             _ => Err(TableNameError(text.chars().take(120).collect())),
         }
     }
+}
+
+fn is_of_a_table(arn: &Arn) -> bool {
+    arn.service() == "dynamodb" && pmp_aws::is_region(arn.region()) && arn.account().len() == 12
 }
 
 #[cfg(test)]

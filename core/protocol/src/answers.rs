@@ -1,5 +1,6 @@
-//! What AWS Marketplace told the hub of its products, for the filters of the members: sealed as a snapshot is, and kept beside
-//! it. It is no part of the snapshot: looking products up takes longer than publishing, and what is found out changes on its own.
+//! What AWS Marketplace told the hub of its products, for the filters of the members: sealed as a
+//! snapshot is, and kept beside it. It is no part of the snapshot: looking products up takes longer
+//! than publishing, and what is found out changes on its own.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::seal::{pack, unpack};
 use crate::{Digest, ExperienceId, ProductId};
 
-/// The most that answers may unpack to: 32 MiB, some 100,000 products. More is refused before it fills the memory.
+/// The most that answers may unpack to: 32 MiB, some 100,000 products. More is refused before it
+/// fills the memory.
 pub const MAX_ANSWERS_BYTES: usize = 32 * 1024 * 1024;
 
 /// What is known of a product. What is blank in AWS's answer is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductAttributes {
-    /// Its title.
+    /// Title of the product, in `en-US`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Its vendor, as AWS Marketplace shows it in `en-US`.
@@ -30,7 +32,8 @@ pub struct ProductAttributes {
     /// The ids of those that have one: they stay where a category takes another name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub category_ids: Vec<String>,
-    /// How it is delivered, as Marketplace Catalog spells it: `AmazonMachineImage`, `Container`, `SaaS`.
+    /// How it is delivered, as Marketplace Catalog spells it: `AmazonMachineImage`, `Container`,
+    /// `SaaS`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fulfillment_types: Vec<String>,
 }
@@ -38,9 +41,10 @@ pub struct ProductAttributes {
 /// What was answered of one product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// When.
+    /// When AWS answered, by the hub's clock.
     pub at: Timestamp,
-    /// What is known; none where there is no such product to be seen. That is an answer, too, unlike no answer.
+    /// What is known; none where there is no such product to be seen. That is an answer, too,
+    /// unlike no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attributes: Option<ProductAttributes>,
 }
@@ -48,7 +52,7 @@ pub struct Answer {
 /// All answers that the hub of a management experience has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answers {
-    /// The management experience.
+    /// Management experience whose products were looked up.
     pub experience: ExperienceId,
     /// By product. One that is missing was not answered, and nothing may be concluded of it.
     pub products: BTreeMap<ProductId, Answer>,
@@ -75,7 +79,7 @@ pub enum AnswersError {
     Digest {
         /// As the ledger names it.
         expected: Digest,
-        /// As found.
+        /// Digest of the bytes that were read.
         found: Digest,
     },
     /// The answers are those of another management experience.
@@ -87,13 +91,16 @@ pub enum AnswersError {
 }
 
 impl Answers {
-    /// None yet.
+    /// No answer about any product.
     #[must_use]
     pub fn none(experience: ExperienceId) -> Self {
         Self { experience, products: BTreeMap::new() }
     }
 
-    /// Packs them.
+    /// Packs the answers in their canonical form.
+    ///
+    /// # Errors
+    /// Where they are too large, or zstd fails.
     pub fn seal(&self) -> Result<SealedAnswers, AnswersError> {
         let canonical = serde_json::to_vec(self).map_err(AnswersError::Json)?;
         if canonical.len() > MAX_ANSWERS_BYTES {
@@ -111,7 +118,8 @@ impl Answers {
 }
 
 impl SealedAnswers {
-    /// Takes bytes that came from outside, with the digest that names them. Nothing is checked until [`Self::open`].
+    /// Takes bytes that came from outside, with the digest that names them. Nothing is checked
+    /// until [`Self::open`].
     #[must_use]
     pub fn from_parts(digest: Digest, compressed: Vec<u8>) -> Self {
         Self { digest, compressed }
@@ -123,7 +131,7 @@ impl SealedAnswers {
         self.digest
     }
 
-    /// The packed bytes.
+    /// The packed bytes, to be cut into items.
     #[must_use]
     pub fn compressed(&self) -> &[u8] {
         &self.compressed

@@ -4,10 +4,11 @@ use serde::Serialize;
 
 use crate::ProductId;
 
-/// The products of one change, `AllowProductProcurement` or `DenyProductProcurement`: 1 to 50, sorted, each once.
+/// The products of one change, `AllowProductProcurement` or `DenyProductProcurement`: 1 to 50,
+/// sorted, each once.
 ///
-/// AWS refuses more ("Cumulative number of values in Ids array must be less than or equal to 50") and repeated ids, so
-/// such a batch cannot be built.
+/// AWS refuses more ("Cumulative number of values in Ids array must be less than or equal to 50")
+/// and repeated ids, so such a batch cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct ProductBatch(Vec<ProductId>);
@@ -16,16 +17,18 @@ impl ProductBatch {
     /// The most products that a change may name.
     pub const MAX: usize = 50;
 
-    /// Cuts products into as few batches as possible, in their order; none where there are no products.
+    /// Cuts products into as few batches as possible, in their order; none where there are no
+    /// products.
     ///
-    /// A set goes in, so the ids are unique; chunks of [`Self::MAX`] come out, so none is too long or empty.
+    /// A set goes in, so the ids are unique; chunks of [`Self::MAX`] come out, so none is too long
+    /// or empty.
     #[must_use]
     pub fn split(products: &std::collections::BTreeSet<ProductId>) -> Vec<Self> {
         let products: Vec<&ProductId> = products.iter().collect();
         products.chunks(Self::MAX).map(|chunk| Self(chunk.iter().map(|id| (*id).clone()).collect())).collect()
     }
 
-    /// The products, sorted.
+    /// The products, sorted by id, each once.
     #[must_use]
     pub fn products(&self) -> &[ProductId] {
         &self.0

@@ -11,19 +11,20 @@ use crate::{Digest, ExperienceId, OrganizationId, Snapshot, SnapshotVersion};
 pub struct Confirmed {
     /// The caller, as STS names it.
     pub by: String,
-    /// When.
+    /// When it was confirmed, by the operator's clock.
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
     pub at: Timestamp,
 }
 
 /// A confirmation that an operator of the hub left in the ledger for one member organization.
 ///
-/// It counts for exactly one version with exactly one content, and so ends by itself when the version moves on.
+/// It counts for exactly one version with exactly one content, and so ends by itself when the
+/// version moves on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorConfirmation {
-    /// The member organization.
+    /// Member organization for which it counts.
     pub organization: OrganizationId,
-    /// The management experience.
+    /// Management experience whose snapshot is let through.
     pub experience: ExperienceId,
     /// The member experience; none for all of the organization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,7 +33,7 @@ pub struct OperatorConfirmation {
     pub version: SnapshotVersion,
     /// The digest of its content.
     pub digest: Digest,
-    /// Who and when.
+    /// Who let it through, and when.
     pub confirmed: Confirmed,
 }
 

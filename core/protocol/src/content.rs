@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Counts, ExperienceId, ProductId};
 
-/// Everything that a management experience says: the approved and the rejected products, the notes on them, and whether
-/// users may request products.
+/// Everything that a management experience says: the approved and the rejected products, the notes
+/// on them, and whether users may request products.
 ///
-/// The two lists are sorted, unique and disjoint by construction. Its canonical form, and so its digest, is the compact
-/// JSON of this type with the fields in the order in which they are declared, which is alphabetical.
+/// The two lists are sorted, unique and disjoint by construction. Its canonical form, and so its
+/// digest, is the compact JSON of this type with the fields in the order in which they are
+/// declared, which is alphabetical.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Content {
     approved: BTreeSet<ProductId>,
@@ -26,7 +27,7 @@ pub enum ContentError {
     /// A product stands on both lists.
     #[error("{count} products are both approved and rejected, the first is `{first}`")]
     Overlap {
-        /// How many.
+        /// How many products are on both lists.
         count: usize,
         /// The first, in order.
         first: ProductId,
@@ -36,15 +37,15 @@ pub enum ContentError {
     StrayNote(ProductId),
 }
 
-/// Whether users of the experience may request products that are not approved (`PolicyResourceRequests` of the
-/// procurement policy).
+/// Whether users of the experience may request products that are not approved
+/// (`PolicyResourceRequests` of the procurement policy).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ResourceRequests {
     /// Users may ask for products.
     #[default]
     Allow,
-    /// Users may not.
+    /// Users may not request products that are not approved.
     Deny,
 }
 
@@ -59,8 +60,8 @@ impl ResourceRequests {
     }
 }
 
-/// The note that an administrator left on a product in the management experience (`Notes`, 1 to 50 characters). Its
-/// comma-separated words are the product's labels.
+/// The note that an administrator left on a product in the management experience (`Notes`, 1 to 50
+/// characters). Its comma-separated words are the product's labels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Note(String);
@@ -110,13 +111,13 @@ impl Content {
         &self.experience
     }
 
-    /// The approved products.
+    /// Products on the approved list, sorted by id.
     #[must_use]
     pub fn approved(&self) -> &BTreeSet<ProductId> {
         &self.approved
     }
 
-    /// The rejected products.
+    /// Products on the rejected list, sorted by id.
     #[must_use]
     pub fn rejected(&self) -> &BTreeSet<ProductId> {
         &self.rejected

@@ -1,7 +1,8 @@
 //! What was decided about every product of a snapshot, in one member experience.
 //!
-//! Both sides know the snapshot, so a decision names a product by its place in the snapshot's sorted list ([`Listing`]), and
-//! says nothing of what is as the hub says. [`crate::DecisionJournal`] keeps these decisions over the versions.
+//! Both sides know the snapshot, so a decision names a product by its place in the snapshot's
+//! sorted list ([`Listing`]), and says nothing of what is as the hub says.
+//! [`crate::DecisionJournal`] keeps these decisions over the versions.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use crate::{Content, Digest, PlainText, ProductId};
 
 /// The longest reason that is kept, in bytes: what a filter's reason may have.
 pub(crate) const MAX_REASON: usize = 256;
-/// The most grounds of one experience at one version. Of more, the rarest are kept without their reasons.
+/// The most grounds of one experience at one version. Of more, the rarest are kept without their
+/// reasons.
 pub const MAX_GROUNDS: usize = 256;
 
 /// The products of a snapshot, approved and rejected, in order.
@@ -18,7 +20,7 @@ pub const MAX_GROUNDS: usize = 256;
 pub struct Listing(Vec<ProductId>);
 
 impl Listing {
-    /// That of `content`.
+    /// Both lists of `content` merged into one, sorted by id.
     #[must_use]
     pub fn of(content: &Content) -> Self {
         let mut products: Vec<_> = content.approved().iter().chain(content.rejected()).cloned().collect();
@@ -27,8 +29,8 @@ impl Listing {
         Self(products)
     }
 
-    /// The same, whose ids are those of `pool`, where it has them, and go into it, where it has not: many listings of one
-    /// management experience hold nearly the same ids.
+    /// The same, whose ids are those of `pool`, where it has them, and go into it, where it has
+    /// not: many listings of one management experience hold nearly the same ids.
     #[must_use]
     pub fn sharing(self, pool: &mut HashSet<ProductId>) -> Self {
         let shared = |product: ProductId| {
@@ -112,10 +114,10 @@ impl GroundKind {
 /// What was decided, and why.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ground {
-    /// What.
+    /// What was decided about the product.
     pub kind: GroundKind,
-    /// Why, in the words of the filter or of the catalog. Absent where none was given, or where there were too many different
-    /// ones to keep.
+    /// Why, in the words of the filter or of the catalog. Absent where none was given, or where
+    /// there were too many different ones to keep.
     pub reason: Option<Arc<str>>,
 }
 
@@ -131,13 +133,14 @@ impl Ground {
 /// Places in a listing, ascending, each once.
 pub(crate) type Places = Vec<u32>;
 
-/// The decisions about one snapshot in one member experience. A product that is not here is as the hub says.
+/// The decisions about one snapshot in one member experience. A product that is not here is as the
+/// hub says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Decisions(pub(crate) BTreeMap<Ground, Places>);
 
 impl Decisions {
-    /// The decisions about products of `listing`; those about others are left out. A product may have two: the filter excludes
-    /// it, and the catalog refuses that.
+    /// The decisions about products of `listing`; those about others are left out. A product may
+    /// have two: the filter excludes it, and the catalog refuses that.
     #[must_use]
     pub fn of<'a>(listing: &Listing, grounds: impl IntoIterator<Item = (&'a ProductId, Ground)>) -> Self {
         let mut found = BTreeMap::<Ground, Places>::new();

@@ -23,7 +23,7 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// Its 32 bytes.
+    /// The 32 bytes themselves, for signatures.
     #[must_use]
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0

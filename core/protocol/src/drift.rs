@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, Digest, ProductId};
 
-/// How a spoke left the lists of an experience: what it compares with when it comes back. The first 8 hexadecimal digits of their
-/// digest: the hub reads so much of an organization and no more, and nothing but a notice rests on it.
+/// How a spoke left the lists of an experience: what it compares with when it comes back. The first
+/// 8 hexadecimal digits of their digest: the hub reads so much of an organization and no more, and
+/// nothing but a notice rests on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
@@ -41,7 +42,8 @@ pub struct Drift {
     /// The change sets that did it, the newest first, as far as AWS tells. Bounded by the writer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by: Vec<ForeignChangeSet>,
-    /// Whether all else is applied, where products are left as others set them: then the pass came to its end.
+    /// Whether all else is applied, where products are left as others set them: then the pass came
+    /// to its end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rest_applied: bool,
 }
@@ -50,7 +52,7 @@ pub struct Drift {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EditedProduct {
-    /// Which.
+    /// The product that was moved.
     pub product: ProductId,
     /// Where it is now.
     pub now: ListedAs,
@@ -65,7 +67,7 @@ pub enum ListedAs {
     Approved,
     /// On the list of rejected products.
     Rejected,
-    /// On neither.
+    /// On neither of the two lists.
     Unlisted,
 }
 
@@ -90,12 +92,12 @@ impl fmt::Display for DriftHandling {
     }
 }
 
-/// A change set that was not the spoke's. AWS tells the account that started it and no more: who it was there stands in that account's
-/// CloudTrail, under the id.
+/// A change set that was not the spoke's. AWS tells the account that started it and no more: who it
+/// was there stands in that account's CloudTrail, under the id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ForeignChangeSet {
-    /// Its id.
+    /// Id of the change set, as CloudTrail has it.
     pub id: String,
     /// The account that started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,7 +119,8 @@ impl Drift {
     }
 }
 
-/// In a sentence: `left as somebody else set them: 3 products, by account 222222222222 in change set cs-1 at 2026-…`.
+/// In a sentence: `left as somebody else set them: 3 products, by account 222222222222 in change
+/// set cs-1 at 2026-…`.
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let products = if self.products == 1 { "product" } else { "products" };

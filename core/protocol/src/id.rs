@@ -1,6 +1,7 @@
 //! Identifiers, each a type of its own, checked where they enter the process.
 //!
-//! The checks are on length and character set only: AWS documents several shapes of product id and may add more.
+//! The checks are on length and character set only: AWS documents several shapes of product id and
+//! may add more.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -31,7 +32,8 @@ impl IdError {
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident, $expected:literal, $check:expr) => {
         $(#[$doc])*
-        // `Arc<str>`: ids are copied into every plan of every experience; the copy must not copy the text.
+        // `Arc<str>`: ids are copied into every plan of every experience; the copy must not copy
+        // the text.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Arc<str>);
@@ -52,6 +54,12 @@ macro_rules! id_type {
             /// The identifier as AWS spells it.
             #[must_use]
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
                 &self.0
             }
         }
@@ -97,8 +105,8 @@ macro_rules! id_type {
 }
 
 id_type!(
-    /// A product of AWS Marketplace: a UUID, `prod-…` or `prodview-…`; at most 50 characters (AWS documents the bound
-    /// for `AllowProductProcurement`).
+    /// A product of AWS Marketplace: a UUID, `prod-…` or `prodview-…`; at most 50 characters (AWS
+    /// documents the bound for `AllowProductProcurement`).
     ProductId,
     "a product id (1 to 50 visible ASCII characters)",
     |v| !v.is_empty() && v.len() <= 50 && v.bytes().all(|b| b.is_ascii_graphic())
@@ -114,7 +122,8 @@ id_type!(
 );
 
 id_type!(
-    /// An AWS Organizations organization: `o-` and 10 to 32 lower-case letters or digits (Organizations service model).
+    /// An AWS Organizations organization: `o-` and 10 to 32 lower-case letters or digits
+    /// (Organizations service model).
     OrganizationId,
     "an organization id (`o-` and 10 to 32 lower-case letters or digits)",
     |v| v.strip_prefix("o-").is_some_and(|rest| (10..=32).contains(&rest.len())

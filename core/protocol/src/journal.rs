@@ -1,9 +1,10 @@
 //! The decisions in one member experience, version by version, in few bytes.
 //!
-//! The newest decisions are kept whole; each older entry says only what differs from the one after it. So a question about now
-//! needs one snapshot, an old entry goes without touching the others, and a version that moves few products adds few bytes: of
-//! the products that both snapshots have, only those that were decided otherwise are named, and of those that only the older one
-//! has, the places among them.
+//! The newest decisions are kept whole; each older entry says only what differs from the one after
+//! it. So a question about now needs one snapshot, an old entry goes without touching the others,
+//! and a version that moves few products adds few bytes: of the products that both snapshots have,
+//! only those that were decided otherwise are named, and of those that only the older one has, the
+//! places among them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +19,8 @@ use crate::{Decisions, Digest, FilterIdentity, Listing, ProductId, ReceiptStatus
 pub const MAX_JOURNAL_BYTES: usize = 350_000;
 /// The most that a journal may unpack to. A larger one is refused before it fills the memory.
 const MAX_UNPACKED: usize = 1024 * 1024;
-/// The most entries, whatever is asked for: a filter that decides otherwise in each pass adds one each time.
+/// The most entries, whatever is asked for: a filter that decides otherwise in each pass adds one
+/// each time.
 const MAX_ENTRIES: usize = 400;
 /// The most different grounds, and the most filters, of all entries together.
 const MAX_TABLE: usize = 4_096;
@@ -29,7 +31,7 @@ const FORMAT: u8 = 1;
 /// What one pass decided, but for the products.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalEntry {
-    /// The snapshot.
+    /// Version of the snapshot that was decided about.
     pub version: SnapshotVersion,
     /// Of its digest as much as tells two snapshots of one number apart.
     pub check: u16,
@@ -42,7 +44,7 @@ pub struct JournalEntry {
 }
 
 impl JournalEntry {
-    /// One of now.
+    /// An entry for a pass that ended at `at`.
     #[must_use]
     pub fn new(
         version: SnapshotVersion,
@@ -78,14 +80,15 @@ fn check_of(digest: Digest) -> u16 {
 struct Back {
     /// About products that only the older snapshot has: places among these.
     gone: BTreeMap<Ground, Places>,
-    /// About products that both have, and that are decided otherwise in the two: places in the older listing.
+    /// About products that both have, and that are decided otherwise in the two: places in the
+    /// older listing.
     toggled: BTreeMap<Ground, Places>,
 }
 
 /// The decisions of one member experience over the versions, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecisionJournal {
-    /// Never empty.
+    /// The entries, the newest first. Never empty.
     entries: Vec<JournalEntry>,
     newest: Decisions,
     /// One for each entry but the newest.
@@ -101,7 +104,7 @@ pub enum JournalError {
     /// Larger than a journal can be.
     #[error("it is larger than a record of decisions can be")]
     TooLarge,
-    /// Of another format.
+    /// The bytes are of a format that this release does not read.
     #[error("its format is {0}, and this release reads {FORMAT}")]
     Format(u8),
     /// Not as a spoke writes it.
@@ -109,7 +112,8 @@ pub enum JournalError {
     Malformed(&'static str),
 }
 
-/// Where the listing of a version comes from; none where that snapshot is not kept, or not the one that an entry is about.
+/// Where the listing of a version comes from; none where that snapshot is not kept, or not the one
+/// that an entry is about.
 pub trait Listings {
     /// The listing that an entry's places refer to.
     fn listing(&self, entry: &JournalEntry) -> Option<Arc<Listing>>;
@@ -133,13 +137,14 @@ impl DecisionJournal {
         &self.entries
     }
 
-    /// The newest entry.
+    /// The newest entry, and what was decided then.
     #[must_use]
     pub fn newest(&self) -> (&JournalEntry, &Decisions) {
         (&self.entries[0], &self.newest)
     }
 
-    /// The same with one more entry. `listing` is what its places refer to, `before` the listing of what was the newest.
+    /// The same with one more entry. `listing` is what its places refer to, `before` the listing of
+    /// what was the newest.
     #[must_use]
     pub fn with(mut self, entry: JournalEntry, decisions: Decisions, listing: &Listing, before: &Listing) -> Self {
         let there = before.against(listing);
@@ -173,7 +178,8 @@ impl DecisionJournal {
         self
     }
 
-    /// The same where the decisions of the newest entry stand, and what came of them is another by now.
+    /// The same where the decisions of the newest entry stand, and what came of them is another by
+    /// now.
     #[must_use]
     pub fn with_outcome(mut self, at: Timestamp, status: ReceiptStatus) -> Self {
         self.entries[0].at = Timestamp::from_second(at.as_second()).unwrap_or(at);
@@ -181,7 +187,8 @@ impl DecisionJournal {
         self
     }
 
-    /// Without what is older than the newest `versions` versions, or than `since`. The newest entry stays.
+    /// Without what is older than the newest `versions` versions, or than `since`. The newest entry
+    /// stays.
     pub fn limit(&mut self, versions: usize, since: Timestamp) {
         let mut seen = Vec::new();
         let keep = |entry: &JournalEntry, seen: &mut Vec<SnapshotVersion>| {
@@ -199,8 +206,9 @@ impl DecisionJournal {
         self.back.truncate(self.entries.len() - 1);
     }
 
-    /// What each of the `first` entries, newest first, says of one product: none from where on a snapshot is missing that it
-    /// takes to tell. A product that a snapshot has on neither list has no ground there.
+    /// What each of the `first` entries, newest first, says of one product: none from where on a
+    /// snapshot is missing that it takes to tell. A product that a snapshot has on neither list has
+    /// no ground there.
     #[must_use]
     pub fn about(&self, product: &ProductId, first: usize, listings: &dyn Listings) -> Vec<Option<Vec<Ground>>> {
         let first = first.min(self.entries.len());
@@ -486,7 +494,8 @@ fn status_of(code: u8) -> Result<ReceiptStatus, JournalError> {
     }
 }
 
-/// Numbers in groups of seven bits, the lowest first (LEB128); texts and lists with their length before them.
+/// Numbers in groups of seven bits, the lowest first (LEB128); texts and lists with their length
+/// before them.
 struct Writer(Vec<u8>);
 
 impl Writer {

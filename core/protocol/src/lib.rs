@@ -1,12 +1,13 @@
-//! The contract between the hub and its spokes: what a snapshot says, how it is numbered and sealed, the message that
-//! announces it, and the receipt that answers it.
+//! The contract between the hub and its spokes: what a snapshot says, how it is numbered and
+//! sealed, the message that announces it, and the receipt that answers it.
 //!
-//! Start at [`Content`] (what a management experience says), then [`Snapshot`] (the content with a version and a
-//! digest), [`SnapshotMessage`] (what travels) and [`Receipt`] (what comes back).
+//! Start at [`Content`] (what a management experience says), then [`Snapshot`] (the content with a
+//! version and a digest), [`SnapshotMessage`] (what travels) and [`Receipt`] (what comes back).
 //!
-//! This crate decides and never does: no I/O, no async, no clock, no randomness. Everything here is parsed into a type
-//! once, at the edge; a value of one of these types is valid.
+//! This crate decides and never does: no I/O, no async, no clock, no randomness. Everything here is
+//! parsed into a type once, at the edge; a value of one of these types is valid.
 
+mod alike;
 mod answers;
 mod batch;
 mod confirmation;
@@ -30,6 +31,7 @@ mod verdict;
 mod version;
 mod would_change;
 
+pub use alike::{alike, most_alike};
 pub use answers::{Answer, Answers, AnswersError, MAX_ANSWERS_BYTES, ProductAttributes, SealedAnswers};
 pub use batch::ProductBatch;
 pub use confirmation::{Confirmed, OperatorConfirmation, confirmed};

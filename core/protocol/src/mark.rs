@@ -7,12 +7,12 @@ use crate::{Digest, SnapshotVersion};
 
 /// The highest version that the hub ever stored for a management experience.
 ///
-/// It lies in another table than the head, so that a table which was restored to an earlier moment can be told from a
-/// receipt that somebody made up: a mark above the head means the former.
+/// It lies in another table than the head, so that a table which was restored to an earlier moment
+/// can be told from a receipt that somebody made up: a mark above the head means the former.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HeadMark {
-    /// The version.
+    /// The highest version that was stored.
     pub version: SnapshotVersion,
     /// The digest of its content.
     pub digest: Digest,

@@ -14,7 +14,8 @@ use crate::{Digest, ExperienceId, Sealed, SnapshotVersion};
 /// The schema that this version writes, and the major version that it reads.
 pub const SCHEMA: &str = "pmp-sync.snapshot/1";
 
-/// The most that a message may weigh: 240 KiB, below the 256 KiB that SNS takes by default, attributes included.
+/// The most that a message may weigh: 240 KiB, below the 256 KiB that SNS takes by default,
+/// attributes included.
 pub const MAX_MESSAGE_BYTES: usize = 240 * 1024;
 
 /// Announces one snapshot of one management experience.
@@ -22,9 +23,9 @@ pub const MAX_MESSAGE_BYTES: usize = 240 * 1024;
 pub struct SnapshotMessage {
     /// Always [`SCHEMA`] where this version wrote it; a later minor form where it reads.
     pub schema: String,
-    /// The management experience.
+    /// Management experience that was read.
     pub experience: ExperienceId,
-    /// The announced version.
+    /// Version that is announced.
     pub version: SnapshotVersion,
     /// The digest of its content.
     pub digest: Digest,
@@ -42,11 +43,11 @@ pub struct SnapshotMessage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reason {
-    /// The content changed.
+    /// The content changed, so there is a new version.
     Changed,
     /// The schedule came round; spokes check their live state.
     Scheduled,
-    /// An operator asked.
+    /// An operator ran `pmp-hub publish`, or a command that announces again.
     Operator,
 }
 
@@ -65,9 +66,9 @@ impl Reason {
 /// How many products each list holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Approved products.
+    /// How many products are approved.
     pub approved: usize,
-    /// Rejected products.
+    /// How many products are rejected.
     pub rejected: usize,
 }
 
@@ -99,7 +100,8 @@ pub enum Delivery {
     Enveloped,
 }
 
-/// A body that is not a message this version understands. It is kept for the dead-letter queue, never half-understood.
+/// A body that is not a message this version understands. It is kept for the dead-letter queue,
+/// never half-understood.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
     /// Not JSON, or not a JSON object.
@@ -135,8 +137,8 @@ impl MessageError {
 }
 
 impl SnapshotMessage {
-    /// The message that announces `sealed`: inline when it fits into [`MAX_MESSAGE_BYTES`], else as a reference to the
-    /// `chunks` in the ledger.
+    /// The message that announces `sealed`: inline when it fits into [`MAX_MESSAGE_BYTES`], else as
+    /// a reference to the `chunks` in the ledger.
     #[must_use]
     pub fn announce(
         experience: ExperienceId,
@@ -163,7 +165,7 @@ impl SnapshotMessage {
         message
     }
 
-    /// The SNS body.
+    /// The text that SNS takes as the body.
     #[must_use]
     pub fn to_json(&self) -> String {
         // Strings, numbers and one known enum: there is nothing in this type that JSON cannot hold.

@@ -1,4 +1,5 @@
-//! What came of a sync, as it is kept for later: a receipt says how things stand, outcomes say how they came to stand so.
+//! What came of a sync, as it is kept for later: a receipt says how things stand, outcomes say how
+//! they came to stand so.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,25 +18,25 @@ const MAX_ERROR: usize = 400;
 /// One line of an experience's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// The member organization.
+    /// Member organization of the experience.
     pub organization: OrganizationId,
-    /// The management experience.
+    /// Management experience that it follows.
     pub experience: ExperienceId,
-    /// The member experience.
+    /// Member experience that was brought into step.
     pub member_experience: ExperienceId,
-    /// When it ended.
+    /// When the sync ended, by the spoke's clock.
     pub at: Timestamp,
     /// When the spoke took the snapshot up.
     pub received_at: Timestamp,
-    /// The snapshot.
+    /// Version of the snapshot that was applied, or was to be.
     pub version: SnapshotVersion,
     /// The digest of its content.
     pub digest: Digest,
     /// What came of it.
     pub status: ReceiptStatus,
-    /// Products newly approved.
+    /// Products that were newly approved, by all passes for this snapshot.
     pub allowed: usize,
-    /// Products newly denied.
+    /// Products that were newly denied, by all passes for this snapshot.
     pub denied: usize,
     /// Products that were still to be changed.
     pub pending: usize,
@@ -95,14 +96,16 @@ impl Outcome {
     }
 }
 
-/// How far the record of a member experience goes, as its receipt says: the next pass goes on from there without reading it.
+/// How far the record of a member experience goes, as its receipt says: the next pass goes on from
+/// there without reading it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Recorded {
     /// How many outcomes were kept so far: the next one takes the place of the hundredth before it.
     #[serde(default)]
     pub outcomes: u64,
-    /// What the newest entry of the journal of decisions says, as a digest; absent where it was not written.
+    /// What the newest entry of the journal of decisions says, as a digest; absent where it was not
+    /// written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decisions: Option<Digest>,
     /// When that was written.
@@ -111,7 +114,8 @@ pub struct Recorded {
     pub written_at: Option<Timestamp>,
 }
 
-/// Whether `now` says something that `before` did not: another snapshot, another outcome, or a change set.
+/// Whether `now` says something that `before` did not: another snapshot, another outcome, or a
+/// change set.
 #[must_use]
 pub fn is_news(before: Option<&Receipt>, now: &Receipt) -> bool {
     let said = |receipt: &Receipt| {

@@ -1,24 +1,30 @@
-//! Text from outside, made harmless: what AWS, a filter, a member or a person wrote, and someone is shown.
+//! Text from outside, made harmless: what AWS, a filter, a member or a person wrote, and someone is
+//! shown.
 //!
-//! Such a text may hold characters that act instead of standing for something: escape sequences move the cursor and
-//! rename the window, direction controls show a name backwards, line breaks forge lines of a log, and invisible characters
-//! make two names look like one. A [`PlainText`] has none of them, is one line, and is bounded.
+//! Such a text may hold characters that act instead of standing for something: escape sequences
+//! move the cursor and rename the window, direction controls show a name backwards, line breaks
+//! forge lines of a log, and invisible characters make two names look like one. A [`PlainText`] has
+//! none of them, is one line, and is bounded.
 //!
 //! What is kept, replaced, and why:
-//! - Everything that a person sees is kept, in every script. Arabic and Hebrew run from right to left by their own letters
-//!   and need no control for it.
-//! - White space that breaks lines or jumps (tab, line feed, U+0085, U+2028 …) becomes a space; what breaks a line in two
-//!   characters becomes one.
-//! - A control character, a direction control, a tag character, and whatever else Unicode calls *default ignorable* becomes
-//!   U+FFFD `�`, several of them in a row one: that there was something is seen, and the rest stays readable. They are never
-//!   simply left out, because two names that differ would then look the same.
-//! - Joiners are kept where scripts and emoji need them: a zero-width joiner between two emoji (👩‍💻), and a joiner or
-//!   non-joiner between two letters of a script that shapes its letters, as Persian and Hindi do. Anywhere else they hide.
-//! - A variation selector is kept once, right after an emoji, a keycap's digit or an ideograph: that is how ❤️ and 葛󠄀 are
-//!   spelled. The flags of England, Scotland and Wales are spelled with tag characters; they lose their pattern.
+//! - Everything that a person sees is kept, in every script. Arabic and Hebrew run from right to
+//!   left by their own letters and need no control for it.
+//! - White space that breaks lines or jumps (tab, line feed, U+0085, U+2028 …) becomes a space;
+//!   what breaks a line in two characters becomes one.
+//! - A control character, a direction control, a tag character, and whatever else Unicode calls
+//!   *default ignorable* becomes U+FFFD `�`, several of them in a row one: that there was something
+//!   is seen, and the rest stays readable. They are never simply left out, because two names that
+//!   differ would then look the same.
+//! - Joiners are kept where scripts and emoji need them: a zero-width joiner between two emoji
+//!   (👩‍💻), and a joiner or non-joiner between two letters of a script that shapes its letters, as
+//!   Persian and Hindi do. Anywhere else they hide.
+//! - A variation selector is kept once, right after an emoji, a keycap's digit or an ideograph:
+//!   that is how ❤️ and 葛󠄀 are spelled. The flags of England, Scotland and Wales are spelled with
+//!   tag characters; they lose their pattern.
 //!
-//! Documents for programs are not for this: JSON keeps what it is given, and [`json_without_acting`] spells what could act on
-//! a terminal as escapes, which every reader undoes.
+//! Documents for programs are not for this: JSON keeps what it is given, and
+//! [`json_without_acting`] spells what could act on a terminal as escapes, which every reader
+//! undoes.
 
 use std::fmt::{self, Write};
 
@@ -52,7 +58,7 @@ impl PlainText {
         Self(harmless(text, max_bytes, Lines::Joined))
     }
 
-    /// The text.
+    /// The text, which is one line.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -77,21 +83,23 @@ impl From<PlainText> for String {
     }
 }
 
-/// A document of lines that this program laid out, such as a page: whatever came into it from outside cannot act in it. Its
-/// own line breaks stay, so what stands in one line must have been a [`PlainText`] before, or be in a form, such as HTML, in
-/// which a line break says nothing.
+/// A document of lines that this program laid out, such as a page: whatever came into it from
+/// outside cannot act in it. Its own line breaks stay, so what stands in one line must have been a
+/// [`PlainText`] before, or be in a form, such as HTML, in which a line break says nothing.
 #[must_use]
 pub fn plain_document(text: &str) -> String {
     harmless(text, usize::MAX, Lines::Kept)
 }
 
-/// JSON that can be shown on a terminal: what could act there is spelled as an escape (`\u202e`), so that every reader finds
-/// what was written. `json` is a document, or several, as `serde_json` writes them.
+/// JSON that can be shown on a terminal: what could act there is spelled as an escape (`\u202e`),
+/// so that every reader finds what was written. `json` is a document, or several, as `serde_json`
+/// writes them.
 #[must_use]
 pub fn json_without_acting(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
-        // Outside its strings a document has none of these but line breaks, and inside them an escape means the character.
+        // Outside its strings a document has none of these but line breaks, and inside them an
+        // escape means the character.
         if c == '\n' || Kind::of(c) == Kind::Visible {
             escaped.push(c);
         } else {
@@ -119,7 +127,7 @@ enum Kind {
     Break,
     /// U+200C and U+200D, which shape what stands around them.
     Joiner,
-    /// A variation selector.
+    /// A variation selector, which chooses the form of the character before it.
     Selector,
     /// It acts, or hides.
     Acting,
@@ -133,7 +141,8 @@ impl Kind {
             '\u{200c}' | '\u{200d}' => Self::Joiner,
             '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => Self::Selector,
             c if c.is_control() => Self::Acting,
-            // Default_Ignorable_Code_Point of Unicode 17, which has the direction controls and the tags in it.
+            // Default_Ignorable_Code_Point of Unicode 17, which has the direction controls and the
+            // tags in it.
             '\u{ad}'
             | '\u{34f}'
             | '\u{61c}'
@@ -150,7 +159,8 @@ impl Kind {
             | '\u{1bca0}'..='\u{1bca3}'
             | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}' => Self::Acting,
-            // Annotations within a line, the layout of hieroglyphs, and what is no character (XML and SQS refuse it).
+            // Annotations within a line, the layout of hieroglyphs, and what is no character (XML
+            // and SQS refuse it).
             '\u{fff9}'..='\u{fffb}' | '\u{13430}'..='\u{1343f}' | '\u{fdd0}'..='\u{fdef}' => Self::Acting,
             c if u32::from(c) & 0xfffe == 0xfffe => Self::Acting,
             _ => Self::Visible,
@@ -226,8 +236,8 @@ fn is_ideograph(c: char) -> bool {
         && Kind::of(c) == Kind::Visible
 }
 
-/// Letters of scripts in which joiners change what is read: Arabic and its neighbours, those of India, Tibet and Burma,
-/// Khmer and Mongolian.
+/// Letters of scripts in which joiners change what is read: Arabic and its neighbours, those of
+/// India, Tibet and Burma, Khmer and Mongolian.
 fn is_shaped(c: char) -> bool {
     matches!(c, '\u{600}'..='\u{109f}' | '\u{1780}'..='\u{18af}' | '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}')
         && Kind::of(c) == Kind::Visible

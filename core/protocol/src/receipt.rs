@@ -1,4 +1,5 @@
-//! What a spoke tells the hub: one receipt per member experience, and a sign of life per organization.
+//! What a spoke tells the hub: one receipt per member experience, and a sign of life per
+//! organization.
 
 use std::fmt;
 
@@ -12,19 +13,20 @@ use crate::{
 
 /// The acknowledgement of one snapshot for one member experience: what was tried, and what stands.
 ///
-/// The fields `version`, `digest`, `received_at` and `status` say what was *tried* ([`Self::tried`]). What is *applied*
-/// ([`Self::applied`]) may be an older snapshot: a refusal never hides what is in force.
+/// The fields `version`, `digest`, `received_at` and `status` say what was *tried*
+/// ([`Self::tried`]). What is *applied* ([`Self::applied`]) may be an older snapshot: a refusal
+/// never hides what is in force.
 ///
-/// The ledger keeps one per (organization, management experience, member experience); an older version never
-/// overwrites a newer one.
+/// The ledger keeps one per (organization, management experience, member experience); an older
+/// version never overwrites a newer one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Receipt {
-    /// The member organization.
+    /// Member organization that the spoke works for.
     pub organization: OrganizationId,
-    /// The management experience.
+    /// Management experience that the spoke follows.
     pub experience: ExperienceId,
-    /// The member experience.
+    /// Member experience that this is about.
     pub member_experience: ExperienceId,
     /// The version that this is about.
     pub version: SnapshotVersion,
@@ -39,11 +41,12 @@ pub struct Receipt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::DateTime>"))]
     pub applied_at: Option<Timestamp>,
-    /// The snapshot that the experience was brought to last; absent until the first, and in receipts of older spokes.
-    /// [`Self::applied`] reads both.
+    /// The snapshot that the experience was brought to last; absent until the first, and in
+    /// receipts of older spokes. [`Self::applied`] reads both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<Applied>,
-    /// Products newly approved for this snapshot, by all passes until it was in step; in receipts of older spokes by the last one.
+    /// Products newly approved for this snapshot, by all passes until it was in step; in receipts
+    /// of older spokes by the last one.
     pub allowed: usize,
     /// Products newly denied for it.
     pub denied: usize,
@@ -52,7 +55,8 @@ pub struct Receipt {
     /// What it would change, where the spoke only observes; absent in receipts of all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub would_change: Option<WouldChange>,
-    /// How the experience was left; absent where that is not known, and in receipts of older spokes.
+    /// How the experience was left; absent where that is not known, and in receipts of older
+    /// spokes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<Left>,
     /// What others changed in it, as far as that was noticed lately.
@@ -64,14 +68,15 @@ pub struct Receipt {
     /// Its most frequent reasons, the most frequent one first. Bounded by the writer.
     #[serde(default, rename = "narrowed_for", skip_serializing_if = "Vec::is_empty")]
     pub filtered_for: Vec<FilteredFor>,
-    /// What the filter found odd, such as a vendor in its settings that no product has. Bounded by the writer; absent in receipts
-    /// of older spokes.
+    /// What the filter found odd, such as a vendor in its settings that no product has. Bounded by
+    /// the writer; absent in receipts of older spokes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filter_warnings: Vec<String>,
     /// Products that are set aside, each with the service's own error.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantined: Vec<QuarantinedProduct>,
-    /// The change sets of these passes, in the order in which they were started. Of earlier ones the newest; bounded by the writer.
+    /// The change sets of these passes, in the order in which they were started. Of earlier ones
+    /// the newest; bounded by the writer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub change_sets: Vec<String>,
     /// The filter that narrowed it, if there is one.
@@ -80,11 +85,12 @@ pub struct Receipt {
     /// Who let this snapshot through past the guard rails, where someone did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Confirmed>,
-    /// What this and earlier syncs took away lately, the oldest first: the guard rails judge a plan together with it. Bounded by
-    /// the writer; absent in receipts of older spokes.
+    /// What this and earlier syncs took away lately, the oldest first: the guard rails judge a plan
+    /// together with it. Bounded by the writer; absent in receipts of older spokes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removals: Vec<Removal>,
-    /// The spoke that wrote it, where the organization may have several ([`SpokeScope::id`]); absent in receipts of older spokes.
+    /// The spoke that wrote it, where the organization may have several ([`SpokeScope::id`]);
+    /// absent in receipts of older spokes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// How far the record of decisions and outcomes goes; absent in receipts of older spokes.
@@ -104,8 +110,8 @@ impl Receipt {
         Attempt { version: self.version, digest: self.digest, at: self.received_at, outcome: self.status }
     }
 
-    /// The snapshot that is in force; none before the first. A spoke that wrote no such thing yet, and is in step, has its
-    /// own snapshot in force.
+    /// The snapshot that is in force; none before the first. A spoke that wrote no such thing yet,
+    /// and is in step, has its own snapshot in force.
     #[must_use]
     pub fn applied(&self) -> Option<Applied> {
         self.applied.or_else(|| {
@@ -114,14 +120,16 @@ impl Receipt {
         })
     }
 
-    /// Whether the experience is one that its spoke looks after: kept in step, or observed. One that is skipped is neither.
+    /// Whether the experience is one that its spoke looks after: kept in step, or observed. One
+    /// that is skipped is neither.
     #[must_use]
     pub fn is_kept(&self) -> bool {
         self.status != ReceiptStatus::Skipped || self.would_change.is_some()
     }
 
-    /// Whether it tells of a sync that was stopped, or is going on: the next run takes it up. A sync that came to its end,
-    /// but for products that the catalog refused, is `partial`, too, and is finished.
+    /// Whether it tells of a sync that was stopped, or is going on: the next run takes it up. A
+    /// sync that came to its end, but for products that the catalog refused, is `partial`, too, and
+    /// is finished.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
         match self.status {
@@ -151,7 +159,7 @@ pub struct Removal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Attempt {
-    /// Its version.
+    /// Version of the snapshot.
     pub version: SnapshotVersion,
     /// The digest of its content.
     pub digest: Digest,
@@ -166,7 +174,7 @@ pub struct Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Applied {
-    /// Its version.
+    /// Version of the snapshot.
     pub version: SnapshotVersion,
     /// The digest of its content.
     pub digest: Digest,
@@ -184,15 +192,16 @@ pub enum ReceiptStatus {
     InSync,
     /// Change sets are running.
     Applying,
-    /// Not all of it: stopped before the end, and the next run goes on from the live state; or the catalog refused some
-    /// products, and all others are applied. [`Receipt::is_unfinished`] tells which.
+    /// Not all of it: stopped before the end, and the next run goes on from the live state; or the
+    /// catalog refused some products, and all others are applied. [`Receipt::is_unfinished`] tells
+    /// which.
     Partial,
     /// A guard rail stopped it; an operator must confirm.
     Held,
     /// It could not be applied; nothing, or only a part, changed.
     Failed,
-    /// The experience is not managed now: missing, disabled, archived or without a policy, or its filter says so. With
-    /// [`Receipt::would_change`], it is observed, and something would change.
+    /// The experience is not managed now: missing, disabled, archived or without a policy, or its
+    /// filter says so. With [`Receipt::would_change`], it is observed, and something would change.
     Skipped,
 }
 
@@ -221,22 +230,23 @@ impl fmt::Display for ReceiptStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FilteredFor {
-    /// What was decided.
+    /// What the filter decided about them.
     pub verdict: Verdict,
     /// Why, in the filter's words; absent where it gave no reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// For how many products.
     pub products: usize,
-    /// One of them.
+    /// One of these products, for whoever wants to look.
     pub example: ProductId,
 }
 
-/// A product that is left as it is: the catalog refused it, or it could not be looked up for the filter.
+/// A product that is left as it is: the catalog refused it, or it could not be looked up for the
+/// filter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QuarantinedProduct {
-    /// Which.
+    /// The product that is left.
     pub product: ProductId,
     /// The service's own error.
     pub error: String,
@@ -274,16 +284,16 @@ pub struct FilterIdentity {
     pub digest: Digest,
 }
 
-/// The layout of the ledger: from 2 on, what the hub's operators say about an organization lies in a partition that nobody
-/// there can write.
+/// The layout of the ledger: from 2 on, what the hub's operators say about an organization lies in
+/// a partition that nobody there can write.
 pub const LEDGER_LAYOUT: u32 = 2;
 
 /// A sign of life of one member organization for one management experience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrganizationSeen {
-    /// The member organization.
+    /// Member organization that the spoke works for.
     pub organization: OrganizationId,
-    /// The management experience.
+    /// Management experience that the spoke follows.
     pub experience: ExperienceId,
     /// When its spoke last finished a pass, whatever came of it.
     pub last_seen: Timestamp,
@@ -291,28 +301,31 @@ pub struct OrganizationSeen {
     pub account: AccountId,
     /// The region in which the spoke runs.
     pub region: String,
-    /// How many member experiences it keeps in step; where it speaks for all spokes of the organization, all of them together.
+    /// How many member experiences it keeps in step; where it speaks for all spokes of the
+    /// organization, all of them together.
     pub experiences: usize,
     /// Which of the organization's spokes it is; absent in signs of life of older spokes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spoke: Option<SpokeScope>,
     /// The version of the spoke's program.
     pub spoke_version: String,
-    /// Why the pass as a whole failed, if it did: the filter, the ledger, the listing of experiences.
+    /// Why the pass as a whole failed, if it did: the filter, the ledger, the listing of
+    /// experiences.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// How long change sets take there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_set_times: Option<ChangeSetTimes>,
-    /// What the spoke lacks to follow the hub, where a message told of something that it does not know.
+    /// What the spoke lacks to follow the hub, where a message told of something that it does not
+    /// know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<Needs>,
-    /// Which layout of the ledger the spoke reads ([`LEDGER_LAYOUT`]); absent in signs of life of earlier spokes, which look for
-    /// confirmations in the organization's own partition.
+    /// Which layout of the ledger the spoke reads ([`LEDGER_LAYOUT`]); absent in signs of life of
+    /// earlier spokes, which look for confirmations in the organization's own partition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<u32>,
-    /// Receipts that the spoke found in its own partition and that do not match the ledger, the newest last. They are
-    /// replaced by then; they are told for a day. Bounded by the writer.
+    /// Receipts that the spoke found in its own partition and that do not match the ledger, the
+    /// newest last. They are replaced by then; they are told for a day. Bounded by the writer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disputed: Vec<DisputedReceipt>,
 }

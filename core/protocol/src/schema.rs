@@ -1,4 +1,5 @@
-//! How the types read that are one text or number in JSON: for the published schemas of what the programs print.
+//! How the types read that are one text or number in JSON: for the published schemas of what the
+//! programs print.
 
 use std::borrow::Cow;
 

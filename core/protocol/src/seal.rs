@@ -8,10 +8,12 @@ use serde::Deserialize;
 use crate::content::ContentError;
 use crate::{Content, Counts, Digest, ExperienceId, Note, ProductId, ResourceRequests};
 
-/// The most that a content may unpack to: 16 MiB, some 350,000 products. More is refused before it fills the memory.
+/// The most that a content may unpack to: 16 MiB, some 350,000 products. More is refused before it
+/// fills the memory.
 pub const MAX_CONTENT_BYTES: usize = 16 * 1024 * 1024;
 
-/// zstd's default level: 20,000 random product ids pack to about half their size in a few milliseconds.
+/// zstd's default level: 20,000 random product ids pack to about half their size in a few
+/// milliseconds.
 const COMPRESSION_LEVEL: i32 = 3;
 
 /// A content packed for storage and transport, with the digest that it must unpack to.
@@ -34,25 +36,25 @@ pub enum SealError {
     /// The bytes do not hash to the announced digest.
     #[error("the content hashes to {found}, announced as {expected}")]
     Digest {
-        /// As announced.
+        /// Digest that the message or the ledger's item names.
         expected: Digest,
-        /// As found.
+        /// Digest of the bytes that were read.
         found: Digest,
     },
     /// The number of products is not the announced one.
     #[error("the content holds {found} products, announced as {expected}")]
     Counts {
-        /// As announced.
+        /// Counts that the message or the ledger's item names.
         expected: Counts,
-        /// As found.
+        /// Counts of the lists that were read.
         found: Counts,
     },
     /// The content is that of another management experience.
     #[error("the content is that of `{found}`, announced as that of `{expected}`")]
     Experience {
-        /// As announced.
+        /// Experience that the message or the ledger's item names.
         expected: ExperienceId,
-        /// As found.
+        /// Experience that stands in the content.
         found: ExperienceId,
     },
     /// Not the JSON of a content.
@@ -67,7 +69,10 @@ pub enum SealError {
 }
 
 impl Sealed {
-    /// Packs `content`.
+    /// Packs a content in its canonical form.
+    ///
+    /// # Errors
+    /// Where it is too large, or zstd fails.
     pub fn new(content: &Content) -> Result<Self, SealError> {
         let canonical = serde_json::to_vec(content).map_err(SealError::Json)?;
         if canonical.len() > MAX_CONTENT_BYTES {
@@ -77,7 +82,8 @@ impl Sealed {
         Ok(Self { digest: Digest::of(&canonical), counts: content.counts(), compressed })
     }
 
-    /// Takes bytes that came from outside, with what was announced about them. Nothing is checked until [`Self::open`].
+    /// Takes bytes that came from outside, with what was announced about them. Nothing is checked
+    /// until [`Self::open`].
     #[must_use]
     pub fn from_parts(digest: Digest, counts: Counts, compressed: Vec<u8>) -> Self {
         Self { digest, counts, compressed }
@@ -95,13 +101,14 @@ impl Sealed {
         self.counts
     }
 
-    /// The packed bytes.
+    /// The packed bytes, for a message or for items.
     #[must_use]
     pub fn compressed(&self) -> &[u8] {
         &self.compressed
     }
 
-    /// Unpacks and verifies: digest, experience, order, counts, no contradiction. All of it, or nothing (rule 0).
+    /// Unpacks and verifies: digest, experience, order, counts, no contradiction. All of it, or
+    /// nothing (rule 0).
     pub fn open(&self, experience: &ExperienceId) -> Result<Content, SealError> {
         let canonical = unpack(&self.compressed, MAX_CONTENT_BYTES).map_err(SealError::Compression)?;
         let canonical = canonical.ok_or(SealError::TooLarge)?;
@@ -133,8 +140,8 @@ pub(crate) fn unpack(compressed: &[u8], most: usize) -> std::io::Result<Option<V
     Ok((canonical.len() <= most).then_some(canonical))
 }
 
-/// The wire form: lists as they come, so that a wrong order is seen instead of mended. Unknown fields are ignored: a
-/// later hub of the same schema may add some, and the digest covers them.
+/// The wire form: lists as they come, so that a wrong order is seen instead of mended. Unknown
+/// fields are ignored: a later hub of the same schema may add some, and the digest covers them.
 #[derive(Deserialize)]
 struct Wire {
     approved: Vec<ProductId>,

@@ -14,7 +14,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Opens a sealed content as this version of `experience`. A snapshot is whole and verified, or it does not exist.
+    /// Opens a sealed content as this version of `experience`. A snapshot is whole and verified, or
+    /// it does not exist.
     pub fn open(
         experience: &ExperienceId,
         version: SnapshotVersion,
@@ -25,13 +26,13 @@ impl Snapshot {
         Ok(Self { version, digest: sealed.digest(), taken_at, content })
     }
 
-    /// The management experience.
+    /// Management experience that was read.
     #[must_use]
     pub fn experience(&self) -> &ExperienceId {
         self.content.experience()
     }
 
-    /// Its number.
+    /// Number of the snapshot in the experience's history.
     #[must_use]
     pub fn version(&self) -> SnapshotVersion {
         self.version
@@ -49,7 +50,7 @@ impl Snapshot {
         self.taken_at
     }
 
-    /// What it says.
+    /// The verified content: lists, notes and settings.
     #[must_use]
     pub fn content(&self) -> &Content {
         &self.content

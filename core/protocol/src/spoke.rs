@@ -1,4 +1,5 @@
-//! Several spokes of one organization, for one management experience: each keeps experiences of its own in step.
+//! Several spokes of one organization, for one management experience: each keeps experiences of its
+//! own in step.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,8 @@ use crate::{Digest, ExperienceId};
 /// The most rivals that a sign of life names.
 const MAX_RIVALS: usize = 10;
 
-/// Which of an organization's spokes this is: by what it was told to keep in step. As its sign of life says it.
+/// Which of an organization's spokes this is: by what it was told to keep in step. As its sign of
+/// life says it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpokeScope {
     /// `all`, or `only-` and eight hexadecimal digits of the digest of the ids.
@@ -17,13 +19,15 @@ pub struct SpokeScope {
     /// The experiences that it was told to keep in step; absent: all live ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selected: Option<BTreeSet<ExperienceId>>,
-    /// Another one with some of the same experiences that finished a pass since; absent while there is none.
+    /// Another one with some of the same experiences that finished a pass since; absent while there
+    /// is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded_by: Option<String>,
     /// The one that had superseded it by its last pass: it lived on all the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contested_by: Option<String>,
-    /// Others that live, and keep some of the same experiences in step, turn by turn with it. Bounded by the writer.
+    /// Others that live, and keep some of the same experiences in step, turn by turn with it.
+    /// Bounded by the writer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rivals: Vec<String>,
 }
@@ -59,10 +63,11 @@ impl SpokeScope {
 
     /// The same as it begins a pass, beside what it said `before` and what `others` say.
     ///
-    /// Two with some of the same experiences may be two that live, or one that was told otherwise in the meantime. Each pass
-    /// supersedes the others of that kind; who was superseded and lives all the same says so; and where the other one had said
-    /// so, too, both live. So a person who runs one pass with another selection is no rival, and two agents are told after two
-    /// passes of each.
+    /// Two with some of the same experiences may be two that live, or one that was told otherwise
+    /// in the meantime. Each pass supersedes the others of that kind; who was superseded and lives
+    /// all the same says so; and where the other one had said so, too, both live. So a person who
+    /// runs one pass with another selection is no rival, and two agents are told after two passes
+    /// of each.
     #[must_use]
     pub fn beginning<'a>(&self, before: Option<&Self>, others: impl Iterator<Item = &'a Self>) -> Self {
         let contested_by = before.and_then(|before| before.superseded_by.clone());

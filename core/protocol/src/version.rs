@@ -25,13 +25,14 @@ impl SnapshotVersion {
         NonZeroU64::new(number).map(Self).ok_or_else(|| VersionError(number.to_string()))
     }
 
-    /// The number.
+    /// The version as a number, 1 or more.
     #[must_use]
     pub fn get(self) -> u64 {
         self.0.get()
     }
 
-    /// The next version, without a gap. At the end of `u64` it stays: at one version a millisecond, half a billion years.
+    /// The next version, without a gap. At the end of `u64` it stays: at one version a millisecond,
+    /// half a billion years.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))

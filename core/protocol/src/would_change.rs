@@ -4,11 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a pass would have changed in one member experience, had its spoke not been told to observe only. It stands in every
-/// receipt of such a spoke, with nothing in it where the experience is as it should be, and in no receipt of any other.
+/// What a pass would have changed in one member experience, had its spoke not been told to observe
+/// only. It stands in every receipt of such a spoke, with nothing in it where the experience is as
+/// it should be, and in no receipt of any other.
 ///
-/// The receipt's status is one that every release knows: `skipped` where something would change, so that a hub of an earlier
-/// release neither waits for the experience nor calls it late.
+/// The receipt's status is one that every release knows: `skipped` where something would change, so
+/// that a hub of an earlier release neither waits for the experience nor calls it late.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WouldChange {

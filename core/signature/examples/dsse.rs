@@ -1,6 +1,8 @@
-//! Signs and verifies on the command line, for `tests/signatures` to compare with others' libraries.
+//! Signs and verifies on the command line, for `tests/signatures` to compare with others'
+//! libraries.
 //!
-//! `dsse sign KEY` prints an envelope of a fixed statement, from now on; `dsse verify KEYS` reads one and says what it states.
+//! `dsse sign KEY` prints an envelope of a fixed statement, from now on; `dsse verify KEYS` reads
+//! one and says what it states.
 
 #![allow(clippy::print_stdout, missing_docs)]
 

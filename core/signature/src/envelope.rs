@@ -1,5 +1,5 @@
-//! The DSSE envelope (Dead Simple Signing Envelope 1.0), in the part of it that all libraries agree on: an ASCII payload
-//! type, padded standard base64 in one line, one signature.
+//! The DSSE envelope (Dead Simple Signing Envelope 1.0), in the part of it that all libraries agree
+//! on: an ASCII payload type, padded standard base64 in one line, one signature.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,8 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.pmp-sync.statement+json";
 /// The largest envelope that is looked at: ours have some 700 bytes.
 pub const MAX_ENVELOPE_BYTES: usize = 8 * 1024;
 
-/// What is signed: type and payload with their lengths, so that neither can be taken for a part of the other.
+/// What is signed: type and payload with their lengths, so that neither can be taken for a part of
+/// the other.
 #[must_use]
 pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let mut bytes = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();

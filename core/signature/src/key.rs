@@ -11,7 +11,8 @@ use crate::pem;
 /// Two, so that a key can be changed without touching all spokes at once.
 pub const MAX_TRUSTED_KEYS: usize = 2;
 
-/// What every SubjectPublicKeyInfo of a P-256 key with its whole point begins with (RFC 5480); the point follows.
+/// What every SubjectPublicKeyInfo of a P-256 key with its whole point begins with (RFC 5480); the
+/// point follows.
 const P256: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
     0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
@@ -31,13 +32,14 @@ const OTHERS: [(&[u8], &str); 7] = [
     (&[0x06, 0x03, 0x2b, 0x65, 0x71], "an Ed448 key"),
 ];
 
-/// The id of a key, as securesystemslib makes it: SHA-256 over kind, scheme and key, in 64 hexadecimal digits.
+/// The id of a key, as securesystemslib makes it: SHA-256 over kind, scheme and key, in 64
+/// hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(String);
 
 impl KeyId {
-    /// All of it.
+    /// All 64 hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -79,7 +81,7 @@ pub enum KeyError {
         "{0}: only ECDSA keys over P-256 and Ed25519 keys are taken, because libraries differ in how they hash for others"
     )]
     OtherKind(&'static str),
-    /// Not a key.
+    /// A block of the text is damaged, or is no key.
     #[error("a block cannot be read: {0}")]
     Malformed(&'static str),
 }
@@ -123,7 +125,8 @@ impl PublicKey {
 
     fn new(kind: Kind) -> Self {
         let key = Self { id: KeyId(String::new()), kind };
-        // securesystemslib's canonical JSON, which escapes quotes and backslashes alone: PEM's line ends stand as they are.
+        // securesystemslib's canonical JSON, which escapes quotes and backslashes alone: PEM's line
+        // ends stand as they are.
         let (keytype, public, scheme) = match &key.kind {
             Kind::P256(_) => ("ecdsa", key.to_pem(), "ecdsa-sha2-nistp256"),
             Kind::Ed25519(key) => ("ed25519", key.iter().map(|byte| format!("{byte:02x}")).collect(), "ed25519"),
@@ -132,7 +135,7 @@ impl PublicKey {
         Self { id: KeyId(Digest::of(canonical.as_bytes()).hex()), ..key }
     }
 
-    /// Its id.
+    /// The id by which statements name this key.
     #[must_use]
     pub fn id(&self) -> &KeyId {
         &self.id
@@ -157,7 +160,8 @@ impl PublicKey {
         pem::write("PUBLIC KEY", &der)
     }
 
-    /// Whether `signature` is one of this key over `message`: in DER for P-256, 64 bytes for Ed25519.
+    /// Whether `signature` is one of this key over `message`: in DER for P-256, 64 bytes for
+    /// Ed25519.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         let verified = match &self.kind {
@@ -179,12 +183,6 @@ impl fmt::Debug for PublicKey {
 pub struct TrustedKeys(Vec<PublicKey>);
 
 impl TrustedKeys {
-    /// This one alone.
-    #[must_use]
-    pub fn of(key: PublicKey) -> Self {
-        Self(vec![key])
-    }
-
     /// Reads the public keys in a text: PEM, one or two blocks, with or without line ends.
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
         let mut keys: Vec<PublicKey> = Vec::new();
@@ -208,13 +206,13 @@ impl TrustedKeys {
         }
     }
 
-    /// This key alone.
+    /// Trusts one key and no other.
     #[must_use]
     pub fn only(key: PublicKey) -> Self {
         Self(vec![key])
     }
 
-    /// All of them.
+    /// All trusted keys, one or two.
     #[must_use]
     pub fn keys(&self) -> &[PublicKey] {
         &self.0

@@ -1,11 +1,13 @@
 //! Signed statements: what a hub vouches for, and when a spoke believes it.
 //!
-//! A [`Statement`] names one version of one management experience by its digest, and until when that holds. It travels in
-//! a DSSE envelope (the one of in-toto), which others' tools verify, too. [`verify`] is the only way from an envelope to
-//! what it says, and [`Refusal`] names each cause by itself.
+//! A [`Statement`] names one version of one management experience by its digest, and until when
+//! that holds. It travels in a DSSE envelope (the one of in-toto), which others' tools verify, too.
+//! [`verify`] is the only way from an envelope to what it says, and [`Refusal`] names each cause by
+//! itself.
 //!
-//! Two kinds of key: ECDSA over P-256, which AWS KMS holds, and Ed25519, from a file. Nothing else is read: libraries
-//! differ in how they hash for other curves. One envelope holds one signature; who changes keys trusts two for a while.
+//! Two kinds of key: ECDSA over P-256, which AWS KMS holds, and Ed25519, from a file. Nothing else
+//! is read: libraries differ in how they hash for other curves. One envelope holds one signature;
+//! who changes keys trusts two for a while.
 //!
 //! This crate decides and never does: no I/O, no async, no clock.
 

@@ -13,7 +13,8 @@ pub(crate) struct Block {
     pub(crate) der: Vec<u8>,
 }
 
-/// All blocks of a text. White space counts for nothing: a template's parameter or a console often makes one line of it.
+/// All blocks of a text. White space counts for nothing: a template's parameter or a console often
+/// makes one line of it.
 pub(crate) fn blocks(text: &str) -> Result<Vec<Block>, &'static str> {
     let mut blocks = Vec::new();
     let mut rest = text;

@@ -10,22 +10,22 @@ use crate::{KeyId, PAYLOAD_TYPE, PublicKey, Statement, TrustedKeys, pae};
 /// What a spoke is about to act on: the statement must be about exactly that.
 #[derive(Debug, Clone, Copy)]
 pub struct Expectation<'a> {
-    /// The management experience.
+    /// Management experience that the spoke follows.
     pub experience: &'a ExperienceId,
-    /// The head's version.
+    /// Version that the ledger's head names.
     pub version: SnapshotVersion,
-    /// The head's digest.
+    /// Digest that the ledger's head names.
     pub digest: Digest,
     /// The newest version that this spoke trusted before; none for the first.
     pub not_older_than: Option<SnapshotVersion>,
-    /// Now.
+    /// The time of day by this machine's clock.
     pub now: Timestamp,
 }
 
 /// A statement that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    /// What it says.
+    /// What the signed statement says.
     pub statement: Statement,
 }
 
@@ -44,10 +44,10 @@ pub enum Refusal {
     /// About another management experience.
     #[error("its statement is about `{0}`")]
     OtherExperience(ExperienceId),
-    /// About another version.
+    /// The statement is about another version than the head's.
     #[error("its statement is about snapshot {0}")]
     OtherVersion(SnapshotVersion),
-    /// About other content.
+    /// The statement names another digest than the head's.
     #[error("its statement names the digest {0}")]
     OtherDigest(Digest),
     /// Older than what this spoke trusted before.
@@ -125,7 +125,8 @@ pub fn open(envelope: &str, trusted: &TrustedKeys) -> Result<Statement, Refusal>
     read(&opened.payload, key)
 }
 
-/// Shortened, and without characters that a terminal would act on: whoever holds the envelope can write it.
+/// Shortened, and without characters that a terminal would act on: whoever holds the envelope can
+/// write it.
 fn unknown(hint: Option<String>) -> Refusal {
     Refusal::UnknownKey(hint.map(|hint| hint.chars().filter(char::is_ascii_graphic).take(64).collect()))
 }
@@ -155,8 +156,8 @@ fn read(payload: &[u8], key: &PublicKey) -> Result<Statement, Refusal> {
     Ok(statement)
 }
 
-/// What a head's envelope says, if it may be acted on: a trusted key signed it, about exactly what is expected, and it
-/// holds now.
+/// What a head's envelope says, if it may be acted on: a trusted key signed it, about exactly what
+/// is expected, and it holds now.
 ///
 /// # Errors
 /// Where any of that is not so; the first thing that is not, from the outside in.

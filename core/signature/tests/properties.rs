@@ -137,7 +137,8 @@ fn the_canonical_form_is_fixed() {
     assert_eq!(payload, format!("DSSEv1 39 application/vnd.pmp-sync.statement+json {} {expected}", expected.len()));
 }
 
-/// What a pass pays: for the head's statement, and for the one that it trusted before. Debug builds are slower.
+/// What a pass pays: for the head's statement, and for the one that it trusted before. Debug builds
+/// are slower.
 #[test]
 fn one_verification_takes_less_than_a_millisecond() {
     let p256 = include_str!("fixtures/keys/p256.pem");

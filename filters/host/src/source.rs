@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use pmp_protocol::alike;
+
 use crate::Filter;
 use crate::rules::BUILT_IN;
 
@@ -52,8 +54,7 @@ pub enum SourceError {
 
 /// The built-in filter that was meant, where one is much alike.
 fn meant(name: &str) -> Option<&'static str> {
-    let likeness = |known: &&str| strsim::jaro_winkler(known, name);
-    Filter::built_in_names().filter(|known| likeness(known) > 0.8).max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+    alike(name, Filter::built_in_names()).into_iter().next()
 }
 
 impl FromStr for FilterSource {

@@ -14,8 +14,8 @@ use crate::config::{ConfigArgs, PublishConfig, StatusConfig};
 use crate::error::HubError;
 use crate::error::{failure, sdk};
 use crate::publish::Published;
-use crate::publish::topic::TopicArn;
 use crate::{compose, confirm, status};
+use pmp_aws::TopicArn;
 
 /// What stands in place of one organization.
 const MANY: [&str; 3] = ["all", "cause", "organizations"];

@@ -8,7 +8,7 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::types::Subscription;
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
-use pmp_aws::{Admission, ApiError, Asker, Request, ResourcePolicy};
+use pmp_aws::{Admission, ApiError, Asker, PolicyError, Request, ResourcePolicy, TopicArn};
 use pmp_catalog::{CatalogError, RateLimits, SdkCatalog, SdkDirectory, tells_of_listings, tells_of_products};
 use pmp_doctor::{Session, configuration, look_at_queue, told, unknown};
 use pmp_ledger::schema::{self, Expiry, Table};
@@ -28,7 +28,6 @@ use crate::config::{
 use crate::error::HubError;
 use crate::error::failure;
 use crate::publish::read;
-use crate::publish::topic::TopicArn;
 use crate::render::status as shown;
 use crate::signing::SigningKey;
 use crate::status;
@@ -135,7 +134,7 @@ fn judge(finding: Finding, public: &PublicKey, experience: &ExperienceId, head: 
         not_older_than: None,
         now: Timestamp::now(),
     };
-    match verify(head.statement.as_deref(), &TrustedKeys::of(public.clone()), &expected) {
+    match verify(head.statement.as_deref(), &TrustedKeys::only(public.clone()), &expected) {
         Ok(Verified { statement }) => {
             finding.note(format!("snapshot {} is signed by it until {}", statement.version, statement.expires_at))
         }
@@ -389,7 +388,7 @@ async fn publishing(client: &Client, topic: &TopicArn, session: &Session) -> Fin
     let admission = policy.map_or(Ok(Admission::No), |text| Ok(ResourcePolicy::parse(text)?.admits(&request)));
     let admission: Admission = match admission {
         Ok(admission) => admission,
-        Err::<_, String>(problem) => return finding.fail(format!("its policy cannot be read: {problem}"), None),
+        Err::<_, PolicyError>(problem) => return finding.fail(format!("its policy cannot be read: {problem}"), None),
     };
     match admission {
         Admission::Yes => finding.note("its policy lets this account publish"),

@@ -5,8 +5,9 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 use pmp_protocol::SnapshotVersion;
+use pmp_runtime::Stop;
 use pmp_terminal::progress::{self, Step};
-use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, Stop, parse_duration, stop_on_signal};
+use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, parse_duration, stop_on_signal};
 use serde_json::json;
 use tokio::time::Instant;
 

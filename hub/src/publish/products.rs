@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{ErrorClass, LookUp, ProductDirectory, Told};
 use pmp_ledger::{AnswerStore, LedgerError};
 use pmp_protocol::{Answer, Answers, Content, ProductId, Reason};
-use pmp_terminal::Stop;
+use pmp_runtime::Stop;
 use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;

@@ -28,8 +28,7 @@ struct KmsSigner {
 impl KmsSigner {
     /// The key `arn`, in the region that it names.
     fn new(sdk: &SdkConfig, arn: String) -> Self {
-        let region = arn.split(':').nth(3).unwrap_or_default();
-        Self { client: Client::new(&pmp_aws::in_region(sdk, region)), arn }
+        Self { client: Client::new(&pmp_aws::in_region_of(sdk, &arn)), arn }
     }
 
     fn failed(&self, source: ApiError) -> SigningError {

@@ -11,7 +11,7 @@ use pmp_ledger::{
     DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, Extent, Head, LedgerError, Member, ReceiptStore,
     Report, Reports, Roster, SnapshotStore, TableName,
 };
-use pmp_protocol::{Digest, ExperienceId, HeadMark, OrganizationId, Receipt, SnapshotVersion};
+use pmp_protocol::{Digest, ExperienceId, HeadMark, OrganizationId, Receipt, SnapshotVersion, most_alike};
 
 /// What is said of an organization that reports and was never admitted.
 pub(crate) const NOT_ADMITTED: &str =
@@ -212,8 +212,8 @@ pub(crate) async fn most_like(
     experience: &ExperienceId,
 ) -> Result<Option<ExperienceId>, LedgerError> {
     let known = reports.management_experiences().await?;
-    let likeness = |known: &ExperienceId| strsim::jaro_winkler(known.as_str(), experience.as_str());
-    Ok(known.into_iter().filter(|known| known != experience).max_by(|a, b| likeness(a).total_cmp(&likeness(b))))
+    // There are few, and a person who named none of them meant one of them.
+    Ok(most_alike(experience.as_str(), known.into_iter().filter(|known| known != experience)))
 }
 
 impl View {

@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 
 use aws_config::SdkConfig;
 use pmp_ledger::{AnswerStore, DynamoAnswers, TableName};
-use pmp_protocol::{Answers, ExperienceId, PlainText, ProductAttributes, ProductId};
+use pmp_protocol::{Answers, ExperienceId, PlainText, ProductAttributes, ProductId, alike};
 use serde::Serialize;
 
 /// The longest name, and the longest vendor, that is shown.
 const MAX_NAME: usize = 60;
 /// The most products that may have been meant.
 const MAX_MEANT: usize = 3;
-/// From here on two ids look alike.
-const ALIKE: f64 = 0.88;
 
 /// What is known of products.
 #[derive(Debug, Clone)]
@@ -93,13 +91,7 @@ impl Names {
         if like.is_empty() && wanted.chars().count() >= 3 {
             like = named(&|name| name.contains(&wanted));
         }
-        let mut scored: Vec<_> = listed
-            .iter()
-            .map(|id| (strsim::jaro_winkler(id.as_str(), text.trim()), *id))
-            .filter(|(score, _)| *score >= ALIKE)
-            .collect();
-        scored.sort_by(|(a, one), (b, other)| b.total_cmp(a).then_with(|| one.cmp(other)));
-        like.extend(scored.into_iter().map(|(_, id)| id.clone()));
+        like.extend(alike(text.trim(), listed.iter().copied()).into_iter().cloned());
         like.truncate(MAX_MEANT);
         match id {
             Some(id) => Meant::Unknown(id, like),

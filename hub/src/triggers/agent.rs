@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pmp_runtime::Backoff;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,7 @@ pub(crate) async fn run(
     published: &Notify,
     stop: CancellationToken,
 ) {
-    let mut pause = Pause::new(interval);
+    let mut pause = backoff(interval);
     let mut next_schedule = Instant::now();
     let mut look_again = None;
     while !stop.is_cancelled() {
@@ -80,7 +81,8 @@ pub(crate) async fn run(
                 published.notify_one();
             }
             Err(error) => {
-                let wait = pause.next();
+                // There is no end to them.
+                let wait = pause.next_pause().unwrap_or(MAX_PAUSE);
                 // What is published is so, whether its events can be read and deleted or not.
                 let what = match &error {
                     HubError::Events(_) => "could not use the queue of change events",
@@ -142,27 +144,9 @@ async fn publish(hub: &Hub, trigger: Trigger, metrics: Option<&Metrics>) -> Resu
     outcome.map(|published| published.outcome)
 }
 
-/// A pause that doubles from failure to failure.
-#[derive(Debug)]
-struct Pause {
-    next: Duration,
-    longest: Duration,
-}
-
-impl Pause {
-    fn new(interval: Duration) -> Self {
-        Self { next: FIRST_PAUSE, longest: interval.min(MAX_PAUSE) }
-    }
-
-    fn next(&mut self) -> Duration {
-        let pause = self.next.min(self.longest);
-        self.next = self.next.saturating_mul(2);
-        pause
-    }
-
-    fn reset(&mut self) {
-        self.next = FIRST_PAUSE;
-    }
+/// Pauses that double from failure to failure. Without jitter: one hub reads one management experience.
+fn backoff(interval: Duration) -> Backoff {
+    Backoff::exact(FIRST_PAUSE, 2.0, interval.min(MAX_PAUSE))
 }
 
 #[cfg(test)]
@@ -171,10 +155,10 @@ mod tests {
 
     #[test]
     fn the_pause_doubles_up_to_the_interval_and_starts_over_after_success() {
-        let mut pause = Pause::new(Duration::from_secs(5));
-        let seconds: Vec<_> = (0..4).map(|_| pause.next().as_secs()).collect();
+        let mut pause = backoff(Duration::from_secs(5));
+        let seconds: Vec<_> = (0..4).map(|_| pause.next_pause().unwrap().as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 5]);
         pause.reset();
-        assert_eq!(pause.next(), FIRST_PAUSE);
+        assert_eq!(pause.next_pause(), Some(FIRST_PAUSE));
     }
 }

@@ -6,8 +6,9 @@ use clap::Args;
 use jiff::Timestamp;
 use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
 use pmp_protocol::{ExperienceId, ProductId};
+use pmp_runtime::Stop;
 use pmp_terminal::progress::{self, Step};
-use pmp_terminal::{Exit, Failure, Output, Stop, Table, stop_on_signal};
+use pmp_terminal::{Exit, Failure, Output, Table, stop_on_signal};
 
 use super::assumption::Assumption;
 use super::changes::try_changes;

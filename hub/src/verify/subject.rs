@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pmp_catalog::{
-    CatalogError, ChangeSetId, ChangeSetRequest, ChangeSetState, ErrorClass, Part, PolicyId, Probe, ProcurementPolicy,
-    Revision,
+    CatalogError, ChangeSetId, ChangeSetRequest, ChangeSetState, ErrorClass, Operation, Part, PolicyId, Probe,
+    ProcurementPolicy, Revision,
 };
 use pmp_protocol::{ExperienceId, ProductBatch, ProductId, ResourceRequests};
 use pmp_terminal::progress::{self, Step};
@@ -153,7 +153,7 @@ impl<'c> Subject<'c> {
 
     /// Starts a change set. From here on the experience has to be put back.
     pub(super) async fn start(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError> {
-        self.catalog.pace().start_change_set.ready().await;
+        self.catalog.pace().of(Operation::StartChangeSet).ready().await;
         let was_dirty = self.dirty.swap(true, Ordering::Relaxed);
         let started = self.catalog.start_change_set(request).await;
         // A refusal has done nothing. Whatever else went wrong may have started it.
@@ -197,7 +197,7 @@ impl<'c> Subject<'c> {
     async fn wait_for(&self, id: &ChangeSetId) -> Result<pmp_catalog::ChangeSetStatus, VerifyError> {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(PATIENCE_MINUTES * 60) {
-            self.catalog.pace().describe_change_set.ready().await;
+            self.catalog.pace().of(Operation::DescribeChangeSet).ready().await;
             match self.catalog.describe_change_set(id).await {
                 Ok(status) if status.state != ChangeSetState::Running => return Ok(status),
                 Ok(_) => {}

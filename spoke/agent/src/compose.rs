@@ -6,7 +6,8 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use pmp_catalog::SdkCatalog;
 use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoRecords, DynamoSnapshots};
-use pmp_terminal::{Failure, Stop, stop_on_signal};
+use pmp_runtime::Stop;
+use pmp_terminal::{Failure, stop_on_signal};
 use tokio::time::Instant;
 
 use crate::config::SpokeConfig;

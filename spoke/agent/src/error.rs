@@ -5,8 +5,9 @@ use pmp_aws::{ApiError, Refuser};
 use pmp_catalog::CatalogError;
 use pmp_ledger::LedgerError;
 use pmp_protocol::{ExperienceId, OrganizationId, SnapshotVersion};
+use pmp_runtime::Stop;
 use pmp_signature::Refusal;
-use pmp_terminal::{Failure, Stop};
+use pmp_terminal::Failure;
 
 /// A step that failed for all experiences.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pmp_ledger::{Lease, LeaseStore, LeaseTerm, LedgerError, Taken, Watched};
 use pmp_protocol::OrganizationId;
-use pmp_terminal::{Stop, StopReason};
+use pmp_runtime::{Stop, StopReason};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -282,8 +282,9 @@ impl Keeper {
                 renewed = self.renew() => renewed,
             };
             if let Err(lost) = renewed {
-                tracing::error!("lease lost {lost}; this pass starts nothing new");
-                self.stop.stop(StopReason::LeaseLost(lost));
+                let lost = format!("lease lost {lost}");
+                tracing::error!("{lost}; this pass starts nothing new");
+                self.stop.stop(StopReason::Revoked(lost));
                 return;
             }
         }

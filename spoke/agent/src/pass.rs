@@ -26,7 +26,7 @@ use pmp_protocol::{
     ChangeSetTimes, Confirmed, DriftHandling, ExperienceId, LEDGER_LAYOUT, OrganizationSeen, Receipt, ReceiptStatus,
     ResourceRequests, Snapshot, SnapshotVersion,
 };
-use pmp_terminal::Stop;
+use pmp_runtime::Stop;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 

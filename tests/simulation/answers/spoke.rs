@@ -21,8 +21,8 @@ use pmp_protocol::{
     AccountId, Content, ExperienceId, HeadMark, OrganizationId, ProductId, Reason, Receipt, ReceiptStatus,
     ResourceRequests, Sealed, SnapshotMessage, SnapshotVersion,
 };
+use pmp_runtime::{Stop, StopReason};
 use pmp_spoke::{Identity, Inbox, Received, Spoke, SpokeError};
-use pmp_terminal::{Stop, StopReason};
 use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, Asked, Aws, EXTERNAL_ID, HUB, Line, MANAGEMENT, World, Wrong, world};
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
-//! Which calls go through a proxy: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in either case, as the AWS CLI and curl read them.
+//! Which calls go through a proxy: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in either case, as
+//! the AWS CLI and curl read them.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -46,7 +47,8 @@ impl Proxy {
         let has_host = uri.host().is_some_and(|host| !host.is_empty());
         // A second `@` is one of the password, at which its end would be cut off.
         let cut = uri.authority().is_some_and(|authority| authority.as_str().matches('@').count() > 1);
-        // With another port, or none, it would be another proxy; and of `http:/HOST:PORT` the scheme would be the host.
+        // With another port, or none, it would be another proxy; and of `http:/HOST:PORT` the
+        // scheme would be the host.
         let port = uri.authority().is_some_and(|authority| port_is_one(authority.as_str()));
         let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
         if speaks_http && has_host && !cut && port && bare { Ok(Self { uri, variable }) } else { Err(wrong(not_one)) }
@@ -84,11 +86,12 @@ fn port(uri: &Uri) -> u16 {
 /// How a request travels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// Without a proxy.
+    /// To the host itself, without a proxy.
     Direct,
-    /// To what gives this machine its credentials and its region: never through a proxy, which would give its own.
+    /// To what gives this machine its credentials and its region: never through a proxy, which
+    /// would give its own.
     Metadata,
-    /// Through a proxy.
+    /// To a proxy, which passes it on.
     Through(Proxy),
 }
 
@@ -103,7 +106,8 @@ pub(crate) struct Proxies {
 }
 
 impl Proxies {
-    /// As the environment names them. A blank variable counts as absent; of two spellings the one in lower case counts.
+    /// As the environment names them. A blank variable counts as absent; of two spellings the one
+    /// in lower case counts.
     pub(crate) fn read(variable: &dyn Fn(&str) -> Option<String>, profile: &Profile) -> Result<Self, ConfigError> {
         let set = |name: &str| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let first = |names: [&'static str; 2]| names.into_iter().find_map(|name| Some((name, set(name)?)));
@@ -134,7 +138,7 @@ impl Proxies {
         }
     }
 
-    /// For people.
+    /// The proxies in words, for a person.
     pub(crate) fn told(&self) -> Vec<String> {
         self.https.iter().chain(&self.http).map(ToString::to_string).collect()
     }
@@ -151,8 +155,8 @@ fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
-/// The addresses of instance metadata and of the credentials of containers: link-local, or Amazon's own part of the local IPv6
-/// range.
+/// The addresses of instance metadata and of the credentials of containers: link-local, or Amazon's
+/// own part of the local IPv6 range.
 fn gives_credentials(host: &str) -> bool {
     match host.parse() {
         Ok(IpAddr::V4(address)) => address.is_link_local(),
@@ -184,11 +188,12 @@ impl Default for Exceptions {
 }
 
 impl Exceptions {
-    /// Separated by commas or blanks. A name holds for what is below it, too, with or without `.` or `*.` before it; an address
-    /// may be a network (`10.0.0.0/8`); a port behind a name limits it to that port.
+    /// Separated by commas or blanks. A name holds for what is below it, too, with or without `.`
+    /// or `*.` before it; an address may be a network (`10.0.0.0/8`); a port behind a name limits
+    /// it to that port.
     fn parse(text: &str) -> Self {
-        // The library knows hosts, suffixes, addresses and networks; `*.`, ports and schemes it would take for a part of the
-        // name.
+        // The library knows hosts, suffixes, addresses and networks; `*.`, ports and schemes it
+        // would take for a part of the name.
         let matcher = |entries: &[&str]| Matcher::builder().all("http://proxy").no(entries.join(",")).build();
         let (mut plain, mut with_port) = (Vec::new(), Vec::new());
         for entry in text.split([',', ' ', '\t']).map(str::trim).filter(|entry| !entry.is_empty()) {

@@ -1,4 +1,5 @@
-//! Where calls really went: service by service, the endpoint and the way to it. For whoever wants to see it: `doctor`.
+//! Where calls really went: service by service, the endpoint and the way to it. For whoever wants
+//! to see it: `doctor`.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +9,7 @@ use http::Uri;
 
 use super::proxy::{Route, authority};
 
-/// Of this process.
+/// Which hosts this process has reached so far.
 static REACHED: Mutex<BTreeSet<Reached>> = Mutex::new(BTreeSet::new());
 
 /// An endpoint that calls went to.

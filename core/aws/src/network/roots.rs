@@ -1,4 +1,5 @@
-//! Whose certificates are believed: the machine's roots, or those of a bundle that is named in their place.
+//! Whose certificates are believed: the machine's roots, or those of a bundle that is named in
+//! their place.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,16 +17,17 @@ use crate::profile::Profile;
 /// The roots that are trusted.
 #[derive(Debug)]
 pub(crate) enum Roots {
-    /// Those of the machine, which the environment may have put elsewhere: `SSL_CERT_FILE`, `SSL_CERT_DIR`.
+    /// Those of the machine, which the environment may have put elsewhere: `SSL_CERT_FILE`,
+    /// `SSL_CERT_DIR`.
     Machine {
         /// The variable that says where they are.
         variable: Option<&'static str>,
     },
     /// Those of a file, and no others: as with the AWS CLI.
     Bundle {
-        /// Who names it.
+        /// The variable or the setting that names the file.
         source: String,
-        /// The file.
+        /// Path of the file with certificates.
         path: PathBuf,
         /// Its certificates that can be roots.
         pem: Vec<u8>,
@@ -62,7 +64,7 @@ impl Roots {
         }
     }
 
-    /// For the connectors.
+    /// The roots in the form that the connectors take.
     pub(crate) fn context(&self) -> TlsContext {
         let Self::Bundle { pem, .. } = self else { return TlsContext::default() };
         let store = TrustStore::empty().with_pem_certificate(pem.clone());

@@ -1,4 +1,5 @@
-//! An HTTP client that sends each request the way that it has to go, and tells in words where that way is barred.
+//! An HTTP client that sends each request the way that it has to go, and tells in words where that
+//! way is barred.
 
 use std::sync::Arc;
 

@@ -19,8 +19,8 @@ const CHECK: &str = "check the network, the region and AWS_ENDPOINT_URL; then ru
 const PERHAPS_A_PROXY: &str = "check the network, the region and AWS_ENDPOINT_URL; then run the command again. Where a proxy is the only way out: HTTPS_PROXY";
 pub(crate) const LOOK_IN_BETWEEN: &str = "look for what is in between: a proxy (HTTPS_PROXY), a page to sign in to the network, a firewall, or a wrong AWS_ENDPOINT_URL";
 
-/// The same error with a cause for people. Whether it may pass, and so whether the call is made again, stays as it is; what never
-/// reached AWS, and will not, is not tried again.
+/// The same error with a cause for people. Whether it may pass, and so whether the call is made
+/// again, stays as it is; what never reached AWS, and will not, is not tried again.
 pub(super) fn barred(error: ConnectorError, uri: &Uri, route: &Route, roots: &Roots) -> ConnectorError {
     // What gives credentials has its own reasons not to be there, which the SDK knows.
     if *route == Route::Metadata {
@@ -101,7 +101,8 @@ fn untrusted(error: &rustls::Error, uri: &Uri, route: &Route, roots: &Roots) -> 
         Route::Direct | Route::Metadata => String::new(),
     };
     match error {
-        // A bad signature is that of another root with the name of one that is trusted: one that was made anew.
+        // A bad signature is that of another root with the name of one that is trusted: one that
+        // was made anew.
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             Cause::with_fix(
                 format!("the certificate of `{place}`{way} is issued by none of those who are trusted ({roots})"),
@@ -137,7 +138,7 @@ enum Barrier {
     Refused,
     /// It could not be made for another reason.
     NoConnection(String),
-    /// It was there.
+    /// There was a connection, and something else went wrong.
     Other,
 }
 
@@ -163,8 +164,9 @@ impl Barrier {
     }
 }
 
-/// Whether an answer is not AWS's: a page for people, or a proxy's request for a password. AWS's own load balancers send pages
-/// only with an error of theirs, which passes: those are handed on, and the call is made again.
+/// Whether an answer is not AWS's: a page for people, or a proxy's request for a password. AWS's
+/// own load balancers send pages only with an error of theirs, which passes: those are handed on,
+/// and the call is made again.
 pub(super) fn in_between(answer: &HttpResponse, route: &Route) -> Option<Cause> {
     let status = answer.status().as_u16();
     match route {

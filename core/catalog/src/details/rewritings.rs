@@ -1,4 +1,5 @@
-//! However AWS writes a policy, it says the same: none of it may become a version, a line of a plan, or a figure.
+//! However AWS writes a policy, it says the same: none of it may become a version, a line of a
+//! plan, or a figure.
 
 use pmp_protocol::{Content, Digest, ExperienceId, Sealed};
 use proptest::prelude::*;
@@ -10,7 +11,8 @@ use super::{Entity, policy};
 use crate::PolicyId;
 use crate::intern::Interner;
 
-/// So many rewritings of one policy, as an administrator's console, another tool and another day may write it.
+/// So many rewritings of one policy, as an administrator's console, another tool and another day
+/// may write it.
 const REWRITINGS: u32 = 10_000;
 
 /// What the policy says: for each product whether it is approved, and its note.

@@ -1,6 +1,8 @@
-//! Looks many products up: by listings, which answer for thirty at once, and one by one where those tell nothing.
+//! Looks many products up: by listings, which answer for thirty at once, and one by one where those
+//! tell nothing.
 //!
-//! Both go on side by side, each operation at its own pace. What the answers are worth is for whoever asks.
+//! Both go on side by side, each operation at its own pace. What the answers are worth is for
+//! whoever asks.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,8 +14,9 @@ use pmp_protocol::{ProductAttributes, ProductId};
 use super::{MAX_SEARCHED, ProductDirectory};
 use crate::{CatalogError, ErrorClass};
 
-/// Searches on their way at once, and single products. The directory sets the pace; this hides how long an answer takes, and is
-/// less than what AWS answers in a second: where requests pile up on their way and arrive at once, they are within the quota.
+/// Bounds on searches, and on look-ups of single products, that run at once. The directory's
+/// limiter sets the rate; these bounds hide the latency of the answers. They are below the quota of
+/// a second, so that requests that pile up on the network and arrive together are not throttled.
 const SEARCHES: usize = 8;
 const SINGLES: usize = 4;
 
@@ -67,7 +70,8 @@ impl<'a> LookUp<'a> {
         self.calls
     }
 
-    /// What the next call says; none when all were asked for. Cancel-safe: what is on its way goes on with the next call of this.
+    /// What the next call says; none when all were asked for. Cancel-safe: what is on its way goes
+    /// on with the next call of this.
     pub async fn next(&mut self) -> Option<Told> {
         loop {
             self.begin();
@@ -115,8 +119,8 @@ impl<'a> LookUp<'a> {
         }
     }
 
-    /// Takes what a search says. Where it says nothing of a product, that is asked for by itself; where listings may not, or
-    /// cannot be searched for products, all are.
+    /// Takes what a search says. Where it says nothing of a product, that is asked for by itself;
+    /// where listings may not, or cannot be searched for products, all are.
     fn searched(&mut self, ids: Vec<ProductId>, listed: Listed) -> Option<Told> {
         let mut listed = match listed {
             Ok(listed) => listed,
@@ -169,7 +173,8 @@ mod tests {
 
     use super::*;
 
-    /// Knows every product but those that begin with `none`; those that begin with `private` are in no listing.
+    /// Knows every product but those that begin with `none`; those that begin with `private` are in
+    /// no listing.
     #[derive(Debug, Default)]
     struct Fake {
         searched: Mutex<Vec<usize>>,

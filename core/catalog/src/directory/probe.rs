@@ -1,4 +1,5 @@
-//! Whether products can be looked up at all: a product that does not exist is asked for, and any answer will do.
+//! Whether products can be looked up at all: a product that does not exist is asked for, and any
+//! answer will do.
 
 use pmp_protocol::ProductId;
 

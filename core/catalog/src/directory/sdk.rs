@@ -15,19 +15,23 @@ use pmp_protocol::ProductId;
 use super::{ProductAttributes, ProductDirectory};
 use crate::{CatalogError, ErrorClass, Limiter};
 
-/// Calls per second that AWS documents for an account. After a throttle the rate is halved, and recovers slowly.
+/// Calls per second that AWS documents for an account. After a throttle the rate is halved, and
+/// recovers slowly.
 const PRODUCTS_PER_SECOND: u32 = 5;
 const SEARCHES_PER_SECOND: u32 = 10;
 
 /// Listings per page: the most (service model).
 const PAGE: i32 = 100;
-/// The most pages of one search that are read. A product is in few listings; what is not found is asked for by itself.
+/// The most pages of one search that are read. A product is in few listings; what is not found is
+/// asked for by itself.
 const MAX_PAGES: usize = 5;
 
-/// The filter that finds the listings of products. The SDK's enumeration is older than this value of the service model.
+/// The filter that finds the listings of products. The SDK's enumeration is older than this value
+/// of the service model.
 const PRODUCT_ID: &str = "PRODUCT_ID";
 
-/// The language of names. It is AWS's default, said so that filters, which compare names, do not depend on that.
+/// The language of names. It is AWS's default, said so that filters, which compare names, do not
+/// depend on that.
 const LOCALE: &str = "en-US";
 
 /// The directory over the official SDK, with its retries.
@@ -47,8 +51,9 @@ impl SdkDirectory {
         Self { client: Client::new(config), products, searches }
     }
 
-    /// What each listing says of one of these products, where it is of that product alone, at most [`super::MAX_SEARCHED`]: as it
-    /// says it, and for those who want to know what that is worth. For all others there is [`ProductDirectory::listed`].
+    /// What each listing says of one of these products, where it is of that product alone, at most
+    /// [`super::MAX_SEARCHED`]: as it says it, and for those who want to know what that is worth.
+    /// For all others there is [`ProductDirectory::listed`].
     ///
     /// # Errors
     /// What AWS refuses the search with.
@@ -78,8 +83,8 @@ impl SdkDirectory {
     }
 }
 
-/// What a listing says of its product, where that is one of `ids`. One of several products says how all of them together are
-/// delivered and classified, and so nothing of any one.
+/// What a listing says of its product, where that is one of `ids`. One of several products says how
+/// all of them together are delivered and classified, and so nothing of any one.
 fn told_of_one(listing: ListingSummary, ids: &[ProductId]) -> Option<(ProductId, ProductAttributes)> {
     let mut products: Vec<_> = listing.associated_entities.into_iter().map(|entity| entity.product).collect();
     let (Some(product), true) = (products.pop()?, products.is_empty()) else { return None };
@@ -114,7 +119,7 @@ impl ProductDirectory for SdkDirectory {
     }
 }
 
-/// What listings say.
+/// What the listings of many products say, and which of it is in doubt.
 #[derive(Debug, Default)]
 struct Found {
     products: BTreeMap<ProductId, ProductAttributes>,
@@ -123,8 +128,9 @@ struct Found {
 }
 
 impl Found {
-    /// Takes what a listing says of its product. AWS documents nowhere that it says what the product itself does: what it
-    /// leaves out may be there all the same, and a filter would decide otherwise.
+    /// Takes what a listing says of its product. AWS documents nowhere that it says what the
+    /// product itself does: what it leaves out may be there all the same, and a filter would decide
+    /// otherwise.
     fn take(&mut self, id: ProductId, told: ProductAttributes) {
         let is_whole = !told.categories.is_empty() && !told.fulfillment_types.is_empty();
         let differs = self.products.get(&id).is_some_and(|known| *known != told);
@@ -173,7 +179,8 @@ fn fulfillment_type(option: &FulfillmentOptionSummary) -> String {
     spelled(option.fulfillment_option_type.as_str())
 }
 
-/// `AmazonMachineImage` of Discovery's `AMAZON_MACHINE_IMAGE`: one spelling for filters, that of Marketplace Catalog.
+/// `AmazonMachineImage` of Discovery's `AMAZON_MACHINE_IMAGE`: one spelling for filters, that of
+/// Marketplace Catalog.
 fn spelled(discovery: &str) -> String {
     match discovery {
         "SAAS" => "SaaS".to_owned(),

@@ -96,7 +96,8 @@ proptest! {
         }
     }
 
-    /// What is let go takes nothing else along; and where a snapshot is not kept any more, what is newer is still told.
+    /// What is let go takes nothing else along; and where a snapshot is not kept any more, what is
+    /// newer is still told.
     #[test]
     fn what_is_left_stays_true(history in history(), keep in 1..5_usize, lost in 1..8_u64) {
         let (mut journal, truths, mut kept) = journal(&history);
@@ -115,7 +116,8 @@ proptest! {
         }
     }
 
-    /// The digest is that of what is decided: equal sets have equal ones, whatever they were made from.
+    /// The digest is that of what is decided: equal sets have equal ones, whatever they were made
+    /// from.
     #[test]
     fn the_digest_is_that_of_the_members(decided in proptest::collection::vec((0..60_u32, 0..4_u8), 0..30)) {
         let listing = listing(0..60);
@@ -195,7 +197,8 @@ const ITEM: usize = 200;
 const EXPERIENCES: usize = 200 * 5;
 const PRODUCTS: u32 = 20_000;
 
-/// One experience in the size test: a third of the products is narrowed, for five reasons, as by vendor or category.
+/// One experience in the size test: a third of the products is narrowed, for five reasons, as by
+/// vendor or category.
 fn one_of_the_fleet(seed: u64) -> (Vec<usize>, Vec<usize>) {
     let mut chance = Chance(seed);
     let reasons = [
@@ -247,8 +250,9 @@ fn one_of_the_fleet(seed: u64) -> (Vec<usize>, Vec<usize>) {
     (sizes, vec![last, pointer])
 }
 
-/// 200 organizations with 5 experiences each and 20,000 products, each experience with decisions of its own, in at most 20 MB;
-/// a version that moves 10 products adds at most 20 KB for all of them. Measured on some, with the real encoding.
+/// 200 organizations with 5 experiences each and 20,000 products, each experience with decisions of
+/// its own, in at most 20 MB; a version that moves 10 products adds at most 20 KB for all of them.
+/// Measured on some, with the real encoding.
 #[test]
 fn a_fleet_fits_into_its_budget() {
     const SEEDS: usize = 6;

@@ -5,7 +5,7 @@ use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::Tag;
 use jiff::Timestamp;
-use pmp_aws::ApiError;
+use pmp_aws::{ApiError, TopicArn};
 use pmp_ledger::schema::{Ensured, Table, ensure};
 use pmp_ledger::{Admission, Member, Roster};
 use pmp_protocol::{AccountId, ExperienceId, OrganizationId};
@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 
 use crate::config::InitConfig;
 use crate::error::HubError;
-use crate::publish::topic::TopicArn;
 
 /// The statement of the topic's policy that `init` keeps; the others are left as they are.
 const SUBSCRIBERS: &str = "pmp-sync-subscribers";

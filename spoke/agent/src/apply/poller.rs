@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use pmp_catalog::{Catalog, CatalogError, ChangeSetId, ChangeSetState, ChangeSetStatus, ErrorClass};
+use pmp_catalog::{Catalog, CatalogError, ChangeSetId, ChangeSetState, ChangeSetStatus, ErrorClass, Operation};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -155,7 +155,7 @@ impl Task {
                     Some(due) => sleep_until(due).await,
                     None => std::future::pending().await,
                 }
-                catalog.pace().describe_change_set.ready().await;
+                catalog.pace().of(Operation::DescribeChangeSet).ready().await;
             };
             tokio::select! {
                 // All arms are cancel-safe: a permit is taken only when `ready` returns.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pmp_catalog::{Catalog, CatalogError, ChangeSetId, ChangeSetRequest, Part};
+use pmp_catalog::{Catalog, CatalogError, ChangeSetId, ChangeSetRequest, Operation, Part};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -167,7 +167,7 @@ impl Task {
             self.linger(&mut waiting).await;
             let permit = async {
                 let slot = self.slots.clone().acquire_owned().await;
-                starting.catalog.pace().start_change_set.ready().await;
+                starting.catalog.pace().of(Operation::StartChangeSet).ready().await;
                 slot
             };
             tokio::select! {
@@ -196,8 +196,8 @@ impl Task {
         }
         let pace = self.starting.catalog.pace();
         let permitted = Permitted {
-            starts: pace.start_change_set.permitted().get().into(),
-            polls: pace.describe_change_set.permitted().get().into(),
+            starts: pace.of(Operation::StartChangeSet).permitted().get().into(),
+            polls: pace.of(Operation::DescribeChangeSet).permitted().get().into(),
         };
         Sharing::new(self.active.load(Ordering::Relaxed), permitted, self.starting.poller.durations().typical())
     }
@@ -227,7 +227,7 @@ impl Task {
         let mut slots = vec![slot];
         while slots.len() < wanted
             && let Ok(slot) = self.slots.clone().try_acquire_owned()
-            && self.starting.catalog.pace().start_change_set.try_ready()
+            && self.starting.catalog.pace().of(Operation::StartChangeSet).try_ready()
         {
             slots.push(slot);
         }
@@ -332,7 +332,7 @@ impl Starting {
                 // returns.
                 biased;
                 () = self.stop.cancelled() => return Err(NotStarted::Refused(error)),
-                () = self.catalog.pace().start_change_set.ready() => {}
+                () = self.catalog.pace().of(Operation::StartChangeSet).ready() => {}
             }
         }
     }

@@ -12,7 +12,7 @@ use aws_config::SdkConfig;
 use jiff::Timestamp;
 use pmp_catalog::{SdkCatalog, SdkDirectory, tells_of_products};
 use pmp_doctor::{Session, configuration, told};
-use pmp_protocol::{ExperienceId, OrganizationId};
+use pmp_protocol::{ExperienceId, OrganizationId, alike};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, age, count};
 
@@ -121,13 +121,6 @@ fn listed(ids: &[&str]) -> String {
     if ids.len() > SHOWN { format!("{shown} and {} more", ids.len() - SHOWN) } else { shown }
 }
 
-/// The one of `known` that is most like an id that was mistyped, where one is.
-fn alike<'a>(id: &ExperienceId, known: impl IntoIterator<Item = &'a ExperienceId>) -> Option<&'a ExperienceId> {
-    let likeness = |known: &ExperienceId| strsim::jaro_winkler(known.as_str(), id.as_str());
-    let alike = known.into_iter().filter(|known| likeness(known) > 0.8);
-    alike.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-}
-
 /// Which organization this is.
 async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Option<OrganizationId>) {
     const CHECK: &str = "organization";
@@ -233,7 +226,8 @@ fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BT
         match absent {
             Absent::Misnamed | Absent::Missing => {
                 let others = known.iter().filter(|other| members.iter().all(|member| member.id != **other));
-                let meant = alike(id, others).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+                let meant = alike(id.as_str(), others);
+                let meant = meant.first().map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
                 finding.fail(text, format!("check {MEMBERS}{meant}"))
             }
             Absent::Unreadable(error) => finding.fail(text, error.hint()),

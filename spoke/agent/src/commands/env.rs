@@ -60,8 +60,7 @@ const OURS: &str = "PMP_";
 #[cfg(feature = "functions")]
 pub(crate) async fn variables(sdk: &SdkConfig, function: &str) -> Result<BTreeMap<String, String>, EnvError> {
     // An ARN names its region.
-    let region = function.strip_prefix("arn:").and_then(|arn| arn.split(':').nth(2));
-    let sdk = region.map_or_else(|| sdk.clone(), |region| pmp_aws::in_region(sdk, region));
+    let sdk = pmp_aws::in_region_of(sdk, function);
     let call = aws_sdk_lambda::Client::new(&sdk).get_function_configuration().function_name(function);
     let answer = call.send().await.map_err(|error| EnvError::Get {
         function: function.to_owned(),

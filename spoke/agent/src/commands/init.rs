@@ -143,10 +143,11 @@ impl Queue {
         if let Some(text) = self.text(&Name::Policy) {
             let asker = Asker::Service(SNS);
             let request = Request { asker, action: "sqs:SendMessage", resource: &self.arn, source: Some(topic) };
-            if ResourcePolicy::parse(text)?.admits(&request) == Admission::Yes {
+            let found = ResourcePolicy::parse(text).map_err(|error| error.to_string())?;
+            if found.admits(&request) == Admission::Yes {
                 return Ok(None);
             }
-            if ResourcePolicy::parse(text)?.denies(&request) {
+            if found.denies(&request) {
                 return Err(format!(
                     "a statement of it denies `{topic}` to send, whatever allows it: change that one first"
                 ));
@@ -240,8 +241,7 @@ async fn subscribe(
     shared_topic: bool,
 ) -> Result<String, SpokeError> {
     let topic = &wanted.topic_arn;
-    let region = topic.split(':').nth(3).unwrap_or_default();
-    let client = aws_sdk_sns::Client::new(&pmp_aws::in_region(sdk, region));
+    let client = aws_sdk_sns::Client::new(&pmp_aws::in_region_of(sdk, topic));
     let call = client.subscribe().topic_arn(topic).protocol("sqs").endpoint(queue_arn);
     let mut call = call.attributes("RawMessageDelivery", "true").return_subscription_arn(true);
     if shared_topic {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use clap::Args;
 use jiff::Timestamp;
 use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
-use pmp_terminal::{Exit, Failure, Output, Stop};
+use pmp_runtime::Stop;
+use pmp_terminal::{Exit, Failure, Output};
 
 use crate::commands::plan_file::PlanFile;
 use crate::commands::render;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use pmp_terminal::Stop;
+use pmp_runtime::Stop;
 use tokio::time::sleep;
 
 use crate::error::SpokeError;

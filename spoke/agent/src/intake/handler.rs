@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::OptionFuture;
 use jiff::Timestamp;
 use pmp_protocol::{Needs, SnapshotMessage};
-use pmp_terminal::Stop;
+use pmp_runtime::Stop;
 
 use crate::error::SpokeError;
 use crate::error::{failure, one_line};

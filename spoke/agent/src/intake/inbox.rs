@@ -11,7 +11,7 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeName, QueueAttributeName,
 };
 use jiff::Timestamp;
-use pmp_aws::ApiError;
+use pmp_aws::{ApiError, QueueArn, QueueUrl};
 use pmp_protocol::PlainText;
 use tokio::sync::OnceCell;
 
@@ -87,9 +87,9 @@ impl SqsInbox {
 /// demands, so that it need not be looked up.
 fn dead_letters_url(queue_url: &str, redrive_policy: &str) -> Option<String> {
     let policy: serde_json::Value = serde_json::from_str(redrive_policy).ok()?;
-    let name = policy["deadLetterTargetArn"].as_str()?.rsplit(':').next().filter(|name| !name.is_empty())?;
-    let (account, _) = queue_url.rsplit_once('/')?;
-    Some(format!("{account}/{name}"))
+    let dead_letters: QueueArn = policy["deadLetterTargetArn"].as_str()?.parse().ok()?;
+    let url = queue_url.parse::<QueueUrl>().ok()?.sibling(dead_letters.name())?;
+    Some(url.to_string())
 }
 
 /// An attribute of a message: SQS takes what XML can hold, and not nothing.

@@ -10,8 +10,8 @@ use pmp_plan::Desired;
 use pmp_protocol::{
     Confirmed, Decisions, DriftHandling, ExperienceId, QuarantinedProduct, Receipt, ReceiptStatus, Snapshot, confirmed,
 };
+use pmp_runtime::{Stop, StopReason};
 use pmp_terminal::progress::{Step, step};
-use pmp_terminal::{Stop, StopReason};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -124,7 +124,7 @@ impl Pass<'_> {
         let write = async {
             match self.stop.reason() {
                 // Whoever has the lease now writes receipts of its own.
-                Some(StopReason::LeaseLost(_)) => self.spoke.receipts.put_late(&receipt).await,
+                Some(StopReason::Revoked(_)) => self.spoke.receipts.put_late(&receipt).await,
                 _ => self.spoke.receipts.put(&receipt, found).await,
             }
         };

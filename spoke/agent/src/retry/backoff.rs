@@ -2,26 +2,13 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use pmp_runtime::Backoff;
+pub(crate) use pmp_runtime::Waited;
 use tokio_util::sync::CancellationToken;
 
-/// Pauses between tries.
+/// Pauses between tries, by what is waited for.
 #[derive(Debug)]
-pub(crate) struct Patience {
-    builder: ExponentialBuilder,
-    pauses: ExponentialBackoff,
-}
-
-/// Why a wait ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Waited {
-    /// The pause is over: try again.
-    TryAgain,
-    /// There were as many tries as there may be.
-    Exhausted,
-    /// Told to stop.
-    Stopped,
-}
+pub(crate) struct Patience(Backoff);
 
 impl Patience {
     /// For an experience that is locked, stale, or at a service that is not well: about ten minutes in all.
@@ -50,27 +37,20 @@ impl Patience {
     }
 
     fn new(first: Duration, factor: f32, longest: Duration, times: Option<usize>) -> Self {
-        let builder =
-            ExponentialBuilder::new().with_min_delay(first).with_factor(factor).with_max_delay(longest).with_jitter();
-        let builder = match times {
-            Some(times) => builder.with_max_times(times),
-            None => builder.without_max_times(),
-        };
-        Self { builder, pauses: builder.build() }
+        let backoff = Backoff::new(first, factor, longest);
+        Self(match times {
+            Some(times) => backoff.at_most(times),
+            None => backoff,
+        })
     }
 
     /// Starts over, after a success.
     pub(crate) fn reset(&mut self) {
-        self.pauses = self.builder.build();
+        self.0.reset();
     }
 
     /// Waits for the next try.
     pub(crate) async fn wait(&mut self, stop: &CancellationToken) -> Waited {
-        let Some(pause) = self.pauses.next() else { return Waited::Exhausted };
-        tokio::select! {
-            // Cancel-safe: neither arm holds anything.
-            () = stop.cancelled() => Waited::Stopped,
-            () = tokio::time::sleep(pause) => Waited::TryAgain,
-        }
+        self.0.wait(stop).await
     }
 }

@@ -10,12 +10,12 @@ use pmp_ledger::{
     AnswerStore, AnswersHead, DynamoAnswers, DynamoLeases, DynamoReceipts, DynamoReports, DynamoSnapshots, LedgerError,
     Organization, ReceiptStore, Reports, SnapshotStore, TableName,
 };
-use pmp_protocol::{ExperienceId, Needs, OrganizationId, OrganizationSeen, ReceiptStatus, SnapshotVersion};
+use pmp_protocol::{ExperienceId, Needs, OrganizationId, OrganizationSeen, ReceiptStatus, SnapshotVersion, alike};
 use pmp_signature::TrustedKeys;
 use pmp_terminal::checkup::Finding;
 use pmp_terminal::{Source, age, count};
 
-use super::{alike, listed};
+use super::listed;
 use crate::config::{
     DoctorConfig, EXPERIENCE, EXTERNAL_ID, FILTER_CONFIG, FILTERS, HUB_ROLE, MEMBERS, SNAPSHOTS, TIMESTAMPS, TRUSTED,
     acting_for,
@@ -181,7 +181,7 @@ pub(super) fn failed(finding: Finding, error: &LedgerError, source: Source) -> F
 /// What to do about an experience of which the ledger holds no snapshot, and holds some of these.
 pub(crate) fn unknown(experience: &ExperienceId, known: &BTreeSet<ExperienceId>) -> String {
     let publish = "let the hub publish once (`pmp-hub publish`)";
-    if let Some(meant) = alike(experience, known) {
+    if let Some(meant) = alike(experience.as_str(), known).first() {
         return format!("did you mean `{meant}`? Check {EXPERIENCE}; or {publish}");
     }
     if known.is_empty() {

@@ -65,9 +65,8 @@ fn all(first: Finding, because: &str) -> Vec<Finding> {
 async fn subscription(sdk: &SdkConfig, queue: &Queue, config: &DoctorConfig) -> (Finding, Option<String>) {
     let finding = Finding::of("subscription");
     // A subscription lives in the topic's region.
-    let region = |arn: &str| arn.split(':').nth(3).unwrap_or_default().to_owned();
-    let region = region(config.topic_arn.as_deref().unwrap_or(&queue.arn));
-    let client = Client::new(&pmp_aws::in_region(sdk, &region));
+    let arn = config.topic_arn.as_deref().unwrap_or(&queue.arn);
+    let client = Client::new(&pmp_aws::in_region_of(sdk, arn));
     let pages = client.list_subscriptions().into_paginator().items().send();
     let found = match pages.collect::<Result<Vec<_>, _>>().await {
         Ok(found) => found,

@@ -1,0 +1,226 @@
+//! Whose credentials these are, and where they are used. Every other check depends on it.
+
+use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::credential_feature::AwsCredentialFeature;
+use aws_credential_types::provider::ProvideCredentials;
+use jiff::{SignedDuration, Timestamp};
+use pmp_aws::{Caller, DEFAULT_REGION, Reached};
+use pmp_terminal::checkup::{Finding, watched};
+use pmp_terminal::{Output, Source};
+
+use crate::failed;
+
+/// AWS refuses what was signed five minutes off; a lease's holder and its next one may be off by a
+/// third of its term.
+const CLOCK_MAY_BE_OFF: SignedDuration = SignedDuration::from_secs(15);
+/// Remaining lifetime below which credentials get a warning.
+const SOON: SignedDuration = SignedDuration::from_secs(300);
+
+/// The SDK configuration of a checkup, and who it acts as.
+#[derive(Debug)]
+pub struct Session {
+    /// Configuration of the other checks' calls. It retries less often than the programs do, since
+    /// a person waits.
+    pub sdk: SdkConfig,
+    /// Who this is, or the check that failed.
+    pub caller: Result<Caller, &'static str>,
+    output: Output,
+}
+
+impl Session {
+    /// Loads the configuration as `program` does, and asks who it is; with what is found of
+    /// `credentials`, `account`, `clock` and `region`.
+    pub async fn begin(program: &'static str, output: Output) -> (Self, Vec<Finding>) {
+        let (sdk, refused) = match pmp_aws::load(program).await {
+            Ok(sdk) => (pmp_aws::hurried(&sdk), None),
+            Err(error) => (pmp_aws::nothing(), Some(error)),
+        };
+        let credentials = watched(output, "credentials", async {
+            match &refused {
+                Some(error) => Finding::of("credentials").fail(error.to_string(), error.hint()),
+                None => credentials(&sdk).await,
+            }
+        });
+        let credentials = credentials.await;
+        let region = watched(output, "region", async {
+            match &refused {
+                Some(_) => Finding::skipped("region", "`credentials` failed"),
+                None => region(&sdk),
+            }
+        });
+        let region = region.await;
+        if credentials.is_failed() {
+            let because = "`credentials` failed";
+            let skipped = ["account", "clock"].map(|check| Finding::skipped(check, because));
+            let findings = [credentials].into_iter().chain(skipped).chain([region]).collect();
+            return (Self { sdk, caller: Err(because), output }, findings);
+        }
+        let mut asked = None;
+        let account = watched(output, "account", async {
+            let (caller, there) = pmp_aws::caller(&sdk).await;
+            let finding = match &caller {
+                Ok(Caller { account, arn }) => Finding::of("account").note(format!("{account}, as {arn}")),
+                Err(error) => failed(Finding::of("account"), error),
+            };
+            let there = there.and_then(|there| Timestamp::try_from(there).ok());
+            asked = Some((caller.ok(), there.map(|there| Timestamp::now().duration_since(there))));
+            finding
+        })
+        .await;
+        let (caller, ahead) = asked.unwrap_or_default();
+        let clock = watched(output, "clock", async { clock(ahead) }).await;
+        let findings = vec![credentials, account, clock, region];
+        (Self { sdk, caller: caller.ok_or("`account` failed"), output }, findings)
+    }
+
+    /// Runs a check of something at AWS. It is skipped where the caller is not known, or its
+    /// setting is missing.
+    pub async fn look<T, F: Future<Output = Finding>>(
+        &self,
+        check: &'static str,
+        needed: Result<T, Source>,
+        work: impl FnOnce(T) -> F,
+    ) -> Finding {
+        let work = async {
+            match (&self.caller, needed) {
+                (Err(because), _) => Finding::skipped(check, because),
+                (Ok(_), Err(source)) => Finding::skipped(check, &format!("{source} is missing or wrong")),
+                (Ok(_), Ok(needed)) => work(needed).await,
+            }
+        };
+        watched(self.output, check, work).await
+    }
+
+    /// Runs a check that reads nothing itself: it judges what other checks have read.
+    pub async fn judge(&self, finding: Finding) -> Finding {
+        watched(self.output, finding.check(), async { finding }).await
+    }
+
+    /// How AWS was reached by the checks that were made before.
+    pub async fn network(&self) -> Finding {
+        watched(self.output, "network", network()).await
+    }
+
+    /// The check that failed, where it is not known who this is.
+    #[must_use]
+    pub fn because(&self) -> Option<&'static str> {
+        self.caller.as_ref().err().copied()
+    }
+}
+
+async fn credentials(sdk: &SdkConfig) -> Finding {
+    let finding = Finding::of("credentials");
+    let fix = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run it where a role is attached";
+    let Some(provider) = sdk.credentials_provider() else {
+        return finding.fail("there are none", fix.to_owned());
+    };
+    let credentials = match provider.provide_credentials().await {
+        Ok(credentials) => credentials,
+        Err(error) => {
+            let cause = pmp_aws::Cause::of(&error);
+            return finding.fail(format!("there are none: {cause}"), cause.fix().unwrap_or(fix).to_owned());
+        }
+    };
+    let finding = finding.note(format!("found by the SDK, key {}", credentials.access_key_id()));
+    let finding = match source(&credentials) {
+        Some(source) => finding.note(source),
+        None => finding,
+    };
+    let end = credentials.expiry().and_then(|end| Timestamp::try_from(end).ok());
+    let left = end.map(|end| end.duration_since(Timestamp::now()).max(SignedDuration::ZERO));
+    match left {
+        Some(left) if left < SOON => {
+            finding.warn(format!("they expire in {} s", left.as_secs()), "sign in again before long work".to_owned())
+        }
+        _ => finding,
+    }
+}
+
+/// Where the SDK found credentials.
+fn source(credentials: &Credentials) -> Option<String> {
+    use AwsCredentialFeature as Found;
+    let found = credentials.get_property::<Vec<AwsCredentialFeature>>()?;
+    let profile = || match std::env::var("AWS_PROFILE").ok().filter(|name| !name.trim().is_empty()) {
+        Some(name) => format!("of the profile `{name}` (AWS_PROFILE)"),
+        None => "of the profile `default`".to_owned(),
+    };
+    found.iter().find_map(|found| match found {
+        Found::CredentialsEnvVars => Some("of AWS_ACCESS_KEY_ID".to_owned()),
+        Found::CredentialsEnvVarsStsWebIdToken => Some("of AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN".to_owned()),
+        Found::CredentialsProfile
+        | Found::CredentialsProfileSourceProfile
+        | Found::CredentialsProfileNamedProvider
+        | Found::CredentialsProfileStsWebIdToken
+        | Found::CredentialsProfileSso
+        | Found::CredentialsProfileProcess
+        | Found::CredentialsProfileLogin => Some(profile()),
+        Found::CredentialsHttp => Some("of the role of this container".to_owned()),
+        Found::CredentialsImds => Some("of the role of this instance".to_owned()),
+        _ => None,
+    })
+}
+
+fn region(sdk: &SdkConfig) -> Finding {
+    let finding = Finding::of("region");
+    match sdk.region().map(AsRef::as_ref) {
+        None => finding.fail("none", format!("set AWS_REGION to {DEFAULT_REGION}")),
+        Some(DEFAULT_REGION) => finding.note(DEFAULT_REGION),
+        Some(other) => finding.warn(
+            format!(
+                "{other}: the catalog is asked in {DEFAULT_REGION}; what has no region in its ARN or URL, in {other}"
+            ),
+            format!("set AWS_REGION to {DEFAULT_REGION}, unless the tables, topics and queues are in {other}"),
+        ),
+    }
+}
+
+/// How AWS is reached: what is set, and where the calls of the other checks really went.
+async fn network() -> Finding {
+    let finding = Finding::of("network");
+    let Some(network) = pmp_aws::network() else { return Finding::skipped("network", "`credentials` failed") };
+    let finding = match network.proxies.as_slice() {
+        [] => finding.note("no proxy (HTTPS_PROXY, HTTP_PROXY)"),
+        proxies => finding.note(format!("proxy {}", proxies.join(" and "))),
+    };
+    let finding = match &network.except {
+        Some(except) => finding.note(format!("not for {except} (NO_PROXY)")),
+        None => finding,
+    };
+    let mut finding = finding.note(format!("trusted: {}", network.roots));
+    for Reached { service, region, endpoint, through } in pmp_aws::reached() {
+        let origin = match pmp_aws::endpoint_origin(&endpoint).await {
+            Some(origin) => format!(" ({origin})"),
+            None => String::new(),
+        };
+        let way = through.map(|proxy| format!(" through {proxy}")).unwrap_or_default();
+        finding = finding.note(format!("{service} of {region} at {endpoint}{origin}{way}"));
+    }
+    finding
+}
+
+/// `ahead` is by how much this machine's clock shows a later time than AWS's.
+fn clock(ahead: Option<SignedDuration>) -> Finding {
+    let Some(ahead) = ahead else { return Finding::skipped("clock", "AWS gave no answer to hold it against") };
+    let finding = Finding::of("clock");
+    let direction = if ahead.is_negative() { "behind" } else { "ahead of" };
+    let text = format!("{} s {direction} AWS", ahead.abs().as_secs());
+    if ahead.abs() <= CLOCK_MAY_BE_OFF {
+        return finding.note(text);
+    }
+    finding.warn(text, "set the machine's clock (NTP): AWS refuses calls that were signed five minutes off".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pmp_terminal::checkup::Verdict;
+
+    #[test]
+    fn a_clock_may_be_off_a_little() {
+        let seconds = |seconds| Some(-SignedDuration::from_secs(seconds));
+        assert_eq!(clock(seconds(15)).verdict(), Verdict::Ok);
+        assert_eq!(clock(seconds(16)).verdict(), Verdict::Warning);
+        assert_eq!(clock(None).verdict(), Verdict::Skipped);
+    }
+}

@@ -1,0 +1,52 @@
+//! What every command prints and returns, so that `pmp-hub` and `pmp-spoke` feel like one tool.
+//!
+//! Data goes to standard output ([`Output`]), everything else to standard error: logs
+//! ([`LogArgs`]), progress ([`progress`]) and errors ([`Failure`]). What `doctor` finds is a
+//! [`checkup`]. Exit codes mean the same for every command ([`Exit`]). It knows nothing of
+//! snapshots or AWS.
+//!
+//! Texts come from anywhere, and none of them can act where it is shown: all that is printed or
+//! logged becomes a [`PlainText`] on its way, and nothing else writes to the standard streams.
+//!
+//! [`PlainText`]: pmp_protocol::PlainText
+
+mod args;
+mod ask;
+pub mod checkup;
+mod completions;
+mod csv;
+mod duration;
+mod exit;
+mod failure;
+pub mod fault;
+mod log;
+mod output;
+mod program;
+pub mod progress;
+mod screen;
+mod settings;
+mod shell;
+mod signal;
+mod stream;
+mod table;
+mod text;
+mod version;
+mod yaml;
+
+pub use args::TerminalArgs;
+pub use ask::ask;
+pub use completions::Completions;
+pub use duration::parse_duration;
+pub use exit::{EXIT_CODES_HELP, Exit};
+pub use failure::Failure;
+pub use log::{LogArgs, LogFormat, log_for_people, log_into_file};
+pub use output::{Output, OutputArgs, OutputFormat, SCHEMA_VERSION, print_json, print_line, print_lines};
+pub use program::{program, program_with, without_blanks};
+pub use screen::{Frame, Screen, fold};
+pub use settings::{Settings, Source};
+pub use shell::{is_variable_name, print_variables};
+pub use signal::{leave_on_signal, stop_on_signal};
+pub use stream::{stderr_is_terminal, stdout_is_terminal};
+pub use table::Table;
+pub use text::{age, count, cut};
+pub use version::print_version;

@@ -1,0 +1,215 @@
+//! Data for standard output: a table for people, JSON or YAML for programs, CSV for spreadsheets.
+//!
+//! What is printed for people cannot act, and every line is one ([`PlainText`]); JSON says what is,
+//! and spells what could act on a terminal as escapes ([`json_without_acting`]). Nothing else is
+//! printed, so no caller has to think of it.
+
+use std::io;
+
+use clap::{Args, ValueEnum};
+use pmp_protocol::{PlainText, json_without_acting};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::screen::{Frame, fold};
+use crate::{Table, csv, stream, yaml};
+
+/// The version of every JSON document that a command prints. It changes when a field changes its
+/// meaning or goes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// How data is printed.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// The form of the output
+    #[arg(short, long, global = true, value_enum, default_value_t = OutputFormat::Table)]
+    output: OutputFormat,
+    /// Leave out the header of tables
+    #[arg(long, global = true)]
+    no_header: bool,
+    /// Use no colours (so does the variable NO_COLOR; FORCE_COLOR uses them without a terminal,
+    /// too)
+    #[arg(long, global = true)]
+    no_color: bool,
+}
+
+/// The form of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// A table for people.
+    Table,
+    /// A table with every column.
+    Wide,
+    /// One JSON document, for programs.
+    Json,
+    /// One JSON object per line.
+    Ndjson,
+    /// The same document as YAML.
+    Yaml,
+    /// A list with commas between its fields, for spreadsheets.
+    Csv,
+}
+
+/// Where data goes, and in which form.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    /// Form in which data is printed.
+    pub format: OutputFormat,
+    /// Whether tables have a header.
+    pub header: bool,
+    /// Whether colours may be used.
+    pub color: bool,
+}
+
+impl OutputArgs {
+    /// What the flags and the environment ask for.
+    #[must_use]
+    pub fn output(&self) -> Output {
+        // https://no-color.org: present and not empty, whatever its value.
+        let no_color = self.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        // Variables that many tools understand: use colours although there is no terminal, as in
+        // the log of a CI.
+        let forced = ["FORCE_COLOR", "CLICOLOR_FORCE"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0"));
+        let color = !no_color && (forced || stream::stdout_is_terminal());
+        Output { format: self.output, header: !self.no_header, color }
+    }
+}
+
+impl Output {
+    /// Whether a table, rather than JSON, is asked for.
+    #[must_use]
+    pub fn is_table(self) -> bool {
+        matches!(self.format, OutputFormat::Table | OutputFormat::Wide)
+    }
+
+    /// Whether one document, rather than lines, is asked for.
+    #[must_use]
+    pub fn is_document(self) -> bool {
+        matches!(self.format, OutputFormat::Json | OutputFormat::Yaml)
+    }
+
+    /// Prints a list as [`Self::list`]. Its table fits a screen: at most [`Table::SCREEN_ROWS`]
+    /// rows of [`Frame::WIDTH`] columns, and below it how many are left out. With `all`, and in
+    /// every other form, nothing is.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn list_on_a_screen<T: Serialize>(
+        self,
+        name: &str,
+        rows: &[T],
+        table: Table,
+        summary: &str,
+        all: bool,
+    ) -> io::Result<()> {
+        if all || self.format != OutputFormat::Table {
+            return self.list(name, rows, table, summary);
+        }
+        let (table, left_out) = table.on_a_screen(Table::SCREEN_ROWS);
+        let more = if left_out == 0 { String::new() } else { format!("; and {left_out} more: --all") };
+        let rendered = table.render(self);
+        let summary = fold(PlainText::new(&format!("{summary}{more}")).as_str(), Frame::WIDTH).join("\n");
+        let gap = if rendered.is_empty() || summary.is_empty() { "" } else { "\n" };
+        stream::out(&format!("{rendered}{gap}{summary}"))
+    }
+
+    /// Prints a list: `table` for people, `{"schema_version", name: [...]}` or one object a line
+    /// for programs, one record a line for spreadsheets.
+    ///
+    /// # Errors
+    /// Where standard output cannot be written to. A closed pipe is none: the reader has seen
+    /// enough.
+    pub fn list<T: Serialize>(self, name: &str, rows: &[T], table: Table, summary: &str) -> io::Result<()> {
+        match self.format {
+            OutputFormat::Table | OutputFormat::Wide => {
+                // The cells are plain text already. The only control characters are those of our
+                // own colours.
+                let rendered = table.render(self);
+                let summary = PlainText::new(summary);
+                let gap = if rendered.is_empty() || summary.as_str().is_empty() { "" } else { "\n" };
+                stream::out(&format!("{rendered}{gap}{summary}"))
+            }
+            OutputFormat::Json | OutputFormat::Yaml => self.document(&json!({ name: rows })),
+            OutputFormat::Csv => self.records(rows),
+            OutputFormat::Ndjson => {
+                rows.iter().try_for_each(|row| print_json(&serde_json::to_string(row).map_err(io::Error::other)?))
+            }
+        }
+    }
+
+    /// Prints records for a spreadsheet. Without a record nothing is printed, not even a header:
+    /// the fields are not known.
+    fn records<T: Serialize>(self, rows: &[T]) -> io::Result<()> {
+        let rows = rows.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
+        let text = csv::records(&rows, self.header)?;
+        if text.is_empty() { Ok(()) } else { stream::out(&text) }
+    }
+
+    /// Prints one document; `schema_version` is added to it. For a spreadsheet it is the one list
+    /// that it holds, or else one record.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn document(self, document: &Value) -> io::Result<()> {
+        if self.format == OutputFormat::Csv {
+            return self.records(csv::list_in(document));
+        }
+        let mut document = document.clone();
+        if let Value::Object(fields) = &mut document {
+            fields.insert("schema_version".to_owned(), SCHEMA_VERSION.into());
+        }
+        if self.format == OutputFormat::Yaml {
+            return stream::out(&yaml::document(&document)?);
+        }
+        let text = match self.format {
+            OutputFormat::Ndjson => serde_json::to_string(&document),
+            _ => serde_json::to_string_pretty(&document),
+        };
+        print_json(&text.map_err(io::Error::other)?)
+    }
+
+    /// Prints a line: a line break in `text` is none in what is printed.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn line(self, text: &str) -> io::Result<()> {
+        print_line(text)
+    }
+
+    /// Prints lines, all at once.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn lines<T: AsRef<str>>(self, lines: impl IntoIterator<Item = T>) -> io::Result<()> {
+        print_lines(lines)
+    }
+}
+
+/// Prints a line for people on standard output. A closed pipe is no error: the reader has seen
+/// enough.
+///
+/// # Errors
+/// Where standard output cannot be written to.
+pub fn print_line(text: &str) -> io::Result<()> {
+    print_lines([text])
+}
+
+/// Prints lines for people, as [`print_line`]. No lines are nothing, and no blank one.
+///
+/// # Errors
+/// As [`print_line`].
+pub fn print_lines<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> io::Result<()> {
+    let lines: Vec<String> = lines.into_iter().map(|line| PlainText::new(line.as_ref()).into()).collect();
+    if lines.is_empty() { Ok(()) } else { stream::out(&lines.join("\n")) }
+}
+
+/// Prints JSON for programs, in whole: what could act on a terminal is spelled as an escape.
+///
+/// # Errors
+/// As [`print_line`].
+pub fn print_json(json: &str) -> io::Result<()> {
+    stream::out(&json_without_acting(json))
+}

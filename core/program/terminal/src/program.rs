@@ -1,0 +1,211 @@
+//! From `main` to a command and back: arguments in, an exit code out.
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::process::ExitCode;
+
+use clap::error::{ContextValue, ErrorKind};
+use clap::{Command, CommandFactory, Parser};
+use pmp_protocol::PlainText;
+
+use crate::{Exit, Failure, fault, print_lines, progress};
+
+/// Parses `args` (the program's name first), runs the command on a runtime of its own, and tells a
+/// person of a failure; of a panic, too, which is a fault of the program ([`fault`]).
+pub fn program<P, F>(args: impl IntoIterator<Item = OsString>, command: impl FnOnce(P) -> F) -> ExitCode
+where
+    P: Parser,
+    F: Future<Output = Result<Exit, Failure>>,
+{
+    program_with(args, &[], command)
+}
+
+/// The same for a program whose commands share settings: the help of a command shows those that it
+/// uses. `uses` names commands with the ids of their settings, in groups; of a command that is not
+/// named, all are shown.
+pub fn program_with<P, F>(
+    args: impl IntoIterator<Item = OsString>,
+    uses: &[(&str, &[&[&str]])],
+    command: impl FnOnce(P) -> F,
+) -> ExitCode
+where
+    P: Parser,
+    F: Future<Output = Result<Exit, Failure>>,
+{
+    let args: Vec<OsString> = args.into_iter().collect();
+    let command_line = || shaped(P::command(), uses);
+    let parse = || P::from_arg_matches(&without_blanks(command_line()).try_get_matches_from(&args)?);
+    let parsed = match parse() {
+        // Help names all variables, the blank ones included.
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            tell::<P>(&command_line().try_get_matches_from(&args).err().unwrap_or(error));
+            return Exit::Ok.into();
+        }
+        Ok(parsed) => parsed,
+        Err(error) if args.len() <= 1 && error.use_stderr() => {
+            // No command was given, so the help is shown. It is an error all the same: a script may
+            // have lost its argument.
+            help::<P>();
+            return Exit::Error.into();
+        }
+        Err(error) => {
+            // Help and version are asked for; anything else is an error, and 1 is the code for
+            // errors.
+            let exit = if error.use_stderr() { Exit::Error } else { Exit::Ok };
+            tell::<P>(&error);
+            return exit.into();
+        }
+    };
+    let own = P::command();
+    let version = own.get_version().unwrap_or_default();
+    match fault::run(own.get_name(), version, command(parsed)) {
+        Some(Ok(exit)) => exit,
+        Some(Err(failure)) => {
+            progress::failure(&failure);
+            failure.exit_code()
+        }
+        // It panicked, and the panic has been reported.
+        None => Exit::Error,
+    }
+    .into()
+}
+
+/// The heading of settings that commands share.
+const SETTINGS: &str = "Settings";
+
+/// A command line in whose help each command shows the settings that it uses. The others are taken
+/// all the same, since variables are set for all.
+fn shaped(mut command: Command, uses: &[(&str, &[&[&str]])]) -> Command {
+    // Commands get the shared settings only when they are built.
+    command.build();
+    for (name, used) in uses {
+        command = command.mut_subcommand(name, |command| {
+            command.mut_args(|argument| {
+                let shared = argument.get_help_heading() == Some(SETTINGS);
+                let hidden = shared && !used.iter().any(|group| group.contains(&argument.get_id().as_str()));
+                if hidden { argument.hide(true) } else { argument }
+            })
+        });
+    }
+    command
+}
+
+/// A command line that takes a blank variable for one that is not there, which is how templates
+/// spell "not set". A flag may be blank all the same.
+#[must_use]
+pub fn without_blanks(mut command: Command) -> Command {
+    // Commands get the shared settings only when they are built.
+    command.build();
+    blanks_left_out(command)
+}
+
+fn blanks_left_out(command: Command) -> Command {
+    let names: Vec<_> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    let command = command.mut_args(|argument| {
+        let value = argument.get_env().and_then(std::env::var_os);
+        let blank = value.is_some_and(|value| value.to_str().is_some_and(|value| value.trim().is_empty()));
+        if blank { argument.env(None::<&'static str>) } else { argument }
+    });
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, blanks_left_out))
+}
+
+/// Prints the short help where an error would stand.
+fn help<P: CommandFactory>() {
+    let text = P::command().render_help().to_string();
+    text.trim_end().lines().for_each(progress::note);
+}
+
+/// Prints what clap says. An error repeats what was typed and help repeats what variables are set
+/// to, which could act: then it comes without colours, line by line.
+#[expect(clippy::disallowed_methods, reason = "help, where it is nothing but our own text")]
+fn tell<P: CommandFactory>(error: &clap::Error) {
+    if error.use_stderr() {
+        complaint(error).trim_end().lines().for_each(progress::note);
+        return;
+    }
+    let _lost = if repeats_what_acts(&P::command()) {
+        print_lines(error.render().to_string().trim_end().lines())
+    } else {
+        error.print()
+    };
+}
+
+/// Whether the help of a command, or of one of its own, shows a variable whose value could act.
+fn repeats_what_acts(command: &Command) -> bool {
+    let values = command.get_arguments().filter(|argument| !argument.is_hide_env_values_set());
+    let mut values = values.filter_map(|argument| std::env::var_os(argument.get_env()?));
+    values.any(|value| value.to_str().is_none_or(|value| PlainText::bounded(value, usize::MAX).as_str() != value))
+        || command.get_subcommands().any(repeats_what_acts)
+}
+
+/// The error's text, in which what was typed takes up one line.
+fn complaint(error: &clap::Error) -> String {
+    // With colours, because clap takes what acts out of the other form, and then nobody sees that
+    // it was there.
+    let mut text = error.render().ansi().to_string();
+    for (_, value) in error.context() {
+        let typed = match value {
+            ContextValue::String(typed) => std::slice::from_ref(typed),
+            ContextValue::Strings(typed) => typed,
+            _ => &[],
+        };
+        for typed in typed.iter().filter(|typed| !typed.is_empty()) {
+            text = text.replace(typed, PlainText::new(typed).as_str());
+        }
+    }
+    console::strip_ansi_codes(&text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches as _;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[arg(long)]
+        number: u8,
+    }
+
+    #[derive(Debug, Parser)]
+    struct Shared {
+        #[command(subcommand)]
+        command: Sub,
+        #[arg(long, global = true, help_heading = SETTINGS)]
+        table: Option<String>,
+        #[arg(long, global = true, help_heading = SETTINGS)]
+        topic: Option<String>,
+    }
+
+    #[derive(Debug, clap::Subcommand)]
+    enum Sub {
+        Status,
+        Publish,
+    }
+
+    #[test]
+    fn the_help_of_a_command_shows_what_it_uses_and_the_rest_is_taken_too() {
+        let uses: [(&str, &[&[&str]]); 1] = [("status", &[&["table"]])];
+        let help = |command: &str| {
+            let error = shaped(Shared::command(), &uses).try_get_matches_from(["x", command, "--help"]).unwrap_err();
+            error.to_string()
+        };
+        assert!(help("status").contains("--table") && !help("status").contains("--topic"), "{}", help("status"));
+        assert!(help("publish").contains("--table") && help("publish").contains("--topic"), "{}", help("publish"));
+        let matches = shaped(Shared::command(), &uses).try_get_matches_from(["x", "status", "--topic", "t"]).unwrap();
+        let parsed = Shared::from_arg_matches(&matches).unwrap();
+        assert_eq!((parsed.topic.as_deref(), parsed.table), (Some("t"), None));
+        assert!(matches!(parsed.command, Sub::Status));
+    }
+
+    #[test]
+    fn what_was_typed_is_repeated_harmlessly_and_in_one_line() {
+        let typed = "1\u{1b}[31m\u{202e}\nerror: forged";
+        let error = Cli::try_parse_from(["cli", "--number", typed]).unwrap_err();
+        let text = complaint(&error);
+        assert!(text.starts_with("error: invalid value '1�[31m� error: forged' for '--number <NUMBER>'"), "{text}");
+        let error = Cli::try_parse_from(["cli", typed]).unwrap_err();
+        assert!(complaint(&error).starts_with("error: unexpected argument '1�[31m� error: forged' found"));
+    }
+}

@@ -1,0 +1,84 @@
+//! Progress of long work: one line each on standard error, with the glyphs of `flux`, in ASCII
+//! where it is no terminal.
+
+use pmp_protocol::PlainText;
+
+use crate::{Failure, stream};
+
+/// What a line says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Something begins, and will take a while.
+    Doing,
+    /// Something else has to happen first.
+    Waiting,
+    /// Something came to its end as it should.
+    Done,
+    /// Something failed; the text says what.
+    Failed,
+}
+
+impl Step {
+    fn glyph(self, terminal: bool) -> &'static str {
+        match (self, terminal) {
+            (Self::Doing, true) => "►",
+            (Self::Waiting, true) => "◎",
+            (Self::Done, true) => "✔",
+            (Self::Failed, true) => "✗",
+            (Self::Doing, false) => ">",
+            (Self::Waiting, false) => ".",
+            (Self::Done, false) => "+",
+            (Self::Failed, false) => "x",
+        }
+    }
+}
+
+/// Prints a line of progress. Progress that cannot be written is lost without harm.
+pub fn step(step: Step, text: &str) {
+    note(&format!("{} {text}", step.glyph(stream::stderr_is_terminal())));
+}
+
+/// How much of `total` is done, as a bar of twenty cells with a space behind it, on a terminal;
+/// nothing elsewhere, where a number says more.
+#[must_use]
+pub fn bar(done: usize, total: usize) -> String {
+    if stream::stderr_is_terminal() { format!("{} ", cells(done, total)) } else { String::new() }
+}
+
+/// The bar itself. It is full only once all is done, and empty only while nothing is.
+fn cells(done: usize, total: usize) -> String {
+    const CELLS: usize = 20;
+    let full = match (done.min(total), total) {
+        (_, 0) => CELLS,
+        (0, _) => 0,
+        (done, total) if done == total => CELLS,
+        (done, total) => (done.saturating_mul(CELLS) / total).clamp(1, CELLS - 1),
+    };
+    "█".repeat(full) + &"░".repeat(CELLS - full)
+}
+
+/// Prints a line for people.
+pub fn note(text: &str) {
+    stream::err(&PlainText::new(text));
+}
+
+/// Prints a failure on standard error, with its causes and hints, a line each.
+pub fn failure(failure: &Failure) {
+    failure.lines().iter().for_each(stream::err);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_full_only_at_the_end_and_empty_only_at_the_beginning() {
+        let full = |done, total| cells(done, total).chars().filter(|cell| *cell == '█').count();
+        let cases =
+            [(0, 300, 0), (1, 300, 1), (150, 300, 10), (299, 300, 19), (300, 300, 20), (301, 300, 20), (0, 0, 20)];
+        for (done, total, expected) in cases {
+            assert_eq!(full(done, total), expected, "{done} of {total}");
+            assert_eq!(cells(done, total).chars().count(), 20);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What fits a screen: lines of bounded width, drawn once, or again and again in the same place.
+
+use std::io;
+
+use comfy_table::Color;
+use console::measure_text_width;
+use pmp_protocol::PlainText;
+
+use crate::table::cell_alone;
+use crate::text::cut;
+use crate::{Output, OutputFormat, stream};
+
+/// Lines for people, none longer than [`Self::WIDTH`] columns.
+#[derive(Debug, Clone, Default)]
+pub struct Frame(Vec<Line>);
+
+#[derive(Debug, Clone)]
+struct Line {
+    /// The word at its beginning, with its colour.
+    word: Option<(PlainText, Color)>,
+    rest: PlainText,
+}
+
+impl Frame {
+    /// The columns of the smallest terminal that is in use.
+    pub const WIDTH: usize = 80;
+    /// The lines of the smallest terminal that is in use.
+    pub const HEIGHT: usize = 24;
+
+    /// Adds a line. What is longer than it may be is cut.
+    pub fn line(&mut self, text: &str) {
+        self.0.push(Line { word: None, rest: PlainText::new(&cut(text, Self::WIDTH)) });
+    }
+
+    /// Adds a line that begins with a word in `color`; `text` stands in column `indent`.
+    pub fn colored(&mut self, word: &str, color: Color, indent: usize, text: &str) {
+        let word = PlainText::new(&cut(word, indent.saturating_sub(1).max(1)));
+        let gap = indent.saturating_sub(measure_text_width(word.as_str()));
+        let rest = PlainText::new(&cut(text, Self::WIDTH.saturating_sub(indent)));
+        self.0.push(Line { word: Some((word, color)), rest: PlainText::new(&format!("{:gap$}{rest}", "")) });
+    }
+
+    /// How many lines there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Prints the lines.
+    ///
+    /// # Errors
+    /// Where standard output cannot be written to. A closed pipe is none.
+    pub fn print(&self, output: Output) -> io::Result<()> {
+        if self.0.is_empty() { Ok(()) } else { stream::out(&self.rendered(output, Self::WIDTH).join("\n")) }
+    }
+
+    /// The lines without colours, to be told as progress.
+    #[must_use]
+    pub fn plain(&self) -> Vec<String> {
+        self.rendered(Output { format: OutputFormat::Table, header: true, color: false }, Self::WIDTH)
+    }
+
+    fn rendered(&self, output: Output, width: usize) -> Vec<String> {
+        let line = |Line { word, rest }: &Line| match word {
+            Some((word, color)) => {
+                let left = width.saturating_sub(measure_text_width(word.as_str()));
+                let rest = cut(rest.as_str(), left);
+                let word = if output.color { cell_alone(word.as_str(), *color) } else { word.as_str().to_owned() };
+                format!("{word}{rest}").trim_end().to_owned()
+            }
+            None => cut(rest.as_str(), width),
+        };
+        self.0.iter().map(line).collect()
+    }
+}
+
+/// A place on the terminal in which frames are drawn one over the other. Each is one write, so that
+/// nothing flickers; where standard output is no terminal, they follow one another, with a blank
+/// line between them.
+#[derive(Debug, Default)]
+pub struct Screen {
+    /// How many lines stand there.
+    drawn: usize,
+}
+
+impl Screen {
+    /// Draws a frame over the one before.
+    ///
+    /// # Errors
+    /// As [`Frame::print`].
+    pub fn draw(&mut self, frame: &Frame, output: Output) -> io::Result<()> {
+        let Some((rows, columns)) = stream::stdout_size() else {
+            let gap = if self.drawn == 0 { "" } else { "\n" };
+            self.drawn = frame.len();
+            return stream::out(&format!("{gap}{}", frame.rendered(output, Frame::WIDTH).join("\n")));
+        };
+        let lines = frame.rendered(output, Frame::WIDTH.min(columns));
+        // The last row is the cursor's.
+        let lines = &lines[..lines.len().min(rows.saturating_sub(1))];
+        let text = over(self.drawn, lines);
+        self.drawn = lines.len();
+        stream::out_raw(&text)
+    }
+}
+
+/// What draws `lines` over the `drawn` lines above the cursor: up, then each line with what is
+/// right of it erased, then all below.
+fn over(drawn: usize, lines: &[String]) -> String {
+    let up = if drawn == 0 { String::new() } else { format!("\x1b[{drawn}A\r") };
+    let lines: String = lines.iter().map(|line| format!("{line}\x1b[K\n")).collect();
+    format!("{up}{lines}\x1b[J")
+}
+
+/// Stands for a space between backquotes while a text is folded: a command is not broken, so that
+/// it can be copied.
+const KEPT_SPACE: char = '\u{a0}';
+
+/// A text in lines of at most `width` columns, broken between words, but not between backquotes; a
+/// word that is longer than a line is broken itself.
+#[must_use]
+pub fn fold(text: &str, width: usize) -> Vec<String> {
+    let mut quoted = false;
+    let kept = |c: char| {
+        quoted ^= c == '`';
+        if quoted && c == ' ' { KEPT_SPACE } else { c }
+    };
+    let kept: String = text.chars().map(kept).collect();
+    // A command that is longer than a line is broken like any other text.
+    let fits = kept.split(' ').all(|word| !word.contains(KEPT_SPACE) || measure_text_width(word) <= width);
+    let lines = broken(if fits { &kept } else { text }, width);
+    if !fits || text.contains(KEPT_SPACE) {
+        return lines;
+    }
+    lines.into_iter().map(|line| line.replace(KEPT_SPACE, " ")).collect()
+}
+
+fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let needed = measure_text_width(word) + usize::from(!lines.last().is_some_and(String::is_empty));
+        let used = lines.last().map_or(0, |line| measure_text_width(line));
+        if used > 0 && used + needed > width {
+            lines.push(String::new());
+        }
+        for (index, letter) in word.char_indices() {
+            let Some(line) = lines.last_mut() else { break };
+            if index == 0 && !line.is_empty() {
+                line.push(' ');
+            }
+            if measure_text_width(line) + measure_text_width(letter.encode_utf8(&mut [0; 4])) > width
+                && !line.is_empty()
+            {
+                lines.push(letter.to_string());
+            } else {
+                line.push(letter);
+            }
+        }
+    }
+    lines.retain(|line| !line.is_empty());
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_longer_than_a_line_is_broken() {
+        assert_eq!(fold("see arn:aws:sns:us-east-1:1", 10), ["see", "arn:aws:sn", "s:us-east-", "1:1"]);
+        assert_eq!(fold("", 10), [""; 0]);
+        assert_eq!(fold("日本語日本語", 5), ["日本", "語日", "本語"]);
+    }
+
+    #[test]
+    fn a_command_is_not_broken_where_it_fits_a_line() {
+        assert_eq!(
+            fold("if it is meant: `pmp-hub confirm o-alpha 1` does it", 30),
+            ["if it is meant:", "`pmp-hub confirm o-alpha 1`", "does it"]
+        );
+        assert_eq!(fold("`a b c d e f`", 5), ["`a b", "c d e", "f`"]);
+    }
+
+    #[test]
+    fn a_frame_is_no_wider_than_a_screen_and_nothing_in_it_acts() {
+        let mut frame = Frame::default();
+        frame.line(&"漢".repeat(100));
+        frame.colored("HELD", Color::Red, 11, &format!("o-alpha \u{1b}[2J{}", "x".repeat(100)));
+        let plain = Output { format: OutputFormat::Table, header: true, color: false };
+        for color in [false, true] {
+            let lines = frame.rendered(Output { color, ..plain }, Frame::WIDTH);
+            assert!(
+                lines.iter().all(|line| measure_text_width(line) <= Frame::WIDTH && line.ends_with('…')),
+                "{lines:?}"
+            );
+            assert!(!lines[1].contains("\u{1b}[2J"), "{lines:?}");
+        }
+        assert!(frame.rendered(plain, Frame::WIDTH)[1].starts_with("HELD       o-alpha �[2J"));
+    }
+
+    #[test]
+    fn a_frame_is_drawn_over_the_one_before_in_one_text() {
+        let line = |text: &str| text.to_owned();
+        assert_eq!(over(0, &[line("a")]), "a\u{1b}[K\n\u{1b}[J");
+        assert_eq!(over(3, &[line("b"), line("c")]), "\u{1b}[3A\rb\u{1b}[K\nc\u{1b}[K\n\u{1b}[J");
+    }
+}

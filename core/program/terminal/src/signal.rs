@@ -1,0 +1,23 @@
+//! What a person sees at a signal that asks to stop.
+
+use pmp_runtime::Stop;
+
+use crate::progress;
+
+/// A token that is cancelled at the first SIGINT or SIGTERM. A line on standard error says so, and
+/// what a second signal does ([`pmp_runtime::stop_on_signal`]).
+///
+/// # Errors
+/// Where the system refuses signal handlers.
+pub fn stop_on_signal() -> std::io::Result<Stop> {
+    pmp_runtime::stop_on_signal(|sentence| progress::step(progress::Step::Waiting, sentence))
+}
+
+/// The same for a command that only reads, again and again: it has nothing to bring to an end, so
+/// nothing is said.
+///
+/// # Errors
+/// As [`stop_on_signal`].
+pub fn leave_on_signal() -> std::io::Result<Stop> {
+    pmp_runtime::stop_on_signal(|_| {})
+}

@@ -1,0 +1,69 @@
+//! The process's standard streams: the one place that writes to them, so that nothing gets past
+//! [`PlainText`] to whoever looks at them. `clippy.toml` keeps all other code from them.
+
+use std::io::{self, IsTerminal, Write};
+
+use pmp_protocol::PlainText;
+
+/// Writes harmless text to standard output, and a line break. A closed pipe is no error: the reader
+/// has seen enough.
+#[expect(clippy::disallowed_methods, reason = "the boundary itself")]
+pub(crate) fn out(harmless: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{harmless}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Writes to standard output what cannot act, and what our own code puts around it to move the
+/// cursor; nothing behind it.
+#[expect(clippy::disallowed_methods, reason = "the boundary itself")]
+pub(crate) fn out_raw(harmless: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(harmless.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Writes a line to standard error. One that cannot be written is lost without harm.
+#[expect(clippy::disallowed_methods, reason = "the boundary itself")]
+pub(crate) fn err(line: &PlainText) {
+    let _lost = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Standard error for log lines, whose writer makes them harmless.
+#[expect(clippy::disallowed_methods, reason = "the boundary itself")]
+pub(crate) fn log() -> io::Stderr {
+    io::stderr()
+}
+
+/// Whether a person sees standard output.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "nothing is written")]
+pub fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Whether a person sees standard error.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "nothing is written")]
+pub fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// The columns of the terminal that shows standard output; none where it is no terminal, or does
+/// not say.
+#[must_use]
+pub(crate) fn stdout_width() -> Option<usize> {
+    stdout_size().map(|(_, columns)| columns)
+}
+
+/// Its lines and columns.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "nothing is written")]
+pub(crate) fn stdout_size() -> Option<(usize, usize)> {
+    let (rows, columns) = console::Term::stdout().size_checked().filter(|_| stdout_is_terminal())?;
+    Some((usize::from(rows), usize::from(columns))).filter(|(_, columns)| *columns >= 20)
+}
