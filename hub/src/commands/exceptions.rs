@@ -11,6 +11,7 @@ use super::look::{Seen, hints, look};
 use crate::commands::select::SelectArgs;
 use crate::config::{ConfigArgs, STALE_AFTER, parse_stale_after};
 use crate::inspect::exceptions;
+use crate::render::exceptions as render;
 
 #[derive(Debug, Args)]
 pub(crate) struct ExceptionsArgs {
@@ -40,9 +41,9 @@ pub(crate) async fn show_exceptions(
     } else if found.is_empty() && output.is_table() {
         output.line("No exceptions: nothing is held, set aside, left out or skipped.")?;
     } else if output.format == OutputFormat::Table && !args.all {
-        exceptions::page(&found, &held, &args.select.flags()).frame(Frame::HEIGHT).print(output)?;
+        render::page(&found, &held, &args.select.flags()).frame(Frame::HEIGHT).print(output)?;
     } else {
-        output.list("exceptions", &found, exceptions::table(&found, Timestamp::now()), &exceptions::summary(&found))?;
+        output.list("exceptions", &found, render::table(&found, Timestamp::now()), &render::summary(&found))?;
     }
     hints(&view);
     Ok(Exit::Ok)

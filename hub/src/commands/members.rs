@@ -17,6 +17,7 @@ use crate::error::HubError;
 use crate::error::{failure, sdk};
 use crate::inspect::members;
 use crate::inspect::members::MemberRow;
+use crate::render::members as render;
 use crate::status::SpokeState;
 
 #[derive(Debug, Args)]
@@ -52,10 +53,12 @@ impl ListArgs {
 
 #[derive(Debug, Subcommand)]
 enum MembersCommand {
-    /// Admit member organizations to the roster: whoever is on it and does not report is missed, whoever is not is not believed
+    /// Admit member organizations to the roster: whoever is on it and does not report is missed,
+    /// whoever is not is not believed
     #[command(after_help = "Example:\n  pmp-hub members admit o-member0000")]
     Admit(AdmitArgs),
-    /// End a member organization: its receipts, its sign of life, its confirmations and its record are deleted
+    /// End a member organization: its receipts, its sign of life, its confirmations and its record
+    /// are deleted
     Forget(ForgetArgs),
 }
 
@@ -97,9 +100,9 @@ pub(crate) async fn members(config: &ConfigArgs, args: &MembersArgs, output: Out
         let none = view.looked.is_empty();
         output.line(if none { "Nobody is admitted, and no spoke has reported." } else { "Nothing to show." })?;
     } else if output.format == OutputFormat::Table && !args.list.all {
-        members::page(&members, view.roster.is_some(), Timestamp::now()).frame(Frame::HEIGHT).print(output)?;
+        render::page(&members, view.roster.is_some(), Timestamp::now()).frame(Frame::HEIGHT).print(output)?;
     } else {
-        output.list("members", &members, members::table(&members, Timestamp::now()), &members::summary(&members))?;
+        output.list("members", &members, render::table(&members, Timestamp::now()), &render::summary(&members))?;
     }
     hints(&view);
     Ok(Exit::Ok)

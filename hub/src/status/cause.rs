@@ -1,4 +1,5 @@
-//! What messages of many organizations have in common: the same sentence about other ids, numbers and times is one cause. Pure.
+//! What messages of many organizations have in common: the same sentence about other ids, numbers
+//! and times is one cause. Pure.
 
 /// A part of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,8 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// How long an age is, in seconds, or how much a number is; none where that is more than anything is.
+    /// How long an age is, in seconds, or how much a number is; none where that is more than
+    /// anything is.
     fn amount(self) -> Option<u64> {
         match self {
             Self::Number(number) => number.parse().ok(),
@@ -82,7 +84,8 @@ pub(crate) fn key(message: &str) -> String {
         .collect()
 }
 
-/// One sentence for messages that have the same [`key`]: what differs is a range where it is a number, and left out where it is a name.
+/// One sentence for messages that have the same [`key`]: what differs is a range where it is a
+/// number, and left out where it is a name.
 pub(crate) fn common<'a>(messages: impl IntoIterator<Item = &'a str>) -> String {
     let mut messages = messages.into_iter();
     let Some(first) = messages.next() else { return String::new() };

@@ -10,7 +10,8 @@ use crate::status::cause;
 
 /// Something that concerns an organization, for a reason.
 pub(crate) trait Caused {
-    /// What is told apart before the reason is: the state, or the kind of exception. In the order in which it is shown.
+    /// What is told apart before the reason is: the state, or the kind of exception. In the order
+    /// in which it is shown.
     type Class: Ord + Copy;
 
     fn class(&self) -> Self::Class;
@@ -40,8 +41,9 @@ impl<T: Caused> Group<'_, T> {
 /// So many causes of one class are each told.
 const MANY: usize = 6;
 
-/// The groups: by class, and in a class those first that concern the most organizations. Where a class has many causes, those that one
-/// organization gives alone are one group: whatever it writes, it takes no room from others.
+/// The groups: by class, and in a class those first that concern the most organizations. Where a
+/// class has many causes, those that one organization gives alone are one group: whatever it
+/// writes, it takes no room from others.
 pub(crate) fn group<'a, T: Caused>(items: impl IntoIterator<Item = &'a T>) -> Vec<Group<'a, T>> {
     let mut by_cause = BTreeMap::<(T::Class, String), Vec<&T>>::new();
     for item in items {

@@ -1,11 +1,14 @@
 use std::collections::BTreeMap;
 
-use pmp_ledger::Head;
-use pmp_protocol::{AccountId, Confirmed, Digest, HeadMark, Needs, OperatorConfirmation, SpokeScope, WouldChange};
+use jiff::SignedDuration;
+use pmp_ledger::{Head, Organization, Report, Unreadable};
+use pmp_protocol::{
+    AccountId, Digest, HeadMark, Needs, OperatorConfirmation, OrganizationSeen, ReceiptStatus, SpokeScope, WouldChange,
+};
 
 use super::*;
-use crate::render::status as shown;
-use crate::status::fleet::Admitted;
+use crate::status::fleet::{Admitted, Looked, View};
+use crate::status::judge::{MAX_UNREADABLE, rows};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -284,7 +287,8 @@ fn a_refusal_does_not_hide_what_is_in_force() {
     assert_eq!((rows[0].lag, rows[0].version), (Some(1), Some(version(42))));
     assert_eq!(shown::version(&rows[0]), "41 → 42 refused");
 
-    // One of which nothing is in force is not up to date. What a spoke of an earlier release tried, it may have.
+    // One of which nothing is in force is not up to date. What a spoke of an earlier release tried,
+    // it may have.
     for (ledger, lag) in [(Some(2), None), (None, Some(0))] {
         let refused = receipt(42, ReceiptStatus::Failed, Some("no"));
         let mut organization = organization(RECENT, vec![refused], None);
@@ -294,7 +298,8 @@ fn a_refusal_does_not_hide_what_is_in_force() {
     }
 }
 
-/// An organization of two spokes: `exp-a` of the one, seen a minute ago, is held; the other, seen three hours ago, has `exp-b`.
+/// An organization of two spokes: `exp-a` of the one, seen a minute ago, is held; the other, seen
+/// three hours ago, has `exp-b`.
 fn two_spokes() -> Organization {
     let id = |id: &str| ExperienceId::new(id).unwrap();
     let scope = |member: &str| SpokeScope::of(Some([id(member)].into()));
