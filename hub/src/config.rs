@@ -27,9 +27,11 @@ pub(crate) const MEMBERS: Source = Source { flag: "--member-organizations", vari
 pub(crate) const SIGNING_KEY: Source = Source { flag: "--signing-key", variable: "PMP_SIGNING_KEY" };
 const LIFETIME: Source = Source { flag: "--statement-lifetime", variable: "PMP_STATEMENT_LIFETIME" };
 
-/// What stands in place of a key where snapshots are meant to be unsigned, though earlier ones were signed.
+/// What stands in place of a key where snapshots are meant to be unsigned, though earlier ones were
+/// signed.
 const UNSIGNED: &str = "none";
-/// For how long a statement holds, where nothing else is asked for: a weekend and its holidays may pass without the hub.
+/// For how long a statement holds, where nothing else is asked for: a weekend and its holidays may
+/// pass without the hub.
 const STATEMENT_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How many versions the ledger keeps, where nothing else is asked for.
 pub(crate) const KEEP_VERSIONS: u64 = 50;
@@ -59,22 +61,27 @@ pub(crate) struct ConfigArgs {
     /// A queue to which an EventBridge rule delivers the catalog's change events (for `run`)
     #[arg(long, global = true, env = EVENTS.variable, hide_env_values = true, value_name = "URL")]
     events_queue_url: Option<String>,
-    /// Look up vendor, categories, name and fulfillment types of the products, once for all members, for their filters
+    /// Look up vendor, categories, name and fulfillment types of the products, once for all
+    /// members, for their filters
     #[arg(long, global = true, env = ATTRIBUTES.variable, hide_env_values = true, value_name = "BOOL",
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     product_attributes: Option<String>,
-    /// The member organizations that are admitted, separated by commas, besides those of `members admit`
+    /// The member organizations that are admitted, separated by commas, besides those of `members
+    /// admit`
     #[arg(long, global = true, env = MEMBERS.variable, hide_env_values = true, value_name = "ORG,…")]
     member_organizations: Option<String>,
-    /// The key that signs snapshots: awskms:///ARN, or file:PATH; without it, they are not signed; `none` to stop signing
+    /// The key that signs snapshots: awskms:///ARN, or file:PATH; without it, they are not signed;
+    /// `none` to stop signing
     #[arg(long, global = true, env = SIGNING_KEY.variable, hide_env_values = true, value_name = "KEY")]
     signing_key: Option<String>,
-    /// How long a spoke may go by a signature that is not renewed, from 24h to 2160h [default: 168h]
+    /// How long a spoke may go by a signature that is not renewed, from 24h to 2160h [default:
+    /// 168h]
     #[arg(long, global = true, env = LIFETIME.variable, hide_env_values = true, value_name = "DURATION")]
     statement_lifetime: Option<String>,
 }
 
-/// A list of organizations, separated by commas. It may not be empty: no list is spelled by a blank setting.
+/// A list of organizations, separated by commas. It may not be empty: no list is spelled by a blank
+/// setting.
 #[derive(Debug, Clone, Default)]
 struct Organizations(BTreeSet<OrganizationId>);
 
@@ -104,7 +111,8 @@ pub(crate) struct FunctionArgs {
     interval: Option<String>,
 }
 
-/// The settings of `run`, `status` and `members` alone, as `doctor` looks at them: in the environment they are set for all.
+/// The settings of `run`, `status` and `members` alone, as `doctor` looks at them: in the
+/// environment they are set for all.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RunSettings {
     /// How many versions the ledger keeps (of `run` and `publish`)
@@ -119,7 +127,8 @@ pub(crate) struct RunSettings {
 }
 
 impl RunSettings {
-    /// How long a spoke may be silent, as `status` takes it. What is wrong there is said by `check`.
+    /// How long a spoke may be silent, as `status` takes it. What is wrong there is said by
+    /// `check`.
     pub(crate) fn stale_after(&self) -> SignedDuration {
         let given = self.stale_after.as_deref().and_then(|text| parse_stale_after(text).ok());
         SignedDuration::try_from(given.unwrap_or(SILENCE)).unwrap_or(SignedDuration::MAX)
@@ -161,7 +170,8 @@ fn duration(settings: &mut Settings, text: Option<&str>, source: Source) -> Opti
     parse_duration(&text).map_err(|problem| settings.problem(source, problem)).ok()
 }
 
-/// How long a spoke may be silent. One that is well gives a sign of life once in an interval, so it has to be longer than that.
+/// How long a spoke may be silent. One that is well gives a sign of life once in an interval, so it
+/// has to be longer than that.
 fn silence(settings: &mut Settings, given: Option<Duration>, interval: Duration) -> Duration {
     match given {
         Some(given) if given <= interval => {
@@ -176,7 +186,8 @@ fn silence(settings: &mut Settings, given: Option<Duration>, interval: Duration)
     }
 }
 
-/// The same for `status` and `members`, which know of no interval. A blank is how templates spell "not set".
+/// The same for `status` and `members`, which know of no interval. A blank is how templates spell
+/// "not set".
 pub(crate) fn parse_stale_after(text: &str) -> Result<Duration, String> {
     if text.trim().is_empty() { Ok(SILENCE) } else { parse_duration(text) }
 }
@@ -310,7 +321,8 @@ impl ConfigArgs {
         members.unwrap_or_default().0
     }
 
-    /// What `run` needs: as `publish`, and whom the settings admit. Without an interval, only whether it is complete.
+    /// What `run` needs: as `publish`, and whom the settings admit. Without an interval, only
+    /// whether it is complete.
     pub(crate) fn for_run(
         &self,
         interval: Option<Duration>,
@@ -360,8 +372,8 @@ impl ConfigArgs {
         })
     }
 
-    /// The configuration of `history`, `show` and `diff`.
-    /// They read the table of receipts to tell which experience may have been meant, where it is set.
+    /// The configuration of `history`, `show` and `diff`. They read the table of receipts to tell
+    /// which experience may have been meant, where it is set.
     pub(crate) fn for_history(&self) -> Result<(ExperienceId, TableName, Option<TableName>), Failure> {
         let mut settings = Settings::default();
         let experience = settings.required(self.experience_id.as_deref(), EXPERIENCE);
@@ -370,7 +382,8 @@ impl ConfigArgs {
         settings.finish(|| Some((experience?, snapshots?, timestamps)))
     }
 
-    /// The configuration of `confirm`: without a topic, the confirmation waits for the next announcement.
+    /// The configuration of `confirm`: without a topic, the confirmation waits for the next
+    /// announcement.
     pub(crate) fn for_confirm(&self) -> Result<(StatusConfig, Option<TopicArn>), Failure> {
         let status = self.for_status()?;
         let mut settings = Settings::default();

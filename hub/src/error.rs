@@ -14,7 +14,8 @@ use crate::status::fleet::Restored;
 /// A step that failed, with the ids it was about.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
-    /// The management experience, or its policy, could not be read. Nothing was stored or published.
+    /// The management experience, or its policy, could not be read. Nothing was stored or
+    /// published.
     #[error("cannot read the management experience `{experience}`")]
     Read {
         /// Which.

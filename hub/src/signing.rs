@@ -172,7 +172,8 @@ pub struct Signing {
 }
 
 impl Signing {
-    /// The envelope that vouches for a version from `now` on. What the key gave is verified before it is used.
+    /// The envelope that vouches for a version from `now` on. What the key gave is verified before
+    /// it is used.
     ///
     /// # Errors
     /// Where the key cannot be used.

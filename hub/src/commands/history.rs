@@ -26,7 +26,8 @@ use crate::publish::read;
 /// `history`.
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
-    /// Only what was taken since then: a time ago (36h, 7d), a day (2026-11-24) or a moment (2026-11-24T12:00:00Z), in UTC
+    /// Only what was taken since then: a time ago (36h, 7d), a day (2026-11-24) or a moment
+    /// (2026-11-24T12:00:00Z), in UTC
     #[arg(long, value_name = "TIME")]
     since: Option<Since>,
     /// All of them, and not only one screen
@@ -54,7 +55,8 @@ pub(crate) struct DiffArgs {
     /// With what: a snapshot, or `now`, which reads the management experience
     #[arg(value_name = "VERSION|now", default_value = "now")]
     after: Side,
-    /// What changed since then: the last snapshot from before it, and the newest. Times are those of `history`
+    /// What changed since then: the last snapshot from before it, and the newest. Times are those
+    /// of `history`
     #[arg(long, value_name = "TIME", conflicts_with = "before")]
     since: Option<Since>,
     /// All products, and not only one screen
@@ -168,7 +170,8 @@ impl History {
         }
     }
 
-    /// The last snapshot that was taken before `since`, and the newest one; where none is kept, the oldest that is.
+    /// The last snapshot that was taken before `since`, and the newest one; where none is kept, the
+    /// oldest that is.
     async fn around(&self, since: Timestamp) -> Result<(SnapshotVersion, SnapshotVersion), Failure> {
         let newest = self.newest().await?;
         let kept = self.snapshots.versions(&self.experience).await.map_err(ledger)?;
@@ -246,7 +249,8 @@ fn rows(kept: &[KeptVersion], newest: SnapshotVersion, since: Timestamp) -> Vec<
     kept.iter().rev().filter(follows).map(row).collect()
 }
 
-/// The last version that was taken before `since`, up to `newest`; where none is, the oldest, which is not from before it.
+/// The last version that was taken before `since`, up to `newest`; where none is, the oldest, which
+/// is not from before it.
 fn last_before(kept: &[KeptVersion], newest: SnapshotVersion, since: Timestamp) -> (SnapshotVersion, bool) {
     let mut kept = kept.iter().filter(|kept| kept.version <= newest);
     let oldest = kept.clone().next().map_or(newest, |kept| kept.version);

@@ -32,7 +32,8 @@ pub(crate) struct LogArgs {
     /// Only this member experience
     #[arg(long, value_name = "ID")]
     experience: Option<ExperienceId>,
-    /// Only what came since then: a time ago (36h, 7d), a day (2026-11-24) or a moment (2026-11-24T12:00:00Z), in UTC
+    /// Only what came since then: a time ago (36h, 7d), a day (2026-11-24) or a moment
+    /// (2026-11-24T12:00:00Z), in UTC
     #[arg(long, value_name = "TIME")]
     since: Option<Since>,
     /// All that is kept, and whole texts

@@ -23,8 +23,8 @@ pub(crate) struct RunArgs {
     /// How often an unchanged snapshot is announced: 30s, 15m, 1h
     #[arg(long, env = "PMP_INTERVAL", default_value = "1h", value_parser = parse_duration, value_name = "DURATION")]
     interval: Duration,
-    /// How long a spoke may be silent before the metrics count it, which are written where the log is JSON: longer than the interval
-    /// [default: 3h, or three intervals where that is longer]
+    /// How long a spoke may be silent before the metrics count it, which are written where the log
+    /// is JSON: longer than the interval [default: 3h, or three intervals where that is longer]
     #[arg(long, env = "PMP_STALE_AFTER", value_name = "DURATION")]
     stale_after: Option<String>,
     /// Stop after this time as if told to: 90s, 15m, 8h

@@ -18,7 +18,8 @@ use crate::status::{SpokeState, SpokeStatus};
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Exit with 4 if anything is disputed, unreadable, held, in error, stale or was never heard of, or nobody was
+    /// Exit with 4 if anything is disputed, unreadable, held, in error, stale or was never heard
+    /// of, or nobody was
     #[arg(long)]
     check: bool,
     /// With --check: do not fail where no spoke has reported yet
@@ -99,7 +100,8 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
     Ok(if args.check && !healthy { Exit::Unhealthy } else { Exit::Ok })
 }
 
-/// Draws the screen again and again, until told to stop. A look that fails is told below what was seen last.
+/// Draws the screen again and again, until told to stop. A look that fails is told below what was
+/// seen last.
 async fn watch(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
     if output.format != OutputFormat::Table {
         let error = anyhow::anyhow!("--watch draws a screen, and none of the other forms");

@@ -53,7 +53,8 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
         // A snapshot that is published meanwhile is not waited for.
         wanted = Some(version);
         let missing = missing(&seen.rows, version);
-        // "Everywhere" needs a place: a mistyped selection, or a spoke that finds nothing, is not one.
+        // "Everywhere" needs a place: a mistyped selection, or a spoke that finds nothing, is not
+        // one.
         let everywhere = missing.is_empty() && kept(&seen.rows) > 0;
         let left = args.timeout.saturating_sub(began.elapsed());
         if everywhere || left.is_zero() {

@@ -46,7 +46,8 @@ pub(crate) struct WhyArgs {
     /// In this member experience alone
     #[arg(long, value_name = "ID", requires = "org")]
     experience: Option<ExperienceId>,
-    /// As it was decided then: by a snapshot (42), or at a time: ago (36h, 7d), a day (2026-11-24) or a moment, in UTC
+    /// As it was decided then: by a snapshot (42), or at a time: ago (36h, 7d), a day (2026-11-24)
+    /// or a moment, in UTC
     #[arg(long, value_name = "VERSION|TIME")]
     at: Option<At>,
     /// Every experience, and whole texts
@@ -408,7 +409,8 @@ impl Found {
     }
 }
 
-/// The text, of at most `width` columns unless it is to be told `whole`. A character takes no more columns than bytes.
+/// The text, of at most `width` columns unless it is to be told `whole`. A character takes no more
+/// columns than bytes.
 fn fit(text: &str, width: usize, whole: bool) -> String {
     if whole { text.to_owned() } else { PlainText::bounded(text, width).into() }
 }

@@ -1,7 +1,8 @@
 //! Change events of the catalog, where an EventBridge rule delivers them to a queue of the hub's.
 //!
-//! An event names no entity and no change type, and is best effort: it makes the hub look, and nothing more. So a body
-//! that is not understood is logged and dropped; the schedule covers whatever it meant.
+//! An event names no entity and no change type, and is best effort: it makes the hub look, and
+//! nothing more. So a body that is not understood is logged and dropped; the schedule covers
+//! whatever it meant.
 
 use std::time::Duration;
 
@@ -52,7 +53,8 @@ impl EventQueue {
         Ok(Received { succeeded, receipt_handles })
     }
 
-    /// Waits until the queue holds the event of a change set, and leaves all events there. Returns whether it came.
+    /// Waits until the queue holds the event of a change set, and leaves all events there. Returns
+    /// whether it came.
     pub(crate) async fn tells_of(&self, change_set: &str, within: Duration) -> Result<bool, ApiError> {
         let began = Instant::now();
         while began.elapsed() < within {
@@ -75,7 +77,8 @@ impl EventQueue {
     /// Deletes events that led to what they ask for.
     pub(crate) async fn delete(&self, received: Received) -> Result<(), ApiError> {
         let entry = |(index, handle): (usize, String)| {
-            // Both required fields are set; an event that could not be deleted would only come once more.
+            // Both required fields are set; an event that could not be deleted would only come once
+            // more.
             DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(handle).build().ok()
         };
         let entries: Vec<_> = received.receipt_handles.into_iter().enumerate().filter_map(entry).collect();

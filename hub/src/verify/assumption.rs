@@ -1,4 +1,5 @@
-//! What is assumed, by name. The names are those of the switches of `pmp-local`, where there is one.
+//! What is assumed, by name. The names are those of the switches of `pmp-local`, where there is
+//! one.
 
 use serde::{Serialize, Serializer};
 
@@ -60,7 +61,8 @@ impl Assumption {
         Self::Listings,
     ];
 
-    /// The number of its trial in `docs/first-day.md`. The ninth, how long change sets take, is measured and assumes nothing.
+    /// The number of its trial in `docs/first-day.md`. The ninth, how long change sets take, is
+    /// measured and assumes nothing.
     pub(crate) fn trial(self) -> u8 {
         match self {
             Self::Batches => 1,

@@ -1,4 +1,5 @@
-//! The report: what was found, as JSON for programs and as Markdown for people. Pure, but for [`write`].
+//! The report: what was found, as JSON for programs and as Markdown for people. Pure, but for
+//! [`write`].
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The chain from the management experience to what is in force in one member experience: each step with its time, and with whose
-//! view it is. Pure.
+//! The chain from the management experience to what is in force in one member experience: each step
+//! with its time, and with whose view it is. Pure.
 
 use jiff::Timestamp;
 use pmp_protocol::{DecisionJournal, JournalEntry, Outcome, ProductId, Receipt};
