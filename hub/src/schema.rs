@@ -226,20 +226,7 @@ fn the_schemas_that_are_checked_in_are_the_types() {
 
 #[test]
 fn every_field_is_described() {
-    fn undescribed(value: &serde_json::Value, place: &str, found: &mut Vec<String>) {
-        let Some(object) = value.as_object() else { return };
-        for (name, field) in object.get("properties").and_then(|p| p.as_object()).into_iter().flatten() {
-            if field.get("description").is_none() {
-                found.push(format!("{place}.{name}"));
-            }
-        }
-        for (name, inner) in object {
-            undescribed(inner, &format!("{place}/{name}"), found);
-        }
-    }
-    let mut found = Vec::new();
-    for (name, schema) in all() {
-        undescribed(schema.as_value(), &name, &mut found);
-    }
+    let undescribed = |(name, schema): (String, Schema)| pmp_test_schema::undescribed(&name, schema.as_value());
+    let found: Vec<_> = all().into_iter().flat_map(undescribed).collect();
     assert!(found.is_empty(), "{found:#?}");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use pmp_ledger::{DynamoSnapshots, NewSnapshot, SnapshotStore, Stored};
-use pmp_local::world::{ChangeSetTiming, Fault, FaultRule};
+use pmp_local_aws::world::{ChangeSetTiming, Fault, FaultRule};
 use pmp_protocol::{Content, ExperienceId, ResourceRequests, Sealed, SnapshotVersion};
 use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Lists, MANAGEMENT, Scene, World, eventually, within, world};
 use serde_json::json;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use aws_sdk_sqs::types::QueueAttributeName;
-use pmp_local::world::{Fault, FaultRule};
+use pmp_local_aws::world::{Fault, FaultRule};
 use pmp_tests::{Finished, HUB, Scene, within, world};
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pmp_local::world::ChangeSetTiming;
+use pmp_local_aws::world::ChangeSetTiming;
 use pmp_tests::{ALPHA_PROD, Agent, Lists, MANAGEMENT, Program, Scene, World, eventually, world};
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use pmp_local::world::{
+use pmp_local_aws::world::{
     Assumptions, CatalogLimits, ChangeEventTarget, ChangeSetTiming, Experience, IdLimit, Listing, Organization,
     Product, RequestRates, StaleRevisions,
 };

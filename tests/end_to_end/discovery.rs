@@ -1,7 +1,7 @@
 //! Which experiences are kept in step, and what is said of those that are not: in the management account, and in a
 //! delegated administrator's.
 
-use pmp_local::world::{Experience, ProcurementPolicy};
+use pmp_local_aws::world::{Experience, ProcurementPolicy};
 use pmp_tests::{
     ALPHA, ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, HUB, Lists, MANAGEMENT, Program, Scene, member_role,
     world,

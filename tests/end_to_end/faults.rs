@@ -1,6 +1,6 @@
 //! The real programs while things go wrong: they end where they would have ended, and do nothing twice.
 
-use pmp_local::world::{Fault, FaultRule};
+use pmp_local_aws::world::{Fault, FaultRule};
 use pmp_tests::{ALPHA_PROD, EVENTS_QUEUE, Lists, MANAGEMENT, Scene, World, eventually, world};
 
 const CATALOG: &str = "aws-marketplace";

@@ -1,6 +1,6 @@
 //! Filters by experience: rules in one spoke.
 
-use pmp_local::world::{Experience, ProcurementPolicy};
+use pmp_local_aws::world::{Experience, ProcurementPolicy};
 use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Lists, MANAGEMENT, Objects, Program, Scene, world};
 use serde_json::{Value, json};
 

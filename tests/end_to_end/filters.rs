@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use pmp_local::world::{Experience, Fault, FaultRule, ProcurementPolicy, Product};
+use pmp_local_aws::world::{Experience, Fault, FaultRule, ProcurementPolicy, Product};
 use pmp_protocol::Digest;
 use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Finished, Lists, Objects, Scene, world};
 use serde_json::json;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use pmp_ledger::{DynamoSnapshots, NewSnapshot, SnapshotStore, Stored};
-use pmp_local::world::Role;
+use pmp_local_aws::world::Role;
 use pmp_protocol::{
     Content, Digest, ExperienceId, ProductId, Reason, ResourceRequests, Sealed, SnapshotMessage, SnapshotVersion,
 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::QueueAttributeName;
 use futures::StreamExt;
 use futures::stream;
-use pmp_local::{Options, Server};
+use pmp_local_aws::{Options, Server};
 use pmp_tests::{ALPHA, Aws, HUB, Line, MANAGEMENT, Program, Wrong, world};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use pmp_local::world::{Fault, FaultRule};
+use pmp_local_aws::world::{Fault, FaultRule};
 use pmp_tests::{ALPHA_PROD, Agent, Batch, Function, Lists, Scene, eventually, world};
 use serde_json::json;
 

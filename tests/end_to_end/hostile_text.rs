@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pmp_local::world::{Fault, FaultRule, Product};
+use pmp_local_aws::world::{Fault, FaultRule, Product};
 use pmp_protocol::PlainText;
 use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, Finished, MANAGEMENT, Scene, World, get_text, within, world};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pmp_local::world::ChangeSetTiming;
+use pmp_local_aws::world::ChangeSetTiming;
 use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Lists, Scene, World, eventually, world};
 use serde_json::json;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use pmp_ledger::{DynamoLeases, Lease, LeaseStore, LeaseTerm, Taken, Watched};
-use pmp_local::world::ChangeSetTiming;
+use pmp_local_aws::world::ChangeSetTiming;
 use pmp_protocol::OrganizationId;
 use pmp_tests::{ALPHA, ALPHA_PROD, Agent, Lists, Program, Scene, World, eventually, within, world};
 use tokio::task::JoinSet;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use pmp_local::world::{CatalogLimits, Fault, FaultRule, Product};
+use pmp_local_aws::world::{CatalogLimits, Fault, FaultRule, Product};
 use pmp_protocol::{Answers, ExperienceId};
 use pmp_tests::{ALPHA_PROD, HUB, Lists, MANAGEMENT, Program, Scene, World, eventually, get_json, world};
 use serde_json::{Value, json};

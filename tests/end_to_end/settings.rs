@@ -1,6 +1,6 @@
 //! The policy's settings follow the management experience only where that is asked for.
 
-use pmp_local::world::ResourceRequests;
+use pmp_local_aws::world::ResourceRequests;
 use pmp_tests::{ALPHA_PROD, Lists, Scene, world};
 
 /// The management experience takes no requests from users, alpha's production experience does; and it lacks a product.

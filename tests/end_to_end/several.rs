@@ -1,6 +1,6 @@
 //! Several of something: management experiences in one member account, accounts of one organization.
 
-use pmp_local::world::{Experience, ProcurementPolicy};
+use pmp_local_aws::world::{Experience, ProcurementPolicy};
 use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, HUB, Lists, Scene, eventually, member_role, world};
 
 const SECOND: &str = "exp-second";

@@ -1,6 +1,6 @@
 //! How an organization sees itself: `pmp-spoke status`.
 
-use pmp_local::world::{Experience, ProcurementPolicy};
+use pmp_local_aws::world::{Experience, ProcurementPolicy};
 use pmp_tests::{ALPHA, ALPHA_PROD, MANAGEMENT, Scene, world};
 
 use crate::confirming::two_thirds_to_remove;

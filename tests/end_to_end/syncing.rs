@@ -1,6 +1,6 @@
 //! The way of a snapshot into the member experiences.
 
-use pmp_local::world::{Experience, Organization, ProcurementPolicy};
+use pmp_local_aws::world::{Experience, Organization, ProcurementPolicy};
 use pmp_tests::{
     ALPHA, ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, Lists, MANAGEMENT, Scene, Tap, World,
     hub_organization, world,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use pmp_local::world::{
+use pmp_local_aws::world::{
     Assumptions, ChangeSetTiming, Experience, ListedProduct, ProcurementPolicy, Product, ResourceRequests, Role,
 };
 use pmp_tests::{

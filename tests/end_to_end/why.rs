@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use pmp_local::world::Product;
+use pmp_local_aws::world::Product;
 use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, MANAGEMENT, Program, Scene, World, world};
 use serde_json::{Value, json};
 

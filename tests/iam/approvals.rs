@@ -8,8 +8,8 @@ use aws_sdk_marketplacecatalog::Client;
 use aws_sdk_marketplacecatalog::error::ProvideErrorMetadata;
 use aws_sdk_marketplacecatalog::types::{Change, ChangeStatus, Entity};
 use aws_smithy_types::Document;
-use pmp_local::world::{AccessKey, ControlPolicy, Role};
-use pmp_local::{Options, Server};
+use pmp_local_aws::world::{AccessKey, ControlPolicy, Role};
+use pmp_local_aws::{Options, Server};
 use pmp_tests::{ALPHA, ALPHA_PROD, Aws, within, world};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use awsim_iam_policy::{AuthzRequest, ContextValue, Decision, EvalContext, PolicyDocument, evaluate, parse};
-use pmp_local::{Authorization, Verdict};
+use pmp_local_aws::{Authorization, Verdict};
 use serde_json::{Value, json};
 
 use crate::record::record;

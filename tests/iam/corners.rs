@@ -2,8 +2,8 @@
 //! documentation makes of it. The other evaluator is asked the same.
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use pmp_local::world::{AccessKey, Role};
-use pmp_local::{Options, Server};
+use pmp_local_aws::world::{AccessKey, Role};
+use pmp_local_aws::{Options, Server};
 use pmp_tests::{Aws, World};
 use serde_json::{Value, json};
 

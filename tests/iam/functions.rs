@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
 use awsim_iam_policy::Decision as Verdict;
-use pmp_local::world::{ChangeSetTiming, Experience, ProcurementPolicy, ResourceRequests};
+use pmp_local_aws::world::{ChangeSetTiming, Experience, ProcurementPolicy, ResourceRequests};
 use pmp_protocol::Digest;
 use pmp_signature::PublicKey;
 use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Aws, Lists, MANAGEMENT, Objects, longest_id, world};

@@ -4,7 +4,7 @@
 //! [data perimeter examples]: https://github.com/aws-samples/data-perimeter-policy-examples
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use pmp_local::world::{AccessKey, ControlPolicy, Role};
+use pmp_local_aws::world::{AccessKey, ControlPolicy, Role};
 use pmp_tests::{ALPHA, ALPHA_PROD, HUB_ORGANIZATION, Lists, World, world};
 use serde_json::{Value, json};
 

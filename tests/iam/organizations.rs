@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pmp_local::world::AccessKey;
-use pmp_local::{Options, Server};
+use pmp_local_aws::world::AccessKey;
+use pmp_local_aws::{Options, Server};
 use pmp_tests::{ALPHA, Aws, Batch, EXTERNAL_ID, Function, HUB, MANAGEMENT, Program, World, get_json};
 use serde_json::{Map, Value, json};
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use pmp_local::{Authorization, Witness};
+use pmp_local_aws::{Authorization, Witness};
 use serde_json::json;
 
 /// The file that the variable names, if it is set; a file from before is replaced.

@@ -2,7 +2,7 @@
 
 use awsim_iam_policy::Decision as Verdict;
 use awsim_iam_policy::glob::matches;
-use pmp_local::world::Role;
+use pmp_local_aws::world::Role;
 use pmp_tests::{ALPHA, EXTERNAL_ID, MANAGEMENT};
 use serde::Deserialize;
 use serde_json::{Value, json};

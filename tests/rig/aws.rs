@@ -3,12 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_marketplacecatalog::operation::start_change_set::StartChangeSetError;
 use aws_sdk_marketplacecatalog::types::{Change, ChangeStatus, Entity};
 use aws_smithy_types::Document;
+use aws_types::SdkConfig;
 use serde_json::Value;
 
 use crate::within;
@@ -40,14 +38,7 @@ impl Lists {
 impl Aws {
     /// Clients that act as `account` at `endpoint`.
     pub fn new(endpoint: &str, account: &str) -> Self {
-        let credentials = Credentials::new(account, "secret", None, None, "rig");
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .endpoint_url(endpoint)
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .build();
+        let config = pmp_test_clients::account(endpoint, account);
         let catalog = aws_sdk_marketplacecatalog::Client::new(&config);
         Self { config, catalog }
     }
@@ -61,16 +52,8 @@ impl Aws {
     pub async fn lists(&self, experience: &str) -> Lists {
         let details = self.describe(experience).await;
         let policy = details["ProcurementPolicies"][0].as_str().unwrap().to_owned();
-        let policy = self.describe(&policy).await;
-        let mut lists = Lists::default();
-        // Where there is none, the catalog may say `null`.
-        for statement in policy["Statements"].as_array().into_iter().flatten() {
-            let list = if statement["Effect"] == "Allow" { &mut lists.approved } else { &mut lists.rejected };
-            for resource in statement["Resources"].as_array().unwrap() {
-                list.extend(resource["Ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()));
-            }
-        }
-        lists
+        let read = pmp_test_clients::lists(&self.describe(&policy).await);
+        Lists { approved: read.approved.into_iter().collect(), rejected: read.rejected.into_iter().collect() }
     }
 
     /// Whether users may request products in an experience: `Allow` or `Deny`.
@@ -103,12 +86,7 @@ impl Aws {
     }
 
     async fn change(&self, experience: &str, change_type: &str, products: &[&str]) {
-        let ids = products.iter().map(|id| Document::String((*id).to_owned())).collect();
-        let products = Document::Object(HashMap::from([("Ids".to_owned(), Document::Array(ids))]));
-        let details = Document::Object(HashMap::from([("Products".to_owned(), Document::Array(vec![products]))]));
-        let entity = Entity::builder().r#type("Experience@1.0").identifier(experience).build().unwrap();
-        let change =
-            Change::builder().change_type(change_type).entity(entity).details_document(details).build().unwrap();
+        let change = pmp_test_clients::change(change_type, experience, products);
         // A person who is told that another change set holds the experience tries again.
         let id = within(Duration::from_secs(30), "the experience is free", async || {
             let call = self.catalog.start_change_set().catalog("AWSMarketplace").change_set(change.clone());

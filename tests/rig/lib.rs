@@ -17,7 +17,6 @@ mod program;
 mod proxy;
 mod runtime_api;
 mod scene;
-mod schema;
 mod tap;
 mod wait;
 
@@ -28,6 +27,7 @@ pub use job::Job;
 pub use line::{Asked, Line, Wrong};
 pub use memory::Measured;
 pub use objects::Objects;
+pub use pmp_test_schema::PublishedSchema;
 pub use program::{Agent, Finished, Program, binary, find_binary};
 pub use proxy::{Manners, Proxy};
 pub use runtime_api::{Answer, Function};
@@ -35,6 +35,5 @@ pub use scene::{
     ALPHA, ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, EVENTS_QUEUE, EXTERNAL_ID, HUB, HUB_ORGANIZATION,
     MANAGEMENT, Scene, World, alpha, hub_organization, longest_id, member_role, member_role_for, world,
 };
-pub use schema::PublishedSchema;
 pub use tap::{Call, Tap};
 pub use wait::{eventually, within};

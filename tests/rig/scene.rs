@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use axum::http::Method;
-use pmp_local::world::{
+use pmp_local_aws::world::{
     CatalogLimits, ChangeEventTarget, ChangeSetTiming, Experience, FaultRule, Organization, ProcurementPolicy, Role,
 };
-use pmp_local::{Options, Server};
+use pmp_local_aws::{Options, Server};
 use serde_json::json;
 
-pub use pmp_local::World;
+pub use pmp_local_aws::World;
 
 use crate::{Aws, Manners, Program, Proxy, tell};
 

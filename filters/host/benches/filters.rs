@@ -10,7 +10,7 @@
 // A benchmark is a program for a person; what it cannot do ends it, with the reason.
 #![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
 
-#[path = "../tests/guests/mod.rs"]
+#[path = "../tests/guests/guests.rs"]
 mod guests;
 
 use std::collections::BTreeSet;

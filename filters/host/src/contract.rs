@@ -2,13 +2,10 @@
 
 use std::ops::RangeInclusive;
 
+use wasmtime::Engine;
 use wasmtime::component::types::Component as ComponentType;
-use wasmtime::component::{HasSelf, Linker};
-use wasmtime::{Engine, Result};
 
 use crate::LoadError;
-use crate::log::LogLevel;
-use crate::run::Guest;
 
 /// The package that a filter is built against.
 pub(crate) const PACKAGE: &str = "pmp-sync:filter";
@@ -41,29 +38,6 @@ pub(crate) mod scoped {
     });
 }
 
-use bindings::pmp_sync::filter::{logging, types};
-
-impl types::Host for Guest {}
-
-impl logging::Host for Guest {
-    fn log(&mut self, level: logging::Level, message: String) {
-        let level = match level {
-            logging::Level::Debug => LogLevel::Debug,
-            logging::Level::Info => LogLevel::Info,
-            logging::Level::Warn => LogLevel::Warn,
-            logging::Level::Error => LogLevel::Error,
-        };
-        self.log.add(level, &message);
-    }
-}
-
-/// What a filter can import: logging, and nothing else.
-pub(crate) fn linker(engine: &Engine) -> Result<Linker<Guest>> {
-    let mut linker = Linker::new(engine);
-    bindings::Filter::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
-    Ok(linker)
-}
-
 /// What a component exports beyond what every filter does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Offers {
@@ -72,7 +46,7 @@ pub(crate) struct Offers {
 }
 
 /// Checks the names that a component imports and exports. Their types are checked when it is linked.
-pub(crate) fn check(component: &ComponentType, engine: &Engine) -> std::result::Result<Offers, LoadError> {
+pub(crate) fn check(component: &ComponentType, engine: &Engine) -> Result<Offers, LoadError> {
     // The export first: of something that isn't a filter at all, the imports are of no interest.
     match component.exports(engine).find_map(|(name, _)| version_of(name, "rules")) {
         Some(version) => check_version(version)?,
@@ -100,7 +74,7 @@ fn version_of<'a>(name: &'a str, interface: &str) -> Option<&'a str> {
 }
 
 /// The promise of `wit/README.md`: a host of 1.y runs filters of 1.x with x ≤ y.
-fn check_version(version: &str) -> std::result::Result<(), LoadError> {
+fn check_version(version: &str) -> Result<(), LoadError> {
     let mut parts = version.split('.').map(str::parse::<u64>);
     match (parts.next(), parts.next()) {
         (Some(Ok(MAJOR)), Some(Ok(minor))) if MINORS.contains(&minor) => Ok(()),

@@ -8,6 +8,7 @@ use std::time::Instant;
 use pmp_protocol::{Decision, Digest, FilterIdentity, Verdicts};
 use serde_json::{Map, Value};
 
+use crate::description::Description;
 use crate::engine::Runtime;
 use crate::input::{Context, Product, Table};
 use crate::log::Log;
@@ -18,19 +19,6 @@ use crate::{Limits, output};
 
 /// The longest text of an error that is taken over from a filter.
 const ERROR_BYTES: usize = 1024;
-
-/// What a filter says of itself, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Description {
-    /// A short name: lower-case letters, digits and hyphens.
-    pub name: String,
-    /// The filter's own version.
-    pub version: String,
-    /// What it does, in one sentence.
-    pub description: String,
-    /// A JSON Schema of its configuration: one JSON object, as text.
-    pub settings_schema: String,
-}
 
 /// A filter that is ready: a component that is compiled, or a built-in rule. A clone is the same filter.
 #[derive(Clone)]

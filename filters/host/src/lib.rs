@@ -23,10 +23,12 @@
 mod cache;
 mod compiler;
 mod contract;
+mod description;
 mod engine;
 mod features;
 mod filter;
 mod format;
+mod guest;
 mod input;
 mod interpreter;
 mod limits;
@@ -44,7 +46,8 @@ mod text;
 
 pub use compiler::compile_if_called;
 pub use contract::CONTRACT_VERSION;
-pub use filter::{ConfigError, ConfiguredFilter, Description, EvaluateError, Evaluation, Failure, Filter};
+pub use description::Description;
+pub use filter::{ConfigError, ConfiguredFilter, EvaluateError, Evaluation, Failure, Filter};
 pub use input::{Context, Product, Status};
 pub use limits::Limits;
 pub use load::{FilterHost, HostError, Interface, LoadError};

@@ -12,10 +12,12 @@ use wasmtime::component::{Component, Linker};
 
 use crate::cache::{self, Cache};
 use crate::compiler::{self, Compiled};
+use crate::description::Description;
 use crate::engine::{self, Runtime};
-use crate::filter::{Description, Filter};
+use crate::filter::Filter;
+use crate::guest::{self, Guest};
 use crate::machine_code::{self, Vouched};
-use crate::run::{Guest, Prepared, RunError};
+use crate::run::{Prepared, RunError};
 use crate::text::tame;
 use crate::{Limits, contract, features, format, interpreter, look};
 
@@ -206,7 +208,7 @@ impl FilterHost {
     /// A host that holds every filter to these limits.
     pub fn new(limits: Limits) -> Result<Self, HostError> {
         let runtime = Arc::new(Runtime::new(limits)?);
-        let linker = contract::linker(&runtime.engine).map_err(|error| HostError::Engine(error.into()))?;
+        let linker = guest::linker(&runtime.engine).map_err(|error| HostError::Engine(error.into()))?;
         Ok(Self { runtime, linker, cache: None })
     }
 

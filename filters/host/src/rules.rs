@@ -20,7 +20,7 @@ use std::fmt;
 use pmp_protocol::Digest;
 
 use crate::contract::bindings::pmp_sync::filter::types;
-use crate::filter::Description;
+use crate::description::Description;
 use crate::input::{Context, Product, Status};
 use crate::log::Log;
 use crate::output::RawDecision;

@@ -12,6 +12,7 @@ use crate::contract::Offers;
 use crate::contract::bindings::{Filter as Exports, FilterPre};
 use crate::contract::scoped::{ScopedFilter as ScopedExports, ScopedFilterPre};
 use crate::engine::Runtime;
+use crate::guest::Guest;
 use crate::log::{Log, LogLine};
 use crate::memory::Memory;
 
@@ -85,12 +86,6 @@ pub enum RunError {
 
 fn after(last_error: Option<&str>) -> String {
     last_error.map(|line| format!(" after it logged: {line}")).unwrap_or_default()
-}
-
-/// The host's side of one instance.
-pub(crate) struct Guest {
-    pub(crate) log: Log,
-    memory: Memory,
 }
 
 /// A component that is compiled and linked: everything that is the same for all its runs.

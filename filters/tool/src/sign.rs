@@ -14,10 +14,7 @@ use serde_json::json;
 use ssh_key::{HashAlg, LineEnding, PrivateKey, SshSig};
 
 use crate::component::Component;
-use crate::signers::{Signers, SignersError};
-
-/// What a signature is for: one that was made for another purpose says nothing of filters.
-pub(crate) const NAMESPACE: &str = "pmp-sync-filter";
+use crate::signers::{NAMESPACE, Signers, SignersError};
 
 /// Why a filter is not signed, or its signature does not hold.
 #[derive(Debug, thiserror::Error)]

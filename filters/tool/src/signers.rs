@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
 
-use crate::sign::NAMESPACE;
+/// What a signature is for: one that was made for another purpose says nothing of filters.
+pub(crate) const NAMESPACE: &str = "pmp-sync-filter";
 
 /// Why the keys that count are not known.
 #[derive(Debug, thiserror::Error)]

@@ -1,13 +1,13 @@
-//! The products of a pmp-local world, as its management experience lists them at the start.
+//! The products of a world of pmp-local, as its management experience lists them at the start.
 //!
-//! Only what a filter is told is read, so that this program needs nothing of pmp-local: whether a world is whole is for
-//! `pmp-local world check` to say. The format is documented in docs/pmp-local.md, as are its three spellings.
+//! The file is read by `pmp-world`, as pmp-local reads it: a field that it would refuse is refused here, by the same
+//! words. Whether the world as a whole is possible is left to `pmp-local world check`: a filter is told of products alone.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use pmp_protocol::{ExperienceId, Note, OrganizationId, ProductId};
-use serde::Deserialize;
+use pmp_protocol::{ExperienceId, IdError, Note, OrganizationId, ProductId};
+use pmp_world::{Experience, Format, FormatError, ListedProduct, Product, World};
 
 use crate::catalog::{OwnedProduct, OwnedStatus, Scene};
 
@@ -16,12 +16,19 @@ use crate::catalog::{OwnedProduct, OwnedStatus, Scene};
 pub(crate) enum WorldError {
     #[error("cannot read the world `{}`", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("cannot understand the world `{}`: {problem}", path.display())]
-    Parse { path: PathBuf, problem: String },
+    #[error("cannot understand the world `{}`{}", path.display(), at(field))]
+    Parse { path: PathBuf, field: String, source: FormatError },
+    #[error("cannot understand the world `{}`", path.display())]
+    Id { path: PathBuf, source: IdError },
     #[error("the world has no experience `{wanted}`, but {}; name one with --management-experience", list(found))]
     NoExperience { wanted: ExperienceId, found: Vec<String> },
     #[error("the experience `{0}` of the world has no policy, so it lists no products")]
     NoPolicy(ExperienceId),
+}
+
+/// Names the field at which reading ended. It is empty where the file is not of its format at all.
+fn at(field: &str) -> String {
+    if field.is_empty() { String::new() } else { format!(" at `{field}`") }
 }
 
 fn list(found: &[String]) -> String {
@@ -31,120 +38,67 @@ fn list(found: &[String]) -> String {
     found.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
 }
 
-#[derive(Deserialize)]
-struct World {
-    #[serde(default)]
-    organizations: Vec<Organization>,
-    #[serde(default)]
-    products: Vec<Product>,
-}
-
-#[derive(Deserialize)]
-struct Organization {
-    id: OrganizationId,
-    #[serde(default)]
-    experiences: Vec<Experience>,
-}
-
-#[derive(Deserialize)]
-struct Experience {
-    id: ExperienceId,
-    name: String,
-    policy: Option<Policy>,
-}
-
-#[derive(Deserialize)]
-struct Policy {
-    #[serde(default)]
-    approved: Vec<Listed>,
-    #[serde(default)]
-    rejected: Vec<Listed>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Listed {
-    Id(ProductId),
-    Noted { id: ProductId, notes: Option<String> },
-}
-
-#[derive(Deserialize)]
-struct Product {
-    id: ProductId,
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    manufacturer: String,
-    #[serde(default)]
-    categories: Vec<String>,
-    #[serde(default)]
-    fulfillment: String,
-    #[serde(default)]
-    labels: Vec<String>,
-}
-
-/// Reads a world: TOML, YAML or JSON, by the file's extension. Where the scene's member experience is one of the world's, its
-/// organization and its name are the world's, too.
+/// Reads a world: YAML or JSON by the file's extension, TOML under any other name. Where the scene's member experience is one
+/// of the world's, its organization and its name are the world's, too.
 pub(crate) fn read(path: &Path, scene: &mut Scene) -> Result<Vec<OwnedProduct>, WorldError> {
     let text = std::fs::read_to_string(path).map_err(|source| WorldError::Read { path: path.to_owned(), source })?;
-    let parsed = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("yaml" | "yml") => serde_saphyr::from_str(&text).map_err(|error| error.without_snippet().to_string()),
-        Some("json") => serde_json::from_str(&text).map_err(|error| error.to_string()),
-        _ => toml::from_str(&text).map_err(|error: toml::de::Error| error.to_string()),
-    };
-    let world: World = parsed.map_err(|problem| WorldError::Parse { path: path.to_owned(), problem })?;
-    world.meet(scene);
-    world.products(&scene.management_experience)
+    let format = Format::of(path).unwrap_or(Format::Toml);
+    let world = World::parse(&text, format).map_err(|(field, source)| {
+        let path = path.to_owned();
+        WorldError::Parse { path, field, source }
+    })?;
+    let not_an_id = |source| WorldError::Id { path: path.to_owned(), source };
+    meet(&world, scene).map_err(not_an_id)?;
+    let experience = management(&world, &scene.management_experience)?;
+    let policy = experience.policy.as_ref();
+    let policy = policy.ok_or_else(|| WorldError::NoPolicy(scene.management_experience.clone()))?;
+    let known: BTreeMap<_, _> = world.products.iter().map(|product| (product.id.as_str(), product)).collect();
+    let approved = policy.approved.iter().map(|listed| (listed, OwnedStatus::Approved));
+    let rejected = policy.rejected.iter().map(|listed| (listed, OwnedStatus::Rejected));
+    let products = approved.chain(rejected).map(|(listed, status)| product(listed, status, &known));
+    let mut products: Vec<_> = products.collect::<Result<_, _>>().map_err(not_an_id)?;
+    // As a snapshot has them.
+    products
+        .sort_by(|a, b| (a.status == OwnedStatus::Rejected, &a.id).cmp(&(b.status == OwnedStatus::Rejected, &b.id)));
+    Ok(products)
 }
 
-impl World {
-    fn meet(&self, scene: &mut Scene) {
-        for organization in &self.organizations {
-            if let Some(own) = organization.experiences.iter().find(|own| own.id == scene.experience) {
-                scene.organization = organization.id.clone();
-                scene.experience_name.get_or_insert_with(|| own.name.clone());
-            }
+/// Gives the scene the organization and the name of its member experience, where the world has that experience.
+fn meet(world: &World, scene: &mut Scene) -> Result<(), IdError> {
+    for organization in &world.organizations {
+        if let Some(own) = organization.experiences.iter().find(|own| own.id == scene.experience.as_str()) {
+            scene.organization = OrganizationId::new(&organization.id)?;
+            scene.experience_name.get_or_insert_with(|| own.name.clone());
         }
     }
-
-    fn products(self, management: &ExperienceId) -> Result<Vec<OwnedProduct>, WorldError> {
-        let all = || self.organizations.iter().flat_map(|organization| &organization.experiences);
-        let Some(experience) = all().find(|experience| experience.id == *management) else {
-            let found = all().map(|experience| experience.id.to_string()).collect();
-            return Err(WorldError::NoExperience { wanted: management.clone(), found });
-        };
-        let policy = experience.policy.as_ref().ok_or_else(|| WorldError::NoPolicy(management.clone()))?;
-        let known: BTreeMap<_, _> = self.products.iter().map(|product| (&product.id, product)).collect();
-        let approved = policy.approved.iter().map(|listed| (listed, OwnedStatus::Approved));
-        let rejected = policy.rejected.iter().map(|listed| (listed, OwnedStatus::Rejected));
-        let mut products: Vec<_> =
-            approved.chain(rejected).map(|(listed, status)| listed.product(status, &known)).collect();
-        // As a snapshot has them.
-        products.sort_by(|a, b| {
-            (a.status == OwnedStatus::Rejected, &a.id).cmp(&(b.status == OwnedStatus::Rejected, &b.id))
-        });
-        Ok(products)
-    }
+    Ok(())
 }
 
-impl Listed {
-    fn product(&self, status: OwnedStatus, known: &BTreeMap<&ProductId, &Product>) -> OwnedProduct {
-        let (id, notes) = match self {
-            Self::Id(id) => (id, None),
-            Self::Noted { id, notes } => (id, notes.as_deref()),
-        };
-        let mut product = OwnedProduct::new(id.clone(), status);
-        if let Some(known) = known.get(id) {
-            let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-            product.name = filled(&known.name);
-            product.manufacturer = filled(&known.manufacturer);
-            product.categories.clone_from(&known.categories);
-            product.fulfillment_types = filled(&known.fulfillment).into_iter().collect();
-            product.labels.extend(known.labels.iter().map(|label| label.trim().to_lowercase()));
-        }
-        product.labels.extend(notes.and_then(Note::new).iter().flat_map(Note::labels));
-        product.labels.sort();
-        product.labels.dedup();
-        product
+fn management<'w>(world: &'w World, wanted: &ExperienceId) -> Result<&'w Experience, WorldError> {
+    let all = || world.organizations.iter().flat_map(|organization| &organization.experiences);
+    all().find(|experience| experience.id == wanted.as_str()).ok_or_else(|| {
+        let found = all().map(|experience| experience.id.clone()).collect();
+        WorldError::NoExperience { wanted: wanted.clone(), found }
+    })
+}
+
+/// A listed product with what the world's `products` and the administrator's note say of it.
+fn product(
+    listed: &ListedProduct,
+    status: OwnedStatus,
+    known: &BTreeMap<&str, &Product>,
+) -> Result<OwnedProduct, IdError> {
+    let mut product = OwnedProduct::new(ProductId::new(&listed.id)?, status);
+    if let Some(known) = known.get(listed.id.as_str()) {
+        let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        product.name = filled(&known.name);
+        product.manufacturer = filled(&known.manufacturer);
+        product.categories.clone_from(&known.categories);
+        product.fulfillment_types = filled(&known.fulfillment).into_iter().collect();
+        product.labels.extend(known.labels.iter().map(|label| label.trim().to_lowercase()));
     }
+    product.labels.extend(listed.notes.as_deref().and_then(Note::new).iter().flat_map(Note::labels));
+    product.labels.sort();
+    product.labels.dedup();
+    Ok(product)
 }

@@ -7,7 +7,7 @@
 // A benchmark is a program for a person; what it cannot do ends it, with the reason.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
-#[path = "../../../filters/host/tests/guests/mod.rs"]
+#[path = "../../../filters/host/tests/guests/guests.rs"]
 mod guests;
 
 use std::process::ExitCode;
@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use guests::Guest;
-use pmp_local::world::{ChangeSetTiming, Experience, Organization, ProcurementPolicy};
-use pmp_local::{Options, Server};
+use pmp_local_aws::world::{ChangeSetTiming, Experience, Organization, ProcurementPolicy};
+use pmp_local_aws::{Options, Server};
 use pmp_tests::{EXTERNAL_ID, Measured, Program, World, member_role_for};
 use serde_json::{Value, json};
 

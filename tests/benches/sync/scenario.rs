@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pmp_local::world::{ChangeEventTarget, ChangeSetTiming, Experience, Organization, ProcurementPolicy};
+use pmp_local_aws::world::{ChangeEventTarget, ChangeSetTiming, Experience, Organization, ProcurementPolicy};
 use pmp_tests::{Job, Lists, World, member_role_for};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pmp_local::{Options, Server};
+use pmp_local_aws::{Options, Server};
 use pmp_tests::{Agent, Aws, EXTERNAL_ID, Program, Tap, within};
 
 use crate::scenario::{EVENTS_QUEUE, Scenario};

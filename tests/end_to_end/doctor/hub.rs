@@ -1,6 +1,6 @@
 //! `pmp-hub doctor`.
 
-use pmp_local::world::{AccessKey, Fault, FaultRule, Role};
+use pmp_local_aws::world::{AccessKey, Fault, FaultRule, Role};
 use pmp_tests::{HUB, MANAGEMENT, Scene, world};
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use pmp_local::world::{AccessKey, Fault, FaultRule, Role};
+use pmp_local_aws::world::{AccessKey, Fault, FaultRule, Role};
 use pmp_tests::{ALPHA_DISABLED, ALPHA_PROD, Scene, World, world};
 use serde_json::json;
 

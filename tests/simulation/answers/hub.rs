@@ -11,7 +11,7 @@ use pmp_catalog::SdkCatalog;
 use pmp_hub::{Hub, SnsTopic, Trigger};
 use pmp_ledger::schema::{Table, ensure};
 use pmp_ledger::{DynamoReceipts, DynamoSnapshots, ReceiptStore, SnapshotStore};
-use pmp_local::{Options, Server};
+use pmp_local_aws::{Options, Server};
 use pmp_protocol::{ExperienceId, SnapshotMessage, SnapshotVersion};
 use pmp_tests::{Aws, HUB, Line, MANAGEMENT, Wrong, world};
 use serde_json::json;

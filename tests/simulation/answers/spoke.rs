@@ -15,8 +15,8 @@ use pmp_ledger::schema::{Table, ensure};
 use pmp_ledger::{
     DynamoLeases, DynamoReceipts, DynamoSnapshots, NewSnapshot, ReceiptStore, SnapshotStore, Stored, TableName,
 };
-use pmp_local::world::ChangeSetTiming;
-use pmp_local::{Options, Server};
+use pmp_local_aws::world::ChangeSetTiming;
+use pmp_local_aws::{Options, Server};
 use pmp_protocol::{
     AccountId, Content, ExperienceId, HeadMark, OrganizationId, ProductId, Reason, Receipt, ReceiptStatus,
     ResourceRequests, Sealed, SnapshotMessage, SnapshotVersion,

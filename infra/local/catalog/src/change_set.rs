@@ -1,6 +1,5 @@
 //! A change set: what was asked, how far it is, and how the catalog describes it.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -8,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::CATALOG;
-use super::change_type::Action;
+use super::change_type::Change;
 use super::entity::text_of;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -73,47 +72,6 @@ pub enum Outcome {
     Deserved,
     /// As `FAILED` with `SERVER_FAULT`, and nothing applied.
     ServerFault,
-}
-
-/// One change of a change set.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Change {
-    pub(super) change_type: String,
-    pub(super) name: Option<String>,
-    pub(super) entity_type: String,
-    /// As it was asked, with the revision if it had one; none where the change creates its entity.
-    pub(super) identifier: Option<String>,
-    /// The id without the revision; of a new entity, the id that it will have.
-    pub(super) entity: String,
-    pub(super) entity_tags: BTreeMap<String, String>,
-    pub(super) details: Value,
-    pub(super) action: Action,
-    pub(super) errors: Vec<ErrorDetail>,
-}
-
-/// An entry of a change's `ErrorDetailList`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct ErrorDetail {
-    pub(super) code: Cow<'static, str>,
-    pub(super) message: Cow<'static, str>,
-}
-
-impl ErrorDetail {
-    pub(super) fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: code.into(), message: message.into() }
-    }
-
-    pub(super) fn not_found(message: &'static str) -> Self {
-        Self::new("ENTITY_NOT_FOUND", message)
-    }
-
-    pub(super) fn already_exists(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new("ENTITY_ALREADY_EXISTS", message)
-    }
-
-    pub(super) fn not_authorized(message: &'static str) -> Self {
-        Self::new("CALLER_NOT_AUTHORIZED", message)
-    }
 }
 
 impl ChangeSet {
@@ -186,26 +144,6 @@ impl ChangeSet {
             description["FailureDescription"] = json!(text);
         }
         description["ChangeSet"] = self.changes.iter().map(Change::describe).collect();
-        description
-    }
-}
-
-impl Change {
-    fn describe(&self) -> Value {
-        let error = |error: &ErrorDetail| json!({ "ErrorCode": error.code, "ErrorMessage": error.message });
-        let mut description = json!({
-            "ChangeType": self.change_type,
-            "Entity": { "Type": self.entity_type },
-            "Details": self.details.to_string(),
-            "DetailsDocument": self.details,
-            "ErrorDetailList": self.errors.iter().map(error).collect::<Vec<_>>(),
-        });
-        if let Some(identifier) = &self.identifier {
-            description["Entity"]["Identifier"] = json!(identifier);
-        }
-        if let Some(name) = &self.name {
-            description["ChangeName"] = json!(name);
-        }
         description
     }
 }

@@ -36,6 +36,7 @@ mod change_type;
 mod details;
 mod entity;
 mod error;
+mod error_detail;
 mod event;
 mod lag;
 mod list;

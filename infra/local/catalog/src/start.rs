@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::change_set::{Change, ChangeSet, ErrorDetail, Progress};
-use super::change_type::{change_type, check_products_of_request};
+use super::change_set::{ChangeSet, Progress};
+use super::change_type::{Change, change_type, check_products_of_request};
 use super::entity::split_revision;
+use super::error_detail::ErrorDetail;
 use super::operation::check_catalog;
 use super::tags::{Tag, check_tags};
 use super::timing;

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::change_set::{Change, ChangeSet};
+use super::change_set::ChangeSet;
+use super::change_type::Change;
 use super::entity::Body;
 use super::{Catalog, Policy};
 

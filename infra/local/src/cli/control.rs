@@ -9,11 +9,11 @@ use axum::http::{Method, Request, Uri, header};
 use clap::Args;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use pmp_local_aws::CONTROL_PREFIX as PREFIX;
 use pmp_terminal::Failure;
 use serde_json::Value;
 
 use super::serve::PORT;
-use crate::control::PREFIX;
 
 /// How long the server may take: it answers at once, or is not there.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -8,11 +8,12 @@ use axum::http::Method;
 use clap::Args;
 use pmp_terminal::progress::note;
 use pmp_terminal::{Exit, Failure, print_lines};
+use pmp_world::World;
 
 use super::control::ask;
 use super::variables::{Variables, identity};
 use super::world;
-use crate::{World, demo};
+use crate::demo;
 
 const EXAMPLES: &str = "Examples:
   eval \"$(pmp-local env aurora)\"                 be the management account of an organization

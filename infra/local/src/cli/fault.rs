@@ -5,11 +5,11 @@ use axum::http::Method;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use pmp_terminal::{Exit, Failure, OutputArgs, Table, count};
+use pmp_world::Fault;
 use serde_json::{Map, Value, json};
 
 use super::clock::signed_duration;
 use super::control::ServerArgs;
-use crate::world::Fault;
 
 const ADD_EXAMPLES: &str = "Examples:
   pmp-local fault add throttling --service aws-marketplace --probability 0.2

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
+use pmp_local_aws::{Options, Resumed, Server, StartError};
 use pmp_terminal::progress::{Step, note, step};
 use pmp_terminal::{Exit, Failure, log_for_people, print_json, print_lines, stop_on_signal};
 use serde_json::json;
 
 use super::variables::{Variables, identities, identity};
 use super::{state, world};
-use crate::{Options, Resumed, Server, StartError, demo};
+use crate::demo;
 
 /// Where clients of local AWS emulators look by habit.
 pub(super) const PORT: u16 = 4566;

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
+use pmp_local_aws::state::{self, StateError};
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Exit, Failure};
-
-use crate::state::{self, StateError};
 
 #[derive(Args)]
 pub(super) struct State {

@@ -2,10 +2,8 @@
 
 use anyhow::anyhow;
 use pmp_terminal::Failure;
+use pmp_world::{Organization, World, is_account};
 use serde::Serialize;
-
-use crate::World;
-use crate::world::{Organization, is_account};
 
 /// Who a client is to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -115,7 +113,7 @@ pub(super) fn identity(world: &World, who: Option<&str>) -> Result<Identity, Fai
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::AccessKey;
+    use pmp_world::AccessKey;
 
     #[test]
     fn an_identity_is_found_by_account_organization_name_and_key() {

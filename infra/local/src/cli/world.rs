@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use pmp_terminal::{Exit, Failure, print_json, print_line, print_lines};
-
-use crate::World;
-use crate::world::{Format, WorldError, example};
+use pmp_world::{Format, World, WorldError, example};
 
 #[derive(Args)]
 pub(super) struct WorldFiles {

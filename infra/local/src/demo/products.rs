@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 
 use pmp_protocol::ProductId;
-use serde::Deserialize;
-
-use crate::world;
 use pmp_world::Dice;
+use serde::Deserialize;
 
 const CSV: &[u8] = include_bytes!("../../data/products.csv");
 /// The label that one member organization's filter excludes.
@@ -72,7 +70,7 @@ impl Product {
     }
 }
 
-impl From<&Product> for world::Product {
+impl From<&Product> for pmp_world::Product {
     fn from(product: &Product) -> Self {
         Self {
             id: product.id.to_string(),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use pmp_catalog::PolicyId;
+use pmp_local_aws::{Options, Server};
 use pmp_terminal::Failure;
 use serde::Deserialize;
 
@@ -13,7 +14,6 @@ use super::process::{Environment, Launcher, Part, Running};
 use super::scene::{HUB_ACCOUNT, MANAGEMENT, Member, MemberExperience, Scene, State};
 use super::world::{EVENTS_QUEUE, world};
 use super::{Demo, products::Selection};
-use crate::{Options, Server};
 
 /// The worked filter, as it is checked in.
 const FILTER: &[u8] = include_bytes!("../../../../filters/examples/exclude-products/exclude-products.wasm");

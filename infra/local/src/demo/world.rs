@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use pmp_world::{
+    CatalogLimits, ChangeEventTarget, ChangeSetTiming, Experience, ListedProduct, Organization, ProcurementPolicy,
+    Role, World,
+};
 use serde_json::json;
 
 use super::lists::Lists;
 use super::products::{Product, Selection};
 use super::scene::{HUB_ACCOUNT, HUB_ORGANIZATION, MANAGEMENT, MANAGEMENT_POLICY, Member, Scene, State};
-use crate::World;
-use crate::world::{
-    CatalogLimits, ChangeEventTarget, ChangeSetTiming, Experience, ListedProduct, Organization, ProcurementPolicy, Role,
-};
 
 /// The queue to which the management account's change events are delivered.
 pub(super) const EVENTS_QUEUE: &str = "catalog-events";

@@ -92,8 +92,10 @@ pub enum Format {
 }
 
 impl Format {
-    /// By the file's extension; a file without one, `/dev/stdin` for example, is TOML.
-    fn of(path: &Path) -> Option<Self> {
+    /// By the file's extension; a file without one, `/dev/stdin` for example, is TOML. `None` for an extension that
+    /// names none of the formats.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
         match path.extension().and_then(|extension| extension.to_str()).map(str::to_lowercase).as_deref() {
             None | Some("toml") => Some(Self::Toml),
             Some("yaml" | "yml") => Some(Self::Yaml),
@@ -120,7 +122,11 @@ impl World {
         Ok(world)
     }
 
-    /// Reads a world without validating it. An error comes with the field at which it arose.
+    /// Reads a world without validating it.
+    ///
+    /// # Errors
+    /// The text is not of that format or not of the documented form. The error comes with the path of the field at which
+    /// reading ended, empty where the text is not of its format at all.
     pub fn parse(text: &str, format: Format) -> Result<Self, (String, FormatError)> {
         let mut track = Track::new();
         let world = match format {

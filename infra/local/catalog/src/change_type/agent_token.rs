@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::change_set::ErrorDetail;
 use super::super::entity::{AgentTokens, Body, Entity};
+use super::super::error_detail::ErrorDetail;
 use super::super::{Catalog, CatalogError};
 
 /// What is asked of a container of tokens.

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::change_set::ErrorDetail;
 use super::super::entity::{Body, Branding, Entity};
+use super::super::error_detail::ErrorDetail;
 use super::super::{Catalog, CatalogError};
 use super::{Draft, check_description, check_name, check_new_name, check_text, experience_mut, read_form};
 

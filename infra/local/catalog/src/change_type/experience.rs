@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::change_set::ErrorDetail;
 use super::super::entity::{ACTIVE, Body, Entity, Experience};
+use super::super::error_detail::ErrorDetail;
 use super::super::{Catalog, CatalogError};
 use super::{Action, Draft, check_description, check_name, check_new_name, experience_mut, read_form};
 use pmp_world::ExperienceStatus;

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::change_set::{Change, ErrorDetail};
 use super::super::entity::Body;
+use super::super::error_detail::ErrorDetail;
 use super::super::{Catalog, CatalogError};
-use super::{Action, Draft, policy, read_form};
+use super::{Action, Change, Draft, policy, read_form};
 use pmp_world::Listing;
 
 /// On which list a product is put.

@@ -8,12 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::change_set::{Change, ErrorDetail};
 use super::super::entity::{Body, Entity, ProcurementRequest, RequestStatus};
+use super::super::error_detail::ErrorDetail;
 use super::super::event::RequestEvent;
 use super::super::{Catalog, CatalogError};
 use super::procurement::{self, Effect, Product};
-use super::{Action, Draft, check_text, read_form};
+use super::{Action, Change, Draft, check_text, read_form};
 use pmp_world::{ExperienceStatus, ResourceRequests};
 
 /// A request lapses after 30 days.

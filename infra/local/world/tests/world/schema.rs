@@ -1,5 +1,6 @@
 //! The schema of the world file.
 
+use pmp_test_schema::undescribed;
 use pmp_world::World;
 
 #[test]
@@ -12,18 +13,6 @@ fn the_schema_that_is_checked_in_is_the_programs() {
 
 #[test]
 fn every_field_is_described() {
-    fn undescribed(value: &serde_json::Value, place: &str, found: &mut Vec<String>) {
-        let Some(object) = value.as_object() else { return };
-        for (name, field) in object.get("properties").and_then(|p| p.as_object()).into_iter().flatten() {
-            if field.get("description").is_none() {
-                found.push(format!("{place}.{name}"));
-            }
-        }
-        for (name, inner) in object {
-            undescribed(inner, &format!("{place}/{name}"), found);
-        }
-    }
-    let mut found = Vec::new();
-    undescribed(World::schema().as_value(), "", &mut found);
+    let found = undescribed("world", World::schema().as_value());
     assert!(found.is_empty(), "{found:?}");
 }

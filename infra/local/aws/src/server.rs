@@ -1,0 +1,206 @@
+//! The server: starts the embedded AWS on a loopback port and stops it.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware;
+use futures::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::authorization::Witness;
+use crate::clock::OutOfRange;
+use crate::cloud::Cloud;
+use crate::connection::{self, Connection, Connections};
+use crate::control;
+use crate::front;
+use crate::keeper::{Found, Keeper};
+use crate::state::{Folder, Resumed, StateError};
+use crate::web;
+use crate::world::{World, WorldError};
+
+/// How long connections may take to end once the server stops; their requests end at once, long polls included.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Where the server listens, where it keeps its state, and who is told what IAM answers.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The address. Nothing here is authenticated: keep it on the loopback unless the network is your own.
+    pub address: IpAddr,
+    /// The port; 0 takes any free one.
+    pub port: u16,
+    /// The folder that the state survives in. Without one it's in memory and goes with the server.
+    pub state: Option<PathBuf>,
+    /// Is told every question to IAM with its answer and the policies that it rests on.
+    pub witness: Option<Arc<dyn Witness>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { address: Ipv4Addr::LOCALHOST.into(), port: 0, state: None, witness: None }
+    }
+}
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The world is impossible.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// The port is taken, or may not be used.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The state could not be read or written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A queue that the world names could not be created.
+    #[error("cannot prepare the world: {0}")]
+    Prepare(String),
+}
+
+/// A running embedded AWS. It stops when it is dropped; [`Server::shutdown`] also waits for that.
+pub struct Server {
+    cloud: Arc<Cloud>,
+    resumed: Option<Resumed>,
+    address: SocketAddr,
+    stopping: CancellationToken,
+    front: JoinHandle<()>,
+    change_sets: JoinHandle<()>,
+    keeper: Option<JoinHandle<Keeper>>,
+}
+
+impl Server {
+    /// Starts on the caller's tokio runtime. When this returns, requests are answered.
+    ///
+    /// # Errors
+    /// The world is not valid, or the port cannot be had.
+    pub async fn start(world: World, options: Options) -> Result<Self, StartError> {
+        Self::starting(world, options).await
+    }
+
+    /// Boxed, so that the server is compiled with this library, and not again with each test binary that starts one.
+    fn starting(world: World, options: Options) -> BoxFuture<'static, Result<Self, StartError>> {
+        Box::pin(Self::start_here(world, options))
+    }
+
+    async fn start_here(world: World, options: Options) -> Result<Self, StartError> {
+        world.validate()?;
+        let asked = SocketAddr::new(options.address, options.port);
+        let listen = |source| StartError::Listen { address: asked, source };
+        let listener = TcpListener::bind(asked).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let folder = options.state.as_deref().map(Folder::take).transpose()?;
+        let found = folder.as_ref().map(Found::load).transpose()?.flatten();
+        let (world, resumed) = match &found {
+            Some(found) => (found.world.clone(), Some(found.resumed(&world))),
+            None => (world, None),
+        };
+        let (stopping, authority) = (CancellationToken::new(), address.to_string());
+        let live = folder.as_ref().map(Folder::live);
+        let prepare = |error: awsim_core::AwsError| StartError::Prepare(error.to_string());
+        let cloud = Cloud::new(world, &authority, live.as_deref(), options.witness, stopping.clone());
+        let cloud = cloud.await.map_err(prepare)?;
+        let cloud = Arc::new(cloud);
+        let keeper = match folder {
+            Some(folder) => {
+                let keeper = Keeper::start(Arc::clone(&cloud), folder, found, &authority).await?;
+                Some(tokio::spawn(keeper.run(stopping.clone())))
+            }
+            None => None,
+        };
+        let router = Router::new().nest(control::PREFIX, control::router()).fallback(front::handle);
+        let router = router.with_state(Arc::clone(&cloud)).merge(web::router(Arc::clone(&cloud)));
+        let router = router.layer(middleware::from_fn(connection::answering));
+        let router = router.into_make_service_with_connect_info::<Connection>();
+        let stopped = stopping.clone().cancelled_owned();
+        let front = tokio::spawn(async move {
+            if let Err(error) = axum::serve(Connections(listener), router).with_graceful_shutdown(stopped).await {
+                tracing::error!(%error, "the embedded AWS stopped answering");
+            }
+        });
+        let running = Arc::clone(&cloud);
+        let change_sets = tokio::spawn(async move { running.run_change_sets().await });
+        Ok(Self { cloud, resumed, address, stopping, front, change_sets, keeper })
+    }
+
+    /// The world that is served: the one that was given, or the one that the state grew from.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        self.cloud.world()
+    }
+
+    /// The state with which it went on; nothing if it began anew.
+    #[must_use]
+    pub fn resumed(&self) -> Option<Resumed> {
+        self.resumed
+    }
+
+    /// The URL to give to clients as their endpoint: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The URL of a queue, whether it exists or not.
+    #[must_use]
+    pub fn queue_url(&self, account: &str, queue: &str) -> String {
+        format!("{}/{account}/{queue}", self.endpoint())
+    }
+
+    /// The time there: real time, plus what the clock has jumped.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.cloud.clock().now()
+    }
+
+    /// Sets the clock forward, or back if `by` is negative. What is due then has happened when this returns: change sets
+    /// have ended, messages are visible again, sessions have expired.
+    ///
+    /// # Errors
+    /// The clock cannot show that time; it stays as it is.
+    pub async fn jump(&self, by: SignedDuration) -> Result<(), OutOfRange> {
+        self.cloud.jump(by).await
+    }
+
+    /// Stops: answers what is being asked, drops what takes longer than two seconds, and saves the state.
+    pub async fn shutdown(mut self) {
+        self.stopping.cancel();
+        if tokio::time::timeout(GRACE, &mut self.front).await.is_err() {
+            self.front.abort();
+        }
+        // It watches the same token. A change set that is just ending has its event delivered first: once the state is
+        // saved, nobody would tell of it again.
+        if tokio::time::timeout(GRACE, &mut self.change_sets).await.is_err() {
+            self.change_sets.abort();
+        }
+        if let Some(keeper) = self.keeper.take()
+            && let Ok(keeper) = keeper.await
+        {
+            keeper.finish().await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,360 @@
+//! The folder: taking it, reading it, replacing what is in it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::tables::LIVE;
+use super::{SCHEMA, Saved, StateError, check_tables};
+use crate::World;
+
+const STATE: &str = "state.zst";
+const WORLD: &str = "world.json";
+const LOCK: &str = "lock";
+const BINARIES: &str = "binaries";
+const WORKING: &str = "live";
+/// What marks a file that is not whole yet.
+const UNFINISHED: &str = ".tmp";
+
+/// A folder that this process owns.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    /// Held while the folder is ours; the system lets it go with the process, however that ends.
+    lock: File,
+}
+
+impl Drop for Folder {
+    /// Closing the file is not enough: a child that is just being started has it open, too, until it runs its own program.
+    fn drop(&mut self) {
+        let _ends_with_the_process = self.lock.unlock();
+    }
+}
+
+/// What was there.
+pub(crate) struct Loaded {
+    pub(crate) saved: Saved,
+    pub(crate) world: World,
+}
+
+/// What is written at once.
+pub(crate) struct Contents<'a> {
+    pub(crate) saved: &'a Saved,
+    /// Large binary values that were not written before, by their names.
+    pub(crate) binaries: &'a [(String, String)],
+}
+
+impl Folder {
+    /// Takes the folder, which need not exist yet.
+    pub(crate) fn take(path: &Path) -> Result<Self, StateError> {
+        fs::create_dir_all(path).map_err(|source| failed("create the folder", path, source))?;
+        if let Some(found) = foreign(path)? {
+            return Err(StateError::Foreign { folder: path.to_owned(), found });
+        }
+        let lock = path.join(LOCK);
+        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock);
+        let mut file = open.map_err(|source| failed("open", &lock, source))?;
+        if file.try_lock().is_err() {
+            let mut holder = String::new();
+            // It only helps to find the other one.
+            let _unreadable = file.read_to_string(&mut holder);
+            return Err(StateError::InUse { folder: path.to_owned(), holder: holder.trim().to_owned() });
+        }
+        let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+        written.map_err(|source| failed("write", &lock, source))?;
+        Ok(Self { path: path.to_owned(), lock: file })
+    }
+
+    /// Reads the state, and puts its tables where the server works. Nothing if there is none.
+    pub(crate) fn load(&self) -> Result<Option<Loaded>, StateError> {
+        let Some(text) = self.read_state()? else {
+            self.prepare_live(None)?;
+            return Ok(None);
+        };
+        #[derive(Deserialize)]
+        struct Form {
+            schema: String,
+        }
+        let form: Form = serde_json::from_slice(&text).map_err(|error| self.damaged(STATE, error))?;
+        if form.schema != SCHEMA {
+            let (folder, found) = (self.path.clone(), form.schema);
+            return Err(StateError::OtherVersion { folder, found, expected: SCHEMA });
+        }
+        let saved: Saved = serde_json::from_slice(&text).map_err(|error| self.damaged(STATE, error))?;
+        let world = self.read_world(&saved.world)?;
+        self.prepare_live(Some(&saved.tables))?;
+        self.tidy(&saved.tables)?;
+        Ok(Some(Loaded { saved, world }))
+    }
+
+    /// Writes down the world that the state will grow from; its digest.
+    pub(crate) fn begin(&self, world: &World) -> Result<String, StateError> {
+        let text = serde_json::to_vec(world).map_err(|error| self.damaged(WORLD, error))?;
+        self.replace(WORLD, &text)?;
+        Ok(digest(&text))
+    }
+
+    /// Makes `contents` the state. The tables it names are there already.
+    pub(crate) fn save(&self, contents: &Contents<'_>) -> Result<(), StateError> {
+        let binaries = self.path.join(BINARIES);
+        if !contents.binaries.is_empty() {
+            fs::create_dir_all(&binaries).map_err(|source| failed("create", &binaries, source))?;
+        }
+        for (name, value) in contents.binaries {
+            self.replace(&format!("{BINARIES}/{name}"), value.as_bytes())?;
+        }
+        let compressed =
+            compress(contents.saved).map_err(|source| failed("compress", &self.path.join(STATE), source))?;
+        self.replace(STATE, &compressed)?;
+        self.tidy(&contents.saved.tables)
+    }
+
+    /// Where the server works.
+    pub(crate) fn live(&self) -> PathBuf {
+        self.path.join(WORKING)
+    }
+
+    /// Has `write` make a file of this name, which is there only once it's whole.
+    pub(crate) fn place(
+        &self,
+        name: &str,
+        write: impl FnOnce(&Path) -> Result<(), StateError>,
+    ) -> Result<(), StateError> {
+        let (path, unfinished) = (self.path.join(name), self.path.join(format!("{name}{UNFINISHED}")));
+        let _there_was_none = fs::remove_file(&unfinished);
+        write(&unfinished)?;
+        let synced = File::open(&unfinished).and_then(|file| file.sync_all());
+        let placed = synced.and_then(|()| fs::rename(&unfinished, &path)).and_then(|()| sync_folder(&path));
+        placed.map_err(|source| failed("write", &path, source))
+    }
+
+    /// A large binary value.
+    pub(crate) fn binary(&self, name: &str) -> Result<String, StateError> {
+        let file = format!("{BINARIES}/{name}");
+        fs::read_to_string(self.path.join(&file)).map_err(|error| self.damaged(&file, error))
+    }
+
+    /// Deletes the large binary values that are not among `kept`.
+    pub(crate) fn keep_binaries(&self, kept: impl Fn(&str) -> bool) -> Result<(), StateError> {
+        let folder = self.path.join(BINARIES);
+        for name in names(&folder)?.iter().filter(|name| !kept(name)) {
+            let path = folder.join(name);
+            fs::remove_file(&path).map_err(|source| failed("delete", &path, source))?;
+        }
+        Ok(())
+    }
+
+    /// The state was read, and a service cannot use it.
+    pub(crate) fn unusable(&self, problem: &dyn std::error::Error) -> StateError {
+        self.damaged(STATE, problem)
+    }
+
+    fn replace(&self, name: &str, content: &[u8]) -> Result<(), StateError> {
+        self.place(name, |path| fs::write(path, content).map_err(|source| failed("write", path, source)))
+    }
+
+    fn read_state(&self) -> Result<Option<Vec<u8>>, StateError> {
+        let path = self.path.join(STATE);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(failed("read", &path, source)),
+        };
+        zstd::decode_all(file).map(Some).map_err(|error| self.damaged(STATE, error))
+    }
+
+    fn read_world(&self, expected: &str) -> Result<World, StateError> {
+        let text = fs::read(self.path.join(WORLD)).map_err(|error| self.damaged(WORLD, error))?;
+        if digest(&text) != expected {
+            return Err(self.damaged(WORLD, "is not the one that the state grew from"));
+        }
+        serde_json::from_slice(&text).map_err(|error| self.damaged(WORLD, error))
+    }
+
+    /// Empties the working folder, and puts a copy of the tables into it.
+    fn prepare_live(&self, tables: Option<&str>) -> Result<(), StateError> {
+        let live = self.live();
+        let _there_was_none = fs::remove_dir_all(&live);
+        fs::create_dir_all(&live).map_err(|source| failed("create", &live, source))?;
+        let Some(tables) = tables else { return Ok(()) };
+        let copy = live.join(LIVE);
+        fs::copy(self.path.join(tables), &copy).map_err(|error| self.damaged(tables, error))?;
+        match check_tables(&copy) {
+            Ok(None) => Ok(()),
+            Ok(Some(problem)) => Err(self.damaged(tables, problem)),
+            Err(error) => Err(self.damaged(tables, error)),
+        }
+    }
+
+    /// Deletes what an earlier state left behind.
+    fn tidy(&self, tables: &str) -> Result<(), StateError> {
+        let old = |name: &&String| name.starts_with("tables-") && *name != tables || name.ends_with(UNFINISHED);
+        for name in names(&self.path)?.iter().filter(old) {
+            let path = self.path.join(name);
+            fs::remove_file(&path).map_err(|source| failed("delete", &path, source))?;
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, file: &str, problem: impl ToString) -> StateError {
+        let (folder, file) = (self.path.clone(), file.to_owned());
+        StateError::Damaged { folder, file, problem: format!("cannot be used: {}", problem.to_string()) }
+    }
+}
+
+/// Whether there is anything of a state in a folder: a whole one, or what is left of one that was being made.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub fn is_one(path: &Path) -> Result<bool, StateError> {
+    Ok(path.exists() && names(path)?.into_iter().any(|name| name != LOCK))
+}
+
+/// Deletes a state, whatever condition it's in, unless a server has it.
+///
+/// # Errors
+/// A server has the folder, it holds other things, or a file cannot be deleted.
+pub fn clear(path: &Path) -> Result<(), StateError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let folder = Folder::take(path)?;
+    // First the file that makes it a state: whoever is killed in between leaves none, rather than half of one.
+    for name in std::iter::once(STATE.to_owned()).chain(names(path)?).filter(|name| name != LOCK) {
+        let target = folder.path.join(&name);
+        let deleted = if target.is_dir() { fs::remove_dir_all(&target) } else { fs::remove_file(&target) };
+        match deleted {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(failed("delete", &target, source)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Something in the folder that is not ours.
+fn foreign(path: &Path) -> Result<Option<String>, StateError> {
+    let ours = |name: &str| {
+        let name = name.strip_suffix(UNFINISHED).unwrap_or(name);
+        [STATE, WORLD, LOCK, BINARIES, WORKING].contains(&name)
+            || (name.starts_with("tables-") && name.ends_with(".db"))
+    };
+    Ok(names(path)?.into_iter().find(|name| !ours(name)))
+}
+
+fn names(folder: &Path) -> Result<Vec<String>, StateError> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|source| failed("read", folder, source))?,
+    };
+    let name = |entry: io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    entries.map(name).collect::<io::Result<_>>().map_err(|source| failed("read", folder, source))
+}
+
+fn compress(saved: &Saved) -> io::Result<Vec<u8>> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1)?;
+    encoder.include_checksum(true)?;
+    let text = serde_json::to_vec(saved)?;
+    encoder.write_all(&text)?;
+    encoder.finish()
+}
+
+/// So that the new name outlives a crash of the machine, too.
+fn sync_folder(file: &Path) -> io::Result<()> {
+    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+pub(crate) fn digest(text: &[u8]) -> String {
+    Sha256::digest(text).iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+fn failed(what: &'static str, path: &Path, source: io::Error) -> StateError {
+    StateError::Io { what, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::super::Parts;
+    use super::*;
+
+    fn saved(folder: &Folder, generation: u64) -> Saved {
+        let tables = format!("tables-{generation}.db");
+        let make = |path: &Path| Ok(rusqlite::Connection::open(path)?.execute_batch("CREATE TABLE t (x)")?);
+        folder.place(&tables, make).unwrap();
+        let (schema, saved_at) = (SCHEMA.to_owned(), Timestamp::UNIX_EPOCH);
+        let world = folder.begin(&World::default()).unwrap();
+        Saved { schema, saved_at, generation, world, tables, parts: Parts { sns: "x".into(), ..Parts::default() } }
+    }
+
+    fn save(folder: &Folder, saved: &Saved) {
+        folder.save(&Contents { saved, binaries: &[] }).unwrap();
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded_and_what_was_before_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::take(dir.path()).unwrap();
+        assert!(folder.load().unwrap().is_none());
+        save(&folder, &saved(&folder, 1));
+        save(&folder, &saved(&folder, 2));
+        drop(folder);
+        let loaded = Folder::take(dir.path()).unwrap().load().unwrap().unwrap();
+        assert_eq!((loaded.saved.generation, loaded.saved.parts.sns.as_str()), (2, "x"));
+        assert!(!dir.path().join("tables-1.db").exists());
+    }
+
+    #[test]
+    fn a_folder_has_one_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Folder::take(dir.path()).unwrap();
+        let error = Folder::take(dir.path()).unwrap_err();
+        assert!(matches!(&error, StateError::InUse { holder, .. } if *holder == std::process::id().to_string()));
+        assert!(matches!(clear(dir.path()), Err(StateError::InUse { .. })));
+        drop(first);
+        Folder::take(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn what_is_damaged_or_of_another_form_is_refused_and_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::take(dir.path()).unwrap();
+        let state = dir.path().join(STATE);
+        let mut other = saved(&folder, 1);
+        other.schema = "pmp-local.state/99".into();
+        save(&folder, &other);
+        assert!(matches!(folder.load(), Err(StateError::OtherVersion { found, .. }) if found == "pmp-local.state/99"));
+        save(&folder, &saved(&folder, 2));
+        let whole = fs::read(&state).unwrap();
+        for damage in [whole[..whole.len() / 2].to_vec(), [&whole[..whole.len() - 5], b"xxxxx"].concat(), Vec::new()] {
+            fs::write(&state, &damage).unwrap();
+            assert!(matches!(folder.load(), Err(StateError::Damaged { .. })));
+            assert_eq!(fs::read(&state).unwrap(), damage);
+        }
+        fs::write(&state, &whole).unwrap();
+        fs::write(
+            dir.path().join("tables-2.db"),
+            "not a database, but long enough for a header of one, one would think",
+        )
+        .unwrap();
+        assert!(matches!(folder.load(), Err(StateError::Damaged { file, .. }) if file == "tables-2.db"));
+        fs::write(dir.path().join(WORLD), "{}").unwrap();
+        assert!(matches!(folder.load(), Err(StateError::Damaged { file, .. }) if file == WORLD));
+    }
+
+    #[test]
+    fn only_a_state_is_cleared() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::take(dir.path()).unwrap();
+        save(&folder, &saved(&folder, 1));
+        drop(folder);
+        fs::write(dir.path().join("thesis.txt"), "years of work").unwrap();
+        assert!(matches!(clear(dir.path()), Err(StateError::Foreign { .. })));
+        fs::remove_file(dir.path().join("thesis.txt")).unwrap();
+        clear(dir.path()).unwrap();
+        assert!(Folder::take(dir.path()).unwrap().load().unwrap().is_none());
+    }
+}
