@@ -8,7 +8,7 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::types::Subscription;
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
-use pmp_aws::{Admission, ApiError, Asker, PolicyError, Request, ResourcePolicy, TopicArn};
+use pmp_aws::{Admission, ApiError, Asker, PolicyError, QueueUrl, Request, ResourcePolicy, TopicArn};
 use pmp_catalog::{CatalogError, RateLimits, SdkCatalog, SdkDirectory, tells_of_listings, tells_of_products};
 use pmp_doctor::{Session, configuration, look_at_queue, told, unknown};
 use pmp_ledger::schema::{self, Expiry, Table};
@@ -51,7 +51,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     let configuration = watched(output, "configuration", async { configuration(&complete) }).await;
     let (session, who) = Session::begin("pmp-hub", output).await;
     let session = &session;
-    let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_deref());
+    let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_ref().map(QueueUrl::as_str));
     let (catalog, snapshots, (timestamps, admitted), topic, events, signing, products) = tokio::join!(
         session.look("catalog", experience.ok_or(EXPERIENCE), |experience| {
             catalog(&session.sdk, experience, config.timestamps.as_ref())
@@ -61,7 +61,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
             both(experience, config.snapshots.as_ref(), SNAPSHOTS),
             |(experience, table)| snapshots(&session.sdk, experience, table, config.timestamps.as_ref())
         ),
-        spokes(session, &config, run.stale_after()),
+        spokes(session, &config, run.silence()),
         look_at_topic(session, config.topic.as_ref()),
         async {
             // Most hubs have none: a function is called by EventBridge itself.

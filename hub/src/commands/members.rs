@@ -1,7 +1,5 @@
 //! `members`: who is admitted; admits more, or ends one.
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use pmp_ledger::{DynamoRoster, Roster};
@@ -12,7 +10,7 @@ use serde_json::json;
 use super::caller;
 use super::look::{Seen, hints, look};
 use crate::commands::init::resources as init;
-use crate::config::{ConfigArgs, MEMBERS, STALE_AFTER, parse_stale_after};
+use crate::config::{ConfigArgs, MEMBERS, StaleAfter};
 use crate::error::HubError;
 use crate::error::{failure, sdk};
 use crate::inspect::members;
@@ -24,9 +22,8 @@ use crate::status::SpokeState;
 pub(crate) struct MembersArgs {
     #[command(subcommand)]
     command: Option<MembersCommand>,
-    /// How long a spoke may be silent, or behind, before it is stale
-    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
-    stale_after: Duration,
+    #[command(flatten)]
+    stale: StaleAfter,
     #[command(flatten)]
     list: ListArgs,
 }
@@ -91,7 +88,7 @@ pub(crate) async fn members(config: &ConfigArgs, args: &MembersArgs, output: Out
         Some(MembersCommand::Forget(args)) => return forget(config, args, output).await,
         None => {}
     }
-    let Seen { experience, view, rows, .. } = look(config, args.stale_after).await?;
+    let Seen { experience, view, rows, .. } = look(config, args.stale.stale_after).await?;
     let mut members = members::list(&view, &rows);
     members.retain(|member| args.list.takes(member));
     if output.is_document() {

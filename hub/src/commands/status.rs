@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::look::{Seen, hints, look, no_snapshot, not_known};
 use crate::commands::select::{SelectArgs, SortKey};
-use crate::config::{ConfigArgs, STALE_AFTER, parse_stale_after};
+use crate::config::{ConfigArgs, StaleAfter};
 use crate::render::status as shown;
 use crate::status::fleet::View;
 use crate::status::group::group;
@@ -25,9 +25,8 @@ pub(crate) struct StatusArgs {
     /// With --check: do not fail where no spoke has reported yet
     #[arg(long, requires = "check")]
     allow_empty: bool,
-    /// How long a spoke may be silent, or behind, before it is stale
-    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
-    stale_after: Duration,
+    #[command(flatten)]
+    stale: StaleAfter,
     #[command(flatten)]
     select: SelectArgs,
     /// Only these states, separated by commas: held, error, never …
@@ -66,7 +65,7 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
     if args.watch {
         return watch(config, args, output).await;
     }
-    let Seen { experience, view, rows, meant } = look(config, args.stale_after).await?;
+    let Seen { experience, view, rows, meant } = look(config, args.stale.stale_after).await?;
     let now = Timestamp::now();
     if args.check && !view.knows_experience() {
         return Err(no_snapshot(&experience, meant.as_ref()));
@@ -110,7 +109,7 @@ async fn watch(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result
     let stop = leave_on_signal().map_err(Failure::new)?;
     let (mut screen, mut last) = (Screen::default(), None);
     loop {
-        let Some(seen) = stop.unless_stopped(look(config, args.stale_after)).await else { return Ok(Exit::Ok) };
+        let Some(seen) = stop.unless_stopped(look(config, args.stale.stale_after)).await else { return Ok(Exit::Ok) };
         let seen = seen.and_then(|Seen { experience, view, rows, .. }| Ok((experience, args.rows(&view, rows)?, view)));
         let trouble = match seen {
             Ok(seen) => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
-use pmp_aws::ApiError;
+use pmp_aws::{ApiError, QueueUrl};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -23,11 +23,11 @@ const BATCH: i32 = 10;
 /// How long to wait for events that are only looked at, and how long they are hidden from others.
 const PEEK_SECONDS: i32 = 2;
 
-/// The queue.
+/// The queue of change events, and the client of its region.
 #[derive(Debug, Clone)]
 pub(crate) struct EventQueue {
     client: Client,
-    url: String,
+    url: QueueUrl,
 }
 
 /// Events that were received and not yet deleted.
@@ -39,13 +39,13 @@ pub(crate) struct Received {
 }
 
 impl EventQueue {
-    pub(crate) fn new(config: &SdkConfig, url: String) -> Self {
-        Self { client: Client::new(&pmp_aws::for_queue(config, &url)), url }
+    pub(crate) fn new(config: &SdkConfig, url: QueueUrl) -> Self {
+        Self { client: Client::new(&pmp_aws::for_queue(config, url.as_str())), url }
     }
 
     /// Waits for events, up to 20 seconds.
     pub(crate) async fn receive(&self) -> Result<Received, ApiError> {
-        let call = self.client.receive_message().queue_url(&self.url);
+        let call = self.client.receive_message().queue_url(self.url.as_str());
         let answer = call.wait_time_seconds(LONG_POLL_SECONDS).max_number_of_messages(BATCH).send().await;
         let messages = answer.map_err(|e| ApiError::new("sqs:ReceiveMessage", &e))?.messages.unwrap_or_default();
         let succeeded = messages.iter().filter(|message| is_success(message.body().unwrap_or_default())).count();
@@ -58,7 +58,7 @@ impl EventQueue {
     pub(crate) async fn tells_of(&self, change_set: &str, within: Duration) -> Result<bool, ApiError> {
         let began = Instant::now();
         while began.elapsed() < within {
-            let call = self.client.receive_message().queue_url(&self.url).max_number_of_messages(BATCH);
+            let call = self.client.receive_message().queue_url(self.url.as_str()).max_number_of_messages(BATCH);
             // Soon visible again: they are not ours.
             let answer = call.wait_time_seconds(PEEK_SECONDS).visibility_timeout(PEEK_SECONDS).send().await;
             let messages = answer.map_err(|e| ApiError::new("sqs:ReceiveMessage", &e))?.messages.unwrap_or_default();
@@ -85,7 +85,7 @@ impl EventQueue {
         if entries.is_empty() {
             return Ok(());
         }
-        let call = self.client.delete_message_batch().queue_url(&self.url).set_entries(Some(entries));
+        let call = self.client.delete_message_batch().queue_url(self.url.as_str()).set_entries(Some(entries));
         call.send().await.map(|_| ()).map_err(|e| ApiError::new("sqs:DeleteMessageBatch", &e))
     }
 }

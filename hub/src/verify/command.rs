@@ -70,7 +70,7 @@ enum Early {
     Failed(VerifyError),
 }
 
-/// Runs the command.
+/// Runs `verify-aws`: reads first, then changes where they are allowed, then the report.
 pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: Output) -> Result<Exit, Failure> {
     let (config, _) = config.for_doctor(&RunSettings::default());
     if let Some(folder) = &args.report {
@@ -91,7 +91,7 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
     let mut record = Record::default();
     let events = match &config.events_queue_url {
         // The hub takes the events away, so that none here would say nothing.
-        Some(url) if is_the_hubs(url) && !args.change.is_empty() => {
+        Some(url) if is_the_hubs(url.as_str()) && !args.change.is_empty() => {
             for assumption in [Assumption::EventsOfChanges, Assumption::ReadLagOfEvents] {
                 record.say(assumption, Judgement::not_tried(HUBS_QUEUE));
             }
