@@ -33,7 +33,7 @@ const EXAMPLES: &str = "Examples:
   pmp-hub publish                               read, store, publish, once
   pmp-hub run --interval 1h                     the same, by schedule and on change events
   pmp-hub status                                how the member organizations stand, on one screen
-  pmp-hub doctor                                what is missing or wrong, and how to mend it
+  pmp-hub doctor                                what is missing or wrong, and how to fix it
   pmp-hub confirm o-member0000 42               let through what a guard rail holds there
   pmp-hub exceptions                            what is held, set aside or left out, and why
   pmp-hub members                               who is admitted, and who never reported
@@ -194,7 +194,7 @@ enum Command {
     /// Print the public key of PMP_SIGNING_KEY, for PMP_TRUSTED_KEYS of the spokes
     #[command(after_help = "Example:\n  pmp-hub public-key > hub.pem")]
     PublicKey,
-    /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes
+    /// Check configuration, permissions and resources, and say how to fix what is wrong. Changes
     /// nothing
     #[command(after_help = "Examples:
   pmp-hub doctor

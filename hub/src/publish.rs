@@ -1,4 +1,15 @@
 //! The use case: read, store, publish.
+//!
+//! [`Hub::publish`] reads the management experience whole (rule 0 of the design), lets `decide` say
+//! what its digest asks for, and does that. Storing and publishing are two steps. A run that stops
+//! between them leaves a head whose newest version is not marked as published, and the next run
+//! publishes it: an outbox.
+//!
+//! An example. Snapshot 41 is published, and a product is approved. The schedule makes the hub
+//! look: the digest differs, so the content is stored as version 42. The version is taken by a
+//! conditional write, so of two hubs only one stores it. Then the high-water mark is raised to 42,
+//! and the message goes out. An hour later nothing has changed, and 42 is announced again: by that
+//! the spokes find and heal local drift.
 
 pub(crate) mod products;
 pub(crate) mod read;
@@ -51,7 +62,7 @@ pub enum Trigger {
     Schedule,
     /// A change set of the catalog succeeded, perhaps on the management experience.
     ChangeEvent,
-    /// An operator asked.
+    /// An operator asked: an unchanged snapshot is announced again.
     Operator,
 }
 
@@ -60,13 +71,13 @@ pub enum Trigger {
 pub struct Published {
     /// The management experience.
     pub experience: ExperienceId,
-    /// The newest version.
+    /// The version of the newest snapshot, or of the one that a dry run would store.
     pub version: SnapshotVersion,
     /// The digest of its content.
     pub digest: Digest,
     /// How many products it holds.
     pub counts: Counts,
-    /// What was done.
+    /// What was done, or would be done in a dry run.
     pub outcome: Outcome,
     /// The message that was sent; none where none was. In JSON its three fields stand among the
     /// others, and are `null` then.
@@ -109,11 +120,11 @@ fn fields_or_nulls<S: Serializer>(sent: &Option<Sent>, serializer: S) -> Result<
 pub enum Outcome {
     /// The content changed: stored as a new version and published.
     Stored,
-    /// Stored by an earlier run that stopped before publishing; published now.
+    /// An earlier run stored it and stopped before it published; it is published now.
     Recovered,
-    /// Unchanged; announced again.
+    /// The content is unchanged, and was announced again.
     Announced,
-    /// Unchanged; nothing to announce.
+    /// The content is unchanged, and nothing was announced.
     Unchanged,
 }
 
@@ -135,6 +146,7 @@ pub(crate) struct Recovery {
 
 fn decide(head: Option<&Head>, digest: Digest, trigger: Trigger) -> Decision {
     let Some(head) = head else { return Decision::Store { previous: None } };
+    // The digest alone decides: a version is taken only where the content is another one.
     if head.digest != digest {
         return Decision::Store { previous: Some(head.latest) };
     }
@@ -145,6 +157,7 @@ fn decide(head: Option<&Head>, digest: Digest, trigger: Trigger) -> Decision {
         reason,
         outcome,
     };
+    // An earlier run stored it and stopped: whatever made this run look, it is published first.
     if head.published != Some(head.latest) {
         return announce(Reason::Changed, Outcome::Recovered);
     }
@@ -156,7 +169,8 @@ fn decide(head: Option<&Head>, digest: Digest, trigger: Trigger) -> Decision {
     }
 }
 
-/// Publishing over a table that was restored would give numbers a second time, to other content.
+/// Refuses to publish over a table that was restored: it would give numbers a second time, to
+/// other content, and spokes that have seen them would take that for old (rule 9 of the design).
 fn not_restored(mark: Option<&HeadMark>, head: Option<&Head>) -> Result<(), HubError> {
     Restored::find(mark, head).map_or(Ok(()), |restored| Err(HubError::Restored(restored)))
 }
@@ -254,7 +268,8 @@ impl Hub {
             return Ok(None);
         };
         tracing::info!(%version, digest = %sealed.digest(), chunks, "snapshot stored");
-        // Before anyone hears of it: what was announced can be missed from then on.
+        // The mark is raised before the message goes out. From the announcement on, a table that is
+        // restored lacks something that spokes know of, and the mark is how the hub notices it.
         self.raise(version, sealed.digest(), &now).await?;
         let message = self.message(version, new.taken_at, Reason::Changed, sealed, chunks);
         let published = self.announce(message, Outcome::Stored, &now).await?;
@@ -344,8 +359,8 @@ impl Hub {
         Sealed::new(&content).map_err(|source| HubError::Seal { experience: self.experience.clone(), source })
     }
 
-    /// A hub that was not given its key would have every spoke that trusts keys refuse what it
-    /// publishes.
+    /// Refuses to publish without a signature what was signed before, unless that is meant: every
+    /// spoke that trusts keys would refuse it (rule 9 of the design).
     fn would_not_unsign(&self, head: Option<&Head>) -> Result<(), HubError> {
         let is_signed = head.is_some_and(|head| head.statement.is_some());
         if is_signed && self.signing.is_none() && !self.unsigned { Err(HubError::Unsigned) } else { Ok(()) }

@@ -1,5 +1,6 @@
 //! `verify-aws`: tries on a real account what AWS documents nowhere and this system assumes, and
-//! says of each assumption whether it is confirmed, refuted, or was not tried. `docs/first-day.md`
+//! says of each assumption whether it is confirmed, refuted, or was not tried (rule 15 of the
+//! design: undocumented behaviour is an assumption with a name). `docs/first-day.md`
 //! is its page, `docs/aws-assumptions.md` lists the assumptions.
 //!
 //! [`reads`] and [`products`] only read. [`changes`] works on one experience, which [`subject`]

@@ -1,4 +1,4 @@
-//! `doctor`: checks everything that the hub needs, and says how to mend what is wrong. Changes
+//! `doctor`: checks everything that the hub needs, and says how to fix what is wrong. Changes
 //! nothing: it reads, and neither writes nor publishes.
 
 use std::collections::HashMap;

@@ -23,7 +23,6 @@ use crate::inspect::difference;
 use crate::inspect::difference::{ChangedProduct, Difference, Listed, ListedProduct};
 use crate::publish::read;
 
-/// `history`.
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
     /// Only what was taken since then: a time ago (36h, 7d), a day (2026-11-24) or a moment
@@ -35,7 +34,6 @@ pub(crate) struct HistoryArgs {
     all: bool,
 }
 
-/// `show`.
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
     /// The snapshot; without it, the newest
@@ -46,7 +44,6 @@ pub(crate) struct ShowArgs {
     all: bool,
 }
 
-/// `diff`.
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
     /// The snapshot to compare; without it, the newest
@@ -64,7 +61,7 @@ pub(crate) struct DiffArgs {
     all: bool,
 }
 
-/// Since when.
+/// The moment from which snapshots or outcomes are listed, as a person gives it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Since {
     Ago(SignedDuration),
@@ -127,7 +124,7 @@ impl fmt::Display for Side {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Row {
-    /// Its number.
+    /// The number of the snapshot.
     version: SnapshotVersion,
     /// The digest of its content.
     digest: Digest,
@@ -158,7 +155,7 @@ impl History {
         Ok(Self { experience, snapshots: DynamoSnapshots::new(&sdk, table), timestamps, sdk })
     }
 
-    /// The newest version.
+    /// The version that the ledger's head names; an error where nothing was stored yet.
     async fn newest(&self) -> Result<SnapshotVersion, Failure> {
         let head = self.snapshots.head(&self.experience).await.map_err(ledger)?;
         match head {

@@ -23,7 +23,6 @@ const WIDTH: usize = 80;
 /// Items that are told one by one as unreadable.
 const MAX_UNREADABLE: usize = 3;
 
-/// `log`.
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
     /// The member organization: o-…

@@ -27,7 +27,7 @@ pub(crate) struct RunArgs {
     /// is JSON: longer than the interval [default: 3h, or three intervals where that is longer]
     #[arg(long, env = STALE.variable, value_name = "DURATION")]
     stale_after: Option<String>,
-    /// Stop after this time as if told to: 90s, 15m, 8h
+    /// Stop after this time, as on SIGTERM: 90s, 15m, 8h
     #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
     stop_after: Option<Duration>,
     #[command(flatten)]

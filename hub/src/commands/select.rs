@@ -19,8 +19,8 @@ pub(crate) struct SelectArgs {
 }
 
 impl SelectArgs {
-    /// The rows that are meant. One that names what the hub knows nothing of is a mistake, and no
-    /// empty list: a check of it would be content for ever.
+    /// The rows that are meant. An id of which the hub knows nothing is a mistake, and no empty
+    /// list: a check of an empty list would be content for ever (rule 12 of the design).
     pub(crate) fn select(&self, view: &View, rows: Vec<SpokeStatus>) -> Result<Vec<SpokeStatus>, Failure> {
         for id in &self.organizations {
             if !view.looked.iter().any(|looked| looked.id == *id) {
@@ -60,7 +60,7 @@ fn unknown(problem: &str) -> Failure {
 /// By what rows are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum SortKey {
-    /// The worst first.
+    /// By state, the worst first.
     #[default]
     State,
     /// By the organization's id.

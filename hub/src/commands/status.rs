@@ -93,7 +93,7 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
     }
     let anyone = args.allow_empty || view.heard_of_any();
     if args.check && !anyone {
-        progress::note("hint: no spoke has reported, so nothing is in step; `--allow-empty` takes that for well");
+        progress::note("hint: no spoke has reported, so nothing is in step; `--allow-empty` accepts that");
     }
     let healthy = anyone && view.restored().is_none() && rows.iter().all(|row| row.state.is_healthy());
     Ok(if args.check && !healthy { Exit::Unhealthy } else { Exit::Ok })

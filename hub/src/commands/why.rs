@@ -34,7 +34,6 @@ const MAX_OTHERS: usize = 4;
 /// Organizations whose records are read at once.
 const AT_ONCE: usize = 32;
 
-/// `why`.
 #[derive(Debug, Args)]
 pub(crate) struct WhyArgs {
     /// The product: its id, or its name where the hub looked that up

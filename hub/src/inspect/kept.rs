@@ -52,7 +52,7 @@ impl KeptSnapshot {
 }
 
 impl Kept {
-    /// Of these snapshots.
+    /// Takes snapshots that were read already, so that no read is needed for them.
     pub(crate) fn new(snapshots: BTreeMap<SnapshotVersion, KeptSnapshot>) -> Self {
         Self { snapshots, gone: Mutex::default() }
     }

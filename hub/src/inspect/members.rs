@@ -19,7 +19,7 @@ pub(crate) enum AdmittedBy {
     Settings,
     /// An operator admitted it: a record in the ledger.
     Record,
-    /// Both.
+    /// The settings name it, and an operator admitted it.
     Both,
     /// Nobody admitted it; it has written all the same.
     Nobody,
@@ -49,7 +49,7 @@ impl AdmittedBy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct MemberRow {
-    /// Which.
+    /// The member organization.
     pub(crate) organization: OrganizationId,
     /// The worst state of its experiences, and of the organization as a whole.
     pub(crate) state: Option<SpokeState>,

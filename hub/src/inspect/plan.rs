@@ -29,7 +29,7 @@ pub(crate) enum Outlook {
     Observed { allow: usize, deny: usize },
     /// The hub cannot know.
     NotKnown { reason: String },
-    /// Nothing would change.
+    /// The lists there are those that would be published.
     Unchanged,
 }
 

@@ -24,7 +24,7 @@ use crate::status::fleet::{View, is_ahead};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Stance {
-    /// Approved.
+    /// The product is approved there.
     Approved,
     /// The filter took it away.
     Filtered,

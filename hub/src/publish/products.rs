@@ -33,7 +33,7 @@ const ROUND: Duration = Duration::from_secs(60);
 /// Answers between two lines of the log.
 const PROGRESS: usize = 2_000;
 
-/// Looks products up.
+/// Looks up what AWS Marketplace says of the approved products, once for all members' filters.
 #[derive(Debug, Clone)]
 pub(crate) struct Products {
     pub(crate) directory: Arc<dyn ProductDirectory>,
@@ -48,7 +48,7 @@ pub(crate) struct LookedUp {
     pub(crate) known: usize,
     /// Approved products that were not answered yet.
     pub(crate) unknown: usize,
-    /// Answers of now.
+    /// How many products were answered in this run.
     pub(crate) answered: usize,
     /// Those of them that are the first for their product.
     pub(crate) new: usize,

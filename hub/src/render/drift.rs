@@ -34,7 +34,7 @@ pub(crate) fn table(rows: &[DriftRow], now: Timestamp, all: bool) -> Table {
     table
 }
 
-/// The line below.
+/// The line below the table: how many edits are left, and how many were healed.
 pub(crate) fn summary(rows: &[DriftRow], all: bool) -> String {
     let left = rows.iter().filter(|row| row.drift.is_left()).count();
     let more = rows.len() - shown(rows, all);

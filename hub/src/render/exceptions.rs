@@ -43,7 +43,7 @@ fn head(group: &Group<'_, ExceptionRow>) -> String {
     who(&format!("{products}{experiences}"), group.members.iter().map(|row| &row.organization))
 }
 
-/// The line below: how many of each kind.
+/// The line below the rows: how many exceptions there are of each kind.
 pub(crate) fn summary(exceptions: &[ExceptionRow]) -> String {
     let told = ExceptionKind::ALL.into_iter().filter_map(|kind| {
         let of_it = exceptions.iter().filter(|row| row.kind == kind);

@@ -69,7 +69,7 @@ pub(crate) fn page(members: &[MemberRow], has_roster: bool, now: Timestamp) -> P
     Page { blocks: groups.into_values().map(block).collect(), foot: summary(members), ..Page::default() }
 }
 
-/// The line below it.
+/// The line below the table: how many were admitted, and how many were not.
 pub(crate) fn summary(members: &[MemberRow]) -> String {
     let admitted = members.iter().filter(|member| member.source != AdmittedBy::Nobody).count();
     let never = members.iter().filter(|member| member.state == Some(SpokeState::Never)).count();

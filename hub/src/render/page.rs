@@ -26,7 +26,7 @@ pub(crate) struct Block {
     pub(crate) text: String,
 }
 
-/// A screen.
+/// One screen of text: a head, blocks with the worst first, and a line of numbers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Page {
     pub(crate) top: Vec<String>,

@@ -82,7 +82,7 @@ pub(crate) fn lines(plan: &FleetPlan, wide: bool) -> Vec<String> {
     lines
 }
 
-/// The last line.
+/// The last line: how many experiences there are of each outlook.
 pub(crate) fn summary(plan: &FleetPlan) -> String {
     let experiences = plan.rows.iter().filter(|row| row.member_experience.is_some()).count();
     let number = |test: fn(&Outlook) -> bool| plan.rows.iter().filter(|row| test(&row.outlook)).count();

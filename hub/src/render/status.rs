@@ -161,7 +161,7 @@ pub(crate) fn short_moment(at: Timestamp, now: Timestamp) -> String {
     if day(at) == day(now) { at.strftime("%H:%M:%SZ").to_string() } else { day(at) }
 }
 
-/// The line below it.
+/// The line below the rows: how many experiences are in sync, and how many are in each other state.
 #[must_use]
 pub(crate) fn summary(rows: &[SpokeStatus]) -> String {
     let experiences = rows.iter().filter(|row| row.member_experience.is_some() && row.state != SpokeState::Skipped);

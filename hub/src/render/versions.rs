@@ -22,7 +22,7 @@ pub(crate) fn table(versions: &[VersionRow], all: bool) -> Table {
     table
 }
 
-/// The line below it.
+/// The line below the table: how many experiences are on the newest snapshot.
 pub(crate) fn summary(versions: &[VersionRow], newest: Option<SnapshotVersion>, all: bool) -> String {
     let total: usize = versions.iter().map(|row| row.experiences).sum();
     let on_newest = versions.iter().find(|row| row.version.is_some() && row.version == newest);

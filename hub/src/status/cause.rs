@@ -6,9 +6,9 @@
 enum Part<'a> {
     /// Words, and what stands between them.
     Text(&'a str),
-    /// Digits alone.
+    /// A number of digits: it may differ between messages with one cause.
     Number(&'a str),
-    /// `5m`, `26h`, `3d`.
+    /// An age as [`pmp_protocol::age`] words it: `5m`, `26h`, `3d`.
     Age(&'a str),
     /// An id, a digest, a time: what tells one thing from another.
     Name(&'a str),

@@ -1,5 +1,6 @@
 //! The member organizations as the hub sees them: whom it admitted, what each of them reported, and
-//! what the ledger itself says, to hold the reports against. The hub compares; it does not believe.
+//! what the ledger itself says, to hold the reports against. The hub compares; it does not believe
+//! (rule 10 of the design).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub(crate) struct Fleet {
     pub(crate) named: BTreeSet<OrganizationId>,
 }
 
-/// What it saw.
+/// What the hub saw of the ledger and of the members at one moment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct View {
     pub(crate) head: Option<Head>,
@@ -183,7 +184,8 @@ impl Fleet {
         let mut looked = Vec::new();
         for (id, report) in admitted {
             match report {
-                // Not one could be read: the fault is not a member's.
+                // Not one could be read, so the fault is not a member's. A read that failed never
+                // means that nobody reported (rule 12).
                 Err(error) if failed => return Err(error),
                 report => looked.push(Looked { id, report: report.map_err(|error| error.to_string()) }),
             }
@@ -254,7 +256,8 @@ impl View {
         receipts.flat_map(claims).any(|(version, _)| version < head.latest)
     }
 
-    /// Why a receipt is not believed; none where the ledger bears it out.
+    /// Why a receipt is not believed; none where the ledger bears it out (rule 10). Admission comes
+    /// first: what a stranger wrote is not looked at any further.
     pub(crate) fn dispute(&self, receipt: &Receipt, now: Timestamp) -> Option<String> {
         if !self.is_admitted(&receipt.organization) {
             return Some(NOT_ADMITTED.to_owned());

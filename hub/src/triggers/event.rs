@@ -37,7 +37,7 @@ pub(crate) struct EventBridgeEvent {
 /// What an event asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// To publish.
+    /// Publish, and announce even what is unchanged.
     Publish(Trigger),
     /// To look whether a change that ended then, where that is known, is one of the management
     /// experience.

@@ -25,7 +25,7 @@ use crate::triggers::event::{READ_AGAIN_AFTER, Request, classify, has_seen};
 /// one to end, and 10,000 products take about as long.
 const LOOK_UP_FOR: Duration = Duration::from_secs(40);
 
-/// The function.
+/// What one execution environment of the function keeps between invocations.
 #[derive(Debug)]
 pub(crate) struct HubFunction {
     hub: Hub,

@@ -3,7 +3,7 @@
 
 use serde::{Serialize, Serializer};
 
-/// One assumption.
+/// A behaviour of AWS that no documentation states (rule 15 of the design).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Assumption {
     /// `BatchDescribeEntities` serves private marketplace.
@@ -77,7 +77,7 @@ impl Assumption {
         }
     }
 
-    /// Its name.
+    /// The name by which documents and switches know it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Batches => "batches",

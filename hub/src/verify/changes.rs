@@ -18,7 +18,7 @@ use crate::triggers::event_queue::EventQueue;
 /// How long an event is waited for.
 const EVENT: Duration = Duration::from_secs(60);
 
-/// Makes them.
+/// Makes the changes that `--change` allows, one after the other, and judges each.
 pub(super) async fn try_changes(
     subject: &Subject<'_>,
     record: &mut Record,

@@ -27,7 +27,7 @@ pub(crate) enum Standing {
     DelegatedAdministrator,
     /// It has experiences of its own.
     ManagementAccount,
-    /// It sees none.
+    /// The account sees no experience at all.
     Neither,
 }
 

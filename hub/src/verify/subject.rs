@@ -50,7 +50,7 @@ pub(super) struct Seen {
     pub(super) policy: ProcurementPolicy,
 }
 
-/// The experience.
+/// The experience on which assumptions are tried, with what has to be put back.
 #[derive(Debug)]
 pub(super) struct Subject<'c> {
     catalog: &'c dyn Probe,

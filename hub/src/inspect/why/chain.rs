@@ -13,16 +13,16 @@ use crate::status::fleet::View;
 /// The most change sets that are named.
 const MAX_CHANGE_SETS: usize = 2;
 
-/// One step.
+/// One step on the way of a decision, from the hub to the member's catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Step {
     /// When; none where that is not known.
     pub(crate) at: Option<Timestamp>,
     /// Whose view it is: `hub`, of what it read and stored; or `member`, of what its spoke says.
     pub(crate) view: &'static str,
-    /// Which step.
+    /// The name of the step, as programs know it.
     pub(crate) step: &'static str,
-    /// What happened.
+    /// What happened there, in a sentence.
     pub(crate) what: String,
 }
 
