@@ -47,7 +47,7 @@ declare_settings! {
             variable: "PMP_SNAPSHOTS_TABLE",
             value: "TABLE",
             help: "The table of snapshots: its name or ARN",
-            needed_by: "all; init makes it",
+            needed_by: "all; init creates it",
             meaning: "name or ARN",
         }
         timestamps_table: TableName = TIMESTAMPS {
@@ -55,8 +55,8 @@ declare_settings! {
             variable: "PMP_TIMESTAMPS_TABLE",
             value: "TABLE",
             help: "The table of receipts: its name or ARN",
-            needed_by: "status, exceptions, members, versions, wait, confirm, recover; publish and run, optional there; init makes it; history, show and diff do without",
-            meaning: "name or ARN. With it, history, show and diff tell which experience may have been \
+            needed_by: "status, exceptions, members, versions, wait, confirm, recover; publish and run, optional there; init creates it; optional for history, show and diff",
+            meaning: "name or ARN. With it, history, show and diff suggest which experience you may have \
                 meant. Without it, `publish` and `run` keep no note of the highest version, and do not \
                 notice that [the table of snapshots was \
                 restored](operations.md#the-snapshots-table-was-restored)",
@@ -66,7 +66,7 @@ declare_settings! {
             variable: "PMP_TOPIC_ARN",
             value: "ARN",
             help: "The topic on which snapshots are announced",
-            needed_by: "publish, run, recover, confirm (optional there); init makes it",
+            needed_by: "publish, run, recover, confirm (optional there); init creates it",
             meaning: "the topic",
         }
         events_queue_url: QueueUrl = EVENTS {
@@ -86,7 +86,7 @@ declare_settings! {
             needed_by: "publish, run, doctor; optional",
             meaning: "whether names, vendors, categories and fulfillment types of the approved products are \
                 [looked up](how-it-works.md#what-is-known-of-products), once for the filters of all \
-                members (false; the templates say true); takes `aws-marketplace:SearchListings` and \
+                members (false; the templates set true); needs `aws-marketplace:SearchListings` and \
                 `aws-marketplace:GetProduct`",
         }
         member_organizations: Organizations = MEMBERS {
@@ -96,8 +96,8 @@ declare_settings! {
             help: "The member organizations that are admitted, separated by commas, besides those of `members admit`",
             needed_by: "status, exceptions, members, versions, wait, confirm, run; optional",
             meaning: "the [member organizations](operations.md#members) that are admitted, `o-…`, separated \
-                by commas, besides those of `members admit`. Blank is no list; a list with anything in \
-                it that is no id is an error",
+                by commas, in addition to those of `members admit`. Empty means no list; anything in \
+                the list that is not an id is an error",
         }
         signing_key: SigningKey = SIGNING_KEY {
             flag: "signing-key",
@@ -114,7 +114,7 @@ declare_settings! {
             value: "DURATION",
             help: "How long a spoke may go by a signature that is not renewed, from 24h to 2160h [default: 168h]",
             needed_by: "publish, run, recover; optional",
-            meaning: "how long a spoke may go by a signature that is not renewed (168h; from 24h to 2160h)",
+            meaning: "how long a spoke may rely on a signature that is not renewed (168h; from 24h to 2160h)",
         }
     }
 }
@@ -139,9 +139,9 @@ declare_settings! {
             value: "DURATION",
             help: "How long a spoke may be silent (of `run`, `status` and `members`)",
             needed_by: "status, exceptions, members, wait, run",
-            meaning: "how long a spoke may be silent or behind (3h). For `run` and the function, before \
-                [metrics](metrics.md) count it (3h, or three intervals where that is longer); there, \
-                anything that is not longer than `--interval` is refused",
+            meaning: "how long a spoke may be silent or behind (3h). For `run` and the function: how long \
+                before [metrics](metrics.md) count it (3h, or three intervals if that is longer); \
+                there, a value that is not longer than `--interval` is refused",
         }
         interval: Span = INTERVAL {
             flag: "interval",
@@ -149,8 +149,8 @@ declare_settings! {
             value: "DURATION",
             help: "How often an unchanged snapshot is announced (of `run`)",
             needed_by: "run",
-            meaning: "how often an unchanged snapshot is announced (1h). A function, which has a schedule, \
-                needs it for `PMP_STALE_AFTER` alone",
+            meaning: "how often an unchanged snapshot is announced (1h). A function has a schedule, and uses \
+                this only for `PMP_STALE_AFTER`",
         }
     }
 }

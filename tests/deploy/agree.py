@@ -20,7 +20,7 @@ from pathlib import Path
 from check import EXTERNAL_ID, MANAGEMENT, MEMBER, OTHER, REGION, Deployment
 from likeness import MODULES, snake
 from servers import Failed, expect, moto
-from templates import Stack
+from templates import Stack, read
 
 # The hub's and the member's account, of either way. They need not be in an organization: moto does not look.
 CLOUDFORMATION = ("111111111111", "222222222222")
@@ -63,6 +63,7 @@ SPOKE = {
     "Timeout": 600,
     "Paused": True,
 }
+PARAMETERS = re.compile(r"\b(?:%s)\b" % "|".join(name for one in ("hub", "spoke") for name in read(one)["Parameters"] if snake(name) != name.lower()))
 BARE_HUB = {"ExperienceId": MANAGEMENT}
 
 
@@ -120,7 +121,8 @@ class Agreement(Deployment):
         def call(module, provider, given, source=None):
             given = {snake(name): value for name, value in given.items()}
             passed = {} if source is None else {name: f"${{module.{source}.{name}}}" for name in outputs(source) & variables(module)}
-            return {"source": str(MODULES / module), "providers": {"aws": f"aws.{provider}"}} | passed | given
+            # Two slashes: what comes before is copied as a whole, with the modules that this one calls.
+            return {"source": f"{MODULES}//{module}", "providers": {"aws": f"aws.{provider}"}} | passed | given
 
         modules = {
             "hub": call("hub", "hub", settings(hub, accounts[0]) | code(accounts[0], "hub") | alarms(accounts[0])),
@@ -237,7 +239,9 @@ class Agreement(Deployment):
             found[f"schedule {one['Name']}"] = without(schedule, "Arn", "CreationDate", "LastModificationDate", "ResponseMetadata")
         for alarm in all_of("cloudwatch", "describe_alarms", "MetricAlarms"):
             moment = [key for key in alarm if key.startswith("State") or key.endswith("Timestamp")]
-            found[f"alarm {alarm['AlarmName']}"] = without(alarm, *moment)
+            # Each names its own settings: CloudFormation's parameters, Terraform's variables.
+            said = PARAMETERS.sub(lambda name: snake(name[0]), alarm["AlarmDescription"])
+            found[f"alarm {alarm['AlarmName']}"] = without(alarm, *moment) | {"AlarmDescription": said}
         cloudwatch = self.client("cloudwatch", account)
         for one in all_of("cloudwatch", "list_dashboards", "DashboardEntries"):
             name = one["DashboardName"]

@@ -25,15 +25,22 @@ def snake(name):
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
+def used_by(files):
+    """The files of the modules that these ones call."""
+    called = set(re.findall(r'^ *source *= *"\.\./(modules/\w+)"', "\n".join(files), re.M))
+    return [path.read_text(encoding="utf-8") for module in sorted(called) for path in (MODULES / module).glob("*.tf")]
+
+
 def check(metrics):
     """`metrics`: all that docs/metrics.md knows."""
     named = NAMED | {"our metrics": rf"\b(?:{'|'.join(sorted(metrics))})\b"}
     for module in ("hub", "hub-member", "spoke"):
         template, said = read(module), text(module)
-        files = {path.name: path.read_text(encoding="utf-8") for path in (MODULES / module).glob("*.tf")}
-        declared = {kind: set(re.findall(rf'^{kind} "(\w+)"', "\n".join(files.values()), re.M)) for kind in ("variable", "output")}
+        files = [path.read_text(encoding="utf-8") for path in (MODULES / module).glob("*.tf")]
+        declared = {kind: set(re.findall(rf'^{kind} "(\w+)"', "\n".join(files), re.M)) for kind in ("variable", "output")}
+        whole = "\n".join(files + used_by(files))
         expect(declared["variable"], {snake(name) for name in template["Parameters"]}, f"the variables of {module}")
         expect(declared["output"], {snake(name) for name in template["Outputs"]}, f"the outputs of {module}")
         for what, pattern in named.items():
-            there, here = (set(re.findall(pattern, one)) for one in (said, "\n".join(files.values())))
+            there, here = (set(re.findall(pattern, one)) for one in (said, whole))
             expect(here, there - OTHERWISE.get(module, set()), f"{what} of {module}, in Terraform")

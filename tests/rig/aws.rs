@@ -21,9 +21,9 @@ pub struct Aws {
 /// The lists of an experience.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lists {
-    /// Approved products.
+    /// The ids of approved products.
     pub approved: BTreeSet<String>,
-    /// Rejected products.
+    /// The ids of rejected products.
     pub rejected: BTreeSet<String>,
 }
 
@@ -80,7 +80,7 @@ impl Aws {
         self.change(experience, "AllowProductProcurement", products).await;
     }
 
-    /// Rejects products.
+    /// Rejects products, as a person at the console does, and waits until it is done.
     pub async fn reject(&self, experience: &str, products: &[&str]) {
         self.change(experience, "DenyProductProcurement", products).await;
     }

@@ -1,5 +1,5 @@
-//! Lambda's event source mapping for a queue: receives a batch, hands it to the function as an event, and deletes what the
-//! function does not report as failed.
+//! Lambda's event source mapping for a queue: receives a batch, hands it to the function as an
+//! event, and deletes what the function does not report as failed.
 
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
 use serde_json::{Value, json};
@@ -50,8 +50,8 @@ impl Batch {
         json!({"Records": self.messages.iter().map(record).collect::<Vec<_>>()})
     }
 
-    /// Deletes what was answered, and returns the ids of what was reported as failed. Where the function failed, that is
-    /// all of them.
+    /// Deletes what was answered, and returns the ids of what was reported as failed. Where the
+    /// function failed, that is all of them.
     pub async fn settle(self, answer: &Answer) -> Vec<String> {
         let failed: Vec<String> = match answer {
             Ok(answer) => {

@@ -1,7 +1,8 @@
-//! The rig of the end-to-end tests: an embedded AWS, the real programs as processes, and a person at the catalog.
+//! The rig of the end-to-end tests: an embedded AWS, the real programs as processes, and a person
+//! at the catalog.
 //!
-//! Everything goes through public surfaces: commands, environment variables, exit codes, printed JSON, and AWS's own API.
-//! The rig never looks into a program or into the embedded AWS.
+//! Everything goes through public surfaces: commands, environment variables, exit codes, printed
+//! JSON, and AWS's own API. The rig never looks into a program or into the embedded AWS.
 
 // The rig serves tests: what it cannot do ends the test, with the reason.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]

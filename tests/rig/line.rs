@@ -1,7 +1,9 @@
-//! A line between programs and AWS on which one call gets a wrong answer: refused, empty, cut short, or the same again.
+//! A line between programs and AWS on which one call gets a wrong answer: refused, empty, cut
+//! short, or the same again.
 //!
-//! A call is one that a client makes, with all its retries: they carry one `amz-sdk-invocation-id`. What is wrong is wrong for all of
-//! them, unless it says otherwise. Signatures are not made anew, so it leads to the embedded AWS alone.
+//! A call is one that a client makes, with all its retries: they carry one `amz-sdk-invocation-id`.
+//! What is wrong is wrong for all of them, unless it says otherwise. Signatures are not made anew,
+//! so it leads to the embedded AWS alone.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,7 +39,8 @@ pub enum Wrong {
     HalfTheList,
     /// It breaks off in the middle. What was asked is done.
     BrokenOff,
-    /// It is the service's internal error, however often the client tries. What was asked is done each time.
+    /// It is the service's internal error, however often the client tries. What was asked is done
+    /// each time.
     DoneAndFailed,
     /// What was asked is done twice, and it is the answer to the second time.
     DoneTwice,
@@ -67,9 +70,9 @@ impl Wrong {
 /// A call that came over the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// `dynamodb:PutItem`.
+    /// The service and the operation, such as `dynamodb:PutItem`.
     pub operation: String,
-    /// What was asked.
+    /// The body of the request.
     pub body: Bytes,
 }
 
@@ -90,7 +93,8 @@ struct Plan {
     /// The number of each call, by its id.
     numbers: BTreeMap<String, usize>,
     asked: Vec<Asked>,
-    /// The latest answer to each call that reads: by operation and what was asked, without the page.
+    /// The latest answer to each call that reads: by operation and what was asked, without the
+    /// page.
     answers: BTreeMap<(String, String), (StatusCode, Option<HeaderValue>, Bytes)>,
     /// Whether the call that is to be answered wrongly can be answered so.
     struck: bool,
@@ -142,8 +146,8 @@ impl Line {
         self.plan().asked.clone()
     }
 
-    /// Whether a call was answered wrongly since then: not where there were fewer calls, or where an answer to this one cannot be
-    /// wrong so.
+    /// Whether a call was answered wrongly since then: not where there were fewer calls, or where
+    /// an answer to this one cannot be wrong so.
     pub fn has_struck(&self) -> bool {
         self.plan().struck
     }
@@ -174,7 +178,7 @@ impl Drop for Line {
 struct Call {
     parts: axum::http::request::Parts,
     body: Bytes,
-    /// `dynamodb`.
+    /// The service's signing name, such as `dynamodb`.
     service: String,
     operation: String,
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::{Finished, Program};
 
-/// How often to look. The peak (`VmHWM`) only grows, so all that can be missed is growth in the last moment before the end.
+/// How often to look. The peak (`VmHWM`) only grows, so all that can be missed is growth in the
+/// last moment before the end.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// How a measured command ended.
@@ -28,6 +29,7 @@ impl Program {
         let mut ended = std::pin::pin!(child.wait_with_output());
         let mut peak_rss = 0;
         let Output { status, stdout, stderr } = loop {
+            // Cancel-safe: `ended` is polled by reference, and the sleep holds nothing.
             tokio::select! {
                 output = &mut ended => break output.unwrap(),
                 () = tokio::time::sleep(LOOK_EVERY) => peak_rss = peak_rss.max(peak_of(id).unwrap_or_default()),

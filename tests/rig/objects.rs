@@ -39,7 +39,7 @@ impl Objects {
         Self { endpoint, store, server }
     }
 
-    /// For `AWS_ENDPOINT_URL_S3`.
+    /// The URL for `AWS_ENDPOINT_URL_S3`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }

@@ -12,8 +12,9 @@ use tokio::task::JoinHandle;
 
 /// A command that takes longer has hung.
 const TIMEOUT: Duration = Duration::from_secs(90);
-/// A root that nobody has the key of. The embedded AWS speaks no TLS, and to read the hundred and fifty roots of a machine takes a program
-/// a third of what a command takes it in all. Tests of the network name roots of their own.
+/// A root that nobody has the key of. The embedded AWS speaks no TLS, and to read the hundred and
+/// fifty roots of a machine takes a program a third of what a command takes it in all. Tests of the
+/// network name roots of their own.
 const ONE_ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/aws/tests/root.pem");
 
 /// A program with its environment, to be run with arguments.
@@ -28,16 +29,16 @@ pub struct Program {
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
-    /// The exit code.
+    /// The exit code; -1 if a signal ended it.
     pub code: i32,
-    /// Standard output.
+    /// All of its standard output.
     pub stdout: String,
-    /// Standard error.
+    /// All of its standard error.
     pub stderr: String,
 }
 
-/// Where cargo put a binary of the workspace, or where `PMP_BIN_DIR` says that it is; else what to do. `cargo test --workspace`
-/// builds them; a single package's tests do not.
+/// Where cargo put a binary of the workspace, or where `PMP_BIN_DIR` says that it is; else what to
+/// do. `cargo test --workspace` builds them; a single package's tests do not.
 pub fn find_binary(name: &str) -> Result<PathBuf, String> {
     if let Some(folder) = std::env::var_os("PMP_BIN_DIR") {
         let path = PathBuf::from(folder).join(name);
@@ -55,7 +56,8 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 impl Program {
-    /// A program that sees nothing of this process's environment, and knows one root of certificates.
+    /// A program that sees nothing of this process's environment, and knows one root of
+    /// certificates.
     pub fn new(name: &'static str, environment: &[(&str, &str)]) -> Self {
         let own = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Self { name, environment: own, folder: None }
@@ -117,7 +119,7 @@ impl Program {
         serde_json::from_str(&finished.stdout).unwrap()
     }
 
-    /// Starts an agent.
+    /// Starts an agent: a command that runs until it is stopped.
     pub fn start(&self, arguments: &[&str]) -> Agent {
         let mut child = self.command(arguments).spawn().unwrap();
         let (log, printed) = (Kept::default(), Kept::default());
@@ -140,7 +142,8 @@ async fn keep(stream: impl AsyncRead + Unpin, kept: Kept) {
     }
 }
 
-/// A running agent. It is killed when it is dropped; [`Self::stop`] asks it to stop as an operator would.
+/// A running agent. It is killed when it is dropped; [`Self::stop`] asks it to stop as an operator
+/// would.
 #[derive(Debug)]
 pub struct Agent {
     child: Child,
@@ -160,7 +163,7 @@ impl Agent {
         self.printed.lock().unwrap().clone()
     }
 
-    /// The process.
+    /// The id of the process.
     pub fn id(&self) -> u32 {
         self.child.id().expect("the agent has ended by itself")
     }

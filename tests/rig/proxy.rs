@@ -1,6 +1,5 @@
-//! What stands between a machine and AWS in many places: a proxy that is the only way out, and TLS that is signed by a root of
-//! the
-//! place's own.
+//! What stands between a machine and AWS in many places: a proxy that is the only way out, and TLS
+//! that is signed by a root of the place's own.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -24,17 +23,16 @@ const MAX_HEAD: usize = 64 * 1024;
 /// How a proxy treats who comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Manners {
-    /// Lets everybody through.
+    /// The proxy lets everybody through.
     Open,
     /// Lets those through who bring this: the value of `Proxy-Authorization`.
     Asks(String),
-    /// Lets nobody through.
+    /// The proxy lets nobody through.
     Refuses,
 }
 
-/// A forwarding proxy (`CONNECT`, and whole URLs without TLS) for which every name is one server: behind TLS of a private
-/// root, and
-/// without TLS. It ends when it is dropped.
+/// A forwarding proxy (`CONNECT`, and whole URLs without TLS) for which every name is one server:
+/// behind TLS of a private root, and without TLS. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -65,7 +63,7 @@ impl Proxy {
         Self { address, saw, folder, servers }
     }
 
-    /// For `HTTPS_PROXY`.
+    /// The URL for `HTTPS_PROXY`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -189,7 +187,8 @@ async fn terminate(listener: TcpListener, tls: TlsAcceptor, server: SocketAddr) 
     }
 }
 
-/// A private root, which signs a certificate for whatever name is asked for: as a proxy does that looks into TLS.
+/// A private root, which signs a certificate for whatever name is asked for: as a proxy does that
+/// looks into TLS.
 #[derive(Debug)]
 struct Authority {
     pem: String,

@@ -1,5 +1,6 @@
-//! Lambda's side of a function, as its documentation describes it: the runtime API that hands out invocations and takes
-//! answers, and the part of the extensions API that makes Lambda give notice before it ends an environment.
+//! Lambda's side of a function, as its documentation describes it: the runtime API that hands out
+//! invocations and takes answers, and the part of the extensions API that makes Lambda give notice
+//! before it ends an environment.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -146,12 +147,13 @@ impl Function {
         self.agent.printed().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The process.
+    /// The process that runs the function.
     pub fn agent(&self) -> &Agent {
         &self.agent
     }
 
-    /// Sends SIGTERM, as Lambda does before it ends an environment, and waits for its end: the exit code and the log.
+    /// Sends SIGTERM, as Lambda does before it ends an environment, and waits for its end: the exit
+    /// code and the log.
     pub async fn stop(self) -> (i32, String) {
         self.agent.signal("TERM").await;
         self.ended().await
@@ -185,7 +187,8 @@ fn router(api: Arc<Api>) -> Router {
 async fn next(State(api): State<Arc<Api>>) -> Response {
     api.state.lock().unwrap().ready.get_or_insert_with(Instant::now);
     api.changed.notify_waiters();
-    // One function asks, and not twice at once. Where it goes away while it waits, its events go with it.
+    // One function asks, and not twice at once. Where it goes away while it waits, its events go
+    // with it.
     let mut events = api.next.lock().unwrap().take().expect("two requests for the next event at once");
     let event = events.recv().await.unwrap();
     *api.next.lock().unwrap() = Some(events);

@@ -1,4 +1,5 @@
-//! The scene of most tests: a hub organization and the member organization alpha, with what both have deployed.
+//! The scene of most tests: a hub organization and the member organization alpha, with what both
+//! have deployed.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,15 +17,15 @@ use crate::{Aws, Manners, Program, Proxy, tell};
 
 /// The account that owns the management experience.
 pub const HUB: &str = "111111111111";
-/// Its organization.
+/// The id of the hub's organization.
 pub const HUB_ORGANIZATION: &str = "o-hub0000000";
-/// The management experience.
+/// The id of the management experience.
 pub const MANAGEMENT: &str = "exp-management";
-/// The organization alpha.
+/// The id of the organization alpha.
 pub const ALPHA: &str = "o-alpha00000";
 /// Two live experiences of alpha.
 pub const ALPHA_PROD: &str = "exp-alpha-prod";
-/// See [`ALPHA_PROD`].
+/// The other live experience of alpha, beside [`ALPHA_PROD`].
 pub const ALPHA_DEV: &str = "exp-alpha-dev";
 /// A disabled experience of alpha.
 pub const ALPHA_DISABLED: &str = "exp-alpha-off";
@@ -58,8 +59,9 @@ pub fn alpha() -> Organization {
         .with_experience(Experience::new(ALPHA_ARCHIVED, "Old").with_policy(policy("policy-alpha-old")).archived())
 }
 
-/// The role in the hub's account that admits `account` of `organization`, as the templates make it: it may read snapshots,
-/// write its own partition of the receipts, and read what the hub says about it.
+/// The role in the hub's account that admits `account` of `organization`, as the templates make it:
+/// it may read snapshots, write its own partition of the receipts, and read what the hub says about
+/// it.
 pub fn member_role(account: &str, organization: &str) -> Role {
     member_role_for(HUB, account, organization)
 }
@@ -93,9 +95,8 @@ pub fn world(approved: &[&str], rejected: &[&str]) -> World {
     }
 }
 
-/// Names a file: then every scene stands behind a proxy and a private root, which are all that the programs are told, and what
-/// the
-/// proxy saw is added to the file.
+/// Names a file: then every scene stands behind a proxy and a private root, which are all that the
+/// programs are told, and what the proxy saw is added to the file.
 const BEHIND_PROXY: &str = "PMP_TESTS_BEHIND_PROXY";
 
 /// A running embedded AWS in which hub and alpha have deployed what they need.
@@ -105,17 +106,17 @@ pub struct Scene {
     proxy: Option<Proxy>,
     /// The hub's account, as a person in it acts.
     pub hub_account: Aws,
-    /// Alpha's account.
+    /// Clients that act as alpha's account.
     pub alpha_account: Aws,
     /// The program `pmp-hub`, configured.
     pub hub: Program,
     /// The program `pmp-spoke` of alpha, configured, without a filter.
     pub spoke: Program,
-    /// Alpha's queue.
+    /// The URL of alpha's queue.
     pub queue_url: String,
-    /// Alpha's dead-letter queue.
+    /// The URL of alpha's dead-letter queue.
     pub dead_letters_url: String,
-    /// The hub's topic.
+    /// The ARN of the hub's topic.
     pub topic_arn: String,
 }
 
@@ -130,9 +131,9 @@ impl Scene {
         Self::deploy(server, None, &way).await
     }
 
-    /// The same, where a proxy is the only way out, and TLS is signed by a root that this machine does not know: the programs
-    /// are told
-    /// `HTTPS_PROXY` and `AWS_CA_BUNDLE`, and call AWS by its own names.
+    /// The same, where a proxy is the only way out, and a root that this machine does not know
+    /// signs TLS. The programs get `HTTPS_PROXY` and `AWS_CA_BUNDLE`, and call AWS by its own
+    /// names.
     pub async fn start_behind_proxy(world: World) -> Self {
         let server = Server::start(world, Options::default()).await.unwrap();
         let proxy = Proxy::start(&server.endpoint(), Manners::Open).await;
@@ -224,7 +225,8 @@ impl Scene {
         self.spoke.named("pmp-filter")
     }
 
-    /// The receipts of all member experiences, as the hub's `status` tells them: experience and state.
+    /// The receipts of all member experiences, as the hub's `status` tells them: experience and
+    /// state.
     pub async fn states(&self) -> Vec<(String, String)> {
         let status = self.hub.json(&["status"]).await;
         let row = |row: &serde_json::Value| {
@@ -245,7 +247,8 @@ impl Drop for Scene {
     }
 }
 
-/// The `n`th product id of those that pack worst: as long as an id may be (50 characters), and random in 36 letters.
+/// The `n`th product id of those that pack worst: as long as an id may be (50 characters), and
+/// random in 36 letters.
 pub fn longest_id(n: usize) -> String {
     let first = pmp_protocol::Digest::of(&n.to_le_bytes()).hex();
     let second = pmp_protocol::Digest::of(first.as_bytes()).hex();

@@ -1,4 +1,5 @@
-//! A tap on the line between a program and AWS: passes everything on, and notes what was called, when, and with what outcome.
+//! A tap on the line between a program and AWS: passes everything on, and notes what was called,
+//! when, and with what outcome.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -14,13 +15,15 @@ use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// Bodies up to this size, in bytes, are kept with a call; larger ones are passed on and not looked at.
+/// Bodies up to this size, in bytes, are kept with a call; larger ones are passed on and not looked
+/// at.
 const KEPT: usize = 64 * 1024;
 
 /// One call that went over the line.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// `PutItem`, `Publish`, `StartChangeSet`; the path where neither header nor body names the operation.
+    /// `PutItem`, `Publish`, `StartChangeSet`; the path where neither header nor body names the
+    /// operation.
     pub operation: String,
     /// What was asked, up to 64 KiB; empty beyond.
     pub asked: Bytes,
@@ -111,8 +114,8 @@ async fn pass(State(line): State<Line>, request: Request) -> Response {
     Response::from_parts(parts, Body::from(body))
 }
 
-/// `X-Amz-Target: DynamoDB_20120810.PutItem` in the JSON protocols, `Action=Publish` in the query protocol, and
-/// `/StartChangeSet` in the REST one.
+/// `X-Amz-Target: DynamoDB_20120810.PutItem` in the JSON protocols, `Action=Publish` in the query
+/// protocol, and `/StartChangeSet` in the REST one.
 pub(crate) fn operation(headers: &HeaderMap, uri: &Uri, body: &[u8]) -> String {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
     if let Some(name) = target.and_then(|target| target.rsplit('.').next()) {

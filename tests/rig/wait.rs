@@ -1,9 +1,11 @@
-//! Waiting for a state, with a deadline: the system is asynchronous, and a test asks for where it ends up.
+//! Waiting for a state, with a deadline: the system is asynchronous, and a test asks for where it
+//! ends up.
 
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-/// Generous, since machines are shared; a test that passes takes as long as the state takes to come.
+/// Generous, since machines are shared; a test that passes takes as long as the state takes to
+/// come.
 const DEADLINE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 

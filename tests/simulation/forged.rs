@@ -144,7 +144,7 @@ fn forge_receipt(world: &mut World) {
         filtered: 0,
         filtered_for: Vec::new(),
         filter_warnings: Vec::new(),
-        quarantined: Vec::new(),
+        deferred: Vec::new(),
         change_sets: vec!["cs-forged".to_owned()],
         filter: None,
         confirmed: None,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pmp_ledger::{Lease, LeaseTerm};
-use pmp_plan::{Confirmation, Desired, GuardRails, Observed, plan};
+use pmp_plan::{Desired, GuardRails, Observed, plan};
 use pmp_protocol::{
     Content, ExperienceId, OrganizationId, OrganizationSeen, ProductId, Reason, Receipt, ReceiptStatus,
     ResourceRequests, Sealed, Snapshot, SnapshotMessage, SnapshotVersion, Verdicts,
@@ -393,7 +393,7 @@ impl World {
     }
 
     fn passes_guard(&self, experience: &ExperienceId, content: &Content, version: SnapshotVersion) -> bool {
-        self.plan(experience, content, version, Confirmation::None).is_some()
+        self.plan(experience, content, version, None).is_some()
     }
 
     /// The pure plan for an experience as it is now; none where the guard rails hold it.
@@ -402,18 +402,18 @@ impl World {
         experience: &ExperienceId,
         content: &Content,
         version: SnapshotVersion,
-        confirmation: Confirmation,
+        confirmed: Option<SnapshotVersion>,
     ) -> Option<pmp_plan::Plan> {
         let Experience { approved, rejected, .. } = &self.catalog.experiences[experience];
         let verdicts = Verdicts::new();
         let desired = Desired::new(content, &verdicts);
-        plan(&desired, Observed { approved, rejected }, version, GuardRails::default(), confirmation).ok()
+        plan(&desired, Observed { approved, rejected }, version, GuardRails::default(), confirmed).ok()
     }
 
     /// What `version` still asks of an experience, but for products that the catalog does not take.
     pub(crate) fn missing(&self, experience: &ExperienceId, version: SnapshotVersion) -> BTreeSet<ProductId> {
         let Some(snapshot) = self.snapshot(version) else { return BTreeSet::new() };
-        let Some(plan) = self.plan(experience, snapshot.content(), version, Confirmation::Version(version)) else {
+        let Some(plan) = self.plan(experience, snapshot.content(), version, Some(version)) else {
             return BTreeSet::new();
         };
         let asked = plan.allow().union(plan.deny()).cloned().collect::<BTreeSet<_>>();
@@ -475,7 +475,7 @@ impl World {
             problems.push(format!("{experience} lacks {} products of snapshot {version}", missing.len()));
         }
         let wanted = self.poisoned(experience, content, version);
-        let named: BTreeSet<_> = receipt.quarantined.iter().map(|one| one.product.clone()).collect();
+        let named: BTreeSet<_> = receipt.deferred.iter().map(|one| one.product.clone()).collect();
         if named != wanted {
             problems.push(format!("{experience} names {named:?} as quarantined, not {wanted:?}"));
         }
@@ -488,7 +488,7 @@ impl World {
 
     /// What the snapshot asks of an experience and the catalog does not take.
     fn poisoned(&self, experience: &ExperienceId, content: &Content, version: SnapshotVersion) -> BTreeSet<ProductId> {
-        let plan = self.plan(experience, content, version, Confirmation::Version(version));
+        let plan = self.plan(experience, content, version, Some(version));
         let asked = plan.map(|plan| plan.allow().union(plan.deny()).cloned().collect::<BTreeSet<_>>());
         asked.unwrap_or_default().intersection(&self.catalog.poison).cloned().collect()
     }

@@ -38,7 +38,7 @@ impl Arn {
         &self.text[self.starts[index]..end]
     }
 
-    /// The service: `sns`.
+    /// The service, such as `sns`.
     #[must_use]
     pub fn service(&self) -> &str {
         self.part(1)

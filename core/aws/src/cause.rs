@@ -29,7 +29,7 @@ impl Cause {
         }
     }
 
-    /// The cause.
+    /// The cause, in words for a person.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text

@@ -60,7 +60,7 @@ impl Checked {
 #[derive(Debug)]
 pub(crate) struct OfRole<T> {
     pub(crate) inner: T,
-    /// Its ARN.
+    /// ARN of the role.
     pub(crate) arn: String,
     /// What to check where it is refused.
     pub(crate) advice: &'static str,

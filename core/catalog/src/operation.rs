@@ -6,15 +6,15 @@ use std::ops::{Index, IndexMut};
 /// An operation that AWS limits by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// `ListEntities`.
+    /// `ListEntities`, by which experiences are listed.
     ListEntities,
     /// `DescribeEntity` and `BatchDescribeEntities` together: the latter's quota is not documented.
     DescribeEntity,
-    /// `StartChangeSet`.
+    /// `StartChangeSet`, by which changes begin.
     StartChangeSet,
-    /// `DescribeChangeSet`.
+    /// `DescribeChangeSet`, by which change sets are polled.
     DescribeChangeSet,
-    /// `ListChangeSets`.
+    /// `ListChangeSets`, for what others changed.
     ListChangeSets,
 }
 

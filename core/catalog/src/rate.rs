@@ -26,7 +26,7 @@ impl RateLimits {
 }
 
 impl Default for RateLimits {
-    /// AWS's documented quotas.
+    /// The quotas that AWS documents for an account.
     fn default() -> Self {
         Self(PerOperation::new(|operation| {
             let per_second = match operation {

@@ -3,8 +3,7 @@
 use pmp_aws::ApiError;
 use pmp_protocol::{Counts, ExperienceId, SnapshotVersion};
 
-use crate::TableName;
-use crate::schema::Table;
+use crate::{Table, TableName};
 
 /// A ledger operation that failed, after the SDK's retries.
 #[derive(Debug, thiserror::Error)]

@@ -48,4 +48,4 @@ pub use records::{DynamoRecords, EXPIRES_AT, FoundJournal, Journals, NewJournal,
 pub use reports::{DynamoReports, Extent, Partitions, Report, Reports};
 pub use roster::{Admission, DynamoRoster, Member, Roster};
 pub use snapshots::{DynamoSnapshots, MAX_STORED_BYTES};
-pub use table::{TableName, TableNameError};
+pub use table::{Table, TableName, TableNameError};

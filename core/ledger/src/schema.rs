@@ -12,41 +12,14 @@ use aws_sdk_dynamodb::types::{
 use pmp_aws::ApiError;
 
 use crate::client::TableClient;
+use crate::table::spell;
 use crate::{EXPIRES_AT, LedgerError, TableName};
+
+pub use crate::table::Table;
 
 /// How long a new table may take to become active. It usually takes seconds.
 const ACTIVE_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// The two tables of the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Table {
-    /// Versions of management experiences.
-    Snapshots,
-    /// Receipts and signs of life.
-    SyncTimestamps,
-}
-
-impl Table {
-    /// The names of the partition key and of the sort key, both text.
-    #[must_use]
-    pub fn keys(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Snapshots => ("experience", "item"),
-            Self::SyncTimestamps => ("organization", "item"),
-        }
-    }
-
-    /// Whether one of the two tables has the keys that are spelled there.
-    pub(crate) fn any_has_keys(spelled: &str) -> bool {
-        [Self::Snapshots, Self::SyncTimestamps].iter().any(|table| table.spelled_keys() == spelled)
-    }
-
-    /// The same for a person.
-    pub(crate) fn spelled_keys(self) -> String {
-        spell(self.keys())
-    }
-}
 
 /// What [`ensure`] found or did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,10 +137,6 @@ fn check_keys(table: Table, name: &TableName, found: &TableDescription) -> Resul
         return Ok(());
     }
     Err(LedgerError::WrongKeys { table: name.clone(), found: spell(found), expected: table.spelled_keys() })
-}
-
-fn spell((partition, sort): (&str, &str)) -> String {
-    format!("`{partition}` and `{sort}`")
 }
 
 async fn create(client: &Client, table: Table, name: &TableName) -> Result<(), LedgerError> {

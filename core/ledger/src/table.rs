@@ -1,9 +1,45 @@
-//! The name of a table, as operators give it: a name in the ledger's own account, or an ARN.
+//! The two tables, and the name of one as operators give it: a name in the ledger's own account,
+//! or an ARN.
 
 use std::fmt;
 use std::str::FromStr;
 
 use pmp_aws::Arn;
+
+/// The two tables of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// Versions of management experiences.
+    Snapshots,
+    /// Receipts and signs of life.
+    SyncTimestamps,
+}
+
+impl Table {
+    /// The names of the partition key and of the sort key, both text.
+    #[must_use]
+    pub fn keys(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Snapshots => ("experience", "item"),
+            Self::SyncTimestamps => ("organization", "item"),
+        }
+    }
+
+    /// Whether one of the two tables has the keys that are spelled there.
+    pub(crate) fn any_has_keys(spelled: &str) -> bool {
+        [Self::Snapshots, Self::SyncTimestamps].iter().any(|table| table.spelled_keys() == spelled)
+    }
+
+    /// The same for a person.
+    pub(crate) fn spelled_keys(self) -> String {
+        spell(self.keys())
+    }
+}
+
+/// The names of two keys, for a person.
+pub(crate) fn spell((partition, sort): (&str, &str)) -> String {
+    format!("`{partition}` and `{sort}`")
+}
 
 /// A table's name or ARN. DynamoDB takes either wherever it takes a table name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! What a management experience says at one moment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Counts, ExperienceId, ProductId};
+use crate::{ExperienceId, ProductId};
 
 /// Everything that a management experience says: the approved and the rejected products, the notes
 /// on them, and whether users may request products.
@@ -139,6 +140,21 @@ impl Content {
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts { approved: self.approved.len(), rejected: self.rejected.len() }
+    }
+}
+
+/// How many products each list holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// How many products are approved.
+    pub approved: usize,
+    /// How many products are rejected.
+    pub rejected: usize,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} approved and {} rejected", self.approved, self.rejected)
     }
 }
 

@@ -96,7 +96,7 @@ pub enum GroundKind {
     /// The filter rejected it: not approved here, and on the rejected list.
     Rejected,
     /// It is left as it is: the catalog refused it, or it could not be looked up for the filter.
-    SetAside,
+    Deferred,
 }
 
 impl GroundKind {
@@ -106,7 +106,7 @@ impl GroundKind {
         match self {
             Self::Excluded => "excluded",
             Self::Rejected => "rejected",
-            Self::SetAside => "set-aside",
+            Self::Deferred => "set-aside",
         }
     }
 }

@@ -458,7 +458,7 @@ fn kind_code(kind: GroundKind) -> u8 {
     match kind {
         GroundKind::Excluded => 0,
         GroundKind::Rejected => 1,
-        GroundKind::SetAside => 2,
+        GroundKind::Deferred => 2,
     }
 }
 
@@ -466,7 +466,7 @@ fn kind_of(code: u8) -> Result<GroundKind, JournalError> {
     match code {
         0 => Ok(GroundKind::Excluded),
         1 => Ok(GroundKind::Rejected),
-        2 => Ok(GroundKind::SetAside),
+        2 => Ok(GroundKind::Deferred),
         _ => Err(JournalError::Malformed("a ground is of no known kind")),
     }
 }

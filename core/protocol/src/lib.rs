@@ -22,6 +22,7 @@ mod message;
 mod outcome;
 mod plain;
 mod receipt;
+mod recorded;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod seal;
@@ -36,20 +37,21 @@ pub use alike::{alike, most_alike};
 pub use answers::{Answer, Answers, AnswersError, MAX_ANSWERS_BYTES, ProductAttributes, SealedAnswers};
 pub use batch::ProductBatch;
 pub use confirmation::{Confirmed, OperatorConfirmation, confirmed};
-pub use content::{Content, ContentError, Note, ResourceRequests};
+pub use content::{Content, ContentError, Counts, Note, ResourceRequests};
 pub use decisions::{Decisions, Ground, GroundKind, Listing, MAX_GROUNDS};
 pub use digest::{Digest, DigestError};
 pub use drift::{Drift, DriftHandling, EditedProduct, ForeignChangeSet, Left, ListedAs};
 pub use id::{AccountId, ExperienceId, IdError, OrganizationId, ProductId};
 pub use journal::{DecisionJournal, JournalEntry, JournalError, Listings, MAX_JOURNAL_BYTES};
 pub use mark::HeadMark;
-pub use message::{Body, Counts, Delivery, MAX_MESSAGE_BYTES, MessageError, Reason, SCHEMA, SnapshotMessage};
-pub use outcome::{MAX_OUTCOMES, Outcome, Recorded, is_news};
+pub use message::{Body, Delivery, MAX_MESSAGE_BYTES, MessageError, Reason, SCHEMA, SnapshotMessage};
+pub use outcome::{MAX_OUTCOMES, Outcome, is_news};
 pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{
-    Applied, Attempt, ChangeSetTimes, DisputedReceipt, FilterIdentity, FilteredFor, LEDGER_LAYOUT, Needs,
-    OrganizationSeen, QuarantinedProduct, Receipt, ReceiptStatus, Removal,
+    Applied, Attempt, ChangeSetTimes, DeferralReason, Deferred, DisputedReceipt, FilterIdentity, FilteredFor,
+    LEDGER_LAYOUT, Needs, OrganizationSeen, Receipt, ReceiptStatus, Removal,
 };
+pub use recorded::Recorded;
 pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};
 pub use snapshot::Snapshot;
 pub use spoke::SpokeScope;

@@ -2,14 +2,12 @@
 //!
 //! A message is a hint: a spoke acts on what the ledger's head names, and on nothing else.
 
-use std::fmt;
-
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, ExperienceId, Sealed, SnapshotVersion};
+use crate::{Counts, Digest, ExperienceId, Sealed, SnapshotVersion};
 
 /// The schema that this version writes, and the major version that it reads.
 pub const SCHEMA: &str = "pmp-sync.snapshot/1";
@@ -60,21 +58,6 @@ impl Reason {
             Self::Scheduled => "scheduled",
             Self::Operator => "operator",
         }
-    }
-}
-
-/// How many products each list holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// How many products are approved.
-    pub approved: usize,
-    /// How many products are rejected.
-    pub rejected: usize,
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} approved and {} rejected", self.approved, self.rejected)
     }
 }
 

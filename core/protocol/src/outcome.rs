@@ -43,8 +43,9 @@ pub struct Outcome {
     /// Products that the filter took away.
     #[serde(rename = "narrowed")]
     pub filtered: usize,
-    /// Products that were set aside.
-    pub set_aside: usize,
+    /// Products that were left as they are.
+    #[serde(rename = "set_aside")]
+    pub deferred: usize,
     /// How many change sets there were.
     pub change_sets: usize,
     /// The last ones of them, in the order in which they were started.
@@ -84,7 +85,7 @@ impl Outcome {
             denied: receipt.denied,
             pending: receipt.pending,
             filtered: receipt.filtered,
-            set_aside: receipt.quarantined.len(),
+            deferred: receipt.deferred.len(),
             change_sets: ids.len(),
             change_set_ids: ids[ids.len().saturating_sub(MAX_CHANGE_SETS)..].to_vec(),
             filter: receipt.filter.clone(),
@@ -94,24 +95,6 @@ impl Outcome {
             error: receipt.error.as_deref().map(|error| PlainText::bounded(error, MAX_ERROR).into()),
         }
     }
-}
-
-/// How far the record of a member experience goes, as its receipt says: the next pass goes on from
-/// there without reading it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Recorded {
-    /// How many outcomes were kept so far: the next one takes the place of the hundredth before it.
-    #[serde(default)]
-    pub outcomes: u64,
-    /// What the newest entry of the journal of decisions says, as a digest; absent where it was not
-    /// written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decisions: Option<Digest>,
-    /// When that was written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::DateTime>"))]
-    pub written_at: Option<Timestamp>,
 }
 
 /// Whether `now` says something that `before` did not: another snapshot, another outcome, or a

@@ -72,9 +72,9 @@ pub struct Receipt {
     /// the writer; absent in receipts of older spokes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filter_warnings: Vec<String>,
-    /// Products that are set aside, each with the service's own error.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub quarantined: Vec<QuarantinedProduct>,
+    /// Products that are left as they are, each with the service's own error. Bounded by the writer.
+    #[serde(default, rename = "quarantined", skip_serializing_if = "Vec::is_empty")]
+    pub deferred: Vec<Deferred>,
     /// The change sets of these passes, in the order in which they were started. Of earlier ones
     /// the newest; bounded by the writer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -136,7 +136,7 @@ impl Receipt {
             ReceiptStatus::Applying => true,
             // What others set, and the spoke leaves, is the end of it, too.
             ReceiptStatus::Partial if self.drift.as_ref().is_some_and(|drift| drift.rest_applied) => false,
-            ReceiptStatus::Partial => self.pending > 0 || self.quarantined.is_empty(),
+            ReceiptStatus::Partial => self.pending > 0 || self.deferred.is_empty(),
             ReceiptStatus::InSync | ReceiptStatus::Held | ReceiptStatus::Failed | ReceiptStatus::Skipped => false,
         }
     }
@@ -241,13 +241,16 @@ pub struct FilteredFor {
     pub example: ProductId,
 }
 
-/// A product that is left as it is: the catalog refused it, or it could not be looked up for the
-/// filter.
+/// A product that a pass leaves as it is, for a later pass to decide.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct QuarantinedProduct {
-    /// The product that is left.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "QuarantinedProduct"))]
+pub struct Deferred {
+    /// The product that is left as it is.
     pub product: ProductId,
+    /// Which of the two services could not do its part. Absent for a refusal, and in receipts of
+    /// older spokes, which did not tell the two apart.
+    #[serde(default, skip_serializing_if = "DeferralReason::is_refused")]
+    pub reason: DeferralReason,
     /// The service's own error.
     pub error: String,
     /// When that was for the first time.
@@ -261,6 +264,24 @@ pub struct QuarantinedProduct {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::DateTime>"))]
     pub next_try: Option<Timestamp>,
+}
+
+/// Why a product is left as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum DeferralReason {
+    /// The catalog refused to change it.
+    #[default]
+    Refused,
+    /// It could not be looked up for the filter, so that the filter could not judge it.
+    NotLookedUp,
+}
+
+impl DeferralReason {
+    fn is_refused(&self) -> bool {
+        *self == Self::Refused
+    }
 }
 
 /// How long change sets take in an organization, as its spoke learned: the next run starts from it.

@@ -15,11 +15,13 @@ mod envelope;
 mod key;
 mod local;
 mod pem;
+mod refusal;
 mod statement;
 mod verify;
 
 pub use envelope::{MAX_ENVELOPE_BYTES, PAYLOAD_TYPE, Unsigned, pae};
 pub use key::{KeyError, KeyId, MAX_TRUSTED_KEYS, PublicKey, TrustedKeys};
 pub use local::{LocalKey, LocalKeyError};
+pub use refusal::Refusal;
 pub use statement::{CLOCKS_DIFFER, LONGEST_LIFETIME, SCHEMA, SHORTEST_LIFETIME, Statement};
-pub use verify::{Expectation, Refusal, Verified, open, verify};
+pub use verify::{Expectation, Verified, open, verify};

@@ -1,5 +1,6 @@
-//! What filters cost: 10,000 products through the worked Rust filter, beside the crossing alone and the same rule in native
-//! Rust; how soon a filter is ready; and the other worked filters, where `filters/examples/check` has built them.
+//! What filters cost: 10,000 products through the worked Rust filter, beside the crossing alone and
+//! the same rule in native Rust; how soon a filter is ready; and the other worked filters, where
+//! `filters/examples/check` has built them.
 //!
 //! ```sh
 //! cargo bench --workspace --bench filters
@@ -31,7 +32,8 @@ const READY_LIMIT: Duration = Duration::from_millis(5);
 
 const EXAMPLE: &str = "exclude-products (Rust)";
 const SETTINGS: &str = r#"{"exclude_ids":["prod-0000000000007"],"exclude_labels":["genai"]}"#;
-/// The other worked filters, as far as they are built, with settings that make them look at every product.
+/// The other worked filters, as far as they are built, with settings that make them look at every
+/// product.
 const OTHERS: [(&str, &str, &str); 3] = [
     ("experience-scope (Rust)", "experience-scope/build/experience-scope.wasm", r#"{"ids":["exp-1"]}"#),
     ("vendor-policy (JavaScript)", "vendor-policy/build/vendor-policy.wasm", r#"{"blocked":["Vaporware Inc"]}"#),
@@ -77,7 +79,8 @@ fn runs(example: &[u8], others: &[(&str, Vec<u8>, &str)]) -> bool {
     well
 }
 
-/// Prints how soon filters are ready; says whether the worked filter, compiled before, is within its limit.
+/// Prints how soon filters are ready; says whether the worked filter, compiled before, is within
+/// its limit.
 fn starts(example: &[u8], others: &[(&str, Vec<u8>, &str)]) -> bool {
     println!("\nready: loaded, checked, and asked what it is");
     let well = start(EXAMPLE, example) <= READY_LIMIT;
@@ -88,7 +91,8 @@ fn starts(example: &[u8], others: &[(&str, Vec<u8>, &str)]) -> bool {
     well
 }
 
-/// Prints all three ways of a component to be ready, and gives the last: compiled now, from the cache, and compiled before.
+/// Prints all three ways of a component to be ready, and gives the last: compiled now, from the
+/// cache, and compiled before.
 fn start(name: &str, component: &[u8]) -> Duration {
     let folder = tempfile::tempdir().unwrap();
     let host = FilterHost::new(limits()).unwrap();
@@ -105,7 +109,8 @@ fn start(name: &str, component: &[u8]) -> Duration {
     took
 }
 
-/// The limits of a spoke, but for the file: components that hold a language, and machine code, are large.
+/// The limits of a spoke, but for the file: components that hold a language, and machine code, are
+/// large.
 fn limits() -> Limits {
     Limits { file_bytes: 512 << 20, ..Limits::default() }
 }

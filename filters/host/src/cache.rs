@@ -1,11 +1,14 @@
-//! Compiled components, kept in a directory from one start to the next.
+//! A cache of compiled components in a directory, which lasts from one start to the next.
 //!
-//! An entry is machine code, so a foreign one must never be loaded. The directory has to belong to this user, with no one
-//! else allowed to write, and every entry carries a code of authentication (HMAC-SHA256) over its name and bytes, under
-//! a key in the same directory that only this user can read. An entry is known by the digest of the component, and by
-//! everything that machine code depends on: wasmtime's version, the engine's settings, the processor.
+//! An entry is machine code, so an entry of somebody else must never be loaded. The directory must
+//! belong to this user, and nobody else may write to it. Every entry carries a message
+//! authentication code (HMAC-SHA256) over its name and bytes; the key is in the same directory, and
+//! only this user can read it. The name of an entry covers the digest of the component and
+//! everything that machine code depends on: wasmtime's version, the engine's settings and the
+//! processor.
 //!
-//! Nothing here is ever an error: what is odd is told in the log and left alone, and the component is compiled anew.
+//! A problem here is never an error: a suspicious directory or entry is logged and not used, and
+//! the component is compiled again.
 
 use std::fs::{self, DirBuilder, File};
 use std::hash::{Hash, Hasher};
@@ -22,13 +25,13 @@ use wasmtime::component::Component;
 use crate::machine_code::{self, Vouched};
 
 const KEY: &str = "key";
-/// As many as a block of SHA-256 has: HMAC takes them as they are.
+/// The length of the key: a block of SHA-256, which HMAC uses without hashing it.
 const KEY_BYTES: usize = 64;
 const MAC_BYTES: usize = 32;
 const SUFFIX: &str = "cwasm";
-/// Machine code is some ten times as large as a component; no entry is larger than this.
+/// Limit of an entry in bytes. Machine code is about ten times as large as its component.
 const MAX_ENTRY: u64 = 512 << 20;
-/// The oldest entries beyond these are removed when one is added.
+/// How many entries are kept. When one is added, the oldest ones beyond this number are removed.
 const ENTRIES: usize = 16;
 
 /// A directory of compiled components that can be trusted.
@@ -38,7 +41,7 @@ pub(crate) struct Cache {
     key: [u8; KEY_BYTES],
 }
 
-/// Why a cache, or an entry, is not used.
+/// Why a cache or an entry is not used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CacheError {
     #[error("`{}` cannot be used", path.display())]
@@ -57,10 +60,11 @@ pub(crate) enum CacheError {
     Load { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
 }
 
-/// The most that others may do with the directory: look into it.
+/// The widest permitted mode of the directory: others may list it.
 const DIRECTORY_MODE: u32 = 0o755;
 
-/// Where a volume's own folder is open to a group, as Kubernetes makes it, one in it need not be.
+/// A hint for a directory that others may write to. A volume's root can be writable for a group, as
+/// Kubernetes makes it; a folder in it need not be.
 fn below(wanted: u32) -> &'static str {
     if wanted == DIRECTORY_MODE { "; or name a folder in it, which is made so" } else { "" }
 }
@@ -70,10 +74,11 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> CacheError + '_ {
 }
 
 impl Cache {
-    /// Opens a directory, and makes it with its key where it is not there.
+    /// Opens a directory. It is created with a key if it does not exist.
     pub(crate) fn open(dir: &Path) -> Result<Self, CacheError> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io_error(dir))?;
-        // Not through a link: another user may own what it is in.
+        // Symbolic links are not followed, because another user may own the place where the link
+        // is.
         let found = fs::symlink_metadata(dir).map_err(io_error(dir))?;
         if !found.is_dir() {
             return Err(CacheError::Kind { path: dir.to_owned(), expected: "directory" });
@@ -83,7 +88,7 @@ impl Cache {
         let key = match read_key(&path) {
             Err(CacheError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 make_key(dir, &path)?;
-                // Read back: where two begin at once, one of the keys has won.
+                // The key is read back: if two processes begin at once, one of their keys has won.
                 read_key(&path)?
             }
             outcome => outcome?,
@@ -91,7 +96,8 @@ impl Cache {
         Ok(Self { dir: dir.to_owned(), key })
     }
 
-    /// The compiled component; none where it is not here, or is not what was written.
+    /// The compiled component; `None` if it is not in the cache, or if its authentication code does
+    /// not match.
     pub(crate) fn get(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
         let name = name(engine, digest);
         match self.read(engine, &name) {
@@ -115,7 +121,7 @@ impl Cache {
         let mut mac = [0; MAC_BYTES];
         let mut code = Vec::with_capacity(usize::try_from(found.len()).unwrap_or_default());
         let read = file.read_exact(&mut mac).and_then(|()| file.take(MAX_ENTRY).read_to_end(&mut code));
-        // An entry that is too short is no entry, as one with another code is none.
+        // An entry that is too short or has another code is ignored.
         if read.is_err() || self.mac(name, &code).verify_slice(&mac).is_err() {
             return Err(CacheError::Forged { path });
         }
@@ -123,7 +129,7 @@ impl Cache {
             .map_err(|error| CacheError::Load { path, source: error.into() })
     }
 
-    /// Keeps a compiled component. Whoever reads meanwhile finds a whole entry or none.
+    /// Stores a compiled component. A concurrent reader finds a complete entry or none.
     pub(crate) fn put(&self, engine: &Engine, digest: &Digest, component: &Component) {
         let name = name(engine, digest);
         let written = component
@@ -139,13 +145,13 @@ impl Cache {
     fn write(&self, name: &str, code: &[u8]) -> Result<(), CacheError> {
         let path = self.dir.join(name);
         let mac = self.mac(name, code).finalize().into_bytes();
-        // Made with mode 0600, and named when it is whole.
+        // The file has mode 0600, and gets its name when it is complete.
         let mut file = tempfile::NamedTempFile::new_in(&self.dir).map_err(io_error(&path))?;
         file.write_all(&mac).and_then(|()| file.write_all(code)).map_err(io_error(&path))?;
         file.persist(&path).map_err(|error| io_error(&path)(error.error)).map(drop)
     }
 
-    /// Removes the oldest entries: those of former versions, for the most part.
+    /// Removes the oldest entries, which are mostly of former versions.
     fn trim(&self) {
         let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
         let entries =
@@ -162,7 +168,7 @@ impl Cache {
 
     fn mac(&self, name: &str, code: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new(&self.key.into());
-        // Names are of one length, so that name and code are told apart.
+        // All names have the same length, so name and code cannot be confused.
         mac.update(name.as_bytes());
         mac.update(code);
         mac
@@ -171,7 +177,8 @@ impl Cache {
 
 /// The name of an entry: the component, and what its machine code depends on.
 fn name(engine: &Engine, digest: &Digest) -> String {
-    /// A hash that is the same for every program of a version, which `std` does not promise of its own.
+    /// A hasher whose result is the same in every program of a version. `std`'s own hasher does not
+    /// promise that.
     struct Sha(Vec<u8>);
     impl Hasher for Sha {
         fn finish(&self) -> u64 {
@@ -207,7 +214,7 @@ fn read_key(path: &Path) -> Result<[u8; KEY_BYTES], CacheError> {
     bytes.try_into().map_err(|_| CacheError::Key { path: path.to_owned(), bytes: found })
 }
 
-/// Makes a key, unless another has just done so.
+/// Creates a key, unless another process has just done so.
 fn make_key(dir: &Path, path: &Path) -> Result<(), CacheError> {
     let mut key = [0; KEY_BYTES];
     getrandom::fill(&mut key).map_err(|error| io_error(path)(error.into()))?;

@@ -1,14 +1,16 @@
-//! Compiling, in a process of its own: so that what it takes can be bounded by the operating system, and its end is not the end
-//! of the program.
+//! Compiles components in a process of its own, so that the operating system can limit its
+//! resources, and so that its failure does not end the program.
 //!
-//! A program offers that by beginning its `main` with [`compile_if_called`]. It is then called by itself with [`ARGUMENT`], gets the
-//! component on standard input, and writes machine code to standard output. The process has limits on processor time and address
-//! space, no environment of ours, and nothing else to do; the machine code comes through a pipe that nobody else holds.
+//! A program supports this by calling [`compile_if_called`] at the beginning of its `main`. It then
+//! starts itself with [`ARGUMENT`]; the child gets the component on standard input, and writes
+//! machine code to standard output. The child has limits on processor time and address space, and
+//! none of the parent's environment. Only the parent holds the other end of the pipe.
 //!
-//! Why not a thread: a thread that compiles cannot be ended, and memory that cannot be had ends the process. Why the own program, and
-//! not one beside it: it is there wherever this one runs, and of the same version. Where no process can be started (a platform without
-//! them, a container that forbids it), and in programs that do not offer it, the component is compiled in the program itself, after the
-//! [look](crate::look) at it.
+//! A thread would not do: a compiling thread cannot be stopped, and a failed allocation ends the
+//! whole process. The child is the same program rather than another one, because it exists wherever
+//! this program runs and has the same version. If no process can be started (a platform without
+//! processes, a container that forbids it), and in programs that do not support it, the component
+//! is compiled in the program itself, after [`look`](crate::look) has checked it.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -24,25 +26,27 @@ use crate::{Limits, LoadError, engine};
 
 /// The argument with which a program calls itself.
 const ARGUMENT: &str = "compile-filter";
-/// For this machine's own processor, as a component that is about to run.
+/// Compile for this machine's own processor, to run the component now.
 const NATIVE: &str = "native";
-/// For any processor of this architecture, as a file that is carried elsewhere.
+/// Compile for any processor of this architecture, for a file that is copied to another machine.
 const ANY: &str = "any";
-/// The compiler refused; standard error has its words.
+/// The exit code of a refused component. Standard error has the compiler's message.
 const REFUSED: u8 = 3;
-/// Threads of the compiler: each of them, and its allocations, takes address space.
+/// How many threads the compiler has. Each of them takes address space, which is limited.
 const THREADS: usize = 4;
-/// How much longer than the processor time it may take by the clock: the machine may have others to serve.
+/// The limit by the clock is this many times the limit on processor time, because the machine may
+/// be busy.
 const PATIENCE: u32 = 5;
-/// The most machine code that is taken; some ten times the largest component is usual.
+/// Limit of the machine code in bytes. It is usually about ten times the size of the component.
 const MOST_CODE: u64 = 1 << 30;
-/// The most words of the compiler that are passed on.
+/// Limit in bytes of the compiler's message that is passed on.
 const MOST_WORDS: u64 = 4096;
 
 static OFFERED: OnceLock<()> = OnceLock::new();
 
-/// For the beginning of a program's `main`: where the program was called to compile a filter it does so, and the exit code is there.
-/// Otherwise filters that this process loads are compiled in a process of their own from now on.
+/// Call this at the beginning of `main`. If the program was started to compile a filter, this
+/// compiles it and returns the exit code. If not, it returns `None`, and filters that this process
+/// loads are compiled in a process of their own from now on.
 #[must_use]
 pub fn compile_if_called(args: &[OsString]) -> Option<ExitCode> {
     let [_, argument, target, cpu, memory] = args else {
@@ -57,6 +61,9 @@ pub fn compile_if_called(args: &[OsString]) -> Option<ExitCode> {
     let (Some(cpu), Some(memory)) = (number(cpu), number(memory)) else { return Some(ExitCode::FAILURE) };
     Some(match serve(target == ANY, cpu, memory) {
         Ok(()) => ExitCode::SUCCESS,
+        // A reader reports memory that it cannot get as an error, where other allocations abort.
+        // The process ends in the same way for both, so that its caller recognizes the limit.
+        Err(error) if is_out_of_memory(&error) => std::process::abort(),
         Err(error) => {
             #[expect(
                 clippy::disallowed_methods,
@@ -68,14 +75,19 @@ pub fn compile_if_called(args: &[OsString]) -> Option<ExitCode> {
     })
 }
 
+fn is_out_of_memory(error: &wasmtime::Error) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|error| error.kind() == io::ErrorKind::OutOfMemory)
+}
+
 fn serve(any: bool, cpu: u64, memory: u64) -> wasmtime::Result<()> {
     let limit = |resource, soft: u64, hard: u64| {
-        // Whoever runs this may have set a lower one.
+        // The parent's limit may already be lower.
         let most = getrlimit(resource).maximum.unwrap_or(u64::MAX);
         setrlimit(resource, Rlimit { current: Some(soft.min(most)), maximum: Some(hard.min(most)) })
     };
     limit(Resource::Core, 0, 0)?;
-    // The soft limit comes first, and by a signal of its own.
+    // The soft limit is reached first, and sends a signal of its own.
     limit(Resource::Cpu, cpu, cpu + 5)?;
     limit(Resource::As, memory, memory)?;
     let engine = if any { engine::for_any_processor()? } else { engine::native()? };
@@ -88,11 +100,11 @@ fn serve(any: bool, cpu: u64, memory: u64) -> wasmtime::Result<()> {
     Ok(out.flush()?)
 }
 
-/// What came of compiling elsewhere.
+/// The result of compiling in another process.
 pub(crate) enum Compiled {
-    /// Machine code, by this very program.
+    /// Machine code, which this same program has compiled.
     Code(Vec<u8>),
-    /// This process has to do it.
+    /// No other process could be started: this process has to compile.
     NotHere,
 }
 
@@ -140,15 +152,15 @@ fn ended(status: ExitStatus) -> Ended {
         Some(0) => Ended::Well,
         Some(code) if code == i32::from(REFUSED) => Ended::Refused,
         _ if by(Signal::XCPU) => Ended::OutOfTime,
-        // An allocation that fails, or a stack at its end, ends a Rust program so; where the machine itself has no memory left, the
-        // system kills.
+        // A failed allocation or an exhausted stack aborts a Rust program. If the machine has no
+        // memory left, the system kills it.
         _ if by(Signal::ABORT) || by(Signal::KILL) => Ended::OutOfMemory,
         _ => Ended::Otherwise,
     }
 }
 
 fn start(any: bool, limits: &Limits) -> io::Result<Child> {
-    // By the link that Linux keeps: it works after the file was replaced, as by an upgrade.
+    // Linux's own link to the program works even after the file was replaced by an upgrade.
     let program = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
     let mut command = Command::new(program);
     command.arg(ARGUMENT).arg(if any { ANY } else { NATIVE });
@@ -157,12 +169,13 @@ fn start(any: bool, limits: &Limits) -> io::Result<Child> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
 }
 
-/// Hands the component over and takes what comes back; no status where it was ended because it took too long.
+/// Sends the component and receives the result. There is no exit status if the process was ended
+/// because it took too long.
 fn talk(mut child: Child, component: &[u8], limits: &Limits) -> io::Result<(Option<ExitStatus>, Vec<u8>, String)> {
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(mut input), Some(output), Some(words)) = pipes else { return Err(io::ErrorKind::BrokenPipe.into()) };
     thread::scope(|scope| {
-        // It may end without reading all of it: that is told by how it ends.
+        // The process may end without reading everything; its exit status says why.
         scope.spawn(move || _ = input.write_all(component));
         let read = |pipe: Box<dyn Read + Send>, most| {
             let (told, all) = mpsc::channel();
@@ -175,7 +188,7 @@ fn talk(mut child: Child, component: &[u8], limits: &Limits) -> io::Result<(Opti
         };
         let words = read(Box::new(words), MOST_WORDS);
         let code = read(Box::new(output), MOST_CODE);
-        // Its output ends when it does.
+        // The output ends when the process does.
         let code = code.recv_timeout(limits.compile_cpu * PATIENCE);
         if code.is_err() {
             child.kill()?;

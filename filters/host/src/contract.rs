@@ -1,4 +1,4 @@
-//! The contract as this host speaks it, and the check that a component keeps to it.
+//! The contract between host and filter, and the check of a component's imports and exports.
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +9,7 @@ use crate::LoadError;
 
 /// The package that a filter is built against.
 pub(crate) const PACKAGE: &str = "pmp-sync:filter";
-/// The version of the contract that this host speaks.
+/// The version of the contract that this host supports.
 pub const CONTRACT_VERSION: &str = "1.0.0";
 const MAJOR: u64 = 1;
 const MINORS: RangeInclusive<u64> = 0..=0;
@@ -24,7 +24,7 @@ pub(crate) mod bindings {
     });
 }
 
-/// The same for the world with the optional interface `scope`, of which only that interface is used.
+/// The same for the world with the optional interface `scope`. Only that interface is used.
 #[allow(missing_docs, unreachable_pub, dead_code, reason = "generated")]
 pub(crate) mod scoped {
     wasmtime::component::bindgen!({
@@ -38,16 +38,18 @@ pub(crate) mod scoped {
     });
 }
 
-/// What a component exports beyond what every filter does.
+/// The optional exports of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Offers {
-    /// Whether it says which experiences are managed.
+    /// Whether it exports `scope`: it decides which experiences are managed.
     pub(crate) scope: bool,
 }
 
-/// Checks the names that a component imports and exports. Their types are checked when it is linked.
+/// Checks the names that a component imports and exports. Their types are checked when it is
+/// linked.
 pub(crate) fn check(component: &ComponentType, engine: &Engine) -> Result<Offers, LoadError> {
-    // The export first: of something that isn't a filter at all, the imports are of no interest.
+    // The exports are checked first: if the component is no filter at all, its imports do not
+    // matter.
     match component.exports(engine).find_map(|(name, _)| version_of(name, "rules")) {
         Some(version) => check_version(version)?,
         None => return Err(LoadError::NotAFilter),
@@ -67,13 +69,15 @@ pub(crate) fn check(component: &ComponentType, engine: &Engine) -> Result<Offers
     Ok(Offers { scope: scope.is_some() })
 }
 
-/// `1.0.0` of `pmp-sync:filter/rules@1.0.0`; an empty text where the name has no version.
+/// The version in a name: `1.0.0` of `pmp-sync:filter/rules@1.0.0`. It is empty if the name has no
+/// version; `None` if the name is not of this interface.
 fn version_of<'a>(name: &'a str, interface: &str) -> Option<&'a str> {
     let rest = name.strip_prefix(PACKAGE)?.strip_prefix('/')?.strip_prefix(interface)?;
     if rest.is_empty() { Some("") } else { rest.strip_prefix('@') }
 }
 
-/// The promise of `wit/README.md`: a host of 1.y runs filters of 1.x with x ≤ y.
+/// Checks a version by the promise of `wit/README.md`: a host of 1.y runs filters of 1.x with x ≤
+/// y.
 fn check_version(version: &str) -> Result<(), LoadError> {
     let mut parts = version.split('.').map(str::parse::<u64>);
     match (parts.next(), parts.next()) {

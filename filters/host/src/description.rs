@@ -1,6 +1,6 @@
-//! What a filter says of itself, whether a component or a built-in rule.
+//! The description of a filter: of a component or of a built-in rule.
 
-/// What a filter says of itself, checked.
+/// A filter's description of itself, after its lengths and its form were checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     /// A short name: lower-case letters, digits and hyphens.

@@ -1,4 +1,4 @@
-//! The engine that all filters share, and the clock behind it.
+//! The engine that all filters share, and the ticker for its wall-clock limit.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -8,12 +8,12 @@ use wasmtime::{Config, Engine, EngineWeak};
 
 use crate::{HostError, Limits};
 
-/// The step of the wall-clock limit.
+/// The step of the wall-clock limit: how often the ticker advances the engine's epoch.
 const TICK: Duration = Duration::from_millis(50);
-/// A quarter of what a thread of tokio's blocking pool has.
+/// Stack limit of a filter in bytes: a quarter of the stack of a thread of tokio's blocking pool.
 const STACK_BYTES: usize = 512 * 1024;
 
-/// The engine with its ticker and the limits, as every filter holds them.
+/// The engine with its ticker and the limits. Every filter holds it.
 pub(crate) struct Runtime {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
@@ -27,37 +27,40 @@ impl Runtime {
         Ok(Self { engine, limits, ticker })
     }
 
-    /// Lets the clock run until the guard is dropped.
+    /// Keeps the ticker running until the guard is dropped.
     pub(crate) fn clock(&self) -> Running<'_> {
         self.ticker.run()
     }
 
-    /// The wall-clock limit in ticks. One more than fit, because the first may come at once.
+    /// The wall-clock limit in ticks, plus one, because the first tick may come at once.
     pub(crate) fn deadline_ticks(&self) -> u64 {
         let ticks = self.limits.wall_clock.as_millis().div_ceil(TICK.as_millis());
         u64::try_from(ticks).unwrap_or(u64::MAX / 2).saturating_add(1)
     }
 }
 
-/// The engine of a [`Runtime`]: for this machine's processor.
+/// An engine for this machine's processor.
 pub(crate) fn native() -> wasmtime::Result<Engine> {
     Engine::new(&config())
 }
 
-/// An engine whose machine code runs on every processor of this architecture, under Linux: this machine's own extensions
-/// are left out. What it compiles, every [`Runtime`] on this architecture loads.
+/// An engine whose machine code runs on every processor of this architecture, under Linux: this
+/// machine's own extensions are left out. What it compiles, every [`Runtime`] on this architecture
+/// loads.
 pub(crate) fn for_any_processor() -> wasmtime::Result<Engine> {
     Engine::new(config().target(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH))?)
 }
 
-/// Everything that makes a run repeatable and bounded. What depends on the processor or the host is fixed or left out.
+/// The settings that make a run repeatable and limited. Features that depend on the processor or
+/// the host are fixed or switched off.
 fn config() -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
         .epoch_interruption(true)
         .max_wasm_stack(STACK_BYTES)
-        // The bits of a NaN, and the results of relaxed vector instructions, differ between processors.
+        // The bits of a NaN, and the results of relaxed vector instructions, differ between
+        // processors.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .wasm_memory64(false)
@@ -84,7 +87,7 @@ struct State {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is two plain values: it is whole even if a holder panicked.
+        // The state is two plain values, so it is valid even if a thread panicked under the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -114,7 +117,7 @@ impl Drop for Ticker {
     }
 }
 
-/// A run that the clock watches.
+/// A guard of a running filter: the ticker runs while it exists.
 pub(crate) struct Running<'a> {
     shared: &'a Shared,
 }
@@ -137,7 +140,7 @@ fn tick(shared: &Shared, engine: &EngineWeak) {
             .unwrap_or_else(PoisonError::into_inner);
         let stopped = state.stopped;
         drop(state);
-        // Weak, so that this thread never keeps an engine alive that nobody uses any more.
+        // A weak reference, so that this thread does not keep an unused engine alive.
         match engine.upgrade() {
             Some(engine) if !stopped => engine.increment_epoch(),
             _ => return,

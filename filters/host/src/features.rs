@@ -1,8 +1,8 @@
-//! What of WebAssembly a component needs that filters are not given.
+//! The WebAssembly features that a component needs and that are switched off for filters.
 
 use wasmparser::{Validator, WasmFeatures};
 
-/// What a filter is not given, and how people call it.
+/// The features that are switched off, with their usual names.
 const WITHHELD: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::CM_ASYNC, "async functions (componentize-qjs: build with `--sync`)"),
     (WasmFeatures::CM_ASYNC_STACKFUL, "async functions"),
@@ -21,7 +21,8 @@ const WITHHELD: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::CM_ERROR_CONTEXT, "error contexts"),
 ];
 
-/// What a component that is not accepted needs beyond what filters are given; none where it is not valid for another reason.
+/// The names of the switched-off features that a refused component needs; empty if it is not valid
+/// for another reason.
 pub(crate) fn withheld(bytes: &[u8]) -> Vec<&'static str> {
     let valid = |features| Validator::new_with_features(features).validate_all(bytes).is_ok();
     if !valid(WasmFeatures::all()) {

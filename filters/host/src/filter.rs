@@ -1,5 +1,6 @@
-//! A filter that is ready, and the same with its configuration. Whether a component or a built-in rule decides is of no
-//! interest outside: both are asked the same, and what they say is held to the same.
+//! A filter that is ready to use, and a filter with its configuration. The caller does not see
+//! whether a component or a built-in rule decides: both are called in the same way, and their
+//! answers pass the same checks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,10 +18,11 @@ use crate::run::{Prepared, RunError, Usage};
 use crate::text::tame;
 use crate::{Limits, output};
 
-/// The longest text of an error that is taken over from a filter.
+/// Limit in bytes of an error text from a filter; longer ones are cut.
 const ERROR_BYTES: usize = 1024;
 
-/// A filter that is ready: a component that is compiled, or a built-in rule. A clone is the same filter.
+/// A filter that is ready: a component that is compiled, or a built-in rule. A clone is the same
+/// filter.
 #[derive(Clone)]
 pub struct Filter {
     pub(crate) loaded: Arc<Loaded>,
@@ -33,7 +35,7 @@ pub(crate) struct Loaded {
     digest: Digest,
 }
 
-/// What decides.
+/// What decides about products: a component, or a built-in rule.
 pub(crate) enum Code {
     Component(Arc<Component>),
     BuiltIn(&'static BuiltIn),
@@ -47,31 +49,31 @@ pub(crate) struct Component {
 /// Why a configuration can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// More than is handed to a filter.
+    /// The configuration is larger than the limit.
     #[error("the filter's configuration has {bytes} bytes, more than the limit of {limit}")]
     TooLarge {
-        /// What it has.
+        /// The size of the configuration in bytes.
         bytes: usize,
-        /// The limit.
+        /// The limit in bytes, `Limits::config_bytes`.
         limit: usize,
     },
-    /// The contract asks for an object.
+    /// The configuration is not a JSON object, which the contract requires.
     #[error("the filter's configuration is not one JSON object")]
     NotAnObject(#[source] serde_json::Error),
-    /// The filter does not want it.
+    /// The filter refuses the configuration.
     #[error("the filter `{filter}` refuses its configuration: {reason}")]
     Refused {
-        /// Its name.
+        /// The name of the filter.
         filter: String,
-        /// Its own words, cut to 1 KiB and without control characters.
+        /// The filter's own message, cut to 1 KiB and without control characters.
         reason: String,
     },
-    /// The filter did not come to an answer.
+    /// The filter failed before it gave an answer.
     #[error("the filter `{filter}` failed while it checked its configuration")]
     Run {
-        /// Its name.
+        /// The name of the filter.
         filter: String,
-        /// Why.
+        /// Why the run failed.
         #[source]
         source: RunError,
     },
@@ -84,7 +86,8 @@ impl Filter {
         Self { loaded: Arc::new(Loaded { code: Code::Component(component), limits, description, digest }) }
     }
 
-    /// The built-in filter of this name; none where there is none. [`Filter::built_in_names`] has the names.
+    /// The built-in filter of this name; `None` if there is none. [`Filter::built_in_names`] lists
+    /// the names.
     #[must_use]
     pub fn built_in(name: &str, limits: Limits) -> Option<Self> {
         let rule = BUILT_IN.iter().find(|rule| rule.name == name)?;
@@ -103,13 +106,14 @@ impl Filter {
         matches!(self.loaded.code, Code::BuiltIn(_))
     }
 
-    /// What it says of itself.
+    /// The filter's description of itself.
     #[must_use]
     pub fn description(&self) -> &Description {
         &self.loaded.description
     }
 
-    /// The digest of its file; that of a built-in filter covers its name, version and settings.
+    /// The digest of the filter's file. The digest of a built-in filter covers its name, its
+    /// version and the schema of its settings.
     #[must_use]
     pub fn digest(&self) -> &Digest {
         &self.loaded.digest
@@ -122,7 +126,7 @@ impl Filter {
         FilterIdentity { name, version, digest: self.loaded.digest }
     }
 
-    /// Asks the filter whether the configuration is good. Where there is none, it is `{}`.
+    /// Asks the filter to check the configuration. A filter without a configuration gets `{}`.
     pub fn configure(&self, config_json: &str) -> Result<ConfiguredFilter, ConfigError> {
         let limit = self.loaded.limits.config_bytes;
         if config_json.len() > limit {
@@ -168,7 +172,7 @@ pub struct ConfiguredFilter {
     pub(crate) ready: Ready,
 }
 
-/// What decides, with its settings. A component reads them anew each time.
+/// What decides, with its settings. A component parses them in each run.
 #[derive(Clone)]
 pub(crate) enum Ready {
     Component { component: Arc<Component>, config: Arc<str> },
@@ -187,20 +191,21 @@ impl fmt::Debug for Ready {
 /// What a filter decided on the products of one experience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evaluation {
-    /// One decision for each product, in their order. A product that the hub rejected is always `Reject`.
+    /// One decision for each product, in their order. A product that the hub rejected is always
+    /// `Reject`.
     pub decisions: Vec<Decision>,
     /// The decisions that narrow: of the products that the hub approved, those that are not kept.
     pub verdicts: Verdicts,
-    /// What the run used up and said.
+    /// The resources that the run used, and its log lines.
     pub usage: Usage,
 }
 
 /// An evaluation that failed: none of its decisions may be used.
 #[derive(Debug)]
 pub struct EvaluateError {
-    /// Why.
+    /// Why the evaluation failed.
     pub failure: Failure,
-    /// What the run had used up and said until then.
+    /// The resources that the run had used until it failed, and its log lines.
     pub usage: Usage,
 }
 
@@ -210,10 +215,10 @@ pub enum Failure {
     /// The filter says that it can't decide.
     #[error("the filter returned an error: {message}")]
     Filter {
-        /// Its own words, cut to 1 KiB and without control characters.
+        /// The filter's own message, cut to 1 KiB and without control characters.
         message: String,
     },
-    /// It came to its end, but with something else than one decision for each product.
+    /// The filter returned another number of decisions than there are products.
     #[error("the filter returned {found} decisions for {expected} products")]
     WrongCount {
         /// The number of products.
@@ -221,13 +226,14 @@ pub enum Failure {
         /// The number of decisions.
         found: usize,
     },
-    /// It did not come to its end.
+    /// The run did not finish.
     #[error(transparent)]
     Run(#[from] RunError),
 }
 
 impl Failure {
-    /// Whether it ran for as long as it may: another run with much the same input would do so again.
+    /// Whether it ran for as long as it may: another run with much the same input would do so
+    /// again.
     #[must_use]
     pub fn used_up_limits(&self) -> bool {
         matches!(self, Self::Run(RunError::OutOfFuel { .. } | RunError::WallClock { .. }))
@@ -242,19 +248,21 @@ impl fmt::Display for EvaluateError {
 
 impl std::error::Error for EvaluateError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        // The text is the failure's own, so the chain goes on behind it.
+        // `Display` already prints the failure itself, so the chain continues with the failure's
+        // source.
         self.failure.source()
     }
 }
 
 impl ConfiguredFilter {
-    /// The filter.
+    /// The filter that this configuration belongs to.
     #[must_use]
     pub fn filter(&self) -> &Filter {
         &self.filter
     }
 
-    /// Whether it is built in and decides by what has to be looked up of a product: its vendor, its categories.
+    /// Whether it is a built-in filter that decides by attributes which must be looked up: a
+    /// product's vendor or its categories.
     #[must_use]
     pub fn needs_attributes(&self) -> bool {
         matches!(&self.ready, Ready::Rule(rule) if rule.needs_attributes())
@@ -262,8 +270,8 @@ impl ConfiguredFilter {
 
     /// Runs the filter over all products of one experience, in one call.
     ///
-    /// It can only narrow: a decision belongs to a product by its position, so no other product can be named, and there
-    /// is no decision that approves.
+    /// It can only narrow: a decision belongs to a product by its position, so no other product can
+    /// be named, and there is no decision that approves.
     pub fn evaluate(&self, context: &Context<'_>, products: &[Product<'_>]) -> Result<Evaluation, EvaluateError> {
         let limits = &self.filter.loaded.limits;
         let (answer, usage) = match &self.ready {
@@ -279,7 +287,7 @@ impl ConfiguredFilter {
                 let (started, mut log) = (Instant::now(), Log::new(limits));
                 let decisions = rules::evaluate(&**rule, context, products, &mut log);
                 let (logs, logs_dropped) = log.into_lines();
-                // Fuel and memory are a component's: a rule uses next to none.
+                // Fuel and memory are measured for components only; a rule uses next to none.
                 (Ok(Ok(decisions)), Usage { logs, logs_dropped, elapsed: started.elapsed(), ..Usage::default() })
             }
         };

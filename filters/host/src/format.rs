@@ -1,17 +1,19 @@
-//! What kind of file this is, told from its first bytes and section lengths: a clear error before the compiler's own.
+//! Recognizes the kind of a file by its first bytes and section lengths, so that the error is
+//! clearer than the compiler's.
 
 use crate::LoadError;
 
 const MAGIC: &[u8] = b"\0asm";
-// The component model's binary format, "preamble": version 13, layer 1. A core module: version 1, layer 0.
+// The component model's binary format, "preamble": version 13, layer 1. A core module: version 1,
+// layer 0.
 const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
 const CORE_MODULE: &[u8] = &[1, 0, 0, 0];
 const PREAMBLE: usize = 8;
 
-/// Accepts what looks like a whole component. It is not validated here.
+/// Accepts a file that looks like a complete component. The component is not validated here.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() < PREAMBLE {
-        // Also an empty file: what an interrupted copy leaves behind.
+        // An empty file counts as truncated as well: an interrupted copy leaves one behind.
         return Err(if MAGIC.starts_with(bytes) || bytes.starts_with(MAGIC) {
             LoadError::Truncated { bytes: bytes.len(), missing: PREAMBLE - bytes.len() }
         } else {
@@ -44,8 +46,8 @@ fn whole(bytes: &[u8]) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// An unsigned 32-bit LEB128 number and what follows it; none where the bytes end within it. One that is too long to be
-/// valid is read as far as it goes: the compiler refuses it.
+/// Reads an unsigned 32-bit LEB128 number, and returns it with the rest; `None` if the bytes end
+/// within it. A number that is too long to be valid is still read, because the compiler refuses it.
 fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let mut number = 0_u64;
     for (index, byte) in bytes.iter().enumerate().take(5) {

@@ -1,4 +1,5 @@
-//! The host's side of one instance: what a filter can import, and what it is counted against.
+//! The host's side of one instance: the functions that a filter can import, and the state of its
+//! limits.
 
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Engine, Result};
@@ -10,7 +11,7 @@ use crate::contract::bindings::{
 use crate::log::{Log, LogLevel};
 use crate::memory::Memory;
 
-/// The host's side of one instance.
+/// The host's state of one instance: its log lines, and its use of memory.
 pub(crate) struct Guest {
     pub(crate) log: Log,
     pub(crate) memory: Memory,
@@ -30,7 +31,7 @@ impl logging::Host for Guest {
     }
 }
 
-/// What a filter can import: logging, and nothing else.
+/// The functions that a filter can import: logging, and nothing else.
 pub(crate) fn linker(engine: &Engine) -> Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     bindings::Filter::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;

@@ -1,4 +1,4 @@
-//! What a filter is handed: our types, laid out as the contract has them without copying a text.
+//! The input of a filter: our types in the layout of the contract, without copies of texts.
 
 use std::ops::Range;
 
@@ -12,45 +12,46 @@ use crate::contract::bindings::pmp_sync::filter::types;
 pub struct Context<'a> {
     /// The version of the snapshot.
     pub snapshot_version: SnapshotVersion,
-    /// The member organization.
+    /// The id of the member organization.
     pub organization: &'a OrganizationId,
     /// The management experience whose snapshot this is.
     pub management_experience: &'a ExperienceId,
-    /// The member experience that is kept in step.
+    /// The member experience that the products are for.
     pub experience: &'a ExperienceId,
     /// The member experience's name.
     pub experience_name: &'a str,
-    /// Its labels, sorted and unique; `key=value` where a label has both.
+    /// The member experience's labels, sorted and unique, as `key` or `key=value`.
     pub labels: &'a [String],
-    /// Now: the only clock that a filter has. Cut to whole seconds. A replay hands over the original moment.
+    /// The present time, in whole seconds: the only clock that a filter has. A replay passes the
+    /// original time.
     pub evaluated_at: Timestamp,
 }
 
-/// What the hub says of a product.
+/// The hub's decision on a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// It is approved, and a filter may take it away.
+    /// The hub approves the product; a filter may take it away.
     Approved,
-    /// It is rejected, and stays so.
+    /// The hub rejects the product; a filter cannot change that.
     Rejected,
 }
 
 /// One product of the snapshot.
 #[derive(Debug, Clone, Copy)]
 pub struct Product<'a> {
-    /// Its id.
+    /// The product's id, `prod-…`.
     pub id: &'a ProductId,
-    /// What the hub says of it.
+    /// The hub's decision on it.
     pub status: Status,
-    /// Its title, where it is known.
+    /// Its title, if it is known.
     pub name: Option<&'a str>,
-    /// Its vendor, where it is known.
+    /// The name of its vendor, if it is known.
     pub manufacturer: Option<&'a str>,
-    /// The id of its vendor's profile, where it is known. Built-in filters alone are told of it.
+    /// The id of its vendor's profile, if it is known. Only built-in filters get it.
     pub manufacturer_id: Option<&'a str>,
     /// Its categories, as far as they are known.
     pub categories: &'a [String],
-    /// The ids of its categories, as far as they are known. Built-in filters alone are told of them.
+    /// The ids of its categories, as far as they are known. Only built-in filters get them.
     pub category_ids: &'a [String],
     /// How it is delivered, as far as it is known.
     pub fulfillment_types: &'a [String],
@@ -80,7 +81,7 @@ impl<'a> Product<'a> {
     }
 }
 
-/// A context laid out for the contract.
+/// A context in the layout of the contract.
 pub(crate) struct LoweredContext<'a> {
     context: Context<'a>,
     labels: Vec<&'a str>,
@@ -89,7 +90,8 @@ pub(crate) struct LoweredContext<'a> {
 
 impl<'a> Context<'a> {
     pub(crate) fn lower(&self) -> LoweredContext<'a> {
-        // Whole seconds: a filter that compares texts must never meet two forms of one moment.
+        // Whole seconds, so that a filter which compares texts never gets two forms of the same
+        // time.
         let evaluated_at = self.evaluated_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         LoweredContext { context: *self, labels: self.labels.iter().map(String::as_str).collect(), evaluated_at }
     }
@@ -110,7 +112,8 @@ impl LoweredContext<'_> {
     }
 }
 
-/// The lists of all products in one vector: 20,000 products need three slices each, and not three vectors.
+/// The lists of all products in one vector: 20,000 products need three slices each, and not three
+/// vectors.
 pub(crate) struct Table<'a> {
     texts: Vec<&'a str>,
     ranges: Vec<[Range<usize>; 3]>,
@@ -132,7 +135,7 @@ impl<'a> Table<'a> {
         Self { texts, ranges }
     }
 
-    /// The products as the contract has them. They must be those that the table was made of.
+    /// The products in the layout of the contract. They must be those that the table was made of.
     pub(crate) fn rows<'t>(&'t self, products: &[Product<'t>]) -> Vec<types::Product<'t>> {
         let row = |(product, [categories, fulfillment_types, labels]): (&Product<'t>, &'t [Range<usize>; 3])| {
             types::Product {

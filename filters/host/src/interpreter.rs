@@ -1,10 +1,11 @@
-//! The interpreter that a component holds, where its language has one: what such a filter breaks off for is rarely what the trap says.
+//! Recognizes the interpreter that a component contains, if its language has one. When such a
+//! filter traps, the trap itself rarely says the reason.
 
 use memchr::memmem;
 
-/// An interpreter, and what a trap in it mostly means.
+/// An interpreter, and the usual reason for a trap in it.
 struct Interpreter {
-    /// A text that every component with it has.
+    /// A text that every component with this interpreter contains.
     mark: &'static [u8],
     usual: &'static str,
 }
@@ -22,7 +23,7 @@ const KNOWN: &[Interpreter] = &[
     },
 ];
 
-/// What a trap of this component mostly means; none where no interpreter is known in it.
+/// The usual reason for a trap of this component; `None` if it contains no known interpreter.
 pub(crate) fn usual_trap(component: &[u8]) -> Option<&'static str> {
     KNOWN.iter().find(|known| memmem::find(component, known.mark).is_some()).map(|known| known.usual)
 }

@@ -1,24 +1,30 @@
 //! Runs an organization's filter: a WebAssembly component that can only narrow.
 //!
-//! Start at [`FilterSource`], which says where a filter comes from, and [`FilterHost`], which loads a [`Filter`];
-//! [`Filter::built_in`] needs neither. [`Filter::configure`] has it check its configuration, and
-//! [`ConfiguredFilter::evaluate`] runs it over the products of one experience. The contract is in `wit/`.
+//! Start at [`FilterSource`], which says where a filter comes from, and [`FilterHost`], which loads
+//! a [`Filter`]; [`Filter::built_in`] needs neither. [`Filter::configure`] lets the filter check
+//! its configuration, and [`ConfiguredFilter::evaluate`] runs it over the products of one
+//! experience. The contract is in `wit/`.
+//!
+//! Besides the calling thread there are two others: a ticker thread per host, which enforces the
+//! wall-clock limit while filters run, and a child process for each compilation
+//! ([`compile_if_called`]).
 //!
 //! ```no_run
 //! use pmp_filter_host::{FilterHost, Limits};
 //!
 //! let host = FilterHost::new(Limits::default())?;
-//! let filter = host.load("exclude-products.wasm".as_ref())?.configure(r#"{"exclude_labels":["genai"]}"#)?;
+//! let filter = host.load("exclude-products.wasm".as_ref())?;
+//! let filter = filter.configure(r#"{"exclude_labels":["genai"]}"#)?;
 //! println!("{}", filter.filter().description().name);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What it never does: approve anything, name a product that was not handed in, use a part of what a failed run said,
-//! hand a filter anything but its arguments, or let one run see another. Everything here blocks: call it in
-//! `spawn_blocking`.
+//! A filter can never approve a product, name a product that it was not given, get anything but its
+//! arguments, or see another run. No part of a failed run is used. Everything here blocks, so call
+//! it in `spawn_blocking`.
 //!
-//! Every run is bounded by [`Limits`] and repeatable: the same component and the same input give the same decisions for
-//! the same fuel, on every machine.
+//! Every run has [`Limits`] and is repeatable: the same component and the same input give the same
+//! decisions for the same fuel, on every machine.
 
 mod cache;
 mod compiler;

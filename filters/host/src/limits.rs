@@ -1,37 +1,41 @@
-//! What a filter may use up.
+//! The limits on the resources of a filter.
 
 use std::time::Duration;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// What a filter may use up, each time it runs. What is passed is a named error, and nothing of the run is used.
+/// The limits on the resources of a filter, for each run. A filter that exceeds one fails with an
+/// error that names it, and nothing of the run is used.
 ///
-/// The defaults run a catalog of 20,000 products through a filter in any language that builds components, with room to
-/// spare; they are high because a filter comes from the organization itself, and exist because it can still be wrong.
+/// The defaults run a catalog of 20,000 products through a filter in any language that builds
+/// components, with room to spare; they are high because a filter comes from the organization
+/// itself, and exist because it can still be wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The component file. Checked before anything else.
+    /// Size of the component file in bytes. It is checked before anything else.
     pub file_bytes: usize,
-    /// Processor time of the compiler, all its threads together, where it has a process of its own.
+    /// Processor time of the compiler, of all its threads together, if it has a process of its own.
     pub compile_cpu: Duration,
-    /// Address space of the compiler, where it has a process of its own.
+    /// Address space of the compiler in bytes, if it has a process of its own.
     pub compile_memory: usize,
-    /// All memories and tables of an instance, added up.
+    /// All memories and tables of an instance together, in bytes.
     pub memory_bytes: usize,
-    /// Instructions, roughly. Exact and repeatable, start-up included: this is the budget that normally ends a loop.
+    /// Instructions, roughly. Exact and repeatable, start-up included: this is the budget that
+    /// normally ends a loop.
     pub fuel: u64,
-    /// The backstop behind `fuel`, for a machine that is much slower than it should be. Its step is 50 ms.
+    /// The wall-clock limit behind `fuel`, for a machine that is much slower than expected. Its
+    /// step is 50 ms.
     pub wall_clock: Duration,
-    /// What the filter hands to the host in one call.
+    /// Bytes that the filter may pass to the host in one call.
     pub output_bytes: usize,
-    /// The configuration.
+    /// Size of the configuration in bytes.
     pub config_bytes: usize,
-    /// Log lines that are kept; further ones are counted.
+    /// How many log lines are kept; further ones are counted.
     pub log_lines: usize,
     /// Bytes of all log lines that are kept.
     pub log_bytes: usize,
-    /// A reason; longer ones are cut.
+    /// Length of a reason in bytes; longer ones are cut.
     pub reason_bytes: usize,
 }
 

@@ -1,4 +1,4 @@
-//! From a file to a filter that can be configured.
+//! Loads a file, up to a filter that can be configured.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -27,7 +27,7 @@ const NAME_BYTES: usize = 64;
 const DESCRIPTION_BYTES: usize = 1024;
 const SCHEMA_BYTES: usize = 64 * 1024;
 
-/// Why there is no host.
+/// Why a host could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
     /// WebAssembly can't be run here.
@@ -38,140 +38,142 @@ pub enum HostError {
     Clock(#[source] io::Error),
 }
 
-/// Why a file is not a filter that can be used. The caller says which file.
+/// Why a file cannot be used as a filter. The caller adds which file it is.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file can't be read.
     #[error("cannot read the file")]
     Read(#[source] io::Error),
-    /// More than is compiled.
+    /// The file is larger than the limit.
     #[error("the file has more than {limit} bytes")]
     TooLarge {
-        /// The limit.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// Something else.
+    /// The file is not WebAssembly.
     #[error("the file is not WebAssembly")]
     NotWebAssembly,
-    /// An interrupted copy or build.
+    /// The file ends in the middle, as after an interrupted copy or build.
     #[error("the file is cut off: it ends after {bytes} bytes, at least {missing} are missing")]
     Truncated {
-        /// What there is.
+        /// The size of the file in bytes.
         bytes: usize,
-        /// What its last section lacks.
+        /// How many bytes its last section lacks.
         missing: usize,
     },
-    /// The step that makes it a component was left out.
+    /// The file is a core module: the step that makes it a component was left out.
     #[error(
         "the file is a core WebAssembly module, not a component: link it with `wasm-component-ld`, or wrap it with \
          `wasm-tools component new`"
     )]
     CoreModule,
-    /// Neither a component nor a module.
+    /// The file is WebAssembly, but neither a component nor a module.
     #[error("the file is WebAssembly in an unknown binary format ({preamble:02x?})")]
     UnknownFormat {
         /// The four bytes after the magic number.
         preamble: [u8; 4],
     },
-    /// Other bytes than were meant.
+    /// The file has another digest than the pinned one.
     #[error("the file has the digest {found}, and {pinned} is pinned")]
     OtherDigest {
-        /// What the caller wants.
+        /// The digest that the caller pinned.
         pinned: Digest,
-        /// What there is.
+        /// The digest of the file.
         found: Digest,
     },
-    /// Machine code that nobody vouches for.
+    /// The file is machine code, and no digest is pinned for it.
     #[error(
         "the file is a compiled filter, which runs outside the sandbox if it is not what it seems: it is loaded only with \
          its digest pinned"
     )]
     Unpinned,
-    /// Machine code of another version, for other settings or another processor.
+    /// The file is machine code of another version, for other settings or for another processor.
     #[error(
         "the file was compiled for another engine; compile the component again with `pmp-filter compile` of this version, \
          on this kind of machine"
     )]
     OtherEngine(#[source] BoxError),
-    /// Nothing that a toolchain makes: compiling it might take for ever.
+    /// The component is more complex than any toolchain makes one; compiling it might take very
+    /// long.
     #[error("the component has {found} {what}, more than the {limit} that are compiled")]
     TooComplex {
-        /// What was counted.
+        /// What was counted, in the plural.
         what: &'static str,
-        /// How many there are, or as many as were counted until it was enough.
+        /// How many there are. Counting stops when the limit is exceeded.
         found: u64,
-        /// The limit.
+        /// The limit that it exceeds.
         limit: u64,
     },
-    /// What instantiating it takes cannot be counted.
+    /// The component instantiates an imported component, so its cost cannot be counted.
     #[error("the component imports, exports or borrows a component, which no filter needs")]
     ComponentFromElsewhere,
-    /// The compiler was ended.
+    /// The compiler exceeded its limit on time.
     #[error("compiling the component took more than {} s", limit.as_secs())]
     CompileTime {
-        /// The limit.
+        /// The limit that it exceeds.
         limit: Duration,
     },
-    /// The compiler was ended.
+    /// The compiler exceeded its limit on memory.
     #[error("compiling the component took more than {} MiB of memory", limit >> 20)]
     CompileMemory {
-        /// The limit.
+        /// The limit in bytes.
         limit: usize,
     },
     /// The compiler's process failed.
     #[error("the compiler failed")]
     Compiler(#[source] io::Error),
-    /// Not valid.
+    /// The component is not valid WebAssembly.
     #[error("the component is not valid")]
     Invalid(#[source] BoxError),
-    /// It needs what is switched off.
+    /// The component needs WebAssembly features that are switched off.
     #[error("the filter needs {}, which no filter is given", needs.join(", "))]
     Withheld {
-        /// What it needs, in words.
+        /// The names of these features.
         needs: Vec<&'static str>,
-        /// The compiler's words.
+        /// The compiler's own message.
         #[source]
         source: BoxError,
     },
-    /// A component for something else.
+    /// The component does not export the contract's interface.
     #[error("the component is not a filter: it does not export `{}/rules`", contract::PACKAGE)]
     NotAFilter,
-    /// A filter for another host.
+    /// The filter was built for another version of the contract.
     #[error(
         "the filter is built for version `{found}` of the contract `{}`, and this host speaks {}",
         contract::PACKAGE,
         contract::CONTRACT_VERSION
     )]
     ContractVersion {
-        /// The version in the component, empty where it has none.
+        /// The version in the component; empty if it has none.
         found: String,
     },
-    /// It wants files, a network, a clock, randomness or anything else.
+    /// The filter imports something other than the contract's interfaces: files, a network, a
+    /// clock, randomness.
     #[error(
         "the filter imports {}, which no filter is given; build it without WASI (Rust: target wasm32-unknown-unknown; \
          componentize-qjs: `--stub-wasi`; componentize-py: `-s`; componentize-js: `disableFeatures` with all of them)",
         list(names)
     )]
     ForbiddenImports {
-        /// All of them, by name.
+        /// The names of these imports.
         names: Vec<String>,
     },
-    /// The right names, but other types.
+    /// The filter's functions have the right names, but other types.
     #[error(
         "the filter's functions are not those of the contract `{}@{}`",
         contract::PACKAGE,
         contract::CONTRACT_VERSION
     )]
     Mismatch(#[source] BoxError),
-    /// It failed when it was asked what it is.
+    /// The filter failed when it was asked for its description.
     #[error("the filter failed while it described itself")]
     Describe(#[source] RunError),
-    /// What it says of itself can't be shown.
+    /// The filter's description is not in the form of the contract.
     #[error("the filter describes itself wrongly: `{field}` must be {expected}")]
     Description {
         /// The field of the contract's `description`.
         field: &'static str,
-        /// What the contract says of it.
+        /// What the contract requires there.
         expected: &'static str,
     },
 }
@@ -185,19 +187,20 @@ fn list(names: &[String]) -> String {
     text
 }
 
-/// The names in which a component meets its host.
+/// The imports and exports of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {
-    /// What it wants to be given.
+    /// The names of its imports.
     pub imports: Vec<String>,
-    /// What it offers.
+    /// The names of its exports.
     pub exports: Vec<String>,
 }
 
 /// Loads filters. One per process is enough: what is loaded stays usable after it is gone.
 ///
-/// Loading compiles, which takes from a tenth of a second for a small filter to seconds for one that holds a language runtime; like
-/// everything here it blocks, so an async caller hands it to `spawn_blocking`.
+/// Loading compiles, which takes from a tenth of a second for a small filter to seconds for one
+/// that holds a language runtime; like everything here it blocks, so an async caller hands it to
+/// `spawn_blocking`.
 pub struct FilterHost {
     runtime: Arc<Runtime>,
     linker: Linker<Guest>,
@@ -205,15 +208,16 @@ pub struct FilterHost {
 }
 
 impl FilterHost {
-    /// A host that holds every filter to these limits.
+    /// A host that applies these limits to every filter.
     pub fn new(limits: Limits) -> Result<Self, HostError> {
         let runtime = Arc::new(Runtime::new(limits)?);
         let linker = guest::linker(&runtime.engine).map_err(|error| HostError::Engine(error.into()))?;
         Ok(Self { runtime, linker, cache: None })
     }
 
-    /// The same with a directory in which it keeps what it compiled, and finds it at the next start. One that others could
-    /// have written to is not used: the log says why, and every filter is compiled.
+    /// Uses a directory as a cache of compiled filters, which lasts until the next start. A
+    /// directory that other users may write to is not used: the log says why, and every filter is
+    /// compiled.
     #[must_use]
     pub fn with_cache(mut self, dir: &Path) -> Self {
         match Cache::open(dir) {
@@ -228,20 +232,21 @@ impl FilterHost {
         self.load_bytes(&self.read(path)?)
     }
 
-    /// Reads a file, if it is not too large to be loaded.
+    /// Reads a file, if it is within the limit on its size.
     pub fn read(&self, path: &Path) -> Result<Vec<u8>, LoadError> {
         let limit = self.runtime.limits.file_bytes;
         let file = File::open(path).map_err(LoadError::Read)?;
         let mut bytes = Vec::new();
-        // One byte more than allowed tells a file that is too large, without reading all of it.
+        // One byte more than the limit is enough to know that a file is too large.
         file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(LoadError::Read)?;
         if bytes.len() > limit { Err(LoadError::TooLarge { limit }) } else { Ok(bytes) }
     }
 
-    /// What a component imports and exports, whether or not it is a filter: for tools that explain why one is refused.
+    /// The imports and exports of a component, whether or not it is a filter. For tools that
+    /// explain why one is refused.
     ///
     /// # Errors
-    /// It is not a component, or not a valid one.
+    /// The bytes are no component, or not a valid one.
     pub fn interface(&self, bytes: &[u8]) -> Result<Interface, LoadError> {
         let component = self.compile(bytes, &Digest::of(bytes))?;
         let ty = component.component_type();
@@ -253,8 +258,9 @@ impl FilterHost {
         })
     }
 
-    /// Compiles a component to machine code, for [`FilterHost::load_pinned`]: for Linux on this machine's architecture,
-    /// and for any processor of it. Whether it is a filter is checked before.
+    /// Compiles a component to machine code, for [`FilterHost::load_pinned`]: for Linux on this
+    /// machine's architecture, and for any processor of it. Whether it is a filter is checked
+    /// before.
     pub fn precompile(&self, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
         self.load_bytes(bytes)?;
         if let Compiled::Code(code) = compiler::compile(bytes, true, &self.runtime.limits)? {
@@ -264,13 +270,13 @@ impl FilterHost {
         compiler.precompile_component(bytes).map_err(|error| LoadError::Invalid(error.into()))
     }
 
-    /// Loads a component.
+    /// Loads a component from its bytes.
     pub fn load_bytes(&self, bytes: &[u8]) -> Result<Filter, LoadError> {
         self.load_component(bytes, Digest::of(bytes))
     }
 
-    /// Loads a component, or one that was compiled before, that has this digest. Machine code is loaded in no other way:
-    /// whoever pins its digest answers for where it comes from.
+    /// Loads a component, or one that was compiled before, that has this digest. Machine code is
+    /// loaded in no other way: whoever pins its digest answers for where it comes from.
     pub fn load_pinned(&self, bytes: &[u8], pinned: &Digest) -> Result<Filter, LoadError> {
         let found = Digest::of(bytes);
         if found != *pinned {
@@ -294,7 +300,8 @@ impl FilterHost {
         if bytes.len() > limit { Err(LoadError::TooLarge { limit }) } else { Ok(()) }
     }
 
-    /// `digest` is that of the bytes: by it the cache knows them.
+    /// Compiles the bytes, or takes them from the cache. `digest` is their digest, by which the
+    /// cache finds them.
     fn compile(&self, bytes: &[u8], digest: &Digest) -> Result<Component, LoadError> {
         self.check_size(bytes)?;
         if machine_code::is_machine_code(bytes) {
@@ -324,14 +331,14 @@ impl FilterHost {
         match compiler::compile(bytes, false, &self.runtime.limits)? {
             Compiled::Code(code) => machine_code::load(engine, &code, Vouched::OwnCompiler)
                 .map_err(|error| LoadError::OtherEngine(error.into())),
-            // Binary only: the text format is never tried.
+            // The component must be in the binary format; the text format is not tried.
             Compiled::NotHere => {
                 Component::from_binary(engine, bytes).map_err(|error| LoadError::Invalid(error.into()))
             }
         }
     }
 
-    /// Checks what a component imports and exports, and asks it what it is.
+    /// Checks the imports and exports of a component, and asks it for its description.
     fn ready(&self, component: &Component, digest: Digest, usual: Option<&'static str>) -> Result<Filter, LoadError> {
         let offers = contract::check(&component.component_type(), &self.runtime.engine)?;
         let prepared = self
@@ -340,7 +347,7 @@ impl FilterHost {
             .and_then(|linked| Prepared::new(linked, offers, usual))
             .map_err(|error| LoadError::Mismatch(error.into()))?;
         let description = describe(&prepared, &self.runtime)?;
-        // The types of what is optional are compared when an instance is made for it.
+        // The types of the optional interface are checked when an instance is created with it.
         match prepared.run_scope(&self.runtime, |_, _| Ok(())) {
             None | Some((Ok(()), _)) => {}
             Some((Err(RunError::Start(other)), _)) => return Err(LoadError::Mismatch(other)),

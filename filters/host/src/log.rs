@@ -1,28 +1,28 @@
-//! The log lines of one run.
+//! The log lines of one run of a filter.
 
 use crate::Limits;
 use crate::text::tame;
 
-/// The longest line that is kept whole.
+/// Limit in bytes of a log line; longer ones are cut.
 const LINE_BYTES: usize = 1024;
 
-/// How much a line matters, in the filter's eyes.
+/// The level that the filter gave a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
-    /// For the filter's author.
+    /// For the filter's author, while developing.
     Debug,
-    /// Worth knowing.
+    /// Worth knowing for operators.
     Info,
-    /// Something is odd; the verdicts hold all the same.
+    /// Something is unusual; the verdicts are still valid.
     Warn,
-    /// Something is wrong.
+    /// Something is wrong; an error usually follows.
     Error,
 }
 
 /// One line that a filter logged: cut to 1 KiB, without control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// How much it matters.
+    /// The level that the filter gave it.
     pub level: LogLevel,
     /// What the filter said.
     pub message: String,
@@ -46,7 +46,8 @@ impl Log {
 
     pub(crate) fn add(&mut self, level: LogLevel, message: &str) {
         if level == LogLevel::Error {
-            // Kept apart from the limits: it may be what a panic said, which the error text repeats.
+            // The last error is kept even beyond the limits: it may be the message of a panic,
+            // which the error text repeats.
             self.last_error = Some(tame(message, LINE_BYTES));
         }
         if self.lines_left == 0 || self.bytes_left == 0 {
@@ -55,7 +56,7 @@ impl Log {
         }
         let message = tame(message, LINE_BYTES.min(self.bytes_left));
         self.lines_left -= 1;
-        // An empty line costs a byte too.
+        // An empty line costs a byte as well.
         self.bytes_left = self.bytes_left.saturating_sub(message.len().max(1));
         self.lines.push(LogLine { level, message });
     }

@@ -1,9 +1,10 @@
-//! A cheap look at a component before it is compiled: what it holds is counted while it is read once, and what no toolchain makes is
-//! refused in words.
+//! A cheap check of a component before it is compiled: its parts are counted while it is read once.
+//! A component beyond the limits, which no toolchain makes, is refused with a message.
 //!
-//! The file's size bounds neither the time nor the memory of a compiler: components can instantiate others that instantiate others,
-//! twice each, and a function's locals are written as a number. The limits are well above what the largest known filters have:
-//! those that hold CPython or a JavaScript engine.
+//! The file's size bounds neither the time nor the memory of a compiler: components can instantiate
+//! others that instantiate others, twice each, and a function's locals are written as a number. The
+//! limits are well above what the largest known filters have: those that hold CPython or a
+//! JavaScript engine.
 
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef, Encoding,
@@ -12,8 +13,8 @@ use wasmparser::{
 
 use crate::LoadError;
 
-/// A limit, and what it counts. What the larger of two filters has of it, one made by componentize-py 0.25.1 and one by
-/// componentize-qjs 0.4.5, stands behind each.
+/// A limit, and what it counts. What the larger of two filters has of it, one made by
+/// componentize-py 0.25.1 and one by componentize-qjs 0.4.5, stands behind each.
 struct Bound {
     what: &'static str,
     most: u64,
@@ -31,7 +32,7 @@ const BODY: Bound = Bound { what: "bytes of code in one function", most: 1 << 20
 const NESTING: Bound = Bound { what: "blocks within blocks in one function", most: 5_000 };
 const JOINS: Bound = Bound { what: "locals times blocks in one function", most: 20_000_000 };
 
-/// Shorter bodies can hold nothing that takes long, but for their locals.
+/// Bodies that are shorter than this in bytes can be compiled quickly, apart from their locals.
 const LONG_BODY: usize = 4096;
 
 impl Bound {
@@ -59,13 +60,13 @@ struct Counts {
 struct Level {
     /// Whether it is a component, rather than a module.
     component: bool,
-    /// What instantiating each of the components in it costs, in instances, in the order in which they can be named.
+    /// The cost of instantiating each inner component, in instances, by the component's index.
     inner: Vec<u64>,
-    /// What instantiating this one costs.
+    /// The cost of instantiating this component, in instances.
     instances: u64,
 }
 
-/// Accepts what may be compiled. What is not WebAssembly, or not valid, is for the compiler to say.
+/// Accepts a component that may be compiled. A file that is not valid is left to the compiler.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), LoadError> {
     let (mut counts, mut levels) = (Counts::default(), Vec::<Level>::new());
     for payload in Parser::new(0).parse_all(bytes) {
@@ -95,7 +96,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Looks at one section; none where it cannot be read.
+/// Checks one section; `None` if it cannot be read.
 fn section(payload: Payload<'_>, level: &mut Level, counts: &mut Counts) -> Result<Option<()>, LoadError> {
     let mut items = |count: u32| {
         counts.items += u64::from(count);
@@ -141,7 +142,8 @@ fn section(payload: Payload<'_>, level: &mut Level, counts: &mut Counts) -> Resu
             for instance in instances {
                 let Ok(instance) = instance else { return Ok(None) };
                 if let ComponentInstance::Instantiate { component_index, .. } = instance {
-                    // An index beyond those is not valid, as no component comes from elsewhere: see below.
+                    // An index beyond those is not valid, as no component comes from elsewhere: see
+                    // below.
                     let Some(cost) = level.inner.get(component_index as usize) else { return Ok(None) };
                     level.instances = level.instances.saturating_add(*cost);
                 }
@@ -187,7 +189,7 @@ fn section(payload: Payload<'_>, level: &mut Level, counts: &mut Counts) -> Resu
     Ok(Some(()))
 }
 
-/// Looks at one function.
+/// Checks one function body; `None` if it cannot be read.
 fn function(body: &FunctionBody<'_>) -> Result<Option<()>, LoadError> {
     let length = body.range().len();
     BODY.check(length as u64)?;

@@ -1,9 +1,9 @@
-//! The memory of one run.
+//! The limit on the memory of one run.
 
 use wasmtime::ResourceLimiter;
 
-/// Adds up all memories and tables of an instance. A component may hold several memories, and wasmtime's own
-/// `StoreLimits` bounds each of them alone.
+/// Counts all memories and tables of an instance together. A component may have several memories,
+/// and wasmtime's own `StoreLimits` limits each of them separately.
 #[derive(Debug)]
 pub(crate) struct Memory {
     limit: usize,
@@ -47,7 +47,8 @@ impl ResourceLimiter for Memory {
         Ok(self.grow(elements.saturating_mul(size_of::<usize>())))
     }
 
-    // Each costs the host some bookkeeping that is not counted above. A Python component has the most: about 30.
+    // Each costs the host some bookkeeping that is not counted above. A Python component has the
+    // most: about 30.
     fn instances(&self) -> usize {
         200
     }

@@ -1,4 +1,5 @@
-//! What came back from a filter, made into what it may say. This is where "a filter can only narrow" is kept.
+//! What came back from a filter, made into what it may say. This is where "a filter can only
+//! narrow" is kept.
 
 use pmp_protocol::{Decision, Verdict, Verdicts};
 
@@ -8,8 +9,8 @@ use crate::text::tame;
 
 pub(crate) type RawDecision = types::Decision;
 
-/// The decision on a product of this status. What the hub rejected stays rejected: a filter's word on it is dropped
-/// unless it says the same.
+/// The decision on a product of this status. What the hub rejected stays rejected: a filter's word
+/// on it is dropped unless it says the same.
 pub(crate) fn narrow(status: Status, raw: RawDecision, reason_bytes: usize) -> Decision {
     let verdict = match (status, raw.verdict) {
         (Status::Rejected, types::Verdict::Keep | types::Verdict::Exclude) => {
@@ -23,7 +24,8 @@ pub(crate) fn narrow(status: Status, raw: RawDecision, reason_bytes: usize) -> D
     Decision { verdict, reason }
 }
 
-/// The decisions that change something: on products that the hub approved and the filter does not keep.
+/// The decisions that change something: on products that the hub approved and the filter does not
+/// keep.
 pub(crate) fn narrowing(products: &[Product<'_>], decisions: &[Decision]) -> Verdicts {
     let narrowed = |(product, decision): &(&Product<'_>, &Decision)| {
         product.status == Status::Approved && decision.verdict != Verdict::Keep

@@ -1,13 +1,14 @@
 //! The built-in filters: rules that need settings only, and no code.
 //!
-//! They are Rust, and not prebuilt components: so they are read and tested with the rest of this repository, are ready
-//! at once, and nothing must be built or checked in for them. To everyone else they are filters like any other: what
-//! they decide passes through the same checks as what a component decides, and receipts name them.
+//! They are Rust, not prebuilt components. So they are reviewed and tested with the rest of this
+//! repository, they are ready at once, and nothing must be built or checked in for them. Otherwise
+//! they are like any other filter: their decisions pass the same checks as those of a component,
+//! and receipts name them.
 //!
 //! - `exclude-ids`, `exclude-vendors`, `only-categories`: one rule each.
 //! - `rules`: several of them at once.
 //!
-//! A rule looks at one product at a time, takes it away or leaves it, and remembers nothing.
+//! A rule decides on one product at a time, and keeps no state.
 
 mod exclude_ids;
 mod exclude_vendors;
@@ -30,34 +31,35 @@ const VERSION: &str = "1.2.0";
 
 /// A rule with its settings.
 pub(crate) trait Rule: fmt::Debug + Send + Sync {
-    /// Whether it takes the product, which the hub approved, away, how and why; none where it leaves it.
+    /// Decides whether the rule takes a product away that the hub approves, how and why. `None`
+    /// keeps it.
     fn judge(&self, product: &Product<'_>) -> Option<Taken>;
 
-    /// Whether it decides by what is not in a snapshot, and has to be looked up.
+    /// Whether the rule decides by attributes that are not in a snapshot and must be looked up.
     fn needs_attributes(&self) -> bool;
 
-    /// What is worth knowing of a run as a whole, such as a setting that met nothing.
+    /// Logs what matters for a run as a whole, such as a setting that matches no product.
     fn remark(&self, context: &Context<'_>, products: &[Product<'_>], log: &mut Log);
 }
 
-/// A product is taken away.
+/// The decision to take a product away.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Taken {
     how: settings::Taking,
     why: String,
 }
 
-/// A built-in filter.
+/// A built-in filter, with the text and the code of its rule.
 pub(crate) struct BuiltIn {
-    /// By which the spoke's configuration means it.
+    /// The name by which the spoke's configuration refers to it.
     pub(crate) name: &'static str,
     description: &'static str,
     settings_schema: &'static str,
-    /// Reads its settings; an error names the field.
+    /// Reads its settings. An error names the field.
     pub(crate) configure: fn(&str) -> Result<Box<dyn Rule>, String>,
 }
 
-/// All of them, by name.
+/// All built-in filters, sorted by name.
 pub(crate) const BUILT_IN: &[BuiltIn] = &[
     BuiltIn {
         name: "exclude-ids",
@@ -95,7 +97,8 @@ impl BuiltIn {
         }
     }
 
-    /// There is no file to take a digest of: this one covers the name, the version and the form of the settings.
+    /// A built-in filter has no file, so its digest covers the name, the version and the schema of
+    /// the settings.
     pub(crate) fn digest(&self) -> Digest {
         Digest::of(format!("{}@{VERSION}\n{}", self.name, self.settings_schema).as_bytes())
     }
@@ -110,7 +113,7 @@ pub(crate) fn evaluate(
 ) -> Vec<RawDecision> {
     rule.remark(context, products, log);
     let decide = |product: &Product<'_>| match product.status {
-        // Rejected it stays: there is nothing to take away.
+        // A product that the hub rejects stays rejected.
         Status::Rejected => RawDecision { verdict: types::Verdict::Reject, reason: None },
         Status::Approved => match rule.judge(product) {
             Some(Taken { how, why }) => RawDecision { verdict: how.verdict(), reason: Some(why) },

@@ -1,7 +1,7 @@
 //! One run of a filter: a fresh instance with full limits, used once and dropped.
 //!
-//! Nothing is carried from one run to the next, so that a filter can neither remember nor leak, and a run that trapped
-//! leaves nothing behind.
+//! Nothing is carried from one run to the next, so that a filter can neither remember nor leak, and
+//! a run that trapped leaves nothing behind.
 
 use std::time::{Duration, Instant};
 
@@ -18,68 +18,70 @@ use crate::memory::Memory;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a run used up and said.
+/// The resources that a run used, and its log lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// What the filter logged, up to the limits.
+    /// The filter's log lines, up to the limits.
     pub logs: Vec<LogLine>,
-    /// How many lines came after the limits were reached.
+    /// How many log lines were dropped because of the limits.
     pub logs_dropped: u64,
-    /// Fuel, start-up included. The same component with the same input uses the same, on every machine.
+    /// The fuel that was used, including start-up. The same component with the same input uses the
+    /// same amount on every machine.
     pub fuel_used: u64,
-    /// The most that all memories and tables had together.
+    /// The largest total of all memories and tables, in bytes.
     pub peak_memory_bytes: usize,
-    /// How long it took. The only figure here that differs from run to run.
+    /// How long the run took. Only this figure differs from run to run.
     pub elapsed: Duration,
 }
 
-/// Why a run did not come to its end.
+/// Why a run did not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// It ran longer than it may.
+    /// The filter used more fuel than it may.
     #[error("the filter used up its {budget} units of fuel: it loops, or needs too much for so many products")]
     OutOfFuel {
-        /// The limit.
+        /// The limit in units of fuel.
         budget: u64,
     },
-    /// The machine was too slow, or fuel alone did not stop it.
+    /// The filter ran too long by the clock, before its fuel was used up.
     #[error("the filter was stopped after {} s", limit.as_secs_f64())]
     WallClock {
-        /// The limit.
+        /// The limit by the clock.
         limit: Duration,
     },
-    /// It asked for more memory than it may have, and could not go on without.
+    /// The filter asked for more memory than it may have, and then failed.
     #[error("the filter asked for {asked} bytes of memory, more than its limit of {limit}")]
     Memory {
-        /// The limit.
+        /// The limit in bytes.
         limit: usize,
-        /// What it would have had in all.
+        /// The total that it would have had.
         asked: usize,
     },
-    /// It called itself too deeply.
+    /// The filter's recursion was too deep.
     #[error("the filter ran out of stack: it calls itself too deeply")]
     Stack,
-    /// It broke off by itself: a panic, an assertion, an access out of bounds.
+    /// The filter trapped: a panic, an assertion, an access out of bounds.
     #[error("the filter trapped{}{}", after(last_error.as_deref()), usual.map(|usual| format!(" ({usual})")).unwrap_or_default())]
     Trap {
-        /// The last line that it logged as an error, which may be the message of its panic.
+        /// The last line that it logged as an error. It may be the message of its panic.
         last_error: Option<String>,
-        /// What it mostly means, where nothing was logged and the filter holds an interpreter that is known.
+        /// The usual reason, if nothing was logged and the filter contains a known interpreter.
         usual: Option<&'static str>,
-        /// What happened.
+        /// The trap, as wasmtime names it.
         #[source]
         trap: Trap,
     },
-    /// What it handed over cannot be read: a pointer out of bounds, text that isn't UTF-8, or too much of it.
+    /// The filter's output cannot be read: a pointer out of bounds, a text that isn't UTF-8, or too
+    /// much of it.
     #[error("what the filter handed over cannot be read (at most {limit} bytes in one call)")]
     Output {
-        /// The limit.
+        /// The limit in bytes.
         limit: usize,
-        /// What is wrong with it.
+        /// What is wrong with the output.
         #[source]
         source: BoxError,
     },
-    /// It could not be started.
+    /// The instance could not be started.
     #[error("the filter could not be started")]
     Start(#[source] BoxError),
 }
@@ -88,16 +90,16 @@ fn after(last_error: Option<&str>) -> String {
     last_error.map(|line| format!(" after it logged: {line}")).unwrap_or_default()
 }
 
-/// A component that is compiled and linked: everything that is the same for all its runs.
+/// A component that is compiled and linked: the part that all its runs share.
 pub(crate) struct Prepared {
     filter: FilterPre<Guest>,
     scope: Option<ScopedFilterPre<Guest>>,
-    /// What a trap mostly means.
+    /// The usual reason for a trap.
     usual: Option<&'static str>,
 }
 
 impl Prepared {
-    /// An error where the component's types are not the contract's.
+    /// Fails if the component's types are not those of the contract.
     pub(crate) fn new(
         linked: InstancePre<Guest>,
         offers: Offers,
@@ -107,7 +109,7 @@ impl Prepared {
         Ok(Self { filter: FilterPre::new(linked)?, scope, usual })
     }
 
-    /// Whether it says which experiences are managed.
+    /// Whether the component exports `scope`.
     pub(crate) fn has_scope(&self) -> bool {
         self.scope.is_some()
     }
@@ -121,7 +123,7 @@ impl Prepared {
         run(runtime, self.usual, |store| self.filter.instantiate(store), call)
     }
 
-    /// The same for the interface `scope`; none where the component doesn't export it.
+    /// The same for the interface `scope`; `None` if the component doesn't export it.
     pub(crate) fn run_scope<T>(
         &self,
         runtime: &Runtime,
@@ -147,7 +149,7 @@ fn run<E, T>(
     store.set_epoch_deadline(runtime.deadline_ticks());
     let clock = runtime.clock();
 
-    // Fuel before the instance exists: starting it runs the filter's code too.
+    // Fuel is set before the instance is created, because its start runs the filter's code as well.
     let result = match store.set_fuel(limits.fuel).and_then(|()| start(&mut store)) {
         Ok(exports) => call(&exports, &mut store).map_err(|error| (false, error)),
         Err(error) => Err((true, error)),
@@ -179,11 +181,12 @@ fn explain(
         (Some(Trap::OutOfFuel), _) => RunError::OutOfFuel { budget: limits.fuel },
         (Some(Trap::Interrupt), _) => RunError::WallClock { limit: limits.wall_clock },
         (Some(Trap::StackOverflow), _) => RunError::Stack,
-        // Languages answer a refused allocation with a trap: the refusal is what the operator can do something about.
+        // Many languages trap after a refused allocation. The refusal is the reason that the
+        // operator can act on.
         (_, Some(asked)) => RunError::Memory { limit: limits.memory_bytes, asked },
         (Some(trap), None) => {
             let last_error = guest.log.last_error();
-            // What it said itself says more.
+            // The filter's own message is better than the usual reason.
             RunError::Trap { usual: usual.filter(|_| last_error.is_none()), last_error, trap }
         }
         (None, None) if starting => RunError::Start(error.into()),

@@ -23,7 +23,7 @@ pub enum FilterSource {
 /// An object in S3.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct S3Object {
-    /// The bucket.
+    /// The name of the bucket.
     pub bucket: String,
     /// The key, as S3 knows it: nothing in it is encoded.
     pub key: String,
@@ -41,7 +41,7 @@ pub enum SourceError {
         meant(name).map_or_else(String::new, |meant| format!("; did you mean `{meant}`"))
     )]
     NoSuchBuiltIn {
-        /// The word.
+        /// The text that is neither a path nor the name of a built-in filter.
         name: String,
     },
     /// Not the URL of an object.
@@ -87,7 +87,8 @@ impl FromStr for S3Object {
             None => (text, None),
         };
         let (bucket, key) = text.split_once('/').ok_or(())?;
-        // S3's own rules for names are S3's to hold; these keep a slip from being read as something else.
+        // S3's own rules for names are S3's to hold; these keep a slip from being read as something
+        // else.
         let in_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
         let named = (3..=63).contains(&bucket.len()) && bucket.bytes().all(in_name);
         if !named || key.is_empty() || key.ends_with('/') || version_id.as_deref() == Some("") {

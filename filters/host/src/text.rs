@@ -2,7 +2,8 @@
 
 use pmp_protocol::PlainText;
 
-/// The text without the white space around it, in one line of at most `max_bytes` in which nothing can act.
+/// The text without the white space around it, in one line of at most `max_bytes` in which nothing
+/// can act.
 pub(crate) fn tame(text: &str, max_bytes: usize) -> String {
     PlainText::bounded(text.trim(), max_bytes).into()
 }

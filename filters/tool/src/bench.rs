@@ -1,4 +1,5 @@
-//! `pmp-filter bench`: what a filter costs. Times are this machine's; fuel and memory are the same on every one.
+//! `pmp-filter bench`: what a filter costs. Times are this machine's; fuel and memory are the same
+//! on every one.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::catalog::{self, OwnedProduct, Scene};
 use crate::component::{Component, Settings};
 use crate::run::failed;
 
-/// What is measured.
+/// The options of `pmp-filter bench`.
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
     #[command(flatten)]
@@ -43,7 +44,7 @@ impl Bench {
         };
         let products: Vec<_> = owned.iter().map(OwnedProduct::borrow).collect();
         let scene = self.scene.sorted();
-        // As in a spoke: what it doesn't manage, it is never run for.
+        // As in a spoke, the filter is not run for an experience that it does not manage.
         let scope = filter.has_scope().then(|| filter.manages(&scene.borrow())).transpose().map_err(failed)?;
         if let Some((Managed::No { reason }, _)) = scope {
             let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -100,7 +101,7 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// What is used of a limit.
+/// The used share of a limit, in words.
 fn share(used: f64, limit: f64, unit: f64, name: &str) -> String {
     let digits = usize::from(unit > 1.0);
     format!("{:.digits$} of {:.0} {name} ({:.1}%)", used / unit, limit / unit, used / limit * 100.0)

@@ -1,8 +1,9 @@
 //! `pmp-filter build`: from a project to its component, by the toolchain of its language.
 //!
-//! Each language is a file here that knows one thing: which commands make a component that imports no WASI. What the project
-//! pins (`Cargo.lock`, `package-lock.json`, `requirements.txt`) is fetched by the language's own client, as `cargo build`
-//! does; tools of the machine are never installed, but named with the command that brings them.
+//! Each language has a file here with the commands that make a component without WASI imports. The
+//! packages that the project pins (`Cargo.lock`, `package-lock.json`, `requirements.txt`) are
+//! fetched by the language's own client, as with `cargo build`. Tools of the machine are never
+//! installed; an error names the command that installs them.
 
 mod error;
 mod javascript;
@@ -25,7 +26,7 @@ use crate::component::Component;
 use crate::project::{Language, Project, ProjectError};
 use crate::test::Answer;
 
-/// What is built.
+/// The options of `pmp-filter build`.
 #[derive(Debug, Args)]
 pub(crate) struct Build {
     /// The folder of the filter's project
@@ -34,7 +35,7 @@ pub(crate) struct Build {
 }
 
 impl Build {
-    /// Builds the component, tries it, and tells its size and digest.
+    /// Builds the component, runs it once, and prints its size and digest.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
         let project = Project::read(&self.project).map_err(refused)?;
         progress::step(progress::Step::Doing, &format!("building `{}` ({})", project.name(), project.language()));
@@ -68,11 +69,12 @@ impl Build {
     }
 }
 
-/// Loads what was built, and calls it once: by its first case that expects decisions, so that what a spoke could not run is told now.
+/// Loads the component and runs its first case that expects decisions, so that a component which a
+/// spoke could not run is an error now.
 fn try_out(project: &Project) -> Result<String, Failure> {
     let filter = Component::built(project).load_kept()?;
     let loaded = format!("loaded as `{}` {}", filter.description().name, filter.description().version);
-    // Cases that cannot be read are for `test` to tell of.
+    // If the cases cannot be read, `pmp-filter test` reports it.
     let cases = CaseFile::read(&project.cases()).map(|file| file.cases).unwrap_or_default();
     let Some(case) = cases.iter().find(|case| case.expects_decisions()) else { return Ok(loaded) };
     match Answer::of(&filter, case, &Scene::made_up()?) {
@@ -94,7 +96,7 @@ pub(crate) fn refused(error: ProjectError) -> Failure {
     Failure::new(error).hint(hint)
 }
 
-/// An empty place for the component: what an earlier build left there must not be taken for this one's.
+/// Removes the component of an earlier build, so that it is not taken for the new one.
 fn place(project: &Project) -> Result<PathBuf, BuildError> {
     let path = project.component();
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -106,7 +108,7 @@ fn place(project: &Project) -> Result<PathBuf, BuildError> {
     Ok(path)
 }
 
-/// What a toolchain has written.
+/// Reads the component that the toolchain has written.
 fn result(path: &Path) -> Result<Vec<u8>, BuildError> {
     std::fs::read(path).map_err(|source| BuildError::NoComponent { path: path.to_owned(), source })
 }

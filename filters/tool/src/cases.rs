@@ -17,9 +17,9 @@
 //! refused = "unknown field `exclude_label`"
 //! ```
 //!
-//! A case expects a verdict for each product, or that the filter does not manage the experience, for a reason that contains
-//! `not_managed`; or that the filter refuses (its settings, or to decide) with a text that contains `refused`. A reason is
-//! compared only where the case gives one.
+//! A case expects a verdict for each product, or that the filter does not manage the experience,
+//! for a reason that contains `not_managed`; or that the filter refuses (its settings, or to
+//! decide) with a text that contains `refused`. A reason is compared only where the case gives one.
 
 use std::path::Path;
 
@@ -42,13 +42,13 @@ struct Document {
     cases: Vec<Case>,
 }
 
-/// One case.
+/// A test case, as the file has it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Case {
-    /// What it shows, in a sentence.
+    /// What the case shows, as a sentence.
     pub(crate) name: String,
-    /// The filter's settings.
+    /// The settings that the filter runs with.
     #[serde(default)]
     pub(crate) settings: serde_json::Map<String, serde_json::Value>,
     #[serde(default)]
@@ -61,7 +61,7 @@ pub(crate) struct Case {
     pub(crate) not_managed: Option<String>,
 }
 
-/// What a case says of its context; the rest is as `pmp-filter run` has it.
+/// The parts of the context that a case sets. The others are those of `pmp-filter run`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CaseContext {
@@ -72,7 +72,7 @@ pub(crate) struct CaseContext {
     pub(crate) evaluated_at: Option<Timestamp>,
 }
 
-/// A product, and what the filter is to say of it.
+/// A product, and the expected decision on it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Expected {
     #[serde(flatten)]
@@ -106,7 +106,8 @@ impl CaseFile {
         Ok(Self { cases, text: text.parse()? })
     }
 
-    /// Writes decisions into a case; everything else in the file, comments included, stays as it is.
+    /// Writes decisions into a case. Everything else in the file, including comments, stays as it
+    /// is.
     pub(crate) fn update(&mut self, case: usize, decisions: &[Decision]) {
         let Some(table) = self.text["cases"].as_array_of_tables_mut().and_then(|cases| cases.get_mut(case)) else {
             // `cases = [{…}]` on one line: the products are inline there, too.
@@ -129,7 +130,7 @@ impl CaseFile {
         }
     }
 
-    /// The whole file.
+    /// The text of the file, with all updates.
     pub(crate) fn text(&self) -> String {
         self.text.to_string()
     }

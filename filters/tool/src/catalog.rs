@@ -1,9 +1,9 @@
-//! What a filter is given: the products and the context, read from a file or made up. [`crate::world`] and
-//! [`crate::ledger`] have them from elsewhere.
+//! The input of a filter: products and context, read from a file or generated. [`crate::world`] and
+//! [`crate::ledger`] read them from elsewhere.
 //!
-//! Two forms of a file of products, both JSON: the products as a filter sees them
-//! (`{"products": [{"id": …, "labels": […]}, …]}`), or the content of a snapshot (`{"approved": […], "rejected": […],
-//! "notes": {…}}`), of which the notes become labels as in a spoke.
+//! Two forms of a file of products, both JSON: the products as a filter sees them (`{"products":
+//! [{"id": …, "labels": […]}, …]}`), or the content of a snapshot (`{"approved": […], "rejected":
+//! […], "notes": {…}}`), of which the notes become labels as in a spoke.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,7 +16,8 @@ use pmp_protocol::{ExperienceId, Note, OrganizationId, ProductId, SnapshotVersio
 use pmp_terminal::Failure;
 use serde::Deserialize;
 
-/// A product as a file describes it. All but the id may be left out, as a spoke may not know it.
+/// A product as a file describes it. Everything except the id may be absent, because a spoke may
+/// not know it either.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OwnedProduct {
@@ -33,7 +34,7 @@ pub(crate) struct OwnedProduct {
     pub(crate) labels: Vec<String>,
 }
 
-/// What the hub says of a product.
+/// The hub's decision on a product.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum OwnedStatus {
@@ -48,7 +49,7 @@ impl OwnedProduct {
         Self { id, status, name: None, manufacturer: None, categories, fulfillment_types, labels }
     }
 
-    /// As the host takes it.
+    /// The product in the form of the filter host.
     pub(crate) fn borrow(&self) -> Product<'_> {
         Product {
             id: &self.id,
@@ -73,7 +74,7 @@ struct Products {
     products: Vec<OwnedProduct>,
 }
 
-/// A snapshot's content. Fields that filters do not see are left alone.
+/// A snapshot's content. Fields that filters do not get are ignored.
 #[derive(Deserialize)]
 struct Content {
     approved: BTreeSet<ProductId>,
@@ -93,7 +94,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<OwnedProduct>> {
 fn parse(text: &str) -> anyhow::Result<Vec<OwnedProduct>> {
     let document: serde_json::Value = serde_json::from_str(text)?;
     if document.get("approved").is_some() {
-        // From the text, not the document: an error then names its line.
+        // Parsed from the text, because then an error names its line.
         return Ok(serde_json::from_str::<Content>(text)?.into_products());
     }
     Ok(serde_json::from_str::<Products>(text)?.products)
@@ -112,7 +113,8 @@ impl Content {
     }
 }
 
-/// Products made up to measure with: `count` of them, a tenth rejected, with what a real one has.
+/// Generates `count` products for measurements. A tenth is rejected, and each has the attributes of
+/// a real one.
 pub(crate) fn made_up(count: usize) -> Result<Vec<OwnedProduct>, pmp_protocol::IdError> {
     let product = |n: usize| {
         let id = ProductId::new(&format!("prod-{n:013}"))?;
@@ -132,20 +134,20 @@ pub(crate) fn made_up(count: usize) -> Result<Vec<OwnedProduct>, pmp_protocol::I
 /// A fixed moment, the same in every run: 2026-01-01T00:00:00Z.
 const LONG_AGO: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
-/// What an evaluation is about.
+/// The context of an evaluation.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Context")]
 pub(crate) struct Scene {
-    /// The version of the snapshot
+    /// The version of the snapshot, a number from 1
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) snapshot_version: SnapshotVersion,
-    /// The member organization
+    /// The id of the member organization
     #[arg(long, value_name = "ID", default_value = "o-example0000")]
     pub(crate) organization: OrganizationId,
-    /// The management experience
+    /// The id of the management experience
     #[arg(long, value_name = "ID", default_value = "exp-management")]
     pub(crate) management_experience: ExperienceId,
-    /// The member experience
+    /// The id of the member experience
     #[arg(long, value_name = "ID", default_value = "exp-example")]
     pub(crate) experience: ExperienceId,
     /// The member experience's name [default: the world's, or Example]
@@ -154,15 +156,16 @@ pub(crate) struct Scene {
     /// A label of the member experience; may be given several times
     #[arg(long = "label", value_name = "LABEL")]
     pub(crate) labels: Vec<String>,
-    /// The moment of the evaluation, the only clock that a filter has [default: now with --ledger, or 2026-01-01T00:00:00Z]
+    /// The moment of the evaluation, the only clock that a filter has [default: now with --ledger,
+    /// or 2026-01-01T00:00:00Z]
     #[arg(long, value_name = "TIME")]
     pub(crate) evaluated_at: Option<Timestamp>,
 }
 
 impl Scene {
-    /// As it is where nothing is said of it.
+    /// The context if no option is given.
     pub(crate) fn made_up() -> Result<Self, Failure> {
-        /// The options alone.
+        /// The options of the context without those of a command.
         #[derive(clap::Parser)]
         struct Options {
             #[command(flatten)]
@@ -171,7 +174,7 @@ impl Scene {
         Ok(Options::try_parse_from([""]).map_err(Failure::new)?.scene)
     }
 
-    /// As the host takes it: labels sorted and unique.
+    /// The context with its labels sorted and unique, as the host requires.
     pub(crate) fn sorted(mut self) -> Self {
         self.labels.sort();
         self.labels.dedup();

@@ -1,4 +1,4 @@
-//! The command line of `pmp-filter`.
+//! The command line of `pmp-filter`: its commands, and the file of each.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ const RUN_EXAMPLES: &str = r#"Examples:
   pmp-filter run my-filter.wasm --world world.toml --settings '{"exclude_labels":["genai"]}'
   pmp-filter run --ledger exp-1234567890abc --snapshots-table Snapshots"#;
 
-/// For authors of filters: start one, build it, look into it, run it, test it, measure it
+/// For authors of filters: start one, build it, inspect it, run it, test it, measure it
 #[derive(Debug, Parser)]
 #[command(name = "pmp-filter", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES_HELP}"))]
 struct Cli {
@@ -51,7 +51,7 @@ enum Command {
     /// Run a filter on products from a file, a world or the ledger, and show what it decides
     #[command(after_help = RUN_EXAMPLES)]
     Run(run::Run),
-    /// Hold a filter to the test cases in a file
+    /// Test a filter by the cases in a file
     #[command(after_help = "Examples:\n  pmp-filter test\n  pmp-filter test --update")]
     Test(test::Test),
     /// Measure a filter: time, fuel and memory
@@ -70,14 +70,15 @@ enum Command {
     Completions(Completions),
 }
 
-/// Runs the program with `args`, the program's name first.
+/// Runs the program with `args`, of which the first is the program's name.
 ///
-/// Not generic: so all of it is compiled with this library, once.
+/// It is not generic, so that all of it is compiled once, with this library.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     program(args, command)
 }
 
-/// Almost everything here computes, and blocks while it does: there is nothing else for the runtime to do.
+/// Almost every command computes and blocks. That is fine, because the runtime has nothing else to
+/// do.
 async fn command(cli: Cli) -> Result<Exit, Failure> {
     let output = cli.terminal.start("warn")?;
     match cli.command {

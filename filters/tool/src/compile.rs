@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::component::{Component, Found};
 
-/// What is compiled.
+/// The options of `pmp-filter compile`.
 #[derive(Debug, Args)]
 pub(crate) struct Compile {
     #[command(flatten)]
@@ -22,7 +22,7 @@ pub(crate) struct Compile {
 }
 
 impl Compile {
-    /// Compiles the filter, and prints the digest that a spoke wants pinned.
+    /// Compiles the filter, and prints the digest to pin in the spoke's configuration.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
         let Found::File(bytes) = self.component.find()? else {
             return Err(Failure::new(anyhow::anyhow!("a built-in filter has no component, and is ready at once")));

@@ -1,4 +1,5 @@
-//! The filter that a command is about: its file, project or name, its limits and its settings, from the command line.
+//! The filter of a command, from the command line: its file, project or name, its limits and its
+//! settings.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -15,7 +16,8 @@ use crate::project::Project;
 /// A component file, a project, or a built-in filter.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Component {
-    /// The filter: the file of a WebAssembly component, the folder of a project, or the name of a built-in filter
+    /// The filter: the file of a WebAssembly component, the folder of a project, or the name of a
+    /// built-in filter
     #[arg(value_name = "FILTER", default_value = ".")]
     source: FilterSource,
     /// The largest file that is loaded, in MiB [default: what the project says, or 4]
@@ -36,12 +38,12 @@ const MIB: usize = 1024 * 1024;
 /// A filter, and how long it took to make it ready.
 pub(crate) struct Ready {
     pub(crate) filter: Filter,
-    /// The size of its file; 0 for a built-in one.
+    /// The size of its file in bytes; 0 for a built-in filter.
     pub(crate) bytes: usize,
     pub(crate) took: Duration,
 }
 
-/// What a command is about, before it is loaded.
+/// The filter of a command, before it is loaded.
 pub(crate) enum Found {
     BuiltIn(Filter),
     File(Vec<u8>),
@@ -54,12 +56,12 @@ impl std::fmt::Display for Component {
 }
 
 impl Component {
-    /// What a project has built.
+    /// The component that a project has built.
     pub(crate) fn built(project: &Project) -> Self {
         Self { source: FilterSource::File(project.root().to_owned()), max_file: None }
     }
 
-    /// The project, where a folder is named.
+    /// The project, if the argument is a folder.
     pub(crate) fn project(&self) -> Result<Option<Project>, Failure> {
         match &self.source {
             FilterSource::File(folder) if folder.is_dir() => Project::read(folder).map(Some).map_err(refused),
@@ -67,7 +69,8 @@ impl Component {
         }
     }
 
-    /// The file, which must be there where it is a project's; none for a built-in filter.
+    /// The component file; `None` for a built-in filter. It is an error if a project is not built
+    /// yet.
     pub(crate) fn file(&self) -> Result<Option<PathBuf>, Failure> {
         match (&self.source, self.project()?) {
             (_, Some(project)) => project.built().map(Some).map_err(refused),
@@ -76,7 +79,7 @@ impl Component {
         }
     }
 
-    /// Reads the file, as large as it may be; or finds the built-in filter.
+    /// Reads the file within the limit on its size, or finds the built-in filter.
     pub(crate) fn find(&self) -> Result<Found, Failure> {
         match (self.file()?, &self.source) {
             (_, FilterSource::S3(_)) => Err(anyhow::anyhow!("`{}` is in S3: fetch it, and name the file", self.source)),
@@ -103,18 +106,19 @@ impl Component {
         Ok(Limits { file_bytes: mib.map_or(limits.file_bytes, |mib| mib.saturating_mul(MIB)), ..limits })
     }
 
-    /// Makes the filter ready: a component is compiled, and says what it is.
+    /// Loads the filter. A component is compiled and asked for its description.
     pub(crate) fn load(&self) -> Result<Ready, Failure> {
         self.load_with(&self.host()?)
     }
 
-    /// The same for who runs it again and again: what was compiled once is kept, in this user's folder for such things. Never
-    /// in the project's, since machine code that came with someone else's project would be run.
+    /// The same with a cache in this user's cache folder, for a filter that is run again and again.
+    /// The cache is never in the project's folder: otherwise machine code that came with someone
+    /// else's project would run.
     pub(crate) fn load_kept(&self) -> Result<Filter, Failure> {
         let host = self.host()?;
         let host = match etcetera::choose_base_strategy() {
             Ok(folders) => host.with_cache(&folders.cache_dir().join("pmp-filter")),
-            // Without a home, there is nothing to keep it in.
+            // A user without a home directory has no cache.
             Err(_) => host,
         };
         Ok(self.load_with(&host)?.filter)
@@ -129,7 +133,7 @@ impl Component {
         };
         let project = self.project()?;
         let filter = filter.map_err(|error| {
-            // Of a project it is known where the mistake is made.
+            // If the component is a project's, the hint can name the language's usual mistake.
             let unfinished = matches!(error, LoadError::NotAFilter | LoadError::Describe(_));
             let mistake = project.filter(|_| unfinished).map(|project| project.language().usual_mistake().to_owned());
             let context = format!("cannot load the filter `{}`", self.source);
@@ -141,7 +145,7 @@ impl Component {
 }
 
 impl Settings {
-    /// Has the filter check its settings.
+    /// Lets the filter check its settings.
     pub(crate) fn configure(&self, filter: &Filter) -> Result<ConfiguredFilter, Failure> {
         let text = match self.settings.strip_prefix('@') {
             Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read the settings `{file}`")),

@@ -1,4 +1,4 @@
-//! `pmp-filter inspect`: what a file is, as far as it can be told, and why it is refused if it is.
+//! `pmp-filter inspect`: shows what a file is, and why a spoke would refuse it.
 
 use std::io;
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::component::{Component, Found};
 use crate::sign::{self, SignatureError, Signed};
 
-/// What is looked into.
+/// The options of `pmp-filter inspect`.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
     #[command(flatten)]
@@ -20,7 +20,8 @@ pub(crate) struct Inspect {
 }
 
 impl Inspect {
-    /// Prints what the file is. One that no spoke would load is an error, after what can be told of it.
+    /// Prints what the file is. A file that no spoke would load is an error, after everything that
+    /// is known about it.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
         let bytes = match self.component.find()? {
             Found::BuiltIn(filter) => {
@@ -39,14 +40,14 @@ impl Inspect {
     }
 }
 
-/// What can be told of a file without running it.
+/// What is known about a file without running it.
 struct File {
     bytes: usize,
     interface: Interface,
     signature: String,
 }
 
-/// The state of the signature beside the component. Whose key it is, `verify` tells.
+/// The state of the signature beside the component. `pmp-filter verify` tells whose key it is.
 fn state(path: &Path, bytes: &[u8]) -> String {
     match Signed::read(path) {
         Ok(signed) if signed.fits(bytes) => format!("by {}, not verified to be anyone's", signed.fingerprint()),
@@ -57,7 +58,7 @@ fn state(path: &Path, bytes: &[u8]) -> String {
 }
 
 struct Facts<'a> {
-    /// A built-in filter has none.
+    /// `None` for a built-in filter, which has no file.
     file: Option<File>,
     digest: Digest,
     filter: Option<&'a Filter>,

@@ -1,4 +1,5 @@
-//! The newest snapshot of the hub's ledger, read by the clients that a spoke uses. Nothing is written.
+//! Reads the newest snapshot from the hub's ledger, with the clients that a spoke uses. Nothing is
+//! written.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -9,7 +10,8 @@ use pmp_terminal::{Failure, progress};
 
 use crate::catalog::{OwnedProduct, OwnedStatus, Scene};
 
-/// Where the ledger is. The variables are those of a spoke, so that its environment can be used as it is.
+/// Where the ledger is. The environment variables are those of a spoke, so that a spoke's
+/// environment can be used unchanged.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Ledger")]
 pub(crate) struct Ledger {
@@ -24,7 +26,7 @@ pub(crate) struct Ledger {
     hub_external_id: Option<String>,
 }
 
-/// Why there is no snapshot to run on.
+/// Why no snapshot could be read.
 #[derive(Debug, thiserror::Error)]
 enum ReadError {
     #[error("no table of snapshots is named: give --snapshots-table, or set PMP_SNAPSHOTS_TABLE")]
@@ -33,8 +35,8 @@ enum ReadError {
     Nothing(ExperienceId),
 }
 
-/// Reads the newest snapshot, and tells the scene of it. What a spoke learns of products elsewhere stays unknown: there are ids,
-/// and labels from the hub's notes.
+/// Reads the newest snapshot, and sets its version in the scene. Products have ids, and labels from
+/// the hub's notes; the attributes that a spoke looks up elsewhere stay unknown.
 pub(crate) async fn read(
     ledger: Ledger,
     experience: ExperienceId,

@@ -1,14 +1,18 @@
-//! For authors of filters: start one, build it, look into it, run it, test it, measure it. Needs no AWS and no network.
+//! The program `pmp-filter`, for authors of filters: it starts a filter, builds it, shows what it
+//! is, runs it, tests it and measures it. It needs no AWS and no network.
 //!
 //! - [`cli`]: the program `pmp-filter`.
 //! - `project`: a folder in which a filter is written.
-//! - `catalog`, `world`, `ledger`: the products and the context that a filter is given, and where they come from.
+//! - `catalog`, `world`, `ledger`: the products and the context that a filter is given, and where
+//!   they come from.
 //! - `cases`: the test cases of a filter, in a file that people read and write.
-//! - `new`, `build`, `inspect`, `run`, `test`, `bench`, `compile`, `sign` (and `verify`): one command each.
+//! - `new`, `build`, `inspect`, `run`, `test`, `bench`, `compile`, `sign` (and `verify`): one
+//!   command each.
 //! - `signers`: whose signature counts.
 //!
-//! It runs filters as a spoke does, by the same host and within the same limits, and never in any other way: what passes
-//! here passes there. Of AWS it knows the ledger alone, for `run --ledger`, and only reads it.
+//! It runs filters with the same host and the same limits as a spoke, so a filter that works here
+//! works there. Of AWS it uses only the ledger, for `run --ledger`, and only reads it. World files
+//! of pmp-local are read by `pmp-world`; no server is needed for that.
 
 mod bench;
 mod build;

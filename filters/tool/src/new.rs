@@ -1,7 +1,7 @@
 //! `pmp-filter new`: a complete project, with tests, that builds as it is.
 //!
-//! The files are those in `templates/`, which CI builds and tests in every language; the contract and the SDK come along, so
-//! that a project needs nothing from this repository.
+//! The files are those in `templates/`, which CI builds and tests in every language; the contract
+//! and the SDK come along, so that a project needs nothing from this repository.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::project::{FilterName, Language, WIT};
 
-/// A file of a template, by its place in the project.
+/// A file of a template: its path in the project, and its text.
 type TemplateFile = (&'static str, &'static str);
 
 const COMMON: &[TemplateFile] = &[
@@ -68,10 +68,10 @@ const PYTHON: &[TemplateFile] = &[
 
 const CONTRACT: &str = include_str!("../../../wit/filter-1.0.0/filter.wit");
 
-/// What is started.
+/// The options of `pmp-filter new`.
 #[derive(Debug, Args)]
 pub(crate) struct New {
-    /// The language
+    /// The language to write the filter in
     #[arg(value_name = "LANG")]
     language: Language,
     /// The filter's name; also that of the new folder
@@ -82,7 +82,7 @@ pub(crate) struct New {
     within: PathBuf,
 }
 
-/// Why there is no new project.
+/// Why no project was created.
 #[derive(Debug, thiserror::Error)]
 enum NewError {
     #[error("`{}` is there already", .0.display())]
@@ -92,10 +92,10 @@ enum NewError {
 }
 
 impl New {
-    /// Writes the project; nothing that is there already is touched.
+    /// Writes the project. Existing files are not touched.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
         let root = self.within.join(self.name.as_str());
-        // As a person would write it.
+        // The path in the form in which a person would write it.
         let root = root.strip_prefix(".").map(Path::to_owned).unwrap_or(root);
         if root.exists() {
             return Err(Failure::new(NewError::Exists(root)).hint("choose another name, or remove it".to_owned()));
@@ -127,7 +127,8 @@ impl New {
         named.chain([contract]).collect()
     }
 
-    /// The text with the filter's name in the template's place. The SDK's own files have none.
+    /// The text with the filter's name in place of the template's. The SDK's own files contain no
+    /// name.
     fn named(&self, place: &str, text: &str) -> String {
         if place.starts_with("vendor/") {
             return text.to_owned();
@@ -138,7 +139,7 @@ impl New {
 
 const RUN: &str = r#"pmp-filter run --products products.json --settings '{"exclude_labels":["genai"]}'"#;
 
-/// `NoMachineImages` for `no-machine-images`.
+/// The name of the filter's type: `NoMachineImages` for `no-machine-images`.
 fn pascal(name: &str) -> String {
     let word = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
     name.split('-').map(word).collect()

@@ -1,5 +1,6 @@
-//! A filter's project: a folder with a `filter.toml`, which says how the filter is called and in which language it is
-//! written. Everything else has a fixed place, so that no command needs to be told twice.
+//! A filter's project: a folder with a `filter.toml`, which says how the filter is called and in
+//! which language it is written. Everything else has a fixed place, so that no command needs to be
+//! told twice.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -22,10 +23,10 @@ pub(crate) enum Language {
     /// With the SDK; the smallest and fastest components
     #[value(alias = "rs")]
     Rust,
-    /// On the engine QuickJS
+    /// Runs on the engine QuickJS
     #[value(name = "javascript", alias = "js")]
     JavaScript,
-    /// On CPython
+    /// Runs on the interpreter CPython
     #[value(alias = "py")]
     Python,
 }
@@ -33,11 +34,12 @@ pub(crate) enum Language {
 impl Language {
     /// Whether two builds of the same source are the same file.
     pub(crate) fn builds_are_reproducible(self) -> bool {
-        // The state of an interpreter that has started is in the component, and differs from start to start.
+        // The state of an interpreter that has started is in the component, and differs from start
+        // to start.
         self == Self::Rust
     }
 
-    /// Why a component that was built may be none of a filter.
+    /// The usual mistake if a component that was built is no filter.
     pub(crate) fn usual_mistake(self) -> &'static str {
         match self {
             Self::Rust => "src/lib.rs ends with `export!(MyFilter);`, once, for the type that implements `Filter`",
@@ -148,7 +150,7 @@ impl ProjectError {
 }
 
 impl Project {
-    /// Reads what the folder says of itself.
+    /// Reads the manifest of a folder.
     pub(crate) fn read(root: &Path) -> Result<Self, ProjectError> {
         let path = root.join(MANIFEST);
         let text = match std::fs::read_to_string(&path) {
@@ -179,7 +181,7 @@ impl Project {
         self.root.join(self.manifest.wit.as_deref().unwrap_or(Path::new(WIT)))
     }
 
-    /// How large its component may be, where the default is too little.
+    /// The limit on the component's size in MiB, if the project sets one.
     pub(crate) fn max_file_mib(&self) -> Option<usize> {
         self.manifest.max_file_mib
     }
@@ -195,7 +197,7 @@ impl Project {
         if path.is_file() { Ok(path) } else { Err(ProjectError::NotBuilt { name: self.name().clone(), path }) }
     }
 
-    /// Its test cases.
+    /// The path of its test cases.
     pub(crate) fn cases(&self) -> PathBuf {
         self.root.join("cases.toml")
     }

@@ -1,5 +1,5 @@
-//! `pmp-filter run`: what a filter decides on products from a file, a world or the ledger, printed like a plan. As in a spoke, it is
-//! asked first whether it manages the experience at all.
+//! `pmp-filter run`: what a filter decides on products from a file, a world or the ledger, printed
+//! like a plan. As in a spoke, it is asked first whether it manages the experience at all.
 
 use std::path::PathBuf;
 
@@ -14,10 +14,11 @@ use crate::component::{Component, Settings};
 use crate::ledger::{self, Ledger};
 use crate::world;
 
-/// Decisions that are listed before the rest is only counted; `-o wide` lists all, those that keep included.
+/// How many decisions are listed; the rest is only counted. `-o wide` lists all, including those
+/// that keep a product.
 const MAX_LISTED: usize = 40;
 
-/// What is run.
+/// The options of `pmp-filter run`.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     #[command(flatten)]
@@ -39,7 +40,8 @@ struct Supply {
     /// The products: JSON, `{"products": [...]}` or the content of a snapshot
     #[arg(long, value_name = "FILE")]
     products: Option<PathBuf>,
-    /// A world of pmp-local, as it begins: what its experience --management-experience says
+    /// A world file of pmp-local: the products that its experience --management-experience lists at
+    /// the start
     #[arg(long, value_name = "FILE")]
     world: Option<PathBuf>,
     /// The newest snapshot of this management experience in the hub's ledger, which is only read
@@ -57,7 +59,7 @@ impl Run {
         } else if let Some(experience) = self.supply.ledger {
             ledger::read(self.ledger, experience, &mut scene).await?
         } else {
-            // One of the three is there, or the arguments are refused.
+            // clap refuses the arguments unless exactly one of the three is given.
             catalog::read(&self.supply.products.unwrap_or_default()).map_err(Failure::new)?
         };
         let products: Vec<_> = owned.iter().map(OwnedProduct::borrow).collect();
@@ -78,13 +80,13 @@ impl Run {
     }
 }
 
-/// What a run said until it failed, and why it failed.
+/// Prints what a run logged until it failed, and returns why it failed.
 pub(crate) fn failed(error: EvaluateError) -> Failure {
     tell(&error.usage);
     Failure::new(error).hint("a failing filter changes nothing: a spoke keeps the last good state".to_owned())
 }
 
-/// The filter does not manage the experience: it is not asked about any product.
+/// Prints that the filter does not manage the experience, so it is not run for any product.
 fn leave_alone(scene: &Scene, reason: Option<&str>, output: Output) -> std::io::Result<()> {
     let said =
         format!("`{}` is not managed{}", scene.experience, reason.map(|it| format!(": {it}")).unwrap_or_default());
@@ -92,7 +94,7 @@ fn leave_alone(scene: &Scene, reason: Option<&str>, output: Output) -> std::io::
         OutputFormat::Json | OutputFormat::Yaml => {
             output.document(&json!({ "managed": false, "reason": reason, "decisions": [] }))
         }
-        // A line is a decision, and there is none.
+        // Each line is a decision, and there is none.
         OutputFormat::Ndjson | OutputFormat::Csv => {
             progress::note(&said);
             Ok(())
@@ -101,7 +103,7 @@ fn leave_alone(scene: &Scene, reason: Option<&str>, output: Output) -> std::io::
     }
 }
 
-/// What the filter said and used up.
+/// Prints the filter's log lines and the resources that it used.
 pub(crate) fn tell(usage: &Usage) {
     for line in &usage.logs {
         let level = match line.level {

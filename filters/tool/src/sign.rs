@@ -1,8 +1,9 @@
 //! `pmp-filter sign` and `verify`: who stands behind a component.
 //!
-//! The signature is a file beside the component, in OpenSSH's own format (SSHSIG): people sign with the Ed25519 keys that
-//! they have, and check with `ssh-keygen -Y verify` where this program is not at hand. Nothing is put into the component, so
-//! that its digest, which a spoke can pin, stays what it is.
+//! The signature is a file beside the component, in OpenSSH's own format (SSHSIG): people sign with
+//! the Ed25519 keys that they have, and check with `ssh-keygen -Y verify` where this program is not
+//! at hand. Nothing is put into the component, so that its digest, which a spoke can pin, stays
+//! what it is.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use ssh_key::{HashAlg, LineEnding, PrivateKey, SshSig};
 use crate::component::Component;
 use crate::signers::{NAMESPACE, Signers, SignersError};
 
-/// Why a filter is not signed, or its signature does not hold.
+/// Why a filter could not be signed, or its signature is not valid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignatureError {
     #[error("`{0}` is built in: it has no file, and is as good as this program")]
@@ -59,7 +60,7 @@ impl SignatureError {
     }
 }
 
-/// What is signed, and by whom.
+/// The options of `pmp-filter sign`.
 #[derive(Debug, Args)]
 pub(crate) struct Sign {
     #[command(flatten)]
@@ -69,12 +70,13 @@ pub(crate) struct Sign {
     key: PathBuf,
 }
 
-/// What is verified, and whose signature counts.
+/// The options of `pmp-filter verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
     component: Component,
-    /// Whose signature counts: a public key, or a list of allowed signers as `ssh-keygen -Y verify` reads it
+    /// Whose signature counts: a public key, or a list of allowed signers as `ssh-keygen -Y verify`
+    /// reads it
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// The signature [default: the component's name with .sig]
@@ -93,7 +95,7 @@ impl Sign {
 }
 
 impl Verify {
-    /// Says whose signature it is. One that does not hold is an error.
+    /// Prints whose signature it is. An invalid signature is an error.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
         let (component, bytes) = read(&self.component)?;
         let path = self.signature.unwrap_or_else(|| beside(&component));
@@ -166,7 +168,8 @@ impl Signed {
         self.0.public_key().fingerprint(HashAlg::Sha256).to_string()
     }
 
-    /// Whether the signature fits the bytes, by the key that it names. That says nothing of whose key it is.
+    /// Whether the signature fits the bytes, by the key that it names. That says nothing of whose
+    /// key it is.
     pub(crate) fn fits(&self, bytes: &[u8]) -> bool {
         ssh_key::PublicKey::from(self.0.public_key().clone()).verify(NAMESPACE, bytes, &self.0).is_ok()
     }

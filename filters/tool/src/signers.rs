@@ -1,14 +1,17 @@
-//! Whose signature counts: one public key, or a list of allowed signers as `ssh-keygen -Y verify` reads it.
+//! Whose signature counts: one public key, or a list of allowed signers as `ssh-keygen -Y verify`
+//! reads it.
 //!
-//! A line of such a list is `NAMES [options] TYPE KEY [comment]`. Of the options only `namespaces` is understood; another one
-//! limits whom a key speaks for, so a list with it is refused rather than read generously.
+//! A line of such a list is `NAMES [options] TYPE KEY [comment]`. Of the options only `namespaces`
+//! is understood; another one limits whom a key speaks for, so a list with it is refused rather
+//! than read generously.
 
 use std::path::{Path, PathBuf};
 
 use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
 
-/// What a signature is for: one that was made for another purpose says nothing of filters.
+/// The namespace of our signatures. A signature that was made for another purpose says nothing
+/// about filters.
 pub(crate) const NAMESPACE: &str = "pmp-sync-filter";
 
 /// Why the keys that count are not known.
@@ -71,7 +74,7 @@ impl Problem {
     }
 }
 
-/// One line; none where its key does not speak for filters.
+/// Reads one line; `None` if its key is not for filters.
 fn signer(line: &str) -> Result<Option<Signer>, Problem> {
     if let Ok(key) = PublicKey::from_openssh(line) {
         let name = if key.comment().is_empty() { "the given key".to_owned() } else { key.comment().to_owned() };
@@ -79,14 +82,14 @@ fn signer(line: &str) -> Result<Option<Signer>, Problem> {
     }
     let (names, rest) = word(line);
     let (first, after) = word(rest);
-    // Where no type of key follows the names, options do.
+    // If no key type follows the names, options do.
     let typed = ["ssh-", "ecdsa-", "sk-"].iter().any(|start| first.starts_with(start));
     let (speaks, key) = if typed { (true, rest) } else { (speaks_for_filters(first)?, after) };
     let key = PublicKey::from_openssh(key).map_err(Problem::Key)?;
     Ok(speaks.then(|| Signer { name: names.trim_matches('"').to_owned(), key }))
 }
 
-/// Whether a key with these options speaks for filters.
+/// Whether a key with these options is for filters.
 fn speaks_for_filters(options: &str) -> Result<bool, Problem> {
     let list = options.strip_prefix("namespaces=\"").and_then(|list| list.strip_suffix('"'));
     match list {

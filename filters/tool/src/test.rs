@@ -1,4 +1,4 @@
-//! `pmp-filter test`: holds a filter to its cases, and shows where it differs.
+//! `pmp-filter test`: runs a filter on its cases, and shows where it differs.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::cases::{Case, CaseFile, Expected};
 use crate::catalog::{OwnedProduct, Scene};
 use crate::component::Component;
 
-/// What is tested.
+/// The options of `pmp-filter test`.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
     #[command(flatten)]
@@ -33,7 +33,7 @@ pub(crate) struct Test {
 #[error("there are no test cases to hold the filter to")]
 struct NoCases;
 
-/// What came of one case.
+/// The result of one case.
 #[derive(Debug, Serialize)]
 struct Outcome {
     file: String,
@@ -62,7 +62,8 @@ impl Test {
                 update(path, &mut file, &answers)?;
             }
             for (case, answer) in file.cases.iter().zip(&answers) {
-                // What was just written cannot differ; a case that expects no decisions is never rewritten.
+                // What was just written cannot differ; a case that expects no decisions is never
+                // rewritten.
                 let compared = !(self.update && case.expects_decisions() && matches!(answer, Answer::Decided(_)));
                 let differences = if compared { differences(case, answer) } else { Vec::new() };
                 let file = path.display().to_string();
@@ -79,13 +80,13 @@ impl Test {
     }
 }
 
-/// What the filter says in a case.
+/// The filter's answer in a case.
 pub(crate) enum Answer {
-    /// On each product.
+    /// A decision on each product.
     Decided(Vec<Decision>),
-    /// It does not manage the experience, and why.
+    /// The filter does not manage the experience, with its reason.
     NotManaged(String),
-    /// It refuses its settings, or to decide.
+    /// The filter refuses its settings, or fails to decide, with its message.
     Refused(String),
 }
 

@@ -1,7 +1,8 @@
 //! The products of a world of pmp-local, as its management experience lists them at the start.
 //!
-//! The file is read by `pmp-world`, as pmp-local reads it: a field that it would refuse is refused here, by the same
-//! words. Whether the world as a whole is possible is left to `pmp-local world check`: a filter is told of products alone.
+//! The file is read by `pmp-world`, as pmp-local reads it: a field that it would refuse is refused
+//! here, by the same words. Whether the world as a whole is possible is left to `pmp-local world
+//! check`: a filter is told of products alone.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -38,8 +39,9 @@ fn list(found: &[String]) -> String {
     found.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Reads a world: YAML or JSON by the file's extension, TOML under any other name. Where the scene's member experience is one
-/// of the world's, its organization and its name are the world's, too.
+/// Reads a world: YAML or JSON by the file's extension, TOML under any other name. Where the
+/// scene's member experience is one of the world's, its organization and its name are the world's,
+/// too.
 pub(crate) fn read(path: &Path, scene: &mut Scene) -> Result<Vec<OwnedProduct>, WorldError> {
     let text = std::fs::read_to_string(path).map_err(|source| WorldError::Read { path: path.to_owned(), source })?;
     let format = Format::of(path).unwrap_or(Format::Toml);
@@ -63,7 +65,8 @@ pub(crate) fn read(path: &Path, scene: &mut Scene) -> Result<Vec<OwnedProduct>, 
     Ok(products)
 }
 
-/// Gives the scene the organization and the name of its member experience, where the world has that experience.
+/// Gives the scene the organization and the name of its member experience, where the world has that
+/// experience.
 fn meet(world: &World, scene: &mut Scene) -> Result<(), IdError> {
     for organization in &world.organizations {
         if let Some(own) = organization.experiences.iter().find(|own| own.id == scene.experience.as_str()) {

@@ -152,7 +152,7 @@ fn status(row: &Row) -> &'static str {
 }
 
 fn message(row: &Row) -> String {
-    let Outcome { allowed, denied, pending, filtered, set_aside, change_sets, error, confirmed, filter, .. } =
+    let Outcome { allowed, denied, pending, filtered, deferred, change_sets, error, confirmed, filter, .. } =
         &row.outcome;
     let number = |number: usize, what: &str| (number > 0).then(|| format!("{number} {what}"));
     let filtered = filter
@@ -164,7 +164,7 @@ fn message(row: &Row) -> String {
         number(*allowed, "allowed"),
         number(*denied, "denied"),
         number(*pending, "pending"),
-        number(*set_aside, "set aside"),
+        number(*deferred, "set aside"),
         filtered,
         number(*change_sets, if *change_sets == 1 { "change set" } else { "change sets" }),
         confirmed.as_ref().map(|confirmed| format!("confirmed by {}", confirmed.by)),

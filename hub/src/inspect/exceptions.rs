@@ -24,7 +24,8 @@ pub(crate) enum ExceptionKind {
     Confirmed,
     /// The catalog refused a product, or it could not be looked up: it is left as it is, and tried
     /// again.
-    SetAside,
+    #[serde(rename = "set-aside")]
+    Deferred,
     /// The organization's filter leaves products out, or has them rejected.
     Excluded,
     /// The experience is not managed: disabled, archived, without a policy, or no spoke's.
@@ -32,13 +33,13 @@ pub(crate) enum ExceptionKind {
 }
 
 impl ExceptionKind {
-    pub(crate) const ALL: [Self; 5] = [Self::Held, Self::Confirmed, Self::SetAside, Self::Excluded, Self::Skipped];
+    pub(crate) const ALL: [Self; 5] = [Self::Held, Self::Confirmed, Self::Deferred, Self::Excluded, Self::Skipped];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Held => "held",
             Self::Confirmed => "confirmed",
-            Self::SetAside => "set aside",
+            Self::Deferred => "set aside",
             Self::Excluded => "excluded",
             Self::Skipped => "skipped",
         }
@@ -46,7 +47,7 @@ impl ExceptionKind {
 
     /// Whether it is about products, and not about an experience as a whole.
     pub(crate) fn counts_products(self) -> bool {
-        matches!(self, Self::SetAside | Self::Excluded)
+        matches!(self, Self::Deferred | Self::Excluded)
     }
 }
 
@@ -144,12 +145,12 @@ fn exceptions_of(row: &SpokeStatus, head: Option<&Head>) -> Vec<ExceptionRow> {
         _ => {}
     }
     let Some(receipt) = &row.receipt else { return found };
-    found.extend(receipt.quarantined.iter().map(|product| ExceptionRow {
+    found.extend(receipt.deferred.iter().map(|product| ExceptionRow {
         products: Some(1),
         product: Some(product.product.clone()),
         since: product.first_seen,
         next_try: product.next_try,
-        ..of_it(ExceptionKind::SetAside, product.error.clone())
+        ..of_it(ExceptionKind::Deferred, product.error.clone())
     }));
     found.extend(filtered(receipt).into_iter().map(|(reason, products, product)| ExceptionRow {
         products: Some(products),
@@ -268,7 +269,7 @@ pub(crate) fn products(group: &Group<'_, ExceptionRow>) -> usize {
 mod tests {
     use jiff::SignedDuration;
     use pmp_ledger::Organization;
-    use pmp_protocol::{FilterIdentity, FilteredFor, QuarantinedProduct, ReceiptStatus};
+    use pmp_protocol::{DeferralReason, Deferred, FilterIdentity, FilteredFor, ReceiptStatus};
 
     use super::*;
     use crate::status::tests::{receipt, seen, view};
@@ -311,8 +312,9 @@ mod tests {
                 example: product("prod-1"),
             }],
             filter: Some(FilterIdentity { name: "no-genai".into(), version: "1".into(), digest: Digest::of(b"f") }),
-            quarantined: vec![QuarantinedProduct {
+            deferred: vec![Deferred {
                 product: product("prod-2"),
+                reason: DeferralReason::Refused,
                 error: "ResourceNotFoundException".into(),
                 first_seen: None,
                 tries: 3,
@@ -340,7 +342,7 @@ mod tests {
             told,
             [
                 (ExceptionKind::Held, 2, None, "it would remove 180–200 of 300 approved products"),
-                (ExceptionKind::SetAside, 1, Some(1), "ResourceNotFoundException"),
+                (ExceptionKind::Deferred, 1, Some(1), "ResourceNotFoundException"),
                 (ExceptionKind::Excluded, 1, Some(9), &*format!("{filter} leaves out: the label `genai` is excluded")),
                 (ExceptionKind::Excluded, 1, Some(3), &*format!("{filter}, for reasons that its spoke does not list")),
                 (ExceptionKind::Skipped, 1, None, "the experience is disabled"),

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use pmp_plan::{Confirmation, Desired, GuardRails, Lately, Observed, plan_after};
+use pmp_plan::{Desired, GuardRails, Lately, Observed, plan_after};
 use pmp_protocol::{Content, ExperienceId, OrganizationId, ProductId, Receipt, SnapshotVersion, Verdicts};
 use serde::Serialize;
 
@@ -98,14 +98,14 @@ pub(crate) fn plan(
             ));
         };
         let observed = Observed { approved: before.approved(), rejected: before.rejected() };
-        let unguarded = plan_after(Lately::default(), &desired, observed, next, guard, Confirmation::Version(next));
+        let unguarded = plan_after(Lately::default(), &desired, observed, next, guard, Some(next));
         let Ok(mut unguarded) = unguarded else { return not_known("it cannot be planned".to_owned()) };
-        unguarded.set_aside(receipt.quarantined.iter().map(|found| &found.product));
+        unguarded.leave_out(receipt.deferred.iter().map(|found| &found.product));
         let (allow, deny) = (unguarded.allow().len(), unguarded.deny().len());
         if receipt.would_change.is_some() {
             return Outlook::Observed { allow, deny };
         }
-        match plan_after(lately(receipt, now), &desired, observed, next, guard, Confirmation::None) {
+        match plan_after(lately(receipt, now), &desired, observed, next, guard, None) {
             Err(refusal) => Outlook::Held { allow, deny, reason: refusal.to_string() },
             Ok(_) if allow + deny == 0 => Outlook::Unchanged,
             Ok(_) => Outlook::Change { allow, deny },
@@ -139,7 +139,7 @@ pub(crate) fn plan(
     let products = from.into_iter().filter_map(|from| {
         let before = kept.get(&from)?;
         let observed = Observed { approved: before.approved(), rejected: before.rejected() };
-        let all = plan_after(Lately::default(), &desired, observed, next, guard, Confirmation::Version(next)).ok()?;
+        let all = plan_after(Lately::default(), &desired, observed, next, guard, Some(next)).ok()?;
         Some(ProductsFrom { from, allow: all.allow().clone(), deny: all.deny().clone() })
     });
     FleetPlan { products: products.collect(), rows }

@@ -29,7 +29,8 @@ pub(crate) enum Stance {
     /// The filter took it away.
     Filtered,
     /// The catalog refused it, or it could not be looked up: it is left as it is.
-    SetAside,
+    #[serde(rename = "SET_ASIDE")]
+    Deferred,
     /// A guard rail holds what would be decided of it.
     Held,
     /// What would be decided of it failed.
@@ -58,7 +59,7 @@ impl Stance {
         match self {
             Self::Approved => "APPROVED",
             Self::Filtered => "FILTERED",
-            Self::SetAside => "SET ASIDE",
+            Self::Deferred => "SET ASIDE",
             Self::Held => "HELD",
             Self::Error => "ERROR",
             Self::NotYet => "NOT YET",
@@ -77,7 +78,7 @@ impl Stance {
         match self {
             Self::Approved => "approved in",
             Self::Filtered => "filtered in",
-            Self::SetAside => "set aside in",
+            Self::Deferred => "set aside in",
             Self::Held => "held in",
             Self::Error => "in error in",
             Self::NotYet => "not applied yet in",
@@ -168,13 +169,13 @@ fn stance(listed: Option<Listed>, grounds: &[Ground], filter: Option<&FilterIden
     let reason = |ground: &Ground| ground.reason.as_deref().unwrap_or("no reason given").to_owned();
     let filtered = of(&[GroundKind::Excluded, GroundKind::Rejected]);
     let by = filter.map(|filter| format!("`{}@{}`: ", filter.name, filter.digest.short())).unwrap_or_default();
-    if let Some(aside) = of(&[GroundKind::SetAside]) {
+    if let Some(aside) = of(&[GroundKind::Deferred]) {
         let wanted = match (filtered, listed) {
             (Some(filtered), _) => format!("; to be taken away by {by}{}", reason(filtered)),
             (None, Some(Listed::Approved) | None) => String::new(),
             (None, Some(Listed::Rejected)) => "; to be rejected".to_owned(),
         };
-        return Said::new(Stance::SetAside, format!("{}{wanted}", reason(aside)));
+        return Said::new(Stance::Deferred, format!("{}{wanted}", reason(aside)));
     }
     match (listed, filtered) {
         (None, _) => Said::new(Stance::NotListed, ""),
@@ -405,8 +406,8 @@ impl Asked<'_> {
         let (Some(receipt), Moment::Now) = (receipt, self.moment) else {
             return unknown("no record is kept: its spoke is of an earlier release");
         };
-        if let Some(aside) = receipt.quarantined.iter().find(|it| it.product == *self.product) {
-            return Said::new(Stance::SetAside, aside.error.clone());
+        if let Some(aside) = receipt.deferred.iter().find(|it| it.product == *self.product) {
+            return Said::new(Stance::Deferred, aside.error.clone());
         }
         let Some(applied) = receipt.applied() else {
             let error = receipt.error.as_deref().unwrap_or("no reason given");

@@ -24,7 +24,7 @@ pub(crate) fn of_state(state: SpokeState) -> Color {
 pub(crate) fn of_exception(kind: ExceptionKind) -> Color {
     match kind {
         ExceptionKind::Held => Color::Red,
-        ExceptionKind::Confirmed | ExceptionKind::SetAside => Color::Yellow,
+        ExceptionKind::Confirmed | ExceptionKind::Deferred => Color::Yellow,
         ExceptionKind::Excluded | ExceptionKind::Skipped => Color::DarkGrey,
     }
 }

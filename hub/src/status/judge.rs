@@ -271,8 +271,8 @@ fn synced_message(receipt: &Receipt) -> String {
         let (name, digest) = (&filter.name, filter.digest.short());
         parts.push(format!("{} dropped by filter `{name}@{digest}`{why}", receipt.filtered));
     }
-    if !receipt.quarantined.is_empty() {
-        parts.push(format!("{} set aside", receipt.quarantined.len()));
+    if !receipt.deferred.is_empty() {
+        parts.push(format!("{} set aside", receipt.deferred.len()));
     }
     if receipt.would_change.is_some() {
         parts.push("its spoke only observes".to_owned());

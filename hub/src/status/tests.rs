@@ -42,7 +42,7 @@ pub(crate) fn receipt(version: u64, status: ReceiptStatus, error: Option<&str>) 
         filtered: 0,
         filtered_for: Vec::new(),
         filter_warnings: Vec::new(),
-        quarantined: Vec::new(),
+        deferred: Vec::new(),
         change_sets: Vec::new(),
         filter: None,
         confirmed: None,

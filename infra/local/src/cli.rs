@@ -1,4 +1,4 @@
-//! The command line of `pmp-local`.
+//! The command line of `pmp-local`: its commands, and which file runs each of them.
 
 mod clock;
 mod control;
@@ -37,17 +37,18 @@ enum Command {
     /// Watch a hub and three spokes at work, on a local AWS with four organizations
     #[command(after_help = "Examples:\n  pmp-local demo\n  pmp-local demo --keep")]
     Demo(Demo),
-    /// Serve SNS, SQS, DynamoDB, STS, Organizations and Marketplace Catalog on one port until stopped
+    /// Serve SNS, SQS, DynamoDB, STS, Organizations and Marketplace Catalog on one port until
+    /// stopped
     Serve(Serve),
     /// Print the variables that make your shell another account
     Env(Env),
     /// Delete a state that `serve --state` left
     State(State),
-    /// Let things go wrong in a running pmp-local: errors, latency, lost answers, lost messages
+    /// Inject faults into a running pmp-local: errors, latency, lost answers, lost messages
     Fault(Faults),
     /// Read and set the clock of a running pmp-local
     Clock(Clock),
-    /// Start, check and describe world files
+    /// Print an example of a world file, check one, or print the schema
     World(WorldFiles),
     /// The program pmp-hub: `pmp-local hub status` is `pmp-hub status`
     #[command(disable_help_flag = true)]
@@ -59,20 +60,21 @@ enum Command {
     Completions(Completions),
 }
 
-/// Arguments for another program, untouched.
+/// Arguments that are passed on to another program as they are.
 #[derive(Args)]
 struct PassedOn {
-    /// The program's arguments; `--help` tells of them
+    /// The program's arguments; `--help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     args: Vec<OsString>,
 }
 
-/// Runs `pmp-local` with `args`, the first of which is the program's name.
+/// Runs `pmp-local` with `args`, of which the first is the program's name.
 ///
-/// Not generic: so all of it is compiled with this library, once.
+/// It is not generic, so that all of it is compiled once, with this library.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     let begun = Instant::now();
-    // The other programs start a runtime of their own, and so cannot be called from within `program`'s.
+    // The other programs start a runtime of their own, so they cannot be called from within the
+    // runtime of `program`.
     match Cli::try_parse_from(&args).map(|cli| cli.command) {
         Ok(Command::Hub(passed_on)) => pmp_hub::cli::main(passed_on.into_program("pmp-local hub")),
         Ok(Command::Spoke(passed_on)) => pmp_spoke::cli::main(passed_on.into_program("pmp-local spoke")),
@@ -81,7 +83,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 }
 
 impl PassedOn {
-    /// The whole command line of the program: its usage names it as it was called.
+    /// The command line of the other program. Its usage names it as it was called here.
     fn into_program(self, name: &str) -> Vec<OsString> {
         demo::end_with_the_demo();
         std::iter::once(OsString::from(name)).chain(self.args).collect()

@@ -1,13 +1,16 @@
-//! The demo: the embedded AWS with four organizations in it, the real hub and three real spokes at work, and a person who
-//! changes something.
+//! The demo: the embedded AWS with four organizations in it, the real hub and three real spokes at
+//! work, and a person who changes something.
 //!
-//! - `products`, `scene`, `world`: which products, who takes part, and all of it as a world for the embedded AWS.
+//! - `products`, `scene`, `world`: which products, who takes part, and all of it as a world for the
+//!   embedded AWS.
 //! - `lists`: what every experience must say in the end, by a rule of the demo's own.
 //! - `process`, `accounts`: starting the programs, and looking into the catalogs.
-//! - `stage`: everything that runs. `script`: the events in order. `screen` and `summary`: what is shown.
+//! - `stage`: everything that runs. `script`: the events in order. `screen` and `summary`: what is
+//!   shown.
 //!
-//! The hub and the spokes are processes with nothing but documented environment variables; none knows that it is in a
-//! demo. Whether it worked is judged by what the catalogs say, never by what the programs say.
+//! The hub and the spokes are processes with nothing but documented environment variables; none
+//! knows that it is in a demo. Whether it worked is judged by what the catalogs say, never by what
+//! the programs say.
 
 mod accounts;
 mod lists;
@@ -36,25 +39,25 @@ use screen::Screen;
 use stage::Stage;
 pub(crate) use world::built_in;
 
-/// How often programs that keep running are looked at.
+/// How often the demo checks that its programs are still running, with `--keep`.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The demo shows its products in groups, which take so many, and on one screen.
+/// Parses the number of products. The demo's groups need some, and its bars must fit on a screen.
 fn number_of_products(text: &str) -> Result<u16, String> {
     let number = text.parse().ok().filter(|number| (40..=500).contains(number));
     number.ok_or_else(|| "the demo takes 40 to 500 products".to_owned())
 }
 
-/// How the demo is to be.
+/// The options of the demo.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Demo {
     /// Leave everything running until Ctrl-C, and print how to play with it
     #[arg(long)]
     keep: bool,
-    /// Where all chance comes from: which products, and how long change sets take
+    /// Random seed: which products are used, and how long each change set takes
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
-    /// How long a change set takes, a quarter more or less: 500ms, 2s
+    /// How long a change set takes, give or take a quarter: 500ms, 2s
     #[arg(long, default_value = "1s", value_parser = parse_duration, value_name = "DURATION")]
     latency: Duration,
     /// How many products the management experience lists
@@ -65,7 +68,8 @@ pub(crate) struct Demo {
     no_color: bool,
 }
 
-/// Runs the demo to its end, and leaves nothing behind but what was asked for or explains a failure.
+/// Runs the demo to its end. It leaves nothing behind, except what `--keep` asks for and what
+/// explains a failure.
 pub(crate) async fn run(args: Demo) -> Result<Exit, Failure> {
     let stop = stop_on_signal().map_err(Failure::new)?.token().clone();
     let folder = tempfile::Builder::new().prefix("pmp-demo-").tempdir().context("cannot make a folder for logs");
@@ -82,7 +86,7 @@ pub(crate) async fn run(args: Demo) -> Result<Exit, Failure> {
             settle(folder, args.keep);
             Ok(Exit::Ok)
         }
-        // Nobody looks for the reason of an end that was asked for.
+        // The user stopped the demo, so the logs are not needed.
         Err(failure) if stop.is_cancelled() => {
             settle(folder, args.keep);
             Err(failure)
@@ -97,7 +101,8 @@ pub(crate) async fn run(args: Demo) -> Result<Exit, Failure> {
 
 async fn perform(args: &Demo, stage: &mut Stage, screen: &Screen, stop: &CancellationToken) -> Result<(), Failure> {
     let story = tokio::select! {
-        // Cancel-safe: what the script has started belongs to the stage, which is ended in any case.
+        // Cancel-safe: what the script has started belongs to the stage, which is ended in any
+        // case.
         story = script::play(args, stage, screen) => story?,
         () = stop.cancelled() => return Err(Failure::new(anyhow!("stopped before the end"))),
     };
@@ -108,6 +113,7 @@ async fn perform(args: &Demo, stage: &mut Stage, screen: &Screen, stop: &Cancell
     }
     summary::show_how_to_play(stage, screen);
     loop {
+        // Cancel-safe: the sleep holds nothing, and the programs belong to the stage.
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(LOOK_EVERY) => stage.check_programs()?,
@@ -115,7 +121,8 @@ async fn perform(args: &Demo, stage: &mut Stage, screen: &Screen, stop: &Cancell
     }
 }
 
-/// Removes the folder, or leaves it to its reader. What cannot be removed is the system's to clean.
+/// Removes the folder, or keeps it for the user. If it cannot be removed, the system cleans it up
+/// later.
 fn settle(folder: TempDir, keep: bool) {
     if keep {
         let _path = folder.keep();
@@ -124,7 +131,7 @@ fn settle(folder: TempDir, keep: bool) {
     }
 }
 
-/// Sends the embedded AWS's own log into a file: the screen is for the story.
+/// Sends the log of the embedded AWS into a file, because the screen shows the demo.
 fn log_into(folder: &Path) -> anyhow::Result<()> {
     let path = folder.join("aws.log");
     let file = File::create(&path).with_context(|| format!("cannot write `{}`", path.display()))?;
@@ -132,7 +139,7 @@ fn log_into(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `500ms`, `2s`; up to a minute, which is how long AWS's change sets take at most.
+/// Parses `500ms` or `2s`, up to a minute: AWS's change sets take no longer.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration: SignedDuration =
         text.parse().map_err(|_| format!("`{text}` is not a duration such as 500ms or 2s"))?;

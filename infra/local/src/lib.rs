@@ -1,10 +1,13 @@
 //! The program `pmp-local`: its commands, and the demo.
 //!
-//! [`cli::main`] is where it starts. What it serves is the embedded AWS of `pmp-local-aws`; `pmp-local hub …` and
-//! `pmp-local spoke …` are the programs of those names. No other crate knows all three.
+//! [`cli::main`] is the entry point. `pmp-local serve` runs the embedded AWS of `pmp-local-aws`;
+//! `pmp-local hub …` and `pmp-local spoke …` are the programs of those names. No other crate knows
+//! all three.
 //!
-//! - [`cli`]: one file a command.
-//! - `demo`: a world of four organizations in the embedded AWS, with the real hub and spokes at work.
+//! - [`cli`]: one file for each command. The commands that control a running server talk to its
+//!   control endpoint over HTTP (`cli::control`).
+//! - `demo`: starts the embedded AWS with four organizations in this process, and the hub and three
+//!   spokes as child processes of the same executable. It watches the catalogs with SDK clients.
 
 pub mod cli;
 mod demo;

@@ -1,4 +1,4 @@
-//! `pmp-local`: see the library.
+//! The program `pmp-local`. All of it is in the library.
 
 use std::process::ExitCode;
 

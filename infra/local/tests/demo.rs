@@ -77,7 +77,8 @@ fn programs(temporary: &Path) -> Vec<u32> {
     ids.filter(is_ours).collect()
 }
 
-/// Waits until so many programs run. A program that was just started has no environment yet for whoever reads /proc.
+/// Waits until so many programs run. A program that was just started has no environment yet for
+/// whoever reads /proc.
 fn soon(temporary: &Path, running: usize) {
     let deadline = Instant::now() + Duration::from_secs(15);
     while programs(temporary).len() != running {
@@ -146,7 +147,8 @@ fn not_even_a_demo_that_is_killed_is_outlived() {
 fn a_program_that_dies_is_named_with_the_end_of_its_log() {
     let temporary = tempfile::tempdir().unwrap();
     let mut demo = Demo::start(temporary.path(), &["--latency", "2s"]);
-    // A product has arrived somewhere, so the hub has been at work and has logged it; most are still to come.
+    // A product has arrived somewhere, so the hub has been at work and has logged it; most are
+    // still to come.
     demo.read_until(". exp-");
     let hub = programs(temporary.path()).into_iter().find(|id| {
         std::fs::read(format!("/proc/{id}/cmdline")).unwrap().split(|byte| *byte == 0).any(|word| word == b"hub")

@@ -175,176 +175,158 @@ resource "aws_sns_topic_policy" "snapshots" {
 
 # The function.
 
-resource "aws_iam_role" "function" {
-  name                 = "${var.prefix}-hub"
-  path                 = var.role_path
-  permissions_boundary = var.permissions_boundary_arn
-  description          = "What pmp-hub may do as a Lambda function"
-  tags                 = local.tags
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      { Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }
-    ]
-  })
-}
+module "function" {
+  source = "../modules/function"
 
-resource "aws_iam_role_policy" "function" {
-  name = "hub"
-  role = aws_iam_role.function.id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat([
-      {
-        Sid    = "ReadTheManagementExperience"
-        Effect = "Allow"
-        Action = "aws-marketplace:DescribeEntity"
-        # Which policy is the experience's, only the experience says.
-        Resource = ["${local.entities}/Experience/${var.experience_id}", "${local.entities}/ProcurementPolicy/*"]
-      },
-      # TransactWriteItems asks for PutItem and UpdateItem. DeleteItem is not among them: old versions go by BatchWriteItem.
-      {
-        Sid    = "KeepSnapshots"
-        Effect = "Allow"
-        Action = [
-          "dynamodb:BatchWriteItem",
-          "dynamodb:GetItem",
-          "dynamodb:PutItem",
-          "dynamodb:Query",
-          "dynamodb:UpdateItem",
-        ]
-        Resource = aws_dynamodb_table.ledger["Snapshots"].arn
-      },
-      # Each organization by itself; the table as a whole only to find who writes without being admitted.
-      {
-        Sid      = "LookAtTheSpokes"
-        Effect   = "Allow"
-        Action   = ["dynamodb:Query", "dynamodb:Scan"]
-        Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
-      },
-      # Its own note of the highest version that was ever stored, and nothing that anyone else wrote.
-      {
-        Sid      = "KeepTheHighWaterMark"
-        Effect   = "Allow"
-        Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
-        Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
-        Condition = {
-          "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["hub#heads"] }
-          # Without it, a request that names no key at all would pass.
-          Null = { "dynamodb:LeadingKeys" = "false" }
-        }
-      },
-      {
-        Sid      = "Announce"
-        Effect   = "Allow"
-        Action   = "sns:Publish"
-        Resource = aws_sns_topic.snapshots.arn
-      },
-      {
-        Sid      = "SetAsideWhatFails"
-        Effect   = "Allow"
-        Action   = "sqs:SendMessage"
-        Resource = aws_sqs_queue.dead_letters.arn
-      },
-      {
-        Sid      = "WriteTheLog"
-        Effect   = "Allow"
-        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        Resource = "${aws_cloudwatch_log_group.function.arn}:*"
-      }
-      ], !var.product_attributes ? [] : [
-      # The patterns of AWS's own policies.
-      {
-        Sid      = "LookProductsUp"
-        Effect   = "Allow"
-        Action   = "aws-marketplace:GetProduct"
-        Resource = "arn:${local.partition}:aws-marketplace:::catalog/AWSMarketplace*/product/*"
-      },
-      {
-        Sid      = "SearchListings"
-        Effect   = "Allow"
-        Action   = "aws-marketplace:SearchListings"
-        Resource = "arn:${local.partition}:aws-marketplace:::catalog/AWSMarketplace*/listing/*"
-      }
-      ], var.signing_key_arn == null ? [] : [
-      {
-        Sid      = "SignSnapshots"
-        Effect   = "Allow"
-        Action   = ["kms:GetPublicKey", "kms:Sign"]
-        Resource = var.signing_key_arn
-      }
-      ], var.kms_key_arn == null ? [] : [
-      # Services use a key of one's own in the name of whoever calls them.
-      {
-        Sid      = "UseTheKey"
-        Effect   = "Allow"
-        Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
-        Resource = var.kms_key_arn
-        Condition = {
-          StringEquals = {
-            "kms:ViaService" = [for service in ["dynamodb", "sns", "sqs"] : "${service}.${local.region}.amazonaws.com"]
-          }
-        }
-      }
-    ])
-  })
-}
+  name                     = "${var.prefix}-hub"
+  description              = "pmp-sync hub of ${var.experience_id}"
+  role_description         = "What pmp-hub may do as a Lambda function"
+  role_path                = var.role_path
+  permissions_boundary_arn = var.permissions_boundary_arn
+  policy_name              = "hub"
+  architecture             = var.architecture
+  code_bucket              = var.code_bucket
+  code_key                 = var.code_key
+  memory_size              = var.memory_size
+  timeout                  = var.timeout
+  reserved_concurrency     = coalesce(var.reserved_concurrency, -1)
+  kms_key_arn              = var.kms_key_arn
+  log_retention_days       = var.log_retention_days
+  tags                     = local.tags
 
-resource "aws_cloudwatch_log_group" "function" {
-  name              = "/aws/lambda/${var.prefix}-hub"
-  kms_key_id        = var.kms_key_arn
-  retention_in_days = var.log_retention_days
-  tags              = local.tags
-}
-
-resource "aws_lambda_function" "hub" {
-  function_name                  = "${var.prefix}-hub"
-  description                    = "pmp-sync hub of ${var.experience_id}"
-  runtime                        = "provided.al2023"
-  handler                        = "bootstrap"
-  architectures                  = [var.architecture]
-  s3_bucket                      = var.code_bucket
-  s3_key                         = var.code_key
-  role                           = aws_iam_role.function.arn
-  memory_size                    = var.memory_size
-  timeout                        = var.timeout
-  reserved_concurrent_executions = coalesce(var.reserved_concurrency, -1)
-  tags                           = local.tags
-
-  # A blank variable counts as absent.
-  environment {
-    variables = {
-      PMP_EXPERIENCE_ID        = var.experience_id
-      PMP_SNAPSHOTS_TABLE      = aws_dynamodb_table.ledger["Snapshots"].arn
-      PMP_TIMESTAMPS_TABLE     = aws_dynamodb_table.ledger["SyncTimestamps"].arn
-      PMP_TOPIC_ARN            = aws_sns_topic.snapshots.arn
-      PMP_MEMBER_ORGANIZATIONS = join(",", var.member_organization_ids)
-      PMP_KEEP_VERSIONS        = tostring(var.keep_versions)
-      PMP_SIGNING_KEY          = var.signing_key_arn == null ? "" : "awskms:///${var.signing_key_arn}"
-      PMP_STATEMENT_LIFETIME   = var.statement_lifetime
-      PMP_STALE_AFTER          = var.stale_after == null ? "" : var.stale_after
-      PMP_INTERVAL             = var.interval
-      PMP_PRODUCT_ATTRIBUTES   = tostring(var.product_attributes)
-      PMP_LOG                  = var.log_level
+  statements = concat([
+    {
+      Sid    = "ReadTheManagementExperience"
+      Effect = "Allow"
+      Action = "aws-marketplace:DescribeEntity"
+      # Which policy is the experience's, only the experience says.
+      Resource = ["${local.entities}/Experience/${var.experience_id}", "${local.entities}/ProcurementPolicy/*"]
+    },
+    # TransactWriteItems asks for PutItem and UpdateItem. DeleteItem is not among them: old versions go by BatchWriteItem.
+    {
+      Sid    = "KeepSnapshots"
+      Effect = "Allow"
+      Action = [
+        "dynamodb:BatchWriteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+      ]
+      Resource = aws_dynamodb_table.ledger["Snapshots"].arn
+    },
+    # Each organization by itself; the table as a whole only to find who writes without being admitted.
+    {
+      Sid      = "LookAtTheSpokes"
+      Effect   = "Allow"
+      Action   = ["dynamodb:Query", "dynamodb:Scan"]
+      Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
+    },
+    # Its own note of the highest version that was ever stored, and nothing that anyone else wrote.
+    {
+      Sid      = "KeepTheHighWaterMark"
+      Effect   = "Allow"
+      Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
+      Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
+      Condition = {
+        "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["hub#heads"] }
+        # Without it, a request that names no key at all would pass.
+        Null = { "dynamodb:LeadingKeys" = "false" }
+      }
+    },
+    {
+      Sid      = "Announce"
+      Effect   = "Allow"
+      Action   = "sns:Publish"
+      Resource = aws_sns_topic.snapshots.arn
+    },
+    {
+      Sid      = "SetAsideWhatFails"
+      Effect   = "Allow"
+      Action   = "sqs:SendMessage"
+      Resource = aws_sqs_queue.dead_letters.arn
     }
+    ], !var.product_attributes ? [] : [
+    # The patterns of AWS's own policies.
+    {
+      Sid      = "LookProductsUp"
+      Effect   = "Allow"
+      Action   = "aws-marketplace:GetProduct"
+      Resource = "arn:${local.partition}:aws-marketplace:::catalog/AWSMarketplace*/product/*"
+    },
+    {
+      Sid      = "SearchListings"
+      Effect   = "Allow"
+      Action   = "aws-marketplace:SearchListings"
+      Resource = "arn:${local.partition}:aws-marketplace:::catalog/AWSMarketplace*/listing/*"
+    }
+    ], var.signing_key_arn == null ? [] : [
+    {
+      Sid      = "SignSnapshots"
+      Effect   = "Allow"
+      Action   = ["kms:GetPublicKey", "kms:Sign"]
+      Resource = var.signing_key_arn
+    }
+    ], var.kms_key_arn == null ? [] : [
+    # Services use a key of one's own in the name of whoever calls them.
+    {
+      Sid      = "UseTheKey"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+      Resource = var.kms_key_arn
+      Condition = {
+        StringEquals = {
+          "kms:ViaService" = [for service in ["dynamodb", "sns", "sqs"] : "${service}.${local.region}.amazonaws.com"]
+        }
+      }
+    }
+  ])
+
+  environment = {
+    PMP_EXPERIENCE_ID        = var.experience_id
+    PMP_SNAPSHOTS_TABLE      = aws_dynamodb_table.ledger["Snapshots"].arn
+    PMP_TIMESTAMPS_TABLE     = aws_dynamodb_table.ledger["SyncTimestamps"].arn
+    PMP_TOPIC_ARN            = aws_sns_topic.snapshots.arn
+    PMP_MEMBER_ORGANIZATIONS = join(",", var.member_organization_ids)
+    PMP_KEEP_VERSIONS        = tostring(var.keep_versions)
+    PMP_SIGNING_KEY          = var.signing_key_arn == null ? "" : "awskms:///${var.signing_key_arn}"
+    PMP_STATEMENT_LIFETIME   = var.statement_lifetime
+    PMP_STALE_AFTER          = var.stale_after == null ? "" : var.stale_after
+    PMP_INTERVAL             = var.interval
+    PMP_PRODUCT_ATTRIBUTES   = tostring(var.product_attributes)
+    PMP_LOG                  = var.log_level
   }
-  logging_config {
-    log_format = "Text"
-    log_group  = aws_cloudwatch_log_group.function.name
-  }
-  lifecycle {
+
+  requirements = [
     # Otherwise every member would be silent between two announcements.
-    precondition {
+    {
       condition     = var.stale_after == null || local.silence > local.interval.seconds
       error_message = "stale_after has to be longer than the interval. Leave it null, or give more."
-    }
-  }
-  depends_on = [aws_iam_role_policy.function]
+    },
+  ]
+}
+
+# What applied before there was a module for the function.
+moved {
+  from = aws_iam_role.function
+  to   = module.function.aws_iam_role.function
+}
+moved {
+  from = aws_iam_role_policy.function
+  to   = module.function.aws_iam_role_policy.function
+}
+moved {
+  from = aws_cloudwatch_log_group.function
+  to   = module.function.aws_cloudwatch_log_group.function
+}
+moved {
+  from = aws_lambda_function.hub
+  to   = module.function.aws_lambda_function.function
 }
 
 # All that invokes this function does so asynchronously.
 resource "aws_lambda_function_event_invoke_config" "hub" {
-  function_name          = aws_lambda_function.hub.function_name
+  function_name          = module.function.name
   qualifier              = "$LATEST"
   maximum_retry_attempts = 2
   # Older than this, the next schedule has answered it.
@@ -426,7 +408,7 @@ resource "aws_iam_role_policy" "schedule" {
         Sid      = "InvokeTheHub"
         Effect   = "Allow"
         Action   = "lambda:InvokeFunction"
-        Resource = aws_lambda_function.hub.arn
+        Resource = module.function.arn
       },
       {
         Sid      = "SetAsideWhatCannotBeBrought"
@@ -457,7 +439,7 @@ resource "aws_scheduler_schedule" "announce" {
     mode = "OFF"
   }
   target {
-    arn      = aws_lambda_function.hub.arn
+    arn      = module.function.arn
     role_arn = aws_iam_role.schedule.arn
     dead_letter_config {
       arn = aws_sqs_queue.dead_letters.arn
@@ -491,7 +473,7 @@ resource "aws_cloudwatch_event_rule" "change_events" {
 resource "aws_cloudwatch_event_target" "change_events" {
   rule      = aws_cloudwatch_event_rule.change_events.name
   target_id = "hub"
-  arn       = aws_lambda_function.hub.arn
+  arn       = module.function.arn
   dead_letter_config {
     arn = aws_sqs_queue.dead_letters.arn
   }
@@ -502,7 +484,7 @@ resource "aws_cloudwatch_event_target" "change_events" {
 }
 
 resource "aws_lambda_permission" "change_events" {
-  function_name = aws_lambda_function.hub.function_name
+  function_name = module.function.name
   action        = "lambda:InvokeFunction"
   principal     = "events.amazonaws.com"
   source_arn    = aws_cloudwatch_event_rule.change_events.arn

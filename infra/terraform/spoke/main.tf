@@ -122,244 +122,225 @@ resource "aws_sns_topic_subscription" "snapshots" {
 
 # The function.
 
-resource "aws_iam_role" "function" {
-  name                 = "${var.prefix}-spoke"
-  path                 = var.spoke_role_path
-  permissions_boundary = var.permissions_boundary_arn
-  description          = "What pmp-spoke may do as a Lambda function"
-  tags                 = local.tags
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat([
-      { Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }
-      ], length(var.operator_principal_arns) == 0 ? [] : [
-      # People, on a machine of their own. The account as principal, narrowed to those who are named, as in hub-member.
-      {
-        Sid       = "Operators"
-        Effect    = "Allow"
-        Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
-        Action    = "sts:AssumeRole"
-        Condition = { ArnLike = { "aws:PrincipalArn" = var.operator_principal_arns } }
-      }
-    ])
-  })
-  lifecycle {
-    precondition {
+module "function" {
+  source = "../modules/function"
+
+  name                     = "${var.prefix}-spoke"
+  description              = "pmp-sync spoke of ${var.organization_id} for ${var.experience_id}"
+  role_description         = "What pmp-spoke may do as a Lambda function"
+  role_path                = var.spoke_role_path
+  permissions_boundary_arn = var.permissions_boundary_arn
+  policy_name              = "spoke"
+  architecture             = var.architecture
+  code_bucket              = var.code_bucket
+  code_key                 = var.code_key
+  layers                   = var.filter_layer_arn == null ? [] : [var.filter_layer_arn]
+  memory_size              = var.memory_size
+  timeout                  = var.timeout
+  kms_key_arn              = var.kms_key_arn
+  log_retention_days       = var.log_retention_days
+  tags                     = local.tags
+
+  trust_statements = length(var.operator_principal_arns) == 0 ? [] : [
+    # People, on a machine of their own. The account as principal, narrowed to those who are named, as in hub-member.
+    {
+      Sid       = "Operators"
+      Effect    = "Allow"
+      Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
+      Action    = "sts:AssumeRole"
+      Condition = { ArnLike = { "aws:PrincipalArn" = var.operator_principal_arns } }
+    }
+  ]
+  statements = concat([
+    {
+      Sid      = "ActInTheHub"
+      Effect   = "Allow"
+      Action   = "sts:AssumeRole"
+      Resource = [var.hub_role_arn]
+    },
+    {
+      Sid      = "TakeMessages"
+      Effect   = "Allow"
+      Action   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+      Resource = [aws_sqs_queue.snapshots.arn]
+    },
+    {
+      Sid      = "SetAsideWhatIsNotUnderstood"
+      Effect   = "Allow"
+      Action   = "sqs:SendMessage"
+      Resource = [aws_sqs_queue.dead_letters.arn]
+    },
+    # AWS has no resource for these two.
+    {
+      Sid      = "FindExperiencesAndChangeSets"
+      Effect   = "Allow"
+      Action   = ["aws-marketplace:ListChangeSets", "aws-marketplace:ListEntities"]
+      Resource = ["*"]
+    },
+    {
+      Sid      = "FollowChangeSets"
+      Effect   = "Allow"
+      Action   = "aws-marketplace:DescribeChangeSet"
+      Resource = local.change_sets
+    },
+    {
+      Sid      = "ReadExperiences"
+      Effect   = "Allow"
+      Action   = "aws-marketplace:DescribeEntity"
+      Resource = ["${local.entities}/Experience/*", "${local.entities}/ProcurementPolicy/*"]
+    },
+    # Whatever else this role is given some day: who sees an experience, how it looks, and whether it is in force, is not a spoke's to
+    # say. Every type but those above, whichever AWS has or will have; AWS sends the type with each of these requests.
+    {
+      Sid       = "NeverTheExperienceItself"
+      Effect    = "Deny"
+      Action    = "aws-marketplace:StartChangeSet"
+      Resource  = ["*"]
+      Condition = { StringNotEquals = { "catalog:ChangeType" = local.change_types } }
+    }
+    # What only observes may start nothing.
+    ], var.mode == "observe" ? [] : [
+    {
+      Sid       = "ChangeExperiences"
+      Effect    = "Allow"
+      Action    = "aws-marketplace:StartChangeSet"
+      Resource  = local.experiences
+      Condition = { StringEquals = { "catalog:ChangeType" = local.change_types } }
+    },
+    {
+      Sid       = "StartChangeSets"
+      Effect    = "Allow"
+      Action    = "aws-marketplace:StartChangeSet"
+      Resource  = local.change_sets
+      Condition = { StringEquals = { "catalog:ChangeType" = local.change_types } }
+    }
+    ], var.mode != "observe" ? [] : [
+    {
+      Sid      = "NeverAnyChange"
+      Effect   = "Deny"
+      Action   = "aws-marketplace:StartChangeSet"
+      Resource = ["*"]
+    }
+    ], var.filter_bucket == null ? [] : [
+    {
+      Sid      = "LoadTheFilter"
+      Effect   = "Allow"
+      Action   = "s3:GetObject"
+      Resource = ["arn:${local.partition}:s3:::${var.filter_bucket}/${coalesce(var.filter_key, "-")}"]
+    }
+    ], length(var.filter_object_arns) == 0 ? [] : [
+    {
+      Sid      = "LoadTheFiltersOfRules"
+      Effect   = "Allow"
+      Action   = "s3:GetObject"
+      Resource = var.filter_object_arns
+    }
+    ], var.filter_config_bucket == null ? [] : [
+    {
+      Sid      = "ReadTheFiltersSettings"
+      Effect   = "Allow"
+      Action   = "s3:GetObject"
+      Resource = ["arn:${local.partition}:s3:::${var.filter_config_bucket}/${coalesce(var.filter_config_key, "-")}"]
+    }
+    ], var.kms_key_arn == null ? [] : [
+    # SQS uses a key of one's own in the name of whoever calls it.
+    {
+      Sid       = "UseTheKey"
+      Effect    = "Allow"
+      Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource  = [var.kms_key_arn]
+      Condition = { StringEquals = { "kms:ViaService" = "sqs.${local.region}.amazonaws.com" } }
+    }
+    ], !contains(["true", "own"], var.product_attributes) ? [] : [
+    # The patterns of AWS's own policies.
+    {
+      Sid      = "LookProductsUp"
+      Effect   = "Allow"
+      Action   = "aws-marketplace:GetProduct"
+      Resource = ["arn:${local.partition}:aws-marketplace:::catalog/AWSMarketplace*/product/*"]
+    },
+    {
+      Sid      = "SearchListings"
+      Effect   = "Allow"
+      Action   = "aws-marketplace:SearchListings"
+      Resource = ["arn:${local.partition}:aws-marketplace:::catalog/AWSMarketplace*/listing/*"]
+    }
+  ])
+
+  environment = {
+    PMP_EXPERIENCE_ID        = var.experience_id
+    PMP_QUEUE_URL            = aws_sqs_queue.snapshots.id
+    PMP_SNAPSHOTS_TABLE      = var.snapshots_table_arn
+    PMP_TIMESTAMPS_TABLE     = var.timestamps_table_arn
+    PMP_HUB_ROLE_ARN         = var.hub_role_arn
+    PMP_HUB_EXTERNAL_ID      = var.hub_external_id
+    PMP_ORG_ID               = var.organization_id
+    PMP_TRUSTED_KEYS         = var.trusted_keys == null ? "" : var.trusted_keys
+    MEMBER_EXPERIENCE_IDS    = join(",", var.member_experience_ids)
+    PMP_FILTER               = local.filter
+    PMP_FILTER_DIGEST        = var.filter_digest == null ? "" : var.filter_digest
+    PMP_FILTER_CONFIG        = local.filter_config
+    PMP_FILTERS              = var.filters == null ? "" : var.filters
+    PMP_PRODUCT_ATTRIBUTES   = var.product_attributes
+    PMP_MAX_REMOVED_PERCENT  = tostring(var.max_removed_percent)
+    PMP_MAX_REMOVED_PRODUCTS = var.max_removed_products == null ? "" : tostring(var.max_removed_products)
+    PMP_GUARD_WINDOW         = var.guard_window == null ? "" : var.guard_window
+    PMP_SYNC_SETTINGS        = tostring(var.sync_settings)
+    PMP_KEEP_DECISIONS       = tostring(var.keep_decisions)
+    PMP_KEEP_DECISIONS_FOR   = var.keep_decisions_for == null ? "" : var.keep_decisions_for
+    PMP_MODE                 = var.mode
+    PMP_DRIFT                = var.drift
+    PMP_LOG                  = var.log_level
+  }
+
+  requirements = [
+    {
       condition     = alltrue([for one in var.operator_principal_arns : split(":", one)[4] == local.account])
       error_message = "operator_principal_arns names a role or user of another account; only those of the spoke's own can act as its role."
-    }
-  }
-}
-
-resource "aws_iam_role_policy" "function" {
-  name = "spoke"
-  role = aws_iam_role.function.id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat([
-      {
-        Sid      = "ActInTheHub"
-        Effect   = "Allow"
-        Action   = "sts:AssumeRole"
-        Resource = [var.hub_role_arn]
-      },
-      {
-        Sid      = "TakeMessages"
-        Effect   = "Allow"
-        Action   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        Resource = [aws_sqs_queue.snapshots.arn]
-      },
-      {
-        Sid      = "SetAsideWhatIsNotUnderstood"
-        Effect   = "Allow"
-        Action   = "sqs:SendMessage"
-        Resource = [aws_sqs_queue.dead_letters.arn]
-      },
-      # AWS has no resource for these two.
-      {
-        Sid      = "FindExperiencesAndChangeSets"
-        Effect   = "Allow"
-        Action   = ["aws-marketplace:ListChangeSets", "aws-marketplace:ListEntities"]
-        Resource = ["*"]
-      },
-      {
-        Sid      = "FollowChangeSets"
-        Effect   = "Allow"
-        Action   = "aws-marketplace:DescribeChangeSet"
-        Resource = local.change_sets
-      },
-      {
-        Sid      = "ReadExperiences"
-        Effect   = "Allow"
-        Action   = "aws-marketplace:DescribeEntity"
-        Resource = ["${local.entities}/Experience/*", "${local.entities}/ProcurementPolicy/*"]
-      },
-      # Whatever else this role is given some day: who sees an experience, how it looks, and whether it is in force, is not a spoke's to
-      # say. Every type but those above, whichever AWS has or will have; AWS sends the type with each of these requests.
-      {
-        Sid       = "NeverTheExperienceItself"
-        Effect    = "Deny"
-        Action    = "aws-marketplace:StartChangeSet"
-        Resource  = ["*"]
-        Condition = { StringNotEquals = { "catalog:ChangeType" = local.change_types } }
-      },
-      {
-        Sid      = "WriteTheLog"
-        Effect   = "Allow"
-        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        Resource = ["${aws_cloudwatch_log_group.function.arn}:*"]
-      }
-      # What only observes may start nothing.
-      ], var.mode == "observe" ? [] : [
-      {
-        Sid       = "ChangeExperiences"
-        Effect    = "Allow"
-        Action    = "aws-marketplace:StartChangeSet"
-        Resource  = local.experiences
-        Condition = { StringEquals = { "catalog:ChangeType" = local.change_types } }
-      },
-      {
-        Sid       = "StartChangeSets"
-        Effect    = "Allow"
-        Action    = "aws-marketplace:StartChangeSet"
-        Resource  = local.change_sets
-        Condition = { StringEquals = { "catalog:ChangeType" = local.change_types } }
-      }
-      ], var.mode != "observe" ? [] : [
-      {
-        Sid      = "NeverAnyChange"
-        Effect   = "Deny"
-        Action   = "aws-marketplace:StartChangeSet"
-        Resource = ["*"]
-      }
-      ], var.filter_bucket == null ? [] : [
-      {
-        Sid      = "LoadTheFilter"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = ["arn:${local.partition}:s3:::${var.filter_bucket}/${coalesce(var.filter_key, "-")}"]
-      }
-      ], length(var.filter_object_arns) == 0 ? [] : [
-      {
-        Sid      = "LoadTheFiltersOfRules"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = var.filter_object_arns
-      }
-      ], var.filter_config_bucket == null ? [] : [
-      {
-        Sid      = "ReadTheFiltersSettings"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = ["arn:${local.partition}:s3:::${var.filter_config_bucket}/${coalesce(var.filter_config_key, "-")}"]
-      }
-      ], var.kms_key_arn == null ? [] : [
-      # SQS uses a key of one's own in the name of whoever calls it.
-      {
-        Sid       = "UseTheKey"
-        Effect    = "Allow"
-        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
-        Resource  = [var.kms_key_arn]
-        Condition = { StringEquals = { "kms:ViaService" = "sqs.${local.region}.amazonaws.com" } }
-      }
-      ], !contains(["true", "own"], var.product_attributes) ? [] : [
-      # The patterns of AWS's own policies.
-      {
-        Sid      = "LookProductsUp"
-        Effect   = "Allow"
-        Action   = "aws-marketplace:GetProduct"
-        Resource = ["arn:${local.partition}:aws-marketplace:::catalog/AWSMarketplace*/product/*"]
-      },
-      {
-        Sid      = "SearchListings"
-        Effect   = "Allow"
-        Action   = "aws-marketplace:SearchListings"
-        Resource = ["arn:${local.partition}:aws-marketplace:::catalog/AWSMarketplace*/listing/*"]
-      }
-    ])
-  })
-}
-
-resource "aws_cloudwatch_log_group" "function" {
-  name              = "/aws/lambda/${var.prefix}-spoke"
-  kms_key_id        = var.kms_key_arn
-  retention_in_days = var.log_retention_days
-  tags              = local.tags
-}
-
-resource "aws_lambda_function" "spoke" {
-  function_name = "${var.prefix}-spoke"
-  description   = "pmp-sync spoke of ${var.organization_id} for ${var.experience_id}"
-  runtime       = "provided.al2023"
-  handler       = "bootstrap"
-  architectures = [var.architecture]
-  s3_bucket     = var.code_bucket
-  s3_key        = var.code_key
-  layers        = var.filter_layer_arn == null ? [] : [var.filter_layer_arn]
-  role          = aws_iam_role.function.arn
-  memory_size   = var.memory_size
-  timeout       = var.timeout
-  tags          = local.tags
-
-  # A blank variable counts as absent.
-  environment {
-    variables = {
-      PMP_EXPERIENCE_ID        = var.experience_id
-      PMP_QUEUE_URL            = aws_sqs_queue.snapshots.id
-      PMP_SNAPSHOTS_TABLE      = var.snapshots_table_arn
-      PMP_TIMESTAMPS_TABLE     = var.timestamps_table_arn
-      PMP_HUB_ROLE_ARN         = var.hub_role_arn
-      PMP_HUB_EXTERNAL_ID      = var.hub_external_id
-      PMP_ORG_ID               = var.organization_id
-      PMP_TRUSTED_KEYS         = var.trusted_keys == null ? "" : var.trusted_keys
-      MEMBER_EXPERIENCE_IDS    = join(",", var.member_experience_ids)
-      PMP_FILTER               = local.filter
-      PMP_FILTER_DIGEST        = var.filter_digest == null ? "" : var.filter_digest
-      PMP_FILTER_CONFIG        = local.filter_config
-      PMP_FILTERS              = var.filters == null ? "" : var.filters
-      PMP_PRODUCT_ATTRIBUTES   = var.product_attributes
-      PMP_MAX_REMOVED_PERCENT  = tostring(var.max_removed_percent)
-      PMP_MAX_REMOVED_PRODUCTS = var.max_removed_products == null ? "" : tostring(var.max_removed_products)
-      PMP_GUARD_WINDOW         = var.guard_window == null ? "" : var.guard_window
-      PMP_SYNC_SETTINGS        = tostring(var.sync_settings)
-      PMP_KEEP_DECISIONS       = tostring(var.keep_decisions)
-      PMP_KEEP_DECISIONS_FOR   = var.keep_decisions_for == null ? "" : var.keep_decisions_for
-      PMP_MODE                 = var.mode
-      PMP_DRIFT                = var.drift
-      PMP_LOG                  = var.log_level
-    }
-  }
-  logging_config {
-    log_format = "Text"
-    log_group  = aws_cloudwatch_log_group.function.name
-  }
-  lifecycle {
-    precondition {
+    },
+    {
       condition     = var.filter_name == null || (var.filter_layer_arn == null && var.filter_bucket == null)
       error_message = "The filter is built in, or comes from a layer or a bucket; only one of them."
-    }
-    precondition {
+    },
+    {
       condition     = var.product_attributes != "false" || !contains(["exclude-vendors", "only-categories"], coalesce(var.filter_name, "-"))
       error_message = "This filter decides by vendors or categories, and needs product_attributes."
-    }
-    precondition {
+    },
+    {
       condition     = length(var.filter_object_arns) == 0 || var.filters != null
       error_message = "filter_object_arns are what the rules of filters name; give filters, too."
-    }
-    precondition {
+    },
+    {
       condition     = var.filter_bucket == null || (var.filter_layer_arn == null && var.filter_key != null && var.filter_digest != null)
       error_message = "The filter comes from a layer or from a bucket, not from both; filter_bucket needs filter_key and filter_digest."
-    }
-    precondition {
+    },
+    {
       condition     = var.filter_config_bucket == null || (var.filter_config == null && var.filter_config_key != null)
       error_message = "The filter's settings stand in filter_config or come from a bucket, not both; filter_config_bucket needs filter_config_key."
-    }
-  }
-  depends_on = [aws_iam_role_policy.function]
+    },
+  ]
+}
+
+# What applied before there was a module for the function.
+moved {
+  from = aws_iam_role.function
+  to   = module.function.aws_iam_role.function
+}
+moved {
+  from = aws_iam_role_policy.function
+  to   = module.function.aws_iam_role_policy.function
+}
+moved {
+  from = aws_cloudwatch_log_group.function
+  to   = module.function.aws_cloudwatch_log_group.function
+}
+moved {
+  from = aws_lambda_function.spoke
+  to   = module.function.aws_lambda_function.function
 }
 
 resource "aws_lambda_event_source_mapping" "messages" {
-  function_name           = aws_lambda_function.spoke.arn
+  function_name           = module.function.arn
   event_source_arn        = aws_sqs_queue.snapshots.arn
   enabled                 = !var.paused
   batch_size              = 10

@@ -10,10 +10,10 @@ output "dead_letters_url" {
 
 output "function_role_arn" {
   description = "The spoke's role, for protect.yaml"
-  value       = aws_iam_role.function.arn
+  value       = module.function.role_arn
 }
 
 output "function_name" {
   description = "The function"
-  value       = aws_lambda_function.spoke.function_name
+  value       = module.function.name
 }

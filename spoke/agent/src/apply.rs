@@ -1,5 +1,5 @@
-//! The executor: it brings experiences to the desired state. One experience has one change set after the
-//! other; all experiences go on side by side.
+//! The executor: it brings experiences to the desired state. One experience has one change set
+//! after the other; all experiences go on side by side.
 //!
 //! [`Engine`] holds what the experiences of one pass share. It spawns four tasks, which end with it:
 //!
@@ -10,19 +10,21 @@
 //! | two [`batcher`]s | experiences, and policies, to read | what was read |
 //!
 //! [`Engine::apply`] brings one experience to its state; [`experience`] tells that algorithm. What it does
-//! next depends on the live state alone, so it can be killed at any point. Every change names the revision
-//! that it was planned from, so it never overwrites somebody else's change. [`reaction`] says what each
-//! error means, and [`isolate`] finds the products that the catalog refuses.
+//! next depends on the live state alone, so it can be killed at any point. Every change names the
+//! revision that it was planned from, so it never overwrites somebody else's change. [`reaction`]
+//! says what each error means, and [`isolate`] finds the products that the catalog refuses.
 //!
 //! An example with three experiences, A to approve 120 products, B to deny 10, C in step:
 //!
 //! 1. C plans nothing, and ends: `in-sync`.
-//! 2. A plans 50, B plans 10. The starter starts two change sets, or one for both where starts are scarce.
-//! 3. Both end, and the poller sees it. A reads its new revision, and plans the next 50. B reads its whole
-//!    policy, plans nothing, and ends: `in-sync`.
-//! 4. The second change set of A fails: one product of the 50 does not exist. A sets these 50 aside, changes
-//!    the last 20 first, and then halves the 50 until the offending product stands alone. A ends with
-//!    `partial`, and its receipt names that product with the catalog's own error.
+//! 2. A plans 50, B plans 10. The starter starts two change sets, or one for both where starts are
+//!    scarce.
+//! 3. Both end, and the poller sees it. A reads its new revision, and plans the next 50. B reads
+//!    its whole policy, plans nothing, and ends: `in-sync`.
+//! 4. The second change set of A fails: one product of the 50 does not exist. A sets these 50
+//!    aside, changes the last 20 first, and then halves the 50 until the offending product stands
+//!    alone. A ends with `partial`, and its receipt names that product with the catalog's own
+//!    error.
 
 mod batcher;
 mod experience;
@@ -41,10 +43,9 @@ use std::time::Duration;
 use futures::FutureExt;
 use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeSetId, Experience, PolicyId, ProcurementPolicy};
-use pmp_plan::{Confirmation, Desired, GuardRails, IdLimit, Lately};
+use pmp_plan::{Desired, GuardRails, IdLimit, Lately};
 use pmp_protocol::{
-    ChangeSetTimes, ExperienceId, ProductBatch, ProductId, QuarantinedProduct, ReceiptStatus, ResourceRequests,
-    SnapshotVersion,
+    ChangeSetTimes, Deferred, ExperienceId, ProductBatch, ProductId, ReceiptStatus, ResourceRequests, SnapshotVersion,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -64,18 +65,21 @@ mod tests;
 
 /// Batches of experiences that are read at the same time.
 const EXPERIENCE_READS: usize = 4;
-/// The same for policies. A policy is large, up to megabytes: one batch at a time bounds the memory.
+/// The same for policies. A policy is large, up to megabytes: one batch at a time bounds the
+/// memory.
 const POLICY_READS: usize = 1;
 
 /// How the executor makes change sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EngineSettings {
+pub(crate) struct EngineSettings {
     /// Whether experiences may share change sets where starts are scarce.
-    pub share_change_sets: bool,
-    /// The most change sets that this spoke opens at the same time. AWS permits 250 for each account.
-    pub max_open_change_sets: usize,
-    /// Whether AWS's bound of 50 product ids counts for a whole request. Otherwise it counts for each change.
-    pub ids_per_request: bool,
+    pub(crate) share_change_sets: bool,
+    /// The most change sets that this spoke opens at the same time. AWS permits 250 for each
+    /// account.
+    pub(crate) max_open_change_sets: usize,
+    /// Whether AWS's bound of 50 product ids counts for a whole request. Otherwise it counts for
+    /// each change.
+    pub(crate) ids_per_request: bool,
 }
 
 impl Default for EngineSettings {
@@ -104,13 +108,14 @@ pub(crate) struct Order<'a> {
     pub(crate) guard: GuardRails,
     /// What earlier passes removed within the guard rail's window.
     pub(crate) lately: Lately,
-    pub(crate) confirmation: Confirmation,
+    /// The version that an operator let through past the guard rails, whatever it removes.
+    pub(crate) confirmed: Option<SnapshotVersion>,
     /// The settings that its policy should have. `None` where settings do not follow the hub's.
     pub(crate) settings: Option<ResourceRequests>,
     /// When the pass began.
     pub(crate) pass: Timestamp,
     /// The products that the catalog refused in earlier passes.
-    pub(crate) quarantined: &'a [QuarantinedProduct],
+    pub(crate) deferred: &'a [Deferred],
     /// Products that stay as somebody else set them.
     pub(crate) left_alone: &'a BTreeSet<ProductId>,
     /// A change set that an earlier pass started, and whose end it did not see.
@@ -139,8 +144,9 @@ impl Watch for Unwatched {
 }
 
 impl Engine {
-    /// Spawns the tasks that a pass needs. They end when the engine is dropped. `times` is what earlier
-    /// passes learned of how long change sets take. Once `stop` is cancelled, nothing more is started.
+    /// Spawns the tasks that a pass needs. They end when the engine is dropped. `times` is what
+    /// earlier passes learned of how long change sets take. Once `stop` is cancelled, nothing more
+    /// is started.
     pub(crate) fn start(
         catalog: Arc<dyn Catalog>,
         settings: EngineSettings,
@@ -171,19 +177,20 @@ impl Engine {
         Self { catalog, starter, poller, experiences, policies, limit: Mutex::new(limit), stop }
     }
 
-    /// Counts an experience for as long as it may start change sets, so that the others know how scarce
-    /// permits are. Call it for all experiences of a pass before the first is applied.
+    /// Counts an experience for as long as it may start change sets, so that the others know how
+    /// scarce permits are. Call it for all experiences of a pass before the first is applied.
     pub(crate) fn active(&self) -> Active {
         self.starter.active()
     }
 
-    /// Brings `live` to the desired state, or says why not. It has no error of its own: every end is one for
-    /// the receipt.
+    /// Brings `live` to the desired state, or says why not. It has no error of its own: every end
+    /// is one for the receipt.
     pub(crate) async fn apply(&self, order: &Order<'_>, live: Live, watch: &dyn Watch) -> Applied {
         ExperienceRun::new(self, order, live, watch).finish().await
     }
 
-    /// What [`Self::apply`] would do, without doing it: no change set is started, and nothing is read again.
+    /// What [`Self::apply`] would do, without doing it: no change set is started, and nothing is
+    /// read again.
     pub(crate) fn observe(&self, order: &Order<'_>, live: Live) -> Applied {
         ExperienceRun::new(self, order, live, &Unwatched).observe()
     }
@@ -198,8 +205,8 @@ impl Engine {
         self.poller.seen_times()
     }
 
-    /// Does `work` until it is done, or until this spoke is told to stop (`None`). For reads only: nothing
-    /// is lost where a read is cut off.
+    /// Does `work` until it is done, or until this spoke is told to stop (`None`). For reads only:
+    /// nothing is lost where a read is cut off.
     async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.stop.run_until_cancelled(work).await
     }
@@ -208,8 +215,8 @@ impl Engine {
         *self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes all experiences ask for fewer ids, after the catalog refused a request that was made for
-    /// `refused`. Returns whether fewer are possible.
+    /// Makes all experiences ask for fewer ids, after the catalog refused a request that was made
+    /// for `refused`. Returns whether fewer are possible.
     fn tighten(&self, refused: IdLimit) -> bool {
         let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
         if *limit != refused {

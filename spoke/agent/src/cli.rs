@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use pmp_terminal::{
@@ -9,14 +10,15 @@ use pmp_terminal::{
 };
 use serde_json::json;
 
+use crate::commands::metrics::StandardOutput;
 use crate::commands::{doctor, env, init, mistyped};
 use crate::commands::{plan, status, sync};
 use crate::compose::{Purpose, sdk_and_spoke, stop};
 use crate::config::ConfigArgs;
 use crate::error::{failure, sdk};
 use crate::intake::agent;
-use crate::intake::inbox::SqsInbox;
-use crate::intake::lambda::SpokeFunction;
+use crate::intake::sqs::SqsInbox;
+use crate::lambda::SpokeFunction;
 
 const EXAMPLES: &str = "Examples:
   pmp-spoke init            make the queue, and subscribe it to the hub's topic
@@ -99,7 +101,8 @@ enum Command {
                                                 what a filter would change
   pmp-spoke plan --out monday.json              keep it, for `sync --plan`")]
     Plan(plan::PlanArgs),
-    /// Show how this organization's experiences stand, as the ledger says. The live state is not looked at: `plan` does
+    /// Show how this organization's experiences stand, as the ledger says. The live state is not
+    /// looked at: `plan` does
     #[command(after_help = "Examples:
   pmp-spoke status
   pmp-spoke status -o wide                      every experience, with whole sentences
@@ -109,12 +112,14 @@ enum Command {
     #[command(after_help = "Example:
   eval \"$(pmp-spoke init)\"                        and take the queue's URL into this shell")]
     Init(InitArgs),
-    /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
+    /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes
+    /// nothing
     #[command(after_help = "Examples:
   pmp-spoke doctor
   pmp-spoke doctor -o json")]
     Doctor,
-    /// Print the settings of a deployed function as a shell takes them, to run the other commands with exactly these
+    /// Print the settings of a deployed function as a shell takes them, to run the other commands
+    /// with exactly these
     #[command(after_help = "Example:\n  eval \"$(pmp-spoke env --function pmp-sync-spoke)\"")]
     Env(EnvArgs),
     /// Print the version, which messages this spoke reads, and which filters it runs
@@ -128,7 +133,8 @@ struct InitArgs {
     /// The name of the queue; its dead-letter queue gets the suffix -dead-letters
     #[arg(long, env = "PMP_QUEUE_NAME", default_value = "pmp-sync-snapshots", value_name = "NAME")]
     queue_name: String,
-    /// The topic carries other management experiences, too: keep their messages out. SNS takes 200 such filter policies a topic
+    /// The topic carries other management experiences, too: keep their messages out. SNS takes 200
+    /// such filter policies a topic
     #[arg(long)]
     shared_topic: bool,
 }
@@ -140,9 +146,11 @@ struct EnvArgs {
     function: String,
 }
 
-/// Runs the program with `args`, the program's name first: as a function where AWS Lambda started it.
+/// Runs the program with `args`, the program's name first: as a function where AWS Lambda started
+/// it.
 ///
-/// Not generic: so all of it is compiled with this library, and not again with each program that calls it.
+/// Not generic: so all of it is compiled with this library, and not again with each program that
+/// calls it.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     if pmp_lambda::is_called(&args) {
         return pmp_lambda::main::<SpokeFunction>("pmp-spoke");
@@ -184,7 +192,7 @@ async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> 
         return Ok(Exit::Ok);
     };
     let (sdk, mut spoke) = started?;
-    spoke.emit_metrics = metrics;
+    spoke.metrics = metrics.then(|| Arc::new(StandardOutput) as _);
     if stop.unless_stopped(mistyped::warn(&sdk, &config, &spoke)).await.is_none() {
         return Ok(Exit::Ok);
     }

@@ -3,9 +3,11 @@
 pub(crate) mod doctor;
 pub(crate) mod env;
 pub(crate) mod init;
+pub(crate) mod metrics;
 pub(crate) mod mistyped;
 pub(crate) mod plan;
 pub(crate) mod plan_file;
+pub(crate) mod progress;
 pub(crate) mod render;
 pub(crate) mod status;
 pub(crate) mod sync;

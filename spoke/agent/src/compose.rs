@@ -13,11 +13,13 @@ use tokio::time::Instant;
 use crate::config::SpokeConfig;
 use crate::error::{failure, one_line, sdk};
 use crate::filters::Filters;
+use crate::filters::error::FilterError;
 use crate::identity::Identity;
 use crate::lease::{Leases, holder};
 use crate::pass::Spoke;
 use crate::pass::record::Records;
 use crate::pass::trust::Trust;
+use crate::progress::Silent;
 
 /// What a command does with the spoke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +30,8 @@ pub(crate) enum Purpose {
     Look,
 }
 
-/// The spoke that the configuration describes. Where it makes passes, a filter that cannot be used is told to the hub.
+/// The spoke that the configuration describes. Where it makes passes, a filter that cannot be used
+/// is told to the hub.
 pub(crate) async fn spoke(
     sdk: &SdkConfig,
     config: &SpokeConfig,
@@ -66,14 +69,15 @@ pub(crate) async fn spoke(
         bound: None,
         drift: config.drift.clone(),
         history: Some(catalog.clone()),
-        show_progress: false,
-        emit_metrics: false,
+        progress: Arc::new(Silent),
+        metrics: None,
     };
     let mut sources = config.filters.assigned().filter_map(|(_, filter)| Some(filter.as_ref()?.product_attributes));
     if let Some(source) = sources.find(|source| !source.is_nowhere()) {
         spoke.attributes = source.attributes(sdk, &hub, &config.snapshots, &config.experience);
     }
-    if let Err(failure) = spoke.filters.start().await {
+    if let Err(error) = spoke.filters.start().await {
+        let failure = filter_failure(error);
         if purpose == Purpose::Pass {
             let text = failure.render().lines().collect::<Vec<_>>().join("; ");
             if let Err(error) = spoke.report_error(text, None).await {
@@ -103,4 +107,10 @@ pub(crate) fn stop(config: &SpokeConfig) -> Result<Stop, Failure> {
         stop.before(Instant::now() + after, Duration::ZERO);
     }
     Ok(stop)
+}
+
+/// The failure of a command that needs a filter, with the error's own hint.
+fn filter_failure(error: FilterError) -> Failure {
+    let hint = error.hint();
+    Failure::new(error).hint(hint)
 }

@@ -2,44 +2,48 @@
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    Applied, Confirmed, Digest, Drift, ExperienceId, FilterIdentity, FilteredFor, Left, OrganizationId, PlainText,
-    QuarantinedProduct, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion, WouldChange,
+    Applied, Confirmed, Deferred, Digest, Drift, ExperienceId, FilterIdentity, FilteredFor, Left, OrganizationId,
+    PlainText, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion, WouldChange,
 };
 
-use crate::pass::erosion;
+use crate::erosion;
 
 /// The version of this program, as receipts tell it.
 pub(crate) const SPOKE_VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The longest error text in a receipt, in bytes: a DynamoDB item holds 400 KB, and a person reads a sentence.
+/// The longest error text in a receipt, in bytes: a DynamoDB item holds 400 KB, and a person reads
+/// a sentence.
 const MAX_ERROR: usize = 1_000;
 /// The most reasons of a filter that a receipt tells; each has at most 256 bytes.
 pub(crate) const MAX_REASONS: usize = 10;
-/// The most quarantined products that a receipt names.
-const MAX_QUARANTINED: usize = 500;
-/// The longest error text of a quarantined product, in bytes: all of them together leave room in the item.
+/// The most deferred products that a receipt names.
+const MAX_DEFERRED: usize = 500;
+/// The longest error text of a deferred product, in bytes: all of them together leave room in the
+/// item.
 const MAX_REFUSAL: usize = 400;
 
-/// The most change sets of which a receipt tells, where earlier passes made some of them: an experience with a product that the
-/// catalog refuses again and again has one more with each try.
+/// The most change sets of which a receipt tells, where earlier passes made some of them: an
+/// experience with a product that the catalog refuses again and again has one more with each try.
 const MAX_CHANGE_SETS: usize = 1_000;
 
-/// An error text as the hub is told it, whoever wrote it: bounded, and harmless to all who look at it.
+/// An error text as the hub is told it, whoever wrote it: bounded, and harmless to all who look at
+/// it.
 pub(crate) fn told(error: &str) -> String {
     PlainText::bounded(error, MAX_ERROR).into()
 }
 
-fn bounded(found: &QuarantinedProduct) -> QuarantinedProduct {
-    QuarantinedProduct { error: PlainText::bounded(&found.error, MAX_REFUSAL).into(), ..found.clone() }
+fn bounded(found: &Deferred) -> Deferred {
+    Deferred { error: PlainText::bounded(&found.error, MAX_REFUSAL).into(), ..found.clone() }
 }
 
-/// The time, to the millisecond: receipts are many, and the hub reads so much of an organization and no more.
+/// The time, to the millisecond: receipts are many, and the hub reads so much of an organization
+/// and no more.
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// Whether a receipt tells the hub nothing that it does not know: as things were left, so they were found. Then it is not written;
-/// that its spoke lives, the sign of life tells.
+/// Whether a receipt tells the hub nothing that it does not know: as things were left, so they were
+/// found. Then it is not written; that its spoke lives, the sign of life tells.
 pub(crate) fn tells_nothing_new(before: Option<&Receipt>, receipt: &Receipt) -> bool {
     let Some(before) = before else { return false };
     let steady = matches!(receipt.status, ReceiptStatus::InSync | ReceiptStatus::Skipped);
@@ -56,13 +60,14 @@ pub(crate) struct Progress {
     /// Products that the plan still names.
     pub(crate) pending: usize,
     /// Products that are set aside.
-    pub(crate) quarantined: Vec<QuarantinedProduct>,
+    pub(crate) deferred: Vec<Deferred>,
     /// Change sets, in the order in which they were started.
     pub(crate) change_sets: Vec<String>,
     /// Products that were approved, and that this pass has denied.
     pub(crate) removed: usize,
-    /// The same for the change set that is running. A pass that is stopped or killed does not see its end, and
-    /// the guard rails count it all the same: too many removals are held, too few would slip through.
+    /// The same for the change set that is running. A pass that is stopped or killed does not see
+    /// its end, and the guard rails count it all the same: too many removals are held, too few
+    /// would slip through.
     pub(crate) removing: usize,
     /// Products that were approved as the pass began.
     pub(crate) approved_before: usize,
@@ -72,8 +77,8 @@ pub(crate) struct Progress {
     pub(crate) left: Option<Left>,
 }
 
-/// What earlier passes did for the same snapshot without bringing the experience into step: it is told together with what
-/// this one does.
+/// What earlier passes did for the same snapshot without bringing the experience into step: it is
+/// told together with what this one does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Earlier {
     allowed: usize,
@@ -91,7 +96,8 @@ impl Earlier {
         Self { allowed: *allowed, denied: *denied, change_sets: change_sets.clone() }
     }
 
-    /// The change sets of before, and then those of `now`; one that was taken up again stands where it is now.
+    /// The change sets of before, and then those of `now`; one that was taken up again stands where
+    /// it is now.
     fn change_sets(&self, now: &[String]) -> Vec<String> {
         let before = self.change_sets.iter().filter(|id| !now.contains(id));
         let all: Vec<_> = before.chain(now).cloned().collect();
@@ -157,8 +163,8 @@ impl Draft {
 }
 
 impl Draft {
-    /// What was removed lately, this pass included. Once an operator let the snapshot through, what it removes is accepted, with
-    /// all before.
+    /// What was removed lately, this pass included. Once an operator let the snapshot through, what
+    /// it removes is accepted, with all before.
     fn removals(&self, progress: &Progress) -> Vec<Removal> {
         if self.confirmed.is_some() {
             return Vec::new();
@@ -189,7 +195,7 @@ impl Draft {
             filtered: self.filtered,
             filtered_for: self.filtered_for.clone(),
             filter_warnings: self.filter_warnings.clone(),
-            quarantined: progress.quarantined.iter().take(MAX_QUARANTINED).map(bounded).collect(),
+            deferred: progress.deferred.iter().take(MAX_DEFERRED).map(bounded).collect(),
             change_sets: self.earlier.change_sets(&progress.change_sets),
             filter: self.filter.clone(),
             confirmed: self.confirmed.clone(),
@@ -201,8 +207,8 @@ impl Draft {
         }
     }
 
-    /// The receipt of an experience that is in step since `now`; or, where the same snapshot had brought it there
-    /// before and nothing was to do, since then, with the numbers of that sync.
+    /// The receipt of an experience that is in step since `now`; or, where the same snapshot had
+    /// brought it there before and nothing was to do, since then, with the numbers of that sync.
     pub(crate) fn in_sync(&self, progress: &Progress, now: Timestamp, before: Option<&Receipt>) -> Receipt {
         let receipt = self.receipt(ReceiptStatus::InSync, progress, None);
         let unchanged = before.filter(|before| {

@@ -1,4 +1,5 @@
-//! Why a pass as a whole could not be made. What goes wrong with one experience stands in its receipt instead.
+//! Why a pass as a whole could not be made. What fails for one experience is in its receipt instead
+//! (rule 3).
 
 use aws_config::SdkConfig;
 use pmp_aws::{ApiError, Refuser};
@@ -39,7 +40,8 @@ pub enum SpokeError {
         #[source]
         refusal: Refusal,
     },
-    /// Told to stop before the end. What was begun is in the live state, and the next run goes on from there.
+    /// Told to stop before the end. What was begun is in the live state, and the next run goes on
+    /// from there.
     #[error("{0}, before the end; the next run goes on from the live state")]
     Stopped(String),
     /// Another spoke of the organization holds its lease.
@@ -102,12 +104,12 @@ pub enum SpokeError {
 }
 
 impl SpokeError {
-    /// That it was told to stop, and why.
+    /// The error of a pass that was stopped before its end, with the reason of `stop`.
     pub(crate) fn stopped(stop: &Stop) -> Self {
         Self::Stopped(stop.reason().map_or_else(|| "told to stop".to_owned(), ToString::to_string))
     }
 
-    /// What the operator can do, where the error itself tells.
+    /// What the operator can do (rule 8). `None` where the error itself says it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {

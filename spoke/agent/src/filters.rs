@@ -1,10 +1,15 @@
-//! The filters of this spoke: each is fetched, verified and compiled once, however many rules name it, and has a fate of its own.
-//! One that cannot be used changes nothing for the experiences that it is for (rule 4), and nothing at all for others.
+//! The filters of this spoke: each is fetched, verified and compiled once, however many rules name
+//! it, and has a fate of its own. One that cannot be used changes nothing for the experiences that
+//! it is for (rule 4), and nothing at all for others.
 
+pub(crate) mod config;
+pub(crate) mod error;
 pub(crate) mod load;
 pub(crate) mod lookup;
 pub(crate) mod narrow;
 pub(crate) mod rules;
+#[cfg_attr(not(feature = "s3"), path = "filters/no_s3.rs")]
+mod s3;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,10 +17,10 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use pmp_filter_host::{ConfiguredFilter, Filter};
 use pmp_protocol::{ExperienceId, FilterIdentity};
-use pmp_terminal::Failure;
 use tokio::sync::OnceCell;
 
-use crate::config::FilterConfig;
+use crate::filters::config::FilterConfig;
+use crate::filters::error::FilterError;
 use crate::filters::rules::{FilterRules, Place};
 
 /// The most warnings about rules that are told of a pass.
@@ -88,19 +93,19 @@ impl Filters {
         !self.rules.is_empty()
     }
 
-    /// Makes all of them ready, one after the other. Where there are no rules, the one filter is for all experiences, and
-    /// without it nothing is begun.
+    /// Makes all of them ready, one after the other. Where there are no rules, the one filter is
+    /// for all experiences, and without it nothing is begun.
     ///
     /// # Errors
     /// Where there are no rules, and the filter cannot be used.
-    pub(crate) async fn start(&self) -> Result<(), Failure> {
+    pub(crate) async fn start(&self) -> Result<(), FilterError> {
         for (place, wanted) in self.rules.assigned() {
-            let Err(failure) = self.ready(place, wanted).await else { continue };
+            let Err(error) = self.ready(place, wanted).await else { continue };
             if self.rules.is_empty() {
-                return Err(failure);
+                return Err(error);
             }
             tracing::error!(
-                error = failure.one_line(),
+                error = error.one_line(),
                 "its experiences stay as they are; it is tried again with each pass"
             );
         }
@@ -114,7 +119,7 @@ impl Filters {
             let assigned = match self.ready(place, wanted).await {
                 Ok(None) => Assigned::Nothing,
                 Ok(Some(filter)) => Assigned::Filter(filter),
-                Err(failure) => Assigned::Unusable(failure.one_line()),
+                Err(error) => Assigned::Unusable(error.one_line()),
             };
             ready.insert(place, assigned);
         }
@@ -122,7 +127,7 @@ impl Filters {
     }
 
     /// Each filter by its place, with what came of making it ready.
-    pub(crate) async fn each(&self) -> Vec<(Place, Result<Arc<ConfiguredFilter>, Failure>)> {
+    pub(crate) async fn each(&self) -> Vec<(Place, Result<Arc<ConfiguredFilter>, FilterError>)> {
         let mut each = Vec::new();
         for (place, wanted) in self.rules.assigned() {
             if let Some(outcome) = self.ready(place, wanted).await.transpose() {
@@ -132,7 +137,7 @@ impl Filters {
         each
     }
 
-    async fn ready(&self, place: Place, wanted: &Option<Wanted>) -> Result<Option<Arc<ConfiguredFilter>>, Failure> {
+    async fn ready(&self, place: Place, wanted: &Option<Wanted>) -> Result<Option<Arc<ConfiguredFilter>>, FilterError> {
         let (Some(Wanted { config, loaded, ready }), Some(sdk)) = (wanted, &self.sdk) else { return Ok(None) };
         let make = || async {
             let filter = loaded.get_or_try_init(|| load::load(sdk, place, config)).await?;

@@ -1,7 +1,9 @@
-//! Holds the lease of the organization while a pass goes on, so that two spokes of one organization never interleave.
+//! Holds the lease of the organization while a pass goes on, so that two spokes of one organization
+//! never interleave.
 //!
-//! It is taken before a pass, renewed in the background, and given back after it. Where it cannot be renewed in time,
-//! or someone else has it, the pass is told to stop: it starts nothing new, and leaves its messages.
+//! It is taken before a pass, renewed in the background, and given back after it. Where it cannot
+//! be renewed in time, or someone else has it, the pass is told to stop: it starts nothing new, and
+//! leaves its messages.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,13 +24,16 @@ use crate::error::one_line;
 #[cfg(test)]
 mod tests;
 
-/// How long giving back may take; where it takes longer, others wait for the end of the term instead.
+/// How long giving back may take; where it takes longer, others wait for the end of the term
+/// instead.
 const GIVE_BACK_WITHIN: Duration = Duration::from_secs(5);
 /// The same for one that was told to stop.
 const GIVE_BACK_STOPPED: Duration = Duration::from_secs(2);
-/// How often who waits for a lease, or is idle, looks at it. A look costs half a read unit of the ledger, a try one write unit.
+/// How often who waits for a lease, or is idle, looks at it. A look costs half a read unit of the
+/// ledger, a try one write unit.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// After a turn of this spoke the lease is left to others for so long: for one look of each, and the time that it takes.
+/// After a turn of this spoke the lease is left to others for so long: for one look of each, and
+/// the time that it takes.
 const OTHERS_TURN: Duration = Duration::from_secs(4);
 /// The shortest time between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -43,7 +48,8 @@ pub(crate) struct Leases {
     /// Who this is, for those who find the lease taken.
     holder: String,
     term: LeaseTerm,
-    /// The lease of someone else as it was seen last, and since when: from one look to the next, whoever looks.
+    /// The lease of someone else as it was seen last, and since when: from one look to the next,
+    /// whoever looks.
     watch: Arc<Mutex<Option<Watch>>>,
     turns: Arc<Mutex<Turns>>,
 }
@@ -90,8 +96,8 @@ impl Leases {
         Self { store, organization, holder, term, watch: Arc::default(), turns: Arc::default() }
     }
 
-    /// From now on others, so many, take turns with this spoke. None waits for ever: after each turn the lease is left free for
-    /// longer than the time between two looks of who waits.
+    /// From now on others, so many, take turns with this spoke. None waits for ever: after each
+    /// turn the lease is left free for longer than the time between two looks of who waits.
     pub(crate) fn share_with(&self, others: usize) {
         self.turns().shared = others > 0;
     }
@@ -107,7 +113,8 @@ impl Leases {
         self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the lease without asking for it. Whether its holder has fallen silent since the last look: once for each.
+    /// Looks at the lease without asking for it. Whether its holder has fallen silent since the
+    /// last look: once for each.
     ///
     /// # Errors
     /// Where the ledger fails.
@@ -123,7 +130,8 @@ impl Leases {
         Ok(silent && self.watch().as_mut().is_some_and(|watch| !std::mem::replace(&mut watch.told, true)))
     }
 
-    /// Who has the lease now, since when and until when; none where it is free. For those who do not ask for it.
+    /// Who has the lease now, since when and until when; none where it is free. For those who do
+    /// not ask for it.
     ///
     /// # Errors
     /// Where the ledger fails.
@@ -132,7 +140,8 @@ impl Leases {
         Ok(held.filter(|held| held.expires_at_ms > 0 && !held.is_free(now)).map(|held| held.describe(now)))
     }
 
-    /// When to look again: as soon as a lease that is watched would be abandoned, and now and then in any case.
+    /// When to look again: as soon as a lease that is watched would be abandoned, and now and then
+    /// in any case.
     pub(crate) fn look_again_in(&self) -> Duration {
         let watch = self.watch();
         let Some(Watch { lease, since, told: false }) = watch.as_ref() else { return LOOK_EVERY };
@@ -147,7 +156,8 @@ impl Leases {
         Some(Watched { lease: watch.lease, unchanged_for })
     }
 
-    /// Notes the lease that an answer showed. Its silence counts from the answer, before which it was renewed last.
+    /// Notes the lease that an answer showed. Its silence counts from the answer, before which it
+    /// was renewed last.
     fn note(&self, held: Lease, answered: Instant) {
         let mut watch = self.watch();
         let same =
@@ -161,11 +171,13 @@ impl Leases {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does `work` under the lease. It is handed a token of its own, which is cancelled with `stop`, and with the reason
-    /// when the lease is lost. None where `stop` was cancelled before the lease was free.
+    /// Does `work` under the lease. It is handed a token of its own, which is cancelled with
+    /// `stop`, and with the reason when the lease is lost. None where `stop` was cancelled before
+    /// the lease was free.
     ///
     /// # Errors
-    /// Those of `work`; where the ledger fails; where someone else holds the lease, and this is not to wait.
+    /// Those of `work`; where the ledger fails; where someone else holds the lease, and this is not
+    /// to wait.
     pub(crate) async fn hold<T>(
         &self,
         if_held: IfHeld,
@@ -204,7 +216,8 @@ impl Leases {
                 }
                 Taken::HeldBy(held) => held,
             };
-            // One that claims more than any lease may is watched: who wrote it may be gone for good.
+            // One that claims more than any lease may is watched: who wrote it may be gone for
+            // good.
             let leave = if_held == IfHeld::Leave && !is_to_be_watched(held.as_deref(), seen.as_ref(), now);
             let described = held.as_ref().map(|held| held.describe(now));
             // None: given back between two looks.
@@ -277,7 +290,8 @@ impl Keeper {
             }
             let done = self.done.clone();
             let renewed = tokio::select! {
-                // Cancel-safe, both: what arrives late is renewed once more than needed, and ends by itself.
+                // Cancel-safe, both: what arrives late is renewed once more than needed, and ends
+                // by itself.
                 () = done.cancelled() => break,
                 renewed = self.renew() => renewed,
             };

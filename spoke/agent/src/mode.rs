@@ -9,7 +9,8 @@ pub(crate) enum Mode {
     /// It applies them.
     #[default]
     Apply,
-    /// It tells what they would change, and never calls `StartChangeSet`: an organization adopts this system with a week of it.
+    /// It tells what they would change, and never calls `StartChangeSet`: an organization adopts
+    /// this system with a week of it.
     Observe,
 }
 

@@ -1,14 +1,23 @@
-//! One pass: all member experiences, against one snapshot.
+//! One pass: all member experiences, against one snapshot. It starts in [`Spoke::sync`].
+//!
+//! 1. [`standing`] reads the ledger: head, receipts, the other spokes. [`trust`] checks the head's
+//!    signature.
+//! 2. [`snapshot`] fetches the snapshot that the head names.
+//! 3. [`discover`] finds the member experiences, without those that [`beside`] leaves to other
+//!    spokes.
+//! 4. [`running`] works on all of them side by side. Each is narrowed by its filter, compared with
+//!    edits of others ([`drift`]), applied, and has its receipt written.
+//!
+//! Nothing is kept from one pass to the next but what the ledger holds (rule 2).
 
 pub(crate) mod beside;
+pub(crate) mod deferred;
 pub(crate) mod discover;
 pub(crate) mod drift;
-pub(crate) mod erosion;
 pub(crate) mod preview;
 pub(crate) mod record;
 pub(crate) mod reporter;
 mod running;
-pub(crate) mod set_aside;
 pub(crate) mod snapshot;
 pub(crate) mod standing;
 pub(crate) mod tally;
@@ -21,10 +30,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeHistory};
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
-use pmp_plan::{Confirmation, GuardRails};
+use pmp_plan::GuardRails;
 use pmp_protocol::{
     ChangeSetTimes, Confirmed, DriftHandling, ExperienceId, LEDGER_LAYOUT, OrganizationSeen, Receipt, ReceiptStatus,
-    ResourceRequests, Snapshot, SnapshotVersion,
+    ResourceRequests, Snapshot,
 };
 use pmp_runtime::Stop;
 use tokio::sync::Semaphore;
@@ -32,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::{Engine, EngineSettings};
 use crate::draft::{SPOKE_VERSION, now, told};
+use crate::erosion;
 use crate::error::SpokeError;
 use crate::error::one_line;
 use crate::filters::Filters;
@@ -40,6 +50,7 @@ use crate::filters::narrow::Exhausted;
 use crate::filters::rules::FilterRules;
 use crate::identity::Identity;
 use crate::lease::{Leases, holder};
+use crate::metrics_sink::MetricsSink;
 use crate::mode::Mode;
 use crate::pass::beside::Beside;
 use crate::pass::discover::{Absent, Candidate, Discovered, Member, Selection, discover, leave_management_alone};
@@ -48,8 +59,9 @@ use crate::pass::running::Pass;
 use crate::pass::standing::{SignOfLife, Standing};
 use crate::pass::tally::Tally;
 use crate::pass::trust::Trust;
+use crate::progress::{ShowProgress, Silent};
 
-/// Runs of the filter at once: each has a memory of its own, and keeps a processor busy.
+/// Runs of filters at once. Each run has memory of its own, and keeps a processor busy.
 const FILTERS: usize = 2;
 
 /// The spoke of one member organization, for one management experience.
@@ -61,50 +73,51 @@ pub struct Spoke {
     pub snapshots: Arc<dyn SnapshotStore>,
     /// The hub's table of receipts.
     pub receipts: Arc<dyn ReceiptStore>,
-    /// Who this is.
+    /// The organization, account and region that this spoke works in.
     pub identity: Identity,
-    /// The management experience.
+    /// The management experience that this spoke follows.
     pub management: ExperienceId,
     pub(crate) selection: Selection,
     pub(crate) filters: Arc<Filters>,
-    /// What the filter is told of products beyond the snapshot, where it is to be told.
+    /// Looks up facts about products for the filters. `None` where the filters get none.
     pub(crate) attributes: Option<Arc<Attributes>>,
     pub(crate) guard: GuardRails,
     /// How far back the guard rails look.
     pub(crate) guard_window: Duration,
     pub(crate) engine: EngineSettings,
     pub(crate) lease: Leases,
-    /// Whose signatures count.
+    /// The keys whose signatures count, and what they signed before.
     pub(crate) trust: Arc<Trust>,
-    /// Where decisions and outcomes are kept; none for a library's spoke, which leaves no record.
+    /// Where decisions and outcomes are kept. `None` where no record is kept.
     pub(crate) records: Option<Records>,
-    /// Whether the policy's settings follow the management experience's, too.
+    /// Whether the policies' settings follow the management experience as well.
     pub(crate) sync_settings: bool,
-    /// Whether anything is changed at all.
+    /// Whether plans are applied, or only reported.
     pub(crate) mode: Mode,
-    /// The revisions from which alone anything is changed, where a plan that was kept is done.
+    /// The revisions that a kept plan was made from: an experience at another revision is not
+    /// changed. `None` where no plan was kept.
     pub(crate) bound: Option<Arc<BTreeMap<ExperienceId, u64>>>,
-    /// What to do with edits of others.
+    /// What to do with edits of others, by experience.
     pub(crate) drift: FilterRules<DriftHandling>,
-    /// Where to look who made them; none where nobody is to be named.
+    /// Names who made these edits. `None` where nobody is to be named.
     pub(crate) history: Option<Arc<dyn ChangeHistory>>,
-    /// Whether to tell a person on standard error how it goes; agents log instead.
-    pub(crate) show_progress: bool,
-    /// Whether the agent writes figures of each run to standard output.
-    pub(crate) emit_metrics: bool,
+    /// Shows a person how far a pass is. Agents log instead.
+    pub(crate) progress: Arc<dyn ShowProgress>,
+    /// Where the figures of each run are written. `None` where nobody collects them.
+    pub(crate) metrics: Option<Arc<dyn MetricsSink>>,
 }
 
-/// What came of a pass: every member experience has a receipt in the ledger.
+/// The outcome of a pass: every member experience has a receipt in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassOutcome {
-    /// One for each.
+    /// One receipt for each member experience, by its id.
     pub receipts: Vec<Receipt>,
-    /// What was done.
+    /// Figures of what this pass did.
     pub tally: Tally,
 }
 
 impl PassOutcome {
-    /// Whether it came to its end, rather than being told to stop.
+    /// Whether the pass came to its end. It did not where it was told to stop.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         !self.receipts.iter().any(Receipt::is_unfinished)
@@ -112,7 +125,8 @@ impl PassOutcome {
 }
 
 impl Spoke {
-    /// A spoke over these ports, for all live experiences, without a filter, and with the default guard rails.
+    /// A spoke over these ports, for all live experiences, without a filter, and with the default
+    /// guard rails.
     #[must_use]
     pub fn new(
         catalog: Arc<dyn Catalog>,
@@ -125,7 +139,6 @@ impl Spoke {
         let organization = identity.organization.clone();
         let lease = Leases::new(leases, organization, holder("library"), LeaseTerm::DEFAULT);
         let (selection, guard) = (Selection::All, GuardRails::default());
-        let show_progress = false;
         Self {
             catalog,
             snapshots,
@@ -146,22 +159,24 @@ impl Spoke {
             bound: None,
             drift: FilterRules::without_rules(DriftHandling::Heal),
             history: None,
-            show_progress,
-            emit_metrics: false,
+            progress: Arc::new(Silent),
+            metrics: None,
         }
     }
 
-    /// The same, whose guard rails look so far back; with nothing, they judge each plan by itself.
+    /// Sets how far back the guard rails look. With zero, they judge each plan by itself.
     #[must_use]
     pub fn with_guard_window(self, guard_window: Duration) -> Self {
         Self { guard_window, ..self }
     }
 
-    /// Brings every member experience to what `snapshot`, which is the one that `standing` names, and the filter ask for, and
-    /// acknowledges each. What goes wrong with one experience stands in its receipt and stops no other.
+    /// Brings every member experience to what `snapshot` and its filter ask for, and writes a
+    /// receipt for each. `snapshot` is the one that `standing` names. A failure of one experience
+    /// is in its receipt, and stops no other (rule 3).
     ///
     /// # Errors
-    /// What concerns all of them; the sign of life in the ledger says it, too, where the ledger can be reached.
+    /// A failure that concerns all of them. The sign of life in the ledger tells it as well, where
+    /// the ledger can be reached.
     pub(crate) async fn sync(
         &self,
         standing: Standing,
@@ -174,7 +189,7 @@ impl Spoke {
         let beside = standing.beside.clone();
         let outcome = Box::pin(self.try_sync(standing, snapshot, confirmed, stop)).await;
         if matches!(outcome, Err(SpokeError::Stopped(_))) {
-            // Nothing that the hub should know: the next run tells it.
+            // A stop is no failure that the hub should see. The next run reports.
             return outcome.map(|(pass, _)| pass);
         }
         let life = match &outcome {
@@ -185,7 +200,7 @@ impl Spoke {
             Err(error) => SignOfLife { error: Some(one_line(error)), ..life },
         };
         let report = async {
-            // Under the lease: nobody else finishes a pass meanwhile.
+            // The lease is still held, so no other spoke finishes a pass meanwhile.
             for superseded in beside.superseded() {
                 self.receipts.put_spoke(&superseded).await?;
             }
@@ -199,24 +214,26 @@ impl Spoke {
         }
     }
 
-    /// What is known of the snapshot's products, for the filter: of those that it can take away.
+    /// The facts about the snapshot's approved products, for the filters. A filter can take away no
+    /// others.
     pub(crate) async fn known(&self, snapshot: &Snapshot, stop: &CancellationToken) -> Result<Arc<Known>, LookUpError> {
         match &self.attributes {
             Some(attributes) if self.filters.has_any() => {
                 let approved = snapshot.content().approved();
-                attributes.look_up(approved.iter(), self.show_progress, stop).await.map(Arc::new)
+                attributes.look_up(approved.iter(), self.progress.as_ref(), stop).await.map(Arc::new)
             }
             _ => Ok(Arc::default()),
         }
     }
 
-    /// The settings that the policies of member experiences should have; none where they do not follow.
+    /// The settings that the policies of member experiences should have. `None` where settings do
+    /// not follow.
     pub(crate) fn settings(&self, snapshot: &Snapshot) -> Option<ResourceRequests> {
         self.sync_settings.then(|| snapshot.content().policy_resource_requests())
     }
 
-    /// Tells the hub that this spoke lives, and what stands in its way as a whole: for itself, and for the organization. The
-    /// latter is all that a hub of an earlier release reads.
+    /// Writes the sign of life, with the failure of the pass as a whole: one item for this spoke,
+    /// and one for the organization. Hubs of earlier releases read only the latter.
     pub(crate) async fn report_seen(&self, life: SignOfLife, beside: &Beside) -> Result<(), LedgerError> {
         let Identity { organization, account, region, .. } = self.identity.clone();
         let seen = OrganizationSeen {
@@ -255,7 +272,7 @@ impl Spoke {
         let candidates = stop.unless_stopped(kept).await.ok_or_else(|| SpokeError::stopped(stop))??;
         let gone = gone(&standing, &candidates);
         if let (Some(error), false) = (&half, gone.is_empty()) {
-            // The listing that failed may be the one that tells of them.
+            // Rule 12: the listing that failed may be the one that names them.
             return Err(SpokeError::List(error.clone()));
         }
         tracing::debug!(version = %snapshot.version(), experiences = candidates.len(), "pass started");
@@ -263,9 +280,10 @@ impl Spoke {
         let name = format!("pmp-sync snapshot {version}");
         let engine = Engine::start(self.catalog.clone(), self.engine, times, name, stop.token().clone());
         let began = now();
-        // Before what takes long: a filter may have to be fetched.
+        // `began` is taken first, because a filter may have to be fetched, which takes long.
         let in_force = stop.unless_stopped(self.filters.in_force()).await.ok_or_else(|| SpokeError::stopped(stop))?;
-        // Where one of two listings failed, what a rule names may be there all the same.
+        // Where one of the two listings failed, an experience that a rule names may exist all the
+        // same.
         let rule_warnings = if half.is_some() { Vec::new() } else { in_force.warnings(named(&candidates)) };
         rule_warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let known = if candidates.is_empty() { Ok(Arc::default()) } else { self.known(&snapshot, stop.token()).await };
@@ -291,7 +309,8 @@ impl Spoke {
             tally,
         };
         let outcomes = pass.sync_all(candidates, gone).await;
-        // Each receipt was tried; the first that could not be written keeps the message in the queue (rule 6).
+        // Every receipt was tried by now. If one could not be written, its error keeps the message
+        // in the queue (rule 6).
         let mut receipts = outcomes.into_iter().collect::<Result<Vec<_>, SpokeError>>()?;
         receipts.sort_by(|a, b| a.member_experience.cmp(&b.member_experience));
         let in_sync = receipts.iter().filter(|receipt| receipt.status == ReceiptStatus::InSync).count();
@@ -301,25 +320,22 @@ impl Spoke {
     }
 }
 
-/// What a confirmation means for a plan of `version`.
-pub(crate) fn confirmation(confirmed: Option<&Confirmed>, version: SnapshotVersion) -> Confirmation {
-    confirmed.map_or(Confirmation::None, |_| Confirmation::Version(version))
-}
-
-/// Experiences that were kept in step before. Those of which a disputed receipt speaks are among them: it is not to stand.
+/// The experiences that were kept in step before. Those with a disputed receipt are among them,
+/// because that receipt has to be replaced.
 pub(crate) fn kept(standing: &Standing) -> BTreeSet<ExperienceId> {
     let told = standing.before.receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
     told.map(|receipt| &receipt.member_experience).chain(standing.disputed.keys()).cloned().collect()
 }
 
-/// Those that were kept in step before and are not found now: their receipts must not look as if they lagged.
+/// The experiences that were kept in step before and are not found now. Each needs a receipt that
+/// says so, since the old one would look as if the experience lagged.
 fn gone(standing: &Standing, candidates: &[Candidate]) -> Vec<Member> {
     let found: BTreeSet<_> = candidates.iter().map(|candidate| &candidate.id).collect();
     let gone = kept(standing).into_iter().filter(|id| !found.contains(id));
     gone.map(|id| Member { id, name: None, state: Err(Absent::Gone) }).collect()
 }
 
-/// The experiences with their names, where these could be read.
+/// The experiences, each with its name. The name is `None` where it could not be read.
 pub(crate) fn named(candidates: &[Candidate]) -> impl Iterator<Item = (&ExperienceId, Option<&str>)> {
     candidates.iter().map(|candidate| (&candidate.id, candidate.name.as_deref()))
 }

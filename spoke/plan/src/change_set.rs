@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use pmp_protocol::{ProductBatch, ProductId, ResourceRequests};
 
-/// What AWS's bound of 50 product ids applies to. Its documentation does not say which of the two it is.
+/// What AWS's bound of 50 product ids applies to. Its documentation does not say which of the two
+/// it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdLimit {
     /// Each change: 50 products to allow and 50 to deny.
@@ -14,7 +15,8 @@ pub enum IdLimit {
 }
 
 impl IdLimit {
-    /// The next stricter limit, for a catalog that refuses what this one permits; none below one id.
+    /// The next stricter limit, for a catalog that refuses what this one permits; none below one
+    /// id.
     #[must_use]
     pub fn stricter(self) -> Option<Self> {
         match self {
@@ -25,10 +27,11 @@ impl IdLimit {
     }
 }
 
-/// One change set on one experience: up to 50 products to allow **and** up to 50 to deny, and the settings; never nothing.
+/// One change set on one experience: up to 50 products to allow **and** up to 50 to deny, and the
+/// settings; never nothing.
 ///
-/// AWS allows each change type once per entity in a change set, and 50 products per change: two optional batches can
-/// hold nothing else.
+/// AWS allows each change type once per entity in a change set, and 50 products per change: two
+/// optional batches can hold nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeSet {
     allow: Option<ProductBatch>,
@@ -37,8 +40,8 @@ pub struct ChangeSet {
 }
 
 impl ChangeSet {
-    /// The first change set for these products: as many as `limit` permits, and denials before allows where they share it.
-    /// None where there are no products.
+    /// The first change set for these products: as many as `limit` permits, and denials before
+    /// allows where they share it. None where there are no products.
     #[must_use]
     pub fn first(allow: &BTreeSet<ProductId>, deny: &BTreeSet<ProductId>, limit: IdLimit) -> Option<Self> {
         let (allows, denials) = match limit {
@@ -56,8 +59,8 @@ impl ChangeSet {
         (first.allow.is_some() || first.deny.is_some()).then_some(first)
     }
 
-    /// Pairs the batches: as many change sets as the longer list needs, and every denial in the first ones, so that
-    /// none waits behind a thousand allows.
+    /// Pairs the batches: as many change sets as the longer list needs, and every denial in the
+    /// first ones, so that none waits behind a thousand allows.
     pub(crate) fn pair(allow: Vec<ProductBatch>, deny: Vec<ProductBatch>) -> Vec<Self> {
         let (mut allow, mut deny) = (allow.into_iter(), deny.into_iter());
         std::iter::from_fn(|| match (allow.next(), deny.next()) {

@@ -7,8 +7,8 @@ use pmp_protocol::{Content, FilteredFor, ProductId, Verdict, Verdicts};
 
 /// The lists that an experience should have.
 ///
-/// It can only be narrower than the snapshot (rule 1): it is made by taking products away from the approved ones, and
-/// whatever the hub rejected stays rejected.
+/// It can only be narrower than the snapshot (rule 1): it is made by taking products away from the
+/// approved ones, and whatever the hub rejected stays rejected.
 #[derive(Debug, Clone)]
 pub struct Desired<'a> {
     content: &'a Content,
@@ -19,7 +19,8 @@ pub struct Desired<'a> {
 }
 
 impl<'a> Desired<'a> {
-    /// Narrows `content` by `verdicts`. Verdicts on products that the hub has not approved change nothing.
+    /// Narrows `content` by `verdicts`. Verdicts on products that the hub has not approved change
+    /// nothing.
     #[must_use]
     pub fn new(content: &'a Content, verdicts: &'a Verdicts) -> Self {
         if verdicts.is_empty() {

@@ -6,7 +6,8 @@ use serde::Serialize;
 /// How much one plan may remove from an experience, together with what was removed lately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuardRails {
-    /// The most, in percent of the approved products, 0 to 100. Removing all of them is held whatever this says.
+    /// The most, in percent of the approved products, 0 to 100. Removing all of them is held
+    /// whatever this says.
     pub max_removed_percent: u8,
     /// The most, in products; none for no such limit.
     pub max_removed_products: Option<usize>,
@@ -25,22 +26,6 @@ pub struct Lately {
     pub removed: usize,
     /// How many were approved before the first of them.
     pub approved: usize,
-}
-
-/// What an operator has let through.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Confirmation {
-    /// Nothing.
-    #[default]
-    None,
-    /// Exactly this version, whatever it removes.
-    Version(SnapshotVersion),
-}
-
-impl Confirmation {
-    fn covers(self, version: SnapshotVersion) -> bool {
-        self == Self::Version(version)
-    }
 }
 
 /// The limit that a plan would have passed.
@@ -67,7 +52,8 @@ pub struct Refusal {
     pub lately: Lately,
     /// The limit.
     pub limit: Limit,
-    /// How many products it would have changed in all; [`crate::explain`] says which, for people to judge.
+    /// How many products it would have changed in all; [`crate::explain`] says which, for people to
+    /// judge.
     pub changes: usize,
 }
 
@@ -100,17 +86,19 @@ impl Lately {
 }
 
 impl GuardRails {
-    /// The limit that removing `removed` of `approved` products would pass after what was removed lately, if any.
+    /// The limit that removing `removed` of `approved` products would pass after what was removed
+    /// lately, if any (rule 5). An operator's confirmation counts for exactly the version that it
+    /// names.
     pub(crate) fn exceeded(
         self,
         removed: usize,
         approved: usize,
         lately: Lately,
         version: SnapshotVersion,
-        confirmation: Confirmation,
+        confirmed: Option<SnapshotVersion>,
     ) -> Option<Limit> {
         let (all, of) = lately.with(removed, approved);
-        if removed == 0 || confirmation.covers(version) {
+        if removed == 0 || confirmed == Some(version) {
             None
         } else if removed == approved {
             Some(Limit::Everything)
@@ -130,9 +118,8 @@ mod tests {
     fn each_limit_holds_at_its_edge() {
         let version = SnapshotVersion::FIRST;
         let default = GuardRails::default();
-        let exceeded = |guard: GuardRails, removed, approved| {
-            guard.exceeded(removed, approved, Lately::default(), version, Confirmation::None)
-        };
+        let exceeded =
+            |guard: GuardRails, removed, approved| guard.exceeded(removed, approved, Lately::default(), version, None);
         assert_eq!(exceeded(default, 0, 0), None);
         assert_eq!(exceeded(default, 5, 10), None);
         assert_eq!(exceeded(default, 6, 10), Some(Limit::Percent(50)));
@@ -149,9 +136,8 @@ mod tests {
     #[test]
     fn steps_that_would_pass_by_themselves_are_judged_with_those_before() {
         let guard = GuardRails::default();
-        let judged = |removed, approved, lately| {
-            guard.exceeded(removed, approved, lately, SnapshotVersion::FIRST, Confirmation::None)
-        };
+        let judged =
+            |removed, approved, lately| guard.exceeded(removed, approved, lately, SnapshotVersion::FIRST, None);
         let first = Lately { removed: 45, approved: 100 };
         assert_eq!(judged(45, 100, Lately::default()), None);
         assert_eq!(judged(25, 55, first), Some(Limit::Percent(50)));
@@ -162,7 +148,7 @@ mod tests {
         assert_eq!(judged(6, 155, first), None);
         let few = GuardRails { max_removed_percent: 100, max_removed_products: Some(10) };
         let lately = Lately { removed: 8, approved: 100 };
-        let judged = |removed| few.exceeded(removed, 92, lately, SnapshotVersion::FIRST, Confirmation::None);
+        let judged = |removed| few.exceeded(removed, 92, lately, SnapshotVersion::FIRST, None);
         assert_eq!((judged(2), judged(3)), (None, Some(Limit::Products(10))));
         let refusal = Refusal { removed: 25, approved: 55, lately: first, limit: Limit::Percent(50), changes: 25 };
         assert_eq!(
@@ -176,8 +162,8 @@ mod tests {
         let guard = GuardRails::default();
         let lately = Lately { removed: 90, approved: 99 };
         let second = SnapshotVersion::FIRST.next();
-        assert_eq!(guard.exceeded(9, 9, lately, second, Confirmation::Version(second)), None);
-        let other = Confirmation::Version(SnapshotVersion::FIRST);
+        assert_eq!(guard.exceeded(9, 9, lately, second, Some(second)), None);
+        let other = Some(SnapshotVersion::FIRST);
         assert_eq!(guard.exceeded(9, 9, lately, second, other), Some(Limit::Everything));
     }
 }

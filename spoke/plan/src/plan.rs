@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pmp_protocol::{ProductBatch, ProductId, ResourceRequests, SnapshotVersion};
 
-use crate::{ChangeSet, Confirmation, Desired, Entry, GuardRails, IdLimit, Lately, Refusal, Report, Step, Why};
+use crate::{ChangeSet, Desired, Entry, GuardRails, IdLimit, Lately, Refusal, Report, Step, Why};
 
 /// The lists that an experience has now.
 #[derive(Debug, Clone, Copy)]
@@ -25,19 +25,19 @@ pub struct Plan {
 
 /// Plans the way from `observed` to `desired`, the state that `version` asks for.
 ///
-/// With the desired lists A (approved) and R (rejected) and the observed a and r: allow `A − a`, deny `(a − A) ∪ (R − r)`.
-/// What is rejected here alone, `r − R − A`, stays as it is.
+/// With the desired lists A (approved) and R (rejected) and the observed a and r: allow `A − a`,
+/// deny `(a − A) ∪ (R − r)`. What is rejected here alone, `r − R − A`, stays as it is.
 ///
 /// # Errors
-/// A [`Refusal`] where that would remove more than `guard` allows and `confirmation` does not cover `version`.
+/// A [`Refusal`] where that would remove more than `guard` allows and `confirmed` is not `version`.
 pub fn plan(
     desired: &Desired<'_>,
     observed: Observed<'_>,
     version: SnapshotVersion,
     guard: GuardRails,
-    confirmation: Confirmation,
+    confirmed: Option<SnapshotVersion>,
 ) -> Result<Plan, Box<Refusal>> {
-    plan_after(Lately::default(), desired, observed, version, guard, confirmation)
+    plan_after(Lately::default(), desired, observed, version, guard, confirmed)
 }
 
 /// As [`plan`], where something was removed `lately`: the guard rails judge both together.
@@ -50,10 +50,10 @@ pub fn plan_after(
     observed: Observed<'_>,
     version: SnapshotVersion,
     guard: GuardRails,
-    confirmation: Confirmation,
+    confirmed: Option<SnapshotVersion>,
 ) -> Result<Plan, Box<Refusal>> {
     let Delta { allow, removed, deny } = delta(desired, observed);
-    match guard.exceeded(removed, observed.approved.len(), lately, version, confirmation) {
+    match guard.exceeded(removed, observed.approved.len(), lately, version, confirmed) {
         None => Ok(Plan { allow, deny, settings: None }),
         Some(limit) => {
             let (approved, changes) = (observed.approved.len(), allow.len() + deny.len());
@@ -84,7 +84,8 @@ impl Plan {
         self.allow.is_empty() && self.deny.is_empty() && self.settings.is_none()
     }
 
-    /// The same, with the settings brought to what is `wanted` of them; nothing, where they are not to follow.
+    /// The same, with the settings brought to what is `wanted` of them; nothing, where they are not
+    /// to follow.
     #[must_use]
     pub fn with_settings(self, wanted: Option<ResourceRequests>, observed: ResourceRequests) -> Self {
         Self { settings: wanted.filter(|wanted| *wanted != observed), ..self }
@@ -120,8 +121,8 @@ impl Plan {
         self.allow.len() + self.deny.len()
     }
 
-    /// The change sets, to be applied one after the other: `ceil(max(allow, deny) / 50)` of them, which is the least
-    /// that AWS's limits permit for one experience.
+    /// The change sets, to be applied one after the other: `ceil(max(allow, deny) / 50)` of them,
+    /// which is the least that AWS's limits permit for one experience.
     #[must_use]
     pub fn change_sets(&self) -> Vec<ChangeSet> {
         let mut change_sets = ChangeSet::pair(ProductBatch::split(&self.allow), ProductBatch::split(&self.deny));
@@ -143,8 +144,8 @@ impl Plan {
         }
     }
 
-    /// Leaves these products as they are.
-    pub fn set_aside<'p>(&mut self, products: impl IntoIterator<Item = &'p ProductId>) {
+    /// Takes these products out of the plan, so that they stay as they are.
+    pub fn leave_out<'p>(&mut self, products: impl IntoIterator<Item = &'p ProductId>) {
         for product in products {
             self.allow.remove(product);
             self.deny.remove(product);
@@ -152,18 +153,18 @@ impl Plan {
     }
 }
 
-/// What the plan from `observed` to `desired` does, or would do without guard rails, and why. The `quarantined` products,
-/// each with the catalog's own error, are left for now.
+/// What the plan from `observed` to `desired` does, or would do without guard rails, and why. The
+/// `deferred` products, each with the service's own error, are left for now.
 #[must_use]
-pub fn explain(desired: &Desired<'_>, observed: Observed<'_>, quarantined: &BTreeMap<ProductId, String>) -> Report {
+pub fn explain(desired: &Desired<'_>, observed: Observed<'_>, deferred: &BTreeMap<ProductId, String>) -> Report {
     let Delta { mut allow, mut deny, .. } = delta(desired, observed);
-    let left: Vec<_> = quarantined.iter().filter(|(id, _)| allow.remove(*id) | deny.remove(*id)).collect();
+    let left: Vec<_> = deferred.iter().filter(|(id, _)| allow.remove(*id) | deny.remove(*id)).collect();
     let mut report = report(desired, observed, &allow, &deny);
     report.entries.retain(|entry| !left.iter().any(|(id, _)| **id == entry.product));
     report.entries.extend(left.into_iter().map(|(id, error)| Entry {
         product: id.clone(),
         step: Step::Leave,
-        why: Why::Quarantined { error: error.clone() },
+        why: Why::Deferred { error: error.clone() },
     }));
     report
 }
@@ -243,7 +244,7 @@ mod tests {
         approved: &BTreeSet<ProductId>,
         rejected: &BTreeSet<ProductId>,
     ) -> Plan {
-        let confirmed = Confirmation::Version(SnapshotVersion::FIRST);
+        let confirmed = Some(SnapshotVersion::FIRST);
         let observed = Observed { approved, rejected };
         plan(&Desired::new(content, verdicts), observed, SnapshotVersion::FIRST, LAX, confirmed).unwrap()
     }
@@ -253,10 +254,10 @@ mod tests {
         verdicts: &Verdicts,
         approved: &BTreeSet<ProductId>,
         rejected: &BTreeSet<ProductId>,
-        quarantined: &[&str],
+        deferred: &[&str],
     ) -> Report {
-        let quarantined = ids(quarantined).into_iter().map(|id| (id, "no such product".to_owned())).collect();
-        explain(&Desired::new(content, verdicts), Observed { approved, rejected }, &quarantined)
+        let deferred = ids(deferred).into_iter().map(|id| (id, "no such product".to_owned())).collect();
+        explain(&Desired::new(content, verdicts), Observed { approved, rejected }, &deferred)
     }
 
     #[test]
@@ -281,7 +282,7 @@ mod tests {
 
         let report = explained(&content, &Verdicts::new(), &approved, &rejected, &["new", "gone", "kept"]);
         assert_eq!((report.count(Step::Allow), report.count(Step::Deny)), (1, 1));
-        let left = report.entries.iter().filter(|entry| matches!(entry.why, Why::Quarantined { .. }));
+        let left = report.entries.iter().filter(|entry| matches!(entry.why, Why::Deferred { .. }));
         assert_eq!(left.map(|entry| entry.product.as_str()).collect::<Vec<_>>(), ["gone", "new"]);
     }
 
@@ -305,10 +306,10 @@ mod tests {
         let none = Verdicts::new();
         let desired = Desired::new(&content, &none);
         let version = SnapshotVersion::FIRST;
-        let refusal = plan(&desired, observed, version, GuardRails::default(), Confirmation::None).unwrap_err();
+        let refusal = plan(&desired, observed, version, GuardRails::default(), None).unwrap_err();
         assert_eq!(refusal.to_string(), "it would remove 2 of 3 approved products (66%, limit 50%)");
         assert_eq!(refusal.changes, 2);
-        let confirmed = Confirmation::Version(version);
+        let confirmed = Some(version);
         assert!(plan(&desired, observed, version, GuardRails::default(), confirmed).is_ok());
     }
 
@@ -346,7 +347,8 @@ mod tests {
     }
 
     proptest! {
-        /// Rule 1, and convergence: applying a plan leads to the desired state, and the next plan is empty.
+        /// Rule 1, and convergence: applying a plan leads to the desired state, and the next plan
+        /// is empty.
         #[test]
         fn a_plan_converges_and_approves_nothing_that_the_hub_has_not(
             approved in set(), rejected in set(), a in set(), r in set(), verdicts in any_verdicts(),
@@ -395,7 +397,8 @@ mod tests {
             prop_assert!(change_sets[..with_denials].iter().all(|change_set| change_set.deny().is_some()));
         }
 
-        /// Where the bound is one on requests, denials still come first, and every stricter bound is kept.
+        /// Where the bound is one on requests, denials still come first, and every stricter bound
+        /// is kept.
         #[test]
         fn a_bound_on_requests_is_kept_and_denials_come_first(allows in 0..200_u16, denials in 0..200_u16) {
             let set = |range: std::ops::Range<u16>| -> BTreeSet<_> {

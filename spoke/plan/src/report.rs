@@ -51,12 +51,15 @@ pub enum Why {
     /// The hub approves it, and the filter takes it away.
     #[serde(rename = "narrowed-by-filter")]
     Filtered(Decision),
-    /// The catalog refused it, for the reason that it gave; it is tried again later.
-    Quarantined {
-        /// The catalog's own error.
+    /// The catalog refused it, or it could not be looked up for the filter; a later pass tries it
+    /// again.
+    #[serde(rename = "quarantined")]
+    Deferred {
+        /// The service's own error.
         error: String,
     },
-    /// It is rejected here alone. The catalog can only take it off the list by approving it, so it stays: no drift.
+    /// It is rejected here alone. The catalog can only take it off the list by approving it, so it
+    /// stays: no drift.
     RejectedOnlyHere,
 }
 

@@ -18,6 +18,8 @@ mod function;
 mod invocation;
 #[cfg(feature = "runtime")]
 mod runtime;
+mod start;
 
-pub use function::{Function, is_called, main};
+pub use function::Function;
 pub use invocation::Invocation;
+pub use start::{is_called, main};

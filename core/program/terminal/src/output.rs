@@ -6,13 +6,13 @@
 
 use std::io;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use pmp_protocol::{PlainText, json_without_acting};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::screen::{Frame, fold};
-use crate::{Table, csv, stream, yaml};
+use crate::{Output, OutputFormat, Table, csv, stream, yaml};
 
 /// The version of every JSON document that a command prints. It changes when a field changes its
 /// meaning or goes.
@@ -34,34 +34,6 @@ pub struct OutputArgs {
     no_color: bool,
 }
 
-/// The form of the output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OutputFormat {
-    /// A table for people.
-    Table,
-    /// A table with every column.
-    Wide,
-    /// One JSON document, for programs.
-    Json,
-    /// One JSON object per line.
-    Ndjson,
-    /// The same document as YAML.
-    Yaml,
-    /// A list with commas between its fields, for spreadsheets.
-    Csv,
-}
-
-/// Where data goes, and in which form.
-#[derive(Debug, Clone, Copy)]
-pub struct Output {
-    /// Form in which data is printed.
-    pub format: OutputFormat,
-    /// Whether tables have a header.
-    pub header: bool,
-    /// Whether colours may be used.
-    pub color: bool,
-}
-
 impl OutputArgs {
     /// What the flags and the environment ask for.
     #[must_use]
@@ -79,18 +51,6 @@ impl OutputArgs {
 }
 
 impl Output {
-    /// Whether a table, rather than JSON, is asked for.
-    #[must_use]
-    pub fn is_table(self) -> bool {
-        matches!(self.format, OutputFormat::Table | OutputFormat::Wide)
-    }
-
-    /// Whether one document, rather than lines, is asked for.
-    #[must_use]
-    pub fn is_document(self) -> bool {
-        matches!(self.format, OutputFormat::Json | OutputFormat::Yaml)
-    }
-
     /// Prints a list as [`Self::list`]. Its table fits a screen: at most [`Table::SCREEN_ROWS`]
     /// rows of [`Frame::WIDTH`] columns, and below it how many are left out. With `all`, and in
     /// every other form, nothing is.

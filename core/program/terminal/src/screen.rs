@@ -2,11 +2,10 @@
 
 use std::io;
 
-use comfy_table::Color;
+use comfy_table::{Cell, Color, ContentArrangement, presets};
 use console::measure_text_width;
 use pmp_protocol::PlainText;
 
-use crate::table::cell_alone;
 use crate::text::cut;
 use crate::{Output, OutputFormat, stream};
 
@@ -115,6 +114,17 @@ fn over(drawn: usize, lines: &[String]) -> String {
     let up = if drawn == 0 { String::new() } else { format!("\x1b[{drawn}A\r") };
     let lines: String = lines.iter().map(|line| format!("{line}\x1b[K\n")).collect();
     format!("{up}{lines}\x1b[J")
+}
+
+/// A coloured line, by the same library as the cells of tables.
+pub(crate) fn cell_alone(line: &str, color: Color) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.add_row([Cell::new(line).fg(color)]).enforce_styling();
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 0));
+    }
+    table.lines().collect::<String>()
 }
 
 /// Stands for a space between backquotes while a text is folded: a command is not broken, so that

@@ -6,7 +6,7 @@ use console::measure_text_width;
 
 use pmp_protocol::PlainText;
 
-use crate::screen::{Frame, fold};
+use crate::screen::{Frame, cell_alone, fold};
 use crate::text::cut;
 use crate::{Output, stream};
 
@@ -159,17 +159,6 @@ fn lines_of(text: &str) -> impl Iterator<Item = &str> {
 fn beside_of(row: &str, indent: usize, text: &str) -> String {
     let gap = indent.saturating_sub(measure_text_width(row));
     format!("{row}{:gap$}{text}", "").trim_end().to_owned()
-}
-
-/// A coloured line, by the same library as the cells.
-pub(crate) fn cell_alone(line: &str, color: Color) -> String {
-    let mut table = comfy_table::Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.add_row([Cell::new(line).fg(color)]).enforce_styling();
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 0));
-    }
-    table.lines().collect::<String>()
 }
 
 #[cfg(test)]

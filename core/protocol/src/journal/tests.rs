@@ -28,7 +28,7 @@ fn ground(number: u8) -> Ground {
     match number {
         0 => Ground::new(GroundKind::Excluded, Some("category \"generative-ai\"")),
         1 => Ground::new(GroundKind::Rejected, Some("the vendor is not known")),
-        2 => Ground::new(GroundKind::SetAside, Some("ResourceNotFoundException: no such product")),
+        2 => Ground::new(GroundKind::Deferred, Some("ResourceNotFoundException: no such product")),
         _ => Ground::new(GroundKind::Excluded, None),
     }
 }

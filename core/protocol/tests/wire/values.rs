@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    AccountId, Answer, Answers, Applied, ChangeSetTimes, Confirmed, Content, DecisionJournal, Decisions, Digest,
-    DisputedReceipt, Drift, DriftHandling, EditedProduct, ExperienceId, FilterIdentity, FilteredFor, ForeignChangeSet,
-    Ground, GroundKind, HeadMark, JournalEntry, LEDGER_LAYOUT, Left, ListedAs, Listing, Needs, Note,
-    OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, ProductAttributes, ProductId, QuarantinedProduct,
-    Receipt, ReceiptStatus, Recorded, Removal, ResourceRequests, SnapshotVersion, SpokeScope, Verdict, WouldChange,
+    AccountId, Answer, Answers, Applied, ChangeSetTimes, Confirmed, Content, DecisionJournal, Decisions,
+    DeferralReason, Deferred, Digest, DisputedReceipt, Drift, DriftHandling, EditedProduct, ExperienceId,
+    FilterIdentity, FilteredFor, ForeignChangeSet, Ground, GroundKind, HeadMark, JournalEntry, LEDGER_LAYOUT, Left,
+    ListedAs, Listing, Needs, Note, OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, ProductAttributes,
+    ProductId, Receipt, ReceiptStatus, Recorded, Removal, ResourceRequests, SnapshotVersion, SpokeScope, Verdict,
+    WouldChange,
 };
 
 pub(crate) fn management() -> ExperienceId {
@@ -120,15 +121,17 @@ pub(crate) fn minimal_drift() -> Drift {
 }
 
 pub(crate) fn full_receipt() -> Receipt {
-    let refused = QuarantinedProduct {
+    let refused = Deferred {
         product: product("c"),
+        reason: DeferralReason::Refused,
         error: "ValidationException: no such product".into(),
         first_seen: Some(at(10)),
         tries: 3,
         next_try: Some(at(3_600)),
     };
-    let never_tried = QuarantinedProduct {
+    let never_tried = Deferred {
         product: product("d"),
+        reason: DeferralReason::NotLookedUp,
         error: "not looked up".into(),
         first_seen: None,
         tries: 0,
@@ -163,7 +166,7 @@ pub(crate) fn full_receipt() -> Receipt {
             filtered(Verdict::Keep, Some("kept")),
         ],
         filter_warnings: vec!["no product is of the vendor `Acme`".into()],
-        quarantined: vec![refused, never_tried],
+        deferred: vec![refused, never_tried],
         change_sets: vec!["cs-1".into(), "cs-2".into()],
         filter: Some(filter()),
         confirmed: Some(confirmed()),
@@ -195,7 +198,7 @@ pub(crate) fn minimal_receipt(status: ReceiptStatus) -> Receipt {
         filtered: 0,
         filtered_for: Vec::new(),
         filter_warnings: Vec::new(),
-        quarantined: Vec::new(),
+        deferred: Vec::new(),
         change_sets: Vec::new(),
         filter: None,
         confirmed: None,
@@ -311,7 +314,7 @@ pub(crate) fn full_outcome() -> Outcome {
         denied: 2,
         pending: 3,
         filtered: 4,
-        set_aside: 5,
+        deferred: 5,
         change_sets: 6,
         change_set_ids: vec!["cs-5".into(), "cs-6".into()],
         filter: Some(filter()),
@@ -336,7 +339,7 @@ pub(crate) fn minimal_outcome() -> Outcome {
         denied: 0,
         pending: 0,
         filtered: 0,
-        set_aside: 0,
+        deferred: 0,
         change_sets: 0,
         change_set_ids: Vec::new(),
         filter: None,
@@ -358,7 +361,7 @@ pub(crate) fn journal() -> DecisionJournal {
     let entry = |number: u64, status, filter| {
         JournalEntry::new(version(number), digest("content"), at(number.cast_signed()), status, filter)
     };
-    let first = decide(&[("a", GroundKind::Excluded, Some("not for us")), ("b", GroundKind::SetAside, None)]);
+    let first = decide(&[("a", GroundKind::Excluded, Some("not for us")), ("b", GroundKind::Deferred, None)]);
     let second = decide(&[("a", GroundKind::Rejected, Some("not for us")), ("c", GroundKind::Excluded, None)]);
     DecisionJournal::new(entry(1, ReceiptStatus::Partial, None), first).with(
         entry(2, ReceiptStatus::InSync, Some(filter())),

@@ -46,8 +46,9 @@ impl Taking {
 pub(super) enum Unknown {
     /// It is kept: a vendor whose products cannot be looked up gets through.
     Keep,
-    /// It is excluded, and never rejected, since nothing is held against it. The default: a rule that lets through what
-    /// it cannot judge is none. Should nothing at all be known, the guard rails hold the plan.
+    /// It is excluded, and never rejected, since nothing is held against it. The default: a rule
+    /// that lets through what it cannot judge is none. Should nothing at all be known, the guard
+    /// rails hold the plan.
     #[default]
     Exclude,
 }
@@ -60,12 +61,13 @@ impl Unknown {
     }
 }
 
-/// Ids, compared exactly.
+/// A set of ids, which are compared exactly.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Vec<ProductId>")]
 pub(super) struct Ids(pub(super) BTreeSet<ProductId>);
 
-/// Names, compared as a whole and as people read them: by the key of each, the form in which it was written.
+/// Names, compared as a whole and as people read them: by the key of each, the form in which it was
+/// written.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub(super) struct Names(BTreeMap<String, String>);

@@ -6,8 +6,9 @@ use wit_parser::Resolve;
 
 /// A guest that keeps everything. Replace a body, and it does something else.
 ///
-/// The bodies return the address of the result in the canonical ABI's layout: a string is an address and a length, a
-/// result or an option is a tag byte and then the value, a decision has 16 bytes.
+/// The bodies return the address of the result in the canonical ABI's layout: a string is an
+/// address and a length, a result or an option is a tag byte and then the value, a decision has 16
+/// bytes.
 #[derive(Clone)]
 pub(crate) struct Guest<'a> {
     /// The contract, as text.
@@ -22,10 +23,11 @@ pub(crate) struct Guest<'a> {
     pub(crate) describe: &'a str,
     /// `(config address, config length) -> address of result<_, string>`.
     pub(crate) validate: &'a str,
-    /// `(address of context and products) -> address of result<list<decision>, string>`. Local `$n` is the number of
-    /// products.
+    /// `(address of context and products) -> address of result<list<decision>, string>`. Local `$n`
+    /// is the number of products.
     pub(crate) evaluate: &'a str,
-    /// `(context) -> address of result<answer, string>`; none: the interface `scope` is not exported.
+    /// `(context) -> address of result<answer, string>`; none: the interface `scope` is not
+    /// exported.
     pub(crate) manages: Option<&'a str>,
 }
 

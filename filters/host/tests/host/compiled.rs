@@ -1,4 +1,5 @@
-//! Filters that were compiled before: pinned by their digest, or kept in a cache that nobody else could write to.
+//! Filters that were compiled before: pinned by their digest, or kept in a cache that nobody else
+//! could write to.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -41,7 +42,8 @@ fn machine_code_is_loaded_with_its_digest_pinned_and_in_no_other_way() {
 
 #[test]
 fn machine_code_of_another_version_is_refused_with_what_to_do() {
-    // wasmtime's major version stands in the file, with its length before and the architecture behind it.
+    // wasmtime's major version stands in the file, with its length before and the architecture
+    // behind it.
     let mut code = compiled();
     let architecture = std::env::consts::ARCH.as_bytes();
     let is_version =
@@ -78,7 +80,8 @@ impl Kept {
         self.folder.path().join("cache")
     }
 
-    /// Loads the guest through the cache, and says whether that left the entry as it was, so that it was used.
+    /// Loads the guest through the cache, and says whether that left the entry as it was, so that
+    /// it was used.
     fn used(&self) -> bool {
         let (entry, before) = (self.entry(), self.written());
         self.load();
@@ -127,7 +130,8 @@ fn what_was_compiled_is_found_at_the_next_start() {
 fn an_entry_that_this_cache_did_not_write_is_compiled_anew() {
     let kept = Kept::new();
     let whole = fs::read(kept.entry()).unwrap();
-    // Changed in the code, in the authentication, cut off, empty; and true machine code that lacks the authentication.
+    // Changed in the code, in the authentication, cut off, empty; and true machine code that lacks
+    // the authentication.
     let changed = |at: usize| {
         let mut bytes = whole.clone();
         bytes[at] ^= 1;

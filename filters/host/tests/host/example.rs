@@ -173,7 +173,8 @@ fn the_prebuilt_component_is_the_recorded_one_and_behaves() {
 #[test]
 fn the_prebuilt_component_tells_nothing_of_the_machine_that_built_it() {
     let bytes = std::fs::read(prebuilt()).unwrap();
-    // Where people and this machine keep things; what is built elsewhere is seen by the parts that are common.
+    // Where people and this machine keep things; what is built elsewhere is seen by the parts that
+    // are common.
     let here = [Some(env!("CARGO_MANIFEST_DIR").to_owned()), std::env::var("HOME").ok()];
     let common = ["/home/", "/Users/", "/tmp/", "/usr/", ".cargo/", ".rustup/", "C:\\"].map(str::to_owned);
     for path in here.into_iter().flatten().filter(|path| path.len() > 1).chain(common) {

@@ -1,5 +1,5 @@
-//! Guests that do one wrong thing each: every one is contained, and its error says what it did. With `--nocapture`, each also
-//! tells what it took until it was stopped:
+//! Guests that do one wrong thing each: every one is contained, and its error says what it did.
+//! With `--nocapture`, each also tells what it took until it was stopped:
 //!
 //! ```sh
 //! cargo test --workspace --test host hostile -- --nocapture --test-threads 1
@@ -229,7 +229,8 @@ fn a_wrong_number_of_decisions_is_refused() {
 
 #[test]
 fn a_giant_answer_is_not_copied() {
-    // More decisions than there is memory, and as many as there is memory but too much to hand over.
+    // More decisions than there is memory, and as many as there is memory but too much to hand
+    // over.
     for n in ["0x0fffffff", "3000000"] {
         let guest = Guest { evaluate: &format!("(call $keep (i32.const {n}))"), ..Guest::default() };
         let said = "what the filter handed over cannot be read (at most 16777216 bytes in one call)";

@@ -1,4 +1,5 @@
-//! Components that a compiler would not come to an end with: refused with what was counted, before one byte of them is compiled.
+//! Components that a compiler would not come to an end with: refused with what was counted, before
+//! one byte of them is compiled.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};

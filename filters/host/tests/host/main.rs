@@ -1,4 +1,5 @@
-//! The host, as a spoke uses it. One binary, since each holds all of wasmtime and takes seconds to link.
+//! The host, as a spoke uses it. One binary, since each holds all of wasmtime and takes seconds to
+//! link.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail where it stands, and tells its figures")]
 
 #[path = "../guests/guests.rs"]

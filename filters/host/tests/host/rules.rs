@@ -16,8 +16,8 @@ fn refusal(name: &str, settings: &Value) -> String {
     text.strip_prefix(&format!("the filter `{name}` refuses its configuration: ")).unwrap().to_owned()
 }
 
-/// What a filter decides on five products: a plain one, two of vendors, one of which nothing is known, and one that
-/// the hub rejected.
+/// What a filter decides on five products: a plain one, two of vendors, one of which nothing is
+/// known, and one that the hub rejected.
 fn evaluate(name: &str, settings: &Value) -> Evaluation {
     let ids: Vec<_> = (0..5).map(|n| ProductId::new(&format!("prod-{n}")).unwrap()).collect();
     let (security, devops) = (["Security".to_owned()], ["DevOps".to_owned(), "Monitoring".to_owned()]);

@@ -1,4 +1,4 @@
-//! Why there is no component, and what the author can do.
+//! Why a build failed, and what the author can do.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,53 +7,53 @@ use std::process::ExitStatus;
 /// Why a build failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuildError {
-    /// Something of the machine is missing.
+    /// A tool of the machine is missing.
     #[error("{what} is not there")]
     Missing {
-        /// What.
+        /// The tool that is missing, in words.
         what: &'static str,
-        /// The command that brings it.
+        /// The command that installs it.
         install: &'static str,
     },
     /// A tool cannot be run.
     #[error("cannot run `{tool}`")]
     Start {
-        /// The tool.
+        /// The tool with its first argument.
         tool: String,
-        /// Why.
+        /// What the system said.
         source: io::Error,
     },
-    /// A tool ran, and failed; it has said why.
+    /// A tool ran and failed. Its own output says why.
     #[error("`{tool}` failed ({status})")]
     Failed {
         /// The tool with its first arguments.
         tool: String,
-        /// How it ended.
+        /// The exit status of the tool.
         status: ExitStatus,
     },
-    /// A tool answers in an unexpected way.
+    /// A tool's output is not in the expected form.
     #[error("`{tool}` answers with what cannot be understood")]
     Answer {
-        /// The tool.
+        /// The tool with its first argument.
         tool: String,
     },
-    /// The place for the component cannot be made.
+    /// The folder for the component cannot be created.
     #[error("cannot make a place for `{}`", path.display())]
     Place {
-        /// The component.
+        /// The path of the component.
         path: PathBuf,
-        /// Why.
+        /// What the system said.
         source: io::Error,
     },
-    /// The component is there, and does not do what its project says.
+    /// The component was built, but fails on the project's first case.
     #[error("the component was built, and fails in the case \"{case}\": {said}")]
     Tried {
         /// The first case that expects decisions.
         case: String,
-        /// What came instead of them.
+        /// The filter's answer instead of decisions.
         said: String,
     },
-    /// Everything ran, and left no component.
+    /// The toolchain succeeded, but there is no component.
     #[error("the build ended without a component at `{}`", path.display())]
     NoComponent {
         /// Where it should be.
@@ -64,7 +64,7 @@ pub(crate) enum BuildError {
 }
 
 impl BuildError {
-    /// What the author can do.
+    /// What the author can do about it, if there is something.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Missing { install, .. } => Some((*install).to_owned()),

@@ -39,7 +39,8 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, BuildError> {
     result(&component)
 }
 
-/// Whether what is installed is at least as new as what is pinned. npm leaves a copy of the lock file.
+/// Whether what is installed is at least as new as what is pinned. npm leaves a copy of the lock
+/// file.
 fn is_installed(root: &Path) -> bool {
     let changed = |file: &str| root.join(file).metadata().and_then(|metadata| metadata.modified()).ok();
     match (changed("node_modules/.package-lock.json"), changed("package-lock.json")) {

@@ -34,7 +34,8 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, BuildError> {
     let component = place(project)?;
     let mut compiler = Command::new(root.join(".venv/bin/componentize-py"));
     compiler.arg("--quiet").arg("--wit-path").arg(project.wit()).args(["--world", WORLD, "componentize"]);
-    // A filter is given no WASI; modules are looked for in the project alone, not in some active environment.
+    // A filter is given no WASI; modules are looked for in the project alone, not in some active
+    // environment.
     compiler.arg("--stub-wasi").arg("--python-path").arg(root).arg("--output").arg(&component).arg("app");
     COMPILER.run(compiler.env("VIRTUAL_ENV", "").env("PYTHONDONTWRITEBYTECODE", "1"))?;
     result(&component)

@@ -1,7 +1,9 @@
-//! Rust for `wasm32-unknown-unknown`, which knows no WASI; rustc's own linker `wasm-component-ld` makes it a component.
+//! Rust for `wasm32-unknown-unknown`, which knows no WASI; rustc's own linker `wasm-component-ld`
+//! makes it a component.
 //!
-//! Two routes, the first one that is there: the target from rustup, or Debian's compiler, which builds the standard
-//! library from its source. The same as `filters/examples/exclude-products/build.sh`, with the same flags.
+//! Two routes, the first one that is there: the target from rustup, or Debian's compiler, which
+//! builds the standard library from its source. The same as
+//! `filters/examples/exclude-products/build.sh`, with the same flags.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -95,8 +97,8 @@ fn source(sysroot: &Path) -> PathBuf {
     sysroot.join("lib/rustlib/src/rust")
 }
 
-/// No path of this machine may stand in the component: it would tell on the builder, and change its digest. The project's
-/// own files are named from its root already.
+/// No path of this machine may stand in the component: it would tell on the builder, and change its
+/// digest. The project's own files are named from its root already.
 fn flags(tools: &Path, route: &Route) -> Vec<String> {
     let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
     let mut flags = vec![

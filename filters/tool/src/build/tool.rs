@@ -1,4 +1,5 @@
-//! Running a tool of the machine: its words go to standard error, so that standard output is this program's alone.
+//! Running a tool of the machine: its words go to standard error, so that standard output is this
+//! program's alone.
 
 use std::io;
 use std::process::{Command, Stdio};
@@ -23,7 +24,8 @@ impl Tool {
         }
     }
 
-    /// Runs a command to its end. It speaks to the person who builds, as if they had run it themselves.
+    /// Runs a command to its end. It speaks to the person who builds, as if they had run it
+    /// themselves.
     #[expect(clippy::disallowed_methods, reason = "the tool's words, not ours")]
     pub(super) fn run(&self, command: &mut Command) -> Result<(), BuildError> {
         let status = command.stdin(Stdio::null()).stdout(io::stderr()).status();

@@ -8,7 +8,8 @@ use assert_cmd::cargo::cargo_bin;
 
 use crate::guests::Guest;
 
-/// What `pmp-filter` makes of a component, called as it calls itself, with limits in seconds and MiB.
+/// What `pmp-filter` makes of a component, called as it calls itself, with limits in seconds and
+/// MiB.
 fn compile(component: &[u8], seconds: u64, mib: u64) -> Output {
     let mut command = Command::new(cargo_bin("pmp-filter"));
     command.arg("compile-filter").arg("native").arg(seconds.to_string()).arg((mib << 20).to_string());
@@ -19,7 +20,8 @@ fn compile(component: &[u8], seconds: u64, mib: u64) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// A component that a compiler has much to do with: thousands of functions with many blocks and locals each.
+/// A component that a compiler has much to do with: thousands of functions with many blocks and
+/// locals each.
 fn laborious() -> Vec<u8> {
     let body = "(local.set 0 (i64.add (local.get 1) (local.get 2))) (if (i64.eqz (local.get 0)) (then (local.set 1 (local.get 3))))";
     let function = format!("(func {} {})", "(local i64)".repeat(200), body.repeat(60));

@@ -1,4 +1,5 @@
-//! What the worked filters have of the SDK's is the SDK's, byte for byte: an organization starts from a copy of their folder alone.
+//! What the worked filters have of the SDK's is the SDK's, byte for byte: an organization starts
+//! from a copy of their folder alone.
 
 use std::path::Path;
 

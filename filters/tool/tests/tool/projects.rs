@@ -1,4 +1,5 @@
-//! A filter's project, from `new` to `test`, as its author goes. The toolchains themselves run in `filters/newcomer/run`.
+//! A filter's project, from `new` to `test`, as its author goes. The toolchains themselves run in
+//! `filters/newcomer/run`.
 
 use std::path::{Path, PathBuf};
 

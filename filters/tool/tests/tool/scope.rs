@@ -81,7 +81,8 @@ fn what_goes_wrong_when_it_is_asked_fails_every_command() {
 
 #[test]
 fn one_that_is_asked_in_vain_used_up_its_limits() {
-    // Each round costs ten thousand units of fuel, and next to no time: what has no effect is counted, and not compiled.
+    // Each round costs ten thousand units of fuel, and next to no time: what has no effect is
+    // counted, and not compiled.
     let costly = "(drop (i32.const 0))".repeat(10_000);
     let ran = run(&format!("(loop $l {costly} (br $l)) (i32.const 0)"), &RUN);
     assert_eq!(ran.code, Some(1), "{}", ran.out);

@@ -111,7 +111,7 @@ fn filter(entry: &JournalEntry, said: &Said) -> String {
     match said.stance {
         super::Stance::Filtered => format!("taken away by {}", said.why),
         super::Stance::Approved => format!("kept by {by}"),
-        super::Stance::SetAside => format!("set aside: {}", said.why),
+        super::Stance::Deferred => format!("set aside: {}", said.why),
         _ => format!("{by} is asked of approved products alone"),
     }
 }
@@ -127,7 +127,7 @@ fn plan(journal: &DecisionJournal, all: &[Option<Said>], index: usize, since: us
     let entries = journal.entries();
     let said = all[index].as_ref();
     let approved = said.is_some_and(Said::approved);
-    let aside = said.is_some_and(|said| said.stance == super::Stance::SetAside);
+    let aside = said.is_some_and(|said| said.stance == super::Stance::Deferred);
     let first = entries[since].version;
     let oldest = since + 1 == entries.len() || all[since + 1].is_none();
     match (aside, since == index, oldest, approved) {

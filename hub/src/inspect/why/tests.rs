@@ -90,18 +90,18 @@ fn asked(
 fn the_answer_is_what_is_in_force_with_what_stands_in_its_way() {
     let approved = Some(Listed::Approved);
     let excluded = Ground::new(GroundKind::Excluded, Some("not here"));
-    let aside = Ground::new(GroundKind::SetAside, Some("ENTITY_NOT_FOUND"));
+    let aside = Ground::new(GroundKind::Deferred, Some("ENTITY_NOT_FOUND"));
     let (in_sync, held, failed) = (ReceiptStatus::InSync, ReceiptStatus::Held, ReceiptStatus::Failed);
     let cases = [
         (approved, approved, None, in_sync, Stance::Approved, ""),
         (approved, approved, Some(excluded.clone()), in_sync, Stance::Filtered, "not here"),
-        (approved, approved, Some(aside.clone()), ReceiptStatus::Partial, Stance::SetAside, "ENTITY_NOT_FOUND"),
+        (approved, approved, Some(aside.clone()), ReceiptStatus::Partial, Stance::Deferred, "ENTITY_NOT_FOUND"),
         (
             approved,
             Some(Listed::Rejected),
             Some(aside),
             ReceiptStatus::Partial,
-            Stance::SetAside,
+            Stance::Deferred,
             "ENTITY_NOT_FOUND; to be rejected",
         ),
         (approved, Some(Listed::Rejected), None, in_sync, Stance::Rejected, ""),
@@ -186,9 +186,9 @@ fn what_is_alike_is_one_group_and_the_largest_comes_first() {
     };
     let mut answers: Vec<_> = (0..180).map(|n| answer(&format!("o-alpha{n:05}"), Stance::Approved, "")).collect();
     answers.extend((0..12).map(|n| answer(&format!("o-beta{:06}", n / 2), Stance::Filtered, "no AI")));
-    answers.extend((0..3).map(|_| answer("o-gamma00000", Stance::SetAside, "no such product")));
+    answers.extend((0..3).map(|_| answer("o-gamma00000", Stance::Deferred, "no such product")));
     let groups = groups(&answers);
     let told: Vec<_> = groups.iter().map(|group| (group.stance, group.experiences, group.organizations)).collect();
-    assert_eq!(told, [(Stance::Approved, 180, 180), (Stance::Filtered, 12, 6), (Stance::SetAside, 3, 1)]);
+    assert_eq!(told, [(Stance::Approved, 180, 180), (Stance::Filtered, 12, 6), (Stance::Deferred, 3, 1)]);
     assert_eq!(summary(&answers), "approved in 180, filtered in 12, set aside in 3");
 }

@@ -1,52 +1,57 @@
-//! What IAM is asked, told as it is answered: each question with all that its answer rests on, so that somebody else can be
-//! asked the same. Nothing here decides anything; without a witness nothing is kept.
+//! What IAM decides, reported at the moment of the decision. An [`Authorization`] holds everything
+//! that the decision rests on, so that another evaluator can be asked the same question. Nothing
+//! here decides anything. Without a [`Witness`], nothing is recorded.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
 
-/// A question to IAM, and the answer.
+/// A request to IAM, and its decision.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Authorization {
-    /// Who asks: the ARN that `GetCallerIdentity` answers, or the name of a service, such as `sns.amazonaws.com`.
+    /// The caller: the ARN that `GetCallerIdentity` answers, or a service's name such as
+    /// `sns.amazonaws.com`.
     pub caller: String,
-    /// Such as `sqs:SendMessage`.
+    /// The action, such as `sqs:SendMessage`.
     pub action: String,
-    /// The resource's ARN; `*` where the action has none.
+    /// The resource's ARN; `*` if the action has no resource.
     pub resource: String,
     /// The account that owns the resource.
     pub owner: String,
-    /// The condition keys that the request has, with their values. A key with one value and a list of one look alike.
+    /// The condition keys of the request, with their values. A single value is a list of one.
     pub conditions: BTreeMap<String, Vec<String>>,
-    /// The caller's own policies, as they were written. The administrator of an account may do everything; a service has none.
+    /// The caller's own policies, as they were written. An account's administrator has one that
+    /// allows everything; a service has none.
     pub identity_policies: Vec<String>,
-    /// The policy of the resource, a role's trust among them, as it was written.
+    /// The policy of the resource, as it was written. A role's is its trust policy.
     pub resource_policy: Option<String>,
-    /// The policy that the caller's session was narrowed by, as it was written.
+    /// The session policy of the caller, as it was written.
     pub session_policy: Option<String>,
-    /// The service control policies that bind the caller, as they were written. AWS's full access is attached beside them.
+    /// The service control policies that apply to the caller, as they were written. AWS's full
+    /// access is attached beside them.
     pub service_control_policies: Vec<String>,
-    /// The resource control policies that guard the resource, as they were written. AWS's full access is attached beside them.
+    /// The resource control policies that apply to the resource, as they were written. AWS's full
+    /// access is attached beside them.
     pub resource_control_policies: Vec<String>,
-    /// What IAM said.
+    /// What IAM decided on this request.
     pub verdict: Verdict,
 }
 
-/// What IAM says.
+/// A decision of IAM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Yes.
+    /// A policy allows the request, and none denies it.
     Allowed,
-    /// No: a policy denies it.
+    /// A policy denies the request.
     ExplicitlyDenied,
-    /// No: no policy allows it.
+    /// No policy allows the request.
     ImplicitlyDenied,
 }
 
-/// Is told every question that IAM answers.
+/// Receives every decision of IAM.
 pub trait Witness: fmt::Debug + Send + Sync {
-    /// Takes one. The call that asked goes on only when this returns.
+    /// Receives one decision. The call that is being decided waits until this returns.
     fn note(&self, authorization: Authorization);
 }

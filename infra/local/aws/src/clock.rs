@@ -1,7 +1,8 @@
-//! The emulator's clock: real time plus an offset that can be set, so that an hour passes in an instant.
+//! The emulator's clock: real time plus an offset that can be set, so that an hour can pass at
+//! once.
 //!
-//! Everything that the embedded AWS dates or waits for goes by it. It knows the time alone: what must happen when it
-//! jumps, `cloud::time` does.
+//! Every date and every wait of the embedded AWS uses this clock. It only tells the time;
+//! `cloud::time` handles what must happen when the clock jumps.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -10,33 +11,35 @@ use jiff::{SignedDuration, Timestamp};
 /// Real time plus an offset.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
-    /// Microseconds; 290,000 years either way, which is more than a [`Timestamp`] can tell.
+    /// The offset in microseconds: up to 290,000 years either way, more than a [`Timestamp`] can
+    /// hold.
     offset: AtomicI64,
 }
 
-/// The clock was asked for a time that it cannot show.
+/// The clock cannot jump this far, because it could not show the time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the clock can show the years 1970 to 9998, and a jump by {0} leads out of them")]
 pub struct OutOfRange(pub SignedDuration);
 
 impl Clock {
-    /// The time here.
+    /// The emulator's present time.
     pub(crate) fn now(&self) -> Timestamp {
         let offset = SignedDuration::from_micros(self.offset.load(Ordering::Relaxed));
-        // `jump` keeps the sum in range; a clock that ran on for years out of it stands still.
+        // `jump` keeps the sum in range. If the clock runs out of the range later, it stands still.
         Timestamp::now().checked_add(offset).unwrap_or(Timestamp::MAX)
     }
 
-    /// How far it is ahead of real time; negative if it is behind.
+    /// How far the clock is ahead of real time; negative if it is behind.
     pub(crate) fn offset(&self) -> SignedDuration {
         SignedDuration::from_micros(self.offset.load(Ordering::Relaxed))
     }
 
-    /// Sets it forward, or back if `by` is negative.
+    /// Sets the clock forward, or back if `by` is negative.
     pub(crate) fn jump(&self, by: SignedDuration) -> Result<(), OutOfRange> {
         let shown = self.now().checked_add(by).map_err(|_| OutOfRange(by))?;
         let micros = i64::try_from(by.as_micros()).map_err(|_| OutOfRange(by))?;
-        // A year before the end of what can be shown: the ends of change sets and sessions must have room.
+        // The last permitted time is a year before the largest timestamp, because the ends of
+        // change sets and sessions lie after the present.
         let last = Timestamp::MAX - SignedDuration::from_hours(366 * 24);
         if !(Timestamp::UNIX_EPOCH..=last).contains(&shown) {
             return Err(OutOfRange(by));

@@ -1,8 +1,9 @@
-//! Every service of the embedded AWS, and what it takes to let several accounts meet in it.
+//! The services of the embedded AWS, and what lets several accounts use them together.
 //!
-//! SNS, SQS, DynamoDB, STS and Organizations are awsim's; one module each mends what it lacks (accounts, delivery,
-//! policies, receive counts). The Marketplace Catalog and KMS are ours. A module takes a parsed request and a [`Call`] and gives
-//! the answer or AWS's error; it must never trust an account that the request itself names, only the caller's.
+//! SNS, SQS, DynamoDB, STS and Organizations are awsim's. A module for each adds what awsim lacks:
+//! accounts, delivery, policies, receive counts. The Marketplace Catalog and KMS are our own. A
+//! module takes a parsed request and a [`Call`], and returns the answer or AWS's error. It must
+//! only trust the caller's account, never an account that the request names.
 
 mod access;
 mod caller;
@@ -62,7 +63,7 @@ use past::Past;
 use time::SessionEnds;
 pub(crate) use view::{ExperienceState, OrganizationView, View};
 
-/// The embedded AWS.
+/// The state of the embedded AWS: all services, faults, clock and records.
 pub(crate) struct Cloud {
     world: World,
     clock: Clock,
@@ -83,18 +84,19 @@ pub(crate) struct Cloud {
     discovery: Discovery,
     pub(crate) changes: Changes,
     journal: Journal,
-    /// Rings when a message arrives in any queue: long polls look again.
+    /// Notified when a message arrives in any queue: long polls then look again.
     arrivals: Notify,
-    /// Rings when a change set starts: its end may be the next one.
+    /// Notified when a change set starts, because its end may be the next one.
     started: Notify,
     stopping: CancellationToken,
-    /// When the world began.
+    /// When the server started, by its own clock.
     begun: Timestamp,
 }
 
 impl Cloud {
-    /// The cloud as `world` has it. `authority` is the address that queue URLs name; `live` is the folder for the
-    /// tables' items, one of its own that goes with it if there is none; `witness` is told what IAM answers.
+    /// Creates the services that `world` describes. `authority` is the address in queue URLs.
+    /// `live` is the folder for the tables' items; without one, a temporary folder is used.
+    /// `witness` receives the decisions of IAM.
     pub(crate) async fn new(
         world: World,
         authority: &str,
@@ -134,12 +136,12 @@ impl Cloud {
         Ok(cloud)
     }
 
-    /// The world that it grew from.
+    /// The world that the state began with.
     pub(crate) fn world(&self) -> &World {
         &self.world
     }
 
-    /// Answers a request of one of the services that speak JSON or query protocol.
+    /// Answers a request to one of the services that use the JSON or the query protocol.
     pub(crate) async fn answer(
         &self,
         service: &str,
@@ -147,7 +149,7 @@ impl Cloud {
         input: Value,
         call: &Call,
     ) -> Result<Value, AwsError> {
-        // A receive waits for messages, and begins a change only when it looks.
+        // `ReceiveMessage` waits for messages, so it begins a change only when it takes some.
         let changes = operation != "ReceiveMessage" && !only_reads(operation);
         let _change = if changes { Some(self.changes.begin().await) } else { None };
         match service {
@@ -161,10 +163,11 @@ impl Cloud {
         }
     }
 
-    /// Ends change sets when they are due and delivers their events, until the cloud stops.
+    /// Ends change sets when they are due and delivers their events, until the server stops. It
+    /// runs as a task of its own.
     pub(crate) async fn run_change_sets(&self) {
         loop {
-            // Before looking: a change set that starts in between must not be missed.
+            // Registered before looking, so that a change set that starts in between is not missed.
             let started = self.started.notified();
             let next = self.catalog().next_end();
             let wait = async {
@@ -176,6 +179,7 @@ impl Cloud {
                     None => std::future::pending().await,
                 }
             };
+            // Cancel-safe: what started or is due is looked up again at the top of the loop.
             tokio::select! {
                 () = self.stopping.cancelled() => return,
                 () = started => {}
@@ -197,32 +201,33 @@ impl Cloud {
         }
     }
 
-    /// The catalog. A panic while it was held leaves a state that is whole enough to go on with in a local emulator.
+    /// Locks the catalog. After a panic under the lock, its state is still good enough for a local
+    /// emulator to continue.
     fn catalog(&self) -> MutexGuard<'_, Catalog> {
         self.catalog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The fault rules in force.
+    /// Locks the fault rules that are in force.
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The latest requests.
+    /// Locks the record of the latest requests.
     pub(crate) fn requests(&self) -> MutexGuard<'_, Requests> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What callers asked IAM so far, and what it answered.
+    /// The decisions of IAM so far.
     pub(crate) fn decisions(&self) -> Listed {
         self.access.decisions()
     }
 
-    /// Forgets what callers asked IAM; how many different decisions there were.
+    /// Forgets the decisions of IAM, and returns how many different ones there were.
     pub(crate) fn forget_decisions(&self) -> usize {
         self.access.forget_decisions()
     }
 
-    /// Adds and removes poison products, and says which there are then.
+    /// Adds and removes poison products, and returns the resulting set.
     pub(crate) fn poison(&self, add: &[String], remove: &[String]) -> Vec<String> {
         let mut catalog = self.catalog();
         let poison = catalog.poison_mut();
@@ -231,7 +236,7 @@ impl Cloud {
         poison.iter().cloned().collect()
     }
 
-    /// The context of a call made by the cloud itself, in `account`.
+    /// The context of a call that the embedded AWS makes itself, in `account`.
     fn internal(&self, service: &str, account: &str) -> RequestContext {
         RequestContext::internal(service, &self.world.region, account)
     }

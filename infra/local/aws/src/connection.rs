@@ -1,9 +1,11 @@
-//! Connections that can be cut: a client then hears nothing more, as when the network fails. And that end by themselves where
-//! a client does not get to the end of a request's head.
+//! Connections that can be cut: the client then receives nothing more, as when the network fails. A
+//! connection also ends if a client does not send a request's head in time.
 //!
-//! axum closes a connection only after an answer. So each one shares a switch with the handlers of its requests; once it
-//! is set, nothing more is written, and hyper gives the connection up. hyper's own limit for heads would also end a connection
-//! that is kept for the next request, which clients of AWS do for longer than a head may take.
+//! axum closes a connection only after an answer. So each connection shares a switch with the
+//! handlers of its requests. Once the switch is set, nothing more is written, and hyper gives the
+//! connection up. hyper's own time limit for heads is not used, because it would also end a
+//! connection that is kept open for the next request. AWS's clients keep connections for longer
+//! than a head may take.
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,24 +24,25 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Sleep, sleep};
 
-/// How long the head of a request may take, from its first byte on; and the first byte of a connection.
+/// How long the head of a request may take from its first byte, and how long the first byte of a
+/// connection may take. Chosen well above what a slow client needs.
 const HEAD: Duration = Duration::from_secs(10);
 
-/// What one connection shares with the handlers of its requests.
+/// The state that a connection shares with the handlers of its requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Connection(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     cut: AtomicBool,
-    /// How many heads were read to their end.
+    /// How many heads were read completely.
     heads: AtomicU64,
-    /// The request of the last one is not answered yet.
+    /// Whether the request of the last head is still unanswered.
     answering: AtomicBool,
 }
 
 impl Connection {
-    /// From now on nothing is written.
+    /// Cuts the connection: from now on nothing is written.
     pub(crate) fn cut(&self) {
         self.0.cut.store(true, Ordering::Release);
     }
@@ -49,7 +52,8 @@ impl Connection {
     }
 }
 
-/// Tells the connection of each request that its head is there, and when it is answered.
+/// Middleware that tells the connection when a request's head is complete, and when the request is
+/// answered.
 pub(crate) async fn answering(request: Request, next: Next) -> Response {
     let Some(ConnectInfo(Connection(shared))) = request.extensions().get::<ConnectInfo<Connection>>().cloned() else {
         return next.run(request).await;
@@ -70,7 +74,7 @@ impl Listener for Connections {
 
     async fn accept(&mut self) -> (Stream, Connection) {
         let (stream, _) = Listener::accept(&mut self.0).await;
-        // An answer is written at once and whole; waiting for more to send only delays it.
+        // An answer is written at once and as a whole, so Nagle's algorithm would only delay it.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
@@ -80,7 +84,7 @@ impl Listener for Connections {
     }
 
     fn local_addr(&self) -> io::Result<Connection> {
-        // Nobody asks: the server knows its address from the listener inside.
+        // Not used: the server takes its address from the inner listener.
         let _: SocketAddr = self.0.local_addr()?;
         Ok(Connection::default())
     }
@@ -92,29 +96,29 @@ impl Connected<IncomingStream<'_, Connections>> for Connection {
     }
 }
 
-/// One connection.
+/// One connection, whose writes can be stopped and whose reads have a time limit.
 pub(crate) struct Stream {
     stream: TcpStream,
     connection: Connection,
-    /// The head that has begun; none between two requests.
+    /// The head that is being received; `None` between two requests.
     head: Option<Head>,
 }
 
-/// A head on its way.
+/// A head that is being received.
 struct Head {
-    /// How many were there before it.
+    /// How many heads of this connection came before it.
     number: u64,
-    /// When it is late.
+    /// Ends when the head has taken too long.
     end: Pin<Box<Sleep>>,
 }
 
 impl Stream {
-    /// Whether the head that has begun takes too long.
+    /// Whether the head that is being received has taken too long.
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
         self.head_on_its_way().is_some_and(|head| head.end.as_mut().poll(cx).is_ready())
     }
 
-    /// Something came: if no request is being answered, it begins a head, or goes on with one.
+    /// Notes that bytes arrived. If no request is being answered, they begin or continue a head.
     fn has_read(&mut self) {
         if self.head_on_its_way().is_none() && !self.connection.0.answering.load(Ordering::Acquire) {
             let number = self.connection.0.heads.load(Ordering::Acquire);
@@ -139,7 +143,7 @@ impl AsyncRead for Stream {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         match &read {
-            // Nothing more is the end.
+            // A read without new bytes is the end of the stream.
             Poll::Ready(Ok(())) if buffer.filled().len() > before => self.has_read(),
             Poll::Pending if self.is_late(cx) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             _ => {}
@@ -185,7 +189,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that takes `takes` for an answer, and a connection to it.
+    /// A server whose answers take `takes`, and a connection to it.
     async fn connected(takes: Duration) -> TcpStream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -226,7 +230,7 @@ mod tests {
             ask(&mut stream).await;
             sleep(HEAD * 6).await;
         }
-        // The head of a later request is held to the same time.
+        // The head of a later request has the same time limit.
         let began = tokio::time::Instant::now();
         stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
         let _closed_or_reset = stream.read_to_end(&mut Vec::new()).await;

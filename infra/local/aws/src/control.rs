@@ -1,8 +1,8 @@
-//! The control endpoint below `/_local/`: health, the world, faults, the clock, poison products, the latest requests and IAM's
-//! decisions, as JSON.
+//! The control endpoint below `/_local/`: health, the world, faults, the clock, poison products,
+//! the latest requests and IAM's decisions, as JSON.
 //!
-//! For tests, rehearsals and the page. It steers the emulator and never answers for a service. Requests from elsewhere
-//! than the server's own address are refused.
+//! Tests, rehearsals and the page use it to control the emulator. It never answers in place of a
+//! service. It refuses requests from web pages of other sites.
 
 mod origin;
 
@@ -25,9 +25,9 @@ use crate::cloud::Cloud;
 use crate::world::{FaultRule, is_product_id};
 pub(crate) use origin::{Foreign, check_caller, check_origin};
 
-/// Where it lives.
+/// The path below which the control endpoint answers.
 pub const PREFIX: &str = "/_local";
-/// The largest request; a rule has a few hundred bytes.
+/// Limit of a request's body in bytes. A fault rule has a few hundred.
 const MAX_BODY: usize = 64 * 1024;
 
 /// The routes, to be nested below [`PREFIX`].
@@ -45,14 +45,14 @@ pub(crate) fn router() -> Router<Arc<Cloud>> {
         .layer(middleware::from_fn(guard))
 }
 
-/// Refuses the methods that a path does not have in the form of every other error.
+/// Answers methods that a path does not have with an error in the usual form.
 fn known(routes: MethodRouter<Arc<Cloud>>) -> MethodRouter<Arc<Cloud>> {
     routes.fallback(async |method: Method| {
         Refused(StatusCode::METHOD_NOT_ALLOWED, format!("this path has no method {method}")).into_response()
     })
 }
 
-/// A refusal: `{"error": "a sentence"}`.
+/// An error answer: `{"error": "a sentence"}`.
 struct Refused(StatusCode, String);
 
 type Answer = Result<Response, Refused>;
@@ -70,7 +70,7 @@ impl IntoResponse for Refused {
 }
 
 fn write(status: StatusCode, body: &Value) -> Response {
-    // People look at it with curl.
+    // People read the answer in a terminal, so control characters are escaped.
     let body = json_without_acting(&format!("{body}\n"));
     (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
 }
@@ -92,11 +92,12 @@ async fn no_such_path() -> Response {
     Refused(StatusCode::NOT_FOUND, format!("no such path: {paths}")).into_response()
 }
 
-/// The body of a request, of a type that refuses fields which it does not know.
+/// Reads the body of a request. The type refuses unknown fields.
 async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Refused> {
     let (parts, body): (_, Body) = request.into_parts();
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    // Browsers ask before they send this across sites, and are told no.
+    // A browser sends this content type to another site only after a preflight request, which is
+    // refused here.
     if kind.split(';').next().map(str::trim) != Some("application/json") {
         let why = "the body must be sent as `Content-Type: application/json`";
         return Err(Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, why.into()));
@@ -144,7 +145,7 @@ async fn remove_fault(State(cloud): State<Arc<Cloud>>, Path(id): Path<String>) -
     if cloud.faults().remove(number) { ok(&json!({ "removed": 1 })) } else { Err(missing()) }
 }
 
-/// `POST /_local/clock`: one of the three.
+/// The body of `POST /_local/clock`: exactly one of the three fields.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SetClock {
@@ -205,7 +206,7 @@ struct Wanted {
     account: Option<String>,
 }
 
-/// Who there is: the world that is served as a world file has it, with its organizations and access keys alone.
+/// The organizations and access keys of the world that is served, in the form of a world file.
 async fn read_world(State(cloud): State<Arc<Cloud>>) -> Answer {
     let world = cloud.world();
     let organizations = world.organizations.iter().map(|organization| {

@@ -1,7 +1,9 @@
-//! The Marketplace Discovery API, answered from the world's products: `GetProduct` and `SearchListings`.
+//! The Marketplace Discovery API, answered from the world's products: `GetProduct` and
+//! `SearchListings`.
 //!
-//! Pure, as the catalog is: a request in JSON becomes an answer in JSON. A product of the world is one listing. What
-//! the world does not say of a product is answered as empty. AWS documents no texts for the refusals: these are ours.
+//! It is pure, like the catalog: a request as JSON becomes an answer as JSON. Each product of the
+//! world is one listing. Attributes that the world does not have are empty. AWS documents no error
+//! texts, so these are our own.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::catalog::{Bucket, CATALOG};
 use crate::world::{Assumptions, CatalogLimits, Listings, Product, ProductSearches};
 
-/// The operations that are answered here.
+/// The operations that this module answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Operation {
     GetProduct,
@@ -25,7 +27,7 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    /// What a `POST` to `path` asks for; none where that is not Discovery's.
+    /// The operation of a `POST` to `path`; `None` if the path is not one of Discovery.
     pub(crate) fn at(path: &str) -> Option<Self> {
         match path.strip_prefix("/2026-02-05/")? {
             "getProduct" => Some(Self::GetProduct),
@@ -34,7 +36,7 @@ impl Operation {
         }
     }
 
-    /// Its name, as in IAM's action.
+    /// The operation's name, as in the IAM action.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::GetProduct => "GetProduct",
@@ -42,8 +44,8 @@ impl Operation {
         }
     }
 
-    /// What it is asked of, as IAM knows it. AWS documents these ARNs with a catalog's name, and not which names there are: it is
-    /// taken to be that of the Marketplace Catalog.
+    /// The ARN of the request's resource for IAM. AWS documents these ARNs with a catalog's name,
+    /// but not which names exist. Here it is the name of the Marketplace Catalog.
     pub(crate) fn resource(self, body: &[u8]) -> String {
         match self {
             Self::GetProduct => {
@@ -55,7 +57,7 @@ impl Operation {
     }
 }
 
-/// A refusal, by the names of the service model.
+/// An error answer, by the names of the service model.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DiscoveryError {
     #[error("Product {0} not found")]
@@ -78,7 +80,7 @@ impl DiscoveryError {
         }
     }
 
-    /// The answer's body.
+    /// The JSON body of the error answer.
     pub(crate) fn body(&self) -> Value {
         let mut body = json!({ "__type": self.name_and_status().0, "message": self.to_string() });
         match self {
@@ -134,11 +136,11 @@ enum FilterType {
     TrustCenter,
 }
 
-/// Listings per page: the default, and the most (service model).
+/// Listings per page: the default, and the service model's maximum.
 const DEFAULT_PAGE: usize = 25;
 const MAX_PAGE: usize = 100;
 
-/// Filters of a search, values of a filter, and characters of a value: the most of each (service model).
+/// The service model's maxima: filters of a search, values of a filter, and characters of a value.
 const MAX_FILTERS: usize = 30;
 const MAX_VALUES: usize = 30;
 const MAX_VALUE: usize = 128;
@@ -147,7 +149,7 @@ const MAX_VALUE: usize = 128;
 pub(crate) struct Discovery {
     products: BTreeMap<String, Product>,
     limits: CatalogLimits,
-    /// How much of its rate each account has left for each operation.
+    /// The rate limiter of each account and operation.
     buckets: Mutex<BTreeMap<(String, Operation), Bucket>>,
 }
 
@@ -157,7 +159,7 @@ impl Discovery {
         Self { products, limits: limits.clone(), buckets: Mutex::default() }
     }
 
-    /// Takes a request of the account into account, or refuses it.
+    /// Counts a request of the account, or refuses it.
     pub(crate) fn admit(&self, account: &str, operation: Operation, now: Timestamp) -> Result<(), DiscoveryError> {
         let rate = match operation {
             Operation::GetProduct => self.limits.requests_per_second.get_product,
@@ -166,7 +168,8 @@ impl Discovery {
         if !self.limits.throttling || rate == 0 {
             return Ok(());
         }
-        // Plain numbers: they are whole even if a holder panicked.
+        // The buckets hold plain numbers, so they are valid even if a thread panicked under the
+        // lock.
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let bucket = buckets.entry((account.to_owned(), operation)).or_insert_with(|| Bucket::full(rate, now));
         if bucket.take(rate, now) { Ok(()) } else { Err(DiscoveryError::Throttled) }
@@ -205,7 +208,7 @@ impl Discovery {
         }))
     }
 
-    /// How Discovery behaves where AWS's documentation is silent.
+    /// How Discovery behaves where AWS's documentation says nothing.
     fn assumptions(&self) -> &Assumptions {
         &self.limits.assumptions
     }
@@ -242,7 +245,7 @@ impl Discovery {
 }
 
 impl SearchListings {
-    /// Whether it finds a product: by every word of the text, and by every filter.
+    /// Whether the search matches a product: every word of the text and every filter must match.
     fn finds(&self, product: &Product, words: &str) -> bool {
         self.filters.iter().all(|filter| filter.accepts(product)) && (words.is_empty() || has_words(product, words))
     }
@@ -255,7 +258,7 @@ fn has_words(product: &Product, words: &str) -> bool {
 }
 
 impl SearchFilter {
-    /// The bounds of the service model.
+    /// Checks the limits of the service model.
     fn check(&self) -> Result<(), DiscoveryError> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
         let fits = |value: &String| (1..=MAX_VALUE).contains(&value.len()) && value.chars().all(allowed);
@@ -276,7 +279,7 @@ impl SearchFilter {
             FilterType::ProductId => wanted(&product.id),
             FilterType::NumberOfProducts => wanted("SINGLE_PRODUCT"),
             FilterType::DeployedOnAws => wanted("NOT_APPLICABLE"),
-            // The world knows nothing of these.
+            // A world has no such attributes, so no product matches.
             FilterType::Certificates
             | FilterType::SellerEngagement
             | FilterType::Specialization
@@ -316,10 +319,10 @@ fn listing(product: &Product, listings: Listings) -> Value {
     })
 }
 
-/// The service model wants a URL; there is no picture behind it.
+/// The service model requires a URL. There is no image behind it.
 const LOGO: &str = "https://example.com/logo.png";
 
-/// The service model wants words: those that the world has.
+/// The service model requires a text, so it is made from the attributes that the world has.
 fn short_description(product: &Product) -> String {
     let words: Vec<&str> = [product.name.as_str(), product.manufacturer.as_str(), product.id.as_str()].into();
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", ")
@@ -341,7 +344,8 @@ fn fulfillment_options(product: &Product) -> Value {
     json!([{ "fulfillmentOptionType": kind, "displayName": product.fulfillment }])
 }
 
-/// The API's name for a fulfillment type that a person wrote: `SaaS`, `AMI`, `Container image`, `EKS add-on`.
+/// The API's name for a fulfillment type that a person wrote: `SaaS`, `AMI`, `Container image`,
+/// `EKS add-on`.
 fn fulfillment_type(text: &str) -> String {
     let words: Vec<String> = text
         .split(|c: char| !c.is_ascii_alphanumeric())
@@ -359,14 +363,14 @@ fn fulfillment_type(text: &str) -> String {
     known.into()
 }
 
-/// A readable id for what has only a name here.
+/// A readable id for something that only has a name in the world.
 fn slug(prefix: &str, name: &str) -> String {
     let words: Vec<String> =
         name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
     format!("{prefix}-{}", words.join("-"))
 }
 
-/// An id of the form that listings have, the same for the same product.
+/// An id in the form of a listing's. The same product always has the same one.
 fn listing_id(product: &Product) -> String {
     let digest = Sha256::digest(product.id.as_bytes());
     let digits: String = digest.iter().take(7).map(|byte| format!("{byte:02x}")).collect();

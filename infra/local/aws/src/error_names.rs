@@ -1,9 +1,9 @@
-//! The names that a service's own protocol has for its errors, where awsim gives another one. It knows names alone, and
-//! never changes what an error says.
+//! Corrects the names of errors where awsim uses another name than the service's protocol. The
+//! errors' texts stay as they are.
 
 use awsim_core::AwsError;
 
-/// An error as the service writes it, and SQS's older name for it, which goes into a header.
+/// The error with the service's own name, and for SQS its older name, which goes into a header.
 pub(crate) fn as_written_by(service: &str, mut error: AwsError) -> (AwsError, Option<String>) {
     match (service, error.code.as_str()) {
         ("sts" | "sns", "UnknownOperationException") => error.code = "InvalidAction".into(),
@@ -15,8 +15,8 @@ pub(crate) fn as_written_by(service: &str, mut error: AwsError) -> (AwsError, Op
     (error, None)
 }
 
-/// SQS's JSON protocol names the shape of the error. The name that the error had in the query protocol, which clients
-/// compare with to this day, goes beside it, as `x-amzn-query-error`.
+/// SQS's JSON protocol names the shape of the error. Clients still compare with the name that the
+/// error has in the query protocol; that one goes into the header `x-amzn-query-error`.
 fn of_sqs(mut error: AwsError) -> (AwsError, Option<String>) {
     const PREFIX: &str = "AWS.SimpleQueueService.";
     let bare = error.code.strip_prefix(PREFIX).unwrap_or(&error.code);

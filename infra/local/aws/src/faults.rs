@@ -1,11 +1,12 @@
-//! Faults on demand: which of the rules befalls a call or a message.
+//! Faults on demand: which rules apply to a call or a message, and what they do to it.
 //!
 //! - `call`: what is known of a call before it is handled.
-//! - `engine`: the decision, pure: rules, facts, the time and dice in; what happens out.
-//! - `refusal`: the errors that each service has for it, by name, HTTP status and text.
-//! - `requests`: what was asked lately, and which faults it met.
+//! - `engine`: the decision. It is pure: rules, facts, time and dice in, effects out.
+//! - `refusal`: the errors of each service for a fault: name, HTTP status and text.
+//! - `requests`: the record of the latest requests, with the faults that they met.
 //!
-//! Nothing here waits, answers or drops anything: `front` does that to calls, `cloud::messages` to messages.
+//! Nothing here waits, answers or drops anything: `front` does that to calls, and `cloud::messages`
+//! to messages.
 
 mod call;
 mod engine;

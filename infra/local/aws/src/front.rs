@@ -1,6 +1,7 @@
-//! The HTTP front: one handler for every service. Says who calls, for which service, in which protocol; lets the faults in
-//! force befall the call; knows nothing of what the services do. Whatever comes in, and whatever breaks behind it, gets
-//! an answer in the service's own form, and the next request is served.
+//! The HTTP front: one handler for all services. It finds the caller, the service and the protocol
+//! of a request, and applies the faults that are in force. It knows nothing about what the services
+//! do. Every request gets an answer in its service's own form, even if a service panics, and the
+//! next request is served.
 
 mod answer;
 mod body;
@@ -27,14 +28,14 @@ use crate::faults::{CallFacts, FaultEffect, Refusal, Served, panic_refusal};
 use answer::{assemble, json_body, refuse, write};
 use credentials::{Signed, error_name, signed};
 
-/// The service that the Marketplace Catalog signs for.
+/// The signing name of the Marketplace Catalog.
 const MARKETPLACE: &str = "aws-marketplace";
 
-/// Why a request is not answered as asked.
+/// Why a request gets no regular answer.
 enum Stop {
-    /// The service refuses it.
+    /// The request is answered with this error.
     Refused(AwsError),
-    /// A fault drops its connection.
+    /// A fault drops the request's connection.
     Dropped,
 }
 
@@ -44,16 +45,17 @@ impl From<AwsError> for Stop {
     }
 }
 
-/// Answers one request.
+/// Answers one request to any service.
 pub(crate) async fn handle(State(cloud): State<Arc<Cloud>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let begun = Instant::now();
-    // awsim draws the id of a request; nothing else of this context is used.
+    // awsim generates the request id; the rest of this context is not used.
     let request_id = RequestContext::new("", "").request_id;
     let signed = signed(&parts);
     let mut served = Served { at: cloud.clock().now(), service: signed.service.clone(), ..Served::default() };
     let answer = guard(&signed.service, async {
-        // A page elsewhere can make a browser sign in the query, and nobody checks signatures here.
+        // A web page elsewhere can make a browser send a request with a signature in its query, and
+        // signatures are not verified here.
         check_caller(&parts.headers)
             .map_err(|foreign| AwsError::forbidden(error_name(signed.protocol, "AccessDenied"), foreign.to_string()))?;
         let body = body::read(body, &parts.headers).await.map_err(|error| error.for_protocol(signed.protocol))?;
@@ -65,7 +67,7 @@ pub(crate) async fn handle(State(cloud): State<Arc<Cloud>>, request: Request) ->
         Err(Stop::Refused(error)) => refuse(&signed.service, signed.protocol, error, &request_id),
         Err(Stop::Dropped) => drop_connection(&parts),
     };
-    // Clients read from it how far their own clock is off.
+    // Clients compare this date with their own clock.
     if let Ok(date) = HeaderValue::from_str(&date(cloud.clock().now())) {
         response.headers_mut().insert(header::DATE, date);
     }
@@ -77,7 +79,7 @@ pub(crate) async fn handle(State(cloud): State<Arc<Cloud>>, request: Request) ->
     response
 }
 
-/// Marks the answer that nobody will see.
+/// Marks an answer that the client will not receive.
 #[derive(Clone)]
 struct Gone;
 
@@ -90,9 +92,10 @@ fn drop_connection(parts: &Parts) -> Response<Body> {
     response
 }
 
-/// A panic is the service's own internal error, and no one else's concern.
+/// Turns a panic into the service's own internal error, so that other requests are not affected.
 async fn guard<T>(service: &str, serving: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
-    // What a panic leaves half done is the state of an emulator; its locks are taken over by whoever comes next.
+    // A panic may leave the state half changed. That is acceptable in an emulator: the next request
+    // takes over the locks.
     AssertUnwindSafe(serving).catch_unwind().await.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let panic = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
@@ -121,6 +124,7 @@ async fn serve(
         let operation = discovery::Operation::at(path).map_or(path.trim_matches('/'), |operation| operation.name());
         operation.clone_into(&mut served.operation);
         let loses_answer = befall(cloud, &mut call, served).await?;
+        // Even if the answer will be lost, the call has its effect.
         let reply = cloud.answer_marketplace(&parts.method, &parts.uri, &body, &call).await;
         return if loses_answer { Err(Stop::Dropped) } else { Ok(write(reply, request_id)) };
     }
@@ -140,7 +144,8 @@ async fn serve(
     Ok(assemble(status, headers, body.into()))
 }
 
-/// Lets the faults in force befall a call, before it is handled. Says whether its answer is to be lost.
+/// Applies the faults that are in force to a call, before it is handled. Returns whether the answer
+/// is to be lost.
 async fn befall(cloud: &Cloud, call: &mut Call, served: &mut Served) -> Result<bool, Stop> {
     let arn = call.caller.arn();
     let facts = CallFacts {
@@ -179,8 +184,8 @@ fn error_of(Refusal { status, code, message }: Refusal) -> AwsError {
     AwsError { status, ..error }
 }
 
-/// What the services' front doors check before they look for an operation. The body of a query request that came as a
-/// URL is its query.
+/// The checks that services make before they look up the operation. If a query request came as a
+/// URL, its query is the body.
 fn check_form(parts: &Parts, signed: &Signed, body: Bytes) -> Result<(Protocol, Bytes), AwsError> {
     if !credentials::is_known(&signed.service) {
         let known = "There are sns, sqs, dynamodb, sts, organizations, kms and aws-marketplace";
@@ -219,7 +224,8 @@ fn check_action(form: &[u8]) -> Result<(), AwsError> {
     Err(AwsError::bad_request("MissingAction", "The request is missing an action or a required parameter."))
 }
 
-/// The caller, by the access key that signed. Signatures are not verified: this emulator guards nothing.
+/// The caller, by the access key of the signature. The signature itself is not verified: this
+/// emulator protects nothing.
 fn identify(cloud: &Cloud, parts: &Parts, signed: &Signed, request_id: &str) -> Result<Call, AwsError> {
     let name = |code: &str| error_name(signed.protocol, code);
     let credentials = signed.credentials(cloud.clock().now())?;

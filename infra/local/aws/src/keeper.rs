@@ -1,8 +1,10 @@
-//! Keeps the state: takes it from the folder when the server starts, and saves it after changes and at the end.
+//! Keeps the state: restores it from the folder when the server starts, and saves it after changes
+//! and at the end. [`Keeper::run`] is a task of its own; it is woken by `Cloud::changes`.
 //!
-//! What was answered before a save began is in it, of every service alike: requests that change something wait while the
-//! parts are taken. They don't wait for the disk. So whoever kills the server loses what was answered in the last
-//! moment ([`SAVE_AFTER`] to [`SAVE_AFTER_AT_MOST`], and the time that a save takes), and never a part of it.
+//! A save holds everything that any service answered before the save began: requests that change
+//! something wait while the parts are copied, but not while they are written to the disk. If the
+//! server is killed, the last moment is lost ([`SAVE_AFTER`] to [`SAVE_AFTER_AT_MOST`], plus the
+//! time of a save). The saved state is always one moment of all services.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,13 +19,14 @@ use crate::state::{
     Contents, Copy, Folder, Parts, Pinned, Resumed, SCHEMA, Saved, StateError, Tables, digest, items_with,
 };
 
-/// How long changes are gathered before they are saved: longer where saves take long, so that a large state leaves four
-/// fifths of the time to those who change it.
+/// How long changes are collected before they are saved: [`GATHER`] times as long as the last save
+/// took, within these two bounds. So at most a fifth of the time goes to saves, even if the state
+/// is large.
 const SAVE_AFTER: Duration = Duration::from_millis(50);
 const SAVE_AFTER_AT_MOST: Duration = Duration::from_secs(1);
 const GATHER: u32 = 4;
 
-/// What the folder had.
+/// The state that the folder held.
 pub(crate) struct Found {
     saved_at: Timestamp,
     pub(crate) world: World,
@@ -33,7 +36,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// Reads the folder; nothing if it has no state yet.
+    /// Reads the folder. `None` if it holds no state yet.
     pub(crate) fn load(folder: &Folder) -> Result<Option<Self>, StateError> {
         Ok(folder.load()?.map(|loaded| Self {
             saved_at: loaded.saved.saved_at,
@@ -46,30 +49,30 @@ impl Found {
 }
 
 impl Found {
-    /// What to say of it, where `world` was asked for.
+    /// What the server reports about the state, if it was started with `world`.
     pub(crate) fn resumed(&self, world: &World) -> Resumed {
         let same = serde_json::to_vec(world).is_ok_and(|text| digest(&text) == self.digest);
         Resumed { saved_at: self.saved_at, other_world: !same }
     }
 }
 
-/// Saves a cloud's state.
+/// Saves the state of the services into the folder.
 pub(crate) struct Keeper {
     cloud: Arc<Cloud>,
     folder: Arc<Folder>,
     tables: Arc<Tables>,
     world: String,
     generation: u64,
-    /// The newest copy of the items that this server made.
+    /// The newest copy of the tables' items that this server has made.
     copy: Option<Copy>,
-    /// The large values that are in the folder.
+    /// The names of the large values that are already in the folder.
     binaries: BTreeSet<String>,
     /// How long the last save took.
     took: Duration,
 }
 
 impl Keeper {
-    /// Fills the cloud with what was found, and keeps it from now on; a new state is on the disk when this returns.
+    /// Restores what was found, or begins a new state. The state is on the disk when this returns.
     pub(crate) async fn start(
         cloud: Arc<Cloud>,
         folder: Folder,
@@ -112,10 +115,12 @@ impl Keeper {
     /// Saves after changes, until the server stops.
     pub(crate) async fn run(mut self, stopping: CancellationToken) -> Self {
         loop {
+            // Cancel-safe: a change that nobody waited for stays noted, and `finish` saves it.
             tokio::select! {
                 () = stopping.cancelled() => return self,
                 () = self.cloud.changes.wait() => {}
             }
+            // Cancel-safe: only the sleep can be cancelled; a save that has begun runs to its end.
             tokio::select! {
                 () = stopping.cancelled() => return self,
                 () = tokio::time::sleep((self.took * GATHER).clamp(SAVE_AFTER, SAVE_AFTER_AT_MOST)) => self.save_or_say().await,
@@ -123,7 +128,7 @@ impl Keeper {
         }
     }
 
-    /// Saves what is left. Nothing may change any more.
+    /// Saves the last changes. No request may be running any more.
     pub(crate) async fn finish(mut self) {
         if self.cloud.changes.unsaved() {
             self.save_or_say().await;
@@ -158,6 +163,7 @@ impl Keeper {
             tables: copy.file.clone(),
             parts,
         };
+        // Requests that change something go on from here: the snapshot is copied while they run.
         let held = matches!(pinned, Pinned::Held(_));
         let (folder, tables) = (Arc::clone(&self.folder), Arc::clone(&self.tables));
         let names: Vec<_> = binaries.iter().map(|(name, _)| name.clone()).collect();

@@ -1,23 +1,32 @@
 //! An embedded AWS with a Private Marketplace, for the demo, rehearsals and the tests.
 //!
-//! [`Server::start`] takes a [`World`] and answers SNS, SQS, DynamoDB, STS, Organizations and Marketplace Catalog on one
-//! loopback port, so that the real SDK clients need nothing but an endpoint. Several accounts meet in it: an access key
-//! of 12 digits is that account, the world may name more keys, a session's key acts for the role it was issued for, and what crosses accounts is held
-//! to the topic's, queue's, table's and role's policies as AWS holds it.
+//! [`Server::start`] takes a [`World`] and answers SNS, SQS, DynamoDB, KMS, STS, Organizations,
+//! Marketplace Catalog and Marketplace Discovery on one port, so that the real SDK clients need
+//! nothing but an endpoint. Several accounts use it together. An access key of 12 digits is that
+//! account, the world may name more keys, and a session's key acts for its role. Access across
+//! accounts needs the policies of topic, queue, table, key or role, as in AWS.
 //!
+//! A request goes through `front` (who calls which service), `faults` (what goes wrong on demand)
+//! and `cloud` (the services). The server spawns three tasks, which all stop with it:
+//! - the HTTP server, whose handlers call `cloud`;
+//! - `Cloud::run_change_sets`, which ends change sets when they are due and delivers their events;
+//! - with a state folder, the keeper, which saves the state after changes.
+//!
+//! The modules:
 //! - [`world`]: what exists at the start, from a file or from Rust; a crate of its own.
-//! - `clock`: real time plus an offset; everything here goes by it.
-//! - [`catalog`]: the Marketplace Catalog as a pure state machine; a crate of its own, which knows no runtime.
+//! - [`catalog`]: the Marketplace Catalog as a pure state machine; a crate of its own.
+//! - `cloud`: the services. It adds to awsim's services what they lack.
 //! - `discovery`: the Marketplace Discovery API, from the world's products.
-//! - `authorization`: what IAM was asked, for whoever wants to ask somebody else.
-//! - `cloud`: the services, and what is mended around awsim's.
-//! - `faults`: what goes wrong on demand, and for which calls.
-//! - `control`: `/_local/`, by which tests and people steer all this.
-//! - `front`: HTTP in and out.
-//! - [`state`], `keeper`: what survives a restart, and keeping it.
+//! - `authorization`: the decisions of IAM, for a [`Witness`].
+//! - `clock`: real time plus an offset; all dates and waits use it.
+//! - `faults`: the rules for what goes wrong, and their effects.
+//! - `front`, `connection`, `error_names`: HTTP in and out.
+//! - `control`: `/_local/`, by which tests, the page and `pmp-local` control the server.
 //! - `web`: the page for people.
+//! - [`state`], `keeper`: the state that survives a restart.
 //!
-//! It guards nothing: signatures are not verified. It must never be reachable by anyone whom that would concern.
+//! It protects nothing: signatures are not verified. Nobody who must not see or change its content
+//! may be able to reach it.
 
 mod authorization;
 mod clock;

@@ -1,4 +1,4 @@
-//! The server: starts the embedded AWS on a loopback port and stops it.
+//! The server: starts the embedded AWS on a port and stops it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -25,19 +25,22 @@ use crate::state::{Folder, Resumed, StateError};
 use crate::web;
 use crate::world::{World, WorldError};
 
-/// How long connections may take to end once the server stops; their requests end at once, long polls included.
+/// How long connections may take to end when the server stops. Their requests end at once,
+/// including long polls.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Where the server listens, where it keeps its state, and who is told what IAM answers.
+/// Where the server listens, where it keeps its state, and who receives the decisions of IAM.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The address. Nothing here is authenticated: keep it on the loopback unless the network is your own.
+    /// The address to listen on. Requests are not authenticated: keep it on the loopback, unless
+    /// the network is your own.
     pub address: IpAddr,
     /// The port; 0 takes any free one.
     pub port: u16,
-    /// The folder that the state survives in. Without one it's in memory and goes with the server.
+    /// The folder in which the state survives a restart. Without one, the state is in memory and
+    /// ends with the server.
     pub state: Option<PathBuf>,
-    /// Is told every question to IAM with its answer and the policies that it rests on.
+    /// Receives every decision of IAM, with the policies that it rests on.
     pub witness: Option<Arc<dyn Witness>>,
 }
 
@@ -53,10 +56,10 @@ pub enum StartError {
     /// The world is impossible.
     #[error(transparent)]
     World(#[from] WorldError),
-    /// The port is taken, or may not be used.
+    /// The port is in use, or the system does not permit its use.
     #[error("cannot listen on {address}")]
     Listen {
-        /// The address asked for.
+        /// The address that was requested.
         address: SocketAddr,
         /// What the system said.
         #[source]
@@ -70,7 +73,8 @@ pub enum StartError {
     Prepare(String),
 }
 
-/// A running embedded AWS. It stops when it is dropped; [`Server::shutdown`] also waits for that.
+/// A running embedded AWS. It stops when it is dropped; [`Server::shutdown`] also waits for the end
+/// and saves the state.
 pub struct Server {
     cloud: Arc<Cloud>,
     resumed: Option<Resumed>,
@@ -85,12 +89,13 @@ impl Server {
     /// Starts on the caller's tokio runtime. When this returns, requests are answered.
     ///
     /// # Errors
-    /// The world is not valid, or the port cannot be had.
+    /// The world is not valid, the port cannot be used, or the state cannot be read or written.
     pub async fn start(world: World, options: Options) -> Result<Self, StartError> {
         Self::starting(world, options).await
     }
 
-    /// Boxed, so that the server is compiled with this library, and not again with each test binary that starts one.
+    /// The future is boxed, so that the server is compiled with this library, and not once more
+    /// with each test binary that starts one.
     fn starting(world: World, options: Options) -> BoxFuture<'static, Result<Self, StartError>> {
         Box::pin(Self::start_here(world, options))
     }
@@ -135,13 +140,14 @@ impl Server {
         Ok(Self { cloud, resumed, address, stopping, front, change_sets, keeper })
     }
 
-    /// The world that is served: the one that was given, or the one that the state grew from.
+    /// The world that is served: the one that was given, or the one that the restored state began
+    /// with.
     #[must_use]
     pub fn world(&self) -> &World {
         self.cloud.world()
     }
 
-    /// The state with which it went on; nothing if it began anew.
+    /// The state that the server continued with; `None` if it began a new one.
     #[must_use]
     pub fn resumed(&self) -> Option<Resumed> {
         self.resumed
@@ -153,35 +159,37 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// The URL of a queue, whether it exists or not.
+    /// The URL of a queue. It does not have to exist.
     #[must_use]
     pub fn queue_url(&self, account: &str, queue: &str) -> String {
         format!("{}/{account}/{queue}", self.endpoint())
     }
 
-    /// The time there: real time, plus what the clock has jumped.
+    /// The emulator's time: real time plus what its clock has jumped.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.cloud.clock().now()
     }
 
-    /// Sets the clock forward, or back if `by` is negative. What is due then has happened when this returns: change sets
-    /// have ended, messages are visible again, sessions have expired.
+    /// Sets the clock forward, or back if `by` is negative. When this returns, everything that is
+    /// due by then has happened: change sets have ended, messages are visible again, sessions have
+    /// expired.
     ///
     /// # Errors
-    /// The clock cannot show that time; it stays as it is.
+    /// The clock cannot show that time. Then it does not move.
     pub async fn jump(&self, by: SignedDuration) -> Result<(), OutOfRange> {
         self.cloud.jump(by).await
     }
 
-    /// Stops: answers what is being asked, drops what takes longer than two seconds, and saves the state.
+    /// Stops the server: answers the requests that are running, drops those that take longer than
+    /// two seconds, and saves the state.
     pub async fn shutdown(mut self) {
         self.stopping.cancel();
         if tokio::time::timeout(GRACE, &mut self.front).await.is_err() {
             self.front.abort();
         }
-        // It watches the same token. A change set that is just ending has its event delivered first: once the state is
-        // saved, nobody would tell of it again.
+        // The task watches the same token. If a change set is just ending, its event is delivered
+        // first: after the state is saved, the event would never be sent again.
         if tokio::time::timeout(GRACE, &mut self.change_sets).await.is_err() {
             self.change_sets.abort();
         }

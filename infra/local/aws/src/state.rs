@@ -1,14 +1,17 @@
-//! What survives a restart: a folder that one server at a time owns.
+//! The state that survives a restart: a folder that one server at a time owns.
 //!
-//! - `state.zst` says everything but the tables' items: JSON, compressed, with a checksum. Replacing it is what makes a
-//!   new state the current one.
-//! - `tables-N.db` are the items, a copy of awsim's SQLite file at the same moment; the state names its own.
-//! - `binaries/` are DynamoDB's large binary values, each under its hash.
-//! - `world.json` is the world that the state grew from. It is written once.
-//! - `live/` is what the running server works in. It's worthless without it.
+//! - `state.zst` holds everything except the tables' items: JSON, compressed, with a checksum. A
+//!   new state becomes the current one when this file is replaced.
+//! - `tables-N.db` holds the items, a copy of awsim's SQLite file of the same moment. The state
+//!   names its copy.
+//! - `binaries/` holds DynamoDB's large binary values, each under its hash.
+//! - `world.json` is the world that the state began with. It is written once.
+//! - `live/` is the working folder of the running server. It is of no use after the server has
+//!   ended.
 //!
-//! A file gets its name only once it's whole and on the disk, so whoever is killed leaves the state before, or the state
-//! after. A state that cannot be read is an error and is never written over.
+//! A file gets its name only when it is complete and on the disk. So a server that is killed leaves
+//! either the state before or the state after. A state that cannot be read is an error, and is
+//! never overwritten.
 
 mod error;
 mod folder;
@@ -23,19 +26,21 @@ pub(crate) use tables::{Copy, Pinned, Tables, items_with};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The form of the state. Another one is refused, since what it leaves out or means otherwise would be lost.
+/// The version of the state's format. Another version is refused, because what it has in addition
+/// or means otherwise would be lost.
 pub(crate) const SCHEMA: &str = "pmp-local.state/1";
 
-/// A state from before, with which the server goes on.
+/// A saved state that the server continued with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resumed {
-    /// When it was saved last.
+    /// When the state was last saved, in real time.
     pub saved_at: Timestamp,
-    /// Whether it grew from another world than the one that was given. It goes on with its own.
+    /// Whether the state began with another world than the one that was given. The server continues
+    /// with the state's own world.
     pub other_world: bool,
 }
 
-/// What `state.zst` holds.
+/// The content of `state.zst`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Saved {
     pub(crate) schema: String,
@@ -44,12 +49,12 @@ pub(crate) struct Saved {
     pub(crate) generation: u64,
     /// The digest of `world.json`.
     pub(crate) world: String,
-    /// The file with the items.
+    /// The name of the file with the tables' items.
     pub(crate) tables: String,
     pub(crate) parts: Parts,
 }
 
-/// The state of the services. Texts are JSON, in the form of the service that wrote them.
+/// The state of the services. Each text is JSON in the format of its service.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Parts {
@@ -59,16 +64,16 @@ pub(crate) struct Parts {
     pub(crate) sqs: String,
     /// The tables without their items.
     pub(crate) dynamodb: String,
-    /// What awsim's own form of the tables leaves out.
+    /// The settings of tables that awsim's own format leaves out.
     pub(crate) tables: Vec<TableSettings>,
     pub(crate) sessions: Vec<Session>,
-    /// Absent in states of before there were keys.
+    /// Absent in states that were saved before KMS was added.
     #[serde(default)]
     pub(crate) keys: String,
     pub(crate) catalog: String,
 }
 
-/// Settings of a table that stand beside it.
+/// The settings of a table that awsim's own format leaves out.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TableSettings {

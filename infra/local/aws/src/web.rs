@@ -1,18 +1,21 @@
-//! The page at `/`: organizations, experiences, product lists, change sets, queues and what just happened, live; and a
-//! click that approves or rejects a product.
+//! The page at `/`: organizations, experiences, product lists, change sets, queues and what just
+//! happened, live; and a click that approves or rejects a product.
 //!
-//! Rendered here, whole, from a copy of the state ([`crate::cloud::view`]). The script only fetches the page again and
-//! puts in what differs; without it, everything works with a reload. An approval is a `StartChangeSet` of the experience's
-//! owner and takes every check that a signed one takes.
+//! The page is rendered here as a whole, from a copy of the state ([`crate::cloud::view`]). The
+//! script only fetches the page again and replaces what differs; without the script, a reload does
+//! the same. An approval is a `StartChangeSet` of the experience's owner, with all checks that a
+//! signed request gets.
 //!
-//! Nobody signs in, so a page elsewhere must not be able to steer this one through a visitor's browser: `guard` refuses
-//! requests for a host name that is not this machine's (DNS rebinding), and posts that come from another origin, which
-//! browsers name in `Origin` and `Sec-Fetch-Site`. There are no cookies, so nothing needs `SameSite`. No script or style is
-//! inline, and nothing is fetched from elsewhere; the content security policy says so to the browser.
+//! Nobody signs in, so a web page elsewhere must not be able to control this page through a
+//! visitor's browser. `guard` refuses requests for a host name that is not this machine's (DNS
+//! rebinding), and posts from another origin, which browsers name in `Origin` and `Sec-Fetch-Site`.
+//! There are no cookies, so nothing needs `SameSite`. No script or style is inline, and nothing is
+//! fetched from elsewhere; the content security policy enforces that.
 //!
-//! - `guard`: which requests are answered at all. `query`: what a visitor asked to see.
-//! - `table`: which products are shown. `page`, `products`, `activity`: the HTML; `fragments`: what they share.
-//! - `action`: the click. `problem`: why it started nothing.
+//! - `guard`: which requests are answered. `query`: what the visitor wants to see.
+//! - `table`: which products are shown. `page`, `products`, `activity`: the HTML; `fragments`: the
+//!   parts that they share.
+//! - `action`: a click on a button. `problem`: why it started no change set.
 
 mod action;
 mod activity;
@@ -45,17 +48,17 @@ const STYLE: &str = include_str!("web/assets/page.css");
 const SCRIPT: &str = include_str!("web/assets/page.js");
 const ICON: &str = include_str!("web/assets/icon.svg");
 
-/// What a browser may load and do with our pages.
+/// The content security policy: what a browser may load for the page.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// What the handlers share.
+/// The state that the handlers share.
 struct Web {
     cloud: Arc<Cloud>,
     names: Names,
 }
 
-/// The routes of the page. Whatever is signed goes to the services, also at `/`.
+/// The routes of the page. Signed requests go to the services, also at `/`.
 pub(crate) fn router(cloud: Arc<Cloud>) -> Router {
     let names = Names::new(cloud.products());
     let web = Arc::new(Web { cloud, names });
@@ -70,7 +73,7 @@ pub(crate) fn router(cloud: Arc<Cloud>) -> Router {
     Router::new().route("/", get(root).fallback(service)).merge(ours).with_state(web)
 }
 
-/// `GET /`: the page for browsers; a signed request is for a service.
+/// `GET /`: the page; a signed request is for a service.
 async fn root(State(web): State<Arc<Web>>, request: Request) -> Response {
     if guard::is_signed(request.headers(), request.uri()) {
         return front::handle(State(Arc::clone(&web.cloud)), request).await;
@@ -82,12 +85,12 @@ async fn root(State(web): State<Arc<Web>>, request: Request) -> Response {
     tagged(page::render(&web, &asked, None), request.headers())
 }
 
-/// Any other method at `/` is a service's.
+/// Any other method at `/` is for a service.
 async fn service(State(web): State<Arc<Web>>, request: Request) -> Response {
     front::handle(State(Arc::clone(&web.cloud)), request).await
 }
 
-/// Everything, as JSON, which can be looked at on a terminal.
+/// Everything as JSON, which is safe to print on a terminal.
 async fn view(State(web): State<Arc<Web>>) -> Response {
     let view = match serde_json::to_string(&web.cloud.view()) {
         Ok(view) => json_without_acting(&view),
@@ -96,7 +99,7 @@ async fn view(State(web): State<Arc<Web>>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], view).into_response()
 }
 
-/// The page, with the products of that experience.
+/// Redirects to the page with the products of that experience.
 async fn experience(Path(id): Path<String>) -> Redirect {
     Redirect::to(&Asked { experience: Some(id), ..Asked::default() }.link())
 }
@@ -124,7 +127,7 @@ fn foreign(refusal: &Foreign) -> Response {
     (StatusCode::FORBIDDEN, refusal.to_string()).into_response()
 }
 
-/// The page with an entity tag; nothing but the tag where the visitor has just this page.
+/// The page with an entity tag; without a body if the visitor already has this page.
 fn tagged(html: String, headers: &HeaderMap) -> Response {
     let digest = Sha256::digest(html.as_bytes());
     let tag = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect::<String>();

@@ -1,6 +1,6 @@
-//! `ListAssessments`, `DescribeAssessment` and `StartAssessment`: products of sellers are held against frameworks such as
-//! `AMISecurity`. A private marketplace has none, so there is never one to list or to describe, and its entities are not
-//! assessed.
+//! `ListAssessments`, `DescribeAssessment` and `StartAssessment`. AWS assesses sellers' products by
+//! frameworks such as `AMISecurity`. A private marketplace has no such products, so there is never
+//! an assessment to list or describe, and `StartAssessment` refuses its entities.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::list::Page;
 use super::operation::check_catalog;
 use super::{Catalog, CatalogError};
 
-/// The request of `ListAssessments`, as far as it can be wrong.
+/// The request of `ListAssessments`: the fields that are checked.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ListAssessments {

@@ -1,4 +1,4 @@
-//! A change set: what was asked, how far it is, and how the catalog describes it.
+//! A change set: its request, its progress, and its description in answers.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub(crate) struct ChangeSet {
     pub(super) tags: BTreeMap<String, String>,
 }
 
-/// How far a change set is.
+/// The progress of a change set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Progress {
     /// `PREPARING` until `applying`, then `APPLYING` until it ends.
@@ -49,9 +49,9 @@ pub(super) enum Progress {
 /// `FailureCode` of a failed change set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum FailureCode {
-    /// Its changes say what is wrong.
+    /// The changes were wrong; each change holds its own errors.
     ClientError,
-    /// The fault is the catalog's.
+    /// The catalog failed; the changes are not to blame.
     ServerFault,
 }
 
@@ -64,31 +64,31 @@ impl FailureCode {
     }
 }
 
-/// How a change set is made to end, whatever it asks for.
+/// How a change set ends, if its end is forced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// As its changes deserve.
+    /// Not forced: the changes decide.
     #[default]
     Deserved,
-    /// As `FAILED` with `SERVER_FAULT`, and nothing applied.
+    /// The change set ends as `FAILED` with `SERVER_FAULT`, and nothing is applied.
     ServerFault,
 }
 
 impl ChangeSet {
-    /// Whether one of its changes has an error.
+    /// Whether at least one of its changes has an error.
     pub(super) fn has_errors(&self) -> bool {
         self.changes.iter().any(|change| !change.errors.is_empty())
     }
 
-    /// Ends it with the errors that its changes have.
+    /// Ends the change set as failed, because of the errors that its changes have.
     pub(super) fn fail(&mut self, ended: Timestamp) {
-        // The text that AWS documents, whatever has failed:
+        // AWS documents this one text for every failure:
         // https://docs.aws.amazon.com/marketplace/latest/userguide/container-products.html
         let description = "Change set preparation has failed. For details see 'ErrorDetailList'.".to_owned();
         self.progress = Progress::Failed { ended, code: FailureCode::ClientError, description };
     }
 
-    /// Ends it with a fault that is not its own.
+    /// Ends the change set as failed, because of a fault of the catalog.
     pub(super) fn fault(&mut self, ended: Timestamp) {
         let description = "The catalog failed; nothing was applied. Retry the request".into();
         self.progress = Progress::Failed { ended, code: FailureCode::ServerFault, description };

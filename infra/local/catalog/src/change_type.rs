@@ -1,9 +1,9 @@
-//! The change types: what each one asks for, when it fails, and what it does. One row per type in [`CHANGE_TYPES`], one
-//! module per family.
+//! The change types: which details each one takes, when it fails, and what it does.
+//! [`CHANGE_TYPES`] has one row per type; each family of types has a module.
 //!
-//! Texts: AWS's private marketplace reference documents those that are constants with a code (`Procurement policy
-//! missing from Experience`) and the three of a malformed or too large request. All others are ours, because AWS
-//! documents none.
+//! AWS's private marketplace reference documents the error texts that are constants with a code
+//! (`Procurement policy missing from Experience`), and the three texts for a malformed or too large
+//! request. AWS documents no others, so all other texts are this simulator's own.
 
 mod agent_token;
 mod audience;
@@ -38,15 +38,15 @@ use request::{Decision, NewRequest};
 pub(super) struct ChangeType {
     /// Its name in the API.
     pub(super) name: &'static str,
-    /// The type of entity that it is asked on.
+    /// The type of entity that the change names.
     pub(super) entity_type: &'static str,
-    /// The prefix of the id, where it creates the entity it is asked on.
+    /// The prefix of the new entity's id, if the change creates an entity.
     pub(super) creates: Option<&'static str>,
-    /// Reads its details document.
+    /// Reads and checks the details document.
     pub(super) read: fn(Value) -> Result<Action, CatalogError>,
 }
 
-/// Every change type of private marketplace. Another one is an `Action` and a row.
+/// Every change type of private marketplace. A new change type needs an [`Action`] and a row here.
 const CHANGE_TYPES: &[ChangeType] = &[
     ChangeType {
         creates: Some("exp"),
@@ -105,13 +105,13 @@ pub(super) fn change_type(name: &str) -> Result<&'static ChangeType, CatalogErro
 pub(super) enum Action {
     CreateExperience(NewExperience),
     UpdateExperience(ExperienceUpdate),
-    /// Archives an experience.
+    /// Archives an experience: it cannot be changed any more.
     Restrict,
-    /// Brings an archived experience back.
+    /// Makes an archived experience editable again.
     Revive,
     CreatePolicy(PolicySettings),
     UpdatePolicy(PolicySettings),
-    /// Puts products on a list, and takes them off the other one.
+    /// Puts products on one list, and removes them from the other one.
     Procure {
         effect: Effect,
         products: Vec<Product>,
@@ -122,7 +122,7 @@ pub(super) enum Action {
     Disassociate(Principals),
     /// A user's request for a product.
     Request(NewRequest),
-    /// What becomes of one.
+    /// A user's or an administrator's decision on such a request.
     Decide(Decision),
     Tokens(TokenChange),
 }
@@ -137,13 +137,14 @@ impl Action {
         principals.into_iter().flat_map(Principals::iter)
     }
 
-    /// Whether it makes the entity that it is asked on.
+    /// Whether the change creates the entity that it names.
     pub(super) fn creates(&self) -> bool {
         matches!(self, Self::CreateExperience(_) | Self::Request(_) | Self::Tokens(TokenChange::Create))
     }
 
-    /// Whether the experience is in a status that allows it, after the changes before it in the same change set. The
-    /// entity is locked from here on, so what is allowed now is allowed at the end.
+    /// Checks that the experience's status allows the change, after the earlier changes of the same
+    /// change set. The entity is locked from here on, so a change that is allowed now is still
+    /// allowed when the change set ends.
     pub(super) fn check_status(
         &self,
         change: &Change,
@@ -169,7 +170,8 @@ impl Action {
         }
     }
 
-    /// Does it. Nothing of it can fail: [`Draft::check`] found no error. Names the entities that it changed.
+    /// Applies the change, and adds the entities that it changed to `touched`. It cannot fail,
+    /// because [`Draft::check`] found no error before.
     pub(super) fn apply(
         &self,
         change: &Change,
@@ -202,7 +204,8 @@ impl Action {
     }
 }
 
-/// The state as the changes before in the same change set will have left it, as far as checks need it.
+/// The state that the earlier changes of the same change set will leave behind, as far as checks
+/// need it.
 pub(super) struct Draft<'c> {
     catalog: &'c Catalog,
     /// The account that started the change set.
@@ -211,7 +214,7 @@ pub(super) struct Draft<'c> {
     policies: BTreeSet<String>,
     /// Experiences that were given branding settings.
     brandings: BTreeSet<String>,
-    /// Principals that were moved, and the experience they are at now.
+    /// Principals that were moved, with the experience that they belong to now.
     principals: BTreeMap<String, Option<String>>,
 }
 
@@ -221,7 +224,8 @@ impl<'c> Draft<'c> {
         Self { catalog, account, policies, brandings, principals }
     }
 
-    /// Why a change cannot be applied; nothing when it can, and then the draft is as if it was.
+    /// Why a change cannot be applied. If it can, there are no errors, and the draft contains the
+    /// change's effect.
     pub(super) fn check(&mut self, change: &Change) -> Vec<ErrorDetail> {
         let id = &change.entity;
         match &change.action {
@@ -240,7 +244,7 @@ impl<'c> Draft<'c> {
         }
     }
 
-    /// The management account on whose private marketplace the change set works.
+    /// The management account that owns the private marketplace of this change set.
     fn owner(&self) -> Option<&'c str> {
         self.catalog.settings.managers.get(self.account).map(String::as_str)
     }
@@ -264,7 +268,7 @@ impl<'c> Draft<'c> {
     }
 }
 
-/// The experience of that id, to be changed.
+/// The experience with that id, for a change of it.
 fn experience_mut<'c>(catalog: &'c mut Catalog, id: &str) -> Option<&'c mut Experience> {
     match &mut catalog.entities.get_mut(id)?.body {
         Body::Experience(experience) => Some(experience),
@@ -272,7 +276,7 @@ fn experience_mut<'c>(catalog: &'c mut Catalog, id: &str) -> Option<&'c mut Expe
     }
 }
 
-/// Reads a details document by its form.
+/// Reads a details document. A field of another form is the caller's error.
 fn read_form<T: DeserializeOwned>(details: Value) -> Result<T, CatalogError> {
     let malformed = |error| {
         let message = format!("Details do not match the schema: {error}");
@@ -281,13 +285,14 @@ fn read_form<T: DeserializeOwned>(details: Value) -> Result<T, CatalogError> {
     serde_json::from_value(details).map_err(malformed)
 }
 
-// Bounds of names, descriptions and the like are those of the shapes that AWS publishes for the API's documents
-// (awslabs/aws-marketplace-catalog-api-shapes-for-python, 2026-08-07). Its reference has none.
+// The limits of names and descriptions are those of the shapes that AWS publishes for the API's
+// documents (awslabs/aws-marketplace-catalog-api-shapes-for-python, 2026-08-07). AWS's reference
+// documents no limits.
 
 const MAX_NAME: usize = 50;
 const MAX_DESCRIPTION: usize = 1000;
 
-/// Checks a text that may be left out.
+/// Checks the length of a text that may be absent.
 fn check_text(what: &str, field: &'static str, text: Option<&str>, max: usize) -> Result<(), CatalogError> {
     match text.map(|text| text.chars().count()) {
         None => Ok(()),
@@ -299,7 +304,7 @@ fn check_text(what: &str, field: &'static str, text: Option<&str>, max: usize) -
     }
 }
 
-/// Checks a name that may be left out, as that of an update may.
+/// Checks a name that may be absent, as in an update.
 fn check_name(name: Option<&str>) -> Result<(), CatalogError> {
     check_text("Name", "Details.Name", name, MAX_NAME)?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '-');

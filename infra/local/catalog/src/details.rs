@@ -1,4 +1,5 @@
-//! `DetailsDocument`: an entity as JSON, and the answers of `DescribeEntity` and `BatchDescribeEntities` around it.
+//! `DetailsDocument`: an entity as JSON, and the answers of `DescribeEntity` and
+//! `BatchDescribeEntities` around it.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,11 @@ use super::entity::{Audience, Body, Branding, Entity, Experience, Policy, Produc
 use super::{CatalogError, ErrorKind};
 use pmp_world::{AbsentValues, ResourceRequests};
 
-/// An entity's description, written once per revision: a large policy takes longer to write than to send.
+/// An entity's description. It is serialized once per revision, because that takes longer than
+/// sending it if the policy is large.
 #[derive(Debug, Clone)]
 pub(super) struct Description {
-    /// `{` the head, `Details`, `DetailsDocument` `}`.
+    /// The whole answer: `{`, the head, `Details`, `DetailsDocument`, `}`.
     whole: Bytes,
     /// Where the head ends and `Details` begins.
     head_end: usize,
@@ -47,30 +49,31 @@ impl Description {
         Ok(Self { whole: whole.into(), head_end, details_end })
     }
 
-    /// The answer of `DescribeEntity`: the details as a document, and as a string for older clients.
+    /// The answer of `DescribeEntity`: the details as a document, and as a string for older
+    /// clients.
     pub(super) fn whole(&self) -> Bytes {
         self.whole.clone()
     }
 
-    /// The answer of `BatchDescribeEntities`, which has the document alone.
+    /// An entry of the answer of `BatchDescribeEntities`, which has the document only.
     pub(super) fn write_brief(&self, to: &mut Vec<u8>) {
         to.extend_from_slice(&self.whole[..self.head_end]);
         to.extend_from_slice(&self.whole[self.details_end..]);
     }
 }
 
-/// Descriptions that were asked for lately, within a bound on their memory.
+/// The descriptions that were asked for last, up to a limit on their memory.
 #[derive(Debug, Default)]
 pub(super) struct Descriptions {
     known: BTreeMap<String, (u64, Description)>,
     bytes: usize,
 }
 
-/// Bytes of descriptions that are kept: a dozen policies of 20,000 products.
+/// Limit of the bytes that are kept. A dozen policies of 20,000 products fit.
 const MAX_KEPT: usize = 64 * 1024 * 1024;
 
 impl Descriptions {
-    /// The entity's description, written anew if its revision is not the one that is known.
+    /// The entity's description. It is serialized again if the entity has a newer revision.
     pub(super) fn get(
         &mut self,
         entity: &Entity,
@@ -94,7 +97,7 @@ impl Descriptions {
     }
 }
 
-/// Details in which what is not set is `null`.
+/// Details in which every absent value is `null` ([`AbsentValues::Null`](pmp_world::AbsentValues)).
 fn nulls_in(entity: &Entity, details: Value) -> Value {
     match &entity.body {
         Body::Experience(_) => with_nulls(details, &[&EXPERIENCE_TEXTS[..], &EXPERIENCE_LISTS].concat()),
@@ -118,11 +121,12 @@ fn nulls_in(entity: &Entity, details: Value) -> Value {
     }
 }
 
-/// What an experience may not have: texts, and lists.
+/// The fields of an experience that may be absent: texts, and lists.
 const EXPERIENCE_TEXTS: [&str; 3] = ["Description", "AdminStatus", "Integration"];
 const EXPERIENCE_LISTS: [&str; 3] = ["ProcurementPolicies", "DiscoveryPolicies", "BrandingSettings"];
 
-/// Details in which what is not set is an empty list, or an empty text.
+/// Details in which an absent value is an empty list or an empty text
+/// ([`AbsentValues::Empty`](pmp_world::AbsentValues)).
 fn empty_in(entity: &Entity, mut details: Value) -> Value {
     let texts: &[&str] = match &entity.body {
         Body::Experience(_) => {
@@ -155,7 +159,7 @@ fn empty_in(entity: &Entity, mut details: Value) -> Value {
     details
 }
 
-/// An object whose `fields` are `null` where they are not there, or an empty list.
+/// The object, with `null` for each of `fields` that is absent or an empty list.
 pub(super) fn with_nulls(mut object: Value, fields: &[&str]) -> Value {
     for field in fields {
         if object.get(*field).is_none_or(|value| value.as_array().is_some_and(Vec::is_empty)) {
@@ -165,7 +169,7 @@ pub(super) fn with_nulls(mut object: Value, fields: &[&str]) -> Value {
     object
 }
 
-/// `DetailsDocument`, as JSON text.
+/// The `DetailsDocument` of the entity as JSON text.
 fn details(entity: &Entity) -> Result<String, serde_json::Error> {
     let (name, description) = (entity.name.as_str(), entity.description.as_deref());
     match &entity.body {

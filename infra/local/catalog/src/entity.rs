@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::{CATALOG, CatalogError};
 use pmp_world::{self, ExperienceStatus, ResourceRequests};
 
-/// The products of one list, with their notes. Ordered, so that a change of 50 ids costs 50 look-ups, not 50 scans.
+/// The products of one list, with their notes. Ordered, so that a change of 50 ids costs 50
+/// look-ups, not 50 scans.
 pub(super) type Products = BTreeMap<String, Option<String>>;
 
-/// Any entity.
+/// An entity of any type, with what all types share.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Entity {
     pub(super) id: String,
@@ -25,7 +26,7 @@ pub(crate) struct Entity {
     pub(super) body: Body,
 }
 
-/// What an entity holds, by its type.
+/// The part of an entity that depends on its type.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Body {
     Experience(Experience),
@@ -49,18 +50,19 @@ pub(super) struct Experience {
     pub(super) integration: Option<String>,
 }
 
-/// A user's request for a product; the user's account owns it, as the ARNs in AWS's examples of events tell.
+/// A user's request for a product. The user's account owns it, as the ARNs in AWS's examples of
+/// events show.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ProcurementRequest {
     pub(super) experience: String,
     pub(super) product: String,
     pub(super) message: Option<String>,
     pub(super) status: RequestStatus,
-    /// When it is declined by itself.
+    /// When the request is declined automatically.
     pub(super) expires: Timestamp,
 }
 
-/// What became of a request. AWS publishes no names: these are those of its events.
+/// The status of a request. AWS publishes no names for it; these are the names of its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum RequestStatus {
     Pending,
@@ -83,7 +85,8 @@ pub(super) struct Policy {
     pub(super) requests: ResourceRequests,
 }
 
-/// How an experience looks to its users. What is absent looks as it does without branding settings.
+/// How an experience looks to its users. An absent field looks as it does without branding
+/// settings.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct Branding {
@@ -97,9 +100,9 @@ pub(super) struct Branding {
     pub(super) logo_url: Option<String>,
 }
 
-/// Whom an experience applies to, with the fields of the shape that AWS publishes. It does not document whether an experience
-/// can have several; its reference says that later associations add principals "to the association for the experience", so there
-/// is one.
+/// The principals that an experience applies to, with the fields of the shape that AWS publishes.
+/// AWS does not document whether an experience can have several audiences. Its reference says that
+/// later associations add principals "to the association for the experience", so there is one.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Audience {
     pub(super) experience: String,
@@ -107,7 +110,7 @@ pub(super) struct Audience {
 }
 
 impl Experience {
-    /// A new one: disabled, with nothing.
+    /// A new experience: disabled, without policy, branding settings and audience.
     pub(super) fn new() -> Self {
         Self {
             status: ExperienceStatus::Disabled,
@@ -122,7 +125,8 @@ impl Experience {
 
     pub(super) fn from_world(from: &pmp_world::Experience) -> Self {
         let policy = from.policy.as_ref().map(|policy| policy.id.clone());
-        // One form for all, however they came to be: a client must not be able to tell a world's experience from one it created.
+        // All experiences have the same fields, so that a client cannot tell an experience of the
+        // world from one that was created later.
         let admin_status = Some(from.admin_status.clone().unwrap_or_else(|| ACTIVE.into()));
         let (discovery_policies, integration) = (from.discovery_policies.clone(), from.integration.clone());
         Self {
@@ -136,7 +140,7 @@ impl Experience {
         }
     }
 
-    /// Archived experiences cannot be updated.
+    /// Whether the experience is archived: then it cannot be updated.
     pub(super) fn is_archived(&self) -> bool {
         !matches!(self.admin_status.as_deref(), None | Some("" | ACTIVE))
     }
@@ -173,7 +177,7 @@ impl Entity {
         }
     }
 
-    /// The type without its version, as lists name it.
+    /// The type without its version, as `ListEntities` names it.
     pub(super) fn kind(&self) -> &'static str {
         match self.body {
             Body::Experience(_) => "Experience",
@@ -185,17 +189,17 @@ impl Entity {
         }
     }
 
-    /// `EntityType`.
+    /// The value of `EntityType`: the type with its version.
     pub(super) fn versioned_kind(&self) -> String {
         format!("{}@1.0", self.kind())
     }
 
-    /// `EntityIdentifier`: the id with its revision.
+    /// The value of `EntityIdentifier`: the id with its revision, `exp-…@6`.
     pub(super) fn identifier(&self) -> String {
         format!("{}@{}", self.id, self.revision)
     }
 
-    /// `EntityArn`.
+    /// The value of `EntityArn` in this region.
     pub(super) fn arn(&self, region: &str) -> String {
         let (owner, kind, id) = (&self.owner, self.kind(), &self.id);
         format!("arn:aws:aws-marketplace:{region}:{owner}:{CATALOG}/{kind}/{id}")
@@ -213,7 +217,7 @@ impl Entity {
     }
 }
 
-/// Splits `exp-…@6` into the id and the revision.
+/// Splits `exp-…@6` into the id and the revision. An id without a revision is accepted.
 pub(super) fn split_revision(identifier: &str) -> Result<(&str, Option<u64>), CatalogError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_-@".contains(c);
     if !(1..=255).contains(&identifier.len()) || !identifier.chars().all(allowed) {
@@ -229,7 +233,7 @@ pub(super) fn split_revision(identifier: &str) -> Result<(&str, Option<u64>), Ca
     }
 }
 
-/// A time as the catalog writes it.
+/// A time in the form of the catalog's answers.
 pub(super) fn text_of(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

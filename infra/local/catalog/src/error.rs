@@ -1,50 +1,51 @@
-//! What the catalog answers when it refuses, by the names and HTTP codes of its service model.
+//! The errors of the catalog, with the names and HTTP statuses of its service model.
 
 use serde_json::{Value, json};
 
-/// A refusal.
+/// An error answer of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", kind.name())]
 pub struct CatalogError {
-    /// Which.
+    /// The error's kind, which decides its name and its HTTP status.
     pub kind: ErrorKind,
-    /// The text for people.
+    /// The error's message, for people.
     pub message: String,
-    /// Of a `ValidationException`: the fields that are to blame.
+    /// The wrong fields of the request, for a `ValidationException`; empty for all other errors.
     pub fields: Vec<FieldError>,
 }
 
-/// A field of a request that is to blame: an entry of `ValidationExceptionFieldList`. What AWS puts there for private
-/// marketplace is documented by the service model alone.
+/// A wrong field of a request: an entry of `ValidationExceptionFieldList`. Only the service model
+/// documents what AWS puts there for private marketplace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// Whether the field was read, and is wrong.
+    /// Whether the field could not be parsed, or was parsed and is wrong.
     pub reason: FieldReason,
-    /// The change that it is part of.
+    /// The change that the field belongs to; `None` for a field of the request itself.
     pub change: Option<FieldChange>,
-    /// Its path from the request, or from the change, without indices: the model's pattern has no brackets.
+    /// The path of the field, from the request or from the change. It has no indices, because the
+    /// service model's pattern permits no brackets.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// What is wrong with the field.
     pub message: String,
 }
 
-/// The change whose field is to blame.
+/// The change that a wrong field belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldChange {
-    /// Its type.
+    /// The change type, such as `AllowProductProcurement`.
     pub change_type: String,
-    /// The type of its entity.
+    /// The type of the change's entity.
     pub entity_type: String,
-    /// Its entity, without a revision; none where the change makes it.
+    /// The id of the change's entity, without a revision; `None` if the change creates it.
     pub entity: Option<String>,
 }
 
-/// `ValidationExceptionReason`, as far as the simulator has them.
+/// The values of `ValidationExceptionReason` that the simulator uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldReason {
-    /// The field was read, and is wrong.
+    /// The field was parsed, and its value is wrong.
     FieldValidationFailed,
-    /// It could not be read.
+    /// The field could not be parsed.
     CannotParse,
 }
 
@@ -66,22 +67,22 @@ impl FieldError {
     }
 }
 
-/// The errors of the service model that the simulator gives.
+/// The errors of the service model that the simulator uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The caller's account, or its IAM policies, do not let it.
+    /// The caller's account or its IAM policies do not permit the call.
     AccessDenied,
     /// There is no such entity, change set or resource.
     ResourceNotFound,
-    /// A change set holds the entity, or cannot be cancelled any more.
+    /// A running change set has locked the entity, or the change set can no longer be cancelled.
     ResourceInUse,
-    /// Too many change sets are open.
+    /// Too many change sets of the account are running.
     ServiceQuotaExceeded,
-    /// Too many requests per second.
+    /// The account sent too many requests per second.
     Throttling,
-    /// The request contradicts the documentation.
+    /// The request breaks a documented rule.
     Validation,
-    /// The operation does not exist here.
+    /// The simulator does not have this operation.
     UnknownOperation,
     /// A fault of the simulator itself.
     Internal,
@@ -103,7 +104,7 @@ impl ErrorKind {
         }
     }
 
-    /// The HTTP status.
+    /// The HTTP status of the answer.
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
@@ -125,7 +126,7 @@ impl CatalogError {
         Self { kind, message: message.into(), fields: Vec::new() }
     }
 
-    /// The body of the answer.
+    /// The JSON body of the answer.
     #[must_use]
     pub fn body(&self) -> Value {
         let mut body = json!({ "__type": self.kind.name(), "Message": self.message });
@@ -135,12 +136,13 @@ impl CatalogError {
         body
     }
 
-    /// The same, for which this field is to blame, unless a more precise one is already.
+    /// The same error with this field as the wrong one, unless a more precise field is set already.
     pub(crate) fn in_field(self, field: &'static str) -> Self {
         self.with_field(field, FieldReason::FieldValidationFailed)
     }
 
-    /// The same, because this field cannot be read.
+    /// The same error with this field as the one that could not be parsed, unless a field is set
+    /// already.
     pub(crate) fn in_unreadable_field(self, field: &'static str) -> Self {
         self.with_field(field, FieldReason::CannotParse)
     }
@@ -153,7 +155,7 @@ impl CatalogError {
         self
     }
 
-    /// The same, whose fields are those of a change.
+    /// The same error, whose fields belong to this change.
     pub(crate) fn in_change(mut self, change: &FieldChange) -> Self {
         self.fields
             .iter_mut()
@@ -162,7 +164,7 @@ impl CatalogError {
         self
     }
 
-    /// A `ValidationException`.
+    /// A `ValidationException` with this message.
     #[must_use]
     pub fn validation(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Validation, message)

@@ -1,10 +1,11 @@
-//! Why one change of a change set cannot be applied, in the codes and texts that `DescribeChangeSet` shows.
+//! Why one change of a change set cannot be applied, in the codes and texts that
+//! `DescribeChangeSet` shows.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// An entry of a change's `ErrorDetailList`.
+/// An entry of a change's `ErrorDetailList`: a code for programs, and a text for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ErrorDetail {
     pub(super) code: Cow<'static, str>,

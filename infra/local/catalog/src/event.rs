@@ -1,4 +1,5 @@
-//! The EventBridge events that AWS sends when a change set ends, and when something becomes of a request for a product.
+//! The EventBridge events that AWS sends when a change set ends, and when the status of a request
+//! for a product changes.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,12 +10,12 @@ use super::entity::{Entity, ProcurementRequest, text_of};
 use super::{CATALOG, Catalog};
 use pmp_world::EventsOfChanges;
 
-/// An event, and the account whose bus gets it.
+/// An event, and the account whose event bus receives it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CatalogEvent {
-    /// The account.
+    /// The account whose event bus receives the event.
     pub account: String,
-    /// The whole event, envelope included.
+    /// The whole event, with EventBridge's envelope.
     pub event: Value,
 }
 
@@ -31,7 +32,8 @@ impl CatalogEvent {
             Progress::Cancelled { .. } => "Cancelled",
             Progress::Running { .. } | Progress::Succeeded { .. } => "Succeeded",
         };
-        // No entity id and no change type: whoever listens must read the experience again, as with AWS.
+        // AWS's event holds neither an entity id nor a change type, so a listener must read the
+        // experience again.
         let mut detail = json!({
             "requestId": change_set.request_id,
             "Catalog": CATALOG,
@@ -57,16 +59,16 @@ impl CatalogEvent {
     }
 }
 
-/// What became of a request for a product.
+/// The change of a request's status that an event reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestEvent {
     Created,
     Approved,
     Declined,
     Cancelled,
-    /// It was declined because nobody decided.
+    /// The request was declined, because nobody decided in time.
     Lapsed,
-    /// The same, by the name that it has of its own.
+    /// The same change again, as the event that AWS sends for expired requests in addition.
     Expired,
 }
 
@@ -81,7 +83,7 @@ impl RequestEvent {
         }
     }
 
-    /// The detail that only this event has, and its value.
+    /// The field of `detail` that only this event has, with its value.
     fn date(self, request: &ProcurementRequest, now: Timestamp) -> (&'static str, Timestamp) {
         match self {
             Self::Created => ("expirationDate", request.expires),
@@ -93,8 +95,8 @@ impl RequestEvent {
 }
 
 impl Catalog {
-    /// Keeps the events of a request, to be told with the next that ends: one for the user's account, and one for each account
-    /// that manages the private marketplace.
+    /// Queues the events of a request for the next [`Catalog::advance`]: one for the user's
+    /// account, and one for each account that manages the private marketplace.
     pub(super) fn tell_of_request(&mut self, id: &str, kind: RequestEvent, now: Timestamp) {
         let (event_id, request_id) = (self.dice.uuid(), self.dice.uuid());
         let Some(event) = self.request_event(id, kind, &event_id, &request_id, now) else { return };
@@ -109,8 +111,8 @@ impl Catalog {
         }
     }
 
-    /// The event as AWS shows it, but for the account. Of the product no more is known here than its id, and of the user no
-    /// more than its account.
+    /// The event in the form of AWS's example, except the account. The simulator knows only the
+    /// product's id and the user's account, so the other details of both are missing.
     fn request_event(
         &self,
         id: &str,
@@ -148,7 +150,7 @@ impl Catalog {
         }))
     }
 
-    /// The account whose bus gets the event of a change set.
+    /// The account whose event bus receives the event of a change set.
     pub(super) fn hears_of(&self, change_set: &ChangeSet) -> String {
         let starter = &change_set.account;
         match self.settings.assumptions().events_of_changes {

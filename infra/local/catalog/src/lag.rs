@@ -1,5 +1,6 @@
-//! Reads that lag behind: for a while after a change set has ended, a description shows what was before. AWS documents nowhere
-//! that what a change set did can be read as soon as it has ended, or its event was sent.
+//! Read lag: for a while after a change set has ended, a description still shows the old state. AWS
+//! documents nowhere that the effect of a change set is visible as soon as it has ended, or as soon
+//! as its event was sent.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use super::Catalog;
 use super::change_set::ChangeSet;
 use super::details::Description;
 
-/// What an entity was before a change set, and until when that is shown.
+/// The description of an entity before a change set, and until when it is shown.
 #[derive(Debug)]
 pub(super) struct Before {
     until: Timestamp,
@@ -17,7 +18,8 @@ pub(super) struct Before {
 }
 
 impl Catalog {
-    /// Keeps what the entities of a change set are, before it is applied, for as long as reads lag.
+    /// Saves the descriptions of a change set's entities before the change set is applied, if reads
+    /// lag.
     pub(super) fn remember_before(&mut self, change_set: &ChangeSet, now: Timestamp) {
         let lag = self.settings.assumptions().read_lag;
         if lag.is_zero() {
@@ -30,14 +32,14 @@ impl Catalog {
         });
         let all: BTreeSet<String> = parts.chain(named.iter().cloned()).collect();
         for id in all {
-            // One that the change set creates cannot be described before.
+            // An entity that the change set creates has no description yet.
             if let Ok(description) = self.description_of(&id) {
                 self.before.insert(id, Before { until, description });
             }
         }
     }
 
-    /// What is shown of an entity in place of what it is now.
+    /// The old description that is shown in place of the present one, if reads still lag.
     pub(super) fn before(&mut self, id: &str, now: Timestamp) -> Option<Description> {
         self.before.retain(|_, before| before.until > now);
         self.before.get(id).map(|before| before.description.clone())

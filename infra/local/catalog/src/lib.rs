@@ -1,22 +1,27 @@
-//! The Marketplace Catalog as a state machine: entities, change sets, locks, revisions, ownership, limits.
+//! The Marketplace Catalog as a pure state machine: entities, change sets, locks, revisions,
+//! ownership and limits.
 //!
-//! Every decision is here and pure: a method takes who calls, what is asked and the time, and answers. Nothing here
-//! reads a clock, waits, or knows HTTP; `cloud::marketplace` does. Change sets run on the time that callers bring:
-//! [`Catalog::advance`] ends those that are due, and must come before any question about the present.
+//! Every method takes the caller, the request and the time, and returns the answer. Nothing here
+//! reads a clock, waits, starts a task or knows HTTP: the embedded AWS (`pmp-local-aws`) does that
+//! around it. Change sets run on the time that callers pass in: [`Catalog::advance`] ends those
+//! that are due, and must be called before any question about the present.
 //!
-//! A simulation drives it without a server: [`Catalog::new`] from a [`World`], [`Catalog::call`] for each request with
-//! the JSON that goes over the wire, [`Catalog::next_end`] to know when the next change set ends, and
-//! [`Catalog::advance`] to get there.
+//! A simulation can drive it without a server. Start with [`Catalog::new`] and a [`World`].
+//! [`Catalog::call`] takes a request as the JSON that goes over the wire. [`Catalog::next_end`]
+//! tells when the next change set ends, and [`Catalog::advance`] moves the time there.
 //!
 //! ```
 //! use pmp_local_catalog::{Catalog, Operation};
 //! use pmp_world::{Experience, Organization, ProcurementPolicy, World};
 //! use serde_json::json;
 //!
-//! let experience = Experience::new("exp-1", "One").with_policy(ProcurementPolicy::new("policy-1"));
-//! let organization = Organization::new("o-aaaaaaaaaa", "A", "111111111111").with_experience(experience);
+//! let policy = ProcurementPolicy::new("policy-1");
+//! let experience = Experience::new("exp-1", "One").with_policy(policy);
+//! let organization =
+//!     Organization::new("o-aaaaaaaaaa", "A", "111111111111").with_experience(experience);
 //! let start = "2026-01-01T00:00:00Z".parse()?;
-//! let mut catalog = Catalog::new(&World { organizations: vec![organization], ..World::default() }, start);
+//! let world = World { organizations: vec![organization], ..World::default() };
+//! let mut catalog = Catalog::new(&world, start);
 //!
 //! let request = json!({ "Catalog": "AWSMarketplace", "ChangeSet": [{
 //!     "ChangeType": "AllowProductProcurement",
@@ -74,12 +79,13 @@ use settings::Settings;
 pub use start::{StartChangeSet, Target};
 pub use view::{ChangeSetView, ExperienceView, Listed, Move};
 
-/// The one catalog that AWS has.
+/// The name of AWS's only catalog.
 pub const CATALOG: &str = "AWSMarketplace";
 
-/// The state of every private marketplace.
+/// The state of the private marketplaces of all organizations.
 ///
-/// Its serde form is the state alone, without what the world fixes: read it back with [`Catalog::restore`].
+/// Its serde form holds the state only, without the settings from the world. [`Catalog::restore`]
+/// reads it back.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Catalog {
     #[serde(skip)]
@@ -88,7 +94,7 @@ pub struct Catalog {
     rates: Rates,
     #[serde(skip)]
     descriptions: Descriptions,
-    /// What is still shown of entities that have changed.
+    /// The old descriptions of entities that changed, while reads lag.
     #[serde(skip)]
     before: BTreeMap<String, Before>,
     dice: Dice,
@@ -102,21 +108,22 @@ pub struct Catalog {
     running: BTreeSet<(Timestamp, String)>,
     /// How many change sets of each account are running.
     open: BTreeMap<String, usize>,
-    /// Entities and principals that a running change set names, and which one.
+    /// The entities and principals that are locked, with the running change set that holds each of
+    /// them.
     locks: BTreeMap<String, String>,
-    /// What each account asked with a `ClientRequestToken`, and the change set it became.
+    /// By account and `ClientRequestToken`: the request, and the change set that it started.
     tokens: BTreeMap<String, BTreeMap<String, (StartChangeSet, String)>>,
-    /// How the next change set to start is made to end.
+    /// How the next change set that starts will end.
     next_outcome: Outcome,
     /// Requests for products that nobody has decided on, the next to lapse first.
     #[serde(default)]
     pending: BTreeSet<(Timestamp, String)>,
-    /// What has happened since the last advance, and was not told yet.
+    /// Events that have happened since the last advance, and are not delivered yet.
     #[serde(alias = "cancelled")]
     untold: Vec<CatalogEvent>,
 }
 
-/// How an account stands to an entity's owner.
+/// The relation of an account to an entity's owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Owner,
@@ -125,7 +132,7 @@ enum Standing {
 }
 
 impl Catalog {
-    /// The catalog that `world` describes, its entities last modified `now`.
+    /// The catalog that `world` describes. Its entities were last modified at `now`.
     #[must_use]
     pub fn new(world: &World, now: Timestamp) -> Self {
         let mut catalog = Self {
@@ -154,8 +161,9 @@ impl Catalog {
         catalog
     }
 
-    /// A catalog from its serde form, with the limits, timing and accounts of `world`. Experiences of the world are not
-    /// looked at: the state has its own. Change sets that ran go on, and those that are due end at the next advance.
+    /// A catalog from its serde form, with the limits, timing and accounts of `world`. The
+    /// experiences of the world are ignored, because the state has its own. Running change sets
+    /// continue, and those that are due end at the next advance.
     ///
     /// # Errors
     /// The text is no catalog's state.
@@ -188,23 +196,23 @@ impl Catalog {
         self.entities.insert(entity.id.clone(), entity);
     }
 
-    /// Makes the next change set that starts end in that way, whatever it asks for.
+    /// Forces the end of the next change set that starts.
     pub fn set_next_outcome(&mut self, outcome: Outcome) {
         self.next_outcome = outcome;
     }
 
-    /// The products that it rejects.
+    /// The products whose change sets fail (`poison_products` of the world).
     pub fn poison_mut(&mut self) -> &mut BTreeSet<String> {
         &mut self.settings.poison
     }
 
-    /// The region of its ARNs.
+    /// The region in the ARNs of entities and change sets.
     pub fn region(&self) -> &str {
         &self.settings.region
     }
 
-    /// The ARN under which IAM knows an entity; for an unknown one, that of an entity of this type (`Experience`) that the caller
-    /// would own.
+    /// The ARN of an entity for IAM. For an unknown entity, it is the ARN of an entity of this type
+    /// (`Experience`) that the caller would own.
     pub fn arn_for_iam(&self, caller: &str, kind: &str, identifier: &str) -> String {
         let id = identifier.split_once('@').map_or(identifier, |(id, _)| id);
         match self.entity(id) {
@@ -213,7 +221,8 @@ impl Catalog {
         }
     }
 
-    /// The ARN under which IAM knows a change set; for an unknown one, that of one that the caller would have started.
+    /// The ARN of a change set for IAM. For an unknown change set, it is the ARN of one that the
+    /// caller would have started.
     pub fn change_set_arn_for_iam(&self, caller: &str, id: &str) -> String {
         match self.change_sets.get(id) {
             Some(change_set) => change_set.arn(self.region()),
@@ -229,7 +238,7 @@ impl Catalog {
         self.entities.get(id).and_then(Entity::experience)
     }
 
-    /// An entity that the caller owns or administers.
+    /// The entity, if the caller owns or administers it.
     fn visible(&self, caller: &str, id: &str) -> Result<&Entity, CatalogError> {
         let entity = self.entity(id)?;
         match self.standing_to(caller, entity) {
@@ -238,7 +247,7 @@ impl Catalog {
         }
     }
 
-    /// A change set that the caller started, or that one of its private marketplace's other managers did.
+    /// The change set, if the caller or another manager of its private marketplace started it.
     fn visible_change_set(&self, caller: &str, id: &str) -> Result<&ChangeSet, CatalogError> {
         let missing = || CatalogError::not_found(format!("Change set {id} not found"));
         let change_set = self.change_sets.get(id).ok_or_else(missing)?;
@@ -249,8 +258,8 @@ impl Catalog {
         }
     }
 
-    /// How an account stands to an entity. A request for a product is its user's, and shared with those who manage the private
-    /// marketplace.
+    /// The relation of an account to an entity. A request for a product belongs to its user, and is
+    /// shared with the managers of the private marketplace.
     fn standing_to(&self, caller: &str, entity: &Entity) -> Standing {
         let owner = match &entity.body {
             Body::ProcurementRequest(_) if caller != entity.owner => {

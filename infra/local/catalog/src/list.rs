@@ -33,7 +33,7 @@ pub(super) enum SortOrder {
 }
 
 impl SortOrder {
-    /// Two keys in this order.
+    /// Compares two keys in this order.
     pub(super) fn compare<K: Ord>(self, a: &K, b: &K) -> Ordering {
         match self {
             Self::Ascending => a.cmp(b),
@@ -42,7 +42,7 @@ impl SortOrder {
     }
 }
 
-/// Filters that a request may have, and values that a filter may have.
+/// Limits of the service model: filters of a request, and values of a filter.
 const MAX_FILTERS: usize = 8;
 const MAX_VALUES: usize = 10;
 
@@ -51,7 +51,7 @@ impl Filter {
         self.value_list.iter().any(|wanted| wanted == value)
     }
 
-    /// The one time that a filter of a range holds.
+    /// The single time that a filter by a range has as its value.
     pub(super) fn time(&self) -> Result<Timestamp, CatalogError> {
         let time = match self.value_list.as_slice() {
             [time] => time.parse().ok(),
@@ -63,7 +63,8 @@ impl Filter {
     }
 }
 
-/// The wanted scope, and the other filters. Their number is checked, and that they are among the `known` ones.
+/// The scope and the other filters of a request. Too many filters, and filters that are not among
+/// `known`, are errors.
 pub(super) fn scope_and_filters<'f>(
     filters: &'f [Filter],
     known: &[&str],
@@ -93,7 +94,8 @@ pub(super) fn scope_and_filters<'f>(
     Ok((standing, rest))
 }
 
-/// The attribute to sort by, one of the `known` ones of which the first is the default, and the order.
+/// The attribute to sort by, and the order. The attribute must be among `known`; the first of these
+/// is the default.
 pub(super) fn order(sort: Option<&Sort>, known: &[&'static str]) -> Result<(&'static str, SortOrder), CatalogError> {
     let by = match sort.and_then(|sort| sort.sort_by.as_deref()) {
         None => known.first(),
@@ -104,16 +106,16 @@ pub(super) fn order(sort: Option<&Sort>, known: &[&'static str]) -> Result<(&'st
     Ok((by, sort.and_then(|sort| sort.sort_order).unwrap_or_default()))
 }
 
-/// Where an item stands in a list: its sort key, then its id.
+/// The position of an item in a list: its sort key, then its id.
 pub(super) type Place = (String, String);
 
-/// A page of a list: the place after which it begins, and how long it may be.
+/// A page of a list: the place after which it begins, and its largest length.
 pub(super) struct Page {
     pub(super) after: Option<Place>,
     pub(super) length: usize,
 }
 
-/// Items per page when the caller does not say.
+/// Items per page if the request names no number.
 const DEFAULT_PAGE: usize = 20;
 
 impl Page {
@@ -127,13 +129,14 @@ impl Page {
         Ok(Self { after, length })
     }
 
-    /// Whether an item at that place comes after the page's beginning.
+    /// Whether an item at that place comes after the place where the page begins.
     pub(super) fn admits(&self, place: &Place, compare: impl Fn(&Place, &Place) -> Ordering) -> bool {
         self.after.as_ref().is_none_or(|after| compare(place, after).is_gt())
     }
 
-    /// The answer, from the items that this page admits; it has a token when there are more than fit. The token holds a
-    /// place, not a number: items that come or go between two pages shift nothing.
+    /// The answer with the items of this page, and a token if there are more. The token holds a
+    /// place and not a number, so items that are added or removed between two pages do not shift
+    /// the rest.
     pub(super) fn answer<T>(
         &self,
         name: &str,
@@ -162,7 +165,7 @@ fn read_token(token: &str) -> Result<Place, CatalogError> {
     place.ok_or_else(|| CatalogError::validation("NextToken is not valid").in_field("NextToken"))
 }
 
-/// A time as a sort key: as text it sorts as it does as a time.
+/// A time as a sort key: its text sorts in the order of time.
 pub(super) fn key_of(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string()
 }

@@ -1,4 +1,4 @@
-//! `ListChangeSets`.
+//! The operation `ListChangeSets`: filters, scope, order and pages.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -23,13 +23,13 @@ pub(super) struct ListChangeSets {
 
 const FILTERS: [&str; 7] =
     ["ChangeSetName", "Status", "EntityId", "BeforeStartTime", "AfterStartTime", "BeforeEndTime", "AfterEndTime"];
-/// The first is the default.
+/// The attributes to sort by; the first is the default.
 const SORTS: [&str; 2] = ["StartTime", "EndTime"];
 const MAX_PAGE: usize = 20;
 
 impl Catalog {
-    /// The change sets that the caller started, or, with Scope `SharedWithMe`, those of its private marketplace's other
-    /// managers.
+    /// Lists the change sets that the caller started, or with the scope `SharedWithMe` those of the
+    /// other managers of its private marketplace.
     pub(super) fn list_change_sets(
         &self,
         caller: &str,
@@ -50,8 +50,8 @@ impl Catalog {
                 page.admits(place, compare) && filters.iter().all(|filter| filter.accepts(set, now))
             });
             if by == "StartTime" {
-                // The history is in this order: what lies beyond the page, and one more to know that there is more,
-                // need not be looked at.
+                // The history is already in this order. One item more than the page holds is enough
+                // to know whether there are more.
                 found.extend(admitted.take(page.length + 1));
             } else {
                 found.extend(admitted);
@@ -68,7 +68,7 @@ impl Catalog {
         managers.filter(|account| *account != caller && self.manages(caller, account)).collect()
     }
 
-    /// An account's change sets in the order of their start, from the side that the page is filled from.
+    /// An account's change sets by start time, from the end that the page begins at.
     fn history_of<'c>(
         &'c self,
         account: &str,
@@ -84,7 +84,7 @@ impl Catalog {
     }
 }
 
-/// A running change set has no end: it sorts after all that have one.
+/// The place of a change set. A running one has no end time, and sorts after all others.
 fn place_of(set: &ChangeSet, by: &str) -> Place {
     let time = if by == "EndTime" { set.ended().unwrap_or(Timestamp::MAX) } else { set.started };
     (key_of(time), set.id.clone())
@@ -99,7 +99,7 @@ fn change_set_summary(set: &ChangeSet, region: &str, now: Timestamp) -> Value {
     summary
 }
 
-/// A filter, read.
+/// A filter after its values were parsed.
 enum Condition<'f> {
     Name(&'f Filter),
     Status(&'f Filter),

@@ -1,4 +1,4 @@
-//! `ListEntities`.
+//! The operation `ListEntities`: filters, scope, order and pages.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,7 +33,8 @@ enum OwnershipType {
     Shared,
 }
 
-/// The types of private marketplace, and that of offers on demand, which a buyer makes, too.
+/// The entity types of private marketplace, and the type of agent tokens, which buyers create as
+/// well.
 const TYPES: [&str; 6] = [
     "Experience",
     "ProcurementPolicy",
@@ -42,7 +43,7 @@ const TYPES: [&str; 6] = [
     "ProductProcurementRequest",
     "AgentTokenContainer",
 ];
-/// The other types of the documentation. They exist in AWS, and are empty here.
+/// The other documented types. They exist in AWS; here their lists are empty.
 const OTHER_TYPES: [&str; 11] = [
     "AmiProduct",
     "ContainerProduct",
@@ -56,14 +57,15 @@ const OTHER_TYPES: [&str; 11] = [
     "Seller",
     "Solution",
 ];
-/// What AWS documents today, beside the scope. Earlier versions of its reference had more.
+/// The filters that AWS documents beside the scope. Earlier versions of its reference had more.
 const FILTERS: [&str; 1] = ["EntityId"];
-/// The first is the default.
+/// The attributes to sort by; the first is the default.
 const SORTS: [&str; 2] = ["LastModifiedDate", "EntityId"];
 const MAX_PAGE: usize = 50;
 
 impl Catalog {
-    /// The entities of one type that the caller owns, or, with Scope `SharedWithMe`, that are shared with it.
+    /// Lists the entities of one type that the caller owns, or with the scope `SharedWithMe` those
+    /// that are shared with it.
     pub(super) fn list_entities(&self, caller: &str, request: &ListEntities) -> Result<Value, CatalogError> {
         check_catalog(&request.catalog)?;
         let kind = request.entity_type.trim_end_matches("@1.0");
@@ -72,14 +74,15 @@ impl Catalog {
             return Err(CatalogError::validation(message).in_field("EntityType"));
         }
         if TYPES.contains(&kind) && (request.entity_type_filters.is_some() || request.entity_type_sort.is_some()) {
-            // The unions of the service model have no member for these types.
+            // The service model's unions of filters and sorts have no member for these types.
             let message = format!("EntityTypeFilters and EntityTypeSort do not apply to EntityType {kind}");
             let field = if request.entity_type_filters.is_some() { "EntityTypeFilters" } else { "EntityTypeSort" };
             return Err(CatalogError::validation(message).in_field(field));
         }
         let (mut wanted, filters) = scope_and_filters(&request.filter_list, &FILTERS)?;
         if request.ownership_type == Some(OwnershipType::Shared) {
-            // AWS documents this for entities shared through AWS RAM. Taken to be another word for the scope.
+            // AWS documents this value for entities that are shared through AWS RAM. Here it means
+            // the same as the scope.
             wanted = Standing::DelegatedAdministrator;
         }
         if request.sort.is_some()
@@ -96,7 +99,8 @@ impl Catalog {
                 && self.standing_to(caller, entity) == wanted
                 && filters.iter().all(|filter| filter.accepts(&entity.id))
         };
-        // Entities of the same key are in the order of their ids either way: AWS documents none.
+        // AWS documents no order of entities with the same key. Here they are in the order of their
+        // ids, ascending and descending alike.
         let compare = |(a, a_id): &Place, (b, b_id): &Place| direction.compare(a, b).then_with(|| a_id.cmp(b_id));
         let found = self.entities.values().filter(matches).map(|entity| (place_of(entity, by), entity));
         let found = found.filter(|(place, _)| page.admits(place, compare)).collect();

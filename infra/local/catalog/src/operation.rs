@@ -1,4 +1,4 @@
-//! The operations, by name: a request in JSON becomes an answer in JSON.
+//! The operations by name. Each takes a request as JSON and returns an answer as JSON.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use super::entity::split_revision;
 use super::{CATALOG, Catalog, CatalogError, ErrorKind};
 use pmp_world::{AbsentValues, Batches};
 
-/// An operation of the API.
+/// An operation of the Marketplace Catalog API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each is named as the API names it")]
 pub enum Operation {
@@ -51,16 +51,18 @@ struct ManyEntities {
     entity_request_list: Vec<OneEntity>,
 }
 
-/// What a change set may not have: it is left out, or `null`.
+/// The fields of a change set that may be absent: left out or `null`, by the assumption
+/// `absent_values`.
 const CHANGE_SET_FIELDS: [&str; 4] = ["ChangeSetName", "EndTime", "FailureCode", "FailureDescription"];
 
-/// Entities that `BatchDescribeEntities` takes at most.
+/// AWS's limit for entities in a request of `BatchDescribeEntities`.
 const MAX_BATCH: usize = 20;
 
 impl Catalog {
-    /// Answers a request as `caller`, an account, with every IAM permission: the JSON that goes over the wire in, and
-    /// out. The operations with a query string (`DescribeEntity`, `DescribeChangeSet`, `CancelChangeSet`) take
-    /// `{"Catalog", "EntityId"}` or `{"Catalog", "ChangeSetId"}`.
+    /// Answers a request of the account `caller`, which has every IAM permission. Request and
+    /// answer are the JSON that goes over the wire. The operations with a query string
+    /// (`DescribeEntity`, `DescribeChangeSet`, `CancelChangeSet`) take `{"Catalog", "EntityId"}` or
+    /// `{"Catalog", "ChangeSetId"}`.
     ///
     /// # Errors
     /// As the API documents, and [`ErrorKind::Throttling`] beyond the account's request rate.
@@ -77,13 +79,14 @@ impl Catalog {
         serde_json::from_slice(&answer).map_err(|error| CatalogError::new(ErrorKind::Internal, error.to_string()))
     }
 
-    /// Counts a request against the account's rate for the operation.
+    /// Counts a request against the account's rate for the operation, and refuses it if the rate is
+    /// exceeded.
     pub fn admit(&mut self, caller: &str, operation: Operation, now: Timestamp) -> Result<(), CatalogError> {
         self.rates.admit(&self.settings.limits, caller, operation, now)
     }
 
-    /// Answers a request that may be made. `may_describe` is asked about each entity of a batch, because the refusal
-    /// of one is no refusal of the others.
+    /// Answers a request that IAM permits. `may_describe` is called for each entity of a batch,
+    /// because IAM can refuse one entity and permit the others.
     pub fn answer(
         &mut self,
         caller: &str,
@@ -112,7 +115,7 @@ impl Catalog {
                 let answer = self.visible_change_set(caller, &change_set_id)?.describe(self.region(), now);
                 match self.settings.assumptions().absent_values {
                     AbsentValues::Null => with_nulls(answer, &CHANGE_SET_FIELDS),
-                    // As AWS's example of the answer has it.
+                    // AWS's example of the answer has `null` here.
                     AbsentValues::LeftOut => with_nulls(answer, &["FailureCode"]),
                     AbsentValues::Empty => answer,
                 }
@@ -133,7 +136,8 @@ impl Catalog {
         Ok(answer.to_string().into())
     }
 
-    /// The entity, if the caller may see it. The identifier may carry its newest revision.
+    /// Describes the entity, if the caller may see it. The identifier may end with the newest
+    /// revision.
     fn describe(&mut self, caller: &str, identifier: &str, now: Timestamp) -> Result<Bytes, CatalogError> {
         let id = self.newest(caller, identifier)?;
         Ok(self.description(&id, now)?.whole())
@@ -181,20 +185,22 @@ impl Catalog {
         Ok(answer.into())
     }
 
-    /// The id of an entity that the caller may see, from an identifier with its newest revision or none.
+    /// The id of an entity that the caller may see, from an identifier with the newest revision or
+    /// without one.
     fn newest(&self, caller: &str, identifier: &str) -> Result<String, CatalogError> {
         let (id, revision) = split_revision(identifier)?;
         let entity = self.visible(caller, id)?;
         match revision {
             Some(asked) if asked != entity.revision => {
-                // AWS documents revisions as something that can be described, and no error for one that cannot.
+                // AWS documents that revisions can be described, and no error for a revision that
+                // cannot.
                 Err(CatalogError::not_found(format!("Entity {id} has no revision {asked} that can be described")))
             }
             _ => Ok(id.to_owned()),
         }
     }
 
-    /// What is shown of an entity now.
+    /// The description of an entity that is shown now: the old one while reads lag.
     fn description(&mut self, id: &str, now: Timestamp) -> Result<Description, CatalogError> {
         match self.before(id, now) {
             Some(before) => Ok(before),
@@ -202,7 +208,7 @@ impl Catalog {
         }
     }
 
-    /// What an entity is.
+    /// The present description of an entity.
     pub(super) fn description_of(&mut self, id: &str) -> Result<Description, CatalogError> {
         let missing = || CatalogError::not_found(format!("Entity {id} not found"));
         let entity = self.entities.get(id).ok_or_else(missing)?;
@@ -210,7 +216,7 @@ impl Catalog {
     }
 }
 
-/// Reads a request. AWS documents no texts for requests out of form, but for those that are not JSON at all.
+/// Reads a request. AWS documents an error text only for requests that are not JSON at all.
 pub fn read<T: DeserializeOwned>(request: Value) -> Result<T, CatalogError> {
     serde_json::from_value(request)
         .map_err(|error| CatalogError::validation(format!("The request is malformed: {error}")))

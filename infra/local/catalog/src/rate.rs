@@ -1,7 +1,7 @@
 //! Requests per second: one token bucket per account and operation.
 //!
-//! AWS publishes rates and no bursts. A bucket holds one second's worth, so that a client that keeps to the rate over
-//! every second is never refused.
+//! AWS publishes rates, but no bursts. A bucket holds the requests of one second, so a client that
+//! stays below the rate in every second is never refused.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use jiff::Timestamp;
 use super::{CatalogError, ErrorKind, Operation};
 use pmp_world::{CatalogLimits, RequestRates};
 
-/// How much of its rate each account has left. Not part of what survives a restart: it is refilled within a second.
+/// The buckets of each account. They are not saved: a bucket is full again after a second.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
     buckets: BTreeMap<String, BTreeMap<Operation, Bucket>>,
 }
 
-/// What is left of one rate: at most one second's worth, which is there from the beginning.
+/// The tokens of one rate: at most the requests of one second. A new bucket is full.
 #[derive(Debug)]
 pub struct Bucket {
     tokens: f64,
@@ -24,16 +24,16 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// A full one, for so many requests a second.
+    /// A full bucket for this number of requests per second.
     #[must_use]
     pub fn full(per_second: u32, now: Timestamp) -> Self {
         Self { tokens: f64::from(per_second), filled: now }
     }
 
-    /// Takes a request, where there is one left.
+    /// Takes a token for a request. Returns false if none is left.
     pub fn take(&mut self, per_second: u32, now: Timestamp) -> bool {
         let rate = f64::from(per_second);
-        // A clock that was set back fills nothing and takes nothing away.
+        // If the clock was set back, the bucket neither gains nor loses tokens.
         let passed = now.duration_since(self.filled).as_secs_f64().max(0.0);
         self.tokens = (self.tokens + passed * rate).min(rate);
         self.filled = now;
@@ -46,7 +46,7 @@ impl Bucket {
 }
 
 impl Rates {
-    /// Takes a request of the account into account, or refuses it.
+    /// Counts a request of the account, or refuses it.
     pub(super) fn admit(
         &mut self,
         limits: &CatalogLimits,
@@ -65,7 +65,8 @@ impl Rates {
         if buckets.entry(operation).or_insert_with(|| Bucket::full(rate, now)).take(rate, now) {
             return Ok(());
         }
-        // AWS documents the name and the status, and no text. This one is what its services commonly say.
+        // AWS documents the name and the status, but no text. This is the usual text of its
+        // services.
         Err(CatalogError::new(ErrorKind::Throttling, "Rate exceeded"))
     }
 }
@@ -82,7 +83,7 @@ fn rate(rates: &RequestRates, operation: Operation) -> u32 {
         Operation::TagResource => rates.tag_resource,
         Operation::UntagResource => rates.untag_resource,
         Operation::ListTagsForResource => rates.list_tags_for_resource,
-        // AWS publishes no quota for these.
+        // AWS publishes no quota for these operations.
         Operation::ListAssessments | Operation::DescribeAssessment | Operation::StartAssessment => {
             rates.list_change_sets
         }

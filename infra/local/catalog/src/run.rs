@@ -1,4 +1,5 @@
-//! The life of a change set after it was accepted: it ends when it is due, all of it or nothing, or is cancelled.
+//! A change set after it was accepted. When it is due, it is applied as a whole or not at all;
+//! until then it can be cancelled.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +11,8 @@ use super::{Catalog, CatalogError, CatalogEvent, ErrorKind};
 use pmp_world::Revisions;
 
 impl Catalog {
-    /// Ends every change set and every request that is due, in the order in which they end; answers the events of these and of
-    /// what was cancelled since the last time.
+    /// Ends every change set and every request that is due, in the order of their ends. Returns
+    /// their events, and the events of what was cancelled since the last call.
     pub fn advance(&mut self, now: Timestamp) -> Vec<CatalogEvent> {
         while let Some(at) = self.next_end().filter(|at| *at <= now) {
             match self.running.first().filter(|(ends_at, _)| *ends_at == at).cloned() {
@@ -28,7 +29,7 @@ impl Catalog {
         std::mem::take(&mut self.untold)
     }
 
-    /// Whether [`Catalog::advance`] has something to end, or to tell.
+    /// Whether [`Catalog::advance`] would end something or return an event.
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
         !self.untold.is_empty() || self.next_end().is_some_and(|end| end <= now)
@@ -41,7 +42,7 @@ impl Catalog {
         ends.map(|(ends_at, _)| *ends_at).min()
     }
 
-    /// Applies a change set, all of it or nothing, and releases its entities.
+    /// Applies a change set as a whole or not at all, and unlocks its entities.
     fn end(&mut self, id: &str, ends_at: Timestamp) {
         let Some(mut change_set) = self.change_sets.remove(id) else { return };
         self.release(&change_set);
@@ -79,6 +80,8 @@ impl Catalog {
                 entity.modified = now;
             }
         }
+        // A change that creates its entity was requested without an identifier, or with a
+        // reference; its description shows the identifier that the entity has got.
         for change in &mut change_set.changes {
             let created = change.identifier.as_deref().is_none_or(|identifier| identifier.starts_with('$'));
             if created && let Some(entity) = self.entities.get(&change.entity) {
@@ -87,12 +90,13 @@ impl Catalog {
         }
     }
 
-    /// `CancelChangeSet`: possible until it is being applied.
+    /// The operation `CancelChangeSet`. It is possible until the change set is being applied.
     pub(super) fn cancel(&mut self, caller: &str, id: &str, now: Timestamp) -> Result<String, CatalogError> {
         let change_set = self.visible_change_set(caller, id)?;
         let status = change_set.status(now);
         let (Progress::Running { ends, .. }, "PREPARING") = (change_set.progress.clone(), status) else {
-            // AWS documents that a request must be cancelled before it is APPLYING, and the error's name; no text.
+            // AWS documents that a request must be cancelled before it is APPLYING, and the error's
+            // name, but no text.
             let message = format!("Change set {id} is {status} and cannot be cancelled");
             return Err(CatalogError::new(ErrorKind::ResourceInUse, message));
         };
@@ -105,7 +109,7 @@ impl Catalog {
         Ok(arn)
     }
 
-    /// Keeps a change set that has ended, and makes its event.
+    /// Stores a change set that has ended, and queues its event.
     fn keep(&mut self, change_set: ChangeSet, ended: Timestamp) {
         let (event_id, account) = (self.dice.uuid(), self.hears_of(&change_set));
         let region = &self.settings.region;
@@ -114,9 +118,10 @@ impl Catalog {
         self.untold.push(event);
     }
 
-    /// Frees what a running change set holds.
+    /// Unlocks everything that a running change set holds.
     fn release(&mut self, change_set: &ChangeSet) {
         let held: Vec<String> = change_set.changes.iter().flat_map(|change| self.holds(change)).collect();
+        // Another change set may hold a principal that this one names: that lock stays.
         for held in held {
             if self.locks.get(&held).is_some_and(|holder| *holder == change_set.id) {
                 self.locks.remove(&held);

@@ -1,4 +1,5 @@
-//! What the world fixes for the catalog: limits, timing, and who belongs to whom. It never changes while it runs.
+//! The catalog's settings from the world: limits, timing and organizations. They never change at
+//! run time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ pub(super) struct Settings {
     pub(super) poison: BTreeSet<String>,
     /// Accounts that manage a private marketplace, and the management account that owns it.
     pub(super) managers: BTreeMap<String, String>,
-    /// What each management account's organization consists of.
+    /// The members of each organization, by its management account.
     organizations: BTreeMap<String, Members>,
 }
 
@@ -46,7 +47,7 @@ impl Settings {
         settings
     }
 
-    /// How the catalog behaves where AWS's documentation is silent.
+    /// How the catalog behaves where AWS's documentation says nothing.
     pub(super) fn assumptions(&self) -> &Assumptions {
         &self.limits.assumptions
     }
@@ -57,7 +58,8 @@ impl Settings {
         self.organizations.iter().find(|(_, members)| has(members)).map(|(owner, _)| owner.as_str())
     }
 
-    /// As whom an account may be in an audience: itself, and its organization. The catalog knows of no organizational units.
+    /// The principals that stand for an account in an audience: the account itself, and its
+    /// organization. The catalog knows no organizational units.
     pub(super) fn principals_of<'a>(&'a self, account: &'a str) -> impl Iterator<Item = &'a str> {
         let organization = self.owner_of(account).and_then(|owner| self.organizations.get(owner));
         std::iter::once(account).chain(organization.map(|members| members.organization.as_str()))
@@ -68,8 +70,8 @@ impl Settings {
         self.managers.iter().filter(move |(_, managed)| *managed == owner).map(|(account, _)| account.as_str())
     }
 
-    /// Whether a principal is in the organization of that management account. An organizational unit is taken to be:
-    /// the catalog knows of none.
+    /// Whether a principal is in the organization of that management account. The catalog knows no
+    /// organizational units, so it assumes that each unit is.
     pub(super) fn has_principal(&self, owner: &str, principal: &str) -> bool {
         self.organizations.get(owner).is_some_and(|members| {
             principal.starts_with("ou-") || principal == members.organization || members.accounts.contains(principal)

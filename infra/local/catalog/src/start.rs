@@ -1,4 +1,5 @@
-//! `StartChangeSet`: everything AWS checks before it accepts, in the order in which a caller learns of it.
+//! The operation `StartChangeSet`: everything that AWS checks before it accepts a change set, in
+//! the order in which a caller gets the errors.
 
 use std::collections::BTreeSet;
 
@@ -46,32 +47,34 @@ struct EntityRequest {
     identifier: Option<String>,
 }
 
-/// What a change is asked on.
+/// What a change names, for IAM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target<'a> {
     /// The type of the entity, such as `Experience`.
     pub kind: &'a str,
-    /// Its id, with its revision if it has one; `*` for one that does not exist yet.
+    /// The entity's id, with a revision if the request has one; `*` for an entity that does not
+    /// exist yet.
     pub entity: &'a str,
-    /// The change type.
+    /// The change type, such as `AllowProductProcurement`.
     pub change_type: &'a str,
 }
 
 impl Target<'_> {
-    /// What IAM must allow beside `StartChangeSet`. AWS's reference of IAM has an action for approving a request, and its
-    /// policies have it beside the change set: it is taken that both are needed.
+    /// The IAM action that the change needs beside `StartChangeSet`, if there is one. AWS's IAM
+    /// reference has an action for the approval of a request, and AWS's policies name it beside
+    /// `StartChangeSet`; so both are required here.
     #[must_use]
     pub fn also_needs(&self) -> Option<&'static str> {
         (self.change_type == "ApproveProductProcurementRequest").then_some("AssociateProductsWithPrivateMarketplace")
     }
 }
 
-/// Characters that `Details` may have; `DetailsDocument` has no such limit.
+/// AWS's limit for the characters of `Details`. `DetailsDocument` has no such limit.
 const MAX_DETAILS: usize = 16_384;
 
 impl StartChangeSet {
-    /// The entities it names, each with its type and the change type: what IAM is asked about. An entity that does not exist yet
-    /// is `*`.
+    /// The entities of the request, each with its type and the change type. IAM decides on each of
+    /// them. An entity that does not exist yet is `*`.
     pub fn targets(&self) -> impl Iterator<Item = Target<'_>> {
         self.change_set.iter().map(|change| {
             let identifier = change.entity.identifier.as_deref().filter(|identifier| !identifier.starts_with('$'));
@@ -82,7 +85,7 @@ impl StartChangeSet {
 }
 
 impl Catalog {
-    /// Starts a change set and answers its id and ARN.
+    /// Starts a change set and returns its id and ARN.
     pub(super) fn start(
         &mut self,
         caller: &str,
@@ -92,11 +95,13 @@ impl Catalog {
     ) -> Result<(String, String), CatalogError> {
         check_shape(&request)?;
         let token = request.client_request_token.as_deref();
-        // Before anything else is looked at: a repeated request must not fail on the lock that it took itself.
+        // The token is looked up before any other check: a repeated request must not fail because
+        // of the lock that it took itself.
         if let Some(answer) = token.and_then(|token| self.answer_to_known(caller, token, &request)) {
             return answer;
         }
         let mut changes: Vec<Change> = Vec::with_capacity(request.change_set.len());
+        // In order, because a change can refer to the entity of an earlier one.
         for asked in &request.change_set {
             let change = self.read_change(asked, &changes).map_err(|error| error.in_change(&asked.as_told()))?;
             changes.push(change);
@@ -118,8 +123,8 @@ impl Catalog {
         Ok((id, arn))
     }
 
-    /// What a request is answered whose token an earlier one had; none where it is taken like any other. AWS documents tokens
-    /// as making requests idempotent, and nothing more.
+    /// The answer to a request that repeats an earlier token; `None` if the request is handled as a
+    /// new one. AWS documents only that tokens make requests idempotent.
     fn answer_to_known(
         &self,
         caller: &str,
@@ -200,7 +205,8 @@ impl Catalog {
         let (newest, revision) = (entity.revision, split_revision(asked)?.1);
         if revision.is_some_and(|revision| revision != newest) {
             let id = &change.entity;
-            // AWS documents that the newest revision is required, and that the message includes it; the text is ours.
+            // AWS documents that the newest revision is required, and that the message includes it.
+            // The text is this simulator's own.
             return Err(match self.settings.assumptions().stale_revisions {
                 StaleRevisions::Named => {
                     let message =
@@ -259,8 +265,8 @@ impl Catalog {
         (id, arn)
     }
 
-    /// Locks the change's entity and principals. A principal that another change set holds is no reason to refuse the
-    /// request: AWS reports it when the change set ends.
+    /// Locks the change's entity and principals. If another change set holds a principal, the
+    /// request is not refused: AWS reports that when the change set ends.
     fn lock(&mut self, change: &mut Change, id: &str) {
         for held in self.holds(change) {
             let holder = self.locks.entry(held).or_insert_with(|| id.to_owned());
@@ -274,8 +280,8 @@ impl Catalog {
 }
 
 impl Catalog {
-    /// What a change locks while it runs: its entity, the principals that it associates or disassociates, and the experience in
-    /// which it approves a request.
+    /// What a change locks while its change set runs: its entity, the principals that it associates
+    /// or disassociates, and the experience in which it approves a request.
     pub(super) fn holds(&self, change: &Change) -> Vec<String> {
         let held = std::iter::once(change.entity.as_str()).chain(change.action.principals()).map(str::to_owned);
         held.chain(self.approved_in(change)).collect()
@@ -283,7 +289,7 @@ impl Catalog {
 }
 
 impl ChangeRequest {
-    /// As the fields of an error name it.
+    /// The change in the form in which the fields of an error name it.
     fn as_told(&self) -> FieldChange {
         let identifier = self.entity.identifier.as_deref().filter(|identifier| !identifier.starts_with('$'));
         FieldChange {
@@ -295,20 +301,21 @@ impl ChangeRequest {
 }
 
 impl Change {
-    /// As the fields of an error name it.
+    /// The change in the form in which the fields of an error name it.
     fn as_told(&self) -> FieldChange {
         let (change_type, entity_type) = (self.change_type.clone(), self.entity_type.clone());
         FieldChange { change_type, entity_type, entity: self.identifier.is_some().then(|| self.entity.clone()) }
     }
 
-    /// Whether the entity comes to be in the same change set.
+    /// Whether an earlier change of the same change set creates the entity.
     fn is_of_new_entity(&self, earlier: &[Self]) -> bool {
         self.action.creates() || earlier.iter().any(|change| change.action.creates() && change.entity == self.entity)
     }
 }
 
-/// The entity of an earlier change of the same set: `$ChangeName.Entity.Identifier`. AWS shows references in its
-/// examples for sellers' change types, and does not restrict them to those; the texts are ours.
+/// Resolves a reference to the entity of an earlier change of the same set:
+/// `$ChangeName.Entity.Identifier`. AWS's examples show references for sellers' change types, and
+/// do not restrict them to those. The error texts are this simulator's own.
 fn resolve(reference: &str, earlier: &[Change]) -> Result<String, CatalogError> {
     let name = reference.strip_suffix(".Entity.Identifier");
     let named = name.and_then(|name| earlier.iter().find(|change| change.name.as_deref() == Some(name)));
@@ -348,7 +355,7 @@ fn check_shape(request: &StartChangeSet) -> Result<(), CatalogError> {
         .map_err(|error| error.in_field("ChangeSetTags"))?;
     match request.intent.as_deref() {
         None | Some("APPLY") => Ok(()),
-        // Documented for new versions of single-AMI products only.
+        // AWS documents this intent for new versions of single-AMI products only.
         Some("VALIDATE") => {
             refuse("Intent VALIDATE is not supported for the change types of private marketplace", "Intent")
         }

@@ -34,7 +34,8 @@ pub(super) struct ListTags {
     resource_arn: String,
 }
 
-/// Tags that a request may hold, by the reference, and that a resource may have, as everywhere in AWS.
+/// AWS's limit for the tags of a request (by the API reference) and of a resource (as everywhere in
+/// AWS).
 const MAX_TAGS: usize = 50;
 
 impl Catalog {
@@ -75,7 +76,8 @@ impl Catalog {
         let [_, kind, id] = resource.ok_or_else(missing)?.split('/').collect::<Vec<_>>()[..] else {
             return Err(missing());
         };
-        // The whole ARN must be the resource's, so that no other account's or region's is taken for it.
+        // The whole ARN must match, so that an ARN of another account or region is not taken for
+        // this resource.
         if kind == "ChangeSet" {
             let change_set = self.visible_change_set(caller, id)?;
             if change_set.arn(self.region()) != arn {
@@ -98,7 +100,8 @@ fn check_count(what: &str, count: usize) -> Result<(), CatalogError> {
     Err(CatalogError::validation(format!("{what} must hold 1 to {MAX_TAGS} entries")))
 }
 
-/// Checks tags by the service model's lengths and AWS's common rule on prefixes; the texts are ours.
+/// Checks tags by the service model's lengths and AWS's common rule on prefixes. The error texts
+/// are this simulator's own.
 pub(super) fn check_tags(tags: &[Tag]) -> Result<BTreeMap<String, String>, CatalogError> {
     let refuse = |message: String| Err(CatalogError::validation(message));
     if tags.len() > MAX_TAGS {

@@ -310,8 +310,9 @@ fn change_sets_are_listed_by_every_documented_filter_and_order() {
     }
 }
 
-/// Prints what the server's part of `DescribeEntity` takes, in this build: `cargo test -p pmp-local --lib
-/// twenty_thousand -- --nocapture`. How long is the machine's business; what is answered is the test's.
+/// Prints what the server's part of `DescribeEntity` takes, in this build: `cargo test -p pmp-local
+/// --lib twenty_thousand -- --nocapture`. How long is the machine's business; what is answered is
+/// the test's.
 #[test]
 fn twenty_thousand_products_are_described_from_one_writing() {
     let approved = (0..15_000).map(|n| format!("prod-{n:08}"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pmp_world::Dice;
 use pmp_world::{ChangeSetTiming, Distribution};
 
-/// Draws a duration. The same dice give the same durations, and none is outside the timing's bounds.
+/// Draws a duration within the timing's bounds. The same dice give the same durations.
 pub(super) fn draw(timing: &ChangeSetTiming, dice: &mut Dice) -> Duration {
     let drawn = match timing.distribution {
         Distribution::Uniform => dice.between(timing.min, timing.max),
@@ -25,7 +25,7 @@ fn standard_normal(dice: &mut Dice) -> f64 {
     (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
 }
 
-/// A multiple of a duration; the longest that is allowed where it would be longer than any duration.
+/// A multiple of a duration; `max` if the product does not fit into a duration.
 fn scaled(duration: Duration, factor: f64, max: Duration) -> Duration {
     Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(max).min(max)
 }

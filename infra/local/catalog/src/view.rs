@@ -1,5 +1,5 @@
-//! Copies of what a person is shown: experiences, change sets, lists. Everything here is short work under the catalog's
-//! lock; whoever renders, renders from the copies.
+//! Copies of the state for the page: experiences, change sets and lists. Copying is short, so the
+//! catalog's lock is held briefly; rendering works on the copies.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,17 @@ use super::{Catalog, Policy};
 /// An experience, without its products.
 #[derive(Debug, Clone, Serialize)]
 pub struct ExperienceView {
-    /// Its id, `exp-…`.
+    /// The experience's id, `exp-…`.
     pub id: String,
-    /// As its owner named it.
+    /// The name that its owner gave it.
     pub name: String,
-    /// The management account.
+    /// The management account that owns it.
     pub owner: String,
-    /// `Enabled` or `Disabled`.
+    /// The experience's `Status`: `Enabled` or `Disabled`.
     pub status: &'static str,
-    /// Whether it was archived, and can no longer be changed.
+    /// Whether it is archived. An archived experience cannot be changed.
     pub archived: bool,
-    /// The procurement policy; none where every product may be procured.
+    /// The id of its procurement policy; `None` means that every product may be procured.
     pub policy: Option<String>,
     /// The revision of the entity, from 1.
     pub revision: u64,
@@ -32,11 +32,11 @@ pub struct ExperienceView {
     pub approved: usize,
     /// How many products it rejects.
     pub rejected: usize,
-    /// The change set that holds it.
+    /// The id of the change set that has locked it.
     pub locked_by: Option<String>,
 }
 
-/// A change set.
+/// A change set with what its changes did.
 #[derive(Debug, Clone, Serialize)]
 pub struct ChangeSetView {
     /// Its id: 25 letters and digits.
@@ -45,23 +45,23 @@ pub struct ChangeSetView {
     pub name: Option<String>,
     /// The account that started it.
     pub account: String,
-    /// As `DescribeChangeSet` says it, such as `SUCCEEDED`.
+    /// The status as `DescribeChangeSet` answers it, such as `SUCCEEDED`.
     pub status: &'static str,
-    /// When it started.
+    /// When the change set started.
     pub started: Timestamp,
-    /// When it ended; none while it is running.
+    /// When the change set ended; `None` while it is running.
     pub ended: Option<Timestamp>,
-    /// When it will end, if it is running.
+    /// When the change set will end, if it is running.
     pub ends: Option<Timestamp>,
     /// The entities that it names, in the order of its changes.
     pub entities: Vec<String>,
-    /// The change types, likewise.
+    /// The change types, in the order of its changes.
     pub types: Vec<String>,
     /// The products that it approves.
     pub allowed: Vec<String>,
     /// The products that it denies.
     pub denied: Vec<String>,
-    /// Why it failed, an error a line.
+    /// The errors of its changes, one text each.
     pub errors: Vec<String>,
 }
 
@@ -69,27 +69,27 @@ pub struct ChangeSetView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Listed {
-    /// It may be procured.
+    /// The product may be procured.
     Approved,
-    /// It may not.
+    /// The product may not be procured.
     Rejected,
 }
 
 /// A product that a change set has put, or is about to put, on a list.
 #[derive(Debug, Clone, Serialize)]
 pub struct Move {
-    /// The experience.
+    /// The experience's id, `exp-…`.
     pub experience: String,
-    /// The product.
+    /// The product's id, `prod-…`.
     pub product: String,
-    /// The list that it comes to.
+    /// The list that the product is moved to.
     pub to: Listed,
-    /// When it arrived; none while the change set is running.
+    /// When the change set ended; `None` while it is running.
     pub arrived: Option<Timestamp>,
 }
 
 impl Catalog {
-    /// Every experience, by id.
+    /// All experiences, sorted by id.
     pub fn view_experiences(&self) -> Vec<ExperienceView> {
         let view = |entity: &super::Entity| {
             let Body::Experience(experience) = &entity.body else { return None };
@@ -110,7 +110,8 @@ impl Catalog {
         self.entities.values().filter_map(view).collect()
     }
 
-    /// The change sets that run, and the newest of the others: `most` of each at most, the latest first.
+    /// The running change sets and the newest ones that have ended, up to `most` of each, the
+    /// latest first.
     pub fn view_change_sets(&self, most: usize, now: Timestamp) -> Vec<ChangeSetView> {
         let running = self.running.iter().rev().take(most);
         let running = running.filter_map(|(ends, id)| Some((self.change_sets.get(id)?, Some(*ends))));
@@ -122,7 +123,7 @@ impl Catalog {
             .collect()
     }
 
-    /// Every product on the lists of an experience, by id.
+    /// The products on the lists of an experience, by id.
     pub fn lists(&self, experience: &str) -> BTreeMap<String, Listed> {
         let Some(policy) = self.policy_of(experience) else { return BTreeMap::new() };
         let list = |products: &super::entity::Products, listed| {
@@ -131,7 +132,8 @@ impl Catalog {
         list(&policy.approved, Listed::Approved).into_iter().chain(list(&policy.rejected, Listed::Rejected)).collect()
     }
 
-    /// On which list each of `products` is in each of `experiences`: a row per product.
+    /// For each of `products`, the list that it is on in each of `experiences`; `None` if it is on
+    /// no list.
     pub fn listed(&self, experiences: &[String], products: &[String]) -> Vec<Vec<Option<Listed>>> {
         let policies: Vec<Option<&Policy>> = experiences.iter().map(|id| self.policy_of(id)).collect();
         let cell =
@@ -144,7 +146,8 @@ impl Catalog {
         products.iter().map(row).collect()
     }
 
-    /// What is on its way in running change sets, and what arrived within the last `while_fresh`.
+    /// The products that running change sets move, and those that were moved within the last
+    /// `while_fresh`.
     pub fn moves(&self, while_fresh: SignedDuration, now: Timestamp) -> Vec<Move> {
         let since = now.checked_sub(while_fresh).unwrap_or(Timestamp::MIN);
         let recent = |set: &&ChangeSet| match set.ended() {

@@ -22,13 +22,13 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Clock {
-    /// Set it forward, or back with a minus
+    /// Set the clock forward; a negative duration sets it back
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, group = "set", value_parser = signed_duration)]
     by: Option<String>,
-    /// Set it to this time
+    /// Set the clock to this time
     #[arg(long, value_name = "TIME", group = "set", value_parser = moment)]
     to: Option<String>,
-    /// Set it to real time
+    /// Set the clock to real time
     #[arg(long, group = "set")]
     reset: bool,
     #[command(flatten)]
@@ -58,19 +58,19 @@ impl Clock {
     }
 }
 
-/// A duration that the server takes, with a minus or without.
+/// Parses a duration that the server accepts. It may be negative.
 pub(super) fn signed_duration(text: &str) -> Result<String, String> {
     let read = text.parse::<SignedDuration>();
     read.map(|_| text.to_owned()).map_err(|_| "no duration, such as 500ms, 30s, 5m, 1h or -5m".to_owned())
 }
 
-/// A moment that the server takes.
+/// Parses a time that the server accepts.
 fn moment(text: &str) -> Result<String, String> {
     let read = text.parse::<Timestamp>();
     read.map(|_| text.to_owned()).map_err(|_| "no moment, such as 2027-01-01T00:00:00Z".to_owned())
 }
 
-/// How far it is from real time, in words.
+/// How far the clock is from real time, in words.
 fn distance(offset: &str) -> String {
     match (offset, offset.strip_suffix(" ago")) {
         ("0s", _) => "real time".to_owned(),

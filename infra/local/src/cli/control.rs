@@ -15,12 +15,12 @@ use serde_json::Value;
 
 use super::serve::PORT;
 
-/// How long the server may take: it answers at once, or is not there.
+/// How long the server may take to answer. A server that runs answers at once.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The largest answer: a thousand rules have a few hundred kilobytes.
+/// Limit of an answer in bytes: a thousand rules have a few hundred kilobytes.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
-/// Which server to steer.
+/// Which server the command is for.
 #[derive(Args)]
 pub(super) struct ServerArgs {
     /// Where pmp-local serves [default: on this machine, at the port PMP_LOCAL_PORT, or 4566]
@@ -28,7 +28,7 @@ pub(super) struct ServerArgs {
     endpoint: Option<String>,
 }
 
-/// The endpoint on this machine: at the port of `PMP_LOCAL_PORT`, as `serve` takes it.
+/// The endpoint on this machine, at the port of `PMP_LOCAL_PORT`, which `serve` uses as well.
 fn on_this_machine() -> Result<String, Failure> {
     let port = match std::env::var("PMP_LOCAL_PORT") {
         Ok(port) if !port.trim().is_empty() => port.trim().parse::<u16>().map_err(|_| {
@@ -40,7 +40,7 @@ fn on_this_machine() -> Result<String, Failure> {
 }
 
 impl ServerArgs {
-    /// Asks the control endpoint, and gives what it answers.
+    /// Calls the control endpoint, and returns its answer. An error of the server is a failure.
     pub(super) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
         let hint = || {
             "start one with `pmp-local serve`, or say where it is with --endpoint, AWS_ENDPOINT_URL or PMP_LOCAL_PORT"
@@ -52,7 +52,8 @@ impl ServerArgs {
         };
         let asked = ask(&endpoint, method, path, body).await;
         let (success, answer) = asked.map_err(|error| {
-            // The last cause says what is the matter; those between repeat that a connection failed.
+            // The last cause holds the reason. The causes before it only repeat that a connection
+            // failed.
             let cause = error.root_cause().to_string();
             Failure::new(anyhow!("cannot reach pmp-local at `{endpoint}`: {cause}")).hint(hint())
         })?;
@@ -64,7 +65,8 @@ impl ServerArgs {
     }
 }
 
-/// Asks the control endpoint of the pmp-local at `endpoint`: whether it did as asked, and what it answered.
+/// Calls the control endpoint of the pmp-local at `endpoint`. Returns whether the status is a
+/// success, and the answer.
 pub(super) async fn ask(
     endpoint: &str,
     method: Method,

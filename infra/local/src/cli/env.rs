@@ -23,16 +23,18 @@ const EXAMPLES: &str = "Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Env {
-    /// An account, an organization by its id or name, or an access key; the first organization if left out
+    /// An account, an organization by its id or name, or an access key; the first organization if
+    /// left out
     #[arg(value_name = "ACCOUNT|ORG")]
     who: Option<String>,
-    /// Where pmp-local serves; by default on this machine, at the port
+    /// Where pmp-local serves [default: on this machine, at --port]
     #[arg(long, env = "PMP_LOCAL_ENDPOINT", value_name = "URL")]
     endpoint: Option<String>,
-    /// The port
+    /// The port of the pmp-local on this machine
     #[arg(long, env = "PMP_LOCAL_PORT", default_value_t = super::serve::PORT)]
     port: u16,
-    /// The world whose names count; if left out, that of the pmp-local that serves there, or the built-in one where none does
+    /// The world file with the names [default: the world that the pmp-local there serves, or the
+    /// built-in one if none is running]
     #[arg(long, env = "PMP_LOCAL_WORLD", value_name = "FILE")]
     world: Option<PathBuf>,
 }
@@ -56,7 +58,8 @@ impl Env {
     }
 }
 
-/// Who there is in the world that a running pmp-local serves; none where none runs, or one of before it told.
+/// The organizations and keys of the world that a running pmp-local serves. `None` if none is
+/// running, or if it is an older version without this path.
 async fn served(endpoint: &str) -> Option<World> {
     let (success, answer) = ask(endpoint, Method::GET, "/world", None).await.ok()?;
     serde_json::from_value(answer).ok().filter(|_| success)

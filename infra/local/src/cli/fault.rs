@@ -32,21 +32,21 @@ pub(super) struct Faults {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Let something go wrong from now on
+    /// Add a fault: it happens from now on
     #[command(after_help = ADD_EXAMPLES)]
     Add(Box<Add>),
     /// Show the faults in force, and how often each happened
     #[command(after_help = "Example:\n  pmp-local fault list --output json")]
     List,
-    /// Remove a fault, or all faults where no number is given. It does not ask first
+    /// Remove one fault, or all faults if no number is given. It does not ask first
     #[command(
         after_help = "Examples:\n  pmp-local fault clear                          all of them\n  pmp-local fault clear 3"
     )]
     Clear {
-        /// Its number; all if left out
+        /// The fault's number; all faults if left out
         #[arg(value_name = "NUMBER")]
         id: Option<u64>,
-        /// All of them, which is also what no number means
+        /// Remove all faults, as without a number
         #[arg(long, conflicts_with = "id")]
         all: bool,
     },
@@ -54,34 +54,35 @@ enum Command {
 
 #[derive(Args)]
 struct Add {
-    /// What goes wrong
+    /// The kind of fault
     #[arg(value_name = "KIND", value_parser = PossibleValuesParser::new(Fault::KINDS))]
     kind: String,
-    /// Calls to this service only, as it is signed for: aws-marketplace, dynamodb, sns, sqs, sts, organizations, kms
+    /// Only calls to this service, by its signing name: aws-marketplace, dynamodb, sns, sqs, sts,
+    /// organizations, kms
     #[arg(long)]
     service: Option<String>,
-    /// Calls of this operation only
+    /// Only calls of this operation
     #[arg(long)]
     operation: Option<String>,
-    /// Calls by this account only; for faults of messages, its queues
+    /// Only calls by this account; for faults of messages, only its queues
     #[arg(long)]
     account: Option<String>,
-    /// For faults of messages: this queue only
+    /// For faults of messages: only this queue
     #[arg(long)]
     queue: Option<String>,
     /// How likely the fault is each time, from 0 to 1
     #[arg(long, group = "how_often")]
     probability: Option<f64>,
-    /// How many times from now
+    /// How many times the fault happens from now
     #[arg(long, group = "how_often", value_name = "TIMES")]
     next: Option<u64>,
     /// Every Nth time: 3 is the third, the sixth, the ninth
     #[arg(long, group = "how_often", value_name = "NUMBER")]
     every: Option<u64>,
-    /// How long from now it begins
+    /// How long from now the fault begins
     #[arg(long, value_name = "DURATION", value_parser = signed_duration)]
     after: Option<String>,
-    /// How long it lasts
+    /// How long the fault lasts
     #[arg(long, value_name = "DURATION", value_parser = signed_duration)]
     lasting: Option<String>,
     /// The random seed: the same seed repeats what happened
@@ -90,7 +91,8 @@ struct Add {
     /// For latency, stale-read and message-delayed: the shortest time
     #[arg(long, value_name = "DURATION", value_parser = signed_duration)]
     min: Option<String>,
-    /// For latency, stale-read and message-delayed: the longest time; the same as the shortest if left out
+    /// For latency, stale-read and message-delayed: the longest time; the same as the shortest if
+    /// left out
     #[arg(long, value_name = "DURATION", value_parser = signed_duration)]
     max: Option<String>,
     /// For clock-jump: how far; a negative duration sets the clock back
@@ -99,13 +101,13 @@ struct Add {
     /// For message-duplicated: how many copies are added
     #[arg(long, value_name = "NUMBER")]
     copies: Option<u32>,
-    /// For the errors: the text, in place of the service's own
+    /// For errors: the text, in place of the service's own
     #[arg(long)]
     message: Option<String>,
 }
 
 impl Add {
-    /// What the kind needs beside its name.
+    /// The option that this kind of fault needs, if it is missing.
     fn lacks(&self) -> Option<&'static str> {
         match &*self.kind {
             "latency" | "stale-read" | "message-delayed" if self.min.is_none() => Some("--min 500ms"),
@@ -114,7 +116,8 @@ impl Add {
         }
     }
 
-    /// The rule as the control endpoint takes it; what does not fit together is refused there.
+    /// The rule in the form of the control endpoint, which refuses options that do not fit
+    /// together.
     fn rule(&self) -> Value {
         let given = |fields: Vec<(&str, Value)>| -> Map<String, Value> {
             let given = fields.into_iter().filter(|(_, value)| !value.is_null());

@@ -1,4 +1,4 @@
-//! `pmp-local serve`.
+//! `pmp-local serve`: runs the embedded AWS until a signal.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,7 +16,7 @@ use super::variables::{Variables, identities, identity};
 use super::{state, world};
 use crate::demo;
 
-/// Where clients of local AWS emulators look by habit.
+/// The usual port of local AWS emulators.
 pub(super) const PORT: u16 = 4566;
 
 const EXAMPLES: &str = "Examples:
@@ -29,13 +29,14 @@ const EXAMPLES: &str = "Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Serve {
-    /// The world to serve: accounts, organizations, experiences, roles (TOML, YAML or JSON); the demo's if left out
+    /// The world to serve: accounts, organizations, experiences, roles (TOML, YAML or JSON); the
+    /// demo's world if left out
     #[arg(long, env = "PMP_LOCAL_WORLD", value_name = "FILE")]
     world: Option<PathBuf>,
-    /// A folder in which everything survives a restart: created, and from then on gone on with
+    /// A folder in which the state survives a restart: created if missing, continued if present
     #[arg(long, env = "PMP_LOCAL_STATE", value_name = "DIR")]
     state: Option<PathBuf>,
-    /// Delete what is in the folder of `--state` first, and start over
+    /// Delete the state in the folder of `--state` first, and start over
     #[arg(long, requires = "state")]
     reset: bool,
     /// The port; 0 takes any free one
@@ -47,7 +48,7 @@ pub(super) struct Serve {
     /// Whose variables to print: an account, an organization by its id or name, or an access key
     #[arg(long = "as", env = "PMP_LOCAL_AS", value_name = "ACCOUNT|ORG")]
     who: Option<String>,
-    /// How to say that it's ready: variables to paste, or one line of JSON
+    /// What to print when it is ready: variables to paste, or one line of JSON
     #[arg(short, long, env = "PMP_LOCAL_OUTPUT", value_enum, default_value_t = ReadyForm::Text)]
     output: ReadyForm,
 }
@@ -66,14 +67,15 @@ impl Serve {
             Some(file) => world::load(file)?,
             None => demo::built_in().map_err(Failure::new)?,
         };
-        // A name that nobody has is told before anything starts.
+        // An unknown name in `--as` is an error before anything starts. A state may have another
+        // world, so it is checked later then.
         if self.state.is_none() {
             identity(&world, self.who.as_deref())?;
         }
         if !self.bind.is_loopback() {
             tracing::warn!(address = %self.bind, "not on the loopback: whoever reaches this address can do everything here");
         }
-        // Before starting, so that a signal that comes while it starts stops it cleanly too.
+        // Before the start, so that a signal during the start also stops the server cleanly.
         let stop = stop_on_signal().context("cannot listen for signals").map_err(Failure::new)?;
         if let Some(folder) = self.state.as_deref().filter(|_| self.reset) {
             state::clear(folder)?;
@@ -92,7 +94,8 @@ impl Serve {
         Ok(Exit::Ok)
     }
 
-    /// The state wins over the world file: what was made of that world since is what somebody wants to find again.
+    /// Says that the server continues with a state. The state takes precedence over the world file,
+    /// because it holds what has happened since.
     fn tell_of(&self, resumed: Resumed) {
         let folder = self.state.as_deref().unwrap_or(Path::new("")).display();
         step(Step::Doing, &format!("going on with the state in `{folder}`, saved {}", resumed.saved_at));

@@ -1,4 +1,4 @@
-//! `pmp-local state`: folders that a state survives in.
+//! `pmp-local state`: looks after the folders of `serve --state`.
 
 use std::path::{Path, PathBuf};
 
@@ -46,7 +46,7 @@ pub(super) fn clear(folder: &Path) -> Result<(), Failure> {
     state::clear(folder).map_err(failure)
 }
 
-/// With what a person can do about it.
+/// The failure with its hint.
 pub(super) fn failure(error: StateError) -> Failure {
     let hint = error.hint().map(str::to_owned);
     Failure::new(error).hint(hint)

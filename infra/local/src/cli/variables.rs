@@ -1,35 +1,35 @@
-//! The environment variables that make a client somebody in a world.
+//! The environment variables by which a client acts as an account of a world.
 
 use anyhow::anyhow;
 use pmp_terminal::Failure;
 use pmp_world::{Organization, World, is_account};
 use serde::Serialize;
 
-/// Who a client is to be.
+/// The account that a client acts as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Identity {
-    /// The access key.
+    /// The access key: an account's number, or a key of the world.
     pub(super) access_key: String,
-    /// In words.
+    /// A name for people, such as `cumulus, delegated administrator`.
     pub(super) name: String,
 }
 
-/// What there is to paste.
+/// The variables to paste.
 #[derive(Debug, Serialize)]
 pub(super) struct Variables {
     #[serde(rename = "AWS_ENDPOINT_URL")]
     endpoint: String,
     #[serde(rename = "AWS_REGION")]
     region: String,
-    /// What boto3 and version 1 of the AWS CLI read in its place.
+    /// The variable that boto3 and version 1 of the AWS CLI read instead of `AWS_REGION`.
     #[serde(rename = "AWS_DEFAULT_REGION")]
     default_region: String,
     #[serde(rename = "AWS_ACCESS_KEY_ID")]
     access_key: String,
     #[serde(rename = "AWS_SECRET_ACCESS_KEY")]
     secret: &'static str,
-    /// The organization of the account, for a spoke whose build does not ask AWS Organizations; none for an account that
-    /// belongs to none.
+    /// The organization of the account, for a spoke whose build does not ask AWS Organizations.
+    /// `None` for an account without an organization.
     #[serde(rename = "PMP_ORG_ID", skip_serializing_if = "Option::is_none")]
     organization: Option<String>,
 }
@@ -47,7 +47,7 @@ impl Variables {
         }
     }
 
-    /// They as a shell takes them, a line each.
+    /// The variables in the syntax of a shell, one per line.
     pub(super) fn lines(&self) -> [String; 6] {
         [
             format!("export AWS_ENDPOINT_URL={}", self.endpoint),
@@ -57,7 +57,7 @@ impl Variables {
             format!("export AWS_SECRET_ACCESS_KEY={}", self.secret),
             match &self.organization {
                 Some(organization) => format!("export PMP_ORG_ID={organization}"),
-                // That of whoever the shell was before must not stay.
+                // The value of the account that the shell was before must not stay.
                 None => "unset PMP_ORG_ID".to_owned(),
             },
         ]
@@ -72,7 +72,7 @@ fn organization_of(world: &World, access_key: &str) -> Option<String> {
     world.organizations.iter().find(is_in).map(|o| o.id.clone())
 }
 
-/// Everyone whom a world names: management accounts first, since most is done as one of them.
+/// All accounts and keys of a world: management accounts first, because they are used most.
 pub(super) fn identities(world: &World) -> Vec<Identity> {
     let identity = |access_key: &String, name: String| Identity { access_key: access_key.clone(), name };
     let management = world.organizations.iter().map(|o| identity(&o.management_account, o.name.clone()));
@@ -90,7 +90,8 @@ pub(super) fn identities(world: &World) -> Vec<Identity> {
     management.chain(members).chain(keys).collect()
 }
 
-/// Whom `who` means: an account, an organization by its id or name, an access key; without it, the first organization.
+/// The identity that `who` names: an account, an organization by its id or name, or an access key.
+/// Without it, the first organization.
 pub(super) fn identity(world: &World, who: Option<&str>) -> Result<Identity, Failure> {
     let everyone = identities(world);
     let Some(who) = who else {

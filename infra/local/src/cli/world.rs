@@ -28,7 +28,7 @@ enum Command {
 
 #[derive(Args)]
 struct Example {
-    /// The format
+    /// The format of the example
     #[arg(long, value_enum, default_value_t = ExampleFormat::Toml)]
     format: ExampleFormat,
 }

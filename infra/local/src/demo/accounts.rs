@@ -1,4 +1,5 @@
-//! The catalogs of the accounts, as the people in them see them: what the demo looks at, and where it changes something.
+//! The catalogs of the accounts, as the people in them see them: what the demo looks at, and where
+//! it changes something.
 
 use std::collections::HashMap;
 
@@ -91,7 +92,8 @@ impl Account {
     }
 }
 
-/// `{"Products": [{"Ids": […], "Notes": "…"}, …]}`: a group for each product, since each has its own labels.
+/// `{"Products": [{"Ids": […], "Notes": "…"}, …]}`: a group for each product, since each has its
+/// own labels.
 fn details(products: &[Product]) -> Document {
     let group = |product: &Product| {
         let ids = Document::Array(vec![Document::String(product.id.to_string())]);

@@ -1,4 +1,5 @@
-//! What the lists of an experience must be: the rule by which the demo judges, apart from the programs that it judges.
+//! What the lists of an experience must be: the rule by which the demo judges, apart from the
+//! programs that it judges.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +16,9 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// These lists after they followed `management`, of whose approved products only those that `keeps` are wanted.
-    /// What was approved here alone ends as rejected: the catalog knows no other way to take a product away.
+    /// These lists after they followed `management`, of whose approved products only those that
+    /// `keeps` are wanted. What was approved here alone ends as rejected: the catalog knows no
+    /// other way to take a product away.
     pub(super) fn after_following(&self, management: &Self, keeps: impl Fn(&ProductId) -> bool) -> Self {
         let approved: BTreeSet<_> = management.approved.iter().filter(|id| keeps(id)).cloned().collect();
         let mut rejected: BTreeSet<_> = &self.rejected | &management.rejected;

@@ -1,5 +1,5 @@
-//! The hub and the spokes as processes of their own: this same executable as `pmp-local hub …` and `pmp-local spoke …`,
-//! with an environment of nothing but what is said here, and a log file each.
+//! The hub and the spokes as processes of their own: this same executable as `pmp-local hub …` and
+//! `pmp-local spoke …`, with an environment of nothing but what is said here, and a log file each.
 
 use std::fmt;
 use std::fs::File;
@@ -27,14 +27,14 @@ const ATTACHED: &str = "PMP_LOCAL_ATTACHED";
 #[derive(Debug, Clone, Default)]
 pub(super) struct Environment(Vec<(&'static str, String)>);
 
-/// Which program.
+/// The program that a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Hub,
     Spoke,
 }
 
-/// Starts programs.
+/// Starts programs with a clean environment, and keeps their logs in a folder.
 #[derive(Debug)]
 pub(super) struct Launcher {
     executable: PathBuf,
@@ -84,7 +84,7 @@ impl Launcher {
         Ok(Self { executable, folder: folder.to_owned() })
     }
 
-    /// Where logs are.
+    /// The folder with the logs.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -134,7 +134,8 @@ impl Launcher {
     fn command(&self, part: Part, args: &[&str], environment: &Environment) -> Command {
         let mut command = Command::new(&self.executable);
         command.arg(part.as_str()).args(args).kill_on_drop(true).env_clear();
-        // A home without AWS profiles: whatever this machine is set up for, the programs must not reach it.
+        // A home without AWS profiles: whatever this machine is set up for, the programs must not
+        // reach it.
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", &self.folder);
         command.envs(environment.0.iter().map(|(variable, value)| (variable, value)));
         command
@@ -177,8 +178,8 @@ fn last_lines(text: &str) -> Vec<String> {
     lines[lines.len().saturating_sub(TAIL)..].to_vec()
 }
 
-/// Where the demo started this process, ends it when the demo is gone. It can be killed without a chance to end others,
-/// and a hub without its AWS would try again for ever.
+/// Where the demo started this process, ends it when the demo is gone. It can be killed without a
+/// chance to end others, and a hub without its AWS would try again for ever.
 pub(crate) fn end_with_the_demo() {
     if std::env::var_os(ATTACHED).is_none() {
         return;

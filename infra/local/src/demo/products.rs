@@ -11,7 +11,7 @@ const CSV: &[u8] = include_bytes!("../../data/products.csv");
 pub(super) const EXCLUDED_LABEL: &str = "generative-ai";
 /// Products on no list of the management experience; members may have them.
 const STRANGERS: usize = 12;
-/// One in so many is rejected.
+/// One of this many listed products is rejected.
 const REJECTED_SHARE: usize = 20;
 
 /// A product, and the labels that the management organization puts on it.
@@ -32,7 +32,8 @@ pub(super) struct Selection {
     pub(super) rejected: Vec<Product>,
     /// On neither list there.
     pub(super) strangers: Vec<Product>,
-    /// What a person approves later: the first goes everywhere, the second carries the excluded label.
+    /// What a person approves later: the first goes everywhere, the second carries the excluded
+    /// label.
     pub(super) newcomers: [Product; 2],
     /// What the same person rejects: approved so far, and without the excluded label.
     pub(super) retiree: Product,
@@ -115,7 +116,7 @@ fn read() -> Result<Vec<Product>, ProductsError> {
     csv::Reader::from_reader(CSV).into_deserialize().map(product).collect()
 }
 
-/// Fisher and Yates.
+/// Shuffles by the seed (Fisher and Yates).
 fn shuffled(mut products: Vec<Product>, seed: u64) -> Vec<Product> {
     let mut dice = Dice::new(seed);
     for last in (1..products.len()).rev() {

@@ -1,4 +1,5 @@
-//! Who takes part: one management organization, three member organizations, and what they start with.
+//! Who takes part: one management organization, three member organizations, and what they start
+//! with.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,8 @@ use serde_json::json;
 use super::lists::Lists;
 use super::products::{EXCLUDED_LABEL, Product, Selection, ids};
 
-/// The management organization's own account: the hub runs in it, and it owns the management experience.
+/// The management organization's own account: the hub runs in it, and it owns the management
+/// experience.
 pub(super) const HUB_ACCOUNT: &str = "111111111111";
 pub(super) const HUB_ORGANIZATION: &str = "o-hub0000001";
 pub(super) const MANAGEMENT: &str = "exp-management";
@@ -33,7 +35,8 @@ pub(super) struct Member {
     pub(super) organization: &'static str,
     /// The owner of its experiences.
     pub(super) management_account: &'static str,
-    /// Where its spoke runs; another account than the owner where that is a delegated administrator.
+    /// Where its spoke runs; another account than the owner where that is a delegated
+    /// administrator.
     pub(super) spoke_account: &'static str,
     pub(super) external_id: String,
     pub(super) filter: Option<FilterSettings>,
@@ -67,7 +70,7 @@ pub(super) enum State {
 }
 
 impl Scene {
-    /// The beginning.
+    /// The scene at the beginning of the demo.
     pub(super) fn new(products: Selection) -> Option<Self> {
         let management = Lists { approved: ids(&products.approved), rejected: ids(&products.rejected) };
         let labels = products.all().map(|product| (product.id.clone(), product.labels.clone())).collect();
@@ -130,7 +133,8 @@ impl FilterSettings {
     }
 }
 
-/// Two live experiences, one with half of the products and some of its own, one new and empty; and a disabled one.
+/// Two live experiences, one with half of the products and some of its own, one new and empty; and
+/// a disabled one.
 fn aurora(products: &Selection) -> Option<Member> {
     let half = products.approved.len() / 2;
     let production = Lists {
@@ -153,8 +157,8 @@ fn aurora(products: &Selection) -> Option<Member> {
     })
 }
 
-/// Narrowed by a filter. It starts with a quarter of the products, a few of which its filter no longer lets through;
-/// few enough for the guard rail, which holds what removes more than half.
+/// Narrowed by a filter. It starts with a quarter of the products, a few of which its filter no
+/// longer lets through; few enough for the guard rail, which holds what removes more than half.
 fn borealis(products: &Selection) -> Option<Member> {
     let filter = FilterSettings { ids: ids(&products.excluded), labels: [EXCLUDED_LABEL.to_owned()].into() };
     let quarter = products.approved.len() / 4;
@@ -182,8 +186,8 @@ fn borealis(products: &Selection) -> Option<Member> {
     })
 }
 
-/// Its spoke runs in a delegated administrator's account, which sees the experience only as shared. It rejected two
-/// products that the hub never heard of, and one that the hub approves.
+/// Its spoke runs in a delegated administrator's account, which sees the experience only as shared.
+/// It rejected two products that the hub never heard of, and one that the hub approves.
 fn cumulus(products: &Selection) -> Option<Member> {
     let third = products.approved.len() / 3;
     let rejected = products.strangers.iter().rev().take(2).chain(products.approved.last());

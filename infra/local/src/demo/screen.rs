@@ -1,4 +1,5 @@
-//! What the demo shows, on standard output: bars that move on a terminal, plain lines without escape codes otherwise.
+//! What the demo shows, on standard output: bars that move on a terminal, plain lines without
+//! escape codes otherwise.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -138,7 +139,8 @@ fn bar(name: &str, total: usize) -> ProgressBar {
 }
 
 impl Race<'_> {
-    /// So many of a row's products are approved by now. On a terminal its bar moves; otherwise a line tells of progress.
+    /// So many of a row's products are approved by now. On a terminal its bar moves; otherwise a
+    /// line tells of progress.
     pub(super) fn at(&mut self, row: usize, done: usize) {
         let Some(row) = self.rows.get_mut(row).filter(|row| row.done != done) else { return };
         let first = row.done == usize::MAX;

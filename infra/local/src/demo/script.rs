@@ -1,4 +1,5 @@
-//! The events, in order: everything is set up, the first sync, a person's change, and what the hub knows of it all.
+//! The events, in order: everything is set up, the first sync, a person's change, and what the hub
+//! knows of it all.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -19,7 +20,8 @@ use super::{Demo, seconds};
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// For everything that is not a change set: starting programs, messages, looking.
 const BASE_PATIENCE: Duration = Duration::from_secs(30);
-/// A spoke looks at a running change set at least this often, and so may notice its end so much later.
+/// A spoke looks at a running change set at least this often, and so may notice its end so much
+/// later.
 const NOTICE: Duration = Duration::from_secs(5);
 /// What a change set holds of each kind.
 const BATCH: u32 = 50;
@@ -123,8 +125,8 @@ async fn change(args: &Demo, stage: &mut Stage, screen: &Screen) -> Result<Durat
     .await
 }
 
-/// Watches the live experiences until all are as they must be, and says of each when and how it arrived; returns how
-/// long the last one took, from `began`.
+/// Watches the live experiences until all are as they must be, and says of each when and how it
+/// arrived; returns how long the last one took, from `began`.
 async fn watch(
     stage: &mut Stage,
     screen: &Screen,
@@ -186,7 +188,8 @@ struct SpokeRow {
     lag: Option<u64>,
 }
 
-/// The hub's own view, once every receipt is in: a spoke acknowledges only after the catalog is as it must be.
+/// The hub's own view, once every receipt is in: a spoke acknowledges only after the catalog is as
+/// it must be.
 async fn show_status(stage: &Stage, screen: &Screen) -> Result<(), Failure> {
     until(RECEIPT_PATIENCE, "the hub to hold every spoke's receipt", async || {
         let status = stage.launcher.run(Part::Hub, &["status", "--output", "json"], &stage.hub).await?;

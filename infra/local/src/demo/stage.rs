@@ -1,4 +1,5 @@
-//! Everything that runs: the embedded AWS, the hub, the spokes; and a look at how far the experiences are.
+//! Everything that runs: the embedded AWS, the hub, the spokes; and a look at how far the
+//! experiences are.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
-//! The last words: what was seen, what to try next, and how to go on where everything keeps running.
+//! The last words: what was seen, what to try next, and how to go on where everything keeps
+//! running.
 
 use super::products::EXCLUDED_LABEL;
 use super::scene::MANAGEMENT;

@@ -1,4 +1,5 @@
-//! The scene as a world for the embedded AWS: experiences, the hub's roles, and where change events go.
+//! The scene as a world for the embedded AWS: experiences, the hub's roles, and where change events
+//! go.
 
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ const TIMESTAMPS_TABLE: &str = "pmp-sync-SyncTimestamps";
 /// What the management experience of the built-in world lists; most of the products there are.
 const BUILT_IN_PRODUCTS: usize = 480;
 
-/// The world as the scene has it at its beginning. Change sets take `latency`, a quarter more or less.
+/// The world as the scene has it at its beginning. Change sets take `latency`, a quarter more or
+/// less.
 pub(super) fn world(scene: &Scene, seed: u64, latency: Duration) -> World {
     let region = World::default().region;
     let management = ProcurementPolicy::new(MANAGEMENT_POLICY)
@@ -32,7 +34,8 @@ pub(super) fn world(scene: &Scene, seed: u64, latency: Duration) -> World {
     World {
         seed,
         change_sets: ChangeSetTiming::between(latency * 3 / 4, latency * 5 / 4),
-        // The demo looks into the catalogs as the accounts that hub and spokes run in, and must not slow them down.
+        // The demo looks into the catalogs as the accounts that hub and spokes run in, and must not
+        // slow them down.
         catalog: CatalogLimits::without_throttling(),
         organizations: std::iter::once(hub).chain(scene.members.iter().map(organization)).collect(),
         roles: scene.members.iter().map(|member| role(member, &region)).collect(),
@@ -73,8 +76,8 @@ fn organization(member: &Member) -> Organization {
     organization
 }
 
-/// A member's role in the hub's account: it may read snapshots, write its own partition of the receipts, and read it and what
-/// the hub says about it.
+/// A member's role in the hub's account: it may read snapshots, write its own partition of the
+/// receipts, and read it and what the hub says about it.
 fn role(member: &Member, region: &str) -> Role {
     let trust = json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow",

@@ -1,4 +1,5 @@
-//! axe-core, which looks for what keeps people from using a page: from npm, as `axe/package-lock.json` pins it.
+//! axe-core, which looks for what keeps people from using a page: from npm, as
+//! `axe/package-lock.json` pins it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +11,8 @@ use crate::driver::Browser;
 /// The rules: WCAG 2.2 at level AA, and what its makers recommend besides.
 const RULES: &str = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']";
 
-/// Its source; nothing where there is no npm to fetch it with. Where `PMP_REQUIRE_BROWSER` is set it must be there.
+/// Its source; nothing where there is no npm to fetch it with. Where `PMP_REQUIRE_BROWSER` is set
+/// it must be there.
 pub(crate) fn source() -> Option<String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("axe");
     let installed = install(&folder);
@@ -42,7 +44,8 @@ fn install(folder: &Path) -> Result<PathBuf, String> {
     Ok(file)
 }
 
-/// What it finds on the page that is open: a line for each rule that is violated, with the elements. How many rules passed.
+/// What it finds on the page that is open: a line for each rule that is violated, with the
+/// elements. How many rules passed.
 pub(crate) fn look(browser: &Browser, source: &str) -> (usize, Vec<String>) {
     browser.evaluate(source);
     let found = browser.evaluate_async(&format!(
@@ -61,7 +64,8 @@ pub(crate) fn look(browser: &Browser, source: &str) -> (usize, Vec<String>) {
 /// That there was something to look at: a page that is not there violates nothing.
 pub(crate) const LEAST_RULES: usize = 30;
 
-/// The elements that can be clicked and are seen, and are smaller than `least` CSS pixels, with their sizes.
+/// The elements that can be clicked and are seen, and are smaller than `least` CSS pixels, with
+/// their sizes.
 pub(crate) fn small_targets(browser: &Browser, least: u32) -> Vec<Value> {
     let found = browser.evaluate(&format!(
         "return [...document.querySelectorAll('a, button, input:not([type=hidden]), select')]

@@ -1,6 +1,7 @@
-//! A headless Chromium by its WebDriver: the handful of commands that the tests need, as W3C's standard and ChromeDriver
-//! define them. A crate for it would be `thirtyfour` or `fantoccini`; the first changes the features, and so the builds, of
-//! half the workspace, and the second brings a licence that the workspace does not take.
+//! A headless Chromium by its WebDriver: the handful of commands that the tests need, as W3C's
+//! standard and ChromeDriver define them. A crate for it would be `thirtyfour` or `fantoccini`; the
+//! first changes the features, and so the builds, of half the workspace, and the second brings a
+//! licence that the workspace does not take.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -27,8 +28,8 @@ fn found(name: &str) -> Option<PathBuf> {
 }
 
 impl Browser {
-    /// Starts one, with scripts or without; nothing where there is no Chromium. Where `PMP_REQUIRE_BROWSER` is set there
-    /// must be one.
+    /// Starts one, with scripts or without; nothing where there is no Chromium. Where
+    /// `PMP_REQUIRE_BROWSER` is set there must be one.
     pub(crate) fn start(scripts: bool) -> Option<Self> {
         let (Some(chromium), Some(driver)) = (found("chromium"), found("chromedriver")) else {
             let required = std::env::var_os("PMP_REQUIRE_BROWSER").is_some();

@@ -1,7 +1,9 @@
-//! The page in a real browser, while the demo runs: the real hub and spokes carry what a click changes.
+//! The page in a real browser, while the demo runs: the real hub and spokes carry what a click
+//! changes.
 //!
 //! Needs Chromium and its driver; without them the tests say that they were skipped, or fail where
-//! `PMP_REQUIRE_BROWSER` is set. With `PMP_SCREENSHOT=docs/images/pmp-local.png` the picture in the docs is made anew.
+//! `PMP_REQUIRE_BROWSER` is set. With `PMP_SCREENSHOT=docs/images/pmp-local.png` the picture in the
+//! docs is made anew.
 
 // The driver's processes are a group, and what they leave is seen as on Linux.
 #![cfg(target_os = "linux")]

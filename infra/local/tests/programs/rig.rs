@@ -1,4 +1,5 @@
-//! A server in this process for the commands that steer one, and waiting for a level with a deadline.
+//! A server in this process for the commands that steer one, and waiting for a level with a
+//! deadline.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ pub(crate) fn world() -> World {
     World { organizations, ..World::default() }
 }
 
-/// A running server.
+/// A running server in this process.
 pub(crate) struct Rig {
     pub(crate) server: Server,
 }

@@ -58,8 +58,9 @@ impl Process {
     }
 }
 
-/// A writer writes a number into a table, then sends it to a queue, over and over; the server is killed in between. What
-/// is there afterwards must be one moment of that: so many numbers in a row, in both, or one more in the table.
+/// A writer writes a number into a table, then sends it to a queue, over and over; the server is
+/// killed in between. What is there afterwards must be one moment of that: so many numbers in a
+/// row, in both, or one more in the table.
 #[tokio::test]
 async fn whoever_is_killed_leaves_one_moment_of_all_services() {
     let dir = tempfile::tempdir().unwrap();

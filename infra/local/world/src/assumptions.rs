@@ -1,5 +1,6 @@
-//! Where AWS's documentation is silent: how the catalog behaves there, a switch for each. The default is the reading that is
-//! likelier, and every other value one that the documentation permits as well.
+//! How the embedded AWS behaves where AWS's documentation says nothing: one switch for each
+//! question. The default is the more likely reading. Each other value is a reading that the
+//! documentation permits as well.
 
 use std::time::Duration;
 
@@ -8,12 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::duration;
 
-/// What AWS documents nowhere, one switch for each. The first value of each is the default; a client is right where it works
-/// with every value.
+/// What AWS does not document, with one switch for each question. The first value of a switch is
+/// its default. A client is correct if it works with every value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Assumptions {
-    /// How a description shows what is not set, such as the procurement policy of an experience that has none.
+    /// How a description shows what is not set, such as the procurement policy of an experience
+    /// that has none.
     pub absent_values: AbsentValues,
     /// Whether `BatchDescribeEntities` serves the entities of private marketplace.
     pub batches: Batches,
@@ -21,25 +23,30 @@ pub struct Assumptions {
     pub sort_with_scope: SortWithScope,
     /// By how much a change set raises the revision of an entity that it changes.
     pub revisions: Revisions,
-    /// What a `ClientRequestToken` leads to that an earlier request had.
+    /// What happens when a request repeats the `ClientRequestToken` of an earlier request.
     pub known_tokens: KnownTokens,
-    /// In what words a change is refused that names a revision which is not the newest.
+    /// How the refusal of a change is worded that names an old revision.
     pub stale_revisions: StaleRevisions,
-    /// `AdminStatus` of an experience that is archived while pmp-local runs: any text but `Editable`.
+    /// `AdminStatus` of an experience that is archived while pmp-local runs: any text except
+    /// `Editable`.
     pub archived_admin_status: String,
-    /// Whether `AllowProductProcurement` takes a product off the list of denied ones, and the other way round.
+    /// Whether `AllowProductProcurement` removes a product from the list of denied products, and
+    /// `DenyProductProcurement` from the list of allowed ones.
     pub listing: Listing,
-    /// The code with which a change fails that names a product which does not exist (`poison_products`): capital letters and `_`.
+    /// The error code of a change that names a product which does not exist (`poison_products`):
+    /// capital letters and `_`.
     pub unknown_products: String,
-    /// Which account gets the event of a change set.
+    /// Which account receives the event of a change set.
     pub events_of_changes: EventsOfChanges,
-    /// What Discovery's listings tell of a product.
+    /// Which attributes of a product the listings of Marketplace Discovery hold.
     pub listings: Listings,
-    /// Whether Discovery's listings can be searched by the ids of products.
+    /// Whether the listings of Marketplace Discovery can be searched by product id.
     pub product_searches: ProductSearches,
-    /// Whether a queue that SQS encrypts with its own key takes what a subscription could not deliver.
+    /// Whether a dead-letter queue that is encrypted by SQS itself receives the messages that a
+    /// subscription could not deliver.
     pub dead_letters: DeadLetters,
-    /// How long a description still shows what was before a change set that has ended, and whose event was sent.
+    /// How long after the end of a change set, and after its event, a description still shows the
+    /// old state.
     #[serde(with = "duration")]
     #[schemars(with = "duration::DurationText")]
     pub read_lag: Duration,
@@ -66,17 +73,18 @@ impl Default for Assumptions {
     }
 }
 
-/// How a description shows what is not set.
+/// How a description shows a value that is not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AbsentValues {
-    /// As AWS's documents show it: the procurement policies of an experience without one are `null`, as is the failure code of a
-    /// change set that did not fail; another list is empty, and anything else is not there.
+    /// As AWS's documents show it: `null` for the procurement policies of an experience without a
+    /// policy, and for the failure code of a change set that did not fail. Other lists are empty,
+    /// and other values are left out.
     #[default]
     LeftOut,
-    /// As `null`, whatever it is.
+    /// Every absent value is `null`.
     Null,
-    /// A list is empty, a text is empty, and anything else is not there.
+    /// An absent list is empty, an absent text is empty, and other values are left out.
     Empty,
 }
 
@@ -95,10 +103,10 @@ pub enum Batches {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SortWithScope {
-    /// It does.
+    /// An order and the filter `Scope` can be combined.
     #[default]
     Accepted,
-    /// It is refused with `ValidationException`.
+    /// A request with both is refused with `ValidationException`.
     Refused,
 }
 
@@ -106,71 +114,75 @@ pub enum SortWithScope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Revisions {
-    /// By one, however many of its changes name the entity.
+    /// By one, even if several changes of the change set name the entity.
     #[default]
     PerChangeSet,
-    /// By the number of its changes that name the entity.
+    /// By the number of changes of the change set that name the entity.
     PerChange,
 }
 
-/// What a `ClientRequestToken` leads to that an earlier request had.
+/// What happens when a request repeats the `ClientRequestToken` of an earlier request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KnownTokens {
-    /// The same request is answered with the change set that it started, for ever and however that ended; another one is
-    /// refused.
+    /// The same request is answered with the change set that it started, at any time and however
+    /// that ended. A different request is refused.
     #[default]
     Answered,
-    /// It is refused with `ValidationException`.
+    /// A request with both is refused with `ValidationException`.
     Refused,
     /// The same request is answered while its change set runs, and refused after its end.
     RefusedAfterTheEnd,
-    /// The same request is answered while its change set runs, and starts another one after its end.
+    /// The same request is answered while its change set runs, and starts another one after its
+    /// end.
     ForgottenAfterTheEnd,
 }
 
-/// In what words a change is refused that names a revision which is not the newest: AWS documents that the message includes the
-/// newest revision.
+/// How the refusal of a change is worded that names an old revision. AWS documents that the message
+/// includes the newest revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StaleRevisions {
-    /// They speak of a revision, and name the newest.
+    /// The message speaks of a revision, and names the newest one.
     #[default]
     Named,
-    /// They tell neither.
+    /// The message does not mention revisions at all.
     Unnamed,
 }
 
-/// Whether `AllowProductProcurement` takes a product off the list of denied ones, and the other way round.
+/// Whether `AllowProductProcurement` removes a product from the list of denied products, and
+/// `DenyProductProcurement` from the list of allowed ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Listing {
-    /// It does: a product is on one list at most.
+    /// Yes: a product is on at most one list.
     #[default]
     Moves,
-    /// It does not: a product that was denied and is allowed is on both lists.
+    /// No: a product that was denied and then allowed is on both lists.
     Adds,
 }
 
-/// Which account gets the event of a change set: AWS documents that administrators "can receive an event".
+/// Which account receives the event of a change set. AWS documents that administrators "can receive
+/// an event".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EventsOfChanges {
-    /// The one that started it.
+    /// The account that started the change set.
     #[default]
     Starter,
-    /// The management account to whose private marketplace it belongs, whoever started it.
+    /// The management account that owns the private marketplace, whichever account started the
+    /// change set.
     Owner,
 }
 
-/// What a listing of one product tells of it, beside its name and its vendor.
+/// Which attributes of a product a listing holds beside its name and its vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Listings {
-    /// The categories and the ways of delivery that `GetProduct` tells.
+    /// The same categories and fulfillment options as `GetProduct`.
     #[default]
     Complete,
-    /// Neither.
+    /// Neither categories nor fulfillment options.
     Bare,
 }
 
@@ -178,23 +190,23 @@ pub enum Listings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProductSearches {
-    /// It finds every product that there is.
+    /// The filter finds every product of the world.
     #[default]
     Found,
-    /// It finds none.
+    /// The filter finds no product.
     NotFound,
     /// The filter is refused with `ValidationException`.
     Refused,
 }
 
-/// What becomes of a message that a subscription could not deliver, where its dead-letter queue has encryption by SQS itself, as
-/// every new queue.
+/// What happens to a message that a subscription could not deliver, if its dead-letter queue is
+/// encrypted by SQS itself. Every new queue is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeadLetters {
-    /// The queue takes it.
+    /// The dead-letter queue receives the message.
     #[default]
     Taken,
-    /// It is lost.
+    /// The message is lost.
     Lost,
 }

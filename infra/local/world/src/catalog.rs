@@ -1,4 +1,4 @@
-//! Settings of the Marketplace Catalog: how long change sets take, and the limits that callers are held to.
+//! Settings of the Marketplace Catalog: how long change sets take, and which limits it enforces.
 
 use std::time::Duration;
 
@@ -7,19 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use super::{Assumptions, duration};
 
-/// How long a change set takes from `StartChangeSet` to its end: drawn from the seed, never outside `min` to `max`.
+/// How long a change set takes from `StartChangeSet` to its end. The duration is drawn by the seed,
+/// and lies between `min` and `max`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChangeSetTiming {
-    /// The shortest.
+    /// The shortest duration of a change set.
     #[serde(with = "duration")]
     #[schemars(with = "duration::DurationText")]
     pub min: Duration,
-    /// The longest.
+    /// The longest duration of a change set.
     #[serde(with = "duration")]
     #[schemars(with = "duration::DurationText")]
     pub max: Duration,
-    /// How durations spread between the two.
+    /// How durations are distributed between `min` and `max`.
     pub distribution: Distribution,
 }
 
@@ -36,23 +37,24 @@ impl ChangeSetTiming {
         Self::between(duration, duration)
     }
 
-    /// Every duration between the two is as likely as any other.
+    /// A uniform distribution between `min` and `max`.
     #[must_use]
     pub fn between(min: Duration, max: Duration) -> Self {
         Self { min, max, distribution: Distribution::Uniform }
     }
 }
 
-/// How durations spread between the shortest and the longest.
+/// How durations are distributed between the shortest and the longest one.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Distribution {
     /// Every duration is as likely as any other.
     #[default]
     Uniform,
-    /// Mostly short, with a long tail: the shortest, and an exponentially distributed time on top.
+    /// Mostly short, with a long tail: the shortest duration plus an exponentially distributed
+    /// time.
     Exponential(Exponential),
-    /// Around a median, with a tail to the right: what services that queue work look like.
+    /// Around a median, with a tail to the right, as with services that queue their work.
     Lognormal(Lognormal),
 }
 
@@ -60,7 +62,7 @@ pub enum Distribution {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exponential {
-    /// The mean of what comes on top of the shortest.
+    /// The mean of the time that is added to the shortest duration.
     #[serde(with = "duration")]
     #[schemars(with = "duration::DurationText")]
     pub mean: Duration,
@@ -70,28 +72,29 @@ pub struct Exponential {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lognormal {
-    /// Half of the change sets are shorter.
+    /// The median: half of the change sets take less time.
     #[serde(with = "duration")]
     #[schemars(with = "duration::DurationText")]
     pub median: Duration,
-    /// The standard deviation of the logarithm: 0.5 puts two thirds between 0.6 and 1.65 times the median.
+    /// The standard deviation of the logarithm: 0.5 puts two thirds between 0.6 and 1.65 times the
+    /// median.
     pub sigma: f64,
 }
 
-/// What the catalog holds callers to, and how it behaves where its documentation does not say.
+/// The limits that the catalog enforces, and how it behaves where its documentation says nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CatalogLimits {
-    /// Whether 50 unique product ids are allowed in each change or in a whole request. AWS's reference says "request"
-    /// and "change request" without saying which of the two that is.
+    /// Whether AWS's limit of 50 unique product ids applies per change or per request. AWS's
+    /// reference says "request" and "change request", and does not say which of the two it means.
     pub product_ids: IdLimit,
-    /// Change sets that an account may have running. AWS: 250.
+    /// How many change sets of an account may run at once. AWS: 250.
     pub open_change_sets: usize,
-    /// Whether requests beyond `requests_per_second` are refused with `ThrottlingException`.
+    /// Whether the catalog refuses requests above `requests_per_second` with `ThrottlingException`.
     pub throttling: bool,
     /// Requests per second and account, by operation.
     pub requests_per_second: RequestRates,
-    /// How the catalog behaves where AWS's documentation is silent.
+    /// How the embedded AWS behaves where AWS's documentation says nothing.
     pub assumptions: Assumptions,
 }
 
@@ -108,51 +111,53 @@ impl Default for CatalogLimits {
 }
 
 impl CatalogLimits {
-    /// AWS's limits without those on the request rate: for tests that look often.
+    /// AWS's limits without those on the request rate, for tests that poll often.
     #[must_use]
     pub fn without_throttling() -> Self {
         Self { throttling: false, ..Self::default() }
     }
 }
 
-/// What the limit of 50 product ids counts.
+/// What AWS's limit of 50 product ids applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IdLimit {
-    /// The ids of each change.
+    /// The product ids of each single change.
     #[default]
     PerChange,
-    /// The ids of all changes of a request together.
+    /// The product ids of all changes of a request together.
     PerRequest,
 }
 
-/// Requests per second and account, by operation; 0 means no limit. The defaults are AWS's published quotas.
+/// Requests per second and account, by operation. 0 means no limit. The defaults are AWS's
+/// published quotas.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestRates {
-    /// `ListEntities`. AWS: 10.
+    /// Requests of `ListEntities`. AWS: 10.
     pub list_entities: u32,
-    /// `DescribeEntity`. AWS: 20.
+    /// Requests of `DescribeEntity`. AWS: 20.
     pub describe_entity: u32,
-    /// `BatchDescribeEntities`. AWS publishes no quota; taken to be that of `DescribeEntity`, whose permission it needs.
+    /// Requests of `BatchDescribeEntities`. AWS publishes no quota; the default is that of
+    /// `DescribeEntity`, whose permission the operation needs.
     pub batch_describe_entities: u32,
-    /// `StartChangeSet`. AWS: 5.
+    /// Requests of `StartChangeSet`. AWS: 5.
     pub start_change_set: u32,
-    /// `DescribeChangeSet`. AWS: 10.
+    /// Requests of `DescribeChangeSet`. AWS: 10.
     pub describe_change_set: u32,
-    /// `ListChangeSets`. AWS: 5.
+    /// Requests of `ListChangeSets`. AWS: 5.
     pub list_change_sets: u32,
-    /// `CancelChangeSet`. AWS: 5.
+    /// Requests of `CancelChangeSet`. AWS: 5.
     pub cancel_change_set: u32,
-    /// `TagResource`. AWS: 5.
+    /// Requests of `TagResource`. AWS: 5.
     pub tag_resource: u32,
-    /// `UntagResource`. AWS: 5.
+    /// Requests of `UntagResource`. AWS: 5.
     pub untag_resource: u32,
-    /// `ListTagsForResource`. AWS: 5.
+    /// Requests of `ListTagsForResource`. AWS: 5.
     pub list_tags_for_resource: u32,
-    /// `GetProduct` of Marketplace Discovery. AWS: 5.
+    /// Requests of `GetProduct` of Marketplace Discovery. AWS: 5.
     pub get_product: u32,
-    /// `SearchListings` of Marketplace Discovery. AWS: 10.
+    /// Requests of `SearchListings` of Marketplace Discovery. AWS: 10.
     pub search_listings: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Validation: every problem of a world, each with the place where it stands.
+//! Validation: finds every problem of a world, each with the path of the field.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,12 +8,12 @@ use super::{
     ProcurementPolicy, Role, World, WorldError,
 };
 
-/// One thing wrong with a world.
+/// One problem of a world.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where: `organizations[1].experiences[0].policy.approved[3]`.
+    /// The path of the field, such as `organizations[1].experiences[0].policy.approved[3]`.
     pub place: String,
-    /// What.
+    /// What is wrong there, as the end of a sentence whose subject is the field.
     pub problem: String,
 }
 
@@ -27,7 +27,7 @@ impl World {
     /// Checks that the world is possible.
     ///
     /// # Errors
-    /// [`WorldError::Invalid`] with every problem found.
+    /// [`WorldError::Invalid`] with all problems, not only the first.
     pub fn validate(&self) -> Result<(), WorldError> {
         let mut check = Check::default();
         check.timing(self);
@@ -292,12 +292,12 @@ impl<'w> Check<'w> {
     }
 }
 
-/// Whether `text` is an account id.
+/// Whether `text` is an account id: 12 digits.
 pub fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Whether `name` can be a user's or a role's.
+/// Whether `name` can be the name of an IAM user or role.
 fn is_iam_name(name: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
     (1..=64).contains(&name.len()) && name.bytes().all(allowed)
@@ -309,7 +309,8 @@ fn is_organization_id(id: &str) -> bool {
     })
 }
 
-/// Whether `text` can be a product's id.
+/// Whether `id` can be a product's id: 1 to 50 visible ASCII characters, the pattern of the
+/// catalog's service model.
 pub fn is_product_id(id: &str) -> bool {
     (1..=50).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
 }

@@ -1,4 +1,5 @@
-//! Service and resource control policies: what AWS Organizations forbids in an organization's member accounts.
+//! Service and resource control policies: what AWS Organizations forbids in an organization's
+//! member accounts.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,9 +7,9 @@ use serde_json::Value;
 
 use super::PolicyText;
 
-/// The most characters of a service control policy.
+/// AWS's limit for the characters of a service control policy.
 const LONGEST_SERVICE: usize = 10_240;
-/// The most characters of a resource control policy.
+/// AWS's limit for the characters of a resource control policy.
 const LONGEST_RESOURCE: usize = 5_120;
 
 /// A control policy of an organization.
@@ -17,10 +18,12 @@ const LONGEST_RESOURCE: usize = 5_120;
 pub struct ControlPolicy {
     /// A name for people.
     pub name: String,
-    /// The member accounts that it is attached to; every one where none is named. No control policy binds a management account.
+    /// The member accounts that it is attached to; all of them if none is named. No control policy
+    /// binds a management account.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<String>,
-    /// What it denies. As long as the full access that AWS attaches is beside it, what it allows counts for nothing.
+    /// The policy document. Only what it denies has an effect, because AWS's full access is always
+    /// attached beside it.
     pub policy: PolicyText,
 }
 
@@ -31,7 +34,8 @@ impl ControlPolicy {
         Self { name: name.into(), accounts: Vec::new(), policy: policy.into() }
     }
 
-    /// Attaches it to an account, and to those alone that are named so.
+    /// Attaches the policy to this account. Once an account is named, the policy binds named
+    /// accounts only.
     #[must_use]
     pub fn on(mut self, account: &str) -> Self {
         self.accounts.push(account.into());
@@ -81,7 +85,7 @@ impl ControlPolicy {
         long.into_iter().collect()
     }
 
-    /// The statements; none of what is no policy, which is refused elsewhere.
+    /// The statements of the policy. A text that is no policy has none; `check` refuses it.
     fn statements(&self) -> Vec<Value> {
         let document: Value = serde_json::from_str(self.policy.as_str()).unwrap_or_default();
         match &document["Statement"] {

@@ -1,13 +1,14 @@
-//! Chance from a seed.
+//! Random numbers from a seed.
 //!
-//! SplitMix64 (Steele, Lea, Flood 2014), written out: a seed that someone noted down must mean the same ids and
-//! durations after every upgrade, and the generators of the `rand` crate may change between its versions.
+//! The algorithm is SplitMix64 (Steele, Lea, Flood 2014). It is written out here because a seed
+//! that someone noted down must give the same ids and durations after every upgrade; the generators
+//! of the `rand` crate may change between versions.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A generator whose state can be kept: what it gives next is the same after a restart.
+/// A generator whose state can be saved: it continues the same sequence after a restart.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Dice(u64);
 
@@ -25,15 +26,16 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// Whether something as likely as `probability`, from 0 to 1, happens.
+    /// Returns true with this probability, from 0 to 1.
     pub fn chance(&mut self, probability: f64) -> bool {
-        // The upper 53 bits are all that a double can tell apart: a number from 0 up to, not including, 1.
+        // A double has 53 bits of precision, so the upper 53 bits give a number from 0 to just
+        // below 1.
         #[allow(clippy::cast_precision_loss)]
         let drawn = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
         drawn < probability
     }
 
-    /// A duration between the two, both included.
+    /// A duration between `min` and `max`, both included, in steps of a microsecond.
     pub fn between(&mut self, min: Duration, max: Duration) -> Duration {
         let span = u64::try_from(max.saturating_sub(min).as_micros()).unwrap_or(u64::MAX - 1);
         min + Duration::from_micros(self.next() % (span + 1))
@@ -47,18 +49,19 @@ impl Dice {
         numerator / denominator
     }
 
-    /// One of `count` positions; the first where there is none.
+    /// A position below `count`; 0 if `count` is 0.
     pub fn position(&mut self, count: usize) -> usize {
         let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
         usize::try_from(self.next() % count).unwrap_or_default()
     }
 
-    /// An id as change sets have it: 25 lower-case letters and digits.
+    /// An id in the form of a change set's: 25 lower-case letters and digits.
     pub fn change_set_id(&mut self) -> String {
         self.letters(25)
     }
 
-    /// An id as new entities have it: a prefix, and 13 lower-case letters and digits.
+    /// An id in the form of a new entity's: the prefix, a hyphen, and 13 lower-case letters and
+    /// digits.
     pub fn entity_id(&mut self, prefix: &str) -> String {
         format!("{prefix}-{}", self.letters(13))
     }

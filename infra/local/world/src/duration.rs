@@ -19,7 +19,7 @@ pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Re
     serializer.collect_str(&format_args!("{span:#}"))
 }
 
-/// How the schema describes such a field: `#[schemars(with = "DurationText")]`.
+/// The schema of such a field. A field uses it with `#[schemars(with = "DurationText")]`.
 pub(super) struct DurationText;
 
 impl JsonSchema for DurationText {
@@ -36,7 +36,8 @@ impl JsonSchema for DurationText {
     }
 }
 
-/// The same for a field that may be absent: `#[serde(default, with = "duration::optional")]`.
+/// The same format for a field that may be absent: `#[serde(default, with =
+/// "duration::optional")]`.
 pub(super) mod optional {
     use std::time::Duration;
 

@@ -1,8 +1,9 @@
-//! The example that a newcomer starts from: one small world, in both of the formats that people write.
+//! The example that a newcomer starts from: one small world, in the two formats that people write
+//! by hand.
 
 use super::Format;
 
-/// The example as text. JSON has no comments, so there is none in it.
+/// The example as text. There is none in JSON, because JSON has no comments to explain it.
 pub fn example(format: Format) -> Option<&'static str> {
     match format {
         Format::Toml => Some(include_str!("../../data/world.toml")),

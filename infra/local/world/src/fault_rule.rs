@@ -1,5 +1,6 @@
-//! Fault rules: what goes wrong, for which calls, how often and when. The same form in the world file and in the control
-//! endpoint. Here is only what they say; `faults` decides by them.
+//! Fault rules: what goes wrong, for which calls, how often and when. The world file and the
+//! control endpoint share this form. This module only defines the rules; the embedded AWS applies
+//! them.
 
 use std::time::Duration;
 
@@ -9,125 +10,130 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::{self, DurationText};
 
-/// One fault, the calls or messages that it can befall, and how often it does.
+/// One fault, the calls or messages that it applies to, and how often it happens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
-    /// What goes wrong.
+    /// The kind of fault, with its parameters.
     pub fault: Fault,
-    /// Calls to this service only, by the name it is signed for: `aws-marketplace`, `dynamodb`, `sns`, `sqs`, `sts`,
-    /// `organizations`, `kms`.
+    /// Only calls to this service, by its signing name: `aws-marketplace`, `dynamodb`, `sns`,
+    /// `sqs`, `sts`, `organizations`, `kms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// Calls of this operation only: `StartChangeSet`.
+    /// Only calls of this operation, such as `StartChangeSet`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    /// Calls by this account only; for faults of messages, queues of this account.
+    /// Only calls by this account. For faults of messages: only queues of this account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// For faults of messages: the queue of this name only.
+    /// For faults of messages: only the queue of this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
-    /// How likely it is each time, from 0 to 1. Without `probability`, `next` and `every` it happens each time.
+    /// How likely the fault is each time, from 0 to 1. Without `probability`, `next` and `every` it
+    /// happens each time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub probability: Option<f64>,
-    /// It happens the next so many times, and then no more.
+    /// The fault happens this many times from now, and then no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<u64>,
-    /// It happens each time that this number divides: 3 is the third, the sixth, the ninth.
+    /// The fault happens every Nth time: 3 means the third, the sixth, the ninth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub every: Option<u64>,
-    /// It begins so long after the rule was added (by the emulator's clock).
+    /// How long after the rule was added the fault begins, by the emulator's clock.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::optional")]
     #[schemars(with = "Option<DurationText>")]
     pub after: Option<Duration>,
-    /// It ends so long after it began.
+    /// How long the fault lasts, from its beginning.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::optional")]
     #[schemars(with = "Option<DurationText>")]
     pub lasting: Option<Duration>,
-    /// Where its chance comes from; without it, the world's seed and the rule's number make one.
+    /// The random seed of this rule. Without it, the world's seed plus the rule's number is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }
 
-/// What goes wrong.
+/// What goes wrong with a call or a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
-    /// The call takes so much longer.
+    /// The call takes longer.
     Latency {
-        /// The least.
+        /// The shortest time that is drawn.
         #[serde(with = "duration")]
         #[schemars(with = "DurationText")]
         min: Duration,
-        /// The most; as much as the least where it is absent.
+        /// The longest time that is drawn; the same as `min` if it is absent.
         #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::optional")]
         #[schemars(with = "Option<DurationText>")]
         max: Option<Duration>,
     },
-    /// The service's own error for too many requests. Nothing is done.
+    /// The service's own error for too many requests. The call has no effect.
     Throttling {
-        /// The error's text, instead of the service's.
+        /// The error's text, in place of the service's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
-    /// The service's own internal error, HTTP 500. Nothing is done.
+    /// The service's own internal error, HTTP 500. The call has no effect.
     ServerError {
-        /// The error's text, instead of the service's.
+        /// The error's text, in place of the service's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
-    /// `ServiceUnavailable`, HTTP 503. Nothing is done.
+    /// `ServiceUnavailable`, HTTP 503. The call has no effect.
     Unavailable {
-        /// The error's text, instead of the service's.
+        /// The error's text, in place of the service's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
     /// The service's own error for a caller without the permission.
     AccessDenied {
-        /// The error's text, instead of the service's.
+        /// The error's text, in place of the service's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
     /// `ResourceInUseException`, of the catalog and of DynamoDB.
     ResourceInUse {
-        /// The error's text, instead of the service's.
+        /// The error's text, in place of the service's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
     /// The error for a quota that is used up, of the catalog, DynamoDB and SQS.
     QuotaExceeded {
-        /// The error's text, instead of the service's.
+        /// The error's text, in place of the service's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
     /// The service's own error for a request that is not valid.
     Validation {
-        /// The error's text, instead of the service's.
+        /// The error's text, in place of the service's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
-    /// An entity is described as it was so long ago: a change set that succeeded since does not show yet. Befalls
-    /// `DescribeEntity` and `BatchDescribeEntities` of the catalog.
+    /// An entity is described as it was some time ago, so a change set that succeeded since then
+    /// does not show yet. Applies to `DescribeEntity` and `BatchDescribeEntities` of the catalog.
     StaleRead {
-        /// The least.
+        /// The shortest time that is drawn.
         #[serde(with = "duration")]
         #[schemars(with = "DurationText")]
         min: Duration,
-        /// The most; as much as the least where it is absent.
+        /// The longest time that is drawn; the same as `min` if it is absent.
         #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::optional")]
         #[schemars(with = "Option<DurationText>")]
         max: Option<Duration>,
     },
-    /// The connection is dropped before the call is handled: nothing is done, and the client hears nothing.
+    /// The connection is dropped before the call is handled: it has no effect, and the client gets
+    /// no answer.
     LostRequest {},
-    /// The connection is dropped after the call was handled: it is done, and the client never hears of it.
+    /// The connection is dropped after the call was handled: it has its effect, and the client gets
+    /// no answer.
     LostAnswer {},
-    /// The change set that the call starts ends as `FAILED` with `SERVER_FAULT`, and nothing is applied.
+    /// The change set that the call starts ends as `FAILED` with `SERVER_FAULT`, and nothing is
+    /// applied.
     ServerFault {},
-    /// The emulator's clock jumps before the call is handled, forward, or back where it is negative.
+    /// The emulator's clock jumps before the call is handled: forward, or back if the duration is
+    /// negative.
     ClockJump {
         /// How far: `1h`, `-5m`.
         #[schemars(with = "String")]
@@ -137,23 +143,23 @@ pub enum Fault {
     MessageLost {},
     /// A message is in the queue several times, each with the same id.
     MessageDuplicated {
-        /// How many more of it; one where it is absent.
+        /// How many copies are added; one if it is absent.
         #[serde(default = "one")]
         #[schemars(range(min = 1, max = 100))]
         copies: u32,
     },
-    /// A message cannot be received before some time has passed.
+    /// A message becomes visible only after some time.
     MessageDelayed {
-        /// The least.
+        /// The shortest time that is drawn.
         #[serde(with = "duration")]
         #[schemars(with = "DurationText")]
         min: Duration,
-        /// The most; as much as the least where it is absent.
+        /// The longest time that is drawn; the same as `min` if it is absent.
         #[serde(default, skip_serializing_if = "Option::is_none", with = "duration::optional")]
         #[schemars(with = "Option<DurationText>")]
         max: Option<Duration>,
     },
-    /// A message overtakes those that wait in the queue already.
+    /// A message overtakes the messages that already wait in the queue.
     MessageReordered {},
 }
 
@@ -161,17 +167,17 @@ fn one() -> u32 {
     1
 }
 
-/// The operations of AWS's services, each with the name that its service is signed for.
+/// The operations of AWS's services, one a line, each after the signing name of its service.
 const OPERATIONS: &str = include_str!("operations.txt");
 
 /// The operations of the catalog whose answers can be stale.
 pub const STALE_READS: [&str; 2] = ["DescribeEntity", "BatchDescribeEntities"];
 
-/// The services that can be named in a rule, as they are signed for.
+/// The services that a rule can name, by their signing names.
 pub const SERVICES: [&str; 7] = ["aws-marketplace", "dynamodb", "kms", "organizations", "sns", "sqs", "sts"];
 
 impl FaultRule {
-    /// The fault each time, for everything that it can befall.
+    /// A rule for this fault that applies to all calls or messages, each time.
     #[must_use]
     pub fn new(fault: Fault) -> Self {
         Self {
@@ -189,7 +195,7 @@ impl FaultRule {
         }
     }
 
-    /// What is wrong with it, each with the field.
+    /// The problems of the rule, each with the name of its field.
     #[must_use]
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
@@ -255,7 +261,8 @@ impl FaultRule {
     }
 }
 
-/// What is wrong with the name of an operation, of `service` or of any: a rule for a name that is mistyped would befall nothing.
+/// What is wrong with the name of an operation, of `service` or of any: a rule for a name that is
+/// mistyped would befall nothing.
 fn operation(named: &str, service: Option<&str>) -> Option<String> {
     let known = OPERATIONS.lines().filter_map(|line| line.split_once(':'));
     let known: Vec<_> = known.filter(|(of, _)| service.is_none_or(|service| service == *of)).collect();

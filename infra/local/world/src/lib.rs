@@ -1,8 +1,13 @@
-//! The world that the embedded AWS starts with: organizations, their private marketplaces, roles, products, timing.
+//! The world that the embedded AWS starts with: organizations, their private marketplaces, roles,
+//! products and timing.
 //!
-//! Read from a TOML, YAML or JSON file ([`World::load`]) or built in Rust by tests. It says what is there at the start and never
-//! changes afterwards: what happens later is the state of the services. Nothing in it is secret. The documentation of
-//! every field here is also its description in `docs/world.schema.json`.
+//! [`World::load`] reads it from a TOML, YAML or JSON file and checks it ([`World::validate`]).
+//! Tests build it in Rust. A world describes the start and never changes: what happens later is the
+//! state of the services. Nothing in it is secret. The documentation of each field is also its
+//! description in `docs/world.schema.json` ([`World::schema`]).
+//!
+//! The crate starts no task and calls nothing. It is a crate of its own so that `pmp-filter` and
+//! the catalog can read a world without a runtime or a server.
 
 mod assumptions;
 mod catalog;
@@ -43,25 +48,29 @@ pub use policy_text::PolicyText;
 pub struct World {
     /// The region of every ARN that the world implies.
     pub region: String,
-    /// Where all chance comes from: the same seed gives the same ids and durations, in the order they are asked for.
+    /// The random seed: the same seed gives the same ids and durations, in the order in which they
+    /// are asked for.
     pub seed: u64,
     /// How long change sets take.
     pub change_sets: ChangeSetTiming,
-    /// What the catalog holds callers to.
+    /// The limits that the catalog enforces.
     pub catalog: CatalogLimits,
-    /// The organizations. An account that is in none of them exists too: any 12 digits are an account.
+    /// The organizations. An account that is in none of them exists as well: any 12 digits are an
+    /// account.
     pub organizations: Vec<Organization>,
-    /// Access keys besides the account ids, each of which is the key of its own account.
+    /// Access keys beside the account ids. Each account id is also the access key of its account.
     pub access_keys: Vec<AccessKey>,
     /// IAM roles, which callers reach through `sts:AssumeRole`.
     pub roles: Vec<Role>,
     /// Products, for names and labels; an id need not be listed here to be approved, as in AWS.
     pub products: Vec<Product>,
-    /// Products that the catalog rejects: a change set that names one ends as `FAILED` with `CLIENT_ERROR`.
+    /// Products that the catalog rejects: a change set that names one ends as `FAILED` with
+    /// `CLIENT_ERROR`.
     pub poison_products: BTreeSet<String>,
-    /// Which accounts have an EventBridge rule for the catalog's change-set events, and the queue or topic it delivers to.
+    /// Which accounts have an EventBridge rule for the catalog's change-set events, and the queue
+    /// or topic that the rule delivers to.
     pub change_event_targets: Vec<ChangeEventTarget>,
-    /// What goes wrong from the start; more can be added while it runs.
+    /// The faults that are in force from the start. More can be added while the server runs.
     pub faults: Vec<FaultRule>,
 }
 
@@ -87,27 +96,27 @@ impl Default for World {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Organization {
-    /// `o-…`.
+    /// The organization's id: `o-` and 10 to 32 lower-case letters or digits.
     pub id: String,
     /// A name for people.
     pub name: String,
     /// Its management account: the owner of its private marketplace.
     pub management_account: String,
-    /// Its other accounts.
+    /// Its accounts beside the management account.
     #[serde(default)]
     pub member_accounts: Vec<String>,
-    /// Those of them that administer the private marketplace on its behalf.
+    /// Those member accounts that administer the private marketplace on its behalf.
     #[serde(default)]
     pub delegated_administrators: Vec<String>,
     /// Its private marketplace experiences.
     #[serde(default)]
     pub experiences: Vec<Experience>,
-    /// Its service control policies: what the principals of its member accounts may not do, whatever else allows it. AWS's
-    /// `FullAWSAccess` is attached beside them.
+    /// Its service control policies: what the principals of its member accounts may not do, even if
+    /// another policy allows it. AWS's `FullAWSAccess` is attached beside them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub service_control_policies: Vec<ControlPolicy>,
-    /// Its resource control policies: what nobody may do with the roles, queues, keys and tables of its member accounts. AWS's
-    /// `RCPFullAWSAccess` is attached beside them.
+    /// Its resource control policies: what nobody may do with the roles, queues, keys and tables of
+    /// its member accounts. AWS's `RCPFullAWSAccess` is attached beside them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resource_control_policies: Vec<ControlPolicy>,
 }
@@ -142,7 +151,7 @@ impl Organization {
         self.with_member(account)
     }
 
-    /// Adds an experience.
+    /// Adds a private marketplace experience.
     #[must_use]
     pub fn with_experience(mut self, experience: Experience) -> Self {
         self.experiences.push(experience);
@@ -167,10 +176,10 @@ impl Organization {
 /// `Status` of an experience.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum ExperienceStatus {
-    /// In force.
+    /// The experience is in force.
     #[default]
     Enabled,
-    /// Not in force.
+    /// The experience is not in force.
     Disabled,
 }
 
@@ -189,30 +198,32 @@ impl ExperienceStatus {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Experience {
-    /// `exp-…`.
+    /// The experience's id, `exp-…`.
     pub id: String,
-    /// Its name.
+    /// The name that users see.
     pub name: String,
-    /// Its description.
+    /// A description for administrators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Whether it is in force.
+    /// Whether the experience is in force.
     #[serde(default)]
     pub status: ExperienceStatus,
     /// `AdminStatus`: `Editable` if left out, `Restricted` for an archived one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_status: Option<String>,
-    /// Its procurement policy. Without one every product may be procured, and none can be approved or denied.
+    /// Its procurement policy. Without a policy every product may be procured, and none can be
+    /// approved or denied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<ProcurementPolicy>,
-    /// The principals it is associated with: accounts, organizational units, or the organization itself.
+    /// The principals it is associated with: accounts, organizational units, or the organization
+    /// itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audience: Vec<String>,
-    /// Its discovery policies, `discopolicy-…`. AWS publishes that there may be some, and not what they say: they are shown, and
-    /// change nothing.
+    /// Its discovery policies, `discopolicy-…`. AWS documents that they exist, but not what they
+    /// contain. They are shown, and have no effect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub discovery_policies: Vec<String>,
-    /// Its integration, `integ-…`, likewise.
+    /// Its integration, `integ-…`. It is shown, and has no effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub integration: Option<String>,
 }
@@ -241,14 +252,15 @@ impl Experience {
         self
     }
 
-    /// Takes it out of force.
+    /// Disables the experience: it is not in force.
     #[must_use]
     pub fn disabled(mut self) -> Self {
         self.status = ExperienceStatus::Disabled;
         self
     }
 
-    /// Archives it, which AWS allows for disabled experiences only.
+    /// Archives the experience. AWS allows that for disabled experiences only, so it is disabled,
+    /// too.
     #[must_use]
     pub fn archived(mut self) -> Self {
         self.admin_status = Some("Restricted".into());
@@ -260,12 +272,12 @@ impl Experience {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProcurementPolicy {
-    /// `policy-…` or `procpolicy-…`.
+    /// The policy's id, `policy-…` or `procpolicy-…`.
     pub id: String,
-    /// Approved products.
+    /// The products on the list of approved products.
     #[serde(default)]
     pub approved: Vec<ListedProduct>,
-    /// Rejected products.
+    /// The products on the list of rejected products.
     #[serde(default)]
     pub rejected: Vec<ListedProduct>,
     /// Whether users may request products.
@@ -285,14 +297,14 @@ impl ProcurementPolicy {
         }
     }
 
-    /// Adds approved products.
+    /// Adds products to the list of approved products.
     #[must_use]
     pub fn approving<P: Into<ListedProduct>>(mut self, products: impl IntoIterator<Item = P>) -> Self {
         self.approved.extend(products.into_iter().map(Into::into));
         self
     }
 
-    /// Adds rejected products.
+    /// Adds products to the list of rejected products.
     #[must_use]
     pub fn rejecting<P: Into<ListedProduct>>(mut self, products: impl IntoIterator<Item = P>) -> Self {
         self.rejected.extend(products.into_iter().map(Into::into));
@@ -306,7 +318,7 @@ pub enum ResourceRequests {
     /// Users may request products.
     #[default]
     Allow,
-    /// They may not.
+    /// Users may not request products.
     Deny,
 }
 
@@ -325,14 +337,15 @@ impl ResourceRequests {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccessKey {
-    /// The id of the key, as clients have it in `AWS_ACCESS_KEY_ID`: 16 to 128 upper-case letters or digits.
+    /// The id of the key, the value of `AWS_ACCESS_KEY_ID`: 16 to 128 upper-case letters or digits.
     pub id: String,
-    /// The account.
+    /// The account that the key belongs to.
     pub account: String,
-    /// An IAM user of the account, who may do everything there.
+    /// The name of an IAM user of the account, who may do everything there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// A role of the account, one of `roles`: the key acts as a session of it that never expires.
+    /// A role of the account, one of `roles`: the key acts as a session of that role, and never
+    /// expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
 }
@@ -359,20 +372,21 @@ impl AccessKey {
     }
 }
 
-/// An IAM role.
+/// An IAM role that callers can assume.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Role {
     /// The account that owns it.
     pub account: String,
-    /// Its name.
+    /// The role's name, the last part of its ARN.
     pub name: String,
     /// Who may assume it, and on what condition.
     pub trust: PolicyText,
     /// What its sessions may do.
     #[serde(default)]
     pub permissions: Vec<PolicyText>,
-    /// Its tags: `aws:ResourceTag/…` for who assumes it, `aws:PrincipalTag/…` for its sessions.
+    /// Its tags. They are `aws:ResourceTag/…` when a caller assumes the role, and
+    /// `aws:PrincipalTag/…` for its sessions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
 }
@@ -399,51 +413,53 @@ impl Role {
         self
     }
 
-    /// Its ARN.
+    /// The role's ARN, `arn:aws:iam::ACCOUNT:role/NAME`.
     #[must_use]
     pub fn arn(&self) -> String {
         format!("arn:aws:iam::{}:role/{}", self.account, self.name)
     }
 }
 
-/// A product of AWS Marketplace, for display.
+/// A product of AWS Marketplace, as Marketplace Discovery and the page show it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Product {
-    /// Its id.
+    /// The product's id, `prod-…`.
     pub id: String,
-    /// Its name.
+    /// The product's name, for people.
     pub name: String,
-    /// Who makes it.
+    /// The name of the vendor.
     pub manufacturer: String,
-    /// Its categories.
+    /// The names of its categories.
     pub categories: Vec<String>,
-    /// How it is delivered: SaaS, AMI, container …
+    /// How the product is delivered, such as SaaS, AMI or container.
     pub fulfillment: String,
-    /// Words that filters look at.
+    /// Labels, which filters can decide by.
     pub labels: Vec<String>,
 }
 
-/// Where an account's change-set events go: what an EventBridge rule would say. Either a queue or a topic.
+/// Where an account's change-set events go, as an EventBridge rule would say it: either a queue or
+/// a topic.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChangeEventTarget {
-    /// The account whose change sets it is about: the one that started them.
+    /// The account whose change sets the rule is about: the account that started them.
     pub account: String,
-    /// A queue's ARN, or the name of one in the same account. It exists from the start.
+    /// A queue's ARN, or the name of a queue in the same account. The queue exists from the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
-    /// A topic's ARN, or the name of one in the same account. It exists from the start.
+    /// A topic's ARN, or the name of a topic in the same account. The topic exists from the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
-    /// Only events of these types: `Change Set Succeeded`, `Change Set Failed`, `Change Set Cancelled`, `Product Request Created`,
-    /// `Product Request Approved`, `Product Request Declined`, `Product Request Cancelled`, `Product Request Expired`. All if empty.
+    /// Only events of these types: `Change Set Succeeded`, `Change Set Failed`, `Change Set
+    /// Cancelled`, `Product Request Created`, `Product Request Approved`, `Product Request
+    /// Declined`, `Product Request Cancelled`, `Product Request Expired`. All if empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub detail_types: Vec<String>,
 }
 
 impl ChangeEventTarget {
-    /// The types of event that there are.
+    /// All types of event of the catalog.
     pub const DETAIL_TYPES: [&str; 8] = [
         "Change Set Succeeded",
         "Change Set Failed",

@@ -1,4 +1,4 @@
-//! A product on a list, which a file may write as its id alone.
+//! A product on a list. A world file may write it as its id alone.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,10 +8,11 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// A product on a list, with the note that an administrator left. In the file: the id alone, or `{ id, notes }`.
+/// A product on a list, with the note that an administrator left. A world file has the id alone, or
+/// `{ id, notes }`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ListedProduct {
-    /// The product id.
+    /// The product's id: 1 to 50 visible ASCII characters.
     pub id: String,
     /// The note: 1 to 50 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,11 +37,11 @@ impl From<(&str, &str)> for ListedProduct {
     }
 }
 
-/// The long form.
+/// The long form of the world file.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct IdAndNotes {
-    /// The product id.
+    /// The product's id: 1 to 50 visible ASCII characters.
     id: String,
     /// The note: 1 to 50 characters.
     notes: Option<String>,

@@ -8,13 +8,13 @@ use serde_path_to_error::{Deserializer, Track};
 
 use super::{Problem, World};
 
-/// Why a world could not be taken.
+/// Why a world file could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WorldError {
     /// The file could not be read.
     #[error("cannot read the world file `{}`", path.display())]
     Read {
-        /// The file.
+        /// The world file's path.
         path: PathBuf,
         /// What the system said.
         #[source]
@@ -23,13 +23,13 @@ pub enum WorldError {
     /// The file's extension names none of the formats.
     #[error("the world file `{}` is neither .toml nor .yaml, .yml or .json", path.display())]
     Extension {
-        /// The file.
+        /// The world file's path.
         path: PathBuf,
     },
-    /// The file is not of its format, or not of this form.
+    /// The text is not of its format, or is no world.
     #[error("cannot understand the world file `{}`{}", path.display(), At(field))]
     Parse {
-        /// The file.
+        /// The world file's path.
         path: PathBuf,
         /// The field at which reading ended; empty where the text is not of its format at all.
         field: String,
@@ -42,7 +42,7 @@ pub enum WorldError {
     Invalid(Vec<Problem>),
 }
 
-/// What the reader of a format says, with the line.
+/// What the parser of the format says, with the line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct FormatError(String);
@@ -83,17 +83,17 @@ impl fmt::Display for Lines<'_> {
 /// The formats that a world can be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// TOML 1.0.
+    /// TOML 1.0, which `world example` prints by default.
     Toml,
-    /// YAML 1.2.
+    /// YAML 1.2, in files that end in `.yaml` or `.yml`.
     Yaml,
-    /// JSON.
+    /// JSON, for programs that write worlds.
     Json,
 }
 
 impl Format {
-    /// By the file's extension; a file without one, `/dev/stdin` for example, is TOML. `None` for an extension that
-    /// names none of the formats.
+    /// By the file's extension; a file without one, `/dev/stdin` for example, is TOML. `None` for
+    /// an extension that names none of the formats.
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         match path.extension().and_then(|extension| extension.to_str()).map(str::to_lowercase).as_deref() {
@@ -125,8 +125,8 @@ impl World {
     /// Reads a world without validating it.
     ///
     /// # Errors
-    /// The text is not of that format or not of the documented form. The error comes with the path of the field at which
-    /// reading ended, empty where the text is not of its format at all.
+    /// The text is not of that format, or not of the documented form. The error comes with the path
+    /// of the field at which reading ended; the path is empty if the text is not of its format.
     pub fn parse(text: &str, format: Format) -> Result<Self, (String, FormatError)> {
         let mut track = Track::new();
         let world = match format {
@@ -152,7 +152,8 @@ impl World {
     }
 }
 
-/// The reader's bounds are meant for files from strangers; a world of every product there is has a million nodes.
+/// The parser's default limits are meant for files from strangers. A world with every product of
+/// the marketplace has a million nodes.
 fn yaml() -> serde_saphyr::Options {
     serde_saphyr::options! { budget: serde_saphyr::budget! { max_nodes: 10_000_000, max_events: 20_000_000 } }
 }

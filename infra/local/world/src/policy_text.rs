@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// An IAM policy document. In the file: JSON in a string, or the same written as a table.
+/// An IAM policy document. A world file has it as JSON in a string, or written as a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PolicyText(String);
 
 impl PolicyText {
-    /// The JSON text.
+    /// The policy document as JSON text, as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -5,7 +5,8 @@ use schemars::Schema;
 use super::World;
 
 impl World {
-    /// The schema of a world file, whatever its format. It's checked in as `docs/world.schema.json`.
+    /// The schema of a world file, for all its formats. It is checked in as
+    /// `docs/world.schema.json`.
     #[must_use]
     pub fn schema() -> Schema {
         let mut schema = schemars::schema_for!(World);
@@ -13,7 +14,7 @@ impl World {
         schema
     }
 
-    /// The schema as text, as it's checked in.
+    /// The schema as the text that is checked in.
     ///
     /// # Errors
     /// Never in practice: a schema is made of JSON.

@@ -1,5 +1,5 @@
-//! Reads in batches: what several experiences ask for while one batch is on its way goes into the next
-//! batch.
+//! Reads in batches: what several experiences ask for while one batch is on its way goes into the
+//! next batch.
 
 use std::sync::Arc;
 
@@ -20,7 +20,8 @@ pub(crate) struct Batcher<K, V> {
 }
 
 impl<K: Clone + std::fmt::Display + Send + 'static, V: Send + 'static> Batcher<K, V> {
-    /// Starts the task, with at most `concurrent` batches at once. The task ends when the handle is dropped.
+    /// Starts the task, with at most `concurrent` batches at once. The task ends when the handle is
+    /// dropped.
     pub(crate) fn start(concurrent: usize, read: Read<K, V>) -> Self {
         let (requests, mut receiver) = mpsc::unbounded_channel::<Request<K, V>>();
         let slots = Arc::new(Semaphore::new(concurrent));

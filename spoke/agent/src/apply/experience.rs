@@ -1,8 +1,8 @@
 //! One experience: plan, start the next change set, wait for its end, read, plan again.
 //!
-//! Between change sets the executor carries the lists on in memory, and reads the revision alone: where it
-//! is the next one, nobody else changed anything. Otherwise, and always before the experience is said to be
-//! in step, it reads the policy itself.
+//! Between change sets the executor carries the lists on in memory, and reads the revision alone:
+//! where it is the next one, nobody else changed anything. Otherwise, and always before the
+//! experience is said to be in step, it reads the policy itself.
 //!
 //! [`outcome`] says what the end of a change set and an error mean; [`live`] reads and waits.
 
@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use pmp_catalog::{CatalogError, ChangeSetId, ChangeSetRequest, Part};
-use pmp_plan::{ChangeSet, Confirmation, IdLimit, Lately, Observed, Plan, Refusal, plan_after};
-use pmp_protocol::{ProductBatch, ProductId, ReceiptStatus, ResourceRequests};
+use pmp_plan::{ChangeSet, IdLimit, Lately, Observed, Plan, Refusal, plan_after};
+use pmp_protocol::{ProductBatch, ProductId, ReceiptStatus, ResourceRequests, SnapshotVersion};
 use tokio::time::Instant;
 
 use super::isolate::Isolation;
@@ -30,13 +30,14 @@ mod live;
 mod observe;
 mod outcome;
 
-/// How often change sets may fail by the catalog's own fault (`SERVER_FAULT`), or succeed without effect.
+/// How often change sets may fail by the catalog's own fault (`SERVER_FAULT`), or succeed without
+/// effect.
 const MAX_FAULTS: u32 = 3;
-/// A change set that started this long before the pass belongs to an earlier one, even where the clocks of
-/// AWS and of this machine differ a little.
+/// A change set that started this long before the pass belongs to an earlier one, even where the
+/// clocks of AWS and of this machine differ a little.
 const EARLIER: SignedDuration = SignedDuration::from_secs(60);
-/// For this long after a change set succeeded, lists that do not show its effect may be older than it. AWS
-/// does not document how soon reads follow. After this time the lists are believed.
+/// For this long after a change set succeeded, lists that do not show its effect may be older than
+/// it. AWS does not document how soon reads follow. After this time the lists are believed.
 const READS_MAY_LAG: Duration = Duration::from_secs(45);
 const STOPPED: &str = "told to stop before the end";
 
@@ -91,8 +92,8 @@ enum Lists {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sharing {
     Permitted,
-    /// A shared change set failed without naming a culprit. From then on this experience shares no more, so
-    /// that it cannot make others fail again.
+    /// A shared change set failed without naming a culprit. From then on this experience shares no
+    /// more, so that it cannot make others fail again.
     Alone,
 }
 
@@ -101,7 +102,8 @@ enum Sharing {
 enum SettingsStep {
     /// In the first change set, together with products.
     WithProducts,
-    /// When all products are done: a change set with both failed, and so it becomes clear which was at fault.
+    /// When all products are done: a change set with both failed, and so it becomes clear which was
+    /// at fault.
     Last,
     /// Not at all: the catalog refused them, with this text.
     Refused(String),
@@ -117,7 +119,8 @@ struct EffectCheck {
 }
 
 impl EffectCheck {
-    /// The lists were read, and `pending` is left. Returns whether all that succeeded was without effect.
+    /// The lists were read, and `pending` is left. Returns whether all that succeeded was without
+    /// effect.
     fn read(&mut self, pending: usize) -> bool {
         let before = self.pending_when_read.replace(pending);
         std::mem::take(&mut self.applied_since) && before.is_some_and(|before| pending >= before)
@@ -134,7 +137,8 @@ pub(super) struct ExperienceRun<'a> {
     patience: Patience,
     isolation: Isolation,
     settings_step: SettingsStep,
-    /// Change sets that failed by the catalog's own fault, or had no effect: at most [`MAX_FAULTS`].
+    /// Change sets that failed by the catalog's own fault, or had no effect: at most
+    /// [`MAX_FAULTS`].
     faults: u32,
     sharing: Sharing,
     lists: Lists,
@@ -186,7 +190,7 @@ impl<'a> ExperienceRun<'a> {
             watch,
             progress: Progress { approved_before, ..Progress::default() },
             patience: Patience::with_the_catalog(),
-            isolation: Isolation::new(order.quarantined, order.pass),
+            isolation: Isolation::new(order.deferred, order.pass),
             settings_step: SettingsStep::WithProducts,
             faults: 0,
             sharing: Sharing::Permitted,
@@ -202,7 +206,7 @@ impl<'a> ExperienceRun<'a> {
 
     pub(super) async fn finish(mut self) -> Applied {
         let ControlFlow::Break(End { status, error }) = self.until_end().await;
-        self.keep_undecided();
+        self.keep_untested();
         self.note_how_it_is_left();
         Applied { status, progress: self.progress, error }
     }
@@ -212,14 +216,15 @@ impl<'a> ExperienceRun<'a> {
         self.progress.left = (self.lists == Lists::AsRead).then(|| left(&self.live.policy));
     }
 
-    /// Leaves in the receipt what earlier passes found out about products that this pass did not come to.
-    fn keep_undecided(&mut self) {
-        let undecided: Vec<_> =
-            self.isolation.undecided().filter(|found| !self.changed.contains_key(&found.product)).cloned().collect();
-        let suspects = undecided.iter().filter(|found| self.isolation.is_suspect(&found.product)).count();
+    /// Leaves in the receipt what earlier passes found out about products that this pass did not
+    /// come to.
+    fn keep_untested(&mut self) {
+        let untested: Vec<_> =
+            self.isolation.untested().filter(|found| !self.changed.contains_key(&found.product)).cloned().collect();
+        let suspects = untested.iter().filter(|found| self.isolation.is_suspect(&found.product)).count();
         // Each product counts once: as set aside, and not as pending as well.
         self.progress.pending = self.progress.pending.saturating_sub(suspects);
-        self.progress.quarantined = self.isolation.quarantined().cloned().chain(undecided).collect();
+        self.progress.deferred = self.isolation.deferred().cloned().chain(untested).collect();
     }
 
     async fn until_end(&mut self) -> Step<Infallible> {
@@ -235,7 +240,8 @@ impl<'a> ExperienceRun<'a> {
         }
     }
 
-    /// The next change set, from the lists as they are known. `None` where nothing is left to change.
+    /// The next change set, from the lists as they are known. `None` where nothing is left to
+    /// change.
     fn next(&mut self) -> Step<Option<Work>> {
         let mut plan = match self.plan() {
             Ok(plan) => plan,
@@ -243,7 +249,7 @@ impl<'a> ExperienceRun<'a> {
         };
         let to_change = plan.pending() + usize::from(self.wanted_settings().is_some());
         self.check_effect(to_change)?;
-        self.isolation.set_aside(&mut plan);
+        self.isolation.leave_out_of(&mut plan);
         let with_products = self.settings_step == SettingsStep::WithProducts;
         let settings = self.wanted_settings().filter(|_| with_products || plan.pending() == 0);
         let plan = plan.with_settings(settings, self.live.policy.policy_resource_requests);
@@ -255,33 +261,34 @@ impl<'a> ExperienceRun<'a> {
             Work { change_set, token, test, limit }
         });
         self.progress.pending = plan.pending() + self.isolation.suspects();
-        self.progress.quarantined = self.isolation.quarantined().cloned().collect();
+        self.progress.deferred = self.isolation.deferred().cloned().collect();
         Continue(work)
     }
 
     /// Counts what is left after a change set, so that "done" and "left" in a receipt add up.
     fn count_pending(&mut self) {
         if let Ok(mut plan) = self.plan() {
-            self.isolation.set_aside(&mut plan);
+            self.isolation.leave_out_of(&mut plan);
             self.progress.pending = plan.pending() + self.isolation.suspects();
         }
     }
 
     fn plan(&self) -> Result<Plan, Box<Refusal>> {
-        self.plan_with(self.order.confirmation)
+        self.plan_with(self.order.confirmed)
     }
 
-    fn plan_with(&self, confirmation: Confirmation) -> Result<Plan, Box<Refusal>> {
+    fn plan_with(&self, confirmed: Option<SnapshotVersion>) -> Result<Plan, Box<Refusal>> {
         let Order { desired, version, guard, lately, .. } = *self.order;
         let lists = lists::as_if_done(&self.live.policy, desired, self.order.left_alone);
         let observed = Observed { approved: &lists.0, rejected: &lists.1 };
         // What this pass has removed already counts for the guard rail, too.
         let Progress { removed, approved_before, .. } = self.progress;
         let lately = Lately { removed: lately.removed + removed, approved: lately.approved.max(approved_before) };
-        plan_after(lately, desired, observed, version, guard, confirmation)
+        plan_after(lately, desired, observed, version, guard, confirmed)
     }
 
-    /// The settings that the policy should have. `None` where it has them, and where the catalog refused them.
+    /// The settings that the policy should have. `None` where it has them, and where the catalog
+    /// refused them.
     fn wanted_settings(&self) -> Option<ResourceRequests> {
         let observed = self.live.policy.policy_resource_requests;
         let refused = matches!(self.settings_step, SettingsStep::Refused(_));
@@ -296,7 +303,8 @@ impl<'a> ExperienceRun<'a> {
 
     /// Ends the experience where change sets succeed again and again without effect.
     fn check_effect(&mut self, pending: usize) -> Step {
-        // Lists that are carried on in memory show the effect that was expected, not the one that there was.
+        // Lists that are carried on in memory show the effect that was expected, not the one that
+        // there was.
         if self.lists == Lists::CarriedOn || !self.effect.read(pending) {
             return Continue(());
         }
@@ -311,8 +319,8 @@ impl<'a> ExperienceRun<'a> {
         if let SettingsStep::Refused(text) = &self.settings_step {
             return End::failed(format!("the products are in step, but the catalog refused the settings: {text}"));
         }
-        let Some(first) = self.progress.quarantined.first() else { return End::IN_SYNC };
-        let count = self.progress.quarantined.len();
+        let Some(first) = self.progress.deferred.first() else { return End::IN_SYNC };
+        let count = self.progress.deferred.len();
         let products = if count == 1 { "product is" } else { "products are" };
         End::partial(format!(
             "{count} {products} set aside, all others are applied; `{}`: {}",
@@ -323,7 +331,8 @@ impl<'a> ExperienceRun<'a> {
     /// Starts a change set, waits for its end, and takes up what became of it.
     async fn change(&mut self, work: Work) -> Step {
         let part = self.part(&work);
-        // A test of suspects must not make others fail; and a bound on whole requests leaves no room for them.
+        // A test of suspects must not make others fail; and a bound on whole requests leaves no
+        // room for them.
         let alone = self.sharing == Sharing::Alone || work.test || work.limit != IdLimit::PerChange;
         match self.engine.starter.submit(part, alone).await {
             Started::Stopped => Break(End::stopped()),
@@ -376,7 +385,8 @@ impl<'a> ExperienceRun<'a> {
         }
     }
 
-    /// The part to ask for now. Its token is never one that was answered in vain, or refused, before.
+    /// The part to ask for now. Its token is never one that was answered in vain, or refused,
+    /// before.
     fn part(&self, work: &Work) -> Part {
         let after = self.in_vain.get(&work.token).cloned();
         let refused = self.refused.get(&work.token).map_or(0, |refused| refused.times);

@@ -1,35 +1,37 @@
-//! Finds the products that the catalog refuses, by halving, so that all others are applied. Pure.
+//! Finds the products that the catalog refuses, by halving, so that all others are applied (rule
+//! 3). Pure.
 //!
 //! 1. The products of a batch that failed become *suspects*. Everything else is applied first.
-//! 2. Then half of the suspects is tested, in a change set of its own. If it passes, an offending product
-//!    is in the other half. If it fails, one is in this half, and nothing is known of the other.
-//! 3. A single product that is known to be offending is *quarantined*, with the catalog's own error. It is
-//!    tried again after a pause, which grows with every try.
+//! 2. Then half of the suspects is tested, in a change set of its own. If it passes, an offending
+//!    product is in the other half. If it fails, one is in this half, and nothing is known of the
+//!    other.
+//! 3. A single product that is known to be offending is *deferred*, with the catalog's own error.
+//!    It is tried again after a pause, which grows with every try.
 //!
-//! Where the catalog's text names products, those are taken first: all others are tested together, and as
-//! a rule they pass at once.
+//! Where the catalog's text names products, those are taken first: all others are tested together,
+//! and as a rule they pass at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::ChangeKind;
 use pmp_plan::{ChangeSet, IdLimit, Plan};
-use pmp_protocol::{ProductBatch, ProductId, QuarantinedProduct};
+use pmp_protocol::{DeferralReason, Deferred, ProductBatch, ProductId};
 
-/// The first pause before a quarantined product is tried again; it doubles with every try.
+/// The first pause before a deferred product is tried again; it doubles with every try.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
-/// The longest pause before a quarantined product is tried again.
+/// The longest pause before a deferred product is tried again.
 pub(crate) const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(24);
 
-/// The suspects and the quarantined products of one experience.
+/// The suspects and the deferred products of one experience.
 #[derive(Debug)]
 pub(super) struct Isolation {
     now: Timestamp,
     allow: Side,
     deny: Side,
-    quarantined: BTreeMap<ProductId, QuarantinedProduct>,
+    deferred: BTreeMap<ProductId, Deferred>,
     /// What earlier passes knew of products whose pause is over.
-    before: BTreeMap<ProductId, QuarantinedProduct>,
+    before: BTreeMap<ProductId, Deferred>,
 }
 
 /// The suspects of one kind of change, allow or deny.
@@ -59,23 +61,24 @@ struct Test {
 
 impl Isolation {
     /// Starts from what earlier passes found out. `now` is the start of the pass.
-    pub(super) fn new(before: &[QuarantinedProduct], now: Timestamp) -> Self {
-        let (due, quarantined) = before
+    pub(super) fn new(before: &[Deferred], now: Timestamp) -> Self {
+        let (due, deferred) = before
             .iter()
             .map(|found| (found.product.clone(), found.clone()))
-            .partition(|(_, found): &(_, QuarantinedProduct)| found.next_try.is_none_or(|next| next <= now));
-        Self { now, allow: Side::default(), deny: Side::default(), quarantined, before: due }
+            .partition(|(_, found): &(_, Deferred)| found.next_try.is_none_or(|next| next <= now));
+        Self { now, allow: Side::default(), deny: Side::default(), deferred, before: due }
     }
 
-    /// Takes quarantined products and suspects out of `plan`, and forgets those that it does not name any more.
-    pub(super) fn set_aside(&mut self, plan: &mut Plan) {
-        self.quarantined.retain(|id, _| plan.allow().contains(id) || plan.deny().contains(id));
+    /// Takes deferred products and suspects out of `plan`, and forgets those that it does not name
+    /// any more.
+    pub(super) fn leave_out_of(&mut self, plan: &mut Plan) {
+        self.deferred.retain(|id, _| plan.allow().contains(id) || plan.deny().contains(id));
         self.before.retain(|id, _| plan.allow().contains(id) || plan.deny().contains(id));
         self.take_up_due(plan);
         self.allow.retain(plan.allow());
         self.deny.retain(plan.deny());
-        plan.set_aside(self.quarantined.keys());
-        plan.set_aside(self.allow.ids().chain(self.deny.ids()));
+        plan.leave_out(self.deferred.keys());
+        plan.leave_out(self.allow.ids().chain(self.deny.ids()));
     }
 
     /// Makes products whose pause is over suspects, to be tested after everything else.
@@ -83,7 +86,7 @@ impl Isolation {
         for (side, needed) in [(&mut self.allow, plan.allow()), (&mut self.deny, plan.deny())] {
             let due: BTreeSet<_> =
                 self.before.keys().filter(|id| needed.contains(*id) && !side.ids().any(|other| other == *id)).collect();
-            let due: BTreeSet<_> = due.into_iter().filter(|id| !self.quarantined.contains_key(*id)).cloned().collect();
+            let due: BTreeSet<_> = due.into_iter().filter(|id| !self.deferred.contains_key(*id)).cloned().collect();
             for batch in ProductBatch::split(&due) {
                 side.groups.insert(0, Group::new(batch.products().to_vec(), false, String::new()));
             }
@@ -100,10 +103,10 @@ impl Isolation {
         self.allow.ids().count() + self.deny.ids().count()
     }
 
-    /// What earlier passes knew of products that this pass has not decided on: a pass that ends early must
-    /// not lose it, or the next one would test them as if they were new.
-    pub(super) fn undecided(&self) -> impl Iterator<Item = &QuarantinedProduct> {
-        self.before.values().filter(|found| !self.quarantined.contains_key(&found.product))
+    /// What earlier passes knew of products that this pass has not decided on: a pass that ends
+    /// early must not lose it, or the next one would test them as if they were new.
+    pub(super) fn untested(&self) -> impl Iterator<Item = &Deferred> {
+        self.before.values().filter(|found| !self.deferred.contains_key(&found.product))
     }
 
     /// The number of suspects of one kind of change.
@@ -111,9 +114,9 @@ impl Isolation {
         if kind == ChangeKind::Deny { self.deny.ids().count() } else { self.allow.ids().count() }
     }
 
-    /// The quarantined products, by id.
-    pub(super) fn quarantined(&self) -> impl Iterator<Item = &QuarantinedProduct> {
-        self.quarantined.values()
+    /// The deferred products, by id.
+    pub(super) fn deferred(&self) -> impl Iterator<Item = &Deferred> {
+        self.deferred.values()
     }
 
     /// The next change set that tests suspects. `None` where there are no suspects left.
@@ -126,8 +129,8 @@ impl Isolation {
         if let Some(ids) = self.side_test(ChangeKind::Allow, most) {
             allow.extend(ids);
         }
-        // A failed request names the change that failed, so it can test one side's suspects with allow and
-        // the other's with deny. Not where the bound of ids counts for the whole request.
+        // A failed request names the change that failed, so it can test one side's suspects with
+        // allow and the other's with deny. Not where the bound of ids counts for the whole request.
         if allow.is_empty() || limit == IdLimit::PerChange {
             deny.extend(self.side_test(ChangeKind::Deny, most).unwrap_or_default());
         }
@@ -143,7 +146,7 @@ impl Isolation {
             }
             let group = side.groups.pop()?;
             if group.bad && group.ids.len() == 1 {
-                self.quarantine(&group.ids, &group.error);
+                self.defer(&group.ids, &group.error);
                 continue;
             }
             self.side(kind).testing = Some(group.into_test());
@@ -167,8 +170,8 @@ impl Isolation {
         self.settle(kind);
     }
 
-    /// The test with this kind of change failed: it holds an offending product. Nothing is known of the rest
-    /// of its group any more.
+    /// The test with this kind of change failed: it holds an offending product. Nothing is known of
+    /// the rest of its group any more.
     pub(super) fn failed(&mut self, kind: ChangeKind, error: &str) {
         let side = self.side(kind);
         if let Some(test) = side.testing.take() {
@@ -180,30 +183,31 @@ impl Isolation {
         self.settle(kind);
     }
 
-    /// Quarantines offending products that stand alone in their group: they need no further test.
+    /// Defers offending products that stand alone in their group: they need no further test.
     fn settle(&mut self, kind: ChangeKind) {
         let side = self.side(kind);
         let (alone, rest): (Vec<_>, Vec<_>) =
             std::mem::take(&mut side.groups).into_iter().partition(|group| group.bad && group.ids.len() == 1);
         side.groups = rest;
         for group in alone {
-            self.quarantine(&group.ids, &group.error);
+            self.defer(&group.ids, &group.error);
         }
     }
 
-    /// Quarantines `ids`, with the catalog's own error.
-    pub(super) fn quarantine(&mut self, ids: &[ProductId], error: &str) {
+    /// Defers `ids`, with the catalog's own error.
+    pub(super) fn defer(&mut self, ids: &[ProductId], error: &str) {
         for product in ids {
             let before = self.before.get(product);
             let tries = before.map_or(0, |before| before.tries) + 1;
-            let found = QuarantinedProduct {
+            let found = Deferred {
                 product: product.clone(),
+                reason: DeferralReason::Refused,
                 error: error.to_owned(),
                 first_seen: before.and_then(|before| before.first_seen).or(Some(self.now)),
                 tries,
                 next_try: self.now.checked_add(pause(tries)).ok(),
             };
-            self.quarantined.insert(product.clone(), found);
+            self.deferred.insert(product.clone(), found);
         }
     }
 
@@ -264,8 +268,9 @@ impl Group {
         Self { ids, bad, named, error }
     }
 
-    /// The next test of this group. A group of which nothing is known is tested as a whole. Of a group with an
-    /// offending product, the test takes half; or all but those that the catalog named.
+    /// The next test of this group. A group of which nothing is known is tested as a whole. Of a
+    /// group with an offending product, the test takes half; or all but those that the catalog
+    /// named.
     fn into_test(self) -> Test {
         let Self { mut ids, bad, named, error } = self;
         let sibling = if !bad {
@@ -292,7 +297,7 @@ pub(super) fn names(text: &str, id: &ProductId) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
-    use pmp_plan::{Confirmation, Desired, GuardRails, Observed, plan};
+    use pmp_plan::{Desired, GuardRails, Observed, plan};
     use pmp_protocol::{Content, ExperienceId, ResourceRequests, SnapshotVersion, Verdicts};
     use proptest::prelude::*;
 
@@ -309,17 +314,17 @@ mod tests {
         let (content, verdicts, none) = (content.unwrap(), Verdicts::new(), BTreeSet::new());
         let observed = Observed { approved: &none, rejected: &none };
         let desired = Desired::new(&content, &verdicts);
-        plan(&desired, observed, SnapshotVersion::FIRST, GuardRails::default(), Confirmation::None).unwrap()
+        plan(&desired, observed, SnapshotVersion::FIRST, GuardRails::default(), None).unwrap()
     }
 
-    /// Applies `count` products, of which some are poison, as the executor does. Returns the number of
-    /// change sets and the products that are left.
+    /// Applies `count` products, of which some are poison, as the executor does. Returns the number
+    /// of change sets and the products that are left.
     fn isolate(isolation: &mut Isolation, count: usize, poison: &BTreeSet<ProductId>) -> (usize, BTreeSet<ProductId>) {
         let mut left: BTreeSet<_> = (0..count).map(product).collect();
         let mut change_sets = 0;
         loop {
             let mut plan = plan_to_allow(&left);
-            isolation.set_aside(&mut plan);
+            isolation.leave_out_of(&mut plan);
             let batch = plan.first(IdLimit::PerChange);
             let test = batch.is_none();
             let Some(set) = batch.or_else(|| isolation.next_test(IdLimit::PerChange)) else {
@@ -341,16 +346,16 @@ mod tests {
     }
 
     proptest! {
-        /// Exactly the poison is quarantined, and everything else is applied.
+        /// Exactly the poison is deferred, and everything else is applied.
         #[test]
-        fn exactly_the_offending_products_are_quarantined(
+        fn exactly_the_offending_products_are_deferred(
             count in 1..160_usize, poison in proptest::collection::btree_set(0..160_usize, 0..20),
         ) {
             let poison: BTreeSet<_> = poison.into_iter().filter(|n| *n < count).map(product).collect();
             let mut isolation = Isolation::new(&[], Timestamp::UNIX_EPOCH);
             let (change_sets, left) = isolate(&mut isolation, count, &poison);
             prop_assert_eq!(&left, &poison);
-            prop_assert_eq!(isolation.quarantined().map(|found| found.product.clone()).collect::<BTreeSet<_>>(), poison.clone());
+            prop_assert_eq!(isolation.deferred().map(|found| found.product.clone()).collect::<BTreeSet<_>>(), poison.clone());
             prop_assert_eq!(isolation.suspects(), 0);
             // Halving takes about two change sets for each level of each offending product.
             prop_assert!(change_sets <= count.div_ceil(50) + poison.len() * 12, "{change_sets} change sets");
@@ -374,25 +379,25 @@ mod tests {
         assert_eq!(test.allow().unwrap().products().len(), 49, "all but the one that is named");
         isolation.passed(ChangeKind::Allow);
         assert!(isolation.next_test(IdLimit::PerChange).is_none());
-        assert_eq!(isolation.quarantined().map(|found| found.product.as_str()).collect::<Vec<_>>(), ["prod-007"]);
+        assert_eq!(isolation.deferred().map(|found| found.product.as_str()).collect::<Vec<_>>(), ["prod-007"]);
     }
 
     #[test]
-    fn a_quarantined_product_is_tried_again_ever_later() {
+    fn a_deferred_product_is_tried_again_ever_later() {
         let hours = |hours: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
         let poison = BTreeSet::from([product(3)]);
-        let mut known: Vec<QuarantinedProduct> = Vec::new();
+        let mut known: Vec<Deferred> = Vec::new();
         for hour in 0..60 {
             let mut isolation = Isolation::new(&known, hours(hour));
             assert_eq!(isolate(&mut isolation, 10, &poison).1, poison);
-            known = isolation.quarantined().cloned().collect();
+            known = isolation.deferred().cloned().collect();
             assert_eq!(known[0].first_seen, Some(hours(0)));
         }
         // After 0, 1, 3, 7, 15, 31 and 55 hours.
         assert_eq!(known[0].tries, 7);
         let mut isolation = Isolation::new(&known, hours(400));
         assert_eq!(isolate(&mut isolation, 10, &BTreeSet::new()).1, BTreeSet::new(), "it is applied once it can be");
-        assert_eq!(isolation.quarantined().count(), 0);
+        assert_eq!(isolation.deferred().count(), 0);
         assert_eq!([1, 2, 5, 6, 40].map(|tries| pause(tries).as_hours()), [1, 2, 16, 24, 24]);
     }
 }

@@ -9,8 +9,8 @@ use pmp_protocol::ProductId;
 
 type Lists<'a> = (Cow<'a, BTreeSet<ProductId>>, Cow<'a, BTreeSet<ProductId>>);
 
-/// The approved and the rejected products, as if those that are `left_alone` were as `desired` already: then neither the plan nor a
-/// guard rail knows of them.
+/// The approved and the rejected products, as if those that are `left_alone` were as `desired`
+/// already: then neither the plan nor a guard rail knows of them.
 pub(crate) fn as_if_done<'a>(
     policy: &'a ProcurementPolicy,
     desired: &Desired<'_>,
@@ -32,7 +32,7 @@ pub(crate) fn as_if_done<'a>(
 
 #[cfg(test)]
 mod tests {
-    use pmp_plan::{Confirmation, GuardRails, Observed, plan};
+    use pmp_plan::{GuardRails, Observed, plan};
     use pmp_protocol::{Content, ExperienceId, SnapshotVersion, Verdicts};
 
     use std::collections::BTreeMap;
@@ -54,8 +54,7 @@ mod tests {
             let lists = as_if_done(&policy, &desired, left_alone);
             let observed = Observed { approved: &lists.0, rejected: &lists.1 };
             let version = SnapshotVersion::FIRST;
-            let plan =
-                plan(&desired, observed, version, GuardRails::default(), Confirmation::Version(version)).unwrap();
+            let plan = plan(&desired, observed, version, GuardRails::default(), Some(version)).unwrap();
             (plan.allow().clone(), plan.deny().clone())
         };
         assert_eq!(changes(&ids(&[])), (ids(&["a", "b"]), ids(&["m", "n", "x", "y"])));

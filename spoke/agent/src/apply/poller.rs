@@ -1,8 +1,8 @@
-//! Polls all open change sets under the account's rate limit, the one that is due first, and tells those
-//! who wait how each ended.
+//! Polls all open change sets under the account's rate limit, the one that is due first, and tells
+//! those who wait how each ended.
 //!
-//! One task does it all: [`Task::run`]. It receives change sets over a channel from [`Poller`], keeps them
-//! in [`Task::open`], and answers over a `oneshot` channel for each of those who wait.
+//! One task does it all: [`Task::run`]. It receives change sets over a channel from [`Poller`],
+//! keeps them in [`Task::open`], and answers over a `oneshot` channel for each of those who wait.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,8 +41,8 @@ struct Watched {
 
 /// Polls that are on their way at once. The rate limit sets the pace.
 const CONCURRENT_POLLS: usize = 32;
-/// How often polls of one change set may fail before it is given up. With the pauses in between, this is
-/// some five minutes.
+/// How often polls of one change set may fail before it is given up. With the pauses in between,
+/// this is some five minutes.
 const MAX_FAILURES: u32 = 20;
 /// The same for an error that does not pass by itself. It is not 0, because a new change set may be
 /// `NotFound` until it is visible everywhere.
@@ -50,14 +50,14 @@ const MAX_ODD_FAILURES: u32 = 3;
 /// The longest pause after a failed poll.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
-/// A number from 0 to 1, so that many spokes do not poll in step. Not for secrets. It comes from the
-/// thread's generator, which a simulation seeds.
+/// A number from 0 to 1, so that many spokes do not poll in step. Not for secrets. It comes from
+/// the thread's generator, which a simulation seeds.
 fn jitter() -> f64 {
     fastrand::f64()
 }
 
-/// How often to poll again after an error. The change set runs on whatever a poll says, so giving up is
-/// the last resort.
+/// How often to poll again after an error. The change set runs on whatever a poll says, so giving
+/// up is the last resort.
 fn tries(class: ErrorClass) -> u32 {
     match class {
         ErrorClass::Throttled | ErrorClass::Transient => MAX_FAILURES,
@@ -101,7 +101,8 @@ impl Poller {
         slot: Option<OwnedSemaphorePermit>,
     ) -> oneshot::Receiver<Ended> {
         let (ended, receiver) = oneshot::channel();
-        // The task lives as long as this handle. Should it have ended all the same, the receiver says so.
+        // The task lives as long as this handle. Should it have ended all the same, the receiver
+        // says so.
         let _gone = self.watched.send(Watched { id: id.clone(), began, slot, ended });
         receiver
     }
@@ -140,7 +141,8 @@ struct Task {
     durations: Arc<Mutex<Durations>>,
     seen_times: Arc<Mutex<Vec<Duration>>>,
     any_ended: Arc<Notify>,
-    /// Ordered by id, so that a simulation replays: of two that are due at once, the same comes first.
+    /// Ordered by id, so that a simulation replays: of two that are due at once, the same comes
+    /// first.
     open: BTreeMap<ChangeSetId, Open>,
 }
 
@@ -243,8 +245,8 @@ impl Task {
         self.bring_forward(now);
     }
 
-    /// What is known of a change set's duration. While nothing is known, the one that this process started
-    /// first is polled closely, on behalf of all.
+    /// What is known of a change set's duration. While nothing is known, the one that this process
+    /// started first is polled closely, on behalf of all.
     fn expectation(&self, id: &ChangeSetId) -> Expectation {
         let own = self.open.get(id).is_none_or(|open| open.own);
         match self.durations().quickest() {
@@ -260,8 +262,8 @@ impl Task {
         own.min_by(|(id, open), (other_id, other)| (open.began, *id).cmp(&(other.began, *other_id))).map(|(id, _)| id)
     }
 
-    /// Brings polls forward after an end. That end may be the first one seen, so that the others, which
-    /// were polled rarely until now, have an expected end.
+    /// Brings polls forward after an end. That end may be the first one seen, so that the others,
+    /// which were polled rarely until now, have an expected end.
     fn bring_forward(&mut self, now: Instant) {
         let own: Vec<_> = self.open.iter().filter(|(_, open)| open.own).map(|(id, _)| id.clone()).collect();
         for id in own {

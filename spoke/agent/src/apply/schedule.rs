@@ -1,5 +1,5 @@
-//! When to poll a running change set next. Pure: this module learns how long change sets take in this
-//! account, and decides from that.
+//! When to poll a running change set next. Pure: this module learns how long change sets take in
+//! this account, and decides from that.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,24 +10,25 @@ use pmp_protocol::ChangeSetTimes;
 const FIRST_POLL: Duration = Duration::from_millis(200);
 /// Lower bound between two polls of one change set, once durations are known.
 const SHORTEST_STEP: Duration = Duration::from_millis(50);
-/// The same while nothing is known. 80 ms are 12.5 polls a second, little more than the 10 a second that
-/// AWS refills: a close watch must not use up the burst that other change sets need when they end at
-/// the same moment.
+/// The same while nothing is known. 80 ms are 12.5 polls a second, little more than the 10 a second
+/// that AWS refills: a close watch must not use up the burst that other change sets need when they
+/// end at the same moment.
 const SHORTEST_BLIND_STEP: Duration = Duration::from_millis(80);
-/// While nothing is known, one change set is polled closely on behalf of all. This is the first poll of
-/// the others.
+/// While nothing is known, one change set is polled closely on behalf of all. This is the first
+/// poll of the others.
 const FIRST_POLL_ASIDE: Duration = Duration::from_millis(1_500);
 /// The pause between later polls of the others, as a share of the time that they have taken so far.
 const STEP_ASIDE: f64 = 0.25;
-/// The pause between two polls, as a share of the time that the change set has taken so far. Together
-/// with [`JITTER`], the end is noticed within 10 % of the change set's duration.
+/// The pause between two polls, as a share of the time that the change set has taken so far.
+/// Together with [`JITTER`], the end is noticed within 10 % of the change set's duration.
 const STEP: f64 = 0.05;
 /// The most that jitter adds to [`STEP`].
 const JITTER: f64 = 0.02;
 /// The first poll comes a little before the earliest end that we expect: at this share of it.
 const EARLY: f64 = 0.97;
-/// Upper bound for durations that the ledger reports from an earlier pass. Others of the organization
-/// can write that table, too, and a first poll that comes too late would delay everything.
+/// Upper bound for durations that the ledger reports from an earlier pass. Others of the
+/// organization can write that table, too, and a first poll that comes too late would delay
+/// everything.
 const LONGEST_REPORTED: Duration = Duration::from_secs(120);
 /// How many durations are remembered: the last ones.
 const WINDOW: usize = 64;
@@ -52,9 +53,10 @@ impl Durations {
         Some(ChangeSetTimes { quickest_ms: milliseconds(quickest), typical_ms: milliseconds(typical) })
     }
 
-    /// Remembers the duration of one change set, and returns it. The change set was last seen running
-    /// `running_at` after its start, and first seen ended `seen_at` after it. `reported` is the duration by
-    /// the catalog's own two times, which may be rounded to seconds; it counts within those two bounds.
+    /// Remembers the duration of one change set, and returns it. The change set was last seen
+    /// running `running_at` after its start, and first seen ended `seen_at` after it. `reported` is
+    /// the duration by the catalog's own two times, which may be rounded to seconds; it counts
+    /// within those two bounds.
     pub(crate) fn observe(&mut self, running_at: Duration, seen_at: Duration, reported: Option<Duration>) -> Duration {
         let between = running_at + seen_at.saturating_sub(running_at) / 2;
         let duration = reported.unwrap_or(between).clamp(running_at.min(seen_at), seen_at);
@@ -89,8 +91,8 @@ pub(crate) enum Expectation {
     NotBefore(Duration),
     /// Nothing is known: it is polled closely.
     Unknown,
-    /// Nothing is known, but another change set is polled closely: what that one shows holds for this one,
-    /// too.
+    /// Nothing is known, but another change set is polled closely: what that one shows holds for
+    /// this one, too.
     Aside,
 }
 
@@ -138,7 +140,8 @@ mod tests {
     }
 
     proptest! {
-        /// The next change set can start within 10 % of the duration of the one before, however long that is.
+        /// The next change set can start within 10 % of the duration of the one before, however
+        /// long that is.
         #[test]
         fn the_end_is_seen_within_a_tenth_of_the_duration(
             milliseconds in 1_000..120_000_u64, expected in proptest::option::of(0.1..1.0_f64), jitter in 0.0..1.0_f64,

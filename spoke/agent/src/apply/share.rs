@@ -1,27 +1,27 @@
 //! How waiting parts share change sets. Pure.
 //!
-//! A change set for one experience alone is best: no other experience can make it fail or wait. But AWS
-//! permits only 5 `StartChangeSet` calls a second and 10 polls. Where these calls are the bottleneck,
-//! the parts of several experiences go into one change set.
+//! A change set for one experience alone is best: no other experience can make it fail or wait. But
+//! AWS permits only 5 `StartChangeSet` calls a second and 10 polls. Where these calls are the
+//! bottleneck, the parts of several experiences go into one change set.
 //!
-//! Example: 100 experiences, change sets that take one second. 3 polls for each change set permit about
-//! 3 change sets at once, so up to 10 experiences share one. With change sets of a minute, every
-//! experience has its own.
+//! Example: 100 experiences, change sets that take one second. 3 polls for each change set permit
+//! about 3 change sets at once, so up to 10 experiences share one. With change sets of a minute,
+//! every experience has its own.
 
 use std::time::Duration;
 
-/// The most experiences in one change set. AWS permits 20 changes, and each experience needs up to two:
-/// an allow and a deny.
+/// The most experiences in one change set. AWS permits 20 changes, and each experience needs up to
+/// two: an allow and a deny.
 pub(crate) const MOST_EXPERIENCES: usize = 10;
 /// The share of the permitted calls that this module plans with. The rest is slack.
 const USE: f64 = 0.8;
 /// The polls that one change set takes: one or two where its end is expected, and slack.
 const POLLS: f64 = 3.0;
-/// The assumed duration before the end of any change set was seen. It is short, because too many starts
-/// cannot be taken back, while sharing costs nothing unless a product is refused.
+/// The assumed duration before the end of any change set was seen. It is short, because too many
+/// starts cannot be taken back, while sharing costs nothing unless a product is refused.
 const UNKNOWN: Duration = Duration::from_secs(1);
-/// How long a part waits for others to share with, as a share of a change set's duration. Together with
-/// the polls' delay it stays within a tenth of the duration.
+/// How long a part waits for others to share with, as a share of a change set's duration. Together
+/// with the polls' delay it stays within a tenth of the duration.
 const LINGER: f64 = 0.03;
 const SHORTEST_LINGER: Duration = Duration::from_millis(40);
 const LONGEST_LINGER: Duration = Duration::from_secs(1);
@@ -68,7 +68,8 @@ pub(crate) fn change_sets(waiting: usize, permits: usize, share: usize) -> usize
     waiting.div_ceil(share.max(1)).min(permits)
 }
 
-/// The sizes of `sets` change sets that take `waiting` parts as evenly as possible, none more than [`MOST_EXPERIENCES`].
+/// The sizes of `sets` change sets that take `waiting` parts as evenly as possible, none more than
+/// [`MOST_EXPERIENCES`].
 pub(crate) fn sizes(waiting: usize, sets: usize) -> Vec<usize> {
     let sets = sets.min(waiting);
     (0..sets).map(|index| (waiting / sets + usize::from(index < waiting % sets)).min(MOST_EXPERIENCES)).collect()

@@ -1,17 +1,17 @@
-//! Starts change sets. The parts of all experiences wait here for the account's permits, and share change
-//! sets where permits are scarce.
+//! Starts change sets. The parts of all experiences wait here for the account's permits, and share
+//! change sets where permits are scarce.
 //!
 //! One task, [`Task::run`], holds the queue. The way of a part, with three experiences A, B and C:
 //!
-//! 1. Each experience calls [`Starter::submit`], and waits for the answer. A test of suspects, from C, must
-//!    go alone.
-//! 2. The task waits a moment for more parts ([`Task::linger`]), then for a slot (a bound on open change
-//!    sets) and for a permit of the rate limit.
-//! 3. [`Task::start`] forms groups: C alone, then A and B together where [`Sharing`] says so. Each group
-//!    needs a slot and a permit. Groups without them wait in the queue.
-//! 4. [`Starting::run`] asks the catalog for one group, repeats the request with the same token where that
-//!    helps, and answers each experience of the group. The slot goes to the poller, which gives it back
-//!    when the change set has ended.
+//! 1. Each experience calls [`Starter::submit`], and waits for the answer. A test of suspects, from
+//!    C, must go alone.
+//! 2. The task waits a moment for more parts ([`Task::linger`]), then for a slot (a bound on open
+//!    change sets) and for a permit of the rate limit.
+//! 3. [`Task::start`] forms groups: C alone, then A and B together where [`Sharing`] says so. Each
+//!    group needs a slot and a permit. Groups without them wait in the queue.
+//! 4. [`Starting::run`] asks the catalog for one group, repeats the request with the same token
+//!    where that helps, and answers each experience of the group. The slot goes to the poller,
+//!    which gives it back when the change set has ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +27,8 @@ use super::share::{Permitted, Sharing, change_sets, sizes};
 use crate::retry::backoff::{Patience, Waited};
 use crate::retry::reaction::Reaction;
 
-/// How long to wait where others use up the account's quota of open change sets, and none of ours ends.
+/// How long to wait where others use up the account's quota of open change sets, and none of ours
+/// ends.
 const QUOTA_PAUSE: Duration = Duration::from_secs(15);
 /// How long to wait, after a stop, for the answer to a request that is on its way.
 const LAST_ANSWER: Duration = Duration::from_secs(2);
@@ -46,13 +47,14 @@ pub(crate) enum Started {
     Refused {
         error: CatalogError,
         shared: bool,
-        /// Whether the error may be about this part. It is not where it names other experiences of the
-        /// change set only.
+        /// Whether the error may be about this part. It is not where it names other experiences of
+        /// the change set only.
         concerned: bool,
     },
     /// Told to stop before the catalog was asked.
     Stopped,
-    /// The task that starts change sets has ended, though nobody told it to: a fault of this program.
+    /// The task that starts change sets has ended, though nobody told it to: a fault of this
+    /// program.
     Gone,
 }
 
@@ -92,7 +94,8 @@ impl Drop for Active {
 }
 
 impl Starter {
-    /// Starts the task. It ends when the handle is dropped. Once told to stop, it starts nothing more.
+    /// Starts the task. It ends when the handle is dropped. Once `stop` is cancelled, it starts
+    /// nothing more (rule 7).
     pub(crate) fn start(catalog: Arc<dyn Catalog>, poller: Poller, settings: Options, stop: CancellationToken) -> Self {
         let (waiting, receiver) = mpsc::unbounded_channel();
         let active = Arc::new(AtomicUsize::new(0));
@@ -103,7 +106,8 @@ impl Starter {
         Self { waiting, active, stop }
     }
 
-    /// Counts an experience that may start change sets, so that the others know how scarce permits are.
+    /// Counts an experience that may start change sets, so that the others know how scarce permits
+    /// are.
     pub(crate) fn active(&self) -> Active {
         self.active.fetch_add(1, Ordering::Relaxed);
         Active(self.active.clone())
@@ -120,9 +124,9 @@ impl Starter {
             sleep(LAST_ANSWER).await;
         };
         tokio::select! {
-            // The answer first: a request that is on its way gets a moment after the stop, so that its change
-            // set is known. If no answer comes, the next pass finds the change set by its token, or as the
-            // one that holds the experience.
+            // The answer first: a request that is on its way gets a moment after the stop, so that
+            // its change set is known. If no answer comes, the next pass finds the change set by
+            // its token, or as the one that holds the experience.
             biased;
             answer = receiver => answer.unwrap_or_else(|_| self.unanswered()),
             () = too_late => Started::Stopped,
@@ -173,8 +177,8 @@ impl Task {
             tokio::select! {
                 // The stop first: where it comes together with a permit, nothing new is started.
                 biased;
-                // All arms are cancel-safe: the slot is given back, and a permit is taken only when `ready`
-                // returns.
+                // All arms are cancel-safe: the slot is given back, and a permit is taken only when
+                // `ready` returns.
                 () = starting.stop.cancelled() => {}
                 more = waiting.recv() => match more {
                     Some(more) => self.queue.push(more),
@@ -202,8 +206,8 @@ impl Task {
         Sharing::new(self.active.load(Ordering::Relaxed), permitted, self.starting.poller.durations().typical())
     }
 
-    /// Waits a little for more parts, where parts should share. Experiences that shared a change set come
-    /// back at the same moment, so a short wait brings them together again.
+    /// Waits a little for more parts, where parts should share. Experiences that shared a change
+    /// set come back at the same moment, so a short wait brings them together again.
     async fn linger(&mut self, waiting: &mut mpsc::UnboundedReceiver<Waiting>) {
         loop {
             let Sharing { even_size, linger, .. } = self.sharing();
@@ -218,7 +222,8 @@ impl Task {
         }
     }
 
-    /// Starts as many change sets as are permitted now. The caller holds a permit and `slot` for the first.
+    /// Starts as many change sets as are permitted now. The caller holds a permit and `slot` for
+    /// the first.
     fn start(&mut self, slot: OwnedSemaphorePermit) {
         let (alone, mut shareable): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|waiting| waiting.alone);
         let mut groups: Vec<Vec<Waiting>> = alone.into_iter().map(|waiting| vec![waiting]).collect();
@@ -231,7 +236,8 @@ impl Task {
         {
             slots.push(slot);
         }
-        // Parts that must go alone come first: they were in a change set before, and have waited for it.
+        // Parts that must go alone come first: they were in a change set before, and have waited
+        // for it.
         let sets = change_sets(shareable.len(), slots.len().saturating_sub(groups.len()), share);
         let sizes = if self.starting.settings.sharing { sizes(shareable.len(), sets) } else { vec![1; sets] };
         for size in sizes {
@@ -267,8 +273,8 @@ impl Starting {
         for Waiting { part, answer, .. } in group {
             match request.add(part) {
                 Ok(()) => answers.push(answer),
-                // The request has no room for this part. The catalog was not asked: the experience submits
-                // its part again.
+                // The request has no room for this part. The catalog was not asked: the experience
+                // submits its part again.
                 Err(_) => drop(answer.send(Started::Refused { error: no_room(), shared: true, concerned: false })),
             }
         }
@@ -298,8 +304,9 @@ impl Starting {
         }
     }
 
-    /// Asks the catalog until it answers, always with the same request and the same token, so that nothing
-    /// is started twice. Once told to stop, it asks no more: another spoke may hold the lease by then.
+    /// Asks the catalog until it answers, always with the same request and the same token, so that
+    /// nothing is started twice. Once told to stop, it asks no more: another spoke may hold the
+    /// lease by then.
     async fn ask(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, NotStarted> {
         // The stop may have come after the permit was taken, before this task ran.
         if self.stop.is_cancelled() {
@@ -328,8 +335,8 @@ impl Starting {
             }
             tracing::info!(%error, "trying again");
             tokio::select! {
-                // The stop first, as above. Both arms are cancel-safe: a permit is taken only when `ready`
-                // returns.
+                // The stop first, as above. Both arms are cancel-safe: a permit is taken only when
+                // `ready` returns.
                 biased;
                 () = self.stop.cancelled() => return Err(NotStarted::Refused(error)),
                 () = self.catalog.pace().of(Operation::StartChangeSet).ready() => {}
@@ -342,7 +349,8 @@ impl Starting {
 enum NotStarted {
     /// Told to stop before the catalog was asked.
     Stopped,
-    /// The catalog's last answer. After a stop the catalog is not asked again, whatever the answer means.
+    /// The catalog's last answer. After a stop the catalog is not asked again, whatever the answer
+    /// means.
     Refused(CatalogError),
 }
 

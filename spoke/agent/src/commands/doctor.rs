@@ -1,5 +1,5 @@
-//! `doctor`: checks everything that a spoke needs, and says how to mend what is wrong. Changes nothing: it reads, and neither
-//! writes, nor takes the lease, nor receives a message.
+//! `doctor`: checks everything that a spoke needs, and says how to mend what is wrong. Changes
+//! nothing: it reads, and neither writes, nor takes the lease, nor receives a message.
 
 mod guard_rails;
 pub(crate) mod ledger;
@@ -16,17 +16,19 @@ use pmp_protocol::{ExperienceId, OrganizationId, alike};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, age, count};
 
-use crate::config::{ATTRIBUTES, ConfigArgs, DoctorConfig, EXPERIENCE, FILTERS, FilterConfig, MEMBERS, ORG, SNAPSHOTS};
+use crate::config::{ATTRIBUTES, ConfigArgs, DoctorConfig, EXPERIENCE, FILTERS, MEMBERS, ORG, SNAPSHOTS};
 use crate::error::SpokeError;
 use crate::error::{failure, one_line};
 use crate::filters::Filters;
+use crate::filters::config::FilterConfig;
 use crate::filters::lookup::AttributeSource;
 use crate::filters::rules::FilterRules;
 use crate::identity::ask_organizations;
 use crate::mode::Mode;
 use crate::pass::discover::{Absent, Member, Selection, find, list};
 
-/// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
+/// Looks at everything, in the order in which it is told. What does not rest on one another is
+/// looked at side by side.
 pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let (config, complete) = config.for_doctor();
     let configuration = watched(output, "configuration", async { configuration(&complete) });
@@ -73,14 +75,14 @@ async fn filter(sdk: &SdkConfig, rules: Option<&FilterRules<Option<FilterConfig>
                 let (name, version) = (&description.name, &description.version);
                 finding.note(format!("{which}`{name}` {version} ({}), loaded in {took} ms", digest.short()))
             }
-            Err(failure) => {
-                let fix = failure.hints().first().cloned();
+            Err(error) => {
+                let fix = error.hint();
                 let source = rules.assigned().find_map(|(it, config)| (it == place).then_some(config.as_ref()?));
                 let source = source.map_or_else(|| "FILE".to_owned(), |config| config.source.to_string());
                 let look = format!(
                     "look into it with `pmp-filter inspect {source}`, and try its settings with `pmp-filter run`"
                 );
-                finding.fail(failure.one_line(), fix.unwrap_or(look))
+                finding.fail(error.one_line(), fix.unwrap_or(look))
             }
         };
         began = Instant::now();
@@ -145,8 +147,8 @@ async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Opt
     (finding, found)
 }
 
-/// Holds an organization that was set against what AWS Organizations says. A spoke needs no permission to ask, so it may
-/// not tell.
+/// Holds an organization that was set against what AWS Organizations says. A spoke needs no
+/// permission to ask, so it may not tell.
 fn compared(finding: Finding, id: &OrganizationId, told: Result<OrganizationId, SpokeError>) -> Finding {
     match told {
         Ok(found) if found == *id => finding.note("as AWS Organizations says"),
@@ -165,7 +167,8 @@ async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selecti
     match find(&catalog, management, selection).await {
         Ok(members) => {
             let missing = members.iter().any(|member| matches!(member.state, Err(Absent::Misnamed | Absent::Missing)));
-            // What there is, to tell what may have been meant; where it cannot be listed, nothing is.
+            // What there is, to tell what may have been meant; where it cannot be listed, nothing
+            // is.
             let known = if missing {
                 list(&catalog).await.map(|(known, _)| known).unwrap_or_default()
             } else {
@@ -177,8 +180,9 @@ async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selecti
     }
 }
 
-/// Whence the filter is told of products, where it is to be told: what the hub found out, or that they can be looked up here. For
-/// that it asks for one that does not exist, which is answer enough.
+/// Whence the filter is told of products, where it is to be told: what the hub found out, or that
+/// they can be looked up here. For that it asks for one that does not exist, which is answer
+/// enough.
 async fn products(session: &Session, config: &DoctorConfig, hub: Option<&SdkConfig>) -> Option<Finding> {
     const CHECK: &str = "products";
     let mut sources =
@@ -209,7 +213,8 @@ async fn products(session: &Session, config: &DoctorConfig, hub: Option<&SdkConf
     Some(session.look(CHECK, Ok(()), look).await)
 }
 
-/// What there is to keep in step. An experience that is named and cannot be is worth a warning; among all of them it is usual.
+/// What there is to keep in step. An experience that is named and cannot be is worth a warning;
+/// among all of them it is usual.
 fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BTreeSet<ExperienceId>) -> Finding {
     let named = *selection != Selection::All;
     let live: Vec<_> = members.iter().filter(|member| member.state.is_ok()).map(|member| member.id.as_str()).collect();

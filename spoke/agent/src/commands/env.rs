@@ -1,4 +1,5 @@
-//! `env`: the settings of a deployed function, so that a person runs `plan`, `sync` and `doctor` with exactly these.
+//! `env`: the settings of a deployed function, so that a person runs `plan`, `sync` and `doctor`
+//! with exactly these.
 
 use std::collections::{BTreeMap, BTreeSet};
 

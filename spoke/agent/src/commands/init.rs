@@ -1,7 +1,8 @@
-//! Makes what a spoke needs, or adds what is missing of it: queue, dead-letter queue, queue policy, subscription. Idempotent.
-//! For those who do not deploy by template, and for tests.
+//! Makes what a spoke needs, or adds what is missing of it: queue, dead-letter queue, queue policy,
+//! subscription. Idempotent. For those who do not deploy by template, and for tests.
 //!
-//! A queue that is there may be a stack's, or be set up with care: it gets what it lacks, and nothing of it gets less.
+//! A queue that is there may be a stack's, or be set up with care: it gets what it lacks, and
+//! nothing of it gets less.
 
 use std::collections::HashMap;
 
@@ -87,7 +88,8 @@ impl Queue {
         (found < wanted).then(|| (name, wanted.to_string()))
     }
 
-    /// Encryption by SQS's own key, where there is none. A key that is set stays: SQS takes one of the two.
+    /// Encryption by SQS's own key, where there is none. A key that is set stays: SQS takes one of
+    /// the two.
     fn encrypted(&self) -> Option<(Name, String)> {
         let is = self.text(&Name::KmsMasterKeyId).is_some() || self.text(&Name::SqsManagedSseEnabled) == Some("true");
         (!is).then(|| (Name::SqsManagedSseEnabled, "true".to_owned()))
@@ -201,7 +203,8 @@ impl Queues {
         self.read(url.unwrap_or_default()).await.map_err(failed)
     }
 
-    /// The queue with this ARN, which is in the account and region of the other, as SQS demands of dead-letter queues.
+    /// The queue with this ARN, which is in the account and region of the other, as SQS demands of
+    /// dead-letter queues.
     async fn named(&self, arn: &str) -> Result<Queue, SpokeError> {
         let name = arn.rsplit(':').next().unwrap_or_default();
         let failed = |source| SpokeError::Queue { queue: arn.to_owned(), source };
@@ -230,10 +233,11 @@ impl Queues {
     }
 }
 
-/// The queue's owner subscribes it: then there is nothing to confirm. A subscription that is there stays as it is.
+/// The queue's owner subscribes it: then there is nothing to confirm. A subscription that is there
+/// stays as it is.
 ///
-/// Without a filter policy, of which SNS takes two hundred a topic: it would keep nothing out of a topic that carries one management
-/// experience.
+/// Without a filter policy, of which SNS takes two hundred a topic: it would keep nothing out of a
+/// topic that carries one management experience.
 async fn subscribe(
     sdk: &SdkConfig,
     wanted: &InitConfig,
@@ -251,7 +255,8 @@ async fn subscribe(
         Ok(answer) => return Ok(answer.subscription_arn.unwrap_or_default()),
         Err(error) => ApiError::new("sns:Subscribe", &error),
     };
-    // What SNS says to a queue that is subscribed otherwise: with a filter policy, dead letters, or in SNS's envelope.
+    // What SNS says to a queue that is subscribed otherwise: with a filter policy, dead letters, or
+    // in SNS's envelope.
     if error.code() == Some("InvalidParameter")
         && let Some(found) = subscription(&client, topic, queue_arn).await
     {
@@ -260,7 +265,8 @@ async fn subscribe(
     Err(SpokeError::Subscribe { topic: topic.clone(), source: error })
 }
 
-/// The queue's subscription among this account's own; none where it has none, or they may not be listed.
+/// The queue's subscription among this account's own; none where it has none, or they may not be
+/// listed.
 async fn subscription(client: &aws_sdk_sns::Client, topic: &str, queue_arn: &str) -> Option<String> {
     let mut pages = client.list_subscriptions().into_paginator().items().send();
     while let Some(Ok(found)) = pages.next().await {

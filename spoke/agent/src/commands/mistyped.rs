@@ -1,4 +1,5 @@
-//! An id of a management experience that was mistyped. A spoke of such a one waits for snapshots that never come.
+//! An id of a management experience that was mistyped. A spoke of such a one waits for snapshots
+//! that never come.
 
 use aws_config::SdkConfig;
 use pmp_ledger::{DynamoReports, Reports as _};
@@ -7,9 +8,8 @@ use crate::commands::doctor::ledger::unknown;
 use crate::config::SpokeConfig;
 use crate::pass::Spoke;
 
-/// Warns where the ledger holds no snapshot of the experience that is followed, with the one that may have been meant. A
-/// ledger that
-/// cannot be read is told of by the passes.
+/// Warns where the ledger holds no snapshot of the experience that is followed, with the one that
+/// may have been meant. A ledger that cannot be read is told of by the passes.
 pub(crate) async fn warn(sdk: &SdkConfig, config: &SpokeConfig, spoke: &Spoke) {
     let Ok(None) = spoke.snapshots.head(&spoke.management).await else { return };
     let hub = match config.hub_role_for(&spoke.identity.organization) {

@@ -10,6 +10,7 @@ use pmp_terminal::{Exit, Failure, Output, OutputFormat, progress};
 use serde_json::json;
 
 use crate::commands::plan_file::PlanFile;
+use crate::commands::progress::shown;
 use crate::commands::render;
 use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::ConfigArgs;
@@ -23,7 +24,8 @@ pub(crate) struct PlanArgs {
     /// Exit with 2 if there are changes to make
     #[arg(long)]
     detailed_exitcode: bool,
-    /// Plan for this snapshot, which the ledger has to keep, rather than for the newest: to look, since `sync` applies the newest
+    /// Plan for this snapshot, which the ledger has to keep, rather than for the newest: to look,
+    /// since `sync` applies the newest
     #[arg(long, value_name = "VERSION", conflicts_with = "out")]
     version: Option<SnapshotVersion>,
     /// Keep the plan in this file, for `sync --plan`
@@ -34,7 +36,7 @@ pub(crate) struct PlanArgs {
 pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_pass(false)?;
     let (_, mut spoke) = sdk_and_spoke(&config, "plan", Purpose::Look).await?;
-    spoke.show_progress = output.is_table();
+    spoke.progress = shown(output);
     let standing = spoke.standing().await.map_err(failure)?;
     let snapshot = Arc::new(snapshot(&spoke, &standing, args.version).await?);
     let previews = spoke.preview(&standing, &snapshot).await.map_err(failure)?;

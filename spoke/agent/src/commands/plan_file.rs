@@ -1,7 +1,8 @@
-//! A plan that is kept in a file: `plan --out` writes it, people look at it, and `sync --plan` does exactly that, or nothing.
+//! A plan that is kept in a file: `plan --out` writes it, people look at it, and `sync --plan` does
+//! exactly that, or nothing.
 //!
-//! It holds what the plan rests on: the snapshot, each experience's revision and filter, and the settings. `sync --plan` plans once
-//! more, and refuses where anything is not as it was.
+//! It holds what the plan rests on: the snapshot, each experience's revision and filter, and the
+//! settings. `sync --plan` plans once more, and refuses where anything is not as it was.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +22,8 @@ use crate::pass::preview::{Planned, Preview, Previews};
 
 /// What a file of this form begins with.
 const SCHEMA: &str = "pmp-sync.plan/1";
-/// The largest file that is read, in bytes: the lists of some hundred experiences of the largest kind.
+/// The largest file that is read, in bytes: the lists of some hundred experiences of the largest
+/// kind.
 const MAX_BYTES: u64 = 256 << 20;
 /// The most differences that are told one by one.
 const MAX_TOLD: usize = 10;

@@ -1,5 +1,5 @@
-//! What `plan` and `sync` print for people, in lines and rows: what stands in them from outside is made harmless as they are
-//! printed.
+//! What `plan` and `sync` print for people, in lines and rows: what stands in them from outside is
+//! made harmless as they are printed.
 
 use std::collections::BTreeSet;
 
@@ -14,9 +14,11 @@ use crate::pass::PassOutcome;
 use crate::pass::preview::{Planned, Previews, ShownFilter};
 use crate::pass::tally::Done;
 
-/// Products to change that are listed per experience before the rest is only counted; `-o wide` lists all.
+/// Products to change that are listed per experience before the rest is only counted; `-o wide`
+/// lists all.
 const MAX_ENTRIES: usize = 40;
-/// Products that stay as they are: no change, and always the same ones where a filter leaves them out.
+/// Products that stay as they are: no change, and always the same ones where a filter leaves them
+/// out.
 const MAX_LEFT: usize = 5;
 
 /// The plan for every experience, and one last line for all.
@@ -24,7 +26,8 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
     let Previews { experiences, warnings } = previews;
     let mut lines = Vec::new();
     let (mut allow, mut deny, mut filtered, mut change_sets, mut held, mut failed) = (0, 0, 0, 0, 0, 0);
-    // Experiences that are planned for, and products in them that stay otherwise than the snapshot says.
+    // Experiences that are planned for, and products in them that stay otherwise than the snapshot
+    // says.
     let (mut planned, mut otherwise) = (0, 0);
     for preview in experiences {
         let name = preview.name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
@@ -45,7 +48,7 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
                     lines.push(format!("  ~ settings  {requests}"));
                 }
                 planned += 1;
-                let not_applied = count_set_aside(report) + preview.left_alone.len();
+                let not_applied = count_deferred(report) + preview.left_alone.len();
                 otherwise += not_applied;
                 let dropped = if *dropped == 0 { String::new() } else { format!(" ({dropped} dropped by filter)") };
                 if *sets == 0 && not_applied > 0 {
@@ -100,8 +103,8 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
 }
 
 /// How many products of a plan are set aside.
-fn count_set_aside(report: &Report) -> usize {
-    report.entries.iter().filter(|entry| matches!(entry.why, Why::Quarantined { .. })).count()
+fn count_deferred(report: &Report) -> usize {
+    report.entries.iter().filter(|entry| matches!(entry.why, Why::Deferred { .. })).count()
 }
 
 fn not_wholly(products: usize, version: SnapshotVersion) -> String {
@@ -165,7 +168,7 @@ fn why(why: &Why) -> String {
         Why::ApprovedByHubRejectedHere => "approved by the hub, rejected here".to_owned(),
         Why::NotApprovedByHub => "not approved by the hub".to_owned(),
         Why::RejectedByHub => "rejected by the hub".to_owned(),
-        Why::Quarantined { error } => format!("set aside, tried again later: {error}"),
+        Why::Deferred { error } => format!("set aside, tried again later: {error}"),
         Why::RejectedOnlyHere => "rejected here alone; it stays so".to_owned(),
         Why::Filtered(Decision { verdict, reason }) => {
             let verb = if *verdict == Verdict::Reject { "rejected" } else { "excluded" };
@@ -186,7 +189,8 @@ pub(crate) fn color(status: ReceiptStatus) -> Color {
     }
 }
 
-/// The receipts of a pass. They tell what was done for the snapshot, by whichever pass; here stands what this one did.
+/// The receipts of a pass. They tell what was done for the snapshot, by whichever pass; here stands
+/// what this one did.
 pub(crate) fn receipts(pass: &PassOutcome) -> Table {
     let mut table = Table::new(&["EXPERIENCE", "STATUS", "ALLOWED", "DENIED", "PENDING", "DROPPED", "MESSAGE"]);
     for receipt in &pass.receipts {

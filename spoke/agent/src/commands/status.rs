@@ -1,4 +1,5 @@
-//! `status`: how this organization stands, by the ledger with its own rights, and by what this spoke knows of itself.
+//! `status`: how this organization stands, by the ledger with its own rights, and by what this
+//! spoke knows of itself.
 
 use clap::Args;
 use comfy_table::Color;
@@ -25,7 +26,8 @@ const ROWS: usize = 17;
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Exit with 4 if an experience is neither in step, nor on its way, nor observed, nor skipped, or if no pass was made yet
+    /// Exit with 4 if an experience is neither in step, nor on its way, nor observed, nor skipped,
+    /// or if no pass was made yet
     #[arg(long)]
     check: bool,
 }
@@ -135,7 +137,7 @@ fn message(standing: &Standing, receipt: &Receipt, now: Timestamp) -> String {
     if receipt.version < head.latest && receipt.is_kept() {
         parts.push(format!("snapshot {} was taken {} ago", head.latest, age(head.taken_at, now)));
     }
-    let next_try = receipt.quarantined.iter().filter_map(|found| found.next_try).filter(|next| *next > now).min();
+    let next_try = receipt.deferred.iter().filter_map(|found| found.next_try).filter(|next| *next > now).min();
     parts.extend(next_try.map(|next| format!("tried again in {}", age(now, next))));
     parts.join("; ")
 }
@@ -160,7 +162,8 @@ fn rank(it: &Standpoint, head: &Head) -> usize {
     }
 }
 
-/// The rows that fit on a screen, and a line for the rest; with `-o wide`, all of them with more columns.
+/// The rows that fit on a screen, and a line for the rest; with `-o wide`, all of them with more
+/// columns.
 fn table(standpoints: &[Standpoint], output: Output, now: Timestamp) -> (Table, Option<String>) {
     let wide = output.format == OutputFormat::Wide;
     let mut header = vec!["EXPERIENCE", "STATUS", "VERSION", "SINCE", "PENDING"];

@@ -1,4 +1,5 @@
-//! `sync`: the ledger's newest snapshot, once; where a plan was kept in a file, that plan or nothing.
+//! `sync`: the ledger's newest snapshot, once; where a plan was kept in a file, that plan or
+//! nothing.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use pmp_runtime::Stop;
 use pmp_terminal::{Exit, Failure, Output};
 
 use crate::commands::plan_file::PlanFile;
-use crate::commands::render;
+use crate::commands::{progress, render};
 use crate::compose::{Purpose, sdk_and_spoke, stop};
 use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::SpokeError;
@@ -42,7 +43,7 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
     };
     let started = stop.unless_stopped(sdk_and_spoke(&config, "sync", Purpose::Pass)).await;
     let (_, mut spoke) = started.ok_or_else(|| ended("before anything was done"))??;
-    spoke.show_progress = output.is_table();
+    spoke.progress = progress::shown(output);
     let if_held = if args.wait { IfHeld::Wait } else { IfHeld::Leave };
     let work = async |stop: &Stop| Ok(sync_newest(&spoke, &config, args, plan.as_ref(), stop).await);
     let done = stop
@@ -84,14 +85,15 @@ async fn sync_newest(
             Some(plan.revisions())
         }
     };
-    // Where the lists are read once more, the revision has to be the one that the plan was made from.
+    // Where the lists are read once more, the revision has to be the one that the plan was made
+    // from.
     let spoke = Spoke { bound: bound.map(Arc::new), ..spoke.clone() };
     let pass = spoke.sync(standing, newest, confirmed, stop).await.map_err(failure)?;
     Ok((pass, version))
 }
 
-/// Plans once more, and refuses where anything differs from the plan that was kept: under the lease, so that no other spoke
-/// comes in between.
+/// Plans once more, and refuses where anything differs from the plan that was kept: under the
+/// lease, so that no other spoke comes in between.
 async fn hold_against(
     spoke: &Spoke,
     config: &SpokeConfig,

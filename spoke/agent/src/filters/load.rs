@@ -1,16 +1,16 @@
-//! Makes one configured filter ready: fetches it, verifies and compiles it, and has it check its settings.
+//! Makes one configured filter ready: fetches it, verifies and compiles it, and has it check its
+//! settings.
 
-#[cfg_attr(not(feature = "s3"), path = "load/no_s3.rs")]
-mod s3;
-
-use anyhow::Context as _;
 use aws_config::SdkConfig;
-use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, LoadError, S3Object};
-use pmp_terminal::Failure;
+use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, S3Object};
 
-use crate::config::{FILTER_CONFIG, FILTERS, FilterConfig, FilterSettings};
+use crate::filters::config::{FilterConfig, FilterSettings};
+use crate::filters::error::{FilterError, FilterFault};
 use crate::filters::rules::Place;
+use crate::filters::s3;
 
+/// The setting that holds a filter's settings, as errors name it.
+const SETTINGS: &str = "--filter-config (PMP_FILTER_CONFIG)";
 /// The most bytes of settings that are read from S3.
 const LONGEST_SETTINGS: usize = 256 << 10;
 
@@ -18,68 +18,55 @@ const LONGEST_SETTINGS: usize = 256 << 10;
 fn context(place: Place, config: &FilterConfig) -> String {
     match place {
         Place::Default => format!("cannot use the filter --filter (PMP_FILTER) `{}`", config.source),
-        Place::Rule(number) => format!("cannot use the filter of rule {number} of {FILTERS}, `{}`", config.source),
+        Place::Rule(number) => {
+            format!("cannot use the filter of rule {number} of --filters (PMP_FILTERS), `{}`", config.source)
+        }
     }
 }
 
 /// Fetches, verifies and compiles the filter.
-pub(crate) async fn load(sdk: &SdkConfig, place: Place, config: &FilterConfig) -> Result<Filter, Failure> {
-    let context = context(place, config);
+pub(crate) async fn load(sdk: &SdkConfig, place: Place, config: &FilterConfig) -> Result<Filter, FilterError> {
+    let failed = |cause| FilterError::new(context(place, config), cause);
     let fetched = match &config.source {
-        FilterSource::S3(object) => match s3::fetch(sdk, object, config.limits.file_bytes).await {
-            Ok(bytes) => Some(bytes),
-            Err(error) => {
-                let too_large = error.is_too_large();
-                let failure = not_fetched(error, context);
-                let hint = || "`--filter-max-file` (PMP_FILTER_MAX_FILE) raises the limit".to_owned();
-                return Err(if too_large { failure.hint(hint()) } else { failure });
-            }
-        },
+        FilterSource::S3(object) => {
+            let fetched = s3::fetch(sdk, object, config.limits.file_bytes).await;
+            Some(fetched.map_err(|error| failed(FilterFault::Fetch(error)))?)
+        }
         FilterSource::BuiltIn(_) | FilterSource::File(_) => None,
     };
-    let config = config.clone();
-    let compile = move || {
-        compile(&config, fetched).map_err(|error| {
-            let too_large = matches!(error.downcast_ref(), Some(LoadError::TooLarge { .. }));
-            let failure = Failure::new(error.context(context));
-            let hint = || "`--filter-max-file` (PMP_FILTER_MAX_FILE) raises the limit".to_owned();
-            if too_large { failure.hint(hint()) } else { failure }
-        })
-    };
-    // It computes, and a large one does so for seconds.
-    tokio::task::spawn_blocking(compile).await.map_err(Failure::new)?
+    let compiled = config.clone();
+    // Compiling takes a processor for seconds where the filter is large.
+    let compiled = tokio::task::spawn_blocking(move || compile(&compiled, fetched)).await;
+    compiled.map_err(|error| failed(error.into()))?.map_err(failed)
 }
 
 /// Has a loaded filter check its settings.
 ///
-/// A built-in filter that decides by facts which this spoke doesn't look up is refused: it would exclude everything, or
-/// nothing, and neither is what was meant.
+/// A built-in filter that decides by facts which this spoke doesn't look up is refused: it would
+/// exclude everything, or nothing, and neither is what was meant.
 pub(crate) async fn configure(
     sdk: &SdkConfig,
     filter: Filter,
     place: Place,
     config: &FilterConfig,
-) -> Result<ConfiguredFilter, Failure> {
-    let context = context(place, config);
+) -> Result<ConfiguredFilter, FilterError> {
+    let failed = |cause| FilterError::new(context(place, config), cause);
     let settings = match &config.settings {
         FilterSettings::Json(json) => json.clone(),
         FilterSettings::Object(object) => read_settings(sdk, object).await?,
     };
     let configure = move || filter.configure(&settings);
-    let ready = tokio::task::spawn_blocking(configure).await.map_err(Failure::new)?.map_err(|error| {
-        let where_else = match place {
-            Place::Default => FILTER_CONFIG.to_string(),
+    let ready = tokio::task::spawn_blocking(configure).await.map_err(|error| failed(error.into()))?;
+    let ready = ready.map_err(|source| {
+        let place = match place {
+            Place::Default => SETTINGS.to_owned(),
             Place::Rule(number) => format!("rule {number}, `settings`"),
         };
-        Failure::new(anyhow::Error::new(error).context(where_else).context(context))
+        failed(FilterFault::Settings { place, source })
     })?;
     let description = ready.filter().description();
     if ready.needs_attributes() && config.product_attributes.is_nowhere() {
-        let error =
-            anyhow::anyhow!("the filter `{}` decides by facts that this spoke does not look up", description.name);
-        return Err(Failure::new(error).hint(
-            "`--product-attributes` (PMP_PRODUCT_ATTRIBUTES=true) has it told as the hub looked them up".to_owned(),
-        ));
+        return Err(failed(FilterFault::NoFacts(description.name.clone())));
     }
     let digest = ready.filter().digest();
     tracing::info!(name = description.name, version = description.version, %digest, "filter loaded");
@@ -87,35 +74,24 @@ pub(crate) async fn configure(
 }
 
 /// Settings that are an object in S3. The filter checks what they say.
-async fn read_settings(sdk: &SdkConfig, object: &S3Object) -> Result<String, Failure> {
+async fn read_settings(sdk: &SdkConfig, object: &S3Object) -> Result<String, FilterError> {
     let source = FilterSource::S3(object.clone());
-    let context = format!("cannot use the filter's settings {FILTER_CONFIG} `@{source}`");
-    match s3::fetch(sdk, object, LONGEST_SETTINGS).await {
-        Ok(bytes) => String::from_utf8(bytes).map_err(|error| Failure::new(anyhow::Error::new(error).context(context))),
-        Err(error) => Err(not_fetched(error, context)),
-    }
+    let failed = |cause| FilterError::new(format!("cannot use the filter's settings {SETTINGS} `@{source}`"), cause);
+    let bytes = s3::fetch(sdk, object, LONGEST_SETTINGS).await;
+    let bytes = bytes.map_err(|error| failed(FilterFault::SettingsNotFetched(error)))?;
+    String::from_utf8(bytes).map_err(|error| failed(error.into()))
 }
 
-/// An object that could not be fetched, with what can be done.
-fn not_fetched(error: s3::FetchError, context: String) -> Failure {
-    let hint = error.hint();
-    let failure = Failure::new(anyhow::Error::new(error).context(context));
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
-}
-
-fn compile(config: &FilterConfig, fetched: Option<Vec<u8>>) -> anyhow::Result<Filter> {
-    let without_cache = || FilterHost::new(config.limits.clone()).map_err(anyhow::Error::new);
+fn compile(config: &FilterConfig, fetched: Option<Vec<u8>>) -> Result<Filter, FilterFault> {
+    let without_cache = || FilterHost::new(config.limits.clone());
     let host = || without_cache().map(|host| config.cache.iter().fold(host, |host, dir| host.with_cache(dir)));
     let bytes = match (&config.source, fetched) {
         (FilterSource::BuiltIn(name), _) => {
-            return Filter::built_in(name, config.limits.clone()).context("there is no such filter");
+            return Filter::built_in(name, config.limits.clone()).ok_or(FilterFault::NotBuiltIn);
         }
         (_, Some(bytes)) => bytes,
         (FilterSource::File(file), None) => without_cache()?.read(file)?,
-        (FilterSource::S3(_), None) => anyhow::bail!("the object was not fetched"),
+        (FilterSource::S3(_), None) => return Err(FilterFault::NotFetched),
     };
     Ok(match &config.digest {
         Some(digest) => host()?.load_pinned(&bytes, digest)?,

@@ -1,9 +1,9 @@
-//! What AWS Marketplace tells of the snapshot's products, for the filter: as the hub found it out for all members, or as this
-//! spoke looks it up by itself.
+//! What AWS Marketplace tells of the snapshot's products, for the filter: as the hub found it out
+//! for all members, or as this spoke looks it up by itself.
 //!
-//! An answer that is missing must never look like an answer: a filter that excludes what it does not know would deny every
-//! product that could not be looked up. So a product whose answer failed is left as it is in the experience, and where
-//! nothing is known, the filter is not run.
+//! An answer that is missing must never look like an answer: a filter that excludes what it does
+//! not know would deny every product that could not be looked up. So a product whose answer failed
+//! is left as it is in the experience, and where nothing is known, the filter is not run.
 
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
@@ -15,39 +15,41 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{CatalogError, ErrorClass, LookUp, ProductAttributes, ProductDirectory, SdkDirectory, Told};
 use pmp_ledger::{AnswerStore, AnswersHead, DynamoAnswers, LedgerError, TableName};
 use pmp_protocol::{Answers, Digest, ExperienceId, ProductId};
-use pmp_terminal::progress::{Step, step};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::one_line;
+use crate::progress::{ProgressEvent, ShowProgress};
 
-/// What is known is asked for again after this time, since vendors and categories change, and products come.
+/// How long an answer is used before the product is looked up again: vendors and categories change.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
-/// A hub that has written nothing down for this long has been told to look no products up any more, or may not.
+/// After this time without new answers, the hub is taken for one that looks no products up any
+/// more: a hub that does renews all answers every day.
 const OLD: SignedDuration = SignedDuration::from_hours(3 * 24);
-/// Calls that failed in a row, after which the service is not to be had now.
+/// After this many failed calls in a row, the service is taken to be unavailable for this pass.
 const MAX_FAILURES: usize = 10;
-/// Answers between two lines of progress.
+/// Answers between two events of progress.
 const PROGRESS: usize = 500;
-/// The most products that are remembered beyond those of the snapshot.
+/// The most answers that are kept in memory beyond the products of the snapshot.
 const MAX_REMEMBERED: usize = 100_000;
 
-/// Where what the filter is told of products comes from: `PMP_PRODUCT_ATTRIBUTES`.
+/// Where the filters' facts about products come from (`PMP_PRODUCT_ATTRIBUTES`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum AttributeSource {
-    /// It is told nothing: `false`.
+    /// Filters get no facts: `false`.
     #[default]
     Nowhere,
-    /// From the hub alone: `hub`.
+    /// From the hub only: `hub`.
     Hub,
-    /// From the hub; where that has found out nothing, as one of an earlier release has not, from a look-up of one's own: `true`.
+    /// From the hub. Where the hub has no answers, for instance one of an earlier release, this
+    /// spoke looks products up: `true`.
     HubOrOwn,
-    /// From a look-up of one's own: `own`.
+    /// This spoke looks products up: `own`.
     Own,
 }
 
 impl AttributeSource {
-    /// Whether the filter is told nothing.
+    /// Whether filters get no facts.
     pub(crate) fn is_nowhere(self) -> bool {
         self == Self::Nowhere
     }
@@ -57,12 +59,13 @@ impl AttributeSource {
         matches!(self, Self::HubOrOwn | Self::Own)
     }
 
-    /// Whether what the hub found out counts.
+    /// Whether the hub's answers are used.
     pub(crate) fn takes_the_hubs(self) -> bool {
         matches!(self, Self::Hub | Self::HubOrOwn)
     }
 
-    /// What knows of products by this setting: as `sdk` for a look-up of one's own, as `hub` for the hub's table of `snapshots`.
+    /// Makes the look-up for this setting. `sdk` has the credentials for Marketplace Discovery,
+    /// `hub` those for the hub's table of `snapshots`. `None` where filters get no facts.
     pub(crate) fn attributes(
         self,
         sdk: &SdkConfig,
@@ -91,26 +94,27 @@ impl FromStr for AttributeSource {
     }
 }
 
-/// What is known of the products of a snapshot.
+/// The facts about the products of a snapshot, as far as they are known.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     attributes: HashMap<ProductId, Arc<ProductAttributes>>,
-    undecided: BTreeMap<ProductId, String>,
+    not_looked_up: BTreeMap<ProductId, String>,
 }
 
 impl Known {
-    /// What is known of this product; none where there is no such product to be seen.
+    /// The facts about this product. `None` where the service knows no such product.
     pub(crate) fn attributes(&self, id: &ProductId) -> Option<&ProductAttributes> {
         self.attributes.get(id).map(Arc::as_ref)
     }
 
-    /// Products that could not be looked up, now or before, and why: nothing is to be decided of them.
-    pub(crate) fn undecided(&self) -> &BTreeMap<ProductId, String> {
-        &self.undecided
+    /// Products that could not be looked up, now or before, each with the reason. The filter must
+    /// not judge them.
+    pub(crate) fn not_looked_up(&self) -> &BTreeMap<ProductId, String> {
+        &self.not_looked_up
     }
 }
 
-/// Why the filter can't be told of products now.
+/// Why the filters cannot run in this pass.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LookUpError {
     #[error("told to stop while products were looked up for the filter")]
@@ -119,7 +123,7 @@ pub(crate) enum LookUpError {
     Failed(String),
 }
 
-/// Knows of products, and remembers them as long as the process lives.
+/// Looks products up, and remembers the answers as long as the process lives.
 #[derive(Debug)]
 pub(crate) struct Attributes {
     hub: Option<HubAnswers>,
@@ -135,21 +139,21 @@ struct Remembered {
 }
 
 impl Attributes {
-    /// From the hub, where there is one to ask, and from the directory: where both are there, from the hub if it has found
-    /// anything out.
+    /// Looks up in `hub`, in `directory`, or in both. With both, the directory is asked only where
+    /// the hub has no answers, or old ones.
     pub(crate) fn new(hub: Option<HubAnswers>, directory: Option<Arc<dyn ProductDirectory>>) -> Self {
         Self { hub, directory, remembered: Mutex::default() }
     }
 
-    /// What is known of these products. Where it is looked up here, those that are not known, or not lately, are asked for; where
-    /// asking again fails, the last answer counts.
+    /// Returns the facts about these products. If this spoke looks them up, it asks for those
+    /// without a fresh answer. If that fails, the last answer counts.
     ///
     /// # Errors
-    /// Where it was told to stop, or nothing is to be had. What was answered is remembered.
+    /// Where it was told to stop, or no product can be looked up. Answers that came are remembered.
     pub(crate) async fn look_up(
         &self,
         ids: impl Iterator<Item = &ProductId>,
-        show_progress: bool,
+        progress: &dyn ShowProgress,
         stop: &CancellationToken,
     ) -> Result<Known, LookUpError> {
         let ids: Vec<_> = ids.collect();
@@ -177,16 +181,16 @@ impl Attributes {
             let fresh = |id: &ProductId| remembered.get(id).is_some_and(|known| known.at.elapsed() < FRESH);
             ids.iter().filter(|id| !fresh(id)).map(|id| (*id).clone()).collect()
         };
-        let mut undecided = if wanted.is_empty() {
+        let mut not_looked_up = if wanted.is_empty() {
             BTreeMap::new()
         } else {
-            self.ask(directory.as_ref(), wanted, show_progress, stop).await?
+            self.ask(directory.as_ref(), wanted, progress, stop).await?
         };
         let mut remembered = self.remembered();
-        undecided.retain(|id, _| !remembered.contains_key(id));
+        not_looked_up.retain(|id, _| !remembered.contains_key(id));
         let of = |id: &&ProductId| Some(((*id).clone(), remembered.get(*id)?.attributes.clone()?));
         let attributes: HashMap<_, _> = ids.iter().filter_map(of).collect();
-        let known = Known { attributes, undecided };
+        let known = Known { attributes, not_looked_up };
         known.tell(ids.len());
         if remembered.len() > ids.len() + MAX_REMEMBERED {
             remembered.retain(|id, _| known.attributes.contains_key(id));
@@ -194,29 +198,29 @@ impl Attributes {
         Ok(known)
     }
 
-    /// Asks for each of them, and remembers the answers. The products without one, and why.
+    /// Asks for each product, and remembers the answers. Returns the products without an answer,
+    /// each with the reason.
     async fn ask(
         &self,
         directory: &dyn ProductDirectory,
         wanted: Vec<ProductId>,
-        show_progress: bool,
+        progress: &dyn ShowProgress,
         stop: &CancellationToken,
     ) -> Result<BTreeMap<ProductId, String>, LookUpError> {
         let count = wanted.len();
         tracing::info!(products = count, "looking up products");
-        if show_progress {
-            step(Step::Doing, &format!("looking up {count} products for the filter"));
-        }
+        progress.show(ProgressEvent::LookingUp { products: count });
         let mut look_up = LookUp::new(directory, wanted);
         let (mut failed, mut in_a_row, mut answered, mut shown) = (BTreeMap::new(), 0, 0, 0);
         loop {
-            if show_progress && answered >= shown + PROGRESS {
+            if answered >= shown + PROGRESS {
                 shown = answered;
-                step(Step::Waiting, &format!("{answered} of {count} products looked up"));
+                progress.show(ProgressEvent::LookedUp { answered, products: count });
             }
             let next = tokio::select! {
                 biased;
-                // Cancel-safe: what was answered is remembered, the rest is asked for with the next pass.
+                // Cancel-safe: what was answered is remembered, the rest is asked for with the next
+                // pass.
                 () = stop.cancelled() => return Err(LookUpError::Stopped),
                 next = look_up.next() => next,
             };
@@ -250,9 +254,9 @@ impl Attributes {
 }
 
 impl Known {
-    /// Tells the log how much is not known.
+    /// Logs how many products are unknown, and how many could not be looked up.
     fn tell(&self, products: usize) {
-        let failed = self.undecided.len();
+        let failed = self.not_looked_up.len();
         let unknown = products - self.attributes.len() - failed;
         if unknown > 0 {
             tracing::warn!(unknown, products, "nothing is known of some products; the filter decides without");
@@ -263,16 +267,16 @@ impl Known {
     }
 }
 
-/// What the hub found out, as it stands in the ledger: where no member can write.
+/// The hub's answers in the ledger, in a place that no member can write to.
 #[derive(Debug)]
 pub(crate) struct HubAnswers {
     store: Arc<dyn AnswerStore>,
     management: ExperienceId,
-    /// The newest that were read.
+    /// The newest answers that were read.
     read: Mutex<Option<Arc<Found>>>,
 }
 
-/// Answers of the hub.
+/// One set of the hub's answers.
 #[derive(Debug)]
 struct Found {
     digest: Digest,
@@ -287,7 +291,8 @@ impl HubAnswers {
         Self { store, management, read: Mutex::default() }
     }
 
-    /// The newest that the ledger names, verified by its digest; none where the hub never wrote any down.
+    /// The newest answers that the ledger names, verified by their digest. `None` where the hub
+    /// never wrote any.
     async fn newest(&self) -> Result<Option<Arc<Found>>, LedgerError> {
         let Some(head) = self.store.latest(&self.management).await? else { return Ok(None) };
         if let Some(found) = self.read().as_ref().filter(|found| found.digest == head.digest) {
@@ -300,7 +305,8 @@ impl HubAnswers {
         Ok(Some(found))
     }
 
-    /// Those that `head` names. Where the hub has replaced them meanwhile, by the next ones and the ones after, the newest are read.
+    /// Fetches the answers that `head` names. If the hub has replaced them twice meanwhile, they
+    /// are gone, and the newest ones are fetched.
     async fn fetch(&self, head: AnswersHead) -> Result<(AnswersHead, Answers), LedgerError> {
         let error = match self.store.fetch(&self.management, &head).await {
             Ok(answers) => return Ok((head, answers)),
@@ -322,13 +328,12 @@ impl HubAnswers {
 }
 
 impl Found {
-    /// Whether the hub has written nothing down for so long that it does not look products up any more: one that does asks again
-    /// for all of them every day.
+    /// Whether the answers are so old that the hub does not look products up any more.
     fn is_old(&self, now: Timestamp) -> bool {
         now.duration_since(self.at) > OLD
     }
 
-    /// What they say of these products. One that they do not name was not answered yet.
+    /// The facts about these products. A product without an answer was not looked up yet.
     fn known(&self, ids: &[&ProductId]) -> Known {
         let mut known = Known::default();
         for id in ids {
@@ -339,18 +344,18 @@ impl Found {
                 Some(None) => {}
                 None => {
                     let reason = format!("the hub has not looked it up yet (what it knows is of {})", self.at);
-                    known.undecided.insert((*id).clone(), reason);
+                    known.not_looked_up.insert((*id).clone(), reason);
                 }
             }
         }
-        let unknown = known.undecided.len();
+        let unknown = known.not_looked_up.len();
         tracing::debug!(of = %self.at, products = ids.len(), unknown, "products as the hub looked them up");
         known.tell(ids.len());
         known
     }
 }
 
-/// The failure and what helps, for a receipt.
+/// The error with its hint, for a receipt.
 fn told(error: &CatalogError) -> String {
     with_hint(one_line(error), error.hint())
 }
@@ -372,11 +377,13 @@ mod tests {
     use pmp_protocol::Answer;
 
     use super::*;
+    use crate::progress::Silent;
 
     /// As many as are on their way at once.
     const SIDE_BY_SIDE: usize = 8;
 
-    /// Knows every product but `prod-none`; those that begin with `prod-bad` it knows while it is well.
+    /// Knows every product but `prod-none`; those that begin with `prod-bad` it knows while it is
+    /// well.
     #[derive(Debug, Default)]
     struct Fake {
         calls: AtomicUsize,
@@ -458,38 +465,41 @@ mod tests {
         let attributes = of_hub(&ledger, Some(fake.clone()));
         let (ids, stop) = (ids(&["prod-a", "prod-none", "prod-new"]), CancellationToken::new());
         for _ in 0..2 {
-            let known = attributes.look_up(ids.iter(), false, &stop).await.unwrap();
+            let known = attributes.look_up(ids.iter(), &Silent, &stop).await.unwrap();
             assert_eq!(names(known.attributes.keys()), ["prod-a"]);
-            assert_eq!(names(known.undecided().keys()), ["prod-new"], "no answer is not taken for one");
-            assert!(known.undecided().values().all(|why| why.contains("the hub has not looked it up yet")));
+            assert_eq!(names(known.not_looked_up().keys()), ["prod-new"], "no answer is not taken for one");
+            assert!(known.not_looked_up().values().all(|why| why.contains("the hub has not looked it up yet")));
         }
         assert_eq!((fake.calls.load(Ordering::Relaxed), ledger.fetched.load(Ordering::Relaxed)), (0, 1));
         *ledger.answers.lock().unwrap() = Some(answers(&[("prod-a", true), ("prod-new", true)]));
-        let known = attributes.look_up(ids.iter(), false, &stop).await.unwrap();
-        assert_eq!(names(known.undecided().keys()), ["prod-none"]);
+        let known = attributes.look_up(ids.iter(), &Silent, &stop).await.unwrap();
+        assert_eq!(names(known.not_looked_up().keys()), ["prod-none"]);
     }
 
     #[tokio::test]
     async fn where_the_hub_found_nothing_out_products_are_looked_up_here_or_the_filter_is_not_run() {
         let (ledger, fake) = (Arc::new(Ledger::default()), Arc::new(Fake::default()));
         let (ids, stop) = (ids(&["prod-a"]), CancellationToken::new());
-        let known = of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), false, &stop).await.unwrap();
+        let known = of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), &Silent, &stop).await.unwrap();
         assert_eq!((names(known.attributes.keys()), fake.calls.load(Ordering::Relaxed)), (vec!["prod-a"], 1));
-        let refused = of_hub(&ledger, None).look_up(ids.iter(), false, &stop).await.unwrap_err();
+        let refused = of_hub(&ledger, None).look_up(ids.iter(), &Silent, &stop).await.unwrap_err();
         assert!(refused.to_string().contains("the hub has looked no products up"), "{refused}");
     }
 
     #[tokio::test]
     async fn where_the_hub_looks_no_products_up_any_more_they_are_looked_up_here_if_that_is_permitted() {
         let stop = CancellationToken::new();
-        for (hours, calls, undecided) in [(71, 0, vec!["prod-new"]), (73, 2, vec![])] {
+        for (hours, calls, not_looked_up) in [(71, 0, vec!["prod-new"]), (73, 2, vec![])] {
             let (ledger, fake) = (Arc::new(Ledger { hours, ..Ledger::default() }), Arc::new(Fake::default()));
             *ledger.answers.lock().unwrap() = Some(answers(&[("prod-a", true)]));
             let ids = ids(&["prod-a", "prod-new"]);
-            let known = of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), false, &stop).await.unwrap();
-            assert_eq!((names(known.undecided().keys()), fake.calls.load(Ordering::Relaxed)), (undecided, calls));
-            let known = of_hub(&ledger, None).look_up(ids.iter(), false, &stop).await.unwrap();
-            assert_eq!(names(known.undecided().keys()), ["prod-new"]);
+            let known = of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), &Silent, &stop).await.unwrap();
+            assert_eq!(
+                (names(known.not_looked_up().keys()), fake.calls.load(Ordering::Relaxed)),
+                (not_looked_up, calls)
+            );
+            let known = of_hub(&ledger, None).look_up(ids.iter(), &Silent, &stop).await.unwrap();
+            assert_eq!(names(known.not_looked_up().keys()), ["prod-new"]);
         }
     }
 
@@ -519,9 +529,9 @@ mod tests {
         let attributes = own(&fake);
         let (ids, stop) = (ids(&["prod-a", "prod-none", "prod-bad"]), CancellationToken::new());
         for (calls, wait) in [(3, 0), (4, 3600), (5, 24 * 3600), (8, 0)] {
-            let known = attributes.look_up(ids.iter(), false, &stop).await.unwrap();
+            let known = attributes.look_up(ids.iter(), &Silent, &stop).await.unwrap();
             assert_eq!(names(known.attributes.keys()), ["prod-a"]);
-            assert_eq!(names(known.undecided().keys()), ["prod-bad"]);
+            assert_eq!(names(known.not_looked_up().keys()), ["prod-bad"]);
             assert_eq!(fake.calls.load(Ordering::Relaxed), calls);
             tokio::time::advance(Duration::from_secs(wait)).await;
         }
@@ -532,12 +542,12 @@ mod tests {
         let fake = Arc::new(Fake::default());
         let attributes = own(&fake);
         let (ids, stop) = (ids(&["prod-bad"]), CancellationToken::new());
-        attributes.look_up(ids.iter(), false, &stop).await.unwrap();
+        attributes.look_up(ids.iter(), &Silent, &stop).await.unwrap();
         *fake.unwell.lock().unwrap() = true;
         tokio::time::advance(FRESH).await;
-        let known = attributes.look_up(ids.iter(), false, &stop).await.unwrap();
+        let known = attributes.look_up(ids.iter(), &Silent, &stop).await.unwrap();
         assert_eq!(fake.calls.load(Ordering::Relaxed), 2);
-        assert!(known.undecided().is_empty() && known.attributes(&ids[0]).is_some(), "{known:?}");
+        assert!(known.not_looked_up().is_empty() && known.attributes(&ids[0]).is_some(), "{known:?}");
     }
 
     #[tokio::test]

@@ -16,8 +16,8 @@ use crate::filters::{Assigned, Chosen};
 /// The most warnings of a filter that are told of one experience, and the longest of them in bytes.
 const MAX_WARNINGS: usize = 10;
 const MAX_WARNING: usize = 256;
-/// After as many runs that used up their limits, the filter is not run any more in this pass: the input of another run differs by
-/// the experience alone, and each takes as long as it may.
+/// After as many runs that used up their limits, the filter is not run any more in this pass: the
+/// input of another run differs by the experience alone, and each takes as long as it may.
 const MAX_EXHAUSTED: usize = 2;
 
 /// What the filter says of one experience.
@@ -34,8 +34,8 @@ pub(crate) enum Narrowed {
     NotManaged(String),
 }
 
-/// For which experiences a filter used up its limits, in one pass. Each place of the configuration by itself: one's filter, with
-/// one's settings, says nothing of another's.
+/// For which experiences a filter used up its limits, in one pass. Each place of the configuration
+/// by itself: one's filter, with one's settings, says nothing of another's.
 #[derive(Debug, Default)]
 pub(crate) struct Exhausted(Mutex<BTreeMap<Place, Vec<ExperienceId>>>);
 
@@ -145,7 +145,7 @@ fn evaluate(
         .collect();
     let mut evaluation = filter.evaluate(&context, &products)?;
     tell(&evaluation.usage);
-    evaluation.verdicts.retain(|id, _| !known.undecided().contains_key(id));
+    evaluation.verdicts.retain(|id, _| !known.not_looked_up().contains_key(id));
     Ok(Narrowed::By { verdicts: evaluation.verdicts, warnings: warnings(&evaluation.usage.logs) })
 }
 

@@ -1,5 +1,6 @@
-//! Which filter narrows which member experience: rules, of which the first that names an experience counts; all others have the
-//! default. Pure: decided by the settings, and by the experience's id and name.
+//! Which filter narrows which member experience: rules, of which the first that names an experience
+//! counts; all others have the default. Pure: decided by the settings, and by the experience's id
+//! and name.
 
 mod drift;
 mod pattern;
@@ -77,7 +78,8 @@ impl<F> FilterRules<F> {
         self.rules.is_empty()
     }
 
-    /// What the experience `id` of this name has. One that is not known by name is met by its id alone.
+    /// What the experience `id` of this name has. One that is not known by name is met by its id
+    /// alone.
     pub(crate) fn choose(&self, id: &ExperienceId, name: Option<&str>) -> Outcome<'_, F> {
         let met = |(index, rule)| Self::meets(rule, id, name).map(|because| (Place::Rule(index + 1), because, rule));
         match self.rules.iter().enumerate().find_map(met) {
@@ -94,8 +96,8 @@ impl<F> FilterRules<F> {
         Some(Because::Name(pattern.as_written()))
     }
 
-    /// The rules that decide nothing for `experiences`, each with its name where that is known. Where one is not, a rule that
-    /// goes by names may yet meet it, and is not told.
+    /// The rules that decide nothing for `experiences`, each with its name where that is known.
+    /// Where one is not, a rule that goes by names may yet meet it, and is not told.
     pub(crate) fn idle<'a>(&self, experiences: impl Iterator<Item = (&'a ExperienceId, Option<&'a str>)>) -> Vec<Idle> {
         let (mut named, mut chosen, mut all_named) = (BTreeSet::new(), BTreeSet::new(), true);
         for (id, name) in experiences {
@@ -214,7 +216,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the rules, each experience has exactly one outcome: that of the first rule that names it, or the default.
+        /// Whatever the rules, each experience has exactly one outcome: that of the first rule that
+        /// names it, or the default.
         #[test]
         fn every_experience_has_exactly_one_outcome(
             written in proptest::collection::vec((ids(), proptest::collection::vec("[ab*?]{1,3}", 0..3)), 0..6),
@@ -230,7 +233,8 @@ mod tests {
             let names = |rule: &FilterRule<usize>| FilterRules::meets(rule, &id, name.as_deref()).is_some();
             let expected = rules.rules.iter().position(names).map_or(Place::Default, |index| Place::Rule(index + 1));
             prop_assert_eq!(outcome.place, expected);
-            // What is assigned is what stands at that place, and the same with anything else assigned.
+            // What is assigned is what stands at that place, and the same with anything else
+            // assigned.
             let at_place: Vec<_> = rules.assigned().filter(|(place, _)| *place == outcome.place).collect();
             prop_assert_eq!(at_place, vec![(outcome.place, outcome.assigned)]);
             let mapped = rules.map(|place, assigned| (place, *assigned));

@@ -1,5 +1,8 @@
-//! The long-running spoke: takes messages from the queue, and deletes none before its outcome is in the ledger (rule 6). It begins
-//! with a look at the ledger: the message that a killed spoke had taken up stays hidden for minutes, and its work does not.
+//! The long-running spoke. It receives messages from the queue, and deletes none before its outcome
+//! is in the ledger (rule 6).
+//!
+//! It begins with a look at the ledger. A spoke that was killed has left its message hidden for
+//! minutes, but its receipts tell at once that something is left to do (rule 2).
 
 use std::sync::Arc;
 
@@ -15,19 +18,22 @@ use crate::lease::IfHeld;
 use crate::pass::Spoke;
 use crate::retry::backoff::{Patience, Waited};
 
-/// The most messages that one pass answers; more wait for the next.
+/// The most messages that one pass answers. Others wait for the next pass.
 const MAX_BACKLOG: usize = 100;
 
-/// Runs until `stop` is cancelled. No message and no failure ends it.
+/// Runs until `stop` is cancelled. Neither a message nor a failed pass ends it: it waits, and tries
+/// again.
 pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
     let mut patience = Patience::with_the_world();
-    // Whether the ledger may say that something is left to do: where someone else has the lease, who may be dead.
+    // Whether to read the ledger again. It is so while another spoke holds the lease: that one may
+    // have died.
     let mut look = look_at_the_ledger(spoke, stop).await;
     let mut receiving = None;
     while !stop.is_stopped() {
         let receive = receiving.get_or_insert_with(|| Box::pin(receive(inbox)));
         let received = tokio::select! {
-            // Cancel-safe, all: what is received and dropped becomes visible again, and a receive outlives a look.
+            // All arms are cancel-safe: a message that is received and dropped becomes visible
+            // again, and `receiving` keeps the receive for the next round of the loop.
             () = stop.stopped() => break,
             received = &mut *receive => received,
             () = spoke.trust.ends() => {
@@ -37,7 +43,8 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
                 }
                 continue;
             }
-            // Idle, too: whoever holds the lease may die with it, and its message is hidden from everyone.
+            // An idle spoke checks the lease as well: its holder may die, and the holder's message
+            // is hidden from every spoke by then.
             () = sleep(spoke.lease.look_again_in()) => {
                 let mut looking = Box::pin(look_again(spoke, look, stop));
                 tokio::select! {
@@ -45,7 +52,7 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
                         look = again;
                         continue;
                     }
-                    // Not left alone meanwhile: an answer that nobody takes would run into its timeout.
+                    // The receive is polled meanwhile: an answer that nobody reads would time out.
                     received = &mut *receive => {
                         look = looking.await;
                         received
@@ -57,7 +64,8 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
         let outcome = match received {
             Ok(messages) => {
                 let Some(outcome) = stop.to_the_end(Box::pin(handle(spoke, inbox, messages, stop))).await else {
-                    // Nothing is lost: what is not in the ledger is in the queue, and in the live state.
+                    // Rule 7: the stop is bounded. Nothing is lost: a message without an outcome is
+                    // still in the queue, and the next pass starts from the live state.
                     tracing::warn!("something does not answer: left where it is, the next run goes on");
                     break;
                 };
@@ -79,14 +87,14 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
     tracing::info!(reason, "stopped");
 }
 
-/// Looks at the ledger where it may say that something is left to do: since `expected`, or since someone has died with the lease, by
-/// all that can be seen.
+/// Reads the ledger where it may say that something is left to do: `expected` says so, or the
+/// holder of the lease has fallen silent. Returns whether to do the same again.
 async fn look_again(spoke: &Spoke, expected: bool, stop: &Stop) -> bool {
     let died = async {
         match spoke.lease.has_fallen_silent().await {
             Ok(silent) => silent,
             Err(error) => {
-                // The next message tells of it, where it lasts.
+                // If this lasts, the pass for the next message fails and reports it.
                 tracing::debug!(error = failure(error.into()).render(), "the lease could not be looked at");
                 false
             }
@@ -102,7 +110,8 @@ async fn look_again(spoke: &Spoke, expected: bool, stop: &Stop) -> bool {
     look_at_the_ledger(spoke, stop).await
 }
 
-/// Does what the ledger says is left to do. Whether to look again, since someone else has the lease.
+/// Does what the ledger says is left to do. Returns whether to read it again, because another spoke
+/// holds the lease.
 async fn look_at_the_ledger(spoke: &Spoke, stop: &Stop) -> bool {
     match stop.to_the_end(Box::pin(catch_up(spoke, stop))).await {
         None | Some(Ok(()) | Err(SpokeError::NoSnapshot(_) | SpokeError::Stopped(_))) => false,
@@ -117,21 +126,23 @@ async fn look_at_the_ledger(spoke: &Spoke, stop: &Stop) -> bool {
 /// Does what the ledger says is left to do, without a message.
 async fn catch_up(spoke: &Spoke, stop: &Stop) -> Result<(), SpokeError> {
     let stopped = || SpokeError::stopped(stop);
-    // What stands in its way, such as a statement that is not trusted, is told to the hub without a message, too.
+    // `begin` also reports to the hub what makes a pass impossible, such as a signature that is not
+    // trusted.
     let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)??;
     if !standing.leaves_something(spoke.mode) {
         return Ok(());
     }
     tracing::info!(version = %standing.head.latest, "the ledger says that something is left to do");
-    let metrics = spoke.emit_metrics.then(Metrics::begin);
+    let metrics = spoke.metrics.as_deref().map(Metrics::begin);
     let work = async |stop: &Stop| {
         let stopped = || SpokeError::stopped(stop);
-        // Anew, under the lease: whoever had it may have done it all.
+        // Read the ledger again under the lease: its last holder may have done everything
+        // meanwhile.
         let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)??;
         let snapshot = stop.unless_stopped(spoke.in_force(&standing, &[])).await.ok_or_else(stopped)??;
         spoke.sync(standing, Arc::new(snapshot), None, stop).await
     };
-    // A message that comes meanwhile is not kept waiting: it waits for the lease by itself, hidden from others.
+    // A message that arrives meanwhile is not delayed: its own pass waits for the lease.
     let pass = spoke.lease.hold(IfHeld::Leave, stop, work).await?;
     if let Some(metrics) = metrics {
         metrics.emit(spoke, &Answer { pass, ..Answer::default() }, None);
@@ -139,7 +150,8 @@ async fn catch_up(spoke: &Spoke, stop: &Stop) -> Result<(), SpokeError> {
     Ok(())
 }
 
-/// Waits for messages, and takes along those that wait behind them: of many, only the newest counts.
+/// Waits for messages, and then receives those that are queued behind them: only the newest one
+/// counts.
 async fn receive(inbox: &dyn Inbox) -> Result<Vec<Received>, SpokeError> {
     let mut messages = inbox.receive(true).await?;
     let mut full = messages.len() == BATCH;
@@ -155,7 +167,7 @@ async fn handle(spoke: &Spoke, inbox: &dyn Inbox, messages: Vec<Received>, stop:
     if messages.is_empty() {
         return Ok(());
     }
-    let metrics = spoke.emit_metrics.then(Metrics::begin);
+    let metrics = spoke.metrics.as_deref().map(Metrics::begin);
     let answer = answer(spoke, inbox, messages, IfHeld::Wait, stop).await;
     if let Some(metrics) = metrics {
         metrics.emit(spoke, &answer, None);

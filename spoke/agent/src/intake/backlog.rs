@@ -1,5 +1,5 @@
-//! Sorts what came from the queue, and compares it with the ledger's head: nothing relies on order or on single delivery, and
-//! no message is believed. Pure.
+//! Sorts the messages that came from the queue, and compares them with the ledger's head. Nothing
+//! relies on their order or on single delivery (rule 2), and no message is believed (rule 9). Pure.
 
 use std::cmp::Ordering;
 
@@ -12,13 +12,13 @@ use crate::intake::inbox::Received;
 /// Messages, sorted by what is to be done about them.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
-    /// About the management experience.
+    /// Messages about the management experience that this spoke follows.
     pub(crate) ours: Vec<Received>,
-    /// What they say, in the same order.
+    /// The parsed content of `ours`, in the same order.
     pub(crate) messages: Vec<SnapshotMessage>,
-    /// About other management experiences, and which: not for this spoke.
+    /// Messages for another spoke, each with the management experience that it is about.
     pub(crate) foreign: Vec<(Received, ExperienceId)>,
-    /// Not understood: to be kept for the dead-letter queue.
+    /// Messages that cannot be parsed, each with the reason. They go to the dead-letter queue.
     pub(crate) malformed: Vec<(Received, MessageError)>,
 }
 
@@ -41,7 +41,8 @@ impl Backlog {
         backlog
     }
 
-    /// What this spoke lacks, where a message has a schema that a newer one reads.
+    /// The first schema of a message that only a newer spoke can read. `None` where there is no
+    /// such message.
     pub(crate) fn needs(&self) -> Option<Needs> {
         let schema = self.malformed.iter().find_map(|(_, error)| error.newer_schema())?;
         Some(Needs { schema: schema.to_owned() })
@@ -51,13 +52,15 @@ impl Backlog {
 /// What a message is worth beside the ledger's head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Worth {
-    /// It names what is in force, or what was before: acting on the head answers it.
+    /// It names the snapshot in force, or an older one. A pass for the head answers it.
     Answered,
-    /// It names what the ledger does not have. The hub stores before it publishes, so this is no announcement of its own.
+    /// It names a snapshot that the ledger does not have. The hub stores before it publishes, so
+    /// this is not the hub's own announcement.
     NotBorneOut(String),
 }
 
-/// What each of `messages` is worth beside `head`, and the newest of those that the head answers.
+/// Compares each message with `head`, in their order. Returns the newest one that a pass for the
+/// head answers as well; `None` where no message asks for a pass.
 pub(crate) fn weigh<'a>(
     messages: &'a [SnapshotMessage],
     head: Option<&Head>,
@@ -101,7 +104,8 @@ fn worth(message: &SnapshotMessage, head: Option<&Head>) -> Worth {
     }
 }
 
-/// When the announcement that a pass answers came into the queue first, where that is known.
+/// When the snapshot of `newest` was first announced in the queue. `None` where no message has a
+/// time.
 pub(crate) fn announced_at(backlog: &Backlog, newest: &SnapshotMessage) -> Option<Timestamp> {
     let same = |message: &SnapshotMessage| (message.version, message.digest) == (newest.version, newest.digest);
     let messages = backlog.messages.iter().zip(&backlog.ours);

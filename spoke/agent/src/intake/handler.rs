@@ -1,7 +1,11 @@
-//! What becomes of messages that came together, from the agent's own receive or in a batch that Lambda hands over: one
-//! pass for what the ledger's head names, and none is done with before its outcome is in the ledger (rule 6). A message that
-//! does not match the ledger (rule 9), or that is for another spoke, is looked at again shortly and then set aside, by itself: it
-//! takes no other along, and is never lost.
+//! Answers messages that came together, from the agent's receive or in a batch of Lambda's: start
+//! at [`answer`].
+//!
+//! All of them lead to one pass, for the snapshot that the ledger's head names. A message is
+//! settled only when its outcome is in the ledger (rule 6). A message that does not match the
+//! ledger (rule 9), or that is for another spoke, is received again some seconds later, [`LOOKS`]
+//! times. Then it moves to the dead-letter queue with its reason. It affects no other message (rule
+//! 3), and is never lost.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,47 +23,53 @@ use crate::intake::inbox::{Inbox, Received};
 use crate::lease::IfHeld;
 use crate::pass::{PassOutcome, Spoke};
 
-/// While a pass goes on, its messages are hidden for this long, again and again.
+/// How long the messages of a pass are hidden at a time. A spoke that dies leaves them hidden for
+/// at most this long.
 const HIDE: Duration = Duration::from_secs(300);
+/// How often they are hidden again while the pass goes on, so that one request may fail.
 const HIDE_EVERY: Duration = Duration::from_secs(100);
-/// After a pass, this long for an answer to the last hiding.
+/// How long to wait after a pass for the answer to the last request that hides messages.
 const HIDING_ENDS: Duration = Duration::from_secs(1);
-/// After a pass that failed as a whole, and after the first look at a lease that someone else holds: the time until its
-/// messages come again.
+/// How long messages are hidden after a pass that failed as a whole, and after the first try while
+/// another spoke holds the lease.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
-/// The time until a message comes again that does not match the ledger, for the hub may just be writing; or that is for
-/// another spoke, which may be at the same queue.
+/// How long a message is hidden that does not match the ledger, or that is for another spoke. The
+/// hub may be writing to the ledger, and the other spoke may share the queue.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
-/// So many times such a message is looked at; then it is set aside.
+/// How often such a message is received before it moves to the dead-letter queue.
 const LOOKS: u32 = 5;
-/// After the first look at a ledger that was restored, or is not trusted; it takes a person to go on, and that announces anew.
+/// How long messages are hidden at first where the ledger was restored or is not trusted. A person
+/// has to act, and the hub announces the snapshot again then.
 const WAIT_FOR_RECOVERY: Duration = Duration::from_secs(600);
 
 /// What became of messages.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
-    /// Their outcome is in the ledger: to be deleted.
+    /// Messages whose outcome is in the ledger. The caller deletes them.
     pub(crate) settled: Vec<Received>,
-    /// They come again, by themselves and before long: their pass was stopped or failed, the ledger does not bear them out
-    /// yet, or they could not be moved to the dead letters.
+    /// Messages that become visible again by themselves: their pass was stopped or failed, they do
+    /// not match the ledger yet, or they could not be moved to the dead-letter queue.
     pub(crate) kept: Vec<Received>,
-    /// The pass; none where no message asked for one, or it could not begin.
+    /// The outcome of the pass. `None` where no message asked for one, and where it could not
+    /// begin.
     pub(crate) pass: Option<PassOutcome>,
-    /// When the announcement that the pass answers came into the queue, where that is known.
+    /// When the snapshot of the pass was announced. `None` where that is not known.
     pub(crate) announced: Option<Timestamp>,
-    /// Why there was no pass, or why it failed as a whole.
+    /// Why the pass could not begin, or failed as a whole.
     pub(crate) error: Option<SpokeError>,
 }
 
 /// What came of acting on messages.
 struct Acted {
-    /// What each message is worth, in their order.
+    /// The worth of each message, in their order.
     worths: Vec<Worth>,
-    /// The pass, and when the announcement came that it answers; none where nothing is to be believed.
+    /// The outcome of the pass, and when its snapshot was announced. `None` where no message
+    /// matched the ledger.
     pass: Option<(PassOutcome, Option<Timestamp>)>,
 }
 
-/// Answers `messages`. Where someone else holds the lease, it waits or leaves as `if_held` says.
+/// Answers `messages`. Where another spoke holds the lease, `if_held` says whether to wait or to
+/// leave.
 pub(crate) async fn answer(
     spoke: &Spoke,
     inbox: &dyn Inbox,
@@ -72,7 +82,7 @@ pub(crate) async fn answer(
     let needs = backlog.needs();
     let told = stop.write_down(tell_needs(spoke, needs.as_ref())).await.unwrap_or(false);
     for (message, error) in std::mem::take(&mut backlog.malformed) {
-        // What a newer spoke would read goes only once the hub knows (rule 6).
+        // A message that a newer spoke could read is moved only after the hub was told (rule 6).
         let may_go = told || error.newer_schema().is_none();
         let reason = one_line(&error);
         if !(may_go && bury(inbox, &message, "a message that is not understood", &reason).await) {
@@ -81,7 +91,7 @@ pub(crate) async fn answer(
         }
     }
     for (message, experience) in std::mem::take(&mut backlog.foreign) {
-        // Where two spokes share a queue, the other one may take it up in between.
+        // If two spokes share the queue, the other one receives the message in between.
         let reason = format!(
             "it is about `{experience}`: is the queue another spoke's, too, or the topic another hub's, and its subscription \
              without a filter policy?"
@@ -91,14 +101,17 @@ pub(crate) async fn answer(
     if backlog.ours.is_empty() {
         return answer;
     }
-    // Hidden while it waits for the lease, too: a message that came and went would end as a dead letter.
+    // The messages are also hidden while this waits for the lease. Otherwise they would be received
+    // again and again, until the redrive policy moved them to the dead-letter queue.
     let acted = spoke.lease.hold(if_held, stop, async |stop| act(spoke, &backlog, needs, stop).await);
     match keep_hidden(inbox, &backlog.ours, acted).await {
         Ok(Some(acted)) => settle(inbox, backlog.ours, acted, &mut answer).await,
-        // Told to stop before the lease was free, or before anything came of it: the next run takes them up at once.
+        // The stop came before the pass had an outcome. The messages become visible at once, for
+        // the next run.
         Ok(None) | Err(SpokeError::Stopped(_)) => hand_back(inbox, backlog.ours, Duration::ZERO, &mut answer).await,
         Err(error) => {
-            // Each for as long as its own receives ask for: one that came often takes no other along.
+            // The pause depends on how often each message was received, so that an old message does
+            // not delay a new one.
             let mut by_times = BTreeMap::<u32, Vec<Received>>::new();
             backlog.ours.into_iter().for_each(|message| by_times.entry(message.times).or_default().push(message));
             for (times, messages) in by_times {
@@ -110,7 +123,7 @@ pub(crate) async fn answer(
     answer
 }
 
-/// Under the lease: what the ledger says, and a pass for it where a message asks for one that is to be believed.
+/// Reads the ledger, and makes a pass where a message matches it. The caller holds the lease.
 async fn act(spoke: &Spoke, backlog: &Backlog, needs: Option<Needs>, stop: &Stop) -> Result<Acted, SpokeError> {
     let Some(standing) = stop.unless_stopped(spoke.begin(needs)).await else {
         return Err(SpokeError::stopped(stop));
@@ -138,7 +151,7 @@ async fn act(spoke: &Spoke, backlog: &Backlog, needs: Option<Needs>, stop: &Stop
     Ok(Acted { worths, pass: Some((pass, announced_at(backlog, newest))) })
 }
 
-/// What becomes of messages once the ledger was asked.
+/// Settles the messages that the pass answered, and hands the others back.
 async fn settle(inbox: &dyn Inbox, ours: Vec<Received>, acted: Acted, answer: &mut Answer) {
     let (pass, announced) = acted.pass.unzip();
     let complete = pass.as_ref().is_some_and(PassOutcome::is_complete);
@@ -153,11 +166,12 @@ async fn settle(inbox: &dyn Inbox, ours: Vec<Received>, acted: Acted, answer: &m
             }
         }
     }
-    // Told to stop: the next run takes them up at once, and goes on from the live state.
+    // Rule 7: the pass was stopped before its end. The next run goes on from the live state.
     hand_back(inbox, stopped, Duration::ZERO, answer).await;
 }
 
-/// A message that cannot be acted on comes again shortly; once it came often enough it is set aside.
+/// Hides a message that cannot be acted on for some seconds. When it was received [`LOOKS`] times,
+/// it moves to the dead-letter queue.
 async fn look_again(inbox: &dyn Inbox, message: Received, what: &str, reason: &str, answer: &mut Answer) {
     let Received { id, times, .. } = &message;
     let pause = if *times < LOOKS {
@@ -171,8 +185,8 @@ async fn look_again(inbox: &dyn Inbox, message: Received, what: &str, reason: &s
     hand_back(inbox, vec![message], pause, answer).await;
 }
 
-/// Tells the hub what this spoke lacks, at once: what told of it may be all that comes. Whether it is told, or there is
-/// nothing to tell.
+/// Tells the hub which schema this spoke cannot read. It does so before any pass, because there may
+/// be no other message. Returns whether the hub knows, or there is nothing to tell.
 async fn tell_needs(spoke: &Spoke, needs: Option<&Needs>) -> bool {
     let Some(needs) = needs else { return true };
     match spoke.report_needs(needs).await {
@@ -192,15 +206,16 @@ async fn hand_back(inbox: &dyn Inbox, messages: Vec<Received>, pause: Duration, 
     }
 }
 
-/// Hands messages back, to come again after `pause`. Where that fails they come when their visibility timeout ends.
+/// Makes messages visible again after `pause`. If that fails, they become visible when their
+/// present timeout ends.
 async fn keep(inbox: &dyn Inbox, messages: &[Received], pause: Duration) {
     if let Err(error) = inbox.hide(messages, pause).await {
         tracing::warn!(error = one_line(&error), "the messages come again later than they should");
     }
 }
 
-/// Moves a message to the dead-letter queue at once, where someone can look at it with the reason. Where that is not possible
-/// it stays, and comes again ever later, until its redrive policy moves it.
+/// Moves a message to the dead-letter queue, with the reason for a person. Returns whether it is
+/// there. If not, the message stays, and the queue's redrive policy moves it some receives later.
 async fn bury(inbox: &dyn Inbox, message: &Received, what: &str, reason: &str) -> bool {
     let Received { id, times, .. } = message;
     match inbox.bury(message, reason).await {
@@ -225,26 +240,29 @@ async fn bury(inbox: &dyn Inbox, message: &Received, what: &str, reason: &str) -
     false
 }
 
-/// Lets `work` take as long as it takes, without anyone else taking up its messages meanwhile. It waits for no answer of the
-/// queue, which may be the one thing that hangs.
+/// Hides `messages` from other spokes again and again until `work` is done. `work` never waits for
+/// the queue, which may be the one service that does not answer.
 async fn keep_hidden<T>(inbox: &dyn Inbox, messages: &[Received], work: impl Future<Output = T>) -> T {
     let mut work = Box::pin(work);
     let mut again = tokio::time::interval(HIDE_EVERY);
     let mut hiding: OptionFuture<_> = None.into();
     loop {
+        // All arms are cancel-safe: the futures are kept between the rounds.
         tokio::select! {
             outcome = &mut work => {
-                // One that is on its way must not arrive after what is asked for next.
+                // A request that is on its way must not arrive after the caller's next one for the
+                // same messages.
                 let _late = tokio::time::timeout(HIDING_ENDS, hiding).await;
                 return outcome;
             }
-            // The first tick comes at once: the queue's own timeout may be short, and Lambda's is long, which a crash
-            // would have to wait out.
+            // The first tick comes at once. The queue's own timeout may be too short for a pass;
+            // Lambda's is so long that a crash would delay the next try.
             _ = again.tick() => hiding = Some(inbox.hide(messages, HIDE)).into(),
             Some(hidden) = &mut hiding => {
                 hiding = None.into();
                 if let Err(error) = hidden {
-                    // Then another spoke may take them up, too, which the live state bears.
+                    // Harmless: another spoke may receive them, and every pass starts from the live
+                    // state.
                     tracing::warn!(error = one_line(&error), "the messages could not be hidden for longer");
                 }
             }
@@ -252,14 +270,14 @@ async fn keep_hidden<T>(inbox: &dyn Inbox, messages: &[Received], work: impl Fut
     }
 }
 
-/// The pause before a message that is not understood comes again: it doubles, so that a queue without a dead-letter
-/// queue is no hot loop.
+/// The pause before a message that is not understood is received again. It doubles, up to 512
+/// seconds, so that a queue without a dead-letter queue is no hot loop.
 fn pause_before(times: u32) -> Duration {
     Duration::from_secs(1 << times.min(9))
 }
 
-/// The pause before messages come again for which nothing could be done. Where it is the ledger that fails, it doubles: an
-/// outage must not make dead letters of them.
+/// The pause after a pass that could not be made. It doubles where the ledger fails, because an
+/// outage must not move the messages to the dead-letter queue.
 fn pause_after(error: &SpokeError, times: u32) -> Duration {
     match error {
         SpokeError::Leased { .. } | SpokeError::Ledger(_) => pause_while_leased(times),
@@ -270,8 +288,8 @@ fn pause_after(error: &SpokeError, times: u32) -> Duration {
     }
 }
 
-/// The pause before a message comes again whose reader left because someone else holds the lease. It doubles, so that the
-/// five receives of a usual redrive policy take longer than Lambda lets any holder work: 15 minutes.
+/// The pause while another spoke holds the lease. It doubles, so that the five receives of a usual
+/// redrive policy take longer than the 15 minutes that Lambda permits a holder to run.
 fn pause_while_leased(times: u32) -> Duration {
     RETRY_AFTER * (1 << times.clamp(1, 6).saturating_sub(1))
 }

@@ -1,30 +1,31 @@
-//! What a run of the spoke did, in figures.
+//! The metrics of one run: figures from its answer, written through a port.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use pmp_metrics::{Component, Datum, Metric};
 use pmp_protocol::{ExperienceId, Receipt, ReceiptStatus};
-use pmp_terminal::print_json;
 
 use crate::intake::handler::Answer;
+use crate::metrics_sink::MetricsSink;
 use crate::pass::tally::Tally;
 use crate::pass::{PassOutcome, Spoke};
 
-/// Writes the figures of one run to standard output.
+/// Collects the figures of one run.
 #[derive(Debug)]
-pub(crate) struct Metrics {
-    /// How often AWS had asked to slow down before.
+pub(crate) struct Metrics<'a> {
+    sink: &'a dyn MetricsSink,
+    /// The throttles that this process had seen when the run began.
     throttled: usize,
 }
 
-impl Metrics {
-    /// A run begins.
-    pub(crate) fn begin() -> Self {
-        Self { throttled: pmp_aws::throttles() }
+impl<'a> Metrics<'a> {
+    /// A run begins, whose figures go to `sink`.
+    pub(crate) fn begin(sink: &'a dyn MetricsSink) -> Self {
+        Self { sink, throttled: pmp_aws::throttles() }
     }
 
-    /// It has ended with `answer`.
+    /// The run has ended with `answer`. As a Lambda function, it had the invocation's `request_id`.
     pub(crate) fn emit(self, spoke: &Spoke, answer: &Answer, request_id: Option<&str>) {
         let now = Timestamp::now();
         let throttles = pmp_aws::throttles() - self.throttled;
@@ -35,14 +36,15 @@ impl Metrics {
             datum = datum.property("requestId", request_id);
         }
         for line in datum.lines(now) {
-            if let Err(error) = print_json(&line) {
+            if let Err(error) = self.sink.write(&line) {
                 tracing::warn!(%error, "metrics could not be written");
             }
         }
     }
 }
 
-/// The figures of a run that ended at `now`. Pure.
+/// The figures of a run that ended at `now`. `throttles` counts the answers of AWS that asked to
+/// slow down. Pure.
 fn datum(management: &ExperienceId, answer: &Answer, throttles: usize, now: Timestamp) -> Datum {
     let datum = Datum::new(Component::Spoke, management)
         .flag(Metric::Errors, answer.error.is_some())
@@ -66,7 +68,7 @@ fn of_pass(datum: Datum, receipts: &[Receipt], tally: &Tally) -> Datum {
         .durations(Metric::ChangeSetMillis, tally.change_set_times.iter().copied())
         .count(Metric::AllowedProducts, tally.allowed)
         .count(Metric::DeniedProducts, tally.denied)
-        .count(Metric::QuarantinedProducts, sum(|receipt| receipt.quarantined.len()))
+        .count(Metric::QuarantinedProducts, sum(|receipt| receipt.deferred.len()))
         .count(Metric::DriftedProducts, tally.drifted)
         .count_if_known(Metric::WouldChangeProducts, would_change(receipts));
     if tally.filter_runs == 0 {
@@ -78,7 +80,7 @@ fn of_pass(datum: Datum, receipts: &[Receipt], tally: &Tally) -> Datum {
         .count(Metric::FilterFailures, tally.filter_failures)
 }
 
-/// How many products would be changed; none where the spoke does not only observe.
+/// How many products a spoke that only observes would change. `None` for a spoke that applies.
 fn would_change(receipts: &[Receipt]) -> Option<usize> {
     let observed: Vec<_> = receipts.iter().filter_map(|receipt| receipt.would_change).collect();
     (!observed.is_empty()).then(|| observed.iter().map(|it| it.allow + it.deny).sum())

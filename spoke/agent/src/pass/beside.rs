@@ -1,5 +1,6 @@
-//! The other spokes of this organization that follow the same management experience. What another keeps in step is left to it;
-//! one that is told to keep some of the same experiences in step is taken for what this spoke was before, and superseded. Pure.
+//! The other spokes of this organization that follow the same management experience. What another
+//! keeps in step is left to it; one that is told to keep some of the same experiences in step is
+//! taken for what this spoke was before, and superseded. Pure.
 
 use pmp_ledger::Organization;
 use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, SpokeScope};
@@ -33,8 +34,8 @@ impl Beside {
         self.me.beginning(self.before.as_ref(), self.scopes())
     }
 
-    /// Whether a receipt is to be left to the spoke that wrote it. Of one that has given no sign of life, it is: it may have died
-    /// in its first pass.
+    /// Whether a receipt is to be left to the spoke that wrote it. Of one that has given no sign of
+    /// life, it is: it may have died in its first pass.
     pub(crate) fn is_anothers(&self, receipt: &Receipt) -> bool {
         let Some(owner) = &receipt.owner else { return false };
         let mine = *owner == self.me.id || self.me.selects(&receipt.member_experience);
@@ -46,7 +47,8 @@ impl Beside {
         !self.me.selects(experience) && self.scopes().any(|it| it.selects(experience))
     }
 
-    /// The signs of life of those that a pass of this spoke supersedes, as they are to stand from then on.
+    /// The signs of life of those that a pass of this spoke supersedes, as they are to stand from
+    /// then on.
     pub(crate) fn superseded(&self) -> Vec<OrganizationSeen> {
         let stands = |spoke: &SpokeScope| spoke.superseded_by.is_none() && spoke.overlaps(&self.me);
         let superseded = self.others.iter().filter_map(|seen| {

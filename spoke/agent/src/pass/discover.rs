@@ -13,20 +13,20 @@ use crate::error::SpokeError;
 use crate::retry::backoff::{Patience, Waited};
 use crate::retry::reaction::Reaction;
 
-/// Heads that are looked at side by side.
+/// Heads of the ledger that are read at once.
 const HEADS: usize = 16;
 
 /// Which experiences to keep in step (`MEMBER_EXPERIENCE_IDS`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Selection {
-    /// All live ones.
+    /// All live experiences.
     All,
-    /// These.
+    /// The experiences with these ids. One that is not live is skipped all the same.
     Only(BTreeSet<ExperienceId>),
 }
 
 impl Selection {
-    /// Which of the organization's spokes this is.
+    /// What tells this spoke from the others of its organization.
     pub(crate) fn scope(&self) -> SpokeScope {
         SpokeScope::of(match self {
             Self::All => None,
@@ -35,7 +35,7 @@ impl Selection {
     }
 }
 
-/// A member experience, and what is known of it.
+/// A member experience with its lists, or why it is not kept in step.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) id: ExperienceId,
@@ -68,13 +68,13 @@ pub(crate) enum Absent {
     /// It could not be read.
     #[error("{0}")]
     Unreadable(CatalogError),
-    /// It was not read: told to stop before.
+    /// The pass was told to stop before the experience was read (rule 7).
     #[error("told to stop before it was read")]
     NotRead,
 }
 
 impl Absent {
-    /// Whether this is a fault that someone must mend, rather than how the organization wants it.
+    /// Whether a person must mend this. Otherwise the organization wants it so.
     pub(crate) fn is_failure(&self) -> bool {
         matches!(self, Self::Misnamed | Self::Unreadable(_))
     }
@@ -90,26 +90,28 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    /// The same, whose lists were not read.
+    /// The experience, without its lists: the pass was told to stop before they were read.
     pub(crate) fn not_read(&self) -> Member {
         let state = Err(self.state.as_ref().err().cloned().unwrap_or(Absent::NotRead));
         Member { id: self.id.clone(), name: self.name.clone(), state }
     }
 }
 
-/// What was found.
+/// The member experiences of a pass.
 #[derive(Debug)]
 pub(crate) struct Discovered {
     pub(crate) candidates: Vec<Candidate>,
-    /// Why one of two listings failed: then an experience that was not found may be there all the same.
+    /// Why one of the two listings failed. An experience that was not found may exist all the same
+    /// then.
     pub(crate) half: Option<CatalogError>,
 }
 
-/// Finds the member experiences, and reads them in batches, but not yet their policies. The management experience itself
-/// is never one.
+/// Finds the member experiences, and reads them in batches, but not yet their policies. The
+/// management experience itself is never one.
 ///
-/// A listing may lag, or leave one out: those that were `kept` in step before and that it does not name are read as well, and only
-/// what the catalog does not know, or does not show to this account, is not among them.
+/// A listing may lag, or omit an experience. So those that were `kept` in step before are read as
+/// well. They are left out only where the catalog does not know them, or does not show them to this
+/// account.
 pub(crate) async fn discover(
     catalog: &dyn Catalog,
     management: &ExperienceId,
@@ -154,8 +156,9 @@ pub(crate) async fn discover(
     Ok(Discovered { candidates: candidates.collect(), half })
 }
 
-/// Of all live experiences, takes out those that a hub reads: a spoke that overwrote one would change what others follow. One
-/// that is named is meant.
+/// Takes out the experiences that a hub reads, because a spoke that changed one would change what
+/// other organizations follow. With a list of ids nothing is taken out: the operator named it on
+/// purpose.
 pub(crate) async fn leave_management_alone(
     snapshots: &dyn SnapshotStore,
     selection: &Selection,
@@ -196,8 +199,8 @@ pub(crate) async fn read_policies(catalog: &dyn Catalog, candidates: Vec<Candida
     candidates.into_iter().map(member).collect()
 }
 
-/// Those of `ids` whose answer may be another one if they are asked for again, and their places; none where there are
-/// none.
+/// The `ids` whose read failed and may succeed if it is repeated, with their places in the list.
+/// `None` where there are none.
 fn failed<K: Clone, V>(ids: &[K], answers: &[Result<V, CatalogError>]) -> Option<(Vec<K>, Vec<usize>)> {
     let again = |answer: &Result<V, CatalogError>| {
         answer.as_ref().is_err_and(|error| Reaction::to(error.class()) == Reaction::AskAgain)
@@ -215,10 +218,12 @@ pub(crate) async fn find(
     Ok(read_policies(catalog, discover(catalog, management, selection, &BTreeSet::new()).await?.candidates).await)
 }
 
-/// Lists with and without the scope `SharedWithMe`: the management account sees its own experiences only without it, a
-/// delegated administrator only with it. So either list may come out empty, and says nothing then of the other: one that failed
-/// for a reason that passes fails the pass, rather than making its experiences look as if they were gone. Where one is refused
-/// for good, what the other tells counts, as far as it goes.
+/// Lists with and without the scope `SharedWithMe`. The management account sees its own experiences
+/// only without it, a delegated administrator only with it, so either list may be empty.
+///
+/// Where a listing fails for a reason that passes, the whole pass fails: otherwise its experiences
+/// would look as if they were gone (rule 12). Where one listing is refused for good, the other one
+/// counts, and the error is returned beside it.
 pub(crate) async fn list(catalog: &dyn Catalog) -> Result<(BTreeSet<ExperienceId>, Option<CatalogError>), SpokeError> {
     let (own, shared) = futures::join!(list_scope(catalog, Scope::Own), list_scope(catalog, Scope::SharedWithMe));
     match (own, shared) {
@@ -231,7 +236,7 @@ pub(crate) async fn list(catalog: &dyn Catalog) -> Result<(BTreeSet<ExperienceId
     }
 }
 
-/// Whether a listing is refused for what it asks or for who asks, and not for now.
+/// Whether a listing is refused for good: for its request, or for the account that asks.
 fn is_final(error: &CatalogError) -> bool {
     matches!(error.class(), ErrorClass::Invalid | ErrorClass::AccessDenied)
 }

@@ -1,15 +1,17 @@
-//! Edits of others in an experience: noticed by how it was left, told with who it was as far as AWS tells, and healed or left.
+//! Edits of others in an experience: noticed by how it was left, told with who it was as far as AWS
+//! tells, and healed or left.
 //!
-//! An experience is edited where its lists are not as the last pass left them. Which products were edited follows from the plan where
-//! nothing else moved; where the snapshot or the filter moved as well, from what the hub says of each product in both snapshots, and
-//! from what the foreign change set names.
+//! An experience is edited where its lists are not as the last pass left them. Which products were
+//! edited follows from the plan where nothing else moved; where the snapshot or the filter moved as
+//! well, from what the hub says of each product in both snapshots, and from what the foreign change
+//! set names.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{ChangeHistory, Edits, Scope};
 use pmp_ledger::SnapshotStore;
-use pmp_plan::{Confirmation, Desired, GuardRails, Observed, plan};
+use pmp_plan::{Desired, GuardRails, Observed, plan};
 use pmp_protocol::{
     Content, Digest, Drift, DriftHandling, EditedProduct, ExperienceId, FilterIdentity, ForeignChangeSet, ListedAs,
     PlainText, ProductId, Receipt, ReceiptStatus, Snapshot, SnapshotVersion,
@@ -38,8 +40,8 @@ pub(crate) fn still_told(before: Option<&Receipt>, now: Timestamp) -> Option<Dri
     (recent || drift.is_left()).then(|| Drift { rest_applied: false, ..drift.clone() })
 }
 
-/// Whether somebody else changed the lists since the last pass. What a pass left unfinished says nothing: its own change sets may
-/// have gone on.
+/// Whether somebody else changed the lists since the last pass. What a pass left unfinished says
+/// nothing: its own change sets may have gone on.
 fn is_edited(before: &Receipt, live: &Live) -> bool {
     let was = before.left.as_ref().filter(|_| !before.is_unfinished());
     was.is_some_and(|was| *was != left(&live.policy))
@@ -65,7 +67,8 @@ async fn attribute(history: &dyn ChangeHistory, experience: &ExperienceId, befor
         let own = |id: &str| before.change_sets.iter().any(|own| own == id);
         found.into_iter().filter(|set| !own(set.id.as_str())).take(MAX_CHANGE_SETS).collect::<Vec<_>>()
     };
-    // A delegated administrator sees the change sets of others only as shared: then there is one call less for what they did.
+    // A delegated administrator sees the change sets of others only as shared: then there is one
+    // call less for what they did.
     let (found, scope) = match foreign(Scope::Own).await {
         own if own.is_empty() => (foreign(Scope::SharedWithMe).await, Scope::SharedWithMe),
         own => (own, Scope::Own),
@@ -84,8 +87,8 @@ async fn attribute(history: &dyn ChangeHistory, experience: &ExperienceId, befor
 }
 
 impl Spoke {
-    /// What others changed in an experience since the last pass, and what is to become of it. A spoke that observes keeps nothing in
-    /// step, so that edits of others are nothing to it.
+    /// What others changed in an experience since the last pass, and what is to become of it. A
+    /// spoke that observes keeps nothing in step, so that edits of others are nothing to it.
     pub(crate) async fn edits(
         &self,
         before: Option<&Receipt>,
@@ -121,8 +124,9 @@ pub(crate) struct Judged {
     pub(crate) drift: Option<Drift>,
     /// Products that stay as others set them.
     pub(crate) left_alone: BTreeSet<ProductId>,
-    /// Where edits are only reported, the receipt says how the lists were left, so that an edit is told from a new snapshot. Where they
-    /// are healed, nothing rests on it, and a receipt is small.
+    /// Where edits are only reported, the receipt says how the lists were left, so that an edit is
+    /// told from a new snapshot. Where they are healed, nothing rests on it, and a receipt is
+    /// small.
     pub(crate) handling: DriftHandling,
 }
 
@@ -177,7 +181,8 @@ impl Case<'_> {
         Judged { drift: Some(drift), left_alone, ..Judged::default() }
     }
 
-    /// Whether somebody must have changed the lists: all was as the same snapshot and filter asked for, and is not now.
+    /// Whether somebody must have changed the lists: all was as the same snapshot and filter asked
+    /// for, and is not now.
     fn must_be_edited(&self, before: &Receipt) -> bool {
         let same_snapshot = (before.version, before.digest) == (self.snapshot.version(), self.snapshot.digest());
         let same = same_snapshot && before.filter == self.filter;
@@ -188,7 +193,7 @@ impl Case<'_> {
     fn out_of_step(&self) -> BTreeSet<ProductId> {
         let observed = Observed { approved: &self.live.policy.approved, rejected: &self.live.policy.rejected };
         let version = self.snapshot.version();
-        let all = plan(self.desired, observed, version, GuardRails::default(), Confirmation::Version(version));
+        let all = plan(self.desired, observed, version, GuardRails::default(), Some(version));
         all.map(|plan| plan.allow().union(plan.deny()).cloned().collect()).unwrap_or_default()
     }
 
@@ -240,14 +245,14 @@ fn was_settled(before: &Receipt) -> bool {
     match before.status {
         ReceiptStatus::InSync => true,
         ReceiptStatus::Partial => {
-            before.quarantined.is_empty() && before.drift.as_ref().is_some_and(|drift| drift.rest_applied)
+            before.deferred.is_empty() && before.drift.as_ref().is_some_and(|drift| drift.rest_applied)
         }
         _ => false,
     }
 }
 
-/// The receipt of an experience in which some products stay as others set them, and all others are applied: not in step, and
-/// finished.
+/// The receipt of an experience in which some products stay as others set them, and all others are
+/// applied: not in step, and finished.
 pub(crate) fn left_as_set(receipt: Receipt) -> Receipt {
     let Some(drift) = receipt.drift.as_ref().filter(|drift| drift.is_left()) else { return receipt };
     if receipt.status != ReceiptStatus::InSync {

@@ -12,14 +12,15 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::lists;
+use crate::erosion;
 use crate::error::SpokeError;
 use crate::filters::Chosen;
 use crate::filters::lookup::{Known, LookUpError};
 use crate::filters::narrow::{Exhausted, Narrowed, narrow};
+use crate::pass::Spoke;
 use crate::pass::discover::{Member, discover, leave_management_alone, read_policies};
 use crate::pass::standing::Standing;
-use crate::pass::{Spoke, erosion};
-use crate::pass::{confirmation, kept, named};
+use crate::pass::{kept, named};
 
 /// What would happen to all member experiences.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +86,8 @@ pub(crate) enum Planned {
 }
 
 impl Spoke {
-    /// Plans for every member experience, as a pass would: what an operator of the hub confirmed counts.
+    /// Plans for every member experience, as a pass would: what an operator of the hub confirmed
+    /// counts.
     pub(crate) async fn preview(&self, standing: &Standing, snapshot: &Arc<Snapshot>) -> Result<Previews, SpokeError> {
         let found = discover(self.catalog.as_ref(), &self.management, &self.selection, &kept(standing)).await?;
         let candidates = leave_management_alone(self.snapshots.as_ref(), &self.selection, found.candidates).await?;
@@ -97,20 +99,20 @@ impl Spoke {
         let (mut previews, exhausted) = (Vec::new(), Exhausted::default());
         for member in members {
             let receipt = before.receipts.iter().find(|receipt| receipt.member_experience == member.id);
-            let mut quarantined = receipt.map(quarantined_now).unwrap_or_default();
+            let mut deferred = receipt.map(deferred_now).unwrap_or_default();
             let has_name = member.name.is_some() || !self.filters.has_rules();
             let chosen = has_name.then(|| in_force.of(&member.id, member.name.as_deref()));
             let has_filter = chosen.as_ref().is_some_and(|chosen| !chosen.filter.is_nothing());
             // Whoever has no filter needs no facts, and leaves no product for want of them.
             let known = if has_filter { known.clone() } else { Ok(Arc::default()) };
             if let Ok(known) = &known {
-                quarantined.extend(known.undecided().clone());
+                deferred.extend(known.not_looked_up().clone());
             }
             let lately = erosion::lately(&erosion::recent(receipt, self.guard_window, Timestamp::now()));
             let confirmations = &before.confirmations;
             let narrowing = Narrowing { chosen, known, exhausted: &exhausted };
             previews.push(
-                self.preview_member(snapshot, narrowing, confirmations, (member, receipt, lately), &quarantined).await,
+                self.preview_member(snapshot, narrowing, confirmations, (member, receipt, lately), &deferred).await,
             );
         }
         Ok(Previews { experiences: previews, warnings })
@@ -122,7 +124,7 @@ impl Spoke {
         Narrowing { chosen, known, exhausted }: Narrowing<'_>,
         confirmations: &[OperatorConfirmation],
         (member, receipt, lately): (Member, Option<&Receipt>, Lately),
-        quarantined: &BTreeMap<ProductId, String>,
+        deferred: &BTreeMap<ProductId, String>,
     ) -> Preview {
         let Member { id: experience, name, state } = member;
         let filter = chosen.as_ref().and_then(|chosen| self.shown(chosen));
@@ -166,12 +168,11 @@ impl Spoke {
                 left_alone = edits.await.left_alone;
                 let lists = lists::as_if_done(&live.policy, &desired, &left_alone);
                 let observed = Observed { approved: &lists.0, rejected: &lists.1 };
-                let confirmed = confirmed(confirmations, snapshot, &experience);
-                let confirmation = confirmation(confirmed, snapshot.version());
-                let report = explain(&desired, observed, quarantined);
-                match plan_after(lately, &desired, observed, snapshot.version(), self.guard, confirmation) {
+                let confirmed = confirmed(confirmations, snapshot, &experience).map(|_| snapshot.version());
+                let report = explain(&desired, observed, deferred);
+                match plan_after(lately, &desired, observed, snapshot.version(), self.guard, confirmed) {
                     Ok(mut plan) => {
-                        plan.set_aside(quarantined.keys());
+                        plan.leave_out(deferred.keys());
                         let observed = live.policy.policy_resource_requests;
                         let plan = plan.with_settings(self.settings(snapshot), observed);
                         let policy_resource_requests = plan.settings();
@@ -200,9 +201,10 @@ struct Narrowing<'a> {
     exhausted: &'a Exhausted,
 }
 
-/// The products that the catalog refused, or that could not be looked up, and that a pass would leave now.
-fn quarantined_now(receipt: &Receipt) -> BTreeMap<ProductId, String> {
+/// The products that the catalog refused, or that could not be looked up, and that a pass would
+/// leave now.
+fn deferred_now(receipt: &Receipt) -> BTreeMap<ProductId, String> {
     let now = Timestamp::now();
-    let left = receipt.quarantined.iter().filter(|found| found.next_try.is_some_and(|next| next > now));
+    let left = receipt.deferred.iter().filter(|found| found.next_try.is_some_and(|next| next > now));
     left.map(|found| (found.product.clone(), found.error.clone())).collect()
 }

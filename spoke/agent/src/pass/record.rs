@@ -1,8 +1,9 @@
-//! Keeps the record of each experience: what was decided about every product, version by version, and what came of its syncs.
+//! Keeps the record of each experience: what was decided about every product, version by version,
+//! and what came of its syncs.
 //!
-//! Both are written before the receipt, which says how far the record goes: a pass that decides the same as the one before, with
-//! the same outcome, reads and writes nothing of it. Where the record cannot be written, the sync goes on all the same, and the
-//! next pass tries again.
+//! Both are written before the receipt, which says how far the record goes: a pass that decides the
+//! same as the one before, with the same outcome, reads and writes nothing of it. Where the record
+//! cannot be written, the sync goes on all the same, and the next pass tries again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -11,14 +12,15 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{LedgerError, NewJournal, RecordStore, SnapshotStore};
 use pmp_protocol::{
-    DecisionJournal, Decisions, Digest, ExperienceId, Ground, GroundKind, JournalEntry, Listing, Outcome,
-    QuarantinedProduct, Receipt, Recorded, Snapshot, SnapshotVersion, Verdict, Verdicts, is_news,
+    DecisionJournal, Decisions, Deferred, Digest, ExperienceId, Ground, GroundKind, JournalEntry, Listing, Outcome,
+    Receipt, Recorded, Snapshot, SnapshotVersion, Verdict, Verdicts, is_news,
 };
 use tokio::sync::Mutex;
 
 use crate::error::one_line;
 
-/// What is in force is written again after this time, so that a table which deletes what is old does not delete that.
+/// What is in force is written again after this time, so that a table which deletes what is old
+/// does not delete that.
 const RENEWED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How much is kept of each experience.
@@ -33,7 +35,8 @@ pub(crate) struct Retention {
 impl Retention {
     pub(crate) const DEFAULT: Self = Self { versions: 50, age: Duration::from_secs(400 * 24 * 60 * 60) };
 
-    /// A shorter age would take what is in force along: it is written again after a quarter of it, and passes come hourly.
+    /// A shorter age would take what is in force along: it is written again after a quarter of it,
+    /// and passes come hourly.
     pub(crate) const SHORTEST: Duration = Duration::from_secs(24 * 60 * 60);
 
     fn age(self) -> SignedDuration {
@@ -60,7 +63,8 @@ pub(crate) struct Recorder {
     snapshots: Arc<dyn SnapshotStore>,
     snapshot: Arc<Snapshot>,
     listing: OnceLock<Arc<Listing>>,
-    /// The products of earlier snapshots, for all experiences of the pass; none of those that are not kept.
+    /// The products of earlier snapshots, for all experiences of the pass; none of those that are
+    /// not kept.
     earlier: Mutex<BTreeMap<SnapshotVersion, Option<Arc<Snapshot>>>>,
 }
 
@@ -74,7 +78,7 @@ impl Recorder {
     }
 
     /// What was decided about the snapshot's products, other than the hub says.
-    pub(crate) fn decisions(&self, verdicts: &Verdicts, set_aside: &[QuarantinedProduct]) -> Decisions {
+    pub(crate) fn decisions(&self, verdicts: &Verdicts, deferred: &[Deferred]) -> Decisions {
         let approved = self.snapshot.content().approved();
         let filtered = verdicts.iter().filter(|(id, _)| approved.contains(*id)).filter_map(|(id, decision)| {
             let kind = match decision.verdict {
@@ -84,12 +88,12 @@ impl Recorder {
             };
             Some((id, Ground::new(kind, decision.reason.as_deref())))
         });
-        let set_aside = set_aside.iter().map(|it| (&it.product, Ground::new(GroundKind::SetAside, Some(&it.error))));
-        Decisions::of(self.listing(), filtered.chain(set_aside))
+        let deferred = deferred.iter().map(|it| (&it.product, Ground::new(GroundKind::Deferred, Some(&it.error))));
+        Decisions::of(self.listing(), filtered.chain(deferred))
     }
 
-    /// Writes what `receipt` and `decisions` say that the record does not; how far it goes then. `before`: the receipt that
-    /// stands.
+    /// Writes what `receipt` and `decisions` say that the record does not; how far it goes then.
+    /// `before`: the receipt that stands.
     pub(crate) async fn record(
         &self,
         receipt: &Receipt,
@@ -137,7 +141,8 @@ impl Recorder {
         written_at.is_none_or(|at| at > now || now.duration_since(at) >= renewed)
     }
 
-    /// Writes the journal with these decisions; false where someone else did meanwhile, or about a newer snapshot.
+    /// Writes the journal with these decisions; false where someone else did meanwhile, or about a
+    /// newer snapshot.
     async fn write(&self, receipt: &Receipt, decisions: Decisions, now: Timestamp) -> Result<bool, LedgerError> {
         let Receipt { organization, experience, member_experience: member, .. } = receipt;
         let found = self.records.store.journal(organization, experience, member).await?;

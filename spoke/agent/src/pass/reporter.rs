@@ -1,12 +1,13 @@
-//! Writes `applying` receipts while change sets run, so that the hub sees progress. Best effort, and behind the executor's
-//! back: no change set waits for the ledger, and of several states the newest is written.
+//! Writes `applying` receipts while change sets run, so that the hub sees progress. It does so in a
+//! task of its own: no change set waits for the ledger. Where several states come while one is
+//! written, only the newest is written next. A receipt that cannot be written is logged, and does
+//! no harm.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use pmp_ledger::{Found, ReceiptStore};
-use pmp_protocol::ReceiptStatus;
-use pmp_terminal::progress::{self, Step, step};
+use pmp_protocol::{ExperienceId, ReceiptStatus};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -16,40 +17,43 @@ use tracing::Instrument;
 use crate::apply::Watch;
 use crate::draft::{Draft, Progress};
 use crate::error::one_line;
+use crate::progress::{ProgressEvent, ShowProgress};
 
 pub(crate) struct Reporter {
-    member: String,
-    show: bool,
+    member: ExperienceId,
+    shown: Arc<dyn ShowProgress>,
     newest: watch::Sender<Option<Progress>>,
     writer: JoinHandle<()>,
     stop: CancellationToken,
 }
 
-/// After a stop, this long for an answer to what is on its way.
+/// How long to wait after a stop for a write that is on its way.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
 
 impl Reporter {
-    /// Starts to write, over what was `found` and is disputed, too; once `stop` is cancelled, nothing more is written.
+    /// Starts the task. `found` is the disputed receipt that may be overwritten. Once `stop` is
+    /// cancelled, nothing more is written.
     pub(crate) fn start(
         receipts: Arc<dyn ReceiptStore>,
         draft: Draft,
         found: Option<Found>,
-        show: bool,
+        shown: Arc<dyn ShowProgress>,
         stop: CancellationToken,
     ) -> Self {
         let (newest, receiver) = watch::channel(None);
-        let member = draft.member.to_string();
+        let member = draft.member.clone();
         Self {
             member,
-            show,
+            shown,
             newest,
             writer: tokio::spawn(write(receipts, draft, found, receiver, stop.clone()).in_current_span()),
             stop,
         }
     }
 
-    /// Waits until nothing is on its way to the ledger any more: the last receipt comes after all of these. After a stop it
-    /// does not wait long; what arrives late says that the sync is not finished, as the last one does.
+    /// Waits until no write is on its way, because the last receipt must come after all of these.
+    /// After a stop it waits only [`LAST_ANSWER`] (rule 7). A write that arrives late does no harm:
+    /// it says that the sync is not finished, as the last receipt does.
     pub(crate) async fn finish(self) {
         drop(self.newest);
         let writer = self.writer.abort_handle();
@@ -58,7 +62,7 @@ impl Reporter {
             sleep(LAST_ANSWER).await;
         };
         tokio::select! {
-            // Cancel-safe, both: the task is ended below.
+            // Both arms are cancel-safe: the second one ends the task.
             outcome = self.writer => if let Err(error) = outcome {
                 tracing::warn!(error = one_line(&error), "the writer of progress failed");
             },
@@ -87,13 +91,7 @@ async fn write(
 
 impl Watch for Reporter {
     fn progress(&self, progress: &Progress) {
-        if self.show {
-            let done = progress.allowed + progress.denied;
-            let Progress { pending, change_sets, .. } = progress;
-            let bar = progress::bar(done, done + pending);
-            let text = format!("{} {bar}{done} done, {pending} to go, change set {}", self.member, change_sets.len());
-            step(Step::Waiting, &text);
-        }
+        self.shown.show(ProgressEvent::Changing { member: &self.member, progress });
         self.newest.send_replace(Some(progress.clone()));
     }
 }

@@ -1,4 +1,5 @@
-//! The experiences of one pass: each is read, narrowed, applied, and has its receipt written.
+//! The experiences of one pass. Each is read, narrowed by its filter, applied, and has its receipt
+//! written. A failure of one ends in its own receipt, and stops no other (rule 3).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,21 +9,22 @@ use jiff::Timestamp;
 use pmp_catalog::ChangeSetId;
 use pmp_plan::Desired;
 use pmp_protocol::{
-    Confirmed, Decisions, DriftHandling, ExperienceId, QuarantinedProduct, Receipt, ReceiptStatus, Snapshot, confirmed,
+    Confirmed, Decisions, Deferred, DriftHandling, ExperienceId, Receipt, ReceiptStatus, Snapshot, confirmed,
 };
 use pmp_runtime::{Stop, StopReason};
-use pmp_terminal::progress::{Step, step};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::apply::live::Live;
 use crate::apply::{Active, Applied, Engine, Order};
 use crate::draft::{Draft, Earlier, MAX_REASONS, Progress, now, tells_nothing_new, told};
+use crate::erosion;
 use crate::error::SpokeError;
 use crate::filters::lookup::{Known, LookUpError};
 use crate::filters::narrow::{Exhausted, Narrowed, narrow};
 use crate::filters::{Chosen, InForce};
 use crate::mode::Mode;
+use crate::pass::deferred;
 use crate::pass::discover::{Absent, Candidate, Member, read_policies};
 use crate::pass::drift;
 use crate::pass::drift::Judged;
@@ -30,27 +32,29 @@ use crate::pass::record::Recorder;
 use crate::pass::reporter::Reporter;
 use crate::pass::standing::Standing;
 use crate::pass::tally::Tally;
-use crate::pass::{erosion, set_aside};
+use crate::progress::ProgressEvent;
 
-use super::{Spoke, confirmation};
+use super::Spoke;
 
-/// Experiences that are worked on at once. The catalog's rate limits set the pace, not this; it bounds the memory.
+/// Experiences that are worked on at once. This bounds the memory; the catalog's rate limits set
+/// the pace.
 const SIDE_BY_SIDE: usize = 100;
-/// Policies that are read in one call. Where nothing is to be done, their lists are gone before the next call is made.
+/// Policies that are read in one call. Where nothing is to be changed, their lists are dropped
+/// before the next call.
 const POLICIES: usize = 20;
 
-/// What all experiences of one pass have in common.
+/// What the experiences of one pass share.
 pub(super) struct Pass<'a> {
     pub(super) spoke: &'a Spoke,
     pub(super) engine: Engine,
     pub(super) snapshot: Arc<Snapshot>,
-    /// Who let this snapshot through here, where someone did.
+    /// Who confirmed this snapshot on this command line. `None` where nobody did.
     pub(super) confirmed: Option<Confirmed>,
     pub(super) stop: &'a Stop,
     pub(super) standing: Standing,
     pub(super) began: Timestamp,
     pub(super) in_force: InForce,
-    /// What is to be told of rules that decide nothing.
+    /// Warnings about filter rules that match no experience, for every receipt.
     pub(super) rule_warnings: Vec<String>,
     pub(super) filters: Semaphore,
     pub(super) exhausted: Exhausted,
@@ -60,8 +64,9 @@ pub(super) struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Syncs all of them side by side, while the policies of the next ones are read. Those where nothing is to be done
-    /// are let go at once, which bounds the memory.
+    /// Syncs all experiences side by side, and reads the policies of the next ones meanwhile. The
+    /// lists of an experience are dropped as soon as it is done, which bounds the memory. Returns
+    /// the receipts, or why one could not be written.
     pub(super) async fn sync_all(
         &self,
         candidates: Vec<Candidate>,
@@ -79,7 +84,7 @@ impl Pass<'_> {
         loop {
             let full = syncs.len() >= SIDE_BY_SIDE;
             tokio::select! {
-                // Cancel-safe, both: the futures are kept.
+                // Both arms are cancel-safe: the futures are kept between the rounds.
                 members = async { match reading.as_mut() { Some(reading) => reading.await, None => Vec::new() } },
                     if reading.is_some() && !full =>
                 {
@@ -92,14 +97,15 @@ impl Pass<'_> {
         }
     }
 
-    /// Reads the policies of some candidates, unless told to stop before that is done.
+    /// Reads the policies of some candidates. Those that are not read before a stop are `NotRead`.
     async fn read(&self, candidates: Vec<Candidate>) -> Vec<Member> {
         let not_read: Vec<_> = candidates.iter().map(Candidate::not_read).collect();
         let reading = read_policies(self.spoke.catalog.as_ref(), candidates);
         self.stop.unless_stopped(reading).await.unwrap_or(not_read)
     }
 
-    /// Syncs one member experience, `active` meanwhile; its receipt, once it is in the ledger.
+    /// Syncs one member experience. Returns its receipt when that is in the ledger. `active` counts
+    /// it for the starter until it is done.
     async fn sync_member(&self, member: Member, active: Option<Active>) -> Result<Receipt, SpokeError> {
         let mut decided = None;
         let mut receipt = self.receipt_for(member, &mut decided).await;
@@ -107,14 +113,7 @@ impl Pass<'_> {
         self.record(&mut receipt, decided).await;
         let Receipt { member_experience, status, allowed, denied, pending, .. } = &receipt;
         let error = receipt.error.as_deref().unwrap_or_default();
-        if self.spoke.show_progress {
-            let ended = if matches!(status, ReceiptStatus::InSync | ReceiptStatus::Skipped) {
-                Step::Done
-            } else {
-                Step::Failed
-            };
-            step(ended, &format!("{member_experience} {status}"));
-        }
+        self.spoke.progress.show(ProgressEvent::Ended { member: member_experience, status: *status });
         let found = self.standing.found(member_experience);
         if found.is_none() && tells_nothing_new(self.before(member_experience), &receipt) {
             tracing::debug!(experience = %member_experience, %status, "experience as it was left");
@@ -123,7 +122,7 @@ impl Pass<'_> {
         tracing::info!(experience = %member_experience, %status, allowed, denied, pending, error, "experience done");
         let write = async {
             match self.stop.reason() {
-                // Whoever has the lease now writes receipts of its own.
+                // Another spoke holds the lease now, and its receipts must not be overwritten.
                 Some(StopReason::Revoked(_)) => self.spoke.receipts.put_late(&receipt).await,
                 _ => self.spoke.receipts.put(&receipt, found).await,
             }
@@ -134,7 +133,8 @@ impl Pass<'_> {
         Ok(receipt)
     }
 
-    /// Keeps what was decided, and what came of it, unless told to stop: then the receipt is what there is time for.
+    /// Records the decisions and the outcome. After a stop it does not: the time left is for the
+    /// receipt (rule 7).
     async fn record(&self, receipt: &mut Receipt, decided: Option<Decisions>) {
         let Some(recorder) = &self.recorder else { return };
         let before = self.before(&receipt.member_experience);
@@ -144,14 +144,16 @@ impl Pass<'_> {
         }
     }
 
-    /// The receipt, and what was `decided` about the snapshot's products, where it came to that.
+    /// Brings one experience to its state, and returns the receipt. `decided` is set where the pass
+    /// came so far as to decide about the products.
     async fn receipt_for(&self, member: Member, decided: &mut Option<Decisions>) -> Receipt {
         let chosen = self.chosen(&member);
         let mut draft = self.draft(&member.id, chosen.as_ref());
-        // A pass that ends before the products decides on none: what was set aside stays so.
-        let undecided = Progress { quarantined: self.set_aside_before(&member.id), ..Progress::default() };
+        // A pass that ends before the filter has run decides on no product, so all deferred ones
+        // stay deferred.
+        let untouched = Progress { deferred: self.deferred_before(&member.id), ..Progress::default() };
         let ended = |status, error: String| {
-            let progress = if status == ReceiptStatus::Skipped { Progress::default() } else { undecided.clone() };
+            let progress = if status == ReceiptStatus::Skipped { Progress::default() } else { untouched.clone() };
             draft.receipt(status, &progress, Some(error))
         };
         let live = match member.state {
@@ -166,13 +168,14 @@ impl Pass<'_> {
         let chosen = self.in_force.of(&live.experience.id, Some(&live.experience.name));
         let nothing_known = Arc::default();
         let known = match &self.known {
-            // Whoever has no filter needs no facts, and leaves no product for want of them.
+            // Without a filter no facts are needed, so no product is deferred for lack of them.
             _ if chosen.filter.is_nothing() => &nothing_known,
             Ok(known) => known,
             Err(LookUpError::Stopped) => return self.stopped(&draft),
             Err(error) => return ended(ReceiptStatus::Failed, error.to_string()),
         };
-        // A filter cannot be interrupted; it is left to its limits.
+        // A filter that runs cannot be interrupted. After a stop it goes on until its limits end
+        // it.
         let verdicts = match self.stop.unless_stopped(self.narrow(chosen, &live, known.clone())).await {
             None => return self.stopped(&draft),
             Some(Ok(Narrowed::By { verdicts, warnings })) => {
@@ -187,22 +190,23 @@ impl Pass<'_> {
         draft.filtered_for = desired.filtered_for(MAX_REASONS);
         let before = self.before(&draft.member);
         let unfinished = self.unfinished(&draft.member);
-        let set_aside = set_aside::from_the_start(before, known.undecided(), self.began);
+        let deferred = deferred::at_start(before, known.not_looked_up(), self.began);
         let edits = self.spoke.edits(before, &self.snapshot, draft.filter.clone(), &desired, &live, self.began);
         let Some(judged) = self.stop.unless_stopped(edits).await else { return self.stopped(&draft) };
         let Judged { drift, left_alone, handling } = judged;
         draft.drift = drift;
-        // From here on this pass changes it.
+        // From here on this pass may change the experience, so how it was left is not known any
+        // more.
         draft.left = None;
         let order = Order {
             desired: &desired,
             version: self.snapshot.version(),
             guard: self.spoke.guard,
             lately: erosion::lately(&draft.removals),
-            confirmation: confirmation(draft.confirmed.as_ref(), self.snapshot.version()),
+            confirmed: draft.confirmed.as_ref().map(|_| self.snapshot.version()),
             pass: self.began,
             settings: self.spoke.settings(&self.snapshot),
-            quarantined: &set_aside,
+            deferred: &deferred,
             left_alone: &left_alone,
             unfinished: unfinished.map(|id| ChangeSetId::new(id)),
         };
@@ -210,16 +214,16 @@ impl Pass<'_> {
             Mode::Apply => self.apply(&order, live, &draft).await,
             Mode::Observe => self.engine.observe(&order, live),
         };
-        let Applied { status, progress, error } = set_aside::in_the_end(applied, known.undecided(), &set_aside);
+        let Applied { status, progress, error } = deferred::finish(applied, known.not_looked_up(), &deferred);
         let left = progress.left.clone().filter(|_| handling == DriftHandling::Report);
         let progress = Progress { left, ..progress };
         self.tally().add(&draft, &progress, before);
-        *decided = self.recorder.as_ref().map(|it| it.decisions(&verdicts, &progress.quarantined));
+        *decided = self.recorder.as_ref().map(|it| it.decisions(&verdicts, &progress.deferred));
         match status {
             ReceiptStatus::InSync => drift::left_as_set(draft.in_sync(&progress, now(), before)),
             status => {
                 let mut receipt = draft.receipt(status, &progress, error);
-                // Where it was stopped, the reason says more than that it was.
+                // The reason of the stop says more than that there was one.
                 if let Some(reason) = self.stop.reason().filter(|_| receipt.is_unfinished()) {
                     receipt.error = Some(told(&reason.to_string()));
                 }
@@ -228,7 +232,8 @@ impl Pass<'_> {
         }
     }
 
-    /// That the experience is not what the plan that is done was made from; none where it is, or where there is no such plan.
+    /// Why a kept plan does not fit the experience any more. `None` where it fits, and where no
+    /// plan was kept.
     fn moved_since_planned(&self, live: &Live) -> Option<String> {
         let bound = self.spoke.bound.as_ref()?;
         let (planned, now) = (bound.get(&live.experience.id).copied(), live.experience.revision.0);
@@ -240,41 +245,43 @@ impl Pass<'_> {
         Some(format!("it changed while the plan was being taken up: that was made from {planned}, and it is at {now}"))
     }
 
-    /// Applies `order`, and tells the ledger meanwhile how far it is.
+    /// Applies `order`, and reports the progress to the ledger meanwhile.
     async fn apply(&self, order: &Order<'_>, live: Live, draft: &Draft) -> Applied {
-        let (receipts, show) = (self.spoke.receipts.clone(), self.spoke.show_progress);
+        let (receipts, shown) = (self.spoke.receipts.clone(), self.spoke.progress.clone());
         let found = self.standing.found(&draft.member).cloned();
-        let reporter = Reporter::start(receipts, draft.clone(), found, show, self.stop.token().clone());
+        let reporter = Reporter::start(receipts, draft.clone(), found, shown, self.stop.token().clone());
         let applied = self.engine.apply(order, live, &reporter).await;
         reporter.finish().await;
         applied
     }
 
-    /// The receipt of an experience of which nothing was begun before the stop. What an earlier run left open stays named.
+    /// The receipt of an experience that was not begun before the stop (rule 7). It still names the
+    /// change set that an earlier run left open.
     fn stopped(&self, draft: &Draft) -> Receipt {
         let open = self.unfinished(&draft.member).cloned().into_iter().collect();
         let reason = self.stop.reason().map_or_else(|| LookUpError::Stopped.to_string(), ToString::to_string);
-        let quarantined = self.set_aside_before(&draft.member);
-        let progress = Progress { change_sets: open, quarantined, ..Progress::default() };
+        let deferred = self.deferred_before(&draft.member);
+        let progress = Progress { change_sets: open, deferred, ..Progress::default() };
         draft.receipt(ReceiptStatus::Partial, &progress, Some(reason))
     }
 
-    /// The products that earlier passes set aside.
-    fn set_aside_before(&self, member: &ExperienceId) -> Vec<QuarantinedProduct> {
-        self.before(member).map_or_else(Vec::new, |before| before.quarantined.clone())
+    /// The products that the last receipt defers.
+    fn deferred_before(&self, member: &ExperienceId) -> Vec<Deferred> {
+        self.before(member).map_or_else(Vec::new, |before| before.deferred.clone())
     }
 
-    /// The receipt that stands.
+    /// The last receipt of the experience. `None` where it has none, or a disputed one.
     fn before(&self, member: &ExperienceId) -> Option<&Receipt> {
         self.standing.before.receipts.iter().find(|receipt| receipt.member_experience == *member)
     }
 
-    /// The change set that an earlier run did not see end.
+    /// The change set that an earlier run started, and whose end it did not see.
     fn unfinished(&self, member: &ExperienceId) -> Option<&String> {
         self.before(member).filter(|receipt| receipt.is_unfinished())?.change_sets.last()
     }
 
-    /// What the experience has; none where that goes by its name, which could not be read.
+    /// The filter of the experience. `None` where rules go by names, and its name could not be
+    /// read.
     fn chosen(&self, member: &Member) -> Option<Chosen> {
         let known = member.name.is_some() || !self.spoke.filters.has_rules();
         known.then(|| self.in_force.of(&member.id, member.name.as_deref()))
@@ -282,8 +289,8 @@ impl Pass<'_> {
 
     async fn narrow(&self, chosen: Chosen, live: &Live, known: Arc<Known>) -> Result<Narrowed, String> {
         let organization = self.spoke.identity.organization.clone();
-        // Never closed: it lives as long as the pass.
-        let _turn = self.filters.acquire().await.map_err(|e| e.to_string())?;
+        // The semaphore is never closed: it lives as long as the pass.
+        let _slot = self.filters.acquire().await.map_err(|e| e.to_string())?;
         let (runs, began) = (!chosen.filter.is_nothing(), Instant::now());
         let snapshot = self.snapshot.clone();
         let experience = live.experience.clone();
@@ -295,7 +302,8 @@ impl Pass<'_> {
     }
 
     pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
-        // Plain numbers: they are whole even if a holder panicked.
+        // The tally is plain numbers, which are valid even if a thread panicked while it held the
+        // lock.
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

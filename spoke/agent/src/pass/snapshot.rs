@@ -1,4 +1,5 @@
-//! The snapshot that the ledger's head names, from within a message or from the ledger. No other one exists for a spoke.
+//! Gets the snapshot that the ledger's head names, from a message or from the ledger. A spoke uses
+//! no other one (rules 0 and 9).
 
 use pmp_ledger::{Head, LedgerError, SnapshotStore};
 use pmp_protocol::{ExperienceId, Snapshot, SnapshotMessage};
@@ -6,11 +7,13 @@ use pmp_protocol::{ExperienceId, Snapshot, SnapshotMessage};
 use crate::error::SpokeError;
 use crate::error::one_line;
 
-/// So many messages that claim to hold it are opened; the ledger's own is cheaper than a queue full of false ones.
+/// The most messages that are opened to find its content. After that the ledger is cheaper to ask
+/// than a queue full of false messages.
 const MAX_OPENED: usize = 3;
 
-/// The snapshot that `head` names. A message's content is taken in its place only where it has exactly the head's digest,
-/// which is computed here: it saves the fetch, and nothing else of the message counts.
+/// Returns the snapshot that `head` names. The content of a message is used only where it has
+/// exactly the head's digest, which is computed here. It saves the fetch; nothing else of the
+/// message counts.
 pub(crate) async fn in_force(
     store: &dyn SnapshotStore,
     experience: &ExperienceId,

@@ -1,5 +1,6 @@
-//! What the ledger says as a pass begins: what is in force, and what stands in the receipts. The ledger is the truth, a message
-//! is a hint (rule 9): a spoke acts on the version and digest that the head names, and on nothing else.
+//! Reads the ledger at the beginning of a pass: the snapshot in force, and the receipts. The ledger
+//! is the truth, a message is a hint (rule 9): a spoke acts on the version and digest that the head
+//! names, and on nothing else.
 
 use std::collections::BTreeMap;
 
@@ -17,38 +18,40 @@ use crate::mode::Mode;
 use crate::pass::beside::Beside;
 use crate::pass::{Spoke, snapshot};
 
-/// A receipt that was disputed is told in the sign of life for this long.
+/// How long the sign of life names a receipt that was disputed.
 const TELL_FOR: SignedDuration = SignedDuration::from_hours(24);
-/// A receipt's times may be ahead of this clock by as much: another spoke's may differ.
+/// How far a receipt's times may be ahead of this clock, because the clocks of two spokes may
+/// differ.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
-/// The most of them that a sign of life tells.
+/// The most disputed receipts that a sign of life names.
 const MAX_TOLD: usize = 20;
 
-/// What the ledger says as a pass begins. Under the lease nobody else changes what is read here, but for the hub, which only
-/// goes on.
+/// The ledger as it was at the beginning of a pass. While the lease is held, only the hub changes
+/// it, and the hub's versions only grow.
 #[derive(Debug, Clone)]
 pub(crate) struct Standing {
-    /// What is in force.
+    /// The snapshot in force.
     pub(crate) head: Head,
-    /// What the ledger knows of this organization. Receipts that do not match are left out: they say nothing of what
-    /// was done here, and supersede nothing.
+    /// The items of this organization. Receipts that do not match the ledger are left out: they
+    /// prove nothing about what was done here, and supersede nothing.
     pub(crate) before: Organization,
-    /// The experiences whose receipts are to be replaced, with what stands there now.
+    /// The experiences whose receipts have to be replaced, each with the item that is there now.
     pub(crate) disputed: BTreeMap<ExperienceId, Option<Found>>,
-    /// What the sign of life is to tell of them.
+    /// What the sign of life says about these receipts.
     pub(crate) told: Vec<DisputedReceipt>,
-    /// What this spoke lacks to follow the hub, where a message told of it.
+    /// What this spoke lacks to follow the hub, if a message showed it.
     pub(crate) needs: Option<Needs>,
     /// The other spokes of this organization.
     pub(crate) beside: Beside,
 }
 
 impl Spoke {
-    /// What the ledger says, for a pass. Where it was restored to an earlier moment, or is not signed by whom this spoke trusts, the
-    /// hub is told that it waits.
+    /// Reads the ledger for a pass. If the ledger was restored to an earlier moment, or is not
+    /// trusted, it reports to the hub that this spoke waits.
     ///
     /// # Errors
-    /// Where there is no snapshot, where the ledger was restored or is not trusted, where it fails: then nothing is to be changed.
+    /// Where there is no snapshot, where the ledger was restored or is not trusted, and where it
+    /// cannot be read. Nothing may be changed then.
     pub(crate) async fn begin(&self, needs: Option<Needs>) -> Result<Standing, SpokeError> {
         let standing = self.standing().await;
         if let Err(error @ (SpokeError::Restored { .. } | SpokeError::Untrusted { .. })) = &standing {
@@ -60,13 +63,14 @@ impl Spoke {
         Ok(Standing { needs, ..standing })
     }
 
-    /// What the ledger says, without telling anyone.
+    /// Reads the ledger, and reports nothing to the hub.
     pub(crate) async fn standing(&self) -> Result<Standing, SpokeError> {
-        // The receipts before the head: a spoke acknowledges only what the hub has stored, so a receipt above a head that was
-        // read later was never one of ours.
+        // Receipts are read before the head. A spoke acknowledges only what the hub has stored, so
+        // a receipt above a head that was read later cannot be genuine.
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
-        // The mark before the head: the hub stores first and raises the mark after, so the other way round a publish between both
-        // would look like a ledger that was restored.
+        // The mark is read before the head. The hub stores first and raises the mark after that. In
+        // the other order, a publish between the two reads would look like a ledger that was
+        // restored.
         let mark = self.mark().await?;
         let head = self.snapshots.head(&self.management).await?;
         if let Some(mark) = mark.filter(|mark| head.as_ref().is_none_or(|head| mark.version > head.latest)) {
@@ -75,7 +79,7 @@ impl Spoke {
         let head = head.ok_or_else(|| SpokeError::NoSnapshot(self.management.clone()))?;
         let (receipts, now) = (self.receipts.as_ref(), Timestamp::now());
         self.trust.check(receipts, &self.identity, &self.management, &head, now).await?;
-        // Only where there is something older to compare; most passes find everything at the head.
+        // Digests are read only where a receipt is older than the head. Most passes find none.
         let older = before.receipts.iter().any(|it| lowest(it) < head.latest);
         let digests = if older { self.snapshots.digests(&self.management).await? } else { BTreeMap::new() };
         let beside = self.beside(&before);
@@ -83,12 +87,12 @@ impl Spoke {
         Ok(sift(&self.management, head, &digests, before, beside, Timestamp::now()))
     }
 
-    /// The other spokes of this organization, as the ledger tells of them.
+    /// The other spokes of this organization, by their signs of life.
     pub(crate) fn beside(&self, organization: &Organization) -> Beside {
         Beside::of(self.selection.scope(), organization)
     }
 
-    /// Tells the hub what this spoke lacks, and leaves the rest of the sign of life as it is.
+    /// Writes what this spoke lacks into its sign of life, and leaves the rest of it as it is.
     pub(crate) async fn report_needs(&self, needs: &Needs) -> Result<(), LedgerError> {
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
         let beside = self.beside(&before);
@@ -102,7 +106,7 @@ impl Spoke {
         self.report_seen(SignOfLife { needs: Some(needs.clone()), ..life }, &beside).await
     }
 
-    /// The snapshot that is in force; its content from one of `messages`, where one has it.
+    /// The snapshot in force. Its content is taken from one of `messages` where one has it.
     pub(crate) async fn in_force(
         &self,
         standing: &Standing,
@@ -111,7 +115,8 @@ impl Spoke {
         snapshot::in_force(self.snapshots.as_ref(), &self.management, &standing.head, messages).await
     }
 
-    /// The high-water mark; none where the role may not read it, as one that an earlier release's template made.
+    /// The high-water mark. `None` where the role may not read it, because an earlier release's
+    /// template made it.
     async fn mark(&self) -> Result<Option<HeadMark>, LedgerError> {
         match self.receipts.mark(&self.management).await {
             Err(error) if error.api().is_some_and(ApiError::is_access_denied) => {
@@ -124,13 +129,14 @@ impl Spoke {
 }
 
 impl Standing {
-    /// What stands in the place of the receipt for `member` and may be written over, where it is disputed.
+    /// The disputed item in the place of the receipt for `member`, which may be overwritten.
     pub(crate) fn found(&self, member: &ExperienceId) -> Option<&Found> {
         self.disputed.get(member).and_then(Option::as_ref)
     }
 
-    /// Whether an earlier run left something to do, said that it failed as a whole, or none has been here yet. What was only
-    /// observed is left for a spoke that applies.
+    /// Whether there is something to do without a message: an earlier run was stopped or failed,
+    /// receipts are not about the head, or this is the first run (rule 2). What was only observed
+    /// is left for a spoke that applies.
     pub(crate) fn leaves_something(&self, mode: Mode) -> bool {
         let Organization { seen, receipts, .. } = &self.before;
         let behind = |receipt: &Receipt| {
@@ -158,7 +164,7 @@ impl Standing {
     }
 }
 
-/// What a sign of life says beyond who says it, and when.
+/// The content of a sign of life, without its writer and its time.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SignOfLife {
     /// How many member experiences are kept in step.
@@ -173,12 +179,12 @@ pub(crate) struct SignOfLife {
     pub(crate) disputed: Vec<DisputedReceipt>,
 }
 
-/// The oldest snapshot that a receipt names.
+/// The oldest version that a receipt names.
 fn lowest(receipt: &Receipt) -> SnapshotVersion {
     receipt.applied.map_or(receipt.version, |applied| applied.version.min(receipt.version))
 }
 
-/// Tells receipts that match the ledger from others. Pure.
+/// Separates the receipts that match the ledger from the others (rule 9). Pure.
 fn sift(
     management: &ExperienceId,
     head: Head,
@@ -191,7 +197,8 @@ fn sift(
     let borne_out = |version: SnapshotVersion, digest: Digest| match version.cmp(&head.latest) {
         std::cmp::Ordering::Greater => false,
         std::cmp::Ordering::Equal => digest == head.digest,
-        // Versions that an older hub stored, or that are pruned, cannot be compared; they supersede nothing either.
+        // Versions that an older hub stored, or that are pruned, cannot be compared; they supersede
+        // nothing either.
         std::cmp::Ordering::Less => digests.get(&version).is_none_or(|known| *known == digest),
     };
     // The hub believes no such time either, and a pass keeps what it finds of an earlier one.
@@ -200,7 +207,8 @@ fn sift(
     let (receipts, forged): (Vec<_>, Vec<_>) = before.receipts.into_iter().partition(|receipt| {
         borne_out(receipt.version, receipt.digest) && !times(receipt).into_iter().flatten().any(is_ahead)
     });
-    // What another spoke wrote is its own to mend; what nobody else can be told to have written, this one replaces.
+    // What another spoke wrote is its own to mend; what nobody else can be told to have written,
+    // this one replaces.
     let mut forged = forged;
     forged.retain(|receipt| !(beside.is_anothers(receipt) && beside.is_for_another(&receipt.member_experience)));
     before.receipts = receipts;
@@ -224,7 +232,8 @@ fn sift(
     Standing { head, before, disputed, told, needs: None, beside }
 }
 
-/// The member experience in the place of whose receipt an item lies that cannot be read; none where it lies elsewhere.
+/// The member experience in the place of whose receipt an item lies that cannot be read; none where
+/// it lies elsewhere.
 fn member_of(item: &Unreadable, management: &ExperienceId) -> Option<ExperienceId> {
     let member = item.key.strip_prefix(management.as_str())?.strip_prefix('#')?;
     ExperienceId::new(member).ok()
@@ -270,7 +279,8 @@ mod tests {
         draft.receipt(ReceiptStatus::Failed, &Progress::default(), None)
     }
 
-    /// The head is version 7 of content `seven`; the ledger knows version 6 as `six`, and not version 5.
+    /// The head is version 7 of content `seven`; the ledger knows version 6 as `six`, and not
+    /// version 5.
     fn sifted(receipts: Vec<Receipt>, unreadable: Vec<Unreadable>) -> Standing {
         let head = Head {
             latest: version(7),

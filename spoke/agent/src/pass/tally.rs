@@ -1,4 +1,5 @@
-//! What a pass did, counted while it goes on: receipts tell how things stand, which may be the work of earlier passes.
+//! Counts what one pass did. Receipts cannot tell that: they say how an experience stands, which
+//! may be the work of earlier passes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,23 +11,24 @@ use crate::draft::{Draft, Progress};
 /// What one pass did, in figures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Change sets that it started or found running.
+    /// Change sets that the pass started or found running.
     pub change_sets: usize,
-    /// How long those took that it saw end.
+    /// The durations of those change sets that the pass saw end.
     pub change_set_times: Vec<Duration>,
     /// Products newly approved.
     pub allowed: usize,
     /// Products newly denied.
     pub denied: usize,
-    /// Products that were not as the last pass had left them, though neither snapshot nor filter changed.
+    /// Products that were not as the last pass had left them, though neither snapshot nor filter
+    /// changed.
     pub drifted: usize,
     /// Runs of the filter.
     pub filter_runs: usize,
-    /// Their time, in all.
+    /// The time of all these runs together.
     pub filter_time: Duration,
-    /// Those that failed.
+    /// Runs of the filter that failed.
     pub filter_failures: usize,
-    /// What was done for each experience in which something was.
+    /// The changes, for each experience in which there were any.
     pub(crate) done: BTreeMap<ExperienceId, Done>,
 }
 
@@ -40,7 +42,7 @@ pub(crate) struct Done {
 }
 
 impl Tally {
-    /// Adds what was done for one experience, whose receipt was `before`.
+    /// Adds the changes of one experience. `before` is its receipt from before the pass.
     pub(crate) fn add(&mut self, draft: &Draft, progress: &Progress, before: Option<&Receipt>) {
         self.change_sets += progress.change_sets.len();
         self.allowed += progress.allowed;

@@ -1,5 +1,6 @@
-//! Whose word counts, where keys are configured: only a head that the hub signed, for this experience, not older than
-//! what was trusted before, and not expired. Everything else is refused, and the last good state stays.
+//! Whose word counts, where keys are configured: only a head that the hub signed, for this
+//! experience, not older than what was trusted before, and not expired. Everything else is refused,
+//! and the last good state stays.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -77,8 +78,8 @@ impl Trust {
         Ok(())
     }
 
-    /// Writes down what was trusted last, in this organization's partition with the hub's own signature, so that nothing older
-    /// is trusted later on. Nobody there can forge that.
+    /// Writes down what was trusted last, in this organization's partition with the hub's own
+    /// signature, so that nothing older is trusted later on. Nobody there can forge that.
     pub(crate) async fn keep(
         &self,
         receipts: &dyn ReceiptStore,
@@ -94,8 +95,8 @@ impl Trust {
         Ok(())
     }
 
-    /// The newest statement, once it has expired and no newer one came: told once. The spoke is frozen then, whether or not
-    /// anyone sends it a message.
+    /// The newest statement, once it has expired and no newer one came: told once. The spoke is
+    /// frozen then, whether or not anyone sends it a message.
     pub(crate) fn frozen(&self, now: Timestamp) -> Option<Statement> {
         let mut newest = self.newest();
         let newest = newest.as_mut().filter(|newest| !newest.told && newest.statement.expires_at <= now)?;
@@ -111,8 +112,8 @@ impl Trust {
         tokio::time::sleep(left).await;
     }
 
-    /// How long the newest statement holds yet, in seconds, and zero while the head is refused; none where nothing was trusted,
-    /// or no keys are configured.
+    /// How long the newest statement holds yet, in seconds, and zero while the head is refused;
+    /// none where nothing was trusted, or no keys are configured.
     pub(crate) fn seconds_left(&self, now: Timestamp) -> Option<usize> {
         let newest = self.newest();
         let newest = newest.as_ref()?;
@@ -157,8 +158,9 @@ impl Spoke {
     }
 }
 
-/// What a spoke may go by, of what lies in the ledger as trusted before: what one of its keys signed for its experience. It
-/// may have expired since. Anything else was damaged, or forged by someone of this organization, and counts for nothing.
+/// What a spoke may go by, of what lies in the ledger as trusted before: what one of its keys
+/// signed for its experience. It may have expired since. Anything else was damaged, or forged by
+/// someone of this organization, and counts for nothing.
 pub(crate) fn trusted_before(envelope: &str, keys: &TrustedKeys, management: &ExperienceId) -> Option<Statement> {
     match open(envelope, keys) {
         Ok(statement) if statement.experience == *management => Some(statement),

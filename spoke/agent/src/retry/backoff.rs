@@ -11,12 +11,14 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Patience(Backoff);
 
 impl Patience {
-    /// For an experience that is locked, stale, or at a service that is not well: about ten minutes in all.
+    /// For an experience that is locked, stale, or at a service that is not well: about ten minutes
+    /// in all.
     pub(crate) fn with_the_catalog() -> Self {
         Self::new(Duration::from_millis(500), 1.6, Duration::from_secs(15), Some(45))
     }
 
-    /// For a read that may be older than what was changed: without end, the caller knows for how long.
+    /// For a read that may be older than what was changed: without end, the caller knows for how
+    /// long.
     pub(crate) fn with_a_read_that_lags() -> Self {
         Self::new(Duration::from_millis(400), 1.6, Duration::from_secs(4), None)
     }

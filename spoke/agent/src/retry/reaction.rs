@@ -6,8 +6,8 @@ use pmp_catalog::ErrorClass;
 /// How the executor reacts to an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reaction {
-    /// Back off, and send the same request again, with the same token, so that it is never applied twice.
-    /// Bounded.
+    /// Back off, and send the same request again, with the same token, so that it is never applied
+    /// twice. Bounded.
     AskAgain,
     /// Wait until a change set of this spoke ends, and send the same request again. Bounded.
     AwaitOwn,
@@ -15,21 +15,21 @@ pub(crate) enum Reaction {
     AwaitHolder,
     /// Read and plan anew.
     LookAgain,
-    /// Find out what became of the request, as for a change set that holds the experience. Then ask with
-    /// another token.
+    /// Find out what became of the request, as for a change set that holds the experience. Then ask
+    /// with another token.
     AskAnew,
     /// Ask for fewer products at once.
     AskForFewer,
-    /// Set the batch aside if the catalog names one of its products, and find that product by halving.
-    /// Otherwise read anew, ask once more with another token, and then give up.
+    /// Set the batch aside if the catalog names one of its products, and find that product by
+    /// halving. Otherwise read anew, ask once more with another token, and then give up.
     Suspect,
     /// End the experience for this pass. Its receipt says what is missing or wrong.
     GiveUp,
 }
 
 impl Reaction {
-    /// The reaction to an error of `StartChangeSet` or of a read. Polls of a running change set are repeated
-    /// after any error, within bounds: see `poller`.
+    /// The reaction to an error of `StartChangeSet` or of a read. Polls of a running change set are
+    /// repeated after any error, within bounds: see `poller`.
     pub(crate) fn to(class: ErrorClass) -> Self {
         match class {
             ErrorClass::Locked => Self::AwaitHolder,

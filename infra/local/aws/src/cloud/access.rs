@@ -1,9 +1,11 @@
-//! IAM: whether a caller may do something, by the policies of its role, of the resource, and of the trust.
+//! IAM: whether a caller may do something, by the policies of its role, of the resource, and of the
+//! organization.
 //!
-//! The evaluator is awsim's. Around it: who needs whose consent (inside an account the caller's or the resource's
-//! policy is enough, across accounts both are needed), sessions that are narrowed, the guard rails of organizations, service
-//! principals, and the condition keys that this system's policies use. It never looks at a request's content; the services say which
-//! action on which resource it is.
+//! awsim's evaluator decides on single policies. This module adds which policies must allow (within
+//! an account, the caller's or the resource's; across accounts, both), session policies, the
+//! control policies of organizations, service principals, and the condition keys that this system's
+//! policies use. It never looks at a request's content: the services name the action and the
+//! resource.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,24 +25,24 @@ use crate::authorization::{Authorization, Verdict, Witness};
 /// Condition keys and their values.
 pub(super) type Conditions = HashMap<String, ContextValue>;
 
-/// A question to IAM.
+/// A request to IAM for a decision.
 pub(super) struct Question<'a> {
     pub(super) caller: &'a Caller,
     pub(super) action: &'a str,
     pub(super) resource: &'a str,
     /// The account that owns the resource.
     pub(super) owner: &'a str,
-    /// The resource's own policy, where it has one.
+    /// The resource's own policy, if it has one.
     pub(super) resource_policy: Option<&'a str>,
-    /// What the request itself adds to the condition keys.
+    /// The condition keys that the request itself adds.
     pub(super) conditions: Conditions,
 }
 
-/// The answer no, as AWS words it.
+/// A denial, in AWS's words.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Denied(pub(super) String);
 
-/// What IAM knows.
+/// The policies that IAM decides by, from the world.
 pub(super) struct Access {
     roles: HashMap<String, RolePolicies>,
     organizations: HashMap<String, String>,
@@ -53,21 +55,21 @@ pub(super) struct Access {
 struct RolePolicies {
     trust: String,
     permissions: Vec<PolicyDocument>,
-    /// The same as they were written.
+    /// The same policies as they were written.
     texts: Vec<String>,
     tags: BTreeMap<String, String>,
 }
 
-/// Whose policy decided.
+/// Which kind of policy decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
-    /// The policies of the caller, the resource or the session.
+    /// The policies of the caller, of the resource or of the session.
     Policies,
     ResourceControlPolicy,
     ServiceControlPolicy,
 }
 
-/// The policy of whoever administers an account.
+/// The policy of an account's administrator.
 const EVERYTHING: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
 impl Access {
@@ -93,12 +95,12 @@ impl Access {
         }
     }
 
-    /// What callers asked to do so far, and whether they might.
+    /// The decisions on callers' requests so far.
     pub(super) fn decisions(&self) -> Listed {
         self.decisions.list()
     }
 
-    /// Forgets what callers asked; how many different decisions there were.
+    /// Forgets the decisions, and returns how many different ones there were.
     pub(super) fn forget_decisions(&self) -> usize {
         self.decisions.clear()
     }
@@ -113,16 +115,17 @@ impl Access {
         self.roles.get(role_arn).into_iter().flat_map(|role| &role.tags)
     }
 
-    /// Whether the caller may.
+    /// Decides whether the caller may do what it asks.
     pub(super) fn decide(&self, question: Question<'_>) -> Result<(), Denied> {
         let crosses = question.caller.account() != question.owner;
         let resource_policy = match (question.resource_policy, crosses) {
-            // A subscription is its maker's, and bears the ARN of a topic that may be another's.
+            // A subscription belongs to the account that made it, but its ARN names the account of
+            // the topic.
             (Some(text), _) if !text.is_empty() && account_in(question.resource) == Some(question.caller.account()) => {
                 Some(without_account(read(text), question.owner))
             }
             (Some(text), _) if !text.is_empty() => Some(read(text)),
-            // Nobody outside the account is let in by a resource without a policy.
+            // A resource without a policy permits nobody from outside its account.
             (_, true) => Some(nothing()),
             (_, false) => None,
         };
@@ -130,15 +133,16 @@ impl Access {
         self.answer(&question, identity_policies, resource_policy.as_ref())
     }
 
-    /// Whether the caller may do something that the resource's own policy alone opens, even inside one account: assume a role by
-    /// its trust, use a key by its key policy.
+    /// Decides on an action that only the resource's own policy can permit, even within one
+    /// account: to assume a role (its trust policy), or to use a key (its key policy).
     pub(super) fn decide_by_resource(&self, question: Question<'_>) -> Result<(), Denied> {
         let policy = question.resource_policy.map_or_else(nothing, read);
         let identity_policies = self.identity_policies(question.caller);
         if question.caller.account() != question.owner {
             return self.answer(&question, identity_policies, Some(&policy));
         }
-        // Inside an account, awsim takes either consent. The caller's own counts only where the resource leaves it to the account.
+        // Within an account, awsim accepts a permission of either side. The caller's own policies
+        // count only if the resource's policy delegates to the account.
         let context = EvalContext { resource_policy: Some(&policy), ..EvalContext::default() };
         let opens = evaluate_for(&question, &self.conditions(&question), &context) == Decision::Allow;
         let mut identity_policies = identity_policies.to_vec();
@@ -149,7 +153,7 @@ impl Access {
         self.answer(&question, &identity_policies, Some(&without_account(policy, question.owner)))
     }
 
-    /// Whether a resource's policy lets an AWS service in. Services have no policies of their own.
+    /// Whether a resource's policy permits an AWS service. Services have no policies of their own.
     pub(super) fn admits_service(
         &self,
         service: &str,
@@ -160,9 +164,10 @@ impl Access {
     ) -> bool {
         let owner = account_in(resource).unwrap_or_default();
         self.add_resource_owner(&mut conditions, owner);
-        // What is no policy, as an empty text, lets nobody in.
+        // A text that is no policy, such as an empty one, permits nobody.
         let mut document = read(policy);
-        // awsim matches no service principal. Statements that name this one are made to match, all others not to.
+        // awsim cannot match service principals. So statements that name this service are changed
+        // to match every caller, and all others are removed.
         document.statements.retain(|statement| names_service(statement.principal.as_ref(), service));
         for statement in &mut document.statements {
             statement.principal = Some(Principal::Wildcard);
@@ -204,7 +209,7 @@ impl Access {
         }
     }
 
-    /// The same as they were written.
+    /// The caller's own policies as they were written.
     fn identity_texts(&self, caller: &Caller) -> Vec<String> {
         match caller {
             Caller::Account(_) | Caller::User { .. } => vec![EVERYTHING.to_owned()],
@@ -214,7 +219,7 @@ impl Access {
         }
     }
 
-    /// Tells whoever wants to know. `with` adds what was asked.
+    /// Reports a decision to the witness, if there is one. `with` adds the request.
     fn tell(
         &self,
         decision: Decision,
@@ -231,7 +236,7 @@ impl Access {
         witness.note(with(verdict, conditions));
     }
 
-    /// Answers, and tells of it.
+    /// Returns the decision, and records it.
     fn answer(
         &self,
         question: &Question<'_>,
@@ -242,8 +247,8 @@ impl Access {
         let principal_arn = question.caller.principal_arn();
         let context = EvalContext { identity_policies, resource_policy, ..EvalContext::default() };
         let mut decision = evaluate_for(question, &conditions, &context);
-        // awsim lets what a resource's policy allows pass by the session's own. It would be so for a policy that names the session
-        // itself, and none does here.
+        // awsim does not apply the session policy to what a resource's policy allows. In AWS that
+        // holds only for a policy that names the session itself, and no policy here does.
         if let Some(session_policy) = session_policy(question.caller).map(read) {
             let context = EvalContext { identity_policies: &[session_policy], ..EvalContext::default() };
             decision = stricter(decision, evaluate_for(question, &conditions, &context));
@@ -296,15 +301,16 @@ impl Access {
         Err(Denied(format!("User: {arn} is not authorized to perform: {action} on resource: {resource} {reason}")))
     }
 
-    /// The condition keys of a question: the request's own, those of the caller, and those of the resource's owner.
+    /// The condition keys of a request: its own, those of the caller, and those of the resource's
+    /// owner.
     fn conditions(&self, question: &Question<'_>) -> Conditions {
         let (mut conditions, caller) = (question.conditions.clone(), question.caller);
-        // Where an action has no resource, the caller's account counts.
+        // If an action has no resource, the caller's account counts as its owner.
         self.add_resource_owner(&mut conditions, account_in(question.resource).unwrap_or(question.owner));
         let mut set = |key: &str, value: &str| conditions.insert(key.into(), ContextValue::String(value.into()));
         set("aws:PrincipalArn", &caller.principal_arn());
         set("aws:PrincipalAccount", caller.account());
-        // Policies deny plain HTTP; this endpoint stands in for one that has TLS.
+        // Policies deny requests without TLS. This endpoint stands for one with TLS.
         set("aws:SecureTransport", "true");
         set("aws:PrincipalIsAWSService", "false");
         if let Some(organization) = self.organizations.get(caller.account()) {
@@ -316,7 +322,7 @@ impl Access {
         conditions
     }
 
-    /// Whose the resource is.
+    /// Adds the condition keys of the resource's owner.
     fn add_resource_owner(&self, conditions: &mut Conditions, account: &str) {
         let mut set = |key: &str, value: &str| conditions.insert(key.into(), ContextValue::String(value.into()));
         set("aws:ResourceAccount", account);
@@ -325,14 +331,14 @@ impl Access {
         }
     }
 
-    /// The organization of an account.
+    /// The id of an account's organization; `None` for an account without one.
     pub(super) fn organization_of(&self, account: &str) -> Option<&str> {
         self.organizations.get(account).map(String::as_str)
     }
 }
 
-/// The condition keys that a request's own parameters make, given as (key, parameter); none for a parameter that the
-/// request does not have.
+/// The condition keys from a request's own parameters, given as pairs of key and parameter. A
+/// parameter that the request does not have adds no key.
 pub(super) fn request_conditions<const N: usize>(input: &Value, parameters: [(&str, &str); N]) -> Conditions {
     let condition = |(key, parameter): (&str, &str)| {
         input[parameter].as_str().map(|value| (key.to_owned(), ContextValue::String(value.to_owned())))
@@ -361,7 +367,8 @@ pub(super) fn resource_tags<'a>(tags: impl IntoIterator<Item = (&'a String, &'a 
     tags.into_iter().map(key).collect()
 }
 
-/// Whether a guard rail denies a request. What they allow counts for nothing: full access is attached beside them.
+/// Whether a control policy denies a request. What these policies allow has no effect, because
+/// AWS's full access is attached beside them.
 fn forbids(request: &AuthzRequest<'_>, rails: &[&Rail]) -> bool {
     rails.iter().any(|rail| {
         let policies = std::slice::from_ref(&rail.document);
@@ -370,7 +377,7 @@ fn forbids(request: &AuthzRequest<'_>, rails: &[&Rail]) -> bool {
     })
 }
 
-/// The policy that narrows a caller's session.
+/// The session policy of a caller, if it has one.
 fn session_policy(caller: &Caller) -> Option<&str> {
     match caller {
         Caller::Session(session) => session.inline_session_policy.as_deref(),
@@ -378,7 +385,7 @@ fn session_policy(caller: &Caller) -> Option<&str> {
     }
 }
 
-/// The values of a condition key, as policies write them.
+/// The values of a condition key in the form in which policies write them.
 fn texts(value: &ContextValue) -> Vec<String> {
     match value {
         ContextValue::String(text) | ContextValue::Ip(text) => vec![text.clone()],
@@ -389,7 +396,7 @@ fn texts(value: &ContextValue) -> Vec<String> {
     }
 }
 
-/// awsim's answer.
+/// The decision of awsim's evaluator.
 fn evaluate_for(question: &Question<'_>, conditions: &Conditions, context: &EvalContext<'_>) -> Decision {
     let request = AuthzRequest {
         principal_arn: &question.caller.principal_arn(),
@@ -401,7 +408,7 @@ fn evaluate_for(question: &Question<'_>, conditions: &Conditions, context: &Eval
     evaluate(&request, context)
 }
 
-/// The answer of two who must both allow.
+/// The decision if both sides must allow.
 fn stricter(one: Decision, other: Decision) -> Decision {
     match (one, other) {
         (Decision::ExplicitDeny, _) | (_, Decision::ExplicitDeny) => Decision::ExplicitDeny,

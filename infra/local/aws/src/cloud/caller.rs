@@ -1,4 +1,4 @@
-//! Who makes a call, and the call's own facts.
+//! The caller of a request, and the facts of the call.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use awsim_sts::AssumedRoleSession;
 
 use crate::world::AccessKey;
 
-/// Who makes a call.
+/// The principal that makes a call.
 pub(crate) enum Caller {
-    /// An account's own key. It stands for a principal with every permission in its account.
+    /// The account's own key: a principal with every permission in its account.
     Account(String),
-    /// A user, who has every permission in the account, too.
+    /// An IAM user, who also has every permission in the account.
     User {
-        /// The account.
+        /// The account of the user.
         account: String,
-        /// The name.
+        /// The name of the user.
         name: String,
     },
-    /// A session of a role: it may do what the role's policies allow.
+    /// A session of a role, with the permissions of the role's policies.
     Session(Box<AssumedRoleSession>),
 }
 
 impl Caller {
-    /// Who signs with a key of the world.
+    /// The principal of an access key of the world.
     pub(super) fn of_key(key: &AccessKey) -> Self {
         let account = key.account.clone();
         match (&key.user, &key.role) {
@@ -33,7 +33,7 @@ impl Caller {
         }
     }
 
-    /// The account the call is made in.
+    /// The account that the call is made in.
     pub(crate) fn account(&self) -> &str {
         match self {
             Self::Account(account) | Self::User { account, .. } => account,
@@ -53,7 +53,7 @@ impl Caller {
         }
     }
 
-    /// The ARN that policies know: for a session, its role's.
+    /// The ARN that policies name. For a session, it is the ARN of the role.
     pub(crate) fn principal_arn(&self) -> String {
         match self {
             Self::Account(_) | Self::User { .. } => self.arn(),
@@ -62,7 +62,7 @@ impl Caller {
     }
 }
 
-/// The session of a key that acts as a role without having assumed it.
+/// The session of an access key that acts as a role without `AssumeRole`.
 fn standing_session(key: &AccessKey, role: &str) -> AssumedRoleSession {
     AssumedRoleSession {
         access_key: key.id.clone(),
@@ -79,22 +79,22 @@ fn standing_session(key: &AccessKey, role: &str) -> AssumedRoleSession {
     }
 }
 
-/// One call.
+/// A call with everything that services need to know about it.
 pub(crate) struct Call {
     pub(crate) caller: Caller,
     /// The region that the request was signed for.
     pub(crate) region: String,
     pub(crate) request_id: String,
-    /// `host:port` as the client reached us: queue URLs must lead back there.
+    /// The `host:port` by which the client reached this server. Queue URLs must lead back there.
     pub(crate) authority: String,
-    /// Whether the change set that the call starts is made to end with `SERVER_FAULT`.
+    /// Whether a fault makes the change set that the call starts end with `SERVER_FAULT`.
     pub(crate) server_fault: bool,
-    /// How old what the call describes is made to be.
+    /// How old a fault makes the state that the call describes.
     pub(crate) stale: Duration,
 }
 
 impl Call {
-    /// The same call as awsim's services take it, on the resources of `account`.
+    /// The call in the form of awsim's services, on the resources of `account`.
     pub(super) fn context(&self, service: &str, account: &str) -> RequestContext {
         let mut context = RequestContext::new_with_account(service, &self.region, account);
         context.request_id.clone_from(&self.request_id);
@@ -105,9 +105,10 @@ impl Call {
     }
 }
 
-/// The authority and the kind of address that queue URLs are made from, to lead back to where the client called. awsim puts
-/// `sqs.REGION.` before a name; one that has it already, such as AWS's own, is given without. AWS's own names are called by TLS,
-/// which somebody before us has ended.
+/// The authority and the scheme of queue URLs, so that they lead back to where the client called.
+/// awsim puts `sqs.REGION.` before a host name, so a name that begins with it, such as AWS's own,
+/// is passed on without it. AWS's own names are called by TLS, which a proxy in front of this
+/// server has ended.
 fn reached<'a>(authority: &'a str, region: &str) -> (&'a str, bool) {
     let host = authority.split(':').next().unwrap_or(authority).to_ascii_lowercase();
     let is_secure = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|domain| host.ends_with(domain));

@@ -1,7 +1,9 @@
-//! The catalog's change events, on the way that an EventBridge rule would send them: to a queue or a topic of any account.
+//! Delivers the catalog's change events as an EventBridge rule would: to a queue or a topic of any
+//! account.
 //!
-//! The rule is the world's, so the consent of queue and topic to it is taken for granted. Delivery is best effort, as
-//! EventBridge's to a target that is gone; faults of messages befall events as they befall everything in a queue.
+//! The rule comes from the world, so the permission of queue and topic is assumed. Delivery is best
+//! effort, like EventBridge's to a target that no longer exists. Faults of messages apply to events
+//! as to everything in a queue.
 
 use awsim_core::AwsError;
 use serde_json::json;
@@ -13,7 +15,7 @@ use crate::catalog::CatalogEvent;
 use crate::world::ChangeEventTarget;
 
 impl Cloud {
-    /// Makes the queues and topics that the world's event rules deliver to.
+    /// Creates the queues and topics that the world's event rules deliver to.
     pub(super) async fn create_event_targets(&self, authority: &str) -> Result<(), AwsError> {
         for target in &self.world.change_event_targets {
             if let Some(queue) = &target.queue {
@@ -30,7 +32,7 @@ impl Cloud {
         Ok(())
     }
 
-    /// Delivers a change-set event to those who want it.
+    /// Delivers an event to the targets whose rules match it.
     pub(super) async fn deliver_change_event(&self, ended: &CatalogEvent) {
         let kind = ended.event["detail-type"].as_str().unwrap_or_default();
         for target in &self.world.change_event_targets {

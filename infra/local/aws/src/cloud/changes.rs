@@ -1,11 +1,12 @@
-//! Which requests change the state, and moments at which none of them is half done.
+//! Tracks the requests that change the state, and provides moments at which none of them is half
+//! done.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use tokio::sync::{Notify, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Lets changes happen side by side, and whoever saves the state see each one whole or not at all.
+/// Lets changes run concurrently, while a save sees each change completely or not at all.
 #[derive(Default)]
 pub(crate) struct Changes {
     gate: RwLock<()>,
@@ -13,37 +14,39 @@ pub(crate) struct Changes {
     changed: Notify,
 }
 
-/// While it's there, something changes. Never begun within another one: a save that waits in between would stop both.
+/// A change that is running; dropping it ends the change. A change must never be begun within
+/// another one: a save that waits between the two would block both.
 pub(crate) struct Change<'a> {
     changes: &'a Changes,
     _gate: RwLockReadGuard<'a, ()>,
 }
 
 impl Changes {
-    /// Begins a change.
+    /// Begins a change, and waits while the state is being copied.
     pub(crate) async fn begin(&self) -> Change<'_> {
         Change { _gate: self.gate.read().await, changes: self }
     }
 
-    /// Begins what turns out to be a change, or not.
+    /// Begins a request of which it is not yet known whether it changes something.
     pub(super) async fn attempt(&self) -> RwLockReadGuard<'_, ()> {
         self.gate.read().await
     }
 
-    /// Says that there was a change.
+    /// Notes that something has changed.
     pub(super) fn note(&self) {
         self.unsaved.store(true, Ordering::Release);
         self.changed.notify_one();
     }
 
-    /// Lets the changes that have begun end, and no other begin. What was changed so far counts as saved.
+    /// Waits until the running changes have ended, and keeps others from beginning. All changes so
+    /// far then count as saved.
     pub(crate) async fn pause(&self) -> RwLockWriteGuard<'_, ()> {
         let gate = self.gate.write().await;
         self.unsaved.store(false, Ordering::Release);
         gate
     }
 
-    /// Takes back that what was changed counts as saved: it could not be.
+    /// Notes that a save failed: the changes do not count as saved.
     pub(crate) fn not_saved(&self) {
         self.unsaved.store(true, Ordering::Release);
     }
@@ -53,7 +56,7 @@ impl Changes {
         self.unsaved.load(Ordering::Acquire)
     }
 
-    /// Waits for the next change, or for one that nobody has waited for yet.
+    /// Waits for the next change. Returns at once if there was a change that nobody has waited for.
     pub(crate) async fn wait(&self) {
         self.changed.notified().await;
     }
@@ -65,10 +68,11 @@ impl Drop for Change<'_> {
     }
 }
 
-/// Whether an operation leaves everything as it is, by its name. `ReceiveMessage` is looked at by itself: it waits.
+/// Whether an operation only reads, by its name. `ReceiveMessage` is handled separately, because it
+/// waits.
 pub(super) fn only_reads(operation: &str) -> bool {
     let reads = ["BatchDescribe", "BatchGet", "Describe", "List", "Query", "Scan", "Search"];
-    // The credentials that `GetSessionToken` and others of STS issue are sessions.
+    // `GetSessionToken` and similar operations of STS create sessions.
     let issues = operation.starts_with("Get") && operation.ends_with("Token");
     (operation.starts_with("Get") && !issues) || reads.iter().any(|prefix| operation.starts_with(prefix))
 }

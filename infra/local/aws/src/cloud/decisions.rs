@@ -1,18 +1,19 @@
-//! What IAM was asked and what it answered: each principal's actions on resources, counted. It shows which permissions a
-//! program uses and which it lacks; nothing here decides anything.
+//! A record of IAM's decisions: each principal's actions on resources, with counts. It shows which
+//! permissions a program uses and which it lacks. Nothing here decides anything.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-/// Different decisions that are kept. A rehearsal meets some hundreds; each change set is a resource of its own.
+/// How many different decisions are kept. A rehearsal has some hundreds; each change set is a
+/// resource of its own.
 const KEPT: usize = 10_000;
 
-/// A decision, without how often it was taken.
+/// A decision, without its count.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Decided {
-    /// The ARN that policies know: for a session, its role's.
+    /// The ARN that policies name. For a session, it is the ARN of the role.
     pub(crate) principal: String,
     pub(crate) action: String,
     pub(crate) resource: String,
@@ -26,19 +27,19 @@ pub(super) struct Decisions(Mutex<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     taken: BTreeMap<Decided, u64>,
-    /// Decisions that were one too many to be kept.
+    /// How many decisions were not kept, because the record was full.
     left_out: u64,
 }
 
-/// What is listed.
+/// The record in the form of the control endpoint.
 #[derive(Debug, Serialize)]
 pub(crate) struct Listed {
     pub(crate) decisions: Vec<Counted>,
-    /// Decisions that are not in the list, because it was full.
+    /// How many decisions are missing, because the record was full.
     pub(crate) left_out: u64,
 }
 
-/// A decision, and how often it was taken.
+/// A decision, and how often it was made.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Counted {
     #[serde(flatten)]
@@ -58,14 +59,14 @@ impl Decisions {
         }
     }
 
-    /// All of them, in the order of principal, action and resource.
+    /// The decisions, sorted by principal, action and resource.
     pub(super) fn list(&self) -> Listed {
         let counts = self.counts();
         let counted = |(decided, count): (&Decided, &u64)| Counted { decided: decided.clone(), count: *count };
         Listed { decisions: counts.taken.iter().map(counted).collect(), left_out: counts.left_out }
     }
 
-    /// Forgets them; how many there were.
+    /// Forgets the decisions, and returns how many different ones there were.
     pub(super) fn clear(&self) -> usize {
         std::mem::take(&mut *self.counts()).taken.len()
     }

@@ -9,7 +9,7 @@ use super::journal::Happening;
 use super::{Cloud, account_in};
 use crate::world::DeadLetters;
 
-/// Attributes that raw delivery carries at most; AWS discards a message with more.
+/// AWS's limit for the attributes of a message in raw delivery. AWS discards a message with more.
 const MAX_RAW_ATTRIBUTES: usize = 10;
 
 /// Why a message did not reach a queue.
@@ -28,8 +28,8 @@ enum Undelivered {
 }
 
 impl Cloud {
-    /// Delivers one published message to one subscription. A failure is the subscriber's, never the publisher's: it
-    /// goes to the subscription's dead-letter queue, or is lost, as in AWS.
+    /// Delivers one published message to one subscription. The publisher does not learn of a
+    /// failure: the message goes to the subscription's dead-letter queue, or is lost, as in AWS.
     pub(super) async fn deliver(&self, delivery: &Value, attributes: Map<String, Value>, context: &RequestContext) {
         let text = |field: &str| delivery[field].as_str().unwrap_or_default();
         let (topic, subscription) = (text("topic_arn"), text("subscription_arn"));
@@ -66,8 +66,8 @@ impl Cloud {
         }
     }
 
-    /// Sends a queue the message by which its account can confirm a subscription that another account made. Where the queue does
-    /// not let the topic in, nobody is asked.
+    /// Sends a queue the message by which its account can confirm a subscription that another
+    /// account made. If the queue's policy does not permit the topic, the message is not sent.
     pub(super) async fn ask_to_confirm(&self, topic: &str, queue: &str, token: &str, context: &RequestContext) {
         let message_id = RequestContext::new("", "").request_id;
         let message = json!({ "MessageBody": confirmation(topic, token, &message_id, self.clock.now()).to_string() });
@@ -88,6 +88,7 @@ impl Cloud {
         let ["arn", _, "sqs", region, owner, name] = parts[..] else {
             return Err(Undelivered::NotAQueue(queue.to_owned()));
         };
+        // The message is sent in the queue's account and region, whichever account owns the topic.
         let mut target = context.clone();
         (target.account_id, target.region) = (owner.to_owned(), region.to_owned());
         if self.queue_attribute(&target, name, "QueueArn").is_none() {
@@ -105,7 +106,7 @@ impl Cloud {
     }
 }
 
-/// awsim reads only the last part of a queue's URL; the account is in the context.
+/// The URL of a queue for awsim, which reads only its last part; the account is in the context.
 pub(super) fn queue_url(owner: &str, name: &str) -> String {
     format!("/{owner}/{name}")
 }
@@ -139,7 +140,8 @@ fn envelope(delivery: &Value, attributes: &Map<String, Value>, now: Timestamp) -
         "Message": delivery["message"],
         "Timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
         "SignatureVersion": "1",
-        // Nobody who can reach a queue of this emulator needs to be kept from forging messages.
+        // Messages are not signed: whoever can reach a queue of this emulator may also forge
+        // messages.
         "Signature": "unsigned",
         "SigningCertURL": "https://sns.us-east-1.amazonaws.com/SimpleNotificationService.pem",
         "UnsubscribeURL": "https://sns.us-east-1.amazonaws.com/?Action=Unsubscribe",

@@ -1,4 +1,4 @@
-//! DynamoDB: tables by ARN, in the account that owns them, and only what IAM allows.
+//! DynamoDB: resolves tables by ARN, in the account that owns them, and asks IAM about each call.
 
 use awsim_core::{AwsError, RequestContext, ServiceHandler};
 use serde_json::{Map, Value, json};
@@ -22,7 +22,8 @@ impl Cloud {
         let pages = matches!(operation, "Query" | "Scan") && input.get("IndexName").is_none();
         let table = input["TableName"].clone();
         let written = journal::ledger_writes(operation, &input);
-        // Where a filter or a projection leaves something out, an answer does not tell what was looked at.
+        // If a filter or a projection leaves something out, the answer does not show how much was
+        // read.
         let whole = pages
             && ["FilterExpression", "ProjectionExpression", "Select", "QueryFilter", "ScanFilter", "AttributesToGet"]
                 .iter()
@@ -41,8 +42,8 @@ impl Cloud {
         Ok(answer)
     }
 
-    /// Goes on where awsim has ended a page of whole items too early: it counts their JSON text, DynamoDB their names and
-    /// values. `asked` is the request of the page.
+    /// Continues where awsim has ended a page of whole items too early: awsim counts the bytes of
+    /// their JSON text, DynamoDB those of names and values. `asked` is the request of the page.
     async fn fill_page(
         &self,
         operation: &str,
@@ -114,13 +115,14 @@ impl Cloud {
     }
 }
 
-/// What reading so many bytes costs: a unit for each 4 KiB, half as much where the read may be stale.
+/// The read units of this number of bytes: one for each 4 KiB, half as much for an eventually
+/// consistent read.
 fn read_units(size: usize, consistent: bool) -> f64 {
     let blocks = u32::try_from(size.div_ceil(4 * 1024).max(1)).unwrap_or(u32::MAX);
     f64::from(blocks) * if consistent { 1.0 } else { 0.5 }
 }
 
-/// Puts the items of the next page behind those of a page.
+/// Appends the items of the next page to a page.
 fn join_pages(page: &mut Value, mut next: Value) {
     if let (Some(items), Some(more)) = (page["Items"].as_array_mut(), next["Items"].as_array_mut()) {
         items.append(more);
@@ -137,12 +139,13 @@ fn join_pages(page: &mut Value, mut next: Value) {
     }
 }
 
-/// The tables of a request, which may be named by ARN: DynamoDB allows that everywhere, awsim almost nowhere.
+/// The tables of a request, which may be named by ARN. DynamoDB permits ARNs everywhere, awsim
+/// almost nowhere.
 #[derive(Default)]
 struct Tables {
-    /// The account that the ARNs name.
+    /// The account in the ARNs; `None` if the request has names only.
     owner: Option<String>,
-    /// The ARNs that stood where now the names stand, to give answers in the caller's own words.
+    /// By table name, the ARN that the caller used. Answers name the tables as the caller did.
     arns: Map<String, Value>,
 }
 
@@ -179,7 +182,7 @@ impl Tables {
         Ok(())
     }
 
-    /// The name in a table's ARN; nothing if it is a name already.
+    /// The name in a table's ARN; `None` if `table` is a name already.
     fn name_of(&mut self, table: &str) -> Result<Option<String>, AwsError> {
         let Some((_, name)) = table.split_once(":table/") else { return Ok(None) };
         let owner = account_in(table).map(str::to_owned);

@@ -1,8 +1,10 @@
-//! Guard rails: the service and resource control policies of organizations.
+//! Guard rails: the service control policies and resource control policies of organizations.
 //!
-//! A service control policy binds whoever acts in a member account, wherever the resource is. A resource control policy binds
-//! whoever comes to a resource of a member account, AWS's services among them, if the resource's service supports such policies.
-//! Neither binds a management account. AWS's full access is attached beside them, so what they allow counts for nothing.
+//! A service control policy applies to every principal of a member account, wherever the resource
+//! is. A resource control policy applies to every access to a resource of a member account,
+//! including access by AWS's services, if the resource's service supports such policies. Neither
+//! applies to a management account. AWS's full access is attached beside them, so what they allow
+//! has no effect.
 
 use awsim_iam_policy::PolicyDocument;
 
@@ -10,8 +12,8 @@ use super::policies::read;
 use crate::World;
 use crate::world::{ControlPolicy, Organization};
 
-/// Services here whose resources AWS Organizations lets resource control policies guard, by the prefix of their actions. SNS and
-/// the Marketplace Catalog are none of them.
+/// The services here that support resource control policies, by the prefix of their actions. SNS
+/// and the Marketplace Catalog do not support them.
 const GUARDED: [&str; 4] = ["dynamodb:", "kms:", "sqs:", "sts:"];
 
 /// The control policies of all organizations.
@@ -20,16 +22,16 @@ pub(super) struct GuardRails {
     resource: Vec<Rail>,
 }
 
-/// A control policy, and whom it binds.
+/// A control policy, and the accounts that it applies to.
 pub(super) struct Rail {
     accounts: Vec<String>,
     pub(super) document: PolicyDocument,
-    /// The same as it was written.
+    /// The policy as it was written.
     pub(super) text: String,
 }
 
 impl Rail {
-    /// The policy as it binds the member accounts of its organization.
+    /// The policy with the member accounts of its organization that it applies to.
     fn new(organization: &Organization, policy: &ControlPolicy) -> Self {
         let bound = organization.member_accounts.iter().filter(|account| policy.binds(account));
         let text = policy.policy.as_str().to_owned();
@@ -49,12 +51,12 @@ impl GuardRails {
         }
     }
 
-    /// The service control policies that bind who acts in an account.
+    /// The service control policies that apply to the principals of an account.
     pub(super) fn on_principal(&self, account: &str) -> Vec<&Rail> {
         binding(&self.service, account)
     }
 
-    /// The resource control policies that bind an action on a resource of `owner`.
+    /// The resource control policies that apply to an action on a resource of `owner`.
     pub(super) fn on_resource(&self, action: &str, owner: &str) -> Vec<&Rail> {
         let guarded = GUARDED.iter().any(|service| action.starts_with(service));
         if guarded { binding(&self.resource, owner) } else { Vec::new() }

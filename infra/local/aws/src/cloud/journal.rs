@@ -1,7 +1,7 @@
-//! What happened to messages and in the hub's ledger lately, for a person who watches a change travel.
+//! The latest events of messages and of the hub's ledger, for a person who watches a change travel.
 //!
-//! Services note what they did; nothing here decides or delays anything. The catalog's part of the story needs no notes:
-//! its change sets say when they started and ended.
+//! The services note what they did; nothing here decides or delays anything. The catalog needs no
+//! notes, because its change sets hold their start and end.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,35 +13,35 @@ use serde_json::Value;
 
 use super::Cloud;
 
-/// What is remembered: enough for the page, too little to matter under load.
+/// How many entries are kept: enough for the page, and cheap under load.
 const MOST: usize = 200;
 
-/// Something that happened.
+/// An event, and its time.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Entry {
     pub(crate) at: Timestamp,
     pub(crate) what: Happening,
 }
 
-/// What can happen. Queues and topics are named by their ARNs.
+/// The kinds of events. Queues and topics are named by their ARNs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub(crate) enum Happening {
     /// The hub stored a version of a management experience.
     SnapshotStored { experience: String, version: String },
-    /// SNS took a message; the version that its attributes name, if they do.
+    /// SNS accepted a message. `version` is the one in the message's attributes, if they name one.
     Published { topic: String, version: Option<String> },
     /// A message or a change event reached a queue.
     Delivered { queue: String, from: &'static str },
-    /// Messages were received, and are in flight until they are deleted or come back.
+    /// Messages were received. They are in flight until they are deleted or become visible again.
     Received { queue: String, count: usize },
-    /// Messages were deleted: their work is done.
+    /// Messages were deleted after they were processed.
     Deleted { queue: String, count: usize },
     /// A spoke wrote a receipt.
     ReceiptWritten(Receipt),
 }
 
-/// What a receipt in the hub's ledger says, as far as it is shown.
+/// The part of a receipt in the hub's ledger that the page shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Receipt {
     pub(crate) organization: String,
@@ -50,17 +50,17 @@ pub(crate) struct Receipt {
     pub(crate) status: String,
     pub(crate) pending: String,
     pub(crate) error: Option<String>,
-    /// Why the filter keeps products back.
+    /// The reasons of the filter for the products that it took away.
     pub(crate) filtered_for: Vec<FilteredFor>,
 }
 
-/// One reason of a filter.
+/// One reason of a filter, with the number of products.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct FilteredFor {
     pub(crate) reason: String,
-    /// How many products it keeps back.
+    /// How many products the filter took away for this reason.
     pub(crate) products: String,
-    /// One of them.
+    /// The id of one of these products.
     pub(crate) example: String,
 }
 
@@ -95,7 +95,7 @@ impl Journal {
         notes.entries.push_back(Entry { at, what });
     }
 
-    /// The newest first.
+    /// The entries, the newest first.
     pub(super) fn entries(&self) -> Vec<Entry> {
         self.notes().entries.iter().rev().cloned().collect()
     }
@@ -118,7 +118,7 @@ impl Cloud {
         self.journal.note(self.clock.now(), what);
     }
 
-    /// Notes what was written, once it has been written.
+    /// Notes writes to the ledger, after they succeeded.
     pub(super) fn note_written(&self, written: Vec<Happening>) {
         written.into_iter().for_each(|what| self.note(what));
     }
@@ -149,7 +149,8 @@ pub(super) fn queue_arn(context: &RequestContext, queue: &str) -> String {
     format!("arn:aws:sqs:{}:{}:{queue}", context.region, context.account_id)
 }
 
-/// What a write to DynamoDB puts into the hub's ledger. That is known by the attributes alone: tables may have any name.
+/// The events of a write to the hub's ledger. The ledger is recognized by the attributes of the
+/// items, because its tables may have any name.
 pub(super) fn ledger_writes(operation: &str, input: &Value) -> Vec<Happening> {
     let transacted = input["TransactItems"].as_array().into_iter().flatten().map(|request| &request["Put"]);
     let put = (operation == "PutItem").then_some(input);
@@ -160,7 +161,7 @@ pub(super) fn ledger_writes(operation: &str, input: &Value) -> Vec<Happening> {
         .collect()
 }
 
-/// The text or number of an attribute.
+/// The value of an attribute that is a text or a number.
 fn text(item: &Value, name: &str) -> Option<String> {
     let value = item.get(name)?;
     value["S"].as_str().or_else(|| value["N"].as_str()).map(str::to_owned)
@@ -187,7 +188,7 @@ fn filtered_for(reason: &Value) -> Option<FilteredFor> {
     })
 }
 
-/// The experience and the version of a snapshot's first chunk.
+/// The experience and the version, if the item is the first chunk of a snapshot.
 fn snapshot_in(item: &Value) -> Option<(String, String)> {
     let (version, chunk) =
         text(item, "item")?.strip_prefix('v')?.split_once('#').map(|(v, c)| (v.to_owned(), c.to_owned()))?;

@@ -1,7 +1,8 @@
-//! KMS: the few calls that a hub signs its statements with, and those that make a key for it and switch it off.
+//! KMS: the calls with which a hub signs its statements, and those that create and disable a key.
 //!
-//! Ours, because awsim has none. Keys over P-256 alone. As in KMS, a digest is signed as it is given, a raw message ends at
-//! 4,096 bytes, and a key that is disabled does nothing. Keys last as long as the state does; nobody can read one out.
+//! It is our own, because awsim has no KMS. It has keys over P-256 only. As in KMS, a digest is
+//! signed as it is given, a raw message has at most 4,096 bytes, and a disabled key cannot be used.
+//! Keys are saved with the state, and no call returns a private key.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -24,7 +25,7 @@ use super::{Call, Cloud, account_in};
 const SPEC: &str = "ECC_NIST_P256";
 const USAGE: &str = "SIGN_VERIFY";
 const ALGORITHM: &str = "ECDSA_SHA_256";
-/// The longest message that KMS hashes itself.
+/// KMS's limit in bytes for a message that it hashes itself.
 const LONGEST_MESSAGE: usize = 4_096;
 
 /// All keys, by their ARNs.
@@ -38,7 +39,7 @@ struct Key {
     enabled: bool,
     created: i64,
     description: String,
-    /// The key's own policy, where it was given one; without, the one that AWS gives.
+    /// The key's own policy; `None` for AWS's default policy.
     policy: Option<String>,
 }
 
@@ -47,12 +48,12 @@ impl Keys {
         work(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// All of them, for a state that is saved.
+    /// The keys as JSON, for the saved state.
     pub(super) fn saved(&self) -> Result<String, serde_json::Error> {
         self.with(|keys| serde_json::to_string(keys))
     }
 
-    /// Takes over what was saved; states of before there were keys have none.
+    /// Restores the keys of a saved state. A state from before KMS was added has none.
     pub(super) fn restore(&self, saved: &str) -> Result<(), serde_json::Error> {
         let read = if saved.is_empty() { BTreeMap::new() } else { serde_json::from_str(saved)? };
         self.with(|keys| *keys = read);
@@ -102,7 +103,7 @@ impl Cloud {
         let arn = key_arn(input["KeyId"].as_str().unwrap_or_default(), call)?;
         let key = self.keys.with(|keys| keys.get(&arn).cloned());
         let owner = account_in(&arn).unwrap_or_default();
-        // A key that does not exist is answered like one that leaves it to its account.
+        // An unknown key is treated like one with the default policy, so that IAM decides first.
         let policy = key.as_ref().and_then(|key| key.policy.clone()).unwrap_or_else(|| default_policy(owner));
         self.authorize_kms(operation, &arn, owner, &policy, call)?;
         let key = key.ok_or_else(|| refused("NotFoundException", format!("Key '{arn}' does not exist")))?;
@@ -176,7 +177,7 @@ impl Cloud {
     }
 }
 
-/// The policy that AWS gives a key which is made without one: the account's own policies decide.
+/// AWS's default policy for a key: the account's own policies decide.
 fn default_policy(account: &str) -> String {
     json!({
         "Version": "2012-10-17",
@@ -192,15 +193,15 @@ fn default_policy(account: &str) -> String {
     .to_string()
 }
 
-/// The id of the key that comes after `earlier` others of its account and region: the same in every run, so that policies can
-/// name it beforehand. The key itself is another one each time.
+/// The id of a key that has `earlier` predecessors in its account and region. It is the same in
+/// every run, so that policies can name it beforehand. The key itself is random.
 fn key_id(prefix: &str, earlier: usize) -> String {
     let hash = Sha256::digest(format!("{prefix}{earlier}"));
     let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
-/// A scalar in the curve's range, which nearly every number of 32 bytes is.
+/// A random scalar within the curve's range. Nearly every number of 32 bytes is.
 fn new_secret() -> Result<[u8; 32], AwsError> {
     loop {
         let mut bytes = [0; 32];
@@ -250,7 +251,7 @@ fn sign(key: &Key, arn: &str, input: &Value) -> Result<Value, AwsError> {
     }))
 }
 
-/// The ARN of a key that is named by it, or by its id alone. There are no aliases here.
+/// The ARN of a key that is named by its ARN or by its id. There are no aliases here.
 fn key_arn(name: &str, call: &Call) -> Result<String, AwsError> {
     match name.split(':').collect::<Vec<_>>().as_slice() {
         ["arn", _, "kms", region, _, resource] if resource.starts_with("key/") && *region == call.region => {
@@ -267,7 +268,7 @@ fn id_of(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or_default()
 }
 
-/// KMS has one status for every error of a caller.
+/// An error of KMS, which has the same HTTP status for every error of a caller.
 fn refused(code: &str, message: String) -> AwsError {
     AwsError::bad_request(code, message)
 }

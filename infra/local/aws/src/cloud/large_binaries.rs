@@ -1,9 +1,10 @@
-//! Large binary values of DynamoDB, kept beside awsim.
+//! Large binary values of DynamoDB, which are kept outside of awsim.
 //!
-//! awsim measures items by their JSON text, in which a binary value takes a third more than its bytes: it refuses items
-//! of 310 KB that DynamoDB takes. So it is given a short stand-in for every large value, made from the value's hash, and
-//! what depends on size (400 KB per item, 4 MB per transaction, 1 MB per page) is measured here. A value is kept until
-//! the server ends, as other items may hold the same one.
+//! awsim measures items by their JSON text, in which a binary value is a third larger than its
+//! bytes. So it refuses items of 310 KB that DynamoDB accepts. Therefore awsim gets a short
+//! stand-in for each large value, made from the value's hash, and the limits on sizes (400 KB per
+//! item, 4 MB per transaction, 1 MB per page) are enforced here. A value is kept until the server
+//! ends, because other items may hold the same one.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,12 +13,13 @@ use awsim_core::AwsError;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-/// Values shorter than this, in base64, stay with awsim.
+/// Values that are shorter than this, in characters of base64, stay in awsim.
 const LARGE: usize = 64 * 1024;
 const MAX_ITEM: usize = 400 * 1024;
 const MAX_TRANSACTION: usize = 4 * 1024 * 1024;
 const MAX_PAGE: usize = 1024 * 1024;
-/// What stand-ins begin with. With the 64 digits that follow it is valid base64, as awsim checks.
+/// The beginning of each stand-in. With the 64 digits that follow, it is valid base64, which awsim
+/// checks.
 pub(crate) const STAND_IN: &str = "cG1wLWxvY2FsLWxhcmdl";
 
 /// The values, by their stand-ins.
@@ -25,7 +27,8 @@ pub(crate) const STAND_IN: &str = "cG1wLWxvY2FsLWxhcmdl";
 pub(crate) struct LargeBinaries(Mutex<HashMap<String, String>>);
 
 impl LargeBinaries {
-    /// Takes the large values out of a request, after checking the sizes of the items it writes.
+    /// Replaces the large values of a request by stand-ins, after checking the sizes of the items
+    /// that it writes.
     pub(super) fn take_out(&self, operation: &str, input: &mut Value) -> Result<(), AwsError> {
         let sizes: Vec<usize> = written_items(operation, input).into_iter().map(size_of_item).collect();
         if let Some(size) = sizes.iter().find(|size| **size > MAX_ITEM) {
@@ -47,20 +50,20 @@ impl LargeBinaries {
         Ok(())
     }
 
-    /// Puts them back into an answer.
+    /// Replaces the stand-ins of an answer by their values.
     pub(super) fn put_back(&self, answer: &mut Value) {
         self.replace(answer, &|values, value| {
             if value.starts_with(STAND_IN) { values.get(value).cloned() } else { None }
         });
     }
 
-    /// The values and their stand-ins, but for those that `known` says are known.
+    /// The values with their stand-ins, except those that are already known.
     pub(crate) fn unknown_to(&self, known: impl Fn(&str) -> bool) -> Vec<(String, String)> {
         let values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         values.iter().filter(|(name, _)| !known(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
-    /// Takes a value back in, under its stand-in.
+    /// Adds a value of a restored state under its stand-in.
     pub(crate) fn insert(&self, stand_in: String, value: String) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(stand_in, value);
     }
@@ -115,7 +118,7 @@ fn written_items<'a>(operation: &str, input: &'a Value) -> Vec<&'a Map<String, V
     items.into_iter().filter_map(Value::as_object).collect()
 }
 
-/// The size of an item as DynamoDB documents it.
+/// The size of an item in bytes, by DynamoDB's documented rules.
 fn size_of_item(item: &Map<String, Value>) -> usize {
     item.iter().map(|(name, value)| name.len() + size_of(value)).sum()
 }
@@ -138,7 +141,7 @@ fn size_of_binary(base64: &str) -> usize {
     base64.trim_end_matches('=').len() * 3 / 4
 }
 
-/// What a page of whole items takes up, as DynamoDB counts it.
+/// The size of a page of whole items in bytes, by DynamoDB's rules.
 pub(super) fn size_of_page(answer: &Value) -> usize {
     let items = answer["Items"].as_array().into_iter().flatten();
     items.filter_map(Value::as_object).map(size_of_item).sum()
@@ -149,7 +152,7 @@ pub(super) fn has_room(size: usize) -> bool {
     size < MAX_PAGE
 }
 
-/// How many items of an answer fit its page, where some do not.
+/// How many items of an answer fit into a page; `None` if all do.
 pub(super) fn page_end(answer: &Value) -> Option<usize> {
     let items = answer["Items"].as_array()?;
     let mut size = 0;
@@ -162,12 +165,13 @@ pub(super) fn page_end(answer: &Value) -> Option<usize> {
     (kept < items.len()).then_some(kept)
 }
 
-/// Cuts a page of `Query` or `Scan` where DynamoDB would have, now that its items have their sizes. `key` names the
-/// attributes of the table's key, with which the next page begins.
+/// Cuts a page of `Query` or `Scan` where DynamoDB would have cut it, after the values were put
+/// back. `key` names the attributes of the table's key, by which the next page begins.
 pub(super) fn cut_page(answer: &mut Value, kept: usize, key: &[String]) {
     let Some(items) = answer["Items"].as_array_mut() else { return };
     let Some(last) = kept.checked_sub(1).and_then(|last| items.get(last)) else { return };
-    // An item whose key was projected away cannot say where to go on; such a page is left whole.
+    // If a projection left the key out, the next page could not begin anywhere. Such a page is not
+    // cut.
     let start = key.iter().map(|name| Some((name.clone(), last.get(name)?.clone()))).collect::<Option<Map<_, _>>>();
     let Some(start) = start else { return };
     let dropped = items.len() - kept;

@@ -1,5 +1,6 @@
-//! The Marketplace Catalog and Marketplace Discovery over HTTP: both are signed for `aws-marketplace`, and told apart by
-//! the path. Reads requests, asks IAM, asks the state machine, writes answers.
+//! The Marketplace Catalog and Marketplace Discovery over HTTP. Both use the signing name
+//! `aws-marketplace`; the path tells them apart. This module reads requests, asks IAM, calls the
+//! state machine and writes answers.
 
 use awsim_iam_policy::ContextValue;
 use axum::http::{Method, Uri};
@@ -12,7 +13,7 @@ use super::{Call, Cloud};
 use crate::catalog::{CATALOG, Catalog, CatalogError, ErrorKind, Operation, Outcome, StartChangeSet, read};
 use crate::discovery;
 
-/// An answer in JSON.
+/// An answer as JSON, with its HTTP status.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     /// The error's name, for `x-amzn-ErrorType`.
@@ -46,14 +47,15 @@ impl Cloud {
     }
 
     async fn answer_catalog(&self, method: &Method, uri: &Uri, body: &[u8], call: &Call) -> Reply {
-        // What ended before this request came must be seen by it, and its events must not wait for the timer.
+        // This request must see the change sets that have ended before it, and their events must
+        // not wait for the timer.
         self.end_due_change_sets().await;
         let changes = !only_reads(uri.path().trim_start_matches('/'));
         let answer = {
             let _change = if changes { Some(self.changes.begin().await) } else { None };
             self.marketplace(method, uri, body, call)
         };
-        // Nor must the event of a change set that this request cancelled.
+        // The event of a change set that this request cancelled must not wait for the timer either.
         self.end_due_change_sets().await;
         match answer {
             Ok(body) => Reply { status: 200, error: None, body },
@@ -87,7 +89,8 @@ impl Cloud {
         Ok(answer)
     }
 
-    /// What the caller's own policies say. Whether the entity's owner agrees is the catalog's to know.
+    /// Asks IAM by the caller's own policies. The catalog itself decides whether the caller may see
+    /// an entity of another account.
     fn authorize(
         &self,
         catalog: &Catalog,
@@ -110,7 +113,7 @@ impl Cloud {
                 self.allow(call, "CancelChangeSet", &arn, None)
             }
             Operation::DescribeEntity => self.allow_description(catalog, call, text("EntityId")),
-            // Each of its entities is asked about by itself.
+            // IAM decides on each entity of the batch separately.
             Operation::BatchDescribeEntities => Ok(()),
             Operation::TagResource => self.allow(call, "TagResource", text("ResourceArn"), None),
             Operation::UntagResource => self.allow(call, "UntagResource", text("ResourceArn"), None),
@@ -184,7 +187,7 @@ fn parse(body: &[u8]) -> Result<Value, CatalogError> {
     serde_json::from_slice(body).map_err(|_| CatalogError::validation("Document not valid JSON format"))
 }
 
-/// The parameters of the query, by the names that the same parameters have in a body.
+/// The parameters of the query, by the names that they have in a body.
 fn query(uri: &Uri) -> Result<Value, CatalogError> {
     let parameters: Vec<(String, String)> = axum::extract::Query::try_from_uri(uri)
         .map(|axum::extract::Query(parameters)| parameters)

@@ -1,6 +1,8 @@
-//! Messages on their way into a queue, and what befalls them there: loss, copies, delay, overtaking.
+//! Messages on their way into a queue, and the faults that apply to them: loss, copies, delay and
+//! overtaking.
 //!
-//! Whoever sends learns nothing of it: the queue has accepted the message, as SQS has when it then delivers it twice.
+//! The sender does not learn of a fault: the queue has accepted the message, as with SQS when it
+//! delivers a message twice.
 
 use std::time::{Duration, Instant};
 
@@ -12,18 +14,20 @@ use super::Cloud;
 use super::sqs::queue_name;
 use crate::faults::MessageEffect;
 
-/// The longest delay of SQS: a message is out of the receivers' reach so long, or until its fate is decided.
+/// SQS's longest delay in seconds. A new message is hidden from receivers this long, or until the
+/// faults are applied.
 const OUT_OF_REACH: u64 = 900;
 
 impl Cloud {
-    /// Puts a message into its queue, or what the faults in force leave of it.
+    /// Puts a message into its queue, and applies the faults that are in force.
     pub(super) async fn put_message(&self, mut input: Value, context: &RequestContext) -> Result<Value, AwsError> {
         let name = queue_name(&input).to_owned();
         let asked = match &input["DelaySeconds"] {
             Value::Null => Some(None),
             seconds => seconds.as_u64().filter(|seconds| *seconds <= OUT_OF_REACH).map(Some),
         };
-        // awsim refuses what it must refuse; order and number are promises of FIFO queues, which this system does not use.
+        // An error of awsim is passed on. Faults do not apply to FIFO queues, because order and
+        // number are their promises, and this system does not use them.
         let (Some(asked), false) = (asked, name.ends_with(".fifo")) else {
             return self.sqs.handle("SendMessage", input, context).await;
         };

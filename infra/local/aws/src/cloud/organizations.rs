@@ -1,10 +1,11 @@
-//! Organizations: awsim's, filled from the world, one state per organization.
+//! Organizations: awsim's service, filled from the world, with one state per organization.
 //!
-//! awsim keeps an organization in the account that created it and knows one per account. So every call is made in the
-//! management account of the caller's organization. Mended here: who may ask (members may describe the organization and no
-//! more), the order of lists and their pages, status codes. Delegated administrators are answered here, since the crate
-//! has none. Organizations come from the world and never change: an operation that would change one is refused, because
-//! nothing else here (`aws:PrincipalOrgID`, the catalog's owners) would follow.
+//! awsim keeps an organization in the account that created it, and has one per account. So each
+//! call is made in the management account of the caller's organization. This module corrects the
+//! permissions (members may only describe the organization), the order and the pages of lists, and
+//! status codes. It answers for delegated administrators itself, because awsim has none.
+//! Organizations come from the world and never change. An operation that would change one is
+//! refused, because `aws:PrincipalOrgID` and the catalog's owners would not follow.
 
 use awsim_core::{AwsError, RequestContext, ServiceHandler};
 use awsim_organizations::OrganizationsService;
@@ -20,10 +21,10 @@ use crate::world::Organization;
 
 /// The service principal that delegated administrators of private marketplaces are registered for.
 const PRIVATE_MARKETPLACE: &str = "private-marketplace.marketplace.amazonaws.com";
-/// The most results of a page, and so many if nothing is asked for.
+/// AWS's maximum of results per page, which is also the default.
 const PAGE: usize = 20;
 
-/// awsim's service with the world's organizations in it, created `now`.
+/// awsim's service with the organizations of the world, created at `now`.
 pub(super) fn organizations_of(world: &World, now: Timestamp) -> OrganizationsService {
     let service = OrganizationsService::new();
     let joined = u64::try_from(now.as_second()).unwrap_or_default();
@@ -97,7 +98,7 @@ impl Cloud {
 
     async fn ask(&self, operation: &str, input: Value, context: &RequestContext) -> Result<Value, AwsError> {
         let answer = self.organizations.handle(operation, input, context).await;
-        // The protocol has one status for every error of a caller.
+        // The service has the same HTTP status for every error of a caller.
         let mut answer = answer.map_err(|error| AwsError { status: StatusCode::BAD_REQUEST, ..error })?;
         if let Some(account) = answer.get_mut("Account") {
             add_state(account);
@@ -115,24 +116,24 @@ impl Cloud {
         self.world.organizations.iter().find(|organization| organization.id == id).ok_or_else(not_in_use)
     }
 
-    /// When the organizations came to be.
+    /// When the organizations were created, in seconds of Unix time.
     fn since(&self) -> i64 {
         self.begun.as_second()
     }
 }
 
-/// What AWS Organizations says of an organization of the world.
+/// The view of AWS Organizations on an organization of the world.
 trait InOrganizations {
     fn accounts(&self) -> impl Iterator<Item = &str>;
     fn described(&self) -> Described;
     fn root(&self) -> Root;
     fn account(&self, account: &str, joined: u64) -> Account;
     fn account_arn(&self, account: &str) -> String;
-    /// Those of the accounts that are delegated administrators for the service, if one is asked for.
+    /// Those of the accounts that are delegated administrators, for one service if it is given.
     fn delegates(&self, accounts: Vec<Value>, service: Option<&str>) -> Vec<Value>;
     /// The services for which an account is a delegated administrator.
     fn services_of(&self, account: &str) -> Result<Vec<Value>, AwsError>;
-    /// What only the management account and delegated administrators may ask.
+    /// Refuses callers other than the management account and the delegated administrators.
     fn require_administrator(&self, account: &str) -> Result<(), AwsError>;
 }
 
@@ -155,7 +156,8 @@ impl InOrganizations for Organization {
 
     fn root(&self) -> Root {
         let (master, organization) = (&self.management_account, &self.id);
-        // AWS's ids of roots are 4 to 32 lower-case letters or digits; an organization's own has 10 to 32.
+        // AWS's root ids have 4 to 32 lower-case letters or digits, and an organization's id has 10
+        // to 32, so it fits.
         let id = format!("r-{}", organization.trim_start_matches("o-"));
         let arn = format!("arn:aws:organizations::{master}:root/{organization}/{id}");
         Root { id, arn, name: "Root".into(), policy_types: Vec::new() }
@@ -213,12 +215,12 @@ impl InOrganizations for Organization {
     }
 }
 
-/// What AWS has beside the older `Status`.
+/// Adds the field `State`, which AWS has beside the older `Status`.
 fn add_state(account: &mut Value) {
     account["State"] = account["Status"].clone();
 }
 
-/// A list of an answer in a steady order: awsim's maps have none, and pages need one.
+/// A list of an answer in a stable order. awsim's maps have no order, and pages need one.
 fn sorted(mut answer: Value, list: &str) -> Vec<Value> {
     let mut items = match answer[list].take() {
         Value::Array(items) => items,

@@ -1,4 +1,4 @@
-//! The state of the services as parts that can be saved, and back.
+//! Turns the state of the services into parts that can be saved, and restores it.
 
 use awsim_core::{AwsError, RequestContext, ServiceHandler};
 use awsim_sts::AssumedRoleSession;
@@ -9,7 +9,7 @@ use super::{Cloud, account_in};
 use crate::catalog::Catalog;
 use crate::state::{Parts, Session, TableSettings};
 
-/// Why a state that was read cannot be taken.
+/// Why a state that was read cannot be restored.
 #[derive(Debug, thiserror::Error)]
 #[error("the state of {service} cannot be used: {problem}")]
 pub(crate) struct Unusable {
@@ -18,7 +18,8 @@ pub(crate) struct Unusable {
 }
 
 impl Cloud {
-    /// Everything but the items of the tables and their large values. Changes must pause meanwhile.
+    /// Everything except the tables' items and their large values. Changes must be paused
+    /// meanwhile.
     pub(crate) async fn parts(&self) -> Result<Parts, serde_json::Error> {
         let dynamodb = text(&self.dynamodb);
         let mut tables = Vec::new();
@@ -40,13 +41,14 @@ impl Cloud {
         })
     }
 
-    /// Takes over parts that were saved. `authority` is the address that queue URLs name from now on.
+    /// Restores saved parts. `authority` is the address in queue URLs from now on.
     pub(crate) async fn restore(&self, parts: Parts, authority: &str) -> Result<(), Unusable> {
         let unusable = |service: &'static str| move |problem: String| Unusable { service, problem };
         let offset = SignedDuration::from_micros(parts.clock_offset_micros);
         self.clock.jump(offset).map_err(|e| unusable("the clock")(e.to_string()))?;
         self.sns.restore(parts.sns.as_bytes()).map_err(unusable("SNS"))?;
-        // awsim goes by the machine's clock, and its times were moved by as much as ours had jumped.
+        // awsim uses the machine's clock. Its times were shifted by the offset of the emulator's
+        // clock.
         let now = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
         let mut queues: Value = serde_json::from_str(&parts.sqs).map_err(|e| unusable("SQS")(e.to_string()))?;
         for region in queues.as_array_mut().into_iter().flatten() {
@@ -94,7 +96,7 @@ impl Cloud {
         Ok(())
     }
 
-    /// The sessions that have not expired. awsim cannot list them; our ends of them can.
+    /// The sessions that have not expired. awsim cannot list them, so their ends are kept here.
     fn running_sessions(&self) -> Vec<Session> {
         let running = self.session_ends.running(self.clock.now()).into_iter();
         running.filter_map(|(key, end)| Some(saved_session(self.sessions.lookup(&key)?, end))).collect()
@@ -139,7 +141,8 @@ fn saved_session(session: AssumedRoleSession, expires: Timestamp) -> Session {
     }
 }
 
-/// Makes messages visible again whose visibility timeout ended while nobody served. awsim would count that as a receive.
+/// Makes messages visible again whose visibility timeout ended while the server was down. awsim
+/// would count that as a receive.
 fn return_expired(queue: &mut Value, now: u64) {
     let Value::Array(inflight) = queue["inflight"].take() else { return };
     let is_over = |message: &Value| message["visible_at_secs"].as_u64().is_none_or(|end| end <= now);

@@ -1,5 +1,5 @@
-//! The catalog as it was, for reads that are made stale. It is remembered only while a rule asks for it, and as JSON: a state
-//! is large, and stale reads are rare.
+//! Past states of the catalog, for the fault `stale-read`. They are kept as JSON, and only while
+//! such a rule is in force, because a state is large and stale reads are rare.
 
 use std::collections::VecDeque;
 use std::sync::PoisonError;
@@ -11,15 +11,15 @@ use serde_json::Value;
 use super::Cloud;
 use crate::catalog::Catalog;
 
-/// The most states that are remembered.
+/// How many states are kept at most.
 const MAX_STATES: usize = 200;
 
-/// States, each as it was before something ended, the oldest first.
+/// The states, each from before a change set ended, the oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Past(VecDeque<(Timestamp, Value)>);
 
 impl Past {
-    /// The state at `moment`; none where nothing changed since, as far as is remembered.
+    /// The state at `moment`; `None` if nothing has changed since then, as far as states are kept.
     fn at(&self, moment: Timestamp) -> Option<&Value> {
         self.0.iter().find(|(changed, _)| *changed > moment).map(|(_, before)| before)
     }
@@ -33,7 +33,7 @@ impl Past {
 }
 
 impl Cloud {
-    /// Notes the catalog's state before something in it ends, where a rule makes reads stale.
+    /// Saves the catalog's state before a change set ends, if a rule makes reads stale.
     pub(super) fn remember(&self) {
         if !self.faults().make_reads_stale() {
             return;
@@ -44,7 +44,7 @@ impl Cloud {
         }
     }
 
-    /// The catalog as it was so long before `now`; none where that is as it is.
+    /// The catalog as it was `age` before `now`; `None` if it has not changed since then.
     pub(super) fn as_of(&self, now: Timestamp, age: Duration) -> Option<Catalog> {
         let moment = now.checked_sub(age).ok()?;
         let before = self.past.lock().unwrap_or_else(PoisonError::into_inner).at(moment).cloned()?;

@@ -1,9 +1,10 @@
-//! Policies as awsim's evaluator is given them: read, and written anew where it takes them otherwise than AWS does.
+//! Prepares policies for awsim's evaluator: parses them, and rewrites parts that the evaluator
+//! understands differently from AWS.
 
 use awsim_iam_policy::document::ResourceList;
 use awsim_iam_policy::{BaseOperator, Effect, PolicyDocument, Principal, Statement, parse};
 
-/// Condition keys do not care about case; awsim's evaluator does. These are the spellings it is given.
+/// Condition keys are not case-sensitive, but awsim's evaluator is. It gets these spellings.
 const CONDITION_KEYS: [&str; 16] = [
     "aws:PrincipalArn",
     "aws:PrincipalAccount",
@@ -23,13 +24,14 @@ const CONDITION_KEYS: [&str; 16] = [
     "sns:Protocol",
 ];
 
-/// The beginnings of condition keys that end with a tag's key.
+/// The prefixes of condition keys that end with a tag's key.
 const TAG_KEYS: [&str; 2] = ["aws:PrincipalTag/", "aws:ResourceTag/"];
 
-/// The version whose policies have variables.
+/// The policy version that has variables.
 const WITH_VARIABLES: &str = "2012-10-17";
 
-/// Reads a policy that was checked when it was stored. One that cannot be read allows nothing.
+/// Parses a policy that was checked when it was stored. A text that cannot be parsed allows
+/// nothing.
 pub(super) fn read(text: &str) -> PolicyDocument {
     let mut document = parse(text).unwrap_or_else(|_| nothing());
     let literal = document.version.as_deref() != Some(WITH_VARIABLES);
@@ -40,13 +42,14 @@ pub(super) fn read(text: &str) -> PolicyDocument {
     document
 }
 
-/// A policy that says nothing.
+/// A policy without statements.
 pub(super) fn nothing() -> PolicyDocument {
     PolicyDocument { version: None, id: None, statements: Vec::new() }
 }
 
-/// A resource's policy as it speaks to callers of its own account. To allow the account is to leave it to the account's own
-/// policies; awsim takes it for the consent to each caller there.
+/// A resource's policy for callers of its own account. A statement that allows the account
+/// delegates to the account's own policies; awsim would treat it as a permission for each caller of
+/// the account, so such statements are removed.
 pub(super) fn without_account(mut policy: PolicyDocument, account: &str) -> PolicyDocument {
     let root = format!("arn:aws:iam::{account}:root");
     for statement in policy.statements.iter_mut().filter(|statement| statement.effect == Effect::Allow) {
@@ -57,7 +60,8 @@ pub(super) fn without_account(mut policy: PolicyDocument, account: &str) -> Poli
     policy
 }
 
-/// A variable before an ARN's fifth colon is none, and such a resource is nothing's; awsim puts the value in.
+/// AWS replaces no variable before an ARN's fifth colon, so such a resource matches nothing. awsim
+/// would insert the value.
 fn mend_resources(statement: &mut Statement, literal: bool) {
     for list in [&mut statement.resource, &mut statement.not_resource].into_iter().flatten() {
         let possible = list.iter().filter(|resource| {
@@ -68,7 +72,7 @@ fn mend_resources(statement: &mut Statement, literal: bool) {
     }
 }
 
-/// `ArnEquals` is `ArnLike` by another name; awsim compares letter by letter.
+/// In AWS, `ArnEquals` is the same as `ArnLike`. awsim compares the text exactly.
 fn mend_conditions(statement: &mut Statement, literal: bool) {
     let conditions = statement.condition.as_mut().map(|block| &mut block.conditions);
     for condition in conditions.into_iter().flatten() {
@@ -89,7 +93,7 @@ fn mend_conditions(statement: &mut Statement, literal: bool) {
     }
 }
 
-/// Text without variables in it, where the policy is of a version that has none: `${$}` stands for a dollar sign.
+/// Escapes the text of a policy whose version has no variables: `${$}` stands for a dollar sign.
 fn spelled(text: &str, literal: bool) -> String {
     if literal { text.replace("${", "${$}{") } else { text.to_owned() }
 }

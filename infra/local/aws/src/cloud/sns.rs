@@ -1,4 +1,5 @@
-//! SNS: topics of any account by their ARN, topic policies, subscriptions across accounts, publishing.
+//! SNS: topics of any account by their ARN, topic policies, subscriptions across accounts,
+//! publishing.
 
 use awsim_core::{AwsError, EventBus, RequestContext, ServiceHandler};
 use serde_json::{Map, Value, json};
@@ -6,11 +7,13 @@ use serde_json::{Map, Value, json};
 use super::access::{Denied, Question, request_conditions};
 use super::{Call, Cloud, account_in};
 
-/// The attribute of a topic or a subscription that says which account made it. AWS reports it; awsim does not.
+/// The attribute with the account that made a topic or a subscription. AWS reports it; awsim does
+/// not.
 const OWNER: &str = "Owner";
 /// The attribute of a subscription that waits for its confirmation.
 const PENDING: &str = "PendingConfirmation";
-/// The attribute in which awsim keeps the token that confirms a subscription. It shows it to nobody.
+/// The attribute in which awsim keeps the token that confirms a subscription. awsim returns it to
+/// nobody.
 const TOKEN: &str = "_AwsimConfirmationToken";
 
 impl Cloud {
@@ -40,7 +43,7 @@ impl Cloud {
                 if operation == "Publish" && input["Message"].as_str().is_none_or(str::is_empty) {
                     return Err(AwsError::bad_request("InvalidParameter", "Invalid parameter: Empty message"));
                 }
-                // The query protocol cannot write an empty list: it is left out.
+                // The query protocol cannot express an empty list, so the parameter is absent.
                 if operation == "PublishBatch" && !input["PublishBatchRequestEntries"].is_array() {
                     input["PublishBatchRequestEntries"] = json!([]);
                 }
@@ -57,11 +60,12 @@ impl Cloud {
         call: &Call,
         context: &RequestContext,
     ) -> Result<(), AwsError> {
-        // A subscription belongs to whoever made it, and bears the topic's account in its ARN.
+        // A subscription belongs to the account that made it, but its ARN holds the topic's
+        // account.
         let subscription = input["SubscriptionArn"].as_str();
         let own = subscription.and_then(|arn| self.subscription_attribute(arn, OWNER, context));
         let owner = own.filter(|own| own == call.caller.account()).unwrap_or_else(|| context.account_id.clone());
-        // Who has the token was sent it: AWS asks for no signature, either.
+        // A caller with the token has received it from SNS, so no signature is needed, as in AWS.
         if operation == "ConfirmSubscription" {
             return Ok(());
         }
@@ -73,7 +77,7 @@ impl Cloud {
                 resource: &resource,
                 owner: &owner,
                 resource_policy: policy.as_deref(),
-                // What AWS documents for `Subscribe`.
+                // The condition keys that AWS documents for `Subscribe`.
                 conditions: request_conditions(input, [("sns:Protocol", "Protocol"), ("sns:Endpoint", "Endpoint")]),
             };
             let refused = |denied: Denied| AwsError::forbidden("AuthorizationError", denied.0);
@@ -124,11 +128,11 @@ impl Cloud {
         let token = {
             let Some(mut subscription) = state.subscriptions.get_mut(arn) else { return Ok(answer) };
             subscription.attributes.insert(OWNER.into(), caller.into());
-            // Only the queue's own account can subscribe it without being asked to confirm.
+            // Only the queue's own account can subscribe it without a confirmation.
             if subscription.protocol != "sqs" || endpoint.as_str().and_then(account_in) == Some(caller) {
                 return Ok(answer);
             }
-            // Random, and nobody's but the queue's: as the id of the subscription, told to nobody else.
+            // The token is random, and only the queue receives it.
             let token = context.request_id.replace('-', "").repeat(4);
             subscription.confirmed = false;
             subscription.attributes.insert(PENDING.into(), "true".into());
@@ -141,7 +145,7 @@ impl Cloud {
         Ok(json!({ "SubscriptionArn": "pending confirmation" }))
     }
 
-    /// Takes the filter policy of a subscription away.
+    /// Removes the filter policy of a subscription.
     fn forget_filter(&self, subscription: &str, context: &RequestContext) {
         let state = self.sns.store_handle().get(&context.account_id, &context.region);
         if let Some(mut subscription) = state.subscriptions.get_mut(subscription) {
@@ -149,7 +153,7 @@ impl Cloud {
         }
     }
 
-    /// Subscribing twice is one subscription; with other attributes it is an error.
+    /// The existing subscription, if the same one is made again. Other attributes are an error.
     fn existing_subscription(&self, input: &Value, context: &RequestContext) -> Result<Option<String>, AwsError> {
         let state = self.sns.store_handle().get(&context.account_id, &context.region);
         let same = |field: &str, value: &str| input[field].as_str() == Some(value);
@@ -170,7 +174,7 @@ impl Cloud {
         Ok(Some(existing.arn.clone()))
     }
 
-    /// Every subscription that an account made, on topics of any account.
+    /// All subscriptions that an account made, on topics of any account.
     fn subscriptions_of(&self, account: &str) -> Value {
         let mut found = Vec::new();
         for (_, state) in self.sns.store_handle().iter_all() {
@@ -198,7 +202,8 @@ impl Cloud {
         answer
     }
 
-    /// Publishes, and delivers before it answers: whoever saw the answer finds the message in the queues.
+    /// Publishes a message and delivers it before it answers. After the answer, the message is in
+    /// the queues.
     pub(super) async fn publish(
         &self,
         operation: &str,
@@ -223,7 +228,8 @@ fn resource_arn(input: &Value) -> Option<&str> {
     ["TopicArn", "TargetArn", "SubscriptionArn", "ResourceArn"].iter().find_map(|field| input[field].as_str())
 }
 
-/// The policy that AWS gives a new topic: it lets nobody in from outside, but clients expect to find one.
+/// AWS's default policy for a new topic. It permits nobody from outside the account, but clients
+/// expect a policy to exist.
 fn default_policy(topic: &str, account: &str) -> String {
     let actions = [
         "GetTopicAttributes",
@@ -262,8 +268,8 @@ fn check_policy(input: &Value) -> Result<(), AwsError> {
     }
 }
 
-/// Takes an empty filter policy out of a request: AWS documents it as the way to have none, and awsim refuses it. Whether there was
-/// one.
+/// Removes an empty filter policy from a request, and returns whether there was one. AWS documents
+/// it as the way to remove the policy; awsim refuses it.
 fn take_empty_filter(input: &mut Value) -> bool {
     let is_empty = |policy: &Value| policy.as_str().and_then(|text| serde_json::from_str(text).ok()) == Some(json!({}));
     if let Some(attributes) = input["Attributes"].as_object_mut()
@@ -275,7 +281,8 @@ fn take_empty_filter(input: &mut Value) -> bool {
     input["AttributeName"] == "FilterPolicy" && is_empty(&input["AttributeValue"])
 }
 
-/// Turns `MessageAttributes.entry[{Name, Value}]` of the query protocol into the map that awsim reads.
+/// Turns `MessageAttributes.entry[{Name, Value}]` of the query protocol into the map that awsim
+/// reads.
 fn flatten_attributes(input: &mut Value) {
     if let Some(entries) = input["MessageAttributes"]["entry"].as_array() {
         let named = |entry: &Value| Some((entry["Name"].as_str()?.to_owned(), entry["Value"].clone()));

@@ -1,4 +1,5 @@
-//! SQS: queues of any account by their URL, queue policies, receive counts, long polling, message sizes.
+//! SQS: queues of any account by their URL, queue policies, receive counts, long polling, message
+//! sizes.
 
 use std::time::{Duration, Instant};
 
@@ -11,14 +12,17 @@ use super::access::{Conditions, Denied, Question, resource_tags};
 use super::changes::has_messages;
 use super::{Call, Cloud, account_in};
 
-/// What queues accept at most: the default of new queues, and the sum of a batch.
+/// SQS's limit in bytes for a message, which is the default of new queues, and for the sum of a
+/// batch.
 const MAX_MESSAGE: usize = 1024 * 1024;
-/// The sum that awsim accepts for a batch.
+/// awsim's limit in bytes for the sum of a batch.
 const AWSIM_BATCH: usize = 256 * 1024;
-/// How long a poll waits for a ring before it looks by itself: messages also come back when their time is over.
+/// How long a poll waits for a notification before it looks again: messages also become visible
+/// when their timeout ends.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// awsim counts a message as received when it returns after its visibility timeout, and again when it is received.
-/// So we return it ourselves, this much earlier, and awsim finds nothing to return between our look and its own.
+/// awsim counts a receive when a message's visibility timeout ends, and another one when it is
+/// received. So this module makes messages visible itself, this much earlier; then awsim finds none
+/// whose timeout has ended.
 const EARLY: Duration = Duration::from_millis(50);
 
 impl Cloud {
@@ -100,7 +104,7 @@ impl Cloud {
         self.sqs.handle("CreateQueue", input, context).await
     }
 
-    /// `SendMessage`, for callers who were authorized.
+    /// Sends a message for a caller that IAM has permitted.
     pub(super) async fn send(&self, input: Value, context: &RequestContext) -> Result<Value, AwsError> {
         check_body(&input)?;
         self.check_size(&input, queue_name(&input), context)?;
@@ -121,7 +125,7 @@ impl Cloud {
             check_body(entry)?;
             self.check_size(entry, queue_name(&input), context)?;
         }
-        // A fault befalls each message by itself.
+        // A fault applies to each message separately.
         let one_by_one = self.faults().rules().iter().any(|armed| armed.rule.fault.befalls_messages());
         if total <= AWSIM_BATCH && !one_by_one {
             let answer = self.sqs.handle("SendMessageBatch", input, context).await?;
@@ -131,7 +135,8 @@ impl Cloud {
         self.send_large_batch(&input["QueueUrl"], entries, context).await
     }
 
-    /// A batch one by one: one that SQS takes and awsim does not, or whose messages faults may befall.
+    /// Sends the messages of a batch one by one, if SQS accepts the batch and awsim does not, or if
+    /// faults may apply to its messages.
     async fn send_large_batch(
         &self,
         queue: &Value,
@@ -164,13 +169,13 @@ impl Cloud {
         Err(AwsError::bad_request("InvalidParameterValue", message))
     }
 
-    /// `ReceiveMessage`, which waits as long as it was asked to.
+    /// Receives messages, and waits for them as long as the request says.
     async fn receive(&self, input: &mut Value, context: &RequestContext) -> Result<Value, AwsError> {
         let wait = self.wait_seconds(input, context)?;
         let deadline = Instant::now() + Duration::from_secs(wait);
         input["WaitTimeSeconds"] = json!(0);
         loop {
-            // Registered before looking, so that a message that comes in between rings.
+            // Registered before looking, so that a message that arrives in between wakes the poll.
             let arrival = self.arrivals.notified();
             let attempt = self.changes.attempt().await;
             self.return_expired(input, context);
@@ -184,7 +189,7 @@ impl Cloud {
             if found || left.is_zero() || self.stopping.is_cancelled() {
                 return Ok(answer);
             }
-            // Why it woke does not matter: it looks again.
+            // A notification and the end of the wait have the same effect: the poll looks again.
             let _ = timeout(left.min(LOOK_AGAIN), arrival).await;
         }
     }
@@ -206,7 +211,7 @@ impl Cloud {
         })
     }
 
-    /// Makes messages visible again whose visibility timeout is over, without counting that as a receive.
+    /// Makes messages visible again whose visibility timeout has ended, without counting a receive.
     fn return_expired(&self, input: &Value, context: &RequestContext) {
         let state = self.sqs.store().get(&context.account_id, &context.region);
         if let Some(mut queue) = state.queues.get_mut(queue_name(input)) {
@@ -215,7 +220,7 @@ impl Cloud {
     }
 }
 
-/// The numbers that a queue's attributes may be.
+/// The permitted ranges of a queue's attributes.
 const RANGES: [(&str, std::ops::RangeInclusive<u32>); 5] = [
     ("DelaySeconds", 0..=900),
     ("MaximumMessageSize", 1024..=1_048_576),
@@ -235,7 +240,7 @@ fn check_ranges(attributes: &Value) -> Result<(), AwsError> {
     Ok(())
 }
 
-/// The timeout that a request gives a message, if it gives one.
+/// Checks the visibility timeout of a request, if it has one.
 fn check_visibility(timeout: &Value) -> Result<(), AwsError> {
     if timeout.is_null() || timeout.as_u64().is_some_and(|seconds| seconds <= 43_200) {
         return Ok(());
@@ -249,8 +254,9 @@ fn check_visibility(timeout: &Value) -> Result<(), AwsError> {
 
 const INVALID_HANDLE: &str = "ReceiptHandleIsInvalid";
 
-/// Deleting with a handle that is no longer the message's newest, or whose message is deleted already, succeeds and does
-/// nothing. awsim calls every such handle invalid; those that it could have given are UUIDs.
+/// In SQS, a delete with an old handle, or of a message that is already deleted, succeeds and has
+/// no effect. awsim refuses every such handle as invalid. So the error is ignored if the handle is
+/// a UUID, as all of awsim's handles are.
 fn forgive_stale_handles(input: &Value, answer: Result<Value, AwsError>) -> Result<Value, AwsError> {
     let stale = |handle: &Value| {
         let handle = handle.as_str().unwrap_or_default();
@@ -275,14 +281,15 @@ fn forgive_stale_handles(input: &Value, answer: Result<Value, AwsError>) -> Resu
 fn return_expired(queue: &mut Queue, now: Instant) {
     let due = |visible_at: Option<Instant>| visible_at.is_none_or(|visible_at| visible_at <= now);
     let mut expired: Vec<_> = queue.inflight.extract_if(|_, message| due(message.visible_at)).map(|(_, m)| m).collect();
-    // Oldest first to the front, as awsim does it; the order of a standard queue is no promise, but a steady one helps.
+    // The oldest message comes first, as in awsim. A standard queue promises no order, but a stable
+    // one helps.
     expired.sort_by_key(|message| std::cmp::Reverse(message.message.sent_at));
     for inflight in expired {
         queue.messages.push_front(inflight.message);
     }
 }
 
-/// A message has at least one character.
+/// Refuses an empty message.
 fn check_body(message: &Value) -> Result<(), AwsError> {
     if message["MessageBody"].as_str().is_some_and(str::is_empty) {
         let text = "The request must contain the parameter MessageBody.";
@@ -291,7 +298,7 @@ fn check_body(message: &Value) -> Result<(), AwsError> {
     Ok(())
 }
 
-/// The size that SQS counts: the body, and the names, types and values of the attributes.
+/// The size in bytes by SQS's rules: the body, and the names, types and values of the attributes.
 fn message_size(message: &Value) -> usize {
     let text = |value: &Value| value.as_str().map_or(0, str::len);
     let attribute = |(name, value): (&String, &Value)| {
@@ -306,7 +313,7 @@ pub(super) fn queue_name(input: &Value) -> &str {
     input["QueueUrl"].as_str().and_then(|url| url.rsplit('/').next()).unwrap_or_default()
 }
 
-/// The account whose queue a request is about, where it names one.
+/// The account of the queue that a request names; `None` if it names none.
 fn queue_owner(input: &Value) -> Option<&str> {
     let in_url = input["QueueUrl"].as_str().and_then(|url| url.rsplit('/').nth(1));
     in_url

@@ -1,4 +1,4 @@
-//! STS: who am I, and assuming roles in other accounts.
+//! STS: `GetCallerIdentity`, and roles that are assumed in other accounts.
 
 use awsim_core::{AwsError, ServiceHandler};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ impl Cloud {
             action: "sts:AssumeRole",
             resource: &role,
             owner: &owner,
-            // A role that does not exist is answered like one that refuses, as in AWS.
+            // A role that does not exist is refused like one whose trust policy refuses, as in AWS.
             resource_policy: self.access.trust_of(&role),
             conditions,
         };
@@ -44,7 +44,7 @@ impl Cloud {
                 "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining";
             return Err(AwsError::bad_request("ValidationError", limit));
         }
-        // In the role's account: that is where the session then acts.
+        // The call is made in the role's account, where the session acts.
         self.sts.handle("AssumeRole", input, &call.context("sts", &owner)).await
     }
 }

@@ -1,7 +1,7 @@
-//! Time in the cloud: its clock, what comes of a jump, and the sessions that expire by it.
+//! The clock of the services: its jumps, and the sessions that expire by it.
 //!
-//! awsim goes by the machine's own clock. What it holds until some moment is therefore moved by as much as our clock
-//! jumps, and the sessions' ends are kept here.
+//! awsim uses the machine's own clock. So the moments that awsim holds are shifted whenever the
+//! emulator's clock jumps, and the ends of sessions are kept here.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -23,7 +23,7 @@ impl SessionEnds {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(access_key.to_owned(), end);
     }
 
-    /// The sessions that are not over at `now`, and their ends.
+    /// The sessions that have not ended at `now`, with their ends.
     pub(super) fn running(&self, now: Timestamp) -> Vec<(String, Timestamp)> {
         let ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let running = ends.iter().filter(|(_, end)| **end > now);
@@ -37,13 +37,13 @@ impl SessionEnds {
 }
 
 impl Cloud {
-    /// The clock of everything here.
+    /// The clock of all services.
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// Sets the clock forward, or back if `by` is negative. What is due then has happened when this returns: change
-    /// sets have ended, and messages are visible again.
+    /// Sets the clock forward, or back if `by` is negative. When this returns, everything that is
+    /// due by then has happened: change sets have ended, and messages are visible again.
     pub(crate) async fn jump(&self, by: SignedDuration) -> Result<(), OutOfRange> {
         let change = self.changes.begin().await;
         self.clock.jump(by)?;
@@ -54,13 +54,14 @@ impl Cloud {
         }
         drop(change);
         self.end_due_change_sets().await;
-        // The next end is nearer or farther now, and polls may find something.
+        // The next end of a change set is nearer or farther now, and polls may find messages.
         self.started.notify_one();
         self.arrivals.notify_waiters();
         Ok(())
     }
 
-    /// Who the owner of an access key is: a 12-digit key is the account itself, others are the world's or a session's.
+    /// The caller of an access key. A key of 12 digits is the account itself; others belong to the
+    /// world or to a session.
     pub(crate) fn caller(&self, access_key: &str) -> Option<Caller> {
         if crate::world::is_account(access_key) {
             return Some(Caller::Account(access_key.to_owned()));
@@ -74,7 +75,8 @@ impl Cloud {
         self.sessions.lookup(access_key).map(|session| Caller::Session(Box::new(session)))
     }
 
-    /// Dates the credentials of an answer of STS by our clock, and makes them end by it.
+    /// Sets the expiration of credentials in an answer of STS by the emulator's clock, and records
+    /// it.
     pub(super) fn date_credentials(&self, answer: &mut Value) {
         let Some(credentials) = answer.get_mut("Credentials") else { return };
         let (Some(key), Some(end)) = (credentials["AccessKeyId"].as_str(), credentials["Expiration"].as_str()) else {
@@ -104,12 +106,12 @@ fn move_queue(queue: &mut Queue, by: SignedDuration) {
 fn move_message(message: &mut Message, by: SignedDuration) {
     message.delay_until = message.delay_until.map(|at| moved(at, by));
     message.delay_until_secs = message.delay_until_secs.map(|at| at.saturating_add_signed(-by.as_secs()));
-    // What retention counts from. The attribute `SentTimestamp` stays what it was.
+    // Retention counts from this time. The attribute `SentTimestamp` does not change.
     message.sent_at_secs = message.sent_at_secs.saturating_add_signed(-by.as_secs());
 }
 
-/// The moment, after the clock has jumped `by`: nearer if it went forward. The machine's clock counts from its own start;
-/// what would be before that is due.
+/// The moment after the clock has jumped: nearer if it jumped forward. The machine's clock counts
+/// from its start; a moment before that start is due.
 fn moved(at: Instant, by: SignedDuration) -> Instant {
     let distance = by.unsigned_abs();
     if by.is_negative() {

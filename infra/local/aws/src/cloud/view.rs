@@ -1,4 +1,5 @@
-//! Everything that the page shows, copied out of the services: plain values that can be rendered without holding anything.
+//! Copies of everything that the page shows: plain values that can be rendered without holding a
+//! lock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,24 +14,24 @@ use super::{Call, Caller, Cloud, Reply};
 use crate::catalog::{ChangeSetView, ExperienceView, Listed, Move};
 use crate::world::Product;
 
-/// How long a change counts as new.
+/// How long the page marks a product's move as new.
 const FRESH: SignedDuration = SignedDuration::from_secs(6);
-/// Change sets that are shown: so many that run, and so many that ended.
+/// How many change sets are shown: this many running ones, and this many that have ended.
 const CHANGE_SETS: usize = 40;
 
-/// The cloud at one moment.
+/// The state of the services at one moment.
 #[derive(Debug, Serialize)]
 pub(crate) struct View {
     pub(crate) now: Timestamp,
     pub(crate) region: String,
-    /// Those with a management experience first, then as the world names them.
+    /// The organizations: those with a management experience first, then in the order of the world.
     pub(crate) organizations: Vec<OrganizationView>,
-    /// The running ones first.
+    /// The change sets, the running ones first.
     pub(crate) change_sets: Vec<ChangeSetView>,
     pub(crate) moves: Vec<Move>,
     pub(crate) queues: Vec<QueueView>,
     pub(crate) topics: Vec<TopicView>,
-    /// The newest first.
+    /// The latest events, the newest first.
     pub(crate) journal: Vec<Entry>,
 }
 
@@ -45,31 +46,31 @@ pub(crate) struct OrganizationView {
     pub(crate) experiences: Vec<ExperienceState>,
 }
 
-/// An experience, and what the hub's ledger says of it since the start.
+/// An experience, and what was written about it into the hub's ledger since the start.
 #[derive(Debug, Serialize)]
 pub(crate) struct ExperienceState {
     #[serde(flatten)]
     pub(crate) experience: ExperienceView,
-    /// Of a management experience: its newest version.
+    /// For a management experience: its newest version in the ledger.
     pub(crate) version: Option<String>,
-    /// Of a member experience: when its newest receipt was written, and what it says.
+    /// For a member experience: its newest receipt, and when it was written.
     pub(crate) receipt: Option<(Timestamp, Receipt)>,
 }
 
-/// A queue.
+/// A queue, with the number of its messages.
 #[derive(Debug, Serialize)]
 pub(crate) struct QueueView {
     pub(crate) account: String,
     pub(crate) name: String,
     pub(crate) visible: usize,
     pub(crate) in_flight: usize,
-    /// When the oldest message that waits was sent; to the second.
+    /// When the oldest message in the queue was sent, to the second.
     pub(crate) oldest: Option<Timestamp>,
-    /// Whether another queue sends it what nobody could handle.
+    /// Whether it is the dead-letter queue of another queue.
     pub(crate) dead_letters: bool,
 }
 
-/// A topic and the queues that listen to it.
+/// A topic, and the queues that are subscribed to it.
 #[derive(Debug, Serialize)]
 pub(crate) struct TopicView {
     pub(crate) arn: String,
@@ -77,7 +78,7 @@ pub(crate) struct TopicView {
 }
 
 impl Cloud {
-    /// Everything, at this moment. It takes each lock for a moment, and none while it waits.
+    /// Copies everything. It holds each lock briefly, and none while it waits.
     pub(crate) fn view(&self) -> View {
         let now = self.clock.now();
         let (experiences, change_sets, moves) = {
@@ -96,22 +97,22 @@ impl Cloud {
         }
     }
 
-    /// What the world tells about products.
+    /// The products of the world.
     pub(crate) fn products(&self) -> &[Product] {
         &self.world.products
     }
 
-    /// Every product on the lists of an experience.
+    /// The products on the lists of an experience, by id.
     pub(crate) fn lists(&self, experience: &str) -> BTreeMap<String, Listed> {
         self.catalog().lists(experience)
     }
 
-    /// On which list each product is in each experience: a row per product.
+    /// For each product, the list that it is on in each experience; `None` if it is on no list.
     pub(crate) fn listed(&self, experiences: &[String], products: &[String]) -> Vec<Vec<Option<Listed>>> {
         self.catalog().listed(experiences, products)
     }
 
-    /// `StartChangeSet` as `account`, the way that a signed request takes.
+    /// Calls `StartChangeSet` as `account`, with all checks that a signed request gets.
     pub(crate) async fn start_change_set_as(&self, account: &str, request: &Value, authority: &str) -> Reply {
         let caller = Caller::Account(account.to_owned());
         let request_id = awsim_core::RequestContext::new("", "").request_id;

@@ -1,14 +1,15 @@
-//! Who may steer: requests for this very server, from no other site.
+//! Which requests may control the server: only those that do not come from a web page of another
+//! site.
 //!
-//! A page anywhere on the web can make a browser send requests to a loopback port: by a name that it lets resolve to it
-//! (DNS rebinding), or across sites. Both are seen in the headers.
+//! Any web page can make a browser send requests to a loopback port: across sites, or by a DNS name
+//! that resolves to the loopback (DNS rebinding). The headers show both.
 
 use std::net::IpAddr;
 
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, header};
 
-/// Why a request may not steer the server.
+/// Why a request may not control the server.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Foreign {
     #[error(
@@ -19,7 +20,8 @@ pub(crate) enum Foreign {
     Origin,
 }
 
-/// Checks `Host`, `Origin` and what browsers say of the site that a request comes from.
+/// Checks `Host`, `Origin` and `Sec-Fetch-Site`, by which browsers name the site that a request
+/// comes from.
 pub(crate) fn check_origin(headers: &HeaderMap) -> Result<(), Foreign> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST.as_str()).unwrap_or_default();
@@ -36,9 +38,10 @@ pub(crate) fn check_origin(headers: &HeaderMap) -> Result<(), Foreign> {
     }
 }
 
-/// Checks what a request for a service says of where it comes from. Clients of AWS say nothing but `Host`, so what browsers say
-/// besides is that of the server's own page, or of a foreign one. A name may also be one of AWS's own, which a proxy has left as
-/// it was; or one without a dot or below `internal`, as containers have them: nobody can let those resolve as they like.
+/// Checks where a request for a service comes from. AWS's clients send `Host` only; browsers send
+/// more headers, so these come from the server's own page or from a foreign one. The host name may
+/// also be one of AWS's own, which a proxy has kept, or a name without a dot or below `internal`,
+/// as containers have them. An attacker cannot make such names resolve to this server.
 pub(crate) fn check_caller(headers: &HeaderMap) -> Result<(), Foreign> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let mut hosts = headers.get_all(header::HOST).iter();
@@ -66,7 +69,7 @@ fn is_name_of_ours(host: &str) -> bool {
             || ["localhost", "internal", "amazonaws.com", "amazonaws.com.cn", "api.aws"].into_iter().any(below))
 }
 
-/// A name that no one else can let resolve to this machine: an address itself, or `localhost`.
+/// Whether the name is an address or `localhost`: an attacker cannot control what these resolve to.
 fn is_address(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let name = authority.host().trim_start_matches('[').trim_end_matches(']');

@@ -1,10 +1,10 @@
-//! The facts of a call by which rules choose it, and by which refusals are worded.
+//! The facts of a call. Rules match by them, and the texts of refusals name them.
 
-/// A call, as far as rules look at it.
+/// A call before it is handled, as far as rules match by it.
 pub(crate) struct CallFacts<'a> {
     pub(crate) service: &'a str,
     pub(crate) operation: &'a str,
     pub(crate) account: &'a str,
-    /// The caller's ARN, which texts of refusals name.
+    /// The caller's ARN, which the text of a denied access names.
     pub(crate) caller: &'a str,
 }

@@ -1,7 +1,8 @@
-//! The decision: given the rules, a call or a message, the time and the dice, what happens.
+//! The decision: from the rules, a call or a message, the time and the dice to what happens.
 //!
-//! Each rule has dice of its own and draws the same number of times for everything that it could befall. So what one rule
-//! does depends on neither the others nor on the time a call takes, and the same seed decides the same sequence again.
+//! Each rule has its own dice, and draws the same number of values for every call or message that
+//! it could apply to. So a rule depends neither on other rules nor on how long calls take, and the
+//! same seed gives the same sequence again.
 
 use std::time::Duration;
 
@@ -12,61 +13,61 @@ use super::call::CallFacts;
 use super::refusal::{Refusal, refusal};
 use crate::world::{Dice, Fault, FaultRule, STALE_READS};
 
-/// What befalls a call.
+/// What the rules do to a call.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct CallEffect {
-    /// It waits so long before anything else.
+    /// How long the call waits before anything else happens.
     pub(crate) latency: Duration,
-    /// The clock jumps so far.
+    /// How far the clock jumps.
     pub(crate) jump: SignedDuration,
     pub(crate) outcome: FaultEffect,
-    /// What it describes is so old.
+    /// How old the described state is.
     pub(crate) stale: Duration,
-    /// The change set that it starts ends with `SERVER_FAULT`.
+    /// Whether the change set that the call starts ends with `SERVER_FAULT`.
     pub(crate) server_fault: bool,
-    /// The rules that fired.
+    /// The numbers of the rules that fired.
     pub(crate) fired: Vec<u64>,
 }
 
-/// What becomes of a call.
+/// Whether a call is handled, and whether it is answered.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) enum FaultEffect {
-    /// It is handled and answered.
+    /// The call is handled and answered.
     #[default]
     Answer,
-    /// It is not handled, and refused.
+    /// The call is not handled, and gets this error.
     Refuse(Refusal),
-    /// It is not handled, and the connection dropped.
+    /// The call is not handled, and its connection is dropped.
     LoseRequest,
-    /// It is handled, and the connection dropped.
+    /// The call is handled, and its connection is dropped before the answer.
     LoseAnswer,
 }
 
-/// What befalls a message on its way into a queue.
+/// What the rules do to a message on its way into a queue.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct MessageEffect {
     pub(crate) lost: bool,
-    /// How many more of it there are.
+    /// How many copies of the message are added.
     pub(crate) copies: u32,
     pub(crate) delay: Duration,
     pub(crate) overtakes: bool,
-    /// The rules that fired.
+    /// The numbers of the rules that fired.
     pub(crate) fired: Vec<u64>,
 }
 
 /// A rule in force.
 #[derive(Serialize)]
 pub(crate) struct Armed {
-    /// Its number: 1, 2, 3 … in the order in which rules were added.
+    /// The rule's number: 1, 2, 3 … in the order in which rules were added.
     pub(crate) id: u64,
     pub(crate) rule: FaultRule,
-    /// The seed that it decides by.
+    /// The seed of the rule's dice.
     pub(crate) seed: u64,
-    /// When it was added.
+    /// When the rule was added, by the emulator's clock.
     pub(crate) added: Timestamp,
-    /// How often it could have fired: what matched it, within its time.
+    /// How many calls or messages matched the rule within its time.
     pub(crate) seen: u64,
-    /// How often it fired.
+    /// How often the rule fired.
     pub(crate) fired: u64,
     #[serde(skip)]
     dice: Dice,
@@ -103,27 +104,30 @@ impl Faults {
         &self.rules
     }
 
-    /// Whether any rule makes reads stale: then what was has to be remembered.
+    /// Whether any rule makes reads stale. Then past states must be remembered.
     pub(crate) fn make_reads_stale(&self) -> bool {
         self.rules.iter().any(|armed| matches!(armed.rule.fault, Fault::StaleRead { .. }))
     }
 
-    /// Puts a rule out of force; whether there was one of that number.
+    /// Removes a rule. Returns whether there was one with that number.
     pub(crate) fn remove(&mut self, id: u64) -> bool {
         let before = self.rules.len();
         self.rules.retain(|armed| armed.id != id);
         self.rules.len() < before
     }
 
-    /// Puts all out of force, and says how many there were.
+    /// Removes all rules, and returns how many there were.
     pub(crate) fn clear(&mut self) -> usize {
         std::mem::take(&mut self.rules).len()
     }
 
-    /// What befalls a call. The first rule that ends it decides how; latency and jumps add up.
+    /// Decides on a call. The first rule that refuses or drops the call decides how; latency and
+    /// jumps add up.
     pub(crate) fn on_call(&mut self, call: &CallFacts<'_>, now: Timestamp) -> CallEffect {
         let mut effect = CallEffect::default();
         for armed in self.rules.iter_mut().filter(|armed| armed.could_befall(call, now)) {
+            // Rolled first: a rule draws for each call that it could apply to, even if an earlier
+            // rule has already decided on the call.
             let rolled = armed.roll();
             let outcome = effect_of(&armed.rule.fault, call);
             let taken = outcome != FaultEffect::Answer && effect.outcome != FaultEffect::Answer;
@@ -144,7 +148,7 @@ impl Faults {
         effect
     }
 
-    /// What befalls a message on its way into the queue of that account.
+    /// Decides on a message on its way into a queue of that account.
     pub(crate) fn on_message(&mut self, account: &str, queue: &str, now: Timestamp) -> MessageEffect {
         let mut effect = MessageEffect::default();
         for armed in self.rules.iter_mut().filter(|armed| armed.could_befall_message(account, queue, now)) {
@@ -179,7 +183,7 @@ impl Armed {
             Fault::Latency { .. } | Fault::ClockJump { .. } => true,
             Fault::ServerFault {} => call.service == "aws-marketplace" && call.operation == "StartChangeSet",
             Fault::StaleRead { .. } => call.service == "aws-marketplace" && STALE_READS.contains(&call.operation),
-            // A service that has no such error never gives it.
+            // The fault does not apply to a service that has no such error.
             _ => effect_of(&rule.fault, call) != FaultEffect::Answer,
         };
         applies
@@ -198,17 +202,18 @@ impl Armed {
             && self.is_open(now)
     }
 
-    /// Whether its time has come and is not over.
+    /// Whether the rule's time has begun and is not over.
     fn is_open(&self, now: Timestamp) -> bool {
         let begins = self.added.checked_add(self.rule.after.unwrap_or_default()).unwrap_or(Timestamp::MAX);
         let ends = self.rule.lasting.and_then(|lasting| begins.checked_add(lasting).ok()).unwrap_or(Timestamp::MAX);
-        // Without a beginning it is open at once, also if the clock was set back since.
+        // A rule without `after` is open at once, even if the clock was set back since it was
+        // added.
         (self.rule.after.is_none() || begins <= now) && now < ends
     }
 
     fn roll(&mut self) -> Rolled {
         self.seen += 1;
-        // Both are drawn each time, needed or not.
+        // Both values are drawn each time, needed or not, so that the sequence stays the same.
         let chance = self.dice.chance(self.rule.probability.unwrap_or(1.0));
         let duration = match self.rule.fault {
             Fault::Latency { min, max } | Fault::StaleRead { min, max } | Fault::MessageDelayed { min, max } => {
@@ -228,7 +233,7 @@ impl Armed {
     }
 }
 
-/// What a fault makes of a call.
+/// The effect of a fault on a call.
 fn effect_of(fault: &Fault, call: &CallFacts<'_>) -> FaultEffect {
     match fault {
         Fault::LostRequest {} => FaultEffect::LoseRequest,
@@ -253,7 +258,7 @@ mod tests {
         Faults::new(7, rules, NOW)
     }
 
-    /// Of `count` calls, which ones were refused: `x` or `.`.
+    /// Makes `count` calls: `x` for a refused one, `.` for another.
     fn refused(faults: &mut Faults, count: usize) -> String {
         (0..count)
             .map(|_| if matches!(faults.on_call(&START, NOW).outcome, FaultEffect::Refuse(_)) { 'x' } else { '.' })

@@ -1,23 +1,25 @@
-//! What each service answers when it is made to refuse: names, HTTP statuses and texts, as AWS documents them.
+//! The error of each service for each fault: name, HTTP status and text, as AWS documents them.
 //!
-//! From the services' models in botocore, their API references' "Common Errors", and for the catalog the facts that
-//! `catalog` rests on. Where a service has no such error, there is none here.
+//! They come from the services' models in botocore, from "Common Errors" in their API references,
+//! and for the catalog from the sources that `pmp-local-catalog` names. If a service has no such
+//! error, there is none here.
 
 use super::call::CallFacts;
 use crate::world::Fault;
 
-/// A refusal.
+/// An error answer that a fault causes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// The HTTP status.
+    /// The answer's HTTP status.
     pub(crate) status: u16,
-    /// The error's name.
+    /// The error's name in the service's protocol.
     pub(crate) code: &'static str,
     /// The text for people.
     pub(crate) message: String,
 }
 
-/// DynamoDB operations that move items, and so use up throughput; the others have a rate of requests.
+/// DynamoDB operations that read or write items, and so use up throughput. The others have a limit
+/// on requests instead.
 const MOVE_ITEMS: [&str; 10] = [
     "BatchGetItem",
     "BatchWriteItem",
@@ -31,7 +33,7 @@ const MOVE_ITEMS: [&str; 10] = [
     "UpdateItem",
 ];
 
-/// What `fault` makes the service answer; nothing where the service has no such error.
+/// The error that `fault` causes; `None` if the service has no such error.
 pub(super) fn refusal(fault: &Fault, call: &CallFacts<'_>) -> Option<Refusal> {
     let (message, (status, code, text)) = match fault {
         Fault::Throttling { message } => (message, throttling(call)?),
@@ -53,7 +55,7 @@ pub(super) fn refusal(fault: &Fault, call: &CallFacts<'_>) -> Option<Refusal> {
     Some(Refusal { status, code, message })
 }
 
-/// The answer where the emulator itself broke down.
+/// The answer if the emulator itself failed.
 pub(crate) fn panic_refusal(service: &str) -> Refusal {
     let (status, code, text) = server_error(service).unwrap_or((500, "InternalFailure", ""));
     Refusal { status, code, message: format!("{text} (a fault of the emulator, not an injected one: see its log)") }

@@ -1,28 +1,29 @@
-//! The latest requests: what was asked, by whom, what came of it, and which faults it met. Bounded; the oldest go first. How
-//! often each operation was asked stays.
+//! The record of the latest requests: operation, caller, outcome and the faults that it met. Its
+//! length is limited, and the oldest requests are dropped first. The counts of each operation stay.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// Requests kept.
+/// How many requests are kept. Enough for a test to look back.
 const KEPT: usize = 1000;
 
-/// One request.
+/// One request, after it was answered.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Served {
-    /// Its number, from 1 on. What is missing before the first that is listed was forgotten.
+    /// The request's number, from 1. Requests with lower numbers than the first in the list were
+    /// dropped.
     pub(crate) number: u64,
     pub(crate) at: Timestamp,
     pub(crate) service: String,
-    /// Empty where the request was refused before it was known.
+    /// The operation; empty if the request was refused before it was known.
     pub(crate) operation: String,
-    /// Empty where the caller is not known.
+    /// The caller's account; empty if it is not known.
     pub(crate) account: String,
-    /// The HTTP status; nothing where the connection was dropped.
+    /// The HTTP status; `None` if the connection was dropped.
     pub(crate) status: Option<u16>,
-    /// How long it took in milliseconds, latency that a fault added included.
+    /// How long the request took in milliseconds, with the latency that a fault added.
     pub(crate) ms: u64,
     /// The numbers of the fault rules that fired.
     pub(crate) faults: Vec<u64>,
@@ -36,18 +37,18 @@ pub(crate) struct Requests {
     counts: BTreeMap<(String, String), Count>,
 }
 
-/// How often an operation was asked since the start, or since the requests were forgotten.
+/// How often an operation was called since the start, or since the record was cleared.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Count {
     pub(crate) service: String,
     pub(crate) operation: String,
     pub(crate) requests: u64,
-    /// Those that were answered with an error, or not at all.
+    /// How many calls were answered with an error, or not at all.
     pub(crate) failed: u64,
 }
 
-/// Operations that are counted by themselves. Only a client that makes up names has more; then they are counted together, with
-/// no name.
+/// How many operations have a count of their own. Only a client that invents names reaches more;
+/// these are counted together, without a name.
 const COUNTED: usize = 500;
 
 impl Requests {
@@ -72,7 +73,7 @@ impl Requests {
         count.failed += u64::from(request.status.is_none_or(|status| status >= 400));
     }
 
-    /// By service and operation.
+    /// The counts, sorted by service and operation.
     pub(crate) fn counts(&self) -> Vec<&Count> {
         self.counts.values().collect()
     }
@@ -81,7 +82,8 @@ impl Requests {
         self.latest.iter()
     }
 
-    /// Forgets them, and begins to count anew; the numbers go on.
+    /// Clears the record and the counts, and returns how many requests were dropped. The requests'
+    /// numbers continue.
     pub(crate) fn clear(&mut self) -> usize {
         self.counts.clear();
         std::mem::take(&mut self.latest).len()

@@ -1,4 +1,4 @@
-//! Answers as the services' protocols write them.
+//! Answers in the form of the services' protocols.
 
 use awsim_core::AwsError;
 use awsim_core::protocol::{self, Protocol};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::cloud::Reply;
 use crate::error_names::as_written_by;
 
-/// awsim takes a body that is no JSON object for an empty one.
+/// Refuses a body that is not a JSON object. awsim would treat it as an empty one.
 pub(super) fn check_json(body: &[u8]) -> Result<(), AwsError> {
     let is_object = body.trim_ascii_start().first().is_none_or(|first| *first == b'{');
     if body.is_empty() || is_object && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
@@ -29,7 +29,8 @@ pub(super) fn refuse(service: &str, protocol: Protocol, error: AwsError, request
     assemble(status, headers, body.into())
 }
 
-/// awsim's own writer of JSON rewrites maps with a key `member`, which may be anyone's data.
+/// Writes an answer as JSON. awsim's own writer is not used, because it rewrites maps with a key
+/// `member`, and such a map may be a caller's data.
 pub(super) fn json_body(mut answer: Value) -> String {
     if let Some(fields) = answer.as_object_mut() {
         fields.remove("__headers");

@@ -1,4 +1,4 @@
-//! Reading a request's body, within a size and a time.
+//! Reads a request's body, with a limit on size and time.
 
 use std::time::Duration;
 
@@ -9,12 +9,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use futures::StreamExt;
 use tokio::time::timeout;
 
-/// The largest request of any service here is DynamoDB's BatchWriteItem: 16 MB of items, and their JSON around them.
+/// Limit of a body in bytes. The largest request of any service here is DynamoDB's BatchWriteItem:
+/// 16 MB of items, and the JSON around them.
 const MAX_BODY: usize = 32 * 1024 * 1024;
-/// How long a body may take; a client that trickles it keeps its own connection busy and nothing else.
+/// How long a body may take. A client that sends it slowly keeps only its own connection busy.
 const MAX_TIME: Duration = Duration::from_secs(60);
 
-/// Why a body could not be had.
+/// Why a body could not be read.
 #[derive(Debug)]
 pub(super) enum Unreadable {
     TooLarge,

@@ -1,5 +1,6 @@
-//! Who signed a request, and for which service: by the `Authorization` header, or by a presigned URL's query. What a
-//! request without either is meant for, so that its refusal comes in the right form.
+//! Who signed a request, and for which service: from the `Authorization` header or from the query
+//! of a presigned URL. For a request with neither, the intended service is guessed, so that the
+//! error answer has the right form.
 
 use awsim_core::AwsError;
 use awsim_core::auth::{SigV4Credentials, parse_authorization};
@@ -10,9 +11,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-/// What a request says of its signature.
+/// The signature of a request.
 pub(super) struct Signed {
-    /// The service that it is for; empty if that cannot be told.
+    /// The service that the request is for; empty if that is not known.
     pub(super) service: String,
     pub(super) protocol: Protocol,
     signature: Signature,
@@ -20,7 +21,7 @@ pub(super) struct Signed {
 
 enum Signature {
     Present(SigV4Credentials),
-    /// Presigned, with the time at which it expires.
+    /// A presigned URL, with the time at which it expires.
     Presigned(SigV4Credentials, Option<Timestamp>),
     Garbled,
     Missing,
@@ -44,20 +45,21 @@ pub(super) fn signed(parts: &Parts) -> Signed {
         "sqs" | "dynamodb" => Protocol::AwsJson1_0,
         "kms" | "organizations" => Protocol::AwsJson1_1,
         "aws-marketplace" => Protocol::RestJson1,
-        // One that is not here: its clients read a refusal in the form in which they ask.
+        // The service does not exist here. Its clients expect an error in the protocol of their
+        // request.
         _ if is_form(&parts.headers) => Protocol::AwsQuery,
         _ => Protocol::RestJson1,
     };
     Signed { service, protocol, signature }
 }
 
-/// Whether there is such a service here.
+/// Whether this server has the service.
 pub(super) fn is_known(service: &str) -> bool {
     matches!(service, "aws-marketplace" | "dynamodb" | "kms" | "organizations" | "sns" | "sqs" | "sts")
 }
 
 impl Signed {
-    /// The credentials, or what AWS answers without them.
+    /// The credentials of the request, or the error that AWS answers without them.
     pub(super) fn credentials(&self, now: Timestamp) -> Result<&SigV4Credentials, AwsError> {
         let refuse = |status, code: &str, message: &str| {
             Err(AwsError { status, ..AwsError::bad_request(error_name(self.protocol, code), message) })
@@ -86,7 +88,7 @@ impl Signed {
     }
 }
 
-/// `X-Amz-Credential` and what belongs to it, in the query of a URL.
+/// The signature of a presigned URL: `X-Amz-Credential` and the other parameters of its query.
 fn presigned(parts: &Parts) -> Signature {
     let Ok(Query(parameters)) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri) else {
         return Signature::Missing;
@@ -105,7 +107,7 @@ fn presigned(parts: &Parts) -> Signature {
     Signature::Presigned(credentials, end)
 }
 
-/// The service that an unsigned request is meant for, where its target says so.
+/// The service that an unsigned request is for, if its target header names it.
 fn meant_for(headers: &HeaderMap) -> &'static str {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     match target.split('.').next().unwrap_or_default() {
@@ -122,7 +124,8 @@ fn is_form(headers: &HeaderMap) -> bool {
     kind.starts_with("application/x-www-form-urlencoded")
 }
 
-/// The common errors have other names in the JSON protocols than in the query protocol.
+/// The name of a common error in this protocol. The JSON protocols have other names than the query
+/// protocol.
 pub(super) fn error_name(protocol: Protocol, query: &str) -> String {
     match (protocol.is_json(), query) {
         (true, "InvalidClientTokenId") => "UnrecognizedClientException".into(),

@@ -1,4 +1,4 @@
-//! Why a state could not be read or written.
+//! The errors of the state's folder, with hints.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,63 +6,63 @@ use std::path::PathBuf;
 /// Why a state could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// A file or the folder cannot be used.
+    /// The system refused an operation on a file or on the folder.
     #[error("cannot {what} `{}`", path.display())]
     Io {
-        /// What was tried.
+        /// The operation, as a verb: `read`, `write`.
         what: &'static str,
-        /// On what.
+        /// The file or the folder.
         path: PathBuf,
         /// What the system said.
         #[source]
         source: io::Error,
     },
-    /// Another server has the folder.
+    /// Another server is using the folder.
     #[error("the state in `{}` is in use by another pmp-local (process {holder})", folder.display())]
     InUse {
-        /// The folder.
+        /// The folder with the state.
         folder: PathBuf,
-        /// Its process id, as it wrote it down.
+        /// The process id of the other server, as its lock file says it.
         holder: String,
     },
-    /// The folder holds other things.
+    /// The folder holds files of something else.
     #[error("`{}` is not empty and holds no state of pmp-local (there is `{found}`)", folder.display())]
     Foreign {
-        /// The folder.
+        /// The folder with the state.
         folder: PathBuf,
-        /// One of the things.
+        /// The name of one of these files.
         found: String,
     },
-    /// The state is of another form.
+    /// The state was written in another version of the format.
     #[error("the state in `{}` has the form `{found}`, and this pmp-local reads `{expected}`", folder.display())]
     OtherVersion {
-        /// The folder.
+        /// The folder with the state.
         folder: PathBuf,
-        /// Its form.
+        /// The version of the format that was found.
         found: String,
-        /// Ours.
+        /// The version that this program reads.
         expected: &'static str,
     },
-    /// The state is damaged.
+    /// A file of the state cannot be read, or does not fit the others.
     #[error("the state in `{}` is damaged: `{file}` {problem}", folder.display())]
     Damaged {
-        /// The folder.
+        /// The folder with the state.
         folder: PathBuf,
-        /// The file.
+        /// The name of the damaged file.
         file: String,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         problem: String,
     },
-    /// The catalog cannot be written down.
+    /// The state of a service cannot be written as JSON.
     #[error("cannot write down the state of the catalog")]
     Catalog(#[from] serde_json::Error),
-    /// SQLite refused.
+    /// SQLite could not copy the tables.
     #[error("cannot copy the tables")]
     Tables(#[from] rusqlite::Error),
 }
 
 impl StateError {
-    /// What a person can do.
+    /// What a person can do about it, if there is something.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {

@@ -1,4 +1,4 @@
-//! The folder: taking it, reading it, replacing what is in it.
+//! The folder: locks it, reads it, and replaces its content.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -16,39 +16,41 @@ const WORLD: &str = "world.json";
 const LOCK: &str = "lock";
 const BINARIES: &str = "binaries";
 const WORKING: &str = "live";
-/// What marks a file that is not whole yet.
+/// The suffix of a file that is not complete yet.
 const UNFINISHED: &str = ".tmp";
 
 /// A folder that this process owns.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
-    /// Held while the folder is ours; the system lets it go with the process, however that ends.
+    /// Locked while this process owns the folder. The system releases the lock when the process
+    /// ends, however it ends.
     lock: File,
 }
 
 impl Drop for Folder {
-    /// Closing the file is not enough: a child that is just being started has it open, too, until it runs its own program.
+    /// Unlocks the file. Closing it would not be enough: a child process that is just being started
+    /// has it open as well, until it runs its own program.
     fn drop(&mut self) {
         let _ends_with_the_process = self.lock.unlock();
     }
 }
 
-/// What was there.
+/// The state that was in the folder.
 pub(crate) struct Loaded {
     pub(crate) saved: Saved,
     pub(crate) world: World,
 }
 
-/// What is written at once.
+/// What one save writes.
 pub(crate) struct Contents<'a> {
     pub(crate) saved: &'a Saved,
-    /// Large binary values that were not written before, by their names.
+    /// The large binary values that are not in the folder yet, with their names.
     pub(crate) binaries: &'a [(String, String)],
 }
 
 impl Folder {
-    /// Takes the folder, which need not exist yet.
+    /// Locks the folder. It is created if it does not exist.
     pub(crate) fn take(path: &Path) -> Result<Self, StateError> {
         fs::create_dir_all(path).map_err(|source| failed("create the folder", path, source))?;
         if let Some(found) = foreign(path)? {
@@ -59,7 +61,7 @@ impl Folder {
         let mut file = open.map_err(|source| failed("open", &lock, source))?;
         if file.try_lock().is_err() {
             let mut holder = String::new();
-            // It only helps to find the other one.
+            // The text only helps a person to find the other server.
             let _unreadable = file.read_to_string(&mut holder);
             return Err(StateError::InUse { folder: path.to_owned(), holder: holder.trim().to_owned() });
         }
@@ -68,7 +70,7 @@ impl Folder {
         Ok(Self { path: path.to_owned(), lock: file })
     }
 
-    /// Reads the state, and puts its tables where the server works. Nothing if there is none.
+    /// Reads the state, and copies its tables into the working folder. `None` if there is no state.
     pub(crate) fn load(&self) -> Result<Option<Loaded>, StateError> {
         let Some(text) = self.read_state()? else {
             self.prepare_live(None)?;
@@ -90,14 +92,14 @@ impl Folder {
         Ok(Some(Loaded { saved, world }))
     }
 
-    /// Writes down the world that the state will grow from; its digest.
+    /// Writes the world that the state begins with, and returns its digest.
     pub(crate) fn begin(&self, world: &World) -> Result<String, StateError> {
         let text = serde_json::to_vec(world).map_err(|error| self.damaged(WORLD, error))?;
         self.replace(WORLD, &text)?;
         Ok(digest(&text))
     }
 
-    /// Makes `contents` the state. The tables it names are there already.
+    /// Makes `contents` the current state. The tables that it names must already be in the folder.
     pub(crate) fn save(&self, contents: &Contents<'_>) -> Result<(), StateError> {
         let binaries = self.path.join(BINARIES);
         if !contents.binaries.is_empty() {
@@ -112,12 +114,12 @@ impl Folder {
         self.tidy(&contents.saved.tables)
     }
 
-    /// Where the server works.
+    /// The working folder of the server.
     pub(crate) fn live(&self) -> PathBuf {
         self.path.join(WORKING)
     }
 
-    /// Has `write` make a file of this name, which is there only once it's whole.
+    /// Writes a file of this name with `write`. The file gets its name only when it is complete.
     pub(crate) fn place(
         &self,
         name: &str,
@@ -131,7 +133,7 @@ impl Folder {
         placed.map_err(|source| failed("write", &path, source))
     }
 
-    /// A large binary value.
+    /// Reads a large binary value of this name.
     pub(crate) fn binary(&self, name: &str) -> Result<String, StateError> {
         let file = format!("{BINARIES}/{name}");
         fs::read_to_string(self.path.join(&file)).map_err(|error| self.damaged(&file, error))
@@ -147,7 +149,7 @@ impl Folder {
         Ok(())
     }
 
-    /// The state was read, and a service cannot use it.
+    /// The error of a state that was read, but that a service cannot use.
     pub(crate) fn unusable(&self, problem: &dyn std::error::Error) -> StateError {
         self.damaged(STATE, problem)
     }
@@ -205,7 +207,7 @@ impl Folder {
     }
 }
 
-/// Whether there is anything of a state in a folder: a whole one, or what is left of one that was being made.
+/// Whether a folder holds a state, complete or unfinished.
 ///
 /// # Errors
 /// The folder cannot be listed.
@@ -213,16 +215,18 @@ pub fn is_one(path: &Path) -> Result<bool, StateError> {
     Ok(path.exists() && names(path)?.into_iter().any(|name| name != LOCK))
 }
 
-/// Deletes a state, whatever condition it's in, unless a server has it.
+/// Deletes a state in any condition, unless a server is using it.
 ///
 /// # Errors
-/// A server has the folder, it holds other things, or a file cannot be deleted.
+/// A server is using the folder, the folder holds files of something else, or a file cannot be
+/// deleted.
 pub fn clear(path: &Path) -> Result<(), StateError> {
     if !path.exists() {
         return Ok(());
     }
     let folder = Folder::take(path)?;
-    // First the file that makes it a state: whoever is killed in between leaves none, rather than half of one.
+    // The main file is deleted first: if the process is killed in between, there is no state left,
+    // rather than half of one.
     for name in std::iter::once(STATE.to_owned()).chain(names(path)?).filter(|name| name != LOCK) {
         let target = folder.path.join(&name);
         let deleted = if target.is_dir() { fs::remove_dir_all(&target) } else { fs::remove_file(&target) };
@@ -234,7 +238,7 @@ pub fn clear(path: &Path) -> Result<(), StateError> {
     Ok(())
 }
 
-/// Something in the folder that is not ours.
+/// The name of a file in the folder that does not belong to a state.
 fn foreign(path: &Path) -> Result<Option<String>, StateError> {
     let ours = |name: &str| {
         let name = name.strip_suffix(UNFINISHED).unwrap_or(name);
@@ -261,7 +265,7 @@ fn compress(saved: &Saved) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// So that the new name outlives a crash of the machine, too.
+/// Syncs the folder, so that a new name survives a crash of the machine as well.
 fn sync_folder(file: &Path) -> io::Result<()> {
     file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }

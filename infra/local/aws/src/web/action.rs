@@ -1,4 +1,4 @@
-//! The click: a form becomes a `StartChangeSet` of the experience's owner.
+//! A click on approve or reject: the form becomes a `StartChangeSet` of the experience's owner.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::query::Asked;
 use super::{Web, html_response, page};
 
-/// The form, and where the visitor was.
+/// The form, with the part of the page that the visitor sees.
 #[derive(Debug, Deserialize)]
 pub(super) struct Fields {
     product: String,
@@ -27,13 +27,14 @@ pub(super) struct Fields {
     org: String,
     #[serde(default)]
     differs: String,
-    /// `yes`: the visitor has seen what a rejection does.
+    /// `yes`: the visitor has confirmed the rejection.
     #[serde(default)]
     confirmed: String,
 }
 
-/// `POST /_local/experiences/{id}/products`. A change set that started is told of on the page; one that did not start,
-/// too, with the catalog's own status. A rejection is asked back first, by a page (200), unless `confirmed=yes` comes with it.
+/// `POST /_local/experiences/{id}/products`. If a change set started, the page says so. If not, the
+/// page says why, with the catalog's own status. A rejection must be confirmed first: the answer is
+/// a page with the question (200), unless the form has `confirmed=yes`.
 pub(super) async fn submit(
     State(web): State<Arc<Web>>,
     Path(experience): Path<String>,
@@ -75,7 +76,8 @@ async fn start(web: &Web, experience: &str, fields: &Fields, host: &str) -> Resu
     if found.experience.policy.is_none() {
         return Err(unprocessable(format!("{experience} has no procurement policy, so it has no lists of products")));
     }
-    // A slip of the hand must not take a product away from everybody; an approval takes nothing from anyone.
+    // A wrong click must not take a product away from everybody, so a rejection is confirmed first.
+    // An approval takes nothing away.
     if fields.action == "reject" && fields.confirmed != "yes" {
         let name = web.names.name(product);
         let text = format!("Reject {name} in {}? Nobody there can buy it any more.", found.experience.name);
@@ -101,7 +103,7 @@ fn unprocessable(text: String) -> Problem {
     Problem { status: StatusCode::UNPROCESSABLE_ENTITY, text, rejects: None }
 }
 
-/// The catalog's refusal in plain words, with its own.
+/// The catalog's refusal in plain words, followed by the catalog's own message.
 fn refused(experience: &str, status: u16, message: &str) -> Problem {
     let plain = match status {
         402 => "Too many change sets are open already".to_owned(),

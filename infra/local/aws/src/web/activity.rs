@@ -1,4 +1,4 @@
-//! What happened, what runs, and what waits: the timeline, change sets, queues and topics.
+//! The activity: the timeline, change sets, queues and topics.
 
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -9,28 +9,28 @@ use super::query::Asked;
 use crate::catalog::ChangeSetView;
 use crate::cloud::{Happening, OrganizationView, View};
 
-/// Lines of the timeline: the whole journey of one product into a handful of experiences.
+/// Length of the timeline in lines. The journey of one product into a handful of experiences fits.
 const LINES: usize = 48;
-/// Change sets that have ended, of which the table tells.
+/// How many change sets that have ended the table shows.
 const ENDED: usize = 12;
 
 /// One line of the timeline.
 struct Line {
     at: Timestamp,
-    /// The organization's name.
+    /// The name of the organization in which it happened.
     place: String,
     class: &'static str,
     text: String,
 }
 
-/// What happened, the latest first.
+/// The timeline, the latest event first.
 pub(super) fn timeline(view: &View, asked: &Asked, shown: &[&OrganizationView], web: &Web) -> Markup {
     let mut lines: Vec<Line> = view.journal.iter().map(|entry| told(view, entry.at, &entry.what)).collect();
     lines.extend(view.change_sets.iter().flat_map(|set| told_of(view, set, web)));
     if asked.narrows() {
         lines.retain(|line| shown.iter().any(|organization| organization.name == line.place));
     }
-    // The sort is stable: what happened in one instant stays in the order in which it was noted.
+    // The sort is stable: events of the same instant stay in the order in which they were noted.
     lines.sort_by_key(|line| std::cmp::Reverse(line.at));
     html! {
         section .timeline aria-labelledby="happened" {
@@ -104,7 +104,7 @@ fn told_of(view: &View, set: &ChangeSetView, web: &Web) -> Vec<Line> {
     lines
 }
 
-/// The change sets: those that run, and the last that ended.
+/// The change sets: those that are running, and the last ones that have ended.
 pub(super) fn change_sets(view: &View, web: &Web) -> Markup {
     let ended = view.change_sets.iter().filter(|set| set.ended.is_some()).take(ENDED);
     let sets: Vec<&ChangeSetView> = view.change_sets.iter().filter(|set| set.ended.is_none()).chain(ended).collect();
@@ -176,7 +176,7 @@ pub(super) fn queues(view: &View) -> Markup {
     }
 }
 
-/// The topics, and who listens.
+/// The topics, and the queues that are subscribed to them.
 pub(super) fn topics(view: &View) -> Markup {
     html! {
         section aria-labelledby="topics" {
@@ -211,7 +211,7 @@ fn precise(at: Timestamp) -> Markup {
     html! { time datetime=(at) { (at.strftime("%H:%M:%S.%3f").to_string()) } }
 }
 
-/// A part of an ARN, by its place.
+/// A part of an ARN, by its position.
 fn part(arn: &str, place: usize) -> &str {
     arn.split(':').nth(place).unwrap_or_default()
 }
@@ -222,7 +222,7 @@ fn owner_of<'v>(view: &'v View, experience: &str) -> &'v str {
     states.find(|state| state.experience.id == experience).map_or("", |state| &state.experience.owner)
 }
 
-/// The name of an account's organization; the account itself where it has none.
+/// The name of an account's organization; the account's number if it has none.
 fn organization(view: &View, account: &str) -> String {
     let has = |organization: &&OrganizationView| {
         let others = organization.member_accounts.iter().chain(&organization.delegated_administrators);

@@ -6,12 +6,12 @@ use maud::{Markup, html};
 use crate::catalog::ChangeSetView;
 use crate::cloud::View;
 
-/// `1 product`, `2 products`.
+/// A number with its noun, in the plural where needed: `1 product`, `2 products`.
 pub(super) fn count(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
-/// How many products a change set moves, or what else it does.
+/// How many products a change set moves: `+3 −1`, followed by its other change types.
 pub(super) fn amounts(set: &ChangeSetView) -> String {
     let signed = [("+", set.allowed.len()), ("−", set.denied.len())];
     let mut parts: Vec<String> =
@@ -20,12 +20,12 @@ pub(super) fn amounts(set: &ChangeSetView) -> String {
     parts.join(" ")
 }
 
-/// A time of day, to the second.
+/// A time of day in UTC, to the second.
 pub(super) fn clock(at: Timestamp) -> Markup {
     html! { time datetime=(at) { (at.strftime("%H:%M:%S").to_string()) } }
 }
 
-/// How far a running change set is.
+/// The progress bar of a running change set; empty for one that has ended.
 pub(super) fn progress(view: &View, set: &ChangeSetView) -> Markup {
     let Some(ends) = set.ends else { return html! {} };
     let whole = ends.duration_since(set.started).as_millis().max(1);

@@ -1,17 +1,18 @@
-//! Which requests to the page are answered at all. Pure: headers in, a refusal out.
+//! Which requests to the page are answered. It is pure: headers in, a refusal out.
 
 use axum::http::{HeaderMap, Method, Uri, header};
 
 use crate::control::{Foreign, check_origin};
 
-/// Whether a request is signed, and so meant for a service: by a header, or in the query.
+/// Whether a request is signed, by a header or in its query. Then it is for a service.
 pub(super) fn is_signed(headers: &HeaderMap, uri: &Uri) -> bool {
     let in_query = |query: &str| query.contains("X-Amz-Signature=") || query.contains("X-Amz-Credential=");
     headers.contains_key(header::AUTHORIZATION) || uri.query().is_some_and(in_query)
 }
 
-/// Refuses what another page may have sent: any request to a name that is not this machine's own, and any that changes
-/// something and comes from another origin. A link from anywhere may lead here.
+/// Refuses requests that another web page may have caused: requests to a host name that is not this
+/// machine's own, and requests from another origin that would change something. Links from other
+/// pages are permitted.
 pub(super) fn check(method: &Method, headers: &HeaderMap) -> Result<(), Foreign> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return check_origin(headers);

@@ -1,4 +1,4 @@
-//! The page as a whole, and its organizations side by side.
+//! The page as a whole, and its organizations.
 
 use maud::{DOCTYPE, Markup, html};
 use pmp_protocol::plain_document;
@@ -11,19 +11,19 @@ use super::{Web, activity, products};
 use crate::catalog::{ChangeSetView, Listed, Move};
 use crate::cloud::{ExperienceState, OrganizationView, View};
 
-/// Organizations that are shown at once; the others are looked for.
+/// How many organizations are shown at once. The others are found by the search field.
 const ORGANIZATIONS: usize = 24;
-/// Fresh products that an experience names; of more it says how many.
+/// How many products that were just moved an experience names. Of the others it shows the number.
 const NAMED: usize = 3;
 
-/// The page, with a word on what a click came to.
+/// The page, with the problem of the last click if there was one.
 pub(super) fn render(web: &Web, asked: &Asked, problem: Option<&Problem>) -> String {
     let view = web.cloud.view();
     plain_document(&html_of(web, &view, asked, problem))
 }
 
-/// The page as it is told. Names and texts in it come from anywhere: markup is escaped here, by maud; what acts in spite of
-/// that, such as direction controls, is found in the whole of it.
+/// The HTML of the page. Names and texts in it come from outside. maud escapes markup here;
+/// `render` makes direction controls and the like harmless in the whole page.
 fn html_of(web: &Web, view: &View, asked: &Asked, problem: Option<&Problem>) -> String {
     let choice = Choice::new(view, asked);
     let shown: Vec<&OrganizationView> = view.organizations.iter().filter(|one| is_shown(one, asked)).collect();
@@ -76,14 +76,14 @@ fn html_of(web: &Web, view: &View, asked: &Asked, problem: Option<&Problem>) -> 
     .into_string()
 }
 
-/// Whether an organization is among those that the visitor asked for.
+/// Whether an organization matches what the visitor searched for.
 fn is_shown(organization: &OrganizationView, asked: &Asked) -> bool {
     let sought = asked.sought();
     let is_it = |text: &String| text.to_lowercase().contains(&sought);
     let named = [&organization.id, &organization.name, &organization.management_account];
     let accounts = organization.member_accounts.iter().chain(&organization.delegated_administrators);
     let experiences = organization.experiences.iter().flat_map(|state| [&state.experience.id, &state.experience.name]);
-    // The hub's own experiences get no receipts: they are what the others are compared with.
+    // The hub's own experiences have no receipts, because they are the source.
     let differs = |state: &ExperienceState| {
         let live = state.experience.status == "Enabled" && !state.experience.archived && state.version.is_none();
         live && state.receipt.as_ref().is_none_or(|(_, receipt)| receipt.status != "in-sync")
@@ -187,7 +187,7 @@ fn card(view: &View, state: &ExperienceState, web: &Web) -> Markup {
     }
 }
 
-/// The line below the counts: what runs, or what the ledger says.
+/// The line below the counts: the running change set, or what the ledger says.
 fn standing(view: &View, state: &ExperienceState, held: Option<&ChangeSetView>) -> Markup {
     if let Some(set) = held {
         return html! {

@@ -2,12 +2,12 @@
 
 use axum::http::StatusCode;
 
-/// What is told to the visitor instead of a started change set.
+/// The message to the visitor if no change set was started.
 #[derive(Debug)]
 pub(super) struct Problem {
-    /// The status of the answer: the catalog's own, where the catalog refused.
+    /// The status of the answer: the catalog's own if the catalog refused.
     pub(super) status: StatusCode,
     pub(super) text: String,
-    /// The product that would be rejected, where that is to be confirmed first.
+    /// The product of a rejection that the visitor must confirm first.
     pub(super) rejects: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! The products of one experience, and where each of them stands in all the others: a row per product, a column per
-//! experience, so that a change is seen arriving from left to right.
+//! The products of one experience, and their state in all others: a row per product and a column
+//! per experience, so that a change can be seen arriving from left to right.
 
 use maud::{Markup, html};
 
@@ -10,14 +10,14 @@ use super::table::Page;
 use crate::catalog::{Listed, Move};
 use crate::cloud::{ExperienceState, OrganizationView, View};
 
-/// Columns that fit; of more experiences, the first ones are shown.
+/// How many experiences have a column. The first ones are shown.
 const COLUMNS: usize = 10;
 
-/// The experience whose products are listed, and those that are shown beside it.
+/// The experience whose products are listed, and the experiences that are shown beside it.
 pub(super) struct Choice<'v> {
     chosen: Option<&'v ExperienceState>,
     columns: Vec<(&'v OrganizationView, &'v ExperienceState)>,
-    /// Experiences with lists for which there is no column.
+    /// How many experiences with lists have no column.
     left_out: usize,
 }
 
@@ -34,7 +34,7 @@ impl<'v> Choice<'v> {
             |state: &ExperienceState| chosen.is_some_and(|chosen| chosen.experience.id == state.experience.id);
         columns.retain(|(_, state)| is_live(state) || is_chosen(state));
         let left_out = columns.len().saturating_sub(COLUMNS);
-        // The chosen one always has a column.
+        // The chosen experience always has a column.
         if let Some(place) = columns.iter().position(|(_, state)| is_chosen(state)).filter(|place| *place >= COLUMNS) {
             columns.swap(place, COLUMNS - 1);
         }
@@ -141,8 +141,9 @@ fn rows(web: &Web, view: &View, asked: &Asked, choice: &Choice<'_>, chosen: &str
     }
 }
 
-/// Why a product that the hub approves is not approved in a member experience, as far as the receipt tells: it names each reason
-/// with how many products it keeps back, and one of them.
+/// Why a product that the hub approves is not approved in a member experience, as far as the
+/// receipt tells. The receipt names each reason with a number of products, and one product as an
+/// example.
 fn why(state: &ExperienceState, product: &str, wanted: Option<Listed>, listed: Option<Listed>) -> String {
     let Some((_, receipt)) = state.receipt.as_ref() else { return String::new() };
     if wanted != Some(Listed::Approved) || listed == Some(Listed::Approved) || receipt.filtered_for.is_empty() {
@@ -183,12 +184,13 @@ fn buttons(asked: &Asked, chosen: &str, id: &str, name: &str, listed: Option<Lis
     }
 }
 
-/// Where a click is sent.
+/// The path that the form is sent to.
 fn action_of(experience: &str) -> String {
     format!("/_local/experiences/{experience}/products")
 }
 
-/// Asks whether a product is to be rejected. The button that does it has the focus, so that a keyboard goes on from here.
+/// Asks the visitor to confirm a rejection. The confirming button has the focus, so that a keyboard
+/// can continue from here.
 pub(super) fn question(asked: &Asked, text: &str, product: &str) -> Markup {
     let experience = asked.experience.as_deref().unwrap_or_default();
     html! {
@@ -203,7 +205,7 @@ pub(super) fn question(asked: &Asked, text: &str, product: &str) -> Markup {
     }
 }
 
-/// Where the visitor is, to come back there.
+/// Hidden fields with the visitor's present view, so that the answer shows the same view.
 fn place_in(asked: &Asked) -> Markup {
     let fields = [
         ("q", &asked.q),

@@ -1,28 +1,30 @@
-//! What a visitor asked to see, from the page's query and back into links.
+//! What the visitor wants to see: from the page's query, and back into links.
 
 use serde::Deserialize;
 
-/// The query of the page. What makes no sense in it is taken as not asked.
+/// The query of the page. A value that is not understood counts as absent.
 #[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
 pub(super) struct Asked {
-    /// The experience whose products are listed; the first with a policy otherwise.
+    /// The experience whose products are listed. Without it, the first experience with a policy.
     pub(super) experience: Option<String>,
-    /// Part of an id, a name or a manufacturer.
+    /// The search text for products: part of an id, of a name or of a manufacturer.
     #[serde(default)]
     pub(super) q: String,
-    /// `approved`, `rejected`, `unlisted`, `moving`; all otherwise.
+    /// Which products are listed: `approved`, `rejected`, `unlisted`, `moving`; all for any other
+    /// value.
     #[serde(default)]
     pub(super) list: String,
-    /// From 1.
+    /// The number of the products' page, from 1.
     #[serde(default)]
     pub(super) page: String,
-    /// Part of an organization's name or id, of an account or of an experience: which organizations are shown.
+    /// The search text for organizations: part of an organization's name or id, of an account or of
+    /// an experience.
     #[serde(default)]
     pub(super) org: String,
-    /// `yes`: only organizations in which something is not in step.
+    /// `yes`: only organizations with an experience that is not in step.
     #[serde(default)]
     pub(super) differs: String,
-    /// The change set that a click has started, to be told of.
+    /// The change set that the last click has started. The page reports it.
     pub(super) started: Option<String>,
 }
 
@@ -37,7 +39,7 @@ pub(super) enum Shown {
 }
 
 impl Shown {
-    /// Each with its name in the query, and its name for people.
+    /// All values, with the name in the query and the name for people.
     pub(super) const EACH: [(Self, &'static str, &'static str); 5] = [
         (Self::All, "", "All products"),
         (Self::Moving, "moving", "Changing now"),
@@ -56,12 +58,12 @@ impl Asked {
         self.page.parse().unwrap_or(1).max(1)
     }
 
-    /// What is looked for among the organizations, in lower case; nothing where all are shown.
+    /// The search text for organizations in lower case; empty if all are shown.
     pub(super) fn sought(&self) -> String {
         self.org.trim().to_lowercase()
     }
 
-    /// Whether some organizations are left out.
+    /// Whether only some organizations are shown.
     pub(super) fn narrows(&self) -> bool {
         !self.sought().is_empty() || self.only_differing()
     }
@@ -91,7 +93,7 @@ impl Asked {
     }
 }
 
-/// Percent-encodes all but what RFC 3986 reserves for nothing.
+/// Percent-encodes everything except RFC 3986's unreserved characters.
 fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let one = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };

@@ -1,4 +1,4 @@
-//! Which products are shown: those of a list that match, a page at a time. Pure.
+//! Which products are shown: the matching products of a list, a page at a time. It is pure.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,31 +6,31 @@ use super::query::Shown;
 use crate::catalog::Listed;
 use crate::world::Product;
 
-/// Products on a page.
+/// How many products a page has.
 pub(super) const PAGE: usize = 12;
 
-/// The products that the world tells of, by name.
+/// The products of the world, sorted by name.
 pub(super) struct Names {
     known: Vec<Known>,
     by_id: HashMap<String, usize>,
 }
 
-/// One of them.
+/// A product of the world, with what the search compares.
 pub(super) struct Known {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) manufacturer: String,
-    /// All of it in lower case, to be searched.
+    /// Id, name and manufacturer in lower case, for the search.
     searched: String,
 }
 
-/// A page of ids.
+/// A page of product ids.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Page {
     pub(super) ids: Vec<String>,
-    /// On all pages.
+    /// How many products all pages have together.
     pub(super) total: usize,
-    /// Counted from 1; the last one where a later one was asked for.
+    /// The number of this page, from 1. If a later page was requested, this is the last one.
     pub(super) number: usize,
     pub(super) pages: usize,
 }
@@ -49,7 +49,7 @@ impl Names {
         Self { known, by_id }
     }
 
-    /// How many there are.
+    /// How many products of the world have a name.
     pub(super) fn len(&self) -> usize {
         self.known.len()
     }
@@ -58,13 +58,13 @@ impl Names {
         self.known.get(*self.by_id.get(id)?)
     }
 
-    /// The name; the id where there is none.
+    /// The name of a product; its id if the world has no name for it.
     pub(super) fn name<'n>(&'n self, id: &'n str) -> &'n str {
         self.get(id).map(|known| known.name.as_str()).filter(|name| !name.is_empty()).unwrap_or(id)
     }
 
-    /// A page of the products that are `shown` and match `search`: those with a name in its order, then the others by id.
-    /// `moving` are those that change now.
+    /// A page of the products that are `shown` and match `search`: first those with a name, in its
+    /// order, then the others by id. `moving` are the products of running change sets.
     pub(super) fn page(
         &self,
         lists: &BTreeMap<String, Listed>,

@@ -1,5 +1,6 @@
-//! Every service through the SDK's own clients, by a session of a role in another organization's account: what the role
-//! may do happens in the role's account, what it may not is refused, and the caller's own account stays out of it.
+//! Every service through the SDK's own clients, by a session of a role in another organization's
+//! account: what the role may do happens in the role's account, what it may not is refused, and the
+//! caller's own account stays out of it.
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_marketplacecatalog::types::ChangeStatus;
@@ -27,8 +28,9 @@ const ALLOWED: [&str; 9] = [
     "sqs:*",
 ];
 
-/// A role of the hub's account, which the member organization's account may assume with the right external id, and one
-/// of the member's delegated administrator, which only that role's sessions may assume.
+/// A role of the hub's account, which the member organization's account may assume with the right
+/// external id, and one of the member's delegated administrator, which only that role's sessions
+/// may assume.
 fn world_with_roles() -> World {
     let trust = |principal: &str, external_id: Option<&str>| {
         let mut statement = json!({ "Effect": "Allow", "Principal": { "AWS": principal }, "Action": "sts:AssumeRole" });
@@ -52,7 +54,8 @@ fn world_with_roles() -> World {
 }
 
 async fn assume(rig: &Rig, by: &SdkConfig, role: String, external_id: Option<&str>) -> SdkConfig {
-    // The provider of the SDK itself, as production uses it: it asks STS, and again before a session ends.
+    // The provider of the SDK itself, as production uses it: it asks STS, and again before a
+    // session ends.
     let caller = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .endpoint_url(rig.server.endpoint())

@@ -1,4 +1,5 @@
-//! Bad input: each gets the error that AWS documents, in the form of the service, and the server goes on.
+//! Bad input: each gets the error that AWS documents, in the form of the service, and the server
+//! goes on.
 
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use tokio::io::AsyncWriteExt;

@@ -1,4 +1,5 @@
-//! Every change type but the two of product lists, as the SDK's client asks for it, and how each one fails.
+//! Every change type but the two of product lists, as the SDK's client asks for it, and how each
+//! one fails.
 
 use aws_sdk_marketplacecatalog::error::ProvideErrorMetadata;
 use aws_sdk_marketplacecatalog::operation::describe_change_set::DescribeChangeSetOutput;

@@ -1,4 +1,5 @@
-//! The operations around change sets: cancelling, tags, lists by filter and order, limits, and bad requests.
+//! The operations around change sets: cancelling, tags, lists by filter and order, limits, and bad
+//! requests.
 
 use std::time::Duration;
 

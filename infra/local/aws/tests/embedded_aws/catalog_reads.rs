@@ -139,6 +139,7 @@ async fn twenty_thousand_products_are_described_at_once() {
     let started = Instant::now();
     let (approved, rejected) = lists(&rig.catalog(HUB), "policy-large").await;
     assert_eq!((approved.len(), rejected.len()), (15_000, 5_000));
-    // With the client's parsing and in an unoptimised build; what matters is that nothing is quadratic.
+    // With the client's parsing and in an unoptimised build; what matters is that nothing is
+    // quadratic.
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }

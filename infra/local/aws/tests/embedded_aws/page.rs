@@ -1,4 +1,5 @@
-//! The page over HTTP, as a browser or a program asks for it. What a browser makes of it is `tests/browser`'s.
+//! The page over HTTP, as a browser or a program asks for it. What a browser makes of it is
+//! `tests/browser`'s.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::rig::{HUB, MANAGEMENT, MEMBER, Rig, WITHOUT_POLICY, eventually, lists, world};
 
-/// An answer, whole.
+/// A complete answer of the server.
 struct Answer {
     status: u16,
     head: String,

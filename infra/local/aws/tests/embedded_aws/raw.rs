@@ -43,7 +43,8 @@ pub(crate) async fn receive(mut stream: TcpStream) -> Answer {
     Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
 }
 
-/// A request with these header lines; `Host`, `Content-Length` and `Connection` are added where they are not given.
+/// A request with these header lines; `Host`, `Content-Length` and `Connection` are added where
+/// they are not given.
 pub(crate) fn request(line: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     let given = |name: &str| headers.iter().any(|header| header.to_ascii_lowercase().starts_with(name));
     let mut text = format!("{line} HTTP/1.1\r\nConnection: close\r\n");

@@ -49,7 +49,7 @@ pub(crate) fn world() -> World {
     }
 }
 
-/// A running server.
+/// A running server, and clients for it.
 pub(crate) struct Rig {
     pub(crate) server: Server,
 }

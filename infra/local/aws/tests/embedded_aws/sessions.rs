@@ -13,7 +13,8 @@ use crate::tables::{create_receipts, text};
 
 const ROLE: &str = "arn:aws:iam::111111111111:role/member-writer";
 
-/// A hub role for the member organization: it may write the organization's own partition, and nothing else.
+/// A hub role for the member organization: it may write the organization's own partition, and
+/// nothing else.
 fn world_with_roles() -> World {
     let trust = json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow",

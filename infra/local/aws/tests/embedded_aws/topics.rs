@@ -56,7 +56,8 @@ impl Setup {
         request.message_attributes("bytes", binary.build().unwrap()).send().await.unwrap();
     }
 
-    /// What is in a queue now. Delivery happens before `Publish` answers, so there is nothing to wait for.
+    /// What is in a queue now. Delivery happens before `Publish` answers, so there is nothing to
+    /// wait for.
     async fn received(&self, name: &str) -> Vec<Message> {
         let request = self.rig.sqs(MEMBER).receive_message().queue_url(self.rig.server.queue_url(MEMBER, name));
         let request = request.max_number_of_messages(10).message_attribute_names("All");

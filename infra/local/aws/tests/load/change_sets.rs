@@ -1,7 +1,7 @@
 //! A hundred clients and a thousand change sets, with messages and tables between them.
 //!
-//! Each client keeps one experience, as a spoke does, and knows what it must find. All of them count in one item, each
-//! says on one topic what it did, and readers take that off one queue.
+//! Each client keeps one experience, as a spoke does, and knows what it must find. All of them
+//! count in one item, each says on one topic what it did, and readers take that off one queue.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -82,7 +82,8 @@ impl Client {
         id
     }
 
-    /// Starts a change set twice with one token, which is once, and tries to start another meanwhile.
+    /// Starts a change set twice with one token, which is once, and tries to start another
+    /// meanwhile.
     async fn change(&mut self, round: usize) -> String {
         let product = |kind: &str, n: usize| format!("prod-{kind}-{}-{round}-{n}", self.number);
         let allowed: Vec<String> = (0..5).map(|n| product("a", n)).collect();
@@ -128,7 +129,8 @@ impl Client {
         }
     }
 
-    /// The experience and its policy are exactly what this client made of them, and one revision on.
+    /// The experience and its policy are exactly what this client made of them, and one revision
+    /// on.
     async fn look(&self, round: usize) {
         let (experience, policy) = (experience(self.number), policy(self.number));
         let entity = |id: &str| EntityRequest::builder().catalog(CATALOG).entity_id(id).build().unwrap();
@@ -147,8 +149,9 @@ impl Client {
         }
     }
 
-    /// Every page of the list together has each experience once, whatever changes meanwhile. In the order of ids: in the
-    /// default one, by the last change, an experience that changes between two pages moves ahead of both.
+    /// Every page of the list together has each experience once, whatever changes meanwhile. In the
+    /// order of ids: in the default one, by the last change, an experience that changes between two
+    /// pages moves ahead of both.
     async fn list(&self) {
         let (mut found, mut token) = (Vec::new(), None);
         loop {
@@ -196,7 +199,8 @@ async fn make_table(server: &Server) {
     table.send().await.unwrap();
 }
 
-/// A topic, and a queue that gets what is published there; answers the topic's ARN and the queue's URL.
+/// A topic, and a queue that gets what is published there; answers the topic's ARN and the queue's
+/// URL.
 async fn make_topic(server: &Server) -> (String, String) {
     let config = client(server, MANAGEMENT);
     let (sns, sqs) = (aws_sdk_sns::Client::new(&config), aws_sdk_sqs::Client::new(&config));

@@ -1,4 +1,5 @@
-//! Twenty thousand products in one policy: readers see each revision whole, and DescribeEntity is quick.
+//! Twenty thousand products in one policy: readers see each revision whole, and DescribeEntity is
+//! quick.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -44,8 +45,9 @@ fn changes(n: u64) -> (Vec<String>, Vec<String>) {
     (ids(PRODUCTS + 50 * n), ids(50 * n))
 }
 
-/// Whether these are the lists of a revision: revision 1 is the world's, and each change set makes one more. What the
-/// change sets allow follows in order on what there was, and what they deny are the first of it.
+/// Whether these are the lists of a revision: revision 1 is the world's, and each change set makes
+/// one more. What the change sets allow follows in order on what there was, and what they deny are
+/// the first of it.
 fn are_of(revision: u64, (approved, rejected): &(Vec<String>, Vec<String>)) -> bool {
     let denied = 50 * usize::try_from(revision - 1).unwrap();
     let is = |(id, number): (&String, usize)| id.len() == 18 && id[5..].parse() == Ok(number);
@@ -60,8 +62,9 @@ async fn describe(catalog: &aws_sdk_marketplacecatalog::Client) -> (u64, (Vec<St
     (revision(answer.entity_identifier()), lists(answer.details_document().unwrap()))
 }
 
-/// Reads until the changes are over; answers how many revisions it saw. A revision never comes after a newer one, and its
-/// lists are those of that revision: no change set is ever seen half applied.
+/// Reads until the changes are over; answers how many revisions it saw. A revision never comes
+/// after a newer one, and its lists are those of that revision: no change set is ever seen half
+/// applied.
 async fn read(catalog: aws_sdk_marketplacecatalog::Client, mut over: watch::Receiver<bool>) -> usize {
     let mut seen = BTreeSet::new();
     loop {
@@ -121,7 +124,8 @@ async fn run() {
     server.shutdown().await;
 }
 
-/// The time from the request to the last byte of the answer, without what a client then makes of it.
+/// The time from the request to the last byte of the answer, without what a client then makes of
+/// it.
 async fn measure(server: &Server) {
     let latencies = Latencies::of("DescribeEntity, 20,000 products");
     for _ in 0..30 {

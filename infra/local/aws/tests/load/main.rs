@@ -1,4 +1,5 @@
-//! Many clients at once, and not one wrong answer. Bounded in time, on the loopback; prints what it measured.
+//! Many clients at once, and not one wrong answer. Bounded in time, on the loopback; prints what it
+//! measured.
 //!
 //! A binary of its own: it keeps the machine busy, and other tests measure time.
 

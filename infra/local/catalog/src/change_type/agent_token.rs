@@ -1,6 +1,7 @@
-//! `CreateAgentTokenContainer`, `RequestExpressPrivateOffer` and `ExpireToken`: how a buyer gets an offer without a seller's
-//! people. AWS names them in its policies, and publishes nothing of their details: any are taken, and only what IAM sees of
-//! them is sure.
+//! `CreateAgentTokenContainer`, `RequestExpressPrivateOffer` and `ExpireToken`: how a buyer gets an
+//! offer without a person at the seller. AWS names the change types in its policies, and publishes
+//! nothing about their details. So any details are accepted; only the IAM side of these changes is
+//! reliable.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use super::super::entity::{AgentTokens, Body, Entity};
 use super::super::error_detail::ErrorDetail;
 use super::super::{Catalog, CatalogError};
 
-/// What is asked of a container of tokens.
+/// A change of a token container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum TokenChange {
     Create,
@@ -20,7 +21,7 @@ pub(crate) enum TokenChange {
     Expire,
 }
 
-/// Takes details of any form, as long as they are an object.
+/// Accepts details of any form, if they are an object.
 pub(super) fn read(change: TokenChange, details: &Value) -> Result<TokenChange, CatalogError> {
     if details.is_object() {
         return Ok(change);
@@ -28,7 +29,7 @@ pub(super) fn read(change: TokenChange, details: &Value) -> Result<TokenChange, 
     Err(CatalogError::validation("Details must be an object").in_field("Details"))
 }
 
-/// No seller of a world makes offers by itself.
+/// A request for an offer always fails: a world has no seller who makes offers automatically.
 pub(super) fn check(change: TokenChange) -> Vec<ErrorDetail> {
     match change {
         TokenChange::RequestOffer => {

@@ -1,4 +1,4 @@
-//! `AssociateAudience` and `DisassociateAudience`.
+//! The change types `AssociateAudience` and `DisassociateAudience`.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::super::{Catalog, CatalogError};
 use super::{Draft, check_description, check_name, experience_mut, read_form};
 use pmp_world::is_account;
 
-/// The details of both change types. `DisassociateAudience` has principals alone.
+/// The details of both change types. Those of `DisassociateAudience` have principals only.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct Principals {
@@ -23,7 +23,8 @@ pub(crate) struct Principals {
 
 const MAX_PRINCIPALS: usize = 50;
 
-/// The name of an audience that was associated without one. AWS does not document whether it may be.
+/// The name of an audience that was associated without a name. AWS does not document whether the
+/// name may be absent.
 const UNNAMED: &str = "Audience";
 
 impl Principals {
@@ -47,10 +48,10 @@ impl Principals {
         self.principals.iter().map(String::as_str)
     }
 
-    /// The first association creates the audience, later ones add to it.
+    /// Associates the principals. The first association creates the audience, later ones add to it.
     pub(super) fn associate(&self, id: &str, catalog: &mut Catalog, touched: &mut BTreeSet<String>, now: Timestamp) {
         for principal in &self.principals {
-            // It may still be with an archived experience, which it leaves.
+            // The principal may still belong to an archived experience; it leaves that one.
             if let Some(experience) = catalog.principals.insert(principal.clone(), id.to_owned()) {
                 remove(catalog, &experience, principal, touched);
             }
@@ -81,7 +82,7 @@ impl Principals {
         audience
     }
 
-    /// The audience stays, even with nobody in it.
+    /// Removes the principals. The audience stays, even without principals.
     pub(super) fn disassociate(&self, id: &str, catalog: &mut Catalog, touched: &mut BTreeSet<String>) {
         for principal in &self.principals {
             catalog.principals.remove(principal);
@@ -90,7 +91,7 @@ impl Principals {
     }
 }
 
-/// Takes a principal out of an experience's audience.
+/// Removes a principal from an experience's audience.
 fn remove(catalog: &mut Catalog, experience: &str, principal: &str, touched: &mut BTreeSet<String>) {
     let audience = catalog.experience(experience).and_then(|experience| experience.audience.clone());
     let Some(entity) = audience.and_then(|audience| catalog.entities.get_mut(&audience)) else { return };
@@ -111,8 +112,9 @@ fn is_principal(principal: &str) -> bool {
         || principal.strip_prefix("o-").is_some_and(|rest| lower(rest, 10..=32))
 }
 
-/// A principal must be in the organization, and be associated with no other experience. An archived experience does
-/// not count: AWS documents that its audiences can be associated with another one.
+/// A principal must be in the organization, and must not be associated with another experience. An
+/// archived experience does not count, because AWS documents that its audiences can be associated
+/// with another experience.
 pub(super) fn check_associate(draft: &mut Draft<'_>, experience: &str, principals: &Principals) -> Vec<ErrorDetail> {
     let settings = &draft.catalog.settings;
     let in_organization = |principal: &str| draft.owner().is_some_and(|owner| settings.has_principal(owner, principal));
@@ -136,7 +138,7 @@ pub(super) fn check_associate(draft: &mut Draft<'_>, experience: &str, principal
     errors
 }
 
-/// AWS documents no error for a principal that is not associated; it cannot be found here.
+/// AWS documents no error for a principal that is not associated. Here it is `ENTITY_NOT_FOUND`.
 pub(super) fn check_disassociate(draft: &mut Draft<'_>, experience: &str, principals: &Principals) -> Vec<ErrorDetail> {
     if !principals.iter().all(|principal| draft.experience_of(principal) == Some(experience)) {
         return vec![ErrorDetail::not_found("A principal of this change is not associated with the Experience")];

@@ -1,4 +1,4 @@
-//! `CreateBrandingSettings` and `UpdateBrandingSettings`.
+//! The change types `CreateBrandingSettings` and `UpdateBrandingSettings`.
 
 use std::collections::BTreeSet;
 
@@ -56,7 +56,7 @@ impl BrandingChange {
         }
     }
 
-    /// What is absent stays as it is.
+    /// Updates the settings. A field that is absent keeps its value.
     pub(super) fn update(&self, id: &str, catalog: &mut Catalog, touched: &mut BTreeSet<String>) {
         let settings = catalog.experience(id).and_then(|experience| experience.branding.clone());
         let Some(entity) = settings.and_then(|settings| catalog.entities.get_mut(&settings)) else { return };
@@ -80,8 +80,9 @@ impl BrandingChange {
         }
     }
 
-    /// What is wrong with the logo. AWS fetches it; nothing here reaches the network, so a URL that could be fetched is
-    /// taken for one that was, and an image for what its name says.
+    /// The error of the logo, if it has one. AWS fetches the logo. The simulator has no network, so
+    /// a URL that could be fetched counts as fetched, and the file's name decides the type of the
+    /// image.
     fn logo_error(&self) -> Option<ErrorDetail> {
         let url = self.configuration.as_ref()?.logo_url.as_deref()?;
         let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
@@ -92,7 +93,8 @@ impl BrandingChange {
         if host.contains(char::is_whitespace) || path.contains(char::is_whitespace) {
             return Some(ErrorDetail::new("INVALID_URL", "Image could not be fetched from the input URL"));
         }
-        // `.jpg` is refused although AWS's published shapes use one as an example: its reference says .png and .svg.
+        // `.jpg` is refused, although AWS's published shapes use one as an example: the reference
+        // permits .png and .svg only.
         let named = |extension: &str| path.strip_suffix(extension).is_some_and(|name| !name.is_empty());
         if named(".png") || named(".svg") {
             return None;

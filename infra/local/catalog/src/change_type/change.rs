@@ -1,4 +1,4 @@
-//! One change of a change set: what was asked, what it does, and what was wrong with it.
+//! One change of a change set: its request, the action that it stands for, and its errors.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,16 @@ use serde_json::{Value, json};
 use super::super::error_detail::ErrorDetail;
 use super::Action;
 
-/// One change of a change set.
+/// One change of a change set, after its request was checked.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Change {
     pub(crate) change_type: String,
     pub(crate) name: Option<String>,
     pub(crate) entity_type: String,
-    /// As it was asked, with the revision if it had one; none where the change creates its entity.
+    /// The entity's identifier as it was requested, possibly with a revision. `None` if the change
+    /// creates its entity.
     pub(crate) identifier: Option<String>,
-    /// The id without the revision; of a new entity, the id that it will have.
+    /// The entity's id without the revision. For a new entity, the id that it will have.
     pub(crate) entity: String,
     pub(crate) entity_tags: BTreeMap<String, String>,
     pub(crate) details: Value,

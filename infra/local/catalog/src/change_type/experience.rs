@@ -1,4 +1,5 @@
-//! `CreateExperience`, `UpdateExperience`, `RestrictExperience` and `ReviveExperience`.
+//! The change types `CreateExperience`, `UpdateExperience`, `RestrictExperience` and
+//! `ReviveExperience`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use pmp_world::ExperienceStatus;
 pub(crate) struct NewExperience {
     name: Option<String>,
     description: Option<String>,
-    /// In AWS's published shape of the change type, and nowhere explained. It changes nothing here.
+    /// A field of AWS's published shape that AWS explains nowhere. It has no effect here.
     catalog: Option<String>,
 }
 
@@ -35,7 +36,7 @@ impl NewExperience {
         Ok(new)
     }
 
-    /// A new experience is disabled, and has no policy and no branding settings.
+    /// Creates the experience. It is disabled, and has neither a policy nor branding settings.
     pub(super) fn apply(&self, id: &str, account: &str, catalog: &mut Catalog, now: Timestamp) {
         let Some(owner) = catalog.settings.managers.get(account).cloned() else { return };
         let name = self.name.as_deref().unwrap_or_default();
@@ -52,7 +53,7 @@ impl ExperienceUpdate {
         Ok(update)
     }
 
-    /// What is absent stays as it is.
+    /// Updates the experience. A field that is absent keeps its value.
     pub(super) fn apply(&self, id: &str, catalog: &mut Catalog) {
         let Some(entity) = catalog.entities.get_mut(id) else { return };
         if let Some(name) = &self.name {
@@ -67,7 +68,7 @@ impl ExperienceUpdate {
     }
 }
 
-/// Only those who manage a private marketplace create experiences in it.
+/// Only an account that manages a private marketplace may create experiences in it.
 pub(super) fn check_creator(draft: &Draft<'_>) -> Vec<ErrorDetail> {
     match draft.owner() {
         Some(_) => Vec::new(),
@@ -75,7 +76,7 @@ pub(super) fn check_creator(draft: &Draft<'_>) -> Vec<ErrorDetail> {
     }
 }
 
-/// Reads the empty details of the two change types that have nothing to say.
+/// Reads the details of a change type that must have none.
 pub(super) fn read_nothing(details: Value, action: Action) -> Result<Action, CatalogError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -84,7 +85,8 @@ pub(super) fn read_nothing(details: Value, action: Action) -> Result<Action, Cat
     Ok(action)
 }
 
-/// "Before archiving an experience, you must disable it": AWS documents the rule, and no error.
+/// Enforces "Before archiving an experience, you must disable it". AWS documents the rule, but no
+/// error for it.
 pub(super) fn check_disabled<'a>(
     id: &str,
     entity: &Entity,

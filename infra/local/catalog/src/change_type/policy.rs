@@ -1,4 +1,4 @@
-//! `CreateProcurementPolicy` and `UpdateProcurementPolicy`.
+//! The change types `CreateProcurementPolicy` and `UpdateProcurementPolicy`.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,8 @@ struct Configuration {
     policy_resource_requests: Option<ResourceRequests>,
 }
 
-/// The description of a new policy is shorter than that of an old one may be, as AWS publishes them.
+/// By AWS's published shapes, the description of a new policy has a lower limit than that of an
+/// update.
 const MAX_NEW_DESCRIPTION: usize = 100;
 
 impl PolicySettings {
@@ -49,7 +50,7 @@ impl PolicySettings {
         self.configuration.as_ref().and_then(|configuration| configuration.policy_resource_requests)
     }
 
-    /// A new policy is empty: no product may be procured.
+    /// Creates the policy. It is empty: no product may be procured.
     pub(super) fn create(&self, id: &str, catalog: &mut Catalog, touched: &mut BTreeSet<String>, now: Timestamp) {
         let Some(owner) = catalog.entities.get(id).map(|experience| experience.owner.clone()) else { return };
         let policy = catalog.dice.entity_id("procpolicy");
@@ -62,7 +63,7 @@ impl PolicySettings {
         }
     }
 
-    /// What is absent stays as it is.
+    /// Updates the policy. A field that is absent keeps its value.
     pub(super) fn update(&self, id: &str, catalog: &mut Catalog, touched: &mut BTreeSet<String>) {
         let policy = catalog.experience(id).and_then(|experience| experience.policy.clone());
         let Some(entity) = policy.and_then(|policy| catalog.entities.get_mut(&policy)) else { return };

@@ -1,4 +1,4 @@
-//! `AllowProductProcurement` and `DenyProductProcurement`.
+//! The change types `AllowProductProcurement` and `DenyProductProcurement`.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ pub(crate) struct Product {
 }
 
 impl Product {
-    /// One without a note.
+    /// A product without a note.
     pub(super) fn of(id: String) -> Self {
         Self { id, notes: None }
     }
@@ -45,21 +45,23 @@ struct ProductGroup {
     notes: Option<String>,
 }
 
-/// Product ids that may be named, together.
+/// AWS's limit for product ids in one change.
 const MAX_IDS: usize = 50;
 const TOO_MANY: &str = "Cumulative number of values in Ids array must be less than or equal to 50";
-/// Where the ids are, from the change.
+/// The path of the ids within a change, for the error's field list.
 const IDS: &str = "Details.Products.Ids";
 const NOT_UNIQUE: &str = "Values in Ids array must be unique";
 
-/// Reads the details of the two change types, by the rules and with the texts that AWS documents.
+/// Reads the details of the two change types, with the rules and the error texts that AWS
+/// documents.
 pub(super) fn read(effect: Effect, details: Value) -> Result<Action, CatalogError> {
     let details: ProcurementDetails = read_form(details)?;
     let between = |what: &str, field: &'static str, length: usize| match (1..=50).contains(&length) {
         true => Ok(()),
         false => Err(CatalogError::validation(format!("{what} must be between 1 and 50")).in_field(field)),
     };
-    // First, so that a request with too many ids gets the documented text, however they are grouped.
+    // This check comes first, so that a request with too many ids gets the documented text, however
+    // the ids are grouped.
     if details.products.iter().map(|group| group.ids.len()).sum::<usize>() > MAX_IDS {
         return Err(CatalogError::validation(TOO_MANY).in_field(IDS));
     }
@@ -82,7 +84,8 @@ pub(super) fn read(effect: Effect, details: Value) -> Result<Action, CatalogErro
     Ok(Action::Procure { effect, products })
 }
 
-/// Holds all changes of a request together to the limit that else each one is held to.
+/// Applies the limit of product ids to all changes of a request together
+/// ([`IdLimit::PerRequest`](pmp_world::IdLimit)).
 pub(crate) fn check_products_of_request(changes: &[Change]) -> Result<(), CatalogError> {
     let mut seen = BTreeSet::new();
     let products = changes.iter().filter_map(|change| match &change.action {
@@ -108,8 +111,9 @@ pub(super) fn check(draft: &Draft<'_>, experience: &str, products: &[Product]) -
 }
 
 impl Catalog {
-    /// How a change fails that names a product which does not exist. AWS documents no code and no text for this, so the id is
-    /// not in it: a client must not depend on being told.
+    /// The error of a change that names a product which does not exist. AWS documents neither a
+    /// code nor a text for it, so the text does not contain the id: a client must not depend on
+    /// that.
     pub(super) fn unknown_product(&self) -> ErrorDetail {
         ErrorDetail {
             code: self.settings.assumptions().unknown_products.clone().into(),

@@ -1,6 +1,8 @@
-//! Users' requests for products: `CreateProductProcurementRequest` and `CancelProductProcurementRequest`, which AWS names, and an
-//! administrator's decision on them, whose change types it does not name: `ApproveProductProcurementRequest` and
-//! `DeclineProductProcurementRequest` are our names. Nor does it publish the details of any of them.
+//! Users' requests for products, and the decisions on them. AWS names
+//! `CreateProductProcurementRequest` and `CancelProductProcurementRequest`. It does not name the
+//! change types of an administrator's decision: `ApproveProductProcurementRequest` and
+//! `DeclineProductProcurementRequest` are this simulator's names. AWS publishes the details of none
+//! of the four.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +18,7 @@ use super::procurement::{self, Effect, Product};
 use super::{Action, Change, Draft, check_text, read_form};
 use pmp_world::{ExperienceStatus, ResourceRequests};
 
-/// A request lapses after 30 days.
+/// A request that nobody decides on is declined after 30 days.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
 const MAX_PRODUCT: usize = 50;
 const MAX_MESSAGE: usize = 1000;
@@ -26,19 +28,20 @@ const MAX_MESSAGE: usize = 1000;
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct NewRequest {
     product_id: String,
-    /// Where the account has several experiences to ask in; else the one whose audience it is in.
+    /// The experience in which the product is requested. Without it, the experience whose audience
+    /// holds the account.
     experience_id: Option<String>,
     message: Option<String>,
 }
 
-/// What becomes of a request.
+/// A decision on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Decision {
-    /// Its user takes it back.
+    /// The user withdraws the request.
     Cancel,
-    /// An administrator puts the product on the experience's list of approved ones.
+    /// An administrator puts the product on the experience's list of approved products.
     Approve,
-    /// An administrator does not.
+    /// An administrator declines the request.
     Decline,
 }
 
@@ -50,7 +53,8 @@ impl NewRequest {
         Ok(new)
     }
 
-    /// The experience that is asked: the one that is named, or the one in whose audience the account is.
+    /// The experience of the request: the one that is named, or the one whose audience holds the
+    /// account.
     fn experience<'a>(&'a self, account: &str, catalog: &'a Catalog) -> Option<&'a str> {
         match &self.experience_id {
             Some(named) => Some(named),
@@ -61,7 +65,7 @@ impl NewRequest {
         }
     }
 
-    /// Makes the request; the account owns it.
+    /// Creates the request. The account owns it.
     pub(super) fn apply(&self, id: &str, account: &str, catalog: &mut Catalog, now: Timestamp) {
         let Some(experience) = self.experience(account, catalog).map(str::to_owned) else { return };
         let expires = now.checked_add(LIFETIME).unwrap_or(Timestamp::MAX);
@@ -80,7 +84,7 @@ impl NewRequest {
 }
 
 impl Decision {
-    /// What an administrator decides, or the user itself.
+    /// Applies the decision of an administrator or of the user.
     pub(super) fn apply(self, change: &Change, catalog: &mut Catalog, touched: &mut BTreeSet<String>, now: Timestamp) {
         let Some(request) = catalog.request(&change.entity) else { return };
         let (experience, product) = (request.experience.clone(), request.product.clone());
@@ -105,7 +109,7 @@ impl Catalog {
         }
     }
 
-    /// The experience that a change holds beside its entity: that of a request which it approves.
+    /// The experience that an approval locks beside the request itself.
     pub(crate) fn approved_in(&self, change: &Change) -> Option<String> {
         match change.action {
             Action::Decide(Decision::Approve) => self.request(&change.entity).map(|request| request.experience.clone()),
@@ -113,7 +117,7 @@ impl Catalog {
         }
     }
 
-    /// Declines the requests that have lapsed at `now`.
+    /// Declines a request whose 30 days have passed.
     pub(crate) fn lapse(&mut self, id: &str, now: Timestamp) {
         self.end_request(id, RequestStatus::Expired, &[RequestEvent::Lapsed, RequestEvent::Expired], now);
         if let Some(entity) = self.entities.get_mut(id) {
@@ -131,7 +135,8 @@ impl Catalog {
     }
 }
 
-/// A request needs an experience of the account's organization in which users may ask, and in which the product is not approved.
+/// A request needs an experience of the account's organization that permits requests, and that has
+/// not approved the product.
 pub(super) fn check_new(draft: &Draft<'_>, new: &NewRequest) -> Vec<ErrorDetail> {
     let catalog = draft.catalog;
     let owner = catalog.settings.owner_of(draft.account);
@@ -166,7 +171,8 @@ pub(super) fn check_new(draft: &Draft<'_>, new: &NewRequest) -> Vec<ErrorDetail>
     errors
 }
 
-/// Users take their own requests back, administrators decide on those of others; both once.
+/// Users may withdraw their own requests, and administrators may decide on the requests of others.
+/// A request can be decided on once.
 pub(super) fn check_decision(draft: &Draft<'_>, id: &str, decision: Decision) -> Vec<ErrorDetail> {
     let catalog = draft.catalog;
     let (Some(entity), Some(request)) = (catalog.entities.get(id), catalog.request(id)) else {

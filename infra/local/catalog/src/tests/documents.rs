@@ -1,4 +1,5 @@
-//! What AWS's documents and its service model of today have: the form of an answer, what a refusal names, what lists take.
+//! What AWS's documents and its service model of today have: the form of an answer, what a refusal
+//! names, what lists take.
 
 use super::*;
 

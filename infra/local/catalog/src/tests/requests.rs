@@ -1,4 +1,5 @@
-//! Users' requests for products, what administrators decide on them, and the events that tell of it; and buyers' tokens.
+//! Users' requests for products, what administrators decide on them, and the events that tell of
+//! it; and buyers' tokens.
 
 use super::*;
 

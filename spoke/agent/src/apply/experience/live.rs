@@ -1,5 +1,5 @@
-//! Reads the live state again, and waits: for the change set of an earlier pass or of someone else, and
-//! between retries.
+//! Reads the live state again, and waits: for the change set of an earlier pass or of someone else,
+//! and between retries.
 
 use std::ops::ControlFlow::{Break, Continue};
 
@@ -16,7 +16,8 @@ const STILL_DENIED: &str = "the catalog allows it now, and still denies it: the 
                             products";
 
 impl ExperienceRun<'_> {
-    /// Waits for the change set that an earlier pass started, if there is one, and reads what it did.
+    /// Waits for the change set that an earlier pass started, if there is one, and reads what it
+    /// did.
     pub(super) async fn adopt_unfinished(&mut self) -> Step {
         let Some(id) = self.order.unfinished.clone() else { return Continue(()) };
         tracing::info!(experience = %self.live.experience.id, change_set = %id, "waiting for an earlier pass's change set");
@@ -62,10 +63,11 @@ impl ExperienceRun<'_> {
         self.reread().await
     }
 
-    /// Reads the live state: the experience first, then its policy. In this order, a change in between makes
-    /// the revision stale, and the catalog refuses the next change set, which would overwrite that change.
-    /// An answer that may be older than this pass's own changes is read again: planned from, it would repeat
-    /// them, and the receipt would say that they did not happen.
+    /// Reads the live state: the experience first, then its policy. In this order, a change in
+    /// between makes the revision stale, and the catalog refuses the next change set, which would
+    /// overwrite that change. An answer that may be older than this pass's own changes is read
+    /// again: planned from, it would repeat them, and the receipt would say that they did not
+    /// happen.
     pub(super) async fn reread(&mut self) -> Step {
         let mut lagging = Patience::with_a_read_that_lags();
         loop {
@@ -89,7 +91,8 @@ impl ExperienceRun<'_> {
         }
     }
 
-    /// Reads once, and takes the answer over. Returns whether it did: not where the answer may be too old.
+    /// Reads once, and takes the answer over. Returns whether it did: not where the answer may be
+    /// too old.
     async fn read_once(&mut self) -> Result<bool, CatalogError> {
         let experience = self.engine.experiences.read(&self.live.experience.id).await?;
         let policy = self.engine.policies.read(&self.live.policy_id).await?;
@@ -99,22 +102,24 @@ impl ExperienceRun<'_> {
         self.live.experience = experience;
         self.live.policy = policy;
         self.lists = Lists::AsRead;
-        // The catalog has put these products on the approved list, and left them on the rejected one. It has
-        // no change that takes a product off a list, so asking again would change nothing.
+        // The catalog has put these products on the approved list, and left them on the rejected
+        // one. It has no change that takes a product off a list, so asking again would change
+        // nothing.
         let still_denied = self.live.policy.contradictory.iter().filter(|id| self.allowed.contains(*id));
         let still_denied: Vec<_> = still_denied.cloned().collect();
         if !still_denied.is_empty() {
             tracing::warn!(experience = %self.live.experience.id, products = still_denied.len(), "{STILL_DENIED}");
-            self.isolation.quarantine(&still_denied, STILL_DENIED);
+            self.isolation.defer(&still_denied, STILL_DENIED);
         }
         Ok(true)
     }
 
-    /// Whether the lists may be older than this pass's own changes: they lack one of them, and it was made a
-    /// moment ago.
+    /// Whether the lists may be older than this pass's own changes: they lack one of them, and it
+    /// was made a moment ago.
     fn may_lag(&self, policy: &ProcurementPolicy) -> bool {
         let recently = self.changed_at.is_some_and(|at| at.elapsed() < READS_MAY_LAG);
-        // A product on both lists was read after the change, which did not take it off the other list.
+        // A product on both lists was read after the change, which did not take it off the other
+        // list.
         let lacks = |id: &ProductId, approved: bool| {
             !policy.contradictory.contains(id) && policy.approved.contains(id) != approved
         };

@@ -1,9 +1,9 @@
-//! Looks at what would be done first, and does nothing: the plan, the guard rails and what is set aside are those of a sync.
+//! Looks at what would be done first, and does nothing: the plan, the guard rails and what is set
+//! aside are those of a sync.
 
 use std::ops::ControlFlow::{Break, Continue};
 
 use pmp_catalog::ChangeKind;
-use pmp_plan::Confirmation;
 use pmp_protocol::{ReceiptStatus, WouldChange};
 
 use super::{Applied, End, ExperienceRun};
@@ -22,17 +22,18 @@ impl ExperienceRun<'_> {
             }
             Continue(None) => self.done(),
         };
-        self.keep_undecided();
+        self.keep_untested();
         self.note_how_it_is_left();
         Applied { status, progress: self.progress, error }
     }
 
-    /// What is to be changed, whether or not a guard rail holds it. What the catalog refused lately is left, and does not count.
+    /// What is to be changed, whether or not a guard rail holds it. What the catalog refused lately
+    /// is left, and does not count.
     fn would_change(&mut self) -> WouldChange {
         // As if it were confirmed: then no guard rail holds it.
-        let plan = self.plan_with(Confirmation::Version(self.order.version));
+        let plan = self.plan_with(Some(self.order.version));
         let Ok(mut plan) = plan else { return WouldChange::default() };
-        self.isolation.set_aside(&mut plan);
+        self.isolation.leave_out_of(&mut plan);
         let suspects = |kind| self.isolation.suspects_of(kind);
         WouldChange {
             allow: plan.allow().len() + suspects(ChangeKind::Allow),

@@ -1,5 +1,5 @@
-//! What the end of a change set means for its experience, and what the executor does about an error. Which
-//! error asks for which reaction is the table of [`Reaction`].
+//! What the end of a change set means for its experience, and what the executor does about an
+//! error. Which error asks for which reaction is the table of [`Reaction`].
 
 use std::fmt::Write;
 use std::ops::ControlFlow::{Break, Continue};
@@ -22,7 +22,8 @@ impl ExperienceRun<'_> {
     pub(super) async fn after(&mut self, id: &ChangeSetId, ended: Ended, work: Work, shared: bool) -> Step {
         let ChangeSetStatus { state, started, .. } = match ended {
             Ok(status) => status,
-            // The change set may still run, and holds the experience: the next pass goes on from there.
+            // The change set may still run, and holds the experience: the next pass goes on from
+            // there.
             Err(error) => return Break(End::gave_up(&error)),
         };
         // Its end is known: what it removed is counted below, if it succeeded.
@@ -96,7 +97,8 @@ impl ExperienceRun<'_> {
                     self.live.experience = experience;
                     return Continue(());
                 }
-                // This answer may be from before the change set ended, and the lists would be as old.
+                // This answer may be from before the change set ended, and the lists would be as
+                // old.
                 Ok(experience) if experience.revision <= before => match delay.wait(&self.engine.stop).await {
                     Waited::TryAgain => continue,
                     Waited::Stopped => return Break(End::stopped()),
@@ -112,8 +114,8 @@ impl ExperienceRun<'_> {
         }
     }
 
-    /// Finds out which part of a failed change set was at fault, and sets that part aside. The next plan goes
-    /// on with everything else.
+    /// Finds out which part of a failed change set was at fault, and sets that part aside. The next
+    /// plan goes on with everything else.
     fn isolate(&mut self, errors: &[ChangeError], work: &Work, shared: bool) {
         let experience = self.live.experience.id.as_str();
         let named = errors.iter().any(|error| error.entity.is_some());
@@ -132,7 +134,8 @@ impl ExperienceRun<'_> {
         }
         let text = mine.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         if settings {
-            // Retry without the settings first. Only if that fails as well are the products to blame.
+            // Retry without the settings first. Only if that fails as well are the products to
+            // blame.
             let refused = at_fault(ChangeKind::Settings) || !work.has_products();
             self.settings_step = if refused { SettingsStep::Refused(text.clone()) } else { SettingsStep::Last };
             if !known {
@@ -177,8 +180,8 @@ impl ExperienceRun<'_> {
                     return self.pause(one_line(error)).await;
                 }
                 if unclear == 1 {
-                    // The catalog may know the token already, and say so in a text that is new to us. A
-                    // request with another token shows whether that was the reason.
+                    // The catalog may know the token already, and say so in a text that is new to
+                    // us. A request with another token shows whether that was the reason.
                     return Continue(());
                 }
             }
@@ -193,7 +196,8 @@ impl ExperienceRun<'_> {
             Reaction::AwaitHolder => self.await_holder(error).await,
             Reaction::AskAgain | Reaction::AwaitOwn => self.pause(one_line(error)).await,
             Reaction::LookAgain => {
-                // Read at once. The pause keeps a revision that is stale again and again from being chased.
+                // Read at once. The pause keeps a revision that is stale again and again from being
+                // chased.
                 self.reread().await?;
                 self.pause(one_line(error)).await
             }
@@ -206,9 +210,9 @@ impl ExperienceRun<'_> {
         }
     }
 
-    /// Returns whether the experience has changed since it was read; if so, reads its lists again. For a
-    /// request that was refused with an unknown text: AWS does not document how it refuses a stale revision.
-    /// `patiently` asks for some seconds, because reads may lag behind.
+    /// Returns whether the experience has changed since it was read; if so, reads its lists again.
+    /// For a request that was refused with an unknown text: AWS does not document how it refuses a
+    /// stale revision. `patiently` asks for some seconds, because reads may lag behind.
     async fn is_stale(&mut self, patiently: bool) -> Step<bool> {
         let asked = self.live.experience.revision;
         let mut delay = Patience::with_a_delay();
@@ -230,8 +234,8 @@ impl ExperienceRun<'_> {
         }
     }
 
-    /// Sets aside the batches of a refused request whose products the catalog's text names. Returns whether
-    /// it names any.
+    /// Sets aside the batches of a refused request whose products the catalog's text names. Returns
+    /// whether it names any.
     fn suspect(&mut self, error: &CatalogError, work: &Work) -> bool {
         let text = one_line(error);
         let mut found = false;

@@ -151,16 +151,16 @@ fn poisoned(n: u32) -> FakeCatalog {
 }
 
 #[tokio::test(start_paused = true)]
-async fn poison_is_quarantined_and_all_others_are_applied() {
+async fn poison_is_deferred_and_all_others_are_applied() {
     // One, three, and all of a batch.
     for count in [1, 3, 50] {
         let catalog = poisoned(count);
         for applied in Pass::new(&catalog, products(0..210)).run().await {
             let Applied { status, progress, error } = applied;
             assert_eq!((status, progress.pending), (ReceiptStatus::Partial, 0), "{error:?}");
-            let quarantined: BTreeSet<_> = progress.quarantined.iter().map(|found| found.product.clone()).collect();
-            assert_eq!(quarantined, catalog.world().poison);
-            assert_eq!(progress.quarantined[0].error, "ENTITY_NOT_FOUND: no such product");
+            let deferred: BTreeSet<_> = progress.deferred.iter().map(|found| found.product.clone()).collect();
+            assert_eq!(deferred, catalog.world().poison);
+            assert_eq!(progress.deferred[0].error, "ENTITY_NOT_FOUND: no such product");
         }
         let world = catalog.world();
         for lists in world.experiences.values() {
@@ -170,27 +170,27 @@ async fn poison_is_quarantined_and_all_others_are_applied() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quarantined_product_is_left_until_its_pause_is_over_and_applied_once_it_can_be() {
+async fn a_deferred_product_is_left_until_its_pause_is_over() {
     let catalog = poisoned(1);
     let mut applied = Pass::new(&catalog, products(0..210)).run().await;
-    let quarantined = applied.remove(0).progress.quarantined;
+    let deferred = applied.remove(0).progress.deferred;
     let started = catalog.world().started.len();
-    let again = |at: i64, quarantined: &[QuarantinedProduct]| Pass {
+    let again = |at: i64, deferred: &[Deferred]| Pass {
         at: Timestamp::from_second(at).unwrap(),
-        quarantined: quarantined.to_vec(),
+        deferred: deferred.to_vec(),
         ..Pass::new(&catalog, products(0..210))
     };
 
-    let soon = again(60, &quarantined).run().await.remove(0);
+    let soon = again(60, &deferred).run().await.remove(0);
     assert_eq!((soon.status, soon.progress.pending), (ReceiptStatus::Partial, 0));
     assert_eq!(catalog.world().started.len(), started, "nothing is tried before its time");
 
-    let later = again(3_601, &quarantined).run().await.remove(0);
-    assert_eq!((later.status, later.progress.quarantined[0].tries), (ReceiptStatus::Partial, 2));
+    let later = again(3_601, &deferred).run().await.remove(0);
+    assert_eq!((later.status, later.progress.deferred[0].tries), (ReceiptStatus::Partial, 2));
     assert!(catalog.world().started.len() > started);
 
     catalog.world().poison.clear();
-    let healed = again(100_000, &later.progress.quarantined).run().await.remove(0);
+    let healed = again(100_000, &later.progress.deferred).run().await.remove(0);
     assert_eq!((healed.status, healed.error), (ReceiptStatus::InSync, None));
 }
 
@@ -209,7 +209,7 @@ async fn in_a_shared_change_set_the_innocent_are_applied_although_one_is_at_faul
     let partial = applied.iter().filter(|applied| applied.status == ReceiptStatus::Partial).count();
     let in_sync = applied.iter().filter(|applied| applied.status == ReceiptStatus::InSync).count();
     assert_eq!((partial, in_sync), (1, 39));
-    assert_eq!(applied[7].progress.quarantined.len(), 1);
+    assert_eq!(applied[7].progress.deferred.len(), 1);
 }
 
 /// What may be said to a request whose token is known: in words that tell, or not.
@@ -304,21 +304,21 @@ async fn a_read_that_lags_behind_a_change_set_is_waited_for_and_not_taken_for_on
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_product_that_stays_denied_although_it_was_allowed_is_set_aside_and_all_others_are_applied() {
+async fn a_product_that_stays_denied_although_allowed_is_deferred() {
     let catalog = FakeCatalog::new(1, &products(0..10));
     catalog.world().adds = true;
     catalog.world().experiences.get_mut(&experience(0)).unwrap().rejected = products(12..14);
     let first = applied(&catalog, products(0..130)).await;
     assert_eq!((first.status, first.progress.pending), (ReceiptStatus::Partial, 0), "{:?}", first.error);
-    let aside: BTreeSet<_> = first.progress.quarantined.iter().map(|found| found.product.clone()).collect();
+    let aside: BTreeSet<_> = first.progress.deferred.iter().map(|found| found.product.clone()).collect();
     assert_eq!(aside, products(12..14));
-    let error = &first.progress.quarantined[0].error;
+    let error = &first.progress.deferred[0].error;
     assert!(error.starts_with("the catalog allows it now, and still denies it"), "{error}");
     assert_eq!(catalog.world().started.len(), 3, "nothing is asked for twice");
     assert_eq!(catalog.world().experiences[&experience(0)].approved, products(0..130));
 
     // It is left until its pause is over, as any product that the catalog does not take.
-    let again = Pass { quarantined: first.progress.quarantined, ..Pass::new(&catalog, products(0..130)) };
+    let again = Pass { deferred: first.progress.deferred, ..Pass::new(&catalog, products(0..130)) };
     assert_eq!(again.run().await[0].status, ReceiptStatus::Partial);
     assert_eq!(catalog.world().started.len(), 3);
 }

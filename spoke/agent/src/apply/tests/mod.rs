@@ -48,7 +48,7 @@ struct Pass<'a> {
     /// The policy's settings that are asked for.
     wanted: Option<ResourceRequests>,
     stop: CancellationToken,
-    quarantined: Vec<QuarantinedProduct>,
+    deferred: Vec<Deferred>,
     unfinished: Option<ChangeSetId>,
     at: Timestamp,
     lately: Lately,
@@ -63,7 +63,7 @@ impl<'a> Pass<'a> {
             settings: EngineSettings::default(),
             wanted: None,
             stop: CancellationToken::new(),
-            quarantined: Vec::new(),
+            deferred: Vec::new(),
             unfinished: None,
             at: Timestamp::UNIX_EPOCH,
             lately: Lately::default(),
@@ -90,10 +90,10 @@ impl<'a> Pass<'a> {
             version: SnapshotVersion::FIRST,
             guard: GuardRails::default(),
             lately: self.lately,
-            confirmation: Confirmation::None,
+            confirmed: None,
             settings: self.wanted,
             pass: self.at,
-            quarantined: &self.quarantined,
+            deferred: &self.deferred,
             left_alone: &nothing,
             unfinished: self.unfinished,
         };
@@ -194,10 +194,11 @@ async fn what_a_running_change_set_removes_counts_at_a_stop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_held_pass_keeps_what_was_set_aside() {
+async fn a_held_pass_keeps_what_was_deferred() {
     let catalog = FakeCatalog::new(1, &products(0..55));
     let next_try = |second| Timestamp::from_second(second).ok();
-    let set_aside = |id: u32, next_try| QuarantinedProduct {
+    let refused = |id: u32, next_try| Deferred {
+        reason: DeferralReason::Refused,
         product: products(id..id + 1).pop_first().unwrap(),
         error: "no such product".to_owned(),
         first_seen: next_try,
@@ -205,11 +206,11 @@ async fn a_held_pass_keeps_what_was_set_aside() {
         next_try,
     };
     // One is left for an hour, the other is due to be tried again.
-    let quarantined = vec![set_aside(56, next_try(3_600)), set_aside(57, next_try(-1))];
+    let deferred = vec![refused(56, next_try(3_600)), refused(57, next_try(-1))];
     let approved = products(0..1).into_iter().chain(products(56..58)).collect();
-    let pass = Pass { quarantined: quarantined.clone(), ..Pass::new(&catalog, approved) };
+    let pass = Pass { deferred: deferred.clone(), ..Pass::new(&catalog, approved) };
     let held = pass.run().await.remove(0);
-    assert_eq!((held.status, held.progress.quarantined), (ReceiptStatus::Held, quarantined));
+    assert_eq!((held.status, held.progress.deferred), (ReceiptStatus::Held, deferred));
 }
 
 #[tokio::test(start_paused = true)]

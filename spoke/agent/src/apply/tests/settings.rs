@@ -44,7 +44,7 @@ async fn settings_that_the_catalog_refuses_hold_up_no_product() {
         assert!(error.starts_with("the products are in step, but the catalog refused the settings: "), "{error}");
         assert!(error.contains("no settings for you"), "{error}");
         assert_eq!(catalog.world().experiences[&experience(0)].approved, approved);
-        assert!(applied.progress.quarantined.is_empty(), "{named:?}");
+        assert!(applied.progress.deferred.is_empty(), "{named:?}");
     }
 }
 

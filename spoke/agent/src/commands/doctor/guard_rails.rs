@@ -1,4 +1,5 @@
-//! Guard rails of organizations: service and resource control policies, which no permission of a role, a queue or a table overrules.
+//! Guard rails of organizations: service and resource control policies, which no permission of a
+//! role, a queue or a table overrules.
 
 use pmp_aws::Refuser;
 use pmp_terminal::checkup::Finding;

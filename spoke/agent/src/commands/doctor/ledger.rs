@@ -25,10 +25,12 @@ use crate::pass::beside::Beside;
 use crate::pass::snapshot;
 use crate::pass::trust::{judge, trusted_before};
 
-/// A spoke that has not finished a pass for this long is silent: three announcements of a hub's usual hour.
+/// A spoke that has not finished a pass for this long is silent: three announcements of a hub's
+/// usual hour.
 const SILENT: SignedDuration = SignedDuration::from_hours(3);
 
-/// `hub-role`, `snapshots-table`, `timestamps-table`, `sign-of-life` and `lease`; and who this is in the hub's account.
+/// `hub-role`, `snapshots-table`, `timestamps-table`, `sign-of-life` and `lease`; and who this is
+/// in the hub's account.
 pub(super) async fn examine(
     session: &Session,
     config: &DoctorConfig,
@@ -102,7 +104,8 @@ pub(super) async fn examine(
     (vec![role, snapshots, timestamps, life, lease, trusted], Some(hub))
 }
 
-/// What the hub has found out about products; what is wrong with it otherwise, or that it has found nothing out.
+/// What the hub has found out about products; what is wrong with it otherwise, or that it has found
+/// nothing out.
 pub(super) async fn answers(hub: &SdkConfig, config: &DoctorConfig) -> Result<AnswersHead, Option<LedgerError>> {
     let (Some(experience), Some(table)) = (&config.experience, &config.snapshots) else { return Err(None) };
     DynamoAnswers::new(hub, table.clone()).latest(experience).await.map_err(Some)?.ok_or(None)
@@ -141,7 +144,8 @@ fn accounts_differ<'a>(session: &'a Session, config: &'a DoctorConfig) -> Option
     tables.filter_map(TableName::account).find(|theirs| *theirs != mine).map(|theirs| (theirs, mine))
 }
 
-/// Whether the ledger may not be read. A policy of the tables may let another account in without a role.
+/// Whether the ledger may not be read. A policy of the tables may let another account in without a
+/// role.
 async fn is_refused(sdk: &SdkConfig, config: &DoctorConfig) -> bool {
     let (Some(experience), Some(table)) = (&config.experience, &config.snapshots) else { return false };
     let head = DynamoSnapshots::new(sdk, table.clone()).head(experience).await;
@@ -286,7 +290,8 @@ fn own(found: &Organization, beside: &Beside) -> Organization {
     Organization { seen, receipts, ..found.clone() }
 }
 
-/// The other spokes of the organization: those with experiences of their own, and those with some of the same.
+/// The other spokes of the organization: those with experiences of their own, and those with some
+/// of the same.
 fn others(finding: Finding, beside: &Beside, now: Timestamp) -> Finding {
     let name = |seen: &OrganizationSeen| seen.spoke.as_ref().map_or_else(String::new, |spoke| spoke.id.clone());
     let finding = beside.neighbours().fold(finding, |finding, seen| {

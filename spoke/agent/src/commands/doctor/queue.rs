@@ -1,5 +1,5 @@
-//! The way of a message into the spoke's queue: the queue, its dead letters, the subscription to the hub's topic, and the
-//! policy that lets the topic send.
+//! The way of a message into the spoke's queue: the queue, its dead letters, the subscription to
+//! the hub's topic, and the policy that lets the topic send.
 
 use std::collections::HashMap;
 
@@ -17,8 +17,8 @@ use crate::config::{DoctorConfig, EXPERIENCE, QUEUE, TOPIC};
 
 /// The service that sends for a topic.
 const SNS: &str = "sns.amazonaws.com";
-/// The least for which a template's queue hides a message: six times the shortest time of a function, as AWS asks. `init` makes
-/// it shorter.
+/// The least for which a template's queue hides a message: six times the shortest time of a
+/// function, as AWS asks. `init` makes it shorter.
 const STACKS_VISIBILITY: u32 = 360;
 const REST: [&str; 3] = ["dead-letters", "subscription", "queue-policy"];
 
@@ -60,8 +60,8 @@ fn all(first: Finding, because: &str) -> Vec<Finding> {
     [first].into_iter().chain(REST.map(|check| Finding::skipped(check, because))).collect()
 }
 
-/// The queue's subscription, and the topic that it is to: found among this account's own, since a member may not list the
-/// topic's.
+/// The queue's subscription, and the topic that it is to: found among this account's own, since a
+/// member may not list the topic's.
 async fn subscription(sdk: &SdkConfig, queue: &Queue, config: &DoctorConfig) -> (Finding, Option<String>) {
     let finding = Finding::of("subscription");
     // A subscription lives in the topic's region.
@@ -148,8 +148,8 @@ fn attributes(finding: Finding, attributes: &HashMap<String, String>, experience
     }
 }
 
-/// Whether a filter policy on attributes lets through what is about `experience`. One that asks for something else, too, is
-/// taken as one that may not: SNS drops what it keeps out, without a trace.
+/// Whether a filter policy on attributes lets through what is about `experience`. One that asks for
+/// something else, too, is taken as one that may not: SNS drops what it keeps out, without a trace.
 fn lets_through(policy: &str, experience: &ExperienceId) -> bool {
     let Ok(Value::Object(keys)) = serde_json::from_str(policy) else { return false };
     let names = |value: &Value| value.as_array().is_some_and(|list| list.iter().any(|one| one == experience.as_str()));

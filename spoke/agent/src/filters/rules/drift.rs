@@ -1,4 +1,5 @@
-//! What to do with edits of others, by experience (`PMP_DRIFT`): one word for all, or rules as those of filters.
+//! What to do with edits of others, by experience (`PMP_DRIFT`): one word for all, or rules as
+//! those of filters.
 
 use pmp_protocol::{DriftHandling, ExperienceId};
 use serde::Deserialize;

@@ -7,8 +7,9 @@ use pmp_filter_names::key;
 /// The longest pattern, in characters.
 const MAX_LENGTH: usize = 256;
 
-/// A pattern of an experience's name: `*` stands for any text, `?` for any character, and all else for itself. Compared as people
-/// read names: letter case, white space, and how characters are encoded do not matter.
+/// A pattern of an experience's name: `*` stands for any text, `?` for any character, and all else
+/// for itself. Compared as people read names: letter case, white space, and how characters are
+/// encoded do not matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NamePattern {
     written: String,

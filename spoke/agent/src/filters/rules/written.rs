@@ -1,4 +1,5 @@
-//! Reads the rules as operators write them: a JSON list. What is wrong is told with the rule's number and the field.
+//! Reads the rules as operators write them: a JSON list. What is wrong is told with the rule's
+//! number and the field.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::pattern::NamePattern;
 use super::{FilterRule, FilterRules};
-use crate::config::{FilterConfig, FilterSettings};
+use crate::filters::config::{FilterConfig, FilterSettings};
 
 /// The most rules.
 const MAX_RULES: usize = 100;
@@ -37,7 +38,8 @@ struct Written {
 /// Reads the rules in `text`; all experiences that none of them names have `default`.
 ///
 /// # Errors
-/// Everything that is wrong with them, at once; but where the text is no list of rules, the first that is.
+/// Everything that is wrong with them, at once; but where the text is no list of rules, the first
+/// that is.
 pub(crate) fn read(
     text: &str,
     default: Option<FilterConfig>,
@@ -57,7 +59,8 @@ pub(crate) fn read(
     if problems.is_empty() { Ok(FilterRules { rules, default }) } else { Err(problems) }
 }
 
-/// Whether there are so many rules as there may be; without rules, `instead` is had by leaving the setting blank.
+/// Whether there are so many rules as there may be; without rules, `instead` is had by leaving the
+/// setting blank.
 pub(super) fn check_number(rules: usize, instead: &str) -> Result<(), String> {
     match rules {
         0 => Err(format!("holds no rule; leave it blank to have {instead}")),

@@ -80,7 +80,8 @@ fn a_policy_that_names_its_own_account_leaves_it_to_the_accounts_policies() {
         assert!(access.decide(question(&may, "sns:Publish", TOPIC, &policy)).is_ok(), "{principal}");
         assert!(access.decide_by_resource(question(&may, "sts:AssumeRole", ROLE, &policy)).is_ok(), "{principal}");
     }
-    // Who is named needs no more; but no policy of the account's is enough for a role that names neither.
+    // A caller that the trust policy names needs no other permission. If it names neither the
+    // caller nor the account, no policy of the account is enough.
     let (access, role) = session(&allows("sqs:*"), None);
     let named = lets_in("arn:aws:iam::111111111111:role/r");
     assert!(access.decide(question(&role, "sns:Publish", TOPIC, &named)).is_ok());

@@ -1,4 +1,5 @@
-//! What was taken from an experience lately, as its receipts tell it: many small steps are judged like one blow. Pure.
+//! How many products were removed from an experience lately, by its receipts. The guard rails (rule
+//! 5) judge many small removals like one large one. Pure.
 
 use std::time::Duration;
 
@@ -6,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_plan::Lately;
 use pmp_protocol::{Receipt, Removal};
 
-/// How far back the guard rails look where nothing else is set.
+/// How far back the guard rails look by default.
 pub(crate) const WINDOW: Duration = Duration::from_secs(24 * 3600);
-/// The most removals that a receipt tells by themselves. Passes that remove something are few.
+/// The most removals that a receipt lists one by one. Few passes remove anything.
 const MAX_REMOVALS: usize = 48;
 
 /// The removals of the last receipt that are not older than `window`.
@@ -18,7 +19,7 @@ pub(crate) fn recent(before: Option<&Receipt>, window: Duration, now: Timestamp)
     removals.iter().filter(|removal| now.duration_since(removal.at) < window).copied().collect()
 }
 
-/// What they come to.
+/// The sum of these removals, and the most products that were approved before any of them.
 pub(crate) fn lately(removals: &[Removal]) -> Lately {
     Lately {
         removed: removals.iter().fold(0, |sum, removal| sum.saturating_add(removal.removed)),
@@ -26,8 +27,8 @@ pub(crate) fn lately(removals: &[Removal]) -> Lately {
     }
 }
 
-/// The same with one more. Where they are too many, the two oldest become one, of the time of the later: they count for longer
-/// rather than for less.
+/// Adds one removal. Where there are too many, the two oldest are merged with the time of the later
+/// one, so that they count for longer, and never for less.
 pub(crate) fn with(removals: &[Removal], next: Option<Removal>) -> Vec<Removal> {
     let mut removals: Vec<_> = removals.iter().copied().chain(next.filter(|next| next.removed > 0)).collect();
     while removals.len() > MAX_REMOVALS {

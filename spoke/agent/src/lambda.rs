@@ -1,4 +1,5 @@
-//! The spoke as a Lambda function: a batch of messages from SQS, of which the newest is answered as the agent answers it.
+//! The spoke as a Lambda function: a batch of messages from SQS, of which the newest is answered as
+//! the agent answers it.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +9,20 @@ use pmp_terminal::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::commands::metrics::StandardOutput;
 use crate::compose::{Purpose, spoke};
 use crate::config::ConfigArgs;
 use crate::error::{failure, sdk};
 use crate::intake::handler::answer;
-use crate::intake::inbox::{Received, SqsInbox};
+use crate::intake::inbox::Received;
 use crate::intake::metrics::Metrics;
+use crate::intake::sqs::SqsInbox;
 use crate::lease::IfHeld;
 use crate::pass::Spoke;
 
-/// A batch of messages, as the [event source mapping] of a queue hands it over: what the spoke reads of it. Types of our own,
-/// because those of `aws_lambda_events` bring seventeen crates for these fields.
+/// A batch of messages, as the [event source mapping] of a queue hands it over: what the spoke
+/// reads of it. Types of our own, because those of `aws_lambda_events` bring seventeen crates for
+/// these fields.
 ///
 /// [event source mapping]: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 #[derive(Debug, Deserialize)]
@@ -37,7 +41,8 @@ struct SqsMessage {
     attributes: Option<BTreeMap<String, String>>,
 }
 
-/// The answer to a batch, with [`ReportBatchItemFailures`]: the messages that are to come again. Lambda deletes all others.
+/// The answer to a batch, with [`ReportBatchItemFailures`]: the messages that are to come again.
+/// Lambda deletes all others.
 ///
 /// [`ReportBatchItemFailures`]: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 #[derive(Debug, Serialize)]
@@ -79,10 +84,11 @@ impl Function for SpokeFunction {
         })?;
         let messages: Vec<_> = batch.records.into_iter().map(received).collect();
         let ids: Vec<_> = messages.iter().map(|message| message.id.clone()).collect();
-        let metrics = Metrics::begin();
+        let metrics = Metrics::begin(&StandardOutput);
         let answer = Box::pin(answer(&self.spoke, &self.inbox, messages, IfHeld::Leave, &invocation.stop));
         let Some(answer) = invocation.stop.to_the_end(answer).await else {
-            // What is not in the ledger comes again, and with it what is: nothing relies on single delivery.
+            // What is not in the ledger comes again, and with it what is: nothing relies on single
+            // delivery.
             tracing::error!("something does not answer, and the time is up: all messages of the batch come again");
             return all_again(ids);
         };

@@ -1,4 +1,5 @@
-//! A filter from S3, or its settings. What comes is bounded here; that it is the filter that is meant, its digest says.
+//! A filter from S3, or its settings. What comes is bounded here; that it is the filter that is
+//! meant, its digest says.
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
@@ -70,7 +71,8 @@ pub(crate) async fn fetch(sdk: &SdkConfig, object: &S3Object, limit: usize) -> R
     }
 }
 
-/// With an endpoint of one's own, the bucket stands in the path: few of them have a name for each bucket.
+/// With an endpoint of one's own, the bucket stands in the path: few of them have a name for each
+/// bucket.
 fn client(sdk: &SdkConfig) -> Client {
     let own_endpoint = pmp_aws::has_own_endpoint(sdk, "S3");
     Client::from_conf(aws_sdk_s3::config::Builder::from(sdk).force_path_style(own_endpoint).build())

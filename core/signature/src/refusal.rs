@@ -1,0 +1,87 @@
+//! Why a statement is not believed.
+
+use jiff::Timestamp;
+use pmp_protocol::{Digest, ExperienceId, SnapshotVersion};
+
+use crate::KeyId;
+
+/// Why a statement is not believed. Nothing is changed for it: the last good state stays.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The head carries no statement.
+    #[error("it is not signed")]
+    Unsigned,
+    /// Signed by a key that is not trusted.
+    #[error("it is signed by a key that is not trusted ({})", .0.as_deref().unwrap_or("it names none"))]
+    UnknownKey(Option<String>),
+    /// Said to be of a trusted key, and is not.
+    #[error("its signature is not the one of the trusted key {0}")]
+    BadSignature(KeyId),
+    /// About another management experience.
+    #[error("its statement is about `{0}`")]
+    OtherExperience(ExperienceId),
+    /// The statement is about another version than the head's.
+    #[error("its statement is about snapshot {0}")]
+    OtherVersion(SnapshotVersion),
+    /// The statement names another digest than the head's.
+    #[error("its statement names the digest {0}")]
+    OtherDigest(Digest),
+    /// Older than what this spoke trusted before.
+    #[error("it is older than snapshot {0}, which this spoke trusted before")]
+    Older(SnapshotVersion),
+    /// It held until then.
+    #[error("its statement expired at {0}")]
+    Expired(Timestamp),
+    /// From a time that is yet to come, by more than clocks differ.
+    #[error("its statement is of {0}, which is yet to come")]
+    IssuedInFuture(Timestamp),
+    /// Not an envelope or statement of the form that is read here.
+    #[error("its statement cannot be read: {0}")]
+    Malformed(String),
+}
+
+impl Refusal {
+    /// Its name, for logs and figures.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Unsigned => "unsigned",
+            Self::UnknownKey(_) => "unknown-key",
+            Self::BadSignature(_) => "bad-signature",
+            Self::OtherExperience(_) => "other-experience",
+            Self::OtherVersion(_) => "other-version",
+            Self::OtherDigest(_) => "other-digest",
+            Self::Older(_) => "older-than-trusted",
+            Self::Expired(_) => "expired",
+            Self::IssuedInFuture(_) => "issued-in-the-future",
+            Self::Malformed(_) => "malformed",
+        }
+    }
+
+    /// What the operator can do.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unsigned => {
+                "ask the hub's operators, by another way, whether the hub signs (PMP_SIGNING_KEY) and who else writes into the table of snapshots; let it publish again with its key"
+            }
+            Self::UnknownKey(_) => {
+                "ask the hub's operators, by another way, for its public key (`pmp-hub public-key`); trust it beside the old one while keys change"
+            }
+            Self::BadSignature(_)
+            | Self::OtherExperience(_)
+            | Self::OtherVersion(_)
+            | Self::OtherDigest(_)
+            | Self::Malformed(_) => {
+                "let the hub publish again (`pmp-hub publish`); if it comes back, ask its operators who else writes into the table of snapshots"
+            }
+            Self::Older(_) => {
+                "the ledger was set back to an earlier moment: let the hub's operators run `pmp-hub recover`; if they never stored what was trusted, its key was misused: change it, and trust the new one alone"
+            }
+            Self::Expired(_) => {
+                "the hub has not announced for long: let it publish with its key (PMP_SIGNING_KEY, `pmp-hub publish`)"
+            }
+            Self::IssuedInFuture(_) => "compare this clock and the hub's (`doctor` of both shows how far they are off)",
+        }
+    }
+}

@@ -1,0 +1,44 @@
+variable "name" {
+  type        = string
+  description = "The name of the dashboard. The names of the alarms begin with it."
+}
+
+variable "alarms" {
+  type = map(object({
+    description = string
+    namespace   = string
+    metric      = string
+    statistic   = string
+    dimensions  = map(string)
+    period      = number
+    periods     = number
+    datapoints  = optional(number)
+    threshold   = optional(number, 0)
+    comparison  = optional(string, "GreaterThanThreshold")
+    missing     = optional(string, "notBreaching")
+  }))
+  description = <<-EOT
+    Alarms by the end of their names. `period` is in seconds, and `periods` is how many are looked at. Without `datapoints`, all of them
+    have to breach. Unless the alarm says otherwise, it is raised by a figure above 0, and a missing figure raises none.
+  EOT
+}
+
+variable "widgets" {
+  type        = any
+  description = "Widgets of the dashboard: `title`, `stat` or null where `metrics` say it, `period` in seconds, and `metrics` as CloudWatch has them."
+}
+
+variable "region" {
+  type        = string
+  description = "The region of the metrics."
+}
+
+variable "alarm_topic_arn" {
+  type        = string
+  description = "A topic that is notified of alarms, or null."
+}
+
+variable "tags" {
+  type        = map(string)
+  description = "Tags of the alarms. CloudWatch takes none for dashboards."
+}
