@@ -1,5 +1,6 @@
-//! Lets through what a guard rail holds in a member organization (rule 5 of the design), for exactly
-//! one snapshot. This module decides from what the ledger says; the command writes and announces.
+//! Lets through what a guard rail holds in a member organization (rule 5 of the design), for
+//! exactly one snapshot. This module decides from what the ledger says; the command writes and
+//! announces.
 
 use pmp_ledger::{Head, Organization};
 use pmp_protocol::{ExperienceId, LEDGER_LAYOUT, OrganizationId, Receipt, ReceiptStatus, SnapshotVersion};

@@ -1,5 +1,5 @@
-//! A setting is declared once, by [`declare_settings!`](crate::declare_settings): its flag, its variable, its type,
-//! which is also its check, its help, and its row in the documentation.
+//! A setting is declared once, by [`declare_settings!`](crate::declare_settings): its flag, its
+//! variable, its type, which is also its check, its help, and its row in the documentation.
 
 use std::fmt::Display;
 use std::marker::PhantomData;
