@@ -33,7 +33,7 @@ const EXAMPLES: &str = "Examples:
   pmp-hub publish                               read, store, publish, once
   pmp-hub run --interval 1h                     the same, by schedule and on change events
   pmp-hub status                                how the member organizations stand, on one screen
-  pmp-hub doctor                                what is missing or wrong, and how to mend it
+  pmp-hub doctor                                what is missing or wrong, and how to fix it
   pmp-hub confirm o-member0000 42               let through what a guard rail holds there
   pmp-hub exceptions                            what is held, set aside or left out, and why
   pmp-hub members                               who is admitted, and who never reported
@@ -149,12 +149,14 @@ enum Command {
   pmp-hub log o-member0000
   pmp-hub log o-member0000 --experience exp-prod --since 7d --all")]
     Log(LogArgs),
-    /// Show what others changed in the member experiences, by which account and when, as the spokes noticed
+    /// Show what others changed in the member experiences, by which account and when, as the spokes
+    /// noticed
     #[command(after_help = "Examples:
   pmp-hub drift
   pmp-hub drift --all -o json")]
     Drift(DriftArgs),
-    /// Show what a publish would change in the member experiences, as far as the hub can know. Publishes nothing
+    /// Show what a publish would change in the member experiences, as far as the hub can know.
+    /// Publishes nothing
     #[command(after_help = "Examples:
   pmp-hub plan
   pmp-hub plan -o wide                          experience by experience
@@ -171,13 +173,15 @@ enum Command {
   pmp-hub show                                  the newest
   pmp-hub show 42 -o ndjson")]
     Show(ShowArgs),
-    /// List what differs between two snapshots, or a snapshot and what the management experience says now
+    /// List what differs between two snapshots, or a snapshot and what the management experience
+    /// says now
     #[command(after_help = "Examples:
   pmp-hub diff 41 42
   pmp-hub diff 41                               what changed since snapshot 41
   pmp-hub diff                                  what the next publish would bring")]
     Diff(DiffArgs),
-    /// Go on after the table of snapshots was restored to an earlier moment. Without a confirmation, only tells what was lost
+    /// Go on after the table of snapshots was restored to an earlier moment. Without a
+    /// confirmation, only tells what was lost
     #[command(after_help = "Examples:
   pmp-hub recover                               tell what was lost, and do nothing
   pmp-hub recover exp-management")]
@@ -190,22 +194,26 @@ enum Command {
     /// Print the public key of PMP_SIGNING_KEY, for PMP_TRUSTED_KEYS of the spokes
     #[command(after_help = "Example:\n  pmp-hub public-key > hub.pem")]
     PublicKey,
-    /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes nothing
+    /// Check configuration, permissions and resources, and say how to fix what is wrong. Changes
+    /// nothing
     #[command(after_help = "Examples:
   pmp-hub doctor
   pmp-hub doctor -o json")]
     Doctor(RunSettings),
     /// Print the version, and which messages this hub writes
     Version,
-    /// Try on a real account what AWS documents nowhere, and say what it does. Changes nothing without --change
+    /// Try on a real account what AWS documents nowhere, and say what it does. Changes nothing
+    /// without --change
     VerifyAws(VerifyArgs),
     /// Print a completion script for a shell
     Completions(Completions),
 }
 
-/// Runs the program with `args`, the program's name first: as a function where AWS Lambda started it.
+/// Runs the program with `args`, the program's name first: as a function where AWS Lambda started
+/// it.
 ///
-/// Not generic: so all of it is compiled with this library, and not again with each program that calls it.
+/// Not generic: so all of it is compiled with this library, and not again with each program that
+/// calls it.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     if pmp_lambda::is_called(&args) {
         return pmp_lambda::main::<HubFunction>("pmp-hub");

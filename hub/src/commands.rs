@@ -16,6 +16,7 @@ pub(crate) mod public_key;
 pub(crate) mod publish;
 pub(crate) mod recover;
 pub(crate) mod run;
+pub(crate) mod select;
 pub(crate) mod status;
 pub(crate) mod versions;
 pub(crate) mod wait;
@@ -26,13 +27,13 @@ pub(crate) use look::not_known;
 use aws_config::SdkConfig;
 use clap::Args;
 
-use crate::config::KEEP_VERSIONS;
+use crate::config::{KEEP, KEEP_VERSIONS};
 use crate::error::HubError;
 
 #[derive(Debug, Args)]
 pub(crate) struct Keep {
     /// How many versions the ledger keeps
-    #[arg(long, env = "PMP_KEEP_VERSIONS", default_value_t = KEEP_VERSIONS, value_parser = clap::value_parser!(u64).range(2..), value_name = "N")]
+    #[arg(long, env = KEEP.variable, default_value_t = KEEP_VERSIONS, value_parser = clap::value_parser!(u64).range(2..), value_name = "N")]
     keep_versions: u64,
 }
 

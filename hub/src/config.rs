@@ -6,30 +6,19 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::SignedDuration;
+use pmp_aws::{QueueUrl, TopicArn};
 use pmp_ledger::TableName;
 use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_signature::{LONGEST_LIFETIME, SHORTEST_LIFETIME};
-use pmp_terminal::{Failure, Settings, Source, parse_duration};
+use pmp_terminal::{Failure, Given, Settings, declare_settings, parse_duration};
 
 use crate::signing::SigningKey;
-use pmp_aws::TopicArn;
 
-pub(crate) const EXPERIENCE: Source = Source { flag: "--experience-id", variable: "PMP_EXPERIENCE_ID" };
-pub(crate) const SNAPSHOTS: Source = Source { flag: "--snapshots-table", variable: "PMP_SNAPSHOTS_TABLE" };
-pub(crate) const TIMESTAMPS: Source = Source { flag: "--timestamps-table", variable: "PMP_TIMESTAMPS_TABLE" };
-pub(crate) const TOPIC: Source = Source { flag: "--topic-arn", variable: "PMP_TOPIC_ARN" };
-const KEEP: Source = Source { flag: "--keep-versions", variable: "PMP_KEEP_VERSIONS" };
-const STALE: Source = Source { flag: "--stale-after", variable: "PMP_STALE_AFTER" };
-const INTERVAL: Source = Source { flag: "--interval", variable: "PMP_INTERVAL" };
-pub(crate) const EVENTS: Source = Source { flag: "--events-queue-url", variable: "PMP_EVENTS_QUEUE_URL" };
-pub(crate) const ATTRIBUTES: Source = Source { flag: "--product-attributes", variable: "PMP_PRODUCT_ATTRIBUTES" };
-pub(crate) const MEMBERS: Source = Source { flag: "--member-organizations", variable: "PMP_MEMBER_ORGANIZATIONS" };
-pub(crate) const SIGNING_KEY: Source = Source { flag: "--signing-key", variable: "PMP_SIGNING_KEY" };
-const LIFETIME: Source = Source { flag: "--statement-lifetime", variable: "PMP_STATEMENT_LIFETIME" };
-
-/// What stands in place of a key where snapshots are meant to be unsigned, though earlier ones were signed.
+/// What stands in place of a key where snapshots are meant to be unsigned, though earlier ones were
+/// signed.
 const UNSIGNED: &str = "none";
-/// For how long a statement holds, where nothing else is asked for: a weekend and its holidays may pass without the hub.
+/// For how long a statement holds, where nothing else is asked for: a weekend and its holidays may
+/// pass without the hub.
 const STATEMENT_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How many versions the ledger keeps, where nothing else is asked for.
 pub(crate) const KEEP_VERSIONS: u64 = 50;
@@ -40,41 +29,134 @@ pub(crate) const SILENCE: Duration = Duration::from_secs(3 * 60 * 60);
 /// Where it is: one announcement may go astray, and one be late.
 const INTERVALS_OF_SILENCE: u32 = 3;
 
-/// The settings that several commands share. Each is checked by the commands that need it.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Settings")]
-pub(crate) struct ConfigArgs {
-    /// The management experience: exp-…
-    #[arg(long, global = true, env = EXPERIENCE.variable, hide_env_values = true, value_name = "ID")]
-    experience_id: Option<String>,
-    /// The table of snapshots: its name or ARN
-    #[arg(long, global = true, env = SNAPSHOTS.variable, hide_env_values = true, value_name = "TABLE")]
-    snapshots_table: Option<String>,
-    /// The table of receipts: its name or ARN
-    #[arg(long, global = true, env = TIMESTAMPS.variable, hide_env_values = true, value_name = "TABLE")]
-    timestamps_table: Option<String>,
-    /// The topic on which snapshots are announced
-    #[arg(long, global = true, env = TOPIC.variable, hide_env_values = true, value_name = "ARN")]
-    topic_arn: Option<String>,
-    /// A queue to which an EventBridge rule delivers the catalog's change events (for `run`)
-    #[arg(long, global = true, env = EVENTS.variable, hide_env_values = true, value_name = "URL")]
-    events_queue_url: Option<String>,
-    /// Look up vendor, categories, name and fulfillment types of the products, once for all members, for their filters
-    #[arg(long, global = true, env = ATTRIBUTES.variable, hide_env_values = true, value_name = "BOOL",
-          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    product_attributes: Option<String>,
-    /// The member organizations that are admitted, separated by commas, besides those of `members admit`
-    #[arg(long, global = true, env = MEMBERS.variable, hide_env_values = true, value_name = "ORG,…")]
-    member_organizations: Option<String>,
-    /// The key that signs snapshots: awskms:///ARN, or file:PATH; without it, they are not signed; `none` to stop signing
-    #[arg(long, global = true, env = SIGNING_KEY.variable, hide_env_values = true, value_name = "KEY")]
-    signing_key: Option<String>,
-    /// How long a spoke may go by a signature that is not renewed, from 24h to 2160h [default: 168h]
-    #[arg(long, global = true, env = LIFETIME.variable, hide_env_values = true, value_name = "DURATION")]
-    statement_lifetime: Option<String>,
+declare_settings! {
+    /// The settings that several commands share. Each is checked by the commands that need it.
+    #[derive(Debug, Clone, Args)]
+    #[command(next_help_heading = "Settings")]
+    pub(crate) struct ConfigArgs, global: true {
+        experience_id: ExperienceId = EXPERIENCE {
+            flag: "experience-id",
+            variable: "PMP_EXPERIENCE_ID",
+            value: "ID",
+            help: "The management experience: exp-…",
+            needed_by: "all but init; init with `--admit`",
+            meaning: "the management experience",
+        }
+        snapshots_table: TableName = SNAPSHOTS {
+            flag: "snapshots-table",
+            variable: "PMP_SNAPSHOTS_TABLE",
+            value: "TABLE",
+            help: "The table of snapshots: its name or ARN",
+            needed_by: "all; init creates it",
+            meaning: "name or ARN",
+        }
+        timestamps_table: TableName = TIMESTAMPS {
+            flag: "timestamps-table",
+            variable: "PMP_TIMESTAMPS_TABLE",
+            value: "TABLE",
+            help: "The table of receipts: its name or ARN",
+            needed_by: "status, exceptions, members, versions, wait, confirm, recover; publish and run, optional there; init creates it; optional for history, show and diff",
+            meaning: "name or ARN. With it, history, show and diff suggest which experience you may have \
+                meant. Without it, `publish` and `run` keep no note of the highest version, and do not \
+                notice that [the table of snapshots was \
+                restored](operations.md#the-snapshots-table-was-restored)",
+        }
+        topic_arn: TopicArn = TOPIC {
+            flag: "topic-arn",
+            variable: "PMP_TOPIC_ARN",
+            value: "ARN",
+            help: "The topic on which snapshots are announced",
+            needed_by: "publish, run, recover, confirm (optional there); init creates it",
+            meaning: "the topic",
+        }
+        events_queue_url: QueueUrl = EVENTS {
+            flag: "events-queue-url",
+            variable: "PMP_EVENTS_QUEUE_URL",
+            value: "URL",
+            help: "A queue to which an EventBridge rule delivers the catalog's change events (for `run`)",
+            needed_by: "run, optional",
+            meaning: "a queue to which an EventBridge rule delivers the catalog's change events",
+        }
+        #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+        product_attributes: bool = ATTRIBUTES {
+            flag: "product-attributes",
+            variable: "PMP_PRODUCT_ATTRIBUTES",
+            value: "BOOL",
+            help: "Look up vendor, categories, name and fulfillment types of the products, once for all members, for their filters",
+            needed_by: "publish, run, doctor; optional",
+            meaning: "whether names, vendors, categories and fulfillment types of the approved products are \
+                [looked up](how-it-works.md#what-is-known-of-products), once for the filters of all \
+                members (false; the templates set true); needs `aws-marketplace:SearchListings` and \
+                `aws-marketplace:GetProduct`",
+        }
+        member_organizations: Organizations = MEMBERS {
+            flag: "member-organizations",
+            variable: "PMP_MEMBER_ORGANIZATIONS",
+            value: "ORG,…",
+            help: "The member organizations that are admitted, separated by commas, besides those of `members admit`",
+            needed_by: "status, exceptions, members, versions, wait, confirm, run; optional",
+            meaning: "the [member organizations](operations.md#members) that are admitted, `o-…`, separated \
+                by commas, in addition to those of `members admit`. Empty means no list; anything in \
+                the list that is not an id is an error",
+        }
+        signing_key: SigningKey = SIGNING_KEY {
+            flag: "signing-key",
+            variable: "PMP_SIGNING_KEY",
+            value: "KEY",
+            help: "The key that signs snapshots: awskms:///ARN, or file:PATH; without it, they are not signed; `none` to stop signing",
+            needed_by: "publish, run, recover, public-key, doctor; optional",
+            meaning: "the key that [signs](security.md#signatures) snapshots: `awskms:///ARN` of a KMS key \
+                over P-256, or `file:PATH` of an Ed25519 key in PKCS#8; `none` to stop signing",
+        }
+        statement_lifetime: Lifetime = LIFETIME {
+            flag: "statement-lifetime",
+            variable: "PMP_STATEMENT_LIFETIME",
+            value: "DURATION",
+            help: "How long a spoke may go by a signature that is not renewed, from 24h to 2160h [default: 168h]",
+            needed_by: "publish, run, recover; optional",
+            meaning: "how long a spoke may rely on a signature that is not renewed (168h; from 24h to 2160h)",
+        }
+    }
 }
 
-/// A list of organizations, separated by commas. It may not be empty: no list is spelled by a blank setting.
+declare_settings! {
+    /// The settings of `run`, `status` and `members` alone, as `doctor` looks at them: in the
+    /// environment they are set for all. The commands that take them give them a default of their
+    /// own, and read them by the same checks.
+    #[derive(Debug, Clone, Default, Args)]
+    pub(crate) struct RunSettings, global: false {
+        keep_versions: Kept = KEEP {
+            flag: "keep-versions",
+            variable: "PMP_KEEP_VERSIONS",
+            value: "N",
+            help: "How many versions the ledger keeps (of `run` and `publish`)",
+            needed_by: "publish, run, recover",
+            meaning: "versions that the ledger keeps (50)",
+        }
+        stale_after: Span = STALE {
+            flag: "stale-after",
+            variable: "PMP_STALE_AFTER",
+            value: "DURATION",
+            help: "How long a spoke may be silent (of `run`, `status` and `members`)",
+            needed_by: "status, exceptions, members, wait, run",
+            meaning: "how long a spoke may be silent or behind (3h). For `run` and the function: how long \
+                before [metrics](metrics.md) count it (3h, or three intervals if that is longer); \
+                there, a value that is not longer than `--interval` is refused",
+        }
+        interval: Span = INTERVAL {
+            flag: "interval",
+            variable: "PMP_INTERVAL",
+            value: "DURATION",
+            help: "How often an unchanged snapshot is announced (of `run`)",
+            needed_by: "run",
+            meaning: "how often an unchanged snapshot is announced (1h). A function has a schedule, and uses \
+                this only for `PMP_STALE_AFTER`",
+        }
+    }
+}
+
+/// A list of organizations, separated by commas. It may not be empty: no list is spelled by a blank
+/// setting.
 #[derive(Debug, Clone, Default)]
 struct Organizations(BTreeSet<OrganizationId>);
 
@@ -89,47 +171,81 @@ impl FromStr for Organizations {
     }
 }
 
+/// How many versions the ledger keeps: two at least, since the newest is compared with the one
+/// before.
+struct Kept(u64);
+
+impl FromStr for Kept {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.parse::<u64>().ok().filter(|number| *number >= 2);
+        number.map(Self).ok_or_else(|| format!("`{text}` is not a whole number of at least 2"))
+    }
+}
+
+/// A length of time: `90s`, `15m`, `1h`.
+struct Span(Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse_duration(text).map(Self)
+    }
+}
+
+/// For how long a signature holds that is not renewed.
+struct Lifetime(SignedDuration);
+
+impl FromStr for Lifetime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let given = parse_duration(text)?;
+        let given = SignedDuration::try_from(given).unwrap_or(SignedDuration::MAX);
+        if !(SHORTEST_LIFETIME..=LONGEST_LIFETIME).contains(&given) {
+            return Err("not from 24h to 2160h (90 days)".to_owned());
+        }
+        Ok(Self(given))
+    }
+}
+
 /// The settings of the Lambda function, which come from the environment alone.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FunctionArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    // As texts, because templates spell "not set" as a blank.
-    #[arg(long, env = KEEP.variable, hide_env_values = true)]
-    keep_versions: Option<String>,
-    #[arg(long, env = STALE.variable, hide_env_values = true)]
-    stale_after: Option<String>,
-    /// Of the schedule, which the function does not see by itself.
-    #[arg(long, env = INTERVAL.variable, hide_env_values = true)]
-    interval: Option<String>,
+    #[command(flatten)]
+    run: RunSettings,
 }
 
-/// The settings of `run`, `status` and `members` alone, as `doctor` looks at them: in the environment they are set for all.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct RunSettings {
-    /// How many versions the ledger keeps (of `run` and `publish`)
-    #[arg(long, env = KEEP.variable, hide_env_values = true, value_name = "N")]
-    keep_versions: Option<String>,
-    /// How long a spoke may be silent (of `run`, `status` and `members`)
-    #[arg(long, env = STALE.variable, hide_env_values = true, value_name = "DURATION")]
-    stale_after: Option<String>,
-    /// How often an unchanged snapshot is announced (of `run`)
-    #[arg(long, env = INTERVAL.variable, hide_env_values = true, value_name = "DURATION")]
-    interval: Option<String>,
+/// How long a spoke may be silent, as the commands take it that look at the fleet.
+#[derive(Debug, Args)]
+pub(crate) struct StaleAfter {
+    /// How long a spoke may be silent, or behind, before it is stale
+    #[arg(long, env = STALE.variable, default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
+    pub(crate) stale_after: Duration,
 }
 
 impl RunSettings {
-    /// How long a spoke may be silent, as `status` takes it. What is wrong there is said by `check`.
-    pub(crate) fn stale_after(&self) -> SignedDuration {
-        let given = self.stale_after.as_deref().and_then(|text| parse_stale_after(text).ok());
-        SignedDuration::try_from(given.unwrap_or(SILENCE)).unwrap_or(SignedDuration::MAX)
+    /// How long a spoke may be silent, as `status` takes it. `check` says what is wrong there.
+    pub(crate) fn silence(&self) -> SignedDuration {
+        let given = self.stale_after().if_right().map_or(SILENCE, |span| span.0);
+        SignedDuration::try_from(given).unwrap_or(SignedDuration::MAX)
     }
 
+    /// Notes what is wrong with these settings.
     fn check(&self, settings: &mut Settings) {
-        let _keep = settings.number(self.keep_versions.as_deref(), KEEP, 2_u64..);
-        let interval = duration(settings, self.interval.as_deref(), INTERVAL);
-        let given = duration(settings, self.stale_after.as_deref(), STALE);
-        silence(settings, given, interval.unwrap_or_default());
+        let _ = self.read(settings);
+    }
+
+    /// How many versions are kept, and how long a spoke may be silent to a program that runs.
+    fn read(&self, settings: &mut Settings) -> (u64, Duration) {
+        let keep = self.keep_versions().optional(settings).map_or(KEEP_VERSIONS, |keep| keep.0);
+        let interval = self.interval().optional(settings).map_or(Duration::ZERO, |span| span.0);
+        let given = self.stale_after().optional(settings).map(|span| span.0);
+        (keep, silence(settings, given, interval))
     }
 }
 
@@ -148,20 +264,13 @@ impl FunctionArgs {
         let mut settings = Settings::default();
         let publish = self.config.publish(&mut settings);
         let members = self.config.members(&mut settings);
-        let keep_versions = settings.number(self.keep_versions.as_deref(), KEEP, 2..).unwrap_or(KEEP_VERSIONS);
-        let interval = duration(&mut settings, self.interval.as_deref(), INTERVAL);
-        let stale_after = duration(&mut settings, self.stale_after.as_deref(), STALE);
-        let stale_after = silence(&mut settings, stale_after, interval.unwrap_or_default());
+        let (keep_versions, stale_after) = self.run.read(&mut settings);
         settings.finish(|| Some(FunctionConfig { publish: publish?, members, keep_versions, stale_after }))
     }
 }
 
-fn duration(settings: &mut Settings, text: Option<&str>, source: Source) -> Option<Duration> {
-    let text: String = settings.optional(text, source)?;
-    parse_duration(&text).map_err(|problem| settings.problem(source, problem)).ok()
-}
-
-/// How long a spoke may be silent. One that is well gives a sign of life once in an interval, so it has to be longer than that.
+/// How long a spoke may be silent. One that is well gives a sign of life once in an interval, so it
+/// has to be longer than that.
 fn silence(settings: &mut Settings, given: Option<Duration>, interval: Duration) -> Duration {
     match given {
         Some(given) if given <= interval => {
@@ -176,7 +285,8 @@ fn silence(settings: &mut Settings, given: Option<Duration>, interval: Duration)
     }
 }
 
-/// The same for `status` and `members`, which know of no interval. A blank is how templates spell "not set".
+/// The same for `status` and `members`, which know of no interval. A blank is how templates spell
+/// "not set".
 pub(crate) fn parse_stale_after(text: &str) -> Result<Duration, String> {
     if text.trim().is_empty() { Ok(SILENCE) } else { parse_duration(text) }
 }
@@ -184,7 +294,7 @@ pub(crate) fn parse_stale_after(text: &str) -> Result<Duration, String> {
 /// The same for `run`.
 pub(crate) fn silence_of_run(given: Option<&str>, interval: Duration) -> Result<Duration, Failure> {
     let mut settings = Settings::default();
-    let given = duration(&mut settings, given, STALE);
+    let given = Given::<Span>::new(given, STALE).optional(&mut settings).map(|span| span.0);
     let silence = silence(&mut settings, given, interval);
     settings.finish(|| Some(silence))
 }
@@ -197,7 +307,7 @@ pub(crate) struct PublishConfig {
     /// The table of receipts; none where neither a mark is kept nor anything told of the spokes.
     pub(crate) timestamps: Option<TableName>,
     pub(crate) topic: TopicArn,
-    pub(crate) events_queue_url: Option<String>,
+    pub(crate) events_queue_url: Option<QueueUrl>,
     pub(crate) signing: Option<SigningConfig>,
     /// Whether not to sign is meant, though earlier snapshots were signed.
     pub(crate) unsigned: bool,
@@ -212,7 +322,7 @@ pub(crate) struct SigningConfig {
     pub(crate) lifetime: SignedDuration,
 }
 
-/// What `status` needs.
+/// What the commands need that look at the fleet.
 #[derive(Debug, Clone)]
 pub(crate) struct StatusConfig {
     pub(crate) experience: ExperienceId,
@@ -229,7 +339,7 @@ pub(crate) struct DoctorConfig {
     pub(crate) snapshots: Option<TableName>,
     pub(crate) timestamps: Option<TableName>,
     pub(crate) topic: Option<TopicArn>,
-    pub(crate) events_queue_url: Option<String>,
+    pub(crate) events_queue_url: Option<QueueUrl>,
     pub(crate) members: BTreeSet<OrganizationId>,
     pub(crate) signing_key: Option<SigningKey>,
     pub(crate) looks_products_up: bool,
@@ -253,14 +363,11 @@ impl ConfigArgs {
     }
 
     fn publish(&self, settings: &mut Settings) -> Option<PublishConfig> {
-        let experience = settings.required(self.experience_id.as_deref(), EXPERIENCE);
-        let snapshots = settings.required(self.snapshots_table.as_deref(), SNAPSHOTS);
-        let topic = settings.required(self.topic_arn.as_deref(), TOPIC);
-        let timestamps = settings.optional(self.timestamps_table.as_deref(), TIMESTAMPS);
-        let events_queue_url: Option<String> = settings.optional(self.events_queue_url.as_deref(), EVENTS);
-        if events_queue_url.as_ref().is_some_and(|url| !pmp_aws::is_queue_url(url)) {
-            settings.problem(EVENTS, "not the URL of a queue (https://sqs.REGION.amazonaws.com/ACCOUNT/NAME)");
-        }
+        let experience = self.experience_id().required(settings);
+        let snapshots = self.snapshots_table().required(settings);
+        let topic = self.topic_arn().required(settings);
+        let timestamps = self.timestamps_table().optional(settings);
+        let events_queue_url = self.events_queue_url().optional(settings);
         let (signing, unsigned) = (self.signing(settings), self.unsigned());
         let looks_products_up = self.looks_products_up(settings);
         let (experience, snapshots, topic) = (experience?, snapshots?, topic?);
@@ -277,40 +384,39 @@ impl ConfigArgs {
     }
 
     fn looks_products_up(&self, settings: &mut Settings) -> bool {
-        settings.optional(self.product_attributes.as_deref(), ATTRIBUTES).unwrap_or(false)
+        self.product_attributes().optional(settings).unwrap_or(false)
     }
 
     /// Whether not to sign is meant: a blank setting may be one that was forgotten.
     fn unsigned(&self) -> bool {
-        self.signing_key.as_deref().is_some_and(|key| key.trim() == UNSIGNED)
+        self.signing_key().is(UNSIGNED)
     }
 
-    fn signing_key(&self, settings: &mut Settings) -> Option<SigningKey> {
-        settings.optional(self.signing_key.as_deref().filter(|_| !self.unsigned()), SIGNING_KEY)
+    fn read_signing_key(&self, settings: &mut Settings) -> Option<SigningKey> {
+        self.signing_key().unless(UNSIGNED).optional(settings)
     }
 
     fn signing(&self, settings: &mut Settings) -> Option<SigningConfig> {
-        let key = self.signing_key(settings);
-        let text: Option<String> = settings.optional(self.statement_lifetime.as_deref(), LIFETIME);
-        let lifetime = text.map_or(Ok(STATEMENT_LIFETIME), |text| lifetime(&text));
-        let lifetime = lifetime.map_err(|problem| settings.problem(LIFETIME, problem)).ok()?;
+        let key = self.read_signing_key(settings);
+        // A wrong lifetime is noted, so that no configuration comes of it.
+        let lifetime = self.statement_lifetime().optional(settings).map_or(STATEMENT_LIFETIME, |it| it.0);
         Some(SigningConfig { key: key?, lifetime })
     }
 
     /// The configuration of `public-key`.
     pub(crate) fn for_public_key(&self) -> Result<SigningKey, Failure> {
         let mut settings = Settings::default();
-        let key = settings.required(self.signing_key.as_deref(), SIGNING_KEY);
+        let key = self.signing_key().required(&mut settings);
         settings.finish(|| key)
     }
 
     /// Whom the settings admit.
     fn members(&self, settings: &mut Settings) -> BTreeSet<OrganizationId> {
-        let members: Option<Organizations> = settings.optional(self.member_organizations.as_deref(), MEMBERS);
-        members.unwrap_or_default().0
+        self.member_organizations().optional(settings).unwrap_or_default().0
     }
 
-    /// What `run` needs: as `publish`, and whom the settings admit. Without an interval, only whether it is complete.
+    /// What `run` needs: as `publish`, and whom the settings admit. Without an interval, only
+    /// whether it is complete.
     pub(crate) fn for_run(
         &self,
         interval: Option<Duration>,
@@ -342,17 +448,17 @@ impl ConfigArgs {
         let mut settings = Settings::default();
         let publish = self.publish(&mut settings);
         // What is wrong with it is told with the rest; here counts that it is there.
-        if self.timestamps_table.as_deref().is_none_or(|table| table.trim().is_empty()) {
-            let _missing = settings.required::<TableName>(None, TIMESTAMPS);
+        if !self.timestamps_table().is_set() {
+            settings.missing(TIMESTAMPS);
         }
         settings.finish(|| publish)
     }
 
     pub(crate) fn for_status(&self) -> Result<StatusConfig, Failure> {
         let mut settings = Settings::default();
-        let experience = settings.required(self.experience_id.as_deref(), EXPERIENCE);
-        let snapshots = settings.required(self.snapshots_table.as_deref(), SNAPSHOTS);
-        let timestamps = settings.required(self.timestamps_table.as_deref(), TIMESTAMPS);
+        let experience = self.experience_id().required(&mut settings);
+        let snapshots = self.snapshots_table().required(&mut settings);
+        let timestamps = self.timestamps_table().required(&mut settings);
         let members = self.members(&mut settings);
         settings.finish(|| {
             let (experience, snapshots, timestamps) = (experience?, snapshots?, timestamps?);
@@ -360,38 +466,38 @@ impl ConfigArgs {
         })
     }
 
-    /// The configuration of `history`, `show` and `diff`.
-    /// They read the table of receipts to tell which experience may have been meant, where it is set.
+    /// The configuration of `history`, `show` and `diff`. They read the table of receipts to tell
+    /// which experience may have been meant, where it is set.
     pub(crate) fn for_history(&self) -> Result<(ExperienceId, TableName, Option<TableName>), Failure> {
         let mut settings = Settings::default();
-        let experience = settings.required(self.experience_id.as_deref(), EXPERIENCE);
-        let snapshots = settings.required(self.snapshots_table.as_deref(), SNAPSHOTS);
-        let timestamps = self.timestamps_table.as_deref().and_then(|table| table.trim().parse().ok());
+        let experience = self.experience_id().required(&mut settings);
+        let snapshots = self.snapshots_table().required(&mut settings);
+        let timestamps = self.timestamps_table().if_right();
         settings.finish(|| Some((experience?, snapshots?, timestamps)))
     }
 
-    /// The configuration of `confirm`: without a topic, the confirmation waits for the next announcement.
+    /// The configuration of `confirm`: without a topic, the confirmation waits for the next
+    /// announcement.
     pub(crate) fn for_confirm(&self) -> Result<(StatusConfig, Option<TopicArn>), Failure> {
         let status = self.for_status()?;
         let mut settings = Settings::default();
-        let topic = settings.optional(self.topic_arn.as_deref(), TOPIC);
+        let topic = self.topic_arn().optional(&mut settings);
         settings.finish(|| Some((status, topic)))
     }
 
     /// The configuration for `doctor`, and what is missing or wrong for `publish` and `run`.
     pub(crate) fn for_doctor(&self, run: &RunSettings) -> (DoctorConfig, Result<(), Failure>) {
         let complete = self.for_run_with(None, |settings| run.check(settings)).map(drop);
-        // What is wrong stands there; here counts what is right.
+        // `complete` carries the problems already; here we keep whatever could be read.
         let mut settings = Settings::default();
-        let events: Option<String> = settings.optional(self.events_queue_url.as_deref(), EVENTS);
         let config = DoctorConfig {
-            experience: settings.optional(self.experience_id.as_deref(), EXPERIENCE),
-            snapshots: settings.optional(self.snapshots_table.as_deref(), SNAPSHOTS),
-            timestamps: settings.optional(self.timestamps_table.as_deref(), TIMESTAMPS),
-            topic: settings.optional(self.topic_arn.as_deref(), TOPIC),
-            events_queue_url: events.filter(|url| pmp_aws::is_queue_url(url)),
+            experience: self.experience_id().optional(&mut settings),
+            snapshots: self.snapshots_table().optional(&mut settings),
+            timestamps: self.timestamps_table().optional(&mut settings),
+            topic: self.topic_arn().optional(&mut settings),
+            events_queue_url: self.events_queue_url().optional(&mut settings),
             members: self.members(&mut settings),
-            signing_key: self.signing_key(&mut settings),
+            signing_key: self.read_signing_key(&mut settings),
             looks_products_up: self.looks_products_up(&mut settings),
         };
         (config, complete)
@@ -399,28 +505,17 @@ impl ConfigArgs {
 
     pub(crate) fn for_init(&self, admits: bool) -> Result<InitConfig, Failure> {
         let mut settings = Settings::default();
-        let experience = self.experience_id.as_deref();
         let experience = if admits {
-            settings.required(experience, EXPERIENCE)
+            self.experience_id().required(&mut settings)
         } else {
             // Nothing is made by it: what is wrong there is said by the commands that need it.
-            experience.and_then(|id| id.parse().ok())
+            self.experience_id().if_right()
         };
-        let name = |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned());
-        let snapshots = settings.required(Some(&name(&self.snapshots_table, "pmp-sync-Snapshots")), SNAPSHOTS);
-        let timestamps = settings.required(Some(&name(&self.timestamps_table, "pmp-sync-SyncTimestamps")), TIMESTAMPS);
-        let topic = settings.optional(self.topic_arn.as_deref(), TOPIC);
+        let snapshots = self.snapshots_table().or("pmp-sync-Snapshots").required(&mut settings);
+        let timestamps = self.timestamps_table().or("pmp-sync-SyncTimestamps").required(&mut settings);
+        let topic = self.topic_arn().optional(&mut settings);
         settings.finish(|| Some(InitConfig { snapshots: snapshots?, timestamps: timestamps?, topic, experience }))
     }
-}
-
-fn lifetime(text: &str) -> Result<SignedDuration, String> {
-    let given = parse_duration(text)?;
-    let given = SignedDuration::try_from(given).unwrap_or(SignedDuration::MAX);
-    if !(SHORTEST_LIFETIME..=LONGEST_LIFETIME).contains(&given) {
-        return Err("not from 24h to 2160h (90 days)".to_owned());
-    }
-    Ok(given)
 }
 
 #[cfg(test)]
@@ -481,5 +576,26 @@ mod tests {
     #[test]
     fn an_interval_that_is_no_duration_is_named() {
         assert!(of_function(&[("--interval", "hourly")]).unwrap_err().contains("--interval (PMP_INTERVAL)"));
+    }
+
+    /// The rows of this program in `docs/configuration.md`, which are made of the declarations.
+    #[test]
+    fn the_documentation_has_the_settings_as_they_are_declared() {
+        const RENEW: &str = "RENEW_SETTINGS";
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let (before, rest) = text.split_once("## pmp-hub\n").unwrap();
+        let (heading, rest) = rest.split_once("| --- |\n").unwrap();
+        let (_, after) = rest.split_once("\n\n").unwrap();
+        let declared = ConfigArgs::DECLARED.iter().chain(RunSettings::DECLARED);
+        let rows: Vec<_> = declared.map(pmp_terminal::Setting::row).collect();
+        let renewed = format!("{before}## pmp-hub\n{heading}| --- |\n{}\n\n{after}", rows.join("\n"));
+        if std::env::var_os(RENEW).is_some() {
+            std::fs::write(path, &renewed).unwrap();
+        }
+        assert!(
+            text == renewed || std::env::var_os(RENEW).is_some(),
+            "{RENEW}=1 cargo test -p pmp-hub config renews it"
+        );
     }
 }

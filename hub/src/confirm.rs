@@ -1,5 +1,6 @@
-//! Lets through what a guard rail holds in a member organization: for exactly one snapshot. Decides from what the ledger
-//! says; the command writes and announces.
+//! Lets through what a guard rail holds in a member organization (rule 5 of the design), for
+//! exactly one snapshot. This module decides from what the ledger says; the command writes and
+//! announces.
 
 use pmp_ledger::{Head, Organization};
 use pmp_protocol::{ExperienceId, LEDGER_LAYOUT, OrganizationId, Receipt, ReceiptStatus, SnapshotVersion};
@@ -48,7 +49,8 @@ impl Refusal {
     }
 }
 
-/// The receipts that the confirmation lets through; none, with `force`, where nothing is held yet. Pure.
+/// The receipts that the confirmation lets through; none, with `force`, where nothing is held yet.
+/// Pure.
 pub(crate) fn decide<'a>(
     wanted: &Wanted,
     head: Option<&Head>,
@@ -84,8 +86,8 @@ pub(crate) fn decide<'a>(
     Ok(held)
 }
 
-/// What to do where the spoke is of an earlier release: it looks for confirmations in its organization's own partition, in which
-/// anybody there could write one.
+/// What to do where the spoke is of an earlier release: it looks for confirmations in its
+/// organization's own partition, in which anybody there could write one.
 pub(crate) fn too_old(organization: &Organization, version: SnapshotVersion) -> Option<String> {
     let seen = organization.seen.as_ref()?;
     seen.ledger.is_none_or(|layout| layout < LEDGER_LAYOUT).then(|| {

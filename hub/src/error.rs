@@ -1,4 +1,5 @@
-//! Why the hub could not do what it was asked.
+//! Why the hub could not do what it was asked. Each error names the step that failed, and
+//! [`HubError::hint`] what the operator can do (rule 8 of the design).
 
 use aws_config::SdkConfig;
 use pmp_aws::ApiError;
@@ -14,10 +15,11 @@ use crate::status::fleet::Restored;
 /// A step that failed, with the ids it was about.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
-    /// The management experience, or its policy, could not be read. Nothing was stored or published.
+    /// The management experience, or its policy, could not be read. Nothing was stored or
+    /// published.
     #[error("cannot read the management experience `{experience}`")]
     Read {
-        /// Which.
+        /// The management experience, as the settings name it.
         experience: ExperienceId,
         /// What the catalog said.
         #[source]
@@ -29,18 +31,18 @@ pub enum HubError {
     /// The lists that were read contradict each other.
     #[error("the management experience `{experience}` contradicts itself")]
     Content {
-        /// Which.
+        /// The management experience that was read.
         experience: ExperienceId,
-        /// How.
+        /// The product, or the limit, at which the lists fail.
         #[source]
         source: ContentError,
     },
     /// The content could not be packed.
     #[error("cannot pack the content of `{experience}`")]
     Seal {
-        /// Which.
+        /// The management experience that was read.
         experience: ExperienceId,
-        /// Why.
+        /// Why the content cannot be written or compressed.
         #[source]
         source: SealError,
     },
@@ -55,13 +57,13 @@ pub enum HubError {
     /// The key could not be asked for its public part.
     #[error("cannot read the public key")]
     PublicKey(#[source] SigningError),
-    /// The ledger failed.
+    /// A table could not be read or written. What was stored before stays.
     #[error("cannot use the ledger")]
     Ledger(#[from] LedgerError),
     /// Another hub took the next version, several times in a row.
     #[error("another hub stored a snapshot of `{experience}` first, {attempts} times in a row")]
     Outrun {
-        /// Which management experience.
+        /// The management experience whose versions both hubs take.
         experience: ExperienceId,
         /// How often this hub tried.
         attempts: u32,

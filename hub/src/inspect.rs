@@ -1,5 +1,5 @@
-//! What operators and auditors ask about the fleet and its history. Each module answers one kind of question, and is pure: it takes what
-//! the hub sees and returns rows. The commands print them.
+//! What operators and auditors ask about the fleet and its history. Each module answers one kind of
+//! question, and is pure: it takes what the hub sees and returns rows. The commands print them.
 
 pub(crate) mod difference;
 pub(crate) mod drift;

@@ -1,10 +1,36 @@
 //! The hub: reads one management experience, stores it as a versioned snapshot, and publishes it.
 //!
-//! [`Hub`] is the use case over three ports: the catalog, the snapshot store, and the topic. [`cli`] is the program:
-//! `publish` once, `run` as an agent, `status` of the spokes, `members` who are admitted, `recover` after a restore, `init`
-//! of tables and topic, `doctor`; where AWS Lambda starts
-//! it, a function. The hub reads the catalog and never changes it. One command does, and only the experience that it is given:
-//! `verify-aws`, which a person runs to try what AWS documents nowhere.
+//! The hub reads the catalog and never changes it. One command does, and only the experience that
+//! it is given: `verify-aws`, which a person runs to try what AWS documents nowhere.
+//!
+//! # Where to start
+//!
+//! [`Hub::publish`] is the use case, over ports for the catalog, the snapshot store, the mark of the
+//! highest version and the topic. It is reached in three ways:
+//!
+//! - [`cli::main`] decides whether this process is a command or a function. `commands` holds a file
+//!   for each command, and `publish` runs the use case once.
+//! - `triggers::agent` is the loop of `run`: it publishes by schedule and on change events.
+//! - `triggers::lambda` is the function: each invocation is one event.
+//!
+//! # The folders
+//!
+//! - `publish`: the use case, the read of the management experience, the topic, and the lookup of
+//!   products for the members' filters.
+//! - `status`: how the fleet stands. `fleet` reads the ledger, `judge` makes rows of it.
+//! - `inspect`: what operators ask of the fleet and its history. Each module is pure.
+//! - `render`: what a person sees of rows. Nothing above it knows of a terminal.
+//! - `triggers`: what makes the hub look.
+//! - `commands`, `compose`, `config`: the program, the parts of a hub, and its settings.
+//! - `confirm`, `signing`, `metrics`: one use case each beside these.
+//! - `verify`: the command that tries AWS's undocumented behaviour.
+//!
+//! # The tasks
+//!
+//! The hub spawns no task of its own. `run` drives two futures side by side in one task:
+//! `triggers::agent::run`, which publishes, and `publish::products::run`, which looks products up
+//! after each publish that succeeded and is woken by a [`Notify`](tokio::sync::Notify). Both end
+//! when the process is told to stop. The task that waits for signals belongs to `pmp-terminal`.
 
 pub mod cli;
 mod commands;
@@ -15,6 +41,7 @@ mod error;
 mod inspect;
 mod metrics;
 mod publish;
+mod render;
 #[cfg(test)]
 mod schema;
 mod signing;
@@ -25,7 +52,7 @@ mod verify;
 pub use error::HubError;
 pub use pmp_aws::TopicArn;
 pub use publish::topic::{SnsTopic, Topic};
-pub use publish::{Hub, Outcome, Published, Trigger};
+pub use publish::{Hub, Outcome, Published, Sent, Trigger};
 pub use signing::{Signer, Signing, SigningError, SigningKey, SigningKeyError};
 pub use status::fleet::Restored;
 pub use status::{SpokeState, SpokeStatus};

@@ -11,12 +11,13 @@ use pmp_terminal::print_json;
 use crate::error::HubError;
 use crate::publish::{Hub, Outcome, Published, Trigger};
 use crate::status::fleet::{Fleet, Looked, View, is_ahead};
-use crate::status::in_force;
+use crate::status::judge::in_force;
 
 /// Writes figures to standard output.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    /// Where the spokes report; none where that is not configured, and then nothing is told of them.
+    /// Where the spokes report; none where that is not configured, and then nothing is told of
+    /// them.
     pub(crate) fleet: Option<Fleet>,
     /// How long a spoke may be silent.
     pub(crate) stale_after: Duration,
@@ -50,7 +51,8 @@ struct Spokes {
 }
 
 impl Metrics {
-    /// Tells of a run. Events come in bursts and tell nothing of the spokes: these are looked at on the other triggers.
+    /// Tells of a run. Events come in bursts and tell nothing of the spokes: these are looked at on
+    /// the other triggers.
     pub(crate) async fn emit(&self, hub: &Hub, run: Run<'_>) {
         let now = Timestamp::now();
         let spokes = match (&self.fleet, run.trigger) {
@@ -118,7 +120,8 @@ fn disputed(view: &View, report: &Report, now: Timestamp) -> usize {
     receipts + report.organization.signs().iter().filter(|seen| is_odd(seen)).count()
 }
 
-/// Items of an organization that cannot be read; what is left out counts as one, and so does an organization as a whole.
+/// Items of an organization that cannot be read; what is left out counts as one, and so does an
+/// organization as a whole.
 fn unreadable(looked: &Looked) -> usize {
     looked.report.as_ref().map_or(1, |report| report.organization.unreadable.len() + usize::from(report.more))
 }
@@ -133,11 +136,11 @@ fn datum(experience: &ExperienceId, run: &Run<'_>, spokes: Option<&Spokes>) -> D
     if let Ok(published) = run.outcome {
         let changed = matches!(published.outcome, Outcome::Stored | Outcome::Recovered);
         datum = datum
-            .flag(Metric::Published, published.message_id.is_some())
+            .flag(Metric::Published, published.sent.is_some())
             .flag(Metric::Changed, changed)
             .count(Metric::ApprovedProducts, published.counts.approved)
             .count(Metric::RejectedProducts, published.counts.rejected);
-        if published.message_id.is_some() {
+        if published.sent.is_some() {
             datum = datum.durations(Metric::PublishMillis, [run.took]);
         }
     }
@@ -164,6 +167,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::publish::Sent;
     use crate::status::tests::view;
 
     const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -212,9 +216,11 @@ mod tests {
             digest: Digest::of(b"now"),
             counts: Counts { approved: 812, rejected: 40 },
             outcome,
-            inline: Some(true),
-            message_bytes: Some(1_000),
-            message_id: (outcome != Outcome::Unchanged).then(|| "m-1".into()),
+            sent: (outcome != Outcome::Unchanged).then(|| Sent {
+                inline: true,
+                message_bytes: 1_000,
+                message_id: "m-1".into(),
+            }),
         })
     }
 

@@ -1,4 +1,15 @@
 //! The use case: read, store, publish.
+//!
+//! [`Hub::publish`] reads the management experience whole (rule 0 of the design), lets `decide` say
+//! what its digest asks for, and does that. Storing and publishing are two steps. A run that stops
+//! between them leaves a head whose newest version is not marked as published, and the next run
+//! publishes it: an outbox.
+//!
+//! An example. Snapshot 41 is published, and a product is approved. The schedule makes the hub
+//! look: the digest differs, so the content is stored as version 42. The version is taken by a
+//! conditional write, so of two hubs only one stores it. Then the high-water mark is raised to 42,
+//! and the message goes out. An hour later nothing has changed, and 42 is announced again: by that
+//! the spokes find and heal local drift.
 
 pub(crate) mod products;
 pub(crate) mod read;
@@ -10,7 +21,7 @@ use jiff::Timestamp;
 use pmp_catalog::Catalog;
 use pmp_ledger::{Head, LedgerError, NewSnapshot, ReceiptStore, SnapshotStore, Stored};
 use pmp_protocol::{Body, Counts, Digest, ExperienceId, HeadMark, Reason, Sealed, SnapshotMessage, SnapshotVersion};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::error::HubError;
 use crate::publish::topic::Topic;
@@ -27,8 +38,9 @@ pub struct Hub {
     pub catalog: Arc<dyn Catalog>,
     /// Where its snapshots are kept.
     pub snapshots: Arc<dyn SnapshotStore>,
-    /// Where the highest version that was ever stored is noted; none where the table for it is not configured, and then a
-    /// table of snapshots that was restored to an earlier moment is not noticed.
+    /// Where the highest version that was ever stored is noted; none where the table for it is not
+    /// configured, and then a table of snapshots that was restored to an earlier moment is not
+    /// noticed.
     pub marks: Option<Arc<dyn ReceiptStore>>,
     /// Where they are announced.
     pub topic: Arc<dyn Topic>,
@@ -45,11 +57,12 @@ pub struct Hub {
 /// What made the hub look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
-    /// The schedule: an unchanged snapshot is announced again, so that spokes find and heal local drift.
+    /// The schedule: an unchanged snapshot is announced again, so that spokes find and heal local
+    /// drift.
     Schedule,
     /// A change set of the catalog succeeded, perhaps on the management experience.
     ChangeEvent,
-    /// An operator asked.
+    /// An operator asked: an unchanged snapshot is announced again.
     Operator,
 }
 
@@ -58,20 +71,47 @@ pub enum Trigger {
 pub struct Published {
     /// The management experience.
     pub experience: ExperienceId,
-    /// The newest version.
+    /// The version of the newest snapshot, or of the one that a dry run would store.
     pub version: SnapshotVersion,
     /// The digest of its content.
     pub digest: Digest,
     /// How many products it holds.
     pub counts: Counts,
-    /// What was done.
+    /// What was done, or would be done in a dry run.
     pub outcome: Outcome,
-    /// Whether the content travels in the message; none where no message was sent.
-    pub inline: Option<bool>,
-    /// The size of the message, in bytes; none where no message was sent.
-    pub message_bytes: Option<usize>,
+    /// The message that was sent; none where none was. In JSON its three fields stand among the
+    /// others, and are `null` then.
+    #[serde(flatten, serialize_with = "fields_or_nulls")]
+    pub sent: Option<Sent>,
+}
+
+/// A message that SNS accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// Whether the content travels in the message; otherwise spokes fetch it from the ledger.
+    pub inline: bool,
+    /// The size of the message, in bytes.
+    pub message_bytes: usize,
     /// The id that SNS gave the message.
-    pub message_id: Option<String>,
+    pub message_id: String,
+}
+
+/// Writes the three fields of a message in any case, so that programs find the same keys whether or
+/// not one was sent.
+fn fields_or_nulls<S: Serializer>(sent: &Option<Sent>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Fields<'a> {
+        inline: Option<bool>,
+        message_bytes: Option<usize>,
+        message_id: Option<&'a str>,
+    }
+    let sent = sent.as_ref();
+    let fields = Fields {
+        inline: sent.map(|sent| sent.inline),
+        message_bytes: sent.map(|sent| sent.message_bytes),
+        message_id: sent.map(|sent| sent.message_id.as_str()),
+    };
+    fields.serialize(serializer)
 }
 
 /// What a hub did, or would do.
@@ -80,11 +120,11 @@ pub struct Published {
 pub enum Outcome {
     /// The content changed: stored as a new version and published.
     Stored,
-    /// Stored by an earlier run that stopped before publishing; published now.
+    /// An earlier run stored it and stopped before it published; it is published now.
     Recovered,
-    /// Unchanged; announced again.
+    /// The content is unchanged, and was announced again.
     Announced,
-    /// Unchanged; nothing to announce.
+    /// The content is unchanged, and nothing was announced.
     Unchanged,
 }
 
@@ -106,6 +146,7 @@ pub(crate) struct Recovery {
 
 fn decide(head: Option<&Head>, digest: Digest, trigger: Trigger) -> Decision {
     let Some(head) = head else { return Decision::Store { previous: None } };
+    // The digest alone decides: a version is taken only where the content is another one.
     if head.digest != digest {
         return Decision::Store { previous: Some(head.latest) };
     }
@@ -116,6 +157,7 @@ fn decide(head: Option<&Head>, digest: Digest, trigger: Trigger) -> Decision {
         reason,
         outcome,
     };
+    // An earlier run stored it and stopped: whatever made this run look, it is published first.
     if head.published != Some(head.latest) {
         return announce(Reason::Changed, Outcome::Recovered);
     }
@@ -127,17 +169,20 @@ fn decide(head: Option<&Head>, digest: Digest, trigger: Trigger) -> Decision {
     }
 }
 
-/// Publishing over a table that was restored would give numbers a second time, to other content.
+/// Refuses to publish over a table that was restored: it would give numbers a second time, to
+/// other content, and spokes that have seen them would take that for old (rule 9 of the design).
 fn not_restored(mark: Option<&HeadMark>, head: Option<&Head>) -> Result<(), HubError> {
     Restored::find(mark, head).map_or(Ok(()), |restored| Err(HubError::Restored(restored)))
 }
 
 impl Hub {
-    /// Reads the management experience; stores it as a new version if its content changed; publishes what is to be
-    /// published. Safe to stop at any point, and to run in several places at once.
+    /// Reads the management experience; stores it as a new version if its content changed;
+    /// publishes what is to be published. Safe to stop at any point, and to run in several places
+    /// at once.
     ///
     /// # Errors
-    /// Where a step fails; and where the table of snapshots was restored to an earlier moment: then nothing is done.
+    /// Where a step fails; and where the table of snapshots was restored to an earlier moment: then
+    /// nothing is done.
     pub async fn publish(&self, trigger: Trigger, now: impl Fn() -> Timestamp) -> Result<Published, HubError> {
         for _ in 0..ATTEMPTS {
             let taken_at = now();
@@ -172,9 +217,11 @@ impl Hub {
         Err(HubError::Outrun { experience: self.experience.clone(), attempts: ATTEMPTS })
     }
 
-    /// Goes on after the table of snapshots was restored to an earlier moment: stores what the management experience says now as
-    /// the version after the highest that was ever stored, and publishes it. Where nothing was lost, or an earlier recovery has
-    /// stored already, it publishes as an operator would. Safe to stop at any point, and to run in several places at once.
+    /// Goes on after the table of snapshots was restored to an earlier moment: stores what the
+    /// management experience says now as the version after the highest that was ever stored, and
+    /// publishes it. Where nothing was lost, or an earlier recovery has stored already, it
+    /// publishes as an operator would. Safe to stop at any point, and to run in several places at
+    /// once.
     pub(crate) async fn recover(&self, now: impl Fn() -> Timestamp) -> Result<Recovery, HubError> {
         for _ in 0..ATTEMPTS {
             let taken_at = now();
@@ -210,8 +257,8 @@ impl Hub {
         NewSnapshot { experience: &self.experience, previous, version, taken_at, sealed, statement: None }
     }
 
-    /// Signs a snapshot, stores it and publishes it; none where another hub took the version first: it may have read other content, so
-    /// whoever asks looks again from the start.
+    /// Signs a snapshot, stores it and publishes it; none where another hub took the version first:
+    /// it may have read other content, so whoever asks looks again from the start.
     async fn store(&self, new: &NewSnapshot<'_>, now: impl Fn() -> Timestamp) -> Result<Option<Published>, HubError> {
         let (version, sealed) = (new.version, new.sealed);
         let statement = self.statement(version, sealed.digest(), now()).await?;
@@ -221,7 +268,8 @@ impl Hub {
             return Ok(None);
         };
         tracing::info!(%version, digest = %sealed.digest(), chunks, "snapshot stored");
-        // Before anyone hears of it: what was announced can be missed from then on.
+        // The mark is raised before the message goes out. From the announcement on, a table that is
+        // restored lacks something that spokes know of, and the mark is how the hub notices it.
         self.raise(version, sealed.digest(), &now).await?;
         let message = self.message(version, new.taken_at, Reason::Changed, sealed, chunks);
         let published = self.announce(message, Outcome::Stored, &now).await?;
@@ -229,8 +277,8 @@ impl Hub {
         Ok(Some(published))
     }
 
-    /// Sees to it that what is announced can be read: where an item of the newest version is lost or damaged, it is stored again
-    /// under its own number. `sealed` has the head's digest.
+    /// Sees to it that what is announced can be read: where an item of the newest version is lost
+    /// or damaged, it is stored again under its own number. `sealed` has the head's digest.
     async fn keep_whole(&self, head: &Head, sealed: &Sealed) -> Result<(), HubError> {
         let problem = match self.snapshots.fetch(&self.experience, head.latest).await {
             Ok(stored) if stored.digest() == head.digest => return Ok(()),
@@ -247,7 +295,8 @@ impl Hub {
         Ok(())
     }
 
-    /// The high-water mark, and then the head: in this order, a version that another hub stores meanwhile is no loss.
+    /// The high-water mark, and then the head: in this order, a version that another hub stores
+    /// meanwhile is no loss.
     async fn stand(&self) -> Result<(Option<HeadMark>, Option<Head>), HubError> {
         let mark = match &self.marks {
             Some(marks) => marks.mark(&self.experience).await?,
@@ -274,7 +323,8 @@ impl Hub {
         Ok(marks.raise(&self.experience, HeadMark { version, digest, at: now() }).await?)
     }
 
-    /// Announces the newest snapshot again, as it is stored, without looking at the catalog: nothing about it changes.
+    /// Announces the newest snapshot again, as it is stored, without looking at the catalog:
+    /// nothing about it changes.
     pub async fn announce_again(
         &self,
         head: &Head,
@@ -309,7 +359,8 @@ impl Hub {
         Sealed::new(&content).map_err(|source| HubError::Seal { experience: self.experience.clone(), source })
     }
 
-    /// A hub that was not given its key would have every spoke that trusts keys refuse what it publishes.
+    /// Refuses to publish without a signature what was signed before, unless that is meant: every
+    /// spoke that trusts keys would refuse it (rule 9 of the design).
     fn would_not_unsign(&self, head: Option<&Head>) -> Result<(), HubError> {
         let is_signed = head.is_some_and(|head| head.statement.is_some());
         if is_signed && self.signing.is_none() && !self.unsigned { Err(HubError::Unsigned) } else { Ok(()) }
@@ -326,7 +377,8 @@ impl Hub {
         Ok(Some(signing.statement(&self.experience, version, digest, now).await?))
     }
 
-    /// Lets the head's statement hold from `now` on, where this hub signs. Returns whether the head is still that version.
+    /// Lets the head's statement hold from `now` on, where this hub signs. Returns whether the head
+    /// is still that version.
     async fn renew_statement(
         &self,
         version: SnapshotVersion,
@@ -366,9 +418,7 @@ impl Hub {
             digest: message.digest,
             counts: message.counts,
             outcome,
-            inline: Some(inline),
-            message_bytes: Some(message.to_json().len()),
-            message_id: Some(message_id),
+            sent: Some(Sent { inline, message_bytes: message.to_json().len(), message_id }),
         })
     }
 
@@ -379,13 +429,12 @@ impl Hub {
             digest: sealed.digest(),
             counts: sealed.counts(),
             outcome,
-            inline: None,
-            message_bytes: None,
-            message_id: None,
+            sent: None,
         }
     }
 
-    /// Old versions cost little: what cannot be deleted now goes another time, and publishing never fails for it.
+    /// Old versions cost little: what cannot be deleted now goes another time, and publishing never
+    /// fails for it.
     async fn prune(&self, latest: SnapshotVersion) {
         match self.snapshots.prune(&self.experience, latest, self.keep_versions).await {
             Ok(0) => {}
@@ -416,6 +465,32 @@ mod tests {
             Decision::Announce { reason, outcome, .. } => (Some(outcome), Some(reason)),
             Decision::Nothing { .. } => (None, None),
         }
+    }
+
+    #[test]
+    fn programs_find_the_same_keys_whether_or_not_a_message_was_sent() {
+        let published = |sent| Published {
+            experience: ExperienceId::new("exp-1").unwrap(),
+            version: SnapshotVersion::FIRST,
+            digest: Digest::of(b"now"),
+            counts: Counts { approved: 2, rejected: 1 },
+            outcome: Outcome::Stored,
+            sent,
+        };
+        let message = Sent { inline: true, message_bytes: 321, message_id: "m-1".to_owned() };
+        let (sent, silent) = (published(Some(message)), published(None));
+        let digest = Digest::of(b"now");
+        let start = format!(
+            r#"{{"experience":"exp-1","version":1,"digest":"{digest}","counts":{{"approved":2,"rejected":1}},"outcome":"stored","#
+        );
+        assert_eq!(
+            serde_json::to_string(&sent).unwrap(),
+            format!(r#"{start}"inline":true,"message_bytes":321,"message_id":"m-1"}}"#)
+        );
+        assert_eq!(
+            serde_json::to_string(&silent).unwrap(),
+            format!(r#"{start}"inline":null,"message_bytes":null,"message_id":null}}"#)
+        );
     }
 
     #[test]

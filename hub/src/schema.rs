@@ -1,5 +1,5 @@
-//! The published JSON Schemas of what commands print with `-o json` and `-o yaml`: made from the types, and checked in as `docs/schema`.
-//! That the programs print just that is held end to end.
+//! The published JSON Schemas of what commands print with `-o json` and `-o yaml`: made from the
+//! types, and checked in as `docs/schema`. That the programs print just that is held end to end.
 
 // They are described, and never made.
 #![allow(dead_code)]

@@ -38,9 +38,9 @@ pub enum SigningError {
     /// KMS refused or failed.
     #[error("the key `{key}` cannot be used")]
     Kms {
-        /// Its ARN.
+        /// The ARN of the key.
         key: String,
-        /// What came back.
+        /// What KMS answered, or why no answer came.
         #[source]
         source: ApiError,
     },
@@ -50,16 +50,16 @@ pub enum SigningError {
     /// A key of another kind.
     #[error("the key `{key}` cannot be used")]
     Kind {
-        /// Its ARN.
+        /// The ARN of the key.
         key: String,
-        /// What it is.
+        /// What kind of key it is, or why it cannot be read.
         #[source]
         source: KeyError,
     },
     /// The file cannot be read.
     #[error("the key in `{}` cannot be read", path.display())]
     Unreadable {
-        /// Which.
+        /// The file, as the settings name it.
         path: PathBuf,
         /// What the system said.
         #[source]
@@ -68,7 +68,7 @@ pub enum SigningError {
     /// The file holds no key that signs.
     #[error("the key in `{}` cannot be used", path.display())]
     File {
-        /// Which.
+        /// The file, as the settings name it.
         path: PathBuf,
         /// What is wrong with it.
         #[source]
@@ -165,14 +165,15 @@ impl SigningKey {
 /// How a hub signs.
 #[derive(Debug, Clone)]
 pub struct Signing {
-    /// With which key.
+    /// The key that signs each statement.
     pub signer: Arc<dyn Signer>,
     /// For how long a statement holds.
     pub lifetime: SignedDuration,
 }
 
 impl Signing {
-    /// The envelope that vouches for a version from `now` on. What the key gave is verified before it is used.
+    /// The envelope that vouches for a version from `now` on. What the key gave is verified before
+    /// it is used.
     ///
     /// # Errors
     /// Where the key cannot be used.

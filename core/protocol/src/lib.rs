@@ -30,6 +30,7 @@ mod snapshot;
 mod spoke;
 mod verdict;
 mod version;
+mod words;
 mod would_change;
 
 pub use alike::{alike, most_alike};
@@ -56,4 +57,5 @@ pub use snapshot::Snapshot;
 pub use spoke::SpokeScope;
 pub use verdict::{Decision, Verdict, Verdicts};
 pub use version::{SnapshotVersion, VersionError};
+pub use words::{age, count};
 pub use would_change::WouldChange;

@@ -39,7 +39,8 @@ pub(crate) struct ConfirmArgs {
     undo: bool,
     #[command(flatten)]
     many: ManyArgs,
-    /// Leave it to the next announcement to reach the spoke, rather than announce the snapshot again now
+    /// Leave it to the next announcement to reach the spoke, rather than announce the snapshot
+    /// again now
     #[arg(long)]
     no_announce: bool,
 }
@@ -143,7 +144,8 @@ async fn undo(receipts: &DynamoReceipts, confirmation: &OperatorConfirmation, ou
 fn confirmed(confirmation: &OperatorConfirmation, held: &[&Receipt], announced: bool) -> Vec<String> {
     let OperatorConfirmation { organization, version, .. } = confirmation;
     let mut lines = vec![format!("Confirmed snapshot {version} for {organization}.")];
-    lines.extend(held.iter().map(|held| format!("  {}: {}", held.member_experience, status::what_is_held(held))));
+    lines
+        .extend(held.iter().map(|held| format!("  {}: {}", held.member_experience, status::judge::what_is_held(held))));
     let next = if announced {
         "Announced it again: the spoke takes it up within seconds."
     } else {

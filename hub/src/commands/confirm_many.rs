@@ -1,5 +1,6 @@
-//! `confirm` for many at once: what is held in several organizations, or for one cause. It shows what it would let through, and confirms
-//! that, each experience by itself, and nothing that it has not shown.
+//! `confirm` for many at once: what is held in several organizations, or for one cause. It shows
+//! what it would let through, and confirms that, each experience by itself, and nothing that it has
+//! not shown.
 
 use clap::Args;
 use futures::{StreamExt, TryStreamExt};
@@ -11,14 +12,15 @@ use serde_json::json;
 
 use super::caller;
 use super::confirm::{announce, refused};
+use crate::commands::select::SelectArgs;
 use crate::config::{ConfigArgs, SILENCE};
 use crate::error::HubError;
 use crate::error::{failure, sdk};
 use crate::inspect::exceptions;
 use crate::inspect::exceptions::HeldGroup;
+use crate::render::color;
+use crate::render::page::{Block, Page, who};
 use crate::status::fleet::{Fleet, View};
-use crate::status::page::{Block, Page, who};
-use crate::status::select::SelectArgs;
 use crate::status::{SpokeState, SpokeStatus};
 use crate::{confirm, status};
 
@@ -102,7 +104,7 @@ pub(crate) async fn confirm_many(
     let fleet = Fleet::consistent(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
     let view = fleet.look(&config.experience).await.map_err(ledger)?;
     let silence = SILENCE.try_into().map_err(Failure::new)?;
-    let rows = args.select.select(&view, status::rows(&view, Timestamp::now(), silence))?;
+    let rows = args.select.select(&view, status::judge::rows(&view, Timestamp::now(), silence))?;
     let Some(head) = &view.head else { return Err(refused(confirm::Refusal::NoSnapshot)) };
     let chosen = args.choose(exceptions::held(&rows, Some(head)), head)?;
     let held: Vec<&SpokeStatus> = chosen.iter().flat_map(|held| held.group.members.iter().copied()).collect();
@@ -159,7 +161,7 @@ fn page(chosen: &[HeldGroup<'_>]) -> Page {
         let experiences = format!("{} of ", count(group.members.len(), "experience"));
         Block {
             word: SpokeState::Held.as_str().to_owned(),
-            color: SpokeState::Held.color(),
+            color: color::of_state(SpokeState::Held),
             head: who(&experiences, group.members.iter().map(|row| &row.organization)),
             text: group.cause.clone(),
         }

@@ -1,5 +1,5 @@
-//! `doctor`: checks everything that the hub needs, and says how to mend what is wrong. Changes nothing: it reads, and neither
-//! writes nor publishes.
+//! `doctor`: checks everything that the hub needs, and says how to fix what is wrong. Changes
+//! nothing: it reads, and neither writes nor publishes.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::types::Subscription;
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
-use pmp_aws::{Admission, ApiError, Asker, PolicyError, Request, ResourcePolicy, TopicArn};
+use pmp_aws::{Admission, ApiError, Asker, PolicyError, QueueUrl, Request, ResourcePolicy, TopicArn};
 use pmp_catalog::{CatalogError, RateLimits, SdkCatalog, SdkDirectory, tells_of_listings, tells_of_products};
 use pmp_doctor::{Session, configuration, look_at_queue, told, unknown};
 use pmp_ledger::schema::{self, Expiry, Table};
@@ -28,11 +28,11 @@ use crate::config::{
 use crate::error::HubError;
 use crate::error::failure;
 use crate::publish::read;
+use crate::render::status as shown;
 use crate::signing::SigningKey;
 use crate::status;
 use crate::status::fleet::Fleet;
 use crate::status::fleet::Restored;
-use crate::status::shown;
 
 /// Filter policies that SNS takes for a topic, unless AWS raised it.
 const FILTER_POLICIES: usize = 200;
@@ -44,13 +44,14 @@ const LOOKS: usize = 16;
 const NO_SNAPSHOT: &str = "no snapshot yet";
 const NO_REPORT: &str = "none has reported yet";
 
-/// Looks at everything, in the order in which it is told. What does not rest on one another is looked at side by side.
+/// Looks at everything, in the order in which it is told. What does not rest on one another is
+/// looked at side by side.
 pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Output) -> Checkup {
     let (config, complete) = config.for_doctor(run);
     let configuration = watched(output, "configuration", async { configuration(&complete) }).await;
     let (session, who) = Session::begin("pmp-hub", output).await;
     let session = &session;
-    let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_deref());
+    let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_ref().map(QueueUrl::as_str));
     let (catalog, snapshots, (timestamps, admitted), topic, events, signing, products) = tokio::join!(
         session.look("catalog", experience.ok_or(EXPERIENCE), |experience| {
             catalog(&session.sdk, experience, config.timestamps.as_ref())
@@ -60,7 +61,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
             both(experience, config.snapshots.as_ref(), SNAPSHOTS),
             |(experience, table)| snapshots(&session.sdk, experience, table, config.timestamps.as_ref())
         ),
-        spokes(session, &config, run.stale_after()),
+        spokes(session, &config, run.silence()),
         look_at_topic(session, config.topic.as_ref()),
         async {
             // Most hubs have none: a function is called by EventBridge itself.
@@ -85,7 +86,8 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     let listeners = listeners(session, config.topic.as_ref(), topic.is_failed(), admitted).await;
     let network = session.network().await;
     let (mut snapshots, [timestamps, mut spokes]) = (snapshots, timestamps);
-    // Of an experience that is not there, nothing can have been published, and nobody can follow it: no advice on that.
+    // Of an experience that is not there, nothing can have been published, and nobody can follow
+    // it: no advice on that.
     if catalog.is_failed() {
         for finding in [&mut snapshots, &mut spokes] {
             if finding.details().any(|detail| detail == NO_SNAPSHOT || detail == NO_REPORT) {
@@ -156,8 +158,8 @@ fn readable_by_others(finding: Finding, key: &SigningKey) -> Finding {
     finding
 }
 
-/// That the key signs, and that its public part verifies what it signed. No statement is made: what is signed here is of no
-/// use to anyone.
+/// That the key signs, and that its public part verifies what it signed. No statement is made: what
+/// is signed here is of no use to anyone.
 async fn signing(sdk: &SdkConfig, key: &SigningKey, experience: Option<&ExperienceId>, head: Option<Head>) -> Finding {
     let finding = Finding::of("signing-key");
     let signer = key.signer(sdk);
@@ -224,7 +226,8 @@ async fn snapshots(
         return finding;
     }
     let store = DynamoSnapshots::new(sdk, table.clone());
-    // Before the head, so that a version that is stored meanwhile is no loss. The check of its table tells of an error.
+    // Before the head, so that a version that is stored meanwhile is no loss. The check of its
+    // table tells of an error.
     let mark = match timestamps {
         Some(timestamps) => DynamoReceipts::new(sdk, timestamps.clone()).mark(experience).await.ok().flatten(),
         None => None,
@@ -290,7 +293,8 @@ async fn expiry(sdk: &SdkConfig, table: &TableName, finding: Finding) -> Finding
     }
 }
 
-/// The table of receipts, and what the receipts say; how many organizations are admitted, where the roster says so.
+/// The table of receipts, and what the receipts say; how many organizations are admitted, where the
+/// roster says so.
 async fn spokes(
     session: &Session,
     config: &DoctorConfig,
@@ -312,7 +316,8 @@ async fn spokes(
                 return finding;
             }
             let finding = expiry(&session.sdk, table, finding).await;
-            // Without the table of snapshots, whose own check tells what is wrong, there is nothing to compare with.
+            // Without the table of snapshots, whose own check tells what is wrong, there is nothing
+            // to compare with.
             let snapshots = config.snapshots.as_ref().unwrap_or(table);
             let fleet = Fleet::new(&session.sdk, snapshots, table, config.members.clone());
             match fleet.look(experience).await {
@@ -328,7 +333,7 @@ async fn spokes(
     let Some(view) = view else {
         return ([finding, Finding::skipped("spokes", "`timestamps-table` was not read")], None);
     };
-    let rows = status::rows(&view, Timestamp::now(), stale_after);
+    let rows = status::judge::rows(&view, Timestamp::now(), stale_after);
     let spokes = Finding::of("spokes");
     let spokes = match &view.roster {
         Some(roster) => spokes.note(format!("{} admitted", count(roster.len(), "organization"))),
@@ -444,7 +449,8 @@ async fn subscriptions(client: &Client, topic: &TopicArn, admitted: usize) -> Fi
     finding.warn(format!("{pending} not confirmed"), fix)
 }
 
-/// How many of the subscriptions have a filter policy, of which SNS takes so many a topic and no more.
+/// How many of the subscriptions have a filter policy, of which SNS takes so many a topic and no
+/// more.
 async fn filter_policies(client: &Client, finding: Finding, found: &[Subscription]) -> Finding {
     let confirmed = found.iter().filter_map(Subscription::subscription_arn).filter(|arn| arn.starts_with("arn:"));
     let filtered = confirmed.map(async |arn| {

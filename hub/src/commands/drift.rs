@@ -8,6 +8,7 @@ use serde_json::json;
 use super::look::{Seen, hints, look};
 use crate::config::{ConfigArgs, SILENCE};
 use crate::inspect::drift;
+use crate::render::drift as render;
 
 #[derive(Debug, Args)]
 pub(crate) struct DriftArgs {
@@ -26,7 +27,7 @@ pub(crate) async fn show_drift(config: &ConfigArgs, args: &DriftArgs, output: Ou
     } else if rows.is_empty() && output.is_table() {
         output.line("No spoke tells of an experience that others changed.")?;
     } else {
-        output.list("drift", &rows, drift::table(&rows, now, all), &drift::summary(&rows, all))?;
+        output.list("drift", &rows, render::table(&rows, now, all), &render::summary(&rows, all))?;
     }
     hints(&view);
     Ok(Exit::Ok)

@@ -1,16 +1,15 @@
 //! `exceptions`: what is held, set aside, left out or not managed, over the fleet.
 
-use std::time::Duration;
-
 use clap::Args;
 use jiff::Timestamp;
 use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat};
 use serde_json::json;
 
 use super::look::{Seen, hints, look};
-use crate::config::{ConfigArgs, STALE_AFTER, parse_stale_after};
+use crate::commands::select::SelectArgs;
+use crate::config::{ConfigArgs, StaleAfter};
 use crate::inspect::exceptions;
-use crate::status::select::SelectArgs;
+use crate::render::exceptions as render;
 
 #[derive(Debug, Args)]
 pub(crate) struct ExceptionsArgs {
@@ -19,9 +18,8 @@ pub(crate) struct ExceptionsArgs {
     /// Every exception, and not only one screen
     #[arg(long)]
     all: bool,
-    /// How long a spoke may be silent, or behind, before it is stale
-    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
-    stale_after: Duration,
+    #[command(flatten)]
+    stale: StaleAfter,
 }
 
 pub(crate) async fn show_exceptions(
@@ -29,7 +27,7 @@ pub(crate) async fn show_exceptions(
     args: &ExceptionsArgs,
     output: Output,
 ) -> Result<Exit, Failure> {
-    let Seen { experience, view, rows, .. } = look(config, args.stale_after).await?;
+    let Seen { experience, view, rows, .. } = look(config, args.stale.stale_after).await?;
     let rows = args.select.select(&view, rows)?;
     let (found, held) = (exceptions::list(&rows, view.head.as_ref()), exceptions::held(&rows, view.head.as_ref()));
     let version = view.head.as_ref().map(|head| head.latest);
@@ -40,9 +38,9 @@ pub(crate) async fn show_exceptions(
     } else if found.is_empty() && output.is_table() {
         output.line("No exceptions: nothing is held, set aside, left out or skipped.")?;
     } else if output.format == OutputFormat::Table && !args.all {
-        exceptions::page(&found, &held, &args.select.flags()).frame(Frame::HEIGHT).print(output)?;
+        render::page(&found, &held, &args.select.flags()).frame(Frame::HEIGHT).print(output)?;
     } else {
-        output.list("exceptions", &found, exceptions::table(&found, Timestamp::now()), &exceptions::summary(&found))?;
+        output.list("exceptions", &found, render::table(&found, Timestamp::now()), &render::summary(&found))?;
     }
     hints(&view);
     Ok(Exit::Ok)

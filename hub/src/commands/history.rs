@@ -23,10 +23,10 @@ use crate::inspect::difference;
 use crate::inspect::difference::{ChangedProduct, Difference, Listed, ListedProduct};
 use crate::publish::read;
 
-/// `history`.
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
-    /// Only what was taken since then: a time ago (36h, 7d), a day (2026-11-24) or a moment (2026-11-24T12:00:00Z), in UTC
+    /// Only what was taken since then: a time ago (36h, 7d), a day (2026-11-24) or a moment
+    /// (2026-11-24T12:00:00Z), in UTC
     #[arg(long, value_name = "TIME")]
     since: Option<Since>,
     /// All of them, and not only one screen
@@ -34,7 +34,6 @@ pub(crate) struct HistoryArgs {
     all: bool,
 }
 
-/// `show`.
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
     /// The snapshot; without it, the newest
@@ -45,7 +44,6 @@ pub(crate) struct ShowArgs {
     all: bool,
 }
 
-/// `diff`.
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
     /// The snapshot to compare; without it, the newest
@@ -54,7 +52,8 @@ pub(crate) struct DiffArgs {
     /// With what: a snapshot, or `now`, which reads the management experience
     #[arg(value_name = "VERSION|now", default_value = "now")]
     after: Side,
-    /// What changed since then: the last snapshot from before it, and the newest. Times are those of `history`
+    /// What changed since then: the last snapshot from before it, and the newest. Times are those
+    /// of `history`
     #[arg(long, value_name = "TIME", conflicts_with = "before")]
     since: Option<Since>,
     /// All products, and not only one screen
@@ -62,7 +61,7 @@ pub(crate) struct DiffArgs {
     all: bool,
 }
 
-/// Since when.
+/// The moment from which snapshots or outcomes are listed, as a person gives it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Since {
     Ago(SignedDuration),
@@ -125,7 +124,7 @@ impl fmt::Display for Side {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Row {
-    /// Its number.
+    /// The number of the snapshot.
     version: SnapshotVersion,
     /// The digest of its content.
     digest: Digest,
@@ -156,7 +155,7 @@ impl History {
         Ok(Self { experience, snapshots: DynamoSnapshots::new(&sdk, table), timestamps, sdk })
     }
 
-    /// The newest version.
+    /// The version that the ledger's head names; an error where nothing was stored yet.
     async fn newest(&self) -> Result<SnapshotVersion, Failure> {
         let head = self.snapshots.head(&self.experience).await.map_err(ledger)?;
         match head {
@@ -168,7 +167,8 @@ impl History {
         }
     }
 
-    /// The last snapshot that was taken before `since`, and the newest one; where none is kept, the oldest that is.
+    /// The last snapshot that was taken before `since`, and the newest one; where none is kept, the
+    /// oldest that is.
     async fn around(&self, since: Timestamp) -> Result<(SnapshotVersion, SnapshotVersion), Failure> {
         let newest = self.newest().await?;
         let kept = self.snapshots.versions(&self.experience).await.map_err(ledger)?;
@@ -246,7 +246,8 @@ fn rows(kept: &[KeptVersion], newest: SnapshotVersion, since: Timestamp) -> Vec<
     kept.iter().rev().filter(follows).map(row).collect()
 }
 
-/// The last version that was taken before `since`, up to `newest`; where none is, the oldest, which is not from before it.
+/// The last version that was taken before `since`, up to `newest`; where none is, the oldest, which
+/// is not from before it.
 fn last_before(kept: &[KeptVersion], newest: SnapshotVersion, since: Timestamp) -> (SnapshotVersion, bool) {
     let mut kept = kept.iter().filter(|kept| kept.version <= newest);
     let oldest = kept.clone().next().map_or(newest, |kept| kept.version);

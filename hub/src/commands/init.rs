@@ -21,7 +21,8 @@ pub(crate) struct InitArgs {
     /// A member organization to admit to the roster; repeat for more, or separate them by commas
     #[arg(long = "admit", value_name = "ORG", value_delimiter = ',')]
     admit: Vec<OrganizationId>,
-    /// With --admit: these keep more than 200 experiences each, so that more of what they report is read
+    /// With --admit: these keep more than 200 experiences each, so that more of what they report is
+    /// read
     #[arg(long, requires = "admit")]
     large: bool,
 }

@@ -13,8 +13,8 @@ use super::look::no_snapshot;
 use crate::config::ConfigArgs;
 use crate::error::HubError;
 use crate::error::{failure, sdk};
+use crate::render::status as shown;
 use crate::status::fleet::{Fleet, View};
-use crate::status::shown;
 
 /// A screen has 24 lines; with the header, the summary and the prompt as many rows fit.
 const MAX_ROWS: usize = 19;
@@ -23,7 +23,6 @@ const WIDTH: usize = 80;
 /// Items that are told one by one as unreadable.
 const MAX_UNREADABLE: usize = 3;
 
-/// `log`.
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
     /// The member organization: o-…
@@ -32,7 +31,8 @@ pub(crate) struct LogArgs {
     /// Only this member experience
     #[arg(long, value_name = "ID")]
     experience: Option<ExperienceId>,
-    /// Only what came since then: a time ago (36h, 7d), a day (2026-11-24) or a moment (2026-11-24T12:00:00Z), in UTC
+    /// Only what came since then: a time ago (36h, 7d), a day (2026-11-24) or a moment
+    /// (2026-11-24T12:00:00Z), in UTC
     #[arg(long, value_name = "TIME")]
     since: Option<Since>,
     /// All that is kept, and whole texts

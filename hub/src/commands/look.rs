@@ -28,7 +28,7 @@ pub(crate) async fn look(config: &ConfigArgs, stale_after: Duration) -> Result<S
     let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members);
     let view = fleet.look(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
     let stale_after = SignedDuration::try_from(stale_after).unwrap_or(SignedDuration::MAX);
-    let rows = status::rows(&view, Timestamp::now(), stale_after);
+    let rows = status::judge::rows(&view, Timestamp::now(), stale_after);
     let meant = if view.knows_experience() {
         None
     } else {

@@ -1,7 +1,5 @@
 //! `members`: who is admitted; admits more, or ends one.
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use pmp_ledger::{DynamoRoster, Roster};
@@ -12,20 +10,20 @@ use serde_json::json;
 use super::caller;
 use super::look::{Seen, hints, look};
 use crate::commands::init::resources as init;
-use crate::config::{ConfigArgs, MEMBERS, STALE_AFTER, parse_stale_after};
+use crate::config::{ConfigArgs, MEMBERS, StaleAfter};
 use crate::error::HubError;
 use crate::error::{failure, sdk};
 use crate::inspect::members;
 use crate::inspect::members::MemberRow;
+use crate::render::members as render;
 use crate::status::SpokeState;
 
 #[derive(Debug, Args)]
 pub(crate) struct MembersArgs {
     #[command(subcommand)]
     command: Option<MembersCommand>,
-    /// How long a spoke may be silent, or behind, before it is stale
-    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
-    stale_after: Duration,
+    #[command(flatten)]
+    stale: StaleAfter,
     #[command(flatten)]
     list: ListArgs,
 }
@@ -52,10 +50,12 @@ impl ListArgs {
 
 #[derive(Debug, Subcommand)]
 enum MembersCommand {
-    /// Admit member organizations to the roster: whoever is on it and does not report is missed, whoever is not is not believed
+    /// Admit member organizations to the roster: whoever is on it and does not report is missed,
+    /// whoever is not is not believed
     #[command(after_help = "Example:\n  pmp-hub members admit o-member0000")]
     Admit(AdmitArgs),
-    /// End a member organization: its receipts, its sign of life, its confirmations and its record are deleted
+    /// End a member organization: its receipts, its sign of life, its confirmations and its record
+    /// are deleted
     Forget(ForgetArgs),
 }
 
@@ -88,7 +88,7 @@ pub(crate) async fn members(config: &ConfigArgs, args: &MembersArgs, output: Out
         Some(MembersCommand::Forget(args)) => return forget(config, args, output).await,
         None => {}
     }
-    let Seen { experience, view, rows, .. } = look(config, args.stale_after).await?;
+    let Seen { experience, view, rows, .. } = look(config, args.stale.stale_after).await?;
     let mut members = members::list(&view, &rows);
     members.retain(|member| args.list.takes(member));
     if output.is_document() {
@@ -97,9 +97,9 @@ pub(crate) async fn members(config: &ConfigArgs, args: &MembersArgs, output: Out
         let none = view.looked.is_empty();
         output.line(if none { "Nobody is admitted, and no spoke has reported." } else { "Nothing to show." })?;
     } else if output.format == OutputFormat::Table && !args.list.all {
-        members::page(&members, view.roster.is_some(), Timestamp::now()).frame(Frame::HEIGHT).print(output)?;
+        render::page(&members, view.roster.is_some(), Timestamp::now()).frame(Frame::HEIGHT).print(output)?;
     } else {
-        output.list("members", &members, members::table(&members, Timestamp::now()), &members::summary(&members))?;
+        output.list("members", &members, render::table(&members, Timestamp::now()), &render::summary(&members))?;
     }
     hints(&view);
     Ok(Exit::Ok)

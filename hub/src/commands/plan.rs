@@ -16,12 +16,14 @@ use crate::error::HubError;
 use crate::error::{failure, sdk};
 use crate::inspect::plan as fleet_plan;
 use crate::publish::read;
+use crate::render::plan as render;
 use crate::status::fleet::Fleet;
 use crate::status::named::Names;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// The share of approved products beyond which the spokes' guard rails hold a plan: theirs are not known here
+    /// The share of approved products beyond which the spokes' guard rails hold a plan: theirs are
+    /// not known here
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100), value_name = "PERCENT")]
     max_removed_percent: u8,
     /// Exit with 2 if something would change, and with 3 if a guard rail would hold something
@@ -60,9 +62,9 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
     } else if plan.rows.is_empty() && output.is_table() {
         output.line("No spoke has reported yet.")?;
     } else {
-        output.list("experiences", &plan.rows, plan.table(wide), "")?;
+        output.list("experiences", &plan.rows, render::table(&plan, wide), "")?;
         if output.is_table() {
-            output.lines(plan.lines(wide, &names).into_iter().chain([plan.summary()]))?;
+            output.lines(render::lines(&plan, wide, &names).into_iter().chain([render::summary(&plan)]))?;
         }
     }
     hints(&view);

@@ -11,7 +11,7 @@ use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::sdk;
 use crate::publish::products::{LookedUp, Products};
-use crate::publish::{Hub, Outcome, Published, Trigger, products};
+use crate::publish::{Hub, Outcome, Published, Sent, Trigger, products};
 
 #[derive(Debug, Args)]
 pub(crate) struct PublishArgs {
@@ -53,7 +53,8 @@ pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Out
     Ok(Exit::Ok)
 }
 
-/// Looks products up once the snapshot is published. That this fails is told, and no failure of `publish`.
+/// Looks products up once the snapshot is published. That this fails is told, and no failure of
+/// `publish`.
 async fn look_products_up(products: &Products, hub: &Hub) -> Result<Option<LookedUp>, Failure> {
     let stop = stop_on_signal().map_err(Failure::new)?;
     progress::step(progress::Step::Doing, "looking products up for the filters of the members");
@@ -71,10 +72,10 @@ pub(crate) fn sentence(published: &Published, dry_run: bool) -> String {
     let Published { version, digest, counts, .. } = published;
     let snapshot = format!("snapshot {version} ({}), {counts}", digest.short());
     let again = format!("snapshot {version} again ({}), with {counts}", digest.short());
-    let how = match (published.inline, published.message_bytes) {
-        (Some(true), Some(bytes)) => format!(", in a message of {bytes} bytes"),
-        (Some(false), Some(bytes)) => format!(", by reference, in a message of {bytes} bytes"),
-        _ => String::new(),
+    let how = match &published.sent {
+        Some(Sent { inline: true, message_bytes, .. }) => format!(", in a message of {message_bytes} bytes"),
+        Some(Sent { message_bytes, .. }) => format!(", by reference, in a message of {message_bytes} bytes"),
+        None => String::new(),
     };
     match (published.outcome, dry_run) {
         (Outcome::Stored, false) => format!("Published {snapshot}{how}."),

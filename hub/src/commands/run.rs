@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::Keep;
 use crate::compose;
-use crate::config::{ConfigArgs, silence_of_run};
+use crate::config::{ConfigArgs, INTERVAL, STALE, silence_of_run};
 use crate::error::sdk;
 use crate::metrics::Metrics;
 use crate::publish::products;
@@ -21,13 +21,13 @@ use crate::triggers::event_queue::EventQueue;
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// How often an unchanged snapshot is announced: 30s, 15m, 1h
-    #[arg(long, env = "PMP_INTERVAL", default_value = "1h", value_parser = parse_duration, value_name = "DURATION")]
+    #[arg(long, env = INTERVAL.variable, default_value = "1h", value_parser = parse_duration, value_name = "DURATION")]
     interval: Duration,
-    /// How long a spoke may be silent before the metrics count it, which are written where the log is JSON: longer than the interval
-    /// [default: 3h, or three intervals where that is longer]
-    #[arg(long, env = "PMP_STALE_AFTER", value_name = "DURATION")]
+    /// How long a spoke may be silent before the metrics count it, which are written where the log
+    /// is JSON: longer than the interval [default: 3h, or three intervals where that is longer]
+    #[arg(long, env = STALE.variable, value_name = "DURATION")]
     stale_after: Option<String>,
-    /// Stop after this time as if told to: 90s, 15m, 8h
+    /// Stop after this time, as on SIGTERM: 90s, 15m, 8h
     #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
     stop_after: Option<Duration>,
     #[command(flatten)]

@@ -9,23 +9,24 @@ use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, Screen, leave_on_
 use serde_json::json;
 
 use super::look::{Seen, hints, look, no_snapshot, not_known};
-use crate::config::{ConfigArgs, STALE_AFTER, parse_stale_after};
+use crate::commands::select::{SelectArgs, SortKey};
+use crate::config::{ConfigArgs, StaleAfter};
+use crate::render::status as shown;
 use crate::status::fleet::View;
 use crate::status::group::group;
-use crate::status::select::{SelectArgs, SortKey};
-use crate::status::{SpokeState, SpokeStatus, shown};
+use crate::status::{SpokeState, SpokeStatus};
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Exit with 4 if anything is disputed, unreadable, held, in error, stale or was never heard of, or nobody was
+    /// Exit with 4 if anything is disputed, unreadable, held, in error, stale or was never heard
+    /// of, or nobody was
     #[arg(long)]
     check: bool,
     /// With --check: do not fail where no spoke has reported yet
     #[arg(long, requires = "check")]
     allow_empty: bool,
-    /// How long a spoke may be silent, or behind, before it is stale
-    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
-    stale_after: Duration,
+    #[command(flatten)]
+    stale: StaleAfter,
     #[command(flatten)]
     select: SelectArgs,
     /// Only these states, separated by commas: held, error, never …
@@ -64,7 +65,7 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
     if args.watch {
         return watch(config, args, output).await;
     }
-    let Seen { experience, view, rows, meant } = look(config, args.stale_after).await?;
+    let Seen { experience, view, rows, meant } = look(config, args.stale.stale_after).await?;
     let now = Timestamp::now();
     if args.check && !view.knows_experience() {
         return Err(no_snapshot(&experience, meant.as_ref()));
@@ -92,13 +93,14 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
     }
     let anyone = args.allow_empty || view.heard_of_any();
     if args.check && !anyone {
-        progress::note("hint: no spoke has reported, so nothing is in step; `--allow-empty` takes that for well");
+        progress::note("hint: no spoke has reported, so nothing is in step; `--allow-empty` accepts that");
     }
     let healthy = anyone && view.restored().is_none() && rows.iter().all(|row| row.state.is_healthy());
     Ok(if args.check && !healthy { Exit::Unhealthy } else { Exit::Ok })
 }
 
-/// Draws the screen again and again, until told to stop. A look that fails is told below what was seen last.
+/// Draws the screen again and again, until told to stop. A look that fails is told below what was
+/// seen last.
 async fn watch(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
     if output.format != OutputFormat::Table {
         let error = anyhow::anyhow!("--watch draws a screen, and none of the other forms");
@@ -107,7 +109,7 @@ async fn watch(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result
     let stop = leave_on_signal().map_err(Failure::new)?;
     let (mut screen, mut last) = (Screen::default(), None);
     loop {
-        let Some(seen) = stop.unless_stopped(look(config, args.stale_after)).await else { return Ok(Exit::Ok) };
+        let Some(seen) = stop.unless_stopped(look(config, args.stale.stale_after)).await else { return Ok(Exit::Ok) };
         let seen = seen.and_then(|Seen { experience, view, rows, .. }| Ok((experience, args.rows(&view, rows)?, view)));
         let trouble = match seen {
             Ok(seen) => {

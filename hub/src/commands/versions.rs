@@ -7,6 +7,7 @@ use serde_json::json;
 use super::look::{Seen, hints, look};
 use crate::config::{ConfigArgs, SILENCE};
 use crate::inspect::versions;
+use crate::render::versions as render;
 
 #[derive(Debug, Args)]
 pub(crate) struct VersionsArgs {
@@ -24,8 +25,8 @@ pub(crate) async fn show_versions(config: &ConfigArgs, args: &VersionsArgs, outp
     } else if versions.is_empty() && output.is_table() {
         output.line("No spoke has reported yet.")?;
     } else {
-        let summary = versions::summary(&versions, newest, args.all);
-        let mut table = versions::table(&versions, args.all);
+        let summary = render::summary(&versions, newest, args.all);
+        let mut table = render::table(&versions, args.all);
         if output.format == OutputFormat::Table && !args.all {
             (table, _) = table.on_a_screen(Table::SCREEN_ROWS);
         }

@@ -12,8 +12,8 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::look::{Seen, look, no_snapshot};
-use crate::config::{ConfigArgs, STALE_AFTER, parse_stale_after};
-use crate::status::shown;
+use crate::config::{ConfigArgs, StaleAfter};
+use crate::render::status as shown;
 use crate::status::{SpokeState, SpokeStatus};
 
 /// How long to wait between two looks. Each costs a read unit for each organization.
@@ -21,7 +21,6 @@ const EVERY: Duration = Duration::from_secs(5);
 /// How many of those that are missing a line of progress names.
 const NAMED: usize = 3;
 
-/// `wait`.
 #[derive(Debug, Args)]
 pub(crate) struct WaitArgs {
     /// The snapshot; without it, the newest
@@ -30,9 +29,8 @@ pub(crate) struct WaitArgs {
     /// How long to wait
     #[arg(long, default_value = "15m", value_parser = parse_duration, value_name = "DURATION")]
     timeout: Duration,
-    /// How long a spoke may be silent, or behind, before it is stale
-    #[arg(long, env = "PMP_STALE_AFTER", default_value = STALE_AFTER, value_parser = parse_stale_after, value_name = "DURATION")]
-    stale_after: Duration,
+    #[command(flatten)]
+    stale: StaleAfter,
     /// Every row that is missing, and not only one screen
     #[arg(long)]
     all: bool,
@@ -45,7 +43,7 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
     let mut told = String::new();
     let mut wanted = args.version;
     loop {
-        let Some(seen) = stop.unless_stopped(look(config, args.stale_after)).await else {
+        let Some(seen) = stop.unless_stopped(look(config, args.stale.stale_after)).await else {
             return Err(stopped(&stop, wanted));
         };
         let seen = seen?;
@@ -53,7 +51,8 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
         // A snapshot that is published meanwhile is not waited for.
         wanted = Some(version);
         let missing = missing(&seen.rows, version);
-        // "Everywhere" needs a place: a mistyped selection, or a spoke that finds nothing, is not one.
+        // "Everywhere" needs a place: a mistyped selection, or a spoke that finds nothing, is not
+        // one.
         let everywhere = missing.is_empty() && kept(&seen.rows) > 0;
         let left = args.timeout.saturating_sub(began.elapsed());
         if everywhere || left.is_zero() {

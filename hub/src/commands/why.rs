@@ -20,9 +20,9 @@ use crate::error::{failure, sdk};
 use crate::inspect::kept::{Kept, KeptSnapshot};
 use crate::inspect::why::chain::{Chain, Step, chain};
 use crate::inspect::why::{Answer, Group, Known, Moment, answers, depth, groups, summary};
+use crate::render::status as shown;
 use crate::status::fleet::{Fleet, Looked, View};
 use crate::status::named::{Meant, NamedProduct, Names};
-use crate::status::shown;
 
 /// What a screen takes, and the lines of it that are not ours to fill.
 const WIDTH: usize = 80;
@@ -34,7 +34,6 @@ const MAX_OTHERS: usize = 4;
 /// Organizations whose records are read at once.
 const AT_ONCE: usize = 32;
 
-/// `why`.
 #[derive(Debug, Args)]
 pub(crate) struct WhyArgs {
     /// The product: its id, or its name where the hub looked that up
@@ -46,7 +45,8 @@ pub(crate) struct WhyArgs {
     /// In this member experience alone
     #[arg(long, value_name = "ID", requires = "org")]
     experience: Option<ExperienceId>,
-    /// As it was decided then: by a snapshot (42), or at a time: ago (36h, 7d), a day (2026-11-24) or a moment, in UTC
+    /// As it was decided then: by a snapshot (42), or at a time: ago (36h, 7d), a day (2026-11-24)
+    /// or a moment, in UTC
     #[arg(long, value_name = "VERSION|TIME")]
     at: Option<At>,
     /// Every experience, and whole texts
@@ -408,7 +408,8 @@ impl Found {
     }
 }
 
-/// The text, of at most `width` columns unless it is to be told `whole`. A character takes no more columns than bytes.
+/// The text, of at most `width` columns unless it is to be told `whole`. A character takes no more
+/// columns than bytes.
 fn fit(text: &str, width: usize, whole: bool) -> String {
     if whole { text.to_owned() } else { PlainText::bounded(text, width).into() }
 }

@@ -10,9 +10,9 @@ use serde::Serialize;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Listed {
-    /// It is approved.
+    /// The management experience approves it.
     Approved,
-    /// It is rejected.
+    /// The management experience rejects it.
     Rejected,
 }
 
@@ -46,7 +46,7 @@ impl Listed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ListedProduct {
-    /// Which.
+    /// The id of the product.
     pub(crate) product: ProductId,
     /// On which list it is.
     pub(crate) listed: Listed,
@@ -58,7 +58,7 @@ pub(crate) struct ListedProduct {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ChangedProduct {
-    /// Which.
+    /// The id of the product.
     pub(crate) product: ProductId,
     /// Where it stood; none where it was on neither list.
     pub(crate) before: Option<Listed>,
@@ -88,7 +88,7 @@ pub(crate) fn products(content: &Content) -> Vec<ListedProduct> {
     all(content).filter_map(listed).collect()
 }
 
-/// What differs.
+/// Compares two contents, product by product. `before` is the older one.
 pub(crate) fn between(before: &Content, after: &Content) -> Difference {
     let changed = |product: &ProductId| {
         let changed = ChangedProduct {

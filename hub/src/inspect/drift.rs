@@ -1,29 +1,26 @@
-//! What others changed in the members' experiences, as their spokes noticed: pure, from what the hub sees to rows.
+//! What others changed in the members' experiences, as their spokes noticed: pure, from what the
+//! hub sees to rows.
 
-use comfy_table::Color;
 use jiff::Timestamp;
 use pmp_protocol::{Drift, ExperienceId, OrganizationId};
-use pmp_terminal::{Table, age, count};
 use serde::Serialize;
 
 use crate::status::fleet::View;
-
-/// The most rows without `--all`.
-const ROWS: usize = 20;
 
 /// One experience that others changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct DriftRow {
     /// The member organization.
-    organization: OrganizationId,
+    pub(crate) organization: OrganizationId,
     /// The member experience.
-    member_experience: ExperienceId,
+    pub(crate) member_experience: ExperienceId,
     /// What others changed, and what became of it.
-    drift: Drift,
+    pub(crate) drift: Drift,
 }
 
-/// All that spokes tell of, and the hub believes: what is left as others set it first, then the latest first.
+/// All that spokes tell of, and the hub believes: what is left as others set it first, then the
+/// latest first.
 pub(crate) fn rows(view: &View, now: Timestamp) -> Vec<DriftRow> {
     let receipts = view.reports().flat_map(|report| &report.organization.receipts);
     let believed = receipts.filter(|receipt| view.dispute(receipt, now).is_none());
@@ -41,43 +38,6 @@ pub(crate) fn rows(view: &View, now: Timestamp) -> Vec<DriftRow> {
         (!row.drift.is_left(), noticed, row.organization.clone(), row.member_experience.clone())
     });
     rows
-}
-
-pub(crate) fn table(rows: &[DriftRow], now: Timestamp, all: bool) -> Table {
-    let header =
-        ["ORGANIZATION", "EXPERIENCE", "DRIFT", "PRODUCTS", "TIMES", "NOTICED", "ACCOUNT", "CHANGE-SET", "NAME"];
-    let mut table = Table::new(&header);
-    for row in &rows[..shown(rows, all)] {
-        let DriftRow { organization, member_experience, drift } = row;
-        let newest = drift.by.first();
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-        table.row([
-            organization.to_string(),
-            member_experience.to_string(),
-            drift.handling.to_string(),
-            drift.products.to_string(),
-            drift.times.to_string(),
-            age(drift.noticed_at, now),
-            or_dash(newest.and_then(|set| set.account.as_ref()).map(ToString::to_string)),
-            or_dash(newest.map(|set| set.id.clone())),
-            newest.and_then(|set| set.name.clone()).unwrap_or_default(),
-        ]);
-        table.color(2, if drift.is_left() { Color::Red } else { Color::Yellow });
-    }
-    table
-}
-
-/// The line below.
-pub(crate) fn summary(rows: &[DriftRow], all: bool) -> String {
-    let left = rows.iter().filter(|row| row.drift.is_left()).count();
-    let more = rows.len() - shown(rows, all);
-    let more = if more == 0 { String::new() } else { format!("; {more} more (`--all`)") };
-    let healed = rows.len() - left;
-    format!("{}: {left} left as others set them, {healed} healed{more}", count(rows.len(), "edited experience"))
-}
-
-fn shown(rows: &[DriftRow], all: bool) -> usize {
-    if all { rows.len() } else { rows.len().min(ROWS) }
 }
 
 #[cfg(test)]
@@ -124,6 +84,9 @@ mod tests {
         let rows = rows(&view([organization], Some(&head)), "2026-11-24T12:00:00Z".parse().unwrap());
         let ids: Vec<_> = rows.iter().map(|row| row.member_experience.as_str()).collect();
         assert_eq!(ids, ["exp-left", "exp-newer", "exp-older"]);
-        assert_eq!(summary(&rows, false), "3 edited experiences: 1 left as others set them, 2 healed");
+        assert_eq!(
+            crate::render::drift::summary(&rows, false),
+            "3 edited experiences: 1 left as others set them, 2 healed"
+        );
     }
 }

@@ -1,18 +1,17 @@
-//! What is not as the snapshot says, on purpose or not: held by a guard rail, set aside because the catalog refused it, left out by a
-//! filter, or not managed at all. Pure: from the rows of `status`.
+//! What is not as the snapshot says, on purpose or not: held by a guard rail, set aside because the
+//! catalog refused it, left out by a filter, or not managed at all. Pure: from the rows of
+//! `status`.
 
 use std::borrow::Cow;
 
-use comfy_table::Color;
 use jiff::Timestamp;
 use pmp_ledger::Head;
-use pmp_protocol::{Digest, ExperienceId, OrganizationId, ProductId, Receipt, SnapshotVersion, Verdict};
-use pmp_terminal::{Table, age, count};
+use pmp_protocol::{Digest, ExperienceId, OrganizationId, ProductId, Receipt, SnapshotVersion, Verdict, count};
 use serde::Serialize;
 
 use crate::status::group::{Caused, Group, group};
-use crate::status::page::{Block, Page, who};
-use crate::status::{SpokeState, SpokeStatus, what_is_held};
+use crate::status::judge::what_is_held;
+use crate::status::{SpokeState, SpokeStatus};
 
 /// What sort of exception it is, in the order in which they are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -23,7 +22,8 @@ pub(crate) enum ExceptionKind {
     Held,
     /// Let through by an operator of the hub; the spoke has not taken it up yet.
     Confirmed,
-    /// The catalog refused a product, or it could not be looked up: it is left as it is, and tried again.
+    /// The catalog refused a product, or it could not be looked up: it is left as it is, and tried
+    /// again.
     #[serde(rename = "set-aside")]
     Deferred,
     /// The organization's filter leaves products out, or has them rejected.
@@ -33,9 +33,9 @@ pub(crate) enum ExceptionKind {
 }
 
 impl ExceptionKind {
-    const ALL: [Self; 5] = [Self::Held, Self::Confirmed, Self::Deferred, Self::Excluded, Self::Skipped];
+    pub(crate) const ALL: [Self; 5] = [Self::Held, Self::Confirmed, Self::Deferred, Self::Excluded, Self::Skipped];
 
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Held => "held",
             Self::Confirmed => "confirmed",
@@ -45,16 +45,8 @@ impl ExceptionKind {
         }
     }
 
-    fn color(self) -> Color {
-        match self {
-            Self::Held => Color::Red,
-            Self::Confirmed | Self::Deferred => Color::Yellow,
-            Self::Excluded | Self::Skipped => Color::DarkGrey,
-        }
-    }
-
     /// Whether it is about products, and not about an experience as a whole.
-    fn counts_products(self) -> bool {
+    pub(crate) fn counts_products(self) -> bool {
         matches!(self, Self::Deferred | Self::Excluded)
     }
 }
@@ -113,7 +105,8 @@ pub(crate) struct ExceptionCause {
     pub(crate) organizations: usize,
     /// How many member experiences.
     pub(crate) experiences: usize,
-    /// How many products, each counted once for each experience; none where it is about experiences.
+    /// How many products, each counted once for each experience; none where it is about
+    /// experiences.
     pub(crate) products: Option<usize>,
     /// What `confirm --cause` takes, of what is held: it stands for exactly these.
     pub(crate) confirm: Option<String>,
@@ -141,7 +134,8 @@ fn exceptions_of(row: &SpokeStatus, head: Option<&Head>) -> Vec<ExceptionRow> {
         (SpokeState::Disputed | SpokeState::Unreadable, _) => return found,
         (SpokeState::Held, Some(receipt)) => {
             let kind = if row.confirmation.is_some() { ExceptionKind::Confirmed } else { ExceptionKind::Held };
-            // Held for a snapshot that is not the newest any more: the spoke has not looked at this one.
+            // Held for a snapshot that is not the newest any more: the spoke has not looked at this
+            // one.
             let behind = head.is_none_or(|head| head.latest != receipt.version);
             let behind = if behind { format!(" (snapshot {})", receipt.version) } else { String::new() };
             let since = Some(receipt.received_at);
@@ -195,7 +189,8 @@ fn filtered(receipt: &Receipt) -> Vec<(String, usize, Option<ProductId>)> {
 #[derive(Debug, Clone)]
 pub(crate) struct HeldGroup<'a> {
     pub(crate) group: Group<'a, SpokeStatus>,
-    /// Stands for exactly these rows, what they say and this snapshot: where any of that changes, it is another one.
+    /// Stands for exactly these rows, what they say and this snapshot: where any of that changes,
+    /// it is another one.
     pub(crate) id: String,
 }
 
@@ -237,7 +232,10 @@ pub(crate) fn causes(exceptions: &[ExceptionRow], held: &[HeldGroup<'_>]) -> Vec
 }
 
 /// What of `held` a group is: the same experiences.
-fn confirmable<'a, 'b>(group: &Group<'_, ExceptionRow>, held: &'a [HeldGroup<'b>]) -> Option<&'a HeldGroup<'b>> {
+pub(crate) fn confirmable<'a, 'b>(
+    group: &Group<'_, ExceptionRow>,
+    held: &'a [HeldGroup<'b>],
+) -> Option<&'a HeldGroup<'b>> {
     let first = group.members.first().filter(|first| first.kind == ExceptionKind::Held)?;
     let is_it = |held: &&HeldGroup<'_>| {
         let rows = &held.group.members;
@@ -249,86 +247,22 @@ fn confirmable<'a, 'b>(group: &Group<'_, ExceptionRow>, held: &'a [HeldGroup<'b>
     held.iter().find(is_it)
 }
 
-fn cause_of(group: &Group<'_, ExceptionRow>) -> String {
+pub(crate) fn cause_of(group: &Group<'_, ExceptionRow>) -> String {
     match group.other_causes {
         0 => group.cause.clone(),
         others => format!("{}; and {}", group.cause, count(others, "other cause")),
     }
 }
 
-fn experiences(group: &Group<'_, ExceptionRow>) -> usize {
+pub(crate) fn experiences(group: &Group<'_, ExceptionRow>) -> usize {
     let mut named: Vec<_> = group.members.iter().map(|row| (&row.organization, &row.member_experience)).collect();
     named.sort();
     named.dedup();
     named.iter().filter(|(_, experience)| experience.is_some()).count()
 }
 
-fn products(group: &Group<'_, ExceptionRow>) -> usize {
+pub(crate) fn products(group: &Group<'_, ExceptionRow>) -> usize {
     group.members.iter().filter_map(|row| row.products).sum()
-}
-
-/// One screen. `flags` select the same rows for `confirm`.
-pub(crate) fn page(exceptions: &[ExceptionRow], held: &[HeldGroup<'_>], flags: &str) -> Page {
-    let block = |group: &Group<'_, ExceptionRow>| {
-        let way = confirmable(group, held)
-            .map(|held| format!("; if it is meant: `pmp-hub confirm --cause {}{flags}`", held.id));
-        Block {
-            word: group.class.as_str().to_uppercase(),
-            color: group.class.color(),
-            head: head(group),
-            text: format!("{}{}", cause_of(group), way.unwrap_or_default()),
-        }
-    };
-    Page { blocks: group(exceptions).iter().map(block).collect(), foot: summary(exceptions), ..Page::default() }
-}
-
-/// How many, and who.
-fn head(group: &Group<'_, ExceptionRow>) -> String {
-    let products = match group.class.counts_products() {
-        true => format!("{} in ", count(products(group), "product")),
-        false => String::new(),
-    };
-    if let [row] = &group.members[..] {
-        let experience = row.member_experience.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
-        return format!("{products}{}{experience}", row.organization);
-    }
-    let experiences = match experiences(group) {
-        0 => String::new(),
-        number => format!("{} of ", count(number, "experience")),
-    };
-    who(&format!("{products}{experiences}"), group.members.iter().map(|row| &row.organization))
-}
-
-/// The line below: how many of each kind.
-pub(crate) fn summary(exceptions: &[ExceptionRow]) -> String {
-    let told = ExceptionKind::ALL.into_iter().filter_map(|kind| {
-        let of_it = exceptions.iter().filter(|row| row.kind == kind);
-        let number: usize = of_it.map(|row| row.products.unwrap_or(1)).sum();
-        let what = if kind.counts_products() { "product" } else { "experience" };
-        (number > 0).then(|| format!("{} {}", count(number, what), kind.as_str()))
-    });
-    told.collect::<Vec<_>>().join(", ")
-}
-
-/// Every exception, a row each.
-pub(crate) fn table(exceptions: &[ExceptionRow], now: Timestamp) -> Table {
-    let mut table =
-        Table::new(&["KIND", "ORGANIZATION", "EXPERIENCE", "PRODUCTS", "PRODUCT", "SINCE", "NEXT-TRY", "REASON"]);
-    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-    for row in exceptions {
-        table.row([
-            row.kind.as_str().to_owned(),
-            row.organization.to_string(),
-            or_dash(row.member_experience.as_ref().map(ToString::to_string)),
-            or_dash(row.products.map(|products| products.to_string())),
-            or_dash(row.product.as_ref().map(ToString::to_string)),
-            or_dash(row.since.map(|since| age(since, now))),
-            or_dash(row.next_try.map(|at| at.strftime("%H:%M:%SZ").to_string())),
-            row.reason.clone(),
-        ]);
-        table.color(0, row.kind.color());
-    }
-    table
 }
 
 #[cfg(test)]
@@ -355,7 +289,7 @@ mod tests {
 
     fn rows_of(organizations: impl IntoIterator<Item = Organization>) -> Vec<SpokeStatus> {
         let now = "2026-11-24T12:00:00Z".parse().unwrap();
-        crate::status::rows(&view(organizations, Some(&head(42))), now, SignedDuration::from_hours(1))
+        crate::status::judge::rows(&view(organizations, Some(&head(42))), now, SignedDuration::from_hours(1))
     }
 
     fn held_at(version: u64, removed: usize) -> Receipt {
@@ -416,7 +350,7 @@ mod tests {
         );
         assert_eq!(causes[0].confirm, Some(held[0].id.clone()));
         assert_eq!(
-            summary(&exceptions),
+            crate::render::exceptions::summary(&exceptions),
             "2 experiences held, 1 product set aside, 12 products excluded, 1 experience skipped"
         );
     }

@@ -1,4 +1,5 @@
-//! What the snapshots of earlier versions say, for the decisions about them: each is read once, for all member experiences.
+//! What the snapshots of earlier versions say, for the decisions about them: each is read once, for
+//! all member experiences.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,7 +52,7 @@ impl KeptSnapshot {
 }
 
 impl Kept {
-    /// Of these snapshots.
+    /// Takes snapshots that were read already, so that no read is needed for them.
     pub(crate) fn new(snapshots: BTreeMap<SnapshotVersion, KeptSnapshot>) -> Self {
         Self { snapshots, gone: Mutex::default() }
     }
@@ -82,7 +83,8 @@ impl Kept {
         Ok(kept)
     }
 
-    /// The snapshot that an entry is about; none where it is not kept, or where the entry is about another of that number.
+    /// The snapshot that an entry is about; none where it is not kept, or where the entry is about
+    /// another of that number.
     pub(crate) fn of(&self, entry: &JournalEntry) -> Option<&KeptSnapshot> {
         self.snapshots.get(&entry.version).filter(|kept| entry.is_about(entry.version, kept.digest))
     }

@@ -1,15 +1,13 @@
-//! Whom the hub admitted, and how each of them stands. Pure: from what the hub sees and the rows of `status`.
+//! Whom the hub admitted, and how each of them stands. Pure: from what the hub sees and the rows of
+//! `status`.
 
 use std::collections::BTreeMap;
 
-use comfy_table::Color;
 use jiff::Timestamp;
 use pmp_protocol::OrganizationId;
-use pmp_terminal::{Table, age, count};
 use serde::Serialize;
 
 use crate::status::fleet::{Admitted, View};
-use crate::status::page::{Block, Page, named};
 use crate::status::{SpokeState, SpokeStatus};
 
 /// How an organization came to be listed.
@@ -21,7 +19,7 @@ pub(crate) enum AdmittedBy {
     Settings,
     /// An operator admitted it: a record in the ledger.
     Record,
-    /// Both.
+    /// The settings name it, and an operator admitted it.
     Both,
     /// Nobody admitted it; it has written all the same.
     Nobody,
@@ -37,7 +35,7 @@ impl AdmittedBy {
         }
     }
 
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Settings => "settings",
             Self::Record => "record",
@@ -51,7 +49,7 @@ impl AdmittedBy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct MemberRow {
-    /// Which.
+    /// The member organization.
     pub(crate) organization: OrganizationId,
     /// The worst state of its experiences, and of the organization as a whole.
     pub(crate) state: Option<SpokeState>,
@@ -67,7 +65,8 @@ pub(crate) struct MemberRow {
     pub(crate) last_seen: Option<Timestamp>,
 }
 
-/// The organizations that were admitted, and those that wrote without, by id. `rows` are those of `status`, worst first.
+/// The organizations that were admitted, and those that wrote without, by id. `rows` are those of
+/// `status`, worst first.
 pub(crate) fn list(view: &View, rows: &[SpokeStatus]) -> Vec<MemberRow> {
     // Sorted worst first, so the first row of each is its worst.
     let mut worst = BTreeMap::<&OrganizationId, SpokeState>::new();
@@ -90,75 +89,13 @@ pub(crate) fn list(view: &View, rows: &[SpokeStatus]) -> Vec<MemberRow> {
     view.looked.iter().map(row).collect()
 }
 
-pub(crate) fn table(members: &[MemberRow], now: Timestamp) -> Table {
-    let mut table = Table::new(&["ORGANIZATION", "STATE", "SOURCE", "ADMITTED", "ADMITTED-BY", "LAST-SEEN"]);
-    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-    for member in members {
-        table.row([
-            member.organization.to_string(),
-            or_dash(member.state.map(|state| state.as_str().to_owned())),
-            member.source.as_str().to_owned(),
-            or_dash(member.admitted_at.map(|at| at.strftime("%Y-%m-%d").to_string())),
-            or_dash(member.admitted_by.clone()),
-            or_dash(member.last_seen.map(|seen| age(seen, now))),
-        ]);
-        if let Some(state) = member.state {
-            table.color(1, state.color());
-        }
-    }
-    table
-}
-
-/// How an organization stands, in the order in which that is asked: who never came, who is silent, who left, and who needs a person.
-fn standing(member: &MemberRow, has_roster: bool) -> (usize, &'static str, Color) {
-    match (member.source, member.state) {
-        (_, Some(SpokeState::Never)) => (0, "NEVER", SpokeState::Never.color()),
-        (_, Some(SpokeState::Stale)) => (1, "STALE", SpokeState::Stale.color()),
-        // It was taken off the roster, or never was on it, and has written. Where there is no roster, everyone is heard.
-        (AdmittedBy::Nobody, _) if has_roster => (2, "UNADMITTED", SpokeState::Disputed.color()),
-        (_, None) => (3, "-", Color::DarkGrey),
-        (_, Some(state)) => (4 + state as usize, state.as_str(), state.color()),
-    }
-}
-
-/// One screen: how many stand how, and who they are, as far as there is room.
-pub(crate) fn page(members: &[MemberRow], has_roster: bool, now: Timestamp) -> Page {
-    let mut groups = BTreeMap::<usize, (&str, Color, Vec<&MemberRow>)>::new();
-    for member in members {
-        let (place, word, color) = standing(member, has_roster);
-        groups.entry(place).or_insert((word, color, Vec::new())).2.push(member);
-    }
-    let block = |(word, color, mut members): (&str, Color, Vec<&MemberRow>)| {
-        members.sort_by_key(|member| member.last_seen.or(member.admitted_at));
-        let name = |member: &&MemberRow| {
-            let when = match (member.last_seen, member.admitted_at) {
-                (Some(seen), _) => format!(" ({})", age(seen, now)),
-                (None, Some(admitted)) => format!(" (admitted {} ago)", age(admitted, now)),
-                (None, None) => String::new(),
-            };
-            format!("{}{when}", member.organization)
-        };
-        let what = count(members.len(), "organization");
-        let head = named(&what, members.iter().map(name));
-        Block { word: word.to_owned(), color, head, text: String::new() }
-    };
-    Page { blocks: groups.into_values().map(block).collect(), foot: summary(members), ..Page::default() }
-}
-
-/// The line below it.
-pub(crate) fn summary(members: &[MemberRow]) -> String {
-    let admitted = members.iter().filter(|member| member.source != AdmittedBy::Nobody).count();
-    let never = members.iter().filter(|member| member.state == Some(SpokeState::Never)).count();
-    let strangers = members.len() - admitted;
-    format!("{admitted} admitted, {never} of them never reported; {strangers} not admitted")
-}
-
 #[cfg(test)]
 mod tests {
     use pmp_ledger::{Member, Organization, Report};
     use pmp_protocol::ExperienceId;
 
     use super::*;
+    use crate::render::members::{page, summary};
     use crate::status::fleet::Looked;
 
     #[test]
@@ -182,7 +119,7 @@ mod tests {
             report: Ok(Report { organization: Organization::unknown(id(name)), more: name == "o-delta00000" }),
         });
         let view = View { roster: Some(roster), looked: all.into(), ..View::default() };
-        let rows = crate::status::rows(&view, at, jiff::SignedDuration::from_hours(1));
+        let rows = crate::status::judge::rows(&view, at, jiff::SignedDuration::from_hours(1));
         let members = list(&view, &rows);
         let told: Vec<_> = members.iter().map(|member| (member.source.as_str(), member.state)).collect();
         let never = Some(SpokeState::Never);

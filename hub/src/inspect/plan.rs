@@ -1,15 +1,15 @@
-//! What a publish would bring to the members, before anyone is told: pure, from what the hub sees and what the management experience
-//! says now.
+//! What a publish would bring to the members, before anyone is told: pure, from what the hub sees
+//! and what the management experience says now.
 //!
-//! Where an experience has no filter, what is applied there is what the hub said in that snapshot, as its receipt tells; so the plan
-//! follows. What somebody else changed there since is not known here. Where it has a filter, nothing follows.
+//! Where an experience has no filter, what is applied there is what the hub said in that snapshot,
+//! as its receipt tells; so the plan follows. What somebody else changed there since is not known
+//! here. Where it has a filter, nothing follows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use pmp_plan::{Desired, GuardRails, Lately, Observed, plan_after};
 use pmp_protocol::{Content, ExperienceId, OrganizationId, ProductId, Receipt, SnapshotVersion, Verdicts};
-use pmp_terminal::{Table, count};
 use serde::Serialize;
 
 use crate::status::fleet::View;
@@ -17,13 +17,6 @@ use crate::status::named::{NamedProduct, Names};
 
 /// How far back spokes look by themselves when they judge what was removed.
 const GUARD_WINDOW: SignedDuration = SignedDuration::from_hours(24);
-/// The most lines of groups, and of products, without `-o wide`.
-const GROUPS: usize = 10;
-const PRODUCTS: usize = 8;
-/// What a line of a product takes at most without `-o wide`, and what of it stands before the product.
-const WIDTH: usize = 80;
-const SIGN: &str = "  + allow  ";
-
 /// What would happen in one experience.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(tag = "outlook", rename_all = "kebab-case")]
@@ -32,23 +25,24 @@ pub(crate) enum Outlook {
     Held { allow: usize, deny: usize, reason: String },
     /// So many products would change.
     Change { allow: usize, deny: usize },
-    /// Nothing would change there: the spoke only observes. So many products would change otherwise.
+    /// Nothing would change there: the spoke only observes. So many products would change
+    /// otherwise.
     Observed { allow: usize, deny: usize },
     /// The hub cannot know.
     NotKnown { reason: String },
-    /// Nothing would change.
+    /// The lists there are those that would be published.
     Unchanged,
 }
 
 /// One experience, or an organization as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct PlannedRow {
-    organization: OrganizationId,
-    member_experience: Option<ExperienceId>,
+    pub(crate) organization: OrganizationId,
+    pub(crate) member_experience: Option<ExperienceId>,
     /// The snapshot that is applied there.
-    applied: Option<SnapshotVersion>,
+    pub(crate) applied: Option<SnapshotVersion>,
     #[serde(flatten)]
-    outlook: Outlook,
+    pub(crate) outlook: Outlook,
 }
 
 /// What changes, product by product, where a snapshot is applied.
@@ -56,11 +50,11 @@ pub(crate) struct PlannedRow {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ProductsFrom {
     /// The snapshot that is applied there.
-    from: SnapshotVersion,
+    pub(crate) from: SnapshotVersion,
     /// The products that would be approved.
-    allow: BTreeSet<ProductId>,
+    pub(crate) allow: BTreeSet<ProductId>,
     /// The products that would be denied.
-    deny: BTreeSet<ProductId>,
+    pub(crate) deny: BTreeSet<ProductId>,
 }
 
 /// The plan for all.
@@ -70,7 +64,8 @@ pub(crate) struct FleetPlan {
     pub(crate) products: Vec<ProductsFrom>,
 }
 
-/// The snapshots that have to be read for a plan: those that are applied somewhere without a filter.
+/// The snapshots that have to be read for a plan: those that are applied somewhere without a
+/// filter.
 pub(crate) fn needed(view: &View, now: Timestamp) -> BTreeSet<SnapshotVersion> {
     let receipts = view.reports().flat_map(|report| &report.organization.receipts);
     let believed = receipts.filter(|receipt| view.dispute(receipt, now).is_none());
@@ -78,7 +73,8 @@ pub(crate) fn needed(view: &View, now: Timestamp) -> BTreeSet<SnapshotVersion> {
     without_filter.filter_map(|receipt| Some(receipt.applied()?.version)).collect()
 }
 
-/// Plans for `content`, as if it were published next. `kept`: the snapshots that the ledger keeps, of those that are needed.
+/// Plans for `content`, as if it were published next. `kept`: the snapshots that the ledger keeps,
+/// of those that are needed.
 pub(crate) fn plan(
     view: &View,
     content: &Content,
@@ -168,7 +164,7 @@ impl Outlook {
         matches!(self, Self::Held { .. } | Self::Change { .. } | Self::Observed { .. })
     }
 
-    fn as_str(&self) -> &'static str {
+    pub(crate) fn as_str(&self) -> &'static str {
         match self {
             Self::Held { .. } => "held",
             Self::Change { .. } => "change",
@@ -178,7 +174,7 @@ impl Outlook {
         }
     }
 
-    fn counts(&self) -> Option<(usize, usize)> {
+    pub(crate) fn counts(&self) -> Option<(usize, usize)> {
         match self {
             Self::Held { allow, deny, .. } | Self::Change { allow, deny } | Self::Observed { allow, deny } => {
                 Some((*allow, *deny))
@@ -187,7 +183,7 @@ impl Outlook {
         }
     }
 
-    fn reason(&self) -> &str {
+    pub(crate) fn reason(&self) -> &str {
         match self {
             Self::Held { reason, .. } | Self::NotKnown { reason } => reason,
             Self::Observed { .. } => "its spoke only observes",
@@ -207,93 +203,9 @@ impl FleetPlan {
         self.rows.iter().any(|row| matches!(row.outlook, Outlook::Held { .. }))
     }
 
-    /// A row for each group with the same outlook from the same snapshot; with `wide`, one for each experience.
-    pub(crate) fn table(&self, wide: bool) -> Table {
-        let numbers = |outlook: &Outlook| {
-            let or_dash = |number: Option<usize>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
-            let counts = outlook.counts();
-            [or_dash(counts.map(|it| it.0)), or_dash(counts.map(|it| it.1))]
-        };
-        let from = |version: Option<SnapshotVersion>| version.map_or_else(|| "-".to_owned(), |it| it.to_string());
-        if wide {
-            let mut table = Table::new(&["ORGANIZATION", "EXPERIENCE", "OUTLOOK", "FROM", "ALLOW", "DENY", "MESSAGE"]);
-            for PlannedRow { organization, member_experience, applied, outlook } in &self.rows {
-                let [allow, deny] = numbers(outlook);
-                table.row([
-                    organization.to_string(),
-                    member_experience.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
-                    outlook.as_str().to_owned(),
-                    from(*applied),
-                    allow,
-                    deny,
-                    outlook.reason().to_owned(),
-                ]);
-            }
-            return table;
-        }
-        let mut table = Table::new(&["OUTLOOK", "FROM", "ALLOW", "DENY", "EXPERIENCES", "ORGANIZATIONS", "MESSAGE"]);
-        for ((outlook, version), rows) in self.groups().into_iter().take(GROUPS) {
-            let [allow, deny] = numbers(outlook);
-            table.row([
-                outlook.as_str().to_owned(),
-                from(version),
-                allow,
-                deny,
-                rows.iter().filter(|row| row.member_experience.is_some()).count().to_string(),
-                rows.iter().map(|row| &row.organization).collect::<BTreeSet<_>>().len().to_string(),
-                outlook.reason().to_owned(),
-            ]);
-        }
-        table
-    }
-
     /// What is known of the products that would change.
     pub(crate) fn names(&self, names: &Names) -> Vec<NamedProduct> {
         names.of_known(self.products.iter().flat_map(|from| from.allow.iter().chain(&from.deny)))
-    }
-
-    fn groups(&self) -> BTreeMap<(&Outlook, Option<SnapshotVersion>), Vec<&PlannedRow>> {
-        let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for row in &self.rows {
-            groups.entry((&row.outlook, row.applied)).or_default().push(row);
-        }
-        groups
-    }
-
-    /// The products, from the snapshot that most have; and what is left out.
-    pub(crate) fn lines(&self, wide: bool, names: &Names) -> Vec<String> {
-        let label = |id: &ProductId| {
-            let named = names.of(id);
-            if wide { named.label() } else { named.label_within(WIDTH - SIGN.len()) }
-        };
-        let most = if wide { usize::MAX } else { PRODUCTS };
-        let mut lines = Vec::new();
-        // The newest is what most are on.
-        for ProductsFrom { from, allow, deny } in self.products.iter().rev().take(if wide { usize::MAX } else { 1 }) {
-            lines.push(format!("From snapshot {from}:"));
-            let changes = deny.iter().map(|id| ("- deny ", id)).chain(allow.iter().map(|id| ("+ allow", id)));
-            lines.extend(changes.take(most).map(|(sign, id)| format!("  {sign}  {}", label(id))));
-            if let Some(more @ 1..) = (allow.len() + deny.len()).checked_sub(most) {
-                lines.push(format!("    … and {} (`-o wide` lists all)", count(more, "more product")));
-            }
-        }
-        if let (false, Some(more @ 1..)) = (wide, self.groups().len().checked_sub(GROUPS)) {
-            lines.push(format!("… and {} (`-o wide` lists all experiences)", count(more, "more group")));
-        }
-        lines
-    }
-
-    /// The last line.
-    pub(crate) fn summary(&self) -> String {
-        let experiences = self.rows.iter().filter(|row| row.member_experience.is_some()).count();
-        let number = |test: fn(&Outlook) -> bool| self.rows.iter().filter(|row| test(&row.outlook)).count();
-        let change = number(|it| matches!(it, Outlook::Change { .. }));
-        let held = number(|it| matches!(it, Outlook::Held { .. }));
-        let not_known = number(|it| matches!(it, Outlook::NotKnown { .. }));
-        format!(
-            "Of {}, {change} would change, {held} would be held by a guard rail, {not_known} are not known.",
-            count(experiences, "member experience")
-        )
     }
 }
 
@@ -302,6 +214,7 @@ mod tests {
     use pmp_protocol::{Applied, FilterIdentity, ReceiptStatus, Removal, ResourceRequests, WouldChange};
 
     use super::*;
+    use crate::render::plan::{lines, summary};
     use crate::status::tests::{head, receipt, view};
 
     fn now() -> Timestamp {
@@ -360,9 +273,9 @@ mod tests {
         assert_eq!(plan.rows[1].outlook, Outlook::Change { allow: 1, deny: 2 });
         assert!(plan.rows[3].outlook.reason().starts_with("it has a filter of its own: `no-genai`"));
         let names = Names::none(ExperienceId::new("exp-management").unwrap());
-        assert_eq!(plan.lines(false, &names), ["From snapshot 42:", "  - deny   c", "  - deny   y", "  + allow  d"]);
+        assert_eq!(lines(&plan, false, &names), ["From snapshot 42:", "  - deny   c", "  - deny   y", "  + allow  d"]);
         assert_eq!(
-            plan.summary(),
+            summary(&plan),
             "Of 5 member experiences, 1 would change, 1 would be held by a guard rail, 2 are not known."
         );
         // The same again is no change, whoever is asked.

@@ -3,13 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pmp_protocol::SnapshotVersion;
-use pmp_terminal::{Table, count};
 use serde::Serialize;
 
 use crate::status::{SpokeState, SpokeStatus};
-
-/// The most rows of the table without `--all`.
-const MAX_ROWS: usize = 18;
 
 /// The member experiences that are on one version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,41 +41,12 @@ pub(crate) fn list(rows: &[SpokeStatus]) -> Vec<VersionRow> {
     by_version.into_iter().rev().map(row).collect()
 }
 
-pub(crate) fn table(versions: &[VersionRow], all: bool) -> Table {
-    let mut table = Table::new(&["VERSION", "ORGANIZATIONS", "EXPERIENCES", "STATES"]);
-    for row in &versions[..shown(versions, all)] {
-        let states = row.states.iter().map(|(state, count)| format!("{count} {}", state.as_str()));
-        table.row([
-            row.version.map_or_else(|| "-".to_owned(), |version| version.to_string()),
-            row.organizations.to_string(),
-            row.experiences.to_string(),
-            states.collect::<Vec<_>>().join(", "),
-        ]);
-    }
-    table
-}
-
-/// The line below it.
-pub(crate) fn summary(versions: &[VersionRow], newest: Option<SnapshotVersion>, all: bool) -> String {
-    let total: usize = versions.iter().map(|row| row.experiences).sum();
-    let on_newest = versions.iter().find(|row| row.version.is_some() && row.version == newest);
-    let on_newest = on_newest.map_or(0, |row| row.experiences);
-    let newest =
-        newest.map_or_else(|| "no snapshot yet".to_owned(), |newest| format!("on snapshot {newest}, the newest"));
-    let hidden = versions.len() - shown(versions, all);
-    let hidden = if hidden == 0 { String::new() } else { format!("; {} not shown: --all", count(hidden, "version")) };
-    format!("{on_newest} of {total} member experiences {newest}{hidden}")
-}
-
-fn shown(versions: &[VersionRow], all: bool) -> usize {
-    if all { versions.len() } else { versions.len().min(MAX_ROWS) }
-}
-
 #[cfg(test)]
 mod tests {
     use pmp_protocol::{ExperienceId, OrganizationId};
 
     use super::*;
+    use crate::render::versions::{shown, summary};
 
     fn on(organization: &str, member: &str, version: Option<u64>, state: SpokeState) -> SpokeStatus {
         let version = version.map(|version| SnapshotVersion::new(version).unwrap());

@@ -1,7 +1,8 @@
-//! Why a product is approved, or not, in the member experiences: what the hub says of it, what was decided there, and what is in
-//! force. Pure.
+//! Why a product is approved, or not, in the member experiences: what the hub says of it, what was
+//! decided there, and what is in force. Pure.
 //!
-//! What was decided there is what the member says: it is held against the ledger as receipts are, and told as the member's.
+//! What was decided there is what the member says: it is held against the ledger as receipts are,
+//! and told as the member's.
 
 pub(crate) mod chain;
 
@@ -24,7 +25,7 @@ use crate::status::fleet::{View, is_ahead};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Stance {
-    /// Approved.
+    /// The product is approved there.
     Approved,
     /// The filter took it away.
     Filtered,
@@ -199,7 +200,8 @@ pub(crate) fn said(journal: &DecisionJournal, first: usize, product: &ProductId,
     journal.entries().iter().zip(grounds).map(one).collect()
 }
 
-/// How many of a journal's entries, newest first, a question needs: up to the one that was in force then.
+/// How many of a journal's entries, newest first, a question needs: up to the one that was in force
+/// then.
 pub(crate) fn depth(journal: &DecisionJournal, moment: Moment) -> usize {
     let entries = journal.entries();
     let of_then = entries.iter().position(|entry| moment.covers(entry)).unwrap_or(entries.len());
@@ -363,7 +365,8 @@ impl Asked<'_> {
         (decided, Some(entry))
     }
 
-    /// That what the newest snapshot says of the product is another thing than what is in force, and is not applied.
+    /// That what the newest snapshot says of the product is another thing than what is in force,
+    /// and is not applied.
     fn not_yet(&self, receipt: Option<&Receipt>, entry: &JournalEntry, decided: &Said) -> Option<Said> {
         let head = self.view.head.as_ref()?;
         let newest = self.kept.snapshots.get(&head.latest)?;
@@ -401,7 +404,8 @@ impl Asked<'_> {
         another.then(|| format!("its record is about another snapshot {version} than the ledger has"))
     }
 
-    /// What can be told of a spoke that keeps no record: what the hub says, where nothing was narrowed.
+    /// What can be told of a spoke that keeps no record: what the hub says, where nothing was
+    /// narrowed.
     fn without_record(&self, receipt: Option<&Receipt>) -> Said {
         let unknown = |why: &str| Said::new(Stance::Unknown, why.to_owned());
         let (Some(receipt), Moment::Now) = (receipt, self.moment) else {

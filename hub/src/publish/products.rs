@@ -1,7 +1,9 @@
-//! Looks products up at AWS Marketplace, once for all members, and keeps what it is told in the ledger, for their filters.
+//! Looks products up at AWS Marketplace, once for all members, and keeps what it is told in the
+//! ledger, for their filters.
 //!
-//! It never stands in a publish's way: it comes after, or goes on beside. A product whose answer is missing is asked for again
-//! the next time; until then the ledger says nothing of it, and spokes leave it as it is.
+//! It never stands in a publish's way: it comes after, or goes on beside. A product whose answer is
+//! missing is asked for again the next time; until then the ledger says nothing of it, and spokes
+//! leave it as it is.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +23,8 @@ use crate::error::HubError;
 use crate::error::failure;
 use crate::publish::Hub;
 
-/// What is known is asked for again after this time, since vendors and categories change, and products come.
+/// What is known is asked for again after this time, since vendors and categories change, and
+/// products come.
 const FRESH: SignedDuration = SignedDuration::from_hours(24);
 /// Calls that failed in a row, after which the service is not to be had now.
 const MAX_FAILURES: usize = 10;
@@ -30,7 +33,7 @@ const ROUND: Duration = Duration::from_secs(60);
 /// Answers between two lines of the log.
 const PROGRESS: usize = 2_000;
 
-/// Looks products up.
+/// Looks up what AWS Marketplace says of the approved products, once for all members' filters.
 #[derive(Debug, Clone)]
 pub(crate) struct Products {
     pub(crate) directory: Arc<dyn ProductDirectory>,
@@ -40,11 +43,12 @@ pub(crate) struct Products {
 /// What came of looking products up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct LookedUp {
-    /// Approved products of which something is known now, be it that there is no such product to be seen.
+    /// Approved products of which something is known now, be it that there is no such product to be
+    /// seen.
     pub(crate) known: usize,
     /// Approved products that were not answered yet.
     pub(crate) unknown: usize,
-    /// Answers of now.
+    /// How many products were answered in this run.
     pub(crate) answered: usize,
     /// Those of them that are the first for their product.
     pub(crate) new: usize,
@@ -74,7 +78,8 @@ impl From<Ended> for String {
     }
 }
 
-/// Which products to ask for: first those that were never answered, then those whose answer is old, the oldest first.
+/// Which products to ask for: first those that were never answered, then those whose answer is old,
+/// the oldest first.
 fn due(content: &Content, answers: &Answers, now: Timestamp) -> Vec<ProductId> {
     let age = |id: &ProductId| answers.products.get(id).map(|answer| answer.at);
     let is_old = |at: Timestamp| now.duration_since(at) >= FRESH;
@@ -85,9 +90,9 @@ fn due(content: &Content, answers: &Answers, now: Timestamp) -> Vec<ProductId> {
 }
 
 impl Products {
-    /// Looks up what the newest snapshot approves and nothing, or nothing of late, is known of, for as long as `stop` and
-    /// `deadline` permit, and stores what was answered. Where first answers are among them, the snapshot is announced again, so
-    /// that spokes take them up.
+    /// Looks up what the newest snapshot approves and nothing, or nothing of late, is known of, for
+    /// as long as `stop` and `deadline` permit, and stores what was answered. Where first answers
+    /// are among them, the snapshot is announced again, so that spokes take them up.
     ///
     /// # Errors
     /// Where the ledger or the topic fails. A directory that fails is told in the outcome.
@@ -121,8 +126,8 @@ impl Products {
         Ok(looked_up)
     }
 
-    /// Announces the newest snapshot again, which may be another by now. One that is not published yet will be by whoever stored
-    /// it.
+    /// Announces the newest snapshot again, which may be another by now. One that is not published
+    /// yet will be by whoever stored it.
     async fn announce(&self, hub: &Hub) -> Result<(), HubError> {
         match hub.snapshots.head(&hub.experience).await? {
             Some(head) if head.published == Some(head.latest) => {
@@ -164,7 +169,8 @@ impl Products {
         looked_up.ended = loop {
             let told = tokio::select! {
                 biased;
-                // Cancel-safe, all three: what was answered is there, the rest is asked for the next time.
+                // Cancel-safe, all three: what was answered is there, the rest is asked for the
+                // next time.
                 () = stop.cancelled() => break Some(Ended::Stopped),
                 () = at(deadline) => break Some(Ended::TimeIsUp),
                 told = look_up.next() => told,
@@ -216,7 +222,8 @@ async fn at(deadline: Option<Instant>) {
     }
 }
 
-/// Tells the log of it, and gives what came of it. Nothing that goes wrong here concerns the snapshot.
+/// Tells the log of it, and gives what came of it. Nothing that goes wrong here concerns the
+/// snapshot.
 pub(crate) fn log_outcome(outcome: Result<LookedUp, HubError>) -> Option<LookedUp> {
     match outcome {
         Ok(looked_up) => {

@@ -5,8 +5,8 @@ use pmp_protocol::{Content, ExperienceId};
 
 use crate::error::HubError;
 
-/// What the management experience says now. It is read whatever its status: an experience that serves only as the
-/// template for others need not be enabled.
+/// What the management experience says now. It is read whatever its status: an experience that
+/// serves only as the template for others need not be enabled.
 pub(crate) async fn management_experience(
     catalog: &dyn Catalog,
     experience: &ExperienceId,

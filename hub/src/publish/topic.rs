@@ -44,7 +44,8 @@ impl Topic for SnsTopic {
             ("reason", "String", message.reason.as_str().to_owned()),
         ];
         for (name, data_type, value) in attributes {
-            // Both required fields are set, so the builder has nothing to refuse; without it the message still counts.
+            // Both required fields are set, so the builder has nothing to refuse; without it the
+            // message still counts.
             if let Ok(value) = MessageAttributeValue::builder().data_type(data_type).string_value(value).build() {
                 call = call.message_attributes(name, value);
             }

@@ -7,7 +7,8 @@ use pmp_signature::{LocalKey, PublicKey};
 
 use super::{Signer, SigningError};
 
-/// An Ed25519 key in a file, read each time: who puts another one there need not start the agent again.
+/// An Ed25519 key in a file, read each time: who puts another one there need not start the agent
+/// again.
 #[derive(Debug)]
 pub(super) struct FileSigner(pub(super) PathBuf);
 

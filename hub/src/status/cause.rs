@@ -1,13 +1,14 @@
-//! What messages of many organizations have in common: the same sentence about other ids, numbers and times is one cause. Pure.
+//! What messages of many organizations have in common: the same sentence about other ids, numbers
+//! and times is one cause. Pure.
 
 /// A part of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part<'a> {
     /// Words, and what stands between them.
     Text(&'a str),
-    /// Digits alone.
+    /// A number of digits: it may differ between messages with one cause.
     Number(&'a str),
-    /// `5m`, `26h`, `3d`.
+    /// An age as [`pmp_protocol::age`] words it: `5m`, `26h`, `3d`.
     Age(&'a str),
     /// An id, a digest, a time: what tells one thing from another.
     Name(&'a str),
@@ -35,7 +36,8 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// How long an age is, in seconds, or how much a number is; none where that is more than anything is.
+    /// How long an age is, in seconds, or how much a number is; none where that is more than
+    /// anything is.
     fn amount(self) -> Option<u64> {
         match self {
             Self::Number(number) => number.parse().ok(),
@@ -82,7 +84,8 @@ pub(crate) fn key(message: &str) -> String {
         .collect()
 }
 
-/// One sentence for messages that have the same [`key`]: what differs is a range where it is a number, and left out where it is a name.
+/// One sentence for messages that have the same [`key`]: what differs is a range where it is a
+/// number, and left out where it is a name.
 pub(crate) fn common<'a>(messages: impl IntoIterator<Item = &'a str>) -> String {
     let mut messages = messages.into_iter();
     let Some(first) = messages.next() else { return String::new() };

@@ -1,5 +1,6 @@
-//! The member organizations as the hub sees them: whom it admitted, what each of them reported, and what the ledger itself
-//! says, to hold the reports against. The hub compares; it does not believe.
+//! The member organizations as the hub sees them: whom it admitted, what each of them reported, and
+//! what the ledger itself says, to hold the reports against. The hub compares; it does not believe
+//! (rule 10 of the design).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,12 +33,13 @@ pub(crate) struct Fleet {
     pub(crate) named: BTreeSet<OrganizationId>,
 }
 
-/// What it saw.
+/// What the hub saw of the ledger and of the members at one moment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct View {
     pub(crate) head: Option<Head>,
     pub(crate) mark: Option<HeadMark>,
-    /// The digests of the versions that are kept; read only where a report is about one that is not the newest.
+    /// The digests of the versions that are kept; read only where a report is about one that is not
+    /// the newest.
     pub(crate) kept: BTreeMap<SnapshotVersion, Digest>,
     /// Whom the hub admitted; none where it admitted nobody, and therefore listens to everyone.
     pub(crate) roster: Option<BTreeMap<OrganizationId, Admitted>>,
@@ -57,7 +59,8 @@ pub(crate) struct Admitted {
 }
 
 impl Admitted {
-    /// How much of it is read: what the hub's operators said of its size counts, and nothing that it says itself.
+    /// How much of it is read: what the hub's operators said of its size counts, and nothing that
+    /// it says itself.
     pub(crate) fn extent(&self) -> Extent {
         if self.record.as_ref().is_some_and(|record| record.large) { Extent::Large } else { Extent::Usual }
     }
@@ -87,7 +90,8 @@ impl Fleet {
         }
     }
 
-    /// The same, with what the organizations wrote as it is now: for whoever decides by it, and writes.
+    /// The same, with what the organizations wrote as it is now: for whoever decides by it, and
+    /// writes.
     pub(crate) fn consistent(
         sdk: &SdkConfig,
         snapshots: &TableName,
@@ -98,7 +102,8 @@ impl Fleet {
         Self { reports, ..Self::new(sdk, snapshots, timestamps, named) }
     }
 
-    /// Looks at everyone. One organization that cannot be read is told as such; only where none can be, this fails.
+    /// Looks at everyone. One organization that cannot be read is told as such; only where none can
+    /// be, this fails.
     pub(crate) async fn look(&self, experience: &ExperienceId) -> Result<View, LedgerError> {
         let roster = self.roster(experience).await?;
         let (looked, left_out) = match &roster {
@@ -108,8 +113,8 @@ impl Fleet {
                 (all.map(|report| Looked { id: report.organization.id.clone(), report: Ok(report) }).collect(), None)
             }
         };
-        // In this order, and head and mark as they are now: the head is not older than the mark, nor than any report. A report may be
-        // a moment old.
+        // In this order, and head and mark as they are now: the head is not older than the mark,
+        // nor than any report. A report may be a moment old.
         let mark = self.marks.mark(experience).await?;
         let head = self.snapshots.head(experience).await?;
         let mut view = View { head, mark, kept: BTreeMap::new(), roster, looked, left_out };
@@ -137,7 +142,8 @@ impl Fleet {
         Ok(View { head, mark, kept, roster, looked, left_out: None })
     }
 
-    /// The management experience that is meant where the ledger knows nothing of `experience`: the one whose id is most like it.
+    /// The management experience that is meant where the ledger knows nothing of `experience`: the
+    /// one whose id is most like it.
     pub(crate) async fn meant(&self, experience: &ExperienceId) -> Result<Option<ExperienceId>, LedgerError> {
         most_like(&*self.reports, experience).await
     }
@@ -178,7 +184,8 @@ impl Fleet {
         let mut looked = Vec::new();
         for (id, report) in admitted {
             match report {
-                // Not one could be read: the fault is not a member's.
+                // Not one could be read, so the fault is not a member's. A read that failed never
+                // means that nobody reported (rule 12).
                 Err(error) if failed => return Err(error),
                 report => looked.push(Looked { id, report: report.map_err(|error| error.to_string()) }),
             }
@@ -249,7 +256,8 @@ impl View {
         receipts.flat_map(claims).any(|(version, _)| version < head.latest)
     }
 
-    /// Why a receipt is not believed; none where the ledger bears it out.
+    /// Why a receipt is not believed; none where the ledger bears it out (rule 10). Admission comes
+    /// first: what a stranger wrote is not looked at any further.
     pub(crate) fn dispute(&self, receipt: &Receipt, now: Timestamp) -> Option<String> {
         if !self.is_admitted(&receipt.organization) {
             return Some(NOT_ADMITTED.to_owned());
@@ -261,7 +269,8 @@ impl View {
         claims(receipt).find_map(|(version, digest)| self.unknown(version, digest))
     }
 
-    /// Why something else that a member wrote about a snapshot is not believed; none where the ledger bears it out.
+    /// Why something else that a member wrote about a snapshot is not believed; none where the
+    /// ledger bears it out.
     pub(crate) fn doubt(
         &self,
         organization: &OrganizationId,
@@ -299,7 +308,8 @@ impl View {
                 digest.short(),
                 known.short()
             )),
-            // Older than all that is kept: nothing is left to hold it against, and it is behind in any case.
+            // Older than all that is kept: nothing is left to hold it against, and it is behind in
+            // any case.
             None if self.kept.keys().next().is_none_or(|oldest| version < *oldest) => None,
             None => Some(format!("the ledger has no snapshot {version}: it was never stored, or is lost")),
         }
@@ -317,12 +327,12 @@ pub(crate) fn is_ahead(time: Timestamp, now: Timestamp) -> bool {
     time.duration_since(now) > AHEAD
 }
 
-/// A head may be ahead of the mark by as many versions: a hub stopped between the two, or one of an earlier release, which raises no
-/// mark, was at work.
+/// A head may be ahead of the mark by as many versions: a hub stopped between the two, or one of an
+/// earlier release, which raises no mark, was at work.
 const UNMARKED: u64 = 50;
 
-/// The `Snapshots` table was restored to an earlier moment: versions that were stored and announced are gone. Or its head was written
-/// by someone else: it names a version that no hub ever came to.
+/// The `Snapshots` table was restored to an earlier moment: versions that were stored and announced
+/// are gone. Or its head was written by someone else: it names a version that no hub ever came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
     /// The highest version that was ever stored.

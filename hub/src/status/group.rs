@@ -10,7 +10,8 @@ use crate::status::cause;
 
 /// Something that concerns an organization, for a reason.
 pub(crate) trait Caused {
-    /// What is told apart before the reason is: the state, or the kind of exception. In the order in which it is shown.
+    /// What is told apart before the reason is: the state, or the kind of exception. In the order
+    /// in which it is shown.
     type Class: Ord + Copy;
 
     fn class(&self) -> Self::Class;
@@ -19,7 +20,7 @@ pub(crate) trait Caused {
     fn cause(&self) -> Cow<'_, str>;
 }
 
-/// Those with one cause.
+/// Items of one class with one cause.
 #[derive(Debug, Clone)]
 pub(crate) struct Group<'a, T: Caused> {
     pub(crate) class: T::Class,
@@ -37,11 +38,17 @@ impl<T: Caused> Group<'_, T> {
     }
 }
 
-/// So many causes of one class are each told.
+/// Up to so many causes of one class, each is a group of its own. The number is a choice: a screen
+/// of 24 lines holds them beside those of the other classes.
 const MANY: usize = 6;
 
-/// The groups: by class, and in a class those first that concern the most organizations. Where a class has many causes, those that one
-/// organization gives alone are one group: whatever it writes, it takes no room from others.
+/// Groups the items by class, and in a class by cause, those first that concern the most
+/// organizations.
+///
+/// Where a class has more than [`MANY`] causes, those that one organization gives alone become one
+/// group: whatever that organization writes, it takes no room from others (rule 11 of the design).
+/// An example: twelve organizations are silent, and `o-mallory000` reports ten errors, each with
+/// another text. The ten are one group, "and 9 other causes".
 pub(crate) fn group<'a, T: Caused>(items: impl IntoIterator<Item = &'a T>) -> Vec<Group<'a, T>> {
     let mut by_cause = BTreeMap::<(T::Class, String), Vec<&T>>::new();
     for item in items {
@@ -59,6 +66,7 @@ pub(crate) fn group<'a, T: Caused>(items: impl IntoIterator<Item = &'a T>) -> Ve
         let first = members[0].organization();
         let of_one = members.iter().all(|member| member.organization() == first);
         let group = Group { class, members, cause, other_causes: 0 };
+        // A cause that several organizations share is told by itself, whatever else there is.
         if !of_one || in_class.get(&class).is_none_or(|causes| *causes <= MANY) {
             groups.push(group);
             continue;

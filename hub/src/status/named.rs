@@ -68,7 +68,8 @@ pub(crate) enum Meant {
 }
 
 impl Names {
-    /// What the hub looked up; nothing where it did not, or where that cannot be read: names are a help, and no more.
+    /// What the hub looked up; nothing where it did not, or where that cannot be read: names are a
+    /// help, and no more.
     pub(crate) async fn read(sdk: &SdkConfig, table: &TableName, experience: &ExperienceId) -> Self {
         let answers = DynamoAnswers::new(sdk, table.clone());
         let found = async {

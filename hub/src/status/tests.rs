@@ -1,11 +1,15 @@
 use std::collections::BTreeMap;
 
-use pmp_ledger::Head;
-use pmp_protocol::{AccountId, Confirmed, Digest, HeadMark, Needs, OperatorConfirmation, SpokeScope, WouldChange};
+use jiff::SignedDuration;
+use pmp_ledger::{Head, Organization, Report, Unreadable};
+use pmp_protocol::{
+    AccountId, Digest, HeadMark, Needs, OperatorConfirmation, OrganizationSeen, ReceiptStatus, SpokeScope, WouldChange,
+};
 
 use super::*;
-use crate::status::fleet::Admitted;
-use crate::status::shown;
+use crate::render::status as render;
+use crate::status::fleet::{Admitted, Looked, View};
+use crate::status::judge::{MAX_UNREADABLE, rows};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -172,7 +176,7 @@ fn the_worst_comes_first_and_the_summary_counts() {
     let receipts = vec![receipt(42, ReceiptStatus::InSync, None), failed];
     let rows = rows(&view([organization(recent, receipts, None)], Some(&head(42, recent))), now(), HOUR);
     assert_eq!(rows[0].state, SpokeState::Error);
-    assert_eq!(shown::summary(&rows), "1 of 2 member experiences in sync; 1 error");
+    assert_eq!(render::summary(&rows), "1 of 2 member experiences in sync; 1 error");
 }
 
 #[test]
@@ -282,19 +286,21 @@ fn a_refusal_does_not_hide_what_is_in_force() {
     let refused = Receipt { applied: Some(applied), ..receipt(42, ReceiptStatus::Failed, Some("no")) };
     let rows = rows(&view([organization(RECENT, vec![refused], None)], Some(&head(42, RECENT))), now(), HOUR);
     assert_eq!((rows[0].lag, rows[0].version), (Some(1), Some(version(42))));
-    assert_eq!(shown::version(&rows[0]), "41 → 42 refused");
+    assert_eq!(render::version(&rows[0]), "41 → 42 refused");
 
-    // One of which nothing is in force is not up to date. What a spoke of an earlier release tried, it may have.
+    // One of which nothing is in force is not up to date. What a spoke of an earlier release tried,
+    // it may have.
     for (ledger, lag) in [(Some(2), None), (None, Some(0))] {
         let refused = receipt(42, ReceiptStatus::Failed, Some("no"));
         let mut organization = organization(RECENT, vec![refused], None);
         organization.seen.as_mut().unwrap().ledger = ledger;
         let row = self::rows(&view([organization], Some(&head(42, RECENT))), now(), HOUR).remove(0);
-        assert_eq!((row.lag, shown::version(&row).as_str()), (lag, "42 refused"));
+        assert_eq!((row.lag, render::version(&row).as_str()), (lag, "42 refused"));
     }
 }
 
-/// An organization of two spokes: `exp-a` of the one, seen a minute ago, is held; the other, seen three hours ago, has `exp-b`.
+/// An organization of two spokes: `exp-a` of the one, seen a minute ago, is held; the other, seen
+/// three hours ago, has `exp-b`.
 fn two_spokes() -> Organization {
     let id = |id: &str| ExperienceId::new(id).unwrap();
     let scope = |member: &str| SpokeScope::of(Some([id(member)].into()));
@@ -329,7 +335,7 @@ fn each_experience_is_judged_by_the_spoke_that_keeps_it_in_step() {
         rows.iter().map(|row| row.last_seen).collect::<Vec<_>>(),
         [RECENT, "2026-11-24T09:00:00Z"].map(|at| at.parse().ok())
     );
-    let lines = shown::spokes(&view, now());
+    let lines = render::spokes(&view, now());
     assert!(
         lines[0].starts_with("o-alpha00000 has 2 spokes: `only-") && lines[0].contains("1 experience, seen 3h ago"),
         "{lines:?}"

@@ -1,5 +1,6 @@
-//! The long-running hub: publishes by schedule, and when the catalog tells of a change. Told to stop, it drops what it is doing:
-//! publishing may be dropped at any point, and the next run goes on from what is stored.
+//! The long-running hub: publishes by schedule, and when the catalog tells of a change. When it is
+//! told to stop, it drops what it is doing (rules 7 and 13 of the design): publishing may be dropped
+//! at any point, and the next run goes on from what is stored.
 
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use crate::publish::{Hub, Outcome, Trigger};
 use crate::triggers::event::READ_AGAIN_AFTER;
 use crate::triggers::event_queue::{EventQueue, Received};
 
-/// The first pause after a failure; it doubles up to the schedule's interval or [`MAX_PAUSE`], whichever is shorter.
+/// The first pause after a failure; it doubles up to the schedule's interval or [`MAX_PAUSE`],
+/// whichever is shorter.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(300);
 
@@ -28,8 +30,9 @@ enum Wake {
     LookAgain,
 }
 
-/// Runs until `stop` is cancelled. No failure ends it: each is logged, and tried again after a growing pause.
-/// Each run is told in `figures`, where there are any; after each that succeeds, `published` rings.
+/// Runs until `stop` is cancelled. No failure ends it: each is logged, and tried again after a
+/// growing pause. Each run is told in `figures`, where there are any; after each that succeeds,
+/// `published` rings.
 pub(crate) async fn run(
     hub: &Hub,
     interval: Duration,
@@ -43,7 +46,8 @@ pub(crate) async fn run(
     let mut look_again = None;
     while !stop.is_cancelled() {
         let wake = tokio::select! {
-            // Cancel-safe, all four: nothing has begun, and messages that are received and dropped become visible again.
+            // Cancel-safe, all four: nothing has begun, and messages that are received and dropped
+            // become visible again.
             () = stop.cancelled() => break,
             () = sleep_until(next_schedule) => Ok(Wake::Schedule),
             () = at(look_again) => Ok(Wake::LookAgain),
@@ -53,7 +57,8 @@ pub(crate) async fn run(
             match wake {
                 Ok(Wake::Schedule) => {
                     let outcome = publish(hub, Trigger::Schedule, metrics).await.map(|_| ());
-                    // A failed announcement comes again after the pause, not after the whole interval.
+                    // A failed announcement comes again after the pause, not after the whole
+                    // interval.
                     next_schedule = Instant::now() + if outcome.is_ok() { interval } else { Duration::ZERO };
                     outcome
                 }
@@ -115,8 +120,8 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-/// Publishes once for all the events that came together, and only then deletes them. What came of it; none where none of them
-/// tells of a change.
+/// Publishes once for all the events that came together, and only then deletes them. What came of
+/// it; none where none of them tells of a change.
 async fn follow(
     hub: &Hub,
     events: Option<&EventQueue>,
@@ -144,7 +149,8 @@ async fn publish(hub: &Hub, trigger: Trigger, metrics: Option<&Metrics>) -> Resu
     outcome.map(|published| published.outcome)
 }
 
-/// Pauses that double from failure to failure. Without jitter: one hub reads one management experience.
+/// Pauses that double from failure to failure. Without jitter: one hub reads one management
+/// experience.
 fn backoff(interval: Duration) -> Backoff {
     Backoff::exact(FIRST_PAUSE, 2.0, interval.min(MAX_PAUSE))
 }

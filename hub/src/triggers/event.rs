@@ -8,17 +8,20 @@ use serde_json::Value;
 
 use crate::publish::Trigger;
 
-/// A read that began this long after a change ended has seen it: more than clocks differ and answers lag.
+/// A read that began this long after a change ended has seen it: more than clocks differ and
+/// answers lag.
 const SEEN_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
-/// Where an event leads to a look that finds nothing new, the hub looks once more after this time: AWS documents nowhere that
-/// the event comes after its effect can be read. That look has seen the change, wherever it was.
+/// Where an event leads to a look that finds nothing new, the hub looks once more after this time:
+/// AWS documents nowhere that the event comes after its effect can be read. That look has seen the
+/// change, wherever it was.
 pub(crate) const READ_AGAIN_AFTER: Duration = Duration::from_secs(12);
 
-/// What the hub reads of an EventBridge event, by AWS's [event structure]. Types of our own, because those of
-/// `aws_lambda_events` bring seventeen crates for these four fields.
+/// What the hub reads of an EventBridge event, by AWS's [event structure]. Types of our own,
+/// because those of `aws_lambda_events` bring seventeen crates for these four fields.
 ///
-/// [event structure]: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
+/// [event structure]:
+/// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
 #[derive(Debug, Deserialize)]
 pub(crate) struct EventBridgeEvent {
     source: String,
@@ -34,16 +37,18 @@ pub(crate) struct EventBridgeEvent {
 /// What an event asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// To publish.
+    /// Publish, and announce even what is unchanged.
     Publish(Trigger),
-    /// To look whether a change that ended then, where that is known, is one of the management experience.
+    /// To look whether a change that ended then, where that is known, is one of the management
+    /// experience.
     PublishIfNew(Option<Timestamp>),
     /// Nothing: a change set that changed nothing.
     Ignore,
 }
 
-/// What any JSON asks for. An EventBridge event of the schedule announces; a change set's makes the hub look, as does any
-/// other event that a rule brings; everything else is an operator's test event.
+/// What any JSON asks for. An EventBridge event of the schedule announces; a change set's makes the
+/// hub look, as does any other event that a rule brings; everything else is an operator's test
+/// event.
 pub(crate) fn classify(event: &Value) -> Request {
     match serde_json::from_value::<EventBridgeEvent>(event.clone()) {
         Ok(event) => classify_bridge_event(&event),
@@ -60,7 +65,8 @@ pub(crate) fn classify_bridge_event(event: &EventBridgeEvent) -> Request {
     }
 }
 
-/// Whether a read that began at `read` has seen a change that ended at `ended`: of a burst of events, few need a read.
+/// Whether a read that began at `read` has seen a change that ended at `ended`: of a burst of
+/// events, few need a read.
 pub(crate) fn has_seen(read: Option<Timestamp>, ended: Option<Timestamp>) -> bool {
     read.zip(ended).is_some_and(|(read, ended)| read.duration_since(ended) > SEEN_AFTER)
 }

@@ -1,14 +1,15 @@
 //! Change events of the catalog, where an EventBridge rule delivers them to a queue of the hub's.
 //!
-//! An event names no entity and no change type, and is best effort: it makes the hub look, and nothing more. So a body
-//! that is not understood is logged and dropped; the schedule covers whatever it meant.
+//! An event names no entity and no change type, and is best effort: it makes the hub look, and
+//! nothing more. So a body that is not understood is logged and dropped; the schedule covers
+//! whatever it meant.
 
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
-use pmp_aws::ApiError;
+use pmp_aws::{ApiError, QueueUrl};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -22,11 +23,11 @@ const BATCH: i32 = 10;
 /// How long to wait for events that are only looked at, and how long they are hidden from others.
 const PEEK_SECONDS: i32 = 2;
 
-/// The queue.
+/// The queue of change events, and the client of its region.
 #[derive(Debug, Clone)]
 pub(crate) struct EventQueue {
     client: Client,
-    url: String,
+    url: QueueUrl,
 }
 
 /// Events that were received and not yet deleted.
@@ -38,13 +39,13 @@ pub(crate) struct Received {
 }
 
 impl EventQueue {
-    pub(crate) fn new(config: &SdkConfig, url: String) -> Self {
-        Self { client: Client::new(&pmp_aws::for_queue(config, &url)), url }
+    pub(crate) fn new(config: &SdkConfig, url: QueueUrl) -> Self {
+        Self { client: Client::new(&pmp_aws::for_queue(config, url.as_str())), url }
     }
 
     /// Waits for events, up to 20 seconds.
     pub(crate) async fn receive(&self) -> Result<Received, ApiError> {
-        let call = self.client.receive_message().queue_url(&self.url);
+        let call = self.client.receive_message().queue_url(self.url.as_str());
         let answer = call.wait_time_seconds(LONG_POLL_SECONDS).max_number_of_messages(BATCH).send().await;
         let messages = answer.map_err(|e| ApiError::new("sqs:ReceiveMessage", &e))?.messages.unwrap_or_default();
         let succeeded = messages.iter().filter(|message| is_success(message.body().unwrap_or_default())).count();
@@ -52,11 +53,12 @@ impl EventQueue {
         Ok(Received { succeeded, receipt_handles })
     }
 
-    /// Waits until the queue holds the event of a change set, and leaves all events there. Returns whether it came.
+    /// Waits until the queue holds the event of a change set, and leaves all events there. Returns
+    /// whether it came.
     pub(crate) async fn tells_of(&self, change_set: &str, within: Duration) -> Result<bool, ApiError> {
         let began = Instant::now();
         while began.elapsed() < within {
-            let call = self.client.receive_message().queue_url(&self.url).max_number_of_messages(BATCH);
+            let call = self.client.receive_message().queue_url(self.url.as_str()).max_number_of_messages(BATCH);
             // Soon visible again: they are not ours.
             let answer = call.wait_time_seconds(PEEK_SECONDS).visibility_timeout(PEEK_SECONDS).send().await;
             let messages = answer.map_err(|e| ApiError::new("sqs:ReceiveMessage", &e))?.messages.unwrap_or_default();
@@ -75,14 +77,15 @@ impl EventQueue {
     /// Deletes events that led to what they ask for.
     pub(crate) async fn delete(&self, received: Received) -> Result<(), ApiError> {
         let entry = |(index, handle): (usize, String)| {
-            // Both required fields are set; an event that could not be deleted would only come once more.
+            // Both required fields are set; an event that could not be deleted would only come once
+            // more.
             DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(handle).build().ok()
         };
         let entries: Vec<_> = received.receipt_handles.into_iter().enumerate().filter_map(entry).collect();
         if entries.is_empty() {
             return Ok(());
         }
-        let call = self.client.delete_message_batch().queue_url(&self.url).set_entries(Some(entries));
+        let call = self.client.delete_message_batch().queue_url(self.url.as_str()).set_entries(Some(entries));
         call.send().await.map(|_| ()).map_err(|e| ApiError::new("sqs:DeleteMessageBatch", &e))
     }
 }

@@ -21,11 +21,11 @@ use crate::publish::{Hub, Outcome, Published, Trigger};
 use crate::status::fleet::Fleet;
 use crate::triggers::event::{READ_AGAIN_AFTER, Request, classify, has_seen};
 
-/// The longest that products are looked up in one invocation: another one may have to wait for this one to end, and 10,000
-/// products take about as long.
+/// The longest that products are looked up in one invocation: another one may have to wait for this
+/// one to end, and 10,000 products take about as long.
 const LOOK_UP_FOR: Duration = Duration::from_secs(40);
 
-/// The function.
+/// What one execution environment of the function keeps between invocations.
 #[derive(Debug)]
 pub(crate) struct HubFunction {
     hub: Hub,
@@ -71,12 +71,14 @@ impl Function for HubFunction {
         {
             tracing::info!(again_in = ?READ_AGAIN_AFTER, "nothing new yet: looking once more");
             tokio::select! {
-                // Cancel-safe, both: nothing has begun, and the schedule covers what this would have found.
+                // Cancel-safe, both: nothing has begun, and the schedule covers what this would
+                // have found.
                 () = invocation.stop.stopped() => {}
                 () = tokio::time::sleep(READ_AGAIN_AFTER) => published = self.publish(trigger, invocation).await?,
             }
         }
-        // Where an event led to nothing new, there is nothing to look up: most are about something else.
+        // Where an event led to nothing new, there is nothing to look up: most are about something
+        // else.
         if let Some(products) = self.products.as_ref().filter(|_| published.outcome != Outcome::Unchanged) {
             // What there is no time for is looked up after the next look.
             let (deadline, stop) = (Instant::now() + LOOK_UP_FOR, &invocation.stop);

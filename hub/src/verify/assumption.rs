@@ -1,8 +1,9 @@
-//! What is assumed, by name. The names are those of the switches of `pmp-local`, where there is one.
+//! What is assumed, by name. The names are those of the switches of `pmp-local`, where there is
+//! one.
 
 use serde::{Serialize, Serializer};
 
-/// One assumption.
+/// A behaviour of AWS that no documentation states (rule 15 of the design).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Assumption {
     /// `BatchDescribeEntities` serves private marketplace.
@@ -60,7 +61,8 @@ impl Assumption {
         Self::Listings,
     ];
 
-    /// The number of its trial in `docs/first-day.md`. The ninth, how long change sets take, is measured and assumes nothing.
+    /// The number of its trial in `docs/first-day.md`. The ninth, how long change sets take, is
+    /// measured and assumes nothing.
     pub(crate) fn trial(self) -> u8 {
         match self {
             Self::Batches => 1,
@@ -75,7 +77,7 @@ impl Assumption {
         }
     }
 
-    /// Its name.
+    /// The name by which documents and switches know it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Batches => "batches",

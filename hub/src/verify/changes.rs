@@ -1,4 +1,5 @@
-//! The trials that change an experience. Each begins where the one before it has ended, and the last leaves it as it was.
+//! The trials that change an experience. Each begins where the one before it has ended, and the
+//! last leaves it as it was.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::triggers::event_queue::EventQueue;
 /// How long an event is waited for.
 const EVENT: Duration = Duration::from_secs(60);
 
-/// Makes them.
+/// Makes the changes that `--change` allows, one after the other, and judges each.
 pub(super) async fn try_changes(
     subject: &Subject<'_>,
     record: &mut Record,
@@ -34,7 +35,8 @@ pub(super) async fn try_changes(
     Ok(())
 }
 
-/// One change: a rejected product is allowed. The same request twice more, a read right after the end, and the event.
+/// One change: a rejected product is allowed. The same request twice more, a read right after the
+/// end, and the event.
 async fn allow(subject: &Subject<'_>, record: &mut Record, events: Option<&EventQueue>) -> Result<Seen, VerifyError> {
     let before = subject.before().revision;
     let product = &subject.product;
@@ -107,8 +109,8 @@ async fn try_event(
     Ok(())
 }
 
-/// Three changes in one set: the product is denied again, one that is allowed already is allowed, and the policy's setting is
-/// turned over.
+/// Three changes in one set: the product is denied again, one that is allowed already is allowed,
+/// and the policy's setting is turned over.
 async fn deny_and_more(subject: &Subject<'_>, record: &mut Record, now: &Seen) -> Result<Seen, VerifyError> {
     let product = &subject.product;
     progress::step(Step::Doing, &format!("denying {product} again, with other changes"));
@@ -125,7 +127,8 @@ async fn deny_and_more(subject: &Subject<'_>, record: &mut Record, now: &Seen) -
     Ok(seen)
 }
 
-/// A request that names a revision which was the newest before the last change set. It would change nothing.
+/// A request that names a revision which was the newest before the last change set. It would change
+/// nothing.
 async fn stale(subject: &Subject<'_>, record: &mut Record, old: &Seen, now: Seen) -> Result<Seen, VerifyError> {
     progress::step(Step::Doing, "asking for a change of a revision that is stale");
     let asked = Asked { requests: Some(now.policy.policy_resource_requests), ..Asked::default() };
@@ -150,7 +153,8 @@ async fn settings_back(subject: &Subject<'_>, record: &mut Record, now: &Seen) -
     Ok(seen)
 }
 
-/// A product that does not exist is allowed. Where that succeeds, it is denied again, and stays on that list for good.
+/// A product that does not exist is allowed. Where that succeeds, it is denied again, and stays on
+/// that list for good.
 async fn try_unknown(
     subject: &Subject<'_>,
     record: &mut Record,

@@ -47,13 +47,16 @@ was changed; 1 it ended early, or something is not as it was before: the last li
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct VerifyArgs {
-    /// Change this experience, which is made for it, and put it back. One that is in use has to be named twice
+    /// Change this experience, which is made for it, and put it back. One that is in use has to be
+    /// named twice
     #[arg(long, value_name = "EXP", num_args = 1..=2)]
     change: Vec<ExperienceId>,
-    /// With --change: try to approve this product, which does not exist. If AWS takes it, it stays rejected there for good
+    /// With --change: try to approve this product, which does not exist. If AWS takes it, it stays
+    /// rejected there for good
     #[arg(long, value_name = "ID", requires = "change")]
     unknown_product: Option<ProductId>,
-    /// Make a topic and two queues, see what becomes of a message that cannot be delivered, and delete them
+    /// Make a topic and two queues, see what becomes of a message that cannot be delivered, and
+    /// delete them
     #[arg(long)]
     dead_letters: bool,
     /// Write report.md and report.json into this folder, without ids: they can be shown to others
@@ -67,7 +70,7 @@ enum Early {
     Failed(VerifyError),
 }
 
-/// Runs the command.
+/// Runs `verify-aws`: reads first, then changes where they are allowed, then the report.
 pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: Output) -> Result<Exit, Failure> {
     let (config, _) = config.for_doctor(&RunSettings::default());
     if let Some(folder) = &args.report {
@@ -88,7 +91,7 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
     let mut record = Record::default();
     let events = match &config.events_queue_url {
         // The hub takes the events away, so that none here would say nothing.
-        Some(url) if is_the_hubs(url) && !args.change.is_empty() => {
+        Some(url) if is_the_hubs(url.as_str()) && !args.change.is_empty() => {
             for assumption in [Assumption::EventsOfChanges, Assumption::ReadLagOfEvents] {
                 record.say(assumption, Judgement::not_tried(HUBS_QUEUE));
             }
@@ -151,8 +154,9 @@ fn is_the_hubs(url: &str) -> bool {
     std::env::var(EVENTS.variable).is_ok_and(|hubs| hubs.trim() == url)
 }
 
-/// Whether the experience may be changed: not where it is in use, unless it is named twice. How to do it all the same is not
-/// said of the management experience: whatever is changed there goes to all members.
+/// Whether the experience may be changed: not where it is in use, unless it is named twice. How to
+/// do it all the same is not said of the management experience: whatever is changed there goes to
+/// all members.
 fn allow_change(
     named: &[ExperienceId],
     experience: &ExperienceId,
@@ -181,7 +185,8 @@ fn allow_change(
     Err(failure.hint(hint).exit(Exit::Refused))
 }
 
-/// What came of a part of the trials: its value goes to `value`, and why it ended early is returned.
+/// What came of a part of the trials: its value goes to `value`, and why it ended early is
+/// returned.
 fn take<T>(outcome: Option<Result<T, VerifyError>>, stop: &Stop, value: &mut Option<T>) -> Option<Early> {
     match outcome {
         Some(Ok(done)) => {
@@ -193,7 +198,8 @@ fn take<T>(outcome: Option<Result<T, VerifyError>>, stop: &Stop, value: &mut Opt
     }
 }
 
-/// Puts the experience back where anything may be otherwise; what is left. A stop does not end this: that takes a second one.
+/// Puts the experience back where anything may be otherwise; what is left. A stop does not end
+/// this: that takes a second one.
 async fn put_back(subject: &Subject<'_>) -> Vec<String> {
     if !subject.is_dirty() {
         progress::step(Step::Done, &format!("{} is as it was before", subject.id));

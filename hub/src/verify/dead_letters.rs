@@ -1,5 +1,5 @@
-//! The trial of dead letters: a topic, a queue that does not let it in, and one beside it for what cannot be delivered. All three
-//! are made for it and deleted afterwards.
+//! The trial of dead letters: a topic, a queue that does not let it in, and one beside it for what
+//! cannot be delivered. All three are made for it and deleted afterwards.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -29,7 +29,8 @@ pub(crate) enum VerifyError {
     /// Nothing on it can be moved and be put back.
     #[error("`{0}` has no rejected product without a note: only such a one can be approved and be put back")]
     NoProduct(ExperienceId),
-    /// The product that is said not to exist is on one of its lists: it would be moved, and not be put back.
+    /// The product that is said not to exist is on one of its lists: it would be moved, and not be
+    /// put back.
     #[error("`{product}` is on the lists of `{experience}`, where it is {standing}: nothing was changed")]
     Listed { product: ProductId, experience: ExperienceId, standing: &'static str },
     /// A change set that was to succeed.

@@ -6,8 +6,8 @@ use pmp_protocol::ExperienceId;
 
 use crate::config::{DoctorConfig, EXPERIENCE, SNAPSHOTS, TIMESTAMPS};
 
-/// Why an experience should not be changed, in sentences; nothing where the settings and the ledger do not know it. What could
-/// not be looked at is a reason, too.
+/// Why an experience should not be changed, in sentences; nothing where the settings and the ledger
+/// do not know it. What could not be looked at is a reason, too.
 pub(super) async fn reasons(sdk: &SdkConfig, config: &DoctorConfig, experience: &ExperienceId) -> Vec<String> {
     let mut reasons = Vec::new();
     match &config.experience {

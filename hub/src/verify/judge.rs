@@ -84,8 +84,8 @@ pub(super) fn archived(experiences: &[Described]) -> Judgement {
     seen.map_or_else(|| Judgement::not_tried("No experience is archived."), Judgement::confirmed)
 }
 
-/// A batch, beside what each of its entities that it did not describe is by itself. `shared` says whether they are another
-/// account's.
+/// A batch, beside what each of its entities that it did not describe is by itself. `shared` says
+/// whether they are another account's.
 pub(super) fn batch(
     answer: &Result<Vec<Result<(), CatalogError>>, CatalogError>,
     ids: &[ExperienceId],
@@ -121,7 +121,8 @@ pub(super) fn batch(
     }
 }
 
-/// A list of shared experiences with an order; where that was refused, how the same list without one ended.
+/// A list of shared experiences with an order; where that was refused, how the same list without
+/// one ended.
 pub(super) fn sorted(
     ordered: &Result<usize, CatalogError>,
     unordered: Option<&Result<usize, CatalogError>>,
@@ -204,7 +205,8 @@ pub(super) fn listing(policy: &ProcurementPolicy, product: &ProductId, denied: b
     }
 }
 
-/// Whether the first read after a change set's end showed what it did; where not, after how many seconds one did.
+/// Whether the first read after a change set's end showed what it did; where not, after how many
+/// seconds one did.
 pub(super) fn lag(at_once: bool, seconds: f64) -> Judgement {
     if at_once {
         Judgement::confirmed("The first read after the end showed it.")

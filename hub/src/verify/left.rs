@@ -105,7 +105,8 @@ impl ByHand {
         Self { experience, allow, deny, requests: None, for_good }
     }
 
-    /// What makes `before` of `now`, as far as AWS offers it: to allow and to deny, and to take off no list.
+    /// What makes `before` of `now`, as far as AWS offers it: to allow and to deny, and to take off
+    /// no list.
     pub(super) fn of(experience: &ExperienceId, before: &ProcurementPolicy, now: &ProcurementPolicy) -> Self {
         use Standing::{Approved, Both, Rejected, Unlisted};
         let mut by_hand = Self::nothing(experience);

@@ -1,7 +1,9 @@
-//! Takes ids out of a text, the same id always by the same name, so that what is left can be shown to anyone.
+//! Takes ids out of a text, the same id always by the same name, so that what is left can be shown
+//! to anyone.
 //!
-//! Ids that were met in a field of their own are known, with their kind. In free text, such as the message of a refusal, what
-//! looks like an id, an ARN or the number of an account is taken for one: rather one word too many than one too few.
+//! Ids that were met in a field of their own are known, with their kind. In free text, such as the
+//! message of a refusal, what looks like an id, an ARN or the number of an account is taken for
+//! one: rather one word too many than one too few.
 
 use std::collections::BTreeMap;
 

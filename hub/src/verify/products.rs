@@ -1,4 +1,5 @@
-//! The trials of Marketplace Discovery. They only read: products that are on the lists of experiences are looked up in both ways.
+//! The trials of Marketplace Discovery. They only read: products that are on the lists of
+//! experiences are looked up in both ways.
 
 use std::collections::BTreeSet;
 

@@ -27,7 +27,7 @@ pub(crate) enum Standing {
     DelegatedAdministrator,
     /// It has experiences of its own.
     ManagementAccount,
-    /// It sees none.
+    /// The account sees no experience at all.
     Neither,
 }
 
@@ -41,7 +41,8 @@ impl Standing {
     }
 }
 
-/// Makes them. What the account is, where that was seen: a list that was refused is not one without entries.
+/// Makes them. What the account is, where that was seen: a list that was refused is not one without
+/// entries.
 pub(super) async fn try_reads(
     catalog: &dyn Probe,
     directory: &SdkDirectory,
@@ -62,7 +63,8 @@ pub(super) async fn try_reads(
     record.say(Assumption::SortWithScope, judged);
     let shared = match shared {
         Ok(shared) => Some(shared),
-        // Whom AWS refuses the list as such has no other answer; what is refused otherwise may come another time.
+        // Whom AWS refuses the list as such has no other answer; what is refused otherwise may come
+        // another time.
         Err(error) if error.class() == ErrorClass::Invalid => None,
         Err(error) => {
             let what = "cannot list the experiences that are shared with this account";

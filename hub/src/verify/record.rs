@@ -90,7 +90,8 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Takes down what came of an assumption. Of several, what refutes it counts, and else the first that was tried.
+    /// Takes down what came of an assumption. Of several, what refutes it counts, and else the
+    /// first that was tried.
     pub(crate) fn say(&mut self, assumption: Assumption, judgement: Judgement) {
         let known = self.judged.get(&assumption).map(|known| known.verdict);
         let counts = match known {
@@ -110,7 +111,8 @@ impl Record {
         self.judged.insert(assumption, judgement);
     }
 
-    /// All assumptions, each with what came of it. `stopped` says why those that were still to come were not tried.
+    /// All assumptions, each with what came of it. `stopped` says why those that were still to come
+    /// were not tried.
     pub(crate) fn findings(&self, stopped: Option<&str>) -> Vec<Finding> {
         let finding = |assumption: Assumption| {
             let untried = || {

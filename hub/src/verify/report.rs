@@ -1,4 +1,5 @@
-//! The report: what was found, as JSON for programs and as Markdown for people. Pure, but for [`write`].
+//! The report: what was found, as JSON for programs and as Markdown for people. Pure, but for
+//! [`write`].
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -18,7 +19,7 @@ const SCHEMA_VERSION: u32 = 1;
 /// All that is reported.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Report {
-    /// Of this program.
+    /// The version of this program.
     pub(super) version: &'static str,
     pub(super) began: Timestamp,
     pub(super) ended: Timestamp,
@@ -59,7 +60,7 @@ impl Report {
         masked
     }
 
-    /// For programs.
+    /// The report as JSON, for programs.
     pub(super) fn json(&self) -> Value {
         let mut document = json!(self);
         if let Value::Object(fields) = &mut document {
@@ -68,7 +69,7 @@ impl Report {
         document
     }
 
-    /// For people.
+    /// The report as Markdown, for people.
     pub(super) fn markdown(&self) -> String {
         let mut text = String::new();
         let mut line = |line: &str| {

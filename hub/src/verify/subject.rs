@@ -1,4 +1,5 @@
-//! The one experience that the trials change: what it was before, every change that is made on it, and how it is put back.
+//! The one experience that the trials change: what it was before, every change that is made on it,
+//! and how it is put back.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -49,7 +50,7 @@ pub(super) struct Seen {
     pub(super) policy: ProcurementPolicy,
 }
 
-/// The experience.
+/// The experience on which assumptions are tried, with what has to be put back.
 #[derive(Debug)]
 pub(super) struct Subject<'c> {
     catalog: &'c dyn Probe,
@@ -206,7 +207,8 @@ impl<'c> Subject<'c> {
                     return Err(VerifyError::catalog(format!("cannot describe the change set `{id}`"))(source));
                 }
             }
-            // Often while it may be quick, so that a read right after the end is one; then by the second.
+            // Often while it may be quick, so that a read right after the end is one; then by the
+            // second.
             let quick = began.elapsed() < Duration::from_secs(20);
             sleep(Duration::from_millis(if quick { 200 } else { 1000 })).await;
         }
@@ -272,8 +274,8 @@ impl<'c> Subject<'c> {
         self.tried_unknown.get_or_init(|| product.clone());
     }
 
-    /// Puts the experience back, whatever was done and however far it got. Nothing is believed that was read before the last
-    /// change set: what was done is undone in any case.
+    /// Puts the experience back, whatever was done and however far it got. Nothing is believed that
+    /// was read before the last change set: what was done is undone in any case.
     pub(super) async fn put_back(&self) -> Left {
         let besides = self.tried_unknown.get();
         let putting_back = async {
@@ -299,7 +301,8 @@ impl<'c> Subject<'c> {
                     VerifyError::NotDone { .. } => failures < FAILURES,
                     _ => false,
                 };
-                // How long a change set takes is AWS's to say: while one is at work, only the time is counted.
+                // How long a change set takes is AWS's to say: while one is at work, only the time
+                // is counted.
                 let locked =
                     matches!(&error, VerifyError::Catalog { source, .. } if source.class() == ErrorClass::Locked);
                 attempts += u32::from(!locked);
@@ -358,8 +361,8 @@ impl<'c> Subject<'c> {
         }
     }
 
-    /// Waits until no change set is at work; whether that is known. Where it may not be asked, a request that comes too early is
-    /// refused, and made again.
+    /// Waits until no change set is at work; whether that is known. Where it may not be asked, a
+    /// request that comes too early is refused, and made again.
     async fn wait_until_free(&self) -> Result<bool, VerifyError> {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(PATIENCE_MINUTES * 60) {
@@ -381,8 +384,8 @@ impl<'c> Subject<'c> {
         Ok(false)
     }
 
-    /// What puts it back by hand: what is otherwise in `seen`, or where that is not known what was done. All else had been put
-    /// back when a product was asked for that does not exist.
+    /// What puts it back by hand: what is otherwise in `seen`, or where that is not known what was
+    /// done. All else had been put back when a product was asked for that does not exist.
     pub(super) fn by_hand(&self, seen: Option<&Seen>) -> ByHand {
         let nothing = ByHand::nothing(&self.id);
         match (seen, self.tried_unknown.get()) {

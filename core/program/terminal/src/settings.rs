@@ -19,7 +19,7 @@ pub struct Settings {
 pub struct Source {
     /// The flag, with its hyphens.
     pub flag: &'static str,
-    /// The environment variable.
+    /// The environment variable, by its whole name.
     pub variable: &'static str,
 }
 
@@ -99,8 +99,8 @@ impl Settings {
         self.problems.push(format!("{source}: {problem}"));
     }
 
-    /// What `build` makes of the settings; or all that was wrong with them, at once. `build` gives none only where a
-    /// required setting is missing, which has left a problem behind.
+    /// What `build` makes of the settings; or all that was wrong with them, at once. `build` gives
+    /// none only where a required setting is missing, which has left a problem behind.
     ///
     /// # Errors
     /// Where there was a problem.

@@ -1,5 +1,5 @@
-//! Makes what the hub needs, or checks what is there: two tables, the topic, and who may subscribe to it. Idempotent.
-//! For those who do not deploy by template, and for tests.
+//! Makes what the hub needs, or checks what is there: two tables, the topic, and who may subscribe
+//! to it. Idempotent. For those who do not deploy by template, and for tests.
 
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
@@ -57,8 +57,8 @@ pub(crate) async fn init(
     Ok(Initialized { snapshots_table, timestamps_table, topic_arn, changes })
 }
 
-/// Admits organizations to the roster; what was changed, in words. Those that were admitted before stay as they are, but become large
-/// where `large` says so.
+/// Admits organizations to the roster; what was changed, in words. Those that were admitted before
+/// stay as they are, but become large where `large` says so.
 pub(crate) async fn admit(
     roster: &dyn Roster,
     experience: &ExperienceId,
@@ -91,8 +91,8 @@ async fn ensure_topic(client: &Client, wanted: Option<&TopicArn>) -> Result<Stri
     Ok(answer.topic_arn.unwrap_or_default())
 }
 
-/// Lets `subscribers` subscribe their own queues; returns whether the policy changed. Accounts that were allowed before
-/// stay allowed.
+/// Lets `subscribers` subscribe their own queues; returns whether the policy changed. Accounts that
+/// were allowed before stay allowed.
 async fn allow_subscribers(client: &Client, topic: &str, subscribers: &[AccountId]) -> Result<bool, HubError> {
     if subscribers.is_empty() {
         return Ok(false);

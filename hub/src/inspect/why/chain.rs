@@ -1,5 +1,5 @@
-//! The chain from the management experience to what is in force in one member experience: each step with its time, and with whose
-//! view it is. Pure.
+//! The chain from the management experience to what is in force in one member experience: each step
+//! with its time, and with whose view it is. Pure.
 
 use jiff::Timestamp;
 use pmp_protocol::{DecisionJournal, JournalEntry, Outcome, ProductId, Receipt};
@@ -13,7 +13,7 @@ use crate::status::fleet::View;
 /// The most change sets that are named.
 const MAX_CHANGE_SETS: usize = 2;
 
-/// One step.
+/// One step on the way of a decision, from the hub to the member's catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Step {
@@ -22,9 +22,9 @@ pub(crate) struct Step {
     pub(crate) at: Option<Timestamp>,
     /// Whose view it is: `hub`, of what it read and stored; or `member`, of what its spoke says.
     pub(crate) view: &'static str,
-    /// Which step.
+    /// The name of the step, as programs know it.
     pub(crate) step: &'static str,
-    /// What happened.
+    /// What happened there, in a sentence.
     pub(crate) what: String,
 }
 

@@ -48,7 +48,8 @@ fn entry(number: u64, status: ReceiptStatus) -> JournalEntry {
     JournalEntry::new(version(number), digest(number), now() - SignedDuration::from_mins(1), status, None)
 }
 
-/// The journal of an experience where one thing was decided of the product at 42, and nothing at 41.
+/// The journal of an experience where one thing was decided of the product at 42, and nothing at
+/// 41.
 fn journal(kept: &Kept, ground: Option<Ground>, status: ReceiptStatus) -> DecisionJournal {
     let listing = |number| kept.snapshots[&version(number)].listing.clone();
     let product = product();

@@ -1,18 +1,21 @@
-//! What `status` prints: one screen for people, or the table of all rows, the line above it and the one below.
+//! What `status` prints: one screen for people, or the table of all rows, the line above it and the
+//! one below.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use pmp_ledger::Organization;
-use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus};
-use pmp_terminal::{Frame, Table, age, count, cut};
+use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, age, count};
+use pmp_terminal::{Frame, Table, cut};
 
+use crate::render::color;
+use crate::render::page::{Block, Page, who};
 use crate::status::fleet::View;
 use crate::status::group::{Group, group};
-use crate::status::page::{Block, Page, who};
 use crate::status::{SpokeState, SpokeStatus};
 
-/// The lines above the table: whose view it is, and of what; below it, that the table was restored, where it was.
+/// The lines above the table: whose view it is, and of what; below it, that the table was restored,
+/// where it was.
 #[must_use]
 pub(crate) fn headline(experience: &ExperienceId, view: &View, now: Timestamp) -> Vec<String> {
     let current = match &view.head {
@@ -107,7 +110,7 @@ fn way_out(group: &Group<'_, SpokeStatus>) -> String {
 }
 
 fn empty_block(state: SpokeState) -> Block {
-    Block { word: state.as_str().to_owned(), color: state.color(), head: String::new(), text: String::new() }
+    Block { word: state.as_str().to_owned(), color: color::of_state(state), head: String::new(), text: String::new() }
 }
 
 /// Who: one row by itself, or how many of how many.
@@ -124,7 +127,8 @@ fn head(rows: &[&SpokeStatus], now: Timestamp) -> String {
     who(&experiences, rows.iter().map(|row| &row.organization))
 }
 
-/// A line for each organization with several spokes: what each of them keeps in step, and when it was seen.
+/// A line for each organization with several spokes: what each of them keeps in step, and when it
+/// was seen.
 #[must_use]
 pub(crate) fn spokes(view: &View, now: Timestamp) -> Vec<String> {
     const MAX_LINES: usize = 20;
@@ -157,7 +161,7 @@ pub(crate) fn short_moment(at: Timestamp, now: Timestamp) -> String {
     if day(at) == day(now) { at.strftime("%H:%M:%SZ").to_string() } else { day(at) }
 }
 
-/// The line below it.
+/// The line below the rows: how many experiences are in sync, and how many are in each other state.
 #[must_use]
 pub(crate) fn summary(rows: &[SpokeStatus]) -> String {
     let experiences = rows.iter().filter(|row| row.member_experience.is_some() && row.state != SpokeState::Skipped);
@@ -203,7 +207,7 @@ pub(crate) fn table(rows: &[SpokeStatus], now: Timestamp, wide: bool) -> Table {
         }
         cells.push(row.message.clone());
         table.row(cells);
-        table.color(2, row.state.color());
+        table.color(2, color::of_state(row.state));
     }
     table
 }

@@ -1,11 +1,11 @@
-//! What commands print that look at the whole fleet: one screen, whatever its size. Problems first, each with why; then what is well, in
-//! a line each; then the numbers.
+//! What commands print that look at the whole fleet: one screen, whatever its size. Problems first,
+//! each with why; then what is well, in a line each; then the numbers.
 
 use std::collections::BTreeSet;
 
 use comfy_table::Color;
-use pmp_protocol::OrganizationId;
-use pmp_terminal::{Frame, count, cut, fold};
+use pmp_protocol::{OrganizationId, count};
+use pmp_terminal::{Frame, cut, fold};
 
 /// The column in which texts stand, beside the word at the beginning of a block.
 const INDENT: usize = 12;
@@ -26,7 +26,7 @@ pub(crate) struct Block {
     pub(crate) text: String,
 }
 
-/// A screen.
+/// One screen of text: a head, blocks with the worst first, and a line of numbers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Page {
     pub(crate) top: Vec<String>,
@@ -60,7 +60,8 @@ impl Page {
         frame
     }
 
-    /// The lines below the head of each block that fits `room`: one of each, and where more is left, more, of the worst first.
+    /// The lines below the head of each block that fits `room`: one of each, and where more is
+    /// left, more, of the worst first.
     fn shown(&self, room: usize) -> Vec<Vec<String>> {
         let texts: Vec<Vec<String>> = self.blocks.iter().map(|block| fold(&block.text, WIDTH)).collect();
         let least = |lines: &Vec<String>| 1 + lines.len().min(1);

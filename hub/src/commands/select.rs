@@ -1,13 +1,11 @@
 //! Which rows a command shows, and in which order.
 
-use std::str::FromStr;
-
 use clap::{Args, ValueEnum};
 use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_terminal::Failure;
 
+use crate::status::SpokeStatus;
 use crate::status::fleet::View;
-use crate::status::{SpokeState, SpokeStatus};
 
 /// Which member organizations and experiences.
 #[derive(Debug, Clone, Default, Args)]
@@ -21,8 +19,8 @@ pub(crate) struct SelectArgs {
 }
 
 impl SelectArgs {
-    /// The rows that are meant. One that names what the hub knows nothing of is a mistake, and no empty list: a check of it would be
-    /// content for ever.
+    /// The rows that are meant. An id of which the hub knows nothing is a mistake, and no empty
+    /// list: a check of an empty list would be content for ever (rule 12 of the design).
     pub(crate) fn select(&self, view: &View, rows: Vec<SpokeStatus>) -> Result<Vec<SpokeStatus>, Failure> {
         for id in &self.organizations {
             if !view.looked.iter().any(|looked| looked.id == *id) {
@@ -59,22 +57,10 @@ fn unknown(problem: &str) -> Failure {
         .hint("`pmp-hub status --all` lists the organizations and their experiences".to_owned())
 }
 
-impl FromStr for SpokeState {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let all = || Self::OTHERS.into_iter().chain([Self::Synced]);
-        all().find(|state| state.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
-            let names: Vec<_> = all().map(|state| state.as_str().to_lowercase()).collect();
-            format!("it is one of {}", names.join(", "))
-        })
-    }
-}
-
 /// By what rows are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum SortKey {
-    /// The worst first.
+    /// By state, the worst first.
     #[default]
     State,
     /// By the organization's id.

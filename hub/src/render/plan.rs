@@ -1,0 +1,105 @@
+//! What `plan` prints: the outlooks by group, the products that would change, and how many
+//! experiences there are of each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pmp_protocol::{ProductId, SnapshotVersion, count};
+use pmp_terminal::Table;
+
+use crate::inspect::plan::{FleetPlan, Outlook, PlannedRow, ProductsFrom};
+use crate::status::named::Names;
+
+/// The most groups that the table shows without `-o wide`: a screen holds them with header and
+/// products.
+const GROUPS: usize = 10;
+/// The most products that are listed without `-o wide`.
+const PRODUCTS: usize = 8;
+/// The width of a product's line without `-o wide`, in columns.
+const WIDTH: usize = 80;
+/// What stands in a product's line before the product: as wide as the other sign.
+const SIGN: &str = "  + allow  ";
+
+/// A row for each group with the same outlook from the same snapshot; with `wide`, one for each
+/// experience.
+pub(crate) fn table(plan: &FleetPlan, wide: bool) -> Table {
+    let numbers = |outlook: &Outlook| {
+        let or_dash = |number: Option<usize>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+        let counts = outlook.counts();
+        [or_dash(counts.map(|it| it.0)), or_dash(counts.map(|it| it.1))]
+    };
+    let from = |version: Option<SnapshotVersion>| version.map_or_else(|| "-".to_owned(), |it| it.to_string());
+    if wide {
+        let mut table = Table::new(&["ORGANIZATION", "EXPERIENCE", "OUTLOOK", "FROM", "ALLOW", "DENY", "MESSAGE"]);
+        for PlannedRow { organization, member_experience, applied, outlook } in &plan.rows {
+            let [allow, deny] = numbers(outlook);
+            table.row([
+                organization.to_string(),
+                member_experience.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+                outlook.as_str().to_owned(),
+                from(*applied),
+                allow,
+                deny,
+                outlook.reason().to_owned(),
+            ]);
+        }
+        return table;
+    }
+    let mut table = Table::new(&["OUTLOOK", "FROM", "ALLOW", "DENY", "EXPERIENCES", "ORGANIZATIONS", "MESSAGE"]);
+    for ((outlook, version), rows) in groups(plan).into_iter().take(GROUPS) {
+        let [allow, deny] = numbers(outlook);
+        table.row([
+            outlook.as_str().to_owned(),
+            from(version),
+            allow,
+            deny,
+            rows.iter().filter(|row| row.member_experience.is_some()).count().to_string(),
+            rows.iter().map(|row| &row.organization).collect::<BTreeSet<_>>().len().to_string(),
+            outlook.reason().to_owned(),
+        ]);
+    }
+    table
+}
+
+fn groups(plan: &FleetPlan) -> BTreeMap<(&Outlook, Option<SnapshotVersion>), Vec<&PlannedRow>> {
+    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for row in &plan.rows {
+        groups.entry((&row.outlook, row.applied)).or_default().push(row);
+    }
+    groups
+}
+
+/// The products, from the snapshot that most have; and what is left out.
+pub(crate) fn lines(plan: &FleetPlan, wide: bool, names: &Names) -> Vec<String> {
+    let label = |id: &ProductId| {
+        let named = names.of(id);
+        if wide { named.label() } else { named.label_within(WIDTH - SIGN.len()) }
+    };
+    let most = if wide { usize::MAX } else { PRODUCTS };
+    let mut lines = Vec::new();
+    // The newest is what most are on.
+    for ProductsFrom { from, allow, deny } in plan.products.iter().rev().take(if wide { usize::MAX } else { 1 }) {
+        lines.push(format!("From snapshot {from}:"));
+        let changes = deny.iter().map(|id| ("- deny ", id)).chain(allow.iter().map(|id| ("+ allow", id)));
+        lines.extend(changes.take(most).map(|(sign, id)| format!("  {sign}  {}", label(id))));
+        if let Some(more @ 1..) = (allow.len() + deny.len()).checked_sub(most) {
+            lines.push(format!("    … and {} (`-o wide` lists all)", count(more, "more product")));
+        }
+    }
+    if let (false, Some(more @ 1..)) = (wide, groups(plan).len().checked_sub(GROUPS)) {
+        lines.push(format!("… and {} (`-o wide` lists all experiences)", count(more, "more group")));
+    }
+    lines
+}
+
+/// The last line: how many experiences there are of each outlook.
+pub(crate) fn summary(plan: &FleetPlan) -> String {
+    let experiences = plan.rows.iter().filter(|row| row.member_experience.is_some()).count();
+    let number = |test: fn(&Outlook) -> bool| plan.rows.iter().filter(|row| test(&row.outlook)).count();
+    let change = number(|it| matches!(it, Outlook::Change { .. }));
+    let held = number(|it| matches!(it, Outlook::Held { .. }));
+    let not_known = number(|it| matches!(it, Outlook::NotKnown { .. }));
+    format!(
+        "Of {}, {change} would change, {held} would be held by a guard rail, {not_known} are not known.",
+        count(experiences, "member experience")
+    )
+}
