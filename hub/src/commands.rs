@@ -1,5 +1,6 @@
 //! The commands, a file for each; what several of them share stands here.
 
+mod announce;
 pub(crate) mod confirm;
 mod confirm_many;
 pub(crate) mod doctor;

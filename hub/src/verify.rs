@@ -22,6 +22,7 @@ mod products;
 mod reads;
 mod record;
 mod report;
+mod seen;
 mod subject;
 
 pub(crate) use command::{VerifyArgs, verify_aws};

@@ -20,11 +20,11 @@ use serde_json::json;
 
 pub(crate) use error::BuildError;
 
+use crate::answer::Answer;
 use crate::cases::CaseFile;
 use crate::catalog::Scene;
 use crate::component::Component;
-use crate::project::{Language, Project, ProjectError};
-use crate::test::Answer;
+use crate::project::{Language, Project, refused};
 
 /// The options of `pmp-filter build`.
 #[derive(Debug, Args)]
@@ -88,12 +88,6 @@ fn try_out(project: &Project) -> Result<String, Failure> {
             Err(Failure::new(error).hint(hint))
         }
     }
-}
-
-/// A project's error with its hint.
-pub(crate) fn refused(error: ProjectError) -> Failure {
-    let hint = error.hint();
-    Failure::new(error).hint(hint)
 }
 
 /// Removes the component of an earlier build, so that it is not taken for the new one.

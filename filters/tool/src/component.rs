@@ -10,8 +10,7 @@ use etcetera::BaseStrategy as _;
 use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, Limits, LoadError};
 use pmp_terminal::Failure;
 
-use crate::build::refused;
-use crate::project::Project;
+use crate::project::{Project, refused};
 
 /// A component file, a project, or a built-in filter.
 #[derive(Debug, Clone, Args)]

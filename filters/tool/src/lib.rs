@@ -14,6 +14,7 @@
 //! works there. Of AWS it uses only the ledger, for `run --ledger`, and only reads it. World files
 //! of pmp-local are read by `pmp-world`; no server is needed for that.
 
+mod answer;
 mod bench;
 mod build;
 mod cases;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::ValueEnum;
+use pmp_terminal::Failure;
 use serde::Deserialize;
 
 /// The file that makes a folder a project.
@@ -201,6 +202,12 @@ impl Project {
     pub(crate) fn cases(&self) -> PathBuf {
         self.root.join("cases.toml")
     }
+}
+
+/// A project's error with its hint.
+pub(crate) fn refused(error: ProjectError) -> Failure {
+    let hint = error.hint();
+    Failure::new(error).hint(hint)
 }
 
 #[cfg(test)]

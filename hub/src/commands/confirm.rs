@@ -1,21 +1,19 @@
 //! `confirm`: let through what a guard rail holds.
 
-use aws_config::SdkConfig;
 use clap::Args;
 use jiff::Timestamp;
-use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, Head, ReceiptStore, Reports, SnapshotStore};
-use pmp_protocol::{Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Reason, Receipt, SnapshotVersion};
+use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, ReceiptStore, Reports, SnapshotStore};
+use pmp_protocol::{Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, progress};
 use serde_json::json;
 
+use super::announce::{announce, refused};
 use super::caller;
 use super::confirm_many::{ManyArgs, confirm_many};
-use crate::config::{ConfigArgs, PublishConfig, StatusConfig};
+use crate::config::{ConfigArgs, StatusConfig};
 use crate::error::HubError;
 use crate::error::{failure, sdk};
-use crate::publish::Published;
-use crate::{compose, confirm, status};
-use pmp_aws::TopicArn;
+use crate::{confirm, status};
 
 /// What stands in place of one organization.
 const MANY: [&str; 3] = ["all", "cause", "organizations"];
@@ -92,37 +90,6 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
         output.document(&json!({"confirmation": confirmation, "lets_through": held, "announced": announced}))?;
     }
     Ok(Exit::Ok)
-}
-
-pub(super) fn refused(refusal: confirm::Refusal) -> Failure {
-    let hint = refusal.hint();
-    Failure::new(refusal).hint(hint)
-}
-
-/// Announces the newest snapshot again: the spokes look, and find what is confirmed.
-pub(super) async fn announce(
-    sdk: &SdkConfig,
-    config: StatusConfig,
-    topic: TopicArn,
-    head: &Head,
-) -> Result<Published, Failure> {
-    let StatusConfig { experience, snapshots, timestamps, .. } = config;
-    // Nor is the snapshot signed anew: whoever confirms need not hold the hub's key.
-    let publish = PublishConfig {
-        experience,
-        snapshots,
-        timestamps: Some(timestamps),
-        topic,
-        events_queue_url: None,
-        signing: None,
-        unsigned: false,
-        looks_products_up: false,
-    };
-    // Nothing is stored, so nothing is pruned.
-    let hub = compose::hub(sdk, &publish, u64::MAX);
-    let announced = hub.announce_again(head, Reason::Operator, Timestamp::now).await;
-    let hint = "it is confirmed all the same: the spoke takes it up with the next announcement";
-    announced.map_err(|error| failure(error).hint(hint.to_owned()))
 }
 
 async fn undo(receipts: &DynamoReceipts, confirmation: &OperatorConfirmation, output: Output) -> Result<Exit, Failure> {

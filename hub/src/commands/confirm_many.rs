@@ -10,8 +10,8 @@ use pmp_protocol::{Confirmed, OperatorConfirmation, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, ask, count, progress};
 use serde_json::json;
 
+use super::announce::{announce, refused};
 use super::caller;
-use super::confirm::{announce, refused};
 use crate::commands::select::SelectArgs;
 use crate::config::{ConfigArgs, SILENCE};
 use crate::error::HubError;

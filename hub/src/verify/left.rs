@@ -7,7 +7,7 @@ use pmp_catalog::ProcurementPolicy;
 use pmp_protocol::{ExperienceId, ProductId, ResourceRequests};
 use serde_json::{Value, json};
 
-use super::subject::Seen;
+use super::seen::Seen;
 
 /// The command that does it by hand, but for what is to be changed.
 const BY_HAND: &str =

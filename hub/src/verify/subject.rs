@@ -19,6 +19,7 @@ use super::error::VerifyError;
 use super::left::{ByHand, Left, Standing, left};
 use super::mask::Kind;
 use super::record::{Record, Timed};
+use super::seen::Seen;
 
 /// How its change sets are called, in the console and in lists.
 const NAME: &str = "pmp-hub verify-aws";
@@ -41,13 +42,6 @@ pub(super) struct Asked<'a> {
     pub(super) allow: Option<&'a ProductId>,
     pub(super) deny: Option<&'a ProductId>,
     pub(super) requests: Option<ResourceRequests>,
-}
-
-/// The experience and its policy, as they were read.
-#[derive(Debug, Clone)]
-pub(super) struct Seen {
-    pub(super) revision: Revision,
-    pub(super) policy: ProcurementPolicy,
 }
 
 /// The experience on which assumptions are tried, with what has to be put back.

@@ -2,22 +2,15 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
-use pmp_terminal::{
-    Completions, EXIT_CODES_HELP, Exit, Failure, Output, TerminalArgs, print_variables, print_version, program_with,
-};
-use serde_json::json;
+use clap::{CommandFactory, Parser, Subcommand};
+use pmp_terminal::{Completions, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, print_version, program_with};
 
-use crate::commands::metrics::StandardOutput;
-use crate::commands::{doctor, env, init, mistyped};
-use crate::commands::{plan, status, sync};
-use crate::compose::{Purpose, sdk_and_spoke, stop};
+use crate::commands::env::{EnvArgs, print_environment};
+use crate::commands::init::{InitArgs, initialize};
+use crate::commands::run::run_agent;
+use crate::commands::{doctor, plan, status, sync};
 use crate::config::ConfigArgs;
-use crate::error::{failure, sdk};
-use crate::intake::agent;
-use crate::intake::sqs::SqsInbox;
 use crate::lambda::SpokeFunction;
 
 const EXAMPLES: &str = "Examples:
@@ -128,24 +121,6 @@ enum Command {
     Completions(Completions),
 }
 
-#[derive(Debug, Args)]
-struct InitArgs {
-    /// The name of the queue; its dead-letter queue gets the suffix -dead-letters
-    #[arg(long, env = "PMP_QUEUE_NAME", default_value = "pmp-sync-snapshots", value_name = "NAME")]
-    queue_name: String,
-    /// The topic carries other management experiences, too: keep their messages out. SNS takes 200
-    /// such filter policies a topic
-    #[arg(long)]
-    shared_topic: bool,
-}
-
-#[derive(Debug, Args)]
-struct EnvArgs {
-    /// The function: its name or ARN
-    #[arg(long, value_name = "NAME")]
-    function: String,
-}
-
 /// Runs the program with `args`, the program's name first: as a function where AWS Lambda started
 /// it.
 ///
@@ -172,7 +147,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             checkup.print(output)?;
             Ok(checkup.exit())
         }
-        Command::Env(args) => print_environment(args, output).await,
+        Command::Env(args) => print_environment(args, &Cli::command(), output).await,
         Command::Version => {
             let filters = ("filter contract", pmp_filter_host::CONTRACT_VERSION);
             print_version::<Cli>(output, &[("snapshot messages", pmp_protocol::SCHEMA), filters])?;
@@ -183,54 +158,4 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
     }
-}
-
-async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> {
-    let config = config.for_pass(true)?;
-    let stop = stop(&config)?;
-    let Some(started) = stop.unless_stopped(sdk_and_spoke(&config, "run", Purpose::Pass)).await else {
-        return Ok(Exit::Ok);
-    };
-    let (sdk, mut spoke) = started?;
-    spoke.metrics = metrics.then(|| Arc::new(StandardOutput) as _);
-    if stop.unless_stopped(mistyped::warn(&sdk, &config, &spoke)).await.is_none() {
-        return Ok(Exit::Ok);
-    }
-    let inbox = SqsInbox::new(&sdk, config.queue_url.unwrap_or_default());
-    tracing::info!(experience = %spoke.management, organization = %spoke.identity.organization, "spoke running");
-    agent::run(&spoke, &inbox, &stop).await;
-    Ok(Exit::Ok)
-}
-
-async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {
-    let config = config.for_init()?;
-    let sdk = sdk().await?;
-    let made = init::init(&sdk, &config, &args.queue_name, args.shared_topic).await.map_err(failure)?;
-    if output.is_table() {
-        output.line(&format!("# subscribed {} as {}", made.queue_arn, made.subscription_arn))?;
-        output.line(&format!("# dead letters go to {}", made.dead_letter_queue_url))?;
-        output.line(&format!("export PMP_QUEUE_URL={}", made.queue_url))?;
-    } else {
-        output.document(&serde_json::to_value(&made).map_err(Failure::new)?)?;
-    }
-    Ok(Exit::Ok)
-}
-
-async fn print_environment(args: &EnvArgs, output: Output) -> Result<Exit, Failure> {
-    let sdk = sdk().await?;
-    let failed = |error: env::EnvError| {
-        let hint = error.hint();
-        Failure::new(error).hint(hint)
-    };
-    let variables = env::variables(&sdk, &args.function).await.map_err(failed)?;
-    if output.is_table() {
-        env::for_shell(&args.function, &variables).map_err(failed)?;
-        let set = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        // What the shell has from elsewhere, and the function does not, would count here alone.
-        let known = env::settings(&Cli::command());
-        print_variables(set, known.iter().map(String::as_str).filter(|name| !variables.contains_key(*name)))?;
-    } else {
-        output.document(&json!({"function": args.function, "variables": variables}))?;
-    }
-    Ok(Exit::Ok)
 }

@@ -9,5 +9,6 @@ pub(crate) mod plan;
 pub(crate) mod plan_file;
 pub(crate) mod progress;
 pub(crate) mod render;
+pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod sync;

@@ -5,8 +5,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::error::check_catalog;
 use super::list::Page;
-use super::operation::check_catalog;
 use super::{Catalog, CatalogError};
 
 /// The request of `ListAssessments`: the fields that are checked.

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::CATALOG;
+
 /// An error answer of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", kind.name())]
@@ -178,4 +180,10 @@ impl CatalogError {
         let message = format!("Account {caller} neither owns {resource} nor administers it for its organization");
         Self::new(ErrorKind::AccessDenied, message)
     }
+}
+
+/// Refuses a request for another catalog than AWS Marketplace's.
+pub(super) fn check_catalog(catalog: &str) -> Result<(), CatalogError> {
+    let refused = || CatalogError::validation("Catalog must be AWSMarketplace").in_field("Catalog");
+    if catalog == CATALOG { Ok(()) } else { Err(refused()) }
 }

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::change_set::ChangeSet;
+use super::error::check_catalog;
 use super::list::{Filter, Page, Place, Sort, SortOrder, key_of, order, scope_and_filters};
-use super::operation::check_catalog;
 use super::{Catalog, CatalogError, Standing};
 
 /// The request of `ListChangeSets`.

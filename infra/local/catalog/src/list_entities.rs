@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::entity::{Entity, text_of};
+use super::error::check_catalog;
 use super::list::{Filter, Page, Place, Sort, key_of, order, scope_and_filters};
-use super::operation::check_catalog;
 use super::{Catalog, CatalogError, Standing};
 use pmp_world::SortWithScope;
 

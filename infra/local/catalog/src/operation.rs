@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use super::assessments;
 use super::details::{Description, with_nulls};
 use super::entity::split_revision;
-use super::{CATALOG, Catalog, CatalogError, ErrorKind};
+use super::error::check_catalog;
+use super::{Catalog, CatalogError, ErrorKind};
 use pmp_world::{AbsentValues, Batches};
 
 /// An operation of the Marketplace Catalog API.
@@ -220,9 +221,4 @@ impl Catalog {
 pub fn read<T: DeserializeOwned>(request: Value) -> Result<T, CatalogError> {
     serde_json::from_value(request)
         .map_err(|error| CatalogError::validation(format!("The request is malformed: {error}")))
-}
-
-pub(super) fn check_catalog(catalog: &str) -> Result<(), CatalogError> {
-    let refused = || CatalogError::validation("Catalog must be AWSMarketplace").in_field("Catalog");
-    if catalog == CATALOG { Ok(()) } else { Err(refused()) }
 }

@@ -1,27 +1,11 @@
 //! Validation: finds every problem of a world, each with the path of the field.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use super::{
-    ChangeEventTarget, ControlPolicy, Distribution, Experience, ListedProduct, Lognormal, Organization,
+    ChangeEventTarget, ControlPolicy, Distribution, Experience, ListedProduct, Lognormal, Organization, Problem,
     ProcurementPolicy, Role, World, WorldError,
 };
-
-/// One problem of a world.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The path of the field, such as `organizations[1].experiences[0].policy.approved[3]`.
-    pub place: String,
-    /// What is wrong there, as the end of a sentence whose subject is the field.
-    pub problem: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.problem)
-    }
-}
 
 impl World {
     /// Checks that the world is possible.

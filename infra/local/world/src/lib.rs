@@ -20,6 +20,7 @@ mod fault_rule;
 mod listed_product;
 mod load;
 mod policy_text;
+mod problem;
 mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +33,6 @@ pub use assumptions::{
     Revisions, SortWithScope, StaleRevisions,
 };
 pub use catalog::{CatalogLimits, ChangeSetTiming, Distribution, Exponential, IdLimit, Lognormal, RequestRates};
-pub use check::Problem;
 pub use check::{is_account, is_product_id};
 pub use control_policy::ControlPolicy;
 pub use dice::Dice;
@@ -41,6 +41,7 @@ pub use fault_rule::{Fault, FaultRule, SERVICES, STALE_READS};
 pub use listed_product::ListedProduct;
 pub use load::{Format, FormatError, WorldError};
 pub use policy_text::PolicyText;
+pub use problem::Problem;
 
 /// All that exists when the embedded AWS starts.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

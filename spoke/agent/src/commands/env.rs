@@ -1,100 +1,40 @@
-//! `env`: the settings of a deployed function, so that a person runs `plan`, `sync` and `doctor`
-//! with exactly these.
+//! `env`: print the settings of a deployed function as a shell takes them.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod function;
 
-use aws_config::SdkConfig;
-use pmp_aws::ApiError;
-use pmp_terminal::is_variable_name;
+use clap::Args;
+use pmp_terminal::{Exit, Failure, Output, print_variables};
+use serde_json::json;
 
-/// Why the settings of a function cannot be told.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum EnvError {
-    /// Lambda refused, or could not be reached.
-    #[error("cannot read the settings of the function `{function}`")]
-    #[cfg_attr(not(feature = "functions"), expect(dead_code, reason = "this build does not ask"))]
-    Get {
-        function: String,
-        #[source]
-        source: ApiError,
-    },
-    /// Lambda answered, and could not decrypt them.
-    #[error("Lambda cannot decrypt the settings of the function `{function}`: {message}")]
-    #[cfg_attr(not(feature = "functions"), expect(dead_code, reason = "this build does not ask"))]
-    Encrypted { function: String, message: String },
-    /// A name that a shell would take for something else.
-    #[error("the function `{function}` has a variable that no shell can set: `{name}`")]
-    Name { function: String, name: String },
-    /// It is another function than a spoke's.
-    #[error("the function `{0}` has no settings of a spoke: no variable whose name begins with PMP_")]
-    NoSettings(String),
-    /// A build without the feature.
-    #[cfg(not(feature = "functions"))]
-    #[error("this build does not read the settings of functions")]
-    NoFunctions,
+use crate::error::sdk;
+
+#[derive(Debug, Args)]
+pub(crate) struct EnvArgs {
+    /// The function: its name or ARN
+    #[arg(long, value_name = "NAME")]
+    function: String,
 }
 
-impl EnvError {
-    /// What the operator can do.
-    pub(crate) fn hint(&self) -> Option<String> {
-        match self {
-            Self::Get { source, .. } if source.code() == Some("ResourceNotFoundException") => {
-                Some("check name, account and region: AWS_PROFILE, AWS_REGION; the spoke's stack names it in its output FunctionName".to_owned())
-            }
-            Self::Get { source, .. } => source.hint(),
-            Self::Encrypted { .. } => Some("grant `kms:Decrypt` on the function's key to the calling role or user".to_owned()),
-            Self::NoSettings(_) => {
-                Some("name the spoke's function: its stack names it in its output FunctionName".to_owned())
-            }
-            Self::Name { .. } => Some("use `-o json`".to_owned()),
-            #[cfg(not(feature = "functions"))]
-            Self::NoFunctions => Some("build pmp-spoke with its default features".to_owned()),
-        }
+/// Prints the settings of the function; `program` knows which settings there are.
+pub(crate) async fn print_environment(
+    args: &EnvArgs,
+    program: &clap::Command,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let sdk = sdk().await?;
+    let failed = |error: function::EnvError| {
+        let hint = error.hint();
+        Failure::new(error).hint(hint)
+    };
+    let variables = function::variables(&sdk, &args.function).await.map_err(failed)?;
+    if output.is_table() {
+        function::for_shell(&args.function, &variables).map_err(failed)?;
+        let set = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        // What the shell has from elsewhere, and the function does not, would count here alone.
+        let known = function::settings(program);
+        print_variables(set, known.iter().map(String::as_str).filter(|name| !variables.contains_key(*name)))?;
+    } else {
+        output.document(&json!({"function": args.function, "variables": variables}))?;
     }
-}
-
-/// How the names of settings begin.
-#[cfg(feature = "functions")]
-const OURS: &str = "PMP_";
-
-/// The variables of the function `function`: its name or ARN.
-#[cfg(feature = "functions")]
-pub(crate) async fn variables(sdk: &SdkConfig, function: &str) -> Result<BTreeMap<String, String>, EnvError> {
-    // An ARN names its region.
-    let sdk = pmp_aws::in_region_of(sdk, function);
-    let call = aws_sdk_lambda::Client::new(&sdk).get_function_configuration().function_name(function);
-    let answer = call.send().await.map_err(|error| EnvError::Get {
-        function: function.to_owned(),
-        source: ApiError::new("lambda:GetFunctionConfiguration", &error),
-    })?;
-    let environment = answer.environment.ok_or_else(|| EnvError::NoSettings(function.to_owned()))?;
-    if let Some(error) = environment.error {
-        let message = error.message.unwrap_or_else(|| "it does not say why".to_owned());
-        return Err(EnvError::Encrypted { function: function.to_owned(), message });
-    }
-    let variables: BTreeMap<_, _> = environment.variables.unwrap_or_default().into_iter().collect();
-    if !variables.keys().any(|name| name.starts_with(OURS)) {
-        return Err(EnvError::NoSettings(function.to_owned()));
-    }
-    Ok(variables)
-}
-
-/// The variables of a function.
-#[cfg(not(feature = "functions"))]
-pub(crate) async fn variables(_: &SdkConfig, _: &str) -> Result<BTreeMap<String, String>, EnvError> {
-    Err(EnvError::NoFunctions)
-}
-
-/// That a shell can set all of them.
-pub(crate) fn for_shell(function: &str, variables: &BTreeMap<String, String>) -> Result<(), EnvError> {
-    match variables.keys().find(|name| !is_variable_name(name)) {
-        Some(name) => Err(EnvError::Name { function: function.to_owned(), name: name.clone() }),
-        None => Ok(()),
-    }
-}
-
-/// The variables that a program and its commands take for settings.
-pub(crate) fn settings(command: &clap::Command) -> BTreeSet<String> {
-    let own = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned));
-    own.chain(command.get_subcommands().flat_map(settings)).collect()
+    Ok(Exit::Ok)
 }

@@ -1,0 +1,45 @@
+//! What both forms of `confirm` share: the announcement, and a refusal as an error for a person.
+
+use aws_config::SdkConfig;
+use jiff::Timestamp;
+use pmp_aws::TopicArn;
+use pmp_ledger::Head;
+use pmp_protocol::Reason;
+use pmp_terminal::Failure;
+
+use crate::compose;
+use crate::config::{PublishConfig, StatusConfig};
+use crate::confirm;
+use crate::error::failure;
+use crate::publish::Published;
+
+pub(super) fn refused(refusal: confirm::Refusal) -> Failure {
+    let hint = refusal.hint();
+    Failure::new(refusal).hint(hint)
+}
+
+/// Announces the newest snapshot again: the spokes look, and find what is confirmed.
+pub(super) async fn announce(
+    sdk: &SdkConfig,
+    config: StatusConfig,
+    topic: TopicArn,
+    head: &Head,
+) -> Result<Published, Failure> {
+    let StatusConfig { experience, snapshots, timestamps, .. } = config;
+    // Nor is the snapshot signed anew: whoever confirms need not hold the hub's key.
+    let publish = PublishConfig {
+        experience,
+        snapshots,
+        timestamps: Some(timestamps),
+        topic,
+        events_queue_url: None,
+        signing: None,
+        unsigned: false,
+        looks_products_up: false,
+    };
+    // Nothing is stored, so nothing is pruned.
+    let hub = compose::hub(sdk, &publish, u64::MAX);
+    let announced = hub.announce_again(head, Reason::Operator, Timestamp::now).await;
+    let hint = "it is confirmed all the same: the spoke takes it up with the next announcement";
+    announced.map_err(|error| failure(error).hint(hint.to_owned()))
+}

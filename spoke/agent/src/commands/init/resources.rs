@@ -1,0 +1,369 @@
+//! Makes what a spoke needs, or adds what is missing of it: queue, dead-letter queue, queue policy,
+//! subscription. Idempotent. For those who do not deploy by template, and for tests.
+//!
+//! A queue that is there may be a stack's, or be set up with care: it gets what it lacks, and
+//! nothing of it gets less.
+
+use std::collections::HashMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::QueueAttributeName as Name;
+use pmp_aws::{Admission, ApiError, Asker, Request, ResourcePolicy};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::config::InitConfig;
+use crate::error::SpokeError;
+
+/// Hidden for as long as a pass usually takes; the agent extends it while it works.
+const VISIBILITY_SECONDS: u64 = 300;
+/// 14 days, the longest that SQS keeps a message.
+const RETENTION_SECONDS: u64 = 1_209_600;
+/// The longest that SQS waits for a message to come.
+const WAIT_SECONDS: u64 = 20;
+/// A message that was received this often without an outcome goes to the dead-letter queue.
+const MAX_RECEIVES: u64 = 5;
+/// The statement of the queue's policy that `init` makes.
+const STATEMENT: &str = "pmp-sync-topic";
+/// The service that sends for a topic.
+const SNS: &str = "sns.amazonaws.com";
+
+/// What is there now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Initialized {
+    pub(crate) queue_url: String,
+    pub(crate) queue_arn: String,
+    pub(crate) dead_letter_queue_url: String,
+    pub(crate) subscription_arn: String,
+}
+
+/// `shared_topic` says that the topic carries other management experiences, too.
+pub(crate) async fn init(
+    sdk: &SdkConfig,
+    wanted: &InitConfig,
+    queue_name: &str,
+    shared_topic: bool,
+) -> Result<Initialized, SpokeError> {
+    let queues = Queues { client: Client::new(sdk) };
+    let queue = queues.ensure(queue_name).await?;
+    let dead_letters = match queue.dead_letters() {
+        // Whoever set it up chose where its dead letters go.
+        Some(arn) => queues.named(&arn).await?,
+        None => {
+            let queue = queues.ensure(&format!("{queue_name}-dead-letters")).await?;
+            queues.set(&queue.url, queue.lacks_of_dead_letters()).await?;
+            queue
+        }
+    };
+    let policy = |problem| SpokeError::QueuePolicy { queue: queue.url.clone(), problem };
+    let lacks = queue.lacks(&dead_letters.arn, &wanted.topic_arn).map_err(policy)?;
+    queues.set(&queue.url, lacks).await?;
+    let subscription_arn = subscribe(sdk, wanted, &queue.arn, shared_topic).await?;
+    Ok(Initialized {
+        queue_url: queue.url,
+        queue_arn: queue.arn,
+        dead_letter_queue_url: dead_letters.url,
+        subscription_arn,
+    })
+}
+
+type Attributes = HashMap<Name, String>;
+
+/// A queue as it was found.
+struct Queue {
+    url: String,
+    arn: String,
+    attributes: Attributes,
+}
+
+impl Queue {
+    fn text(&self, name: &Name) -> Option<&str> {
+        self.attributes.get(name).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// A number of at least `wanted`, where it is set to less.
+    fn at_least(&self, name: Name, wanted: u64) -> Option<(Name, String)> {
+        let found = self.text(&name).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+        (found < wanted).then(|| (name, wanted.to_string()))
+    }
+
+    /// Encryption by SQS's own key, where there is none. A key that is set stays: SQS takes one of
+    /// the two.
+    fn encrypted(&self) -> Option<(Name, String)> {
+        let is = self.text(&Name::KmsMasterKeyId).is_some() || self.text(&Name::SqsManagedSseEnabled) == Some("true");
+        (!is).then(|| (Name::SqsManagedSseEnabled, "true".to_owned()))
+    }
+
+    fn redrive(&self) -> Option<Value> {
+        serde_json::from_str(self.text(&Name::RedrivePolicy)?).ok()
+    }
+
+    /// The ARN of its dead-letter queue, where it has one.
+    fn dead_letters(&self) -> Option<String> {
+        self.redrive()?["deadLetterTargetArn"].as_str().map(str::to_owned)
+    }
+
+    /// What is to be set on a dead-letter queue.
+    fn lacks_of_dead_letters(&self) -> Attributes {
+        [self.at_least(Name::MessageRetentionPeriod, RETENTION_SECONDS), self.encrypted()]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// What is to be set on the queue, so that it serves a spoke of this topic.
+    ///
+    /// # Errors
+    /// What is wrong with its policy.
+    fn lacks(&self, dead_letters: &str, topic: &str) -> Result<Attributes, String> {
+        let found = [
+            self.at_least(Name::VisibilityTimeout, VISIBILITY_SECONDS),
+            self.at_least(Name::MessageRetentionPeriod, RETENTION_SECONDS),
+            self.at_least(Name::ReceiveMessageWaitTimeSeconds, WAIT_SECONDS),
+            self.encrypted(),
+            self.lacks_receives(dead_letters),
+            self.lacks_statement(topic)?,
+        ];
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// A redrive policy, where there is none or one after too few receives.
+    fn lacks_receives(&self, dead_letters: &str) -> Option<(Name, String)> {
+        let mut redrive = self.redrive().unwrap_or_else(|| json!({"deadLetterTargetArn": dead_letters}));
+        // A number in some answers, a text in others.
+        let receives = redrive["maxReceiveCount"].to_string().trim_matches('"').parse::<u64>().unwrap_or_default();
+        (receives < MAX_RECEIVES).then(|| {
+            redrive["maxReceiveCount"] = json!(MAX_RECEIVES);
+            (Name::RedrivePolicy, redrive.to_string())
+        })
+    }
+
+    /// A statement that lets the topic send, where none does.
+    fn lacks_statement(&self, topic: &str) -> Result<Option<(Name, String)>, String> {
+        let mut policy = json!({"Version": "2012-10-17", "Statement": []});
+        if let Some(text) = self.text(&Name::Policy) {
+            let asker = Asker::Service(SNS);
+            let request = Request { asker, action: "sqs:SendMessage", resource: &self.arn, source: Some(topic) };
+            let found = ResourcePolicy::parse(text).map_err(|error| error.to_string())?;
+            if found.admits(&request) == Admission::Yes {
+                return Ok(None);
+            }
+            if found.denies(&request) {
+                return Err(format!(
+                    "a statement of it denies `{topic}` to send, whatever allows it: change that one first"
+                ));
+            }
+            policy = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        }
+        let mut statements = match policy["Statement"].take() {
+            Value::Array(statements) => statements,
+            one => vec![one],
+        };
+        // The topics that an earlier run let in stay.
+        let at = statements.iter().position(|statement| statement["Sid"] == STATEMENT);
+        let before = at.map(|at| statements.remove(at)["Condition"]["ArnEquals"]["aws:SourceArn"].take());
+        let topics = match before {
+            Some(Value::Array(mut topics)) => {
+                topics.push(json!(topic));
+                json!(topics)
+            }
+            Some(one @ Value::String(_)) => json!([one, topic]),
+            _ => json!(topic),
+        };
+        statements.push(json!({
+            "Sid": STATEMENT,
+            "Effect": "Allow",
+            "Principal": {"Service": SNS},
+            "Action": "sqs:SendMessage",
+            "Resource": self.arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topics}},
+        }));
+        policy["Statement"] = json!(statements);
+        Ok(Some((Name::Policy, policy.to_string())))
+    }
+}
+
+struct Queues {
+    client: Client,
+}
+
+impl Queues {
+    /// The queue `name`: the one that is there, as it is, or a new one.
+    async fn ensure(&self, name: &str) -> Result<Queue, SpokeError> {
+        let failed = |source| SpokeError::Queue { queue: name.to_owned(), source };
+        let url = match self.client.get_queue_url().queue_name(name).send().await {
+            Ok(answer) => answer.queue_url,
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_queue_does_not_exist()) => {
+                let call = self.client.create_queue().queue_name(name).tags("application", "pmp-sync");
+                call.send().await.map_err(|e| failed(ApiError::new("sqs:CreateQueue", &e)))?.queue_url
+            }
+            Err(e) => return Err(failed(ApiError::new("sqs:GetQueueUrl", &e))),
+        };
+        self.read(url.unwrap_or_default()).await.map_err(failed)
+    }
+
+    /// The queue with this ARN, which is in the account and region of the other, as SQS demands of
+    /// dead-letter queues.
+    async fn named(&self, arn: &str) -> Result<Queue, SpokeError> {
+        let name = arn.rsplit(':').next().unwrap_or_default();
+        let failed = |source| SpokeError::Queue { queue: arn.to_owned(), source };
+        let found = self.client.get_queue_url().queue_name(name).send().await;
+        let url = found.map_err(|e| failed(ApiError::new("sqs:GetQueueUrl", &e)))?.queue_url;
+        self.read(url.unwrap_or_default()).await.map_err(failed)
+    }
+
+    async fn read(&self, url: String) -> Result<Queue, ApiError> {
+        let call = self.client.get_queue_attributes().queue_url(&url).attribute_names(Name::All);
+        let answer = call.send().await.map_err(|e| ApiError::new("sqs:GetQueueAttributes", &e))?;
+        let attributes = answer.attributes.unwrap_or_default();
+        let arn = attributes.get(&Name::QueueArn).cloned().unwrap_or_default();
+        Ok(Queue { url, arn, attributes })
+    }
+
+    async fn set(&self, url: &str, attributes: Attributes) -> Result<(), SpokeError> {
+        if attributes.is_empty() {
+            return Ok(());
+        }
+        let call = self.client.set_queue_attributes().queue_url(url).set_attributes(Some(attributes));
+        call.send().await.map(|_| ()).map_err(|e| SpokeError::Queue {
+            queue: url.to_owned(),
+            source: ApiError::new("sqs:SetQueueAttributes", &e),
+        })
+    }
+}
+
+/// The queue's owner subscribes it: then there is nothing to confirm. A subscription that is there
+/// stays as it is.
+///
+/// Without a filter policy, of which SNS takes two hundred a topic: it would keep nothing out of a
+/// topic that carries one management experience.
+async fn subscribe(
+    sdk: &SdkConfig,
+    wanted: &InitConfig,
+    queue_arn: &str,
+    shared_topic: bool,
+) -> Result<String, SpokeError> {
+    let topic = &wanted.topic_arn;
+    let client = aws_sdk_sns::Client::new(&pmp_aws::in_region_of(sdk, topic));
+    let call = client.subscribe().topic_arn(topic).protocol("sqs").endpoint(queue_arn);
+    let mut call = call.attributes("RawMessageDelivery", "true").return_subscription_arn(true);
+    if shared_topic {
+        call = call.attributes("FilterPolicy", json!({"experience": [wanted.experience]}).to_string());
+    }
+    let error = match call.send().await {
+        Ok(answer) => return Ok(answer.subscription_arn.unwrap_or_default()),
+        Err(error) => ApiError::new("sns:Subscribe", &error),
+    };
+    // What SNS says to a queue that is subscribed otherwise: with a filter policy, dead letters, or
+    // in SNS's envelope.
+    if error.code() == Some("InvalidParameter")
+        && let Some(found) = subscription(&client, topic, queue_arn).await
+    {
+        return Ok(found);
+    }
+    Err(SpokeError::Subscribe { topic: topic.clone(), source: error })
+}
+
+/// The queue's subscription among this account's own; none where it has none, or they may not be
+/// listed.
+async fn subscription(client: &aws_sdk_sns::Client, topic: &str, queue_arn: &str) -> Option<String> {
+    let mut pages = client.list_subscriptions().into_paginator().items().send();
+    while let Some(Ok(found)) = pages.next().await {
+        if found.topic_arn() == Some(topic) && found.endpoint() == Some(queue_arn) {
+            return found.subscription_arn().filter(|arn| arn.starts_with("arn:")).map(str::to_owned);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:sqs:us-east-1:222222222222:pmp-sync-snapshots";
+    const DEAD: &str = "arn:aws:sqs:us-east-1:222222222222:pmp-sync-snapshots-dead-letters";
+    const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:pmp-sync-snapshots";
+
+    fn queue(attributes: &[(Name, &str)]) -> Queue {
+        let attributes = attributes.iter().map(|(name, value)| (name.clone(), (*value).to_owned())).collect();
+        Queue { url: "url".into(), arn: ARN.into(), attributes }
+    }
+
+    fn json_of(lacks: &Attributes, name: &Name) -> Value {
+        serde_json::from_str(&lacks[name]).unwrap()
+    }
+
+    #[test]
+    fn a_new_queue_gets_all_that_a_spoke_needs() {
+        let new = [(Name::VisibilityTimeout, "30"), (Name::MessageRetentionPeriod, "345600")];
+        let lacks = queue(&new).lacks(DEAD, TOPIC).unwrap();
+        assert_eq!(lacks[&Name::VisibilityTimeout], "300");
+        assert_eq!(lacks[&Name::MessageRetentionPeriod], "1209600");
+        assert_eq!(lacks[&Name::ReceiveMessageWaitTimeSeconds], "20");
+        assert_eq!(lacks[&Name::SqsManagedSseEnabled], "true");
+        let redrive = json!({"deadLetterTargetArn": DEAD, "maxReceiveCount": 5});
+        assert_eq!(json_of(&lacks, &Name::RedrivePolicy), redrive);
+        let statement = &json_of(&lacks, &Name::Policy)["Statement"][0];
+        assert_eq!(statement["Condition"], json!({"ArnEquals": {"aws:SourceArn": TOPIC}}));
+        assert_eq!(lacks.len(), 6);
+    }
+
+    /// As spoke.yaml makes it, or with a key of one's own.
+    #[test]
+    fn nothing_is_set_on_a_queue_that_has_more() {
+        let policy = json!({"Version": "2012-10-17", "Statement": [
+            {"Sid": "HubTopic", "Effect": "Allow", "Principal": {"Service": SNS}, "Action": "sqs:SendMessage", "Resource": ARN,
+             "Condition": {"ArnEquals": {"aws:SourceArn": TOPIC}}},
+            {"Sid": "EncryptedTransport", "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": ARN,
+             "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+        ]});
+        let redrive = json!({"deadLetterTargetArn": DEAD, "maxReceiveCount": 10});
+        for encryption in [(Name::SqsManagedSseEnabled, "true"), (Name::KmsMasterKeyId, "arn:aws:kms:…:key/k")] {
+            let full = queue(&[
+                (Name::VisibilityTimeout, "5400"),
+                (Name::MessageRetentionPeriod, "1209600"),
+                (Name::ReceiveMessageWaitTimeSeconds, "20"),
+                (Name::Policy, &policy.to_string()),
+                (Name::RedrivePolicy, &redrive.to_string()),
+                encryption,
+            ]);
+            assert_eq!(full.lacks(DEAD, TOPIC), Ok(HashMap::new()));
+            assert_eq!(full.lacks_of_dead_letters(), HashMap::new());
+        }
+    }
+
+    #[test]
+    fn statements_of_others_and_topics_of_before_stay() {
+        let deny = json!({"Sid": "EncryptedTransport", "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": ARN,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}}});
+        let policy = json!({"Version": "2012-10-17", "Id": "mine", "Statement": [deny]});
+        let mut found = queue(&[(Name::Policy, &policy.to_string())]);
+        for topics in [json!(TOPIC), json!([TOPIC, "arn:second"]), json!([TOPIC, "arn:second", "arn:third"])] {
+            let topic = topics.as_array().map_or(TOPIC, |topics| topics.last().unwrap().as_str().unwrap()).to_owned();
+            let (name, text) = found.lacks_statement(&topic).unwrap().unwrap();
+            let policy: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!((&policy["Id"], &policy["Statement"][0]), (&json!("mine"), &deny));
+            assert_eq!(policy["Statement"][1]["Condition"]["ArnEquals"]["aws:SourceArn"], topics);
+            assert_eq!(policy["Statement"].as_array().unwrap().len(), 2);
+            found.attributes.insert(name, text);
+            assert_eq!(found.lacks_statement(&topic), Ok(None));
+        }
+        assert!(queue(&[(Name::Policy, "no policy")]).lacks_statement(TOPIC).is_err());
+        let deny = json!({"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*"});
+        let denied = queue(&[(Name::Policy, &*json!({"Statement": [deny]}).to_string())]).lacks_statement(TOPIC);
+        assert!(denied.unwrap_err().contains("denies"));
+    }
+
+    #[test]
+    fn dead_letters_go_where_they_went_and_not_sooner() {
+        let redrive = json!({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:222222222222:mine", "maxReceiveCount": "2"});
+        let found = queue(&[(Name::RedrivePolicy, &redrive.to_string())]);
+        assert_eq!(found.dead_letters().as_deref(), Some("arn:aws:sqs:us-east-1:222222222222:mine"));
+        let lacks = found.lacks(DEAD, TOPIC).unwrap();
+        assert_eq!(
+            json_of(&lacks, &Name::RedrivePolicy),
+            json!({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:222222222222:mine", "maxReceiveCount": 5})
+        );
+    }
+}

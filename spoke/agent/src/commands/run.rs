@@ -1,0 +1,29 @@
+//! `run`: the agent, until it is told to stop.
+
+use std::sync::Arc;
+
+use pmp_terminal::{Exit, Failure};
+
+use crate::commands::metrics::StandardOutput;
+use crate::commands::mistyped;
+use crate::compose::{Purpose, sdk_and_spoke, stop};
+use crate::config::ConfigArgs;
+use crate::intake::agent;
+use crate::intake::sqs::SqsInbox;
+
+pub(crate) async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> {
+    let config = config.for_pass(true)?;
+    let stop = stop(&config)?;
+    let Some(started) = stop.unless_stopped(sdk_and_spoke(&config, "run", Purpose::Pass)).await else {
+        return Ok(Exit::Ok);
+    };
+    let (sdk, mut spoke) = started?;
+    spoke.metrics = metrics.then(|| Arc::new(StandardOutput) as _);
+    if stop.unless_stopped(mistyped::warn(&sdk, &config, &spoke)).await.is_none() {
+        return Ok(Exit::Ok);
+    }
+    let inbox = SqsInbox::new(&sdk, config.queue_url.unwrap_or_default());
+    tracing::info!(experience = %spoke.management, organization = %spoke.identity.organization, "spoke running");
+    agent::run(&spoke, &inbox, &stop).await;
+    Ok(Exit::Ok)
+}
