@@ -5,8 +5,8 @@
 //!
 //! # Where to start
 //!
-//! [`Hub::publish`] is the use case, over ports for the catalog, the snapshot store, the mark of the
-//! highest version and the topic. It is reached in three ways:
+//! [`Hub::publish`] is the use case, over ports for the catalog, the snapshot store, the mark of
+//! the highest version and the topic. It is reached in three ways:
 //!
 //! - [`cli::main`] decides whether this process is a command or a function. `commands` holds a file
 //!   for each command, and `publish` runs the use case once.

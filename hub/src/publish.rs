@@ -44,7 +44,7 @@ pub struct Hub {
     pub marks: Option<Arc<dyn ReceiptStore>>,
     /// Where they are announced.
     pub topic: Arc<dyn Topic>,
-    /// The management experience.
+    /// Management experience that the hub reads.
     pub experience: ExperienceId,
     /// How many versions the ledger keeps.
     pub keep_versions: u64,
@@ -69,7 +69,7 @@ pub enum Trigger {
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Published {
-    /// The management experience.
+    /// Management experience that was published.
     pub experience: ExperienceId,
     /// The version of the newest snapshot, or of the one that a dry run would store.
     pub version: SnapshotVersion,

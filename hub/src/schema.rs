@@ -42,7 +42,7 @@ fn this_version(_: &mut schemars::SchemaGenerator) -> Schema {
 /// How the member experiences stand.
 #[derive(JsonSchema)]
 struct Status {
-    /// The management experience.
+    /// Management experience that the hub reads.
     experience: ExperienceId,
     /// The newest snapshot; none before the first.
     snapshot: Option<Newest>,
@@ -62,10 +62,10 @@ struct Status {
     causes: Vec<StatusCause>,
 }
 
-/// The newest snapshot.
+/// The newest snapshot in the ledger.
 #[derive(JsonSchema)]
 struct Newest {
-    /// Its number.
+    /// Number of the snapshot.
     version: SnapshotVersion,
     /// The digest of its content.
     digest: Digest,
@@ -79,7 +79,7 @@ struct Newest {
 /// A spoke as it told of itself last.
 #[derive(JsonSchema)]
 struct SignOfLife {
-    /// Its organization.
+    /// Organization of these experiences.
     organization: OrganizationId,
     /// Which of the organization's spokes it is; none of older ones.
     spoke: Option<String>,
@@ -101,7 +101,7 @@ struct SignOfLife {
 /// Rows with the same state for the same reason.
 #[derive(JsonSchema)]
 struct StatusCause {
-    /// Their state.
+    /// State that these rows share.
     state: SpokeState,
     /// What their messages have in common.
     cause: String,
@@ -109,14 +109,14 @@ struct StatusCause {
     organizations: usize,
     /// How many member experiences.
     experiences: usize,
-    /// How many rows.
+    /// Number of rows in this state.
     rows: usize,
 }
 
 /// Which snapshots the member experiences are on.
 #[derive(JsonSchema)]
 struct Versions {
-    /// The management experience.
+    /// Management experience that the hub reads.
     experience: ExperienceId,
     /// The newest snapshot; none before the first.
     newest: Option<SnapshotVersion>,
@@ -127,18 +127,18 @@ struct Versions {
 /// The snapshots that the ledger keeps.
 #[derive(JsonSchema)]
 struct History {
-    /// The management experience.
+    /// Management experience that the hub reads.
     experience: ExperienceId,
-    /// The newest first.
+    /// Kept snapshots, the newest first.
     versions: Vec<Row>,
 }
 
 /// The products of a snapshot.
 #[derive(JsonSchema)]
 struct Show {
-    /// The management experience.
+    /// Management experience that the hub reads.
     experience: ExperienceId,
-    /// The snapshot's number.
+    /// Number of the snapshot.
     version: SnapshotVersion,
     /// The digest of its content.
     digest: Digest,
@@ -154,7 +154,7 @@ struct Show {
 /// What differs between two snapshots, or a snapshot and now.
 #[derive(JsonSchema)]
 struct Diff {
-    /// The management experience.
+    /// Management experience that the hub reads.
     experience: ExperienceId,
     /// The snapshot that was compared.
     before: String,
@@ -169,16 +169,16 @@ struct Diff {
 /// Whether users may request products.
 #[derive(JsonSchema)]
 struct Requests {
-    /// As it was.
+    /// The setting as it was before.
     before: ResourceRequests,
-    /// As it is.
+    /// The setting as it is now.
     after: ResourceRequests,
 }
 
 /// Whom the hub admitted, and who wrote without.
 #[derive(JsonSchema)]
 struct Members {
-    /// The management experience.
+    /// Management experience that the hub reads.
     experience: ExperienceId,
     /// By the organization's id.
     members: Vec<MemberRow>,
@@ -187,20 +187,20 @@ struct Members {
 /// What is held, set aside, left out or not managed.
 #[derive(JsonSchema)]
 struct Exceptions {
-    /// The management experience.
+    /// Management experience that the hub reads.
     experience: ExperienceId,
     /// The newest snapshot; none before the first.
     version: Option<SnapshotVersion>,
     /// What has one cause, the most urgent first.
     causes: Vec<ExceptionCause>,
-    /// Each by itself.
+    /// Every exception by itself.
     exceptions: Vec<ExceptionRow>,
 }
 
 /// Why a product is approved, or not.
 #[derive(JsonSchema)]
 struct Why {
-    /// The management experience.
+    /// Management experience that the hub reads.
     experience: ExperienceId,
     /// The product that is asked for.
     product: NamedProduct,
@@ -218,7 +218,7 @@ struct Why {
 /// What a snapshot says of the product.
 #[derive(JsonSchema)]
 struct WhySnapshot {
-    /// Its number.
+    /// Number of the snapshot.
     version: SnapshotVersion,
     /// The digest of its content.
     digest: Digest,
@@ -231,7 +231,8 @@ struct WhySnapshot {
     note: Option<Note>,
 }
 
-/// How the product stands in a member experience; asked of one organization, with how it came to stand so.
+/// How the product stands in a member experience; asked of one organization, with how it came to
+/// stand so.
 #[derive(JsonSchema)]
 struct WhyAnswer {
     #[serde(flatten)]
@@ -244,11 +245,11 @@ struct WhyAnswer {
 /// What came of the syncs of one organization.
 #[derive(JsonSchema)]
 struct Log {
-    /// The management experience.
+    /// Management experience that the hub reads.
     experience: ExperienceId,
-    /// The member organization.
+    /// Member organization that was asked about.
     organization: OrganizationId,
-    /// The newest first.
+    /// Outcomes, the newest first.
     outcomes: Vec<LogRow>,
     /// Items that cannot be read.
     unreadable: Vec<UnreadableItem>,
@@ -259,27 +260,27 @@ struct Log {
 /// What came of one sync, as the member says.
 #[derive(JsonSchema)]
 struct LogRow {
-    /// The member organization.
+    /// Organization in which the sync ran.
     organization: OrganizationId,
-    /// The management experience.
+    /// Management experience that it follows.
     experience: ExperienceId,
-    /// The member experience.
+    /// Experience that was brought into step.
     member_experience: ExperienceId,
-    /// When it ended.
+    /// When the sync ended, by the spoke's clock.
     #[schemars(with = "DateTime")]
     at: String,
     /// When the spoke took the snapshot up.
     #[schemars(with = "DateTime")]
     received_at: String,
-    /// The snapshot.
+    /// Number of the snapshot that was tried.
     version: SnapshotVersion,
     /// The digest of its content.
     digest: Digest,
     /// What came of it.
     status: ReceiptStatus,
-    /// Products newly approved.
+    /// Number of products newly approved.
     allowed: usize,
-    /// Products newly denied.
+    /// Number of products newly denied.
     denied: usize,
     /// Products that were still to be changed.
     pending: usize,
@@ -313,16 +314,16 @@ struct LogRow {
 /// An item that cannot be read.
 #[derive(JsonSchema)]
 struct UnreadableItem {
-    /// Its key.
+    /// Sort key of the item.
     item: String,
-    /// Why.
+    /// Why it cannot be read.
     problem: String,
 }
 
 /// What others changed in the members' experiences.
 #[derive(JsonSchema)]
 struct DriftOfAll {
-    /// The management experience.
+    /// Management experience that the hub reads.
     experience: ExperienceId,
     /// What is left as others set it first, then the latest first.
     drift: Vec<DriftRow>,
@@ -331,7 +332,7 @@ struct DriftOfAll {
 /// What a publish would bring to the members.
 #[derive(JsonSchema)]
 struct Plan {
-    /// The management experience.
+    /// Management experience that the hub reads.
     experience: ExperienceId,
     /// The newest snapshot; none before the first.
     newest: Option<SnapshotVersion>,
@@ -346,13 +347,13 @@ struct Plan {
 /// What would happen in one member experience, or in an organization as a whole.
 #[derive(JsonSchema)]
 struct PlanRow {
-    /// The member organization.
+    /// Organization that the row is about.
     organization: OrganizationId,
     /// The member experience; none where it is about the organization as a whole.
     member_experience: Option<ExperienceId>,
     /// The snapshot that is applied there.
     applied: Option<SnapshotVersion>,
-    /// What would happen.
+    /// What a publish would do there.
     outlook: PlanOutlook,
     /// How many products would be approved; absent where that is none, or not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -371,13 +372,13 @@ struct PlanRow {
 enum PlanOutlook {
     /// A guard rail would hold it, with the limits that are assumed.
     Held,
-    /// Products would change.
+    /// Some products would be allowed or denied.
     Change,
     /// Nothing would change: the spoke only observes.
     Observed,
     /// The hub cannot know.
     NotKnown,
-    /// Nothing would change.
+    /// No product would be allowed or denied.
     Unchanged,
 }
 

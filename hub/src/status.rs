@@ -108,11 +108,11 @@ impl FromStr for SpokeState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SpokeStatus {
-    /// The member organization.
+    /// Organization that this row is about.
     pub organization: OrganizationId,
     /// The member experience; none where the organization as a whole is meant.
     pub member_experience: Option<ExperienceId>,
-    /// How it stands.
+    /// State of the experience, or of the organization.
     pub state: SpokeState,
     /// The version of the last receipt.
     pub version: Option<SnapshotVersion>,
@@ -134,7 +134,7 @@ pub struct SpokeStatus {
     /// Who let through what is held, where someone did and the spoke has not taken it up yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmed>,
-    /// The receipt itself.
+    /// Receipt that the row was judged from, where there is one.
     pub receipt: Option<Receipt>,
     /// The sort key of an item that cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]

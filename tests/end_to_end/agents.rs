@@ -46,7 +46,8 @@ async fn the_schedule_announces_again_and_spokes_heal_drift() {
     assert_eq!((hub.stop().await.0, spoke.stop().await.0), (0, 0));
 }
 
-/// A spoke in the middle of six batches, and what it is to bring into alpha's production experience.
+/// A spoke in the middle of six batches, and what it is to bring into alpha's production
+/// experience.
 struct InTheMiddle {
     scene: Scene,
     spoke: Program,

@@ -1,5 +1,5 @@
-//! Where AWS's documentation is silent, hub and spoke are right under either reading: each assumption reversed, and all of them
-//! at once. `docs/aws-assumptions.md` lists them.
+//! Where AWS's documentation is silent, hub and spoke are right under either reading: each
+//! assumption reversed, and all of them at once. `docs/aws-assumptions.md` lists them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,8 +21,8 @@ const OPEN: &str = "exp-alpha-open";
 /// A product that the catalog refuses.
 const POISON: &str = "prod-poison";
 
-/// Alpha, whose spoke acts as a delegated administrator: every experience is shared with it, and none its own. Development has the
-/// product already that the catalog refuses.
+/// Alpha, whose spoke acts as a delegated administrator: every experience is shared with it, and
+/// none its own. Development has the product already that the catalog refuses.
 fn administered(assumptions: &Assumptions) -> Organization {
     let mut alpha = alpha();
     let spoke = std::mem::replace(&mut alpha.management_account, "222222222220".into());
@@ -75,15 +75,16 @@ fn expected(prod: &[&str], dev: &[&str]) -> Vec<(String, String, Vec<String>)> {
     rows
 }
 
-/// Publishes until the snapshot has so many products: what was changed at the console may be readable only later.
+/// Publishes until the snapshot has so many products: what was changed at the console may be
+/// readable only later.
 async fn published(scene: &Scene, approved: usize, rejected: usize) {
     let counts = json!({"approved": approved, "rejected": rejected});
     eventually("the snapshot", &counts, async || scene.hub.json(&["publish"]).await["published"]["counts"].clone())
         .await;
 }
 
-/// A first sync over lost answers that is killed in the middle, a restart, a delta while somebody changes the same experience, and
-/// drift, with a product all along that the catalog refuses.
+/// A first sync over lost answers that is killed in the middle, a restart, a delta while somebody
+/// changes the same experience, and drift, with a product all along that the catalog refuses.
 async fn everything_ends_as_it_should(assumptions: Value) {
     everything_ends_as_it_should_within(assumptions, CatalogLimits::without_throttling()).await;
 }
@@ -105,7 +106,8 @@ async fn everything_ends_as_it_should_within(assumptions: Value, limits: Catalog
     let lists = async |experience: &str| scene.alpha_account.lists(experience).await;
     eventually("the first sync", &Lists::new(&ids, &["prod-x"]), async || lists(ALPHA_PROD).await).await;
 
-    // In the hub one product comes and one goes; at the same time somebody approves one in alpha's production.
+    // In the hub one product comes and one goes; at the same time somebody approves one in alpha's
+    // production.
     scene.hub_account.approve(MANAGEMENT, &["prod-new"]).await;
     scene.hub_account.reject(MANAGEMENT, &[ids[0]]).await;
     published(&scene, 13, 2).await;
@@ -125,7 +127,8 @@ async fn everything_ends_as_it_should_within(assumptions: Value, limits: Catalog
     // Drift.
     scene.alpha_account.reject(ALPHA_DEV, &[ids[1]]).await;
     scene.alpha_account.approve(ALPHA_DEV, &["prod-local"]).await;
-    // Nothing that can be asked of a catalog that leaves it on the list of denied products brings this one back.
+    // Nothing that can be asked of a catalog that leaves it on the list of denied products brings
+    // this one back.
     let (aside, approved): (&[&str], _) = if adds { (&ids[1..2], &current[1..]) } else { (&[], &current[..]) };
     let approved = [approved, &[POISON]].concat();
     let mut rejected = vec!["prod-local", "prod-x", ids[0]];
@@ -293,7 +296,8 @@ fn all_are_otherwise_where_all_are_said_to_be() {
     }
 }
 
-/// What the hub looks up of products says the same, by whatever way it comes: alpha takes those of one category alone.
+/// What the hub looks up of products says the same, by whatever way it comes: alpha takes those of
+/// one category alone.
 async fn filters_decide_alike(assumptions: Value) {
     let product = |id: &str, category: &str| Product {
         id: id.to_owned(),
@@ -352,7 +356,8 @@ async fn listings_may_not_be_searched_by_the_ids_of_products() {
     filters_decide_alike(json!({"product_searches": "refused"})).await;
 }
 
-/// The hub administers for another account, which alone is told of what the hub's own account changes.
+/// The hub administers for another account, which alone is told of what the hub's own account
+/// changes.
 #[tokio::test]
 async fn the_event_of_a_change_may_go_to_another_account() {
     const OWNER: &str = "111111111110";
@@ -375,7 +380,8 @@ async fn the_event_of_a_change_may_go_to_another_account() {
     assert_eq!(code, 0, "{log}");
 }
 
-/// What a subscription could not deliver is lost: the spoke goes by the ledger, whatever tells it to look.
+/// What a subscription could not deliver is lost: the spoke goes by the ledger, whatever tells it
+/// to look.
 #[tokio::test]
 async fn a_dead_letter_may_be_lost() {
     let mut world = world(&["prod-a"], &[]);
@@ -443,8 +449,8 @@ fn rows(page: &str, head: &str) -> Vec<Vec<String>> {
     lines.map(cells).collect()
 }
 
-/// Every assumption that a world can turn round has a switch in its row, and a test that there is; every switch has a row, and
-/// every value but the assumed one, too.
+/// Every assumption that a world can turn round has a switch in its row, and a test that there is;
+/// every switch has a row, and every value but the assumed one, too.
 #[test]
 fn every_row_has_a_switch_that_there_is_and_a_test_and_every_switch_a_row() {
     const PAGE: &str = include_str!("../../docs/aws-assumptions.md");
@@ -486,7 +492,8 @@ fn every_row_has_a_switch_that_there_is_and_a_test_and_every_switch_a_row() {
     }
     for (switch, value) in assumed.as_object().unwrap() {
         let thrown = thrown.get(switch).unwrap_or_else(|| panic!("docs/aws-assumptions.md has no row for `{switch}`"));
-        // Of a switch of words, every word but the assumed one has a row: the others are refused with a list of them.
+        // Of a switch of words, every word but the assumed one has a row: the others are refused
+        // with a list of them.
         let wrong = json!({ switch: "\u{1}" });
         let Err(error) = serde_json::from_value::<Assumptions>(wrong) else { continue };
         let error = error.to_string();

@@ -124,7 +124,8 @@ async fn spokes_with_some_of_the_same_experiences_are_told_of_and_one_that_is_to
     let checkup = one.run(&["doctor"]).await;
     let warning = format!("another spoke, `all` in account 222222222222, keeps {ALPHA_PROD} in step, too");
     assert!(checkup.stdout.contains(&warning), "{}", checkup.stdout);
-    // Told otherwise, it is the same spoke: what it does not keep in step any more does not look as if it lagged.
+    // Told otherwise, it is the same spoke: what it does not keep in step any more does not look as
+    // if it lagged.
     assert_eq!(one.run(&["sync"]).await.code, 0);
     let (_, found) = rows(&scene).await;
     assert_eq!(row(&found, ALPHA_DEV)["state"], "SKIPPED");

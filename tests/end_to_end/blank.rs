@@ -1,4 +1,5 @@
-//! A blank variable counts as absent, for every setting of both programs: templates spell "not set" so.
+//! A blank variable counts as absent, for every setting of both programs: templates spell "not set"
+//! so.
 
 use std::collections::BTreeSet;
 
@@ -49,7 +50,8 @@ async fn variables(program: &Program) -> BTreeSet<String> {
     names
 }
 
-/// That each command does its work with all that the scene does not set as blanks, as it does without.
+/// That each command does its work with all that the scene does not set as blanks, as it does
+/// without.
 async fn same(program: &Program, set: &[&str], commands: &[&[&str]]) {
     let names = variables(program).await;
     for known in ["PMP_EXPERIENCE_ID", "PMP_LOG_FORMAT", "PMP_LOG"] {

@@ -3,7 +3,8 @@
 use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, HUB, Lists, MANAGEMENT, Scene, eventually, world};
 use serde_json::{Value, json};
 
-/// Both live experiences of alpha approve three products, of which the management experience approves one.
+/// Both live experiences of alpha approve three products, of which the management experience
+/// approves one.
 pub(crate) async fn two_thirds_to_remove() -> Scene {
     let mut world = world(&["prod-a"], &[]);
     for experience in &mut world.organizations[1].experiences {
@@ -124,7 +125,8 @@ async fn all_products_and_a_set_number_are_held_too_and_what_has_none_is_not() {
     }
     let scene = Scene::start(world).await;
     scene.hub.json(&["publish"]).await;
-    // Every product, whatever the share may be; and an experience that approves none has none to lose.
+    // Every product, whatever the share may be; and an experience that approves none has none to
+    // lose.
     let lax = scene.spoke.with(&[("PMP_MAX_REMOVED_PERCENT", "100")]);
     let held = lax.run(&["sync"]).await;
     assert_eq!(held.code, 3, "{}", held.stderr);

@@ -1,4 +1,5 @@
-//! A slip in the credentials ends in a sentence. It never becomes the role of the machine, which may be another account's.
+//! A slip in the credentials ends in a sentence. It never becomes the role of the machine, which
+//! may be another account's.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,7 +15,8 @@ use crate::doctor::Checkup;
 
 const HUB: &str = "111111111111";
 
-/// What gives a container its role: the hub's account, so that a program that falls back to it does its work.
+/// What gives a container its role: the hub's account, so that a program that falls back to it does
+/// its work.
 struct Container {
     url: String,
     server: JoinHandle<()>,

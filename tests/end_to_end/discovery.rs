@@ -1,5 +1,5 @@
-//! Which experiences are kept in step, and what is said of those that are not: in the management account, and in a
-//! delegated administrator's.
+//! Which experiences are kept in step, and what is said of those that are not: in the management
+//! account, and in a delegated administrator's.
 
 use pmp_local_aws::world::{Experience, ProcurementPolicy};
 use pmp_tests::{
@@ -11,7 +11,8 @@ const DELEGATE: &str = "222222222223";
 const BARE: &str = "exp-alpha-bare";
 const MISSING: &str = "exp-does-not-exist";
 
-/// Alpha with an experience that has no policy, and its two programs: as management account, as delegated administrator.
+/// Alpha with an experience that has no policy, and its two programs: as management account, as
+/// delegated administrator.
 async fn scene() -> (Scene, [Program; 2]) {
     let mut world = world(&["prod-a"], &[]);
     let alpha = world.organizations.pop().unwrap().with_delegated_administrator(DELEGATE);

@@ -1,5 +1,5 @@
-//! `doctor` of both programs: a line for everything that is well, and for each kind of fault the line that says so and how to
-//! mend it. And that it changes nothing.
+//! `doctor` of both programs: a line for everything that is well, and for each kind of fault the
+//! line that says so and how to mend it. And that it changes nothing.
 
 mod hub;
 mod spoke;

@@ -121,7 +121,8 @@ async fn an_edit_and_a_new_snapshot_at_once_are_told_apart() {
     assert!(wrong.code == 1 && wrong.stderr.contains("PMP_DRIFT"), "{wrong:?}");
 }
 
-/// Both are applied in one pass, and what was healed is told for all that: with who it was, and without what the hub moved.
+/// Both are applied in one pass, and what was healed is told for all that: with who it was, and
+/// without what the hub moved.
 #[tokio::test]
 async fn an_edit_that_is_healed_together_with_a_new_snapshot_is_told() {
     let scene = in_step().await;
@@ -136,7 +137,8 @@ async fn an_edit_that_is_healed_together_with_a_new_snapshot_is_told() {
     assert_eq!(drift["by"][0]["account"], "222222222222", "{healed}");
     let expected = Lists::new(&["prod-a", "prod-b", "prod-c"], &["prod-own", "prod-x"]);
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
-    // Whoever was not touched has nothing to tell, and neither has a product that is rejected once more.
+    // Whoever was not touched has nothing to tell, and neither has a product that is rejected once
+    // more.
     assert!(receipt(&scene.spoke, ALPHA_DEV).await.get("drift").is_none());
     scene.alpha_account.reject(ALPHA_DEV, &["prod-nowhere"]).await;
     assert!(receipt(&scene.spoke, ALPHA_DEV).await.get("drift").is_none());

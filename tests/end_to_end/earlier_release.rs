@@ -1,8 +1,9 @@
-//! This release beside the one before it: each program with the other's partner, over tables that either wrote. The table in
-//! docs/compatibility.md says what is to be expected, and these tests hold it.
+//! This release beside the one before it: each program with the other's partner, over tables that
+//! either wrote. The table in docs/compatibility.md says what is to be expected, and these tests
+//! hold it.
 //!
-//! The tables of the earlier release are kept here as that release wrote them. What needs its programs is run by
-//! `tests/compatibility/run`, which builds them.
+//! The tables of the earlier release are kept here as that release wrote them. What needs its
+//! programs is run by `tests/compatibility/run`, which builds them.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -105,7 +106,8 @@ async fn an_earlier_spoke_does_not_mind_signatures_and_a_later_one_asks_for_them
     a_change_comes_over(&scene, &hub, &scene.spoke.of(&earlier()), "prod-1").await;
     let trusting = scene.spoke.with(&[("PMP_TRUSTED_KEYS", &public)]);
     a_change_comes_over(&scene, &hub, &trusting, "prod-2").await;
-    // The earlier hub goes on where it stands, and cannot sign: who trusts keys waits for one that does.
+    // The earlier hub goes on where it stands, and cannot sign: who trusts keys waits for one that
+    // does.
     scene.hub_account.approve(MANAGEMENT, &["prod-3"]).await;
     scene.hub.of(&earlier()).json(&["publish"]).await;
     let refused = trusting.run(&["sync"]).await;
@@ -132,7 +134,8 @@ async fn a_confirmation_counts_for_spokes_of_the_same_release_alone() {
     old_hub.json(&["confirm", ALPHA, "1"]).await;
     scene.spoke.run(&["sync"]).await;
     assert_eq!(states(&scene.hub).await, both("HELD"));
-    // The earlier spoke does not look where this hub's word lies; the earlier hub does not stumble over it.
+    // The earlier spoke does not look where this hub's word lies; the earlier hub does not stumble
+    // over it.
     scene.hub.json(&["confirm", ALPHA, "1"]).await;
     scene.spoke.run(&["sync"]).await;
     assert_eq!(states(&scene.hub).await, both("SYNCED"));
@@ -163,7 +166,8 @@ async fn what_the_earlier_release_wrote_is_read_and_gone_on_with() {
         assert_eq!((&row["state"], &row["receipt"]["version"]), (&json!("SYNCED"), &json!(2)), "{row}");
     }
     assert_eq!(rows.count(), 2);
-    // The same content is no new version; a spoke brings what differs into step, and its receipts replace those.
+    // The same content is no new version; a spoke brings what differs into step, and its receipts
+    // replace those.
     assert_eq!(scene.hub.json(&["publish"]).await["published"]["version"], 2);
     let synced = scene.spoke.run(&["sync"]).await;
     assert_eq!(synced.code, 0, "{synced:?}");

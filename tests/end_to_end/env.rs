@@ -43,7 +43,8 @@ async fn env(endpoint: &str, arguments: &[&str]) -> Finished {
     Program::new("pmp-spoke", &environment).run(&[&["env"], arguments].concat()).await
 }
 
-/// What a shell has after it took `script`, of the variables that begin with `PMP_`, where PMP_LEASE_TERM and PMP_FILTER were set.
+/// What a shell has after it took `script`, of the variables that begin with `PMP_`, where
+/// PMP_LEASE_TERM and PMP_FILTER were set.
 async fn in_shell(shell: &str, script: &str) -> BTreeMap<String, String> {
     let mut command = Command::new(shell);
     command.args(["-c", "eval \"$1\"; exec env -0", shell, script]).env_clear().env("PATH", "/usr/bin:/bin");

@@ -1,4 +1,5 @@
-//! The real programs while things go wrong: they end where they would have ended, and do nothing twice.
+//! The real programs while things go wrong: they end where they would have ended, and do nothing
+//! twice.
 
 use pmp_local_aws::world::{Fault, FaultRule};
 use pmp_tests::{ALPHA_PROD, EVENTS_QUEUE, Lists, MANAGEMENT, Scene, World, eventually, world};
@@ -24,7 +25,8 @@ async fn a_spoke_gets_through_throttling_lost_answers_and_a_server_fault() {
     let synced = spoke.run(&["sync"]).await;
     assert_eq!(synced.code, 0, "{}{}", synced.stdout, synced.stderr);
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a", "prod-b"], &["prod-x"]));
-    // The one that the catalog failed, whose answer was lost as well, and the one after it: none was started twice.
+    // The one that the catalog failed, whose answer was lost as well, and the one after it: none
+    // was started twice.
     assert_eq!(scene.alpha_account.change_sets().await, 2);
 }
 

@@ -152,7 +152,8 @@ async fn a_filter_that_used_up_its_limits_twice_is_not_run_for_the_rest_of_the_p
     scene.hub.json(&["publish"]).await;
     let folder = tempfile::tempdir().unwrap();
     let component = folder.path().join("looping.wasm");
-    // Each round costs ten thousand units of fuel, and next to no time: what has no effect is counted, and not compiled.
+    // Each round costs ten thousand units of fuel, and next to no time: what has no effect is
+    // counted, and not compiled.
     let costly = "(drop (i32.const 0))".repeat(10_000);
     std::fs::write(&component, guest(Some(&format!("(loop $again {costly} (br $again)) (i32.const 0)")))).unwrap();
     let spoke = scene.spoke_with_filter(&component, "{}");
@@ -297,7 +298,8 @@ async fn a_filter_is_compiled_once_and_then_found_in_the_cache_or_pinned_as_mach
     let finished = cached.run(&["plan"]).await;
     assert_eq!(finished.code, 0);
     assert!(finished.stderr.contains("was not written by this cache"), "{}", finished.stderr);
-    // One that is open to others, as volumes of Kubernetes are, is not used either, and told of once.
+    // One that is open to others, as volumes of Kubernetes are, is not used either, and told of
+    // once.
     std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o775)).unwrap();
     let finished = cached.run(&["plan"]).await;
     let told = finished.stderr.matches("the filter cache is not used").count();
@@ -409,11 +411,12 @@ async fn a_filter_that_cannot_be_used_stops_the_spoke_before_anything_else_and_t
 const TRAPS: &str = "unreachable";
 const NOT_MANAGED: &str = "(i32.const 512)";
 
-/// A component that describes itself as `guest`, takes any settings, traps when it is to decide, and answers with the
-/// given body whether an experience is managed; without one it doesn't export the question.
+/// A component that describes itself as `guest`, takes any settings, traps when it is to decide,
+/// and answers with the given body whether an experience is managed; without one it doesn't export
+/// the question.
 fn guest(manages: Option<&str>) -> Vec<u8> {
-    // Results are addresses in the canonical ABI's layout: a string is an address and a length, and `ok` without a value
-    // a zero byte.
+    // Results are addresses in the canonical ABI's layout: a string is an address and a length, and
+    // `ok` without a value a zero byte.
     let manages = manages.map(|body| {
         format!(
             r#"(func (export "pmp-sync:filter/scope@1.0.0#manages")

@@ -1,6 +1,6 @@
-//! What an insider of a member organization can say in the hub's name, and what comes of it: nothing. Messages are sent by a
-//! principal of the member's account, receipts are written with the member's own role, and both with no right beyond those
-//! that the templates give.
+//! What an insider of a member organization can say in the hub's name, and what comes of it:
+//! nothing. Messages are sent by a principal of the member's account, receipts are written with the
+//! member's own role, and both with no right beyond those that the templates give.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -214,7 +214,8 @@ async fn a_forged_receipt_supersedes_nothing_and_is_replaced() {
         scene.hub.json(&["publish"]).await;
         let agent = scene.spoke.start(&["run"]);
         eventually("in step", &(json!("SYNCED"), json!(1)), async || stands(&scene, ALPHA_PROD).await).await;
-        // A pass that is at work still would put its own receipt in place of the forged one, and never see it.
+        // A pass that is at work still would put its own receipt in place of the forged one, and
+        // never see it.
         eventually("the announcement is answered", &0, async || waiting(&scene).await).await;
         forge_receipt(&scene, ALPHA_PROD, number, &digest).await;
         forge_receipt(&scene, "exp-that-never-was", number, &digest).await;

@@ -1,4 +1,5 @@
-//! `init` of both programs, refused, failed, unheard or killed at each of its calls: run again, and all is as if nothing had been.
+//! `init` of both programs, refused, failed, unheard or killed at each of its calls: run again, and
+//! all is as if nothing had been.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Told to stop while something hangs: every program ends within ten seconds, and a function answers before its deadline.
+//! Told to stop while something hangs: every program ends within ten seconds, and a function
+//! answers before its deadline.
 
 use std::time::{Duration, Instant};
 

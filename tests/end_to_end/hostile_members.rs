@@ -1,4 +1,5 @@
-//! What one member organization may write with its own role, and what the hub makes of it: it harms itself alone.
+//! What one member organization may write with its own role, and what the hub makes of it: it harms
+//! itself alone.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -348,7 +349,8 @@ async fn cost_of_status(scene: &Scene) -> Cost {
     Cost { queries: count("Query"), scans: count("Scan"), units, took }
 }
 
-/// 200 organizations with five experiences each, and ten thousand items of one of them. It takes a minute or more.
+/// 200 organizations with five experiences each, and ten thousand items of one of them. It takes a
+/// minute or more.
 #[tokio::test]
 #[ignore = "takes a minute; run it with `--ignored --nocapture` to see what it costs"]
 #[allow(clippy::print_stdout)]

@@ -1,5 +1,5 @@
-//! Text from outside cannot act: names, notes, reasons and errors that are made of escape sequences, direction controls and
-//! line breaks, and everything that shows them.
+//! Text from outside cannot act: names, notes, reasons and errors that are made of escape
+//! sequences, direction controls and line breaks, and everything that shows them.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Real processes that are killed at random moments, over a line that loses answers: the work is done, and nobody heard.
+//! Real processes that are killed at random moments, over a line that loses answers: the work is
+//! done, and nobody heard.
 
 use std::time::Duration;
 
@@ -47,7 +48,8 @@ async fn killed_again_and_again_while_answers_are_lost_it_ends_in_what_the_snaps
             let agent = spoke.start(&["run"]);
             tokio::time::sleep(Duration::from_millis(chance.u64(200..2_500))).await;
             agent.kill().await;
-            // What a killed process had taken from the queue is hidden for minutes; the hub announces again.
+            // What a killed process had taken from the queue is hidden for minutes; the hub
+            // announces again.
             scene.hub.json(&["publish"]).await;
         }
         let agent = spoke.start(&["run"]);
@@ -63,9 +65,9 @@ async fn killed_again_and_again_while_answers_are_lost_it_ends_in_what_the_snaps
         eventually(&format!("seed {seed}: both are told to be in step"), &2, synced).await;
         let (code, log) = agent.stop().await;
         assert_eq!(code, 0, "seed {seed}: {log}");
-        // Two experiences, each with one chain of ceil(180/50) change sets, which they may share: none was applied twice. A
-        // change set that a killed process started before it planned anew may have ended without effect, never more than
-        // one for each kill.
+        // Two experiences, each with one chain of ceil(180/50) change sets, which they may share:
+        // none was applied twice. A change set that a killed process started before it planned anew
+        // may have ended without effect, never more than one for each kill.
         let change_sets = scene.alpha_account.change_sets().await;
         assert!((4..=8 + 2 * KILLS).contains(&change_sets), "seed {seed}: {change_sets} change sets");
     }

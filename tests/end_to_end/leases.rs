@@ -221,7 +221,8 @@ async fn the_lease_of_a_spoke_that_was_killed_ends_by_itself() {
     assert_eq!(scene.alpha_account.change_sets().await, 6);
 }
 
-/// After a spoke was killed: how long it takes until `follower` starts the next change set, and the log of it.
+/// After a spoke was killed: how long it takes until `follower` starts the next change set, and the
+/// log of it.
 async fn followed(scene: &Scene, follower: Agent, started: usize, died: std::time::Instant) -> (Duration, String) {
     within(Duration::from_secs(15), "the work goes on", async || {
         let goes_on = scene.alpha_account.change_sets().await > started;
@@ -311,7 +312,8 @@ async fn a_spoke_that_loses_its_lease_starts_nothing_new_and_leaves_the_message(
 async fn a_message_is_hidden_from_others_while_its_pass_waits_and_works() {
     let (scene, spoke, expected) = six_batches(Duration::from_millis(300)).await;
     let client = aws_sdk_sqs::Client::new(scene.alpha_account.config());
-    // Visible again after a second, unless someone sees to it; and a dead letter when it is received a second time.
+    // Visible again after a second, unless someone sees to it; and a dead letter when it is
+    // received a second time.
     let dead_letters = "arn:aws:sqs:us-east-1:222222222222:pmp-sync-snapshots-dead-letters";
     let redrive = format!(r#"{{"deadLetterTargetArn":"{dead_letters}","maxReceiveCount":1}}"#);
     let call = client.set_queue_attributes().queue_url(&scene.queue_url).attributes("VisibilityTimeout".into(), "1");

@@ -1,5 +1,5 @@
-//! Products are looked up once, by the hub, for the filters of all members: within AWS's quotas, beside publishing, and never so
-//! that a missing answer is taken for one.
+//! Products are looked up once, by the hub, for the filters of all members: within AWS's quotas,
+//! beside publishing, and never so that a missing answer is taken for one.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
-//! What a person mistypes ends in a sentence: nothing panics, nothing silently means something else.
+//! What a person mistypes ends in a sentence: nothing panics, nothing silently means something
+//! else.
 
 use pmp_tests::{ALPHA_PROD, Finished, MANAGEMENT, Program, Scene, world};
 
@@ -176,7 +177,8 @@ async fn a_check_of_an_experience_that_nobody_knows_or_of_nobody_is_not_content(
     assert_eq!(scene.hub.run(&["status", "--check"]).await.code, 0);
 }
 
-/// `plan` and `status` write nothing: the hub would take an error that they met for one of the last pass.
+/// `plan` and `status` write nothing: the hub would take an error that they met for one of the last
+/// pass.
 #[tokio::test]
 async fn a_plan_with_a_mistyped_filter_tells_the_hub_nothing() {
     let scene = Scene::start(world(&["prod-a"], &[])).await;

@@ -1,6 +1,6 @@
-//! Places in which AWS is not simply there: behind a proxy, behind a root of the place's own, with a page in between; and the
-//! ways
-//! in which people sign in. Each is honoured as the AWS CLI does, or ends in a sentence that says what to do.
+//! Places in which AWS is not simply there: behind a proxy, behind a root of the place's own, with
+//! a page in between; and the ways in which people sign in. Each is honoured as the AWS CLI does,
+//! or ends in a sentence that says what to do.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -86,7 +86,8 @@ async fn a_bundle_of_the_profile_is_trusted_too_and_that_of_the_environment_goes
 async fn a_root_that_nobody_named_is_told_at_once_with_the_way_to_name_it() {
     let scene = Scene::start_behind_proxy(world(&["prod-a"], &[])).await;
     let begun = Instant::now();
-    // The machine's own roots, of which there may be none here: those of another place stand for them.
+    // The machine's own roots, of which there may be none here: those of another place stand for
+    // them.
     let other = Proxy::start(&scene.endpoint(), Manners::Open).await;
     let (foreign, right) = (other.bundle(), scene.proxy().bundle());
     let machine = [("AWS_CA_BUNDLE", ""), ("SSL_CERT_FILE", foreign.to_str().unwrap())];

@@ -1,4 +1,5 @@
-//! A spoke that only observes: it tells what it would change, and changes nothing until it is told to apply.
+//! A spoke that only observes: it tells what it would change, and changes nothing until it is told
+//! to apply.
 
 use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, Lists, Program, Scene, eventually, world};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! What commands print, as text: reviewers see a change of the output as a change of these snapshots. JSON is an API, and
-//! tables are read at three in the morning.
+//! What commands print, as text: reviewers see a change of the output as a change of these
+//! snapshots. JSON is an API, and tables are read at three in the morning.
 
 use pmp_tests::{ALPHA_DEV, Finished, Scene, world};
 

@@ -19,7 +19,8 @@ fn is_row(line: &str) -> bool {
     line.trim_start().starts_with('|')
 }
 
-/// Where a table of `page` begins without the two lines that make it one, as after an empty line in its middle.
+/// Where a table of `page` begins without the two lines that make it one, as after an empty line in
+/// its middle.
 fn broken_tables(page: &str) -> Vec<usize> {
     let (mut is_code, mut before, mut broken) = (false, "", Vec::new());
     let mut lines = page.lines().enumerate().peekable();

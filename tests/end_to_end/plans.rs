@@ -1,4 +1,5 @@
-//! Plans before they are done: of other snapshots and filters, and kept in a file that is done as it is or not at all.
+//! Plans before they are done: of other snapshots and filters, and kept in a file that is done as
+//! it is or not at all.
 
 use std::path::PathBuf;
 

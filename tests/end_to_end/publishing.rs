@@ -72,8 +72,8 @@ async fn twenty_thousand_products_are_stored_with_at_most_five_writes() {
     let published = tapped.json(&["publish"]).await["published"].clone();
     assert_eq!((&published["counts"]["approved"], &published["inline"]), (&json!(20_000), &json!(false)));
 
-    // Three calls write: the snapshot with the head in one transaction, the high-water mark in the other table, and the head once
-    // more to mark it published.
+    // Three calls write: the snapshot with the head in one transaction, the high-water mark in the
+    // other table, and the head once more to mark it published.
     let calls = tap.calls();
     assert_eq!(
         calls.iter().filter(|call| *call != "GetItem").collect::<Vec<_>>(),

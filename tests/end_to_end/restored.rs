@@ -1,5 +1,5 @@
-//! The table of snapshots, restored to an earlier moment: nothing is published over it, everyone says why, and one command goes
-//! on from there.
+//! The table of snapshots, restored to an earlier moment: nothing is published over it, everyone
+//! says why, and one command goes on from there.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,8 @@ async fn items(client: &Client) -> Vec<Item> {
     client.scan().table_name(SNAPSHOTS).send().await.unwrap().items.unwrap()
 }
 
-/// What a point-in-time recovery comes to: what was written since is gone, and what was there is as it was.
+/// What a point-in-time recovery comes to: what was written since is gone, and what was there is as
+/// it was.
 async fn restore(scene: &Scene, before: &[Item]) {
     let client = Client::new(scene.hub_account.config());
     for item in items(&client).await {
@@ -30,7 +31,8 @@ async fn restore(scene: &Scene, before: &[Item]) {
     }
 }
 
-/// Two versions were published and applied, and then the table was restored to the moment of the first one.
+/// Two versions were published and applied, and then the table was restored to the moment of the
+/// first one.
 async fn restored() -> Scene {
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.hub.json(&["publish"]).await;

@@ -1,4 +1,5 @@
-//! Whom the hub admitted: `init --admit`, the setting, `members`, and what is said of those who never report.
+//! Whom the hub admitted: `init --admit`, the setting, `members`, and what is said of those who
+//! never report.
 
 use std::time::Duration;
 
@@ -75,7 +76,8 @@ async fn an_organization_is_forgotten_only_where_it_is_named_twice_and_then_whol
     assert!(states(&scene).await.iter().any(|(id, state)| id == ALPHA && state == "SYNCED"));
 
     let forgotten = scene.hub.json(&["members", "forget", ALPHA, ALPHA]).await;
-    // Two receipts of live experiences at least, the sign of life, the confirmation, and the record.
+    // Two receipts of live experiences at least, the sign of life, the confirmation, and the
+    // record.
     assert!(forgotten["items"].as_u64().unwrap() >= 5, "{forgotten}");
     assert_eq!(states(&scene).await, [(BETA.to_owned(), "NEVER".to_owned())]);
     let dynamodb = Client::new(scene.hub_account.config());

@@ -3,7 +3,8 @@
 use pmp_local_aws::world::ResourceRequests;
 use pmp_tests::{ALPHA_PROD, Lists, Scene, world};
 
-/// The management experience takes no requests from users, alpha's production experience does; and it lacks a product.
+/// The management experience takes no requests from users, alpha's production experience does; and
+/// it lacks a product.
 async fn scene(missing: bool) -> Scene {
     let mut world = world(&["prod-a"], &[]);
     world.organizations[0].experiences[0].policy.as_mut().unwrap().policy_resource_requests = ResourceRequests::Deny;

@@ -1,4 +1,5 @@
-//! Several of something: management experiences in one member account, accounts of one organization.
+//! Several of something: management experiences in one member account, accounts of one
+//! organization.
 
 use pmp_local_aws::world::{Experience, ProcurementPolicy};
 use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, HUB, Lists, Scene, eventually, member_role, world};

@@ -1,5 +1,5 @@
-//! Signed snapshots: the hub signs with a key of KMS or of a file, and a spoke that trusts keys acts on what they signed
-//! and on nothing else. The drill of docs/security.md, step by step.
+//! Signed snapshots: the hub signs with a key of KMS or of a file, and a spoke that trusts keys
+//! acts on what they signed and on nothing else. The drill of docs/security.md, step by step.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -128,7 +128,8 @@ async fn keys_change_without_touching_hub_and_spokes_at_once() {
     let both = signed.spoke(&[&old_key, &new_key]);
     assert_eq!(both.run(&["sync"]).await.code, 0);
 
-    // Then the hub signs with the new one: without a new version, and without those that were not told yet.
+    // Then the hub signs with the new one: without a new version, and without those that were not
+    // told yet.
     new_hub.json(&["publish"]).await;
     assert_eq!(both.run(&["sync"]).await.code, 0);
     assert_refused(&before.run(&["sync"]).await, "signed by a key that is not trusted");
@@ -161,7 +162,8 @@ async fn what_trusted_keys_did_not_sign_changes_nothing() {
     let good = signed.head().await;
     let in_step = signed.approved().await;
 
-    // Whoever can write into the table, but not sign: another version, other content, no signature, one of another key.
+    // Whoever can write into the table, but not sign: another version, other content, no signature,
+    // one of another key.
     signed.scene.hub_account.approve(MANAGEMENT, &["prod-evil"]).await;
     // A hub that was not given its key does not do that by accident.
     let forgotten = signed.scene.hub.run(&["publish"]).await;
@@ -192,8 +194,8 @@ async fn what_trusted_keys_did_not_sign_changes_nothing() {
     assert_eq!(spoke.run(&["sync"]).await.code, 0);
     assert_eq!(signed.approved().await, Lists::new(&["prod-a", "prod-evil"], &[]));
 
-    // What was trusted is not gone behind, though the older statement still holds, and whoever turned the table back took the
-    // hub's own mark away, too.
+    // What was trusted is not gone behind, though the older statement still holds, and whoever
+    // turned the table back took the hub's own mark away, too.
     signed.put_head(good).await;
     let mark = signed.table().delete_item().table_name("SyncTimestamps");
     let mark = mark.key("organization", AttributeValue::S("hub#heads".into()));
@@ -250,7 +252,8 @@ async fn a_spoke_whose_statement_has_expired_is_frozen_and_says_so() {
     assert_eq!(agent.stop().await.0, 0);
 }
 
-/// Whoever may write the table, and not sign, has the hub sign what leaves no number for the next snapshot.
+/// Whoever may write the table, and not sign, has the hub sign what leaves no number for the next
+/// snapshot.
 #[tokio::test]
 async fn a_head_that_no_hub_came_to_is_not_signed() {
     let signed = Signed::start(&["prod-a"]).await;

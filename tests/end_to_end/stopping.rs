@@ -38,7 +38,8 @@ async fn a_sync_whose_time_is_up_says_what_is_pending_and_the_next_goes_on() {
     let went_on = spoke.run(&["sync"]).await;
     assert_eq!(went_on.code, 0, "{went_on:?}");
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
-    // The receipt tells what was done for the snapshot, whichever pass did it; the table what this one did.
+    // The receipt tells what was done for the snapshot, whichever pass did it; the table what this
+    // one did.
     let told = receipt(&scene).await;
     let in_all = told["allowed"].as_u64().unwrap();
     let row = went_on.stdout.lines().find(|line| line.starts_with(ALPHA_PROD)).unwrap();

@@ -77,7 +77,8 @@ async fn a_delta_is_applied_in_as_few_change_sets_as_aws_permits() {
     assert_eq!(spoke.run(&["sync"]).await.code, 0);
     assert_eq!(scene.alpha_account.change_sets().await, 2);
 
-    // 60 more are approved, 10 of the first are rejected: 60 allows and 10 denials are two change sets.
+    // 60 more are approved, 10 of the first are rejected: 60 allows and 10 denials are two change
+    // sets.
     for batch in ids[60..].chunks(50) {
         scene.hub_account.approve(MANAGEMENT, batch).await;
     }

@@ -1,5 +1,6 @@
-//! `pmp-hub verify-aws`: on the embedded AWS everything is as it is assumed, and each assumption that is reversed there is
-//! refuted, and no other. Whatever is changed is put back, however it ends.
+//! `pmp-hub verify-aws`: on the embedded AWS everything is as it is assumed, and each assumption
+//! that is reversed there is refuted, and no other. Whatever is changed is put back, however it
+//! ends.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -268,7 +269,8 @@ async fn a_product_that_is_taken_although_it_does_not_exist_is_found_and_what_is
     assert_eq!((lists.approved, requests), (untouched().0.approved, untouched().1));
 }
 
-/// What the catalog offers does not put this back: the product is rejected as before, and on the other list, too.
+/// What the catalog offers does not put this back: the product is rejected as before, and on the
+/// other list, too.
 #[tokio::test]
 async fn lists_that_only_grow_are_found_and_what_is_left_is_said() {
     let assumptions = serde_json::from_value(json!({"listing": "adds"})).unwrap();
@@ -367,7 +369,8 @@ async fn where_it_cannot_be_put_back_what_is_left_is_said_and_how_to_do_it_by_ha
     assert_eq!(state_of(&scene, TRIAL).await, untouched());
 }
 
-/// A product that is on a list exists; to allow it and to deny it would take it off that list, or change what it is.
+/// A product that is on a list exists; to allow it and to deny it would take it off that list, or
+/// change what it is.
 #[tokio::test]
 async fn a_product_that_is_on_a_list_is_not_taken_for_one_that_does_not_exist() {
     let scene = scene_of(trial_world(&Assumptions::default())).await;
@@ -383,7 +386,8 @@ async fn a_product_that_is_on_a_list_is_not_taken_for_one_that_does_not_exist() 
     assert_eq!(scene.hub_account.change_sets().await, 0);
 }
 
-/// How a change set stands may be refused, in the middle of it: putting back is asked for all the same.
+/// How a change set stands may be refused, in the middle of it: putting back is asked for all the
+/// same.
 #[tokio::test]
 async fn an_experience_is_put_back_where_its_change_sets_cannot_be_described() {
     for denied in [&["DescribeChangeSet"][..], &["DescribeChangeSet", "ListChangeSets"]] {
@@ -455,7 +459,8 @@ async fn an_experience_that_is_in_use_is_left_alone_unless_it_is_named_twice() {
         let refused = scene.hub.run(&["verify-aws", "--change", experience]).await;
         assert_eq!(refused.code, 3, "{}", refused.stderr);
         assert!(refused.stderr.contains(&why), "{}", refused.stderr);
-        // What is changed on the management experience goes to all members: how to do that is not said.
+        // What is changed on the management experience goes to all members: how to do that is not
+        // said.
         let told = refused.stderr.contains(&format!("--change {experience} {experience}`"));
         assert_eq!(told, experience != MANAGEMENT, "{}", refused.stderr);
     }

@@ -1,4 +1,5 @@
-//! What an operator sees of the whole fleet: one screen, whatever its size, in every form, and what that costs.
+//! What an operator sees of the whole fleet: one screen, whatever its size, in every form, and what
+//! that costs.
 
 use std::time::Duration;
 
@@ -78,7 +79,8 @@ fn items_of(at: usize, organization: &str, items: &[Item]) -> Vec<Item> {
     signs.chain(receipts).collect()
 }
 
-/// A hub that admitted so many organizations, and their reports. Some are in trouble; some never came.
+/// A hub that admitted so many organizations, and their reports. Some are in trouble; some never
+/// came.
 async fn fleet(organizations: usize) -> Scene {
     let mut scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.hub.json(&["publish"]).await;
@@ -303,7 +305,8 @@ async fn the_screen_is_drawn_again_until_it_is_told_to_stop() {
     assert_eq!((json.code, json.stderr.contains("--watch draws a screen")), (1, true), "{json:?}");
 }
 
-/// Every form of every list: YAML is the same document as JSON, and what was written into a note is no formula in a spreadsheet.
+/// Every form of every list: YAML is the same document as JSON, and what was written into a note is
+/// no formula in a spreadsheet.
 #[tokio::test]
 async fn all_forms_say_the_same_and_a_note_is_no_formula() {
     let scene = fleet(8).await;
@@ -372,7 +375,8 @@ async fn a_thousand_organizations_fit_one_screen_within_a_second() {
     assert!(slow.is_empty(), "{slow:?}");
 }
 
-/// What is published about the documents is what is printed: nothing is missing, of another type, or not described.
+/// What is published about the documents is what is printed: nothing is missing, of another type,
+/// or not described.
 #[tokio::test]
 async fn every_document_is_as_its_published_schema_says() {
     let scene = fleet(20).await;

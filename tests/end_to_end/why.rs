@@ -1,4 +1,5 @@
-//! Why a product is approved, or not: `why`, and the record that it rests on; `log`, of one organization.
+//! Why a product is approved, or not: `why`, and the record that it rests on; `log`, of one
+//! organization.
 
 use std::path::Path;
 
@@ -9,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::confirming::two_thirds_to_remove;
 
-/// Five products are approved, of which the catalog does not know one, and one is rejected. Two have names.
+/// Five products are approved, of which the catalog does not know one, and one is rejected. Two
+/// have names.
 fn six_products() -> World {
     let named = |id: &str, name: &str| Product {
         id: id.to_owned(),
@@ -145,7 +147,8 @@ async fn in_one_organization_the_whole_chain_is_told() {
     assert!(steps[4].2.contains("allowed"), "{steps:?}");
     assert_eq!(steps[5].2, "partial at 1; the ledger bears it out");
 
-    // It is taken away where it was approved: the plan that did so is told, and later ones had nothing to do.
+    // It is taken away where it was approved: the plan that did so is told, and later ones had
+    // nothing to do.
     scene.hub_account.approve(MANAGEMENT, &["prod-late"]).await;
     hub.json(&["publish"]).await;
     let changed = excluding(&scene, "prod-a");

@@ -1,4 +1,5 @@
-//! What says the same makes no noise: no version, no line of a plan, no figure, and of a pass hardly a trace.
+//! What says the same makes no noise: no version, no line of a plan, no figure, and of a pass
+//! hardly a trace.
 
 use pmp_tests::{ALPHA, ALPHA_PROD, MANAGEMENT, Scene, Tap, eventually, world};
 use serde_json::{Value, json};
@@ -69,7 +70,8 @@ fn written(call: &pmp_tests::Call) -> Option<String> {
     }
 }
 
-/// The lease is taken and given back, and two signs of life are written: docs/compatibility.md says why it is not one.
+/// The lease is taken and given back, and two signs of life are written: docs/compatibility.md says
+/// why it is not one.
 #[tokio::test]
 async fn a_pass_without_a_change_writes_nothing_but_that_it_was() {
     let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;

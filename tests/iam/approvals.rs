@@ -1,5 +1,6 @@
-//! The optional service control policy, rehearsed: in the embedded AWS, a user's request for a product is approved by those
-//! alone whom `protect.yaml` names, and users may still ask and take back what they asked for.
+//! The optional service control policy, rehearsed: in the embedded AWS, a user's request for a
+//! product is approved by those alone whom `protect.yaml` names, and users may still ask and take
+//! back what they asked for.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -112,7 +113,8 @@ async fn users_ask_and_take_back_and_named_administrators_alone_decide() {
     assert_eq!(account.lists(ALPHA_PROD).await.approved.into_iter().collect::<Vec<_>>(), ["prod-1"]);
 }
 
-/// An approval is both a change set of the request and an action of the console: each of the two statements keeps it.
+/// An approval is both a change set of the request and an action of the console: each of the two
+/// statements keeps it.
 #[tokio::test]
 async fn each_door_to_an_approval_is_shut_by_itself() {
     for (statement, declines) in

@@ -1,4 +1,5 @@
-//! Questions that no call of the embedded AWS asks, put to the same evaluator, and recorded like its own.
+//! Questions that no call of the embedded AWS asks, put to the same evaluator, and recorded like
+//! its own.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -53,7 +54,8 @@ impl Ask<'_> {
             caller: self.role.to_owned(),
             action: self.action.to_owned(),
             resource: self.resource.to_owned(),
-            // The catalog, not IAM, knows what of the management account a delegated administrator may see.
+            // The catalog, not IAM, knows what of the management account a delegated administrator
+            // may see.
             owner: account.to_owned(),
             conditions: conditions()
                 .map(|(key, value)| ((*key).to_owned(), vec![(*value).to_owned()]))

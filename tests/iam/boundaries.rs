@@ -50,7 +50,8 @@ async fn the_spoke_changes_products_of_the_named_experiences_and_nothing_else() 
     }
 }
 
-/// Whoever widens the role by another policy, as an account's administrators may, does not widen what it changes.
+/// Whoever widens the role by another policy, as an account's administrators may, does not widen
+/// what it changes.
 #[tokio::test]
 async fn no_other_change_type_is_open_to_the_spoke_whatever_its_role_is_given_besides() {
     let named = [("MemberExperienceIds", ALPHA_PROD)];
@@ -76,7 +77,8 @@ async fn the_hub_changes_no_experience_and_nothing_that_spokes_wrote() {
     let dynamodb = aws_sdk_dynamodb::Client::new(hub.config());
     let timestamps = organizations.member_output("TimestampsTableArn");
     denied("a receipt", put(&dynamodb, &timestamps, "organization", ALPHA).await);
-    // What operators say is theirs to say: the function admits nobody and confirms nothing. It keeps its own mark.
+    // What operators say is theirs to say: the function admits nobody and confirms nothing. It
+    // keeps its own mark.
     denied("the roster", put(&dynamodb, &timestamps, "organization", "hub#roster").await);
     denied("a confirmation", put(&dynamodb, &timestamps, "organization", &format!("hub#{ALPHA}")).await);
     put(&dynamodb, &timestamps, "organization", "hub#heads").await.unwrap();
@@ -149,7 +151,8 @@ async fn a_member_reads_snapshots_and_writes_its_own_receipts_and_nobody_else_do
         "reading another's",
         others.expression_attribute_values(":o", AttributeValue::S(HUB_ORGANIZATION.into())).send().await,
     );
-    // What the hub says: about this organization, and how far it came. To be read, and written by nobody here.
+    // What the hub says: about this organization, and how far it came. To be read, and written by
+    // nobody here.
     let read = async |partition: &str| {
         let call = member.query().table_name(&timestamps).key_condition_expression("organization = :o");
         call.expression_attribute_values(":o", AttributeValue::S(partition.into())).send().await

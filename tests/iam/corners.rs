@@ -1,5 +1,6 @@
-//! What IAM's policies can say and this repository's templates do not, yet: each row is a role that sends to a queue, with what AWS's
-//! documentation makes of it. The other evaluator is asked the same.
+//! What IAM's policies can say and this repository's templates do not, yet: each row is a role that
+//! sends to a queue, with what AWS's documentation makes of it. The other evaluator is asked the
+//! same.
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use pmp_local_aws::world::{AccessKey, Role};

@@ -1,5 +1,6 @@
-//! Makes a stack's tables, topics, queues and subscriptions in the embedded AWS, with the properties that the template
-//! gives them. Functions, rules and alarms are not made: the tests play those.
+//! Makes a stack's tables, topics, queues and subscriptions in the embedded AWS, with the
+//! properties that the template gives them. Functions, rules and alarms are not made: the tests
+//! play those.
 
 use std::collections::HashMap;
 
@@ -11,7 +12,8 @@ use serde_json::Value;
 
 use crate::stack::{Stack, text};
 
-/// Makes them, as whoever deploys in the account; subscriptions last. What AWS says where it does not let a queue subscribe.
+/// Makes them, as whoever deploys in the account; subscriptions last. What AWS says where it does
+/// not let a queue subscribe.
 pub(crate) async fn deploy(stack: &Stack, account: &Aws) -> Result<(), String> {
     let dynamodb = aws_sdk_dynamodb::Client::new(account.config());
     for logical in stack.of_type("AWS::DynamoDB::Table") {

@@ -15,9 +15,10 @@ use crate::organizations::{Organizations, batch, batch_within, look};
 use crate::roles::{Decision, Declared, Grant};
 use crate::template::in_repository;
 
-/// What AWS itself does with a role, by its documentation. Lambda writes a function's log, takes messages from the queue of an event
-/// source mapping, and sends what failed to the destination; EventBridge Scheduler invokes the function, and sets aside what it cannot
-/// bring. The programs do none of it.
+/// What AWS itself does with a role, by its documentation. Lambda writes a function's log, takes
+/// messages from the queue of an event source mapping, and sends what failed to the destination;
+/// EventBridge Scheduler invokes the function, and sets aside what it cannot bring. The programs do
+/// none of it.
 const BY_AWS: [(&str, &str); 9] = [
     ("pmp-sync-hub-schedule", "lambda:InvokeFunction"),
     ("pmp-sync-hub-schedule", "sqs:SendMessage"),
@@ -218,8 +219,8 @@ async fn settings_of_a_filter_from_a_bucket_take_their_object_and_nothing_else()
     assert_none_denied(&organizations.decisions().await);
 }
 
-/// Organizations whose spoke is deployed with these parameters, after it brought prod-a and prod-b through a filter that `objects`
-/// holds a part of; and what its role has besides one without.
+/// Organizations whose spoke is deployed with these parameters, after it brought prod-a and prod-b
+/// through a filter that `objects` holds a part of; and what its role has besides one without.
 async fn with_objects(objects: &Objects, parameters: &[(&str, &str)]) -> (Organizations, Vec<Grant>) {
     let (plain, organizations) = tokio::join!(
         Organizations::deploy(world(&[], &[]), &[], &[]),
@@ -239,7 +240,8 @@ fn assert_none_denied(decisions: &[Decision]) {
     assert!(denied.is_empty(), "denied: {denied:#?}");
 }
 
-/// Both functions as they live: a first sync, a quiet pass, changes, a locked experience, a message that is not understood.
+/// Both functions as they live: a first sync, a quiet pass, changes, a locked experience, a message
+/// that is not understood.
 async fn everyday() -> Organizations {
     let mut world = world(&["prod-a", "prod-b"], &["prod-x"]);
     world.change_sets = ChangeSetTiming::always(Duration::from_millis(1_500));
@@ -263,7 +265,8 @@ async fn everyday() -> Organizations {
         hub_account.approve(MANAGEMENT, &[product]).await;
         look(&hub).await;
     }
-    // Someone else's change set has locked an experience. Where it ended before the spoke came to it, another one does.
+    // Someone else's change set has locked an experience. Where it ended before the spoke came to
+    // it, another one does.
     for product in ["prod-own-1", "prod-own-2", "prod-own-3", "prod-own-4"] {
         let others = [product];
         let (kept, ()) = tokio::join!(batch(&organizations, &spoke), alpha.approve(ALPHA_PROD, &others));

@@ -1,5 +1,5 @@
-//! Guard rails of organizations, as in AWS's [data perimeter examples]: they deny what crosses organizations here, and the
-//! exceptions that `docs/deploy.md` asks for let it through.
+//! Guard rails of organizations, as in AWS's [data perimeter examples]: they deny what crosses
+//! organizations here, and the exceptions that `docs/deploy.md` asks for let it through.
 //!
 //! [data perimeter examples]: https://github.com/aws-samples/data-perimeter-policy-examples
 
@@ -21,7 +21,8 @@ const QUEUES: [&str; 2] = ["pmp-sync-snapshots", "pmp-sync-snapshots-dead-letter
 /// A role that deploys alpha's spoke, by its key.
 const DEPLOYER: &str = "AKIADEPLOYER0000";
 
-/// The conditions of `EnforceOrgIdentities` and `EnforceConfusedDeputyProtection`, which trust one more account.
+/// The conditions of `EnforceOrgIdentities` and `EnforceConfusedDeputyProtection`, which trust one
+/// more account.
 fn identity_perimeter(organization: &str, trusted: &str) -> ControlPolicy {
     let tag = format!("aws:ResourceTag/{IDENTITY}");
     let identities = json!({
@@ -72,8 +73,8 @@ fn hub_role() -> String {
     format!("arn:aws:iam::{HUB_DELEGATE}:role/{HUB_ROLE}")
 }
 
-/// The world of hub and alpha with these policies: resource control policies of the hub's organization and of alpha's, then service
-/// control policies.
+/// The world of hub and alpha with these policies: resource control policies of the hub's
+/// organization and of alpha's, then service control policies.
 fn guarded(
     [hub_resource, alpha_resource]: [Option<ControlPolicy>; 2],
     [hub_service, alpha_service]: [Option<ControlPolicy>; 2],

@@ -1,12 +1,13 @@
-//! People who act as the spoke's role, from a machine of their own: whom the template names, and nobody else.
+//! People who act as the spoke's role, from a machine of their own: whom the template names, and
+//! nobody else.
 
 use pmp_tests::{ALPHA_PROD, Finished, Lists, world};
 use serde_json::Value;
 
 use crate::organizations::{ALPHA_ACCOUNT, Organizations, look};
 
-/// What a command of `pmp-spoke` says to a person of alpha's account, where the stack of the spoke has `operators` as its
-/// parameter; and the world that it happened in.
+/// What a command of `pmp-spoke` says to a person of alpha's account, where the stack of the spoke
+/// has `operators` as its parameter; and the world that it happened in.
 async fn as_person(operators: &str, person: &str, commands: &[&[&str]]) -> (Vec<Finished>, Organizations) {
     let parameters = [("OperatorPrincipalArns", operators), ("Paused", "true")];
     let organizations = Organizations::deploy(world(&["prod-a"], &["prod-x"]), &[], &parameters).await;

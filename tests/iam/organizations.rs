@@ -50,8 +50,8 @@ pub(crate) struct Organizations {
 }
 
 impl Organizations {
-    /// The templates, deployed into `world` in the management accounts. `hub` and `spoke` are parameters beyond those that
-    /// have to be given.
+    /// The templates, deployed into `world` in the management accounts. `hub` and `spoke` are
+    /// parameters beyond those that have to be given.
     pub(crate) async fn deploy(world: World, hub: &[(&str, &str)], spoke: &[(&str, &str)]) -> Self {
         let deployed = Self::deploy_in([HUB, ALPHA_ACCOUNT], world, hub, spoke, Besides::default()).await;
         assert_eq!(deployed.subscribed, Ok(()));
@@ -149,8 +149,9 @@ impl Organizations {
         Function::start(&program.with(&[("PMP_QUEUE_URL", &queue)])).await
     }
 
-    /// The program `pmp-spoke` on the machine of a person of alpha's account, who has the function's settings, and a profile in
-    /// `folder` by which the SDK assumes the function's role: as docs/deploy.md says.
+    /// The program `pmp-spoke` on the machine of a person of alpha's account, who has the
+    /// function's settings, and a profile in `folder` by which the SDK assumes the function's role:
+    /// as docs/deploy.md says.
     pub(crate) async fn spoke_of(&self, person: &str, folder: &Path) -> Program {
         let (key, _) = PEOPLE.iter().find(|(_, name)| *name == person).unwrap();
         let role = self.spoke_role().arn();

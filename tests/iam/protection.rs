@@ -8,7 +8,8 @@ use crate::stack::Stack;
 const ACCOUNT: &str = "222222222223";
 const EXPERIENCE: &str = "arn:aws:aws-marketplace:us-east-1:222222222222:AWSMarketplace/Experience/exp-alpha-prod";
 
-/// What an administrator of the account may do under the policy, beside AWS's own that allows everything.
+/// What an administrator of the account may do under the policy, beside AWS's own that allows
+/// everything.
 fn decides(principal: &str, action: &str, resource: &str) -> Decision {
     decides_on(principal, action, resource, None)
 }

@@ -1,5 +1,6 @@
-//! What IAM was asked in these tests, written down where `PMP_IAM_QUESTIONS` names a file: one question with its answer and
-//! the policies that it rests on in a line of JSON each. `second_opinion/run` asks another evaluator the same.
+//! What IAM was asked in these tests, written down where `PMP_IAM_QUESTIONS` names a file: one
+//! question with its answer and the policies that it rests on in a line of JSON each.
+//! `second_opinion/run` asks another evaluator the same.
 
 use std::fs::File;
 use std::io::Write;

@@ -42,7 +42,8 @@ fn a_silence_that_is_not_longer_than_the_interval_is_refused_and_every_other_is_
     }
 }
 
-/// A spoke's stack that is given everything that makes its role and its environment long, and `count` experiences by their ids.
+/// A spoke's stack that is given everything that makes its role and its environment long, and
+/// `count` experiences by their ids.
 fn spoke(count: usize, filter_config: &str) -> Stack {
     let ids: Vec<_> = (0..count).map(|number| format!("exp-{number:013}")).collect();
     let given = [
@@ -87,7 +88,8 @@ fn objects_without_rules_that_name_them_are_refused() {
     assert_eq!(statement.unwrap()["Resource"], serde_json::json!([object]));
 }
 
-/// What AWS counts: a role's inline policies without white space, and names and values of an environment.
+/// What AWS counts: a role's inline policies without white space, and names and values of an
+/// environment.
 #[test]
 fn as_many_as_are_taken_fit_into_the_role_and_the_environment() {
     let stack = spoke(85, &"x".repeat(1_200));

@@ -37,8 +37,8 @@ pub(crate) struct Decision {
 }
 
 impl Declared {
-    /// The roles that a stack declares in `account`. Policies that AWS manages would hide what a role may do, so a role
-    /// with one is refused.
+    /// The roles that a stack declares in `account`. Policies that AWS manages would hide what a
+    /// role may do, so a role with one is refused.
     pub(crate) fn all(stack: &Stack, account: &str) -> Vec<Self> {
         let role = |logical: &&str| {
             let properties = stack.properties(logical);

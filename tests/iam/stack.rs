@@ -1,5 +1,6 @@
-//! What a template becomes when it is deployed with parameters: names, ARNs, policies. As much of CloudFormation as this
-//! repository's templates use; what is not known here fails the test instead of being passed over.
+//! What a template becomes when it is deployed with parameters: names, ARNs, policies. As much of
+//! CloudFormation as this repository's templates use; what is not known here fails the test instead
+//! of being passed over.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,8 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// The template at `path`; parameters that are not given have their defaults. CloudFormation takes them.
+    /// The template at `path`; parameters that are not given have their defaults. CloudFormation
+    /// takes them.
     pub(crate) fn new(path: &str, account: &str, given: &[(&str, &str)]) -> Self {
         let stack = Self::asked_for(path, account, given);
         let refusals = stack.refusals();
@@ -48,7 +50,8 @@ impl Stack {
         Self { path: path.to_owned(), account: account.to_owned(), template, parameters }
     }
 
-    /// The template at `path`, whose parameters are the outputs of `before` by the same names, and `own`.
+    /// The template at `path`, whose parameters are the outputs of `before` by the same names, and
+    /// `own`.
     pub(crate) fn after(path: &str, account: &str, before: &Self, own: &[(&str, &str)]) -> Self {
         let outputs = before.outputs();
         let declared = template::read(path);
@@ -64,7 +67,8 @@ impl Stack {
         self
     }
 
-    /// What the template has against its parameters: those that are too long, and the assertions of its rules that do not hold.
+    /// What the template has against its parameters: those that are too long, and the assertions of
+    /// its rules that do not hold.
     pub(crate) fn refusals(&self) -> Vec<String> {
         let declared = self.template["Parameters"].as_object().into_iter().flatten();
         let too_long = declared.filter(|(name, declared)| {

@@ -1,4 +1,5 @@
-//! CloudFormation templates, read: YAML with short-form functions in, JSON with long-form functions out.
+//! CloudFormation templates, read: YAML with short-form functions in, JSON with long-form functions
+//! out.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

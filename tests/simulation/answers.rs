@@ -1,9 +1,11 @@
-//! Every call of a spoke's pass, and of a hub's publish, is answered wrongly, one at a time and in every way: refused, failed, empty, half
-//! (with a token for the rest, without one, broken off), and again (done and not heard of, done twice, what was answered before). The
-//! library runs with the real adapters and SDK clients against the embedded AWS, over a line that alters one answer.
+//! Every call of a spoke's pass, and of a hub's publish, is answered wrongly, one at a time and in
+//! every way: refused, failed, empty, half (with a token for the rest, without one, broken off),
+//! and again (done and not heard of, done twice, what was answered before). The library runs with
+//! the real adapters and SDK clients against the embedded AWS, over a line that alters one answer.
 //!
-//! Whatever it was: nothing is approved that the newest snapshot does not approve, nothing is denied that it approves, no receipt says what
-//! is not so; and once the answers are right again, all is as if it had not been.
+//! Whatever it was: nothing is approved that the newest snapshot does not approve, nothing is
+//! denied that it approves, no receipt says what is not so; and once the answers are right again,
+//! all is as if it had not been.
 
 mod hub;
 mod spoke;
@@ -48,8 +50,8 @@ fn no_limits() -> RateLimits {
     RateLimits::all(NonZeroU32::new(10_000).unwrap())
 }
 
-/// Prints how many cases there were, by operation and by what was wrong; panics with all problems, or where one of these operations was
-/// never answered wrongly.
+/// Prints how many cases there were, by operation and by what was wrong; panics with all problems,
+/// or where one of these operations was never answered wrongly.
 #[allow(clippy::print_stdout)]
 fn verdict(of: &str, altered: &[(Wrong, Altered)], operations: &[&str]) {
     let mut by_operation = BTreeMap::<&str, usize>::new();

@@ -1,5 +1,6 @@
-//! A catalog as a pure state machine: experiences with lists and revisions, change sets that take time and lock. It takes
-//! the time from its caller. Written for the simulation from AWS's documentation; it shares nothing with the embedded AWS.
+//! A catalog as a pure state machine: experiences with lists and revisions, change sets that take
+//! time and lock. It takes the time from its caller. Written for the simulation from AWS's
+//! documentation; it shares nothing with the embedded AWS.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,5 @@
-//! Everything at once, by chance: faults at any call, snapshots that follow one another, messages in any order.
+//! Everything at once, by chance: faults at any call, snapshots that follow one another, messages
+//! in any order.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -13,7 +14,8 @@ use crate::world::{World, product};
 
 /// Seeds that always run.
 const SEEDS: u64 = 60;
-/// The hub announces its newest snapshot every hour; within this many announcements all must be well.
+/// The hub announces its newest snapshot every hour; within this many announcements all must be
+/// well.
 const ANNOUNCEMENTS: u32 = 3;
 
 #[test]
@@ -21,8 +23,8 @@ fn whatever_happens_the_rules_hold_and_the_end_is_reached() {
     each_seed("whatever_happens", history);
 }
 
-/// Lets each seed's world live through `history`, and then come to its end. `name` is what the test's name begins with: to run a
-/// seed that fails again.
+/// Lets each seed's world live through `history`, and then come to its end. `name` is what the
+/// test's name begins with: to run a seed that fails again.
 pub(crate) fn each_seed(name: &str, history: impl AsyncFn(&Shared)) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds = match number("PMP_SEED") {
@@ -30,7 +32,8 @@ pub(crate) fn each_seed(name: &str, history: impl AsyncFn(&Shared)) {
         None => 0..SEEDS + number("PMP_SOAK").unwrap_or_default(),
     };
     for seed in seeds {
-        // A runtime for each: its clock starts anew, so that a seed means the same wherever it runs.
+        // A runtime for each: its clock starts anew, so that a seed means the same wherever it
+        // runs.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(one(seed, name, &history));
     }
@@ -53,7 +56,8 @@ pub(crate) fn random_products(rng: &mut fastrand::Rng, count: usize) -> BTreeSet
     (0..count).map(|_| product(rng.usize(0..UNIVERSE))).collect()
 }
 
-/// One to four experiences with lists of their own, and sometimes products that the catalog does not take.
+/// One to four experiences with lists of their own, and sometimes products that the catalog does
+/// not take.
 pub(crate) fn born(seed: u64) -> World {
     let mut rng = fastrand::Rng::with_seed(seed);
     let members: Vec<_> = (0..rng.usize(1..=4))
@@ -72,7 +76,8 @@ pub(crate) fn born(seed: u64) -> World {
     world
 }
 
-/// Stores a snapshot that differs a little, or much, from the one before, and announces it in some way.
+/// Stores a snapshot that differs a little, or much, from the one before, and announces it in some
+/// way.
 pub(crate) fn store_random(world: &mut World) {
     let before = world.newest().map(|newest| newest.content().approved().clone()).unwrap_or_default();
     let rng = &mut world.faults.rng;
@@ -102,7 +107,8 @@ async fn history(shared: &Shared) {
     sleep(Duration::from_secs(1_800)).await;
 }
 
-/// A last snapshot that the guard rails let through everywhere: it approves what is approved, and a little more or less.
+/// A last snapshot that the guard rails let through everywhere: it approves what is approved, and a
+/// little more or less.
 fn lead_to_an_end(world: &mut World) {
     world.settle();
     let mut approved: BTreeSet<_> =

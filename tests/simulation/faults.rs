@@ -57,13 +57,16 @@ pub(crate) enum Fault {
     CrashBefore,
     /// The process dies after it, and never hears the answer.
     CrashAfter,
-    /// The call fails before it has an effect, with the nth of [`ERRORS`] (at the catalog) or a plain failure elsewhere.
+    /// The call fails before it has an effect, with the nth of [`ERRORS`] (at the catalog) or a
+    /// plain failure elsewhere.
     Refused(usize),
     /// The call has its effect, and the answer is lost.
     Lost,
-    /// The answer says that there is nothing; of a list that is to be worked off, nothing is. It is no error.
+    /// The answer says that there is nothing; of a list that is to be worked off, nothing is. It is
+    /// no error.
     Empty,
-    /// The answer holds half of what there is, and says that this is all; of a list that is to be worked off, half is.
+    /// The answer holds half of what there is, and says that this is all; of a list that is to be
+    /// worked off, half is.
     Half,
     /// The call takes this many seconds.
     Slow(u64),
@@ -79,7 +82,8 @@ pub(crate) enum Fault {
     FailedByServer,
     /// A running change set of the spoke is cancelled at the console.
     Cancel,
-    /// Somebody else takes the lease, as after a long pause of this process, and gives it back later.
+    /// Somebody else takes the lease, as after a long pause of this process, and gives it back
+    /// later.
     StealLease,
     /// This call and the next few of the same operation are throttled.
     Burst(u32),
@@ -110,7 +114,8 @@ pub(crate) struct Faults {
     /// From the first call that hangs on, every call does, until the process is gone.
     pub(crate) all_hang: bool,
     hanging: bool,
-    /// How much longer every call of the next process takes, and when after its start it is told to stop.
+    /// How much longer every call of the next process takes, and when after its start it is told to
+    /// stop.
     pub(crate) slow_life: Option<(Duration, Duration)>,
     /// How much longer every call of the living process takes.
     pub(crate) latency: Duration,
@@ -138,7 +143,8 @@ impl Faults {
         self.hanging = false;
     }
 
-    /// A new process finds everything well again, but for what is planned for it; when it is to be told to stop.
+    /// A new process finds everything well again, but for what is planned for it; when it is to be
+    /// told to stop.
     pub(crate) fn reborn(&mut self) -> Option<Duration> {
         self.hanging = false;
         let (latency, stop) = self.slow_life.take().unzip();

@@ -1,5 +1,6 @@
-//! Messages, receipts and stored contents that no hub had a part in, among true ones, and a ledger that does not answer or goes back:
-//! whatever the order, nothing is applied whose digest the ledger's head did not name (`World::check_start`), nothing else is acknowledged
+//! Messages, receipts and stored contents that no hub had a part in, among true ones, and a ledger
+//! that does not answer or goes back: whatever the order, nothing is applied whose digest the
+//! ledger's head did not name (`World::check_start`), nothing else is acknowledged
 //! (`World::check_receipt`), and once it is over the end is reached as if none of it had been.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,8 @@ fn nothing_is_applied_that_the_ledgers_head_did_not_name() {
     each_seed("nothing_is_applied", hostile_history);
 }
 
-/// Some hours in which the hub stores snapshots, and somebody with all rights of a member does what they can.
+/// Some hours in which the hub stores snapshots, and somebody with all rights of a member does what
+/// they can.
 async fn hostile_history(shared: &Shared) {
     let count = shared.lock().unwrap().faults.rng.u32(10..40);
     for _ in 0..count {

@@ -7,7 +7,8 @@ use crate::faults::Fault;
 use crate::run::{Shared, live, queue_is_empty, settle, verdict};
 use crate::world::{World, products};
 
-/// Two experiences, the first a little and the second far from what snapshot 1 asks for; and a message that is none.
+/// Two experiences, the first a little and the second far from what snapshot 1 asks for; and a
+/// message that is none.
 fn small_world(seed: u64, all_hang: bool) -> Shared {
     let mut world = World::new(seed, [products(0..60), products(0..30)]);
     let version = world.store(products(10..95), products(200..205));
@@ -53,7 +54,8 @@ async fn however_slow_every_call_is_and_whenever_the_stop_comes_it_ends_within_t
     let (mut all, mut slowest_of_all) = (0, Duration::ZERO);
     for latency in [0, 300, 1_000, 2_500, 6_000, 9_900, 15_000, 45_000].map(Duration::from_millis) {
         let (mut stops, mut slowest) = (0, Duration::ZERO);
-        // Again and again in the first minute, at all places within a second, and now and then until what takes longest would be over.
+        // Again and again in the first minute, at all places within a second, and now and then
+        // until what takes longest would be over.
         let times = (0..60).map(|n| n * 930).chain((60..300).step_by(17).map(|n| n * 1_000));
         for after in times.map(Duration::from_millis) {
             let took = stop_in_a_slow_world(latency, after).await;

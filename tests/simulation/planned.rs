@@ -7,7 +7,8 @@ use crate::faults::{ERRORS, Fault};
 use crate::run::{Shared, live, queue_is_empty, settle, verdict};
 use crate::world::{World, product, products};
 
-/// Two experiences, the first a little and the second far from what snapshot 1 asks for: one and two change sets.
+/// Two experiences, the first a little and the second far from what snapshot 1 asks for: one and
+/// two change sets.
 fn small_world(seed: u64) -> Shared {
     let mut world = World::new(seed, [products(0..60), products(0..30)]);
     let version = world.store(products(10..95), products(200..205));
@@ -83,8 +84,8 @@ async fn an_answer_that_is_lost_at_any_call_applies_nothing_twice() {
     }
 }
 
-/// The small world in step with snapshot 1, as the second one comes, in which something is to be allowed and denied everywhere; with a
-/// message that is none among the announcements.
+/// The small world in step with snapshot 1, as the second one comes, in which something is to be
+/// allowed and denied everywhere; with a message that is none among the announcements.
 async fn world_in_step(seed: u64) -> Shared {
     let shared = small_world(seed);
     let outcome = live(&shared, queue_is_empty).await;
@@ -98,8 +99,8 @@ async fn world_in_step(seed: u64) -> Shared {
     shared
 }
 
-/// Lists of which nothing, or half, is told, and batches of which nothing, or half, is done: with no word of it, at any call of the
-/// agent, those at its queue among them.
+/// Lists of which nothing, or half, is told, and batches of which nothing, or half, is done: with
+/// no word of it, at any call of the agent, those at its queue among them.
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_empty_or_half_at_any_call_loses_nothing_and_writes_nothing_false() {
     let shared = world_in_step(0).await;

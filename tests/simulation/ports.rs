@@ -1,5 +1,6 @@
-//! The ports of one process, over the simulated world. Every call goes through [`Ports::call`], where faults strike. Once the
-//! process is dead its calls never come back, whoever still waits for them.
+//! The ports of one process, over the simulated world. Every call goes through [`Ports::call`],
+//! where faults strike. Once the process is dead its calls never come back, whoever still waits for
+//! them.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -178,7 +179,8 @@ impl Inbox for Ports {
             if next.is_some_and(|next| next <= now) || !wait || now >= until {
                 return self.call(Operation::Receive, "", take).await.map_err(in_queue);
             }
-            // A queue with nothing in it makes no call that could fail: time passes until something comes.
+            // A queue with nothing in it makes no call that could fail: time passes until something
+            // comes.
             self.alive().await;
             tokio::select! {
                 biased;

@@ -1,6 +1,7 @@
-//! What is foretold is what comes: `pmp-spoke plan`, from the live lists, and `pmp-hub plan`, from receipts and snapshots alone, are
-//! held against what a spoke applies afterwards, whatever goes wrong meanwhile. Experiences that somebody else touched in between
-//! are left out, and so is what the catalog does not take: nobody could know.
+//! What is foretold is what comes: `pmp-spoke plan`, from the live lists, and `pmp-hub plan`, from
+//! receipts and snapshots alone, are held against what a spoke applies afterwards, whatever goes
+//! wrong meanwhile. Experiences that somebody else touched in between are left out, and so is what
+//! the catalog does not take: nobody could know.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -53,7 +54,8 @@ fn moves(content: &Content, version: SnapshotVersion, observed: Observed<'_>) ->
     Some(Moves { allow: plan.allow().clone(), deny: plan.deny().clone() })
 }
 
-/// What the hub knows of an experience by its receipt: that it is as the snapshot that is applied there says.
+/// What the hub knows of an experience by its receipt: that it is as the snapshot that is applied
+/// there says.
 fn as_the_hub_knows(world: &World, receipt: &Receipt) -> Option<Content> {
     Some(world.snapshot(receipt.applied()?.version)?.content().clone())
 }
@@ -63,7 +65,8 @@ fn foretell(world: &World, next: &Content, version: SnapshotVersion) -> BTreeMap
     for (id, before) in &world.catalog.experiences {
         let observed = Observed { approved: &before.approved, rejected: &before.rejected };
         let by_spoke = moves(next, version, observed);
-        // Of an experience that is not in step with the newest snapshot, the hub says so, and foretells what it can.
+        // Of an experience that is not in step with the newest snapshot, the hub says so, and
+        // foretells what it can.
         let settled = world.receipts.get(id).filter(|receipt| receipt.status == ReceiptStatus::InSync);
         let Some(known) = settled.and_then(|receipt| as_the_hub_knows(world, receipt)) else { continue };
         let observed = Observed { approved: known.approved(), rejected: known.rejected() };
@@ -137,7 +140,8 @@ async fn one(seed: u64, compared: &mut Compared) -> Result<(), String> {
             if by_spoke != came {
                 return Err(format!("{place}: {by_spoke:?} was foretold by the spoke, and {came:?} came"));
             }
-            // The hub does not know what earlier snapshots left on the list of rejected products: to reject that is to do nothing.
+            // The hub does not know what earlier snapshots left on the list of rejected products:
+            // to reject that is to do nothing.
             let already = by_hub.deny.iter().filter(|id| before.rejected.contains(*id)).cloned().collect();
             let by_hub = by_hub.without(&already);
             if by_hub != came || !already.is_subset(next.rejected()) {
@@ -159,7 +163,8 @@ fn what_is_foretold_is_what_comes() {
     };
     let (mut compared, count) = (Compared::default(), seeds.end - seeds.start);
     for seed in seeds {
-        // A runtime for each: its clock starts anew, so that a seed means the same wherever it runs.
+        // A runtime for each: its clock starts anew, so that a seed means the same wherever it
+        // runs.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         if let Err(problem) = runtime.block_on(one(seed, &mut compared)) {
             panic!(

@@ -1,4 +1,5 @@
-//! Lives of a spoke in a simulated world: started, killed, stopped, started again, until all is done.
+//! Lives of a spoke in a simulated world: started, killed, stopped, started again, until all is
+//! done.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -57,7 +58,8 @@ fn spoke(ports: &Ports) -> Spoke {
         caller: "arn:aws:iam::222222222222:role/spoke".to_owned(),
     };
     let ports = Arc::new(ports.clone());
-    // The invariants are about one plan at a time, and receipts have the machine's own time, in which all of it is one moment.
+    // The invariants are about one plan at a time, and receipts have the machine's own time, in
+    // which all of it is one moment.
     Spoke::new(ports.clone(), ports.clone(), ports.clone(), ports, identity, management())
         .with_guard_window(Duration::ZERO)
 }
@@ -72,8 +74,8 @@ pub(crate) async fn queue_is_empty(shared: &Shared) {
     }
 }
 
-/// No more faults: the hub announces its newest snapshot on schedule, and the spokes must reach the end within `announcements`
-/// of them.
+/// No more faults: the hub announces its newest snapshot on schedule, and the spokes must reach the
+/// end within `announcements` of them.
 pub(crate) async fn settle(shared: &Shared, announcements: u32) -> Result<(), String> {
     let mut left = Vec::new();
     shared.lock().unwrap().faults.stop();

@@ -1,4 +1,5 @@
-//! The simulated world: catalog, ledger and queue in memory, who changed what, and the invariants that are checked as it goes.
+//! The simulated world: catalog, ledger and queue in memory, who changed what, and the invariants
+//! that are checked as it goes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -96,8 +97,9 @@ pub(crate) fn member(n: usize) -> ExperienceId {
 impl World {
     /// Member experiences with these lists of approved products.
     ///
-    /// Seeds this thread's generator, too: the spoke takes its jitter from it, and runs on the thread of its world. What no
-    /// seed reaches is which of two things that happen at one instant comes first (`tokio::select!`).
+    /// Seeds this thread's generator, too: the spoke takes its jitter from it, and runs on the
+    /// thread of its world. What no seed reaches is which of two things that happen at one instant
+    /// comes first (`tokio::select!`).
     pub(crate) fn new(seed: u64, members: impl IntoIterator<Item = BTreeSet<ProductId>>) -> Self {
         fastrand::seed(seed);
         let mut catalog = Catalog::default();
@@ -195,8 +197,8 @@ impl World {
         self.down_until.is_some_and(|until| until > Instant::now())
     }
 
-    /// Someone who may write into the ledger puts other contents in place of all that it holds, and leaves the head as it is. After
-    /// a while the hub's own are back.
+    /// Someone who may write into the ledger puts other contents in place of all that it holds, and
+    /// leaves the head as it is. After a while the hub's own are back.
     pub(crate) fn swap(&mut self, content: Snapshot, duration: Duration) {
         self.note(format!("the stored contents are others for {duration:?}"));
         self.swapped = Some((content, Instant::now() + duration));
@@ -217,7 +219,8 @@ impl World {
         self.history.last()
     }
 
-    /// Puts the announcement of a version into the queue, visible after `delay`; as a reference if not `inline`.
+    /// Puts the announcement of a version into the queue, visible after `delay`; as a reference if
+    /// not `inline`.
     pub(crate) fn announce(&mut self, version: SnapshotVersion, delay: Duration, inline: bool) {
         let snapshot = self.snapshot(version).unwrap();
         let sealed = Sealed::new(snapshot.content()).unwrap();
@@ -347,8 +350,9 @@ impl World {
         }
     }
 
-    /// Checks that a process which asks for a change set may do so, by what it has heard until now. Called when it asks:
-    /// what it hears while the request travels comes too late to take the request back.
+    /// Checks that a process which asks for a change set may do so, by what it has heard until now.
+    /// Called when it asks: what it hears while the request travels comes too late to take the
+    /// request back.
     pub(crate) fn check_asks(&mut self, what: &str) {
         if self.lease_heard_lost {
             self.violated(format!("{what}: asked for by a process that knows that the lease is another's"));
@@ -450,7 +454,8 @@ impl World {
         let Some(newest) = self.newest() else { return Vec::new() };
         let (version, content) = (newest.version(), newest.content());
         let experiences = self.catalog.experiences.keys();
-        // A version that was lost with the table's past cannot be compared any more: the ledger does not say which content it had.
+        // A version that was lost with the table's past cannot be compared any more: the ledger
+        // does not say which content it had.
         let forged = self.receipts.values().filter(|it| !self.bears_out(it) && !self.is_lost(it.version));
         experiences
             .flat_map(|experience| self.unfinished_at(experience, content, version))

@@ -72,7 +72,8 @@ pub struct Receipt {
     /// the writer; absent in receipts of older spokes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filter_warnings: Vec<String>,
-    /// Products that are left as they are, each with the service's own error. Bounded by the writer.
+    /// Products that are left as they are, each with the service's own error. Bounded by the
+    /// writer.
     #[serde(default, rename = "quarantined", skip_serializing_if = "Vec::is_empty")]
     pub deferred: Vec<Deferred>,
     /// The change sets of these passes, in the order in which they were started. Of earlier ones

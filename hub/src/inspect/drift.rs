@@ -11,9 +11,9 @@ use crate::status::fleet::View;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct DriftRow {
-    /// The member organization.
+    /// Organization whose spoke noticed the edit.
     pub(crate) organization: OrganizationId,
-    /// The member experience.
+    /// Experience that somebody edited.
     pub(crate) member_experience: ExperienceId,
     /// What others changed, and what became of it.
     pub(crate) drift: Drift,

@@ -57,7 +57,7 @@ impl ExceptionKind {
 pub(crate) struct ExceptionRow {
     /// What sort of exception it is.
     pub(crate) kind: ExceptionKind,
-    /// The member organization.
+    /// Organization in which it is so.
     pub(crate) organization: OrganizationId,
     /// The member experience; none where the organization as a whole is meant.
     pub(crate) member_experience: Option<ExperienceId>,

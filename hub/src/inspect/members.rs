@@ -49,7 +49,7 @@ impl AdmittedBy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct MemberRow {
-    /// The member organization.
+    /// Organization that this row is about.
     pub(crate) organization: OrganizationId,
     /// The worst state of its experiences, and of the organization as a whole.
     pub(crate) state: Option<SpokeState>,

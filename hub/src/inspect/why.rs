@@ -117,7 +117,7 @@ impl Moment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Answer {
-    /// The member organization.
+    /// Organization that the answer is about.
     pub(crate) organization: OrganizationId,
     /// The member experience. None where it is about the organization as a whole.
     pub(crate) member_experience: Option<ExperienceId>,

@@ -20,7 +20,7 @@ pub(crate) struct Names(Answers);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct NamedProduct {
-    /// Which.
+    /// Id of the product.
     pub(crate) id: ProductId,
     /// Its name, as AWS Marketplace shows it; none where that is not known.
     pub(crate) name: Option<String>,
@@ -35,8 +35,8 @@ impl NamedProduct {
         if known.is_empty() { self.id.to_string() } else { format!("{known} ({})", self.id) }
     }
 
-    /// The same in at most `width` columns, where the id leaves room for more than itself: the names give way, the id does not.
-    /// A character takes no more columns than bytes.
+    /// The same in at most `width` columns, where the id leaves room for more than itself: the
+    /// names give way, the id does not. A character takes no more columns than bytes.
     pub(crate) fn label_within(&self, width: usize) -> String {
         /// Of fewer bytes a name says nothing.
         const SHORTEST: usize = 8;

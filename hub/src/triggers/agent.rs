@@ -1,6 +1,6 @@
 //! The long-running hub: publishes by schedule, and when the catalog tells of a change. When it is
-//! told to stop, it drops what it is doing (rules 7 and 13 of the design): publishing may be dropped
-//! at any point, and the next run goes on from what is stored.
+//! told to stop, it drops what it is doing (rules 7 and 13 of the design): publishing may be
+//! dropped at any point, and the next run goes on from what is stored.
 
 use std::time::Duration;
 

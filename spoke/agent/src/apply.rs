@@ -1,7 +1,8 @@
 //! The executor: it brings experiences to the desired state. One experience has one change set
 //! after the other; all experiences go on side by side.
 //!
-//! [`Engine`] holds what the experiences of one pass share. It spawns four tasks, which end with it:
+//! [`Engine`] holds what the experiences of one pass share. It spawns four tasks, which end with
+//! it:
 //!
 //! | task | receives | answers |
 //! | --- | --- | --- |
@@ -9,10 +10,11 @@
 //! | [`poller`] | the change sets that are running | how each ended |
 //! | two [`batcher`]s | experiences, and policies, to read | what was read |
 //!
-//! [`Engine::apply`] brings one experience to its state; [`experience`] tells that algorithm. What it does
-//! next depends on the live state alone, so it can be killed at any point. Every change names the
-//! revision that it was planned from, so it never overwrites somebody else's change. [`reaction`]
-//! says what each error means, and [`isolate`] finds the products that the catalog refuses.
+//! [`Engine::apply`] brings one experience to its state; [`experience`] tells that algorithm. What
+//! it does next depends on the live state alone, so it can be killed at any point. Every change
+//! names the revision that it was planned from, so it never overwrites somebody else's change.
+//! [`reaction`] says what each error means, and [`isolate`] finds the products that the catalog
+//! refuses.
 //!
 //! An example with three experiences, A to approve 120 products, B to deny 10, C in step:
 //!

@@ -1,8 +1,8 @@
 //! What the spoke needs to know, from flags or the environment, checked at start.
 //!
 //! [`ConfigArgs`] holds the flags as they were given. Each command makes of them what it needs:
-//! [`SpokeConfig`], [`DoctorConfig`] or [`InitConfig`]. The settings that need more than parsing are in
-//! the modules below, a group each.
+//! [`SpokeConfig`], [`DoctorConfig`] or [`InitConfig`]. The settings that need more than parsing
+//! are in the modules below, a group each.
 
 mod arn;
 mod filters;
@@ -215,7 +215,7 @@ pub(crate) struct DoctorConfig {
     pub(crate) mode: Mode,
 }
 
-/// What `init` needs.
+/// Settings that `init` needs.
 #[derive(Debug, Clone)]
 pub(crate) struct InitConfig {
     pub(crate) experience: ExperienceId,

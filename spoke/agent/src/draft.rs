@@ -53,9 +53,9 @@ pub(crate) fn tells_nothing_new(before: Option<&Receipt>, receipt: &Receipt) -> 
 /// How far the sync of one experience is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// Products newly approved.
+    /// Number of products newly approved.
     pub(crate) allowed: usize,
-    /// Products newly denied.
+    /// Number of products newly denied.
     pub(crate) denied: usize,
     /// Products that the plan still names.
     pub(crate) pending: usize,
@@ -123,7 +123,7 @@ pub(crate) struct Draft {
     pub(crate) confirmed: Option<Confirmed>,
     /// How an earlier pass left it, until this one begins to change it.
     pub(crate) left: Option<Left>,
-    /// What others changed.
+    /// Edits of others, as far as they were noticed.
     pub(crate) drift: Option<Drift>,
     /// Which of the organization's spokes this is.
     pub(crate) owner: String,

@@ -13,7 +13,7 @@ use pmp_terminal::Failure;
 /// A step that failed for all experiences.
 #[derive(Debug, thiserror::Error)]
 pub enum SpokeError {
-    /// The ledger failed.
+    /// A call to one of the ledger's tables failed.
     #[error("cannot use the ledger")]
     Ledger(#[from] LedgerError),
     /// The hub has not stored a snapshot yet.
@@ -34,9 +34,9 @@ pub enum SpokeError {
     /// The head is not one that the trusted keys vouch for. Nothing is changed.
     #[error("snapshot {version} of the ledger is not trusted; nothing is changed")]
     Untrusted {
-        /// The head's version.
+        /// Version that the head names.
         version: SnapshotVersion,
-        /// Why.
+        /// Why the head is not trusted.
         #[source]
         refusal: Refusal,
     },
@@ -47,7 +47,7 @@ pub enum SpokeError {
     /// Another spoke of the organization holds its lease.
     #[error("another spoke of `{organization}` is at work: {holder}")]
     Leased {
-        /// The organization.
+        /// Organization whose lease is held.
         organization: OrganizationId,
         /// Who, since when, until when.
         holder: String,
@@ -58,9 +58,9 @@ pub enum SpokeError {
     /// AWS would not tell which organization and account this is.
     #[error("cannot find out which {what} this is")]
     Identity {
-        /// `organization` or `account`.
+        /// Which was asked for: `organization` or `account`.
         what: &'static str,
-        /// What came back.
+        /// Answer or failure of the call.
         #[source]
         source: ApiError,
     },
@@ -70,34 +70,34 @@ pub enum SpokeError {
     /// An answer about the organization or account that is not one.
     #[error("AWS answered with an {what} id that is not one: {problem}")]
     UnexpectedIdentity {
-        /// `organization` or `account`.
+        /// Which was asked for: `organization` or `account`.
         what: &'static str,
-        /// What is wrong.
+        /// What is wrong with it.
         problem: String,
     },
-    /// The queue failed.
+    /// A call to the queue failed.
     #[error("cannot use the queue `{queue}`")]
     Queue {
         /// Its URL or name.
         queue: String,
-        /// What came back.
+        /// Answer or failure of the call.
         #[source]
         source: ApiError,
     },
     /// The queue's policy is not one that can be extended.
     #[error("the policy of the queue `{queue}` cannot be extended: {problem}")]
     QueuePolicy {
-        /// Its URL.
+        /// URL of the queue.
         queue: String,
         /// What is wrong with it.
         problem: String,
     },
-    /// The subscription failed.
+    /// The queue could not be subscribed to the topic.
     #[error("cannot subscribe to the topic `{topic}`")]
     Subscribe {
-        /// Its ARN.
+        /// ARN of the topic.
         topic: String,
-        /// What came back.
+        /// Answer or failure of the call.
         #[source]
         source: ApiError,
     },

@@ -46,9 +46,9 @@ struct Wanted {
 /// What an experience has in one pass.
 #[derive(Debug, Clone)]
 pub(crate) enum Assigned {
-    /// No filter.
+    /// The experience has no filter.
     Nothing,
-    /// This one.
+    /// The experience has this filter.
     Filter(Arc<ConfiguredFilter>),
     /// One that cannot be used, and why.
     Unusable(String),
@@ -61,7 +61,7 @@ pub(crate) type InForce = FilterRules<Assigned>;
 #[derive(Debug, Clone)]
 pub(crate) struct Chosen {
     pub(crate) place: Place,
-    /// Why, for people.
+    /// Why it has none, as a sentence for people.
     pub(crate) because: String,
     pub(crate) filter: Assigned,
 }

@@ -11,7 +11,7 @@ use crate::error::SpokeError;
 /// The member organization that this spoke acts for, and where it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The member organization.
+    /// Organization that this account belongs to.
     pub organization: OrganizationId,
     /// The account in which the spoke runs.
     pub account: AccountId,

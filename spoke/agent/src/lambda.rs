@@ -58,7 +58,7 @@ struct BatchItemFailure {
     item_identifier: String,
 }
 
-/// The function.
+/// What all invocations of one process share.
 #[derive(Debug)]
 pub(crate) struct SpokeFunction {
     spoke: Spoke,

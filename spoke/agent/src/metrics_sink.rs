@@ -1,5 +1,5 @@
-//! Where the metrics of a run are written: the port. `commands::metrics` is its adapter for standard
-//! output.
+//! Where the metrics of a run are written: the port. `commands::metrics` is its adapter for
+//! standard output.
 
 use std::{fmt, io};
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// What a spoke does with its plans.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// It applies them.
+    /// The spoke applies its plans.
     #[default]
     Apply,
     /// It tells what they would change, and never calls `StartChangeSet`: an organization adopts

@@ -69,7 +69,7 @@ const FILTERS: usize = 2;
 pub struct Spoke {
     /// The member organization's catalog.
     pub catalog: Arc<dyn Catalog>,
-    /// The hub's snapshots.
+    /// Where the hub's snapshots are read.
     pub snapshots: Arc<dyn SnapshotStore>,
     /// The hub's table of receipts.
     pub receipts: Arc<dyn ReceiptStore>,

@@ -86,13 +86,13 @@ impl ChangeSet {
         self.settings
     }
 
-    /// Products to allow.
+    /// Products that this change set allows.
     #[must_use]
     pub fn allow(&self) -> Option<&ProductBatch> {
         self.allow.as_ref()
     }
 
-    /// Products to deny.
+    /// Products that this change set denies.
     #[must_use]
     pub fn deny(&self) -> Option<&ProductBatch> {
         self.deny.as_ref()

@@ -46,11 +46,11 @@ pub enum Limit {
 pub struct Refusal {
     /// Approved products that it would have removed.
     pub removed: usize,
-    /// Approved products now.
+    /// Number of products that are approved now.
     pub approved: usize,
     /// What was removed lately, and counts as well.
     pub lately: Lately,
-    /// The limit.
+    /// The limit that the plan exceeds.
     pub limit: Limit,
     /// How many products it would have changed in all; [`crate::explain`] says which, for people to
     /// judge.

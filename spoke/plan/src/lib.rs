@@ -2,9 +2,9 @@
 //! says ([`Observed`]), and so which products to allow and to deny ([`Plan`]), or why not
 //! ([`Refusal`]).
 //!
-//! [`plan`] is the one way from the first two to the third, and it always passes the guard rails; [`explain`] says why. The executor gets the
-//! change sets cut to AWS's limits and makes no choice of its own. Pure: no I/O, no async, no
-//! clock.
+//! [`plan`] is the one way from the first two to the third, and it always passes the guard rails;
+//! [`explain`] says why. The executor gets the change sets cut to AWS's limits and makes no choice
+//! of its own. Pure: no I/O, no async, no clock.
 
 mod change_set;
 mod desired;

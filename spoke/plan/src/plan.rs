@@ -9,9 +9,9 @@ use crate::{ChangeSet, Desired, Entry, GuardRails, IdLimit, Lately, Refusal, Rep
 /// The lists that an experience has now.
 #[derive(Debug, Clone, Copy)]
 pub struct Observed<'a> {
-    /// Approved products.
+    /// Products that are approved there now.
     pub approved: &'a BTreeSet<ProductId>,
-    /// Rejected products.
+    /// Products that are rejected there now.
     pub rejected: &'a BTreeSet<ProductId>,
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 /// Everything a plan has to say of the products that it changes, or deliberately leaves.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// By product.
+    /// One entry for each product, by its id.
     pub entries: Vec<Entry>,
     /// Products that are as they should be, and that no filter touched.
     pub unchanged: usize,
@@ -15,11 +15,11 @@ pub struct Report {
 /// What a plan says of one product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
-    /// Which.
+    /// Id of the product.
     pub product: ProductId,
     /// What happens to it.
     pub step: Step,
-    /// Why.
+    /// The reason for the step.
     #[serde(flatten)]
     pub why: Why,
 }

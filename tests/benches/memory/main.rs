@@ -1,8 +1,9 @@
 //! The spoke's peak memory: many experiences, each with many products, in one process.
 //!
-//! It runs `pmp-spoke sync` once where all experiences are in step, once where each lacks some products and has some too
-//! many, and once with a filter that takes nearly all memory that it may, and prints the peak of the resident set. AWS's
-//! sample gives its Lambda function 256 MiB: that is the limit.
+//! It runs `pmp-spoke sync` once where all experiences are in step, once where each lacks some
+//! products and has some too many, and once with a filter that takes nearly all memory that it may,
+//! and prints the peak of the resident set. AWS's sample gives its Lambda function 256 MiB: that is
+//! the limit.
 
 // A benchmark is a program for a person; what it cannot do ends it, with the reason.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
@@ -137,7 +138,8 @@ async fn measure(cli: &Cli, delta: usize, filter: Option<&str>) -> Measured {
     spoke.with(&more).run_measured(&["sync", "-o", "json"]).await
 }
 
-/// The management experience, and member experiences that have all of its products but the last `delta`, and `delta` others.
+/// The management experience, and member experiences that have all of its products but the last
+/// `delta`, and `delta` others.
 fn world(cli: &Cli, delta: usize) -> World {
     let id = |n: usize| format!("prod-{n:013}");
     let experience = |name: &str, products: std::ops::Range<usize>| {

@@ -1,4 +1,5 @@
-//! When change sets ended, to the millisecond: the catalog's own change events, as they arrive in a queue.
+//! When change sets ended, to the millisecond: the catalog's own change events, as they arrive in a
+//! queue.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

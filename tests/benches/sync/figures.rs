@@ -30,8 +30,8 @@ pub(crate) struct Figures {
     pub(crate) throttled: usize,
     /// The most calls of an operation within one second.
     pub(crate) busiest_second: BTreeMap<String, usize>,
-    /// From the end of a change set to the start of the next of the same experience: median and longest, in seconds, and
-    /// the median as a share of the change set's duration.
+    /// From the end of a change set to the start of the next of the same experience: median and
+    /// longest, in seconds, and the median as a share of the change set's duration.
     pub(crate) lag: Option<Lag>,
     /// How many receipts say what.
     pub(crate) receipts: BTreeMap<String, usize>,
@@ -53,7 +53,8 @@ pub(crate) struct Ended {
     pub(crate) at: Instant,
 }
 
-/// The receipts that ended the work on an experience, by member experience, from the spoke's calls to the ledger.
+/// The receipts that ended the work on an experience, by member experience, from the spoke's calls
+/// to the ledger.
 pub(crate) fn ended(calls: &[Call], from: Instant) -> HashMap<String, Ended> {
     let mut found = HashMap::new();
     for call in calls.iter().filter(|call| call.operation == "PutItem" && call.sent >= from && call.status == 200) {
@@ -120,7 +121,8 @@ pub(crate) fn started(calls: &[Call]) -> Vec<Started> {
     calls.iter().filter(accepted).filter_map(read).collect()
 }
 
-/// The longest chain as it was: of each experience's change sets, the sum of their durations. Needs all ends.
+/// The longest chain as it was: of each experience's change sets, the sum of their durations. Needs
+/// all ends.
 pub(crate) fn longest_chain(started: &[Started], ended: &HashMap<String, Instant>) -> Option<f64> {
     let mut sums: HashMap<&str, f64> = HashMap::new();
     for change_set in started {

@@ -1,8 +1,10 @@
-//! The benchmark: the real programs against an AWS whose change sets take a set time, and how far they are from the floor.
+//! The benchmark: the real programs against an AWS whose change sets take a set time, and how far
+//! they are from the floor.
 //!
-//! The floor is the larger of (longest chain of change sets × latency) and (change sets ÷ permitted `StartChangeSet` rate +
-//! latency). Wall time is from the hub's SNS `Publish` to the answer to the spoke's last receipt, both as seen on the line.
-//! Nothing is known of the programs but their commands, settings and AWS calls, and nothing of the AWS but its API.
+//! The floor is the larger of (longest chain of change sets × latency) and (change sets ÷ permitted
+//! `StartChangeSet` rate + latency). Wall time is from the hub's SNS `Publish` to the answer to the
+//! spoke's last receipt, both as seen on the line. Nothing is known of the programs but their
+//! commands, settings and AWS calls, and nothing of the AWS but its API.
 
 // A benchmark is a program for a person; what it cannot do ends it, with the reason.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::expect_used)]

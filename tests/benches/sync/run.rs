@@ -78,8 +78,9 @@ async fn click(stage: &Stage, scenario: &Scenario) -> Moments {
     Moments { command, announced: command }
 }
 
-/// The receipts that end the work on each experience, once all are there, or as many as came until `limit`. Elsewhere the
-/// experiences of all scenarios lie side by side: only the scenario's own count.
+/// The receipts that end the work on each experience, once all are there, or as many as came until
+/// `limit`. Elsewhere the experiences of all scenarios lie side by side: only the scenario's own
+/// count.
 async fn wait_for_receipts(line: &Tap, scenario: &Scenario, from: Instant, limit: Duration) -> HashMap<String, Ended> {
     let members = scenario.member_ids();
     loop {

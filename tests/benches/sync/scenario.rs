@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 pub(crate) enum Trigger {
     /// `pmp-hub publish`.
     Publish,
-    /// A person approves one product in the management experience; the agent `pmp-hub run` sees the catalog's event.
+    /// A person approves one product in the management experience; the agent `pmp-hub run` sees the
+    /// catalog's event.
     Click,
 }
 
@@ -32,7 +33,8 @@ pub(crate) struct Scenario {
     pub(crate) trigger: Trigger,
 }
 
-/// All scenarios, in the order in which they run. Each has accounts of its own, so that one catalog can hold them all.
+/// All scenarios, in the order in which they run. Each has accounts of its own, so that one catalog
+/// can hold them all.
 pub(crate) fn all() -> Vec<Scenario> {
     let job = |name, title, members, allow, deny| Scenario {
         name,
@@ -75,8 +77,8 @@ impl Scenario {
         Job { experiences: self.members, allow: self.allow, deny: self.deny }
     }
 
-    /// The least time that it takes; from a click, the change set that the click starts comes first. Of random durations
-    /// the mean is all that is known before.
+    /// The least time that it takes; from a click, the change set that the click starts comes
+    /// first. Of random durations the mean is all that is known before.
     pub(crate) fn floor(&self, latency: Duration, shared: bool) -> Duration {
         let (min, max) = self.timing(latency);
         let mean = (min + max) / 2;
@@ -102,7 +104,8 @@ impl Scenario {
         (0..self.members).map(|n| format!("exp-{}-{n:03}", self.name)).collect()
     }
 
-    /// What the management experience says when it is published, and what the members are to say in the end.
+    /// What the management experience says when it is published, and what the members are to say in
+    /// the end.
     pub(crate) fn desired(&self) -> Lists {
         let mut lists = self.start();
         lists.approved.extend(self.products("allow", self.allow));
@@ -130,7 +133,8 @@ impl Scenario {
         if self.trigger == Trigger::Click { self.start() } else { self.desired() }
     }
 
-    /// The world in which it happens: the hub's organization and the member's, both with change events to a queue.
+    /// The world in which it happens: the hub's organization and the member's, both with change
+    /// events to a queue.
     pub(crate) fn world(&self, latency: Duration) -> World {
         let (hub, spoke) = self.accounts();
         let (min, max) = self.timing(latency);
@@ -153,7 +157,8 @@ impl Scenario {
         }
     }
 
-    /// The same for a catalog of another make, as JSON: all experiences belong to the hub's account.
+    /// The same for a catalog of another make, as JSON: all experiences belong to the hub's
+    /// account.
     pub(crate) fn experiences_elsewhere(&self, latency: Duration) -> Vec<Value> {
         let (account, _) = self.accounts();
         let (min, max) = self.timing(latency);

@@ -1,4 +1,5 @@
-//! The stage of one scenario: endpoints, both programs with what `init` made for them, and taps that note every call.
+//! The stage of one scenario: endpoints, both programs with what `init` made for them, and taps
+//! that note every call.
 
 use std::time::Duration;
 
@@ -35,7 +36,8 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Starts the embedded AWS, or takes the endpoints, and runs `init` of both programs. `more` are variables for the spoke.
+    /// Starts the embedded AWS, or takes the endpoints, and runs `init` of both programs. `more`
+    /// are variables for the spoke.
     pub(crate) async fn set(
         scenario: &Scenario,
         latency: Duration,

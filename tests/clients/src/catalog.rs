@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::document;
 
-/// A change of `change_type` on an experience, `exp-…` or `exp-…@REVISION`, that names these products.
+/// A change of `change_type` on an experience, `exp-…` or `exp-…@REVISION`, that names these
+/// products.
 pub fn change(change_type: &str, experience: &str, ids: &[impl AsRef<str>]) -> Change {
     change_with(change_type, experience, products(ids, None))
 }
@@ -36,7 +37,8 @@ pub struct Lists {
     pub rejected: Vec<String>,
 }
 
-/// Reads the details of a procurement policy, as `DescribeEntity` answers them. A policy without statements may say `null`.
+/// Reads the details of a procurement policy, as `DescribeEntity` answers them. A policy without
+/// statements may say `null`.
 pub fn lists(details: &Value) -> Lists {
     let mut lists = Lists::default();
     for statement in details["Statements"].as_array().into_iter().flatten() {

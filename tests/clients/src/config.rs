@@ -7,12 +7,14 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
-/// A client that acts as `account` at `endpoint`: where signatures are not verified, an account's number is its access key.
+/// A client that acts as `account` at `endpoint`: where signatures are not verified, an account's
+/// number is its access key.
 pub fn account(endpoint: &str, account: &str) -> SdkConfig {
     config(endpoint, Credentials::new(account, "secret", None, None, "test"))
 }
 
-/// A client with these credentials at `endpoint`, which must speak HTTP without TLS. It has connections of its own.
+/// A client with these credentials at `endpoint`, which must speak HTTP without TLS. It has
+/// connections of its own.
 pub fn config(endpoint: &str, credentials: Credentials) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

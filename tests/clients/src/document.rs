@@ -3,7 +3,8 @@
 use aws_smithy_types::{Document, Number};
 use serde_json::Value;
 
-/// JSON as a document. Numbers must be whole and not negative, as all numbers of the catalog's documents are.
+/// JSON as a document. Numbers must be whole and not negative, as all numbers of the catalog's
+/// documents are.
 pub fn document(value: &Value) -> Document {
     match value {
         Value::Object(fields) => {

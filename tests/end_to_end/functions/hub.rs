@@ -73,7 +73,8 @@ async fn a_burst_of_change_events_publishes_once_and_what_was_read_already_is_no
     assert_eq!(event["detail-type"], "Change Set Succeeded");
 
     assert_eq!(outcome(&hub, event.clone()).await, "stored");
-    // What the next one tells of may not be readable yet: it is looked at once more, and that look has seen all of them.
+    // What the next one tells of may not be readable yet: it is looked at once more, and that look
+    // has seen all of them.
     let began = Instant::now();
     assert_eq!(outcome(&hub, event.clone()).await, "unchanged");
     assert!(began.elapsed() >= Duration::from_secs(10), "{:?}", began.elapsed());

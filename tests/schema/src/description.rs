@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-/// The properties in `schema`, at any depth, that have no `description`, each with the path to it. `name` begins the paths.
+/// The properties in `schema`, at any depth, that have no `description`, each with the path to it.
+/// `name` begins the paths.
 pub fn undescribed(name: &str, schema: &Value) -> Vec<String> {
     let mut found = Vec::new();
     look(schema, name, &mut found);

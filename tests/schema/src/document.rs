@@ -1,5 +1,6 @@
-//! Holds a document to a published JSON Schema: the keywords that our schemas use, and no other. A crate for the whole of JSON Schema
-//! brings two dozen others along; and we ask for more than it would, that a field which is not described is not there.
+//! Holds a document to a published JSON Schema: the keywords that our schemas use, and no other. A
+//! crate for the whole of JSON Schema brings two dozen others along; and we ask for more than it
+//! would, that a field which is not described is not there.
 
 use std::path::Path;
 

@@ -20,7 +20,8 @@ use super::{Altered, MOST_CALLS, impatient, no_limits, verdict};
 
 const QUEUE: &str = "listener";
 
-/// A management experience, a ledger, a topic with a listener, and the line between the hub and AWS.
+/// A management experience, a ledger, a topic with a listener, and the line between the hub and
+/// AWS.
 struct Place {
     _server: Server,
     line: Line,
@@ -98,8 +99,8 @@ impl Place {
         }
     }
 
-    /// Checks that the newest version is the one that is expected, holds what the catalog says, and was announced; and that nothing
-    /// else was.
+    /// Checks that the newest version is the one that is expected, holds what the catalog says, and
+    /// was announced; and that nothing else was.
     async fn check(&self, expected: SnapshotVersion) -> Result<(), String> {
         let head = self.head().await.ok_or("there is no head")?;
         if head.latest != expected || head.published != Some(expected) {
@@ -130,7 +131,8 @@ impl Place {
     }
 }
 
-/// Each call of a publish, where something has changed or nothing has, is answered wrongly in this way.
+/// Each call of a publish, where something has changed or nothing has, is answered wrongly in this
+/// way.
 async fn each_call(wrong: Wrong, changed: bool) -> Altered {
     let place = Place::new().await;
     place.hub.publish(Trigger::Schedule, Timestamp::now).await.unwrap();

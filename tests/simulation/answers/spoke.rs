@@ -1,4 +1,5 @@
-//! A spoke's pass over two experiences, in which something is to be allowed and something to be denied.
+//! A spoke's pass over two experiences, in which something is to be allowed and something to be
+//! denied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -33,8 +34,8 @@ const ACCOUNT: &str = "222222222222";
 /// A pass takes a part of a second.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What snapshots approve and reject, by turns: from one to the next, two products are to be allowed and two to be denied. The guard
-/// rails let both through.
+/// What snapshots approve and reject, by turns: from one to the next, two products are to be
+/// allowed and two to be denied. The guard rails let both through.
 const APPROVED: [&[&str]; 2] = [&["prod-1", "prod-2", "prod-3", "prod-4"], &["prod-1", "prod-2", "prod-5", "prod-6"]];
 const REJECTED: [&[&str]; 2] = [&["prod-9"], &["prod-3", "prod-9"]];
 const TO_CHANGE: usize = 2;
@@ -51,7 +52,8 @@ struct Place {
     tables: [TableName; 2],
 }
 
-/// At most one message. Before it, the agent does what the ledger says is left to do; after it, it is told to stop.
+/// At most one message. Before it, the agent does what the ledger says is left to do; after it, it
+/// is told to stop.
 #[derive(Debug)]
 struct OneMessage {
     message: Mutex<Option<String>>,
@@ -167,8 +169,8 @@ impl Place {
         version
     }
 
-    /// Lets a spoke do what the ledger says is left to do, and then answer the announcement, where there is one. A lease that it could not
-    /// give back has run out by then.
+    /// Lets a spoke do what the ledger says is left to do, and then answer the announcement, where
+    /// there is one. A lease that it could not give back has run out by then.
     async fn pass(&self, announcement: Option<String>) {
         let stop = Stop::new();
         let inbox = OneMessage { message: Mutex::new(announcement), stop: stop.clone() };

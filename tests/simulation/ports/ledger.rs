@@ -35,7 +35,8 @@ impl SnapshotStore for Ports {
             Some(Head { latest: version, digest, taken_at, chunks: 1, published: Some(version), statement: None })
         };
         let head = self.call(Operation::ReadSnapshot, "head", head).await.map_err(in_ledger)?;
-        // Only what was heard can be acted on, and nothing once the ledger is heard to have gone back.
+        // Only what was heard can be acted on, and nothing once the ledger is heard to have gone
+        // back.
         let mut world = self.world();
         world.acted_on = head.as_ref().map(|head| head.latest).filter(|_| !world.is_restored());
         Ok(head)
@@ -190,7 +191,8 @@ impl LeaseStore for Ports {
     }
 
     async fn held(&self, _: &OrganizationId) -> Result<Option<Lease>, LedgerError> {
-        // As with a queue that is empty: a look at a lease that nobody holds is no call that could fail.
+        // As with a queue that is empty: a look at a lease that nobody holds is no call that could
+        // fail.
         if self.world().lease().is_none_or(|lease| lease.expires_at_ms == 0) {
             self.alive().await;
             return Ok(None);

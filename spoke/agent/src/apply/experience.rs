@@ -82,7 +82,7 @@ impl End {
 /// Where the lists that are planned from come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lists {
-    /// The catalog's answer.
+    /// The lists are the catalog's own answer.
     AsRead,
     /// The last answer, with the changes of this pass carried on in memory.
     CarriedOn,

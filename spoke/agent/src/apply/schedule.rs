@@ -72,7 +72,7 @@ impl Durations {
         self.percentile(10)
     }
 
-    /// The median.
+    /// Median of the durations that were seen.
     pub(crate) fn typical(&self) -> Option<Duration> {
         self.percentile(50)
     }

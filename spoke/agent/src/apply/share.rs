@@ -29,9 +29,9 @@ const LONGEST_LINGER: Duration = Duration::from_secs(1);
 /// The permitted calls per second that every change set needs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Permitted {
-    /// `StartChangeSet`.
+    /// Permitted calls of `StartChangeSet`, per second.
     pub(crate) starts: f64,
-    /// `DescribeChangeSet`.
+    /// Permitted calls of `DescribeChangeSet`, per second.
     pub(crate) polls: f64,
 }
 

@@ -43,7 +43,7 @@ pub(crate) enum Started {
         shared: bool,
         ended: oneshot::Receiver<Ended>,
     },
-    /// Nothing was started.
+    /// The catalog refused, and nothing was started.
     Refused {
         error: CatalogError,
         shared: bool,

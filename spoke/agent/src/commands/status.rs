@@ -150,7 +150,7 @@ fn let_through<'a>(standing: &'a Standing, receipt: &Receipt) -> Option<&'a Conf
     (receipt.status == ReceiptStatus::Held).then(|| covering.next()).flatten().map(|found| &found.confirmed)
 }
 
-/// Worst first.
+/// Order of the rows: the worst comes first.
 fn rank(it: &Standpoint, head: &Head) -> usize {
     const ORDER: [&str; 6] = ["failed", "held", "partial", "applying", "would-change", "in-sync"];
     let place = ORDER.iter().position(|status| *status == it.status);

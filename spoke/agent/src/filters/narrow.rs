@@ -25,7 +25,7 @@ const MAX_EXHAUSTED: usize = 2;
 pub(crate) enum Narrowed {
     /// The decisions that narrow; none where there is no filter.
     By {
-        /// By product.
+        /// Verdict and reason, by product.
         verdicts: Verdicts,
         /// What the filter found odd.
         warnings: Vec<String>,

@@ -22,7 +22,7 @@ const LONG_POLL_SECONDS: i32 = 20;
 /// The longest reason that a dead letter carries, in bytes.
 const MAX_REASON: usize = 500;
 
-/// An SQS queue.
+/// The queue, over the official SDK.
 #[derive(Debug)]
 pub(crate) struct SqsInbox {
     client: Client,

@@ -24,7 +24,7 @@ impl Beside {
         Self { me, before, others }
     }
 
-    /// Who this is.
+    /// Which of the organization's spokes this one is.
     pub(crate) fn me(&self) -> &SpokeScope {
         &self.me
     }

@@ -19,7 +19,7 @@ const HEADS: usize = 16;
 /// Which experiences to keep in step (`MEMBER_EXPERIENCE_IDS`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Selection {
-    /// All live experiences.
+    /// Every live experience of the organization.
     All,
     /// The experiences with these ids. One that is not live is skipped all the same.
     Only(BTreeSet<ExperienceId>),

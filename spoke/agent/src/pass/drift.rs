@@ -120,7 +120,7 @@ impl Spoke {
 /// What one pass makes of the edits in one experience.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Judged {
-    /// For the receipt.
+    /// What the receipt tells of it.
     pub(crate) drift: Option<Drift>,
     /// Products that stay as others set them.
     pub(crate) left_alone: BTreeSet<ProductId>,
@@ -155,7 +155,8 @@ impl Case<'_> {
         let out_of_step = self.out_of_step();
         let edited = self.edited(&out_of_step, snapshots).await;
         if !leaves && edited.is_empty() {
-            // The lists are others than they were left, and no product is known that this moved: there is nothing new to tell.
+            // The lists are others than they were left, and no product is known that this moved:
+            // there is nothing new to tell.
             let drift = told.map(|drift| Drift { handling: DriftHandling::Heal, ..drift });
             return Judged { drift, ..Judged::default() };
         }

@@ -15,9 +15,9 @@ pub struct Tally {
     pub change_sets: usize,
     /// The durations of those change sets that the pass saw end.
     pub change_set_times: Vec<Duration>,
-    /// Products newly approved.
+    /// Number of products newly approved.
     pub allowed: usize,
-    /// Products newly denied.
+    /// Number of products newly denied.
     pub denied: usize,
     /// Products that were not as the last pass had left them, though neither snapshot nor filter
     /// changed.
@@ -35,9 +35,9 @@ pub struct Tally {
 /// What one pass did for one experience.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Done {
-    /// Products newly approved.
+    /// Number of products newly approved.
     pub(crate) allowed: usize,
-    /// Products newly denied.
+    /// Number of products newly denied.
     pub(crate) denied: usize,
 }
 

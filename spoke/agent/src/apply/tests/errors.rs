@@ -12,7 +12,7 @@ const fn refusal(code: &'static str, message: &'static str, status: u16) -> Opti
     Some(Refusal { code, message, status })
 }
 
-/// Errors that pass.
+/// Refusals after which the next try succeeds.
 const PASSING: [Option<Refusal>; 5] = [
     refusal("ThrottlingException", "slow down", 429),
     refusal("ServiceQuotaExceededException", "too many open", 402),
@@ -248,7 +248,8 @@ async fn a_stale_revision_is_found_out_about_whatever_the_words() {
     let catalog = FakeCatalog::new(1, &products(0..10));
     catalog.world().stale = Some("this cannot be done");
     let live = catalog.live(0);
-    // Somebody changes it after it was read, more often than a refusal in unknown words is looked into.
+    // Somebody changes it after it was read, more often than a refusal in unknown words is looked
+    // into.
     let foreign = |n: u32| Part {
         experience: experience(0),
         revision: Revision(1),

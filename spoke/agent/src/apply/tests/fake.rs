@@ -1,5 +1,5 @@
-//! A catalog in memory, on tokio's clock: locks, revisions, change sets that take time, products that it refuses, and
-//! errors at chosen calls.
+//! A catalog in memory, on tokio's clock: locks, revisions, change sets that take time, products
+//! that it refuses, and errors at chosen calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -1,4 +1,5 @@
-//! The executor against a catalog in memory, with paused time: every answer that the catalog may give.
+//! The executor against a catalog in memory, with paused time: every answer that the catalog may
+//! give.
 
 mod errors;
 mod fake;
@@ -40,7 +41,8 @@ fn content(approved: BTreeSet<ProductId>) -> Content {
     Content::new(management, approved, BTreeSet::new(), BTreeMap::new(), ResourceRequests::Allow).unwrap()
 }
 
-/// A pass that applies a snapshot that approves `approved` to all experiences of `catalog`, side by side.
+/// A pass that applies a snapshot that approves `approved` to all experiences of `catalog`, side by
+/// side.
 struct Pass<'a> {
     catalog: &'a FakeCatalog,
     approved: BTreeSet<ProductId>,

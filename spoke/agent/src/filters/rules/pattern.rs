@@ -1,4 +1,4 @@
-//! Patterns of names.
+//! Patterns of experiences' names, with `*` and `?`.
 
 use std::fmt;
 

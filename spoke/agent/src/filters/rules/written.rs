@@ -13,7 +13,7 @@ use super::pattern::NamePattern;
 use super::{FilterRule, FilterRules};
 use crate::filters::config::{FilterConfig, FilterSettings};
 
-/// The most rules.
+/// The most rules that a setting may hold.
 const MAX_RULES: usize = 100;
 /// In place of a filter: the experiences of this rule have none.
 const NONE: &str = "none";
