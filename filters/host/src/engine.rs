@@ -1,17 +1,29 @@
 //! The engine that all filters share, and the ticker for its wall-clock limit.
 
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use wasmtime::{Config, Engine, EngineWeak};
 
-use crate::{HostError, Limits};
+use crate::Limits;
 
 /// The step of the wall-clock limit: how often the ticker advances the engine's epoch.
 const TICK: Duration = Duration::from_millis(50);
 /// Stack limit of a filter in bytes: a quarter of the stack of a thread of tokio's blocking pool.
 const STACK_BYTES: usize = 512 * 1024;
+
+/// Why a host could not be created.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// WebAssembly can't be run here.
+    #[error("cannot set up the WebAssembly engine")]
+    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The thread that watches the wall clock can't be started.
+    #[error("cannot start the thread that limits how long a filter runs")]
+    Clock(#[source] io::Error),
+}
 
 /// The engine with its ticker and the limits. Every filter holds it.
 pub(crate) struct Runtime {

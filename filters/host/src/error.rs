@@ -1,21 +1,14 @@
-//! Why there is no host, and why a file cannot be used as a filter.
+//! Why a file cannot be used as a filter.
 
 use std::io;
+use std::time::Duration;
 
 use pmp_protocol::Digest;
 
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+use crate::contract;
+use crate::run::RunError;
 
-/// Why a host could not be created.
-#[derive(Debug, thiserror::Error)]
-pub enum HostError {
-    /// WebAssembly can't be run here.
-    #[error("cannot set up the WebAssembly engine")]
-    Engine(#[source] BoxError),
-    /// The thread that watches the wall clock can't be started.
-    #[error("cannot start the thread that limits how long a filter runs")]
-    Clock(#[source] io::Error),
-}
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a file cannot be used as a filter. The caller adds which file it is.
 #[derive(Debug, thiserror::Error)]
@@ -155,4 +148,13 @@ pub enum LoadError {
         /// What the contract requires there.
         expected: &'static str,
     },
+}
+
+/// Names for a message: the first three, and how many more.
+fn list(names: &[String]) -> String {
+    let mut text = names.iter().take(3).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if names.len() > 3 {
+        text += &format!(" and {} more", names.len() - 3);
+    }
+    text
 }

@@ -1,10 +1,9 @@
 //! Loads a file, up to a filter that can be configured.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use pmp_protocol::Digest;
 use serde_json::{Map, Value};
@@ -19,20 +18,11 @@ use crate::guest::{self, Guest};
 use crate::machine_code::{self, Vouched};
 use crate::run::{Prepared, RunError};
 use crate::text::tame;
-use crate::{HostError, Limits, LoadError, contract, features, format, interpreter, look};
+use crate::{HostError, Limits, LoadError, features, format, imports, interpreter, look};
 
 const NAME_BYTES: usize = 64;
 const DESCRIPTION_BYTES: usize = 1024;
 const SCHEMA_BYTES: usize = 64 * 1024;
-
-/// Names for a message: the first three, and how many more.
-fn list(names: &[String]) -> String {
-    let mut text = names.iter().take(3).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    if names.len() > 3 {
-        text += &format!(" and {} more", names.len() - 3);
-    }
-    text
-}
 
 /// The imports and exports of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,7 +177,7 @@ impl FilterHost {
 
     /// Checks the imports and exports of a component, and asks it for its description.
     fn ready(&self, component: &Component, digest: Digest, usual: Option<&'static str>) -> Result<Filter, LoadError> {
-        let offers = contract::check(&component.component_type(), &self.runtime.engine)?;
+        let offers = imports::check(&component.component_type(), &self.runtime.engine)?;
         let prepared = self
             .linker
             .instantiate_pre(component)

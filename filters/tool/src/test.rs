@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use pmp_protocol::Decision;
 use pmp_terminal::{Exit, Failure, Output, count};
 use serde::Serialize;
 

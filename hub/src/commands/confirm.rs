@@ -10,7 +10,7 @@ use serde_json::json;
 use super::announce::{announce, refused};
 use super::caller;
 use super::confirm_many::{ManyArgs, confirm_many};
-use crate::config::{ConfigArgs, StatusConfig};
+use crate::config::ConfigArgs;
 use crate::error::HubError;
 use crate::error::{failure, sdk};
 use crate::{confirm, status};

@@ -12,7 +12,8 @@ use super::error::VerifyError;
 use super::judge::{self, Again};
 use super::mask::Kind;
 use super::record::{Judgement, Record};
-use super::subject::{Asked, Seen, Subject};
+use super::seen::Seen;
+use super::subject::{Asked, Subject};
 use crate::triggers::event_queue::EventQueue;
 
 /// How long an event is waited for.

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pmp_catalog::{
-    CatalogError, ChangeSetId, ChangeSetRequest, ChangeSetState, ErrorClass, Operation, Part, PolicyId, Probe,
-    ProcurementPolicy, Revision,
+    CatalogError, ChangeSetId, ChangeSetRequest, ChangeSetState, ErrorClass, Operation, Part, PolicyId, Probe, Revision,
 };
 use pmp_protocol::{ExperienceId, ProductBatch, ProductId, ResourceRequests};
 use pmp_terminal::progress::{self, Step};
