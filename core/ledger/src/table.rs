@@ -41,12 +41,13 @@ pub(crate) fn spell((partition, sort): (&str, &str)) -> String {
     format!("`{partition}` and `{sort}`")
 }
 
-/// A table's name or ARN. DynamoDB takes either wherever it takes a table name.
+/// A table's name or ARN. DynamoDB takes either wherever it takes a table name. Small, since every
+/// error of the ledger holds one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableName {
-    text: String,
+    text: Box<str>,
     /// None where it is a plain name.
-    arn: Option<Arn>,
+    arn: Option<Box<Arn>>,
 }
 
 /// A text that names no table.
@@ -64,13 +65,13 @@ impl TableName {
     /// The region that the ARN names; none where this is a plain name.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
-        self.arn.as_ref().map(Arn::region)
+        self.arn.as_deref().map(Arn::region)
     }
 
     /// The account that the ARN names; none where this is a plain name.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
-        self.arn.as_ref().map(Arn::account)
+        self.arn.as_deref().map(Arn::account)
     }
 }
 
@@ -93,7 +94,7 @@ impl FromStr for TableName {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
         match name {
             Some(name) if (3..=255).contains(&name.len()) && name.bytes().all(allowed) => {
-                Ok(Self { text: text.to_owned(), arn })
+                Ok(Self { text: text.into(), arn: arn.map(Box::new) })
             }
             _ => Err(TableNameError(text.chars().take(120).collect())),
         }

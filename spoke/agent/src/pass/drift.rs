@@ -180,7 +180,7 @@ impl Case<'_> {
             rest_applied: false,
         };
         let left_alone = if leaves { all } else { BTreeSet::new() };
-        Judged { drift: Some(drift), left_alone, ..Judged::default() }
+        Judged { drift: Some(drift), left_alone }
     }
 
     /// Whether somebody must have changed the lists: all was as the same snapshot and filter asked
