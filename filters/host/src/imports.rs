@@ -8,7 +8,7 @@ use wasmtime::component::types::Component as ComponentType;
 use crate::LoadError;
 use crate::contract::{Offers, PACKAGE};
 
-/// The versions of the contract that this host supports: this major one, and of it these minor ones.
+/// The versions of the contract that this host supports: this major version, with these minor ones.
 const MAJOR: u64 = 1;
 const MINORS: RangeInclusive<u64> = 0..=0;
 
