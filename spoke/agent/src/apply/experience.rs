@@ -15,6 +15,7 @@ use jiff::SignedDuration;
 use pmp_catalog::{CatalogError, ChangeSetId, ChangeSetRequest, Part};
 use pmp_plan::{ChangeSet, IdLimit, Lately, Observed, Plan, Refusal, plan_after};
 use pmp_protocol::{ProductBatch, ProductId, ReceiptStatus, ResourceRequests, SnapshotVersion};
+use pmp_runtime::Backoff;
 use tokio::time::Instant;
 
 use super::isolate::Isolation;
@@ -24,7 +25,7 @@ use crate::apply::lists;
 use crate::apply::live::{Live, left};
 use crate::draft::Progress;
 use crate::error::one_line;
-use crate::retry::backoff::Patience;
+use crate::retry::backoff;
 
 mod live;
 mod observe;
@@ -134,7 +135,7 @@ pub(super) struct ExperienceRun<'a> {
     live: Live,
     watch: &'a dyn Watch,
     progress: Progress,
-    patience: Patience,
+    backoff: Backoff,
     isolation: Isolation,
     settings_step: SettingsStep,
     /// Change sets that failed by the catalog's own fault, or had no effect: at most
@@ -189,7 +190,7 @@ impl<'a> ExperienceRun<'a> {
             live,
             watch,
             progress: Progress { approved_before, ..Progress::default() },
-            patience: Patience::with_the_catalog(),
+            backoff: backoff::for_the_catalog(),
             isolation: Isolation::new(order.deferred, order.pass),
             settings_step: SettingsStep::WithProducts,
             faults: 0,

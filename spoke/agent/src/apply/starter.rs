@@ -18,13 +18,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pmp_catalog::{Catalog, CatalogError, ChangeSetId, ChangeSetRequest, Operation, Part};
+use pmp_runtime::Waited;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::poller::{Ended, Poller};
 use super::share::{Permitted, Sharing, change_sets, sizes};
-use crate::retry::backoff::{Patience, Waited};
+use crate::retry::backoff;
 use crate::retry::reaction::Reaction;
 
 /// How long to wait where others use up the account's quota of open change sets, and none of ours
@@ -312,20 +313,20 @@ impl Starting {
         if self.stop.is_cancelled() {
             return Err(NotStarted::Stopped);
         }
-        let mut patience = Patience::with_the_catalog();
+        let mut pauses = backoff::for_the_catalog();
         loop {
             let error = match self.catalog.start_change_set(request).await {
                 Ok(id) => return Ok(id),
                 Err(error) => error,
             };
             let waited = match Reaction::to(error.class()) {
-                Reaction::AskAgain => patience.wait(&self.stop).await,
+                Reaction::AskAgain => pauses.wait(&self.stop).await,
                 Reaction::AwaitOwn => {
                     let ended = tokio::time::timeout(QUOTA_PAUSE, self.poller.any_ended());
                     tokio::select! {
                         // Both arms are cancel-safe: neither holds anything.
                         () = self.stop.cancelled() => Waited::Stopped,
-                        _ = ended => patience.wait(&self.stop).await,
+                        _ = ended => pauses.wait(&self.stop).await,
                     }
                 }
                 _ => return Err(NotStarted::Refused(error)),

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use pmp_runtime::Stop;
+use pmp_runtime::{Stop, Waited};
 use tokio::time::sleep;
 
 use crate::error::SpokeError;
@@ -16,7 +16,7 @@ use crate::intake::inbox::{BATCH, Inbox, Received};
 use crate::intake::metrics::Metrics;
 use crate::lease::IfHeld;
 use crate::pass::Spoke;
-use crate::retry::backoff::{Patience, Waited};
+use crate::retry::backoff;
 
 /// The most messages that one pass answers. Others wait for the next pass.
 const MAX_BACKLOG: usize = 100;
@@ -24,7 +24,7 @@ const MAX_BACKLOG: usize = 100;
 /// Runs until `stop` is cancelled. Neither a message nor a failed pass ends it: it waits, and tries
 /// again.
 pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
-    let mut patience = Patience::with_the_world();
+    let mut pauses = backoff::for_the_agent();
     // Whether to read the ledger again. It is so while another spoke holds the lease: that one may
     // have died.
     let mut look = look_at_the_ledger(spoke, stop).await;
@@ -74,10 +74,10 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
             Err(error) => Err(error),
         };
         match outcome {
-            Ok(()) => patience.reset(),
+            Ok(()) => pauses.reset(),
             Err(error) => {
                 tracing::error!(error = failure(error).render(), "the pass failed; trying again");
-                if patience.wait(stop.token()).await == Waited::Stopped {
+                if pauses.wait(stop.token()).await == Waited::Stopped {
                     break;
                 }
             }

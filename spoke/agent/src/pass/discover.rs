@@ -6,11 +6,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 use pmp_catalog::{Catalog, CatalogError, ErrorClass, Experience, NotLive, PolicyId, Scope};
 use pmp_ledger::{LedgerError, SnapshotStore};
 use pmp_protocol::{ExperienceId, SpokeScope};
+use pmp_runtime::Waited;
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::live::Live;
 use crate::error::SpokeError;
-use crate::retry::backoff::{Patience, Waited};
+use crate::retry::backoff;
 use crate::retry::reaction::Reaction;
 
 /// Heads of the ledger that are read at once.
@@ -130,9 +131,9 @@ pub(crate) async fn discover(
     ids.remove(management);
     let ids: Vec<_> = ids.into_iter().collect();
     let mut described = catalog.describe_experiences(&ids).await;
-    let mut patience = Patience::with_a_read();
+    let mut pauses = backoff::for_a_read();
     while let Some((again, places)) = failed(&ids, &described)
-        && patience.wait(&CancellationToken::new()).await == Waited::TryAgain
+        && pauses.wait(&CancellationToken::new()).await == Waited::TryAgain
     {
         let answers = catalog.describe_experiences(&again).await;
         places.into_iter().zip(answers).for_each(|(place, answer)| described[place] = answer);
@@ -181,9 +182,9 @@ pub(crate) async fn read_policies(catalog: &dyn Catalog, candidates: Vec<Candida
     let live = candidates.iter().filter_map(|candidate| candidate.state.as_ref().ok());
     let ids: Vec<_> = live.map(|(_, policy_id)| policy_id.clone()).collect();
     let mut policies = catalog.describe_policies(&ids).await;
-    let mut patience = Patience::with_a_read();
+    let mut pauses = backoff::for_a_read();
     while let Some((again, places)) = failed(&ids, &policies)
-        && patience.wait(&CancellationToken::new()).await == Waited::TryAgain
+        && pauses.wait(&CancellationToken::new()).await == Waited::TryAgain
     {
         let answers = catalog.describe_policies(&again).await;
         places.into_iter().zip(answers).for_each(|(place, answer)| policies[place] = answer);
@@ -242,12 +243,12 @@ fn is_final(error: &CatalogError) -> bool {
 }
 
 async fn list_scope(catalog: &dyn Catalog, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
-    let mut patience = Patience::with_a_read();
+    let mut pauses = backoff::for_a_read();
     loop {
         match catalog.list_experiences(scope).await {
             Err(error)
                 if Reaction::to(error.class()) == Reaction::AskAgain
-                    && patience.wait(&CancellationToken::new()).await == Waited::TryAgain => {}
+                    && pauses.wait(&CancellationToken::new()).await == Waited::TryAgain => {}
             outcome => return outcome,
         }
     }

@@ -5,10 +5,11 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use pmp_catalog::{CatalogError, ChangeSetStatus, ProcurementPolicy};
 use pmp_protocol::ProductId;
+use pmp_runtime::Waited;
 
 use super::{EARLIER, End, ExperienceRun, Lists, READS_MAY_LAG, Step};
 use crate::error::one_line;
-use crate::retry::backoff::{Patience, Waited};
+use crate::retry::backoff;
 use crate::retry::reaction::Reaction;
 
 /// Why a product is set aside that is on both lists after it was allowed.
@@ -69,7 +70,7 @@ impl ExperienceRun<'_> {
     /// again: planned from, it would repeat them, and the receipt would say that they did not
     /// happen.
     pub(super) async fn reread(&mut self) -> Step {
-        let mut lagging = Patience::with_a_read_that_lags();
+        let mut lagging = backoff::for_a_lagging_read();
         loop {
             let engine = self.engine;
             let error = match engine.unless_stopped(self.read_once()).await {
@@ -129,7 +130,7 @@ impl ExperienceRun<'_> {
     /// Waits before a retry; ends the experience where there were too many.
     pub(super) async fn pause(&mut self, reason: String) -> Step {
         tracing::info!(experience = %self.live.experience.id, reason, "trying again");
-        match self.patience.wait(&self.engine.stop).await {
+        match self.backoff.wait(&self.engine.stop).await {
             Waited::TryAgain => Continue(()),
             Waited::Stopped => Break(End::stopped()),
             Waited::Exhausted => Break(End::failed(format!("gave up: {reason}"))),

@@ -8,13 +8,14 @@ use pmp_catalog::{
     CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetState, ChangeSetStatus, Experience, Revision,
 };
 use pmp_protocol::{ProductBatch, ProductId};
+use pmp_runtime::Waited;
 use tokio::time::Instant;
 
 use super::{EARLIER, End, ExperienceRun, Lists, MAX_FAULTS, SettingsStep, Sharing, Step, Work};
 use crate::apply::isolate::names;
 use crate::apply::poller::Ended;
 use crate::error::one_line;
-use crate::retry::backoff::{Patience, Waited};
+use crate::retry::backoff;
 use crate::retry::reaction::Reaction;
 
 impl ExperienceRun<'_> {
@@ -60,7 +61,7 @@ impl ExperienceRun<'_> {
         let (allow, deny) = (ids(work.change_set.allow()), ids(work.change_set.deny()));
         self.progress.allowed += allow.len();
         self.progress.denied += deny.len();
-        self.patience.reset();
+        self.backoff.reset();
         self.lists = Lists::CarriedOn;
         self.effect.applied_since = true;
         if work.test {
@@ -88,7 +89,7 @@ impl ExperienceRun<'_> {
         self.changed_at = Some(Instant::now());
         let before = self.live.experience.revision;
         let next = Revision(before.0 + 1);
-        let mut delay = Patience::with_a_delay();
+        let mut delay = backoff::for_a_delay();
         loop {
             let read = self.engine.experiences.read(&self.live.experience.id);
             let Some(read) = self.engine.unless_stopped(read).await else { return Break(End::stopped()) };
@@ -215,7 +216,7 @@ impl ExperienceRun<'_> {
     /// stale revision. `patiently` asks for some seconds, because reads may lag behind.
     async fn is_stale(&mut self, patiently: bool) -> Step<bool> {
         let asked = self.live.experience.revision;
-        let mut delay = Patience::with_a_delay();
+        let mut delay = backoff::for_a_delay();
         loop {
             let read = self.engine.experiences.read(&self.live.experience.id);
             let Some(read) = self.engine.unless_stopped(read).await else { return Break(End::stopped()) };
