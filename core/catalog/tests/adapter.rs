@@ -7,10 +7,6 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use aws_config::retry::RetryConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -20,6 +16,7 @@ use pmp_catalog::{
     Revision, Scope, SdkCatalog,
 };
 use pmp_protocol::{ExperienceId, ProductBatch, ProductId};
+use pmp_test_clients::{account, without_retries};
 use serde_json::{Value, json};
 
 /// What the server answers next, and what it was asked.
@@ -54,15 +51,7 @@ async fn catalog(answers: impl IntoIterator<Item = (u16, &'static str, Value)>) 
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().fallback(answer).with_state(script.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let credentials = Credentials::new("111111111111", "secret", None, None, "test");
-    let config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .endpoint_url(endpoint)
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .retry_config(RetryConfig::disabled())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .build();
+    let config = without_retries(&account(&endpoint, "111111111111"));
     (SdkCatalog::new(&config, RateLimits::default()), script)
 }
 

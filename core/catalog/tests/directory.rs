@@ -6,14 +6,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use aws_config::retry::RetryConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use axum::extract::{OriginalUri, State};
 use axum::{Json, Router};
 use pmp_catalog::{ProductAttributes, ProductDirectory, SdkDirectory};
 use pmp_protocol::ProductId;
+use pmp_test_clients::{account, without_retries};
 use serde_json::{Value, json};
 
 type Asked = Arc<Mutex<Vec<Value>>>;
@@ -42,15 +39,7 @@ async fn directory(listings: Value) -> (SdkDirectory, Asked) {
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().fallback(answer).with_state((asked.clone(), listings));
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let credentials = Credentials::new("111111111111", "secret", None, None, "test");
-    let config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .endpoint_url(endpoint)
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .retry_config(RetryConfig::disabled())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .build();
+    let config = without_retries(&account(&endpoint, "111111111111"));
     (SdkDirectory::new(&config), asked)
 }
 
