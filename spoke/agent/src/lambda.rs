@@ -69,11 +69,11 @@ impl Function for SpokeFunction {
     type Settings = ConfigArgs;
 
     async fn init(settings: ConfigArgs) -> Result<Self, Failure> {
-        let config = settings.for_pass(true)?;
+        let (config, queue_url) = settings.for_run()?;
         let sdk = sdk().await?;
         let spoke = spoke(&sdk, &config, &place(), Purpose::Pass).await?;
         tracing::info!(experience = %spoke.management, organization = %spoke.identity.organization, "spoke ready");
-        Ok(Self { spoke, inbox: SqsInbox::new(&sdk, config.queue_url.unwrap_or_default()) })
+        Ok(Self { spoke, inbox: SqsInbox::new(&sdk, queue_url) })
     }
 
     /// Answers a batch. What is to come again stands in the answer, and Lambda deletes the rest.

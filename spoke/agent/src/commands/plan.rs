@@ -34,7 +34,7 @@ pub(crate) struct PlanArgs {
 }
 
 pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
-    let config = config.for_pass(false)?;
+    let config = config.for_pass()?;
     let (_, mut spoke) = sdk_and_spoke(&config, "plan", Purpose::Look).await?;
     spoke.progress = shown(output);
     let standing = spoke.standing().await.map_err(failure)?;

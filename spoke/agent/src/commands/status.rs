@@ -54,7 +54,7 @@ pub(crate) struct Standpoint {
 
 pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
     // Nothing is decided here, so nothing of a filter is needed.
-    let config = SpokeConfig { filters: FilterRules::without_rules(None), ..config.for_pass(false)? };
+    let config = SpokeConfig { filters: FilterRules::without_rules(None), ..config.for_pass()? };
     let (_, spoke) = sdk_and_spoke(&config, "status", Purpose::Look).await?;
     let standing = spoke.standing().await.map_err(failure)?;
     let now = Timestamp::now();

@@ -34,7 +34,7 @@ pub(crate) struct SyncArgs {
 }
 
 pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -> Result<Exit, Failure> {
-    let config = config.for_pass(false)?;
+    let config = config.for_pass()?;
     let plan = args.plan.as_deref().map(PlanFile::read).transpose()?;
     let stop = stop(&config)?;
     let ended = |how: &str| {

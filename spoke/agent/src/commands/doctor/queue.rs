@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::Subscription;
 use aws_sdk_sqs::types::QueueAttributeName;
-use pmp_aws::ApiError;
+use pmp_aws::{ApiError, TopicArn};
 use pmp_doctor::{Queue, Session, dead_letters, failed, look_at_queue, queue_admits, unknown};
 use pmp_protocol::ExperienceId;
 use pmp_terminal::checkup::Finding;
@@ -24,7 +24,7 @@ const REST: [&str; 3] = ["dead-letters", "subscription", "queue-policy"];
 
 /// `queue`, `dead-letters`, `subscription` and `queue-policy`.
 pub(super) async fn examine(session: &Session, config: &DoctorConfig) -> Vec<Finding> {
-    let Some(url) = config.queue_url.as_deref() else {
+    let Some(url) = config.queue_url.as_ref() else {
         let fix = "set it: `run` and the function take messages from it; `sync` does without".to_owned();
         let finding = Finding::of("queue").warn(format!("{QUEUE} is not set"), fix);
         return all(finding, "`queue` is not set");
@@ -32,13 +32,13 @@ pub(super) async fn examine(session: &Session, config: &DoctorConfig) -> Vec<Fin
     let mut queue = None;
     let found = session
         .look("queue", Ok(url), async |url| {
-            let (finding, found) = look_at_queue(&session.sdk, "queue", url, &QUEUE.to_string()).await;
+            let (finding, found) = look_at_queue(&session.sdk, "queue", url.as_str(), &QUEUE.to_string()).await;
             queue = found;
             finding
         })
         .await;
     let Some(queue) = queue else { return all(found, session.because().unwrap_or("`queue` failed")) };
-    let mut topic = config.topic_arn.clone();
+    let mut topic = config.topic_arn.as_ref().map(ToString::to_string);
     let (dead, subscription) = tokio::join!(
         session.look(REST[0], Ok(&queue), |queue| dead_letters(&session.sdk, REST[0], queue)),
         session.look(REST[1], Ok(&queue), async |queue| {
@@ -65,14 +65,14 @@ fn all(first: Finding, because: &str) -> Vec<Finding> {
 async fn subscription(sdk: &SdkConfig, queue: &Queue, config: &DoctorConfig) -> (Finding, Option<String>) {
     let finding = Finding::of("subscription");
     // A subscription lives in the topic's region.
-    let arn = config.topic_arn.as_deref().unwrap_or(&queue.arn);
+    let arn = config.topic_arn.as_ref().map_or(&*queue.arn, TopicArn::as_str);
     let client = Client::new(&pmp_aws::in_region_of(sdk, arn));
     let pages = client.list_subscriptions().into_paginator().items().send();
     let found = match pages.collect::<Result<Vec<_>, _>>().await {
         Ok(found) => found,
         Err(error) => return (unknown(finding, &ApiError::new("sns:ListSubscriptions", &error)), None),
     };
-    let wanted = config.topic_arn.as_deref();
+    let wanted = config.topic_arn.as_ref().map(TopicArn::as_str);
     let is_ours =
         |one: &&Subscription| one.endpoint() == Some(&queue.arn) && (wanted.is_none() || one.topic_arn() == wanted);
     let Some(ours) = found.iter().find(is_ours) else {

@@ -57,7 +57,7 @@ pub(crate) async fn init(
         }
     };
     let policy = |problem| SpokeError::QueuePolicy { queue: queue.url.clone(), problem };
-    let lacks = queue.lacks(&dead_letters.arn, &wanted.topic_arn).map_err(policy)?;
+    let lacks = queue.lacks(&dead_letters.arn, wanted.topic_arn.as_str()).map_err(policy)?;
     queues.set(&queue.url, lacks).await?;
     let subscription_arn = subscribe(sdk, wanted, &queue.arn, shared_topic).await?;
     Ok(Initialized {
@@ -244,7 +244,7 @@ async fn subscribe(
     queue_arn: &str,
     shared_topic: bool,
 ) -> Result<String, SpokeError> {
-    let topic = &wanted.topic_arn;
+    let topic = wanted.topic_arn.as_str();
     let client = aws_sdk_sns::Client::new(&pmp_aws::in_region_of(sdk, topic));
     let call = client.subscribe().topic_arn(topic).protocol("sqs").endpoint(queue_arn);
     let mut call = call.attributes("RawMessageDelivery", "true").return_subscription_arn(true);
@@ -262,7 +262,7 @@ async fn subscribe(
     {
         return Ok(found);
     }
-    Err(SpokeError::Subscribe { topic: topic.clone(), source: error })
+    Err(SpokeError::Subscribe { topic: topic.to_owned(), source: error })
 }
 
 /// The queue's subscription among this account's own; none where it has none, or they may not be
