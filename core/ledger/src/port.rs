@@ -203,28 +203,41 @@ impl Organization {
     /// The sign of life of one spoke; where it has left none, the organization's, unless that is
     /// another's.
     #[must_use]
-    pub fn sign_of(&self, spoke: &str) -> Option<&OrganizationSeen> {
+    pub fn sign_of(&self, spoke: &str) -> Option<OrganizationSeen> {
         let by_itself = self.spokes.iter().find(|seen| id_of(seen) == Some(spoke));
-        by_itself.or_else(|| self.seen.as_ref().filter(|seen| id_of(seen).is_none_or(|id| id == spoke)))
+        match by_itself {
+            Some(by_itself) => Some(self.as_seen_last(by_itself)),
+            None => self.seen.clone().filter(|seen| id_of(seen).is_none_or(|id| id == spoke)),
+        }
+    }
+
+    /// A spoke's own sign of life, with the time at which it was last seen. A pass that finds
+    /// nothing to do writes only one of two items: the spoke's own sign of life, or the
+    /// organization's.
+    fn as_seen_last(&self, by_itself: &OrganizationSeen) -> OrganizationSeen {
+        let same = self.seen.as_ref().filter(|seen| id_of(seen).is_some() && id_of(seen) == id_of(by_itself));
+        let last_seen = same.map_or(by_itself.last_seen, |seen| seen.last_seen.max(by_itself.last_seen));
+        OrganizationSeen { last_seen, ..by_itself.clone() }
     }
 
     /// The sign of life of the spoke that wrote a receipt.
     #[must_use]
-    pub fn sign_for(&self, receipt: &Receipt) -> Option<&OrganizationSeen> {
+    pub fn sign_for(&self, receipt: &Receipt) -> Option<OrganizationSeen> {
         match &receipt.owner {
             Some(owner) => self.sign_of(owner),
-            None => self.seen.as_ref(),
+            None => self.seen.clone(),
         }
     }
 
     /// The signs of life that stand, by the spoke: of each that no other has superseded, and of an
     /// older spoke.
     #[must_use]
-    pub fn signs(&self) -> Vec<&OrganizationSeen> {
+    pub fn signs(&self) -> Vec<OrganizationSeen> {
         let stands = |seen: &&OrganizationSeen| seen.spoke.as_ref().is_none_or(|spoke| spoke.superseded_by.is_none());
         let told = |id: &str| self.spokes.iter().any(|seen| id_of(seen) == Some(id));
         let other = self.seen.as_ref().filter(|seen| id_of(seen).is_none_or(|id| !told(id)));
-        let mut signs: Vec<_> = self.spokes.iter().chain(other).filter(stands).collect();
+        let standing = self.spokes.iter().filter(stands).map(|seen| self.as_seen_last(seen));
+        let mut signs: Vec<_> = standing.chain(other.filter(stands).cloned()).collect();
         signs.sort_by(|a, b| id_of(a).cmp(&id_of(b)));
         signs
     }

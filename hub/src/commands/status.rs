@@ -152,7 +152,7 @@ fn document(experience: &ExperienceId, view: &View, rows: &[SpokeStatus]) -> ser
 /// When each spoke was seen, and how much it keeps in step.
 fn signs_of_life(view: &View) -> Vec<serde_json::Value> {
     let signs = view.reports().flat_map(|report| report.organization.signs());
-    let sign = |seen: &OrganizationSeen| {
+    let sign = |seen: OrganizationSeen| {
         let spoke = seen.spoke.as_ref();
         json!({"organization": seen.organization, "spoke": spoke.map(|spoke| &spoke.id), "last_seen": seen.last_seen,
             "experiences": seen.experiences, "selected": spoke.and_then(|spoke| spoke.selected.as_ref()),

@@ -82,11 +82,14 @@ pub(crate) struct EngineSettings {
     /// Whether AWS's bound of 50 product ids counts for a whole request. Otherwise it counts for
     /// each change.
     pub(crate) ids_per_request: bool,
+    /// Whether an experience ends, unfinished, where a change set would be started: for a pass that
+    /// looks whether there is anything to do.
+    pub(crate) looks_only: bool,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { share_change_sets: true, max_open_change_sets: 200, ids_per_request: false }
+        Self { share_change_sets: true, max_open_change_sets: 200, ids_per_request: false, looks_only: false }
     }
 }
 
@@ -100,6 +103,7 @@ pub(crate) struct Engine {
     policies: Batcher<PolicyId, ProcurementPolicy>,
     /// How many ids AWS permits, as far as its refusals have shown.
     limit: Mutex<IdLimit>,
+    looks_only: bool,
     stop: CancellationToken,
 }
 
@@ -176,7 +180,16 @@ impl Engine {
             }),
         );
         let limit = if settings.ids_per_request { IdLimit::PerRequest(ProductBatch::MAX) } else { IdLimit::PerChange };
-        Self { catalog, starter, poller, experiences, policies, limit: Mutex::new(limit), stop }
+        Self {
+            catalog,
+            starter,
+            poller,
+            experiences,
+            policies,
+            limit: Mutex::new(limit),
+            looks_only: settings.looks_only,
+            stop,
+        }
     }
 
     /// Counts an experience for as long as it may start change sets, so that the others know how

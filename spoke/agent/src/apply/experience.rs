@@ -232,7 +232,7 @@ impl<'a> ExperienceRun<'a> {
         self.adopt_unfinished().await?;
         loop {
             match self.next()? {
-                Some(_) if self.engine.stop.is_cancelled() => return Break(End::stopped()),
+                Some(_) if self.engine.looks_only || self.engine.stop.is_cancelled() => return Break(End::stopped()),
                 Some(work) => self.change(work).await?,
                 // Nothing is left by the catalog's own answer: this is the only way to be in step.
                 None if self.lists == Lists::AsRead => return Break(self.done()),

@@ -14,6 +14,7 @@ impl ConfigArgs {
             share_change_sets: share.map_or(default.share_change_sets, |switch| switch.0),
             max_open_change_sets: open.unwrap_or(default.max_open_change_sets),
             ids_per_request: self.product_id_limit().optional(settings) == Some(IdLimit::Request),
+            ..default
         }
     }
 }

@@ -135,6 +135,21 @@ impl Recorder {
         recorded
     }
 
+    /// Whether [`Self::record`] would write something.
+    pub(crate) fn has_news(
+        &self,
+        receipt: &Receipt,
+        before: Option<&Receipt>,
+        decisions: Option<&Decisions>,
+        now: Timestamp,
+    ) -> bool {
+        let recorded = before.and_then(|before| before.recorded).unwrap_or_default();
+        let decided = decisions.is_some_and(|decisions| {
+            recorded.decisions != Some(digest_of(decisions, receipt)) || self.is_due(recorded.written_at, now)
+        });
+        decided || is_news(before, receipt)
+    }
+
     /// Whether the journal must be written again for it to be kept. A time to come is none.
     fn is_due(&self, written_at: Option<Timestamp>, now: Timestamp) -> bool {
         let renewed = RENEWED.min(self.records.retention.age() / 4);

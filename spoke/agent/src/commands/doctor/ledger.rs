@@ -285,7 +285,7 @@ async fn trust(
 
 /// What the ledger says of this spoke alone, of several.
 fn own(found: &Organization, beside: &Beside) -> Organization {
-    let seen = found.sign_of(&beside.me().id).cloned();
+    let seen = found.sign_of(&beside.me().id);
     let receipts = found.receipts.iter().filter(|receipt| !beside.is_anothers(receipt)).cloned().collect();
     Organization { seen, receipts, ..found.clone() }
 }
