@@ -266,7 +266,7 @@ mod tests {
             (2, 1, "spoke#exp-management#only-2")
         );
         // The one that was superseded does not stand, though it wrote for the organization last.
-        let standing: Vec<_> = alpha.signs().iter().map(|seen| seen.spoke.as_ref().unwrap().id.as_str()).collect();
+        let standing: Vec<_> = alpha.signs().into_iter().map(|seen| seen.spoke.unwrap().id).collect();
         assert_eq!(standing, ["all"]);
         assert_eq!(alpha.sign_for(&alpha.receipts[0]).unwrap().spoke.as_ref().unwrap().id, "all");
     }
