@@ -129,8 +129,8 @@ pub(crate) async fn answer(
 }
 
 /// Looks whether all experiences are as they were left, where the messages announce nothing new.
-/// `None` where a pass has to be made. Whatever stands in the way is left to the pass, which reports
-/// it.
+/// `None` where a pass has to be made. What makes looking impossible is left to the pass, which
+/// reports it.
 async fn look_first(
     spoke: &Spoke,
     backlog: &Backlog,
