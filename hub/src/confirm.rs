@@ -4,7 +4,7 @@
 use pmp_ledger::{Head, Organization};
 use pmp_protocol::{ExperienceId, LEDGER_LAYOUT, OrganizationId, Receipt, ReceiptStatus, SnapshotVersion};
 
-/// The operator's request.
+/// The confirmation that an operator requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) organization: OrganizationId,

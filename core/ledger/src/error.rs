@@ -34,7 +34,7 @@ pub enum LedgerError {
     NoSnapshot {
         /// Management experience of the snapshot.
         experience: ExperienceId,
-        /// The requested version.
+        /// The version that was requested.
         version: SnapshotVersion,
     },
     /// The stored items do not make up the snapshot: some are missing or wrong.
@@ -42,7 +42,7 @@ pub enum LedgerError {
     Damaged {
         /// Management experience of the snapshot.
         experience: ExperienceId,
-        /// The requested version.
+        /// The version that was requested.
         version: SnapshotVersion,
         /// The damage, described for a person.
         problem: String,

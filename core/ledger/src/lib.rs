@@ -2,17 +2,17 @@
 //!
 //! | port | adapter | holds |
 //! | --- | --- | --- |
-//! | [`SnapshotStore`] | [`DynamoSnapshots`] | versions, and the head, which names the one in force |
+//! | [`SnapshotStore`] | [`DynamoSnapshots`] | versions, and the head that names the one in force |
 //! | [`AnswerStore`] | [`DynamoAnswers`] | the hub's facts about products |
-//! | [`ReceiptStore`] | [`DynamoReceipts`] | receipts, signs of life, confirmations, high-water mark |
+//! | [`ReceiptStore`] | [`DynamoReceipts`] | receipts, signs of life, confirmations, the mark |
 //! | [`RecordStore`] | [`DynamoRecords`] | a spoke's decisions, and the outcomes of its syncs |
 //! | [`LeaseStore`] | [`DynamoLeases`] | the right of one spoke of an organization to act |
 //! | [`Roster`] | [`DynamoRoster`] | the organizations that the hub admitted |
-//! | [`Reports`] | [`DynamoReports`] | the members' items as the hub reads them, bounded by organization |
+//! | [`Reports`] | [`DynamoReports`] | the members' items, as the hub reads them: bounded |
 //!
-//! Start at `port.rs`. `partition.rs` and `snapshots.rs` list the items and their keys. [`may_take`]
-//! is the decision about a lease; [`schema`] creates or checks the tables. This crate spawns no
-//! task.
+//! Start at `port.rs`. `partition.rs` and `snapshots.rs` list the items and their keys.
+//! [`may_take`] is the decision about a lease; [`schema`] creates or checks the tables. This crate
+//! spawns no task.
 //!
 //! The ledger stores and guards: a version is taken once, an older receipt never overwrites a newer
 //! one, and one spoke of an organization acts at a time. It does not decide when there is a new

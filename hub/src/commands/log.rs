@@ -120,8 +120,8 @@ fn problems(unreadable: &[Unreadable]) -> Vec<String> {
     lines
 }
 
-/// The text, cut to `width` columns unless it is to be shown `whole`. A character takes no more
-/// columns than bytes.
+/// The text, cut to `width` columns unless it is to be shown `whole`; the output makes that one
+/// harmless as well (rule 14). A character takes no more columns than bytes.
 fn cut(text: &str, width: usize, whole: bool) -> String {
     if whole { text.to_owned() } else { PlainText::bounded(text, width).into() }
 }

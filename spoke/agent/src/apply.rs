@@ -6,13 +6,14 @@
 //!
 //! | task | receives | answers |
 //! | --- | --- | --- |
-//! | [`starter`] | the parts that experiences want to change | which change set is running, or why none is |
-//! | [`poller`] | the change sets that are running | how each ended |
-//! | two [`batcher`]s | experiences, and policies, to read | what was read |
+//! | [`starter`] | parts that experiences want to change | the running change set, or a refusal |
+//! | [`poller`] | running change sets | the outcome of each |
+//! | two [`batcher`]s | ids of experiences, and of policies | their present state |
 //!
-//! [`Engine::apply`] brings one experience to its state; [`experience`] tells that algorithm. What
-//! it does next depends on the live state alone, so it can be killed at any point. Every change
-//! names the revision that it was planned from, so it never overwrites somebody else's change.
+//! [`Engine::apply`] brings one experience to its state; [`experience`] describes the algorithm.
+//! The next step depends only on the live state, so the executor can be killed at any point (rule
+//! 2). Every change names the revision that it was planned from, so it never overwrites somebody
+//! else's change.
 //! [`reaction`] says what each error means, and [`isolate`] finds the products that the catalog
 //! refuses.
 //!
