@@ -365,8 +365,8 @@ impl Asked<'_> {
         (decided, Some(entry))
     }
 
-    /// Returns a stance if the newest snapshot lists the product elsewhere than the snapshot in
-    /// force, and is not applied yet.
+    /// Returns a stance if the newest snapshot is not applied yet, and lists the product elsewhere
+    /// than the snapshot in force does.
     fn not_yet(&self, receipt: Option<&Receipt>, entry: &JournalEntry, decided: &Said) -> Option<Said> {
         let head = self.view.head.as_ref()?;
         let newest = self.kept.snapshots.get(&head.latest)?;

@@ -25,8 +25,8 @@
 //! 3. Both end, and the poller sees it. A reads its new revision, and plans the next 50. B reads
 //!    its whole policy, plans nothing, and ends: `in-sync`.
 //! 4. The second change set of A fails: one product of the 50 does not exist. A sets these 50
-//!    aside, changes the last 20 first, and then halves the 50 until the offending product stands
-//!    alone. A ends with `partial`, and its receipt names that product with the catalog's own
+//!    aside, changes the last 20 first, and then halves the 50 until the offending product is
+//!    alone in a change set. A ends with `partial`, and its receipt names that product with the catalog's own
 //!    error.
 
 mod batcher;

@@ -258,10 +258,12 @@ impl<'a> ExperienceRun<'a> {
         let to_change = plan.pending() + usize::from(self.wanted_settings().is_some());
         self.check_effect(to_change)?;
         self.isolation.leave_out_of(&mut plan);
+        // Settings that are to come last wait until the plan has no product left.
         let with_products = self.settings_step == SettingsStep::WithProducts;
         let settings = self.wanted_settings().filter(|_| with_products || plan.pending() == 0);
         let plan = plan.with_settings(settings, self.live.policy.policy_resource_requests);
         let limit = self.engine.limit();
+        // Suspects are tested only when nothing else is left, so that they delay no other product.
         let batch = plan.first(limit).map(|change_set| (change_set, false));
         let next = batch.or_else(|| self.isolation.next_test(limit).map(|change_set| (change_set, true)));
         let work = next.map(|(change_set, test)| {

@@ -217,6 +217,7 @@ impl Task {
                 open.failures = 0;
                 open.due = now + expectation.next_poll(elapsed, jitter);
             }
+            // A poll that fails says nothing about the change set, which runs on.
             Err(error) if open.failures < tries(error.class()) => {
                 tracing::debug!(change_set = %id, %error, "could not poll the change set; trying again");
                 let pause = Duration::from_millis(250 << open.failures.min(7)).min(LONGEST_PAUSE);
@@ -229,6 +230,7 @@ impl Task {
 
     fn notify(&mut self, id: &ChangeSetId, outcome: &Ended, now: Instant) {
         let Some(open) = self.open.remove(id) else { return };
+        // The duration of an adopted change set is not known, because its start was not seen.
         if let (true, Ok(status)) = (open.own, outcome) {
             let reported = status.ended.zip(status.started).map(|(ended, started)| ended.duration_since(started));
             let reported = reported.and_then(|took| Duration::try_from(took).ok());

@@ -190,6 +190,7 @@ impl Attributes {
             self.ask(directory.as_ref(), wanted, progress, stop).await?
         };
         let mut remembered = self.remembered();
+        // An old answer is better than none, so a product with one counts as looked up.
         not_looked_up.retain(|id, _| !remembered.contains_key(id));
         let of = |id: &&ProductId| Some(((*id).clone(), remembered.get(*id)?.attributes.clone()?));
         let attributes: HashMap<_, _> = ids.iter().filter_map(of).collect();

@@ -210,11 +210,15 @@ impl Case<'_> {
         let same_filter = before.filter == self.filter;
         let same_snapshot = (before.version, before.digest) == (self.snapshot.version(), self.snapshot.digest());
         if !(was_settled(before) && same_filter) {
+            // Products may be out of step for other reasons. Only those that the change set of
+            // others names are known to be edited.
             return out_of_step.intersection(&foreign.named).cloned().collect();
         }
         if same_snapshot {
+            // Everything was in step with the same snapshot and filter, so all of it was edited.
             return out_of_step.clone();
         }
+        // The snapshot has changed. A product on which it has not is out of step because of an edit.
         let older = self.older(before.version, before.digest, snapshots).await;
         let now = self.snapshot.content();
         let unmoved = |id: &ProductId| older.as_ref().is_some_and(|older| says(older, id) == says(now, id));

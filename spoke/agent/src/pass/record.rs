@@ -150,7 +150,8 @@ impl Recorder {
         decided || is_news(before, receipt)
     }
 
-    /// Whether the journal must be written again for it to be kept. A time to come is none.
+    /// Whether the journal must be written again so that it is not deleted. A time in the future is
+    /// not believed.
     fn is_due(&self, written_at: Option<Timestamp>, now: Timestamp) -> bool {
         let renewed = RENEWED.min(self.records.retention.age() / 4);
         written_at.is_none_or(|at| at > now || now.duration_since(at) >= renewed)

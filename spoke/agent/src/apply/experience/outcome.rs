@@ -29,10 +29,11 @@ impl ExperienceRun<'_> {
         };
         // The change set has ended. If it succeeded, its removals are counted below.
         self.progress.removing = 0;
-        // The repeated token returned the change set of an earlier pass. Its outcome says nothing
-        // about the present.
+        // A change set from before this pass came back because the token was repeated. Its success
+        // may have been undone since, and its failure may not happen again.
         let earlier = started.is_some_and(|started| started < self.order.pass - EARLIER);
         if !matches!(state, ChangeSetState::Running | ChangeSetState::Succeeded) {
+            // The next request needs another token, or the catalog would return this one again.
             self.in_vain.insert(work.token.clone(), id.clone());
             if earlier {
                 return Continue(());
@@ -131,6 +132,7 @@ impl ExperienceRun<'_> {
         let settings = work.change_set.settings().is_some();
         let known = [ChangeKind::Allow, ChangeKind::Deny, ChangeKind::Settings].into_iter().any(at_fault);
         if shared && !known {
+            // Any part may be at fault. Each is repeated alone, and then only the faulty one fails.
             self.sharing = Sharing::Alone;
             return;
         }
@@ -141,9 +143,11 @@ impl ExperienceRun<'_> {
             let refused = at_fault(ChangeKind::Settings) || !work.has_products();
             self.settings_step = if refused { SettingsStep::Refused(text.clone()) } else { SettingsStep::Last };
             if !known {
+                // It is not known whether the settings or the products were at fault.
                 return;
             }
         }
+        // If the error names no change, all of them are suspects.
         for (kind, batch) in [(ChangeKind::Allow, work.change_set.allow()), (ChangeKind::Deny, work.change_set.deny())]
         {
             let Some(batch) = batch else { continue };
