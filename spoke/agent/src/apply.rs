@@ -26,8 +26,8 @@
 //!    its whole policy, plans nothing, and ends: `in-sync`.
 //! 4. The second change set of A fails: one product of the 50 does not exist. A sets these 50
 //!    aside, changes the last 20 first, and then halves the 50 until the offending product is
-//!    alone in a change set. A ends with `partial`, and its receipt names that product with the catalog's own
-//!    error.
+//!    alone in a change set. A ends with `partial`, and its receipt names that product with the
+//!    catalog's own error.
 
 mod batcher;
 mod experience;

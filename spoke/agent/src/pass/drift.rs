@@ -218,7 +218,7 @@ impl Case<'_> {
             // Everything was in step with the same snapshot and filter, so all of it was edited.
             return out_of_step.clone();
         }
-        // The snapshot has changed. A product on which it has not is out of step because of an edit.
+        // The snapshot has changed. If it says the same of a product, that product was edited.
         let older = self.older(before.version, before.digest, snapshots).await;
         let now = self.snapshot.content();
         let unmoved = |id: &ProductId| older.as_ref().is_some_and(|older| says(older, id) == says(now, id));
