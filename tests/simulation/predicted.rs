@@ -10,6 +10,8 @@ use std::time::Duration;
 use pmp_plan::{Desired, GuardRails, Lately, Observed, plan_after};
 use pmp_protocol::{Content, ExperienceId, ProductId, Receipt, ReceiptStatus, SnapshotVersion, Verdicts};
 
+use tokio::time::sleep;
+
 use crate::catalog::Experience;
 use crate::chance::{born, store_random};
 use crate::run::{Shared, live, queue_is_empty, settle};
@@ -19,6 +21,8 @@ use crate::world::World;
 const SEEDS: u64 = 40;
 /// Snapshots that follow one another in the world of one seed.
 const ROUNDS: usize = 4;
+/// How long the world has faults after each announcement, if they keep it from being taken.
+const TAKEN_WITHIN: Duration = Duration::from_secs(2 * 3600);
 /// Announcements within which all must be well.
 const ANNOUNCEMENTS: u32 = 3;
 
@@ -62,7 +66,9 @@ fn as_the_hub_knows(world: &World, receipt: &Receipt) -> Option<Content> {
 
 fn foretell(world: &World, next: &Content, version: SnapshotVersion) -> BTreeMap<ExperienceId, Foretold> {
     let mut foretold = BTreeMap::new();
-    for (id, before) in &world.catalog.experiences {
+    // Somebody's change set that still runs will touch its experience.
+    let undisturbed = world.catalog.experiences.iter().filter(|(id, _)| world.catalog.holder(id).is_none());
+    for (id, before) in undisturbed {
         let observed = Observed { approved: &before.approved, rejected: &before.rejected };
         let by_spoke = moves(next, version, observed);
         // Of an experience that is not in step with the newest snapshot, the hub says so, and
@@ -100,6 +106,15 @@ struct Compared {
     held: usize,
 }
 
+/// Until the announcement is taken; or until so much went wrong for so long that only a world
+/// without faults will see its end.
+async fn taken_or_given_up(shared: &Shared) {
+    tokio::select! {
+        () = queue_is_empty(shared) => {}
+        () = sleep(TAKEN_WITHIN) => {}
+    }
+}
+
 async fn one(seed: u64, compared: &mut Compared) -> Result<(), String> {
     let shared: Shared = Arc::new(Mutex::new(born(seed)));
     let per_mille = shared.lock().unwrap().faults.per_mille;
@@ -116,7 +131,7 @@ async fn one(seed: u64, compared: &mut Compared) -> Result<(), String> {
             world.faults.per_mille = per_mille;
             (world.log.len(), foretold, version, next)
         };
-        live(&shared, queue_is_empty).await?;
+        live(&shared, taken_or_given_up).await?;
         settle(&shared, ANNOUNCEMENTS).await?;
         let world = shared.lock().unwrap();
         if let Some(problem) = world.violations.first() {
