@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Organization, Report};
 use pmp_metrics::{Component, Datum, Metric};
-use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus};
+use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, render};
 use pmp_terminal::print_json;
 
 use crate::error::HubError;
@@ -71,10 +71,7 @@ impl Metrics {
         match fleet.look(&hub.experience).await {
             Ok(view) => Some(Spokes::of(&view, now, stale_after)),
             Err(error) => {
-                tracing::warn!(
-                    error = crate::error::failure(error.into()).render(),
-                    "the spokes could not be looked at"
-                );
+                tracing::warn!(error = render(&HubError::from(error)), "the spokes could not be looked at");
                 None
             }
         }

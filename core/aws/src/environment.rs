@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use pmp_protocol::Hint;
 
 /// A setting of AWS's or ours that is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,10 +64,8 @@ pub enum ConfigError {
     },
 }
 
-impl ConfigError {
-    /// What the operator can do.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ConfigError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Variable { name, .. } => Some(format!("set {name} anew, or unset it")),
             Self::NoProfile { known, .. } if known.is_empty() => Some(

@@ -16,7 +16,7 @@ use pmp_ledger::{
     AnswerStore, DynamoAnswers, DynamoReceipts, DynamoSnapshots, EXPIRES_AT, Head, LedgerError, ReceiptStore,
     SnapshotStore, TableName,
 };
-use pmp_protocol::ExperienceId;
+use pmp_protocol::{ExperienceId, Hint};
 use pmp_signature::{Expectation, PublicKey, TrustedKeys, Verified, pae, verify};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, Source, age, count};
@@ -26,7 +26,6 @@ use crate::config::{
     ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, RunSettings, SIGNING_KEY, SNAPSHOTS, TIMESTAMPS, TOPIC,
 };
 use crate::error::HubError;
-use crate::error::failure;
 use crate::publish::read;
 use crate::render::status as shown;
 use crate::signing::SigningKey;
@@ -121,7 +120,7 @@ async fn head(sdk: &SdkConfig, config: &DoctorConfig) -> Option<Head> {
 fn unsigned(head: Option<&Head>) -> Finding {
     let finding = Finding::of("signing-key");
     if head.is_some_and(|head| head.statement.is_some()) {
-        return told(finding, &failure(HubError::Unsigned));
+        return told(finding, &HubError::Unsigned.into());
     }
     Finding::skipped(finding.check(), &format!("{SIGNING_KEY} is not set: snapshots are not signed"))
 }
@@ -182,7 +181,7 @@ async fn signing(sdk: &SdkConfig, key: &SigningKey, experience: Option<&Experien
             let fix = "use another key, and tell whoever keeps this one".to_owned();
             finding.fail(format!("the public key {} does not verify what the key signs", public.id().short()), fix)
         }
-        Err(error) => told(finding, &failure(HubError::Sign(error))),
+        Err(error) => told(finding, &HubError::Sign(error).into()),
     }
 }
 
@@ -237,7 +236,7 @@ async fn snapshots(
         Err(error) => return ledger_failed(finding, &error, SNAPSHOTS),
     };
     if let Some(restored) = Restored::find(mark.as_ref(), head.as_ref()) {
-        return told(finding, &failure(HubError::Restored(restored)));
+        return told(finding, &HubError::Restored(restored).into());
     }
     let Some(head) = head else {
         return finding.warn(NO_SNAPSHOT, "publish one: `pmp-hub publish`".to_owned());

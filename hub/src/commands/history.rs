@@ -17,8 +17,7 @@ use serde_json::json;
 use super::look::no_snapshot;
 use crate::commands::mistyped;
 use crate::config::ConfigArgs;
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::{HubError, sdk};
 use crate::inspect::difference;
 use crate::inspect::difference::{ChangedProduct, Difference, Listed, ListedProduct};
 use crate::publish::read;
@@ -189,8 +188,8 @@ impl History {
                 // no list of versions either.
                 self.newest().await?;
                 // The ledger may hold other versions. `publish` would not bring this one back.
-                Err(Failure::new(HubError::Ledger(error))
-                    .hint("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned()))
+                Err(Failure::from(HubError::Ledger(error))
+                    .hint_instead("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned()))
             }
             Err(error) => Err(ledger(error)),
         }
@@ -211,7 +210,7 @@ impl History {
 }
 
 fn ledger(error: LedgerError) -> Failure {
-    failure(HubError::Ledger(error))
+    HubError::Ledger(error).into()
 }
 
 /// Lists the versions that are kept, newest first.

@@ -11,8 +11,7 @@ use serde_json::json;
 use super::history::Since;
 use super::look::no_snapshot;
 use crate::config::ConfigArgs;
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::{HubError, sdk};
 use crate::render::status as shown;
 use crate::status::fleet::{Fleet, View};
 
@@ -55,12 +54,14 @@ pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> 
     let sdk = sdk().await?;
     let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
     let records = DynamoRecords::new(&sdk, config.timestamps.clone());
-    let ledger = |error| failure(HubError::Ledger(error));
     let outcomes = records.outcomes(&args.organization, &config.experience, args.experience.as_ref(), Extent::Large);
     let (view, outcomes) = tokio::join!(fleet.look_at_one(&args.organization, &config.experience), outcomes);
-    let (view, outcomes) = (view.map_err(ledger)?, outcomes.map_err(ledger)?);
+    let (view, outcomes) = (view.map_err(HubError::Ledger)?, outcomes.map_err(HubError::Ledger)?);
     if !view.knows_experience() {
-        return Err(no_snapshot(&config.experience, fleet.meant(&config.experience).await.map_err(ledger)?.as_ref()));
+        return Err(no_snapshot(
+            &config.experience,
+            fleet.meant(&config.experience).await.map_err(HubError::Ledger)?.as_ref(),
+        ));
     }
     let now = Timestamp::now();
     let since = args.since.map_or(Timestamp::MIN, |since| since.at(now));

@@ -7,8 +7,7 @@ use pmp_protocol::ExperienceId;
 use pmp_terminal::{Failure, progress};
 
 use crate::config::{ConfigArgs, MEMBERS};
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::{HubError, sdk};
 use crate::status;
 use crate::status::SpokeStatus;
 use crate::status::fleet::{Fleet, View};
@@ -26,14 +25,11 @@ pub(crate) async fn look(config: &ConfigArgs, stale_after: Duration) -> Result<S
     let config = config.for_status()?;
     let sdk = sdk().await?;
     let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members);
-    let view = fleet.look(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
+    let view = fleet.look(&config.experience).await.map_err(HubError::Ledger)?;
     let stale_after = SignedDuration::try_from(stale_after).unwrap_or(SignedDuration::MAX);
     let rows = status::judge::rows(&view, Timestamp::now(), stale_after);
-    let meant = if view.knows_experience() {
-        None
-    } else {
-        fleet.meant(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?
-    };
+    let meant =
+        if view.knows_experience() { None } else { fleet.meant(&config.experience).await.map_err(HubError::Ledger)? };
     Ok(Seen { experience: config.experience, view, rows, meant })
 }
 
@@ -52,7 +48,7 @@ pub(crate) fn hints(view: &View) {
 
 /// The failure for an experience that the ledger does not know.
 pub(crate) fn no_snapshot(experience: &ExperienceId, meant: Option<&ExperienceId>) -> Failure {
-    let error = anyhow::anyhow!("the ledger knows of no snapshot of `{experience}`");
+    let error = format!("the ledger knows of no snapshot of `{experience}`");
     Failure::new(error).hint(not_known(meant))
 }
 

@@ -11,8 +11,7 @@ use super::caller;
 use super::look::{Seen, hints, look};
 use crate::commands::init::resources as init;
 use crate::config::{ConfigArgs, MEMBERS, StaleAfter};
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::{HubError, sdk};
 use crate::inspect::members;
 use crate::inspect::members::MemberRow;
 use crate::render::members as render;
@@ -108,11 +107,11 @@ pub(crate) async fn members(config: &ConfigArgs, args: &MembersArgs, output: Out
 async fn admit(config: &ConfigArgs, args: &AdmitArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_status()?;
     let sdk = sdk().await?;
-    let by = caller(&sdk).await.map_err(failure)?;
+    let by = caller(&sdk).await?;
     let roster = DynamoRoster::new(&sdk, config.timestamps);
     let admitted =
         init::admit(&roster, &config.experience, &args.organizations, args.large, &by, Timestamp::now()).await;
-    let admitted = admitted.map_err(failure)?;
+    let admitted = admitted?;
     if !output.is_table() {
         output.document(&json!({"experience": config.experience, "changes": admitted}))?;
     } else if admitted.is_empty() {
@@ -126,7 +125,7 @@ async fn admit(config: &ConfigArgs, args: &AdmitArgs, output: Output) -> Result<
 async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Result<Exit, Failure> {
     let organization = &args.organization;
     if !args.yes && args.again.as_ref() != Some(organization) {
-        let error = anyhow::anyhow!("this deletes all that the ledger knows of `{organization}`, for good");
+        let error = format!("this deletes all that the ledger knows of `{organization}`, for good");
         let differs = args.again.as_ref().filter(|again| *again != organization);
         let differs = differs.map_or_else(String::new, |again| format!("`{again}` is another one; "));
         let hint = format!("{differs}say so: `pmp-hub members forget {organization} {organization}`, or `--yes`");
@@ -135,7 +134,7 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
     let config = config.for_status()?;
     let sdk = sdk().await?;
     let roster = DynamoRoster::new(&sdk, config.timestamps);
-    let gone = roster.forget(organization, &config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
+    let gone = roster.forget(organization, &config.experience).await.map_err(HubError::Ledger)?;
     if output.is_table() && gone == 0 {
         output.line(&format!("Nothing was deleted: the ledger knows nothing of {organization}."))?;
         progress::note("hint: `pmp-hub members` lists those that it knows");
@@ -145,7 +144,7 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
         output.document(&json!({"forgotten": organization, "items": gone}))?;
     }
     if config.members.is_empty() && gone > 0 {
-        let left = roster.members(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
+        let left = roster.members(&config.experience).await.map_err(HubError::Ledger)?;
         if left.is_empty() {
             progress::note(
                 "hint: nobody is admitted any more, so whoever writes is listened to; admit those that are to be heard: \

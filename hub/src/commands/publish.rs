@@ -56,7 +56,7 @@ pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Out
 /// Looks products up after the snapshot is published. A failure is printed, and is no failure of
 /// `publish`.
 async fn look_products_up(products: &Products, hub: &Hub) -> Result<Option<LookedUp>, Failure> {
-    let stop = stop_on_signal().map_err(Failure::new)?;
+    let stop = stop_on_signal()?;
     progress::step(progress::Step::Doing, "looking products up for the filters of the members");
     let outcome = stop.write_down(products.look_up(hub, None, stop.token())).await;
     let looked_up = outcome.and_then(products::log_outcome);

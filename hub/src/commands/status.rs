@@ -103,10 +103,10 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
 /// last state.
 async fn watch(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
     if output.format != OutputFormat::Table {
-        let error = anyhow::anyhow!("--watch draws a screen, and none of the other forms");
+        let error = "--watch draws a screen, and none of the other forms";
         return Err(Failure::new(error).hint("leave --output out".to_owned()));
     }
-    let stop = leave_on_signal().map_err(Failure::new)?;
+    let stop = leave_on_signal()?;
     let (mut screen, mut last) = (Screen::default(), None);
     loop {
         let Some(seen) = stop.unless_stopped(look(config, args.stale.stale_after)).await else { return Ok(Exit::Ok) };

@@ -38,7 +38,7 @@ pub(crate) struct WaitArgs {
 
 /// Waits until `version` or a newer one is applied in every member experience, or the time is up.
 pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -> Result<Exit, Failure> {
-    let stop = stop_on_signal().map_err(Failure::new)?;
+    let stop = stop_on_signal()?;
     let began = Instant::now();
     let mut told = String::new();
     let mut wanted = args.version;
@@ -73,7 +73,7 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
 fn stopped(stop: &Stop, wanted: Option<SnapshotVersion>) -> Failure {
     let why = stop.reason().map_or_else(|| "told to stop".to_owned(), ToString::to_string);
     let what = wanted.map_or_else(|| "the snapshot".to_owned(), |version| format!("snapshot {version}"));
-    Failure::new(anyhow::anyhow!("{why}, before {what} was everywhere"))
+    Failure::new(format!("{why}, before {what} was everywhere"))
 }
 
 /// The version to wait for.
@@ -83,7 +83,7 @@ fn version(seen: &Seen, wanted: Option<SnapshotVersion>) -> Result<SnapshotVersi
     };
     match wanted {
         Some(wanted) if wanted > head.latest => {
-            let error = anyhow::anyhow!("the ledger has no snapshot {wanted}: the newest is {}", head.latest);
+            let error = format!("the ledger has no snapshot {wanted}: the newest is {}", head.latest);
             Err(Failure::new(error).hint("publish it first: `pmp-hub publish`".to_owned()))
         }
         wanted => Ok(wanted.unwrap_or(head.latest)),

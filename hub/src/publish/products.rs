@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{ErrorClass, LookUp, ProductDirectory, Told};
 use pmp_ledger::{AnswerStore, LedgerError};
-use pmp_protocol::{Answer, Answers, Content, ProductId, Reason};
+use pmp_protocol::{Answer, Answers, Content, Hint, ProductId, Reason, render};
 use pmp_runtime::Stop;
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -20,7 +20,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::HubError;
-use crate::error::failure;
 use crate::publish::Hub;
 
 /// What is known is asked for again after this time, since vendors and categories change, and
@@ -71,6 +70,8 @@ pub(crate) enum Ended {
     #[error("{0}")]
     Failed(String),
 }
+
+pmp_protocol::without_hint!(Ended);
 
 impl From<Ended> for String {
     fn from(ended: Ended) -> Self {
@@ -244,7 +245,7 @@ pub(crate) fn log_outcome(outcome: Result<LookedUp, HubError>) -> Option<LookedU
             Some(looked_up)
         }
         Err(error) => {
-            let error = failure(error).render();
+            let error = render(&error);
             tracing::warn!(error, "products could not be looked up; the snapshot is published all the same");
             None
         }

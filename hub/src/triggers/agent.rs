@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pmp_protocol::render;
 use pmp_runtime::Backoff;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::HubError;
-use crate::error::failure;
 use crate::metrics::{Metrics, Run};
 use crate::publish::{Hub, Outcome, Trigger};
 use crate::triggers::event::READ_AGAIN_AFTER;
@@ -93,7 +93,7 @@ pub(crate) async fn run(
                     HubError::Events(_) => "could not use the queue of change events",
                     _ => "could not publish",
                 };
-                tracing::error!(error = failure(error).render(), retry_in = ?wait, "{what}");
+                tracing::error!(error = render(&error), retry_in = ?wait, "{what}");
                 tokio::select! {
                     () = stop.cancelled() => break,
                     () = tokio::time::sleep(wait) => {}

@@ -12,8 +12,7 @@ use tokio::time::Instant;
 
 use crate::compose::{hub, products};
 use crate::config::{FunctionArgs, PublishConfig};
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::{HubError, sdk};
 use crate::metrics::{Metrics, Run};
 use crate::publish::products;
 use crate::publish::products::Products;
@@ -110,7 +109,7 @@ impl HubFunction {
         if invocation.stop.write_down(self.metrics.emit(&self.hub, run)).await.is_none() {
             tracing::warn!("the time is up: no figures of this run");
         }
-        outcome.map_err(failure)
+        Ok(outcome?)
     }
 
     fn last_read(&self) -> Option<Timestamp> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
-use pmp_protocol::{ExperienceId, ProductId};
+use pmp_protocol::{ExperienceId, ProductId, one_line};
 use pmp_runtime::Stop;
 use pmp_terminal::progress::{self, Step};
 use pmp_terminal::{Exit, Failure, Output, Table, stop_on_signal};
@@ -75,9 +75,9 @@ enum Early {
 pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: Output) -> Result<Exit, Failure> {
     let (config, _) = config.for_doctor(&RunSettings::default());
     if let Some(folder) = &args.report {
-        report::prepare(folder).map_err(Failure::new)?;
+        report::prepare(folder)?;
     }
-    let stop = stop_on_signal().map_err(Failure::new)?;
+    let stop = stop_on_signal()?;
     let sdk = sdk().await?;
     if let Some(experience) = args.change.first() {
         // After a stop, the trials that would follow are skipped, before anything is changed.
@@ -128,7 +128,7 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
 
     let failure = early.as_ref().map(|early| match early {
         Early::Stopped(why) => why.clone(),
-        Early::Failed(error) => chain(error),
+        Early::Failed(error) => one_line(error),
     });
     let not_reached = failure.as_ref().map(|why| format!("It was not reached: {why}."));
     let report = Report {
@@ -144,7 +144,7 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
     };
     tell(&report, output)?;
     if let Some(folder) = &args.report {
-        report::write(folder, &report.masked(&mut record.masks)).map_err(Failure::new)?;
+        report::write(folder, &report.masked(&mut record.masks))?;
         progress::note(&format!("The report without ids is in {}.", folder.join("report.md").display()));
     }
     end(&report, early)
@@ -165,14 +165,14 @@ fn allow_change(
 ) -> Result<(), Failure> {
     let again = named.get(1);
     if again.is_some_and(|again| again != experience) {
-        let error = anyhow::anyhow!("`{experience}` and `{}` are two experiences", named[1]);
+        let error = format!("`{experience}` and `{}` are two experiences", named[1]);
         let hint = "name one, or the same one twice, where it is in use".to_owned();
         return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
     }
     if again.is_some() || reasons.is_empty() {
         return Ok(());
     }
-    let error = anyhow::anyhow!("`{experience}` is not changed: it may be in use");
+    let error = format!("`{experience}` is not changed: it may be in use");
     let failure = reasons.into_iter().fold(Failure::new(error), Failure::detail);
     let hint = if managing {
         "name an experience that was made for this: docs/first-day.md, \"Change a test experience\", says how"
@@ -216,12 +216,6 @@ async fn put_back(subject: &Subject<'_>) -> Vec<String> {
     sentences
 }
 
-/// The error with its causes, in one text.
-fn chain(error: &VerifyError) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
-}
-
 fn tell(report: &Report, output: Output) -> Result<(), Failure> {
     if output.is_document() {
         return Ok(output.document(&report.json())?);
@@ -238,11 +232,11 @@ fn tell(report: &Report, output: Output) -> Result<(), Failure> {
 fn end(report: &Report, early: Option<Early>) -> Result<Exit, Failure> {
     let failure = match early {
         Some(Early::Failed(error)) => {
-            let (hint, exit) = (error.hint(), error.exit());
-            Some(Failure::new(error).hint(hint).exit(exit))
+            let exit = error.exit();
+            Some(Failure::from(error).exit(exit))
         }
-        Some(Early::Stopped(why)) => Some(Failure::new(anyhow::anyhow!("{why}, before all was tried"))),
-        None if !report.left.is_empty() => Some(Failure::new(anyhow::anyhow!("not everything is as it was before"))),
+        Some(Early::Stopped(why)) => Some(Failure::new(format!("{why}, before all was tried"))),
+        None if !report.left.is_empty() => Some(Failure::new("not everything is as it was before")),
         None => None,
     };
     match failure {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use pmp_catalog::{
     CatalogError, ChangeSetId, ChangeSetRequest, ChangeSetState, ErrorClass, Operation, Part, PolicyId, Probe, Revision,
 };
-use pmp_protocol::{ExperienceId, ProductBatch, ProductId, ResourceRequests};
+use pmp_protocol::{ExperienceId, ProductBatch, ProductId, ResourceRequests, one_line};
 use pmp_terminal::progress::{self, Step};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -302,8 +302,8 @@ impl<'c> Subject<'c> {
                     matches!(&error, VerifyError::Catalog { source, .. } if source.class() == ErrorClass::Locked);
                 attempts += u32::from(!locked);
                 if !again || attempts == ATTEMPTS {
-                    let causes = anyhow::Error::new(error);
-                    return Left::unseen(format!("`{}` may not be as it was before: {causes:#}.", self.id));
+                    let causes = one_line(&error);
+                    return Left::unseen(format!("`{}` may not be as it was before: {causes}.", self.id));
                 }
                 // Use another token, because the last one may be the reason for the refusal.
                 self.refused.fetch_add(1, Ordering::Relaxed);

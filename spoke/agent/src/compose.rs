@@ -6,14 +6,14 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use pmp_catalog::SdkCatalog;
 use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoRecords, DynamoSnapshots};
+use pmp_protocol::one_line;
 use pmp_runtime::Stop;
 use pmp_terminal::{Failure, stop_on_signal};
 use tokio::time::Instant;
 
 use crate::config::SpokeConfig;
-use crate::error::{failure, one_line, sdk};
+use crate::error::sdk;
 use crate::filters::Filters;
-use crate::filters::error::FilterError;
 use crate::identity::Identity;
 use crate::lease::{Leases, holder};
 use crate::pass::Spoke;
@@ -38,7 +38,7 @@ pub(crate) async fn spoke(
     command: &str,
     purpose: Purpose,
 ) -> Result<Spoke, Failure> {
-    let identity = Identity::find(sdk, config.organization.clone()).await.map_err(failure)?;
+    let identity = Identity::find(sdk, config.organization.clone()).await?;
     let hub = match config.hub_role_for(&identity.organization) {
         Some(role) => pmp_aws::assume_role(sdk, role).await,
         None => sdk.clone(),
@@ -77,7 +77,7 @@ pub(crate) async fn spoke(
         spoke.attributes = source.attributes(sdk, &hub, &config.snapshots, &config.experience);
     }
     if let Err(error) = spoke.filters.start().await {
-        let failure = filter_failure(error);
+        let failure = Failure::from(error);
         if purpose == Purpose::Pass {
             let text = failure.render().lines().collect::<Vec<_>>().join("; ");
             if let Err(error) = spoke.report_error(text, None).await {
@@ -102,15 +102,9 @@ pub(crate) async fn sdk_and_spoke(
 
 /// The token that a signal cancels, and `--stop-after`.
 pub(crate) fn stop(config: &SpokeConfig) -> Result<Stop, Failure> {
-    let stop = stop_on_signal().map_err(Failure::new)?;
+    let stop = stop_on_signal()?;
     if let Some(after) = config.stop_after {
         stop.before(Instant::now() + after, Duration::ZERO);
     }
     Ok(stop)
-}
-
-/// The failure of a command that needs a filter, with the error's own hint.
-fn filter_failure(error: FilterError) -> Failure {
-    let hint = error.hint();
-    Failure::new(error).hint(hint)
 }

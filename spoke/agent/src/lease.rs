@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pmp_ledger::{Lease, LeaseStore, LeaseTerm, LedgerError, Taken, Watched};
-use pmp_protocol::OrganizationId;
+use pmp_protocol::{OrganizationId, one_line};
 use pmp_runtime::{Stop, StopReason};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
@@ -19,7 +19,6 @@ use tracing::Instrument;
 
 use crate::draft::SPOKE_VERSION;
 use crate::error::SpokeError;
-use crate::error::one_line;
 
 #[cfg(test)]
 mod tests;

@@ -35,7 +35,7 @@ use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore
 use pmp_plan::GuardRails;
 use pmp_protocol::{
     ChangeSetTimes, Confirmed, DriftHandling, ExperienceId, LEDGER_LAYOUT, OrganizationSeen, Receipt, ReceiptStatus,
-    ResourceRequests, Snapshot,
+    ResourceRequests, Snapshot, one_line,
 };
 use pmp_runtime::Stop;
 use tokio::sync::Semaphore;
@@ -45,7 +45,6 @@ use crate::apply::{Engine, EngineSettings};
 use crate::draft::{SPOKE_VERSION, now, told};
 use crate::erosion;
 use crate::error::SpokeError;
-use crate::error::one_line;
 use crate::filters::Filters;
 use crate::filters::lookup::{Attributes, Known, LookUpError};
 use crate::filters::narrow::Exhausted;

@@ -6,6 +6,7 @@ use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::ProvideCredentials;
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::{Caller, DEFAULT_REGION, Reached};
+use pmp_protocol::Hint;
 use pmp_terminal::checkup::{Finding, watched};
 use pmp_terminal::{Output, Source};
 

@@ -29,7 +29,7 @@ use super::{Applied, Engine, Order, Watch};
 use crate::apply::lists;
 use crate::apply::live::{Live, left};
 use crate::draft::Progress;
-use crate::error::one_line;
+use crate::error::one_line_with_hint;
 use crate::retry::backoff;
 
 mod live;
@@ -77,11 +77,7 @@ impl End {
 
     /// The end after an error that this pass cannot fix.
     fn gave_up(error: &CatalogError) -> Self {
-        let text = one_line(error);
-        Self::failed(match error.hint() {
-            Some(hint) => format!("{text}; {hint}"),
-            None => text,
-        })
+        Self::failed(one_line_with_hint(error))
     }
 }
 

@@ -12,13 +12,12 @@ use aws_config::SdkConfig;
 use jiff::Timestamp;
 use pmp_catalog::{SdkCatalog, SdkDirectory, tells_of_products};
 use pmp_doctor::{Session, configuration, told};
-use pmp_protocol::{ExperienceId, OrganizationId, alike};
+use pmp_protocol::{ExperienceId, Hint, OrganizationId, PlainText, alike, one_line};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, age, count};
 
 use crate::config::{ATTRIBUTES, ConfigArgs, DoctorConfig, EXPERIENCE, FILTERS, MEMBERS, ORG, SNAPSHOTS};
 use crate::error::SpokeError;
-use crate::error::{failure, one_line};
 use crate::filters::Filters;
 use crate::filters::config::FilterConfig;
 use crate::filters::lookup::AttributeSource;
@@ -82,7 +81,7 @@ async fn filter(sdk: &SdkConfig, rules: Option<&FilterRules<Option<FilterConfig>
                 let look = format!(
                     "look into it with `pmp-filter inspect {source}`, and try its settings with `pmp-filter run`"
                 );
-                finding.fail(error.one_line(), fix.unwrap_or(look))
+                finding.fail(PlainText::new(&one_line(&error)).to_string(), fix.unwrap_or(look))
             }
         };
         began = Instant::now();
@@ -141,7 +140,7 @@ async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Opt
                 found = Some(id);
                 finding
             }
-            Err(error) => told(Finding::of(CHECK), &failure(error)),
+            Err(error) => told(Finding::of(CHECK), &error.into()),
         })
         .await;
     (finding, found)
@@ -176,7 +175,7 @@ async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selecti
             };
             (judge(finding, &members, selection, &known), Some(members))
         }
-        Err(error) => (told(finding, &failure(error)), None),
+        Err(error) => (told(finding, &error.into()), None),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::commands::progress::shown;
 use crate::commands::render;
 use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::ConfigArgs;
-use crate::error::failure;
+use crate::error::SpokeError;
 use crate::pass::Spoke;
 use crate::pass::preview::{Planned, Previews};
 use crate::pass::standing::Standing;
@@ -37,9 +37,9 @@ pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -
     let config = config.for_pass()?;
     let (_, mut spoke) = sdk_and_spoke(&config, "plan", Purpose::Look).await?;
     spoke.progress = shown(output);
-    let standing = spoke.standing().await.map_err(failure)?;
+    let standing = spoke.standing().await?;
     let snapshot = Arc::new(snapshot(&spoke, &standing, args.version).await?);
-    let previews = spoke.preview(&standing, &snapshot).await.map_err(failure)?;
+    let previews = spoke.preview(&standing, &snapshot).await?;
     if output.is_table() {
         output.lines(render::previews(&previews, &snapshot, output.format == OutputFormat::Wide))?;
     } else {
@@ -71,15 +71,15 @@ pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -
 async fn snapshot(spoke: &Spoke, standing: &Standing, wanted: Option<SnapshotVersion>) -> Result<Snapshot, Failure> {
     let latest = standing.head.latest;
     let Some(wanted) = wanted.filter(|wanted| *wanted != latest) else {
-        return spoke.in_force(standing, &[]).await.map_err(failure);
+        return Ok(spoke.in_force(standing, &[]).await?);
     };
     if wanted > latest {
-        let error = anyhow::anyhow!("the ledger has no snapshot {wanted}: the newest is {latest}");
+        let error = format!("the ledger has no snapshot {wanted}: the newest is {latest}");
         return Err(Failure::new(error).hint("`pmp-hub history` lists those that are kept".to_owned()));
     }
     let fetched = spoke.snapshots.fetch(&spoke.management, wanted).await;
     fetched.map_err(|error| {
         let hint = format!("the ledger keeps a number of versions: try a newer one, up to {latest}");
-        failure(error.into()).hint(hint)
+        Failure::from(SpokeError::from(error)).hint(hint)
     })
 }

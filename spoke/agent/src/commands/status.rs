@@ -14,7 +14,7 @@ use super::sync::summary;
 use crate::commands::render;
 use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::{ConfigArgs, SpokeConfig};
-use crate::error::failure;
+use crate::error::SpokeError;
 use crate::filters::rules::FilterRules;
 use crate::pass::Spoke;
 use crate::pass::standing::Standing;
@@ -56,9 +56,9 @@ pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Outpu
     // Nothing is decided here, so nothing of a filter is needed.
     let config = SpokeConfig { filters: FilterRules::without_rules(None), ..config.for_pass()? };
     let (_, spoke) = sdk_and_spoke(&config, "status", Purpose::Look).await?;
-    let standing = spoke.standing().await.map_err(failure)?;
+    let standing = spoke.standing().await?;
     let now = Timestamp::now();
-    let holder = spoke.lease.held_now(now).await.map_err(|error| failure(error.into()))?;
+    let holder = spoke.lease.held_now(now).await.map_err(SpokeError::from)?;
     let (head, receipts) = (&standing.head, &standing.before.receipts);
     let mut standpoints: Vec<_> = receipts.iter().map(|receipt| standpoint(&standing, receipt, now)).collect();
     standpoints.sort_by_key(|it| (rank(it, head), it.experience.clone()));

@@ -15,7 +15,6 @@ use crate::commands::{progress, render};
 use crate::compose::{Purpose, sdk_and_spoke, stop};
 use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::SpokeError;
-use crate::error::failure;
 use crate::lease::IfHeld;
 use crate::pass::standing::Standing;
 use crate::pass::{PassOutcome, Spoke};
@@ -39,7 +38,7 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
     let stop = stop(&config)?;
     let ended = |how: &str| {
         let reason = stop.reason().map_or_else(String::new, ToString::to_string);
-        Failure::new(anyhow::anyhow!("{reason}, {how}"))
+        Failure::new(format!("{reason}, {how}"))
     };
     let started = stop.unless_stopped(sdk_and_spoke(&config, "sync", Purpose::Pass)).await;
     let (_, mut spoke) = started.ok_or_else(|| ended("before anything was done"))??;
@@ -50,7 +49,7 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
         .to_the_end(Box::pin(spoke.lease.hold(if_held, &stop, work)))
         .await
         .ok_or_else(|| ended("and something does not answer; the next run goes on"))?;
-    let Some(done) = done.map_err(failure)? else {
+    let Some(done) = done? else {
         return Err(ended("before the lease was free; nothing was done"));
     };
     let (pass, version) = done?;
@@ -67,16 +66,16 @@ async fn sync_newest(
     plan: Option<&PlanFile>,
     stop: &Stop,
 ) -> Result<(PassOutcome, SnapshotVersion), Failure> {
-    let stopped = || failure(SpokeError::stopped(stop));
-    let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)?.map_err(failure)?;
+    let stopped = || SpokeError::stopped(stop);
+    let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)??;
     let version = standing.head.latest;
     if let Some(confirmed) = args.confirm.filter(|confirmed| *confirmed != version) {
-        let error = anyhow::anyhow!("snapshot {confirmed} was confirmed, but the newest is {version}");
+        let error = format!("snapshot {confirmed} was confirmed, but the newest is {version}");
         return Err(Failure::new(error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`")));
     }
     let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: Timestamp::now() });
     let newest = stop.unless_stopped(spoke.in_force(&standing, &[])).await.ok_or_else(stopped)?;
-    let newest = Arc::new(newest.map_err(failure)?);
+    let newest = Arc::new(newest?);
     let bound = match plan {
         None => None,
         Some(plan) => {
@@ -87,7 +86,7 @@ async fn sync_newest(
     };
     // If the lists are read once more, the experience must still be at the revision of the plan.
     let spoke = Spoke { bound: bound.map(Arc::new), ..spoke.clone() };
-    let pass = spoke.sync(standing, newest, confirmed, stop).await.map_err(failure)?;
+    let pass = spoke.sync(standing, newest, confirmed, stop).await?;
     Ok((pass, version))
 }
 
@@ -100,7 +99,7 @@ async fn hold_against(
     standing: &Standing,
     newest: &Arc<pmp_protocol::Snapshot>,
 ) -> Result<(), Failure> {
-    let previews = spoke.preview(standing, newest).await.map_err(failure)?;
+    let previews = spoke.preview(standing, newest).await?;
     let now = PlanFile::new(&spoke.identity, config, newest, &previews, Timestamp::now());
     plan.hold_against(&now)
 }

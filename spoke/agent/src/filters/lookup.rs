@@ -12,13 +12,12 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
-use pmp_catalog::{CatalogError, ErrorClass, LookUp, ProductAttributes, ProductDirectory, SdkDirectory, Told};
+use pmp_catalog::{ErrorClass, LookUp, ProductAttributes, ProductDirectory, SdkDirectory, Told};
 use pmp_ledger::{AnswerStore, AnswersHead, DynamoAnswers, LedgerError, TableName};
-use pmp_protocol::{Answers, Digest, ExperienceId, ProductId};
+use pmp_protocol::{Answers, Digest, ExperienceId, Hint, ProductId, one_line};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::one_line;
 use crate::progress::{ProgressEvent, ShowProgress};
 
 /// An answer is used for this long before the product is looked up again, because vendors and
@@ -125,6 +124,8 @@ pub(crate) enum LookUpError {
     Failed(String),
 }
 
+pmp_protocol::without_hint!(LookUpError);
+
 /// Looks products up, and remembers the answers for as long as the process lives.
 #[derive(Debug)]
 pub(crate) struct Attributes {
@@ -162,7 +163,7 @@ impl Attributes {
         let ids: Vec<_> = ids.collect();
         if let Some(hub) = &self.hub {
             let answers = stop.run_until_cancelled(hub.newest()).await.ok_or(LookUpError::Stopped)?;
-            let answers = answers.map_err(|error| LookUpError::Failed(told_of_ledger(&error)))?;
+            let answers = answers.map_err(|error| LookUpError::Failed(told(&error)))?;
             match (answers, &self.directory) {
                 (Some(answers), Some(_)) if answers.is_old(Timestamp::now()) => {
                     tracing::warn!(of = %answers.at, "the hub looks no products up any more: they are looked up here");
@@ -360,17 +361,9 @@ impl Found {
 }
 
 /// The error with its hint, as a receipt says it.
-fn told(error: &CatalogError) -> String {
-    with_hint(one_line(error), error.hint())
-}
-
-fn told_of_ledger(error: &LedgerError) -> String {
-    with_hint(one_line(error), error.hint())
-}
-
-fn with_hint(text: String, hint: Option<String>) -> String {
-    let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-    format!("{text}{hint}")
+fn told(error: &dyn Hint) -> String {
+    let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!("{}{hint}", one_line(error))
 }
 
 #[cfg(test)]
@@ -378,6 +371,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_trait::async_trait;
+    use pmp_catalog::CatalogError;
     use pmp_protocol::Answer;
 
     use super::*;

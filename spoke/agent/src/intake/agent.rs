@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
+use pmp_protocol::render;
 use pmp_runtime::{Stop, Waited};
 use tokio::time::sleep;
 
 use crate::error::SpokeError;
-use crate::error::failure;
 use crate::intake::handler::{Answer, answer};
 use crate::intake::inbox::{BATCH, Inbox, Received};
 use crate::intake::metrics::Metrics;
@@ -76,7 +76,7 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
         match outcome {
             Ok(()) => pauses.reset(),
             Err(error) => {
-                tracing::error!(error = failure(error).render(), "the pass failed; trying again");
+                tracing::error!(error = render(&error), "the pass failed; trying again");
                 if pauses.wait(stop.token()).await == Waited::Stopped {
                     break;
                 }
@@ -95,7 +95,7 @@ async fn look_again(spoke: &Spoke, expected: bool, stop: &Stop) -> bool {
             Ok(silent) => silent,
             Err(error) => {
                 // If this lasts, the pass for the next message fails and reports it.
-                tracing::debug!(error = failure(error.into()).render(), "the lease could not be looked at");
+                tracing::debug!(error = render(&SpokeError::from(error)), "the lease could not be looked at");
                 false
             }
         }
@@ -117,7 +117,7 @@ async fn look_at_the_ledger(spoke: &Spoke, stop: &Stop) -> bool {
         None | Some(Ok(()) | Err(SpokeError::NoSnapshot(_) | SpokeError::Stopped(_))) => false,
         Some(Err(SpokeError::Leased { .. })) => true,
         Some(Err(error)) => {
-            tracing::warn!(error = failure(error).render(), "the ledger could not be looked at; waiting for messages");
+            tracing::warn!(error = render(&error), "the ledger could not be looked at; waiting for messages");
             false
         }
     }

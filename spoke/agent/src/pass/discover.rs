@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::{StreamExt, TryStreamExt, stream};
 use pmp_catalog::{Catalog, CatalogError, ErrorClass, Experience, NotLive, PolicyId, Scope};
 use pmp_ledger::{LedgerError, SnapshotStore};
-use pmp_protocol::{ExperienceId, SpokeScope};
+use pmp_protocol::{ExperienceId, Hint, SpokeScope};
 use pmp_runtime::Waited;
 use tokio_util::sync::CancellationToken;
 
@@ -72,6 +72,16 @@ pub(crate) enum Absent {
     /// The pass was told to stop before the experience was read (rule 7).
     #[error("told to stop before it was read")]
     NotRead,
+}
+
+impl Hint for Absent {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotLive(source) => source.hint(),
+            Self::Unreadable(source) => source.hint(),
+            Self::Misnamed | Self::Missing | Self::Gone | Self::Management | Self::NotRead => None,
+        }
+    }
 }
 
 impl Absent {
@@ -272,6 +282,14 @@ mod tests {
     use pmp_catalog::{ChangeSetId, ChangeSetRequest, ChangeSetStatus, Pace, ProcurementPolicy, RateLimits};
 
     use super::*;
+
+    #[test]
+    fn an_experience_that_cannot_be_read_keeps_the_hint() {
+        let error = CatalogError::NotFound("exp-1".to_owned());
+        assert!(error.hint().is_some());
+        assert_eq!(Absent::Unreadable(error.clone()).hint(), error.hint());
+        assert_eq!(Absent::NotLive(NotLive::NoPolicy).hint(), NotLive::NoPolicy.hint());
+    }
 
     /// Lists as told, and has nothing else.
     #[derive(Debug)]

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::lists;
 use crate::erosion;
-use crate::error::SpokeError;
+use crate::error::{SpokeError, one_line_with_hint};
 use crate::filters::Chosen;
 use crate::filters::lookup::{Known, LookUpError};
 use crate::filters::narrow::{Exhausted, Narrowed, narrow};
@@ -132,7 +132,7 @@ impl Spoke {
         let live = match state {
             Ok(live) => live,
             Err(absent) => {
-                let reason = absent.to_string();
+                let reason = one_line_with_hint(&absent);
                 let outcome =
                     if absent.is_failure() { Planned::Failed { reason } } else { Planned::Skipped { reason } };
                 return Preview {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pmp_ledger::{Found, ReceiptStore};
-use pmp_protocol::{ExperienceId, ReceiptStatus};
+use pmp_protocol::{ExperienceId, ReceiptStatus, one_line};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -16,7 +16,6 @@ use tracing::Instrument;
 
 use crate::apply::Watch;
 use crate::draft::{Draft, Progress};
-use crate::error::one_line;
 use crate::progress::{ProgressEvent, ShowProgress};
 
 pub(crate) struct Reporter {

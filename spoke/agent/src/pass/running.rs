@@ -18,7 +18,7 @@ use crate::apply::live::Live;
 use crate::apply::{Active, Applied, Engine, Order};
 use crate::draft::{Draft, Earlier, MAX_REASONS, Progress, now, tells_nothing_new, told};
 use crate::erosion;
-use crate::error::SpokeError;
+use crate::error::{SpokeError, one_line_with_hint};
 use crate::filters::lookup::{Known, LookUpError};
 use crate::filters::narrow::{Exhausted, Narrowed, narrow};
 use crate::filters::{Chosen, InForce};
@@ -185,7 +185,9 @@ impl Pass<'_> {
         let live = match member.state {
             Ok(live) => live,
             Err(Absent::NotRead) => return self.stopped(&draft),
-            Err(absent) if absent.is_failure() => return ended(ReceiptStatus::Failed, absent.to_string()),
+            Err(absent) if absent.is_failure() => {
+                return ended(ReceiptStatus::Failed, one_line_with_hint(&absent));
+            }
             Err(absent) => return ended(ReceiptStatus::Skipped, absent.to_string()),
         };
         if let Some(moved) = self.moved_since_planned(&live) {

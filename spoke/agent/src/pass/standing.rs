@@ -9,11 +9,10 @@ use pmp_aws::ApiError;
 use pmp_ledger::{Found, Head, LedgerError, Organization, Unreadable};
 use pmp_protocol::{
     ChangeSetTimes, Digest, DisputedReceipt, ExperienceId, HeadMark, Needs, OrganizationSeen, Receipt, ReceiptStatus,
-    Snapshot, SnapshotMessage, SnapshotVersion, SpokeScope,
+    Snapshot, SnapshotMessage, SnapshotVersion, SpokeScope, one_line,
 };
 
 use crate::error::SpokeError;
-use crate::error::one_line;
 use crate::mode::Mode;
 use crate::pass::beside::Beside;
 use crate::pass::{Spoke, snapshot};

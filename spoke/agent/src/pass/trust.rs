@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pmp_ledger::{Head, LedgerError, ReceiptStore};
-use pmp_protocol::{ExperienceId, Needs};
+use pmp_protocol::{ExperienceId, Needs, one_line};
 use pmp_signature::{Expectation, Refusal, Statement, TrustedKeys, open, verify};
 
 use crate::error::SpokeError;
-use crate::error::one_line;
 use crate::identity::Identity;
 use crate::pass::Spoke;
 use crate::pass::standing::SignOfLife;

@@ -4,11 +4,10 @@
 use std::ops::ControlFlow::{Break, Continue};
 
 use pmp_catalog::{CatalogError, ChangeSetStatus, ProcurementPolicy};
-use pmp_protocol::ProductId;
+use pmp_protocol::{ProductId, one_line};
 use pmp_runtime::Waited;
 
 use super::{EARLIER, End, ExperienceRun, Lists, READS_MAY_LAG, Step};
-use crate::error::one_line;
 use crate::retry::backoff;
 use crate::retry::reaction::Reaction;
 

@@ -7,14 +7,13 @@ use std::ops::ControlFlow::{Break, Continue};
 use pmp_catalog::{
     CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetState, ChangeSetStatus, Experience, Revision,
 };
-use pmp_protocol::{ProductBatch, ProductId};
+use pmp_protocol::{ProductBatch, ProductId, one_line};
 use pmp_runtime::Waited;
 use tokio::time::Instant;
 
 use super::{EARLIER, End, ExperienceRun, Lists, MAX_FAULTS, SettingsStep, Sharing, Step, Work};
 use crate::apply::isolate::names;
 use crate::apply::poller::Ended;
-use crate::error::one_line;
 use crate::retry::backoff;
 use crate::retry::reaction::Reaction;
 

@@ -10,7 +10,9 @@ use pmp_ledger::{
     AnswerStore, AnswersHead, DynamoAnswers, DynamoLeases, DynamoReceipts, DynamoReports, DynamoSnapshots, LedgerError,
     Organization, ReceiptStore, Reports, SnapshotStore, TableName,
 };
-use pmp_protocol::{ExperienceId, Needs, OrganizationId, OrganizationSeen, ReceiptStatus, SnapshotVersion, alike};
+use pmp_protocol::{
+    ExperienceId, Hint, Needs, OrganizationId, OrganizationSeen, ReceiptStatus, SnapshotVersion, alike,
+};
 use pmp_signature::TrustedKeys;
 use pmp_terminal::checkup::Finding;
 use pmp_terminal::{Source, age, count};
