@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use pmp_catalog::SdkCatalog;
 use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoRecords, DynamoSnapshots};
-use pmp_protocol::one_line;
+use pmp_protocol::{ManagementId, one_line};
 use pmp_runtime::Stop;
 use pmp_terminal::{Failure, stop_on_signal};
 use tokio::time::Instant;
@@ -51,7 +51,7 @@ pub(crate) async fn spoke(
         snapshots: Arc::new(DynamoSnapshots::new(&hub, config.snapshots.clone())),
         receipts: Arc::new(DynamoReceipts::new(&hub, config.timestamps.clone())),
         identity,
-        management: config.experience.clone(),
+        management: ManagementId::new(config.experience.clone()),
         selection: config.selection.clone(),
         filters: Arc::new(Filters::new(sdk, &config.filters)),
         attributes: None,

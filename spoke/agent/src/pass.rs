@@ -34,8 +34,8 @@ use pmp_catalog::{Catalog, ChangeHistory};
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
 use pmp_plan::GuardRails;
 use pmp_protocol::{
-    ChangeSetTimes, Confirmed, DriftHandling, ExperienceId, LEDGER_LAYOUT, OrganizationSeen, Receipt, ReceiptStatus,
-    ResourceRequests, Snapshot, one_line,
+    ChangeSetTimes, Confirmed, DriftHandling, ExperienceId, LEDGER_LAYOUT, ManagementId, OrganizationSeen, Receipt,
+    ReceiptStatus, ResourceRequests, Snapshot, one_line,
 };
 use pmp_runtime::Stop;
 use tokio::sync::Semaphore;
@@ -77,7 +77,7 @@ pub struct Spoke {
     /// The organization, account and region that this spoke works in.
     pub identity: Identity,
     /// The management experience that this spoke follows.
-    pub management: ExperienceId,
+    pub management: ManagementId,
     pub(crate) selection: Selection,
     pub(crate) filters: Arc<Filters>,
     /// Looks up facts about products for the filters. `None` where the filters get none.
@@ -145,7 +145,7 @@ impl Spoke {
             snapshots,
             receipts,
             identity,
-            management,
+            management: ManagementId::new(management),
             selection,
             filters: Arc::new(Filters::none()),
             attributes: None,
@@ -245,7 +245,7 @@ impl Spoke {
         let Identity { organization, account, region, .. } = self.identity.clone();
         OrganizationSeen {
             organization,
-            experience: self.management.clone(),
+            experience: ExperienceId::clone(&self.management),
             last_seen: Timestamp::now(),
             account,
             region,
@@ -351,12 +351,12 @@ pub(crate) fn kept(standing: &Standing) -> BTreeSet<ExperienceId> {
 /// The experiences that were kept in step before and are not found now. Each needs a receipt that
 /// says so, since the old one would look as if the experience lagged.
 fn gone(standing: &Standing, candidates: &[Candidate]) -> Vec<Member> {
-    let found: BTreeSet<_> = candidates.iter().map(|candidate| &candidate.id).collect();
+    let found: BTreeSet<_> = candidates.iter().map(|candidate| &*candidate.id).collect();
     let gone = kept(standing).into_iter().filter(|id| !found.contains(id));
     gone.map(|id| Member { id, name: None, state: Err(Absent::Gone) }).collect()
 }
 
 /// The experiences, each with its name. The name is `None` where it could not be read.
 pub(crate) fn named(candidates: &[Candidate]) -> impl Iterator<Item = (&ExperienceId, Option<&str>)> {
-    candidates.iter().map(|candidate| (&candidate.id, candidate.name.as_deref()))
+    candidates.iter().map(|candidate| (&*candidate.id, candidate.name.as_deref()))
 }

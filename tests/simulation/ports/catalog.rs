@@ -36,7 +36,7 @@ fn refusal(refused: Refused) -> CatalogError {
 fn change_of(part: &Part) -> Change {
     let ids = |batch: &Option<ProductBatch>| batch.iter().flat_map(ProductBatch::products).cloned().collect();
     Change {
-        experience: part.experience.clone(),
+        experience: ExperienceId::clone(&part.experience),
         revision: Some(part.revision.0),
         allow: ids(&part.allow),
         deny: ids(&part.deny),

@@ -381,7 +381,7 @@ impl<'a> ExperienceRun<'a> {
     /// The part of a change set that is requested for the first time.
     fn first_part(&self, change_set: &ChangeSet) -> Part {
         Part {
-            experience: self.live.experience.id.clone(),
+            experience: self.live.member.clone(),
             revision: self.live.experience.revision,
             allow: change_set.allow().cloned(),
             deny: change_set.deny().cloned(),

@@ -12,7 +12,7 @@ use aws_config::SdkConfig;
 use jiff::Timestamp;
 use pmp_catalog::{SdkCatalog, SdkDirectory, tells_of_products};
 use pmp_doctor::{Session, configuration, told};
-use pmp_protocol::{ExperienceId, Hint, OrganizationId, PlainText, alike, one_line};
+use pmp_protocol::{ExperienceId, Hint, ManagementId, OrganizationId, PlainText, alike, one_line};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, age, count};
 
@@ -163,7 +163,7 @@ fn compared(finding: Finding, id: &OrganizationId, told: Result<OrganizationId, 
 async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selection) -> (Finding, Option<Vec<Member>>) {
     let finding = Finding::of("catalog");
     let catalog = SdkCatalog::without_retries(sdk, pmp_catalog::RateLimits::default());
-    match find(&catalog, management, selection).await {
+    match find(&catalog, &ManagementId::new(management.clone()), selection).await {
         Ok(members) => {
             let missing = members.iter().any(|member| matches!(member.state, Err(Absent::Misnamed | Absent::Missing)));
             // The existing ids serve to suggest the one that was meant. If they cannot be listed,

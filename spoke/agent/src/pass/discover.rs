@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::{StreamExt, TryStreamExt, stream};
 use pmp_catalog::{Catalog, CatalogError, ErrorClass, Experience, NotLive, PolicyId, Scope};
 use pmp_ledger::{LedgerError, SnapshotStore};
-use pmp_protocol::{ExperienceId, Hint, SpokeScope};
+use pmp_protocol::{ExperienceId, Hint, ManagementId, MemberId, SpokeScope};
 use pmp_runtime::Waited;
 use tokio_util::sync::CancellationToken;
 
@@ -94,7 +94,7 @@ impl Absent {
 /// A member experience whose lists are not read yet.
 #[derive(Debug)]
 pub(crate) struct Candidate {
-    pub(crate) id: ExperienceId,
+    pub(crate) id: MemberId,
     /// Its name, where it could be read.
     pub(crate) name: Option<String>,
     state: Result<(Experience, PolicyId), Absent>,
@@ -104,7 +104,7 @@ impl Candidate {
     /// The experience, without its lists: the pass was told to stop before they were read.
     pub(crate) fn not_read(&self) -> Member {
         let state = Err(self.state.as_ref().err().cloned().unwrap_or(Absent::NotRead));
-        Member { id: self.id.clone(), name: self.name.clone(), state }
+        Member { id: ExperienceId::clone(&self.id), name: self.name.clone(), state }
     }
 }
 
@@ -125,7 +125,7 @@ pub(crate) struct Discovered {
 /// account.
 pub(crate) async fn discover(
     catalog: &dyn Catalog,
-    management: &ExperienceId,
+    management: &ManagementId,
     selection: &Selection,
     kept: &BTreeSet<ExperienceId>,
 ) -> Result<Discovered, SpokeError> {
@@ -138,8 +138,8 @@ pub(crate) async fn discover(
         Selection::All => kept.difference(&ids).cloned().collect(),
     };
     ids.extend(not_listed.iter().cloned());
-    ids.remove(management);
-    let ids: Vec<_> = ids.into_iter().collect();
+    let members: Vec<_> = ids.into_iter().filter_map(|id| management.member(id)).collect();
+    let ids: Vec<_> = members.iter().map(|member| ExperienceId::clone(member)).collect();
     let mut described = catalog.describe_experiences(&ids).await;
     let mut pauses = backoff::for_a_read();
     while let Some((again, places)) = failed(&ids, &described)
@@ -148,13 +148,13 @@ pub(crate) async fn discover(
         let answers = catalog.describe_experiences(&again).await;
         places.into_iter().zip(answers).for_each(|(place, answer)| described[place] = answer);
     }
-    let gone = |id: &ExperienceId, outcome: &Result<Experience, CatalogError>| {
+    let gone = |id: &MemberId, outcome: &Result<Experience, CatalogError>| {
         let class = outcome.as_ref().err().map(CatalogError::class);
-        not_listed.contains(id) && matches!(class, Some(ErrorClass::NotFound | ErrorClass::AccessDenied))
+        not_listed.contains(&**id) && matches!(class, Some(ErrorClass::NotFound | ErrorClass::AccessDenied))
     };
-    let found = ids.into_iter().zip(described).filter(|(id, outcome)| !gone(id, outcome));
+    let found = members.into_iter().zip(described).filter(|(id, outcome)| !gone(id, outcome));
     let candidates = found.map(|(id, outcome)| {
-        if not_listed.contains(&id) {
+        if not_listed.contains(&*id) {
             tracing::warn!(experience = %id, "no listing names the experience, and the catalog describes it: kept in step");
         }
         let name = outcome.as_ref().ok().map(|found| found.name.clone());
@@ -203,9 +203,10 @@ pub(crate) async fn read_policies(catalog: &dyn Catalog, candidates: Vec<Candida
     let member = |Candidate { id, name, state }: Candidate| {
         let state = state.and_then(|(experience, policy_id)| {
             let answer = policies.next().unwrap_or_else(|| Err(CatalogError::NotFound(policy_id.to_string())));
-            answer.map(|policy| Live { experience, policy_id, policy }).map_err(Absent::Unreadable)
+            let member = id.clone();
+            answer.map(|policy| Live { member, experience, policy_id, policy }).map_err(Absent::Unreadable)
         });
-        Member { id, name, state }
+        Member { id: ExperienceId::clone(&id), name, state }
     };
     candidates.into_iter().map(member).collect()
 }
@@ -223,7 +224,7 @@ fn failed<K: Clone, V>(ids: &[K], answers: &[Result<V, CatalogError>]) -> Option
 /// Finds the member experiences and reads them with their policies.
 pub(crate) async fn find(
     catalog: &dyn Catalog,
-    management: &ExperienceId,
+    management: &ManagementId,
     selection: &Selection,
 ) -> Result<Vec<Member>, SpokeError> {
     Ok(read_policies(catalog, discover(catalog, management, selection, &BTreeSet::new()).await?.candidates).await)

@@ -338,7 +338,7 @@ impl Pass<'_> {
         let before = self.before(member);
         Draft {
             organization: self.spoke.identity.organization.clone(),
-            management: self.spoke.management.clone(),
+            management: ExperienceId::clone(&self.spoke.management),
             member: member.clone(),
             version: self.snapshot.version(),
             digest: self.snapshot.digest(),

@@ -104,7 +104,7 @@ impl Spoke {
         if let Some(mark) = mark.filter(|mark| head.as_ref().is_none_or(|head| mark.version > head.latest)) {
             return Err(SpokeError::Restored { head: head.map(|head| head.latest), stored: mark.version });
         }
-        let head = head.ok_or_else(|| SpokeError::NoSnapshot(self.management.clone()))?;
+        let head = head.ok_or_else(|| SpokeError::NoSnapshot(ExperienceId::clone(&self.management)))?;
         let (receipts, now) = (self.receipts.as_ref(), Timestamp::now());
         self.trust.check(receipts, &self.identity, &self.management, &head, now).await?;
         // Digests are read only where a receipt is older than the head. Most passes find none.

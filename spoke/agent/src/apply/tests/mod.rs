@@ -14,7 +14,7 @@ use pmp_protocol::{Content, DeferralReason, ProductId, ResourceRequests, Verdict
 use tokio::time::Instant;
 
 use super::*;
-use fake::{FakeCatalog, experience};
+use fake::{FakeCatalog, experience, member};
 
 struct Unwatched;
 
