@@ -39,12 +39,13 @@ pub(crate) struct LogArgs {
     all: bool,
 }
 
-/// One outcome as the member reports it, and the result of comparing it with the ledger.
+/// What came of one sync, as the member says, and whether the ledger confirms it.
 #[derive(Debug, Serialize)]
-struct Row {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "LogRow"))]
+pub(crate) struct Row {
     #[serde(flatten)]
     outcome: Outcome,
-    /// The reason why it is not believed. `None` if it agrees with the ledger (rule 10).
+    /// Why it is not believed; none where it agrees with the ledger.
     disputed: Option<String>,
 }
 
