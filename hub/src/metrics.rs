@@ -73,7 +73,7 @@ impl Metrics {
             Err(error) => {
                 tracing::warn!(
                     error = crate::error::failure(error.into()).render(),
-                    "the spokes could not be looked at"
+                    "the spokes could not be read"
                 );
                 None
             }
