@@ -71,7 +71,7 @@ impl Metrics {
         match fleet.look(&hub.experience).await {
             Ok(view) => Some(Spokes::of(&view, now, stale_after)),
             Err(error) => {
-                tracing::warn!(error = render(&HubError::from(error)), "the spokes could not be looked at");
+                tracing::warn!(error = render(&HubError::from(error)), "the spokes could not be read");
                 None
             }
         }

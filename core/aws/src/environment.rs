@@ -76,10 +76,10 @@ impl Hint for ConfigError {
                 "the profiles are: {}; unset AWS_PROFILE to act as the role of the machine",
                 known.iter().cloned().collect::<Vec<_>>().join(", ")
             )),
-            Self::Profiles(_) => Some("mend the file, or name another one: AWS_CONFIG_FILE".to_owned()),
+            Self::Profiles(_) => Some("fix the file, or name another one: AWS_CONFIG_FILE".to_owned()),
             Self::File { source, .. } => {
                 let source = source.unwrap_or("AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE");
-                Some(format!("mend the file, or name another one: {source}"))
+                Some(format!("fix the file, or name another one: {source}"))
             }
             Self::Profile { fix, .. } => Some(fix.clone()),
             Self::Half { set, missing } => Some(format!(

@@ -28,7 +28,7 @@ pub(crate) struct ConfirmArgs {
     /// Only this member experience; without it, all of the organization
     #[arg(long, value_name = "ID", requires = "organization")]
     member_experience: Option<ExperienceId>,
-    /// Confirm in advance, where nothing is held yet
+    /// Confirm in advance, even if nothing is held yet
     #[arg(long, requires = "organization")]
     force: bool,
     /// Take a confirmation back
@@ -36,8 +36,8 @@ pub(crate) struct ConfirmArgs {
     undo: bool,
     #[command(flatten)]
     many: ManyArgs,
-    /// Leave it to the next announcement to reach the spoke, rather than announce the snapshot
-    /// again now
+    /// Do not announce the snapshot again now: the spoke finds the confirmation with the next
+    /// announcement
     #[arg(long)]
     no_announce: bool,
 }

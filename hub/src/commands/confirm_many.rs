@@ -73,7 +73,7 @@ impl ManyArgs {
     /// Whether the operator agrees, after seeing the list.
     fn agreed(&self, question: &str, version: SnapshotVersion) -> Result<bool, Failure> {
         if self.yes && self.cause.is_empty() && self.snapshot.is_none() {
-            let error = "`--yes` confirms what nobody looked at, unless it names the snapshot or the causes";
+            let error = "`--yes` would confirm experiences that nobody has reviewed, unless it names the snapshot or the causes";
             let hint = format!("for what is listed above: `--yes --snapshot {version}`");
             return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
         }

@@ -268,7 +268,7 @@ async fn products(sdk: &SdkConfig, experience: &ExperienceId, table: &TableName)
     match DynamoAnswers::new(sdk, table.clone()).latest(experience).await {
         Ok(Some(head)) => {
             let (products, ago) = (count(head.products, "product"), age(head.at, Timestamp::now()));
-            finding.note(format!("{products} looked up, written down {ago} ago"))
+            finding.note(format!("{products} looked up, stored {ago} ago"))
         }
         Ok(None) => finding.warn("none were looked up yet", "publish once: `pmp-hub publish`".to_owned()),
         Err(error) => ledger_failed(finding, &error, SNAPSHOTS),
@@ -337,7 +337,7 @@ async fn spokes(
     let spokes = Finding::of("spokes");
     let spokes = match &view.roster {
         Some(roster) => spokes.note(format!("{} admitted", count(roster.len(), "organization"))),
-        None => spokes.note("nobody is admitted: whoever writes is listened to"),
+        None => spokes.note("nobody is admitted: the receipts of every organization count"),
     };
     let spokes = if rows.is_empty() {
         spokes.warn(NO_REPORT, "deploy a spoke, and look at it with `pmp-spoke doctor`".to_owned())

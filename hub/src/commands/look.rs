@@ -37,7 +37,7 @@ pub(crate) async fn look(config: &ConfigArgs, stale_after: Duration) -> Result<S
 pub(crate) fn hints(view: &View) {
     if view.roster.is_none() {
         progress::note(&format!(
-            "hint: nobody is admitted, so whoever writes is listened to, and who is silent from the beginning is not missed: \
+            "hint: nobody is admitted, so the receipts of every organization count, and one that never reports is not missed: \
              `pmp-hub members admit ORG`, or {MEMBERS}"
         ));
     }

@@ -49,8 +49,8 @@ impl ListArgs {
 
 #[derive(Debug, Subcommand)]
 enum MembersCommand {
-    /// Admit member organizations to the roster: whoever is on it and does not report is missed,
-    /// whoever is not is not believed
+    /// Admit member organizations to the roster: `status` reports those that are silent, and
+    /// believes no others
     #[command(after_help = "Example:\n  pmp-hub members admit o-member0000")]
     Admit(AdmitArgs),
     /// End a member organization: its receipts, its sign of life, its confirmations and its record
@@ -147,7 +147,7 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
         let left = roster.members(&config.experience).await.map_err(HubError::Ledger)?;
         if left.is_empty() {
             progress::note(
-                "hint: nobody is admitted any more, so whoever writes is listened to; admit those that are to be heard: \
+                "hint: nobody is admitted any more, so the receipts of every organization count; admit yours: \
                  `pmp-hub members admit ORG`",
             );
         }

@@ -18,8 +18,8 @@ use crate::status::{SpokeState, SpokeStatus};
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Exit with 4 if anything is disputed, unreadable, held, in error, stale or was never heard
-    /// of, or nobody was
+    /// Exit with 4 if anything is disputed, unreadable, held, in error or stale, if an organization
+    /// never reported, or if none has
     #[arg(long)]
     check: bool,
     /// With --check: do not fail where no spoke has reported yet
@@ -35,13 +35,13 @@ pub(crate) struct StatusArgs {
     /// The order of the rows, where each is shown
     #[arg(long, value_enum, default_value_t, value_name = "KEY")]
     sort: SortKey,
-    /// Every row, and not only one screen
+    /// Show every row, not only one screen
     #[arg(long)]
     all: bool,
-    /// Look again and again, until Ctrl-C
+    /// Refresh the screen until Ctrl-C
     #[arg(short, long, conflicts_with_all = ["all", "check"])]
     watch: bool,
-    /// With --watch: how often. Each look costs about a read unit for each organization
+    /// With --watch: how often. Each refresh costs about one read unit for each organization
     #[arg(long, requires = "watch", default_value = "10s", value_parser = parse_every, value_name = "DURATION")]
     every: Duration,
 }

@@ -193,14 +193,14 @@ async fn products(session: &Session, config: &DoctorConfig, hub: Option<&SdkConf
         match ledger::answers(hub, config).await {
             Ok(head) => {
                 let (products, ago) = (count(head.products, "product"), age(head.at, Timestamp::now()));
-                let note = format!("{products} looked up by the hub, written down {ago} ago");
+                let note = format!("{products} looked up by the hub, stored {ago} ago");
                 return Some(session.judge(finding.note(note)).await);
             }
             Err(Some(error)) => return Some(session.judge(ledger::failed(finding, &error, SNAPSHOTS)).await),
             Err(None) if source == AttributeSource::Hub => {
                 let fix =
                     format!("ask the hub's operators to set PMP_PRODUCT_ATTRIBUTES there, or set {ATTRIBUTES} to own");
-                return Some(session.judge(finding.fail("the hub has looked no products up", fix)).await);
+                return Some(session.judge(finding.fail("the hub has not looked up any products", fix)).await);
             }
             Err(None) => finding = finding.note("the hub has looked none up"),
         }
@@ -237,7 +237,7 @@ fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BT
             Absent::Unreadable(error) => finding.fail(text, error.hint()),
             Absent::NotRead => finding.warn(text, "run it again".to_owned()),
             Absent::NotLive(_) | Absent::Gone if named => {
-                finding.warn(text, format!("mend the experience, or take it out of {MEMBERS}"))
+                finding.warn(text, format!("fix the experience, or remove it from {MEMBERS}"))
             }
             Absent::NotLive(_) | Absent::Gone | Absent::Management => finding.note(text),
         }

@@ -12,8 +12,8 @@ use crate::error::sdk;
 pub(crate) struct InitArgs {
     #[command(flatten)]
     settings: InitSettings,
-    /// The topic carries other management experiences, too: keep their messages out. SNS takes 200
-    /// such filter policies a topic
+    /// The topic carries several management experiences: add a filter policy to the subscription.
+    /// SNS permits 200 of these for a topic
     #[arg(long)]
     shared_topic: bool,
 }

@@ -24,8 +24,7 @@ pub(crate) struct PlanArgs {
     /// Exit with 2 if there are changes to make
     #[arg(long)]
     detailed_exitcode: bool,
-    /// Plan for this snapshot, which the ledger has to keep, rather than for the newest: to look,
-    /// since `sync` applies the newest
+    /// Plan for this kept snapshot instead of the newest; `sync` always applies the newest
     #[arg(long, value_name = "VERSION", conflicts_with = "out")]
     version: Option<SnapshotVersion>,
     /// Keep the plan in this file, for `sync --plan`

@@ -26,8 +26,7 @@ const ROWS: usize = 17;
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Exit with 4 if an experience is neither in step, nor on its way, nor observed, nor skipped,
-    /// or if no pass was made yet
+    /// Exit with 4 if an experience needs attention, or if no pass was made yet
     #[arg(long)]
     check: bool,
 }

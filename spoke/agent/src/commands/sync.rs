@@ -24,10 +24,11 @@ pub(crate) struct SyncArgs {
     /// Let exactly this snapshot through, whatever it removes
     #[arg(long, value_name = "VERSION")]
     confirm: Option<SnapshotVersion>,
-    /// Wait where another spoke of this organization is at work, rather than leave
+    /// Wait if another spoke of this organization holds the lease, instead of exiting
     #[arg(long)]
     wait: bool,
-    /// Do what this file says, which `plan --out` wrote, or nothing where anything has moved since
+    /// Apply exactly the plan in this file, which `plan --out` wrote; or nothing, if anything has
+    /// changed since
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
 }

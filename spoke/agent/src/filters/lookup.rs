@@ -170,11 +170,11 @@ impl Attributes {
                 }
                 (Some(answers), _) => return Ok(answers.known(&ids)),
                 (None, Some(_)) => {
-                    tracing::info!("the hub has looked no products up: they are looked up here");
+                    tracing::info!("the hub has not looked up any products: they are looked up here");
                 }
                 (None, None) => {
                     return Err(LookUpError::Failed(
-                        "the hub has looked no products up (PMP_PRODUCT_ATTRIBUTES there)".into(),
+                        "the hub has not looked up any products (PMP_PRODUCT_ATTRIBUTES there)".into(),
                     ));
                 }
             }
@@ -481,7 +481,7 @@ mod tests {
         let known = of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), &Silent, &stop).await.unwrap();
         assert_eq!((names(known.attributes.keys()), fake.calls.load(Ordering::Relaxed)), (vec!["prod-a"], 1));
         let refused = of_hub(&ledger, None).look_up(ids.iter(), &Silent, &stop).await.unwrap_err();
-        assert!(refused.to_string().contains("the hub has looked no products up"), "{refused}");
+        assert!(refused.to_string().contains("the hub has not looked up any products"), "{refused}");
     }
 
     #[tokio::test]

@@ -95,7 +95,7 @@ async fn look_again(spoke: &Spoke, expected: bool, stop: &Stop) -> bool {
             Ok(silent) => silent,
             Err(error) => {
                 // If this lasts, the pass for the next message fails and reports it.
-                tracing::debug!(error = render(&SpokeError::from(error)), "the lease could not be looked at");
+                tracing::debug!(error = render(&SpokeError::from(error)), "the lease could not be read");
                 false
             }
         }
@@ -117,7 +117,7 @@ async fn look_at_the_ledger(spoke: &Spoke, stop: &Stop) -> bool {
         None | Some(Ok(()) | Err(SpokeError::NoSnapshot(_) | SpokeError::Stopped(_))) => false,
         Some(Err(SpokeError::Leased { .. })) => true,
         Some(Err(error)) => {
-            tracing::warn!(error = render(&error), "the ledger could not be looked at; waiting for messages");
+            tracing::warn!(error = render(&error), "the ledger could not be read; waiting for messages");
             false
         }
     }

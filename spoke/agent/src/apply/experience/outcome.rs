@@ -157,7 +157,7 @@ impl ExperienceRun<'_> {
                 experience,
                 products = batch.products().len(),
                 error = text,
-                "refused; looking for the culprit"
+                "refused; searching for the offending product"
             );
             if work.test {
                 self.isolation.failed(kind, &text);
