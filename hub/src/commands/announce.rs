@@ -1,7 +1,6 @@
 //! Parts that both forms of `confirm` share: the announcement, and the failure for a refusal.
 
 use aws_config::SdkConfig;
-use jiff::Timestamp;
 use pmp_aws::TopicArn;
 use pmp_ledger::Head;
 use pmp_protocol::Reason;
@@ -39,7 +38,7 @@ pub(super) async fn announce(
     };
     // Nothing is stored, so nothing is pruned.
     let hub = compose::hub(sdk, &publish, u64::MAX);
-    let announced = hub.announce_again(head, Reason::Operator, Timestamp::now).await;
+    let announced = hub.announce_again(head, Reason::Operator).await;
     let hint = "it is confirmed all the same: the spoke takes it up with the next announcement";
     announced.map_err(|error| failure(error).hint(hint.to_owned()))
 }

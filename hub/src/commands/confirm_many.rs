@@ -3,7 +3,6 @@
 
 use clap::Args;
 use futures::{StreamExt, TryStreamExt};
-use jiff::Timestamp;
 use pmp_ledger::{DynamoReceipts, Head, ReceiptStore};
 use pmp_protocol::{Confirmed, OperatorConfirmation, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, ask, count, progress};
@@ -12,6 +11,7 @@ use serde_json::json;
 use super::announce::{announce, refused};
 use super::caller;
 use crate::commands::select::SelectArgs;
+use crate::compose;
 use crate::config::{ConfigArgs, SILENCE};
 use crate::error::HubError;
 use crate::error::{failure, sdk};
@@ -103,7 +103,7 @@ pub(crate) async fn confirm_many(
     let fleet = Fleet::consistent(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
     let view = fleet.look(&config.experience).await.map_err(ledger)?;
     let silence = SILENCE.try_into().map_err(Failure::new)?;
-    let rows = args.select.select(&view, status::judge::rows(&view, Timestamp::now(), silence))?;
+    let rows = args.select.select(&view, status::judge::rows(&view, compose::clock().now(), silence))?;
     let Some(head) = &view.head else { return Err(refused(confirm::Refusal::NoSnapshot)) };
     let chosen = args.choose(exceptions::held(&rows, Some(head)), head)?;
     let held: Vec<&SpokeStatus> = chosen.iter().flat_map(|held| held.group.members.iter().copied()).collect();
@@ -118,7 +118,7 @@ pub(crate) async fn confirm_many(
         return Ok(Exit::Refused);
     }
 
-    let confirmed = Confirmed { by: caller(&sdk).await.map_err(failure)?, at: Timestamp::now() };
+    let confirmed = Confirmed { by: caller(&sdk).await.map_err(failure)?, at: compose::clock().now() };
     let confirmations: Vec<_> = held
         .iter()
         .map(|row| OperatorConfirmation {

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::history::Since;
 use super::look::no_snapshot;
+use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::HubError;
 use crate::error::{failure, sdk};
@@ -62,7 +63,7 @@ pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> 
     if !view.knows_experience() {
         return Err(no_snapshot(&config.experience, fleet.meant(&config.experience).await.map_err(ledger)?.as_ref()));
     }
-    let now = Timestamp::now();
+    let now = compose::clock().now();
     let since = args.since.map_or(Timestamp::MIN, |since| since.at(now));
     let Outcomes { found, unreadable, more } = outcomes;
     let rows: Vec<_> =

@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
 use pmp_protocol::{ExperienceId, ProductId};
 use pmp_runtime::Stop;
@@ -21,6 +20,7 @@ use super::reads::{Standing, try_reads};
 use super::record::{Judgement, Record, Verdict};
 use super::report::{self, Report};
 use super::subject::Subject;
+use crate::compose;
 use crate::config::{ConfigArgs, EVENTS, RunSettings};
 use crate::error::sdk;
 use crate::triggers::event_queue::EventQueue;
@@ -87,7 +87,7 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
         allow_change(&args.change, experience, managing, reasons)?;
     }
 
-    let began = Timestamp::now();
+    let began = compose::clock().now();
     let catalog = SdkCatalog::new(&sdk, RateLimits::default());
     let mut record = Record::default();
     let events = match &config.events_queue_url {
@@ -134,7 +134,7 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         began,
-        ended: Timestamp::now(),
+        ended: compose::clock().now(),
         standing: standing.flatten().map(Standing::as_str),
         experience: args.change.first().map(ToString::to_string),
         findings: record.findings(not_reached.as_deref()),
