@@ -54,7 +54,7 @@ impl Metrics {
     /// Writes the metrics of a run. Events come in bursts, and change nothing about the spokes, so
     /// the spokes are read on the other triggers only.
     pub(crate) async fn emit(&self, hub: &Hub, run: Run<'_>) {
-        let now = Timestamp::now();
+        let now = hub.clock.now();
         let spokes = match (&self.fleet, run.trigger) {
             (Some(fleet), Trigger::Schedule | Trigger::Operator) => self.spokes(fleet, hub, now).await,
             _ => None,

@@ -1,7 +1,6 @@
 //! The announcement that both forms of `confirm` make.
 
 use aws_config::SdkConfig;
-use jiff::Timestamp;
 use pmp_aws::TopicArn;
 use pmp_ledger::Head;
 use pmp_protocol::Reason;
@@ -32,7 +31,7 @@ pub(super) async fn announce(
     };
     // Nothing is stored, so nothing is pruned.
     let hub = compose::hub(sdk, &publish, u64::MAX);
-    let announced = hub.announce_again(head, Reason::Operator, Timestamp::now).await;
+    let announced = hub.announce_again(head, Reason::Operator).await;
     let hint = "it is confirmed all the same: the spoke takes it up with the next announcement";
     announced.map_err(|error| Failure::from(error).hint(hint.to_owned()))
 }

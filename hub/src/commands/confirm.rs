@@ -1,7 +1,6 @@
 //! `confirm`: lets a snapshot pass that a guard rail holds (rule 5).
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, ReceiptStore, Reports, SnapshotStore};
 use pmp_protocol::{Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, progress};
@@ -10,6 +9,7 @@ use serde_json::json;
 use super::announce::announce;
 use super::caller;
 use super::confirm_many::{ManyArgs, confirm_many};
+use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::{HubError, sdk};
 use crate::{confirm, status};
@@ -69,7 +69,7 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
         member_experience: wanted.member_experience,
         version: head.latest,
         digest: head.digest,
-        confirmed: Confirmed { by: caller(&sdk).await?, at: Timestamp::now() },
+        confirmed: Confirmed { by: caller(&sdk).await?, at: compose::clock().now() },
     };
     if args.undo {
         return undo(&receipts, &confirmation, output).await;

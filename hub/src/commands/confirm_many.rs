@@ -3,7 +3,7 @@
 
 use clap::Args;
 use futures::{StreamExt, TryStreamExt};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use pmp_ledger::{DynamoReceipts, Head, ReceiptStore};
 use pmp_protocol::{Confirmed, OperatorConfirmation, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, ask, count, progress};
@@ -12,6 +12,7 @@ use serde_json::json;
 use super::announce::announce;
 use super::caller;
 use crate::commands::select::SelectArgs;
+use crate::compose;
 use crate::config::{ConfigArgs, SILENCE};
 use crate::error::{HubError, sdk};
 use crate::inspect::exceptions;
@@ -100,7 +101,7 @@ pub(crate) async fn confirm_many(
     let fleet = Fleet::consistent(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
     let view = fleet.look(&config.experience).await.map_err(HubError::Ledger)?;
     let silence = SignedDuration::try_from(SILENCE).unwrap_or(SignedDuration::MAX);
-    let rows = args.select.select(&view, status::judge::rows(&view, Timestamp::now(), silence))?;
+    let rows = args.select.select(&view, status::judge::rows(&view, compose::clock().now(), silence))?;
     let Some(head) = &view.head else { return Err(confirm::Refusal::NoSnapshot.into()) };
     let chosen = args.choose(exceptions::held(&rows, Some(head)), head)?;
     let held: Vec<&SpokeStatus> = chosen.iter().flat_map(|held| held.group.members.iter().copied()).collect();
@@ -115,7 +116,7 @@ pub(crate) async fn confirm_many(
         return Ok(Exit::Refused);
     }
 
-    let confirmed = Confirmed { by: caller(&sdk).await?, at: Timestamp::now() };
+    let confirmed = Confirmed { by: caller(&sdk).await?, at: compose::clock().now() };
     let confirmations: Vec<_> = held
         .iter()
         .map(|row| OperatorConfirmation {

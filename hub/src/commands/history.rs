@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::look::no_snapshot;
 use crate::commands::mistyped;
+use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::{HubError, sdk};
 use crate::inspect::difference;
@@ -217,7 +218,7 @@ fn ledger(error: LedgerError) -> Failure {
 pub(crate) async fn history(config: &ConfigArgs, args: &HistoryArgs, output: Output) -> Result<Exit, Failure> {
     let history = History::open(config).await?;
     let newest = history.newest().await?;
-    let now = Timestamp::now();
+    let now = compose::clock().now();
     let since = args.since.map_or(Timestamp::MIN, |since| since.at(now));
     let kept = history.snapshots.versions(&history.experience).await.map_err(ledger)?;
     let rows = rows(&kept, newest, since);
@@ -309,7 +310,7 @@ pub(crate) async fn diff(config: &ConfigArgs, args: &DiffArgs, output: Output) -
     let history = History::open(config).await?;
     let (before, after) = match (args.since, args.before) {
         (Some(since), _) => {
-            let (before, newest) = history.around(since.at(Timestamp::now())).await?;
+            let (before, newest) = history.around(since.at(compose::clock().now())).await?;
             (before, Side::Kept(newest))
         }
         (None, Some(version)) => (version, args.after),

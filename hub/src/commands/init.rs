@@ -3,13 +3,13 @@
 pub(crate) mod resources;
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_ledger::DynamoRoster;
 use pmp_protocol::{AccountId, OrganizationId};
 use pmp_terminal::{Exit, Failure, Output};
 
 use super::caller;
 use crate::commands::init::resources as init;
+use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::sdk;
 
@@ -34,7 +34,7 @@ pub(crate) async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Out
     if let (Some(experience), [_, ..]) = (&config.experience, args.admit.as_slice()) {
         let by = caller(&sdk).await?;
         let roster = DynamoRoster::new(&sdk, config.timestamps.clone());
-        let admitted = init::admit(&roster, experience, &args.admit, args.large, &by, Timestamp::now()).await?;
+        let admitted = init::admit(&roster, experience, &args.admit, args.large, &by, compose::clock().now()).await?;
         made.changes.extend(admitted);
     }
     if !output.is_table() {

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::history::Since;
 use super::look::no_snapshot;
+use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::{HubError, sdk};
 use crate::render::status as shown;
@@ -64,7 +65,7 @@ pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> 
             fleet.meant(&config.experience).await.map_err(HubError::Ledger)?.as_ref(),
         ));
     }
-    let now = Timestamp::now();
+    let now = compose::clock().now();
     let since = args.since.map_or(Timestamp::MIN, |since| since.at(now));
     let Outcomes { found, unreadable, more } = outcomes;
     let rows: Vec<_> =

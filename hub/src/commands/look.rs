@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use pmp_protocol::ExperienceId;
 use pmp_terminal::{Failure, progress};
 
+use crate::compose;
 use crate::config::{ConfigArgs, MEMBERS};
 use crate::error::{HubError, sdk};
 use crate::status;
@@ -27,7 +28,7 @@ pub(crate) async fn look(config: &ConfigArgs, stale_after: Duration) -> Result<S
     let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members);
     let view = fleet.look(&config.experience).await.map_err(HubError::Ledger)?;
     let stale_after = SignedDuration::try_from(stale_after).unwrap_or(SignedDuration::MAX);
-    let rows = status::judge::rows(&view, Timestamp::now(), stale_after);
+    let rows = status::judge::rows(&view, compose::clock().now(), stale_after);
     let meant =
         if view.knows_experience() { None } else { fleet.meant(&config.experience).await.map_err(HubError::Ledger)? };
     Ok(Seen { experience: config.experience, view, rows, meant })

@@ -1,7 +1,6 @@
 //! `members`: shows the admitted organizations; admits more, or ends one.
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 use pmp_ledger::{DynamoRoster, Roster};
 use pmp_protocol::OrganizationId;
 use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, count, progress};
@@ -10,6 +9,7 @@ use serde_json::json;
 use super::caller;
 use super::look::{Seen, hints, look};
 use crate::commands::init::resources as init;
+use crate::compose;
 use crate::config::{ConfigArgs, MEMBERS, StaleAfter};
 use crate::error::{HubError, sdk};
 use crate::inspect::members;
@@ -96,9 +96,14 @@ pub(crate) async fn members(config: &ConfigArgs, args: &MembersArgs, output: Out
         let none = view.looked.is_empty();
         output.line(if none { "Nobody is admitted, and no spoke has reported." } else { "Nothing to show." })?;
     } else if output.format == OutputFormat::Table && !args.list.all {
-        render::page(&members, view.roster.is_some(), Timestamp::now()).frame(Frame::HEIGHT).print(output)?;
+        render::page(&members, view.roster.is_some(), compose::clock().now()).frame(Frame::HEIGHT).print(output)?;
     } else {
-        output.list("members", &members, render::table(&members, Timestamp::now()), &render::summary(&members))?;
+        output.list(
+            "members",
+            &members,
+            render::table(&members, compose::clock().now()),
+            &render::summary(&members),
+        )?;
     }
     hints(&view);
     Ok(Exit::Ok)
@@ -110,7 +115,7 @@ async fn admit(config: &ConfigArgs, args: &AdmitArgs, output: Output) -> Result<
     let by = caller(&sdk).await?;
     let roster = DynamoRoster::new(&sdk, config.timestamps);
     let admitted =
-        init::admit(&roster, &config.experience, &args.organizations, args.large, &by, Timestamp::now()).await;
+        init::admit(&roster, &config.experience, &args.organizations, args.large, &by, compose::clock().now()).await;
     let admitted = admitted?;
     if !output.is_table() {
         output.document(&json!({"experience": config.experience, "changes": admitted}))?;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_ledger::LedgerError;
 use pmp_plan::GuardRails;
@@ -11,6 +10,7 @@ use pmp_terminal::{Exit, Failure, Output, OutputFormat};
 use serde_json::json;
 
 use super::look::hints;
+use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::{HubError, sdk};
 use crate::inspect::plan as fleet_plan;
@@ -39,7 +39,7 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
     let names = Names::read(&sdk, &config.snapshots, &config.experience);
     let (view, names) = tokio::join!(fleet.look(&config.experience), names);
     let view = view.map_err(HubError::Ledger)?;
-    let now = Timestamp::now();
+    let now = compose::clock().now();
     let mut kept = BTreeMap::new();
     for version in fleet_plan::needed(&view, now) {
         match fleet.snapshots.fetch(&config.experience, version).await {

@@ -1,7 +1,6 @@
 //! `recover`: lets the hub go on after the table of snapshots was restored.
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_protocol::ExperienceId;
 use pmp_terminal::{Exit, Failure, Output, progress};
 use serde_json::json;
@@ -51,7 +50,7 @@ pub(crate) async fn recover(config: &ConfigArgs, args: &RecoverArgs, output: Out
         progress::note("hint: `pmp-hub publish` announces it again");
         return Ok(Exit::Ok);
     }
-    let recovery = hub.recover(Timestamp::now).await?;
+    let recovery = hub.recover().await?;
     let Recovery { restored, published } = &recovery;
     if output.is_table() {
         match restored {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_protocol::{ExperienceId, OrganizationSeen};
 use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, Screen, leave_on_signal, parse_duration, progress};
 use serde_json::json;
 
 use super::look::{Seen, hints, look, no_snapshot, not_known};
 use crate::commands::select::{SelectArgs, SortKey};
+use crate::compose;
 use crate::config::{ConfigArgs, StaleAfter};
 use crate::render::status as shown;
 use crate::status::fleet::View;
@@ -66,7 +66,7 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
         return watch(config, args, output).await;
     }
     let Seen { experience, view, rows, meant } = look(config, args.stale.stale_after).await?;
-    let now = Timestamp::now();
+    let now = compose::clock().now();
     if args.check && !view.knows_experience() {
         return Err(no_snapshot(&experience, meant.as_ref()));
     }
@@ -120,7 +120,7 @@ async fn watch(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result
             Err(failure) => failure.one_line(),
         };
         if let Some((experience, rows, view)) = &last {
-            let page = shown::page(experience, view, rows, Timestamp::now(), output.header);
+            let page = shown::page(experience, view, rows, compose::clock().now(), output.header);
             // The last line is kept for an error.
             let mut frame = page.frame(Frame::HEIGHT - 2);
             frame.line(&trouble);

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_protocol::SnapshotVersion;
 use pmp_runtime::Stop;
 use pmp_terminal::progress::{self, Step};
@@ -12,6 +11,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::look::{Seen, look, no_snapshot};
+use crate::compose;
 use crate::config::{ConfigArgs, StaleAfter};
 use crate::render::status as shown;
 use crate::status::{SpokeState, SpokeStatus};
@@ -156,10 +156,10 @@ fn tell(
     } else {
         let summary = format!("{} without snapshot {version} after {seconds} s", rows.len());
         if output.format == OutputFormat::Table && !all {
-            shown::missing(&rows, Timestamp::now(), summary).frame(Frame::HEIGHT).print(output)?;
+            shown::missing(&rows, compose::clock().now(), summary).frame(Frame::HEIGHT).print(output)?;
             return Ok(exit);
         }
-        let table = shown::table(&rows, Timestamp::now(), output.format == OutputFormat::Wide);
+        let table = shown::table(&rows, compose::clock().now(), output.format == OutputFormat::Wide);
         output.list("missing", &rows, table, &summary)?;
     }
     Ok(exit)

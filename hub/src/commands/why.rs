@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::history::Since;
 use super::look::no_snapshot;
+use crate::compose;
 use crate::config::{ConfigArgs, StatusConfig};
 use crate::error::{HubError, sdk};
 use crate::inspect::kept::{Kept, KeptSnapshot};
@@ -115,7 +116,7 @@ pub(crate) async fn why(config: &ConfigArgs, args: &WhyArgs, output: Output) -> 
     let Some(head) = &view.head else {
         return Err(no_snapshot(experience, fleet.meant(experience).await.map_err(ledger)?.as_ref()));
     };
-    let now = Timestamp::now();
+    let now = compose::clock().now();
     let (moment, version) = place.moment(args.at, head.latest, now).await?;
     let product = place.product(&args.product, version, &names).await?;
     let found = place.find(args, &view, names.of(&product), moment, version, now).await?;

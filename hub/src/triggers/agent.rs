@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use pmp_protocol::render;
 use pmp_runtime::Backoff;
 use tokio::sync::Notify;
@@ -46,6 +45,8 @@ pub(crate) async fn run(
     let mut look_again = None;
     while !stop.is_cancelled() {
         let wake = tokio::select! {
+            // The stop first, and then the schedule: it comes seldom, and events may come always.
+            biased;
             // Cancel-safe, all four: nothing has begun, and messages that are received and dropped
             // become visible again.
             () = stop.cancelled() => break,
@@ -95,6 +96,7 @@ pub(crate) async fn run(
                 };
                 tracing::error!(error = render(&error), retry_in = ?wait, "{what}");
                 tokio::select! {
+                    biased;
                     () = stop.cancelled() => break,
                     () = tokio::time::sleep(wait) => {}
                 }
@@ -141,7 +143,7 @@ async fn follow(
 
 async fn publish(hub: &Hub, trigger: Trigger, metrics: Option<&Metrics>) -> Result<Outcome, HubError> {
     let (began, throttled) = (Instant::now(), pmp_aws::throttles());
-    let outcome = hub.publish(trigger, Timestamp::now).await;
+    let outcome = hub.publish(trigger).await;
     if let Some(metrics) = metrics {
         let (took, throttles) = (began.elapsed(), pmp_aws::throttles() - throttled);
         metrics.emit(hub, Run { trigger, outcome: &outcome, took, throttles, request_id: None }).await;

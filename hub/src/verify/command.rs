@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
 use pmp_protocol::{ExperienceId, ManagementId, MemberId, ProductId, one_line};
 use pmp_runtime::Stop;
@@ -21,6 +20,7 @@ use super::reads::{Standing, try_reads};
 use super::record::{Judgement, Record, Verdict};
 use super::report::{self, Report};
 use super::subject::Subject;
+use crate::compose;
 use crate::config::{ConfigArgs, EVENTS, RunSettings};
 use crate::error::sdk;
 use crate::triggers::event_queue::EventQueue;
@@ -91,7 +91,7 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
         None => None,
     };
 
-    let began = Timestamp::now();
+    let began = compose::clock().now();
     let catalog = SdkCatalog::new(&sdk, RateLimits::default());
     let mut record = Record::default();
     let events = match &config.events_queue_url {
@@ -138,7 +138,7 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         began,
-        ended: Timestamp::now(),
+        ended: compose::clock().now(),
         standing: standing.flatten().map(Standing::as_str),
         experience: args.change.first().map(ToString::to_string),
         findings: record.findings(not_reached.as_deref()),

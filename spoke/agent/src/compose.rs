@@ -7,15 +7,16 @@ use aws_config::SdkConfig;
 use pmp_catalog::SdkCatalog;
 use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoRecords, DynamoSnapshots};
 use pmp_protocol::{ManagementId, one_line};
-use pmp_runtime::Stop;
+use pmp_runtime::{Chance, Clock, Stop, SystemChance, SystemClock};
 use pmp_terminal::{Failure, stop_on_signal};
 use tokio::time::Instant;
 
 use crate::config::SpokeConfig;
+use crate::draft::SPOKE_VERSION;
 use crate::error::sdk;
 use crate::filters::Filters;
 use crate::identity::Identity;
-use crate::lease::{Leases, holder};
+use crate::lease::Leases;
 use crate::pass::Spoke;
 use crate::pass::record::Records;
 use crate::pass::trust::Trust;
@@ -44,7 +45,8 @@ pub(crate) async fn spoke(
         None => sdk.clone(),
     };
     let leases = Arc::new(DynamoLeases::new(&hub, config.timestamps.clone()));
-    let lease = Leases::new(leases, identity.organization.clone(), holder(command), config.lease_term);
+    let (clock, chance, organization) = (clock(), chance(), identity.organization.clone());
+    let lease = Leases::new(leases, organization, holder(command), config.lease_term, clock.clone(), chance.clone());
     let catalog = Arc::new(SdkCatalog::without_retries(sdk, config.rates));
     let mut spoke = Spoke {
         catalog: catalog.clone(),
@@ -71,6 +73,8 @@ pub(crate) async fn spoke(
         history: Some(catalog.clone()),
         progress: Arc::new(Silent),
         metrics: None,
+        clock,
+        chance,
     };
     let mut sources = config.filters.assigned().filter_map(|(_, filter)| Some(filter.as_ref()?.product_attributes));
     if let Some(source) = sources.find(|source| !source.is_nowhere()) {
@@ -98,6 +102,22 @@ pub(crate) async fn sdk_and_spoke(
     let sdk = sdk().await?;
     let spoke = spoke(&sdk, config, command, purpose).await?;
     Ok((sdk, spoke))
+}
+
+/// The time of day, for commands that have no spoke.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// The same for chance.
+pub(crate) fn chance() -> Arc<dyn Chance> {
+    Arc::new(SystemChance)
+}
+
+/// The name of this process for others: program, version, command, host and process.
+fn holder(command: &str) -> String {
+    let host = hostname::get().map_or_else(|_| "an unnamed host".into(), |name| name.to_string_lossy().into_owned());
+    format!("pmp-spoke {SPOKE_VERSION} ({command}) on {host}, process {}", std::process::id())
 }
 
 /// The token that a signal cancels, and `--stop-after`.

@@ -29,7 +29,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeHistory};
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
 use pmp_plan::GuardRails;
@@ -37,7 +36,7 @@ use pmp_protocol::{
     ChangeSetTimes, Confirmed, DriftHandling, ExperienceId, LEDGER_LAYOUT, ManagementId, OrganizationSeen, Receipt,
     ReceiptStatus, ResourceRequests, Snapshot, one_line,
 };
-use pmp_runtime::Stop;
+use pmp_runtime::{Chance, Clock, Stop, SystemChance, SystemClock};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -50,7 +49,7 @@ use crate::filters::lookup::{Attributes, Known, LookUpError};
 use crate::filters::narrow::Exhausted;
 use crate::filters::rules::FilterRules;
 use crate::identity::Identity;
-use crate::lease::{Leases, holder};
+use crate::lease::Leases;
 use crate::metrics_sink::MetricsSink;
 use crate::mode::Mode;
 use crate::pass::beside::Beside;
@@ -106,6 +105,10 @@ pub struct Spoke {
     pub(crate) progress: Arc<dyn ShowProgress>,
     /// Where the figures of each run are written. `None` where nobody collects them.
     pub(crate) metrics: Option<Arc<dyn MetricsSink>>,
+    /// Tells the time of day. The lease has it, too.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Where jitter and names that nobody else has come from. The lease has it, too.
+    pub(crate) chance: Arc<dyn Chance>,
 }
 
 /// The outcome of a pass: every member experience has a receipt in the ledger.
@@ -126,8 +129,8 @@ impl PassOutcome {
 }
 
 impl Spoke {
-    /// A spoke over these ports, for all live experiences, without a filter, and with the default
-    /// guard rails.
+    /// A spoke over these ports, for all live experiences, without a filter, with the default guard
+    /// rails, and with the system's time and chance.
     #[must_use]
     pub fn new(
         catalog: Arc<dyn Catalog>,
@@ -138,7 +141,9 @@ impl Spoke {
         management: ExperienceId,
     ) -> Self {
         let organization = identity.organization.clone();
-        let lease = Leases::new(leases, organization, holder("library"), LeaseTerm::DEFAULT);
+        let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
+        let holder = format!("pmp-spoke {SPOKE_VERSION} (library)");
+        let lease = Leases::new(leases, organization, holder, LeaseTerm::DEFAULT, clock.clone(), chance.clone());
         let (selection, guard) = (Selection::All, GuardRails::default());
         Self {
             catalog,
@@ -162,7 +167,21 @@ impl Spoke {
             history: None,
             progress: Arc::new(Silent),
             metrics: None,
+            clock,
+            chance,
         }
+    }
+
+    /// Takes the time of day from `clock`.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { lease: self.lease.with_clock(clock.clone()), clock, ..self }
+    }
+
+    /// Takes jitter and names from `chance`.
+    #[must_use]
+    pub fn with_chance(self, chance: Arc<dyn Chance>) -> Self {
+        Self { lease: self.lease.with_chance(chance.clone()), chance, ..self }
     }
 
     /// Sets how far back the guard rails look. With zero, they judge each plan by itself.
@@ -221,7 +240,7 @@ impl Spoke {
         match &self.attributes {
             Some(attributes) if self.filters.has_any() => {
                 let approved = snapshot.content().approved();
-                attributes.look_up(approved.iter(), self.progress.as_ref(), stop).await.map(Arc::new)
+                attributes.look_up(approved.iter(), self.progress.as_ref(), self.clock.now(), stop).await.map(Arc::new)
             }
             _ => Ok(Arc::default()),
         }
@@ -246,7 +265,7 @@ impl Spoke {
         OrganizationSeen {
             organization,
             experience: ExperienceId::clone(&self.management),
-            last_seen: Timestamp::now(),
+            last_seen: self.clock.now(),
             account,
             region,
             experiences: life.experiences,
@@ -269,7 +288,7 @@ impl Spoke {
     ) -> Result<((PassOutcome, Option<ChangeSetTimes>), Found), SpokeError> {
         let times = standing.before.seen.as_ref().and_then(|seen| seen.change_set_times);
         let before = kept(&standing);
-        let discovered = discover(self.catalog.as_ref(), &self.management, &self.selection, &before);
+        let discovered = discover(self.catalog.as_ref(), &self.management, &self.selection, &before, &self.chance);
         let discovered = stop.unless_stopped(discovered).await;
         let Discovered { candidates, half } = discovered.ok_or_else(|| SpokeError::stopped(stop))??;
         let kept = leave_management_alone(self.snapshots.as_ref(), &self.selection, candidates);
@@ -282,8 +301,9 @@ impl Spoke {
         tracing::debug!(version = %snapshot.version(), experiences = candidates.len(), "pass started");
         let version = snapshot.version();
         let name = format!("pmp-sync snapshot {version}");
-        let engine = Engine::start(self.catalog.clone(), self.engine, times, name, stop.token().clone());
-        let began = now();
+        let (catalog, chance) = (self.catalog.clone(), self.chance.clone());
+        let engine = Engine::start(catalog, self.engine, times, name, chance, stop.token().clone());
+        let began = now(self.clock.as_ref());
         // `began` is taken first, because a filter may have to be fetched, which takes long.
         let in_force = stop.unless_stopped(self.filters.in_force()).await.ok_or_else(|| SpokeError::stopped(stop))?;
         // Where one of the two listings failed, an experience that a rule names may exist all the

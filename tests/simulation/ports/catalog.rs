@@ -134,6 +134,7 @@ impl Catalog for Ports {
             if !world.catalog.knows(&token) {
                 changes.iter().for_each(|change| world.check_start(change));
             }
+            world.record("asked for:", &(request.name(), &token, &changes));
             let ends = Instant::now() + world.faults.duration();
             let started = world.catalog.start(changes.clone(), Some((&token, request.name())), ends, faulty);
             if let Ok(id) = &started {

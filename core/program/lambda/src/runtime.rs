@@ -91,6 +91,7 @@ async fn serve<F: Function>((function, stop): (F, Stop)) -> Result<(), lambda_ru
     let watched = MapFutureLayer::new(move |work| while_busy(busy.clone(), work));
     let runtime = Runtime::new(handler).layer(TracingLayer::new()).layer(watched);
     tokio::select! {
+        biased;
         // Not cancel-safe while an invocation is in progress, which the other arm waits out.
         outcome = runtime.run() => outcome,
         () = stopped_and_idle(&stop, in_progress) => {

@@ -191,7 +191,7 @@ impl<'a> ExperienceRun<'a> {
             live,
             watch,
             progress: Progress { approved_before, ..Progress::default() },
-            backoff: backoff::for_the_catalog(),
+            backoff: backoff::for_the_catalog(&engine.chance),
             isolation: Isolation::new(order.deferred, order.pass),
             settings_step: SettingsStep::WithProducts,
             faults: 0,
@@ -354,6 +354,7 @@ impl<'a> ExperienceRun<'a> {
                 self.progress.removing = self.removed_by(&work.change_set);
                 self.watch.progress(&self.progress);
                 let ended = tokio::select! {
+                    biased;
                     // Both arms are cancel-safe: the change set is recorded, and goes on by itself.
                     () = self.engine.stop.cancelled() => return Break(End::stopped()),
                     ended = ended => ended.unwrap_or_else(|_| Err(poller_gone(&id))),

@@ -6,16 +6,16 @@ pub(crate) mod ledger;
 mod queue;
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 use aws_config::SdkConfig;
-use jiff::Timestamp;
 use pmp_catalog::{SdkCatalog, SdkDirectory, tells_of_products};
 use pmp_doctor::{Session, configuration, told};
 use pmp_protocol::{ExperienceId, Hint, ManagementId, OrganizationId, PlainText, alike, one_line};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, age, count};
+use tokio::time::Instant;
 
+use crate::compose;
 use crate::config::{ATTRIBUTES, ConfigArgs, DoctorConfig, EXPERIENCE, FILTERS, MEMBERS, ORG, SNAPSHOTS};
 use crate::error::SpokeError;
 use crate::filters::Filters;
@@ -30,8 +30,10 @@ use crate::pass::discover::{Absent, Member, Selection, find, list};
 /// depend on each other run at the same time.
 pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let (config, complete) = config.for_doctor();
+    let clock = compose::clock();
     let configuration = watched(output, "configuration", async { configuration(&complete) });
-    let (configuration, (session, who)) = tokio::join!(configuration, Session::begin("pmp-spoke", output));
+    let (configuration, (session, who)) =
+        tokio::join!(configuration, Session::begin("pmp-spoke", output, clock.as_ref()));
     let experience = config.experience.as_ref();
     let (filter, (organization, id), catalog, inbox) = tokio::join!(
         // A filter may come from S3, but does not depend on the other checks.
@@ -163,13 +165,14 @@ fn compared(finding: Finding, id: &OrganizationId, told: Result<OrganizationId, 
 async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selection) -> (Finding, Option<Vec<Member>>) {
     let finding = Finding::of("catalog");
     let catalog = SdkCatalog::without_retries(sdk, pmp_catalog::RateLimits::default());
-    match find(&catalog, &ManagementId::new(management.clone()), selection).await {
+    let chance = compose::chance();
+    match find(&catalog, &ManagementId::new(management.clone()), selection, &chance).await {
         Ok(members) => {
             let missing = members.iter().any(|member| matches!(member.state, Err(Absent::Misnamed | Absent::Missing)));
             // The existing ids serve to suggest the one that was meant. If they cannot be listed,
             // there is no suggestion.
             let known = if missing {
-                list(&catalog).await.map(|(known, _)| known).unwrap_or_default()
+                list(&catalog, &chance).await.map(|(known, _)| known).unwrap_or_default()
             } else {
                 BTreeSet::new()
             };
@@ -192,7 +195,7 @@ async fn products(session: &Session, config: &DoctorConfig, hub: Option<&SdkConf
         let Some(hub) = hub else { return Some(Finding::skipped(CHECK, "`hub-role` failed")) };
         match ledger::answers(hub, config).await {
             Ok(head) => {
-                let (products, ago) = (count(head.products, "product"), age(head.at, Timestamp::now()));
+                let (products, ago) = (count(head.products, "product"), age(head.at, compose::clock().now()));
                 let note = format!("{products} looked up by the hub, stored {ago} ago");
                 return Some(session.judge(finding.note(note)).await);
             }

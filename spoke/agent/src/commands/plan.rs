@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_protocol::{Snapshot, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, progress};
 use serde_json::json;
@@ -51,7 +50,7 @@ pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -
         output.document(&document)?;
     }
     if let Some(path) = &args.out {
-        PlanFile::new(&spoke.identity, &config, &snapshot, &previews, Timestamp::now()).write(path)?;
+        PlanFile::new(&spoke.identity, &config, &snapshot, &previews, spoke.clock.now()).write(path)?;
         progress::note(&format!("hint: `pmp-spoke sync --plan {}` does exactly this, or nothing", path.display()));
     }
     let any = |test: fn(&Planned) -> bool| previews.experiences.iter().any(|preview| test(&preview.outcome));

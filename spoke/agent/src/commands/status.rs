@@ -56,7 +56,7 @@ pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Outpu
     let config = SpokeConfig { filters: FilterRules::without_rules(None), ..config.for_pass()? };
     let (_, spoke) = sdk_and_spoke(&config, "status", Purpose::Look).await?;
     let standing = spoke.standing().await?;
-    let now = Timestamp::now();
+    let now = spoke.clock.now();
     let holder = spoke.lease.held_now(now).await.map_err(SpokeError::from)?;
     let (head, receipts) = (&standing.head, &standing.before.receipts);
     let mut standpoints: Vec<_> = receipts.iter().map(|receipt| standpoint(&standing, receipt, now)).collect();

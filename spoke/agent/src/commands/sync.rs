@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_runtime::Stop;
 use pmp_terminal::{Exit, Failure, Output};
@@ -74,7 +73,7 @@ async fn sync_newest(
         let error = format!("snapshot {confirmed} was confirmed, but the newest is {version}");
         return Err(Failure::new(error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`")));
     }
-    let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: Timestamp::now() });
+    let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: spoke.clock.now() });
     let newest = stop.unless_stopped(spoke.in_force(&standing, &[])).await.ok_or_else(stopped)?;
     let newest = Arc::new(newest?);
     let bound = match plan {
@@ -101,7 +100,7 @@ async fn hold_against(
     newest: &Arc<pmp_protocol::Snapshot>,
 ) -> Result<(), Failure> {
     let previews = spoke.preview(standing, newest).await?;
-    let now = PlanFile::new(&spoke.identity, config, newest, &previews, Timestamp::now());
+    let now = PlanFile::new(&spoke.identity, config, newest, &previews, spoke.clock.now());
     plan.hold_against(&now)
 }
 

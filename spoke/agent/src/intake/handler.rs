@@ -280,6 +280,7 @@ async fn keep_hidden<T>(inbox: &dyn Inbox, messages: &[Received], work: impl Fut
     loop {
         // All arms are cancel-safe: the futures are kept between the rounds.
         tokio::select! {
+            biased;
             outcome = &mut work => {
                 // A request that is on its way must not arrive after the caller's next one for the
                 // same messages.

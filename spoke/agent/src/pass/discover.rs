@@ -1,12 +1,13 @@
 //! Finds the member experiences: those that are named, or all live ones.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use pmp_catalog::{Catalog, CatalogError, ErrorClass, Experience, NotLive, PolicyId, Scope};
 use pmp_ledger::{LedgerError, SnapshotStore};
 use pmp_protocol::{ExperienceId, Hint, ManagementId, MemberId, SpokeScope};
-use pmp_runtime::Waited;
+use pmp_runtime::{Chance, Waited};
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::live::Live;
@@ -128,10 +129,11 @@ pub(crate) async fn discover(
     management: &ManagementId,
     selection: &Selection,
     kept: &BTreeSet<ExperienceId>,
+    chance: &Arc<dyn Chance>,
 ) -> Result<Discovered, SpokeError> {
     let (mut ids, half) = match selection {
         Selection::Only(ids) => (ids.clone(), None),
-        Selection::All => list(catalog).await?,
+        Selection::All => list(catalog, chance).await?,
     };
     let not_listed: BTreeSet<_> = match selection {
         Selection::Only(_) => BTreeSet::new(),
@@ -141,7 +143,7 @@ pub(crate) async fn discover(
     let members: Vec<_> = ids.into_iter().filter_map(|id| management.member(id)).collect();
     let ids: Vec<_> = members.iter().map(|member| ExperienceId::clone(member)).collect();
     let mut described = catalog.describe_experiences(&ids).await;
-    let mut pauses = backoff::for_a_read();
+    let mut pauses = backoff::for_a_read(chance);
     while let Some((again, places)) = failed(&ids, &described)
         && pauses.wait(&CancellationToken::new()).await == Waited::TryAgain
     {
@@ -188,11 +190,15 @@ pub(crate) async fn leave_management_alone(
 }
 
 /// Reads the policies of some candidates, in as few calls as possible.
-pub(crate) async fn read_policies(catalog: &dyn Catalog, candidates: Vec<Candidate>) -> Vec<Member> {
+pub(crate) async fn read_policies(
+    catalog: &dyn Catalog,
+    candidates: Vec<Candidate>,
+    chance: &Arc<dyn Chance>,
+) -> Vec<Member> {
     let live = candidates.iter().filter_map(|candidate| candidate.state.as_ref().ok());
     let ids: Vec<_> = live.map(|(_, policy_id)| policy_id.clone()).collect();
     let mut policies = catalog.describe_policies(&ids).await;
-    let mut pauses = backoff::for_a_read();
+    let mut pauses = backoff::for_a_read(chance);
     while let Some((again, places)) = failed(&ids, &policies)
         && pauses.wait(&CancellationToken::new()).await == Waited::TryAgain
     {
@@ -226,8 +232,10 @@ pub(crate) async fn find(
     catalog: &dyn Catalog,
     management: &ManagementId,
     selection: &Selection,
+    chance: &Arc<dyn Chance>,
 ) -> Result<Vec<Member>, SpokeError> {
-    Ok(read_policies(catalog, discover(catalog, management, selection, &BTreeSet::new()).await?.candidates).await)
+    let found = discover(catalog, management, selection, &BTreeSet::new(), chance).await?;
+    Ok(read_policies(catalog, found.candidates, chance).await)
 }
 
 /// Lists with and without the scope `SharedWithMe`. The management account sees its own experiences
@@ -236,8 +244,12 @@ pub(crate) async fn find(
 /// Where a listing fails for a reason that passes, the whole pass fails: otherwise its experiences
 /// would look as if they were gone (rule 12). Where one listing is refused for good, the other one
 /// counts, and the error is returned beside it.
-pub(crate) async fn list(catalog: &dyn Catalog) -> Result<(BTreeSet<ExperienceId>, Option<CatalogError>), SpokeError> {
-    let (own, shared) = futures::join!(list_scope(catalog, Scope::Own), list_scope(catalog, Scope::SharedWithMe));
+pub(crate) async fn list(
+    catalog: &dyn Catalog,
+    chance: &Arc<dyn Chance>,
+) -> Result<(BTreeSet<ExperienceId>, Option<CatalogError>), SpokeError> {
+    let scoped = |scope| list_scope(catalog, scope, chance);
+    let (own, shared) = futures::join!(scoped(Scope::Own), scoped(Scope::SharedWithMe));
     match (own, shared) {
         (Ok(own), Ok(shared)) => Ok((own.into_iter().chain(shared).collect(), None)),
         (Ok(ids), Err(error)) | (Err(error), Ok(ids)) if !ids.is_empty() && is_final(&error) => {
@@ -253,8 +265,12 @@ fn is_final(error: &CatalogError) -> bool {
     matches!(error.class(), ErrorClass::Invalid | ErrorClass::AccessDenied)
 }
 
-async fn list_scope(catalog: &dyn Catalog, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
-    let mut pauses = backoff::for_a_read();
+async fn list_scope(
+    catalog: &dyn Catalog,
+    scope: Scope,
+    chance: &Arc<dyn Chance>,
+) -> Result<Vec<ExperienceId>, CatalogError> {
+    let mut pauses = backoff::for_a_read(chance);
     loop {
         match catalog.list_experiences(scope).await {
             Err(error)
@@ -281,6 +297,7 @@ fn absent(error: CatalogError) -> Absent {
 mod tests {
     use async_trait::async_trait;
     use pmp_catalog::{ChangeSetId, ChangeSetRequest, ChangeSetStatus, Pace, ProcurementPolicy, RateLimits};
+    use pmp_runtime::SystemChance;
 
     use super::*;
 
@@ -365,7 +382,8 @@ mod tests {
         ] {
             for (own, shared) in [(one, other), (other, one)] {
                 let catalog = Lists { own, shared, pace: Pace::new(RateLimits::default()) };
-                let listed = list(&catalog).await.map(|(ids, _)| ids.len()).ok();
+                let chance: Arc<dyn Chance> = Arc::new(SystemChance);
+                let listed = list(&catalog, &chance).await.map(|(ids, _)| ids.len()).ok();
                 assert_eq!(listed, found, "own {own:?}, shared {shared:?}");
             }
         }

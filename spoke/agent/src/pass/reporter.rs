@@ -61,6 +61,7 @@ impl Reporter {
             sleep(LAST_ANSWER).await;
         };
         tokio::select! {
+            biased;
             // Both arms are cancel-safe: the second one ends the task.
             outcome = self.writer => if let Err(error) = outcome {
                 tracing::warn!(error = one_line(&error), "the writer of progress failed");

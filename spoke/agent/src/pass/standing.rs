@@ -105,14 +105,14 @@ impl Spoke {
             return Err(SpokeError::Restored { head: head.map(|head| head.latest), stored: mark.version });
         }
         let head = head.ok_or_else(|| SpokeError::NoSnapshot(ExperienceId::clone(&self.management)))?;
-        let (receipts, now) = (self.receipts.as_ref(), Timestamp::now());
+        let (receipts, now) = (self.receipts.as_ref(), self.clock.now());
         self.trust.check(receipts, &self.identity, &self.management, &head, now).await?;
         // Digests are read only where a receipt is older than the head. Most passes find none.
         let older = before.receipts.iter().any(|it| lowest(it) < head.latest);
         let digests = if older { self.snapshots.digests(&self.management).await? } else { BTreeMap::new() };
         let beside = self.beside(&before);
         self.lease.share_with(beside.neighbours().count());
-        Ok(sift(&self.management, head, &digests, before, beside, Timestamp::now()))
+        Ok(sift(&self.management, head, &digests, before, beside, self.clock.now()))
     }
 
     /// The other spokes of this organization, by their signs of life.

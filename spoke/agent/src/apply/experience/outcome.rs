@@ -90,7 +90,7 @@ impl ExperienceRun<'_> {
         self.changed_at = Some(Instant::now());
         let before = self.live.experience.revision;
         let next = Revision(before.0 + 1);
-        let mut delay = backoff::for_a_delay();
+        let mut delay = backoff::for_a_delay(&self.engine.chance);
         loop {
             let read = self.engine.experiences.read(&self.live.experience.id);
             let Some(read) = self.engine.unless_stopped(read).await else { return Break(End::stopped()) };
@@ -222,7 +222,7 @@ impl ExperienceRun<'_> {
     /// behind.
     async fn is_stale(&mut self, patiently: bool) -> Step<bool> {
         let asked = self.live.experience.revision;
-        let mut delay = backoff::for_a_delay();
+        let mut delay = backoff::for_a_delay(&self.engine.chance);
         loop {
             let read = self.engine.experiences.read(&self.live.experience.id);
             let Some(read) = self.engine.unless_stopped(read).await else { return Break(End::stopped()) };
