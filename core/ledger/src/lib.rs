@@ -11,7 +11,7 @@
 //! | [`Reports`] | [`DynamoReports`] | what members wrote, as the hub reads it: bounded, organization by organization |
 //!
 //! Start at `port.rs`, and for what lies where at `partition.rs` and `snapshots.rs`. [`may_take`]
-//! is the decision about a lease, [`schema`] creates the tables or checks them. No task is spawned
+//! is the decision about a lease, [`may_replace`] that about a receipt, [`schema`] creates the tables or checks them. No task is spawned
 //! here.
 //!
 //! The ledger stores and guards: a version is taken once, an older receipt never overwrites a newer
@@ -25,6 +25,7 @@ mod error;
 mod item;
 mod lease;
 mod leases;
+mod order;
 mod partition;
 mod port;
 mod receipts;
@@ -39,6 +40,7 @@ pub use answers::DynamoAnswers;
 pub use error::LedgerError;
 pub use lease::{Lease, LeaseTerm, Watched, may_take};
 pub use leases::DynamoLeases;
+pub use order::{may_replace, may_replace_late};
 pub use port::{
     AnswerStore, AnswersHead, Found, Head, KeptVersion, LeaseStore, NewSnapshot, Organization, ReceiptStore,
     SnapshotStore, Stored, Taken, Unreadable,

@@ -124,7 +124,7 @@ pub enum Format {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot use the waves: {problem}{}, line {line}", At(field))]
 pub struct WavesError {
-    /// What is wrong.
+    /// What is wrong, as a part of a sentence.
     pub problem: String,
     /// The field, such as `waves[1].share`; empty where the text is not of its format at all.
     pub field: String,

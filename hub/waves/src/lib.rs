@@ -2,9 +2,9 @@
 //! before the next one is entered.
 //!
 //! [`Waves`] is the configuration, [`Rollout`] the state of one version on its way, which lies in
-//! the ledger, and [`Observed`] what the hub sees of one organization. [`next()`] decides from these
-//! and the time what comes next: a [`Step`]. [`Rollout::after`] is the state that the step leads
-//! to. Pure: no I/O, no async, no clock. Any instance of the hub may take the next step; the
+//! the ledger, and [`Observed`] what the hub sees of one organization. [`next()`] decides from
+//! these and the time what comes next: a [`Step`]. [`Rollout::after`] is the state that the step
+//! leads to. Pure: no I/O, no async, no clock. Any instance of the hub may take the next step; the
 //! conditional write of the state decides whose step counts.
 //!
 //! # A worked example of three waves
@@ -36,12 +36,14 @@
 //!
 //! | at | what is seen | the step |
 //! | --- | --- | --- |
-//! | 12:00 | nothing of version 8 | [`Step::Enter`] `canary`; then [`Step::Admit`] its two organizations |
-//! | 12:01 | one is in step, one works | [`Step::Wait`] for it, until the deadline, tomorrow at 12:00 |
-//! | 12:05 | both are in step | [`Step::InStep`]: the soak begins; then [`Step::Wait`] until 13:05 |
-//! | 13:05 | both still are | [`Step::Enter`] `quarter`; then [`Step::Admit`] its organizations |
-//! | 13:07 | one organization of `quarter` failed | [`Step::Remember`] it: one failure is permitted |
-//! | 13:09 | `o-canary0001` fails after all | [`Step::Remember`] it: two failures are one too many |
+//! | 12:00 | nothing of version 8 | [`Step::Enter`] `canary` |
+//! | 12:00 | the same | [`Step::Admit`] its two organizations |
+//! | 12:01 | one is in step, one works | [`Step::Wait`], at most until tomorrow at 12:00 |
+//! | 12:05 | both are in step | [`Step::InStep`]: the soak begins |
+//! | 12:05 | the same | [`Step::Wait`] until 13:05 |
+//! | 13:05 | both still are | [`Step::Enter`] `quarter`; then [`Step::Admit`] |
+//! | 13:07 | one of `quarter` failed | [`Step::Remember`] it: one may fail |
+//! | 13:09 | `o-canary0001` fails after all | [`Step::Remember`] it: two are one too many |
 //! | 13:09 | the same | [`Step::RollBack`] to version 7 |
 //!
 //! The hub publishes the content of version 7 as version 9, and [`Rollout::restored`] directs every
@@ -57,9 +59,9 @@
 //!   of an organization never becomes lower.
 //! - **`max_failures` holds.** No wave is entered, and no organization is admitted, while more
 //!   organizations are remembered as failed. An organization counts from the first failure with
-//!   this version on that a hub saw, whenever that is and in whichever wave it is. It counts until a person
-//!   promotes the version after the organization recovered. A promotion goes past a soak, a share, a
-//!   deadline or a halt, and never past `max_failures`.
+//!   this version on that a hub saw, whenever that is and in whichever wave it is. It counts until a
+//!   person promotes the version after the organization recovered. A promotion goes past a soak, a
+//!   share, a deadline or a halt, and never past `max_failures`.
 //! - **How many can fail before the hub notices is bounded.** All of a wave take a version at the
 //!   same time, so a bad version can fail in the whole wave. With `at_once`, no more organizations
 //!   work at the version at one time, and so no more than `max_failures + at_once` ever fail with

@@ -31,7 +31,7 @@ impl Members {
 pub struct Share(u8);
 
 impl Share {
-    /// The whole fleet.
+    /// The share that holds the whole fleet.
     pub const ALL: Self = Self(100);
 
     /// The share of this many percent; none outside 1 to 100.

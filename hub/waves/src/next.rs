@@ -71,16 +71,17 @@ fn judge(waves: &Waves, rollout: &Rollout, fleet: &Fleet, current: usize, now: T
             _ if tally.counted == 0 => pass(waves, current),
             _ => stop(waves, rollout, Reason::Deadline { wave: current, tally }),
         },
-        // Not reached: a version that was stopped in a wave is `stopped`, and `current` was entered.
+        // Not reached: a version that was stopped in a wave is `stopped`, and `current` was
+        // entered.
         Some(WaveState::Waiting | WaveState::Failed { .. } | WaveState::Halted { .. }) | None => {
             wait(None, Waiting::Stopped)
         }
     }
 }
 
-/// The members of waves that were entered and that may take the version now. A wave with `at_once`
-/// admits only organizations that were heard of, and only as many as may work at it at one time,
-/// counted over all waves.
+/// The members of waves that were entered and that may take the version now. A wave with
+/// `at_once` admits only organizations that were heard of, and only as many as may work at it at
+/// one time, counted over all waves.
 fn to_admit(
     waves: &Waves,
     rollout: &Rollout,

@@ -38,9 +38,9 @@ pub struct Rollout {
 /// How far one wave has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// The wave's name.
+    /// The wave's name, as it is configured.
     pub name: WaveName,
-    /// Where it stands.
+    /// Where it stands with the version.
     pub state: WaveState,
     /// Who let the version into this wave by hand; none where it came by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,9 +80,9 @@ pub enum WaveState {
 /// A person's decision to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promotion {
-    /// Who decided it.
+    /// Who decided it, as the operator's identity says.
     pub by: String,
-    /// When that was.
+    /// When it was decided.
     pub at: Timestamp,
 }
 
@@ -119,7 +119,7 @@ pub enum NotPromoted {
     /// There is no wave left.
     #[error("version {version} is in its last wave already: there is nothing to promote it to")]
     LastWave {
-        /// The version.
+        /// The version that is on its way.
         version: SnapshotVersion,
     },
     /// It was taken back.
@@ -138,11 +138,11 @@ pub enum NotPromoted {
         count(*failed, "organization")
     )]
     TooManyFailed {
-        /// The version.
+        /// The version that is on its way.
         version: SnapshotVersion,
         /// Organizations that have not recovered.
         failed: usize,
-        /// As configured.
+        /// As it is configured.
         max_failures: usize,
     },
 }
@@ -180,8 +180,8 @@ impl Rollout {
         self.waves.iter().rposition(|wave| wave.state != WaveState::Waiting)
     }
 
-    /// The state for a newer version: it begins with the first wave, and everybody stays directed to
-    /// what they are directed to. None where `version` is not newer, and where the content of an
+    /// The state for a newer version: it begins with the first wave, and everybody stays directed
+    /// to what they are directed to. None where `version` is not newer, and where the content of an
     /// earlier version is to be restored: that goes first, since organizations wait for it.
     #[must_use]
     pub fn superseded(&self, version: SnapshotVersion, waves: &Waves) -> Option<Self> {

@@ -13,14 +13,15 @@ use serde::{Deserialize, Serialize};
 pub enum Step {
     /// The configuration has other waves than when the version began: the state takes them over.
     Adopt,
-    /// These organizations failed with the version: they count from now on, whatever they say later.
+    /// These organizations failed with the version: they count from now on, whatever they say
+    /// later.
     Remember {
         /// Those that were not remembered yet.
         failed: BTreeSet<OrganizationId>,
     },
     /// The wave with this position, from 0, begins.
     Enter {
-        /// Position in the configuration.
+        /// Its position in the configuration.
         wave: usize,
     },
     /// These organizations may take the version from now on.
@@ -30,12 +31,12 @@ pub enum Step {
     },
     /// Enough of the wave is in step: its soak time begins.
     InStep {
-        /// Position in the configuration.
+        /// Its position in the configuration.
         wave: usize,
     },
     /// The wave is not in step any more: its soak time will begin anew.
     OutOfStep {
-        /// Position in the configuration.
+        /// Its position in the configuration.
         wave: usize,
     },
     /// Nothing is to be done now.
@@ -48,7 +49,7 @@ pub enum Step {
     },
     /// The version stops where it is.
     Halt {
-        /// Why it stops.
+        /// Why the version stops.
         reason: Reason,
     },
     /// The version stops. The hub publishes the content of `to` as a new version, and notes it with
@@ -56,7 +57,7 @@ pub enum Step {
     RollBack {
         /// The last version that went through all waves.
         to: SnapshotVersion,
-        /// Why it stops.
+        /// Why the version stops.
         reason: Reason,
     },
     /// All waves had it. Everybody is directed to it from now on.
@@ -87,7 +88,7 @@ pub enum Waiting {
 /// The members of a wave, counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// All of them.
+    /// All of the members.
     pub members: usize,
     /// Those that were heard of lately and are not paused.
     pub counted: usize,
@@ -111,19 +112,19 @@ pub enum Reason {
     TooManyFailed {
         /// Organizations that failed with the version, in whichever wave.
         failed: usize,
-        /// As configured.
+        /// As it is configured.
         max_failures: usize,
     },
     /// The deadline passed, and too few of those that were heard of were in step.
     Deadline {
         /// Position of the wave, from 0.
         wave: usize,
-        /// Its members, counted.
+        /// The members of that wave, counted.
         tally: Tally,
     },
     /// A person stopped it.
     ByHand {
-        /// Who stopped it.
+        /// Who stopped it, as the operator's identity says.
         by: String,
         /// Why, in that person's words.
         why: String,
