@@ -140,8 +140,8 @@ declare_settings! {
     }
 }
 
-/// A list of organizations, separated by commas. It may not be empty: a blank setting is how no list
-/// is spelled.
+/// A list of organizations, separated by commas. It may not be empty: a blank setting means no
+/// list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Organizations(pub(crate) BTreeSet<OrganizationId>);
 

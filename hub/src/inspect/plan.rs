@@ -1,9 +1,9 @@
-//! What a publish would bring to the members, before anyone is told: pure, from what the hub sees
-//! and what the management experience says now.
+//! Computes the effects of a publish on the members before anything is published. Pure: it takes
+//! the hub's view and the present management experience.
 //!
-//! Where an experience has no filter, what is applied there is what the hub said in that snapshot,
-//! as its receipt tells; so the plan follows. What somebody else changed there since is not known
-//! here. Where it has a filter, nothing follows.
+//! Without a filter, an experience holds the lists of the snapshot that its receipt names, so its
+//! plan can be computed. Edits that others made there since are not known here. With a filter,
+//! nothing can be computed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,26 +15,26 @@ use serde::Serialize;
 use crate::status::fleet::View;
 use crate::status::named::{NamedProduct, Names};
 
-/// How far back spokes look by themselves when they judge what was removed.
+/// The time for which spokes count removals by default, for their guard rails.
 const GUARD_WINDOW: SignedDuration = SignedDuration::from_hours(24);
-/// What would happen in one experience.
+/// The expected effect on one experience.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(tag = "outlook", rename_all = "kebab-case")]
 pub(crate) enum Outlook {
-    /// A guard rail would hold it, with the limits that are assumed.
+    /// A guard rail would hold the plan, with the limits that are assumed.
     Held { allow: usize, deny: usize, reason: String },
-    /// So many products would change.
+    /// The products that would change.
     Change { allow: usize, deny: usize },
-    /// Nothing would change there: the spoke only observes. So many products would change
+    /// Nothing would change, because the spoke only observes. These products would change
     /// otherwise.
     Observed { allow: usize, deny: usize },
-    /// The hub cannot know.
+    /// The hub cannot know the effect.
     NotKnown { reason: String },
     /// The lists there are those that would be published.
     Unchanged,
 }
 
-/// One experience, or an organization as a whole.
+/// The effect on one experience, or on an organization as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct PlannedRow {
     pub(crate) organization: OrganizationId,
@@ -57,15 +57,14 @@ pub(crate) struct ProductsFrom {
     pub(crate) deny: BTreeSet<ProductId>,
 }
 
-/// The plan for all.
+/// The plan for the whole fleet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct FleetPlan {
     pub(crate) rows: Vec<PlannedRow>,
     pub(crate) products: Vec<ProductsFrom>,
 }
 
-/// The snapshots that have to be read for a plan: those that are applied somewhere without a
-/// filter.
+/// The versions that a plan needs: those that are applied somewhere without a filter.
 pub(crate) fn needed(view: &View, now: Timestamp) -> BTreeSet<SnapshotVersion> {
     let receipts = view.reports().flat_map(|report| &report.organization.receipts);
     let believed = receipts.filter(|receipt| view.dispute(receipt, now).is_none());
@@ -73,8 +72,8 @@ pub(crate) fn needed(view: &View, now: Timestamp) -> BTreeSet<SnapshotVersion> {
     without_filter.filter_map(|receipt| Some(receipt.applied()?.version)).collect()
 }
 
-/// Plans for `content`, as if it were published next. `kept`: the snapshots that the ledger keeps,
-/// of those that are needed.
+/// Plans for `content` as if it were published next. `kept` holds the needed snapshots that the
+/// ledger still keeps.
 pub(crate) fn plan(
     view: &View,
     content: &Content,
@@ -150,7 +149,7 @@ pub(crate) fn plan(
     FleetPlan { products: products.collect(), rows }
 }
 
-/// What was removed there lately, by the receipt.
+/// The recent removals in this experience, from its receipt.
 fn lately(receipt: &Receipt, now: Timestamp) -> Lately {
     let recent = receipt.removals.iter().filter(|removal| now.duration_since(removal.at) < GUARD_WINDOW);
     recent.fold(Lately::default(), |sum, removal| Lately {
@@ -193,7 +192,7 @@ impl Outlook {
 }
 
 impl FleetPlan {
-    /// Whether anything would change that the hub knows of.
+    /// Whether any change is known to the hub.
     pub(crate) fn changes(&self) -> bool {
         self.rows.iter().any(|row| matches!(row.outlook, Outlook::Held { .. } | Outlook::Change { .. }))
     }
@@ -203,7 +202,7 @@ impl FleetPlan {
         self.rows.iter().any(|row| matches!(row.outlook, Outlook::Held { .. }))
     }
 
-    /// What is known of the products that would change.
+    /// The names and facts that are known of the products that would change.
     pub(crate) fn names(&self, names: &Names) -> Vec<NamedProduct> {
         names.of_known(self.products.iter().flat_map(|from| from.allow.iter().chain(&from.deny)))
     }
@@ -278,7 +277,7 @@ mod tests {
             summary(&plan),
             "Of 5 member experiences, 1 would change, 1 would be held by a guard rail, 2 are not known."
         );
-        // The same again is no change, whoever is asked.
+        // Publishing the same content again changes nothing.
         let same = super::plan(&view, &kept.values().next().unwrap().clone(), &kept, GuardRails::default(), now());
         assert!(!same.changes() && same.products.iter().all(|it| it.allow.is_empty() && it.deny.is_empty()));
     }

@@ -59,9 +59,9 @@
 //!   of an organization never becomes lower.
 //! - **`max_failures` holds.** No wave is entered, and no organization is admitted, while more
 //!   organizations are remembered as failed. An organization counts from the first failure with
-//!   this version on that a hub saw, whenever that is and in whichever wave it is. It counts until a
-//!   person promotes the version after the organization recovered. A promotion goes past a soak, a
-//!   share, a deadline or a halt, and never past `max_failures`.
+//!   this version on that a hub saw, whenever that is and in whichever wave it is. It counts until
+//!   a person promotes the version after the organization recovered. A promotion goes past a soak,
+//!   a share, a deadline or a halt, and never past `max_failures`.
 //! - **How many can fail before the hub notices is bounded.** All of a wave take a version at the
 //!   same time, so a bad version can fail in the whole wave. With `at_once`, no more organizations
 //!   work at the version at one time, and so no more than `max_failures + at_once` ever fail with

@@ -41,10 +41,9 @@ struct SqsMessage {
     attributes: Option<BTreeMap<String, String>>,
 }
 
-/// The answer to a batch, with [`ReportBatchItemFailures`]: the messages that are to come again.
-/// Lambda deletes all others.
-///
-/// [`ReportBatchItemFailures`]: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+/// The answer to a batch, in the form of `ReportBatchItemFailures`: the messages that must come
+/// again. Lambda deletes all others. See
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SqsBatchResponse {

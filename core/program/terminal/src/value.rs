@@ -35,7 +35,7 @@ impl FromStr for Switch {
 pub struct WholeNumber<const LEAST: u64, const MOST: u64>(u64);
 
 impl<const LEAST: u64, const MOST: u64> WholeNumber<LEAST, MOST> {
-    /// The number.
+    /// The number, which is within the two bounds.
     #[must_use]
     pub fn get(self) -> u64 {
         self.0

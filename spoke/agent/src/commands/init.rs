@@ -1,4 +1,4 @@
-//! `init`: make the queue, and subscribe it to the hub's topic.
+//! `init`: makes the queue, and subscribes it to the hub's topic.
 
 mod resources;
 

@@ -1,4 +1,4 @@
-//! `run`: the agent, until it is told to stop.
+//! `run`: runs the agent until it is stopped.
 
 use std::sync::Arc;
 

@@ -128,9 +128,8 @@ pub(crate) async fn answer(
     answer
 }
 
-/// Looks whether all experiences are as they were left, where the messages announce nothing new.
-/// `None` where a pass has to be made. Whatever stands in the way is left to the pass, which reports
-/// it.
+/// Checks whether all experiences are as they were left, if the messages announce nothing new.
+/// `None` if a pass is needed, also after a failure, which the pass then reports.
 async fn look_first(
     spoke: &Spoke,
     backlog: &Backlog,

@@ -156,7 +156,7 @@ mod tests {
         let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:222222222222:dead","maxReceiveCount":5}"#;
         let url = |url: &str| url.parse::<QueueUrl>().unwrap();
         let of_aws = dead_letters_url(&url("https://sqs.us-east-1.amazonaws.com/222222222222/queue"), policy);
-        assert_eq!(url.as_deref(), Some("https://sqs.us-east-1.amazonaws.com/222222222222/dead"));
+        assert_eq!(of_aws.as_deref(), Some("https://sqs.us-east-1.amazonaws.com/222222222222/dead"));
         assert_eq!(dead_letters_url(&url("http://127.0.0.1:4566/222222222222/queue"), "{}"), None);
     }
 }
