@@ -64,8 +64,10 @@
 //!   a share, a deadline or a halt, and never past `max_failures`.
 //! - **How many can fail before the hub notices is bounded.** All of a wave take a version at the
 //!   same time, so a bad version can fail in the whole wave. With `at_once`, no more organizations
-//!   work at the version at one time, and so no more than `max_failures + at_once` ever fail with
-//!   it, apart from those that fell silent meanwhile and came back.
+//!   work at the version at one time. So of those that were never in step with it no more than
+//!   `max_failures + at_once` fail, apart from those that fell silent meanwhile and came back, and
+//!   where no person promoted it. Those that were in step and fail later count as well, and can be
+//!   more.
 //! - **Nobody blocks, and nobody is forgotten.** A silent or paused organization is not counted
 //!   among those that have to be in step. A wave of which nobody is heard passes at its deadline.
 //!   The last wave is for all, and organizations that join a wave later are admitted when they are

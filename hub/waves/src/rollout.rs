@@ -194,11 +194,12 @@ impl Rollout {
     /// The state after the content of an earlier version was published again as `version`, as
     /// [`Step::RollBack`] asks: everybody who is directed to the failed version, or to another that
     /// came after the last good one, is directed to it. None where that was not asked for, or
-    /// `version` is not newer.
+    /// `version` is older. It is the failed version itself where that has the same content: then
+    /// there is nothing to publish.
     #[must_use]
     pub fn restored(&self, version: SnapshotVersion) -> Option<Self> {
         let Some(Stopped::RollingBack { to, reason }) = &self.stopped else { return None };
-        if version <= self.version {
+        if version < self.version {
             return None;
         }
         let stopped = Stopped::RolledBack { from: self.version, to: *to, reason: reason.clone() };

@@ -144,7 +144,7 @@ fn the_worked_example_of_three_waves() {
 
     // Nothing comes between: the content of version 7 goes first.
     assert_eq!(told.rollout.superseded(version(10), &told.waves), None);
-    assert_eq!(told.rollout.restored(version(8)), None, "a number never becomes lower, nor stays");
+    assert_eq!(told.rollout.restored(version(7)), None, "a number never becomes lower");
     told.rollout = told.rollout.restored(version(9)).unwrap();
     let directed = |told: &Told, id: &str| told.rollout.directed(&organization(id)).unwrap().get();
     assert_eq!(canary.map(|id| directed(&told, id)), [9, 9]);
@@ -410,7 +410,9 @@ struct History {
     /// Organizations that a hub saw fail with the version since it began, apart from those that a
     /// promotion forgave.
     failed: BTreeSet<OrganizationId>,
-    /// Those that a hub ever saw fail with it.
+    /// Those that were in step with it at some time.
+    were_in_step: BTreeSet<OrganizationId>,
+    /// Those that a hub ever saw fail with it, and that were not in step before.
     ever_failed: BTreeSet<OrganizationId>,
     /// Whether somebody was silent or paused since it began, or it was promoted.
     is_disturbed: bool,
@@ -427,6 +429,7 @@ impl History {
             now,
             newest: 2,
             failed: BTreeSet::new(),
+            were_in_step: BTreeSet::new(),
             ever_failed: BTreeSet::new(),
             is_disturbed: false,
         }
@@ -436,6 +439,7 @@ impl History {
         self.newest += 1;
         self.rollout = rollout;
         self.failed.clear();
+        self.were_in_step.clear();
         self.ever_failed.clear();
         self.is_disturbed = false;
     }
@@ -448,6 +452,9 @@ impl History {
                 *observed =
                     Observed { version: self.rollout.directed(&members[who]), standing, last_seen: Some(self.now) };
                 self.is_disturbed |= standing == Standing::Paused;
+                if standing == Standing::InStep && self.rollout.has_admitted(&members[who]) {
+                    self.were_in_step.insert(members[who].clone());
+                }
             }
             Event::Silent(who) => {
                 self.fleet.get_mut(&members[who]).unwrap().last_seen = None;
@@ -486,7 +493,8 @@ impl History {
     /// A hub sees what fails now.
     fn look(&mut self) {
         self.failed.extend(failing(&self.fleet, self.rollout.version));
-        self.ever_failed.extend(failing(&self.fleet, self.rollout.version));
+        let first = failing(&self.fleet, self.rollout.version).filter(|id| !self.were_in_step.contains(id));
+        self.ever_failed.extend(first);
     }
 
     fn step(&mut self) -> Result<(), TestCaseError> {

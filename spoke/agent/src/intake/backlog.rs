@@ -64,10 +64,7 @@ pub enum Worth {
 /// Compares each message with `head`, in their order. Returns the newest one that a pass for the
 /// head answers as well; `None` where no message asks for a pass.
 #[must_use]
-pub fn weigh<'a>(
-    messages: &'a [SnapshotMessage],
-    head: Option<&Head>,
-) -> (Vec<Worth>, Option<&'a SnapshotMessage>) {
+pub fn weigh<'a>(messages: &'a [SnapshotMessage], head: Option<&Head>) -> (Vec<Worth>, Option<&'a SnapshotMessage>) {
     let worths: Vec<_> = messages.iter().map(|message| worth(message, head)).collect();
     let mut newest: Option<&SnapshotMessage> = None;
     for (message, _) in messages.iter().zip(&worths).filter(|(_, worth)| **worth == Worth::Answered) {
