@@ -52,7 +52,7 @@ mod verify;
 pub use error::HubError;
 pub use pmp_aws::TopicArn;
 pub use publish::topic::{SnsTopic, Topic};
-pub use publish::{Hub, Outcome, Published, Sent, Trigger};
+pub use publish::{Decision, Hub, Outcome, Published, Sent, Trigger, decide};
 pub use signing::{Signer, Signing, SigningError, SigningKey, SigningKeyError};
 pub use status::fleet::Restored;
 pub use status::{SpokeState, SpokeStatus};

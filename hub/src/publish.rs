@@ -131,12 +131,32 @@ pub enum Outcome {
     Unchanged,
 }
 
-/// What to do about a content, given where history stands. Pure: the decision of this module.
+/// What to do about a content, given where history stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Decision {
-    Store { previous: Option<SnapshotVersion> },
-    Announce { version: SnapshotVersion, taken_at: Timestamp, chunks: usize, reason: Reason, outcome: Outcome },
-    Nothing { version: SnapshotVersion },
+pub enum Decision {
+    /// The content is another one: store it as the version after `previous`.
+    Store {
+        /// The version that has to be the newest still when it is stored; none before the first.
+        previous: Option<SnapshotVersion>,
+    },
+    /// The content is unchanged: announce it.
+    Announce {
+        /// The newest version, as the ledger's head has it.
+        version: SnapshotVersion,
+        /// When it was read, as the ledger's head has it.
+        taken_at: Timestamp,
+        /// How many items it takes in the ledger.
+        chunks: usize,
+        /// What the message gives as its reason.
+        reason: Reason,
+        /// What the run is told to have done.
+        outcome: Outcome,
+    },
+    /// The content is unchanged, and nobody asked for it.
+    Nothing {
+        /// The newest version, as the ledger's head has it.
+        version: SnapshotVersion,
+    },
 }
 
 /// What came of a recovery after the table was restored.
@@ -147,7 +167,11 @@ pub(crate) struct Recovery {
     pub(crate) published: Published,
 }
 
-fn decide(head: Option<&Head>, digest: Digest, trigger: Trigger) -> Decision {
+/// What to do about the content with this digest, where the ledger's head is `head`. Pure: the
+/// decision of this module. It is public for the model that checks it together with what the spokes
+/// decide (`tests/model`).
+#[must_use]
+pub fn decide(head: Option<&Head>, digest: Digest, trigger: Trigger) -> Decision {
     let Some(head) = head else { return Decision::Store { previous: None } };
     // The digest alone decides: a version is taken only where the content is another one.
     if head.digest != digest {

@@ -11,8 +11,8 @@
 //! | [`Reports`] | [`DynamoReports`] | the members' items, as the hub reads them: bounded |
 //!
 //! Start at `port.rs`. `partition.rs` and `snapshots.rs` list the items and their keys.
-//! [`may_take`] is the decision about a lease; [`schema`] creates or checks the tables. This crate
-//! spawns no task.
+//! [`may_take`] is the decision about a lease, [`may_replace`] that about a receipt; [`schema`]
+//! creates or checks the tables. This crate spawns no task.
 //!
 //! The ledger stores and guards: a version is taken once, an older receipt never overwrites a newer
 //! one, and one spoke of an organization acts at a time. It does not decide when there is a new
@@ -25,6 +25,7 @@ mod error;
 mod item;
 mod lease;
 mod leases;
+mod order;
 mod partition;
 mod port;
 mod receipts;
@@ -39,6 +40,7 @@ pub use answers::DynamoAnswers;
 pub use error::LedgerError;
 pub use lease::{Lease, LeaseTerm, Watched, may_take};
 pub use leases::DynamoLeases;
+pub use order::{may_replace, may_replace_late};
 pub use port::{
     AnswerStore, AnswersHead, Found, Head, KeptVersion, LeaseStore, NewSnapshot, Organization, ReceiptStore,
     SnapshotStore, Stored, Taken, Unreadable,

@@ -60,6 +60,7 @@ mod retry;
 pub use error::SpokeError;
 pub use identity::Identity;
 pub use intake::agent::run as run_agent;
+pub use intake::backlog::{Backlog, Worth, weigh};
 pub use intake::inbox::{Inbox, Received};
 pub use pass::tally::Tally;
 pub use pass::{PassOutcome, Spoke};

@@ -1,5 +1,6 @@
 //! Sorts the messages that came from the queue, and compares them with the ledger's head. Nothing
-//! relies on their order or on single delivery (rule 2), and no message is believed (rule 9). Pure.
+//! relies on their order or on single delivery (rule 2), and no message is believed (rule 9). Pure,
+//! and public for the model that checks it together with what the hub decides (`tests/model`).
 
 use std::cmp::Ordering;
 
@@ -11,20 +12,21 @@ use crate::intake::inbox::Received;
 
 /// Messages, sorted by what is to be done about them.
 #[derive(Debug, Default)]
-pub(crate) struct Backlog {
+pub struct Backlog {
     /// Messages about the management experience that this spoke follows.
-    pub(crate) ours: Vec<Received>,
+    pub ours: Vec<Received>,
     /// The parsed content of `ours`, in the same order.
-    pub(crate) messages: Vec<SnapshotMessage>,
+    pub messages: Vec<SnapshotMessage>,
     /// Messages for another spoke, each with the management experience that it is about.
-    pub(crate) foreign: Vec<(Received, ExperienceId)>,
+    pub foreign: Vec<(Received, ExperienceId)>,
     /// Messages that cannot be parsed, each with the reason. They go to the dead-letter queue.
-    pub(crate) malformed: Vec<(Received, MessageError)>,
+    pub malformed: Vec<(Received, MessageError)>,
 }
 
 impl Backlog {
     /// Sorts `messages` for the spoke of `management`.
-    pub(crate) fn sort(messages: Vec<Received>, management: &ExperienceId) -> Self {
+    #[must_use]
+    pub fn sort(messages: Vec<Received>, management: &ExperienceId) -> Self {
         let mut backlog = Self::default();
         for received in messages {
             match SnapshotMessage::parse(&received.body) {
@@ -51,20 +53,18 @@ impl Backlog {
 
 /// What a message is worth beside the ledger's head.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Worth {
+pub enum Worth {
     /// It names the snapshot in force, or an older one. A pass for the head answers it.
     Answered,
     /// It names a snapshot that the ledger does not have. The hub stores before it publishes, so
-    /// this is not the hub's own announcement.
+    /// this is not the hub's own announcement. With the reason.
     NotBorneOut(String),
 }
 
 /// Compares each message with `head`, in their order. Returns the newest one that a pass for the
 /// head answers as well; `None` where no message asks for a pass.
-pub(crate) fn weigh<'a>(
-    messages: &'a [SnapshotMessage],
-    head: Option<&Head>,
-) -> (Vec<Worth>, Option<&'a SnapshotMessage>) {
+#[must_use]
+pub fn weigh<'a>(messages: &'a [SnapshotMessage], head: Option<&Head>) -> (Vec<Worth>, Option<&'a SnapshotMessage>) {
     let worths: Vec<_> = messages.iter().map(|message| worth(message, head)).collect();
     let mut newest: Option<&SnapshotMessage> = None;
     for (message, _) in messages.iter().zip(&worths).filter(|(_, worth)| **worth == Worth::Answered) {

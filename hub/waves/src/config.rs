@@ -1,0 +1,345 @@
+//! The configuration of waves, as text in TOML or JSON.
+//!
+//! | field | means | default |
+//! | --- | --- | --- |
+//! | `max_failures` | how many organizations may fail with a version before it is stopped | 0 |
+//! | `on_failure` | what a stopped version does: `halt`, `roll-back` | `halt` |
+//! | `silent_after` | an organization that was not heard of for so long is not waited for | `2h` |
+//! | `waves` | the waves, first to last | required |
+//!
+//! Of each wave:
+//!
+//! | field | means | default |
+//! | --- | --- | --- |
+//! | `name` | lower-case letters, digits and hyphens | required |
+//! | `organizations` | ids of its members | this, or `share` |
+//! | `share` | percent of the fleet, earlier waves included | this, or `organizations` |
+//! | `in_step` | percent of the members that were heard of that have to be in step | 100 |
+//! | `soak` | how long they have to stay so | `0s` |
+//! | `deadline` | how long the wave may take until they are in step | `24h` |
+//! | `at_once` | how many organizations may work at the version at one time | all |
+//!
+//! An organization belongs to the first wave that names it or whose share holds it. The last wave
+//! has the share 100, so that no organization is left out.
+
+mod locate;
+mod written;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::num::NonZeroUsize;
+
+use jiff::SignedDuration;
+use pmp_protocol::OrganizationId;
+use serde::{Deserialize, Serialize};
+
+use crate::members::{Members, Share};
+
+/// The configured waves. Valid: names differ, shares grow, and the last wave is for all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waves {
+    waves: Vec<Wave>,
+    max_failures: usize,
+    on_failure: OnFailure,
+    silent_after: SignedDuration,
+}
+
+/// One of the configured waves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wave {
+    /// Its name, which no other wave has.
+    pub name: WaveName,
+    /// Its members, before those of earlier waves are taken away.
+    pub members: Members,
+    /// How many percent of those that were heard of have to be in step, 1 to 100.
+    pub in_step_percent: u8,
+    /// How long they have to stay in step before the next wave is entered.
+    pub soak: SignedDuration,
+    /// How long after it was entered the wave has to be in step.
+    pub deadline: SignedDuration,
+    /// How many organizations may work at the version at one time; none for no such bound.
+    pub at_once: Option<NonZeroUsize>,
+}
+
+/// What happens to a version that is stopped by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// It stays where it is, until a person decides.
+    #[default]
+    Halt,
+    /// Its members go back to the content of the last good version.
+    RollBack,
+}
+
+/// The name of a wave: 1 to 40 lower-case letters, digits and hyphens.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct WaveName(String);
+
+impl WaveName {
+    /// Checks and takes `name`; none where it is no such name.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        let is_plain = |sign: u8| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == b'-';
+        ((1..=40).contains(&name.len()) && name.bytes().all(is_plain)).then(|| Self(name.to_owned()))
+    }
+
+    /// The name as it was configured.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for WaveName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl TryFrom<String> for WaveName {
+    type Error = &'static str;
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::new(&name).ok_or("a wave's name has 1 to 40 lower-case letters, digits and hyphens")
+    }
+}
+
+impl From<WaveName> for String {
+    fn from(name: WaveName) -> Self {
+        name.0
+    }
+}
+
+/// The formats that waves can be written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// TOML 1.0, for people.
+    Toml,
+    /// JSON, for programs and for environment variables.
+    Json,
+}
+
+/// Why a text describes no waves.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot use the waves: {problem}{}, line {line}", At(field))]
+pub struct WavesError {
+    /// What is wrong, as a part of a sentence.
+    pub problem: String,
+    /// The field, such as `waves[1].share`; empty where the text is not of its format at all.
+    pub field: String,
+    /// Its line, from 1.
+    pub line: usize,
+}
+
+struct At<'a>(&'a str);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, " at `{}`", self.0) }
+    }
+}
+
+impl Waves {
+    /// Reads and checks the waves.
+    ///
+    /// # Errors
+    /// Where the text is not of its format, has a field that is not known or a value that is not
+    /// permitted, and where the waves do not fit together.
+    pub fn parse(text: &str, format: Format) -> Result<Self, WavesError> {
+        let written = written::read(text, format)?;
+        written.into_waves().map_err(|(problem, path)| {
+            let line = locate::line(text, format, &path);
+            WavesError { problem, field: locate::shown(&path), line }
+        })
+    }
+
+    /// The waves, first to last.
+    #[must_use]
+    pub fn waves(&self) -> &[Wave] {
+        &self.waves
+    }
+
+    /// How many organizations may fail with a version before it is stopped.
+    #[must_use]
+    pub fn max_failures(&self) -> usize {
+        self.max_failures
+    }
+
+    /// What happens to a version that is stopped by itself.
+    #[must_use]
+    pub fn on_failure(&self) -> OnFailure {
+        self.on_failure
+    }
+
+    /// An organization that was not heard of for so long is not waited for.
+    #[must_use]
+    pub fn silent_after(&self) -> SignedDuration {
+        self.silent_after
+    }
+
+    /// The position of the wave that an organization belongs to, from 0. Every organization belongs
+    /// to one; none is never returned, because the last wave is for all.
+    #[must_use]
+    pub fn wave_of(&self, organization: &OrganizationId) -> Option<usize> {
+        self.waves.iter().position(|wave| wave.members.include(organization))
+    }
+}
+
+/// What is wrong, and the path of the field.
+type Problem = (String, Vec<locate::Part>);
+
+impl Waves {
+    /// Takes the parts together.
+    fn new(
+        waves: Vec<Wave>,
+        max_failures: usize,
+        on_failure: OnFailure,
+        silent_after: SignedDuration,
+    ) -> Result<Self, Problem> {
+        use locate::Part::{Field, Index};
+        let problem = |wave: usize, field: &'static str, text: String| {
+            Err((text, vec![Field("waves"), Index(wave), Field(field)]))
+        };
+        let mut named = BTreeSet::new();
+        let mut largest: Option<Share> = None;
+        for (position, wave) in waves.iter().enumerate() {
+            if waves.iter().take(position).any(|before| before.name == wave.name) {
+                return problem(position, "name", format!("an earlier wave is called `{}` too", wave.name));
+            }
+            match &wave.members {
+                Members::Organizations(organizations) => {
+                    if let Some(twice) = organizations.iter().find(|organization| !named.insert(*organization)) {
+                        return problem(position, "organizations", format!("an earlier wave names `{twice}` too"));
+                    }
+                }
+                Members::Share(share) => {
+                    if let Some(before) = largest.filter(|before| before >= share) {
+                        let (before, share) = (before.percent(), share.percent());
+                        let text = format!(
+                            "{share} % hold nobody whom an earlier wave's {before} % do not: shares count earlier waves, \
+                             so they grow"
+                        );
+                        return problem(position, "share", text);
+                    }
+                    largest = Some(*share);
+                }
+            }
+        }
+        match waves.last() {
+            None => Err(("there is no wave".to_owned(), vec![Field("waves")])),
+            Some(last) if last.members != Members::Share(Share::ALL) => {
+                let text = "the last wave is not for all: give it `share = 100`, so that no organization is left out";
+                Err((text.to_owned(), vec![Field("waves"), Index(waves.len() - 1)]))
+            }
+            Some(_) => Ok(Self { waves, max_failures, on_failure, silent_after }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = r#"max_failures = 1
+on_failure = "roll-back"
+silent_after = "90m"
+
+[[waves]]
+name = "canary"
+organizations = ["o-canary0001", "o-canary0002"]
+soak = "1h"
+at_once = 1
+
+[[waves]]
+name = "quarter"
+share = 25
+in_step = 90
+
+[[waves]]
+name = "all"
+share = 100
+deadline = "36h"
+"#;
+
+    fn organization(id: &str) -> OrganizationId {
+        OrganizationId::new(id).unwrap()
+    }
+
+    fn told(text: &str) -> String {
+        Waves::parse(text, Format::Toml).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn waves_are_read_from_toml_and_from_json_alike() {
+        let waves = Waves::parse(EXAMPLE, Format::Toml).unwrap();
+        assert_eq!((waves.max_failures(), waves.on_failure()), (1, OnFailure::RollBack));
+        assert_eq!(waves.silent_after(), SignedDuration::from_mins(90));
+        let canary = &waves.waves()[0];
+        assert_eq!((canary.soak, canary.at_once), (SignedDuration::from_hours(1), NonZeroUsize::new(1)));
+        assert_eq!((canary.in_step_percent, canary.deadline), (100, SignedDuration::from_hours(24)));
+        assert_eq!(waves.waves()[1].in_step_percent, 90);
+        assert_eq!(waves.waves()[2].deadline, SignedDuration::from_hours(36));
+        let json = r#"{"max_failures":1,"on_failure":"roll-back","silent_after":"90m","waves":[
+            {"name":"canary","organizations":["o-canary0001","o-canary0002"],"soak":"1h","at_once":1},
+            {"name":"quarter","share":25,"in_step":90},{"name":"all","share":100,"deadline":"36h"}]}"#;
+        assert_eq!(Waves::parse(json, Format::Json).unwrap(), waves);
+    }
+
+    #[test]
+    fn an_organization_belongs_to_the_first_wave_that_holds_it() {
+        let waves = Waves::parse(EXAMPLE, Format::Toml).unwrap();
+        assert_eq!(waves.wave_of(&organization("o-canary0002")), Some(0));
+        // Place 1975, within 25 %, and place 7509, without.
+        assert_eq!(waves.wave_of(&organization("o-0000000001")), Some(1));
+        assert_eq!(waves.wave_of(&organization("o-0000000002")), Some(2));
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_its_line_and_its_field() {
+        let cases = [
+            ("share = 25", "share = 0", "`waves[1].share`, line 13", "1 to 100"),
+            ("share = 25", "shares = 25", "`waves[1].shares`, line 13", "unknown field"),
+            ("in_step = 90", "in_step = 101", "`waves[1].in_step`, line 14", "1 to 100"),
+            ("soak = \"1h\"", "soak = \"soon\"", "`waves[0].soak`, line 8", "a duration such as"),
+            ("soak = \"1h\"", "soak = \"-1h\"", "`waves[0].soak`, line 8", "a duration such as"),
+            ("at_once = 1", "at_once = 0", "`waves[0].at_once`, line 9", "nonzero"),
+            ("o-canary0002", "canary", "`waves[0].organizations[1]`, line 7", "is not"),
+            ("\"quarter\"", "\"Quarter\"", "`waves[1].name`, line 12", "lower-case"),
+            ("\"quarter\"", "\"canary\"", "`waves[1].name`, line 12", "called `canary` too"),
+            ("\"roll-back\"", "\"rollback\"", "`on_failure`, line 2", "unknown variant"),
+            ("max_failures = 1", "max_failures = -1", "`max_failures`, line 1", "invalid"),
+            ("share = 100", "share = 25", "`waves[2].share`, line 18", "shares count earlier waves"),
+            ("share = 100", "share = 99", "`waves[2]`, line 16", "`share = 100`"),
+            ("share = 25\n", "", "`waves[1]`, line 11", "either `organizations` or `share`"),
+            (
+                "share = 25",
+                "share = 25\norganizations = [\"o-canary0003\"]",
+                "`waves[1]`, line 11",
+                "either `organizations` or `share`",
+            ),
+            ("share = 25", "organizations = []", "`waves[1].organizations`, line 13", "nobody"),
+            ("share = 25", "organizations = [\"o-canary0001\"]", "`waves[1].organizations`, line 13", "names `o-c"),
+        ];
+        for (from, to, place, problem) in cases {
+            assert!(EXAMPLE.contains(from), "{from}");
+            let told = told(&EXAMPLE.replacen(from, to, 1));
+            assert!(told.contains(place) && told.contains(problem), "{to}: {told}");
+        }
+        assert!(told("max_failures = ").contains("line 1"), "{}", told("max_failures = "));
+        assert!(told("max_failures = 1").contains("missing field `waves`"), "{}", told("max_failures = 1"));
+        assert!(told("waves = []").contains("there is no wave at `waves`, line 1"), "{}", told("waves = []"));
+    }
+
+    #[test]
+    fn a_mistake_in_json_is_told_alike() {
+        let told = |text: &str| Waves::parse(text, Format::Json).unwrap_err().to_string();
+        let twice = "{\"waves\":[\n{\"name\":\"a\",\"share\":5},\n{\"name\":\"a\",\n \"share\":100}]}";
+        assert!(told(twice).contains("at `waves[1].name`, line 3"), "{}", told(twice));
+        let short = "{\"waves\":[\n{\"name\":\"a\",\"share\":5},\n{\"name\":\"b\",\n \"share\":99}]}";
+        assert!(told(short).contains("at `waves[1]`, line 3"), "{}", told(short));
+        let wrong = "{\"waves\":[\n{\"name\":\"a\",\"share\":\"5\"}]}";
+        assert!(told(wrong).contains("at `waves[0].share`, line 2"), "{}", told(wrong));
+        assert!(told("{\"waves\":[]} x").contains("line 1"), "{}", told("{\"waves\":[]} x"));
+    }
+}

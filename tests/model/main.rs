@@ -1,0 +1,166 @@
+//! Model checking of what hub and spokes decide.
+//!
+//! The models run the programs' own functions: `decide` of the hub, `Backlog::sort` and `weigh` of
+//! the spoke, `may_take` and `may_replace` of the ledger, `plan`, and `waves::next`. They visit
+//! every state that two hubs and three organizations can come to, within bounds that each test
+//! names.
+//!
+//! - `sync.rs`: publish, message, lease, plan, receipt.
+//! - `rollout.rs`: a version on its way through the waves.
+//! - `broken.rs`: for each rule a model that breaks it, and that has to fail. So no rule holds only
+//!   because nothing in the model could break it.
+//!
+//! The tests that run with every change take seconds. `.ci/soak model` visits more than ten million
+//! states. `tests/model/mutants` changes the functions themselves, and counts which changes the
+//! models and the crates' own tests find.
+
+mod broken;
+mod decisions;
+mod rollout;
+mod sync;
+mod values;
+
+use std::collections::BTreeSet;
+use std::hash::Hash;
+use std::time::{Duration, Instant};
+
+use stateright::{Checker, Expectation, Model};
+
+use crate::rollout::{CONFIGURATIONS, Rollouts};
+use crate::sync::Sync;
+
+/// No run of these tests takes so long: one that does was not finished.
+const LONGEST: Duration = Duration::from_secs(20 * 60);
+
+/// What several runs came to, together.
+struct Visits {
+    threads: usize,
+    states: usize,
+    /// What has to be reached by one of them, and was not yet.
+    unreached: BTreeSet<&'static str>,
+    reached: BTreeSet<&'static str>,
+}
+
+impl Visits {
+    fn new(threads: usize) -> Self {
+        Self { threads, states: 0, unreached: BTreeSet::new(), reached: BTreeSet::new() }
+    }
+
+    /// Visits all states of a model. In breadth: the way to a broken rule is the shortest, and
+    /// paths stay short where time goes round in circles.
+    fn visit<M>(&mut self, name: &str, model: M)
+    where
+        M: Model + Send + std::marker::Sync + 'static,
+        M::State: Clone + std::fmt::Debug + Hash + PartialEq + Send + std::marker::Sync + 'static,
+        M::Action: Clone + std::fmt::Debug + PartialEq,
+    {
+        let begun = Instant::now();
+        let properties = model.properties();
+        let checker = model.checker().threads(self.threads).timeout(LONGEST).spawn_bfs().join();
+        let (took, states) = (begun.elapsed(), checker.unique_state_count());
+        println!(
+            "{name}: {states} states, {} transitions, {} steps deep, {:.1} s",
+            checker.state_count(),
+            checker.max_depth(),
+            took.as_secs_f64()
+        );
+        assert!(took < LONGEST, "{name}: not all states were visited");
+        let discoveries = checker.discoveries();
+        for property in properties {
+            let found = discoveries.get(property.name);
+            match property.expectation {
+                Expectation::Sometimes if found.is_some() => _ = self.reached.insert(property.name),
+                Expectation::Sometimes => _ = self.unreached.insert(property.name),
+                Expectation::Always | Expectation::Eventually => {
+                    let way = found.map(|path| (path.clone().into_actions(), path.last_state().clone()));
+                    assert!(way.is_none(), "{name}: not always: {}, {way:#?}", property.name);
+                }
+            }
+        }
+        self.states += states;
+    }
+
+    /// All states, where each property that has to be reached was.
+    fn all(self) -> usize {
+        let never: Vec<_> = self.unreached.difference(&self.reached).collect();
+        assert!(never.is_empty(), "no state was reached where: {never:?}");
+        println!("{} states in all", self.states);
+        self.states
+    }
+}
+
+/// Budgets as [`sync::Budget`] names them, in its order.
+fn accidents(budget: [u8; 8]) -> sync::Budget {
+    let [changes, runs, hub_crashes, losses, hangs, edits, forgeries, confirmations] = budget;
+    sync::Budget { changes, runs, hub_crashes, losses, hangs, edits, forgeries, confirmations }
+}
+
+/// Budgets as [`rollout::Budget`] names them, in its order.
+fn events(budget: [u8; 6]) -> rollout::Budget {
+    let [newer, failures, silences, late, promotions, halts] = budget;
+    rollout::Budget { newer, failures, silences, late, promotions, halts }
+}
+
+#[test]
+fn publishing_and_syncing_keep_the_rules() {
+    let mut visits = Visits::new(1);
+    visits.visit("one organization, an accident of each kind", Sync::<1>::new(accidents([2, 3, 1, 1, 1, 1, 1, 1])));
+    visits.visit("three organizations, no accident", Sync::<3>::new(accidents([1, 2, 0, 0, 0, 0, 0, 0])));
+    visits.visit("three organizations, a hub crashes", Sync::<3>::new(accidents([1, 1, 1, 0, 0, 0, 0, 0])));
+    visits.all();
+}
+
+#[test]
+fn waves_keep_the_rules() {
+    let mut visits = Visits::new(1);
+    for (position, configuration) in CONFIGURATIONS.into_iter().enumerate() {
+        let mut visit =
+            |budget| visits.visit(&format!("waves {position}"), Rollouts::new(configuration, events(budget)));
+        visit([1, 1, 0, 0, 0, 0]);
+        visit([0, 1, 1, 1, 0, 0]);
+        visit([0, 1, 0, 0, 1, 1]);
+    }
+    visits.all();
+}
+
+#[test]
+#[ignore = "many minutes on two processors: .ci/soak model"]
+fn ten_million_states_keep_the_rules() {
+    let begun = Instant::now();
+    let mut visits = Visits::new(2);
+    for (name, budget) in LONG_SYNC {
+        visits.visit(name, Sync::<3>::new(accidents(budget)));
+    }
+    for (position, configuration) in CONFIGURATIONS.into_iter().enumerate() {
+        visits.visit(&format!("waves {position}"), Rollouts::new(configuration, events([1, 1, 1, 1, 1, 1])));
+    }
+    visits.visit("one organization, two accidents of each kind", Sync::<1>::new(accidents([2, 4, 2, 2, 2, 2, 2, 1])));
+    let states = visits.all();
+    println!("{:.0} s", begun.elapsed().as_secs_f64());
+    assert!(states >= 10_000_000, "{states} states");
+}
+
+const LONG_SYNC: [(&str, [u8; 8]); 3] = [
+    ("three organizations and three versions, no accident", [2, 3, 0, 0, 0, 0, 0, 0]),
+    ("three organizations, a hub crashes and a message is lost", [2, 2, 1, 1, 0, 0, 0, 0]),
+    ("three organizations, a spoke hangs", [2, 2, 0, 0, 1, 0, 0, 0]),
+];
+
+/// For trying other bounds.
+#[test]
+#[ignore = "dev"]
+fn dev() {
+    let text = std::env::var("BUDGET").unwrap();
+    let (kind, budget) = text.split_once(':').unwrap();
+    let budget: Vec<u8> = budget.split(',').map(|n| n.parse().unwrap()).collect();
+    let mut visits = Visits::new(2);
+    match kind {
+        "1" => visits.visit(&text, Sync::<1>::new(accidents(budget.try_into().unwrap()))),
+        "2" => visits.visit(&text, Sync::<2>::new(accidents(budget.try_into().unwrap()))),
+        "3" => visits.visit(&text, Sync::<3>::new(accidents(budget.try_into().unwrap()))),
+        _ => visits.visit(
+            &text,
+            Rollouts::new(CONFIGURATIONS[kind[1..].parse::<usize>().unwrap()], events(budget.try_into().unwrap())),
+        ),
+    }
+}
