@@ -150,7 +150,7 @@ impl Filter {
                 Ready::Rule(rule.into())
             }
         };
-        Ok(ConfiguredFilter { filter: self.clone(), ready })
+        Ok(ConfiguredFilter { filter: self.clone(), settings: config_json.into(), ready })
     }
 }
 
@@ -169,6 +169,7 @@ impl fmt::Debug for Filter {
 #[derive(Debug, Clone)]
 pub struct ConfiguredFilter {
     filter: Filter,
+    settings: Arc<str>,
     pub(crate) ready: Ready,
 }
 
@@ -259,6 +260,12 @@ impl ConfiguredFilter {
     #[must_use]
     pub fn filter(&self) -> &Filter {
         &self.filter
+    }
+
+    /// The configuration, as the text that it was given.
+    #[must_use]
+    pub fn settings(&self) -> &str {
+        &self.settings
     }
 
     /// Whether it is a built-in filter that decides by attributes which must be looked up: a

@@ -25,7 +25,7 @@ use pmp_terminal::{Failure, Settings, Source, parse_duration};
 
 use self::arn::is_topic_arn;
 pub(crate) use self::filters::FILTER_CONFIG;
-use self::filters::{FILTER, FILTER_CACHE, FILTER_DIGEST, FILTER_SIZE};
+use self::filters::{FILTER, FILTER_CACHE, FILTER_DIGEST, FILTER_SHARE, FILTER_SIZE};
 use self::guard::{REMOVED_PERCENT, REMOVED_PRODUCTS};
 pub(crate) use self::hub::acting_for;
 use self::pace::{ID_LIMIT, LEASE_TERM, OPEN, SHARING};
@@ -34,6 +34,7 @@ use crate::apply::EngineSettings;
 use crate::erosion;
 use crate::filters::config::FilterConfig;
 use crate::filters::rules::FilterRules;
+use crate::filters::share::FilterSharing;
 use crate::mode::Mode;
 use crate::pass::discover::Selection;
 use crate::pass::record::Retention;
@@ -107,6 +108,11 @@ pub(crate) struct ConfigArgs {
     /// counts; all others have --filter
     #[arg(long, global = true, env = FILTERS.variable, hide_env_values = true, value_name = "JSON")]
     filters: Option<String>,
+    /// What the hub is told of the filter besides its name, version and digest: `none`; `digest`,
+    /// the digest of its settings and what else tells its input apart; or `settings`, these
+    /// themselves, so that `pmp-hub plan` can run the filter [default: digest]
+    #[arg(long, global = true, env = FILTER_SHARE.variable, hide_env_values = true, value_name = "WHAT")]
+    filter_share: Option<String>,
     /// The cache directory for the compiled filter; only this user may be able to write to it
     #[arg(long, global = true, env = FILTER_CACHE.variable, hide_env_values = true, value_name = "DIR")]
     filter_cache: Option<String>,
@@ -185,6 +191,8 @@ pub(crate) struct SpokeConfig {
     pub(crate) trusted: Option<TrustedKeys>,
     pub(crate) selection: Selection,
     pub(crate) filters: FilterRules<Option<FilterConfig>>,
+    /// How much of the filters the hub is told.
+    pub(crate) sharing: FilterSharing,
     pub(crate) guard: GuardRails,
     pub(crate) guard_window: Duration,
     pub(crate) rates: RateLimits,
@@ -235,6 +243,7 @@ impl ConfigArgs {
         let trusted = self.trusted(&mut settings);
         let selection = self.selection(&mut settings, experience.as_ref());
         let filters = self.filters(&mut settings, experience.as_ref());
+        let sharing = settings.optional(self.filter_share.as_deref(), FILTER_SHARE).unwrap_or_default();
         let guard = self.guard(&mut settings);
         let guard_window = duration(&mut settings, self.guard_window.as_deref(), GUARD_WINDOW);
         let rates: Option<RateLimits> = settings.optional(self.catalog_rates.as_deref(), RATES);
@@ -256,6 +265,7 @@ impl ConfigArgs {
                 trusted,
                 selection,
                 filters: filters?,
+                sharing,
                 guard,
                 guard_window: guard_window.unwrap_or(erosion::WINDOW),
                 rates: rates.unwrap_or_default(),

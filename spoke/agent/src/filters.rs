@@ -10,6 +10,7 @@ pub(crate) mod narrow;
 pub(crate) mod rules;
 #[cfg_attr(not(feature = "s3"), path = "filters/no_s3.rs")]
 mod s3;
+pub(crate) mod share;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -91,6 +92,11 @@ impl Filters {
     /// Whether experiences may have different ones.
     pub(crate) fn has_rules(&self) -> bool {
         !self.rules.is_empty()
+    }
+
+    /// Those that are ready.
+    pub(crate) fn made_ready(&self) -> impl Iterator<Item = &ConfiguredFilter> {
+        self.rules.assigned().filter_map(|(_, wanted)| wanted.as_ref()?.ready.get().map(Arc::as_ref))
     }
 
     /// Makes all of them ready, one after the other. Where there are no rules, the one filter is

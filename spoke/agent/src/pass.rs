@@ -48,6 +48,7 @@ use crate::filters::Filters;
 use crate::filters::lookup::{Attributes, Known, LookUpError};
 use crate::filters::narrow::Exhausted;
 use crate::filters::rules::FilterRules;
+use crate::filters::share::FilterSharing;
 use crate::identity::Identity;
 use crate::lease::{Leases, holder};
 use crate::metrics_sink::MetricsSink;
@@ -79,6 +80,8 @@ pub struct Spoke {
     pub management: ExperienceId,
     pub(crate) selection: Selection,
     pub(crate) filters: Arc<Filters>,
+    /// How much of the filters the hub is told.
+    pub(crate) sharing: FilterSharing,
     /// Looks up facts about products for the filters. `None` where the filters get none.
     pub(crate) attributes: Option<Arc<Attributes>>,
     pub(crate) guard: GuardRails,
@@ -147,6 +150,7 @@ impl Spoke {
             management,
             selection,
             filters: Arc::new(Filters::none()),
+            sharing: FilterSharing::default(),
             attributes: None,
             guard,
             guard_window: erosion::WINDOW,
@@ -250,8 +254,11 @@ impl Spoke {
             needs: life.needs,
             ledger: Some(LEDGER_LAYOUT),
             disputed: life.disputed,
+            filter_settings: self.sharing.settings(self.filters.made_ready()),
         };
         self.receipts.put_spoke(&seen).await?;
+        // Hubs that know of settings read the item of each spoke.
+        let seen = OrganizationSeen { filter_settings: Vec::new(), ..seen };
         let others: usize = beside.neighbours().map(|seen| seen.experiences).sum();
         self.receipts.put_seen(&OrganizationSeen { experiences: seen.experiences.saturating_add(others), ..seen }).await
     }

@@ -16,6 +16,7 @@ pub(super) const FILTER: Source = Source { flag: "--filter", variable: "PMP_FILT
 pub(super) const FILTER_DIGEST: Source = Source { flag: "--filter-digest", variable: "PMP_FILTER_DIGEST" };
 pub(super) const FILTER_CACHE: Source = Source { flag: "--filter-cache", variable: "PMP_FILTER_CACHE" };
 pub(super) const FILTER_SIZE: Source = Source { flag: "--filter-max-file", variable: "PMP_FILTER_MAX_FILE" };
+pub(super) const FILTER_SHARE: Source = Source { flag: "--filter-share", variable: "PMP_FILTER_SHARE" };
 pub(crate) const FILTER_CONFIG: Source = Source { flag: "--filter-config", variable: "PMP_FILTER_CONFIG" };
 
 impl ConfigArgs {
