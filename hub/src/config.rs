@@ -116,6 +116,25 @@ declare_settings! {
             needed_by: "publish, run, recover; optional",
             meaning: "how long a spoke may rely on a signature that is not renewed (168h; from 24h to 2160h)",
         }
+        filters_folder: String = FILTERS_FOLDER {
+            flag: "filters-folder",
+            variable: "PMP_FILTERS_FOLDER",
+            value: "FOLDER",
+            help: "A folder with the members' filters, which are found by their digests (for `plan`)",
+            needed_by: "plan, optional",
+            meaning: "a folder with [the members' filters](operations.md#a-plan-for-members-with-filters): \
+                components, and settings that are not shared. Files are found by their digests, whatever \
+                they are called. Built-in filters need no file",
+        }
+        filter_program: String = FILTER_PROGRAM {
+            flag: "filter-program",
+            variable: "PMP_FILTER_PROGRAM",
+            value: "FILE",
+            help: "The program that runs the members' filters [default: `pmp-filter` beside `pmp-hub`, or on the PATH]",
+            needed_by: "plan, optional",
+            meaning: "the program that runs the members' filters (`pmp-filter` beside `pmp-hub`, or on the \
+                `PATH`)",
+        }
     }
 }
 
@@ -332,6 +351,16 @@ pub(crate) struct StatusConfig {
     pub(crate) members: BTreeSet<OrganizationId>,
 }
 
+/// What `plan` needs.
+#[derive(Debug, Clone)]
+pub(crate) struct PlanConfig {
+    pub(crate) status: StatusConfig,
+    /// The folder with the members' filters.
+    pub(crate) folder: Option<String>,
+    /// The program that runs them, where it is not to be looked for.
+    pub(crate) program: Option<String>,
+}
+
 /// What `doctor` looks at: whatever is set and can be read.
 #[derive(Debug, Clone)]
 pub(crate) struct DoctorConfig {
@@ -464,6 +493,15 @@ impl ConfigArgs {
             let (experience, snapshots, timestamps) = (experience?, snapshots?, timestamps?);
             Some(StatusConfig { experience, snapshots, timestamps, members })
         })
+    }
+
+    /// What `plan` needs: as `status`, and where the members' filters and their program are.
+    pub(crate) fn for_plan(&self) -> Result<PlanConfig, Failure> {
+        let status = self.for_status()?;
+        let mut settings = Settings::default();
+        let folder = self.filters_folder().optional(&mut settings);
+        let program = self.filter_program().optional(&mut settings);
+        settings.finish(|| Some(PlanConfig { status, folder, program }))
     }
 
     /// The configuration of `history`, `show` and `diff`. They read the table of receipts to tell

@@ -255,9 +255,8 @@ mod tests {
     use crate::ResourceRequests;
 
     fn content(approved: usize, rejected: usize) -> Content {
-        let ids = |range: std::ops::Range<usize>| {
-            range.map(|n| ProductId::new(&format!("prod-{n:04}")).unwrap()).collect()
-        };
+        let ids =
+            |range: std::ops::Range<usize>| range.map(|n| ProductId::new(&format!("prod-{n:04}")).unwrap()).collect();
         let experience = ExperienceId::new("exp-1").unwrap();
         let rejected = ids(approved..approved + rejected);
         Content::new(experience, ids(0..approved), rejected, BTreeMap::new(), ResourceRequests::Allow).unwrap()
@@ -265,8 +264,7 @@ mod tests {
 
     fn any_decision() -> impl Strategy<Value = Decision> {
         let verdict = prop_oneof![Just(Verdict::Keep), Just(Verdict::Exclude), Just(Verdict::Reject)];
-        (verdict, proptest::option::of("[ab]"))
-            .prop_map(|(verdict, reason)| Decision { verdict, reason })
+        (verdict, proptest::option::of("[ab]")).prop_map(|(verdict, reason)| Decision { verdict, reason })
     }
 
     proptest! {

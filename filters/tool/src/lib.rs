@@ -8,6 +8,7 @@
 //! - `cases`: the test cases of a filter, in a file that people read and write.
 //! - `new`, `build`, `inspect`, `run`, `test`, `bench`, `compile`, `sign` (and `verify`): one
 //!   command each.
+//! - `decide`: the command that `pmp-hub plan` starts, to foresee what members' filters decide.
 //! - `signers`: whose signature counts.
 //!
 //! It runs filters with the same host and the same limits as a spoke, so a filter that works here
@@ -22,6 +23,7 @@ mod catalog;
 pub mod cli;
 mod compile;
 mod component;
+mod decide;
 mod inspect;
 mod ledger;
 mod new;

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    AccountId, Answer, Answers, Applied, ChangeSetTimes, Confirmed, Content, DecisionJournal, Decisions,
-    DeferralReason, Decision, Deferred, Digest, DisputedReceipt, Drift, DriftHandling, EditedProduct, ExperienceId,
-    FactsFrom, FilterIdentity, FilterInput, FilteredFor, ForeignChangeSet, Ground, GroundKind, HeadMark, JournalEntry, LEDGER_LAYOUT, Left,
-    ListedAs, Listing, Needs, Note, OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, ProductAttributes,
-    ProductId, Receipt, ReceiptStatus, Recorded, Removal, ResourceRequests, SnapshotVersion, SpokeScope, Verdict,
-    VerdictMark, WouldChange,
+    AccountId, Answer, Answers, Applied, ChangeSetTimes, Confirmed, Content, Decision, DecisionJournal, Decisions,
+    DeferralReason, Deferred, Digest, DisputedReceipt, Drift, DriftHandling, EditedProduct, ExperienceId, FactsFrom,
+    FilterIdentity, FilterInput, FilteredFor, ForeignChangeSet, Ground, GroundKind, HeadMark, JournalEntry,
+    LEDGER_LAYOUT, Left, ListedAs, Listing, Needs, Note, OperatorConfirmation, OrganizationId, OrganizationSeen,
+    Outcome, ProductAttributes, ProductId, Receipt, ReceiptStatus, Recorded, Removal, ResourceRequests,
+    SnapshotVersion, SpokeScope, Verdict, VerdictMark, WouldChange,
 };
 
 pub(crate) fn management() -> ExperienceId {
@@ -363,7 +363,6 @@ pub(crate) fn minimal_outcome() -> Outcome {
         change_sets: 0,
         change_set_ids: Vec::new(),
         filter: None,
-        filter_input: None,
         confirmed: None,
         owner: None,
         spoke_version: "0.1.0".into(),

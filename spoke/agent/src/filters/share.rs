@@ -107,7 +107,8 @@ mod tests {
         for sharing in [FilterSharing::Identity, FilterSharing::Digest] {
             assert_eq!(sharing.settings(filters.iter()), Vec::<String>::new());
         }
-        let many: Vec<_> = (10..30).map(|n| filter(&format!(r#"{{"ids":["prod-{n}{}"]}}"#, "a".repeat(1_900)))).collect();
+        let many: Vec<_> =
+            (10..30).map(|n| filter(&format!(r#"{{"ids":["prod-{n}{}"]}}"#, "a".repeat(1_900)))).collect();
         let told = FilterSharing::Settings.settings(many.iter());
         assert_eq!(told.len(), 8, "no more than a sign of life has room for");
     }
