@@ -60,8 +60,13 @@ fn spoke(ports: &Ports) -> Spoke {
     let ports = Arc::new(ports.clone());
     // The invariants are about one plan at a time, and receipts have the machine's own time, in
     // which all of it is one moment.
-    Spoke::new(ports.clone(), ports.clone(), ports.clone(), ports, identity, management())
-        .with_guard_window(Duration::ZERO)
+    let settings = ports.world().filter_settings();
+    let spoke = Spoke::new(ports.clone(), ports.clone(), ports.clone(), ports, identity, management())
+        .with_guard_window(Duration::ZERO);
+    match settings {
+        Some(settings) => spoke.with_built_in_filter("exclude-ids", &settings).unwrap(),
+        None => spoke,
+    }
 }
 
 /// Comes back once no message is left.

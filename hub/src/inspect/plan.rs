@@ -443,4 +443,131 @@ mod tests {
         let same = super::plan(&view, same, &kept, &none, GuardRails::default(), now());
         assert!(!same.changes() && same.products.iter().all(|it| it.allow.is_empty() && it.deny.is_empty()));
     }
+
+    /// What `pmp-filter decide` answers of a filter that excludes these products.
+    fn answers(asks: &[Ask], excluded: &[&str]) -> Vec<Answered> {
+        use pmp_protocol::Decision;
+        use pmp_protocol::deciding::{RunOutcome, Said, VerdictTable};
+        let answer = |ask: &Ask| match ask {
+            Ask::Products(products) => {
+                let verdict = |id: &ProductId| if excluded.contains(&id.as_str()) { Verdict::Exclude } else { Verdict::Keep };
+                let decision = |id: &ProductId| Decision { verdict: verdict(id), reason: Some("not for us".to_owned()) };
+                let decisions: Vec<_> = products.products.iter().map(|product| decision(&product.id)).collect();
+                Some(Answered::Verdicts(VerdictTable::of(products.number, products, &decisions)))
+            }
+            Ask::Filter(_) => None,
+            Ask::Run(run) => {
+                Some(Answered::Run(RunOutcome { number: run.number, said: Said::Verdicts(run.products) }))
+            }
+        };
+        asks.iter().filter_map(answer).collect()
+    }
+
+    /// A receipt of an experience whose filter excluded these products, with settings that hash so.
+    fn filtered(member: &str, excluded: &[&str], settings: &str) -> Receipt {
+        use pmp_protocol::{Decision, FactsFrom, FilterInput, VerdictMark};
+        let decision = Decision { verdict: Verdict::Exclude, reason: None };
+        let verdicts = excluded.iter().map(|id| (ProductId::new(id).unwrap(), decision.clone())).collect();
+        let filter =
+            FilterIdentity { name: "no-genai".into(), version: "1.0.0".into(), digest: Digest::of(b"filter") };
+        let input = FilterInput {
+            settings: Digest::of(settings.as_bytes()),
+            experience_name: member.to_owned(),
+            facts: FactsFrom::Nowhere,
+            in_force: Some(VerdictMark::of(&verdicts)),
+        };
+        Receipt { filter: Some(filter), filter_input: Some(input), ..on(member, 42) }
+    }
+
+    fn foresight(receipts: Vec<Receipt>, kept: Content) -> Foresight {
+        let id = receipts[0].organization.clone();
+        let organization = pmp_ledger::Organization { receipts, ..pmp_ledger::Organization::unknown(id) };
+        let head = head(42, "2026-11-24T11:59:00Z");
+        let kept = [(head.latest, head.digest, kept)];
+        Foresight::new(Some(head), [organization], kept)
+    }
+
+    #[test]
+    fn an_experience_whose_filter_can_be_run_is_planned_with_it() {
+        let receipts = vec![filtered("exp-one", &["a"], "{}"), filtered("exp-two", &["a"], "{}"), on("exp-plain", 42)];
+        let foresight = foresight(receipts, content(&["a", "b", "c"], &["x"]));
+        let next = content(&["a", "c", "d", "e"], &["x"]);
+        let asks = foresight.asks(&next, now());
+        let runs = asks.iter().filter(|ask| matches!(ask, Ask::Run(_))).count();
+        let filters = asks.iter().filter(|ask| matches!(ask, Ask::Filter(_))).count();
+        assert_eq!((runs, filters, asks.len()), (4, 1, 7), "two runs for each, one filter, two lists of products");
+        let plan = foresight.plan(&next, GuardRails::default(), now(), answers(&asks, &["a", "d"]));
+        let row = |member: &str| plan.rows.iter().find(|row| row.member_experience.as_ref().unwrap().as_str() == member);
+        // Held by a guard rail where there is a filter: one of the two that are approved there.
+        assert_eq!(row("exp-one").unwrap().outlook, Outlook::Change { allow: 1, deny: 1 });
+        assert_eq!(row("exp-plain").unwrap().outlook, Outlook::Change { allow: 2, deny: 1 });
+        assert_eq!((row("exp-two").unwrap().filtered, row("exp-two").unwrap().filtered_case), (Some(2), Some(0)));
+        let said: Vec<_> = plan.filtered[0]
+            .products
+            .iter()
+            .map(|it| (it.product.as_str(), it.step, it.reason.as_deref()))
+            .collect();
+        let left = ("d", PlannedStep::Leave, Some("not for us"));
+        assert_eq!(said, [("e", PlannedStep::Allow, None), ("b", PlannedStep::Deny, None), left]);
+        let names = Names::none(ExperienceId::new("exp-management").unwrap());
+        assert_eq!(
+            lines(&plan, false, &names)[4..],
+            [
+                "From snapshot 42, with the filter `no-genai` 1.0.0 (2 experiences):",
+                "  - deny   b",
+                "  + allow  e",
+                "  o leave  d  not for us",
+            ]
+        );
+        // A guard rail judges what is approved there, and not what the hub approves.
+        let fewer = content(&["a", "c"], &["x"]);
+        let plan = foresight.plan(&fewer, GuardRails { max_removed_percent: 40, ..GuardRails::default() }, now(), answers(&foresight.asks(&fewer, now()), &["a"]));
+        assert_eq!(plan.rows[0].outlook.reason(), "it would remove 1 of 2 approved products (50%, limit 40%)");
+        assert_eq!(plan.rows.last().unwrap().outlook.as_str(), "change");
+    }
+
+    #[test]
+    fn of_a_filter_that_cannot_be_run_it_says_what_is_missing() {
+        use pmp_protocol::FactsFrom;
+        let with = |member: &str, change: fn(&mut pmp_protocol::FilterInput)| {
+            let mut receipt = filtered(member, &["a"], "{}");
+            change(receipt.filter_input.as_mut().unwrap());
+            receipt
+        };
+        let receipts = vec![
+            filtered("exp-known", &["a"], "{}"),
+            filtered("exp-secret", &["a"], r#"{"ids":["a"]}"#),
+            filtered("exp-otherwise", &["b"], "{}"),
+            with("exp-own", |input| input.facts = FactsFrom::Own),
+            with("exp-facts", |input| input.facts = FactsFrom::Hub),
+            with("exp-unmarked", |input| input.in_force = None),
+            Receipt { filter_input: None, ..filtered("exp-older", &["a"], "{}") },
+        ];
+        let foresight = foresight(receipts, content(&["a", "b"], &[]));
+        let next = content(&["a", "b", "c"], &[]);
+        let planned = |answers: Vec<Answered>| {
+            let plan = foresight.plan(&next, GuardRails::default(), now(), answers);
+            move |member: &str| {
+                let row = plan.rows.iter().find(|row| row.member_experience.as_ref().unwrap().as_str() == member);
+                row.unwrap().outlook.clone()
+            }
+        };
+        let answered = planned(answers(&foresight.asks(&next, now()), &["a"]));
+        assert_eq!(answered("exp-known"), Outlook::Change { allow: 1, deny: 0 });
+        for (member, part) in [
+            ("exp-secret", "its settings are not shared (PMP_FILTER_SHARE=settings at its spoke"),
+            ("exp-otherwise", "run here on snapshot 42, it decides otherwise than it did there"),
+            ("exp-own", "its spoke looks products up by itself"),
+            ("exp-facts", "it is given what the hub looked up of the products, and that is missing or old"),
+            ("exp-unmarked", "what it decided on snapshot 42, which is applied there, is not told"),
+            ("exp-older", "its spoke does not share what it is given (PMP_FILTER_SHARE)"),
+        ] {
+            let outlook = answered(member);
+            assert!(outlook.reason().starts_with("it has a filter of its own: `no-genai` 1.0.0; "), "{outlook:?}");
+            assert!(outlook.reason().contains(part), "{member}: {outlook:?}");
+        }
+        // Without answers the plan says so, and no more.
+        let unanswered = planned(Vec::new());
+        assert!(unanswered("exp-known").reason().ends_with("; it was not answered"));
+    }
 }

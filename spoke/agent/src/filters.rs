@@ -16,12 +16,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use pmp_filter_host::{ConfiguredFilter, Filter};
+use pmp_filter_host::{ConfiguredFilter, Filter, FilterSource, Limits};
 use pmp_protocol::{ExperienceId, FilterIdentity};
 use tokio::sync::OnceCell;
 
-use crate::filters::config::FilterConfig;
+use crate::filters::config::{FilterConfig, FilterSettings};
 use crate::filters::error::FilterError;
+use crate::filters::lookup::AttributeSource;
 use crate::filters::rules::{FilterRules, Place};
 
 /// The most warnings about rules that are told of a pass.
@@ -71,6 +72,20 @@ impl Filters {
     /// None for any experience.
     pub(crate) fn none() -> Self {
         Self { sdk: None, rules: FilterRules::without_rules(None) }
+    }
+
+    /// This one for all experiences.
+    pub(crate) fn ready_made(filter: ConfiguredFilter) -> Self {
+        let config = FilterConfig {
+            source: FilterSource::File(filter.filter().description().name.clone().into()),
+            settings: FilterSettings::Json(filter.settings().to_owned()),
+            digest: None,
+            cache: None,
+            limits: Limits::default(),
+            product_attributes: AttributeSource::Nowhere,
+        };
+        let ready = OnceCell::new_with(Some(Arc::new(filter)));
+        Self { sdk: None, rules: FilterRules::without_rules(Some(Wanted { config, loaded: Arc::default(), ready })) }
     }
 
     /// As they are configured; nothing is fetched yet.
@@ -144,7 +159,11 @@ impl Filters {
     }
 
     async fn ready(&self, place: Place, wanted: &Option<Wanted>) -> Result<Option<Arc<ConfiguredFilter>>, FilterError> {
-        let (Some(Wanted { config, loaded, ready }), Some(sdk)) = (wanted, &self.sdk) else { return Ok(None) };
+        let Some(Wanted { config, loaded, ready }) = wanted else { return Ok(None) };
+        if let Some(ready) = ready.get() {
+            return Ok(Some(ready.clone()));
+        }
+        let Some(sdk) = &self.sdk else { return Ok(None) };
         let make = || async {
             let filter = loaded.get_or_try_init(|| load::load(sdk, place, config)).await?;
             load::configure(sdk, filter.clone(), place, config).await.map(Arc::new)

@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeHistory};
+use pmp_filter_host::{Filter, Limits};
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
 use pmp_plan::GuardRails;
 use pmp_protocol::{
@@ -172,6 +173,14 @@ impl Spoke {
     #[must_use]
     pub fn with_guard_window(self, guard_window: Duration) -> Self {
         Self { guard_window, ..self }
+    }
+
+    /// Sets a built-in filter for all experiences, and shares its settings with the hub. `None` where
+    /// there is no filter of this name, or it refuses its settings.
+    #[must_use]
+    pub fn with_built_in_filter(self, name: &str, settings: &str) -> Option<Self> {
+        let filter = Filter::built_in(name, Limits::default())?.configure(settings).ok()?;
+        Some(Self { filters: Arc::new(Filters::ready_made(filter)), sharing: FilterSharing::Settings, ..self })
     }
 
     /// Brings every member experience to what `snapshot` and its filter ask for, and writes a
