@@ -1,4 +1,4 @@
-//! The program `pmp-hub`.
+//! The command line of `pmp-hub`.
 
 use std::ffi::OsString;
 use std::process::ExitCode;

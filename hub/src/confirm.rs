@@ -1,29 +1,28 @@
-//! Lets through what a guard rail holds in a member organization (rule 5 of the design), for
-//! exactly one snapshot. This module decides from what the ledger says; the command writes and
-//! announces.
+//! Lets one exact snapshot pass that a guard rail holds in a member organization (rule 5). This
+//! module decides from the ledger; the command writes and announces.
 
 use pmp_ledger::{Head, Organization};
 use pmp_protocol::{ExperienceId, LEDGER_LAYOUT, OrganizationId, Receipt, ReceiptStatus, SnapshotVersion};
 
-/// What an operator asks to let through.
+/// The confirmation that an operator requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) organization: OrganizationId,
     pub(crate) version: SnapshotVersion,
-    /// One member experience; none for all of the organization.
+    /// One member experience. `None` for all of the organization.
     pub(crate) member_experience: Option<ExperienceId>,
-    /// Confirm even where nothing is held yet.
+    /// Confirm even if nothing is held yet.
     pub(crate) force: bool,
 }
 
-/// Why a confirmation would be wrong, or without effect.
+/// The reason why a confirmation would be wrong, or without effect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("there is no snapshot yet")]
     NoSnapshot,
     #[error("there is no snapshot {version}: the newest is {latest}")]
     Unknown { version: SnapshotVersion, latest: SnapshotVersion },
-    /// Spokes act on the newest alone.
+    /// Spokes apply only the newest snapshot.
     #[error("snapshot {version} is not the newest any more: {latest} is")]
     Outdated { version: SnapshotVersion, latest: SnapshotVersion },
     #[error("no spoke of `{0}` has reported")]
@@ -49,8 +48,8 @@ impl Refusal {
     }
 }
 
-/// The receipts that the confirmation lets through; none, with `force`, where nothing is held yet.
-/// Pure.
+/// The receipts that the confirmation lets through. With `force` it may be empty, because nothing
+/// has to be held yet. Pure.
 pub(crate) fn decide<'a>(
     wanted: &Wanted,
     head: Option<&Head>,
@@ -86,8 +85,8 @@ pub(crate) fn decide<'a>(
     Ok(held)
 }
 
-/// What to do where the spoke is of an earlier release: it looks for confirmations in its
-/// organization's own partition, in which anybody there could write one.
+/// The hint for a spoke of an earlier release. Such a spoke reads confirmations from its
+/// organization's own partition, where anybody in the organization could write one.
 pub(crate) fn too_old(organization: &Organization, version: SnapshotVersion) -> Option<String> {
     let seen = organization.seen.as_ref()?;
     seen.ledger.is_none_or(|layout| layout < LEDGER_LAYOUT).then(|| {
@@ -99,7 +98,7 @@ pub(crate) fn too_old(organization: &Organization, version: SnapshotVersion) -> 
     })
 }
 
-/// How the experiences stand instead, in a few words.
+/// The states of the experiences instead, in a few words.
 fn stands(receipts: &[&Receipt]) -> String {
     const MAX_NAMED: usize = 3;
     let named = receipts.iter().take(MAX_NAMED);

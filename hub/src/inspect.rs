@@ -1,5 +1,6 @@
-//! What operators and auditors ask about the fleet and its history. Each module answers one kind of
-//! question, and is pure: it takes what the hub sees and returns rows. The commands print them.
+//! Answers questions of operators and auditors about the fleet and its history. Each module answers
+//! one kind of question. It is pure: it takes the hub's view and returns rows, which the commands
+//! print.
 
 pub(crate) mod difference;
 pub(crate) mod drift;

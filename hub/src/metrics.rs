@@ -1,4 +1,4 @@
-//! What a run of the hub did and found, in figures.
+//! The metrics of a run of the hub.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::publish::{Hub, Outcome, Published, Trigger};
 use crate::status::fleet::{Fleet, Looked, View, is_ahead};
 use crate::status::judge::in_force;
 
-/// Writes figures to standard output.
+/// Writes metrics to standard output.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    /// Where the spokes report; none where that is not configured, and then nothing is told of
-    /// them.
+    /// The table in which the spokes report. `None` if it is not configured; then the metrics leave
+    /// the spokes out.
     pub(crate) fleet: Option<Fleet>,
-    /// How long a spoke may be silent.
+    /// A spoke that is silent for longer counts as stale.
     pub(crate) stale_after: Duration,
 }
 
@@ -29,30 +29,30 @@ pub(crate) struct Run<'a> {
     pub(crate) trigger: Trigger,
     pub(crate) outcome: &'a Result<Published, HubError>,
     pub(crate) took: Duration,
-    /// Answers of AWS that asked to slow down.
+    /// The number of AWS's answers that asked to slow down.
     pub(crate) throttles: usize,
-    /// Lambda's id of the invocation, where there is one.
+    /// Lambda's id of the invocation. `None` outside of Lambda.
     pub(crate) request_id: Option<&'a str>,
 }
 
-/// How the spokes stand, in figures.
+/// Numbers about the spokes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Spokes {
-    /// Those that were admitted and never reported among them.
+    /// Spokes that are stale. Organizations that were admitted and never reported count, too.
     silent: usize,
     failed: usize,
     held: usize,
     disputed: usize,
     unreadable: usize,
-    /// None where no spoke has reported yet.
+    /// `None` if no spoke has reported yet.
     oldest_seen: Option<Duration>,
-    /// None where there is no receipt yet.
+    /// `None` if there is no receipt yet.
     oldest_lag: Option<u64>,
 }
 
 impl Metrics {
-    /// Tells of a run. Events come in bursts and tell nothing of the spokes: these are looked at on
-    /// the other triggers.
+    /// Writes the metrics of a run. Events come in bursts, and change nothing about the spokes, so
+    /// the spokes are read on the other triggers only.
     pub(crate) async fn emit(&self, hub: &Hub, run: Run<'_>) {
         let now = Timestamp::now();
         let spokes = match (&self.fleet, run.trigger) {
@@ -86,7 +86,7 @@ impl Spokes {
         let admitted = || view.reports().filter(|report| view.is_admitted(&report.organization.id));
         let seen = || admitted().flat_map(|report| report.organization.signs());
         // A sign of life of a time to come is none.
-        let silent_for = || seen().filter(|seen| !is_ahead(seen.last_seen, now)).map(|seen| silence(seen, now));
+        let silent_for = || seen().filter(|seen| !is_ahead(seen.last_seen, now)).map(|seen| silence(&seen, now));
         let never = admitted().filter(|report| view.roster.is_some() && report.is_empty()).count();
         let receipts = || view.reports().flat_map(|report| &report.organization.receipts);
         let is_believed = |receipt: &&Receipt| view.dispute(receipt, now).is_none();
@@ -110,7 +110,8 @@ fn silence(seen: &OrganizationSeen, now: Timestamp) -> SignedDuration {
     now.duration_since(seen.last_seen).max(SignedDuration::ZERO)
 }
 
-/// Receipts of an organization that are not believed; a sign of life that is not counts as one.
+/// The number of an organization's receipts that are not believed (rule 10). A sign of life that is
+/// not believed counts as one.
 fn disputed(view: &View, report: &Report, now: Timestamp) -> usize {
     let Organization { id, receipts, .. } = &report.organization;
     let is_odd = |seen: &&OrganizationSeen| {
@@ -120,13 +121,13 @@ fn disputed(view: &View, report: &Report, now: Timestamp) -> usize {
     receipts + report.organization.signs().iter().filter(|seen| is_odd(seen)).count()
 }
 
-/// Items of an organization that cannot be read; what is left out counts as one, and so does an
-/// organization as a whole.
+/// The number of an organization's items that cannot be read. Items that were left out count as one
+/// together, and so does an organization that could not be read at all.
 fn unreadable(looked: &Looked) -> usize {
     looked.report.as_ref().map_or(1, |report| report.organization.unreadable.len() + usize::from(report.more))
 }
 
-/// The figures of a run. Pure.
+/// The metrics of a run as one document. Pure.
 fn datum(experience: &ExperienceId, run: &Run<'_>, spokes: Option<&Spokes>) -> Datum {
     let mut datum = Datum::new(Component::Hub, experience);
     if let Some(request_id) = run.request_id {

@@ -1,4 +1,4 @@
-//! Who signs the hub's statements: a small port, AWS KMS behind it, and a key in a file.
+//! Signs the hub's statements (rule 9): a small port, with AWS KMS behind it, or a key in a file.
 
 mod file;
 #[cfg_attr(not(feature = "kms"), path = "signing/no_kms.rs")]
@@ -18,7 +18,7 @@ use pmp_signature::{KeyError, LocalKeyError, PublicKey, Statement};
 
 use self::file::FileSigner;
 
-/// How KMS keys and files are named, as sigstore and securesystemslib name them.
+/// The prefixes of KMS keys and files, as sigstore and securesystemslib write them.
 const KMS: &str = "awskms:///";
 const FILE: &str = "file:";
 
@@ -28,11 +28,11 @@ pub trait Signer: fmt::Debug + Send + Sync {
     /// The key that verifies what it signs.
     async fn public_key(&self) -> Result<PublicKey, SigningError>;
 
-    /// Its signature over `message`: in DER for P-256, 64 bytes for Ed25519.
+    /// Signs `message`. The signature is in DER for P-256, and has 64 bytes for Ed25519.
     async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError>;
 }
 
-/// Why a statement could not be signed. Nothing is stored or published without it.
+/// The reason why a statement could not be signed. Nothing is stored or published without it.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningError {
     /// KMS refused or failed.
@@ -40,19 +40,19 @@ pub enum SigningError {
     Kms {
         /// The ARN of the key.
         key: String,
-        /// What KMS answered, or why no answer came.
+        /// The answer of KMS, or the reason why no answer came.
         #[source]
         source: ApiError,
     },
-    /// A build without the feature `kms`.
+    /// This build lacks the feature `kms`.
     #[error("the key `{0}` cannot be used: this build does not know AWS KMS")]
     NoKms(String),
-    /// A key of another kind.
+    /// The key is of an unsupported kind.
     #[error("the key `{key}` cannot be used")]
     Kind {
         /// The ARN of the key.
         key: String,
-        /// What kind of key it is, or why it cannot be read.
+        /// The kind of the key, or the reason why it cannot be read.
         #[source]
         source: KeyError,
     },
@@ -61,7 +61,7 @@ pub enum SigningError {
     Unreadable {
         /// The file, as the settings name it.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
@@ -70,17 +70,17 @@ pub enum SigningError {
     File {
         /// The file, as the settings name it.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault in its content.
         #[source]
         source: LocalKeyError,
     },
-    /// What came back is no signature of the key.
+    /// The signature that came back is not valid for the key.
     #[error("the key {0} gave a signature that its own public key does not verify")]
     NotVerified(String),
 }
 
 impl SigningError {
-    /// What the operator can do, where the error itself tells.
+    /// The operator's next step. `None` if the error itself does not tell it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let make = "make one with `aws kms create-key --key-spec ECC_NIST_P256 --key-usage SIGN_VERIFY`";
@@ -103,7 +103,7 @@ impl SigningError {
     }
 }
 
-/// Which key signs: `awskms:///ARN` or `file:PATH`.
+/// The key that signs: `awskms:///ARN` or `file:PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SigningKey {
     /// A key of KMS, by its ARN or an alias's.
@@ -122,9 +122,9 @@ impl FromStr for SigningKey {
 
     fn from_str(text: &str) -> Result<Self, SigningKeyError> {
         if let Some(path) = text.strip_prefix(FILE) {
-            // As a URL it has slashes before its path.
+            // A URL has two slashes before its path.
             let path = path.strip_prefix("//").unwrap_or(path);
-            // The key itself, in place of its path, is shown to nobody.
+            // If somebody set the key itself instead of its path, no error may show it.
             let is_path = !path.is_empty() && !path.contains("-----") && !path.contains('\n');
             return if is_path { Ok(Self::File(path.into())) } else { Err(SigningKeyError) };
         }
@@ -152,7 +152,7 @@ impl fmt::Display for SigningKey {
 }
 
 impl SigningKey {
-    /// The key. Neither the file nor KMS is looked at before it signs.
+    /// The signer for this key. It reads neither the file nor KMS before it signs.
     #[must_use]
     pub fn signer(&self, sdk: &SdkConfig) -> Arc<dyn Signer> {
         match self {
@@ -162,21 +162,21 @@ impl SigningKey {
     }
 }
 
-/// How a hub signs.
+/// The key and the lifetime of the hub's statements.
 #[derive(Debug, Clone)]
 pub struct Signing {
     /// The key that signs each statement.
     pub signer: Arc<dyn Signer>,
-    /// For how long a statement holds.
+    /// The time after which a statement expires.
     pub lifetime: SignedDuration,
 }
 
 impl Signing {
-    /// The envelope that vouches for a version from `now` on. What the key gave is verified before
-    /// it is used.
+    /// The signed envelope for a version from `now` on. The signature is verified before it is
+    /// used.
     ///
     /// # Errors
-    /// Where the key cannot be used.
+    /// If the key cannot be used.
     pub async fn statement(
         &self,
         experience: &ExperienceId,

@@ -1,13 +1,13 @@
-//! `verify-aws`: tries on a real account what AWS documents nowhere and this system assumes, and
-//! says of each assumption whether it is confirmed, refuted, or was not tried (rule 15 of the
-//! design: undocumented behaviour is an assumption with a name). `docs/first-day.md`
-//! is its page, `docs/aws-assumptions.md` lists the assumptions.
+//! `verify-aws`: tests assumptions about AWS on a real account, and says of each whether it is
+//! confirmed, refuted, or was not tried. No documentation of AWS states these behaviours (rule 15:
+//! undocumented behaviour is an assumption with a name). `docs/first-day.md` is the page for this
+//! command, and `docs/aws-assumptions.md` lists the assumptions.
 //!
-//! [`reads`] and [`products`] only read. [`changes`] works on one experience, which [`subject`]
-//! puts back whatever happens; [`left`] says what it could not. [`guard`] keeps it away from
-//! experiences that are in use. [`dead_letters`] makes a topic and two queues and deletes them.
-//! What is made of the answers is decided by [`judge`], which calls nobody; [`record`] collects it,
-//! [`report`] writes it down, and [`mask`] takes the ids out.
+//! [`reads`] and [`products`] only read. [`changes`] works on one experience. [`subject`] puts that
+//! experience back in any case, and [`left`] says what could not be put back. [`guard`] protects
+//! experiences that are in use. [`dead_letters`] makes a topic and two queues, and deletes them.
+//! [`judge`] decides what an answer means for an assumption, without any call. [`record`] collects
+//! the judgements, [`report`] writes them down, and [`mask`] removes the ids.
 
 mod assumption;
 mod changes;

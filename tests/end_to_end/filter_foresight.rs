@@ -86,9 +86,12 @@ async fn what_a_filter_is_foretold_to_do_is_what_the_spoke_applies() {
     assert_eq!((&case["from"], &case["products"]), (&json!(1), &products));
     assert_eq!(pmp_tests::PublishedSchema::of_hub("plan").faults(&told), Vec::<String>::new());
     let table = scene.hub.run(&plan).await;
-    for part in
-        ["with the filter `exclude-products`", "(2 experiences):", "o leave  prod-e  the id is in exclude_ids", "- deny   prod-a"]
-    {
+    for part in [
+        "with the filter `exclude-products`",
+        "(2 experiences):",
+        "o leave  prod-e  the id is in exclude_ids",
+        "- deny   prod-a",
+    ] {
         assert!(table.stdout.contains(part), "{part}\n{}", table.stdout);
     }
 
@@ -155,7 +158,10 @@ async fn what_cannot_be_foretold_is_said_and_everything_else_is_told() {
     assert!(said.contains("its settings are not shared") && said.contains(&digest), "{said}");
     let both = folder(&[("a", &bytes), ("settings.json", settings.as_bytes())]);
     let plan = scene.hub.json(&["plan", "--filters-folder", both.path().to_str().unwrap()]).await;
-    assert_eq!((&row(&plan, ALPHA_PROD)["outlook"], &row(&plan, ALPHA_PROD)["filtered"]), (&json!("change"), &json!(1)));
+    assert_eq!(
+        (&row(&plan, ALPHA_PROD)["outlook"], &row(&plan, ALPHA_PROD)["filtered"]),
+        (&json!("change"), &json!(1))
+    );
 
     sync("settings").await;
     let plan = scene.hub.json(&["plan", "--filters-folder", full.path().to_str().unwrap()]).await;
@@ -268,11 +274,8 @@ async fn a_thousand_experiences_with_filters_and_twenty_thousand_products_are_fo
         let signs = signs.map(|item| with(item.clone(), "organization", text(organization)));
         let receipts = (0..EXPERIENCES).map(|experience| {
             let mut item = receipt(&items, organization, &format!("exp-{at}-{experience}"));
-            let applied = [
-                ("version", number(version)),
-                ("digest", text(&digest)),
-                ("at", item["received_at"].clone()),
-            ];
+            let applied =
+                [("version", number(version)), ("digest", text(&digest)), ("at", item["received_at"].clone())];
             let applied = applied.map(|(name, value)| (name.to_owned(), value)).into();
             item.insert("applied".into(), AttributeValue::M(applied));
             let AttributeValue::M(input) = item.get_mut("filter_input").unwrap() else { panic!() };
@@ -296,10 +299,15 @@ async fn a_thousand_experiences_with_filters_and_twenty_thousand_products_are_fo
         );
         let told: Value = serde_json::from_str(&measured.finished.stdout).unwrap();
         let rows = told["experiences"].as_array().unwrap();
-        let ours: Vec<_> = rows.iter().filter(|row| row["organization"].as_str().unwrap().starts_with("o-member")).collect();
+        let ours: Vec<_> =
+            rows.iter().filter(|row| row["organization"].as_str().unwrap().starts_with("o-member")).collect();
         assert_eq!(ours.len(), ORGANIZATIONS * EXPERIENCES);
         for row in ours {
-            assert_eq!((&row["outlook"], &row["allow"], &row["filtered"]), (&json!("change"), &json!(1), &json!(1)), "{row}");
+            assert_eq!(
+                (&row["outlook"], &row["allow"], &row["filtered"]),
+                (&json!("change"), &json!(1), &json!(1)),
+                "{row}"
+            );
         }
     }
 }

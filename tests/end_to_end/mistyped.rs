@@ -107,7 +107,8 @@ async fn the_hubs_role_is_a_role_of_an_account() {
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     for arn in ["arn:aws:iam::111111111111:user/member1", "arn:aws:iam::11111111111:role/member1"] {
         let ran = scene.spoke.with(&[("PMP_HUB_ROLE_ARN", arn)]).run(&["plan"]).await;
-        refused(&ran, "--hub-role-arn (PMP_HUB_ROLE_ARN): not the ARN of a role", "hint: correct");
+        let problem = format!("--hub-role-arn (PMP_HUB_ROLE_ARN): `{arn}` is not the ARN of a role");
+        refused(&ran, &problem, "hint: correct");
     }
 }
 

@@ -70,10 +70,10 @@ fn written(call: &pmp_tests::Call) -> Option<String> {
     }
 }
 
-/// The lease is taken and given back, and two signs of life are written: docs/compatibility.md says
-/// why it is not one.
+/// A person's `sync` is a pass under the lease, which is taken and given back. It writes both signs
+/// of life.
 #[tokio::test]
-async fn a_pass_without_a_change_writes_nothing_but_that_it_was() {
+async fn a_sync_without_a_change_writes_nothing_but_that_it_was() {
     let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
     scene.hub.json(&["publish"]).await;
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
@@ -83,4 +83,39 @@ async fn a_pass_without_a_change_writes_nothing_but_that_it_was() {
     let written: Vec<_> = tap.record().iter().filter_map(written).collect();
     let (all, own) = (format!("{MANAGEMENT}#"), format!("spoke#{MANAGEMENT}#all"));
     assert_eq!(written, ["lease", own.as_str(), all.as_str(), "lease"]);
+}
+
+/// An agent looks first: nothing is to be done, so it takes no lease, and writes one sign of life.
+/// The two items take turns, so that hubs of earlier releases see that it lives, too.
+#[tokio::test]
+async fn a_pass_without_a_change_writes_one_item() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    let tap = Tap::open(&scene.endpoint()).await;
+    let agent = scene.spoke.with(&[("AWS_ENDPOINT_URL_DYNAMODB", tap.endpoint())]).start(&["run"]);
+    let writes = async || tap.record().iter().filter_map(written).collect::<Vec<_>>();
+    let is_idle = async || {
+        let waiting = scene.alpha_account.waiting(&scene.queue_url).await;
+        (waiting, writes().await.last().cloned())
+    };
+    eventually("the first pass is done", &(0, Some("lease".to_owned())), is_idle).await;
+    let (mut before, mut found) = (writes().await.len(), Vec::new());
+    for _ in 0..3 {
+        scene.hub.json(&["publish"]).await;
+        eventually("something is written", &true, async || writes().await.len() > before).await;
+        eventually("the message is gone", &0, async || scene.alpha_account.waiting(&scene.queue_url).await).await;
+        let now = writes().await;
+        found.push(now[before..].to_vec());
+        before = now.len();
+    }
+    let (all, own) = (format!("{MANAGEMENT}#"), format!("spoke#{MANAGEMENT}#all"));
+    assert_eq!(found, [vec![own.clone()], vec![all], vec![own]]);
+    // Somebody else's edit is found by the same look, and a pass follows that mends it.
+    scene.alpha_account.approve(ALPHA_PROD, &["prod-z"]).await;
+    scene.hub.json(&["publish"]).await;
+    eventually("it is taken back", &true, async || {
+        !scene.alpha_account.lists(ALPHA_PROD).await.approved.iter().any(|id| id == "prod-z")
+    })
+    .await;
+    agent.stop().await;
 }

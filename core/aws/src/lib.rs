@@ -43,6 +43,6 @@ pub use refuser::Refuser;
 pub use renewal::AskWithNewSession;
 pub use session::{
     AssumedRole, DEFAULT_REGION, assume_role, assume_role_now, endpoint_origin, for_catalog, for_queue,
-    has_own_endpoint, hurried, in_region, in_region_of, is_queue_url, load, nothing,
+    has_own_endpoint, hurried, in_region, in_region_of, load, nothing,
 };
 pub use throttles::throttles;

@@ -179,12 +179,6 @@ pub fn for_queue(config: &SdkConfig, queue_url: &str) -> SdkConfig {
     }
 }
 
-/// Whether a text is a [`QueueUrl`], for callers that keep it as text.
-#[must_use]
-pub fn is_queue_url(url: &str) -> bool {
-    url.parse::<QueueUrl>().is_ok()
-}
-
 /// A role in another account, as its trust policy asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssumedRole {

@@ -1,9 +1,9 @@
-//! What the hub found out about products, in the `Snapshots` table: no member can write there, and
-//! every member can read it.
+//! Stores the hub's facts about products in the `Snapshots` table, which every member can read and
+//! no member can write.
 //!
-//! The item `answers` of a management experience's partition names the newest by its digest;
-//! `answers#<digest>#<chunk>` hold them, cut so that none reaches DynamoDB's 400 KB. Those before
-//! stay until the next ones come, for whoever is reading them.
+//! The item `answers` of a management experience's partition names the newest answers by their
+//! digest. The items `answers#<digest>#<chunk>` hold them, cut so that none reaches DynamoDB's 400
+//! KB. The answers before stay until the next ones are stored, for members that are reading them.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ use crate::{AnswerStore, AnswersHead, LedgerError, TableName};
 
 const HEAD: &str = "answers";
 
-/// The answers in the `Snapshots` table, with the credentials of whoever reads or writes them.
+/// The answers in the `Snapshots` table. The caller's credentials decide whether it can write them.
 #[derive(Debug)]
 pub struct DynamoAnswers {
     table: TableClient,
@@ -57,7 +57,7 @@ fn key(experience: &ExperienceId, item: &str) -> Item {
     Item::from([("experience".to_owned(), text(experience)), ("item".to_owned(), text(item))])
 }
 
-/// What the keys of its chunks begin with.
+/// The prefix of the keys of the answers' chunks.
 fn chunks_of(digest: Digest) -> String {
     format!("answers#{}#", digest.hex())
 }
@@ -128,8 +128,8 @@ impl AnswerStore for DynamoAnswers {
         let call = self.table.dynamodb.transact_write_items().set_transact_items(Some(self.table.puts(items)?));
         call.send().await.map_err(|e| self.table.failed(ApiError::new(OPERATION, &e)))?;
         if let Err(error) = self.prune(experience, [Some(head.digest), before.map(|before| before.digest)]).await {
-            // Not an error: they only take space, and are deleted after the next answers are
-            // stored.
+            // This is no error: old chunks only take space, and are deleted after the next answers
+            // are stored.
             tracing::warn!(%error, "what was looked up before could not be deleted");
         }
         Ok(head)
@@ -146,7 +146,7 @@ mod tests {
         "2026-11-24T12:00:00Z".parse().unwrap()
     }
 
-    /// Names like random text, so that they do not pack away to nothing.
+    /// Random names, so that the content does not compress to almost nothing.
     fn answers(products: usize) -> Answers {
         let answer = |n: usize| {
             let hex = Digest::of(&n.to_le_bytes()).hex();

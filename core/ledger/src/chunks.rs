@@ -1,4 +1,4 @@
-//! Content that is larger than one item, cut into several and put together again.
+//! Splits content that is larger than one item, and joins it again.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -8,8 +8,10 @@ use crate::item::{Item, ItemError, parse};
 /// attributes.
 pub(crate) const CHUNK_BYTES: usize = 390_000;
 
-/// Puts `chunks` items together, in the order of their keys. What is missing, repeated or out of
-/// place is an error.
+/// Joins `chunks` items in the order of their keys.
+///
+/// # Errors
+/// If an item is missing, repeated or out of place.
 pub(crate) fn join(chunks: usize, items: Vec<Item>) -> Result<Vec<u8>, ItemError> {
     if items.len() != chunks {
         return Err(ItemError::Chunks { found: items.len(), expected: chunks });

@@ -1,4 +1,4 @@
-//! A table and the client that reaches it: what both adapters share.
+//! A table and the client that reaches it. All adapters use it.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -28,27 +28,27 @@ impl TableClient {
             Some(region) => pmp_aws::in_region(config, region),
             None => config.clone(),
         };
-        // The hub's operators may revoke the sessions of the member's role at any time: then a call
-        // is made again with a new session.
+        // The hub's operators may revoke the sessions of the member's role at any time. Then a call
+        // is repeated with a new session.
         let config = Builder::from(&config).retry_classifier(AskWithNewSession).build();
         Self { dynamodb: Client::from_conf(config), table }
     }
 
-    /// Asks for the items of a partition of `SyncTimestamps` whose sort keys begin with `prefix`,
-    /// as they are now.
+    /// Queries the items of a partition of `SyncTimestamps` whose sort keys begin with `prefix`.
+    /// The read is consistent.
     pub(crate) fn beginning_with(&self, partition: &str, prefix: &str) -> QueryFluentBuilder {
         self.query("organization = :partition AND begins_with(#item, :item)", partition, prefix)
     }
 
-    /// Asks for the items of a partition of `SyncTimestamps` whose sort keys are between `from` and
-    /// `to`, as they are now.
+    /// Queries the items of a partition of `SyncTimestamps` whose sort keys are between `from` and
+    /// `to`. The read is consistent.
     pub(crate) fn in_range(&self, partition: &str, from: &str, to: &str) -> QueryFluentBuilder {
         self.query("organization = :partition AND #item BETWEEN :item AND :to", partition, from)
             .expression_attribute_values(":to", text(to))
     }
 
-    /// One item of `SyncTimestamps`, as it is now. By a query, so that a member's role need not
-    /// read in another way.
+    /// Reads one item of `SyncTimestamps`, consistently. It is a query, so that a member's role
+    /// needs no other permission to read.
     pub(crate) async fn item(&self, partition: &str, key: &str) -> Result<Option<Item>, LedgerError> {
         let query = self.query("organization = :partition AND #item = :item", partition, key);
         Ok(self.all(query).await?.pop())
@@ -65,8 +65,8 @@ impl TableClient {
             .expression_attribute_values(":item", text(item))
     }
 
-    /// Asks for the items of an experience's partition of `Snapshots` whose sort keys are between
-    /// `from` and `to`, as they are now.
+    /// Queries the items of an experience's partition of `Snapshots` whose sort keys are between
+    /// `from` and `to`. The read is consistent.
     pub(crate) fn between(&self, experience: &ExperienceId, from: &str, to: &str) -> QueryFluentBuilder {
         self.dynamodb
             .query()

@@ -1,4 +1,4 @@
-//! What can go wrong at the ledger.
+//! The errors of the ledger.
 
 use pmp_aws::ApiError;
 use pmp_protocol::{Counts, ExperienceId, SnapshotVersion};
@@ -8,12 +8,12 @@ use crate::{Table, TableName};
 /// A ledger operation that failed, after the SDK's retries.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// DynamoDB, or the way to it, refused or failed.
+    /// DynamoDB, or a part of the connection to it, refused or failed.
     #[error("table `{table}`: {error}")]
     Api {
         /// The table that was called, as it was configured.
         table: TableName,
-        /// What DynamoDB, or the way to it, answered.
+        /// The answer of DynamoDB, or of a part of the connection.
         error: ApiError,
     },
     /// The table does not exist in that account and region.
@@ -26,7 +26,7 @@ pub enum LedgerError {
         table: TableName,
         /// The keys that it has, spelled for a person.
         found: String,
-        /// The keys of this ledger.
+        /// The keys that this ledger uses.
         expected: String,
     },
     /// The version is not in the table: never stored, or pruned.
@@ -34,7 +34,7 @@ pub enum LedgerError {
     NoSnapshot {
         /// Management experience of the snapshot.
         experience: ExperienceId,
-        /// Version that was asked for.
+        /// The version that was requested.
         version: SnapshotVersion,
     },
     /// The stored items do not make up the snapshot: some are missing or wrong.
@@ -42,23 +42,23 @@ pub enum LedgerError {
     Damaged {
         /// Management experience of the snapshot.
         experience: ExperienceId,
-        /// Version that was asked for.
+        /// The version that was requested.
         version: SnapshotVersion,
-        /// What is wrong with it, for a person.
+        /// The damage, described for a person.
         problem: String,
     },
-    /// An item that this version does not understand.
+    /// The item has a form that this release does not know.
     #[error("table `{table}` holds an item that cannot be read: {problem}")]
     Unreadable {
         /// The table that was called, as it was configured.
         table: TableName,
-        /// What is wrong with it, for a person.
+        /// The fault, described for a person.
         problem: String,
     },
     /// The content is too large for one transaction.
     #[error("the snapshot of {counts} products is {bytes} bytes packed; the ledger holds at most {limit}")]
     TooLarge {
-        /// How many products it has.
+        /// The numbers of its products.
         counts: Counts,
         /// Size of the packed content, in bytes.
         bytes: usize,
@@ -68,7 +68,7 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
-    /// What AWS answered, where this is about a call.
+    /// The error of AWS, if a call failed.
     #[must_use]
     pub fn api(&self) -> Option<&ApiError> {
         match self {
@@ -77,11 +77,11 @@ impl LedgerError {
         }
     }
 
-    /// What the operator can do, where the error itself tells.
+    /// The operator's next step. `None` if the error itself does not tell it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            // DynamoDB says only that a key does not match.
+            // DynamoDB's error says only that a key does not match.
             Self::Api { error, .. }
                 if error.code() == Some("ValidationException") && error.message().to_lowercase().contains("key") =>
             Some(

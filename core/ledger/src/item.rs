@@ -1,4 +1,4 @@
-//! Reading attributes out of DynamoDB items.
+//! Reads attributes out of DynamoDB items.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use pmp_protocol::{AnswersError, SealError};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// Items that are not what this ledger writes. Whoever reads them says of which table or snapshot.
+/// An item that this ledger did not write in this form. The caller adds the table or the snapshot.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ItemError {
     /// The attribute is not there.
@@ -22,7 +22,8 @@ pub(crate) enum ItemError {
     Value {
         /// Name of the attribute.
         name: &'static str,
-        /// The beginning of what it holds: text from outside, bounded and not clean.
+        /// The beginning of the value. It is text from outside: bounded, but not made harmless
+        /// (rule 14).
         value: String,
     },
     /// There are more or fewer items than the first of them says.
@@ -33,7 +34,7 @@ pub(crate) enum ItemError {
         /// How many there should be.
         expected: usize,
     },
-    /// The items are not numbered from 1 without a gap.
+    /// The items are not numbered from 1 without gaps. The value is the first missing number.
     #[error("chunk {0} is missing")]
     MissingChunk(usize),
     /// An item holds no bytes.
@@ -42,10 +43,10 @@ pub(crate) enum ItemError {
     /// There is no item at all.
     #[error("it has no items")]
     NoItems,
-    /// The items make up a content that is not the one they name.
+    /// The items make up another content than they name.
     #[error(transparent)]
     Content(#[from] SealError),
-    /// The items make up answers that are not the ones they name.
+    /// The items make up other answers than they name.
     #[error(transparent)]
     Answers(#[from] AnswersError),
 }
@@ -60,7 +61,7 @@ pub(crate) fn parse<T: FromStr>(item: &Item, name: &'static str) -> Result<T, It
     text.parse().map_err(|_| ItemError::Value { name, value: text.chars().take(80).collect() })
 }
 
-/// As [`parse`], where the attribute may be absent.
+/// Parses the attribute `name` as [`parse`] does. `None` if it is absent.
 pub(crate) fn parse_optional<T: FromStr>(item: &Item, name: &'static str) -> Result<Option<T>, ItemError> {
     item.contains_key(name).then(|| parse(item, name)).transpose()
 }

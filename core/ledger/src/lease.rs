@@ -1,12 +1,12 @@
-//! The lease of a member organization: who may act there now. The record, and the decision who may
-//! take it. Pure.
+//! The lease of a member organization: the right to act there. This module has the record, and the
+//! decision who may take it. Pure.
 //!
-//! A lease ends in one of two ways. Whoever watched it for a whole term, on a steady clock, without
-//! seeing a renewal, takes it: that compares no clocks at all. Whoever did not watch it goes by the
-//! time that it names, which is [`LeaseTerm::CLOCKS`] later, since clocks differ. The holder gives
-//! up before either, by its own steady clock ([`LeaseTerm::held_for`]): so two never hold it at
-//! once, unless clocks differ by more than that. Then the catalog still refuses a change that was
-//! planned from an older revision.
+//! A lease ends in one of two ways. A spoke that watched it for a whole term, on its own steady
+//! clock, without seeing a renewal, takes it; no clocks are compared. A spoke that did not watch
+//! uses the time that the lease names, which is [`LeaseTerm::CLOCKS`] later, because clocks differ.
+//! The holder gives up before either, by its own steady clock ([`LeaseTerm::held_for`]). So two
+//! spokes never hold it at once, unless their clocks differ by more than that. If they do, the
+//! catalog still refuses a change that was planned from an older revision.
 
 use std::time::Duration;
 
@@ -14,75 +14,75 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_protocol::OrganizationId;
 use serde::{Deserialize, Serialize};
 
-/// How long the holder may be silent. A spoke that has watched the lease for so long without a
+/// The longest silence of the holder. A spoke that has watched the lease for this long without a
 /// renewal takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseTerm(Duration);
 
 impl LeaseTerm {
-    /// Longer than a usual pause of a healthy process and of its ledger, and short enough to wait
-    /// for after a crash.
+    /// Longer than the usual pauses of a healthy process and of its ledger, and short enough to
+    /// wait for after a crash.
     pub const DEFAULT: Self = Self(Duration::from_secs(10));
-    /// The default of earlier releases, whose holders renew every 12 s: for a lease that cannot be
-    /// read.
+    /// The term of earlier releases, whose holders renew every 12 s. It applies to a lease that
+    /// cannot be read.
     pub const UNKNOWN: Self = Self(Duration::from_secs(60));
-    /// How much later a lease ends for spokes that go by the clock than for those that watched it.
-    /// Two clocks may differ by this, and by a third of the term besides.
+    /// The extra time after which a lease ends for spokes that use the time of day. Two clocks may
+    /// differ by this, plus a third of the term.
     pub const CLOCKS: Duration = Duration::from_secs(50);
     /// The shortest term. A shorter one would end while a renewal is still being written.
     pub const SHORTEST: Duration = Duration::from_secs(1);
 
-    /// The longest term. A holder that dies locks the organization for so long.
+    /// The longest term. A holder that dies locks the organization for this long.
     pub const LONGEST: Duration = Duration::from_secs(3600);
 
-    /// A term of this length; none where it is below [`Self::SHORTEST`] or above [`Self::LONGEST`].
+    /// A term of this length. `None` if it is below [`Self::SHORTEST`] or above [`Self::LONGEST`].
     #[must_use]
     pub fn new(term: Duration) -> Option<Self> {
         (Self::SHORTEST..=Self::LONGEST).contains(&term).then_some(Self(term))
     }
 
-    /// The term itself: a spoke that watches may take the lease so long after the last renewal.
+    /// The whole term. A spoke that watches may take the lease this long after the last renewal.
     #[must_use]
     pub fn whole(self) -> Duration {
         self.0
     }
 
-    /// A spoke that did not watch may take the lease so long after the last renewal.
+    /// The time after the last renewal when a spoke that did not watch may take the lease.
     #[must_use]
     pub fn by_the_clocks(self) -> Duration {
         self.0 + Self::CLOCKS
     }
 
-    /// How long the holder may act on a renewal, counted on its own steady clock from before it
-    /// asked: two thirds.
+    /// How long the holder may act after a renewal: two thirds of the term, counted on its own
+    /// steady clock from before it requested the renewal.
     #[must_use]
     pub fn held_for(self) -> Duration {
         self.0 * 2 / 3
     }
 
-    /// How often the holder renews: several tries fit into [`Self::held_for`].
+    /// The interval of renewals. Several attempts fit into [`Self::held_for`].
     #[must_use]
     pub fn renew_every(self) -> Duration {
         self.0 / 5
     }
 }
 
-/// What the ledger holds for an organization: one item.
+/// The item that the ledger holds for an organization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// Member organization that the lease is of.
+    /// The member organization of the lease.
     pub organization: OrganizationId,
-    /// Id of this tenure: no other tenure has the same, even of the same process.
+    /// Id of this tenure. No other tenure has the same id, even in the same process.
     pub holder_id: String,
-    /// Who holds it, for a person: host and process.
+    /// The holder, for a person: host and process.
     pub holder: String,
     /// When it was taken, by the holder's clock.
     pub taken_at: Timestamp,
-    /// How often it was renewed since. A waiting spoke sees by it that the holder lives.
+    /// The number of renewals. A waiting spoke sees from it that the holder lives.
     pub renewals: u64,
     /// The term, in milliseconds.
     pub term_ms: u64,
-    /// When it ends for all others, in milliseconds since 1970; 0 once it is given back.
+    /// The end for all others, in milliseconds since 1970. 0 once the lease is given back.
     pub expires_at_ms: i64,
 }
 
@@ -101,13 +101,13 @@ impl Lease {
         Self { expires_at_ms: lease.end_from(now), ..lease }
     }
 
-    /// The same, renewed at `now`.
+    /// The lease after a renewal at `now`.
     #[must_use]
     pub fn renewed(&self, now: Timestamp) -> Self {
         Self { renewals: self.renewals + 1, expires_at_ms: self.end_from(now), ..self.clone() }
     }
 
-    /// The same, given back.
+    /// The lease after it was given back.
     #[must_use]
     pub fn given_back(&self) -> Self {
         Self { expires_at_ms: 0, ..self.clone() }
@@ -118,19 +118,19 @@ impl Lease {
         now.as_millisecond().saturating_add(i64::try_from(lasts).unwrap_or(i64::MAX))
     }
 
-    /// When it ends unless it is renewed; none once it is given back.
+    /// The end unless it is renewed. `None` once it is given back.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         (self.expires_at_ms > 0).then(|| Timestamp::from_millisecond(self.expires_at_ms).ok()).flatten()
     }
 
-    /// Whether it has ended, or was given back.
+    /// Whether it has expired or was given back.
     #[must_use]
     pub fn is_free(&self, now: Timestamp) -> bool {
         self.expires_at_ms <= now.as_millisecond()
     }
 
-    /// Who holds it, since when, until when.
+    /// The holder, the time when it took the lease, and the end.
     #[must_use]
     pub fn describe(&self, now: Timestamp) -> String {
         if self.taken_at == Timestamp::UNIX_EPOCH {
@@ -143,13 +143,13 @@ impl Lease {
             Some(end) => format!("until {} unless it is renewed", shown(end, now)),
             None => "until a time that no calendar has".to_owned(),
         };
-        // A lease with such an end is watched, and taken where it is not renewed.
+        // A lease with such an end is watched, and taken if it is not renewed.
         let odd = if self.is_odd(now) { "; that is longer than any lease: wait for it with `--wait`" } else { "" };
         format!("{}, since {since} ({ago} s ago), {until}{odd}", self.holder)
     }
 
-    /// Whether it claims to last longer than any lease may: its clock is off, or it was not a spoke
-    /// that wrote it.
+    /// Whether it claims to last longer than the longest term: the holder's clock is wrong, or
+    /// somebody other than a spoke wrote it.
     #[must_use]
     pub fn is_odd(&self, now: Timestamp) -> bool {
         let longest = LeaseTerm(LeaseTerm::LONGEST).by_the_clocks();
@@ -158,40 +158,40 @@ impl Lease {
     }
 }
 
-/// A time of day; with its date, where that is not today's.
+/// A time of day, with its date if that is not today.
 fn shown(at: Timestamp, now: Timestamp) -> String {
     let date = |at: Timestamp| at.strftime("%F").to_string();
     let format = if date(at) == date(now) { "%H:%M:%SZ" } else { "%F %H:%M:%SZ" };
     at.strftime(format).to_string()
 }
 
-/// A lease of someone else, and for how long it has been seen without a renewal, on a steady clock.
+/// Somebody else's lease, and the time without a renewal, on a steady clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watched {
-    /// As it was first seen.
+    /// The lease when it was first seen.
     pub lease: Lease,
-    /// For how long it has not changed: from the answer that showed it first to the question that
-    /// is asked now.
+    /// The time without a change: from the answer that showed this lease first, to the request that
+    /// is being made now.
     pub unchanged_for: Duration,
 }
 
 impl Watched {
-    /// Whether the holder is dead, whatever the clocks say: a living holder would have renewed the
+    /// Whether the holder is dead, whatever the clocks say. A living holder would have renewed the
     /// lease.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         self.unchanged_for >= Duration::from_millis(self.lease.term_ms).min(LeaseTerm::LONGEST)
     }
 
-    /// Whether `lease` is this one, not renewed.
+    /// Whether `lease` is this one, without a renewal since.
     #[must_use]
     pub fn is_still(&self, lease: &Lease) -> bool {
         (&self.lease.holder_id, self.lease.renewals) == (&lease.holder_id, lease.renewals)
     }
 }
 
-/// Whether `me` may take or renew the lease, given what the ledger holds. The conditional write of
-/// the adapter says the same in DynamoDB's words.
+/// Whether `me` may take or renew the lease that the ledger holds. The adapter's conditional write
+/// expresses the same in DynamoDB's language.
 #[must_use]
 pub fn may_take(found: Option<&Lease>, me: &str, now: Timestamp, watched: Option<&Watched>) -> bool {
     let Some(found) = found else { return true };
@@ -228,8 +228,8 @@ mod tests {
 
     #[test]
     fn one_that_was_watched_without_a_renewal_for_a_whole_term_is_abandoned_whatever_the_clocks_say() {
-        // The holder's clock is a day ahead, and it has died. A holder of an earlier release has
-        // the longer term, and is left it.
+        // The holder's clock is a day ahead, and the holder has died. A holder of an earlier
+        // release keeps its longer term.
         for (term, seconds) in [(LeaseTerm::DEFAULT, 10), (LeaseTerm::UNKNOWN, 60)] {
             let organization = OrganizationId::new("o-alpha00000").unwrap();
             let held = Lease::new(organization, "b".into(), "b".into(), at(86_400_000), term);
@@ -277,8 +277,8 @@ mod tests {
     }
 
     proptest! {
-        /// Two processes with clocks that differ by less than a third of the term: whenever one may
-        /// take the lease, the other has given up acting on it, by its own steady clock.
+        /// The clocks of two processes differ by less than a third of the term. Whenever one may
+        /// take the lease, the other has stopped acting on it, by its own steady clock.
         #[test]
         fn two_never_act_at_once_while_clocks_differ_by_less_than_a_third(
             term_s in 1_u64..600, skew in -0.33_f64..0.33, renewed_at in 0_i64..100_000, after in 0.0_f64..3.0,
@@ -288,15 +288,16 @@ mod tests {
             let held = Lease::new(organization, "b".into(), "b".into(), at(0), term).renewed(at(renewed_at));
             let term_ms = term.whole().as_millis() as f64;
             let passed = after * term_ms;
-            // The taker's clock shows the true time and its skew against the holder's.
+            // The taker's clock shows the true time plus its skew against the holder's.
             let taker = at(renewed_at + (passed + skew * term_ms) as i64);
             let holder_acts = passed < term.held_for().as_millis() as f64;
             prop_assert!(!(holder_acts && may_take(Some(&held), "a", taker, None)));
         }
 
-        /// The same for one who watched, whatever the clocks say, and though steady clocks run
-        /// unevenly and requests take time: the holder counts from before it asked for the renewal,
-        /// and the watcher from after it saw it.
+        /// A spoke that watched takes the lease only after the holder has stopped acting. This
+        /// holds whatever the clocks say, if steady clocks run unevenly, and if requests take time:
+        /// the holder counts from before it requested the renewal, and the watcher from after it
+        /// saw it.
         #[test]
         fn one_who_watched_never_acts_beside_the_holder(
             term_ms in 1_000_u64..600_000, skew_s in -100_000_i64..100_000, asking in 0.0_f64..10.0, seeing in 0.0_f64..10.0,
@@ -305,8 +306,8 @@ mod tests {
             let term = LeaseTerm::new(Duration::from_millis(term_ms)).unwrap();
             let organization = OrganizationId::new("o-alpha00000").unwrap();
             let held = Lease::new(organization, "b".into(), "b".into(), at(skew_s * 1_000), term);
-            // In true seconds after the renewal was written; it was asked for `asking` before, and
-            // seen `seeing` after.
+            // Times are true seconds after the renewal was written. It was requested `asking`
+            // before, and seen `seeing` after.
             let taken_at = seeing + silence * term.whole().as_secs_f64();
             let holder_acts = (taken_at + asking) * holders < term.held_for().as_secs_f64();
             let unchanged_for = Duration::from_secs_f64((taken_at - seeing) * watchers);
@@ -315,8 +316,8 @@ mod tests {
             prop_assert!(!(holder_acts && may_take(Some(&held), "a", before_its_end, Some(&watched))));
         }
 
-        /// A shorter term bears no less of a difference between clocks than the minute of earlier
-        /// releases did, which was 20 s.
+        /// With any term, the clocks may differ by at least 20 s, as with the term of a minute of
+        /// earlier releases.
         #[test]
         fn clocks_may_differ_by_twenty_seconds_whatever_the_term(
             term_ms in 1_000_u64..3_600_000, skew_ms in -20_000_i64..20_000, passed in 0.0_f64..2.0,
@@ -329,7 +330,7 @@ mod tests {
             prop_assert!(!(holder_acts && may_take(Some(&held), "a", at(passed_ms as i64 + skew_ms), None)));
         }
 
-        /// Renewals reach the ledger often enough: between two, the holder never has to give up.
+        /// Renewals reach the ledger often enough that the holder never has to give up between two.
         #[test]
         fn a_renewal_in_time_leaves_room_for_two_more_tries(term_s in 1_u64..600) {
             let term = LeaseTerm::new(Duration::from_secs(term_s)).unwrap();

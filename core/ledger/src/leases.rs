@@ -1,10 +1,10 @@
 //! The leases in the `SyncTimestamps` table, over the official SDK.
 //!
-//! The lease of an organization is one item in its own partition, with the sort key `lease`: no
-//! receipt's, since those begin with the id of an experience. It is written by `PutItem` alone, so
-//! that the role of a member organization needs nothing beyond what receipts need. An item that
-//! cannot be read is a lease of someone unknown: it is watched as any other, and taken where it has
-//! not changed for a term.
+//! The lease of an organization is one item in its partition, with the sort key `lease`. No receipt
+//! has this key, because receipts' keys begin with the id of an experience. Only `PutItem` writes
+//! it, so the role of a member organization needs no permission beyond those for receipts. An item
+//! that cannot be read is the lease of an unknown holder: it is watched as any other, and taken if
+//! it has not changed for a term.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -26,15 +26,15 @@ use crate::{LedgerError, TableName};
 /// Sort key of the one lease in an organization's partition.
 pub(crate) const LEASE: &str = "lease";
 
-/// [`crate::may_take`] in DynamoDB's words.
+/// The condition of [`crate::may_take`] in DynamoDB's language.
 const MAY_TAKE: &str = "attribute_not_exists(holder_id) OR expires_at_ms <= :now OR holder_id = :me \
     OR (holder_id = :abandoned AND renewals = :renewals)";
 
-/// The table, with the credentials of whoever takes a lease.
+/// The table, with the credentials of the spoke that takes a lease.
 #[derive(Debug)]
 pub struct DynamoLeases {
     table: TableClient,
-    /// The item that could not be read, as it was last seen, with the name that it goes by.
+    /// The item that could not be read when it was last seen, and the name that it was given.
     unreadable: Mutex<Option<(String, Item)>>,
 }
 
@@ -56,8 +56,8 @@ impl DynamoLeases {
         serde_dynamo::from_item(item).map_err(problem)
     }
 
-    /// The lease of whoever holds it; one that cannot be read stands for someone unknown, for as
-    /// long as it is the same.
+    /// The lease in `item`. If it cannot be read, its holder is unknown, and stays the same as long
+    /// as the item does.
     fn read_held(&self, organization: &OrganizationId, item: Item) -> Lease {
         let (holder_id, problem) = match self.read(organization, item.clone()) {
             Ok(lease) => return lease,
@@ -69,8 +69,8 @@ impl DynamoLeases {
         Lease { expires_at_ms: i64::MAX, ..lease }
     }
 
-    /// The condition that the item is still the one that could not be read, where the abandoned
-    /// lease is that.
+    /// Adds the condition that the item is still the unreadable one, if that is the abandoned
+    /// lease.
     fn is_still_unreadable(&self, abandoned: &Lease, mut call: PutItemFluentBuilder) -> PutItemFluentBuilder {
         let unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some((_, item)) = unreadable.filter(|(holder_id, _)| *holder_id == abandoned.holder_id) else {
@@ -89,16 +89,16 @@ impl DynamoLeases {
         call.condition_expression(format!("{MAY_TAKE} OR ({})", conditions.join(" AND ")))
     }
 
-    /// The lease as it is now, or was before it was given back; none before the first.
+    /// The present lease, also after it was given back. `None` before the first one.
     ///
     /// # Errors
-    /// Where DynamoDB, or the way to it, refuses or fails.
+    /// If DynamoDB, or a part of the connection to it, refuses or fails.
     pub async fn current(&self, organization: &OrganizationId) -> Result<Option<Lease>, LedgerError> {
         let item = self.table.item(organization.as_str(), LEASE).await?;
         item.map(|item| self.read(organization, item)).transpose()
     }
 
-    /// Sends a conditional write. Where the condition fails: who holds the lease.
+    /// Sends a conditional write. If the condition fails, returns the holder of the lease.
     async fn put(&self, organization: &OrganizationId, call: PutItemFluentBuilder) -> Result<Taken, LedgerError> {
         let call = call.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let error = match call.send().await {
@@ -110,7 +110,7 @@ impl DynamoLeases {
         };
         let found = match failed.item().filter(|item| !item.is_empty()) {
             Some(item) => Some(self.read_held(organization, item.clone())),
-            // Endpoints need not return the item when a condition fails.
+            // An endpoint need not return the item when a condition fails.
             None => self.current(organization).await?,
         };
         Ok(Taken::HeldBy(found.map(Box::new)))
@@ -122,7 +122,7 @@ impl DynamoLeases {
     }
 }
 
-/// A name that stands for the holder of an item that cannot be read: equal items have equal names.
+/// A name for the holder of an item that cannot be read. Equal items have equal names.
 fn fingerprint(item: &Item) -> String {
     let sorted: std::collections::BTreeMap<_, _> = item.iter().collect();
     format!("unreadable {}", Digest::of(format!("{sorted:?}").as_bytes()).short())
@@ -136,7 +136,7 @@ impl LeaseStore for DynamoLeases {
             .put_item(wanted)?
             .condition_expression(MAY_TAKE)
             .expression_attribute_values(":now", number(now.as_millisecond()))
-            // Where none is abandoned: a value that no lease has.
+            // If no lease is abandoned, this is a value that no lease has.
             .expression_attribute_values(":abandoned", text(abandoned.map_or("-", |lease| &lease.holder_id)))
             .expression_attribute_values(":renewals", number(abandoned.map_or(0, |lease| lease.renewals)));
         let call = match abandoned {

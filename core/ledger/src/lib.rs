@@ -1,21 +1,21 @@
 //! The ledger: the hub's two DynamoDB tables, `Snapshots` and `SyncTimestamps`.
 //!
-//! | port | adapter | for |
+//! | port | adapter | holds |
 //! | --- | --- | --- |
-//! | [`SnapshotStore`] | [`DynamoSnapshots`] | versions, and the head that says which is in force |
-//! | [`AnswerStore`] | [`DynamoAnswers`] | what the hub found out about products |
-//! | [`ReceiptStore`] | [`DynamoReceipts`] | receipts, signs of life, confirmations, the high-water mark |
-//! | [`RecordStore`] | [`DynamoRecords`] | what a spoke decided, and what came of its syncs |
-//! | [`LeaseStore`] | [`DynamoLeases`] | which spoke of an organization may act now |
-//! | [`Roster`] | [`DynamoRoster`] | which organizations the hub admitted |
-//! | [`Reports`] | [`DynamoReports`] | what members wrote, as the hub reads it: bounded, organization by organization |
+//! | [`SnapshotStore`] | [`DynamoSnapshots`] | versions, and the head that names the one in force |
+//! | [`AnswerStore`] | [`DynamoAnswers`] | the hub's facts about products |
+//! | [`ReceiptStore`] | [`DynamoReceipts`] | receipts, signs of life, confirmations, the mark |
+//! | [`RecordStore`] | [`DynamoRecords`] | a spoke's decisions, and the outcomes of its syncs |
+//! | [`LeaseStore`] | [`DynamoLeases`] | the right of one spoke of an organization to act |
+//! | [`Roster`] | [`DynamoRoster`] | the organizations that the hub admitted |
+//! | [`Reports`] | [`DynamoReports`] | the members' items, as the hub reads them: bounded |
 //!
-//! Start at `port.rs`, and for what lies where at `partition.rs` and `snapshots.rs`. [`may_take`]
-//! is the decision about a lease, [`schema`] creates the tables or checks them. No task is spawned
-//! here.
+//! Start at `port.rs`. `partition.rs` and `snapshots.rs` list the items and their keys.
+//! [`may_take`] is the decision about a lease; [`schema`] creates or checks the tables. This crate
+//! spawns no task.
 //!
 //! The ledger stores and guards: a version is taken once, an older receipt never overwrites a newer
-//! one, one spoke of an organization acts at a time. It does not decide when there is a new
+//! one, and one spoke of an organization acts at a time. It does not decide when there is a new
 //! version, nor what a receipt says.
 
 mod answers;

@@ -1,17 +1,27 @@
-//! What the items of the `SyncTimestamps` table are: partitions, sort keys, and reading them into
-//! organizations. Pure.
+//! The items of the `SyncTimestamps` table: their partitions and sort keys, and how they are read
+//! into organizations. Pure.
+//!
+//! The spokes of an organization write the partition `<organization>`:
+//!
+//! - `<management>#<member>`: a receipt;
+//! - `<management>#`: the sign of life of the spoke that finished a pass last;
+//! - `spoke#<management>#<spoke>`: the sign of life of each spoke;
+//! - `trusted#<management>`: the signed statement that was trusted last;
+//! - `decided#<management>#<member>` and `done#<management>#<member>#<slot>`: see `records.rs`;
+//! - `lease`: see `leases.rs`.
+//!
+//! The hub and its operators write these:
 //!
 //! | partition | written by | sort keys |
 //! | --- | --- | --- |
-//! | `<organization>` | its spokes | `<management>#<member>` a receipt, `<management>#` the sign of life of whichever finished a pass last, `spoke#<management>#<spoke>` that of each, `trusted#<management>` the signed statement that was trusted last, `decided#<management>#<member>` and `done#<management>#<member>#<slot>` (`records.rs`), `lease` |
-//! | `hub#<organization>` | the hub's operators | `confirmed#<management>#<member>`, without the last for all of them |
+//! | `hub#<organization>` | operators | `confirmed#<management>#<member>`; without member for all |
 //! | `hub#heads` | the hub | `<management>`: the high-water mark |
-//! | `hub#roster` | the hub's operators | `admitted#<management>#<organization>` |
+//! | `hub#roster` | operators | `admitted#<management>#<organization>` |
 //!
-//! IAM confines each organization to its own partitions, and lets it write the first alone. Ids of
-//! organizations begin with `o-`, so that none collides with `hub#`. What lies under `confirm#` in
-//! an organization's own partition was written by a hub of an earlier release, or by anyone there:
-//! it counts for nothing.
+//! IAM confines each organization to its own two partitions, and lets it write only the first
+//! (rule 11). Ids of organizations begin with `o-`, so none collides with `hub#`. Items under
+//! `confirm#` in an organization's own partition come from a hub of an earlier release, or from
+//! anyone there, and are ignored.
 
 use std::collections::BTreeMap;
 
@@ -29,25 +39,25 @@ const HUB: &str = "hub#";
 /// The most characters of a text from outside that are kept.
 const MAX_TEXT: usize = 200;
 
-/// The partition of what the hub's operators say about `organization`.
+/// The partition of the operators' items about `organization`.
 pub(crate) fn hub_partition(organization: &OrganizationId) -> String {
     format!("{HUB}{organization}")
 }
 
-/// The sort key of a confirmation. Not `confirm#`: a hub of an earlier release scans for that in
-/// all partitions, and reads nothing any more where it finds it in one that is not an
+/// The sort key of a confirmation. It does not begin with `confirm#`, because a hub of an earlier
+/// release scans all partitions for that, and fails if it finds one in a partition that is not an
 /// organization's.
 pub(crate) fn confirm_key(experience: &ExperienceId, member: Option<&ExperienceId>) -> String {
     format!("confirmed#{experience}#{}", member.map_or("", ExperienceId::as_str))
 }
 
-/// What confirmations of an earlier release began with, in the organization's own partition.
+/// The prefix of an earlier release's confirmations, in the organization's own partition.
 pub(crate) fn earlier_confirm_key(experience: &ExperienceId) -> String {
     format!("confirm#{experience}#")
 }
 
-/// The sort key of an organization in the roster. For the same reason it does not begin with the
-/// experience.
+/// The sort key of an organization in the roster. It does not begin with the experience, because a
+/// hub of an earlier release would take it for a receipt.
 pub(crate) fn admitted_key(experience: &ExperienceId, organization: Option<&OrganizationId>) -> String {
     format!("admitted#{experience}#{}", organization.map_or("", OrganizationId::as_str))
 }
@@ -63,7 +73,8 @@ pub(crate) fn seen_key(experience: &ExperienceId) -> String {
 }
 
 /// Prefix of the sort keys of the signs of life of single spokes. It does not begin with the
-/// experience: a hub of an earlier release would take them for receipts that it cannot read.
+/// experience, because a hub of an earlier release would take them for receipts that it cannot
+/// read.
 pub(crate) fn spokes_prefix(experience: &ExperienceId) -> String {
     format!("spoke#{experience}#")
 }
@@ -78,8 +89,8 @@ pub(crate) fn trusted_key(experience: &ExperienceId) -> String {
     format!("trusted#{experience}")
 }
 
-/// Sorts items into organizations. Those of other management experiences are left out, and so is
-/// what lies in partitions that belong to no organization.
+/// Groups items by organization. Items of other management experiences are left out, and so are
+/// items in partitions that belong to no organization.
 pub(crate) fn sort(items: Vec<Item>, experience: &ExperienceId) -> BTreeMap<OrganizationId, Organization> {
     let mut organizations = BTreeMap::new();
     for item in items {
@@ -112,7 +123,7 @@ fn concerns(key: &str, of_the_hub: bool, experience: &ExperienceId) -> bool {
     key.starts_with(&seen_key(experience)) || key.starts_with(&spokes_prefix(experience))
 }
 
-/// An item that a spoke wrote.
+/// Adds an item that a spoke wrote.
 fn reported(organization: &mut Organization, item: Item, key: &str, experience: &ExperienceId) -> Result<(), String> {
     if key == seen_key(experience) {
         let seen: OrganizationSeen = read(item)?;
@@ -133,7 +144,7 @@ fn reported(organization: &mut Organization, item: Item, key: &str, experience: 
     Ok(())
 }
 
-/// An item that the hub's operators wrote.
+/// Adds an item that the hub's operators wrote.
 fn said(organization: &mut Organization, mut item: Item, key: &str, _: &ExperienceId) -> Result<(), String> {
     item.insert("organization".to_owned(), text(&organization.id));
     let confirmation: OperatorConfirmation = read(item)?;
@@ -147,7 +158,7 @@ fn read<T: DeserializeOwned>(item: Item) -> Result<T, String> {
 }
 
 /// Turns serde_dynamo's message into a sentence for the person who looks at the item. The library
-/// does not say which attribute is wrong, unless one is missing.
+/// does not name the faulty attribute, unless one is missing.
 pub(crate) fn in_words(problem: &str) -> String {
     let kind = match problem.strip_prefix("Expected ") {
         Some("num") => "a number",
@@ -171,8 +182,8 @@ pub(crate) fn in_words(problem: &str) -> String {
     format!("one of its attributes is not {kind}, and must be")
 }
 
-/// Checks that the attributes name what the sort key names: otherwise one item could stand for
-/// another.
+/// Checks that the attributes name the same things as the sort key. Otherwise one item could pass
+/// for another.
 fn agree(key: &str, told: &str) -> Result<(), String> {
     if key == told { Ok(()) } else { Err(format!("it speaks of `{told}`")) }
 }
@@ -210,7 +221,7 @@ mod tests {
         format!("sha256:{}", "0".repeat(64))
     }
 
-    /// As a spoke of an earlier release wrote it.
+    /// A receipt as a spoke of an earlier release wrote it.
     fn receipt(organization: &str, member: &str) -> Value {
         json!({"organization": organization, "item": format!("exp-management#{member}"), "experience": "exp-management",
             "member_experience": member, "version": 41, "digest": digest(), "status": "in-sync",
@@ -256,7 +267,7 @@ mod tests {
             seen("exp-management#", one.clone()),
             seen("spoke#exp-management#all", all.clone()),
             seen("spoke#exp-management#only-1", one),
-            // It would stand for another; and one of another management experience.
+            // One item would pass for another spoke's, and one is of another management experience.
             seen("spoke#exp-management#only-2", all.clone()),
             seen("spoke#exp-other#all", all),
             receipt,
@@ -266,7 +277,7 @@ mod tests {
             (2, 1, "spoke#exp-management#only-2")
         );
         // The one that was superseded does not stand, though it wrote for the organization last.
-        let standing: Vec<_> = alpha.signs().iter().map(|seen| seen.spoke.as_ref().unwrap().id.as_str()).collect();
+        let standing: Vec<_> = alpha.signs().into_iter().map(|seen| seen.spoke.unwrap().id).collect();
         assert_eq!(standing, ["all"]);
         assert_eq!(alpha.sign_for(&alpha.receipts[0]).unwrap().spoke.as_ref().unwrap().id, "all");
     }
@@ -295,7 +306,7 @@ mod tests {
             broken("exp-b", "status", "of-a-later-release".into()),
             broken("exp-c", "version", "7".into()),
             broken("exp-d", "version", 0.into()),
-            // It would stand for another experience's.
+            // The item would pass for another experience's.
             broken("exp-e", "member_experience", "exp-a".into()),
             json!({"organization": "o-alpha00000", "item": format!("exp-management#{}", "y".repeat(1_000))}),
             receipt("o-beta000000", "exp-z"),

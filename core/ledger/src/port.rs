@@ -1,4 +1,4 @@
-//! The ports: what hub and spokes ask of the ledger.
+//! The ports of the ledger, which hub and spokes call. Start here.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -13,7 +13,7 @@ use pmp_protocol::{
 use crate::LedgerError;
 use crate::lease::{Lease, Watched};
 
-/// Where the history of a management experience stands.
+/// The state of a management experience's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     /// The newest version that was stored, whether it was published or not.
@@ -22,13 +22,13 @@ pub struct Head {
     pub digest: Digest,
     /// When the hub read it.
     pub taken_at: Timestamp,
-    /// How many items hold it.
+    /// The number of items that hold its content.
     pub chunks: usize,
-    /// The newest version that was published. Less than `latest`, or none, where the hub stopped
-    /// between storing and publishing: the next run publishes it (the outbox).
+    /// The newest version that was published. If the hub stopped between storing and publishing, it
+    /// is less than `latest`, or `None`, and the next run publishes `latest` (the outbox).
     pub published: Option<SnapshotVersion>,
-    /// The signed statement about this version, in its envelope; none where the hub does not sign.
-    /// The ledger does not verify it.
+    /// The signed statement about this version, in its envelope. `None` if the hub does not sign.
+    /// The ledger does not verify it; the spoke does (rule 9).
     pub statement: Option<String>,
 }
 
@@ -41,51 +41,51 @@ pub struct KeptVersion {
     pub digest: Digest,
     /// When the hub read it.
     pub taken_at: Timestamp,
-    /// How many products it holds; none where the hub that stored it did not write that down.
+    /// The numbers of its products. `None` if an older hub stored it without them.
     pub counts: Option<Counts>,
 }
 
 /// A snapshot to store, at a place in history that must still be free.
 #[derive(Debug, Clone, Copy)]
 pub struct NewSnapshot<'a> {
-    /// Management experience whose history grows by this.
+    /// The management experience whose history gets the snapshot.
     pub experience: &'a ExperienceId,
-    /// The newest version so far; none for the first snapshot.
+    /// The newest version so far. `None` for the first snapshot.
     pub previous: Option<SnapshotVersion>,
-    /// The version that it takes: the one after `previous`, unless the ledger is put right.
+    /// Its version: the one after `previous`, unless an operator recovers the ledger.
     pub version: SnapshotVersion,
     /// When the hub read it.
     pub taken_at: Timestamp,
     /// The packed content, with digest and counts.
     pub sealed: &'a Sealed,
-    /// What vouches for it, where the hub signs.
+    /// The signed statement about it, if the hub signs.
     pub statement: Option<&'a str>,
 }
 
-/// What came of storing a snapshot.
+/// The result of storing a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
-    /// It is the newest version now, held in this many items.
+    /// The snapshot is the newest version now.
     Won {
-        /// The number of items.
+        /// The number of items that hold it.
         chunks: usize,
     },
     /// Another hub took the version first. Nothing is written; read the head again.
     Lost,
 }
 
-/// What hub and spokes ask of the table `Snapshots`.
+/// The operations on the table `Snapshots`.
 #[async_trait]
 pub trait SnapshotStore: Debug + Send + Sync {
-    /// Where history stands; none before the first snapshot.
+    /// The state of the history. `None` before the first snapshot.
     async fn head(&self, experience: &ExperienceId) -> Result<Option<Head>, LedgerError>;
 
     /// Stores a snapshot as the next version: all of it and the head in one transaction, or
     /// nothing.
     async fn store(&self, snapshot: &NewSnapshot<'_>) -> Result<Stored, LedgerError>;
 
-    /// Replaces the head's statement, if the head is still this version with this digest: returns
-    /// whether it is.
+    /// Replaces the head's statement if the head still has this version and digest. Returns whether
+    /// it has.
     async fn put_statement(
         &self,
         experience: &ExperienceId,
@@ -94,12 +94,12 @@ pub trait SnapshotStore: Debug + Send + Sync {
         statement: &str,
     ) -> Result<bool, LedgerError>;
 
-    /// Stores the items of the newest version again, some of which are lost or damaged. `sealed`
-    /// holds the content that `head` names; no other item changes. Returns false where the head is
-    /// another by now: then nothing is written.
+    /// Stores the items of the newest version again, after some were lost or damaged. `sealed`
+    /// holds the content that `head` names; no other item changes. Returns `false`, and writes
+    /// nothing, if the head has changed.
     async fn mend(&self, experience: &ExperienceId, head: &Head, sealed: &Sealed) -> Result<bool, LedgerError>;
 
-    /// Notes that `version` was published. An older one never overwrites a newer one.
+    /// Records that `version` was published. An older one never overwrites a newer one.
     async fn mark_published(
         &self,
         experience: &ExperienceId,
@@ -110,47 +110,46 @@ pub trait SnapshotStore: Debug + Send + Sync {
     /// Reads a version, whole and verified.
     async fn fetch(&self, experience: &ExperienceId, version: SnapshotVersion) -> Result<Snapshot, LedgerError>;
 
-    /// The digests of the versions that are kept, as they were stored: what a receipt is compared
-    /// with. Versions that an older hub stored are missing.
+    /// The digests of the versions that are kept, as the hub stored them. Receipts are compared
+    /// with them (rule 10). Versions that an older hub stored are missing.
     async fn digests(&self, experience: &ExperienceId) -> Result<BTreeMap<SnapshotVersion, Digest>, LedgerError>;
 
-    /// Deletes all but the newest `keep` versions; returns how many items went.
+    /// Deletes all but the newest `keep` versions. Returns the number of deleted items.
     async fn prune(&self, experience: &ExperienceId, latest: SnapshotVersion, keep: u64) -> Result<usize, LedgerError>;
 }
 
-/// Which answers about products are the newest.
+/// Names the newest answers about products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnswersHead {
-    /// Their digest: what is read must have it.
+    /// Their digest. Answers that are read must have it.
     pub digest: Digest,
-    /// How many items hold them.
+    /// The number of items that hold them.
     pub chunks: usize,
-    /// How many products they answer for.
+    /// The number of products that they answer for.
     pub products: usize,
     /// When they were stored.
     pub at: Timestamp,
 }
 
-/// What the hub found out about products, where every member can read it and none can write.
+/// The hub's facts about products. Every member can read them, and none can write them.
 #[async_trait]
 pub trait AnswerStore: Debug + Send + Sync {
-    /// Which are the newest; none where the hub never stored any, as one of an earlier release does
-    /// not.
+    /// The newest answers. `None` if the hub never stored any; earlier releases do not.
     async fn latest(&self, experience: &ExperienceId) -> Result<Option<AnswersHead>, LedgerError>;
 
-    /// Reads those that `head` names, whole and verified.
+    /// Reads the answers that `head` names, whole and verified (rule 0).
     async fn fetch(&self, experience: &ExperienceId, head: &AnswersHead) -> Result<Answers, LedgerError>;
 
-    /// Stores answers as the newest: all of them, or nothing. For the hub.
+    /// Stores answers as the newest, all of them or nothing. For the hub.
     async fn store(&self, answers: &Answers, at: Timestamp) -> Result<AnswersHead, LedgerError>;
 }
 
-/// Version and digest as an item claims them, unchecked. They say which item is meant.
+/// Version and digest as an item claims them, unchecked. They identify the item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// The number as DynamoDB tells it; it need not be a version.
+    /// The number as DynamoDB returns it. It need not be a valid version.
     pub version: String,
-    /// The text that stands where the digest should.
+    /// The text in place of the digest.
     pub digest: Option<String>,
 }
 
@@ -165,66 +164,79 @@ impl Found {
 /// An item that cannot be read. Every other item is read all the same (rule 11).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// The member organization in whose partition it lies, or of which it speaks.
+    /// The member organization that owns the partition, or that the item is about.
     pub organization: OrganizationId,
-    /// Its sort key. Text from outside: bounded, and not clean.
+    /// Its sort key. It is text from outside: bounded, but not made harmless (rule 14).
     pub key: String,
-    /// What is wrong with it. It may hold text from outside: bounded, and not clean.
+    /// The fault. It may contain text from outside: bounded, but not made harmless (rule 14).
     pub problem: String,
-    /// The version and digest that it claims, where there is a number.
+    /// The version and digest that it claims. `None` if it has no number.
     pub found: Option<Found>,
 }
 
-/// What the ledger knows of one member organization, for one management experience.
+/// Everything that the ledger knows of one member organization, for one management experience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Organization {
-    /// The organization's id, which is the partition of what it wrote.
+    /// The organization's id, which is also the partition of its own items.
     pub id: OrganizationId,
-    /// Its sign of life, once a spoke of it finished a pass: of whichever did so last.
+    /// The sign of life of the spoke that finished a pass last. `None` before the first pass.
     pub seen: Option<OrganizationSeen>,
-    /// The signs of life of its spokes, each by itself; none of older spokes.
+    /// The signs of life of single spokes. Older spokes write none.
     pub spokes: Vec<OrganizationSeen>,
     /// Its receipts, by member experience.
     pub receipts: Vec<Receipt>,
-    /// What operators of the hub let through, from the partition that no member can write.
+    /// Confirmations of the hub's operators, from the partition that no member can write.
     pub confirmations: Vec<OperatorConfirmation>,
-    /// What could not be read.
+    /// Items that could not be read.
     pub unreadable: Vec<Unreadable>,
 }
 
 impl Organization {
-    /// An organization of which the ledger knows nothing yet.
+    /// An organization that the ledger does not know yet.
     #[must_use]
     pub fn unknown(id: OrganizationId) -> Self {
         let (spokes, receipts, confirmations, unreadable) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self { id, seen: None, spokes, receipts, confirmations, unreadable }
     }
 
-    /// The sign of life of one spoke; where it has left none, the organization's, unless that is
-    /// another's.
+    /// The sign of life of one spoke. If it has written none, the organization's, unless that is
+    /// another spoke's.
     #[must_use]
-    pub fn sign_of(&self, spoke: &str) -> Option<&OrganizationSeen> {
+    pub fn sign_of(&self, spoke: &str) -> Option<OrganizationSeen> {
         let by_itself = self.spokes.iter().find(|seen| id_of(seen) == Some(spoke));
-        by_itself.or_else(|| self.seen.as_ref().filter(|seen| id_of(seen).is_none_or(|id| id == spoke)))
-    }
-
-    /// The sign of life of the spoke that wrote a receipt.
-    #[must_use]
-    pub fn sign_for(&self, receipt: &Receipt) -> Option<&OrganizationSeen> {
-        match &receipt.owner {
-            Some(owner) => self.sign_of(owner),
-            None => self.seen.as_ref(),
+        match by_itself {
+            Some(by_itself) => Some(self.as_seen_last(by_itself)),
+            None => self.seen.clone().filter(|seen| id_of(seen).is_none_or(|id| id == spoke)),
         }
     }
 
-    /// The signs of life that stand, by the spoke: of each that no other has superseded, and of an
-    /// older spoke.
+    /// A spoke's own sign of life, with the time at which it was last seen. A pass that finds
+    /// nothing to do writes only one of two items: the spoke's own sign of life, or the
+    /// organization's.
+    fn as_seen_last(&self, by_itself: &OrganizationSeen) -> OrganizationSeen {
+        let same = self.seen.as_ref().filter(|seen| id_of(seen).is_some() && id_of(seen) == id_of(by_itself));
+        let last_seen = same.map_or(by_itself.last_seen, |seen| seen.last_seen.max(by_itself.last_seen));
+        OrganizationSeen { last_seen, ..by_itself.clone() }
+    }
+
+    /// The sign of life of the spoke that wrote this receipt.
     #[must_use]
-    pub fn signs(&self) -> Vec<&OrganizationSeen> {
+    pub fn sign_for(&self, receipt: &Receipt) -> Option<OrganizationSeen> {
+        match &receipt.owner {
+            Some(owner) => self.sign_of(owner),
+            None => self.seen.clone(),
+        }
+    }
+
+    /// The signs of life that count: those of spokes that no other spoke has superseded, and that
+    /// of an older spoke.
+    #[must_use]
+    pub fn signs(&self) -> Vec<OrganizationSeen> {
         let stands = |seen: &&OrganizationSeen| seen.spoke.as_ref().is_none_or(|spoke| spoke.superseded_by.is_none());
         let told = |id: &str| self.spokes.iter().any(|seen| id_of(seen) == Some(id));
         let other = self.seen.as_ref().filter(|seen| id_of(seen).is_none_or(|id| !told(id)));
-        let mut signs: Vec<_> = self.spokes.iter().chain(other).filter(stands).collect();
+        let standing = self.spokes.iter().filter(stands).map(|seen| self.as_seen_last(seen));
+        let mut signs: Vec<_> = standing.chain(other.filter(stands).cloned()).collect();
         signs.sort_by(|a, b| id_of(a).cmp(&id_of(b)));
         signs
     }
@@ -234,54 +246,56 @@ fn id_of(seen: &OrganizationSeen) -> Option<&str> {
     seen.spoke.as_ref().map(|spoke| spoke.id.as_str())
 }
 
-/// What hub and spokes ask of the table `SyncTimestamps`, but for leases and records.
+/// The operations on the table `SyncTimestamps`, except for leases and records.
 #[async_trait]
 pub trait ReceiptStore: Debug + Send + Sync {
-    /// Writes a receipt. One for a newer version stays, unless it is still the one that was `found`
-    /// and that does not match the ledger: returns whether this one was written.
+    /// Writes a receipt, unless the ledger holds one for a newer version. It replaces a newer one
+    /// only if that is still the one that was `found` and does not match the ledger. Returns
+    /// whether it was written.
     async fn put(&self, receipt: &Receipt, found: Option<&Found>) -> Result<bool, LedgerError>;
 
-    /// As [`Self::put`], for a pass that lost its lease: what a pass that began later has written
-    /// stays.
+    /// Writes a receipt as [`Self::put`] does, for a pass that lost its lease: the receipt of a
+    /// pass that began later stays.
     async fn put_late(&self, receipt: &Receipt) -> Result<bool, LedgerError>;
 
     /// Writes the sign of life of an organization.
     async fn put_seen(&self, seen: &OrganizationSeen) -> Result<(), LedgerError>;
 
-    /// Writes the sign of life of one spoke: the one that it names.
+    /// Writes the sign of life of the spoke that `seen` names.
     async fn put_spoke(&self, seen: &OrganizationSeen) -> Result<(), LedgerError>;
 
-    /// Writes a confirmation, over an earlier one for the same experiences. For operators of the
-    /// hub.
+    /// Writes a confirmation, and replaces an earlier one for the same experiences. For operators
+    /// of the hub.
     async fn put_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<(), LedgerError>;
 
-    /// Takes a confirmation back; whether it was there, for this version. For operators of the hub.
+    /// Deletes a confirmation. Returns whether there was one for this version. For operators of the
+    /// hub.
     async fn delete_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<bool, LedgerError>;
 
-    /// What the ledger knows of one organization: what its spoke wrote, and what the hub's
-    /// operators said. All of it; an item that cannot be read is told beside the others. A role
-    /// that may not read the hub's partition is told of no confirmation.
+    /// Reads all items of one organization: those that its spokes wrote, and those of the hub's
+    /// operators. Items that cannot be read are listed beside the others. A role that may not read
+    /// the hub's partition gets no confirmations.
     async fn organization(
         &self,
         organization: &OrganizationId,
         experience: &ExperienceId,
     ) -> Result<Organization, LedgerError>;
 
-    /// The highest version that the hub ever stored; none where no hub has written it yet.
+    /// The highest version that the hub ever stored. `None` if no hub has written it yet.
     async fn mark(&self, experience: &ExperienceId) -> Result<Option<HeadMark>, LedgerError>;
 
-    /// Writes the mark where it is not higher already. For the hub.
+    /// Raises the mark, unless it is higher already. For the hub.
     async fn raise(&self, experience: &ExperienceId, mark: HeadMark) -> Result<(), LedgerError>;
 
-    /// The signed statement that the spoke of this organization trusted last, in its envelope.
-    /// Whoever reads it verifies it.
+    /// The signed statement that the spoke of this organization trusted last, in its envelope. The
+    /// caller must verify it.
     async fn trusted(
         &self,
         organization: &OrganizationId,
         experience: &ExperienceId,
     ) -> Result<Option<String>, LedgerError>;
 
-    /// Writes down the statement that is trusted now.
+    /// Stores the statement that the spoke trusts now.
     async fn put_trusted(
         &self,
         organization: &OrganizationId,
@@ -290,26 +304,26 @@ pub trait ReceiptStore: Debug + Send + Sync {
     ) -> Result<(), LedgerError>;
 }
 
-/// The answer to asking for a lease.
+/// The answer to a request for a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
-    /// The lease is written, and the asker holds it.
+    /// The lease is written, and the caller holds it.
     Yes,
-    /// Someone else holds it: their lease, where it could still be read.
+    /// Somebody else holds it. Their lease is `None` if it could not be read any more.
     HeldBy(Option<Box<Lease>>),
 }
 
 /// The leases, one per member organization.
 #[async_trait]
 pub trait LeaseStore: Debug + Send + Sync {
-    /// Writes `wanted` where [`crate::may_take`] permits it at `now`, in one conditional write: of
-    /// many that ask at once, one gets it.
+    /// Writes `wanted` if [`crate::may_take`] permits it at `now`, in one conditional write. So of
+    /// many concurrent callers one gets it.
     async fn take(&self, wanted: &Lease, now: Timestamp, watched: Option<&Watched>) -> Result<Taken, LedgerError>;
 
-    /// The lease as it is now, or was before it was given back; none before the first. One that
-    /// cannot be read stands for someone unknown.
+    /// The present lease, also after it was given back. `None` before the first one. One that
+    /// cannot be read has an unknown holder.
     async fn held(&self, organization: &OrganizationId) -> Result<Option<Lease>, LedgerError>;
 
-    /// Writes `lease`, renewed or given back, where the same holder still has it.
+    /// Writes `lease`, renewed or given back, if the same holder still has it.
     async fn renew(&self, lease: &Lease) -> Result<Taken, LedgerError>;
 }

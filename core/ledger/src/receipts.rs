@@ -1,5 +1,5 @@
-//! The `SyncTimestamps` table over the official SDK. What lies where in it is said in
-//! `partition.rs`.
+//! The receipts in the `SyncTimestamps` table, over the official SDK. `partition.rs` lists the
+//! items and their keys.
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -18,7 +18,7 @@ use crate::{Found, LedgerError, Organization, ReceiptStore, TableName};
 
 const STATEMENT: &str = "statement";
 
-/// The table, with the credentials of whoever reads or writes it.
+/// The table. The caller's credentials decide what it can read and write.
 #[derive(Debug)]
 pub struct DynamoReceipts {
     table: TableClient,
@@ -55,7 +55,7 @@ impl DynamoReceipts {
         call.send().await.map(|_| ()).map_err(|e| self.table.failed(ApiError::new("dynamodb:PutItem", &e)))
     }
 
-    /// Sends a conditional write; whether its condition held.
+    /// Sends a conditional write. Returns whether its condition held.
     async fn written(&self, call: PutItemFluentBuilder) -> Result<bool, LedgerError> {
         match call.send().await {
             Ok(_) => Ok(true),
@@ -64,8 +64,8 @@ impl DynamoReceipts {
         }
     }
 
-    /// What the hub's operators say about an organization; nothing, with a warning, where the role
-    /// may not read it: one that an earlier release's template made.
+    /// The operators' items about an organization. If the role may not read them, because an
+    /// earlier release's template made it, the result is empty and a warning is logged.
     async fn said(&self, id: &OrganizationId, experience: &ExperienceId) -> Result<Vec<Item>, LedgerError> {
         let partition = hub_partition(id);
         match self.table.all(self.table.beginning_with(&partition, &confirm_key(experience, None))).await {
@@ -105,8 +105,8 @@ impl ReceiptStore for DynamoReceipts {
             .condition_expression(
                 "attribute_not_exists(version) OR version < :version OR (version = :version AND received_at <= :received)",
             )
-            // As texts, these times are in order but for the fraction of a second, which matters to
-            // no one here.
+            // As texts, these times sort correctly except for fractions of a second, which do not
+            // matter here.
             .expression_attribute_values(":received", text(receipt.received_at));
         self.written(call).await
     }
@@ -176,8 +176,8 @@ impl ReceiptStore for DynamoReceipts {
         let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
         let call = call.expression_attribute_values(":version", number(mark.version));
         let call = call.condition_expression("attribute_not_exists(version) OR version <= :version");
-        // Where the condition does not hold, another hub has stored a later version. The mark is
-        // then right as it is.
+        // If the condition does not hold, another hub has stored a later version, and the mark is
+        // right as it is.
         self.written(call).await.map(|_| ())
     }
 

@@ -1,17 +1,17 @@
-//! What is kept of each member experience besides its receipt: the journal of its decisions, and
-//! the outcomes of its last syncs. The spoke writes both into its own partition of
-//! `SyncTimestamps`; whoever reads them believes nothing.
+//! The record of each member experience: the journal of its decisions, and the outcomes of its last
+//! syncs. The spoke writes both into its own partition of `SyncTimestamps`, and readers do not
+//! believe them (rule 10).
 //!
-//! | sort key | what |
-//! | --- | --- |
-//! | `decided#<management>#<member>` | the journal, one item, replaced with each entry; `revision` counts how often |
-//! | `done#<management>#<member>#<slot>` | an outcome; the slots are used in turns, so that the last hundred stay |
+//! - `decided#<management>#<member>` is the journal: one item, replaced with each entry. `revision`
+//!   counts the writes.
+//! - `done#<management>#<member>#<slot>` is an outcome. The slots are used in turn, so the last
+//!   hundred stay.
 //!
-//! Both come before the ids of experiences, `exp-…`: between the receipts and the signs of life,
-//! which the hub reads in one query, there is nothing of them. Neither begins with the management
-//! experience: a hub of an earlier release would take them for receipts. Both have `expires_at`, in
-//! seconds since 1970, for a table whose TTL is switched on. One without it keeps as many items,
-//! and no more.
+//! Both keys sort before the ids of experiences, `exp-…`, so they are not between the receipts and
+//! the signs of life, which the hub reads in one query. Neither begins with the management
+//! experience, because a hub of an earlier release would take them for receipts. Both have
+//! `expires_at`, in seconds since 1970, for tables with TTL. A table without TTL keeps the same
+//! number of items.
 
 use std::collections::BTreeMap;
 
@@ -27,38 +27,38 @@ use crate::client::TableClient;
 use crate::item::{Item, number, text};
 use crate::{Extent, LedgerError, TableName, Unreadable};
 
-/// The attribute by which DynamoDB deletes what is old, where the table's TTL is switched on.
+/// The attribute by which DynamoDB deletes old items, if the table's TTL is on.
 pub const EXPIRES_AT: &str = "expires_at";
 const REVISION: &str = "revision";
 const JOURNAL: &str = "journal";
 const OUTCOME: &str = "outcome";
 /// The most journals of one organization that are read: more than it can have experiences.
 const MAX_JOURNALS: usize = 512;
-/// The most outcomes that are read at once.
+/// The most outcomes that one call reads.
 const MAX_OUTCOMES_READ: usize = 5_000;
-/// Items of a page. Journals may be large, outcomes are small.
+/// Items of a page of journals. Journals may be large; outcomes are small.
 const JOURNALS_A_PAGE: i32 = 16;
 const OUTCOMES_A_PAGE: i32 = 400;
-/// The most characters of a text from outside that are told.
+/// The most characters of a text from outside that are shown.
 const MAX_TEXT: usize = 200;
 
-/// A journal as it was found.
+/// A journal as it was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FoundJournal {
-    /// None where there is no journal, or one that cannot be read. The next write replaces it.
+    /// `None` if there is no journal, or if it cannot be read. The next write replaces it.
     pub journal: Option<DecisionJournal>,
-    /// How often it was written, as the item says; none where there is no item, or no such number.
+    /// The number of its writes. `None` if there is no item, or no such number in it.
     pub revision: Option<u64>,
 }
 
 /// The journals of one organization.
 #[derive(Debug, Clone, Default)]
 pub struct Journals {
-    /// By member experience; in words what is wrong with one that cannot be read.
+    /// By member experience. The error describes the fault of one that cannot be read.
     pub found: BTreeMap<ExperienceId, Result<DecisionJournal, String>>,
     /// Items that belong to no experience.
     pub unreadable: Vec<Unreadable>,
-    /// Whether there are more than are read.
+    /// Whether there are more than the bound.
     pub more: bool,
 }
 
@@ -67,16 +67,16 @@ pub struct Journals {
 pub struct Outcomes {
     /// The outcomes, the newest first.
     pub found: Vec<Outcome>,
-    /// What could not be read.
+    /// Items that could not be read.
     pub unreadable: Vec<Unreadable>,
-    /// Whether there are more than are read.
+    /// Whether there are more than the bound.
     pub more: bool,
 }
 
 /// The records of member experiences.
 #[async_trait]
 pub trait RecordStore: std::fmt::Debug + Send + Sync {
-    /// The journal of one experience, as it is now. One that cannot be read is none.
+    /// The journal of one experience, read consistently. One that cannot be read is `None`.
     async fn journal(
         &self,
         organization: &OrganizationId,
@@ -84,15 +84,14 @@ pub trait RecordStore: std::fmt::Debug + Send + Sync {
         member: &ExperienceId,
     ) -> Result<FoundJournal, LedgerError>;
 
-    /// Writes a journal over the one that was found, if that still stands there: returns whether it
-    /// did.
+    /// Writes a journal if the one that was found has not changed. Returns whether it was written.
     async fn put_journal(&self, new: &NewJournal<'_>) -> Result<bool, LedgerError>;
 
-    /// Writes an outcome into the slot of its number. It takes the place of the hundredth before
-    /// it.
+    /// Writes an outcome into the slot of its number. It replaces the outcome a hundred numbers
+    /// before.
     async fn put_outcome(&self, outcome: &Outcome, number: u64, expires_at: Timestamp) -> Result<(), LedgerError>;
 
-    /// The journals of an organization, as they were a moment ago; never more than a bound.
+    /// The journals of an organization, read eventually consistently, and never more than a bound.
     async fn journals(
         &self,
         organization: &OrganizationId,
@@ -100,8 +99,8 @@ pub trait RecordStore: std::fmt::Debug + Send + Sync {
         extent: Extent,
     ) -> Result<Journals, LedgerError>;
 
-    /// The outcomes of an organization, or of one member experience, as they were a moment ago;
-    /// never more than a bound.
+    /// The outcomes of an organization, or of one member experience, read eventually consistently,
+    /// and never more than a bound.
     async fn outcomes(
         &self,
         organization: &OrganizationId,
@@ -122,13 +121,13 @@ pub struct NewJournal<'a> {
     pub member: &'a ExperienceId,
     /// The whole journal, with the entry that is new.
     pub journal: &'a DecisionJournal,
-    /// The revision that was found.
+    /// The revision that was read.
     pub found: Option<u64>,
-    /// When it may be deleted.
+    /// The time after which it may be deleted.
     pub expires_at: Timestamp,
 }
 
-/// The table, with the credentials of whoever reads or writes it.
+/// The table. The caller's credentials decide what it can read and write.
 #[derive(Debug)]
 pub struct DynamoRecords {
     table: TableClient,
@@ -138,7 +137,7 @@ fn journal_prefix(experience: &ExperienceId) -> String {
     format!("decided#{experience}#")
 }
 
-/// What the sort keys of all records begin with.
+/// The prefixes of the sort keys of all records.
 pub(crate) fn record_prefixes(experience: &ExperienceId) -> [String; 2] {
     [journal_prefix(experience), outcome_prefix(experience, None)]
 }
@@ -149,7 +148,7 @@ fn journal_key(experience: &ExperienceId, member: &ExperienceId) -> String {
 
 fn outcome_prefix(experience: &ExperienceId, member: Option<&ExperienceId>) -> String {
     match member {
-        // An experience's id may be the beginning of another's.
+        // The final `#` is needed because an experience's id may be the beginning of another's.
         Some(member) => format!("done#{experience}#{member}#"),
         None => format!("done#{experience}#"),
     }
@@ -174,8 +173,8 @@ impl DynamoRecords {
         Self { table: TableClient::new(config, table) }
     }
 
-    /// Items whose key begins with `prefix`, as they were a moment ago, up to the bounds; and
-    /// whether there are more.
+    /// Items whose key begins with `prefix`, read eventually consistently, up to the bounds. Also
+    /// returns whether there are more.
     async fn bounded(
         &self,
         organization: &OrganizationId,
@@ -265,7 +264,7 @@ impl RecordStore for DynamoRecords {
         extent: Extent,
     ) -> Result<Journals, LedgerError> {
         let prefix = journal_prefix(experience);
-        // A journal is some kilobytes, ten times as much as a receipt.
+        // A journal has some kilobytes, ten times as much as a receipt.
         let units = 10.0 * extent.units();
         let (items, more) = self.bounded(organization, &prefix, JOURNALS_A_PAGE, MAX_JOURNALS, units).await?;
         Ok(Journals { more, ..sort_journals(organization, &prefix, &items) })
@@ -301,7 +300,7 @@ fn bounded_text(text: &str) -> String {
     text.chars().take(MAX_TEXT).collect()
 }
 
-/// Sorts the journals by member experience. Pure.
+/// Groups the journals by member experience. Pure.
 fn sort_journals(organization: &OrganizationId, prefix: &str, items: &[Item]) -> Journals {
     let mut journals = Journals::default();
     for item in items {
@@ -330,7 +329,8 @@ fn sort_outcomes(organization: &OrganizationId, items: Vec<Item>) -> Outcomes {
             serde_dynamo::from_attribute_value::<_, Outcome>(told)
                 .map_err(|e| crate::partition::in_words(&e.to_string()))
         });
-        // It must speak of what its key says: otherwise one item could stand for another.
+        // The outcome must be about the experience that its key names. Otherwise one item could
+        // pass for another.
         let read = read.and_then(|outcome| {
             let own = outcome_prefix(&outcome.experience, Some(&outcome.member_experience));
             if outcome.organization == *organization && key.starts_with(&own) {

@@ -1,11 +1,11 @@
-//! What member organizations wrote into `SyncTimestamps`, as the hub reads it: each organization by
-//! itself, never more of it than a bound, and nothing that one of them wrote keeps the others from
-//! being read.
+//! Reads the items that member organizations wrote into `SyncTimestamps`, for the hub. It reads
+//! each organization separately and bounded, so that no organization keeps the others from being
+//! read (rule 11).
 //!
-//! A member's role may put any item of up to 400 KB into its own partition, as many as it likes. So
-//! one organization is read in pages, up to a number of items and of read units; texts and lists
-//! are cut; and an item that is not what its key says is one [`crate::Unreadable`]. Only attributes
-//! that the hub knows are asked for.
+//! A member's role may write any items of up to 400 KB into its own partition, and as many as it
+//! likes. So one organization is read in pages, up to a number of items and of read units. Texts
+//! and lists are cut, and an item that does not match its key becomes an [`crate::Unreadable`].
+//! Only attributes that the hub knows are requested.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -22,36 +22,35 @@ use crate::item::{Item, text};
 use crate::partition::{HEADS, confirm_key, hub_partition, seen_key, sort, spokes_prefix};
 use crate::{LedgerError, Organization, TableName};
 
-/// The most items of one organization that are read for one management experience: more than it can
-/// have experiences.
+/// The most items that are read of one organization for one management experience: more than the
+/// experiences that it can have.
 const MAX_ITEMS: usize = 512;
-/// Read units (of consistent reads) that may be spent on one organization after its first page:
-/// some 270 KB, which is more than 200 receipts with the reasons of a filter.
+/// Read units (of consistent reads) for one organization after its first page: some 270 KB, which
+/// is more than 200 receipts with the reasons of a filter.
 const USUAL_UNITS: f64 = 68.0;
-/// The same for an organization that an operator admitted as large.
+/// Read units for an organization that an operator admitted as large.
 const MANY_UNITS: f64 = 400.0;
 /// Items of the first page. Most organizations have fewer in all.
 const FIRST_PAGE: usize = 16;
-/// The most items of each page after it.
+/// The most items of each later page.
 const PAGE: usize = 64;
-/// The most signs of life of single spokes that are read of an organization that has more than one
-/// page: one page of them.
+/// The most signs of life of single spokes that are read if an organization has more than one page:
+/// one page of them.
 const SPOKES: usize = 8;
-/// The longest text that is taken over, in characters. Spokes write shorter ones.
+/// The longest text that is kept, in characters. Spokes write shorter ones.
 const MAX_TEXT: usize = 2_048;
-/// The longest list that is taken over, in elements.
+/// The longest list that is kept, in elements.
 const MAX_LIST: usize = 1_000;
-/// How deep an attribute may be nested.
+/// The deepest nesting of an attribute that is kept.
 pub(crate) const MAX_DEPTH: usize = 6;
 /// Number of segments in which the table is scanned for organizations at the same time.
 const SEGMENTS: i32 = 2;
-/// Keys on a page of that scan: several organizations with few items each, or a part of one with
-/// many.
+/// Keys on a page of that scan: of several organizations with few items each, or of one with many.
 const SEARCHED: i32 = 64;
 /// The most pages of a segment. Each page shows at least one partition that was not seen before.
 const MAX_PARTITIONS: usize = 5_000;
 
-/// The attributes of receipts and signs of life. A test holds them against what is written.
+/// The attributes of receipts and signs of life. A test compares them with the written items.
 const ATTRIBUTES: &[&str] = &[
     "organization",
     "item",
@@ -94,14 +93,15 @@ const ATTRIBUTES: &[&str] = &[
     "filter_settings",
 ];
 
-/// How much of one organization is read. An operator of the hub decides it. What the organization
-/// says of its own size counts for nothing, since it could make `status` expensive for the hub.
+/// The bound for one organization. An operator of the hub decides it. The organization's own report
+/// of its size does not count, because it could make `status` expensive for the hub.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Extent {
-    /// More than 200 experiences as spokes report them, in 270 KB.
+    /// The usual bound: 270 KB, enough for more than 200 experiences.
     #[default]
     Usual,
-    /// All that an organization can keep. For those of which an operator of the hub said so.
+    /// Everything that an organization can keep, for those that an operator of the hub admitted as
+    /// large.
     Large,
 }
 
@@ -114,17 +114,17 @@ impl Extent {
     }
 }
 
-/// What one organization reported.
+/// The report of one organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// What could be read.
+    /// The items that could be read.
     pub organization: Organization,
-    /// Whether there is more than the bound of what is read.
+    /// Whether the organization has more than the bound.
     pub more: bool,
 }
 
 impl Report {
-    /// Whether there is nothing at all.
+    /// Whether the organization has written nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let Organization { seen, spokes, receipts, unreadable, .. } = &self.organization;
@@ -132,20 +132,20 @@ impl Report {
     }
 }
 
-/// What is found when the whole table is looked through for organizations.
+/// The organizations with items, found by a search of the whole table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Partitions {
-    /// Those that have items, whatever these are.
+    /// Organizations with any items.
     pub organizations: BTreeSet<OrganizationId>,
-    /// Whether the table holds more than is looked at.
+    /// Whether the table holds more than the bound of the search.
     pub more: bool,
 }
 
-/// What member organizations reported.
+/// The reports of member organizations.
 #[async_trait]
 pub trait Reports: std::fmt::Debug + Send + Sync {
-    /// What one organization reported about `experience`. Confirmations are looked up where
-    /// something is held.
+    /// The report of one organization about `experience`. Confirmations are read if something is
+    /// held.
     async fn report(
         &self,
         organization: &OrganizationId,
@@ -153,14 +153,15 @@ pub trait Reports: std::fmt::Debug + Send + Sync {
         extent: Extent,
     ) -> Result<Report, LedgerError>;
 
-    /// What all organizations reported, by id: the whole table is read. For a hub without a roster.
+    /// The reports of all organizations, by id. It reads the whole table, for a hub without a
+    /// roster.
     async fn all(&self, experience: &ExperienceId) -> Result<Vec<Report>, LedgerError>;
 
-    /// The organizations that have written anything, about whatever experience. Costs a page of
-    /// keys for several of them, and no more than that for one, however much it wrote.
+    /// The organizations that have written any item, about any experience. A page of keys covers
+    /// several organizations, and an organization costs no more than a page, however much it wrote.
     async fn partitions(&self) -> Result<Partitions, LedgerError>;
 
-    /// The management experiences of which the hub ever stored a snapshot here.
+    /// The management experiences of which the hub ever stored a snapshot in this table.
     async fn management_experiences(&self) -> Result<BTreeSet<ExperienceId>, LedgerError>;
 }
 
@@ -171,27 +172,27 @@ pub struct DynamoReports {
     consistent: bool,
 }
 
-/// A page of what an organization wrote.
+/// A page of an organization's items.
 struct Page {
     items: Vec<Item>,
-    /// The read units that it costs as it is now: one for each 4 KB.
+    /// The read units that a consistent read of it costs: one for each 4 KB.
     units: f64,
-    /// Where the next one begins; none where there is none.
+    /// The start of the next page. `None` on the last page.
     next: Option<Item>,
 }
 
 impl DynamoReports {
     /// The table as `config`'s credentials see it. An ARN's region overrides the configured one.
     ///
-    /// What organizations wrote is read as it was a moment ago, at half the price. That is safe for
-    /// whoever looks, and reads the head *after* this: a report that is a second old is what a look
-    /// a second earlier would have found, and never newer than the head.
+    /// Organizations' items are read eventually consistently, at half the price. That is safe for
+    /// readers that read the head *after* the reports: they see the reports of a second ago, and
+    /// those are never newer than the head.
     #[must_use]
     pub fn new(config: &SdkConfig, table: TableName) -> Self {
         Self { table: TableClient::new(config, table), consistent: false }
     }
 
-    /// The same, as it is now: for whoever decides by it, and writes.
+    /// Reads consistently from now on, for callers that write what they decide from it.
     #[must_use]
     pub fn consistent(self) -> Self {
         Self { consistent: true, ..self }
@@ -221,10 +222,10 @@ impl DynamoReports {
         })
     }
 
-    /// What an organization wrote about `experience`, up to the bound; and whether there is more.
-    /// One query for most organizations: their receipts and the signs of life of their spokes lie
-    /// in one range of keys, with little between them. Where that range is longer than a page, each
-    /// is read by itself, so that what else lies there costs nothing more.
+    /// The items of an organization about `experience`, up to the bound. Also returns whether there
+    /// are more. One query is enough for most organizations: their receipts and the signs of life
+    /// of their spokes are in one range of keys, with little between them. If that range is longer
+    /// than a page, the two are read separately, so that other items in between cost nothing.
     async fn own(
         &self,
         organization: &OrganizationId,
@@ -239,7 +240,7 @@ impl DynamoReports {
         let is_of = |item: &Item, prefix: &str| {
             item.get("item").and_then(|key| key.as_s().ok()).is_some_and(|key| key.starts_with(prefix))
         };
-        // Where the next page begins after the receipts, all receipts have been read.
+        // If the next page begins after the receipts, all receipts have been read.
         let start = is_of(&next, &receipts).then_some(next);
         let found: Vec<Item> = page.items.into_iter().filter(|item| is_of(item, &receipts)).collect();
         let found = Page { items: found, units: page.units, next: start };
@@ -252,7 +253,7 @@ impl DynamoReports {
     }
 
     /// The items of an organization whose key begins with `prefix`, after those of a page that was
-    /// `read`, up to the bound; and whether there are more.
+    /// `read`, up to the bound. Also returns whether there are more.
     async fn rest(
         &self,
         organization: &OrganizationId,
@@ -271,7 +272,7 @@ impl DynamoReports {
         Ok((items, false))
     }
 
-    /// Adds what operators of the hub said, where something waits for it.
+    /// Adds the operators' confirmations, if something waits for one.
     async fn with_confirmations(&self, mut report: Report, experience: &ExperienceId) -> Result<Report, LedgerError> {
         let organization = &mut report.organization;
         if !organization.receipts.iter().any(|receipt| receipt.status == ReceiptStatus::Held) {
@@ -285,11 +286,10 @@ impl DynamoReports {
         Ok(report)
     }
 
-    /// The organizations of one part of the table, whatever each wrote: the search reads a page of
-    /// keys, and goes on behind the last key that the last partition of the page can have. That a
-    /// search may begin at a key that does not exist is what DynamoDB does, and not what it
-    /// documents; where it refuses, or begins elsewhere, [`Reports::partitions`] fails, and nothing
-    /// else.
+    /// The organizations in one segment of the table, however much each wrote. The search reads a
+    /// page of keys, and continues after the last possible key of the last partition on that page.
+    /// A search may start at a key that does not exist: DynamoDB permits it, but does not document
+    /// it. If it refuses, or starts elsewhere, only [`Reports::partitions`] fails.
     async fn segment(&self, segment: i32) -> Result<Partitions, LedgerError> {
         let (mut found, mut start, mut before) = (Partitions::default(), None, None);
         for _ in 0..MAX_PARTITIONS {
@@ -318,7 +318,7 @@ impl DynamoReports {
             }
             found.organizations.extend(partitions.iter().filter_map(|id| OrganizationId::new(id).ok()));
             let Some(next) = answer.last_evaluated_key.filter(|key| !key.is_empty()) else { return Ok(found) };
-            // A page may be empty and not the last.
+            // A page may be empty without being the last.
             start = Some(match partitions.last() {
                 Some(last) => {
                     Item::from([("organization".to_owned(), text(last)), ("item".to_owned(), text(last_key()))])
@@ -364,7 +364,7 @@ impl Reports for DynamoReports {
         let mut found = BTreeMap::<OrganizationId, (Vec<Item>, bool)>::new();
         while let Some(item) = items.next().await {
             let item = item.map_err(|e| self.table.failed(ApiError::new("dynamodb:Scan", &e)))?;
-            // The hub's own partitions are no organization's.
+            // The hub's own partitions belong to no organization.
             let id = item.get("organization").and_then(|id| id.as_s().ok()).map(|id| OrganizationId::new(id));
             let Some(Ok(id)) = id else { continue };
             let (kept, more) = found.entry(id).or_default();
@@ -407,12 +407,12 @@ impl Reports for DynamoReports {
     }
 }
 
-/// How many items are asked for next, after `read` items for `spent` read units: as many as the
-/// rest of the units pays for, if the next ones are as large; none where the units or the items are
+/// The number of items to request next, after `read` items for `spent` read units: as many as the
+/// remaining units pay for, if the next items are as large. `None` if the units or the items are
 /// used up.
 fn next_page(read: usize, spent: f64, extent: Extent) -> Option<usize> {
     let left = extent.units() - spent;
-    // After a page without items the size of an item is not known, so a whole page is asked for.
+    // Before any item was read, the size of an item is not known, so a whole page is requested.
     let each = if read == 0 { 0.0 } else { spent / read as f64 };
     let affordable = if left <= 0.0 { 0 } else { (left / each) as usize };
     Some(affordable.min(PAGE).min(MAX_ITEMS.saturating_sub(read))).filter(|items| *items > 0)
@@ -427,24 +427,24 @@ fn projection() -> (String, HashMap<String, String>) {
     (ATTRIBUTES.iter().map(|name| placeholder(name)).collect::<Vec<_>>().join(", "), names)
 }
 
-/// The greatest sort key: 1,024 bytes of the last character that there is.
+/// The greatest possible sort key: 1,024 bytes of the last character.
 fn last_key() -> String {
     char::MAX.to_string().repeat(256)
 }
 
-/// The beginning of a text, with a sign that it goes on.
+/// The beginning of a text, with a sign that it was cut.
 fn cut(text: &str, length: usize) -> String {
     text.chars().take(length.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Sorts the items of one organization; what it wrote is cut first.
+/// Reads the items of one organization, after its own are cut.
 fn read(id: &OrganizationId, items: Vec<Item>, experience: &ExperienceId) -> Organization {
     let cut = |item: Item| item.into_iter().map(|(name, value)| (name, bounded(value, MAX_DEPTH))).collect();
     let found = sort(items.into_iter().map(cut).collect(), experience).remove(id);
     found.unwrap_or_else(|| Organization::unknown(id.clone()))
 }
 
-/// The value with its texts and lists cut, and with nothing below `depth`.
+/// The value with its texts and lists cut, and without anything below `depth`.
 pub(crate) fn bounded(value: AttributeValue, depth: usize) -> AttributeValue {
     match value {
         AttributeValue::S(text) if text.len() > MAX_TEXT && text.chars().count() > MAX_TEXT => {
@@ -506,7 +506,7 @@ mod tests {
         read(&OrganizationId::new("o-alpha00000").unwrap(), items.into_iter().collect(), &experience())
     }
 
-    /// The attributes of a record as it is written again, the sort key among them.
+    /// The attributes of a record when it is written again, with the sort key.
     fn attributes(record: impl serde::Serialize) -> BTreeSet<String> {
         let item: Item = serde_dynamo::to_item(record).unwrap();
         item.into_keys().chain(["item".to_owned()]).collect()
@@ -517,7 +517,7 @@ mod tests {
         let items = written();
         let given: Vec<BTreeSet<String>> = items.iter().map(|item| item.keys().cloned().collect()).collect();
         let read = taken_over(items);
-        // Nothing of the examples is passed over, and they lack no attribute.
+        // Every attribute of the examples is read, and the examples lack none.
         assert_eq!(attributes(&read.receipts[0]), given[0]);
         assert_eq!(attributes(read.seen.as_ref().unwrap()), given[1]);
         let asked: BTreeSet<String> = ATTRIBUTES.iter().map(|name| (*name).to_owned()).collect();
@@ -551,7 +551,7 @@ mod tests {
 
     #[test]
     fn pages_after_the_first_cost_what_is_left_at_most() {
-        // Receipts of 700 bytes: whole pages, and the last as large as what is left.
+        // For receipts of 700 bytes, it requests whole pages, and at last the rest.
         assert_eq!(next_page(16, 3.0, Extent::Usual), Some(64));
         assert_eq!(next_page(208, 64.0, Extent::Usual), Some(13));
         assert_eq!(next_page(231, 68.0, Extent::Usual), None);

@@ -1,9 +1,9 @@
-//! The roster in the `SyncTimestamps` table: which member organizations the hub admitted, for which
-//! management experience.
+//! The roster in the `SyncTimestamps` table: the member organizations that the hub admitted, for
+//! each management experience.
 //!
-//! The records lie in the partition `hub#roster`, of which no member's role may read or write
-//! anything: ids of organizations begin with `o-`, so no organization's partition is ever called
-//! so. The sort key is `admitted#<management experience>#<organization>`.
+//! The records are in the partition `hub#roster`, which no member's role may read or write. Ids of
+//! organizations begin with `o-`, so no organization's partition has this name. The sort key is
+//! `admitted#<management experience>#<organization>`.
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -21,8 +21,8 @@ use crate::partition::{
 use crate::records::record_prefixes;
 use crate::{LedgerError, TableName};
 
-/// The partition of the records. The attribute `organization`, which is the table's partition key,
-/// therefore is not the admitted organization; that one is `member`.
+/// The partition of the records. Therefore the attribute `organization`, which is the table's
+/// partition key, is not the admitted organization. That one is `member`.
 const ROSTER: &str = "hub#roster";
 /// How often deletions that DynamoDB left unprocessed are requested again.
 const TRIES: usize = 10;
@@ -39,35 +39,34 @@ pub struct Member {
     pub admitted_by: String,
     /// When it was admitted, by the operator's clock.
     pub admitted_at: Timestamp,
-    /// Whether it keeps so many experiences that more of it has to be read than of others.
+    /// Whether it keeps so many experiences that it needs the larger bound of [`crate::Extent`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub large: bool,
 }
 
-/// What became of an admission.
+/// The result of an admission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     /// It is on the roster now.
     New,
     /// It was there, and counts as large from now on.
     Large,
-    /// It was there already, just so.
+    /// It was there already, with the same size.
     AsBefore,
 }
 
-/// Whom the hub admitted.
+/// The organizations that the hub admitted.
 #[async_trait]
 pub trait Roster: std::fmt::Debug + Send + Sync {
-    /// Admits an organization. An earlier record stays as it is, but becomes large where `member`
-    /// is.
+    /// Admits an organization. An earlier record stays as it is, but becomes large if `member` is.
     async fn admit(&self, member: &Member) -> Result<Admission, LedgerError>;
 
-    /// Ends an organization: what it wrote for this management experience, what operators said
-    /// about it, and then its record, so that a crash in between is seen and the same call goes on.
-    /// Returns how many items went.
+    /// Ends an organization. Deletes its items for this management experience, the operators' items
+    /// about it, and its record last, so that after a crash in between the same call can finish.
+    /// Returns the number of deleted items.
     async fn forget(&self, organization: &OrganizationId, experience: &ExperienceId) -> Result<usize, LedgerError>;
 
-    /// Those that were admitted, by id.
+    /// The organizations that were admitted, by id.
     async fn members(&self, experience: &ExperienceId) -> Result<Vec<Member>, LedgerError>;
 }
 
@@ -104,7 +103,7 @@ impl DynamoRoster {
         }
     }
 
-    /// Deletes one item. Returns how many there were.
+    /// Deletes one item. Returns 1 if it was there, and 0 otherwise.
     async fn delete_one(&self, partition: &str, key: &str) -> Result<usize, LedgerError> {
         let call = self.table.dynamodb.delete_item().table_name(self.table.table.as_str());
         let call = call.key("organization", text(partition)).key("item", text(key)).return_values(ReturnValue::AllOld);
@@ -112,7 +111,7 @@ impl DynamoRoster {
         Ok(usize::from(answer.attributes.is_some_and(|item| !item.is_empty())))
     }
 
-    /// Deletes all of them, and asks again for what DynamoDB leaves undone.
+    /// Deletes all of them. Requests that DynamoDB leaves unprocessed are repeated.
     async fn delete(&self, keys: &[Item]) -> Result<(), LedgerError> {
         let mut left = keys.to_vec();
         for _ in 0..TRIES {
@@ -148,7 +147,7 @@ impl Roster for DynamoRoster {
         let operators = hub_partition(organization);
         let (receipts, confirmed) = (seen_key(experience), confirm_key(experience, None));
         let mut gone = 0;
-        // Confirmations lay in the organization's own partition once.
+        // In an earlier release, confirmations were in the organization's own partition.
         let earlier = earlier_confirm_key(experience);
         let spokes = spokes_prefix(experience);
         let [journals, outcomes] = record_prefixes(experience);

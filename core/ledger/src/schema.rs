@@ -1,5 +1,5 @@
-//! Creates the ledger's tables, or checks that existing ones are what the adapters expect. For
-//! those who do not deploy by template, and for tests.
+//! Creates the ledger's tables, or checks that existing ones have the expected keys. It is for
+//! operators who do not deploy by template, and for tests.
 
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ use crate::{EXPIRES_AT, LedgerError, TableName};
 
 pub use crate::table::Table;
 
-/// How long a new table may take to become active. It usually takes seconds.
+/// The longest time for a new table to become active. It usually takes seconds.
 const ACTIVE_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// What [`ensure`] found or did.
+/// The result of [`ensure`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ensured {
-    /// The table was made; its ARN.
+    /// The table was made. The value is its ARN.
     Created(String),
-    /// The table was there, with the right keys; its ARN.
+    /// The table existed, with the right keys. The value is its ARN.
     Existed(String),
 }
 
@@ -40,8 +40,8 @@ impl Ensured {
     }
 }
 
-/// Makes `table` where it does not exist, on demand and tagged; checks its keys where it does.
-/// Changes no existing table.
+/// Makes `table` if it does not exist, with on-demand capacity and a tag. Checks the keys of an
+/// existing table, and changes nothing on it.
 pub async fn ensure(config: &SdkConfig, table: Table, name: &TableName) -> Result<Ensured, LedgerError> {
     let client = TableClient::new(config, name.clone()).dynamodb;
     if let Some(found) = describe(&client, name).await? {
@@ -57,22 +57,22 @@ pub async fn ensure(config: &SdkConfig, table: Table, name: &TableName) -> Resul
     Ok(Ensured::Created(active))
 }
 
-/// What becomes of records that are past their time.
+/// The table's handling of expired records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expiry {
-    /// DynamoDB deletes them some time after their end, by `expires_at`.
+    /// DynamoDB deletes them by `expires_at`, some time after they expire.
     On,
-    /// They stay until they are written over.
+    /// They stay until they are overwritten.
     Off,
-    /// DynamoDB deletes what is past another attribute, which nothing here has.
+    /// DynamoDB deletes items by another attribute, which this ledger does not write.
     Other(String),
 }
 
-/// Whether DynamoDB deletes the records of a table that are past their time. It takes
+/// Whether DynamoDB deletes a table's expired records. The call needs
 /// `dynamodb:DescribeTimeToLive`, which nothing else needs.
 ///
 /// # Errors
-/// Where DynamoDB refuses or fails.
+/// If DynamoDB refuses or fails.
 pub async fn expiry(config: &SdkConfig, name: &TableName) -> Result<Expiry, LedgerError> {
     let table = TableClient::new(config, name.clone());
     let answer = table.dynamodb.describe_time_to_live().table_name(name.as_str()).send().await;
@@ -86,8 +86,8 @@ pub async fn expiry(config: &SdkConfig, name: &TableName) -> Result<Expiry, Ledg
     })
 }
 
-/// Switches the expiry of records on. A failure is logged and nothing more: without it, the table
-/// only keeps more.
+/// Turns the expiry of records on. A failure is only logged, because without expiry the table only
+/// keeps more.
 async fn expire(client: &Client, name: &TableName) {
     let wanted = TimeToLiveSpecification::builder().attribute_name(EXPIRES_AT).enabled(true).build();
     let Ok(wanted) = wanted else { return };
@@ -98,11 +98,11 @@ async fn expire(client: &Client, name: &TableName) {
     }
 }
 
-/// Checks the keys of `table`; changes nothing. It takes `dynamodb:DescribeTable`, which nothing
-/// else needs.
+/// Checks the keys of `table`, and changes nothing. The call needs `dynamodb:DescribeTable`, which
+/// nothing else needs.
 ///
 /// # Errors
-/// Where there is no such table, where it has other keys, or where DynamoDB refuses or fails.
+/// If there is no such table, if it has other keys, or if DynamoDB refuses or fails.
 pub async fn check(config: &SdkConfig, table: Table, name: &TableName) -> Result<(), LedgerError> {
     let client = TableClient::new(config, name.clone()).dynamodb;
     let found = describe(&client, name).await?.ok_or_else(|| LedgerError::NoTable(name.clone()))?;

@@ -1,9 +1,9 @@
-//! The `Snapshots` table over the official SDK.
+//! The `Snapshots` table, over the official SDK.
 //!
-//! One partition per management experience. The item `head` says where history stands; the items
-//! `v<version>#<chunk>` hold one version each, cut so that none reaches DynamoDB's 400 KB; the
-//! items `digest#<version>` say its digest once more, so that many versions can be compared with
-//! little to read.
+//! Each management experience has a partition. The item `head` holds the state of its history. The
+//! items `v<version>#<chunk>` hold one version each, cut so that none reaches DynamoDB's 400 KB.
+//! The items `digest#<version>` repeat the digests, so that many versions can be compared with few
+//! reads.
 
 use std::collections::BTreeMap;
 
@@ -21,16 +21,16 @@ use crate::client::TableClient;
 use crate::item::{Item, ItemError, number, parse, parse_optional, text};
 use crate::{Head, KeptVersion, LedgerError, NewSnapshot, SnapshotStore, Stored, TableName};
 
-/// The most packed bytes of one snapshot: a transaction takes 4 MB, attributes included. What fits
-/// depends on the list: some 325,000 products with ids like AWS's own, 175,000 of UUIDs, 68,000
-/// where each has a different note of 48 random characters.
+/// The most packed bytes of one snapshot. A transaction takes 4 MB, attributes included. The number
+/// of products in it depends on the list: some 325,000 with ids like AWS's own, 175,000 with UUIDs,
+/// 68,000 with a different note of 48 random characters each.
 pub const MAX_STORED_BYTES: usize = 3_500_000;
 
 const HEAD: &str = "head";
 const SET_HEAD: &str = "SET latest = :version, digest = :digest, taken_at = :taken_at, chunks = :chunks";
 const STATEMENT: &str = "statement";
 
-/// The table, with the credentials of whoever reads or writes it.
+/// The table. The caller's credentials decide what it can read and write.
 #[derive(Debug)]
 pub struct DynamoSnapshots {
     table: TableClient,
@@ -90,11 +90,11 @@ impl DynamoSnapshots {
         item
     }
 
-    /// The versions that are kept, oldest first. Those that an older hub stored are missing. Costs
-    /// one small item for each.
+    /// The versions that are kept, oldest first. Versions that an older hub stored are missing. It
+    /// reads one small item for each.
     ///
     /// # Errors
-    /// Where the table cannot be read.
+    /// If the table cannot be read.
     pub async fn versions(&self, experience: &ExperienceId) -> Result<Vec<KeptVersion>, LedgerError> {
         let items = self.digest_items(experience).await?;
         Ok(items.iter().filter_map(|item| known(read_version(item))).collect())
@@ -104,7 +104,7 @@ impl DynamoSnapshots {
         self.query(experience, "digest#".to_owned(), "digest#~".to_owned(), None).await
     }
 
-    /// Writes items, and the head by `update`, in one transaction; false where the update's
+    /// Writes items, and the head by `update`, in one transaction. Returns `false` if the update's
     /// condition does not hold.
     async fn write(&self, items: Vec<Item>, update: Update) -> Result<bool, LedgerError> {
         const OPERATION: &str = "dynamodb:TransactWriteItems";
@@ -160,7 +160,8 @@ impl DynamoSnapshots {
         })
     }
 
-    /// All items whose sort key is between `from` and `to`, from every page, as they are now.
+    /// All items whose sort key is between `from` and `to`, from every page. The read is
+    /// consistent.
     async fn query(
         &self,
         experience: &ExperienceId,
@@ -171,7 +172,8 @@ impl DynamoSnapshots {
         self.query_with(true, experience, from, to, projection).await
     }
 
-    /// The same; without `consistent` as they were a moment ago, at half the price.
+    /// All items whose sort key is between `from` and `to`. If `consistent` is `false`, the read is
+    /// eventually consistent, at half the price.
     async fn query_with(
         &self,
         consistent: bool,
@@ -185,13 +187,13 @@ impl DynamoSnapshots {
     }
 }
 
-/// `v` and the version in 20 digits, so that text order is version order, `#`, and the chunk from
-/// 1.
+/// The sort key of a chunk: `v`, the version in 20 digits, `#`, and the chunk's number from 1. So
+/// text order is version order.
 fn chunk_key(version: SnapshotVersion, chunk: usize) -> String {
     format!("v{version:020}#{chunk:04}")
 }
 
-/// Before `head` and `v…` in the order of texts, so that no range of chunks meets it.
+/// The sort key of a digest. It sorts before `head` and `v…`, so no range of chunks contains it.
 fn digest_key(version: SnapshotVersion) -> String {
     format!("digest#{version:020}")
 }
@@ -203,13 +205,13 @@ fn read_head(item: &Item) -> Result<Head, ItemError> {
         taken_at: parse(item, "taken_at")?,
         chunks: parse(item, "chunks")?,
         published: parse_optional(item, "published")?,
-        // A statement that is no text becomes the empty one: it verifies with no key, and a spoke
+        // A statement that is not a text becomes the empty text. No key verifies it, and a spoke
         // without keys ignores it.
         statement: item.get(STATEMENT).map(|value| value.as_s().cloned().unwrap_or_default()),
     })
 }
 
-/// The digests by version. An item that says nothing vouches for no receipt, and keeps none of the
+/// The digests by version. An item that cannot be read confirms no receipt, and does not keep the
 /// others from being read.
 fn read_digests(items: &[Item]) -> BTreeMap<SnapshotVersion, Digest> {
     let read = |item: &Item| -> Result<_, ItemError> { Ok((parse(item, "version")?, parse(item, "digest")?)) };
@@ -229,7 +231,10 @@ fn known<T>(read: Result<T, ItemError>) -> Option<T> {
     read.inspect_err(|problem| tracing::warn!(%problem, "what is said of a version cannot be read")).ok()
 }
 
-/// Puts the items of one version together. What is missing, repeated or out of place is an error.
+/// Joins the items of one version.
+///
+/// # Errors
+/// If an item is missing, repeated or out of place.
 fn read_chunks(experience: &ExperienceId, version: SnapshotVersion, items: Vec<Item>) -> Result<Snapshot, ItemError> {
     let first = items.first().ok_or(ItemError::NoItems)?;
     let chunks: usize = parse(first, "chunks")?;
@@ -337,8 +342,7 @@ impl SnapshotStore for DynamoSnapshots {
             .await;
         match answer {
             Ok(_) => Ok(()),
-            // Another hub has published a newer version since: that is what this one would have led
-            // to.
+            // Another hub has published a newer version since, so this mark is not needed.
             Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
             Err(e) => Err(self.table.failed(ApiError::new(OPERATION, &e))),
         }
@@ -347,7 +351,7 @@ impl SnapshotStore for DynamoSnapshots {
     async fn fetch(&self, experience: &ExperienceId, version: SnapshotVersion) -> Result<Snapshot, LedgerError> {
         // All members of a hub fetch at the same time, from one partition. A stored version never
         // changes, and its digest shows whether all of it was read. So the eventually consistent
-        // read, at half the price, is enough; the consistent one follows only where that came too
+        // read, at half the price, is enough. The consistent one follows only if that one came too
         // early.
         match self.fetch_with(false, experience, version).await {
             Err(LedgerError::NoSnapshot { .. } | LedgerError::Damaged { .. }) => {
@@ -368,14 +372,14 @@ impl SnapshotStore for DynamoSnapshots {
         let (from, to) = (digest_key(SnapshotVersion::FIRST), digest_key(last_to_go));
         old.extend(self.query(experience, from, to, Some("experience, #item")).await?);
         let items = old.len();
-        // What DynamoDB leaves undone stays old, and goes with the next prune.
+        // Items that DynamoDB leaves unprocessed are deleted with the next prune.
         self.table.delete(old).await?;
         Ok(items)
     }
 }
 
-/// Whether the transaction was cancelled because another hub changed the head first, and not for
-/// any other reason.
+/// Whether the transaction was cancelled because another hub changed the head first, and for no
+/// other reason.
 fn lost_the_race(error: &TransactWriteItemsError) -> bool {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
     let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
@@ -452,7 +456,7 @@ mod tests {
         assert_eq!(read.into_keys().collect::<Vec<_>>(), [version(1), version(4)]);
         let whole = read_version(&item(1)).unwrap();
         assert_eq!((whole.version, whole.counts), (version(1), Some(Counts { approved: 1, rejected: 2 })));
-        // As hubs wrote them that kept no numbers there.
+        // Older hubs wrote these items without the numbers.
         let mut earlier = item(1);
         earlier.remove("approved");
         assert_eq!(read_version(&earlier).unwrap().counts, None);

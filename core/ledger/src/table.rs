@@ -1,5 +1,5 @@
-//! The two tables, and the name of one as operators give it: a name in the ledger's own account,
-//! or an ARN.
+//! The two tables, and their names as operators give them: a name in the ledger's own account, or
+//! an ARN.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,12 +25,12 @@ impl Table {
         }
     }
 
-    /// Whether one of the two tables has the keys that are spelled there.
+    /// Whether one of the two tables has the keys in this text.
     pub(crate) fn any_has_keys(spelled: &str) -> bool {
         [Self::Snapshots, Self::SyncTimestamps].iter().any(|table| table.spelled_keys() == spelled)
     }
 
-    /// The same for a person.
+    /// The names of its keys, for a person.
     pub(crate) fn spelled_keys(self) -> String {
         spell(self.keys())
     }
@@ -41,12 +41,12 @@ pub(crate) fn spell((partition, sort): (&str, &str)) -> String {
     format!("`{partition}` and `{sort}`")
 }
 
-/// A table's name or ARN. DynamoDB takes either wherever it takes a table name. Small, since every
-/// error of the ledger holds one.
+/// A table's name or ARN. DynamoDB accepts either as a table name. It is small, because every error
+/// of the ledger holds one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableName {
     text: Box<str>,
-    /// None where it is a plain name.
+    /// The parsed ARN. `None` for a plain name.
     arn: Option<Box<Arn>>,
 }
 
@@ -62,13 +62,13 @@ impl TableName {
         &self.text
     }
 
-    /// The region that the ARN names; none where this is a plain name.
+    /// The region of the ARN. `None` for a plain name.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.arn.as_deref().map(Arn::region)
     }
 
-    /// The account that the ARN names; none where this is a plain name.
+    /// The account of the ARN. `None` for a plain name.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
         self.arn.as_deref().map(Arn::account)

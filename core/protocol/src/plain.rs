@@ -1,5 +1,5 @@
-//! Text from outside, made harmless: what AWS, a filter, a member or a person wrote, and someone is
-//! shown.
+//! Makes text from outside harmless before it is shown (rule 14): AWS, filters, members and people
+//! may write any characters.
 //!
 //! Such a text may hold characters that act instead of standing for something: escape sequences
 //! move the cursor and rename the window, direction controls show a name backwards, line breaks
@@ -30,9 +30,9 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-/// What stands for characters that act.
+/// The replacement for characters that act.
 const MARK: char = '\u{fffd}';
-/// What a text ends with that was cut.
+/// The end of a text that was cut.
 const CUT: char = '…';
 /// Before an emoji's presentation is chosen by it, this makes a keycap of a digit.
 const KEYCAP: char = '\u{20e3}';

@@ -1,5 +1,5 @@
-//! The DSSE envelope (Dead Simple Signing Envelope 1.0), in the part of it that all libraries agree
-//! on: an ASCII payload type, padded standard base64 in one line, one signature.
+//! The DSSE envelope (Dead Simple Signing Envelope 1.0), reduced to the part that all libraries
+//! agree on: an ASCII payload type, padded standard base64 in one line, and one signature.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{KeyId, Refusal};
 
-/// What the payload is.
+/// The type of the payload, which the signature covers.
 pub const PAYLOAD_TYPE: &str = "application/vnd.pmp-sync.statement+json";
-/// The largest envelope that is looked at: ours have some 700 bytes.
+/// The largest envelope that is parsed. Ours have some 700 bytes.
 pub const MAX_ENVELOPE_BYTES: usize = 8 * 1024;
 
-/// What is signed: type and payload with their lengths, so that neither can be taken for a part of
-/// the other.
+/// The bytes that are signed: type and payload with their lengths, so that neither can pass for a
+/// part of the other.
 #[must_use]
 pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let mut bytes = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
@@ -21,7 +21,7 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A statement's bytes that wait for a signature.
+/// The bytes of a statement before it is signed.
 #[derive(Debug, Clone)]
 pub struct Unsigned {
     payload: Vec<u8>,
@@ -33,20 +33,21 @@ impl Unsigned {
         Self { payload, key_id }
     }
 
-    /// What the key signs.
+    /// The bytes that the key signs.
     #[must_use]
     pub fn pae(&self) -> Vec<u8> {
         pae(PAYLOAD_TYPE, &self.payload)
     }
 
-    /// The envelope with this signature over [`Self::pae`]: in DER for P-256, 64 bytes for Ed25519.
+    /// The envelope with this signature over [`Self::pae`]. The signature is in DER for P-256, and
+    /// has 64 bytes for Ed25519.
     #[must_use]
     pub fn sealed(&self, signature: &[u8]) -> String {
         let signatures =
             vec![Signature { keyid: Some(self.key_id.as_str().to_owned()), sig: STANDARD.encode(signature) }];
         let envelope =
             Envelope { payload: STANDARD.encode(&self.payload), payload_type: PAYLOAD_TYPE.to_owned(), signatures };
-        // Texts alone: there is nothing in it that JSON could not hold.
+        // The envelope consists of texts, so serializing it cannot fail.
         serde_json::to_string(&envelope).unwrap_or_default()
     }
 }
@@ -66,11 +67,12 @@ struct Signature {
     sig: String,
 }
 
-/// An envelope taken apart. Nothing of it is believed yet.
+/// A parsed envelope. Nothing in it is verified yet.
 pub(crate) struct Opened {
     pub(crate) payload: Vec<u8>,
     pub(crate) signature: Vec<u8>,
-    /// Which key it says that it is of. A hint: whoever holds the envelope can change it.
+    /// The key that it claims to be signed by. It is only a hint, because anybody who holds the
+    /// envelope can change it.
     pub(crate) hint: Option<String>,
 }
 
@@ -80,7 +82,8 @@ pub(crate) fn open(text: &str) -> Result<Opened, Refusal> {
         return Err(malformed(format!("the envelope has {} bytes, more than {MAX_ENVELOPE_BYTES}", text.len())));
     }
     let envelope: Envelope =
-        // Without serde's own words, which repeat what is there: anyone may have written it.
+        // Serde's own message is left out, because it repeats the content, which anyone may have
+        // written (rule 14).
         serde_json::from_str(text).map_err(|error| malformed(format!("not a DSSE envelope (column {})", error.column())))?;
     if envelope.payload_type != PAYLOAD_TYPE {
         return Err(malformed(format!("the payload is not of the type {PAYLOAD_TYPE}")));

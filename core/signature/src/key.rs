@@ -1,4 +1,4 @@
-//! Public keys, and which of them a spoke trusts.
+//! Public keys, and the set of keys that a spoke trusts.
 
 use std::fmt;
 
@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::pem;
 
-/// Two, so that a key can be changed without touching all spokes at once.
+/// The most trusted keys: two, so that a key can be changed without changing all spokes at once.
 pub const MAX_TRUSTED_KEYS: usize = 2;
 
-/// What every SubjectPublicKeyInfo of a P-256 key with its whole point begins with (RFC 5480); the
-/// point follows.
+/// The beginning of every SubjectPublicKeyInfo of a P-256 key with an uncompressed point (RFC
+/// 5480). The point follows.
 const P256: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
     0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 const P256_POINT: usize = 65;
-/// What every SubjectPublicKeyInfo of an Ed25519 key begins with (RFC 8410).
+/// The beginning of every SubjectPublicKeyInfo of an Ed25519 key (RFC 8410).
 const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 const ED25519_KEY: usize = 32;
-/// Kinds of key that people have, by their object identifiers, to tell them what they gave.
+/// Common kinds of key by their object identifiers, so that an error can name the kind.
 const OTHERS: [(&[u8], &str); 7] = [
     (&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22], "an ECDSA key over P-384"),
     (&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23], "an ECDSA key over P-521"),
@@ -32,7 +32,7 @@ const OTHERS: [(&[u8], &str); 7] = [
     (&[0x06, 0x03, 0x2b, 0x65, 0x71], "an Ed448 key"),
 ];
 
-/// The id of a key, as securesystemslib makes it: SHA-256 over kind, scheme and key, in 64
+/// The id of a key as securesystemslib computes it: SHA-256 over kind, scheme and key, in 64
 /// hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -58,35 +58,35 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// Keys that cannot be used, in words: the person who set them reads it.
+/// Keys that cannot be used. The person who set them reads the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Nothing that looks like one.
+    /// The text contains no key.
     #[error("there is no public key in it (a block that begins with -----BEGIN PUBLIC KEY-----)")]
     None,
-    /// More than a change of keys needs.
+    /// More keys than a change of keys needs.
     #[error("{0} keys, and at most {MAX_TRUSTED_KEYS} are trusted at a time")]
     TooMany(usize),
-    /// The same key twice: a change of keys that was only half made.
+    /// The same key twice, which happens if a change of keys is only half made.
     #[error("the same key twice ({0})")]
     Repeated(KeyId),
-    /// Another kind of PEM.
+    /// The PEM block is of another type.
     #[error("a block is a {0}, not a PUBLIC KEY")]
     OtherBlock(String),
-    /// A key that could sign has no place where keys are compared.
+    /// A private key. It does not belong where signatures are verified.
     #[error("a block is a private key: take only the public one there, and treat this one as known to others")]
     Private,
-    /// A kind of key that is not used here.
+    /// The key is of a kind that is not supported.
     #[error(
         "{0}: only ECDSA keys over P-256 and Ed25519 keys are taken, because libraries differ in how they hash for others"
     )]
     OtherKind(&'static str),
-    /// A block of the text is damaged, or is no key.
+    /// A block is damaged, or is no key.
     #[error("a block cannot be read: {0}")]
     Malformed(&'static str),
 }
 
-/// A key that verifies.
+/// A key that verifies signatures.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
     kind: Kind,
@@ -113,7 +113,7 @@ impl PublicKey {
         {
             return Ok(Self::new(Kind::Ed25519(key)));
         }
-        // An object identifier stands at the beginning; further on it would be chance.
+        // An object identifier is at the beginning. A match further on would be chance.
         let head = &der[..der.len().min(40)];
         let other = OTHERS.iter().find(|(oid, _)| head.windows(oid.len()).any(|bytes| bytes == *oid));
         Err(other.map_or(KeyError::Malformed("it is no public key"), |(_, kind)| KeyError::OtherKind(kind)))
@@ -125,8 +125,8 @@ impl PublicKey {
 
     fn new(kind: Kind) -> Self {
         let key = Self { id: KeyId(String::new()), kind };
-        // securesystemslib's canonical JSON, which escapes quotes and backslashes alone: PEM's line
-        // ends stand as they are.
+        // securesystemslib's canonical JSON escapes only quotes and backslashes, so PEM's line ends
+        // stay as they are.
         let (keytype, public, scheme) = match &key.kind {
             Kind::P256(_) => ("ecdsa", key.to_pem(), "ecdsa-sha2-nistp256"),
             Kind::Ed25519(key) => ("ed25519", key.iter().map(|byte| format!("{byte:02x}")).collect(), "ed25519"),
@@ -135,13 +135,13 @@ impl PublicKey {
         Self { id: KeyId(Digest::of(canonical.as_bytes()).hex()), ..key }
     }
 
-    /// The id by which statements name this key.
+    /// The id that statements name this key by.
     #[must_use]
     pub fn id(&self) -> &KeyId {
         &self.id
     }
 
-    /// What kind of key it is, for people.
+    /// The kind of the key, for people.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self.kind {
@@ -150,7 +150,7 @@ impl PublicKey {
         }
     }
 
-    /// As a file, for `PMP_TRUSTED_KEYS`.
+    /// The key as PEM, for a file or `PMP_TRUSTED_KEYS`.
     #[must_use]
     pub fn to_pem(&self) -> String {
         let der = match &self.kind {
@@ -160,7 +160,7 @@ impl PublicKey {
         pem::write("PUBLIC KEY", &der)
     }
 
-    /// Whether `signature` is one of this key over `message`: in DER for P-256, 64 bytes for
+    /// Whether `signature` is valid for `message`. It is in DER for P-256, and has 64 bytes for
     /// Ed25519.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
@@ -178,7 +178,7 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// The keys whose statements a spoke believes: one, or two while they change.
+/// The keys whose statements a spoke believes: one, or two during a change of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedKeys(Vec<PublicKey>);
 
@@ -206,7 +206,7 @@ impl TrustedKeys {
         }
     }
 
-    /// Trusts one key and no other.
+    /// Trusts only this key.
     #[must_use]
     pub fn only(key: PublicKey) -> Self {
         Self(vec![key])

@@ -1,15 +1,16 @@
-//! Signed statements: what a hub vouches for, and when a spoke believes it.
+//! Signed statements: the hub vouches for a version, and a spoke decides whether to believe it
+//! (rule 9).
 //!
-//! A [`Statement`] names one version of one management experience by its digest, and until when
-//! that holds. It travels in a DSSE envelope (the one of in-toto), which others' tools verify, too.
-//! [`verify`] is the only way from an envelope to what it says, and [`Refusal`] names each cause by
-//! itself.
+//! A [`Statement`] names one version of one management experience by its digest, and the time when
+//! it expires. It is in a DSSE envelope, the one of in-toto, which others' tools verify, too.
+//! [`verify`] is the only way from an envelope to a believed statement, and [`Refusal`] has a
+//! variant for each reason not to believe one.
 //!
-//! Two kinds of key: ECDSA over P-256, which AWS KMS holds, and Ed25519, from a file. Nothing else
-//! is read: libraries differ in how they hash for other curves. One envelope holds one signature;
-//! who changes keys trusts two for a while.
+//! There are two kinds of key: ECDSA over P-256, which AWS KMS holds, and Ed25519, from a file.
+//! Other kinds are refused, because libraries differ in how they hash for other curves. One
+//! envelope holds one signature. During a change of keys, a spoke trusts two keys.
 //!
-//! This crate decides and never does: no I/O, no async, no clock.
+//! This crate only decides: no I/O, no async, no clock.
 
 mod envelope;
 mod key;

@@ -4,16 +4,16 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use crate::{PublicKey, pem};
 
-/// A file that holds no usable key.
+/// The reason why a file holds no usable key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocalKeyError {
-    /// Not one block of PKCS#8.
+    /// The file is not one block of PKCS#8.
     #[error("it holds no private key in PKCS#8 (a block that begins with -----BEGIN PRIVATE KEY-----)")]
     NoKey,
-    /// A block that does not end, or is not base64.
+    /// The block has no end, or is not base64.
     #[error("it cannot be read: {0}")]
     Malformed(&'static str),
-    /// Another kind of key.
+    /// The key is of another kind.
     #[error("it is no Ed25519 key: make one with `openssl genpkey -algorithm ed25519`")]
     OtherKind,
 }
@@ -33,19 +33,19 @@ impl LocalKey {
         if block.label != "PRIVATE KEY" {
             return Err(LocalKeyError::NoKey);
         }
-        // OpenSSL leaves the public key out; where it is there, it is compared.
+        // OpenSSL leaves the public key out. If it is present, ring compares it.
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&block.der).map_err(|_| LocalKeyError::OtherKind)?;
         let public = pair.public_key().as_ref().try_into().map_err(|_| LocalKeyError::OtherKind)?;
         Ok(Self { pair, public: PublicKey::from_ed25519(public) })
     }
 
-    /// The key that verifies what it signs.
+    /// The public key for its signatures.
     #[must_use]
     pub fn public(&self) -> &PublicKey {
         &self.public
     }
 
-    /// Its signature over `message`.
+    /// Signs `message`, and returns the 64 bytes of the signature.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         self.pair.sign(message).as_ref().to_vec()

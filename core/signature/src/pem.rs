@@ -1,4 +1,4 @@
-//! PEM (RFC 7468), as people paste it.
+//! Reads and writes PEM (RFC 7468), also as people paste it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,15 +6,15 @@ use base64::engine::general_purpose::STANDARD;
 const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
 
-/// One block: what it calls itself, and its bytes.
+/// One block: its label and its bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Block {
     pub(crate) label: String,
     pub(crate) der: Vec<u8>,
 }
 
-/// All blocks of a text. White space counts for nothing: a template's parameter or a console often
-/// makes one line of it.
+/// All blocks of a text. White space is ignored, because a template's parameter or a console often
+/// puts everything into one line.
 pub(crate) fn blocks(text: &str) -> Result<Vec<Block>, &'static str> {
     let mut blocks = Vec::new();
     let mut rest = text;
@@ -30,7 +30,7 @@ pub(crate) fn blocks(text: &str) -> Result<Vec<Block>, &'static str> {
     Ok(blocks)
 }
 
-/// A block as files have it: lines of 64 characters.
+/// A block in the form for files, with lines of 64 characters.
 pub(crate) fn write(label: &str, der: &[u8]) -> String {
     let base64 = STANDARD.encode(der);
     let mut text = format!("{BEGIN}{label}{DASHES}\n");

@@ -1,23 +1,24 @@
-//! Why a statement is not believed.
+//! The reasons not to believe a statement.
 
 use jiff::Timestamp;
 use pmp_protocol::{Digest, ExperienceId, SnapshotVersion};
 
 use crate::KeyId;
 
-/// Why a statement is not believed. Nothing is changed for it: the last good state stays.
+/// The reason why a statement is not believed. The spoke then changes nothing, and keeps the last
+/// good state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The head carries no statement.
     #[error("it is not signed")]
     Unsigned,
-    /// Signed by a key that is not trusted.
+    /// Its key is not trusted. The value is the key that it claims.
     #[error("it is signed by a key that is not trusted ({})", .0.as_deref().unwrap_or("it names none"))]
     UnknownKey(Option<String>),
-    /// Said to be of a trusted key, and is not.
+    /// It names a trusted key, but that key did not sign it.
     #[error("its signature is not the one of the trusted key {0}")]
     BadSignature(KeyId),
-    /// About another management experience.
+    /// It is about another management experience.
     #[error("its statement is about `{0}`")]
     OtherExperience(ExperienceId),
     /// The statement is about another version than the head's.
@@ -26,22 +27,22 @@ pub enum Refusal {
     /// The statement names another digest than the head's.
     #[error("its statement names the digest {0}")]
     OtherDigest(Digest),
-    /// Older than what this spoke trusted before.
+    /// It is older than the version that this spoke trusted before.
     #[error("it is older than snapshot {0}, which this spoke trusted before")]
     Older(SnapshotVersion),
-    /// It held until then.
+    /// It has expired at this time.
     #[error("its statement expired at {0}")]
     Expired(Timestamp),
-    /// From a time that is yet to come, by more than clocks differ.
+    /// It was issued in the future, by more than clocks may differ.
     #[error("its statement is of {0}, which is yet to come")]
     IssuedInFuture(Timestamp),
-    /// Not an envelope or statement of the form that is read here.
+    /// It is not an envelope or statement of the supported form.
     #[error("its statement cannot be read: {0}")]
     Malformed(String),
 }
 
 impl Refusal {
-    /// Its name, for logs and figures.
+    /// Its name, for logs and metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -58,7 +59,7 @@ impl Refusal {
         }
     }
 
-    /// What the operator can do.
+    /// The operator's next step.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What a hub vouches for.
+//! The statement of a hub about a version.
 
 use jiff::{SignedDuration, Timestamp};
 use pmp_protocol::{Digest, ExperienceId, SnapshotVersion};
@@ -6,36 +6,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::{KeyId, Unsigned};
 
-/// The form of a statement. A spoke refuses any other, rather than half understand it.
+/// The schema of a statement. A spoke refuses any other, rather than half understand it.
 pub const SCHEMA: &str = "pmp-sync.statement/1";
-/// The shortest time that a statement may hold: twice the longest interval of announcements that
-/// the templates take.
+/// The shortest lifetime of a statement: twice the longest interval between announcements that the
+/// templates permit.
 pub const SHORTEST_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
-/// The longest time that a statement may hold, which is how long an old state can be held up as the
-/// newest.
+/// The longest lifetime of a statement. For this long an old state can be presented as the newest.
 pub const LONGEST_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// The hub's clock may be ahead of a spoke's by as much.
+/// The hub's clock may be this far ahead of a spoke's.
 pub const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
 
 /// "This is what the management experience says, from now until then."
 ///
-/// Its canonical form is its JSON with the fields in the order of the alphabet and without white
-/// space. Readers take any JSON, since the signature covers the bytes, and ignore fields that they
-/// do not know.
+/// Its canonical form is JSON with the fields in alphabetical order and without white space.
+/// Readers accept any JSON, because the signature covers the bytes, and ignore unknown fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statement {
-    // In the order of the alphabet.
+    // The fields are in alphabetical order, because the canonical form is.
     /// The digest of the snapshot's content.
     pub digest: Digest,
-    /// Management experience that the snapshot is of.
+    /// Management experience of the snapshot.
     pub experience: ExperienceId,
-    /// From then on it says nothing any more.
+    /// The statement is not valid from this time on.
     pub expires_at: Timestamp,
     /// When it was signed.
     pub issued_at: Timestamp,
     /// The key that signed it. Unlike the envelope's hint, the signature covers it.
     pub key_id: KeyId,
-    /// The form of this document, always [`SCHEMA`].
+    /// The schema of this document, always [`SCHEMA`].
     pub schema: String,
     /// Version of the snapshot.
     pub version: SnapshotVersion,
@@ -57,10 +55,10 @@ impl Statement {
         Self { digest, experience, expires_at, issued_at, key_id, schema: SCHEMA.to_owned(), version }
     }
 
-    /// The canonical form, ready to be signed.
+    /// The canonical form, to be signed.
     #[must_use]
     pub fn to_sign(&self) -> Unsigned {
-        // Texts, numbers and times: there is nothing in it that JSON could not hold.
+        // The statement consists of texts, numbers and times, so serializing it cannot fail.
         let payload = serde_json::to_vec(self).unwrap_or_default();
         Unsigned::new(payload, self.key_id.clone())
     }

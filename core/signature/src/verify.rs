@@ -1,4 +1,5 @@
-//! From an envelope to what a spoke may act on; and why not.
+//! Verifies an envelope, and returns the statement that a spoke may act on, or the reason to refuse
+//! it (rule 9).
 
 use jiff::Timestamp;
 use pmp_protocol::{Digest, ExperienceId, SnapshotVersion};
@@ -7,7 +8,7 @@ use crate::envelope;
 use crate::statement::{CLOCKS_DIFFER, LONGEST_LIFETIME, SCHEMA};
 use crate::{PAYLOAD_TYPE, PublicKey, Refusal, Statement, TrustedKeys, pae};
 
-/// What a spoke is about to act on: the statement must be about exactly that.
+/// The snapshot that a spoke is about to act on. The statement must be about exactly that one.
 #[derive(Debug, Clone, Copy)]
 pub struct Expectation<'a> {
     /// Management experience that the spoke follows.
@@ -16,23 +17,24 @@ pub struct Expectation<'a> {
     pub version: SnapshotVersion,
     /// Digest that the ledger's head names.
     pub digest: Digest,
-    /// The newest version that this spoke trusted before; none for the first.
+    /// The newest version that this spoke trusted before. `None` if there is none.
     pub not_older_than: Option<SnapshotVersion>,
-    /// The time of day by this machine's clock.
+    /// The present time by this machine's clock.
     pub now: Timestamp,
 }
 
-/// A statement that holds.
+/// A statement that was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    /// What the signed statement says.
+    /// The content of the signed statement.
     pub statement: Statement,
 }
 
-/// What an envelope says, if a trusted key signed it: about whatever, and whenever.
+/// Returns the statement of an envelope that a trusted key signed, whatever it is about, and even
+/// if it has expired.
 ///
 /// # Errors
-/// Where it cannot be read, or no trusted key signed it.
+/// If it cannot be read, or if no trusted key signed it.
 pub fn open(envelope: &str, trusted: &TrustedKeys) -> Result<Statement, Refusal> {
     let opened = envelope::open(envelope)?;
     let message = pae(PAYLOAD_TYPE, &opened.payload);
@@ -44,8 +46,8 @@ pub fn open(envelope: &str, trusted: &TrustedKeys) -> Result<Statement, Refusal>
     read(&opened.payload, key)
 }
 
-/// Shortened, and without characters that a terminal would act on: whoever holds the envelope can
-/// write it.
+/// The refusal of an unknown key. Its name is shortened and made harmless, because anybody who
+/// holds the envelope can write it (rule 14).
 fn unknown(hint: Option<String>) -> Refusal {
     Refusal::UnknownKey(hint.map(|hint| hint.chars().filter(char::is_ascii_graphic).take(64).collect()))
 }
@@ -75,11 +77,11 @@ fn read(payload: &[u8], key: &PublicKey) -> Result<Statement, Refusal> {
     Ok(statement)
 }
 
-/// What a head's envelope says, if it may be acted on: a trusted key signed it, about exactly what
-/// is expected, and it holds now.
+/// Returns the statement of a head's envelope if a spoke may act on it: a trusted key signed it, it
+/// is about exactly the expected snapshot, and it is valid now.
 ///
 /// # Errors
-/// Where any of that is not so; the first thing that is not, from the outside in.
+/// The first reason to refuse it, from the outside in.
 pub fn verify(envelope: Option<&str>, trusted: &TrustedKeys, expected: &Expectation<'_>) -> Result<Verified, Refusal> {
     let statement = open(envelope.ok_or(Refusal::Unsigned)?, trusted)?;
     if statement.experience != *expected.experience {

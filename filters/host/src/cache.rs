@@ -41,7 +41,7 @@ pub(crate) struct Cache {
     key: [u8; KEY_BYTES],
 }
 
-/// Why a cache or an entry is not used.
+/// The reason why a cache or an entry is not used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CacheError {
     #[error("`{}` cannot be used", path.display())]

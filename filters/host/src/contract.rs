@@ -15,7 +15,7 @@ pub(crate) mod bindings {
     });
 }
 
-/// The same for the world with the optional interface `scope`. Only that interface is used.
+/// Generated for the world with the optional interface `scope`. Only that interface is used.
 #[allow(missing_docs, unreachable_pub, dead_code, reason = "generated")]
 pub(crate) mod scoped {
     wasmtime::component::bindgen!({
@@ -32,6 +32,6 @@ pub(crate) mod scoped {
 /// The optional exports of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Offers {
-    /// Whether it exports `scope`: it decides which experiences are managed.
+    /// Whether it exports `scope`, which decides whether an experience is managed.
     pub(crate) scope: bool,
 }

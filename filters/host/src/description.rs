@@ -7,7 +7,7 @@ pub struct Description {
     pub name: String,
     /// The filter's own version.
     pub version: String,
-    /// What it does, in one sentence.
+    /// The purpose of the filter, in one sentence.
     pub description: String,
     /// A JSON Schema of its configuration: one JSON object, as text.
     pub settings_schema: String,

@@ -14,7 +14,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// Stack limit of a filter in bytes: a quarter of the stack of a thread of tokio's blocking pool.
 const STACK_BYTES: usize = 512 * 1024;
 
-/// Why a host could not be created.
+/// The reason why a host could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
     /// WebAssembly can't be run here.
@@ -56,9 +56,9 @@ pub(crate) fn native() -> wasmtime::Result<Engine> {
     Engine::new(&config())
 }
 
-/// An engine whose machine code runs on every processor of this architecture, under Linux: this
-/// machine's own extensions are left out. What it compiles, every [`Runtime`] on this architecture
-/// loads.
+/// An engine whose machine code runs on every processor of this architecture, under Linux, because
+/// it does not use this machine's own extensions. Every [`Runtime`] on this architecture loads its
+/// code.
 pub(crate) fn for_any_processor() -> wasmtime::Result<Engine> {
     Engine::new(config().target(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH))?)
 }

@@ -1,4 +1,4 @@
-//! Why a file cannot be used as a filter.
+//! The reasons why a file cannot be used as a filter.
 
 use std::io;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::run::RunError;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a file cannot be used as a filter. The caller adds which file it is.
+/// The reason why a file cannot be used as a filter. The caller adds the name of the file.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file can't be read.
@@ -30,7 +30,7 @@ pub enum LoadError {
     Truncated {
         /// The size of the file in bytes.
         bytes: usize,
-        /// How many bytes its last section lacks.
+        /// The number of bytes that its last section lacks.
         missing: usize,
     },
     /// The file is a core module: the step that makes it a component was left out.
@@ -65,13 +65,13 @@ pub enum LoadError {
          on this kind of machine"
     )]
     OtherEngine(#[source] BoxError),
-    /// The component is more complex than any toolchain makes one; compiling it might take very
+    /// The component is more complex than any that a toolchain makes. Compiling it might take very
     /// long.
     #[error("the component has {found} {what}, more than the {limit} that are compiled")]
     TooComplex {
-        /// What was counted, in the plural.
+        /// The parts that were counted, in the plural.
         what: &'static str,
-        /// How many there are. Counting stops when the limit is exceeded.
+        /// The number of these parts. Counting stops when the limit is exceeded.
         found: u64,
         /// The limit that it exceeds.
         limit: u64,
@@ -143,14 +143,14 @@ pub enum LoadError {
     /// The filter's description is not in the form of the contract.
     #[error("the filter describes itself wrongly: `{field}` must be {expected}")]
     Description {
-        /// The field of the contract's `description`.
+        /// The name of the field in the contract's `description`.
         field: &'static str,
-        /// What the contract requires there.
+        /// The contract's rule for that field.
         expected: &'static str,
     },
 }
 
-/// Names for a message: the first three, and how many more.
+/// Names for a message: the first three, and the number of the others.
 fn list(names: &[String]) -> String {
     let mut text = names.iter().take(3).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     if names.len() > 3 {

@@ -35,7 +35,7 @@ pub(crate) struct Loaded {
     digest: Digest,
 }
 
-/// What decides about products: a component, or a built-in rule.
+/// The code that decides about products: a component, or a built-in rule.
 pub(crate) enum Code {
     Component(Arc<Component>),
     BuiltIn(&'static BuiltIn),
@@ -46,7 +46,7 @@ pub(crate) struct Component {
     pub(crate) prepared: Prepared,
 }
 
-/// Why a configuration can't be used.
+/// The reason why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The configuration is larger than the limit.
@@ -73,7 +73,7 @@ pub enum ConfigError {
     Run {
         /// The name of the filter.
         filter: String,
-        /// Why the run failed.
+        /// The reason why the run failed.
         #[source]
         source: RunError,
     },
@@ -100,7 +100,7 @@ impl Filter {
         BUILT_IN.iter().map(|rule| rule.name)
     }
 
-    /// Whether it is built in: then there is no component behind it.
+    /// Whether it is built in. A built-in filter has no component.
     #[must_use]
     pub fn is_built_in(&self) -> bool {
         matches!(self.loaded.code, Code::BuiltIn(_))
@@ -173,7 +173,7 @@ pub struct ConfiguredFilter {
     pub(crate) ready: Ready,
 }
 
-/// What decides, with its settings. A component parses them in each run.
+/// The code that decides, with its settings. A component parses them in each run.
 #[derive(Clone)]
 pub(crate) enum Ready {
     Component { component: Arc<Component>, config: Arc<str> },
@@ -189,28 +189,29 @@ impl fmt::Debug for Ready {
     }
 }
 
-/// What a filter decided on the products of one experience.
+/// The decisions of a filter on the products of one experience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evaluation {
-    /// One decision for each product, in their order. A product that the hub rejected is always
-    /// `Reject`.
+    /// One decision for each product, in the order of the products. A product that the hub rejected
+    /// is always `Reject`.
     pub decisions: Vec<Decision>,
-    /// The decisions that narrow: of the products that the hub approved, those that are not kept.
+    /// The decisions that narrow: those on products that the hub approved and the filter does not
+    /// keep.
     pub verdicts: Verdicts,
     /// The resources that the run used, and its log lines.
     pub usage: Usage,
 }
 
-/// An evaluation that failed: none of its decisions may be used.
+/// An evaluation that failed. None of its decisions may be used (rule 4).
 #[derive(Debug)]
 pub struct EvaluateError {
-    /// Why the evaluation failed.
+    /// The reason why the evaluation failed.
     pub failure: Failure,
     /// The resources that the run had used until it failed, and its log lines.
     pub usage: Usage,
 }
 
-/// Why an evaluation failed.
+/// The reason why an evaluation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The filter says that it can't decide.
@@ -233,7 +234,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Whether it ran for as long as it may: another run with much the same input would do so
+    /// Whether the run used up its fuel or its time. Another run with similar input would do so
     /// again.
     #[must_use]
     pub fn used_up_limits(&self) -> bool {
@@ -268,8 +269,8 @@ impl ConfiguredFilter {
         &self.settings
     }
 
-    /// Whether it is a built-in filter that decides by attributes which must be looked up: a
-    /// product's vendor or its categories.
+    /// Whether it is a built-in filter that decides by a product's vendor or categories, which must
+    /// be looked up.
     #[must_use]
     pub fn needs_attributes(&self) -> bool {
         matches!(&self.ready, Ready::Rule(rule) if rule.needs_attributes())
@@ -277,8 +278,8 @@ impl ConfiguredFilter {
 
     /// Runs the filter over all products of one experience, in one call.
     ///
-    /// It can only narrow: a decision belongs to a product by its position, so no other product can
-    /// be named, and there is no decision that approves.
+    /// It can only narrow (rule 1): a decision belongs to a product by its position, so no other
+    /// product can be named, and there is no decision that approves.
     pub fn evaluate(&self, context: &Context<'_>, products: &[Product<'_>]) -> Result<Evaluation, EvaluateError> {
         let limits = &self.filter.loaded.limits;
         let (answer, usage) = match &self.ready {

@@ -7,7 +7,7 @@ use pmp_protocol::{ExperienceId, OrganizationId, ProductId, SnapshotVersion};
 
 use crate::contract::bindings::pmp_sync::filter::types;
 
-/// What one evaluation is about: one member experience and one snapshot.
+/// The subject of one evaluation: one member experience and one snapshot.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// The version of the snapshot.
@@ -53,14 +53,14 @@ pub struct Product<'a> {
     pub categories: &'a [String],
     /// The ids of its categories, as far as they are known. Only built-in filters get them.
     pub category_ids: &'a [String],
-    /// How it is delivered, as far as it is known.
+    /// Its ways of delivery, as far as they are known.
     pub fulfillment_types: &'a [String],
     /// The labels that the management organization put on it.
     pub labels: &'a [String],
 }
 
 impl<'a> Product<'a> {
-    /// A product of which only the id and the status are known.
+    /// A product whose id and status alone are known.
     #[must_use]
     pub fn new(id: &'a ProductId, status: Status) -> Self {
         Self {

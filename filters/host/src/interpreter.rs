@@ -1,5 +1,5 @@
 //! Recognizes the interpreter that a component contains, if its language has one. When such a
-//! filter traps, the trap itself rarely says the reason.
+//! filter traps, the trap itself rarely gives the reason.
 
 use memchr::memmem;
 

@@ -1,6 +1,6 @@
 //! Runs an organization's filter: a WebAssembly component that can only narrow.
 //!
-//! Start at [`FilterSource`], which says where a filter comes from, and [`FilterHost`], which loads
+//! Start at [`FilterSource`], which names the source of a filter, and [`FilterHost`], which loads
 //! a [`Filter`]; [`Filter::built_in`] needs neither. [`Filter::configure`] lets the filter check
 //! its configuration, and [`ConfiguredFilter::evaluate`] runs it over the products of one
 //! experience. The contract is in `wit/`.
@@ -20,8 +20,8 @@
 //! ```
 //!
 //! A filter can never approve a product, name a product that it was not given, get anything but its
-//! arguments, or see another run. No part of a failed run is used. Everything here blocks, so call
-//! it in `spawn_blocking`.
+//! arguments, or see another run (rule 1). No part of a failed run is used (rule 4). Everything
+//! here blocks, so call it in `spawn_blocking`.
 //!
 //! Every run has [`Limits`] and is repeatable: the same component and the same input give the same
 //! decisions for the same fuel, on every machine.

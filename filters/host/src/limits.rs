@@ -9,8 +9,8 @@ const MIB: usize = 1024 * KIB;
 /// error that names it, and nothing of the run is used.
 ///
 /// The defaults run a catalog of 20,000 products through a filter in any language that builds
-/// components, with room to spare; they are high because a filter comes from the organization
-/// itself, and exist because it can still be wrong.
+/// components, with room to spare. They are high because a filter comes from the organization
+/// itself. They exist because it can still be wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Size of the component file in bytes. It is checked before anything else.
@@ -31,7 +31,7 @@ pub struct Limits {
     pub output_bytes: usize,
     /// Size of the configuration in bytes.
     pub config_bytes: usize,
-    /// How many log lines are kept; further ones are counted.
+    /// The number of log lines that are kept. Further ones are only counted.
     pub log_lines: usize,
     /// Bytes of all log lines that are kept.
     pub log_bytes: usize,

@@ -1,4 +1,4 @@
-//! Loads a file, up to a filter that can be configured.
+//! Loads a file and makes it a filter that can be configured.
 
 use std::fs::File;
 use std::io::Read;
@@ -33,11 +33,10 @@ pub struct Interface {
     pub exports: Vec<String>,
 }
 
-/// Loads filters. One per process is enough: what is loaded stays usable after it is gone.
+/// Loads filters. One per process is enough: loaded filters stay usable after it is dropped.
 ///
-/// Loading compiles, which takes from a tenth of a second for a small filter to seconds for one
-/// that holds a language runtime; like everything here it blocks, so an async caller hands it to
-/// `spawn_blocking`.
+/// Loading compiles. That takes from a tenth of a second for a small filter to seconds for one that
+/// holds a language runtime. It blocks, so an async caller uses `spawn_blocking`.
 pub struct FilterHost {
     runtime: Arc<Runtime>,
     linker: Linker<Guest>,
@@ -79,11 +78,11 @@ impl FilterHost {
         if bytes.len() > limit { Err(LoadError::TooLarge { limit }) } else { Ok(bytes) }
     }
 
-    /// The imports and exports of a component, whether or not it is a filter. For tools that
-    /// explain why one is refused.
+    /// The imports and exports of a component, whether or not it is a filter. It is for tools that
+    /// explain why a component is refused.
     ///
     /// # Errors
-    /// The bytes are no component, or not a valid one.
+    /// If the bytes are no component, or not a valid one.
     pub fn interface(&self, bytes: &[u8]) -> Result<Interface, LoadError> {
         let component = self.compile(bytes, &Digest::of(bytes))?;
         let ty = component.component_type();
@@ -95,9 +94,9 @@ impl FilterHost {
         })
     }
 
-    /// Compiles a component to machine code, for [`FilterHost::load_pinned`]: for Linux on this
-    /// machine's architecture, and for any processor of it. Whether it is a filter is checked
-    /// before.
+    /// Compiles a component to machine code for [`FilterHost::load_pinned`]. The code runs under
+    /// Linux, on any processor of this machine's architecture. It is checked first that the
+    /// component is a filter.
     pub fn precompile(&self, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
         self.load_bytes(bytes)?;
         if let Compiled::Code(code) = compiler::compile(bytes, true, &self.runtime.limits)? {
@@ -112,8 +111,8 @@ impl FilterHost {
         self.load_component(bytes, Digest::of(bytes))
     }
 
-    /// Loads a component, or one that was compiled before, that has this digest. Machine code is
-    /// loaded in no other way: whoever pins its digest answers for where it comes from.
+    /// Loads a component, or a compiled one, with this digest. Machine code is loaded in no other
+    /// way, because the person who pins its digest vouches for its source.
     pub fn load_pinned(&self, bytes: &[u8], pinned: &Digest) -> Result<Filter, LoadError> {
         let found = Digest::of(bytes);
         if found != *pinned {
@@ -137,8 +136,8 @@ impl FilterHost {
         if bytes.len() > limit { Err(LoadError::TooLarge { limit }) } else { Ok(()) }
     }
 
-    /// Compiles the bytes, or takes them from the cache. `digest` is their digest, by which the
-    /// cache finds them.
+    /// Compiles the bytes, or reads their machine code from the cache. `digest` is their digest,
+    /// which is the key in the cache.
     fn compile(&self, bytes: &[u8], digest: &Digest) -> Result<Component, LoadError> {
         self.check_size(bytes)?;
         if machine_code::is_machine_code(bytes) {

@@ -24,7 +24,7 @@ pub enum LogLevel {
 pub struct LogLine {
     /// The level that the filter gave it.
     pub level: LogLevel,
-    /// What the filter said.
+    /// The text of the line.
     pub message: String,
 }
 
@@ -65,7 +65,7 @@ impl Log {
         self.last_error.take()
     }
 
-    /// The lines that were kept, and how many were not.
+    /// The lines that were kept, and the number of those that were not.
     pub(crate) fn into_lines(self) -> (Vec<LogLine>, u64) {
         (self.lines, self.dropped)
     }

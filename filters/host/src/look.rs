@@ -13,8 +13,8 @@ use wasmparser::{
 
 use crate::LoadError;
 
-/// A limit, and what it counts. What the larger of two filters has of it, one made by
-/// componentize-py 0.25.1 and one by componentize-qjs 0.4.5, stands behind each.
+/// A limit, and the name of the parts that it counts. The comment at each gives the larger count of
+/// two filters, which componentize-py 0.25.1 and componentize-qjs 0.4.5 made.
 struct Bound {
     what: &'static str,
     most: u64,
@@ -142,8 +142,7 @@ fn section(payload: Payload<'_>, level: &mut Level, counts: &mut Counts) -> Resu
             for instance in instances {
                 let Ok(instance) = instance else { return Ok(None) };
                 if let ComponentInstance::Instantiate { component_index, .. } = instance {
-                    // An index beyond those is not valid, as no component comes from elsewhere: see
-                    // below.
+                    // The index is not valid, because no component comes from elsewhere: see below.
                     let Some(cost) = level.inner.get(component_index as usize) else { return Ok(None) };
                     level.instances = level.instances.saturating_add(*cost);
                 }

@@ -1,6 +1,6 @@
 //! Loads components that were compiled to machine code. It contains the only unsafe code of this
-//! repository: machine code runs outside the sandbox, so it is loaded only if the caller names who
-//! vouches for it.
+//! repository. Machine code runs outside the sandbox, so it is loaded only if the caller names the
+//! party that vouches for it.
 
 use wasmtime::component::Component;
 use wasmtime::{Engine, Precompiled};
@@ -10,11 +10,11 @@ pub(crate) fn is_machine_code(bytes: &[u8]) -> bool {
     Engine::detect_precompiled(bytes) == Some(Precompiled::Component)
 }
 
-/// Who vouches that a host of this kind wrote the machine code, and that nobody has changed it
-/// since.
+/// The party that vouches that a host of this kind wrote the machine code, and that nobody has
+/// changed it since.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Vouched {
-    /// The operator, who pinned the digest of the file. It was compared.
+    /// The operator, who pinned the digest of the file. The digest was compared.
     PinnedDigest,
     /// This process itself: it started the compiler, which is this very program, and took the code
     /// from its pipe.
@@ -27,12 +27,12 @@ pub(crate) enum Vouched {
 /// Loads machine code. Code for another engine, version or processor is an error, which wasmtime
 /// itself detects.
 pub(crate) fn load(engine: &Engine, bytes: &[u8], _vouched: Vouched) -> wasmtime::Result<Component> {
-    // SAFETY: `deserialize` asks that the bytes are unmodified output of `precompile_component`.
-    // `Vouched` names who answers for that: the operator by the digest of exactly these bytes, this
-    // process that had them compiled by its own program and took them from a pipe, or the cache by
-    // a code of authentication over exactly these bytes under a key that only this user can read.
-    // The bytes are in memory, so that nothing can change between the check and now, and wasmtime
-    // checks version, settings and processor by itself.
+    // SAFETY: `deserialize` requires that the bytes are unmodified output of
+    // `precompile_component`. `Vouched` names the party that vouches for that. The operator pinned
+    // the digest of exactly these bytes. Or this process had them compiled by its own program and
+    // read them from a pipe. Or the cache verified an authentication code over exactly these bytes,
+    // under a key that only this user can read. The bytes are in memory, so nothing can change
+    // between the check and now. Wasmtime checks version, settings and processor by itself.
     #[allow(unsafe_code, reason = "machine code can't be loaded otherwise; see above")]
     unsafe {
         Component::deserialize(engine, bytes)

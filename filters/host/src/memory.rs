@@ -16,12 +16,12 @@ impl Memory {
         Self { limit, used: 0, refused: None }
     }
 
-    /// What is in use. Nothing ever shrinks within a run, so at the end of a run this is the peak.
+    /// The memory in use. Nothing shrinks within a run, so at the end of a run this is the peak.
     pub(crate) fn used(&self) -> usize {
         self.used
     }
 
-    /// The total that was asked for when the limit was passed first.
+    /// The total of the first request that exceeded the limit.
     pub(crate) fn refused(&self) -> Option<usize> {
         self.refused
     }
@@ -47,8 +47,8 @@ impl ResourceLimiter for Memory {
         Ok(self.grow(elements.saturating_mul(size_of::<usize>())))
     }
 
-    // Each costs the host some bookkeeping that is not counted above. A Python component has the
-    // most: about 30.
+    // Each instance costs the host some memory that is not counted above. A Python component has
+    // the most instances: about 30.
     fn instances(&self) -> usize {
         200
     }

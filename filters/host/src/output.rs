@@ -1,5 +1,5 @@
-//! What came back from a filter, made into what it may say. This is where "a filter can only
-//! narrow" is kept.
+//! Turns a filter's output into decisions. This module ensures that a filter can only narrow (rule
+//! 1).
 
 use pmp_protocol::{Decision, Verdict, Verdicts};
 
@@ -9,8 +9,8 @@ use crate::text::tame;
 
 pub(crate) type RawDecision = types::Decision;
 
-/// The decision on a product of this status. What the hub rejected stays rejected: a filter's word
-/// on it is dropped unless it says the same.
+/// The decision on a product of this status. A product that the hub rejected stays rejected, so the
+/// filter's decision on it is ignored, unless it is to reject it as well.
 pub(crate) fn narrow(status: Status, raw: RawDecision, reason_bytes: usize) -> Decision {
     let verdict = match (status, raw.verdict) {
         (Status::Rejected, types::Verdict::Keep | types::Verdict::Exclude) => {
@@ -24,8 +24,8 @@ pub(crate) fn narrow(status: Status, raw: RawDecision, reason_bytes: usize) -> D
     Decision { verdict, reason }
 }
 
-/// The decisions that change something: on products that the hub approved and the filter does not
-/// keep.
+/// The decisions that change something: those on products that the hub approved and the filter does
+/// not keep.
 pub(crate) fn narrowing(products: &[Product<'_>], decisions: &[Decision]) -> Verdicts {
     let narrowed = |(product, decision): &(&Product<'_>, &Decision)| {
         product.status == Status::Approved && decision.verdict != Verdict::Keep
@@ -87,7 +87,7 @@ mod tests {
             let decisions: Vec<_> =
                 said.iter().cloned().map(|(status, raw)| narrow(status, raw, 256)).collect();
 
-            // Approved at the hub is the most that can be approved here, and no id is new.
+            // No product may be approved here that the hub has not approved, and no id is new.
             for (product, decision) in products.iter().zip(&decisions) {
                 if decision.verdict == Verdict::Keep {
                     prop_assert_eq!(product.status, Status::Approved);

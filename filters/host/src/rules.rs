@@ -26,23 +26,23 @@ use crate::input::{Context, Product, Status};
 use crate::log::Log;
 use crate::output::RawDecision;
 
-/// The version of all built-in filters. It grows when what one of them decides changes.
+/// The version of all built-in filters. It changes when a decision of any of them changes.
 const VERSION: &str = "1.2.0";
 
 /// A rule with its settings.
 pub(crate) trait Rule: fmt::Debug + Send + Sync {
-    /// Decides whether the rule takes a product away that the hub approves, how and why. `None`
-    /// keeps it.
+    /// Decides whether the rule removes a product that the hub approved, how and why. `None` keeps
+    /// it.
     fn judge(&self, product: &Product<'_>) -> Option<Taken>;
 
     /// Whether the rule decides by attributes that are not in a snapshot and must be looked up.
     fn needs_attributes(&self) -> bool;
 
-    /// Logs what matters for a run as a whole, such as a setting that matches no product.
+    /// Logs facts about a run as a whole, such as a setting that matches no product.
     fn remark(&self, context: &Context<'_>, products: &[Product<'_>], log: &mut Log);
 }
 
-/// The decision to take a product away.
+/// The decision to remove a product.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Taken {
     how: settings::Taking,

@@ -1,7 +1,7 @@
 //! One run of a filter: a fresh instance with full limits, used once and dropped.
 //!
-//! Nothing is carried from one run to the next, so that a filter can neither remember nor leak, and
-//! a run that trapped leaves nothing behind.
+//! No state passes from one run to the next. So a filter can neither remember nor leak anything,
+//! and a run that trapped leaves nothing behind.
 
 use std::time::{Duration, Instant};
 
@@ -23,18 +23,18 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Usage {
     /// The filter's log lines, up to the limits.
     pub logs: Vec<LogLine>,
-    /// How many log lines were dropped because of the limits.
+    /// The number of log lines that were dropped because of the limits.
     pub logs_dropped: u64,
     /// The fuel that was used, including start-up. The same component with the same input uses the
     /// same amount on every machine.
     pub fuel_used: u64,
     /// The largest total of all memories and tables, in bytes.
     pub peak_memory_bytes: usize,
-    /// How long the run took. Only this figure differs from run to run.
+    /// The duration of the run. Only this value differs from run to run.
     pub elapsed: Duration,
 }
 
-/// Why a run did not finish.
+/// The reason why a run did not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The filter used more fuel than it may.
@@ -54,7 +54,7 @@ pub enum RunError {
     Memory {
         /// The limit in bytes.
         limit: usize,
-        /// The total that it would have had.
+        /// The total that the request would have led to.
         asked: usize,
     },
     /// The filter's recursion was too deep.
@@ -77,7 +77,7 @@ pub enum RunError {
     Output {
         /// The limit in bytes.
         limit: usize,
-        /// What is wrong with the output.
+        /// The fault of the output.
         #[source]
         source: BoxError,
     },
@@ -123,7 +123,8 @@ impl Prepared {
         run(runtime, self.usual, |store| self.filter.instantiate(store), call)
     }
 
-    /// The same for the interface `scope`; `None` if the component doesn't export it.
+    /// Runs the interface `scope` in an instance. Returns `None` if the component does not export
+    /// it.
     pub(crate) fn run_scope<T>(
         &self,
         runtime: &Runtime,
@@ -149,7 +150,8 @@ fn run<E, T>(
     store.set_epoch_deadline(runtime.deadline_ticks());
     let clock = runtime.clock();
 
-    // Fuel is set before the instance is created, because its start runs the filter's code as well.
+    // Fuel is set before the instance is created, because the start of an instance runs the
+    // filter's code as well.
     let result = match store.set_fuel(limits.fuel).and_then(|()| start(&mut store)) {
         Ok(exports) => call(&exports, &mut store).map_err(|error| (false, error)),
         Err(error) => Err((true, error)),

@@ -1,24 +1,25 @@
-//! The contract's optional interface `scope`: whether an experience is managed at all.
+//! The contract's optional interface `scope`, which decides whether an experience is managed at
+//! all.
 
 use crate::filter::{Code, ConfiguredFilter, EvaluateError, Failure, Ready, filters_error};
 use crate::input::Context;
 use crate::run::Usage;
 use crate::text::tame;
 
-/// Whether a member experience is managed, in a filter's words.
+/// The filter's decision whether a member experience is managed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Managed {
-    /// It is, as all are for a filter that says nothing of it.
+    /// The experience is managed. A filter without `scope` manages every experience.
     Yes,
-    /// It is not: nothing is changed there.
+    /// The experience is not managed, so nothing is changed there.
     No {
-        /// Why, bounded and without control characters.
+        /// The reason, bounded and without control characters.
         reason: Option<String>,
     },
 }
 
 impl ConfiguredFilter {
-    /// Whether the filter says of experiences that they are not managed; otherwise all are.
+    /// Whether the filter decides which experiences are managed. Without `scope`, all are.
     #[must_use]
     pub fn has_scope(&self) -> bool {
         matches!(&self.filter().loaded.code, Code::Component(component) if component.prepared.has_scope())

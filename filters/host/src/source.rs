@@ -1,4 +1,4 @@
-//! Where a filter comes from, as the configuration says it.
+//! The source of a filter, in the form of the configuration.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,14 +9,14 @@ use pmp_protocol::alike;
 use crate::Filter;
 use crate::rules::BUILT_IN;
 
-/// Where a filter comes from.
+/// The source of a filter: a built-in one, a file, or an object in S3.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FilterSource {
     /// A built-in filter of this name.
     BuiltIn(&'static str),
     /// A file: it has a `/` or a `.` in it.
     File(PathBuf),
-    /// An object in S3: `s3://BUCKET/KEY`, with `?versionId=ID` where one version of it is meant.
+    /// An object in S3: `s3://BUCKET/KEY`, with `?versionId=ID` for one version of it.
     S3(S3Object),
 }
 
@@ -25,16 +25,16 @@ pub enum FilterSource {
 pub struct S3Object {
     /// The name of the bucket.
     pub bucket: String,
-    /// The key, as S3 knows it: nothing in it is encoded.
+    /// The key in the form that S3 uses, without any encoding.
     pub key: String,
-    /// One version of the object; otherwise the newest is meant.
+    /// The version of the object. `None` for the newest.
     pub version_id: Option<String>,
 }
 
-/// Why a text names no filter.
+/// The reason why a text names no filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
-    /// A word that is no file, and no built-in filter either.
+    /// A word that is neither a file nor a built-in filter.
     #[error(
         "`{name}` is none of the built-in filters ({}){}; a file is written with a `/` or a `.`, as in `./{name}`",
         Filter::built_in_names().collect::<Vec<_>>().join(", "),
@@ -44,15 +44,15 @@ pub enum SourceError {
         /// The text that is neither a path nor the name of a built-in filter.
         name: String,
     },
-    /// Not the URL of an object.
+    /// The text is not the URL of an object.
     #[error("`{0}` is not the URL of an object in S3 (s3://BUCKET/KEY, or s3://BUCKET/KEY?versionId=ID)")]
     NotAnObject(String),
-    /// A URL that is not S3's.
+    /// The URL does not start with `s3://`.
     #[error("`{0}` is a URL of another kind than s3://BUCKET/KEY")]
     OtherUrl(String),
 }
 
-/// The built-in filter that was meant, where one is much alike.
+/// The built-in filter with a similar name, if there is one.
 fn meant(name: &str) -> Option<&'static str> {
     alike(name, Filter::built_in_names()).into_iter().next()
 }
@@ -80,15 +80,15 @@ impl FromStr for FilterSource {
 impl FromStr for S3Object {
     type Err = ();
 
-    /// Reads what follows `s3://`.
+    /// Parses the part after `s3://`.
     fn from_str(text: &str) -> Result<Self, ()> {
         let (text, version_id) = match text.rsplit_once("?versionId=") {
             Some((text, version)) => (text, Some(version.to_owned())),
             None => (text, None),
         };
         let (bucket, key) = text.split_once('/').ok_or(())?;
-        // S3's own rules for names are S3's to hold; these keep a slip from being read as something
-        // else.
+        // S3 itself checks its rules for names. These checks keep a typing mistake from being read
+        // as something else.
         let in_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
         let named = (3..=63).contains(&bucket.len()) && bucket.bytes().all(in_name);
         if !named || key.is_empty() || key.ends_with('/') || version_id.as_deref() == Some("") {

@@ -1,9 +1,9 @@
-//! Texts from a filter, made safe for terminals, tables and receipts.
+//! Makes texts from a filter safe for terminals, tables and receipts (rule 14).
 
 use pmp_protocol::PlainText;
 
-/// The text without the white space around it, in one line of at most `max_bytes` in which nothing
-/// can act.
+/// The text in one line of at most `max_bytes`, trimmed, and without characters that a terminal
+/// would act on.
 pub(crate) fn tame(text: &str, max_bytes: usize) -> String {
     PlainText::bounded(text.trim(), max_bytes).into()
 }

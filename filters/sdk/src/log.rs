@@ -1,27 +1,27 @@
-//! Log lines: the one thing that a filter may tell while it runs.
+//! Log lines: the only output of a filter while it runs.
 //!
-//! The host keeps the first hundred lines or so, and shows them with the plan. Log what explains a run as a whole; what
-//! explains a decision belongs into its reason. In a native test nothing is printed:
-//! [`testing::logs`](crate::testing::logs) has the lines.
+//! The host keeps the first hundred lines or so, and shows them with the plan. Log facts
+//! about a run as a whole; the reason of a decision belongs into the decision. In a native test nothing is printed:
+//! [`testing::logs`](crate::testing::logs) returns the lines.
 
 pub use crate::bindings::pmp_sync::filter::logging::Level;
 
-/// For the filter's author.
+/// A line for the filter's author.
 pub fn debug(message: &str) {
     emit(Level::Debug, message);
 }
 
-/// Worth knowing.
+/// A line for operators.
 pub fn info(message: &str) {
     emit(Level::Info, message);
 }
 
-/// Something is odd; the verdicts hold all the same.
+/// Something is unusual; the verdicts are valid all the same.
 pub fn warn(message: &str) {
     emit(Level::Warn, message);
 }
 
-/// Something is wrong; say it before an error is returned.
+/// Something is wrong. Log it before you return an error.
 pub fn error(message: &str) {
     emit(Level::Error, message);
 }

@@ -25,7 +25,7 @@ pub fn context(config: &str) -> Context {
     }
 }
 
-/// Whether the filter accepts this configuration, and if not, what it says.
+/// Whether the filter accepts this configuration. The error is the filter's own message.
 pub fn validate<F: Filter>(config: &str) -> Result<(), String> {
     guest::validate::<F>(config)
 }

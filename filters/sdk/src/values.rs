@@ -9,7 +9,7 @@ impl Managed {
         Self { managed: true, reason: None }
     }
 
-    /// The experience is not managed, and why.
+    /// The experience is not managed, with the reason.
     #[must_use]
     pub fn no(reason: impl Into<String>) -> Self {
         Self { managed: false, reason: Some(reason.into()) }
@@ -17,19 +17,19 @@ impl Managed {
 }
 
 impl Decision {
-    /// As the hub says.
+    /// The hub's decision stays.
     #[must_use]
     pub const fn keep() -> Self {
         Self { verdict: Verdict::Keep, reason: None }
     }
 
-    /// Not approved here, and why.
+    /// The product is not approved here, with the reason.
     #[must_use]
     pub fn exclude(reason: impl Into<String>) -> Self {
         Self { verdict: Verdict::Exclude, reason: Some(reason.into()) }
     }
 
-    /// Not approved here and put on the list of rejected products, and why.
+    /// The product is not approved here and put on the list of rejected products, with the reason.
     #[must_use]
     pub fn reject(reason: impl Into<String>) -> Self {
         Self { verdict: Verdict::Reject, reason: Some(reason.into()) }
@@ -37,13 +37,13 @@ impl Decision {
 }
 
 impl Product {
-    /// A product that the hub approved, of which nothing else is known.
+    /// A product that the hub approved, without any other facts.
     #[must_use]
     pub fn approved(id: &str) -> Self {
         Self::bare(id, Status::Approved)
     }
 
-    /// A product that the hub rejected, of which nothing else is known.
+    /// A product that the hub rejected, without any other facts.
     #[must_use]
     pub fn rejected(id: &str) -> Self {
         Self::bare(id, Status::Rejected)

@@ -1,4 +1,4 @@
-//! What a filter answers in a case.
+//! The answers that a filter gives in test cases.
 
 use pmp_filter_host::{Filter, Managed};
 use pmp_protocol::Decision;
@@ -22,7 +22,8 @@ impl Answer {
     }
 }
 
-/// Asks as a spoke does: whether it manages the experience, and then what becomes of the products.
+/// Asks in the order of a spoke: first whether it manages the experience, then for its decisions on
+/// the products.
 fn ask(filter: &Filter, case: &Case, scene: &Scene) -> Result<Answer, String> {
     let settings = serde_json::to_string(&case.settings).map_err(|error| error.to_string())?;
     let configured = filter.configure(&settings).map_err(|error| error.to_string())?;

@@ -1,5 +1,5 @@
-//! `pmp-filter bench`: what a filter costs. Times are this machine's; fuel and memory are the same
-//! on every one.
+//! `pmp-filter bench`: measures the cost of a filter. Times depend on this machine; fuel and memory
+//! are the same on every machine.
 
 use std::path::PathBuf;
 use std::time::Duration;

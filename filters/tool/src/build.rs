@@ -1,8 +1,8 @@
-//! `pmp-filter build`: from a project to its component, by the toolchain of its language.
+//! `pmp-filter build`: builds a project's component with the toolchain of its language.
 //!
 //! Each language has a file here with the commands that make a component without WASI imports. The
-//! packages that the project pins (`Cargo.lock`, `package-lock.json`, `requirements.txt`) are
-//! fetched by the language's own client, as with `cargo build`. Tools of the machine are never
+//! language's own client fetches the packages that the project pins (`Cargo.lock`,
+//! `package-lock.json`, `requirements.txt`), as `cargo build` does. Tools of the machine are never
 //! installed; an error names the command that installs them.
 
 mod error;
@@ -69,8 +69,8 @@ impl Build {
     }
 }
 
-/// Loads the component and runs its first case that expects decisions, so that a component which a
-/// spoke could not run is an error now.
+/// Loads the component and runs its first case that expects decisions, so that a component that no
+/// spoke could run is an error now.
 fn try_out(project: &Project) -> Result<String, Failure> {
     let filter = Component::built(project).load_kept()?;
     let loaded = format!("loaded as `{}` {}", filter.description().name, filter.description().version);

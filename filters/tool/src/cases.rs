@@ -30,7 +30,7 @@ use serde::Deserialize;
 
 use crate::catalog::OwnedProduct;
 
-/// A file of cases, as text and as what it means.
+/// A file of cases, as text and parsed.
 pub(crate) struct CaseFile {
     pub(crate) cases: Vec<Case>,
     text: toml_edit::DocumentMut,
@@ -42,11 +42,11 @@ struct Document {
     cases: Vec<Case>,
 }
 
-/// A test case, as the file has it.
+/// A test case in the form of the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Case {
-    /// What the case shows, as a sentence.
+    /// The statement that the case proves, as a sentence.
     pub(crate) name: String,
     /// The settings that the filter runs with.
     #[serde(default)]
@@ -55,9 +55,9 @@ pub(crate) struct Case {
     pub(crate) context: CaseContext,
     #[serde(default)]
     pub(crate) products: Vec<Expected>,
-    /// A part of the text with which the filter refuses.
+    /// A part of the text with which the filter must refuse.
     pub(crate) refused: Option<String>,
-    /// A part of the reason for which the filter does not manage the experience.
+    /// A part of the reason with which the filter must decline to manage the experience.
     pub(crate) not_managed: Option<String>,
 }
 
@@ -77,7 +77,7 @@ pub(crate) struct CaseContext {
 pub(crate) struct Expected {
     #[serde(flatten)]
     pub(crate) product: OwnedProduct,
-    /// Absent in a new case, until `--update` writes it.
+    /// The expected verdict. Absent in a new case, until `--update` writes it.
     pub(crate) expect: Option<Verdict>,
     pub(crate) reason: Option<String>,
 }
@@ -110,7 +110,7 @@ impl CaseFile {
     /// is.
     pub(crate) fn update(&mut self, case: usize, decisions: &[Decision]) {
         let Some(table) = self.text["cases"].as_array_of_tables_mut().and_then(|cases| cases.get_mut(case)) else {
-            // `cases = [{…}]` on one line: the products are inline there, too.
+            // For `cases = [{…}]` on one line, the products are inline, too.
             let cases = self.text["cases"].as_array_mut();
             if let Some(toml_edit::Value::InlineTable(table)) = cases.and_then(|cases| cases.get_mut(case)) {
                 write_products(table.get_mut("products").and_then(toml_edit::Value::as_array_mut), decisions);

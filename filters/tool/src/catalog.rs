@@ -1,9 +1,10 @@
 //! The input of a filter: products and context, read from a file or generated. [`crate::world`] and
-//! [`crate::ledger`] read them from elsewhere.
+//! [`crate::ledger`] read them from other sources.
 //!
-//! Two forms of a file of products, both JSON: the products as a filter sees them (`{"products":
-//! [{"id": …, "labels": […]}, …]}`), or the content of a snapshot (`{"approved": […], "rejected":
-//! […], "notes": {…}}`), of which the notes become labels as in a spoke.
+//! A file of products has one of two forms, both JSON. It holds either the products as a filter
+//! sees them (`{"products": [{"id": …, "labels": […]}, …]}`), or the content of a snapshot
+//! (`{"approved": […], "rejected": […], "notes": {…}}`). The notes of a snapshot become labels, as
+//! in a spoke.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -94,7 +95,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<OwnedProduct>> {
 fn parse(text: &str) -> anyhow::Result<Vec<OwnedProduct>> {
     let document: serde_json::Value = serde_json::from_str(text)?;
     if document.get("approved").is_some() {
-        // Parsed from the text, because then an error names its line.
+        // This parses the text, not a value, because then an error names the line.
         return Ok(serde_json::from_str::<Content>(text)?.into_products());
     }
     Ok(serde_json::from_str::<Products>(text)?.products)

@@ -74,7 +74,7 @@ enum Command {
     Completions(Completions),
 }
 
-/// Runs the program with `args`, of which the first is the program's name.
+/// Runs the program with `args`. The first of them is the program's name.
 ///
 /// It is not generic, so that all of it is compiled once, with this library.
 pub fn main(args: Vec<OsString>) -> ExitCode {

@@ -1,4 +1,4 @@
-//! `pmp-filter compile`: a filter as machine code, which is ready in milliseconds.
+//! `pmp-filter compile`: compiles a filter to machine code, which is ready in milliseconds.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,4 @@
-//! The filter of a command, from the command line: its file, project or name, its limits and its
-//! settings.
+//! The filter that a command line names: its file, project or name, its limits and its settings.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -34,7 +33,7 @@ pub(crate) struct Settings {
 
 const MIB: usize = 1024 * 1024;
 
-/// A filter, and how long it took to make it ready.
+/// A filter, and the time that it took to make it ready.
 pub(crate) struct Ready {
     pub(crate) filter: Filter,
     /// The size of its file in bytes; 0 for a built-in filter.
@@ -110,7 +109,8 @@ impl Component {
         self.load_with(&self.host()?)
     }
 
-    /// The same with a cache in this user's cache folder, for a filter that is run again and again.
+    /// Loads the filter with a cache in this user's cache folder, for a filter that is run again
+    /// and again.
     pub(crate) fn load_kept(&self) -> Result<Filter, Failure> {
         Ok(self.load_with(&with_own_cache(self.host()?))?.filter)
     }

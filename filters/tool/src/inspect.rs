@@ -1,4 +1,4 @@
-//! `pmp-filter inspect`: shows what a file is, and why a spoke would refuse it.
+//! `pmp-filter inspect`: describes a file, and says why a spoke would refuse it.
 
 use std::io;
 use std::path::Path;
@@ -20,8 +20,8 @@ pub(crate) struct Inspect {
 }
 
 impl Inspect {
-    /// Prints what the file is. A file that no spoke would load is an error, after everything that
-    /// is known about it.
+    /// Prints the description of the file. A file that no spoke would load is an error, which comes
+    /// after everything that is known about it.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
         let bytes = match self.component.find()? {
             Found::BuiltIn(filter) => {
@@ -40,14 +40,14 @@ impl Inspect {
     }
 }
 
-/// What is known about a file without running it.
+/// Facts about a file that are known without running it.
 struct File {
     bytes: usize,
     interface: Interface,
     signature: String,
 }
 
-/// The state of the signature beside the component. `pmp-filter verify` tells whose key it is.
+/// The state of the signature beside the component. `pmp-filter verify` names the signer.
 fn state(path: &Path, bytes: &[u8]) -> String {
     match Signed::read(path) {
         Ok(signed) if signed.fits(bytes) => format!("by {}, not verified to be anyone's", signed.fingerprint()),

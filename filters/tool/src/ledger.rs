@@ -26,7 +26,7 @@ pub(crate) struct Ledger {
     hub_external_id: Option<String>,
 }
 
-/// Why no snapshot could be read.
+/// The reason why no snapshot could be read.
 #[derive(Debug, thiserror::Error)]
 enum ReadError {
     #[error("no table of snapshots is named: give --snapshots-table, or set PMP_SNAPSHOTS_TABLE")]

@@ -1,7 +1,7 @@
-//! `pmp-filter new`: a complete project, with tests, that builds as it is.
+//! `pmp-filter new`: creates a complete project, with tests, that builds at once.
 //!
-//! The files are those in `templates/`, which CI builds and tests in every language; the contract
-//! and the SDK come along, so that a project needs nothing from this repository.
+//! The files are those in `templates/`, which CI builds and tests in every language. The project
+//! also gets the contract and the SDK, so that it needs nothing from this repository.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -82,7 +82,7 @@ pub(crate) struct New {
     within: PathBuf,
 }
 
-/// Why no project was created.
+/// The reason why no project was created.
 #[derive(Debug, thiserror::Error)]
 enum NewError {
     #[error("`{}` is there already", .0.display())]
@@ -95,7 +95,7 @@ impl New {
     /// Writes the project. Existing files are not touched.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
         let root = self.within.join(self.name.as_str());
-        // The path in the form in which a person would write it.
+        // The path as a person would write it.
         let root = root.strip_prefix(".").map(Path::to_owned).unwrap_or(root);
         if root.exists() {
             return Err(Failure::new(NewError::Exists(root)).hint("choose another name, or remove it".to_owned()));

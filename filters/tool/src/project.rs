@@ -1,6 +1,5 @@
-//! A filter's project: a folder with a `filter.toml`, which says how the filter is called and in
-//! which language it is written. Everything else has a fixed place, so that no command needs to be
-//! told twice.
+//! A filter's project: a folder with a `filter.toml`, which gives the name of the filter and its
+//! language. Everything else has a fixed place, so that no command needs to be told twice.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,9 +11,9 @@ use serde::Deserialize;
 
 /// The file that makes a folder a project.
 pub(crate) const MANIFEST: &str = "filter.toml";
-/// Where a project that says nothing else keeps the contract.
+/// The folder of the contract, unless the project sets another one.
 pub(crate) const WIT: &str = "wit/filter-1.0.0";
-/// The world that filters are built for, where a language does not choose one by itself.
+/// The world that filters are built for, if a language does not choose one by itself.
 pub(crate) const WORLD: &str = "filter";
 
 /// A language that filters can be started in and built from.
@@ -35,12 +34,12 @@ pub(crate) enum Language {
 impl Language {
     /// Whether two builds of the same source are the same file.
     pub(crate) fn builds_are_reproducible(self) -> bool {
-        // The state of an interpreter that has started is in the component, and differs from start
-        // to start.
+        // The component contains the state of a started interpreter, which differs from start to
+        // start.
         self == Self::Rust
     }
 
-    /// The usual mistake if a component that was built is no filter.
+    /// The usual mistake in this language if a component that was built is no filter.
     pub(crate) fn usual_mistake(self) -> &'static str {
         match self {
             Self::Rust => "src/lib.rs ends with `export!(MyFilter);`, once, for the type that implements `Filter`",
@@ -62,12 +61,12 @@ impl fmt::Display for Language {
     }
 }
 
-/// The name of a filter, which is also that of its package and of its file.
+/// The name of a filter. Its package and its file have the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct FilterName(String);
 
-/// Why a text is no name of a filter.
+/// The reason why a text is no name of a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a filter's name is a lower-case letter and up to 63 more, digits or single hyphens among them, as in `no-machine-images`"
@@ -124,7 +123,7 @@ pub(crate) struct Project {
     manifest: Manifest,
 }
 
-/// Why a folder is no project.
+/// The reason why a folder is no project.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProjectError {
     #[error("the folder `{}` is no filter's project: it has no `{MANIFEST}`", .0.display())]
@@ -187,7 +186,7 @@ impl Project {
         self.manifest.max_file_mib
     }
 
-    /// Where `build` puts the component.
+    /// The path at which `build` puts the component.
     pub(crate) fn component(&self) -> PathBuf {
         self.root.join("build").join(format!("{}.wasm", self.manifest.name))
     }

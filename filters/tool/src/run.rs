@@ -1,5 +1,6 @@
-//! `pmp-filter run`: what a filter decides on products from a file, a world or the ledger, printed
-//! like a plan. As in a spoke, it is asked first whether it manages the experience at all.
+//! `pmp-filter run`: prints a filter's decisions on products from a file, a world or the ledger, in
+//! the form of a plan. As in a spoke, the filter is first asked whether it manages the experience
+//! at all.
 
 use std::path::PathBuf;
 
@@ -14,8 +15,8 @@ use crate::component::{Component, Settings};
 use crate::ledger::{self, Ledger};
 use crate::world;
 
-/// How many decisions are listed; the rest is only counted. `-o wide` lists all, including those
-/// that keep a product.
+/// The most decisions that are listed; the rest is only counted. `-o wide` lists all, including
+/// those that keep a product.
 const MAX_LISTED: usize = 40;
 
 /// The options of `pmp-filter run`.
@@ -50,7 +51,7 @@ struct Supply {
 }
 
 impl Run {
-    /// Prints the decisions; the filter's log and what it used up go to standard error.
+    /// Prints the decisions. The filter's log and the resources that it used go to standard error.
     pub(crate) async fn execute(self, output: Output) -> Result<Exit, Failure> {
         let filter = self.settings.configure(&self.component.load_kept()?)?;
         let mut scene = self.scene.sorted();
@@ -80,7 +81,7 @@ impl Run {
     }
 }
 
-/// Prints what a run logged until it failed, and returns why it failed.
+/// Prints the log lines of a failed run, and returns the reason why it failed.
 pub(crate) fn failed(error: EvaluateError) -> Failure {
     tell(&error.usage);
     Failure::new(error).hint("a failing filter changes nothing: a spoke keeps the last good state".to_owned())
@@ -94,7 +95,7 @@ fn leave_alone(scene: &Scene, reason: Option<&str>, output: Output) -> std::io::
         OutputFormat::Json | OutputFormat::Yaml => {
             output.document(&json!({ "managed": false, "reason": reason, "decisions": [] }))
         }
-        // Each line is a decision, and there is none.
+        // In these formats each line is a decision, and there is none.
         OutputFormat::Ndjson | OutputFormat::Csv => {
             progress::note(&said);
             Ok(())

@@ -1,9 +1,9 @@
-//! `pmp-filter sign` and `verify`: who stands behind a component.
+//! `pmp-filter sign` and `verify`: sign a component, and verify its signer.
 //!
-//! The signature is a file beside the component, in OpenSSH's own format (SSHSIG): people sign with
-//! the Ed25519 keys that they have, and check with `ssh-keygen -Y verify` where this program is not
-//! at hand. Nothing is put into the component, so that its digest, which a spoke can pin, stays
-//! what it is.
+//! The signature is a file beside the component, in OpenSSH's own format (SSHSIG). People sign with
+//! the Ed25519 keys that they have, and can verify with `ssh-keygen -Y verify` on machines without
+//! this program. The component itself does not change, so its digest, which a spoke can pin, stays
+//! the same.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use ssh_key::{HashAlg, LineEnding, PrivateKey, SshSig};
 use crate::component::Component;
 use crate::signers::{NAMESPACE, Signers, SignersError};
 
-/// Why a filter could not be signed, or its signature is not valid.
+/// The reason why a filter could not be signed, or why its signature is not valid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignatureError {
     #[error("`{0}` is built in: it has no file, and is as good as this program")]
@@ -95,7 +95,7 @@ impl Sign {
 }
 
 impl Verify {
-    /// Prints whose signature it is. An invalid signature is an error.
+    /// Prints the signer. An invalid signature is an error.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
         let (component, bytes) = read(&self.component)?;
         let path = self.signature.unwrap_or_else(|| beside(&component));
@@ -116,14 +116,14 @@ fn read(component: &Component) -> Result<(PathBuf, Vec<u8>), Failure> {
     Ok((file, bytes))
 }
 
-/// Where `ssh-keygen -Y sign` puts a signature, too.
+/// The path of the signature, which is also the one that `ssh-keygen -Y sign` uses.
 pub(crate) fn beside(component: &Path) -> PathBuf {
     let mut name = OsString::from(component);
     name.push(".sig");
     name.into()
 }
 
-/// Signs with a key, and says which it was.
+/// Signs with a key, and returns its fingerprint.
 fn sign(key: &Path, component: &Path, bytes: &[u8], to: &Path) -> Result<String, SignatureError> {
     let text = std::fs::read_to_string(key).map_err(|source| SignatureError::Read { path: key.to_owned(), source })?;
     let private = PrivateKey::from_openssh(&text)
@@ -142,7 +142,7 @@ fn sign(key: &Path, component: &Path, bytes: &[u8], to: &Path) -> Result<String,
     Ok(private.fingerprint(HashAlg::Sha256).to_string())
 }
 
-/// A signature that was read. Whether it holds is for [`Self::verify`] to say.
+/// A parsed signature. It is not verified yet; [`Self::verify`] does that.
 pub(crate) struct Signed(SshSig);
 
 impl Signed {
@@ -163,18 +163,18 @@ impl Signed {
         Ok(Self(signature))
     }
 
-    /// The fingerprint of the key that it names.
+    /// The fingerprint of the key that the signature names.
     pub(crate) fn fingerprint(&self) -> String {
         self.0.public_key().fingerprint(HashAlg::Sha256).to_string()
     }
 
-    /// Whether the signature fits the bytes, by the key that it names. That says nothing of whose
-    /// key it is.
+    /// Whether the signature is valid for the bytes, under the key that it names. It does not say
+    /// whose key that is.
     pub(crate) fn fits(&self, bytes: &[u8]) -> bool {
         ssh_key::PublicKey::from(self.0.public_key().clone()).verify(NAMESPACE, bytes, &self.0).is_ok()
     }
 
-    /// Who signed, by a file of keys that count.
+    /// Returns the signer, from a file of keys that count.
     fn verify(&self, bytes: &[u8], keys: &Path) -> Result<String, SignatureError> {
         let signers = Signers::read(keys)?;
         let stranger = || SignatureError::Stranger { fingerprint: self.fingerprint(), keys: keys.to_owned() };

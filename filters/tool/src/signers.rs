@@ -1,20 +1,18 @@
-//! Whose signature counts: one public key, or a list of allowed signers as `ssh-keygen -Y verify`
-//! reads it.
+//! The keys whose signatures count: one public key, or a list of allowed signers as `ssh-keygen -Y
+//! verify` reads it.
 //!
 //! A line of such a list is `NAMES [options] TYPE KEY [comment]`. Of the options only `namespaces`
-//! is understood; another one limits whom a key speaks for, so a list with it is refused rather
-//! than read generously.
+//! is supported. Any other one restricts a key, so a list with it is refused.
 
 use std::path::{Path, PathBuf};
 
 use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
 
-/// The namespace of our signatures. A signature that was made for another purpose says nothing
-/// about filters.
+/// The namespace of our signatures. A signature for another purpose does not count for filters.
 pub(crate) const NAMESPACE: &str = "pmp-sync-filter";
 
-/// Why the keys that count are not known.
+/// The reason why the keys could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignersError {
     #[error("cannot read the keys `{}`", path.display())]
@@ -27,7 +25,7 @@ pub(crate) enum SignersError {
     Option { path: PathBuf, line: usize, option: String },
 }
 
-/// A key, and whose it is.
+/// A key, and its owner's names.
 #[derive(Debug)]
 pub(crate) struct Signer {
     pub(crate) name: String,

@@ -1,4 +1,4 @@
-//! `pmp-filter test`: runs a filter on its cases, and shows where it differs.
+//! `pmp-filter test`: runs a filter on its cases, and shows the differences.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ pub(crate) struct Test {
     scene: Scene,
 }
 
-/// A filter that is no project brings no test cases along.
+/// A filter that is no project has no test cases of its own.
 #[derive(Debug, thiserror::Error)]
 #[error("there are no test cases to hold the filter to")]
 struct NoCases;
@@ -39,13 +39,13 @@ struct Outcome {
     file: String,
     case: String,
     passed: bool,
-    /// Where the filter differs from the case, a line each.
+    /// The differences between the filter's answer and the case, a line each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     differences: Vec<String>,
 }
 
 impl Test {
-    /// Runs every case. One that fails makes the command exit with 1, after all were run.
+    /// Runs every case. If one fails, the command exits with 1 after all have run.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
         let cases = match (&*self.cases, self.component.project()?) {
             ([], Some(project)) => vec![project.cases()],
@@ -62,8 +62,8 @@ impl Test {
                 update(path, &mut file, &answers)?;
             }
             for (case, answer) in file.cases.iter().zip(&answers) {
-                // What was just written cannot differ; a case that expects no decisions is never
-                // rewritten.
+                // A case that was just written cannot differ. A case that expects no decisions is
+                // never rewritten.
                 let compared = !(self.update && case.expects_decisions() && matches!(answer, Answer::Decided(_)));
                 let differences = if compared { differences(case, answer) } else { Vec::new() };
                 let file = path.display().to_string();
@@ -113,7 +113,7 @@ fn differences(case: &Case, answer: &Answer) -> Vec<String> {
         None => vec![format!("+ {kind}: {said}")],
     };
     if kind == "not managed" && case.not_managed.is_none() {
-        // Before `manages` was asked, such a case could only expect what `evaluate` then says.
+        // Before the test asked `manages`, such a case could only expect the refusal of `evaluate`.
         differences.push("  a case expects this with `not_managed = \"…\"`, a part of the reason".to_owned());
     }
     differences

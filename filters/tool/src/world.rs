@@ -1,8 +1,8 @@
 //! The products of a world of pmp-local, as its management experience lists them at the start.
 //!
-//! The file is read by `pmp-world`, as pmp-local reads it: a field that it would refuse is refused
-//! here, by the same words. Whether the world as a whole is possible is left to `pmp-local world
-//! check`: a filter is told of products alone.
+//! `pmp-world` reads the file, as it does for pmp-local: a field that pmp-local would refuse is
+//! refused here, with the same words. This module does not check whether the world as a whole is
+//! consistent, because a filter only gets products; `pmp-local world check` does.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use pmp_world::{Experience, Format, FormatError, ListedProduct, Product, World};
 
 use crate::catalog::{OwnedProduct, OwnedStatus, Scene};
 
-/// Why a world has no products for a filter.
+/// The reason why a world has no products for a filter.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorldError {
     #[error("cannot read the world `{}`", path.display())]
@@ -27,7 +27,8 @@ pub(crate) enum WorldError {
     NoPolicy(ExperienceId),
 }
 
-/// Names the field at which reading ended. It is empty where the file is not of its format at all.
+/// Names the field at which reading ended. The text is empty if the file is not of its format at
+/// all.
 fn at(field: &str) -> String {
     if field.is_empty() { String::new() } else { format!(" at `{field}`") }
 }
@@ -39,9 +40,8 @@ fn list(found: &[String]) -> String {
     found.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Reads a world: YAML or JSON by the file's extension, TOML under any other name. Where the
-/// scene's member experience is one of the world's, its organization and its name are the world's,
-/// too.
+/// Reads a world: YAML or JSON by the file's extension, TOML under any other name. If the scene's
+/// member experience is one of the world's, its organization and its name come from the world, too.
 pub(crate) fn read(path: &Path, scene: &mut Scene) -> Result<Vec<OwnedProduct>, WorldError> {
     let text = std::fs::read_to_string(path).map_err(|source| WorldError::Read { path: path.to_owned(), source })?;
     let format = Format::of(path).unwrap_or(Format::Toml);
@@ -59,13 +59,13 @@ pub(crate) fn read(path: &Path, scene: &mut Scene) -> Result<Vec<OwnedProduct>, 
     let rejected = policy.rejected.iter().map(|listed| (listed, OwnedStatus::Rejected));
     let products = approved.chain(rejected).map(|(listed, status)| product(listed, status, &known));
     let mut products: Vec<_> = products.collect::<Result<_, _>>().map_err(not_an_id)?;
-    // As a snapshot has them.
+    // The products as a snapshot has them.
     products
         .sort_by(|a, b| (a.status == OwnedStatus::Rejected, &a.id).cmp(&(b.status == OwnedStatus::Rejected, &b.id)));
     Ok(products)
 }
 
-/// Gives the scene the organization and the name of its member experience, where the world has that
+/// Gives the scene the organization and the name of its member experience, if the world has that
 /// experience.
 fn meet(world: &World, scene: &mut Scene) -> Result<(), IdError> {
     for organization in &world.organizations {
@@ -85,7 +85,7 @@ fn management<'w>(world: &'w World, wanted: &ExperienceId) -> Result<&'w Experie
     })
 }
 
-/// A listed product with what the world's `products` and the administrator's note say of it.
+/// A listed product with the facts in the world's `products` and in the administrator's note.
 fn product(
     listed: &ListedProduct,
     status: OwnedStatus,

@@ -1,4 +1,4 @@
-//! What both forms of `confirm` share: the announcement, and a refusal as an error for a person.
+//! Parts that both forms of `confirm` share: the announcement, and the failure for a refusal.
 
 use aws_config::SdkConfig;
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ pub(super) fn refused(refusal: confirm::Refusal) -> Failure {
     Failure::new(refusal).hint(hint)
 }
 
-/// Announces the newest snapshot again: the spokes look, and find what is confirmed.
+/// Announces the newest snapshot again, so that the spokes find the confirmation.
 pub(super) async fn announce(
     sdk: &SdkConfig,
     config: StatusConfig,
@@ -26,7 +26,7 @@ pub(super) async fn announce(
     head: &Head,
 ) -> Result<Published, Failure> {
     let StatusConfig { experience, snapshots, timestamps, .. } = config;
-    // Nor is the snapshot signed anew: whoever confirms need not hold the hub's key.
+    // The snapshot is not signed anew, because the person who confirms may not hold the hub's key.
     let publish = PublishConfig {
         experience,
         snapshots,

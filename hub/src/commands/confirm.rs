@@ -1,4 +1,4 @@
-//! `confirm`: let through what a guard rail holds.
+//! `confirm`: lets a snapshot pass that a guard rail holds (rule 5).
 
 use clap::Args;
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use crate::error::HubError;
 use crate::error::{failure, sdk};
 use crate::{confirm, status};
 
-/// What stands in place of one organization.
+/// The arguments that replace a single organization.
 const MANY: [&str; 3] = ["all", "cause", "organizations"];
 
 #[derive(Debug, Args)]
@@ -107,7 +107,7 @@ async fn undo(receipts: &DynamoReceipts, confirmation: &OperatorConfirmation, ou
     Ok(Exit::Ok)
 }
 
-/// What `confirm` did, for a person, a line each.
+/// The result of `confirm` for a person, in lines.
 fn confirmed(confirmation: &OperatorConfirmation, held: &[&Receipt], announced: bool) -> Vec<String> {
     let OperatorConfirmation { organization, version, .. } = confirmation;
     let mut lines = vec![format!("Confirmed snapshot {version} for {organization}.")];

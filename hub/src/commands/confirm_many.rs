@@ -1,6 +1,5 @@
-//! `confirm` for many at once: what is held in several organizations, or for one cause. It shows
-//! what it would let through, and confirms that, each experience by itself, and nothing that it has
-//! not shown.
+//! `confirm` for several organizations, or for one cause. It lists the held experiences, and
+//! confirms each of them, and only the listed ones.
 
 use clap::Args;
 use futures::{StreamExt, TryStreamExt};
@@ -24,7 +23,7 @@ use crate::status::fleet::{Fleet, View};
 use crate::status::{SpokeState, SpokeStatus};
 use crate::{confirm, status};
 
-/// How many confirmations are written at once.
+/// Confirmations that are written at the same time.
 const AT_ONCE: usize = 16;
 
 /// What is let through, where it is more than one organization.
@@ -47,12 +46,12 @@ pub(crate) struct ManyArgs {
 }
 
 impl ManyArgs {
-    /// Whether more than one organization may be meant.
+    /// Whether the arguments may mean more than one organization.
     pub(crate) fn are_given(&self) -> bool {
         self.all || !self.cause.is_empty() || !self.select.organizations.is_empty()
     }
 
-    /// The groups that are meant.
+    /// Chooses the groups that the arguments name.
     fn choose<'a>(&self, held: Vec<HeldGroup<'a>>, head: &Head) -> Result<Vec<HeldGroup<'a>>, Failure> {
         let version = head.latest;
         let look = "`pmp-hub exceptions` shows what is held now".to_owned();
@@ -72,7 +71,7 @@ impl ManyArgs {
         Ok(chosen)
     }
 
-    /// Whether the operator wants it, who was shown what it is.
+    /// Whether the operator agrees, after seeing the list.
     fn agreed(&self, question: &str, version: SnapshotVersion) -> Result<bool, Failure> {
         if self.yes && self.cause.is_empty() && self.snapshot.is_none() {
             let error =
@@ -100,7 +99,7 @@ pub(crate) async fn confirm_many(
     let (config, topic) = config.for_confirm()?;
     let sdk = sdk().await?;
     let ledger = |error| failure(HubError::Ledger(error));
-    // As it is now: what is decided by it is written.
+    // Read consistently, because the confirmations are written for exactly this state.
     let fleet = Fleet::consistent(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
     let view = fleet.look(&config.experience).await.map_err(ledger)?;
     let silence = SILENCE.try_into().map_err(Failure::new)?;
@@ -154,7 +153,8 @@ pub(crate) async fn confirm_many(
     Ok(Exit::Ok)
 }
 
-/// What would be let through: all of it, since nothing is confirmed that was not shown.
+/// The page of everything that would be confirmed. It is not cut, because nothing is confirmed
+/// unseen.
 fn page(chosen: &[HeldGroup<'_>]) -> Page {
     let block = |held: &HeldGroup<'_>| {
         let group = &held.group;
@@ -169,7 +169,8 @@ fn page(chosen: &[HeldGroup<'_>]) -> Page {
     Page { blocks: chosen.iter().map(block).collect(), ..Page::default() }
 }
 
-/// Says which spokes do not see what is confirmed here.
+/// Names the spokes of an earlier release, which do not read the confirmation from where it is
+/// written.
 fn too_old(view: &View, held: &[&SpokeStatus], version: SnapshotVersion) {
     let organizations = view.reports().map(|report| &report.organization);
     let concerned = organizations.filter(|organization| held.iter().any(|row| row.organization == organization.id));

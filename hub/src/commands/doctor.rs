@@ -1,5 +1,5 @@
-//! `doctor`: checks everything that the hub needs, and says how to fix what is wrong. Changes
-//! nothing: it reads, and neither writes nor publishes.
+//! `doctor`: checks everything that the hub needs, and says how to fix it. It only reads: it
+//! neither writes nor publishes.
 
 use std::collections::HashMap;
 
@@ -34,18 +34,18 @@ use crate::status;
 use crate::status::fleet::Fleet;
 use crate::status::fleet::Restored;
 
-/// Filter policies that SNS takes for a topic, unless AWS raised it.
+/// The filter policies that SNS permits for a topic, unless AWS raised the limit.
 const FILTER_POLICIES: usize = 200;
-/// So many are near it.
+/// The number of filter policies from which `doctor` warns.
 const NEAR: usize = 160;
-/// Subscriptions that are looked at side by side.
+/// Subscriptions that are read at the same time.
 const LOOKS: usize = 16;
-/// What is found where nothing was published, and where nobody follows.
+/// The details of findings if nothing was published yet, and if no spoke has reported yet.
 const NO_SNAPSHOT: &str = "no snapshot yet";
 const NO_REPORT: &str = "none has reported yet";
 
-/// Looks at everything, in the order in which it is told. What does not rest on one another is
-/// looked at side by side.
+/// Makes all checks, and returns them in the order in which they are shown. Checks that do not
+/// depend on each other run at the same time.
 pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Output) -> Checkup {
     let (config, complete) = config.for_doctor(run);
     let configuration = watched(output, "configuration", async { configuration(&complete) }).await;
@@ -64,7 +64,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
         spokes(session, &config, run.silence()),
         look_at_topic(session, config.topic.as_ref()),
         async {
-            // Most hubs have none: a function is called by EventBridge itself.
+            // Most hubs have no such queue, because EventBridge calls a function itself.
             let Some(url) = events else { return Finding::skipped("change-events", &format!("{EVENTS} is not set")) };
             let look =
                 |url| async move { look_at_queue(&session.sdk, "change-events", url, &EVENTS.to_string()).await.0 };
@@ -86,8 +86,8 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     let listeners = listeners(session, config.topic.as_ref(), topic.is_failed(), admitted).await;
     let network = session.network().await;
     let (mut snapshots, [timestamps, mut spokes]) = (snapshots, timestamps);
-    // Of an experience that is not there, nothing can have been published, and nobody can follow
-    // it: no advice on that.
+    // Nothing can have been published of an experience that does not exist, and nobody can follow
+    // it. So advice about that would mislead.
     if catalog.is_failed() {
         for finding in [&mut snapshots, &mut spokes] {
             if finding.details().any(|detail| detail == NO_SNAPSHOT || detail == NO_REPORT) {
@@ -102,7 +102,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     [configuration].into_iter().chain(who).chain(found).collect()
 }
 
-/// Both, or the setting that is missing.
+/// Returns both values, or the setting that is missing.
 fn both<'a, T>(
     experience: Option<&'a ExperienceId>,
     other: Option<&'a T>,
@@ -111,13 +111,13 @@ fn both<'a, T>(
     Ok((experience.ok_or(EXPERIENCE)?, other.ok_or(source)?))
 }
 
-/// What the ledger holds; none where that cannot be read, which other checks tell of.
+/// The head in the ledger. `None` if it cannot be read, which other checks report.
 async fn head(sdk: &SdkConfig, config: &DoctorConfig) -> Option<Head> {
     let (experience, table) = (config.experience.as_ref()?, config.snapshots.clone()?);
     DynamoSnapshots::new(sdk, table).head(experience).await.ok().flatten()
 }
 
-/// Without a key: whether one was forgotten.
+/// Checks whether a key was forgotten, if none is set.
 fn unsigned(head: Option<&Head>) -> Finding {
     let finding = Finding::of("signing-key");
     if head.is_some_and(|head| head.statement.is_some()) {
@@ -126,7 +126,7 @@ fn unsigned(head: Option<&Head>) -> Finding {
     Finding::skipped(finding.check(), &format!("{SIGNING_KEY} is not set: snapshots are not signed"))
 }
 
-/// Whether what the head carries is this key's, and holds still.
+/// Checks whether this key signed the statement of the head, and whether the statement has expired.
 fn judge(finding: Finding, public: &PublicKey, experience: &ExperienceId, head: &Head) -> Finding {
     let publish = || "publish once, which signs anew: `pmp-hub publish`".to_owned();
     let expected = Expectation {
@@ -144,7 +144,7 @@ fn judge(finding: Finding, public: &PublicKey, experience: &ExperienceId, head: 
     }
 }
 
-/// A key in a file that others than its owner can read is not one's own.
+/// Warns if others than its owner can read the file of the key.
 fn readable_by_others(finding: Finding, key: &SigningKey) -> Finding {
     #[cfg(unix)]
     if let SigningKey::File(path) = key {
@@ -158,8 +158,8 @@ fn readable_by_others(finding: Finding, key: &SigningKey) -> Finding {
     finding
 }
 
-/// That the key signs, and that its public part verifies what it signed. No statement is made: what
-/// is signed here is of no use to anyone.
+/// Checks that the key signs, and that its public part verifies the signature. It signs no
+/// statement, so nobody can use the signature.
 async fn signing(sdk: &SdkConfig, key: &SigningKey, experience: Option<&ExperienceId>, head: Option<Head>) -> Finding {
     let finding = Finding::of("signing-key");
     let signer = key.signer(sdk);
@@ -186,7 +186,7 @@ async fn signing(sdk: &SdkConfig, key: &SigningKey, experience: Option<&Experien
     }
 }
 
-/// The management experience, read as `publish` reads it.
+/// Checks that the management experience can be read, as `publish` reads it.
 async fn catalog(sdk: &SdkConfig, experience: &ExperienceId, timestamps: Option<&TableName>) -> Finding {
     let finding = Finding::of("catalog");
     match read::management_experience(&SdkCatalog::new(sdk, RateLimits::default()), experience).await {
@@ -195,7 +195,7 @@ async fn catalog(sdk: &SdkConfig, experience: &ExperienceId, timestamps: Option<
     }
 }
 
-/// A ledger error, as the table's setting makes it one.
+/// The finding for a ledger error, with the setting that names the table.
 fn ledger_failed(finding: Finding, error: &LedgerError, source: Source) -> Finding {
     let fix = match error {
         LedgerError::NoTable(_) => {
@@ -206,7 +206,7 @@ fn ledger_failed(finding: Finding, error: &LedgerError, source: Source) -> Findi
     finding.fail(error.to_string(), fix)
 }
 
-/// The keys of a table, where they may be looked at; reading it proves them, too.
+/// Checks the keys of a table, if the caller may describe it. Reading the table tests them as well.
 async fn keys(sdk: &SdkConfig, table: Table, name: &TableName, finding: Finding, source: Source) -> Finding {
     match schema::check(sdk, table, name).await {
         Ok(()) => finding.note(name.as_str()),
@@ -226,8 +226,8 @@ async fn snapshots(
         return finding;
     }
     let store = DynamoSnapshots::new(sdk, table.clone());
-    // Before the head, so that a version that is stored meanwhile is no loss. The check of its
-    // table tells of an error.
+    // The mark is read before the head, so that a version that is stored in between does not look
+    // like a loss. The check of its own table reports an error.
     let mark = match timestamps {
         Some(timestamps) => DynamoReceipts::new(sdk, timestamps.clone()).mark(experience).await.ok().flatten(),
         None => None,
@@ -255,7 +255,8 @@ async fn snapshots(
     }
 }
 
-/// That products can be looked up for the filters of the members, and what was found out so far.
+/// Checks that products can be looked up for the members' filters, and counts the facts that are
+/// known.
 async fn products(sdk: &SdkConfig, experience: &ExperienceId, table: &TableName) -> Finding {
     let finding = Finding::of("products");
     let directory = SdkDirectory::new(sdk);
@@ -275,7 +276,7 @@ async fn products(sdk: &SdkConfig, experience: &ExperienceId, table: &TableName)
     }
 }
 
-/// Whether what members record is deleted when it is past its time, where that may be looked at.
+/// Checks that DynamoDB deletes the members' expired records, if the caller may read that setting.
 async fn expiry(sdk: &SdkConfig, table: &TableName, finding: Finding) -> Finding {
     let fix = || {
         format!(
@@ -293,8 +294,8 @@ async fn expiry(sdk: &SdkConfig, table: &TableName, finding: Finding) -> Finding
     }
 }
 
-/// The table of receipts, and what the receipts say; how many organizations are admitted, where the
-/// roster says so.
+/// Checks the table of receipts, the receipts in it, and the number of admitted organizations if
+/// the roster can be read.
 async fn spokes(
     session: &Session,
     config: &DoctorConfig,
@@ -316,8 +317,8 @@ async fn spokes(
                 return finding;
             }
             let finding = expiry(&session.sdk, table, finding).await;
-            // Without the table of snapshots, whose own check tells what is wrong, there is nothing
-            // to compare with.
+            // Without the table of snapshots there is nothing to compare with. Its own check says
+            // what is wrong.
             let snapshots = config.snapshots.as_ref().unwrap_or(table);
             let fleet = Fleet::new(&session.sdk, snapshots, table, config.members.clone());
             match fleet.look(experience).await {
@@ -361,7 +362,7 @@ async fn look_at_topic(session: &Session, topic: Option<&TopicArn>) -> Finding {
     session.look("topic", topic.ok_or(TOPIC), look).await
 }
 
-/// Who listens to the topic: each organization that is admitted, with one queue at least.
+/// Checks that each admitted organization has at least one queue subscribed to the topic.
 async fn listeners(session: &Session, topic: Option<&TopicArn>, failed: bool, admitted: Option<usize>) -> Finding {
     if failed {
         return Finding::skipped("subscriptions", "`topic` failed");
@@ -373,7 +374,8 @@ async fn listeners(session: &Session, topic: Option<&TopicArn>, failed: bool, ad
     session.look("subscriptions", topic.ok_or(TOPIC), look).await
 }
 
-/// That the topic is there, and whether its policy lets this caller publish. Nothing is published.
+/// Checks that the topic exists, and that its policy lets this caller publish. It publishes
+/// nothing.
 async fn publishing(client: &Client, topic: &TopicArn, session: &Session) -> Finding {
     let finding = Finding::of("topic");
     let answer = client.get_topic_attributes().topic_arn(topic.as_str()).send().await;
@@ -397,7 +399,7 @@ async fn publishing(client: &Client, topic: &TopicArn, session: &Session) -> Fin
     };
     match admission {
         Admission::Yes => finding.note("its policy lets this account publish"),
-        // Within an account, the caller's own policies are enough.
+        // Within one account, the caller's own policies are enough.
         Admission::No if account == topic.account() => finding.note("`sns:Publish` rests on the caller's own policies"),
         Admission::No => finding.fail(
             format!("its policy does not let account {account} publish"),
@@ -449,8 +451,7 @@ async fn subscriptions(client: &Client, topic: &TopicArn, admitted: usize) -> Fi
     finding.warn(format!("{pending} not confirmed"), fix)
 }
 
-/// How many of the subscriptions have a filter policy, of which SNS takes so many a topic and no
-/// more.
+/// Counts the subscriptions with a filter policy, because SNS limits them per topic.
 async fn filter_policies(client: &Client, finding: Finding, found: &[Subscription]) -> Finding {
     let confirmed = found.iter().filter_map(Subscription::subscription_arn).filter(|arn| arn.starts_with("arn:"));
     let filtered = confirmed.map(async |arn| {
@@ -458,7 +459,7 @@ async fn filter_policies(client: &Client, finding: Finding, found: &[Subscriptio
         let policy = answer.attributes.unwrap_or_default().remove("FilterPolicy").unwrap_or_default();
         Ok::<_, aws_sdk_sns::Error>(!matches!(policy.trim(), "" | "{}"))
     });
-    // Not to be throttled, and done within seconds for a thousand.
+    // The bound avoids throttling. A thousand subscriptions still take only seconds.
     let filtered: Vec<_> = futures::stream::iter(filtered).buffer_unordered(LOOKS).collect().await;
     let count = filtered.iter().filter(|one| matches!(one, Ok(true))).count();
     let finding = match filtered.iter().filter(|one| one.is_err()).count() {

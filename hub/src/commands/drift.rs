@@ -1,4 +1,5 @@
-//! `drift`: what was changed in the members' experiences behind the system's back, by whom, when.
+//! `drift`: shows edits of the members' experiences that did not come from this system, with author
+//! and time.
 
 use clap::Args;
 use jiff::Timestamp;

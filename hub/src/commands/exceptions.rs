@@ -1,4 +1,4 @@
-//! `exceptions`: what is held, set aside, left out or not managed, over the fleet.
+//! `exceptions`: shows what is held, deferred, left out or not managed, over the fleet.
 
 use clap::Args;
 use jiff::Timestamp;

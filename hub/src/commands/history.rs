@@ -1,4 +1,4 @@
-//! `history`, `show` and `diff`: what the ledger keeps, version by version.
+//! `history`, `show` and `diff`: show the versions that the ledger keeps.
 
 use std::fmt;
 use std::str::FromStr;
@@ -61,7 +61,7 @@ pub(crate) struct DiffArgs {
     all: bool,
 }
 
-/// The moment from which snapshots or outcomes are listed, as a person gives it.
+/// The moment from which snapshots or outcomes are listed, as a person writes it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Since {
     Ago(SignedDuration),
@@ -139,11 +139,11 @@ pub(crate) struct Row {
     in_force: bool,
 }
 
-/// Where the three commands look.
+/// Everything that the three commands read from.
 struct History {
     experience: ExperienceId,
     snapshots: DynamoSnapshots,
-    /// Where other management experiences stand, where it is set.
+    /// The table that names other management experiences, if it is set.
     timestamps: Option<TableName>,
     sdk: SdkConfig,
 }
@@ -155,7 +155,7 @@ impl History {
         Ok(Self { experience, snapshots: DynamoSnapshots::new(&sdk, table), timestamps, sdk })
     }
 
-    /// The version that the ledger's head names; an error where nothing was stored yet.
+    /// The version that the ledger's head names. It is an error if nothing was stored yet.
     async fn newest(&self) -> Result<SnapshotVersion, Failure> {
         let head = self.snapshots.head(&self.experience).await.map_err(ledger)?;
         match head {
@@ -167,8 +167,8 @@ impl History {
         }
     }
 
-    /// The last snapshot that was taken before `since`, and the newest one; where none is kept, the
-    /// oldest that is.
+    /// The last snapshot that was taken before `since`, and the newest one. If none that old is
+    /// kept, the oldest one that is.
     async fn around(&self, since: Timestamp) -> Result<(SnapshotVersion, SnapshotVersion), Failure> {
         let newest = self.newest().await?;
         let kept = self.snapshots.versions(&self.experience).await.map_err(ledger)?;
@@ -185,9 +185,10 @@ impl History {
         match self.snapshots.fetch(&self.experience, version).await {
             Ok(snapshot) => Ok(snapshot),
             Err(error @ LedgerError::NoSnapshot { .. }) => {
-                // Of an experience that the ledger does not know, there is no list either.
+                // If the ledger does not know the experience, this is the error, because there is
+                // no list of versions either.
                 self.newest().await?;
-                // There may be other versions: to publish would not bring this one.
+                // The ledger may hold other versions. `publish` would not bring this one back.
                 Err(Failure::new(HubError::Ledger(error))
                     .hint("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned()))
             }
@@ -241,13 +242,13 @@ fn rows(kept: &[KeptVersion], newest: SnapshotVersion, since: Timestamp) -> Vec<
         rejected: kept.counts.map(|counts| counts.rejected),
         in_force: kept.version == newest,
     };
-    // What a table that was restored holds above its head was never followed.
+    // A restored table may hold versions above its head. No spoke ever followed them.
     let follows = |kept: &&KeptVersion| kept.version <= newest && kept.taken_at >= since;
     kept.iter().rev().filter(follows).map(row).collect()
 }
 
-/// The last version that was taken before `since`, up to `newest`; where none is, the oldest, which
-/// is not from before it.
+/// The last version that was taken before `since`, up to `newest`. If there is none, the oldest
+/// version and `false`.
 fn last_before(kept: &[KeptVersion], newest: SnapshotVersion, since: Timestamp) -> (SnapshotVersion, bool) {
     let mut kept = kept.iter().filter(|kept| kept.version <= newest);
     let oldest = kept.clone().next().map_or(newest, |kept| kept.version);
@@ -360,7 +361,7 @@ fn allowed(requests: ResourceRequests) -> &'static str {
     }
 }
 
-/// The line below a difference.
+/// The line below a difference, with its numbers.
 fn summary(found: &Difference, between: &str) -> String {
     let now = |listed| found.products.iter().filter(|it| it.after == listed && it.before != listed).count();
     let noted = found.products.iter().filter(|it| it.before == it.after).count();

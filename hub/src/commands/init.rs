@@ -1,4 +1,4 @@
-//! `init`: make the tables and the topic.
+//! `init`: makes the tables and the topic.
 
 pub(crate) mod resources;
 

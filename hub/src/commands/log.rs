@@ -1,4 +1,4 @@
-//! `log`: what came of the syncs of one organization, newest first.
+//! `log`: shows the outcomes of the syncs of one organization, newest first.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -16,11 +16,11 @@ use crate::error::{failure, sdk};
 use crate::render::status as shown;
 use crate::status::fleet::{Fleet, View};
 
-/// A screen has 24 lines; with the header, the summary and the prompt as many rows fit.
+/// The most rows: with the header, the summary and the prompt they fill a screen of 24 lines.
 const MAX_ROWS: usize = 19;
-/// What is left of 80 columns for the message.
+/// The width of a terminal. The message gets the columns that the others leave.
 const WIDTH: usize = 80;
-/// Items that are told one by one as unreadable.
+/// The most unreadable items that are listed one by one.
 const MAX_UNREADABLE: usize = 3;
 
 #[derive(Debug, Args)]
@@ -40,16 +40,16 @@ pub(crate) struct LogArgs {
     all: bool,
 }
 
-/// One line: what the member says, and whether the ledger bears it out.
+/// One outcome as the member reports it, and the result of comparing it with the ledger.
 #[derive(Debug, Serialize)]
 struct Row {
     #[serde(flatten)]
     outcome: Outcome,
-    /// Why it is not believed; none where the ledger bears it out.
+    /// The reason why it is not believed. `None` if it agrees with the ledger (rule 10).
     disputed: Option<String>,
 }
 
-/// Lists the outcomes that are kept of an organization.
+/// Lists the outcomes that the ledger keeps of an organization.
 pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_status()?;
     let sdk = sdk().await?;
@@ -120,7 +120,8 @@ fn problems(unreadable: &[Unreadable]) -> Vec<String> {
     lines
 }
 
-/// At most `width` columns, unless it is told whole. A character takes no more columns than bytes.
+/// The text, cut to `width` columns unless it is to be shown `whole`; the output makes that one
+/// harmless as well (rule 14). A character takes no more columns than bytes.
 fn cut(text: &str, width: usize, whole: bool) -> String {
     if whole { text.to_owned() } else { PlainText::bounded(text, width).into() }
 }

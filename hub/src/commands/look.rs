@@ -1,4 +1,4 @@
-//! What the commands see that look at the members, and what they say besides.
+//! Reads the fleet for all commands that show members, and prints the hints that they share.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::status;
 use crate::status::SpokeStatus;
 use crate::status::fleet::{Fleet, View};
 
-/// What the hub sees, and the rows of `status`.
+/// The fleet as the hub sees it, and the rows of `status`.
 pub(crate) struct Seen {
     pub(crate) experience: ExperienceId,
     pub(crate) view: View,
     pub(crate) rows: Vec<SpokeStatus>,
-    /// The experience that may have been meant, where the ledger knows nothing of this one.
+    /// A similar experience that may have been meant, if the ledger knows nothing of this one.
     pub(crate) meant: Option<ExperienceId>,
 }
 
@@ -37,7 +37,7 @@ pub(crate) async fn look(config: &ConfigArgs, stale_after: Duration) -> Result<S
     Ok(Seen { experience: config.experience, view, rows, meant })
 }
 
-/// What an operator should know besides, on standard error.
+/// Prints hints that accompany every view, on standard error.
 pub(crate) fn hints(view: &View) {
     if view.roster.is_none() {
         progress::note(&format!(
@@ -50,13 +50,13 @@ pub(crate) fn hints(view: &View) {
     }
 }
 
-/// That the ledger knows nothing of an experience.
+/// The failure for an experience that the ledger does not know.
 pub(crate) fn no_snapshot(experience: &ExperienceId, meant: Option<&ExperienceId>) -> Failure {
     let error = anyhow::anyhow!("the ledger knows of no snapshot of `{experience}`");
     Failure::new(error).hint(not_known(meant))
 }
 
-/// What to do where the ledger knows nothing of an experience.
+/// The hint for an experience that the ledger does not know.
 pub(crate) fn not_known(meant: Option<&ExperienceId>) -> String {
     match meant {
         Some(meant) => format!("did you mean `{meant}`? See --experience-id (PMP_EXPERIENCE_ID)"),

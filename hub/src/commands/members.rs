@@ -1,4 +1,4 @@
-//! `members`: who is admitted; admits more, or ends one.
+//! `members`: shows the admitted organizations; admits more, or ends one.
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;

@@ -1,5 +1,5 @@
-//! An id of a management experience that was mistyped: what may have been meant, wherever the
-//! ledger knows of it.
+//! Suggests the right id if that of a management experience was mistyped, from all that the ledger
+//! knows.
 
 use aws_config::SdkConfig;
 use pmp_catalog::ErrorClass;
@@ -12,8 +12,8 @@ use crate::error::HubError;
 use crate::error::failure;
 use crate::status::fleet::most_like;
 
-/// The experience that may have been meant by `experience`. None where the ledger knows of no
-/// other, or cannot be read: what is told is another failure, and this would hide it.
+/// The experience that may have been meant by `experience`. `None` if the ledger knows no other, or
+/// if it cannot be read: the caller reports another failure, and this one would hide it.
 pub(crate) async fn meant(
     sdk: &SdkConfig,
     timestamps: Option<&TableName>,
@@ -23,8 +23,8 @@ pub(crate) async fn meant(
     most_like(&reports, experience).await.ok().flatten()
 }
 
-/// A failure of the hub; where the catalog does not find the management experience, with the one
-/// that may have been meant.
+/// The failure for an error of the hub. If the catalog does not find the management experience, it
+/// suggests the one that may have been meant.
 pub(crate) async fn told(sdk: &SdkConfig, timestamps: Option<&TableName>, error: HubError) -> Failure {
     let unknown = match &error {
         HubError::Read { experience, source } if source.class() == ErrorClass::NotFound => experience.clone(),

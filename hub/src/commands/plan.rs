@@ -1,4 +1,4 @@
-//! `plan`: the fleet's plan before anyone is told.
+//! `plan`: shows the fleet's plan before anything is published.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
     for version in fleet_plan::needed(&view, now) {
         match fleet.snapshots.fetch(&config.experience, version).await {
             Ok(snapshot) => _ = kept.insert(version, snapshot.content().clone()),
-            // The plan says so where it matters.
+            // Nothing was published yet. The plan itself says so if it matters.
             Err(LedgerError::NoSnapshot { .. }) => {}
             Err(error) => return Err(ledger(error)),
         }

@@ -1,4 +1,4 @@
-//! `publish`: read, store and publish, once.
+//! `publish`: reads, stores and publishes once.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -53,7 +53,7 @@ pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Out
     Ok(Exit::Ok)
 }
 
-/// Looks products up once the snapshot is published. That this fails is told, and no failure of
+/// Looks products up after the snapshot is published. A failure is printed, and is no failure of
 /// `publish`.
 async fn look_products_up(products: &Products, hub: &Hub) -> Result<Option<LookedUp>, Failure> {
     let stop = stop_on_signal().map_err(Failure::new)?;
@@ -67,7 +67,7 @@ async fn look_products_up(products: &Products, hub: &Hub) -> Result<Option<Looke
     Ok(looked_up)
 }
 
-/// What `publish` did, for a person.
+/// The result of `publish`, for a person.
 pub(crate) fn sentence(published: &Published, dry_run: bool) -> String {
     let Published { version, digest, counts, .. } = published;
     let snapshot = format!("snapshot {version} ({}), {counts}", digest.short());

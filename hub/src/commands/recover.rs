@@ -1,4 +1,4 @@
-//! `recover`: go on after the table of snapshots was restored.
+//! `recover`: lets the hub go on after the table of snapshots was restored.
 
 use clap::Args;
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! `run`: publish by schedule and on change events.
+//! `run`: publishes by schedule and on change events.
 
 use std::time::Duration;
 

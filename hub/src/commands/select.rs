@@ -1,4 +1,4 @@
-//! Which rows a command shows, and in which order.
+//! Selects the rows that a command shows, and sorts them.
 
 use clap::{Args, ValueEnum};
 use pmp_protocol::{ExperienceId, OrganizationId};
@@ -19,8 +19,8 @@ pub(crate) struct SelectArgs {
 }
 
 impl SelectArgs {
-    /// The rows that are meant. An id of which the hub knows nothing is a mistake, and no empty
-    /// list: a check of an empty list would be content for ever (rule 12 of the design).
+    /// The selected rows. An id that the hub does not know is an error and no empty list, because a
+    /// check of an empty list would always pass (rule 12).
     pub(crate) fn select(&self, view: &View, rows: Vec<SpokeStatus>) -> Result<Vec<SpokeStatus>, Failure> {
         for id in &self.organizations {
             if !view.looked.iter().any(|looked| looked.id == *id) {
@@ -41,7 +41,7 @@ impl SelectArgs {
         organization && (self.experiences.is_empty() || row.member_experience.as_ref().is_some_and(of_it))
     }
 
-    /// The flags that mean the same.
+    /// The flags that make the same selection.
     pub(crate) fn flags(&self) -> String {
         let list = |flag: &str, ids: Vec<&str>| {
             if ids.is_empty() { String::new() } else { format!(" --{flag} {}", ids.join(",")) }
@@ -74,7 +74,7 @@ pub(crate) enum SortKey {
 }
 
 impl SortKey {
-    /// Sorts rows that are sorted by state.
+    /// Sorts rows. They must be sorted by state before, which decides between equal ones.
     pub(crate) fn sort(self, rows: &mut [SpokeStatus]) {
         match self {
             Self::State => {}

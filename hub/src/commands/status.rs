@@ -1,4 +1,4 @@
-//! `status`: how the member experiences stand.
+//! `status`: shows the states of the member experiences.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub(crate) struct StatusArgs {
 }
 
 impl StatusArgs {
-    /// The rows that are meant, in the order that is meant.
+    /// The selected rows, in the order that `--sort` asks for.
     fn rows(&self, view: &View, rows: Vec<SpokeStatus>) -> Result<Vec<SpokeStatus>, Failure> {
         let mut rows = self.select.select(view, rows)?;
         rows.retain(|row| self.state.is_empty() || self.state.contains(&row.state));
@@ -99,8 +99,8 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
     Ok(if args.check && !healthy { Exit::Unhealthy } else { Exit::Ok })
 }
 
-/// Draws the screen again and again, until told to stop. A look that fails is told below what was
-/// seen last.
+/// Redraws the screen until the program is stopped. If a read fails, the error is shown below the
+/// last state.
 async fn watch(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
     if output.format != OutputFormat::Table {
         let error = anyhow::anyhow!("--watch draws a screen, and none of the other forms");
@@ -121,7 +121,7 @@ async fn watch(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result
         };
         if let Some((experience, rows, view)) = &last {
             let page = shown::page(experience, view, rows, Timestamp::now(), output.header);
-            // The last line is for what went wrong.
+            // The last line is kept for an error.
             let mut frame = page.frame(Frame::HEIGHT - 2);
             frame.line(&trouble);
             screen.draw(&frame, output)?;
@@ -132,7 +132,7 @@ async fn watch(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result
     }
 }
 
-/// What programs are told.
+/// The document for programs.
 fn document(experience: &ExperienceId, view: &View, rows: &[SpokeStatus]) -> serde_json::Value {
     let snapshot = view.head.as_ref().map(
         |head| json!({"version": head.latest, "digest": head.digest, "taken_at": head.taken_at, "published": head.published}),
@@ -149,10 +149,10 @@ fn document(experience: &ExperienceId, view: &View, rows: &[SpokeStatus]) -> ser
         "causes": causes.collect::<Vec<_>>()})
 }
 
-/// When each spoke was seen, and how much it keeps in step.
+/// When each spoke was last seen, and the number of experiences that it keeps in step.
 fn signs_of_life(view: &View) -> Vec<serde_json::Value> {
     let signs = view.reports().flat_map(|report| report.organization.signs());
-    let sign = |seen: &OrganizationSeen| {
+    let sign = |seen: OrganizationSeen| {
         let spoke = seen.spoke.as_ref();
         json!({"organization": seen.organization, "spoke": spoke.map(|spoke| &spoke.id), "last_seen": seen.last_seen,
             "experiences": seen.experiences, "selected": spoke.and_then(|spoke| spoke.selected.as_ref()),

@@ -1,4 +1,4 @@
-//! `versions`: what everyone is on.
+//! `versions`: counts the member experiences by the version that is applied.
 
 use clap::Args;
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table};

@@ -1,4 +1,4 @@
-//! `wait`: until a snapshot is applied everywhere.
+//! `wait`: waits until a snapshot is applied everywhere.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ use crate::config::{ConfigArgs, StaleAfter};
 use crate::render::status as shown;
 use crate::status::{SpokeState, SpokeStatus};
 
-/// How long to wait between two looks. Each costs a read unit for each organization.
+/// The pause between two reads. Each read costs a read unit for each organization.
 const EVERY: Duration = Duration::from_secs(5);
-/// How many of those that are missing a line of progress names.
+/// The most missing experiences that a line of progress names.
 const NAMED: usize = 3;
 
 #[derive(Debug, Args)]
@@ -48,11 +48,11 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
         };
         let seen = seen?;
         let version = version(&seen, wanted)?;
-        // A snapshot that is published meanwhile is not waited for.
+        // A newer snapshot that is published meanwhile does not change what is waited for.
         wanted = Some(version);
         let missing = missing(&seen.rows, version);
-        // "Everywhere" needs a place: a mistyped selection, or a spoke that finds nothing, is not
-        // one.
+        // An empty selection is never "everywhere" (rule 12): its id may be mistyped, or its spoke
+        // finds nothing to keep in step.
         let everywhere = missing.is_empty() && kept(&seen.rows) > 0;
         let left = args.timeout.saturating_sub(began.elapsed());
         if everywhere || left.is_zero() {
@@ -69,14 +69,14 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
     }
 }
 
-/// That it was told to stop, and what is not known for that.
+/// The failure after a stop: it is unknown whether the snapshot is applied everywhere.
 fn stopped(stop: &Stop, wanted: Option<SnapshotVersion>) -> Failure {
     let why = stop.reason().map_or_else(|| "told to stop".to_owned(), ToString::to_string);
     let what = wanted.map_or_else(|| "the snapshot".to_owned(), |version| format!("snapshot {version}"));
     Failure::new(anyhow::anyhow!("{why}, before {what} was everywhere"))
 }
 
-/// The version that is waited for.
+/// The version to wait for.
 fn version(seen: &Seen, wanted: Option<SnapshotVersion>) -> Result<SnapshotVersion, Failure> {
     let Some(head) = &seen.view.head else {
         return Err(no_snapshot(&seen.experience, seen.meant.as_ref()));
@@ -90,11 +90,11 @@ fn version(seen: &Seen, wanted: Option<SnapshotVersion>) -> Result<SnapshotVersi
     }
 }
 
-/// The rows that are not there yet, worst first.
+/// The rows in which the version is not applied yet, worst first.
 fn missing(rows: &[SpokeStatus], version: SnapshotVersion) -> Vec<&SpokeStatus> {
     let is_there = |row: &SpokeStatus| match row.state {
         SpokeState::Skipped | SpokeState::WouldChange => true,
-        // On its way to a newer one, it has been here.
+        // An experience that moves on to a newer version had this one applied.
         SpokeState::Synced | SpokeState::Applying | SpokeState::Drifted => {
             row.in_force().is_some_and(|applied| applied >= version)
         }
@@ -103,17 +103,17 @@ fn missing(rows: &[SpokeStatus], version: SnapshotVersion) -> Vec<&SpokeStatus> 
     rows.iter().filter(|row| !is_there(row)).collect()
 }
 
-/// How many rows there are of what is kept in step, or should be.
+/// The number of experiences that are kept in step, or should be.
 fn kept(rows: &[SpokeStatus]) -> usize {
     rows.iter().filter(|row| row.state.is_kept_in_step()).count()
 }
 
-/// Why there is nothing to wait for.
+/// The reason why there is nothing to wait for.
 fn nothing(rows: &[SpokeStatus]) -> &'static str {
     if rows.is_empty() { "no spoke has reported yet" } else { "no member experience is kept in step" }
 }
 
-/// What is waited for, in one line.
+/// The progress in one line.
 fn line(rows: &[SpokeStatus], missing: &[&SpokeStatus], version: SnapshotVersion) -> String {
     let kept = kept(rows);
     if kept == 0 {

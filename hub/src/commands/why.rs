@@ -1,4 +1,4 @@
-//! `why`: why a product is approved, or not, everywhere or in one organization.
+//! `why`: says why a product is approved or not, in all organizations or in one.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -24,14 +24,14 @@ use crate::render::status as shown;
 use crate::status::fleet::{Fleet, Looked, View};
 use crate::status::named::{Meant, NamedProduct, Names};
 
-/// What a screen takes, and the lines of it that are not ours to fill.
+/// The width of a screen, and the lines of it that other output takes.
 const WIDTH: usize = 80;
 const MAX_GROUPS: usize = 16;
-/// Of so many experiences of one organization the whole chain is told.
+/// The number of experiences of one organization for which the whole chain is shown.
 const MAX_CHAINS: usize = 3;
-/// Of so many more, how the product stands.
+/// The number of further experiences for which only the stance is shown.
 const MAX_OTHERS: usize = 4;
-/// Organizations whose records are read at once.
+/// Organizations whose records are read at the same time.
 const AT_ONCE: usize = 32;
 
 #[derive(Debug, Args)]
@@ -72,7 +72,7 @@ impl FromStr for At {
     }
 }
 
-/// Where the question is asked.
+/// The stores that the answer is read from.
 struct Place {
     config: StatusConfig,
     sdk: SdkConfig,
@@ -80,7 +80,7 @@ struct Place {
     records: DynamoRecords,
 }
 
-/// What the answer rests on.
+/// Everything that the answer is made of.
 struct Found {
     product: NamedProduct,
     moment: Moment,
@@ -132,7 +132,7 @@ pub(crate) async fn why(config: &ConfigArgs, args: &WhyArgs, output: Output) -> 
 }
 
 impl Place {
-    /// What the question is about: the moment, and the snapshot that the hub had in force then.
+    /// The moment that the question is about, and the snapshot in force then.
     async fn moment(
         &self,
         at: Option<At>,
@@ -161,7 +161,7 @@ impl Place {
         }
     }
 
-    /// The product that is meant.
+    /// Finds the product that the text means.
     async fn product(&self, text: &str, version: SnapshotVersion, names: &Names) -> Result<ProductId, Failure> {
         let snapshot = self.snapshots.fetch(&self.config.experience, version).await.map_err(|error| {
             ledger(error).hint("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned())
@@ -169,7 +169,8 @@ impl Place {
         let content = snapshot.content();
         match names.meant(text, content.approved().iter().chain(content.rejected())) {
             Meant::Product(product) => Ok(product),
-            // It may have been there at another time: that it is on neither list is an answer.
+            // The product may have been there at another time, and being on neither list is an
+            // answer, too.
             Meant::Unknown(product, like) => {
                 if let Some(question) = names.question(&like) {
                     progress::note(&format!("hint: no product `{product}` is known; {question}"));
@@ -211,7 +212,7 @@ impl Place {
             let outcomes =
                 self.records.outcomes(organization, experience, args.experience.as_ref(), Extent::Large).await;
             let outcomes = outcomes.map_err(ledger)?;
-            // What is not approved first: that is what is asked for.
+            // Products that are not approved come first, because people ask about those.
             found.sort_by_key(|answer| (answer.approved == Some(true), answer.stance));
             chains =
                 found.iter().map(|answer| one_chain(answer, known, view, &kept, &product.id, &outcomes, now)).collect();
@@ -219,14 +220,15 @@ impl Place {
         Ok(Found { product, moment, version, kept, answers: found, chains })
     }
 
-    /// What is known of each organization; its records beside its reports.
+    /// Reads the report and the records of each organization.
     async fn known(&self, view: &View) -> Vec<Known> {
         let read = async |looked: &Looked| {
             let organization = looked.id.clone();
             let admitted = view.roster.as_ref().and_then(|roster| roster.get(&organization));
             let extent = admitted.map(|admitted| admitted.extent()).unwrap_or_default();
             let (report, journals) = match &looked.report {
-                // What strangers wrote is not read: it would count for nothing.
+                // Records of organizations that were not admitted are not read, because they would
+                // not count.
                 Ok(report) if view.is_admitted(&organization) => {
                     let journals = self.records.journals(&organization, &self.config.experience, extent).await;
                     match journals {
@@ -245,7 +247,7 @@ impl Place {
     }
 }
 
-/// The snapshots that it takes to tell.
+/// The versions whose snapshots the answer needs.
 fn versions(
     view: &View,
     known: &[Known],
@@ -264,7 +266,7 @@ fn versions(
         let without = receipts.filter(|receipt| !known.journals.found.contains_key(&receipt.member_experience));
         versions.extend(without.filter_map(|receipt| Some(receipt.applied()?.version)));
     }
-    // A number that the ledger never came to need not be asked for.
+    // The ledger never had a version above its head, so such a number is not read.
     let latest = view.head.as_ref().map(|head| head.latest);
     versions.retain(|version| Some(*version) <= latest);
     versions
@@ -408,8 +410,8 @@ impl Found {
     }
 }
 
-/// The text, of at most `width` columns unless it is to be told `whole`. A character takes no more
-/// columns than bytes.
+/// The text, cut to `width` columns unless it is to be shown `whole`; the output makes that one
+/// harmless as well (rule 14). A character takes no more columns than bytes.
 fn fit(text: &str, width: usize, whole: bool) -> String {
     if whole { text.to_owned() } else { PlainText::bounded(text, width).into() }
 }

@@ -1,4 +1,4 @@
-//! What differs between two contents of a management experience. Pure.
+//! Compares two contents of a management experience. Pure.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub(crate) enum Listed {
 }
 
 impl Listed {
-    /// Where `product` stands in `content`; none where it is on neither list.
+    /// The list of `content` that holds `product`. `None` if neither does.
     pub(crate) fn of(content: &Content, product: &ProductId) -> Option<Self> {
         if content.approved().contains(product) {
             Some(Self::Approved)
@@ -26,7 +26,7 @@ impl Listed {
         }
     }
 
-    /// What the management experience does.
+    /// The verb for it: the management experience `approves` or `rejects` a product.
     pub(crate) fn verb(self) -> &'static str {
         match self {
             Self::Approved => "approves it",
@@ -70,12 +70,12 @@ pub(crate) struct ChangedProduct {
     pub(crate) note_after: Option<Note>,
 }
 
-/// What differs between two contents.
+/// The differences between two contents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Difference {
     /// The products, in the order of their ids.
     pub(crate) products: Vec<ChangedProduct>,
-    /// Whether users may request products: before and after. None where that is the same.
+    /// Whether users may request products, before and after. `None` if the two are equal.
     pub(crate) policy_resource_requests: Option<(ResourceRequests, ResourceRequests)>,
 }
 

@@ -1,5 +1,5 @@
-//! What others changed in the members' experiences, as their spokes noticed: pure, from what the
-//! hub sees to rows.
+//! Lists edits of the members' experiences that their spokes noticed. Pure: it takes the hub's view
+//! and returns rows.
 
 use jiff::Timestamp;
 use pmp_protocol::{Drift, ExperienceId, OrganizationId};
@@ -19,8 +19,8 @@ pub(crate) struct DriftRow {
     pub(crate) drift: Drift,
 }
 
-/// All that spokes tell of, and the hub believes: what is left as others set it first, then the
-/// latest first.
+/// The edits of all receipts that the hub believes (rule 10). Edits that are left alone come first,
+/// then the latest.
 pub(crate) fn rows(view: &View, now: Timestamp) -> Vec<DriftRow> {
     let receipts = view.reports().flat_map(|report| &report.organization.receipts);
     let believed = receipts.filter(|receipt| view.dispute(receipt, now).is_none());

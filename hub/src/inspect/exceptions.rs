@@ -1,6 +1,6 @@
-//! What is not as the snapshot says, on purpose or not: held by a guard rail, set aside because the
-//! catalog refused it, left out by a filter, or not managed at all. Pure: from the rows of
-//! `status`.
+//! Lists the differences from the snapshot, whether or not they are intended: experiences that a
+//! guard rail holds, products that the catalog refused, products that a filter removes, and
+//! experiences that are not managed. Pure: it takes the rows of `status`.
 
 use std::borrow::Cow;
 
@@ -45,7 +45,7 @@ impl ExceptionKind {
         }
     }
 
-    /// Whether it is about products, and not about an experience as a whole.
+    /// Whether it is about products. Otherwise it is about an experience as a whole.
     pub(crate) fn counts_products(self) -> bool {
         matches!(self, Self::Deferred | Self::Excluded)
     }
@@ -112,7 +112,7 @@ pub(crate) struct ExceptionCause {
     pub(crate) confirm: Option<String>,
 }
 
-/// The exceptions, in the order of `rows`. What is not believed is none.
+/// The exceptions, in the order of `rows`. Receipts that are disputed have none (rule 10).
 pub(crate) fn list(rows: &[SpokeStatus], head: Option<&Head>) -> Vec<ExceptionRow> {
     rows.iter().flat_map(|row| exceptions_of(row, head)).collect()
 }
@@ -134,8 +134,8 @@ fn exceptions_of(row: &SpokeStatus, head: Option<&Head>) -> Vec<ExceptionRow> {
         (SpokeState::Disputed | SpokeState::Unreadable, _) => return found,
         (SpokeState::Held, Some(receipt)) => {
             let kind = if row.confirmation.is_some() { ExceptionKind::Confirmed } else { ExceptionKind::Held };
-            // Held for a snapshot that is not the newest any more: the spoke has not looked at this
-            // one.
+            // The receipt says that an older snapshot is held. The spoke has not seen the newest
+            // one yet.
             let behind = head.is_none_or(|head| head.latest != receipt.version);
             let behind = if behind { format!(" (snapshot {})", receipt.version) } else { String::new() };
             let since = Some(receipt.received_at);
@@ -160,7 +160,7 @@ fn exceptions_of(row: &SpokeStatus, head: Option<&Head>) -> Vec<ExceptionRow> {
     found
 }
 
-/// What the filter took away, by its reason.
+/// The products that the filter removed, by its reason.
 fn filtered(receipt: &Receipt) -> Vec<(String, usize, Option<ProductId>)> {
     if receipt.filtered == 0 {
         return Vec::new();
@@ -185,16 +185,17 @@ fn filtered(receipt: &Receipt) -> Vec<(String, usize, Option<ProductId>)> {
     told
 }
 
-/// Held at the newest snapshot, and not let through yet: what `confirm` can let through, by cause.
+/// Experiences that are held for one cause at the newest snapshot, and that nobody has confirmed
+/// yet: `confirm` can let them through.
 #[derive(Debug, Clone)]
 pub(crate) struct HeldGroup<'a> {
     pub(crate) group: Group<'a, SpokeStatus>,
-    /// Stands for exactly these rows, what they say and this snapshot: where any of that changes,
-    /// it is another one.
+    /// A digest of these rows, their reasons and the snapshot. If any of them changes, so does the
+    /// id, and nothing is confirmed unseen.
     pub(crate) id: String,
 }
 
-/// What can be let through, by cause.
+/// The experiences that can be confirmed, by cause.
 pub(crate) fn held<'a>(rows: &'a [SpokeStatus], head: Option<&Head>) -> Vec<HeldGroup<'a>> {
     let Some(head) = head else { return Vec::new() };
     let is_held = |row: &&SpokeStatus| {
@@ -218,7 +219,7 @@ fn id_of(group: &Group<'_, SpokeStatus>, head: &Head) -> String {
     Digest::of(format!("{}\u{0}{}\u{0}{}", head.latest, head.digest, lines.join("\u{1}")).as_bytes()).short()
 }
 
-/// The causes, the most urgent first.
+/// The causes, with the most urgent one first.
 pub(crate) fn causes(exceptions: &[ExceptionRow], held: &[HeldGroup<'_>]) -> Vec<ExceptionCause> {
     let cause = |group: &Group<'_, ExceptionRow>| ExceptionCause {
         kind: group.class,
@@ -231,7 +232,7 @@ pub(crate) fn causes(exceptions: &[ExceptionRow], held: &[HeldGroup<'_>]) -> Vec
     group(exceptions).iter().map(cause).collect()
 }
 
-/// What of `held` a group is: the same experiences.
+/// The id in `held` of the group with the same experiences.
 pub(crate) fn confirmable<'a, 'b>(
     group: &Group<'_, ExceptionRow>,
     held: &'a [HeldGroup<'b>],

@@ -1,5 +1,5 @@
-//! What the snapshots of earlier versions say, for the decisions about them: each is read once, for
-//! all member experiences.
+//! Reads the snapshots of earlier versions that decisions refer to. Each is read once, for all
+//! member experiences.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,30 +11,30 @@ use pmp_protocol::{Digest, ExperienceId, JournalEntry, Listing, Listings, Note, 
 
 use crate::inspect::difference::Listed;
 
-/// Snapshots that are read at once.
+/// Snapshots that are read at the same time.
 const AT_ONCE: usize = 8;
 
-/// A snapshot, as far as one product is concerned.
+/// The parts of a snapshot that matter for one product.
 #[derive(Debug, Clone)]
 pub(crate) struct KeptSnapshot {
     pub(crate) digest: Digest,
     pub(crate) taken_at: Timestamp,
-    /// Where the product stands; none where it is on neither list.
+    /// The list that holds the product. `None` if neither does.
     pub(crate) listed: Option<Listed>,
     pub(crate) note: Option<Note>,
     pub(crate) listing: Arc<Listing>,
 }
 
-/// A version, and another that it is compared with.
+/// A version, and the version that it is compared with.
 type Pair = (SnapshotVersion, SnapshotVersion);
-/// Places in the list of a snapshot's products.
+/// Positions in the list of a snapshot's products.
 type Places = Arc<Vec<u32>>;
 
-/// The snapshots that a question needs, by version.
+/// The snapshots that an answer needs, by version.
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) snapshots: BTreeMap<SnapshotVersion, KeptSnapshot>,
-    /// What a version lacks of another, once it was asked for.
+    /// The products that one version lacks of the other, remembered after the first comparison.
     gone: Mutex<HashMap<Pair, Places>>,
 }
 
@@ -57,10 +57,10 @@ impl Kept {
         Self { snapshots, gone: Mutex::default() }
     }
 
-    /// Reads `versions`. Those that are not kept any more, or are damaged, are left out.
+    /// Reads `versions`. Versions that are not kept any more, or are damaged, are left out.
     ///
     /// # Errors
-    /// Where the table cannot be read.
+    /// If the table cannot be read.
     pub(crate) async fn read(
         snapshots: &DynamoSnapshots,
         experience: &ExperienceId,
@@ -83,8 +83,8 @@ impl Kept {
         Ok(kept)
     }
 
-    /// The snapshot that an entry is about; none where it is not kept, or where the entry is about
-    /// another of that number.
+    /// The snapshot that an entry is about. `None` if it is not kept, or if the entry is about
+    /// another content with the same number.
     pub(crate) fn of(&self, entry: &JournalEntry) -> Option<&KeptSnapshot> {
         self.snapshots.get(&entry.version).filter(|kept| entry.is_about(entry.version, kept.digest))
     }

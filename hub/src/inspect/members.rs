@@ -1,5 +1,5 @@
-//! Whom the hub admitted, and how each of them stands. Pure: from what the hub sees and the rows of
-//! `status`.
+//! Lists the admitted organizations with their states. Pure: it takes the hub's view and the rows
+//! of `status`.
 
 use std::collections::BTreeMap;
 
@@ -65,10 +65,10 @@ pub(crate) struct MemberRow {
     pub(crate) last_seen: Option<Timestamp>,
 }
 
-/// The organizations that were admitted, and those that wrote without, by id. `rows` are those of
-/// `status`, worst first.
+/// The organizations that were admitted, and those that wrote without being admitted, by id. `rows`
+/// are those of `status`, worst first.
 pub(crate) fn list(view: &View, rows: &[SpokeStatus]) -> Vec<MemberRow> {
-    // Sorted worst first, so the first row of each is its worst.
+    // The rows are sorted worst first, so the first row of an organization is its worst.
     let mut worst = BTreeMap::<&OrganizationId, SpokeState>::new();
     for row in rows {
         worst.entry(&row.organization).or_insert(row.state);

@@ -1,5 +1,5 @@
-//! What a publish would bring to the members, before anyone is told: pure, from what the hub sees
-//! and what the management experience says now.
+//! Computes the effects of a publish on the members before anything is published. Pure: it takes
+//! the hub's view and the present management experience.
 //!
 //! What is applied in an experience is what the hub said in the snapshot that its receipt names,
 //! narrowed by its filter; so the plan follows. What somebody else changed there since is not known
@@ -28,13 +28,13 @@ use self::moves::{Case, Moves, MovesOfAll};
 use crate::status::fleet::{Looked, View};
 use crate::status::named::{NamedProduct, Names};
 
-/// How far back spokes look by themselves when they judge what was removed.
+/// The time for which spokes count removals by default, for their guard rails.
 const GUARD_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 /// The most products that are named of the experiences of one organization with filters. A filter
 /// may decide differently for each experience; beyond this only the numbers are told.
 const MAX_NAMED: usize = 200_000;
 
-/// One experience, or an organization as a whole.
+/// The effect on one experience, or on an organization as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlannedRow {
     /// The organization that it is about.
@@ -116,7 +116,7 @@ pub enum PlannedStep {
     Leave,
 }
 
-/// The plan for all.
+/// The plan for the whole fleet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FleetPlan {
     /// What would happen in each experience.
@@ -195,8 +195,8 @@ pub(crate) fn needed(view: &View, now: Timestamp) -> BTreeSet<SnapshotVersion> {
     believed.filter_map(|receipt| Some(receipt.applied()?.version)).collect()
 }
 
-/// Plans for `content`, as if it were published next. `kept`: the snapshots that the ledger keeps,
-/// of those that are needed.
+/// Plans for `content` as if it were published next. `kept` holds the needed snapshots that the
+/// ledger still keeps.
 pub(crate) fn plan(
     view: &View,
     content: &Content,
@@ -340,7 +340,7 @@ fn number_cases(planned: &mut [(PlannedRow, Option<Case>)], moves: &mut MovesOfA
     (cases, shortened)
 }
 
-/// What was removed there lately, by the receipt.
+/// The recent removals in this experience, from its receipt.
 fn lately(receipt: &Receipt, now: Timestamp) -> Lately {
     let recent = receipt.removals.iter().filter(|removal| now.duration_since(removal.at) < GUARD_WINDOW);
     recent.fold(Lately::default(), |sum, removal| Lately {
@@ -350,7 +350,7 @@ fn lately(receipt: &Receipt, now: Timestamp) -> Lately {
 }
 
 impl FleetPlan {
-    /// Whether anything would change that the hub knows of.
+    /// Whether any change is known to the hub.
     pub(crate) fn changes(&self) -> bool {
         self.rows.iter().any(|row| matches!(row.outlook, Outlook::Held { .. } | Outlook::Change { .. }))
     }
@@ -450,15 +450,15 @@ mod tests {
         use pmp_protocol::deciding::{RunOutcome, Said, VerdictTable};
         let answer = |ask: &Ask| match ask {
             Ask::Products(products) => {
-                let verdict = |id: &ProductId| if excluded.contains(&id.as_str()) { Verdict::Exclude } else { Verdict::Keep };
-                let decision = |id: &ProductId| Decision { verdict: verdict(id), reason: Some("not for us".to_owned()) };
+                let verdict =
+                    |id: &ProductId| if excluded.contains(&id.as_str()) { Verdict::Exclude } else { Verdict::Keep };
+                let decision =
+                    |id: &ProductId| Decision { verdict: verdict(id), reason: Some("not for us".to_owned()) };
                 let decisions: Vec<_> = products.products.iter().map(|product| decision(&product.id)).collect();
                 Some(Answered::Verdicts(VerdictTable::of(products.number, products, &decisions)))
             }
             Ask::Filter(_) => None,
-            Ask::Run(run) => {
-                Some(Answered::Run(RunOutcome { number: run.number, said: Said::Verdicts(run.products) }))
-            }
+            Ask::Run(run) => Some(Answered::Run(RunOutcome { number: run.number, said: Said::Verdicts(run.products) })),
         };
         asks.iter().filter_map(answer).collect()
     }
@@ -468,8 +468,7 @@ mod tests {
         use pmp_protocol::{Decision, FactsFrom, FilterInput, VerdictMark};
         let decision = Decision { verdict: Verdict::Exclude, reason: None };
         let verdicts = excluded.iter().map(|id| (ProductId::new(id).unwrap(), decision.clone())).collect();
-        let filter =
-            FilterIdentity { name: "no-genai".into(), version: "1.0.0".into(), digest: Digest::of(b"filter") };
+        let filter = FilterIdentity { name: "no-genai".into(), version: "1.0.0".into(), digest: Digest::of(b"filter") };
         let input = FilterInput {
             settings: Digest::of(settings.as_bytes()),
             experience_name: member.to_owned(),
@@ -497,16 +496,14 @@ mod tests {
         let filters = asks.iter().filter(|ask| matches!(ask, Ask::Filter(_))).count();
         assert_eq!((runs, filters, asks.len()), (4, 1, 7), "two runs for each, one filter, two lists of products");
         let plan = foresight.plan(&next, GuardRails::default(), now(), answers(&asks, &["a", "d"]));
-        let row = |member: &str| plan.rows.iter().find(|row| row.member_experience.as_ref().unwrap().as_str() == member);
+        let row =
+            |member: &str| plan.rows.iter().find(|row| row.member_experience.as_ref().unwrap().as_str() == member);
         // Held by a guard rail where there is a filter: one of the two that are approved there.
         assert_eq!(row("exp-one").unwrap().outlook, Outlook::Change { allow: 1, deny: 1 });
         assert_eq!(row("exp-plain").unwrap().outlook, Outlook::Change { allow: 2, deny: 1 });
         assert_eq!((row("exp-two").unwrap().filtered, row("exp-two").unwrap().filtered_case), (Some(2), Some(0)));
-        let said: Vec<_> = plan.filtered[0]
-            .products
-            .iter()
-            .map(|it| (it.product.as_str(), it.step, it.reason.as_deref()))
-            .collect();
+        let said: Vec<_> =
+            plan.filtered[0].products.iter().map(|it| (it.product.as_str(), it.step, it.reason.as_deref())).collect();
         let left = ("d", PlannedStep::Leave, Some("not for us"));
         assert_eq!(said, [("e", PlannedStep::Allow, None), ("b", PlannedStep::Deny, None), left]);
         let names = Names::none(ExperienceId::new("exp-management").unwrap());
@@ -521,7 +518,12 @@ mod tests {
         );
         // A guard rail judges what is approved there, and not what the hub approves.
         let fewer = content(&["a", "c"], &["x"]);
-        let plan = foresight.plan(&fewer, GuardRails { max_removed_percent: 40, ..GuardRails::default() }, now(), answers(&foresight.asks(&fewer, now()), &["a"]));
+        let plan = foresight.plan(
+            &fewer,
+            GuardRails { max_removed_percent: 40, ..GuardRails::default() },
+            now(),
+            answers(&foresight.asks(&fewer, now()), &["a"]),
+        );
         assert_eq!(plan.rows[0].outlook.reason(), "it would remove 1 of 2 approved products (50%, limit 40%)");
         assert_eq!(plan.rows.last().unwrap().outlook.as_str(), "change");
     }

@@ -1,4 +1,4 @@
-//! What everyone is on: the rows of `status`, by the version that is applied. Pure.
+//! Groups the rows of `status` by the version that is applied. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,8 @@ pub(crate) struct VersionRow {
     pub(crate) states: BTreeMap<SpokeState, usize>,
 }
 
-/// The newest version first; those on none last. Experiences that are skipped are left out.
+/// The versions, newest first, and last the experiences without any. Experiences that are skipped
+/// are left out.
 pub(crate) fn list(rows: &[SpokeStatus]) -> Vec<VersionRow> {
     let mut by_version = BTreeMap::<Option<SnapshotVersion>, Vec<&SpokeStatus>>::new();
     let kept = |row: &&SpokeStatus| row.member_experience.is_some() && row.state != SpokeState::Skipped;
@@ -37,7 +38,7 @@ pub(crate) fn list(rows: &[SpokeStatus]) -> Vec<VersionRow> {
             states
         }),
     };
-    // None is the least, so it comes last.
+    // `None` sorts lowest, so it comes last.
     by_version.into_iter().rev().map(row).collect()
 }
 

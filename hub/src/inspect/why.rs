@@ -1,8 +1,8 @@
-//! Why a product is approved, or not, in the member experiences: what the hub says of it, what was
-//! decided there, and what is in force. Pure.
+//! Explains why a product is approved or not in the member experiences: from the hub's lists, the
+//! decision in the experience, and the state in force. Pure.
 //!
-//! What was decided there is what the member says: it is held against the ledger as receipts are,
-//! and told as the member's.
+//! The decision is the member's own report. It is compared with the ledger as receipts are (rule
+//! 10), and shown as the member's view.
 
 pub(crate) mod chain;
 
@@ -55,7 +55,7 @@ pub(crate) enum Stance {
 }
 
 impl Stance {
-    /// As the table spells it.
+    /// The word for tables.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Approved => "APPROVED",
@@ -74,7 +74,7 @@ impl Stance {
         }
     }
 
-    /// As a sentence has it: "filtered in 12".
+    /// The words for a sentence: "filtered in 12".
     pub(crate) fn in_words(self) -> &'static str {
         match self {
             Self::Approved => "approved in",
@@ -94,7 +94,7 @@ impl Stance {
     }
 }
 
-/// When the question is about.
+/// The moment that the question is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
     Now,
@@ -103,7 +103,7 @@ pub(crate) enum Moment {
 }
 
 impl Moment {
-    /// Whether an entry is of then, or before.
+    /// Whether an entry was written at this moment or before.
     fn covers(self, entry: &JournalEntry) -> bool {
         match self {
             Self::Now => true,
@@ -136,16 +136,16 @@ pub(crate) struct Answer {
     pub(crate) filter: Option<FilterIdentity>,
 }
 
-/// What is known of one organization.
+/// The report and the journals of one organization.
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) organization: OrganizationId,
-    /// In words why it could not be read.
+    /// The report, or the reason why it could not be read.
     pub(crate) report: Result<Report, String>,
     pub(crate) journals: Journals,
 }
 
-/// What an entry says of the product: the stance, and why.
+/// The stance that follows from an entry, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Said {
     pub(crate) stance: Stance,
@@ -161,14 +161,14 @@ impl Said {
         self.stance == Stance::Approved
     }
 
-    /// In a few words, for a sentence about something else.
+    /// The stance in a few words, for a sentence about something else.
     fn short(&self) -> String {
         let stance = self.stance.as_str().to_lowercase();
         if self.why.is_empty() { stance } else { format!("{stance} ({})", self.why) }
     }
 }
 
-/// What follows from the hub's word and what was decided.
+/// The stance that follows from the hub's list and from the decision's grounds.
 fn stance(listed: Option<Listed>, grounds: &[Ground], filter: Option<&FilterIdentity>) -> Said {
     let of = |kind: &[GroundKind]| grounds.iter().find(|ground| kind.contains(&ground.kind));
     let reason = |ground: &Ground| ground.reason.as_deref().unwrap_or("no reason given").to_owned();
@@ -190,7 +190,8 @@ fn stance(listed: Option<Listed>, grounds: &[Ground], filter: Option<&FilterIden
     }
 }
 
-/// What the first entries of a journal say, newest first; none from where on that is not known.
+/// The stances of the first entries of a journal, newest first. From the first entry whose grounds
+/// are not known, all are `None`.
 pub(crate) fn said(journal: &DecisionJournal, first: usize, product: &ProductId, kept: &Kept) -> Vec<Option<Said>> {
     let grounds = journal.about(product, first, kept);
     let one = |(entry, grounds): (&JournalEntry, Option<Vec<Ground>>)| {
@@ -200,8 +201,7 @@ pub(crate) fn said(journal: &DecisionJournal, first: usize, product: &ProductId,
     journal.entries().iter().zip(grounds).map(one).collect()
 }
 
-/// How many of a journal's entries, newest first, a question needs: up to the one that was in force
-/// then.
+/// The number of entries of a journal, newest first, up to the one that was in force at the moment.
 pub(crate) fn depth(journal: &DecisionJournal, moment: Moment) -> usize {
     let entries = journal.entries();
     let of_then = entries.iter().position(|entry| moment.covers(entry)).unwrap_or(entries.len());
@@ -209,7 +209,7 @@ pub(crate) fn depth(journal: &DecisionJournal, moment: Moment) -> usize {
     (of_then + applied + 1).min(entries.len())
 }
 
-/// How the product stands in all experiences of one organization.
+/// The stances of the product in all experiences of one organization.
 pub(crate) fn answers(
     known: &Known,
     view: &View,
@@ -242,7 +242,7 @@ pub(crate) fn answers(
             ..ask.about(&known.organization, Some(receipt), known.journals.found.get(*member))
         });
     }
-    // Experiences that are gone by now, and were asked for at another time.
+    // Experiences that exist no more count if the question is about an earlier time.
     let others = known.journals.found.iter().filter(|(member, _)| !receipts.contains_key(member));
     for (member, journal) in others.filter(|_| moment != Moment::Now) {
         answers.push(Answer {
@@ -365,8 +365,8 @@ impl Asked<'_> {
         (decided, Some(entry))
     }
 
-    /// That what the newest snapshot says of the product is another thing than what is in force,
-    /// and is not applied.
+    /// Returns a stance if the newest snapshot is not applied yet, and lists the product elsewhere
+    /// than the snapshot in force does.
     fn not_yet(&self, receipt: Option<&Receipt>, entry: &JournalEntry, decided: &Said) -> Option<Said> {
         let head = self.view.head.as_ref()?;
         let newest = self.kept.snapshots.get(&head.latest)?;
@@ -392,7 +392,7 @@ impl Asked<'_> {
         Some(Said::new(Stance::NotYet, why))
     }
 
-    /// Why the ledger does not know the snapshot of an entry.
+    /// The reason why the ledger does not know the snapshot of an entry.
     fn dispute(&self, entry: &JournalEntry) -> Option<String> {
         let version = entry.version;
         let head = self.view.head.as_ref()?;
@@ -404,8 +404,8 @@ impl Asked<'_> {
         another.then(|| format!("its record is about another snapshot {version} than the ledger has"))
     }
 
-    /// What can be told of a spoke that keeps no record: what the hub says, where nothing was
-    /// narrowed.
+    /// The stance without a record. It is known only if no filter narrows, and is the hub's list
+    /// then.
     fn without_record(&self, receipt: Option<&Receipt>) -> Said {
         let unknown = |why: &str| Said::new(Stance::Unknown, why.to_owned());
         let (Some(receipt), Moment::Now) = (receipt, self.moment) else {
@@ -453,7 +453,7 @@ pub(crate) struct Group {
     pub(crate) example: OrganizationId,
 }
 
-/// The groups, the largest first.
+/// The groups, with the largest one first.
 pub(crate) fn groups(answers: &[Answer]) -> Vec<Group> {
     let mut found = BTreeMap::<(Stance, &str), Vec<&Answer>>::new();
     for answer in answers {
@@ -476,7 +476,7 @@ pub(crate) fn groups(answers: &[Answer]) -> Vec<Group> {
     groups
 }
 
-/// The line below: how often each stance is met.
+/// The line below the table, with the number of each stance.
 pub(crate) fn summary(answers: &[Answer]) -> String {
     let mut counts = BTreeMap::<Stance, usize>::new();
     for answer in answers {

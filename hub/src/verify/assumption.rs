@@ -1,47 +1,46 @@
-//! What is assumed, by name. The names are those of the switches of `pmp-local`, where there is
-//! one.
+//! The assumptions, by name. An assumption that is a switch of `pmp-local` has the same name there.
 
 use serde::{Serialize, Serializer};
 
-/// A behaviour of AWS that no documentation states (rule 15 of the design).
+/// A behaviour of AWS that no documentation states (rule 15).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Assumption {
     /// `BatchDescribeEntities` serves private marketplace.
     Batches,
-    /// A list may have an order and a scope.
+    /// A list may be sorted and restricted to a scope in one request.
     SortWithScope,
-    /// What is not set is left out.
+    /// Values that are not set are left out of descriptions.
     AbsentValues,
-    /// What `AdminStatus` says of an archived experience.
+    /// The value of `AdminStatus` for an archived experience.
     ArchivedAdminStatus,
     /// Listings can be searched by the ids of products.
     ProductSearches,
-    /// Listings tell of a product what `GetProduct` tells.
+    /// Listings give the same facts about a product as `GetProduct`.
     Listings,
     /// A change set counts as one revision.
     Revisions,
-    /// A stale revision is refused in words that say so.
+    /// A stale revision is refused with a text that says so.
     StaleRevisions,
     /// A product is on one list at most.
     Listing,
-    /// What a change set did can be read when it has ended.
+    /// The effect of a change set can be read as soon as it has ended.
     ReadLag,
     /// A repeated token is answered with the first change set.
     KnownTokens,
-    /// An event comes to the account that made the change.
+    /// An event is sent to the account that made the change.
     EventsOfChanges,
-    /// What an event tells of can be read when it comes.
+    /// The effect that an event announces can be read when the event comes.
     ReadLagOfEvents,
     /// An approved request makes a change set, or sends an event.
     EventsOfApprovals,
-    /// A queue that SQS encrypts takes what SNS cannot deliver.
+    /// A queue that SQS encrypts accepts the messages that SNS could not deliver.
     DeadLetters,
-    /// How a product fails that does not exist.
+    /// The failure for a product that does not exist.
     UnknownProducts,
 }
 
 impl Assumption {
-    /// All, in the order of their trials.
+    /// All assumptions, in the order of their trials.
     pub(crate) const ALL: [Self; 16] = [
         Self::Batches,
         Self::SortWithScope,
@@ -61,8 +60,8 @@ impl Assumption {
         Self::Listings,
     ];
 
-    /// The number of its trial in `docs/first-day.md`. The ninth, how long change sets take, is
-    /// measured and assumes nothing.
+    /// The number of its trial in `docs/first-day.md`. The ninth trial measures how long change
+    /// sets take, and tests no assumption.
     pub(crate) fn trial(self) -> u8 {
         match self {
             Self::Batches => 1,
@@ -77,7 +76,7 @@ impl Assumption {
         }
     }
 
-    /// The name by which documents and switches know it.
+    /// Its name in documents and switches.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Batches => "batches",
@@ -99,7 +98,7 @@ impl Assumption {
         }
     }
 
-    /// What is assumed, in a sentence.
+    /// The assumption as a sentence.
     pub(crate) fn assumed(self) -> &'static str {
         match self {
             Self::Batches => "BatchDescribeEntities describes what DescribeEntity describes.",
@@ -129,7 +128,7 @@ impl Assumption {
         }
     }
 
-    /// Why it is not tried where nothing else is said.
+    /// The default reason why it was not tried.
     pub(crate) fn not_tried_by_default(self) -> &'static str {
         match self {
             Self::EventsOfApprovals => {

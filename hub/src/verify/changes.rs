@@ -1,5 +1,5 @@
-//! The trials that change an experience. Each begins where the one before it has ended, and the
-//! last leaves it as it was.
+//! The trials that change an experience. Each begins after the end of the one before, and the last
+//! one leaves the experience as it was.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::seen::Seen;
 use super::subject::{Asked, Subject};
 use crate::triggers::event_queue::EventQueue;
 
-/// How long an event is waited for.
+/// The longest wait for an event.
 const EVENT: Duration = Duration::from_secs(60);
 
 /// Makes the changes that `--change` allows, one after the other, and judges each.
@@ -36,8 +36,8 @@ pub(super) async fn try_changes(
     Ok(())
 }
 
-/// One change: a rejected product is allowed. The same request twice more, a read right after the
-/// end, and the event.
+/// One change: a rejected product is allowed. The same request is sent twice more, the lists are
+/// read right after the end, and the event is awaited.
 async fn allow(subject: &Subject<'_>, record: &mut Record, events: Option<&EventQueue>) -> Result<Seen, VerifyError> {
     let before = subject.before().revision;
     let product = &subject.product;
@@ -74,7 +74,7 @@ async fn allow(subject: &Subject<'_>, record: &mut Record, events: Option<&Event
     Ok(seen)
 }
 
-/// Whether a product that was denied is allowed, on whatever lists it is besides.
+/// Whether a product that was denied is on the approved list, whatever other list it is on.
 fn is_listed_as_allowed(seen: &Seen, product: &ProductId) -> bool {
     seen.policy.approved.contains(product) || seen.policy.contradictory.contains(product)
 }
@@ -110,8 +110,8 @@ async fn try_event(
     Ok(())
 }
 
-/// Three changes in one set: the product is denied again, one that is allowed already is allowed,
-/// and the policy's setting is turned over.
+/// Three changes in one set: the product is denied again, a product that is allowed already is
+/// allowed, and the policy's setting is inverted.
 async fn deny_and_more(subject: &Subject<'_>, record: &mut Record, now: &Seen) -> Result<Seen, VerifyError> {
     let product = &subject.product;
     progress::step(Step::Doing, &format!("denying {product} again, with other changes"));
@@ -128,8 +128,7 @@ async fn deny_and_more(subject: &Subject<'_>, record: &mut Record, now: &Seen) -
     Ok(seen)
 }
 
-/// A request that names a revision which was the newest before the last change set. It would change
-/// nothing.
+/// A request with the revision from before the last change set. It would change nothing.
 async fn stale(subject: &Subject<'_>, record: &mut Record, old: &Seen, now: Seen) -> Result<Seen, VerifyError> {
     progress::step(Step::Doing, "asking for a change of a revision that is stale");
     let asked = Asked { requests: Some(now.policy.policy_resource_requests), ..Asked::default() };
@@ -141,7 +140,7 @@ async fn stale(subject: &Subject<'_>, record: &mut Record, old: &Seen, now: Seen
     Ok(subject.settled(&id, |seen| seen.revision > now.revision).await?.0)
 }
 
-/// The policy's setting as it was: then all is as it was.
+/// Restores the policy's setting. After that, everything is as it was.
 async fn settings_back(subject: &Subject<'_>, record: &mut Record, now: &Seen) -> Result<Seen, VerifyError> {
     progress::step(Step::Doing, "putting the setting back");
     let before = subject.before().policy.policy_resource_requests;
@@ -154,8 +153,8 @@ async fn settings_back(subject: &Subject<'_>, record: &mut Record, now: &Seen) -
     Ok(seen)
 }
 
-/// A product that does not exist is allowed. Where that succeeds, it is denied again, and stays on
-/// that list for good.
+/// Allows a product that does not exist. If that succeeds, the product is denied again, and stays
+/// on the rejected list for good.
 async fn try_unknown(
     subject: &Subject<'_>,
     record: &mut Record,
@@ -174,7 +173,7 @@ async fn try_unknown(
     record.say(Assumption::UnknownProducts, judge::unknown(product, &outcome));
     match outcome {
         Ok(ChangeSetState::Failed { .. } | ChangeSetState::Cancelled) | Err(_) if !was_dirty => {
-            // Nothing of it was applied.
+            // Nothing of it was applied, so the trial succeeded.
             let read = subject.read().await;
             subject
                 .is_back(&read.map_err(VerifyError::catalog(format!("cannot read the experience `{}`", subject.id)))?);
@@ -184,7 +183,8 @@ async fn try_unknown(
     Ok(())
 }
 
-/// Starts a change set that nothing speaks against: a refusal for what others did says so.
+/// Starts a change set that should succeed. If it is refused because of somebody else's change, the
+/// error says so.
 async fn start(subject: &Subject<'_>, request: &pmp_catalog::ChangeSetRequest) -> Result<ChangeSetId, VerifyError> {
     use pmp_catalog::ErrorClass::{Locked, StaleRevision};
     subject.start(request).await.map_err(|error: CatalogError| match error.class() {

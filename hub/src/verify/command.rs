@@ -1,4 +1,5 @@
-//! The command: guards first, then the trials, then everything is put back, whatever came between.
+//! The command: checks by the guard, then the trials, then the restoration, which takes place in
+//! any case.
 
 use std::path::PathBuf;
 
@@ -24,7 +25,7 @@ use crate::config::{ConfigArgs, EVENTS, RunSettings};
 use crate::error::sdk;
 use crate::triggers::event_queue::EventQueue;
 
-/// Why the queue of the environment is not looked into.
+/// The reason why the queue in the environment is not read.
 const HUBS_QUEUE: &str = "PMP_EVENTS_QUEUE_URL is the queue of a hub, which takes the events away. Make another one for \
                           it, and name it with --events-queue-url, as docs/first-day.md says.";
 
@@ -64,7 +65,7 @@ pub(crate) struct VerifyArgs {
     report: Option<PathBuf>,
 }
 
-/// Why the trials ended early.
+/// The reason why the trials ended early.
 enum Early {
     Stopped(String),
     Failed(VerifyError),
@@ -79,7 +80,7 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
     let stop = stop_on_signal().map_err(Failure::new)?;
     let sdk = sdk().await?;
     if let Some(experience) = args.change.first() {
-        // A stop ends what follows, too, before anything is changed.
+        // After a stop, the trials that would follow are skipped, before anything is changed.
         let reasons = guard::reasons(&sdk, &config, experience);
         let reasons = stop.unless_stopped(reasons).await.unwrap_or_default();
         let managing = config.experience.as_ref() == Some(experience);
@@ -90,7 +91,7 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
     let catalog = SdkCatalog::new(&sdk, RateLimits::default());
     let mut record = Record::default();
     let events = match &config.events_queue_url {
-        // The hub takes the events away, so that none here would say nothing.
+        // The hub receives these events, so an event that is missing here would prove nothing.
         Some(url) if is_the_hubs(url.as_str()) && !args.change.is_empty() => {
             for assumption in [Assumption::EventsOfChanges, Assumption::ReadLagOfEvents] {
                 record.say(assumption, Judgement::not_tried(HUBS_QUEUE));
@@ -149,14 +150,13 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
     end(&report, early)
 }
 
-/// Whether the queue is the one that the environment gives to the hub.
+/// Whether the queue is the one that the environment sets for the hub.
 fn is_the_hubs(url: &str) -> bool {
     std::env::var(EVENTS.variable).is_ok_and(|hubs| hubs.trim() == url)
 }
 
-/// Whether the experience may be changed: not where it is in use, unless it is named twice. How to
-/// do it all the same is not said of the management experience: whatever is changed there goes to
-/// all members.
+/// Refuses to change an experience that is in use, unless it is named twice. For the management
+/// experience the error does not say how to override that, because its changes go to all members.
 fn allow_change(
     named: &[ExperienceId],
     experience: &ExperienceId,
@@ -185,8 +185,8 @@ fn allow_change(
     Err(failure.hint(hint).exit(Exit::Refused))
 }
 
-/// What came of a part of the trials: its value goes to `value`, and why it ended early is
-/// returned.
+/// Handles the outcome of a part of the trials. The result goes to `value`; the return value says
+/// why the trials end early.
 fn take<T>(outcome: Option<Result<T, VerifyError>>, stop: &Stop, value: &mut Option<T>) -> Option<Early> {
     match outcome {
         Some(Ok(done)) => {
@@ -198,8 +198,8 @@ fn take<T>(outcome: Option<Result<T, VerifyError>>, stop: &Stop, value: &mut Opt
     }
 }
 
-/// Puts the experience back where anything may be otherwise; what is left. A stop does not end
-/// this: that takes a second one.
+/// Restores the experience if anything may differ, and returns what could not be restored. A first
+/// stop does not end this; a second one does.
 async fn put_back(subject: &Subject<'_>) -> Vec<String> {
     if !subject.is_dirty() {
         progress::step(Step::Done, &format!("{} is as it was before", subject.id));
@@ -216,7 +216,7 @@ async fn put_back(subject: &Subject<'_>) -> Vec<String> {
     sentences
 }
 
-/// The error with its causes.
+/// The error with its causes, in one text.
 fn chain(error: &VerifyError) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
@@ -234,7 +234,7 @@ fn tell(report: &Report, output: Output) -> Result<(), Failure> {
     Ok(output.list("findings", &report.findings, table, &report.summary())?)
 }
 
-/// How the command ends.
+/// The exit of the command.
 fn end(report: &Report, early: Option<Early>) -> Result<Exit, Failure> {
     let failure = match early {
         Some(Early::Failed(error)) => {

@@ -1,5 +1,5 @@
-//! The trial of dead letters: a topic, a queue that does not let it in, and one beside it for what
-//! cannot be delivered. All three are made for it and deleted afterwards.
+//! The trial of dead letters. It makes a topic, a queue that does not admit it, and a second queue
+//! for undeliverable messages, and deletes all three afterwards.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,12 +16,12 @@ use tokio::time::{Instant, sleep};
 use super::error::VerifyError;
 use super::record::Judgement;
 
-/// How long the dead letter is waited for.
+/// The longest wait for the dead letter.
 const WITHIN: Duration = Duration::from_secs(60);
-/// How long a new subscription may take until it counts.
+/// The time that a new subscription may need to become active.
 const SUBSCRIBED: Duration = Duration::from_secs(2);
 
-/// What was made, and is to be deleted.
+/// A resource that was made, and must be deleted.
 #[derive(Debug, Clone)]
 enum Made {
     Topic(String),
@@ -45,7 +45,7 @@ impl DeadLetters {
         Self { topics, queues, name, made: Mutex::default() }
     }
 
-    /// Makes them, publishes a message, and looks where it went.
+    /// Makes them, publishes a message, and finds out where it went.
     pub(super) async fn try_it(&self) -> Result<Judgement, VerifyError> {
         let name = &self.name;
         progress::step(Step::Doing, &format!("making the topic {name}, and the queues {name} and {name}-dead-letters"));
@@ -54,7 +54,7 @@ impl DeadLetters {
         let topic = topic.topic_arn.unwrap_or_default();
         self.note(Made::Topic(topic.clone()));
 
-        // Without a policy, a queue lets nobody in but its own account.
+        // A queue without a policy admits its own account only.
         let (_, closed) = self.queue(name, HashMap::new()).await?;
         let (letters_url, letters) = self.queue(&format!("{name}-dead-letters"), HashMap::new()).await?;
         let policy = json!({"Version": "2012-10-17", "Statement": [{
@@ -87,7 +87,7 @@ impl DeadLetters {
         Ok(Judgement::refuted(format!("The message was not among the dead letters after {} s.", WITHIN.as_secs())))
     }
 
-    /// A new queue with encryption by SQS; its URL and ARN.
+    /// Makes a queue with encryption by SQS, and returns its URL and ARN.
     async fn queue(
         &self,
         name: &str,
@@ -108,13 +108,13 @@ impl DeadLetters {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).push(made);
     }
 
-    /// Deletes what was made; what could not be, in sentences.
+    /// Deletes the resources, and returns a sentence for each one that could not be deleted.
     pub(super) async fn delete(&self) -> Vec<String> {
         let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
         let mut left = Vec::new();
         for one in made {
             let (what, outcome) = match &one {
-                // With its subscription.
+                // This deletes the topic's subscription, too.
                 Made::Topic(arn) => {
                     let call = self.topics.delete_topic().topic_arn(arn).send().await;
                     (format!("The topic `{arn}`"), call.map(drop).map_err(|e| ApiError::new("sns:DeleteTopic", &e)))

@@ -1,11 +1,11 @@
-//! Why the trials could not be carried out.
+//! The errors that end the trials.
 
 use pmp_aws::ApiError;
 use pmp_catalog::{CatalogError, ChangeSetId};
 use pmp_protocol::{ExperienceId, ProductId};
 use pmp_terminal::Exit;
 
-/// A step that failed. What came before it is in the record.
+/// A step that failed. The record holds everything that came before it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VerifyError {
     /// A call to the catalog.
@@ -23,49 +23,49 @@ pub(crate) enum VerifyError {
         #[source]
         source: ApiError,
     },
-    /// The experience cannot show what is to be tried.
+    /// The experience has no policy, so it cannot show the behaviour.
     #[error("`{0}` has no procurement policy")]
     NoPolicy(ExperienceId),
-    /// Nothing on it can be moved and be put back.
+    /// No product on its lists can be moved and put back.
     #[error("`{0}` has no rejected product without a note: only such a one can be approved and be put back")]
     NoProduct(ExperienceId),
-    /// The product that is said not to exist is on one of its lists: it would be moved, and not be
-    /// put back.
+    /// The product that should not exist is on one of its lists: it would be moved, and not put
+    /// back.
     #[error("`{product}` is on the lists of `{experience}`, where it is {standing}: nothing was changed")]
     Listed { product: ProductId, experience: ExperienceId, standing: &'static str },
-    /// A change set that was to succeed.
+    /// A change set ended without success.
     #[error("the change set `{id}` ended as {how}")]
     NotDone { id: ChangeSetId, how: String },
-    /// One that takes longer than is waited for.
+    /// A change set takes longer than the trials wait, in minutes.
     #[error("the change set `{0}` has not ended after {1} minutes")]
     Endless(ChangeSetId, u64),
-    /// What a change set did cannot be read.
+    /// The effect of a change set cannot be read, after this many seconds.
     #[error("what the change set `{0}` did cannot be read {1} seconds after its end")]
     NotSeen(ChangeSetId, u64),
-    /// Somebody else is at work.
+    /// Somebody else changes the experience at the same time.
     #[error("somebody else changed `{0}` meanwhile")]
     ChangedByOthers(ExperienceId),
 }
 
 impl VerifyError {
-    /// For `map_err`: a call to the catalog that failed, with what was tried.
+    /// For `map_err`: a failed call to the catalog, with the operation that was tried.
     pub(super) fn catalog(what: impl Into<String>) -> impl FnOnce(CatalogError) -> Self {
         let what = what.into();
         move |source| Self::Catalog { what, source }
     }
 
-    /// The same for SNS and SQS.
+    /// For `map_err`: a failed call to SNS or SQS, with the operation that was tried.
     pub(super) fn api(what: impl Into<String>) -> impl FnOnce(ApiError) -> Self {
         let what = what.into();
         move |source| Self::Api { what, source }
     }
 
-    /// How the program exits.
+    /// The program's exit code for this error.
     pub(crate) fn exit(&self) -> Exit {
         if matches!(self, Self::Listed { .. }) { Exit::Refused } else { Exit::Error }
     }
 
-    /// What the operator can do.
+    /// The operator's next step. `None` if the error itself does not tell it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Catalog { source, .. } => source.hint(),

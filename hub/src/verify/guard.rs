@@ -1,4 +1,4 @@
-//! Keeps the trials away from an experience that is in use.
+//! Protects experiences that are in use from the trials.
 
 use aws_config::SdkConfig;
 use pmp_ledger::{DynamoReports, DynamoSnapshots, LedgerError, Reports, SnapshotStore};
@@ -6,8 +6,9 @@ use pmp_protocol::ExperienceId;
 
 use crate::config::{DoctorConfig, EXPERIENCE, SNAPSHOTS, TIMESTAMPS};
 
-/// Why an experience should not be changed, in sentences; nothing where the settings and the ledger
-/// do not know it. What could not be looked at is a reason, too.
+/// The reasons against changing an experience, as sentences. Empty if neither the settings nor the
+/// ledger name it. A check that could not be made is a reason, too: a read that failed never means
+/// nothing (rule 12).
 pub(super) async fn reasons(sdk: &SdkConfig, config: &DoctorConfig, experience: &ExperienceId) -> Vec<String> {
     let mut reasons = Vec::new();
     match &config.experience {
@@ -38,7 +39,8 @@ pub(super) async fn reasons(sdk: &SdkConfig, config: &DoctorConfig, experience: 
     reasons
 }
 
-/// The organizations whose receipts name it, for any management experience of the table.
+/// The organizations whose receipts name the experience, for any management experience of the
+/// table.
 async fn named_in_reports(
     reports: &dyn Reports,
     configured: Option<&ExperienceId>,

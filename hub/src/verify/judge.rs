@@ -1,4 +1,4 @@
-//! What is made of AWS's answers. Calls nobody.
+//! Decides what AWS's answers mean for the assumptions. It makes no calls.
 
 use pmp_catalog::{CatalogError, ChangeSetId, ChangeSetState, ErrorClass, ProcurementPolicy, Revision};
 use pmp_protocol::{ExperienceId, ProductId};
@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use super::record::Judgement;
 
-/// `AdminStatus` of an archived experience, as it is assumed.
+/// The assumed `AdminStatus` of an archived experience.
 const ARCHIVED: &str = "Restricted";
-/// Of one that can be changed.
+/// The assumed `AdminStatus` of an experience that can be changed.
 const EDITABLE: &str = "Editable";
 
 /// An entity and its details.
 pub(super) type Described = (String, Value);
 
-/// What is not set, in descriptions of experiences and of their policies.
+/// Judges how values that are not set appear in descriptions of experiences and of their policies.
 pub(super) fn absent_values(experiences: &[Described], policies: &[Described]) -> Judgement {
     let mut nulls = Vec::new();
     for (id, details) in experiences.iter().chain(policies) {
@@ -64,7 +64,7 @@ fn has_no_policy(details: &Value) -> bool {
     }
 }
 
-/// What `AdminStatus` says of the archived ones.
+/// Judges the `AdminStatus` of archived experiences.
 pub(super) fn archived(experiences: &[Described]) -> Judgement {
     let mut seen = None;
     for (id, details) in experiences {
@@ -84,8 +84,8 @@ pub(super) fn archived(experiences: &[Described]) -> Judgement {
     seen.map_or_else(|| Judgement::not_tried("No experience is archived."), Judgement::confirmed)
 }
 
-/// A batch, beside what each of its entities that it did not describe is by itself. `shared` says
-/// whether they are another account's.
+/// Judges a batch. `alone` holds the single description of each entity that the batch did not
+/// describe. `shared` says whether the experiences belong to another account.
 pub(super) fn batch(
     answer: &Result<Vec<Result<(), CatalogError>>, CatalogError>,
     ids: &[ExperienceId],
@@ -96,7 +96,7 @@ pub(super) fn batch(
     let asked = format!("{} {whose} experiences", ids.len());
     let outcomes = match answer {
         Err(error) if passing(error) => return Judgement::not_tried(format!("The batch failed: {error}.")),
-        // What refuses both says nothing of the difference.
+        // If both are refused, the batch is not the reason.
         Err(error) if alone.iter().all(Result::is_err) => {
             return Judgement::not_tried(format!("Neither a batch nor DescribeEntity describes them: {error}."));
         }
@@ -121,8 +121,8 @@ pub(super) fn batch(
     }
 }
 
-/// A list of shared experiences with an order; where that was refused, how the same list without
-/// one ended.
+/// Judges a sorted list of shared experiences. If it was refused, the same list without an order is
+/// compared.
 pub(super) fn sorted(
     ordered: &Result<usize, CatalogError>,
     unordered: Option<&Result<usize, CatalogError>>,
@@ -139,16 +139,16 @@ pub(super) fn sorted(
     }
 }
 
-/// How far a change set of several changes took the revision.
+/// Judges by how much a change set with several changes raised the revision.
 pub(super) fn revision(before: Revision, after: Revision, changes: usize) -> Judgement {
     let text = format!("A change set of {changes} changes took revision {before} to {after}.");
     if after.0 == before.0 + 1 { Judgement::confirmed(text) } else { Judgement::refuted(text) }
 }
 
-/// What a request came to that was made again.
+/// The outcome of a repeated request.
 pub(super) type Again = Result<ChangeSetId, CatalogError>;
 
-/// The same request again, while its change set ran and after its end.
+/// Judges the same request, repeated while its change set ran and after its end.
 pub(super) fn token(first: &ChangeSetId, running: &Again, ended: &Again) -> Judgement {
     let told = |when: &str, again: &Again| match again {
         Ok(id) if id == first => None,
@@ -158,7 +158,7 @@ pub(super) fn token(first: &ChangeSetId, running: &Again, ended: &Again) -> Judg
         }
         Err(error) => Some(format!("{when} it was refused: {error}")),
     };
-    // Refusals that have to do with the token, with what it was for, or with what it holds.
+    // Refusals that are about the token, about the earlier request, or about the content.
     let of_the_token = |error: &&CatalogError| {
         use ErrorClass::{Invalid, KnownToken, Locked, StaleRevision};
         matches!(error.class(), Invalid | KnownToken | Locked | StaleRevision)
@@ -178,7 +178,7 @@ pub(super) fn token(first: &ChangeSetId, running: &Again, ended: &Again) -> Judg
     }
 }
 
-/// A request that names a stale revision.
+/// Judges a request that names a stale revision.
 pub(super) fn stale(again: &Again) -> Judgement {
     match again {
         Err(error) if error.class() == ErrorClass::StaleRevision => {
@@ -192,7 +192,8 @@ pub(super) fn stale(again: &Again) -> Judgement {
     }
 }
 
-/// The lists after a denied product was allowed, or where `denied` an allowed one denied again.
+/// Judges the lists after a denied product was allowed, or, if `denied`, after an allowed one was
+/// denied again.
 pub(super) fn listing(policy: &ProcurementPolicy, product: &ProductId, denied: bool) -> Judgement {
     let (approved, rejected) = (policy.approved.contains(product), policy.rejected.contains(product));
     let (done, other) = if denied { ("denied", "allowed") } else { ("allowed", "denied") };
@@ -205,8 +206,8 @@ pub(super) fn listing(policy: &ProcurementPolicy, product: &ProductId, denied: b
     }
 }
 
-/// Whether the first read after a change set's end showed what it did; where not, after how many
-/// seconds one did.
+/// Judges whether the first read after the end of a change set showed its effect. If it did not,
+/// `seconds` passed until one did.
 pub(super) fn lag(at_once: bool, seconds: f64) -> Judgement {
     if at_once {
         Judgement::confirmed("The first read after the end showed it.")
@@ -217,7 +218,7 @@ pub(super) fn lag(at_once: bool, seconds: f64) -> Judgement {
     }
 }
 
-/// How a change set with a product ended that does not exist.
+/// Judges the outcome of a change set with a product that does not exist.
 pub(super) fn unknown(product: &ProductId, outcome: &Result<ChangeSetState, CatalogError>) -> Judgement {
     match outcome {
         Ok(ChangeSetState::Failed { server_fault: false, errors }) => {
@@ -238,7 +239,7 @@ pub(super) fn unknown(product: &ProductId, outcome: &Result<ChangeSetState, Cata
     }
 }
 
-/// Whether the same call may end otherwise the next time, so that nothing follows from it.
+/// Whether a repeated call may have another outcome, so that this one proves nothing.
 fn passing(error: &CatalogError) -> bool {
     matches!(error.class(), ErrorClass::Throttled | ErrorClass::Transient | ErrorClass::QuotaExceeded)
 }

@@ -1,4 +1,5 @@
-//! What is otherwise on an experience than it was before, and how to put that back by hand.
+//! Finds the differences that the trials left on an experience, and the command that removes them
+//! by hand.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,16 +10,16 @@ use serde_json::{Value, json};
 
 use super::seen::Seen;
 
-/// The command that does it by hand, but for what is to be changed.
+/// The command that puts the experience back by hand, without its changes.
 const BY_HAND: &str =
     "aws marketplace-catalog start-change-set --region us-east-1 --catalog AWSMarketplace --change-set";
 
-/// What could not be put back.
+/// The differences that could not be removed.
 #[derive(Debug)]
 pub(super) struct Left {
-    /// In sentences; none where everything is as it was before.
+    /// The differences as sentences. Empty if everything is as it was before.
     pub(super) sentences: Vec<String>,
-    /// What was read last; none where the experience may change yet.
+    /// The state that was read last. `None` if the experience may still change.
     pub(super) seen: Option<Seen>,
 }
 
@@ -28,7 +29,7 @@ impl Left {
     }
 }
 
-/// On which lists a product is.
+/// The lists that hold a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
     Approved,
@@ -60,7 +61,7 @@ impl Standing {
     }
 }
 
-/// The products that are on other lists than before: where they were, and where they are.
+/// The products that are on other lists than before, with both positions.
 fn moved<'p>(
     before: &'p ProcurementPolicy,
     now: &'p ProcurementPolicy,
@@ -72,7 +73,7 @@ fn moved<'p>(
     all.into_iter().map(standings).filter(|(_, was, is)| was != is)
 }
 
-/// What differs from what was before, in sentences.
+/// The differences from the state before, as sentences.
 pub(super) fn left(before: &ProcurementPolicy, now: &ProcurementPolicy) -> Vec<String> {
     let mut left: Vec<_> = moved(before, now)
         .map(|(product, was, is)| format!("`{product}` is {}; it was {}.", is.words(), was.words()))
@@ -87,14 +88,14 @@ pub(super) fn left(before: &ProcurementPolicy, now: &ProcurementPolicy) -> Vec<S
     left
 }
 
-/// What puts an experience back by hand.
+/// The changes that put an experience back by hand.
 #[derive(Debug)]
 pub(super) struct ByHand {
     pub(super) experience: ExperienceId,
     pub(super) allow: BTreeSet<ProductId>,
     pub(super) deny: BTreeSet<ProductId>,
     pub(super) requests: Option<ResourceRequests>,
-    /// Those that AWS takes off no list.
+    /// Products that stay on a list for good, because AWS takes none off.
     pub(super) for_good: BTreeSet<ProductId>,
 }
 
@@ -105,8 +106,8 @@ impl ByHand {
         Self { experience, allow, deny, requests: None, for_good }
     }
 
-    /// What makes `before` of `now`, as far as AWS offers it: to allow and to deny, and to take off
-    /// no list.
+    /// The changes that lead from `now` to `before`, as far as AWS permits: it can allow and deny,
+    /// and takes no product off both lists.
     pub(super) fn of(experience: &ExperienceId, before: &ProcurementPolicy, now: &ProcurementPolicy) -> Self {
         use Standing::{Approved, Both, Rejected, Unlisted};
         let mut by_hand = Self::nothing(experience);
@@ -124,7 +125,7 @@ impl ByHand {
         by_hand
     }
 
-    /// What to do, for those who are told what is left.
+    /// The instructions for a person.
     pub(super) fn sentences(&self) -> Vec<String> {
         let command = !(self.allow.is_empty() && self.deny.is_empty() && self.requests.is_none());
         let command = command.then(|| format!("To put it back by hand: {self}"));
@@ -137,7 +138,7 @@ impl ByHand {
     }
 }
 
-/// The command, in one line.
+/// The command in one line.
 impl fmt::Display for ByHand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entity = json!({"Type": "Experience@1.0", "Identifier": self.experience});

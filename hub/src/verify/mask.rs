@@ -1,13 +1,13 @@
-//! Takes ids out of a text, the same id always by the same name, so that what is left can be shown
-//! to anyone.
+//! Removes ids from a text, and always replaces the same id by the same name, so that the text can
+//! be shown to anyone.
 //!
-//! Ids that were met in a field of their own are known, with their kind. In free text, such as the
-//! message of a refusal, what looks like an id, an ARN or the number of an account is taken for
-//! one: rather one word too many than one too few.
+//! Ids from fields of their own are known, with their kind. In free text, such as the message of a
+//! refusal, every word that looks like an id, an ARN or an account number is replaced. It may
+//! replace a word too many, because an id too many would be worse.
 
 use std::collections::BTreeMap;
 
-/// What an id names.
+/// The kind of thing that an id names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Experience,
@@ -17,7 +17,7 @@ pub(crate) enum Kind {
     Account,
     Organization,
     Arn,
-    /// Whatever else looks like one.
+    /// Any other word that looks like an id.
     Id,
 }
 
@@ -36,14 +36,14 @@ impl Kind {
     }
 }
 
-/// The ids that are known, and by what each is shown: `experience-1`.
+/// The known ids, each with the name that replaces it: `experience-1`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Masks {
     known: BTreeMap<String, String>,
     counts: BTreeMap<Kind, usize>,
 }
 
-/// From how many characters on a word with letters and digits is taken for an id.
+/// A word of at least this many characters with letters and digits counts as an id.
 const LONG: usize = 12;
 
 impl Masks {
@@ -52,7 +52,7 @@ impl Masks {
         self.of(kind, id);
     }
 
-    /// What stands for an id.
+    /// The name that replaces an id.
     fn of(&mut self, kind: Kind, id: &str) -> String {
         if let Some(mask) = self.known.get(id) {
             return mask.clone();
@@ -77,7 +77,7 @@ impl Masks {
                 let word = &rest[..end(of_a_word)];
                 (word, self.of_word(word))
             };
-            // What is no word is copied, one character at a time.
+            // Characters outside of words are copied one by one.
             let length = if word.is_empty() { rest.chars().next().map_or(1, char::len_utf8) } else { word.len() };
             masked.push_str(mask.as_deref().unwrap_or(&rest[..length]));
             rest = &rest[length..];
@@ -85,7 +85,7 @@ impl Masks {
         masked
     }
 
-    /// What stands for a word, where it is an id.
+    /// The replacement for a word. `None` if it is no id.
     fn of_word(&mut self, word: &str) -> Option<String> {
         if let Some(mask) = self.known.get(word) {
             return Some(mask.clone());
@@ -115,7 +115,8 @@ fn of_a_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
 
-/// The names of roles, of sessions and of resources may hold most of what is no space.
+/// Whether an ARN may hold this character: names of roles, sessions and resources may hold most
+/// characters but spaces.
 fn of_an_arn(c: char) -> bool {
     !c.is_whitespace() && !matches!(c, '"' | '\'' | '`' | '(' | ')' | '<' | '>')
 }

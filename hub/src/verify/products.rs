@@ -1,5 +1,5 @@
-//! The trials of Marketplace Discovery. They only read: products that are on the lists of
-//! experiences are looked up in both ways.
+//! The trials of Marketplace Discovery. They only read: they look products from experiences' lists
+//! up in both ways.
 
 use std::collections::BTreeSet;
 
@@ -13,15 +13,15 @@ use super::assumption::Assumption;
 use super::judge::Described;
 use super::record::{Judgement, Record};
 
-/// How many products are looked up: at five a second, a second.
+/// The number of products that are looked up: with five calls a second, this takes a second.
 const PRODUCTS: usize = 5;
 
-/// What listings say of products, a listing each.
+/// The facts about products from listings, one listing each.
 type Listings = Result<Vec<(ProductId, ProductAttributes)>, CatalogError>;
-/// What `GetProduct` says of one; none where there is no such product to be seen.
+/// The facts about a product from `GetProduct`. `None` if it shows no such product.
 type Single = Result<Option<ProductAttributes>, CatalogError>;
 
-/// Makes them, with the products of these policies.
+/// Makes the trials with the products of these policies.
 pub(super) async fn try_products(directory: &SdkDirectory, policies: &[Described], record: &mut Record) {
     let ids: Vec<_> =
         policies.iter().flat_map(|(_, details)| products_of(details)).collect::<BTreeSet<_>>().into_iter().collect();
@@ -42,7 +42,7 @@ pub(super) async fn try_products(directory: &SdkDirectory, policies: &[Described
     record.say(Assumption::Listings, agreement(&listings, &singles));
 }
 
-/// The ids on the lists of a policy, whatever else it holds.
+/// The ids on the lists of a policy. Everything else in it is ignored.
 fn products_of(details: &Value) -> impl Iterator<Item = ProductId> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let resources = list(&details["Statements"]).into_iter().flat_map(move |statement| list(&statement["Resources"]));
@@ -50,7 +50,7 @@ fn products_of(details: &Value) -> impl Iterator<Item = ProductId> {
     ids.filter_map(|id| ProductId::new(id.as_str()?).ok())
 }
 
-/// Those that can be looked up by themselves.
+/// The products that `GetProduct` knows.
 fn known(singles: &[(ProductId, Single)]) -> Result<Vec<(&ProductId, &ProductAttributes)>, Judgement> {
     let known: Vec<_> = singles.iter().filter_map(|(id, single)| Some((id, single.as_ref().ok()?.as_ref()?))).collect();
     let failed = singles.iter().find_map(|(_, single)| single.as_ref().err());
@@ -64,7 +64,7 @@ fn known(singles: &[(ProductId, Single)]) -> Result<Vec<(&ProductId, &ProductAtt
     }
 }
 
-/// Whether what can be looked up by itself is found by a search for ids, too.
+/// Judges whether products that `GetProduct` knows are also found by a search for their ids.
 fn searches(listings: &Listings, singles: &[(ProductId, Single)]) -> Judgement {
     let known = match known(singles) {
         Ok(known) => known,
@@ -87,7 +87,7 @@ fn searches(listings: &Listings, singles: &[(ProductId, Single)]) -> Judgement {
     }
 }
 
-/// Whether listings say of products what `GetProduct` says.
+/// Judges whether listings give the same facts about products as `GetProduct`.
 fn agreement(listings: &Listings, singles: &[(ProductId, Single)]) -> Judgement {
     let known = match known(singles) {
         Ok(known) => known,

@@ -13,14 +13,14 @@ use super::mask::Kind;
 use super::products::try_products;
 use super::record::{Judgement, Record};
 
-/// How many experiences are looked at: at 20 a second, some ten seconds.
+/// The most experiences that are read: with 20 calls a second, this takes some ten seconds.
 const EXPERIENCES: usize = 200;
-/// How many policies, each of which may be megabytes.
+/// The most policies that are read. Each may be megabytes.
 const POLICIES: usize = 5;
-/// How many experiences a batch takes.
+/// The number of experiences in a batch.
 const BATCH: usize = 20;
 
-/// What the account that asks is to the private marketplace.
+/// The role of the caller's account in the private marketplace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// Experiences are shared with it.
@@ -41,8 +41,8 @@ impl Standing {
     }
 }
 
-/// Makes them. What the account is, where that was seen: a list that was refused is not one without
-/// entries.
+/// Makes the trials. Returns the role of the account if it could be seen: a list that was refused
+/// is not an empty one (rule 12).
 pub(super) async fn try_reads(
     catalog: &dyn Probe,
     directory: &SdkDirectory,
@@ -63,8 +63,7 @@ pub(super) async fn try_reads(
     record.say(Assumption::SortWithScope, judged);
     let shared = match shared {
         Ok(shared) => Some(shared),
-        // Whom AWS refuses the list as such has no other answer; what is refused otherwise may come
-        // another time.
+        // A refusal of the request itself would not change. Any other error may pass.
         Err(error) if error.class() == ErrorClass::Invalid => None,
         Err(error) => {
             let what = "cannot list the experiences that are shared with this account";
@@ -82,7 +81,7 @@ pub(super) async fn try_reads(
     let described_shared = standing == Some(Standing::DelegatedAdministrator);
     let ids = if described_shared { known } else { &own };
     if ids.len() < 2 {
-        // Those that could not be listed are not counted as none.
+        // Experiences that could not be listed are not counted as none (rule 12).
         let of = if shared.is_none() { " of its own; those that are shared with it could not be listed" } else { "" };
         let seen = count(ids.len(), "experience");
         let why = format!("A batch has two experiences at least, and this account sees {seen}{of}.");
@@ -103,14 +102,14 @@ async fn try_batch(catalog: &dyn Probe, record: &mut Record, ids: &[ExperienceId
     let answer = answer.map(|outcomes| outcomes.into_iter().map(dropped).collect::<Vec<_>>());
     let mut alone = Vec::new();
     for (index, id) in ids.iter().enumerate() {
-        // What the batch described need not be asked for again.
+        // An experience that the batch described is not read again.
         let described = answer.as_ref().is_ok_and(|outcomes| outcomes.get(index).is_some_and(Result::is_ok));
         alone.push(if described { Ok(()) } else { catalog.details(id.as_str()).await.map(drop) });
     }
     record.say(Assumption::Batches, judge::batch(&answer, ids, &alone, shared));
 }
 
-/// The policies that were described.
+/// Makes the trials about descriptions, and returns the policies that were described.
 async fn try_descriptions(
     catalog: &dyn Probe,
     record: &mut Record,

@@ -1,4 +1,4 @@
-//! What was found, in the order in which it is told.
+//! Collects the judgements, in the order in which they are reported.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +9,20 @@ use serde::Serialize;
 use super::assumption::Assumption;
 use super::mask::Masks;
 
-/// What came of an assumption.
+/// The result for an assumption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Verdict {
     /// AWS does what is assumed.
     Confirmed,
-    /// AWS does something else.
+    /// AWS does not behave as assumed.
     Refuted,
-    /// Nothing was seen that would say either.
+    /// Nothing was seen that confirms or refutes it.
     NotTried,
 }
 
 impl Verdict {
-    /// The word for people and programs.
+    /// The word for it, for people and programs.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Confirmed => "confirmed",
@@ -32,11 +32,11 @@ impl Verdict {
     }
 }
 
-/// A verdict with what it rests on.
+/// A verdict and its evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Judgement {
     pub(crate) verdict: Verdict,
-    /// What was seen, or why it was not tried, in whole sentences.
+    /// The observation, or the reason why it was not tried, in whole sentences.
     pub(crate) seen: String,
 }
 
@@ -54,7 +54,7 @@ impl Judgement {
     }
 }
 
-/// What came of one assumption, as it is told.
+/// The result for one assumption, as the report shows it.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Finding {
     pub(crate) trial: u8,
@@ -65,7 +65,7 @@ pub(crate) struct Finding {
     pub(crate) seen: String,
 }
 
-/// A change set that was made, and how long it took.
+/// A change set of the trials, and its duration.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Timed {
     pub(crate) id: String,
@@ -73,25 +73,25 @@ pub(crate) struct Timed {
     pub(crate) products: usize,
     /// `SUCCEEDED`, `FAILED` or `CANCELLED`.
     pub(crate) status: &'static str,
-    /// From the answer to its start until its end was seen, by this machine's clock.
+    /// The time from the answer to its start until its end was seen, by this machine's clock.
     pub(crate) seconds: f64,
-    /// By the catalog's clock, where it says so.
+    /// The start by the catalog's clock, if it gives it.
     pub(crate) started: Option<Timestamp>,
     pub(crate) ended: Option<Timestamp>,
 }
 
-/// Everything that is found, and the ids that were met on the way.
+/// All judgements, and the ids that the trials met.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     judged: BTreeMap<Assumption, Judgement>,
     pub(crate) change_sets: Vec<Timed>,
-    /// The known ids; what is told outside is told without them.
+    /// The known ids, which are removed from a text that others may see.
     pub(crate) masks: Masks,
 }
 
 impl Record {
-    /// Takes down what came of an assumption. Of several, what refutes it counts, and else the
-    /// first that was tried.
+    /// Records a judgement of an assumption. Of several, one that refutes it counts; otherwise the
+    /// first one that was tried.
     pub(crate) fn say(&mut self, assumption: Assumption, judgement: Judgement) {
         let known = self.judged.get(&assumption).map(|known| known.verdict);
         let counts = match known {
@@ -111,8 +111,8 @@ impl Record {
         self.judged.insert(assumption, judgement);
     }
 
-    /// All assumptions, each with what came of it. `stopped` says why those that were still to come
-    /// were not tried.
+    /// All assumptions with their results. `stopped` is the reason why the remaining ones were not
+    /// tried.
     pub(crate) fn findings(&self, stopped: Option<&str>) -> Vec<Finding> {
         let finding = |assumption: Assumption| {
             let untried = || {

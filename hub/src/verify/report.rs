@@ -1,5 +1,4 @@
-//! The report: what was found, as JSON for programs and as Markdown for people. Pure, but for
-//! [`write`].
+//! The report, as JSON for programs and as Markdown for people. Pure, except for [`write`].
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,25 +12,25 @@ use serde_json::{Value, json};
 use super::mask::Masks;
 use super::record::{Finding, Timed, Verdict};
 
-/// The version of the JSON's form. It changes when a field changes its meaning or goes.
+/// The version of the JSON's form. It changes when a field is removed, or changes its meaning.
 const SCHEMA_VERSION: u32 = 1;
 
-/// All that is reported.
+/// Everything that is reported.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Report {
     /// The version of this program.
     pub(super) version: &'static str,
     pub(super) began: Timestamp,
     pub(super) ended: Timestamp,
-    /// What the account is to the private marketplace, where that was seen.
+    /// The role of the account in the private marketplace, if it was seen.
     pub(super) standing: Option<&'static str>,
     /// The experience that was changed.
     pub(super) experience: Option<String>,
     pub(super) findings: Vec<Finding>,
     pub(super) change_sets: Vec<Timed>,
-    /// Why it ended early.
+    /// The reason why the trials ended early.
     pub(super) failure: Option<String>,
-    /// What is not as it was before.
+    /// The differences that the trials left.
     pub(super) left: Vec<String>,
 }
 
@@ -48,7 +47,8 @@ impl Report {
         format!("{confirmed} confirmed, {refuted} refuted, {} not tried", number(Verdict::NotTried))
     }
 
-    /// The same without ids, and without anything in a text that could act where it is shown.
+    /// The report without ids. Its texts come from AWS, so they are made harmless to show (rule
+    /// 14).
     pub(super) fn masked(&self, masks: &mut Masks) -> Self {
         let mut masked = self.clone();
         let mut hide = |text: &mut String| *text = masks.mask(PlainText::new(text).as_str());
@@ -111,12 +111,12 @@ impl Report {
     }
 }
 
-/// A text that ends no cell of a table.
+/// A text that does not end a cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "\\<")
 }
 
-/// Makes the folder, so that what cannot be written is known before anything is tried.
+/// Makes the folder before the trials, so that a folder that cannot be written to is noticed first.
 pub(super) fn prepare(folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))
 }

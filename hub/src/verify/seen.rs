@@ -1,8 +1,8 @@
-//! What was read of the experience that `verify-aws` changes.
+//! The state of the experience that `verify-aws` changes.
 
 use pmp_catalog::{ProcurementPolicy, Revision};
 
-/// The experience and its policy, as they were read.
+/// The experience's revision and its policy, from one read.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
     pub(super) revision: Revision,

@@ -1,5 +1,5 @@
-//! The one experience that the trials change: what it was before, every change that is made on it,
-//! and how it is put back.
+//! The one experience that the trials change: its state before, every change on it, and its
+//! restoration.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -20,22 +20,22 @@ use super::mask::Kind;
 use super::record::{Record, Timed};
 use super::seen::Seen;
 
-/// How its change sets are called, in the console and in lists.
+/// The name of its change sets, in the console and in lists.
 const NAME: &str = "pmp-hub verify-aws";
-/// How long a change set is waited for, in minutes.
+/// The longest wait for a change set, in minutes.
 const PATIENCE_MINUTES: u64 = 15;
-/// For how many seconds reads may show what was before.
+/// The longest time, in seconds, for which reads may show the state before a change.
 const LAG_SECONDS: u64 = 60;
-/// The same for the lists, once the experience shows its new revision.
+/// The longest time, in seconds, for which lists may lag behind the experience's new revision.
 const LISTS_LAG_SECONDS: u64 = 5;
-/// How long it may take to put the experience back, once it is free.
+/// The longest time for the restoration, once the experience is free.
 const PUTTING_BACK: Duration = Duration::from_secs(20 * 60);
-/// How often that is tried where the catalog refuses, a second each: reads may lag.
+/// The most attempts to restore, one a second, if the catalog refuses, because reads may lag.
 const ATTEMPTS: u32 = 90;
-/// How often it is tried where the change set fails.
+/// The most attempts to restore if the change set fails.
 const FAILURES: u32 = 3;
 
-/// What to ask for in one change set.
+/// The changes of one change set.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Asked<'a> {
     pub(super) allow: Option<&'a ProductId>,
@@ -43,29 +43,30 @@ pub(super) struct Asked<'a> {
     pub(super) requests: Option<ResourceRequests>,
 }
 
-/// The experience on which assumptions are tried, with what has to be put back.
+/// The experience that the trials change, with everything that must be restored.
 #[derive(Debug)]
 pub(super) struct Subject<'c> {
     catalog: &'c dyn Probe,
     pub(super) id: ExperienceId,
     policy: PolicyId,
-    /// What it was before the first change.
+    /// Its state before the first change.
     before: Seen,
-    /// The product that is moved: rejected, and without a note, which would be lost.
+    /// The product that is moved. It is rejected and has no note, because a note would be lost.
     pub(super) product: ProductId,
-    /// One that is approved, where there is one: to allow it changes nothing.
+    /// A product that is approved, if there is one. Allowing it changes nothing.
     pub(super) approved: Option<ProductId>,
-    /// Which run this is: part of every token, so that none is one of an earlier run.
+    /// The id of this run. Every token holds it, so that none repeats one of an earlier run.
     run: ChangeSetId,
-    /// Whether something may be otherwise than before.
+    /// Whether something may differ from the state before.
     dirty: AtomicBool,
     refused: AtomicU32,
-    /// The product that was asked for and does not exist.
+    /// The product that does not exist, if it was requested.
     tried_unknown: OnceLock<ProductId>,
 }
 
 impl<'c> Subject<'c> {
-    /// Reads it, and chooses what to move. A product that is on its lists is not `unknown`.
+    /// Reads the experience, and chooses the product to move. The product `unknown` must not be on
+    /// its lists.
     pub(super) async fn new(
         catalog: &'c dyn Probe,
         id: &ExperienceId,
@@ -108,12 +109,12 @@ impl<'c> Subject<'c> {
         })
     }
 
-    /// What it was before the first change.
+    /// The state before the first change.
     pub(super) fn before(&self) -> &Seen {
         &self.before
     }
 
-    /// The setting that it did not have before.
+    /// The setting that the policy did not have before.
     pub(super) fn other_requests(&self) -> ResourceRequests {
         match self.before.policy.policy_resource_requests {
             ResourceRequests::Allow => ResourceRequests::Deny,
@@ -121,7 +122,7 @@ impl<'c> Subject<'c> {
         }
     }
 
-    /// It, as it can be read now.
+    /// Reads its present state.
     pub(super) async fn read(&self) -> Result<Seen, CatalogError> {
         let experience =
             one(self.catalog.describe_experiences(std::slice::from_ref(&self.id)).await, self.id.as_str())?;
@@ -130,7 +131,7 @@ impl<'c> Subject<'c> {
         Ok(Seen { revision: experience.revision, policy })
     }
 
-    /// The request for this, at a revision.
+    /// The request for these changes at a revision.
     pub(super) fn request(&self, revision: Revision, asked: Asked<'_>) -> ChangeSetRequest {
         let batch = |product: Option<&ProductId>| ProductBatch::split(&product.into_iter().cloned().collect()).pop();
         let part = Part {
@@ -145,12 +146,12 @@ impl<'c> Subject<'c> {
         ChangeSetRequest::new(part, NAME)
     }
 
-    /// Starts a change set. From here on the experience has to be put back.
+    /// Starts a change set. From here on the experience must be restored.
     pub(super) async fn start(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError> {
         self.catalog.pace().of(Operation::StartChangeSet).ready().await;
         let was_dirty = self.dirty.swap(true, Ordering::Relaxed);
         let started = self.catalog.start_change_set(request).await;
-        // A refusal has done nothing. Whatever else went wrong may have started it.
+        // A refusal changed nothing. After any other error, the change set may have started.
         let refused = started.as_ref().is_err_and(|error| !passes(error) && error.class() != ErrorClass::Unexpected);
         if refused && !was_dirty {
             self.dirty.store(false, Ordering::Relaxed);
@@ -158,7 +159,7 @@ impl<'c> Subject<'c> {
         started
     }
 
-    /// Waits until a change set has ended, and takes down how long it took.
+    /// Waits until a change set has ended, and records its duration.
     pub(super) async fn ended(
         &self,
         id: &ChangeSetId,
@@ -200,7 +201,7 @@ impl<'c> Subject<'c> {
                     return Err(VerifyError::catalog(format!("cannot describe the change set `{id}`"))(source));
                 }
             }
-            // Often while it may be quick, so that a read right after the end is one; then by the
+            // Poll often at first, so that the next read comes right after the end; then every
             // second.
             let quick = began.elapsed() < Duration::from_secs(20);
             sleep(Duration::from_millis(if quick { 200 } else { 1000 })).await;
@@ -208,7 +209,7 @@ impl<'c> Subject<'c> {
         Err(VerifyError::Endless(id.clone(), PATIENCE_MINUTES))
     }
 
-    /// As [`Self::ended`], where it has to succeed.
+    /// Waits as [`Self::ended`] does. Any end but success is an error.
     pub(super) async fn succeeded(
         &self,
         id: &ChangeSetId,
@@ -221,7 +222,8 @@ impl<'c> Subject<'c> {
         }
     }
 
-    /// Reads until it is as `expected`, since reads may lag; and how many seconds that took.
+    /// Reads until the state is as `expected`, because reads may lag. Returns the seconds that this
+    /// took.
     pub(super) async fn settled(
         &self,
         id: &ChangeSetId,
@@ -250,25 +252,25 @@ impl<'c> Subject<'c> {
         }
     }
 
-    /// Says that all that was done has been undone, as `seen` shows.
+    /// Whether `seen` shows that every change was undone. If so, the experience counts as restored.
     pub(super) fn is_back(&self, seen: &Seen) -> bool {
         let back = left(&self.before.policy, &seen.policy).is_empty();
         self.dirty.store(!back, Ordering::Relaxed);
         back
     }
 
-    /// Whether something may be otherwise than before.
+    /// Whether something may differ from the state before.
     pub(super) fn is_dirty(&self) -> bool {
         self.dirty.load(Ordering::Relaxed)
     }
 
-    /// Says that a product is asked for that does not exist. It is the last trial.
+    /// Records that a product that does not exist is requested. It is the last trial.
     pub(super) fn tries_unknown(&self, product: &ProductId) {
         self.tried_unknown.get_or_init(|| product.clone());
     }
 
-    /// Puts the experience back, whatever was done and however far it got. Nothing is believed that
-    /// was read before the last change set: what was done is undone in any case.
+    /// Restores the experience, however far the trials got. It does not rely on reads from before
+    /// the last change set, so it undoes every change in any case.
     pub(super) async fn put_back(&self) -> Left {
         let besides = self.tried_unknown.get();
         let putting_back = async {
@@ -279,7 +281,7 @@ impl<'c> Subject<'c> {
                 let error = match self.try_to_put_back(besides).await {
                     Ok(seen) => {
                         let sentences = left(&self.before.policy, &seen.policy);
-                        // It was approved only when the lists had been read already.
+                        // The product was approved only after the lists had been read.
                         let late = besides.is_some_and(|product| seen.policy.approved.contains(product));
                         if !late || attempt >= FAILURES {
                             return Left { sentences, seen: Some(seen) };
@@ -294,8 +296,8 @@ impl<'c> Subject<'c> {
                     VerifyError::NotDone { .. } => failures < FAILURES,
                     _ => false,
                 };
-                // How long a change set takes is AWS's to say: while one is at work, only the time
-                // is counted.
+                // AWS decides how long a change set takes. While one is running, only the time
+                // limit counts.
                 let locked =
                     matches!(&error, VerifyError::Catalog { source, .. } if source.class() == ErrorClass::Locked);
                 attempts += u32::from(!locked);
@@ -303,7 +305,7 @@ impl<'c> Subject<'c> {
                     let causes = anyhow::Error::new(error);
                     return Left::unseen(format!("`{}` may not be as it was before: {causes:#}.", self.id));
                 }
-                // Another token: the last one may have been what was refused.
+                // Use another token, because the last one may be the reason for the refusal.
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 sleep(Duration::from_secs(1)).await;
             }
@@ -313,12 +315,12 @@ impl<'c> Subject<'c> {
         })
     }
 
-    /// One try: how the experience can be read afterwards.
+    /// One attempt. Returns the state that was read afterwards.
     async fn try_to_put_back(&self, besides: Option<&ProductId>) -> Result<Seen, VerifyError> {
         let failed = |what: &str| VerifyError::catalog(format!("cannot {what} `{}`", self.id));
         self.wait_until_free().await?;
         let now = self.read().await.map_err(failed("read"))?;
-        // One that does not exist, and was not approved, cannot be denied either.
+        // A product that does not exist, and was not approved, cannot be denied either.
         let besides = besides.filter(|product| now.policy.approved.contains(*product));
         let deny: BTreeSet<_> = std::iter::once(&self.product).chain(besides).cloned().collect();
         let asked = Asked { requests: Some(self.before.policy.policy_resource_requests), ..Asked::default() };
@@ -332,7 +334,7 @@ impl<'c> Subject<'c> {
         progress::step(Step::Waiting, &format!("change set {id} puts it back"));
         let (state, seconds) = match self.wait_for(&id).await {
             Ok(status) => (status.state, LAG_SECONDS),
-            // How it ended is not told: what can be read says whether it did what it was to do.
+            // Its outcome is not known. A read shows whether it had its effect.
             Err(VerifyError::Catalog { .. }) => {
                 let has_ended = self.wait_until_free().await?;
                 (ChangeSetState::Succeeded, if has_ended { LAG_SECONDS } else { PATIENCE_MINUTES * 60 })
@@ -354,8 +356,8 @@ impl<'c> Subject<'c> {
         }
     }
 
-    /// Waits until no change set is at work; whether that is known. Where it may not be asked, a
-    /// request that comes too early is refused, and made again.
+    /// Waits until no change set is running. Returns whether that is known. If the caller may not
+    /// ask, a request that comes too early is refused and repeated.
     async fn wait_until_free(&self) -> Result<bool, VerifyError> {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(PATIENCE_MINUTES * 60) {
@@ -369,7 +371,7 @@ impl<'c> Subject<'c> {
             let Some(running) = open.first() else { return Ok(true) };
             progress::step(Step::Waiting, &format!("change set {running} is still at work"));
             match self.wait_for(running).await {
-                // Asked by itself it is not told of; the list leaves it out once it has ended.
+                // The change set itself cannot be read. The list leaves it out once it has ended.
                 Err(VerifyError::Catalog { .. }) => sleep(Duration::from_secs(1)).await,
                 waited => drop(waited?),
             }
@@ -377,8 +379,9 @@ impl<'c> Subject<'c> {
         Ok(false)
     }
 
-    /// What puts it back by hand: what is otherwise in `seen`, or where that is not known what was
-    /// done. All else had been put back when a product was asked for that does not exist.
+    /// The changes that restore the experience by hand: the differences in `seen`, or, if that is
+    /// not known, the reverse of the trials. When a product that does not exist was requested,
+    /// everything else had been restored before.
     pub(super) fn by_hand(&self, seen: Option<&Seen>) -> ByHand {
         let nothing = ByHand::nothing(&self.id);
         match (seen, self.tried_unknown.get()) {
@@ -392,12 +395,12 @@ impl<'c> Subject<'c> {
     }
 }
 
-/// `3 changes` and what they are about.
+/// The number of changes and their kinds, for example `3 changes`.
 fn changes_text(request: &ChangeSetRequest) -> String {
     pmp_terminal::count(request.parts().iter().map(Part::changes).sum(), "change")
 }
 
-/// How a change set ended, with what the catalog says of it.
+/// The end of a change set, with the catalog's own text.
 fn how(state: &ChangeSetState) -> String {
     match state {
         ChangeSetState::Failed { errors, .. } => {
@@ -409,7 +412,7 @@ fn how(state: &ChangeSetState) -> String {
     }
 }
 
-/// The outcome for the one that was asked for.
+/// The outcome of the entity that was requested.
 fn one<T>(outcomes: Vec<Result<T, CatalogError>>, id: &str) -> Result<T, CatalogError> {
     outcomes.into_iter().next().unwrap_or_else(|| Err(CatalogError::NotFound(id.to_owned())))
 }
@@ -418,7 +421,8 @@ fn passes(error: &CatalogError) -> bool {
     matches!(error.class(), ErrorClass::Throttled | ErrorClass::Transient)
 }
 
-/// Whether to put it back may be tried again: also where a revision was stale, in whatever words.
+/// Whether another attempt to restore may succeed. It may after a stale revision, whatever the text
+/// says.
 fn comes_again(error: &CatalogError) -> bool {
     let class = error.class();
     passes(error)

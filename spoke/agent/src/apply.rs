@@ -6,13 +6,14 @@
 //!
 //! | task | receives | answers |
 //! | --- | --- | --- |
-//! | [`starter`] | the parts that experiences want to change | which change set is running, or why none is |
-//! | [`poller`] | the change sets that are running | how each ended |
-//! | two [`batcher`]s | experiences, and policies, to read | what was read |
+//! | [`starter`] | parts that experiences want to change | the running change set, or a refusal |
+//! | [`poller`] | running change sets | the outcome of each |
+//! | two [`batcher`]s | ids of experiences, and of policies | their present state |
 //!
-//! [`Engine::apply`] brings one experience to its state; [`experience`] tells that algorithm. What
-//! it does next depends on the live state alone, so it can be killed at any point. Every change
-//! names the revision that it was planned from, so it never overwrites somebody else's change.
+//! [`Engine::apply`] brings one experience to its state; [`experience`] describes the algorithm.
+//! The next step depends only on the live state, so the executor can be killed at any point (rule
+//! 2). Every change names the revision that it was planned from, so it never overwrites somebody
+//! else's change.
 //! [`reaction`] says what each error means, and [`isolate`] finds the products that the catalog
 //! refuses.
 //!
@@ -24,9 +25,9 @@
 //! 3. Both end, and the poller sees it. A reads its new revision, and plans the next 50. B reads
 //!    its whole policy, plans nothing, and ends: `in-sync`.
 //! 4. The second change set of A fails: one product of the 50 does not exist. A sets these 50
-//!    aside, changes the last 20 first, and then halves the 50 until the offending product stands
-//!    alone. A ends with `partial`, and its receipt names that product with the catalog's own
-//!    error.
+//!    aside, changes the last 20 first, and then halves the 50 until the offending product is
+//!    alone in a change set. A ends with `partial`, and its receipt names that product with the
+//!    catalog's own error.
 
 mod batcher;
 mod experience;
@@ -67,11 +68,11 @@ mod tests;
 
 /// Batches of experiences that are read at the same time.
 const EXPERIENCE_READS: usize = 4;
-/// The same for policies. A policy is large, up to megabytes: one batch at a time bounds the
-/// memory.
+/// Batches of policies that are read at the same time. A policy is large, up to megabytes: one
+/// batch at a time bounds the memory.
 const POLICY_READS: usize = 1;
 
-/// How the executor makes change sets.
+/// Settings that decide how the executor makes change sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EngineSettings {
     /// Whether experiences may share change sets where starts are scarce.
@@ -82,15 +83,18 @@ pub(crate) struct EngineSettings {
     /// Whether AWS's bound of 50 product ids counts for a whole request. Otherwise it counts for
     /// each change.
     pub(crate) ids_per_request: bool,
+    /// Whether an experience ends, unfinished, where a change set would be started: for a pass that
+    /// looks whether there is anything to do.
+    pub(crate) looks_only: bool,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { share_change_sets: true, max_open_change_sets: 200, ids_per_request: false }
+        Self { share_change_sets: true, max_open_change_sets: 200, ids_per_request: false, looks_only: false }
     }
 }
 
-/// What all experiences of one pass share.
+/// The state that all experiences of one pass share.
 #[derive(Debug)]
 pub(crate) struct Engine {
     catalog: Arc<dyn Catalog>,
@@ -100,21 +104,23 @@ pub(crate) struct Engine {
     policies: Batcher<PolicyId, ProcurementPolicy>,
     /// How many ids AWS permits, as far as its refusals have shown.
     limit: Mutex<IdLimit>,
+    looks_only: bool,
     stop: CancellationToken,
 }
 
-/// What to do with one experience.
+/// The task of bringing one experience to its state.
 pub(crate) struct Order<'a> {
     pub(crate) desired: &'a Desired<'a>,
     pub(crate) version: SnapshotVersion,
     pub(crate) guard: GuardRails,
-    /// What earlier passes removed within the guard rail's window.
+    /// Removals of earlier passes within the guard rail's window.
     pub(crate) lately: Lately,
-    /// The version that an operator let through past the guard rails, whatever it removes.
+    /// The version that an operator let through. It passes the guard rails, however much it
+    /// removes.
     pub(crate) confirmed: Option<SnapshotVersion>,
-    /// The settings that its policy should have. `None` where settings do not follow the hub's.
+    /// The settings that its policy should have. `None` if settings do not follow the hub's.
     pub(crate) settings: Option<ResourceRequests>,
-    /// When the pass began.
+    /// Start of the pass.
     pub(crate) pass: Timestamp,
     /// The products that the catalog refused in earlier passes.
     pub(crate) deferred: &'a [Deferred],
@@ -124,7 +130,7 @@ pub(crate) struct Order<'a> {
     pub(crate) unfinished: Option<ChangeSetId>,
 }
 
-/// How an experience ended, for its receipt.
+/// The result for one experience, from which its receipt is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Applied {
     pub(crate) status: ReceiptStatus,
@@ -132,13 +138,14 @@ pub(crate) struct Applied {
     pub(crate) error: Option<String>,
 }
 
-/// Is told when a change set starts and ends. Must not block: the executor calls it inline.
+/// Observes change sets as they start and end. It must not block, because the executor calls it
+/// inline.
 pub(crate) trait Watch: Send + Sync {
     /// A change set of the experience started or ended.
     fn progress(&self, progress: &Progress);
 }
 
-/// For what makes no progress that anybody could watch.
+/// Discards all progress, for callers that show none.
 struct Unwatched;
 
 impl Watch for Unwatched {
@@ -146,9 +153,9 @@ impl Watch for Unwatched {
 }
 
 impl Engine {
-    /// Spawns the tasks that a pass needs. They end when the engine is dropped. `times` is what
-    /// earlier passes learned of how long change sets take. Once `stop` is cancelled, nothing more
-    /// is started.
+    /// Spawns the tasks that a pass needs. They end when the engine is dropped. `times` holds the
+    /// durations that earlier passes measured. Once `stop` is cancelled, the tasks start nothing
+    /// more.
     pub(crate) fn start(
         catalog: Arc<dyn Catalog>,
         settings: EngineSettings,
@@ -176,7 +183,16 @@ impl Engine {
             }),
         );
         let limit = if settings.ids_per_request { IdLimit::PerRequest(ProductBatch::MAX) } else { IdLimit::PerChange };
-        Self { catalog, starter, poller, experiences, policies, limit: Mutex::new(limit), stop }
+        Self {
+            catalog,
+            starter,
+            poller,
+            experiences,
+            policies,
+            limit: Mutex::new(limit),
+            looks_only: settings.looks_only,
+            stop,
+        }
     }
 
     /// Counts an experience for as long as it may start change sets, so that the others know how
@@ -185,30 +201,31 @@ impl Engine {
         self.starter.active()
     }
 
-    /// Brings `live` to the desired state, or says why not. It has no error of its own: every end
-    /// is one for the receipt.
+    /// Brings `live` to the desired state. It returns no error, because every outcome, failures
+    /// included, is written into the receipt.
     pub(crate) async fn apply(&self, order: &Order<'_>, live: Live, watch: &dyn Watch) -> Applied {
         ExperienceRun::new(self, order, live, watch).finish().await
     }
 
-    /// What [`Self::apply`] would do, without doing it: no change set is started, and nothing is
-    /// read again.
+    /// Returns the result that [`Self::apply`] would have. It starts no change set and reads
+    /// nothing again.
     pub(crate) fn observe(&self, order: &Order<'_>, live: Live) -> Applied {
         ExperienceRun::new(self, order, live, &Unwatched).observe()
     }
 
-    /// How long change sets take here, for the next pass. `None` where the end of none was seen.
+    /// Durations of change sets in this account, for the next pass. `None` if this pass saw none
+    /// end.
     pub(crate) fn times(&self) -> Option<ChangeSetTimes> {
         self.poller.durations().times()
     }
 
-    /// The duration of each change set that this pass started and saw end.
+    /// The duration of each change set that this pass started and whose end it saw.
     pub(crate) fn seen_times(&self) -> Vec<Duration> {
         self.poller.seen_times()
     }
 
-    /// Does `work` until it is done, or until this spoke is told to stop (`None`). For reads only:
-    /// nothing is lost where a read is cut off.
+    /// Runs `work` to its end, or returns `None` as soon as this spoke has to stop. It is for reads
+    /// only, because a read that is cut off loses nothing.
     async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.stop.run_until_cancelled(work).await
     }

@@ -1,4 +1,4 @@
-//! The program `pmp-spoke`.
+//! The command line of `pmp-spoke`.
 
 use std::ffi::OsString;
 use std::process::ExitCode;

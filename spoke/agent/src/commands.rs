@@ -1,4 +1,4 @@
-//! The commands that take more than a call: a file each.
+//! The commands of `pmp-spoke`, one file each. Commands that are a single call have none.
 
 pub(crate) mod doctor;
 pub(crate) mod env;

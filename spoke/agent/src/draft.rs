@@ -1,4 +1,4 @@
-//! Writes receipts: what stays the same through a pass, and what changes.
+//! Writes receipts. A draft holds the fields that do not change during a pass.
 
 use jiff::Timestamp;
 use pmp_protocol::{
@@ -8,25 +8,25 @@ use pmp_protocol::{
 
 use crate::erosion;
 
-/// The version of this program, as receipts tell it.
+/// The version of this program, for receipts.
 pub(crate) const SPOKE_VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The longest error text in a receipt, in bytes: a DynamoDB item holds 400 KB, and a person reads
+/// The longest error text in a receipt, in bytes. A DynamoDB item holds 400 KB, and a person reads
 /// a sentence.
 const MAX_ERROR: usize = 1_000;
-/// The most reasons of a filter that a receipt tells; each has at most 256 bytes.
+/// The most reasons of a filter that a receipt names. Each has at most 256 bytes.
 pub(crate) const MAX_REASONS: usize = 10;
 /// The most deferred products that a receipt names.
 const MAX_DEFERRED: usize = 500;
-/// The longest error text of a deferred product, in bytes: all of them together leave room in the
+/// The longest error text of a deferred product, in bytes. So all of them together fit into the
 /// item.
 const MAX_REFUSAL: usize = 400;
 
-/// The most change sets of which a receipt tells, where earlier passes made some of them: an
-/// experience with a product that the catalog refuses again and again has one more with each try.
+/// The most change sets that a receipt lists, those of earlier passes included. An experience with
+/// a product that the catalog refuses again and again has one more with each retry.
 const MAX_CHANGE_SETS: usize = 1_000;
 
-/// An error text as the hub is told it, whoever wrote it: bounded, and harmless to all who look at
-/// it.
+/// An error text for the hub, whoever wrote it: bounded, and harmless wherever it is shown (rule
+/// 14).
 pub(crate) fn told(error: &str) -> String {
     PlainText::bounded(error, MAX_ERROR).into()
 }
@@ -35,22 +35,22 @@ fn bounded(found: &Deferred) -> Deferred {
     Deferred { error: PlainText::bounded(&found.error, MAX_REFUSAL).into(), ..found.clone() }
 }
 
-/// The time, to the millisecond: receipts are many, and the hub reads so much of an organization
-/// and no more.
+/// The time, to the millisecond. The shorter form saves space, because the hub reads a bounded
+/// number of bytes of an organization.
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// Whether a receipt tells the hub nothing that it does not know: as things were left, so they were
-/// found. Then it is not written; that its spoke lives, the sign of life tells.
+/// Whether a receipt tells the hub nothing new, because the experience was found as it was left.
+/// Then it is not written. The sign of life reports that the spoke lives.
 pub(crate) fn tells_nothing_new(before: Option<&Receipt>, receipt: &Receipt) -> bool {
     let Some(before) = before else { return false };
     let steady = matches!(receipt.status, ReceiptStatus::InSync | ReceiptStatus::Skipped);
     steady && Receipt { received_at: before.received_at, ..receipt.clone() } == *before
 }
 
-/// How far the sync of one experience is.
+/// The progress of one experience's sync.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// Number of products newly approved.
@@ -59,26 +59,26 @@ pub(crate) struct Progress {
     pub(crate) denied: usize,
     /// Products that the plan still names.
     pub(crate) pending: usize,
-    /// Products that are set aside.
+    /// Products that are deferred.
     pub(crate) deferred: Vec<Deferred>,
     /// Change sets, in the order in which they were started.
     pub(crate) change_sets: Vec<String>,
     /// Products that were approved, and that this pass has denied.
     pub(crate) removed: usize,
-    /// The same for the change set that is running. A pass that is stopped or killed does not see
-    /// its end, and the guard rails count it all the same: too many removals are held, too few
-    /// would slip through.
+    /// Approved products that the running change set denies. A pass that is stopped or killed does
+    /// not see its end. The guard rails count it all the same, because a plan that is held too
+    /// early does less harm than removals that slip through.
     pub(crate) removing: usize,
-    /// Products that were approved as the pass began.
+    /// The number of products that were approved at the start of the pass.
     pub(crate) approved_before: usize,
-    /// What would be changed, where the spoke only observes.
+    /// The changes that a sync would make, if the spoke only observes.
     pub(crate) would_change: Option<WouldChange>,
-    /// How the experience is left; none where it is not known.
+    /// The state of the lists after the pass. `None` if it is not known.
     pub(crate) left: Option<Left>,
 }
 
-/// What earlier passes did for the same snapshot without bringing the experience into step: it is
-/// told together with what this one does.
+/// Results of earlier passes for the same snapshot that did not bring the experience into step. The
+/// receipt adds them to those of this pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Earlier {
     allowed: usize,
@@ -87,7 +87,8 @@ pub(crate) struct Earlier {
 }
 
 impl Earlier {
-    /// What `before`, the receipt that stands, tells of the snapshot with this version and digest.
+    /// The results for the snapshot with this version and digest, from `before`, the receipt that
+    /// the ledger holds.
     pub(crate) fn of(before: Option<&Receipt>, version: SnapshotVersion, digest: Digest) -> Self {
         let goes_on = |before: &&Receipt| {
             before.status != ReceiptStatus::InSync && (before.version, before.digest) == (version, digest)
@@ -96,8 +97,8 @@ impl Earlier {
         Self { allowed: *allowed, denied: *denied, change_sets: change_sets.clone() }
     }
 
-    /// The change sets of before, and then those of `now`; one that was taken up again stands where
-    /// it is now.
+    /// The change sets of earlier passes, and then those of `now`. A change set that this pass
+    /// adopted stands in the place that it has in `now`.
     fn change_sets(&self, now: &[String]) -> Vec<String> {
         let before = self.change_sets.iter().filter(|id| !now.contains(id));
         let all: Vec<_> = before.chain(now).cloned().collect();
@@ -105,7 +106,7 @@ impl Earlier {
     }
 }
 
-/// What stays the same for one experience through a pass.
+/// The fields of a receipt that stay the same for one experience during a pass.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
     pub(crate) organization: OrganizationId,
@@ -114,7 +115,8 @@ pub(crate) struct Draft {
     pub(crate) version: SnapshotVersion,
     pub(crate) digest: Digest,
     pub(crate) received_at: Timestamp,
-    /// What is in force as the pass begins: it stands in every receipt until something newer is.
+    /// The snapshot in force at the start of the pass. Every receipt holds it until a newer one is
+    /// in force.
     pub(crate) applied: Option<Applied>,
     pub(crate) filtered: usize,
     pub(crate) filtered_for: Vec<FilteredFor>,
@@ -125,23 +127,23 @@ pub(crate) struct Draft {
     /// What the filter decided in this pass; none until it has.
     pub(crate) decided: Option<VerdictMark>,
     pub(crate) confirmed: Option<Confirmed>,
-    /// How an earlier pass left it, until this one begins to change it.
+    /// The lists as an earlier pass left them. It counts until this pass begins to change them.
     pub(crate) left: Option<Left>,
-    /// Edits of others, as far as they were noticed.
+    /// Edits of others that were noticed.
     pub(crate) drift: Option<Drift>,
-    /// Which of the organization's spokes this is.
+    /// The spoke of the organization that writes this receipt.
     pub(crate) owner: String,
-    /// What earlier passes removed lately.
+    /// Removals of earlier passes within the guard rail's window.
     pub(crate) removals: Vec<Removal>,
-    /// What earlier passes did for this snapshot.
+    /// Results of earlier passes for this snapshot.
     pub(crate) earlier: Earlier,
-    /// How far the record goes as the pass begins.
+    /// The extent of the record at the start of the pass.
     pub(crate) recorded: Option<Recorded>,
 }
 
 #[cfg(test)]
 impl Draft {
-    /// One of the tests', for `member`.
+    /// A draft for tests, for `member`.
     pub(crate) fn of(member: &str) -> Self {
         Self {
             organization: OrganizationId::new("o-alpha00000").unwrap(),
@@ -169,8 +171,8 @@ impl Draft {
 }
 
 impl Draft {
-    /// What was removed lately, this pass included. Once an operator let the snapshot through, what
-    /// it removes is accepted, with all before.
+    /// The recent removals, with those of this pass. Once an operator has let the snapshot through,
+    /// all of them are accepted and the list is empty.
     fn removals(&self, progress: &Progress) -> Vec<Removal> {
         if self.confirmed.is_some() {
             return Vec::new();
@@ -180,7 +182,7 @@ impl Draft {
         erosion::with(&self.removals, Some(Removal { at: self.received_at, removed, approved }))
     }
 
-    /// The receipt for what came of it, or for how far it is.
+    /// The receipt for a result, or for the progress so far.
     pub(crate) fn receipt(&self, status: ReceiptStatus, progress: &Progress, error: Option<String>) -> Receipt {
         Receipt {
             organization: self.organization.clone(),
@@ -214,8 +216,9 @@ impl Draft {
         }
     }
 
-    /// The receipt of an experience that is in step since `now`; or, where the same snapshot had
-    /// brought it there before and nothing was to do, since then, with the numbers of that sync.
+    /// The receipt of an experience that is in step since `now`. If the same snapshot had brought
+    /// it into step before, and nothing was to do, the receipt keeps that time, and the numbers of
+    /// that sync.
     pub(crate) fn in_sync(&self, progress: &Progress, now: Timestamp, before: Option<&Receipt>) -> Receipt {
         let mut receipt = self.receipt(ReceiptStatus::InSync, progress, None);
         if let Some(input) = &mut receipt.filter_input {
@@ -263,14 +266,14 @@ mod tests {
     #[test]
     fn what_passes_did_for_one_snapshot_is_told_together_until_it_is_in_step() {
         let first = Draft::of("exp-member").receipt(ReceiptStatus::Partial, &progress(50, 3, &["cs-1", "cs-2"]), None);
-        // The second one is taken up again, and seen to end.
+        // The second change set is adopted, and seen to end.
         let second = after(&first).receipt(ReceiptStatus::Partial, &progress(50, 0, &["cs-2", "cs-3"]), None);
         assert_eq!(told(&second), (100, 3, vec!["cs-1", "cs-2", "cs-3"]));
         let idle = after(&second).receipt(ReceiptStatus::Partial, &progress(0, 0, &[]), None);
         assert_eq!(told(&idle), told(&second), "a pass that has nothing to do but to wait");
         let last = after(&idle).in_sync(&progress(20, 0, &["cs-4"]), Timestamp::UNIX_EPOCH, Some(&idle));
         assert_eq!(told(&last), (120, 3, vec!["cs-1", "cs-2", "cs-3", "cs-4"]));
-        // In step, it begins anew: what comes now undoes what others did.
+        // Once in step, the list begins anew: later change sets undo edits of others.
         let drift = after(&last).in_sync(&progress(1, 0, &["cs-5"]), Timestamp::UNIX_EPOCH, Some(&last));
         assert_eq!(told(&drift), (1, 0, vec!["cs-5"]));
     }
@@ -305,10 +308,10 @@ mod tests {
         assert!(!tells_nothing_new(None, &first));
         let again = in_sync(&Progress { left: left(b"lists"), ..Progress::default() }, 20, Some(&first));
         assert!(again != first && tells_nothing_new(Some(&first), &again));
-        // Somebody else put a product on a list that the hub says nothing of.
+        // Somebody else put a product that the hub does not name on a list.
         let touched = in_sync(&Progress { left: left(b"others"), ..Progress::default() }, 20, Some(&first));
         assert!(!tells_nothing_new(Some(&first), &touched));
-        // What needs a person is told with each pass.
+        // A state that needs a person is reported with each pass.
         let held = draft.receipt(ReceiptStatus::Held, &Progress::default(), Some("no".to_owned()));
         assert!(!tells_nothing_new(Some(&held), &held));
     }

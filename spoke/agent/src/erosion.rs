@@ -1,5 +1,5 @@
-//! How many products were removed from an experience lately, by its receipts. The guard rails (rule
-//! 5) judge many small removals like one large one. Pure.
+//! Counts the products that were removed from an experience lately, from its receipts. So the guard
+//! rails (rule 5) judge many small removals like one large one. Pure.
 
 use std::time::Duration;
 
@@ -27,8 +27,8 @@ pub(crate) fn lately(removals: &[Removal]) -> Lately {
     }
 }
 
-/// Adds one removal. Where there are too many, the two oldest are merged with the time of the later
-/// one, so that they count for longer, and never for less.
+/// Adds one removal. If there are too many, the two oldest are merged, with the time of the later
+/// one. So they count for longer, and never for less.
 pub(crate) fn with(removals: &[Removal], next: Option<Removal>) -> Vec<Removal> {
     let mut removals: Vec<_> = removals.iter().copied().chain(next.filter(|next| next.removed > 0)).collect();
     while removals.len() > MAX_REMOVALS {

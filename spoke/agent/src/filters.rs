@@ -1,6 +1,6 @@
-//! The filters of this spoke: each is fetched, verified and compiled once, however many rules name
-//! it, and has a fate of its own. One that cannot be used changes nothing for the experiences that
-//! it is for (rule 4), and nothing at all for others.
+//! The filters of this spoke. Each file is fetched, verified and compiled once, for all rules that
+//! name it. A filter that cannot be used changes nothing for its experiences (rule 4), and has no
+//! effect on others (rule 3).
 
 pub(crate) mod config;
 pub(crate) mod error;
@@ -25,18 +25,18 @@ use crate::filters::error::FilterError;
 use crate::filters::lookup::AttributeSource;
 use crate::filters::rules::{FilterRules, Place};
 
-/// The most warnings about rules that are told of a pass.
+/// The most warnings about rules that are shown for a pass.
 const MAX_WARNINGS: usize = 5;
 
 /// All filters that are configured.
 #[derive(Debug)]
 pub(crate) struct Filters {
-    /// For what comes from S3; none where there is no filter.
+    /// The configuration for S3. `None` if there is no filter.
     sdk: Option<SdkConfig>,
     rules: FilterRules<Option<Wanted>>,
 }
 
-/// A filter that is configured at one place.
+/// A filter that the configuration names at one place.
 #[derive(Debug)]
 struct Wanted {
     config: FilterConfig,
@@ -45,31 +45,31 @@ struct Wanted {
     ready: OnceCell<Arc<ConfiguredFilter>>,
 }
 
-/// What an experience has in one pass.
+/// The filter of an experience in one pass.
 #[derive(Debug, Clone)]
 pub(crate) enum Assigned {
     /// The experience has no filter.
     Nothing,
     /// The experience has this filter.
     Filter(Arc<ConfiguredFilter>),
-    /// One that cannot be used, and why.
+    /// The experience has a filter that cannot be used, with the reason.
     Unusable(String),
 }
 
-/// The filters as they are in one pass.
+/// The filters of one pass.
 pub(crate) type InForce = FilterRules<Assigned>;
 
-/// What one experience has in one pass.
+/// The filter of one experience in one pass, and the reason.
 #[derive(Debug, Clone)]
 pub(crate) struct Chosen {
     pub(crate) place: Place,
-    /// Why it has none, as a sentence for people.
+    /// The reason for this choice, as a sentence for people.
     pub(crate) because: String,
     pub(crate) filter: Assigned,
 }
 
 impl Filters {
-    /// None for any experience.
+    /// No filter for any experience.
     pub(crate) fn none() -> Self {
         Self { sdk: None, rules: FilterRules::without_rules(None) }
     }
@@ -88,7 +88,7 @@ impl Filters {
         Self { sdk: None, rules: FilterRules::without_rules(Some(Wanted { config, loaded: Arc::default(), ready })) }
     }
 
-    /// As they are configured; nothing is fetched yet.
+    /// The configured filters. Nothing is fetched yet.
     pub(crate) fn new(sdk: &SdkConfig, rules: &FilterRules<Option<FilterConfig>>) -> Self {
         let mut loaded = BTreeMap::<_, Arc<OnceCell<Filter>>>::new();
         let rules = rules.map(|_, config| {
@@ -99,12 +99,12 @@ impl Filters {
         Self { sdk: Some(sdk.clone()), rules }
     }
 
-    /// Whether any experience may have one.
+    /// Whether any experience may have a filter.
     pub(crate) fn has_any(&self) -> bool {
         self.rules.assigned().any(|(_, wanted)| wanted.is_some())
     }
 
-    /// Whether experiences may have different ones.
+    /// Whether experiences may have different filters.
     pub(crate) fn has_rules(&self) -> bool {
         !self.rules.is_empty()
     }
@@ -114,11 +114,11 @@ impl Filters {
         self.rules.assigned().filter_map(|(_, wanted)| wanted.as_ref()?.ready.get().map(Arc::as_ref))
     }
 
-    /// Makes all of them ready, one after the other. Where there are no rules, the one filter is
-    /// for all experiences, and without it nothing is begun.
+    /// Makes all filters ready, one after the other. Without rules, the one filter is for all
+    /// experiences, so the spoke does not start if it cannot be used.
     ///
     /// # Errors
-    /// Where there are no rules, and the filter cannot be used.
+    /// If there are no rules, and the filter cannot be used.
     pub(crate) async fn start(&self) -> Result<(), FilterError> {
         for (place, wanted) in self.rules.assigned() {
             let Err(error) = self.ready(place, wanted).await else { continue };
@@ -133,7 +133,7 @@ impl Filters {
         Ok(())
     }
 
-    /// As they are for one pass; what could not be made ready before is tried again.
+    /// The filters for one pass. Filters that could not be made ready before are tried again.
     pub(crate) async fn in_force(&self) -> InForce {
         let mut ready = BTreeMap::new();
         for (place, wanted) in self.rules.assigned() {
@@ -147,7 +147,7 @@ impl Filters {
         self.rules.map(|place, _| ready.get(&place).cloned().unwrap_or(Assigned::Nothing))
     }
 
-    /// Each filter by its place, with what came of making it ready.
+    /// Each filter by its place, or the error that made it unusable.
     pub(crate) async fn each(&self) -> Vec<(Place, Result<Arc<ConfiguredFilter>, FilterError>)> {
         let mut each = Vec::new();
         for (place, wanted) in self.rules.assigned() {
@@ -173,13 +173,13 @@ impl Filters {
 }
 
 impl InForce {
-    /// What the experience has, and why.
+    /// The filter of the experience, and the reason.
     pub(crate) fn of(&self, id: &ExperienceId, name: Option<&str>) -> Chosen {
         let outcome = self.choose(id, name);
         Chosen { place: outcome.place, because: outcome.to_string(), filter: outcome.assigned.clone() }
     }
 
-    /// What is to be told of rules that decide nothing for these experiences, bounded.
+    /// Warnings about rules that decide nothing for these experiences, bounded.
     pub(crate) fn warnings<'a>(
         &self,
         experiences: impl Iterator<Item = (&'a ExperienceId, Option<&'a str>)>,
@@ -195,7 +195,7 @@ impl InForce {
 }
 
 impl Assigned {
-    /// The filter, for a receipt.
+    /// The filter's name, version and digest, for a receipt.
     pub(crate) fn identity(&self) -> Option<FilterIdentity> {
         match self {
             Self::Filter(filter) => Some(filter.filter().identity()),
@@ -203,7 +203,7 @@ impl Assigned {
         }
     }
 
-    /// Whether there is none, and none is meant.
+    /// Whether the experience has no filter by configuration.
     pub(crate) fn is_nothing(&self) -> bool {
         matches!(self, Self::Nothing)
     }

@@ -1,4 +1,4 @@
-//! Who this spoke is: its organization, account and region.
+//! The identity of this spoke: its organization, account and region.
 
 use aws_config::SdkConfig;
 #[cfg(feature = "organizations")]
@@ -11,7 +11,7 @@ use crate::error::SpokeError;
 /// The member organization that this spoke acts for, and where it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Organization that this account belongs to.
+    /// The organization that this account belongs to.
     pub organization: OrganizationId,
     /// The account in which the spoke runs.
     pub account: AccountId,
@@ -22,7 +22,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Asks STS for the account, and Organizations for the organization where it is not given.
+    /// Asks STS for the account, and Organizations for the organization if it is not given.
     pub(crate) async fn find(sdk: &SdkConfig, organization: Option<OrganizationId>) -> Result<Self, SpokeError> {
         let (account, caller) = caller(sdk).await?;
         let organization = match organization {
@@ -42,13 +42,13 @@ async fn caller(sdk: &SdkConfig) -> Result<(AccountId, String), SpokeError> {
     Ok((account, caller.arn))
 }
 
-/// Which organization the account belongs to.
+/// Always fails, because this build has no client for Organizations.
 #[cfg(not(feature = "organizations"))]
 pub(crate) async fn ask_organizations(_: &SdkConfig) -> Result<OrganizationId, SpokeError> {
     Err(SpokeError::NoOrganizations)
 }
 
-/// Which organization the account belongs to.
+/// Asks Organizations for the organization that this account belongs to.
 #[cfg(feature = "organizations")]
 pub(crate) async fn ask_organizations(sdk: &SdkConfig) -> Result<OrganizationId, SpokeError> {
     let answer = aws_sdk_organizations::Client::new(sdk).describe_organization().send().await;

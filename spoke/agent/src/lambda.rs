@@ -41,10 +41,9 @@ struct SqsMessage {
     attributes: Option<BTreeMap<String, String>>,
 }
 
-/// The answer to a batch, with [`ReportBatchItemFailures`]: the messages that are to come again.
-/// Lambda deletes all others.
-///
-/// [`ReportBatchItemFailures`]: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+/// The answer to a batch, in the form of `ReportBatchItemFailures`: the messages that must come
+/// again. Lambda deletes all others. See
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SqsBatchResponse {
@@ -69,11 +68,11 @@ impl Function for SpokeFunction {
     type Settings = ConfigArgs;
 
     async fn init(settings: ConfigArgs) -> Result<Self, Failure> {
-        let config = settings.for_pass(true)?;
+        let (config, queue_url) = settings.for_run()?;
         let sdk = sdk().await?;
         let spoke = spoke(&sdk, &config, &place(), Purpose::Pass).await?;
         tracing::info!(experience = %spoke.management, organization = %spoke.identity.organization, "spoke ready");
-        Ok(Self { spoke, inbox: SqsInbox::new(&sdk, config.queue_url.unwrap_or_default()) })
+        Ok(Self { spoke, inbox: SqsInbox::new(&sdk, queue_url) })
     }
 
     /// Answers a batch. What is to come again stands in the answer, and Lambda deletes the rest.

@@ -1,9 +1,9 @@
-//! Holds the lease of the organization while a pass goes on, so that two spokes of one organization
-//! never interleave.
+//! Holds the lease of the organization during a pass, so that two spokes of one organization never
+//! interleave.
 //!
-//! It is taken before a pass, renewed in the background, and given back after it. Where it cannot
-//! be renewed in time, or someone else has it, the pass is told to stop: it starts nothing new, and
-//! leaves its messages.
+//! A spoke takes the lease before a pass, renews it in the background, and gives it back after the
+//! pass. If the lease cannot be renewed in time, or if somebody else has it, the pass is stopped:
+//! it starts nothing new, and keeps its messages in the queue.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -24,59 +24,58 @@ use crate::error::one_line;
 #[cfg(test)]
 mod tests;
 
-/// How long giving back may take; where it takes longer, others wait for the end of the term
-/// instead.
+/// The longest time for giving the lease back. After that, others wait for the end of the term.
 const GIVE_BACK_WITHIN: Duration = Duration::from_secs(5);
-/// The same for one that was told to stop.
+/// The longest time for giving the lease back after a stop.
 const GIVE_BACK_STOPPED: Duration = Duration::from_secs(2);
-/// How often who waits for a lease, or is idle, looks at it. A look costs half a read unit of the
-/// ledger, a try one write unit.
+/// The interval at which a spoke that waits, or that is idle, reads the lease. A read costs half a
+/// read unit of the ledger; an attempt to take the lease costs a write unit.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// After a turn of this spoke the lease is left to others for so long: for one look of each, and
-/// the time that it takes.
+/// After a pass this spoke leaves the lease to others for this long: each of them reads it once,
+/// and takes it.
 const OTHERS_TURN: Duration = Duration::from_secs(4);
-/// The shortest time between two looks.
+/// The shortest interval between two reads of the lease.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// Between two tries to renew, where the ledger fails.
+/// The pause between two attempts to renew, if the ledger fails.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
-/// How to take the lease of this spoke's organization.
+/// Takes the lease of this spoke's organization.
 #[derive(Debug, Clone)]
 pub(crate) struct Leases {
     store: Arc<dyn LeaseStore>,
     organization: OrganizationId,
-    /// Who this is, for those who find the lease taken.
+    /// The name of this process, shown to those who find the lease taken.
     holder: String,
     term: LeaseTerm,
-    /// The lease of someone else as it was seen last, and since when: from one look to the next,
-    /// whoever looks.
+    /// Another holder's lease as it was last read, and the time since when it has not changed. All
+    /// waiters of this process share it.
     watch: Arc<Mutex<Option<Watch>>>,
     turns: Arc<Mutex<Turns>>,
 }
 
-/// Whose turn it is, where spokes with experiences of their own share the lease.
+/// The turns of spokes that share the lease, with different experiences.
 #[derive(Debug, Default)]
 struct Turns {
-    /// Whether there are others.
+    /// Whether other such spokes exist.
     shared: bool,
     given_back: Option<Instant>,
 }
 
-/// A lease of someone else, from the answer on that showed it first.
+/// Another holder's lease, and the time of the answer that showed it first.
 #[derive(Debug, Clone)]
 struct Watch {
     lease: Lease,
     since: Instant,
-    /// Whether its silence was told to whoever looks.
+    /// Whether its silence was reported.
     told: bool,
 }
 
-/// What to do where someone else holds the lease.
+/// The reaction if somebody else holds the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IfHeld {
-    /// Leave, and say who holds it.
+    /// Give up, with an error that names the holder.
     Leave,
-    /// Wait for it, until told to stop.
+    /// Wait for it, until the spoke has to stop.
     Wait,
 }
 
@@ -96,13 +95,14 @@ impl Leases {
         Self { store, organization, holder, term, watch: Arc::default(), turns: Arc::default() }
     }
 
-    /// From now on others, so many, take turns with this spoke. None waits for ever: after each
-    /// turn the lease is left free for longer than the time between two looks of who waits.
+    /// Sets the number of other spokes that take turns with this one. None waits for ever, because
+    /// this spoke leaves the lease free after each turn for longer than the interval at which the
+    /// others read it.
     pub(crate) fn share_with(&self, others: usize) {
         self.turns().shared = others > 0;
     }
 
-    /// How long the others' turn lasts yet.
+    /// The time that is left of the others' turn.
     fn others_turn(&self) -> Duration {
         let turns = self.turns();
         let since = turns.given_back.filter(|_| turns.shared).map(|at| at.elapsed());
@@ -113,11 +113,11 @@ impl Leases {
         self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the lease without asking for it. Whether its holder has fallen silent since the
-    /// last look: once for each.
+    /// Reads the lease without trying to take it. Returns `true` once for each holder that has
+    /// fallen silent.
     ///
     /// # Errors
-    /// Where the ledger fails.
+    /// If the ledger fails.
     pub(crate) async fn has_fallen_silent(&self) -> Result<bool, LedgerError> {
         let (asked, now) = (Instant::now(), Timestamp::now());
         let Some(held) = self.store.held(&self.organization).await?.filter(|held| held.expires_at_ms > 0) else {
@@ -130,18 +130,18 @@ impl Leases {
         Ok(silent && self.watch().as_mut().is_some_and(|watch| !std::mem::replace(&mut watch.told, true)))
     }
 
-    /// Who has the lease now, since when and until when; none where it is free. For those who do
-    /// not ask for it.
+    /// Describes the present holder of the lease, and its term. `None` if the lease is free. It
+    /// does not try to take the lease.
     ///
     /// # Errors
-    /// Where the ledger fails.
+    /// If the ledger fails.
     pub(crate) async fn held_now(&self, now: Timestamp) -> Result<Option<String>, LedgerError> {
         let held = self.store.held(&self.organization).await?;
         Ok(held.filter(|held| held.expires_at_ms > 0 && !held.is_free(now)).map(|held| held.describe(now)))
     }
 
-    /// When to look again: as soon as a lease that is watched would be abandoned, and now and then
-    /// in any case.
+    /// The time until the next read: the end of the watched lease's term, but at most
+    /// [`LOOK_EVERY`].
     pub(crate) fn look_again_in(&self) -> Duration {
         let watch = self.watch();
         let Some(Watch { lease, since, told: false }) = watch.as_ref() else { return LOOK_EVERY };
@@ -149,15 +149,15 @@ impl Leases {
         term.saturating_sub(since.elapsed()).clamp(LOOK_AGAIN, LOOK_EVERY)
     }
 
-    /// What was watched until this question was asked.
+    /// The lease that was watched until the time `asked`.
     fn watched(&self, asked: Instant) -> Option<Watched> {
         let watch = self.watch().clone()?;
         let unchanged_for = asked.saturating_duration_since(watch.since);
         Some(Watched { lease: watch.lease, unchanged_for })
     }
 
-    /// Notes the lease that an answer showed. Its silence counts from the answer, before which it
-    /// was renewed last.
+    /// Remembers the lease that an answer showed. Its silence counts from that answer, because the
+    /// last renewal came before it.
     fn note(&self, held: Lease, answered: Instant) {
         let mut watch = self.watch();
         let same =
@@ -171,13 +171,13 @@ impl Leases {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does `work` under the lease. It is handed a token of its own, which is cancelled with
-    /// `stop`, and with the reason when the lease is lost. None where `stop` was cancelled before
-    /// the lease was free.
+    /// Runs `work` under the lease. `work` gets a stop of its own, which follows `stop`, and also
+    /// stops, with the reason, when the lease is lost. Returns `None` if `stop` came before the
+    /// lease was free.
     ///
     /// # Errors
-    /// Those of `work`; where the ledger fails; where someone else holds the lease, and this is not
-    /// to wait.
+    /// Those of `work`; if the ledger fails; if somebody else holds the lease, and
+    /// [`IfHeld::Leave`] is given.
     pub(crate) async fn hold<T>(
         &self,
         if_held: IfHeld,
@@ -205,7 +205,8 @@ impl Leases {
             let (asked, now) = (Instant::now(), Timestamp::now());
             let wanted = Lease::new(self.organization.clone(), holder_id.clone(), self.holder.clone(), now, self.term);
             let seen = self.watched(asked);
-            // Not dropped at once by a stop: what is taken is to be given back.
+            // A stop does not drop this call at once, because a lease that was taken has to be
+            // given back.
             let Some(taken) = stop.write_down(self.store.take(&wanted, now, seen.as_ref())).await else {
                 return Ok(None);
             };
@@ -216,11 +217,11 @@ impl Leases {
                 }
                 Taken::HeldBy(held) => held,
             };
-            // One that claims more than any lease may is watched: who wrote it may be gone for
-            // good.
+            // A lease that claims more than the longest term is watched, because its holder may be
+            // gone for good.
             let leave = if_held == IfHeld::Leave && !is_to_be_watched(held.as_deref(), seen.as_ref(), now);
             let described = held.as_ref().map(|held| held.describe(now));
-            // None: given back between two looks.
+            // `None` means that it was given back between the two reads.
             if let Some(held) = held {
                 if !leave && waits_for.replace(held.holder_id.clone()).is_none_or(|before| before != held.holder_id) {
                     tracing::info!(holder = described, "another spoke is at work: waiting for its lease");
@@ -240,12 +241,12 @@ impl Leases {
     }
 }
 
-/// Whether a lease is odd, and not yet seen to be renewed.
+/// Whether a lease claims more than the longest term, and was not seen to be renewed yet.
 fn is_to_be_watched(held: Option<&Lease>, seen: Option<&Watched>, now: Timestamp) -> bool {
     held.is_some_and(|held| held.is_odd(now) && seen.is_none_or(|seen| seen.is_still(held)))
 }
 
-/// The time for which this process holds the lease.
+/// The period in which this process holds the lease.
 struct Tenure {
     stop: Stop,
     done: CancellationToken,
@@ -270,11 +271,11 @@ impl Tenure {
     }
 }
 
-/// Renews a lease until it is done with, or lost.
+/// Renews a lease until the pass has ended, or the lease is lost.
 struct Keeper {
     leases: Leases,
     lease: Lease,
-    /// From before the last renewal that succeeded was asked for, on the steady clock.
+    /// A time, on the steady clock, from before the last successful renewal was requested.
     renewed: Instant,
     stop: Stop,
     done: CancellationToken,
@@ -290,8 +291,8 @@ impl Keeper {
             }
             let done = self.done.clone();
             let renewed = tokio::select! {
-                // Cancel-safe, both: what arrives late is renewed once more than needed, and ends
-                // by itself.
+                // Both arms are cancel-safe: a renewal that arrives late only makes the lease last
+                // longer, until it expires.
                 () = done.cancelled() => break,
                 renewed = self.renew() => renewed,
             };
@@ -308,7 +309,8 @@ impl Keeper {
         }
     }
 
-    /// Renews it, trying again while others may not have it yet. The error says how it was lost.
+    /// Renews the lease, with retries for as long as nobody else may take it. The error says how it
+    /// was lost.
     async fn renew(&mut self) -> Result<(), String> {
         let give_up = self.renewed + self.leases.term.held_for();
         let mut last = "the ledger does not answer".to_owned();

@@ -14,6 +14,7 @@ pub(crate) mod beside;
 pub(crate) mod deferred;
 pub(crate) mod discover;
 pub(crate) mod drift;
+pub(crate) mod look;
 pub(crate) mod preview;
 pub(crate) mod record;
 pub(crate) mod reporter;
@@ -24,6 +25,7 @@ pub(crate) mod tally;
 pub(crate) mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -200,7 +202,7 @@ impl Spoke {
         let life =
             SignOfLife { needs: standing.needs.clone(), disputed: standing.told.clone(), ..SignOfLife::default() };
         let beside = standing.beside.clone();
-        let outcome = Box::pin(self.try_sync(standing, snapshot, confirmed, stop)).await;
+        let outcome = Box::pin(self.try_sync(standing, snapshot, confirmed, stop)).await.map(|done| done.0);
         if matches!(outcome, Err(SpokeError::Stopped(_))) {
             // A stop is no failure that the hub should see. The next run reports.
             return outcome.map(|(pass, _)| pass);
@@ -248,8 +250,14 @@ impl Spoke {
     /// Writes the sign of life, with the failure of the pass as a whole: one item for this spoke,
     /// and one for the organization. Hubs of earlier releases read only the latter.
     pub(crate) async fn report_seen(&self, life: SignOfLife, beside: &Beside) -> Result<(), LedgerError> {
+        let seen = self.sign_of_life(life, beside);
+        self.receipts.put_spoke(&seen).await?;
+        self.receipts.put_seen(&with_neighbours(seen, beside)).await
+    }
+
+    fn sign_of_life(&self, life: SignOfLife, beside: &Beside) -> OrganizationSeen {
         let Identity { organization, account, region, .. } = self.identity.clone();
-        let seen = OrganizationSeen {
+        OrganizationSeen {
             organization,
             experience: self.management.clone(),
             last_seen: Timestamp::now(),
@@ -264,12 +272,7 @@ impl Spoke {
             ledger: Some(LEDGER_LAYOUT),
             disputed: life.disputed,
             filter_settings: self.sharing.settings(self.filters.made_ready()),
-        };
-        self.receipts.put_spoke(&seen).await?;
-        // Hubs that know of settings read the item of each spoke.
-        let seen = OrganizationSeen { filter_settings: Vec::new(), ..seen };
-        let others: usize = beside.neighbours().map(|seen| seen.experiences).sum();
-        self.receipts.put_seen(&OrganizationSeen { experiences: seen.experiences.saturating_add(others), ..seen }).await
+        }
     }
 
     async fn try_sync(
@@ -278,7 +281,7 @@ impl Spoke {
         snapshot: Arc<Snapshot>,
         confirmed: Option<Confirmed>,
         stop: &Stop,
-    ) -> Result<(PassOutcome, Option<ChangeSetTimes>), SpokeError> {
+    ) -> Result<((PassOutcome, Option<ChangeSetTimes>), Found), SpokeError> {
         let times = standing.before.seen.as_ref().and_then(|seen| seen.change_set_times);
         let before = kept(&standing);
         let discovered = discover(self.catalog.as_ref(), &self.management, &self.selection, &before);
@@ -323,6 +326,7 @@ impl Spoke {
             known,
             recorder,
             tally,
+            news: AtomicBool::new(false),
         };
         let outcomes = pass.sync_all(candidates, gone).await;
         // Every receipt was tried by now. If one could not be written, its error keeps the message
@@ -332,8 +336,24 @@ impl Spoke {
         let in_sync = receipts.iter().filter(|receipt| receipt.status == ReceiptStatus::InSync).count();
         tracing::debug!(%version, experiences = receipts.len(), in_sync, "pass done");
         let tally = Tally { change_set_times: pass.engine.seen_times(), ..pass.tally().clone() };
-        Ok((PassOutcome { receipts, tally }, pass.engine.times()))
+        let found = if pass.has_news() { Found::Something } else { Found::Nothing };
+        Ok(((PassOutcome { receipts, tally }, pass.engine.times()), found))
     }
+}
+
+/// What a pass that only looks has found to do, or to write down. A pass that changes things always
+/// says `Nothing`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    Something,
+}
+
+/// The organization's sign of life, from this spoke's own: it counts the experiences of the other
+/// spokes, too.
+fn with_neighbours(seen: OrganizationSeen, beside: &Beside) -> OrganizationSeen {
+    let others: usize = beside.neighbours().map(|seen| seen.experiences).sum();
+    OrganizationSeen { experiences: seen.experiences.saturating_add(others), ..seen }
 }
 
 /// The experiences that were kept in step before. Those with a disputed receipt are among them,

@@ -1,4 +1,5 @@
-//! When to try again: what an error of the catalog means for an experience, and how long to wait.
+//! Decides when to try again: [`reaction`] classifies the catalog's errors, [`backoff`] sets the
+//! pauses.
 
 pub(crate) mod backoff;
 pub(crate) mod reaction;

@@ -27,6 +27,17 @@ impl Setting {
     }
 }
 
+/// `page` with the table under the heading `## PROGRAM` as `settings` declare it: what
+/// `docs/configuration.md` is compared with, and renewed to. `None` where it has no such table.
+#[must_use]
+pub fn with_settings<'a>(page: &str, program: &str, settings: impl IntoIterator<Item = &'a Setting>) -> Option<String> {
+    let (before, rest) = page.split_once(&format!("## {program}\n"))?;
+    let (heading, rest) = rest.split_once("| --- |\n")?;
+    let (_, after) = rest.split_once("\n\n")?;
+    let rows: Vec<_> = settings.into_iter().map(Setting::row).collect();
+    Some(format!("{before}## {program}\n{heading}| --- |\n{}\n\n{after}", rows.join("\n")))
+}
+
 /// The text that was given for a setting, which becomes a `T` where it is read. The declaration
 /// gives `T`, so that every command checks the setting in the same way.
 #[derive(Debug)]
@@ -139,7 +150,8 @@ macro_rules! declare_settings {
             ];
 
             $(
-                fn $field(&self) -> $crate::Given<'_, $kind> {
+                #[doc = $help]
+                $vis fn $field(&self) -> $crate::Given<'_, $kind> {
                     $crate::Given::new(self.$field.as_deref(), $constant)
                 }
             )*
@@ -178,6 +190,15 @@ mod tests {
         assert_eq!(given(Some("none")).unless("none").optional(&mut settings), None);
         assert_eq!(given(Some("3")).unless("none").optional(&mut settings), Some(3));
         assert!(settings.finish(|| Some(())).is_ok());
+    }
+
+    #[test]
+    fn a_page_gets_the_rows_of_one_program_and_keeps_everything_else() {
+        let page = "# Settings\n\n## app\n\n| a | b |\n| --- | --- |\n| old |\n\nMore.\n\n## other\n";
+        let setting = Setting { source: NAME, needed_by: "run", meaning: "the name" };
+        let renewed = with_settings(page, "app", [&setting, &setting]).unwrap();
+        assert_eq!(renewed, page.replace("| old |", &format!("{0}\n{0}", setting.row())));
+        assert_eq!(with_settings(page, "other", [&setting]), None);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Checks the configuration at start: every problem at once, each by its flag and its variable.
 
 use std::fmt::{self, Display};
-use std::ops::{Bound, RangeBounds};
 use std::str::FromStr;
 
 use crate::Failure;
@@ -59,34 +58,6 @@ impl Settings {
         }
     }
 
-    /// A whole number within `range`, which may be absent or blank.
-    pub fn number<T>(&mut self, value: Option<&str>, source: Source, range: impl RangeBounds<T>) -> Option<T>
-    where
-        T: FromStr + PartialOrd + Display,
-    {
-        let text = value.map(str::trim).filter(|text| !text.is_empty())?;
-        let number = text.parse().ok().filter(|number| range.contains(number));
-        if number.is_none() {
-            let bounds = match (range.start_bound(), range.end_bound()) {
-                (Bound::Included(least), Bound::Included(most)) => format!("from {least} to {most}"),
-                (Bound::Included(least), _) => format!("of at least {least}"),
-                _ => "in its range".to_owned(),
-            };
-            self.problem(source, format!("`{text}` is not a whole number {bounds}"));
-        }
-        number
-    }
-
-    /// `true` or `false`, which may be absent or blank.
-    pub fn switch(&mut self, value: Option<&str>, source: Source) -> Option<bool> {
-        let text = value.map(str::trim).filter(|text| !text.is_empty())?;
-        let switch = text.to_ascii_lowercase().parse().ok();
-        if switch.is_none() {
-            self.problem(source, format!("`{text}` is neither true nor false"));
-        }
-        switch
-    }
-
     /// Notes that a setting is not there.
     pub fn missing(&mut self, source: Source) {
         self.missing = true;
@@ -125,6 +96,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::WholeNumber;
 
     const PORT: Source = Source { flag: "--port", variable: "APP_PORT" };
     const NAME: Source = Source { flag: "--name", variable: "APP_NAME" };
@@ -133,7 +105,7 @@ mod tests {
     fn every_problem_is_named_by_flag_and_variable() {
         let text = |port: &str, name: &str| {
             let mut settings = Settings::default();
-            let port = settings.number(Some(port), PORT, 1..=65_535_u16);
+            let port = settings.optional::<WholeNumber<1, 65_535>>(Some(port), PORT);
             let name = settings.required::<String>(Some(name), NAME);
             settings.finish(|| Some((port?, name?))).unwrap_err().render()
         };
@@ -153,15 +125,6 @@ mod tests {
             "error: the configuration is not complete\n  --name (APP_NAME) is missing\n\
              hint: give the flag or set the variable; `--help` explains each"
         );
-    }
-
-    #[test]
-    fn a_switch_is_one_of_two_words() {
-        let mut settings = Settings::default();
-        let found = ["true", " False ", ""].map(|text| settings.switch(Some(text), NAME));
-        assert_eq!((found, settings.switch(None, NAME)), ([Some(true), Some(false), None], None));
-        assert_eq!(settings.switch(Some("yes"), NAME), None);
-        assert!(settings.finish(|| Some(())).unwrap_err().render().contains("`yes` is neither true nor false"));
     }
 
     #[test]

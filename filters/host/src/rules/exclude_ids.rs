@@ -1,4 +1,4 @@
-//! `exclude-ids`: what is listed is not approved.
+//! `exclude-ids`: products with these ids are not approved.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! `exclude-vendors`: what one of these vendors made is not approved.
+//! `exclude-vendors`: products of these vendors are not approved.
 
 use pmp_filter_names::key;
 use serde::Deserialize;
@@ -23,7 +23,7 @@ impl Rule for ExcludeVendors {
     fn judge(&self, product: &Product<'_>) -> Option<Taken> {
         let vendor = match product.manufacturer_id.and_then(|id| self.vendors.find_id(id)) {
             Some(vendor) => vendor,
-            // An id that is not in the settings may be of a vendor whose name is.
+            // If the id is not in the settings, the vendor's name may be.
             None => match name(product) {
                 Some(name) => self.vendors.find(name)?,
                 None => return self.unknown.judge("the vendor is"),
@@ -50,7 +50,7 @@ impl Rule for ExcludeVendors {
     }
 }
 
-/// The vendor's name; one in which there is nothing to read is none.
+/// The vendor's name. `None` if it has no visible characters.
 fn name<'a>(product: &Product<'a>) -> Option<&'a str> {
     product.manufacturer.filter(|name| !key(name).is_empty())
 }

@@ -1,4 +1,4 @@
-//! `only-categories`: what is in none of these categories is not approved.
+//! `only-categories`: products outside of these categories are not approved.
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! What the settings of several rules have in common.
+//! Types that the settings of several rules share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,11 +20,11 @@ pub(super) fn read<R: Rule + DeserializeOwned + 'static>(config: &str) -> Result
     Ok(Box::new(rule))
 }
 
-/// How a rule takes a product away.
+/// The verdict with which a rule removes a product.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Taking {
-    /// Not approved; what is taken out of the settings comes back.
+    /// Not approved. The product is approved again when it is taken out of the settings.
     #[default]
     Exclude,
     /// Not approved, and on the list of rejected products.
@@ -40,21 +40,21 @@ impl Taking {
     }
 }
 
-/// What becomes of a product of which the fact that matters is not known.
+/// The decision on a product if the fact that the rule needs is not known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Unknown {
-    /// It is kept: a vendor whose products cannot be looked up gets through.
+    /// The product is kept, so a vendor whose products cannot be looked up passes.
     Keep,
-    /// It is excluded, and never rejected, since nothing is held against it. The default: a rule
-    /// that lets through what it cannot judge is none. Should nothing at all be known, the guard
-    /// rails hold the plan.
+    /// The product is excluded, and never rejected, because nothing is known against it. This is
+    /// the default, because a rule must not pass a product that it cannot judge. If no facts are
+    /// known at all, the guard rails hold the plan.
     #[default]
     Exclude,
 }
 
 impl Unknown {
-    /// The decision on a product of which `what` is not known.
+    /// The decision on a product whose `what` is not known.
     pub(super) fn judge(self, what: &str) -> Option<Taken> {
         let taken = || Taken { how: Taking::Exclude, why: format!("{what} not known") };
         (self == Self::Exclude).then(taken)
@@ -66,13 +66,13 @@ impl Unknown {
 #[serde(try_from = "Vec<ProductId>")]
 pub(super) struct Ids(pub(super) BTreeSet<ProductId>);
 
-/// Names, compared as a whole and as people read them: by the key of each, the form in which it was
-/// written.
+/// Names, which are compared as a whole and as people read them. Maps the key of each to the form
+/// in which it was written.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub(super) struct Names(BTreeMap<String, String>);
 
-// An empty list is a mistake in every rule: it takes nothing away, or everything.
+// An empty list is a mistake in every rule: it would remove no product, or all (rule 12).
 const EMPTY: &str = "the list is empty";
 
 impl TryFrom<Vec<ProductId>> for Ids {
@@ -99,17 +99,18 @@ impl TryFrom<Vec<String>> for Names {
 }
 
 impl Names {
-    /// The entry that this name is, as it was written.
+    /// The entry that matches this name, in the form in which it was written.
     pub(super) fn find(&self, name: &str) -> Option<&str> {
         self.0.get(&key(name)).map(String::as_str)
     }
 
-    /// The entry that is exactly this id of AWS's, which stays where a name changes.
+    /// The entry that is exactly this id of AWS's. An id stays the same if a name changes.
     pub(super) fn find_id(&self, id: &str) -> Option<&str> {
         self.find(id).filter(|written| *written == id)
     }
 
-    /// The entries, as they were written, that are none of `names` and none of `ids`.
+    /// The entries, in the form in which they were written, that match none of `names` and none of
+    /// `ids`.
     pub(super) fn unmet<'a>(
         &'a self,
         names: impl Iterator<Item = &'a str>,

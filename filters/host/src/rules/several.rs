@@ -1,4 +1,4 @@
-//! `rules`: several rules at once. A product is kept where all of them keep it.
+//! `rules`: several rules at once. A product is kept if all of them keep it.
 
 use serde::Deserialize;
 
@@ -37,7 +37,7 @@ impl TryFrom<Given> for Several {
 }
 
 impl Rule for Several {
-    /// The strongest word counts; of equal ones the first.
+    /// The strictest decision counts; of equal ones, the first.
     fn judge(&self, product: &Product<'_>) -> Option<Taken> {
         self.0.iter().filter_map(|rule| rule.judge(product)).reduce(
             |first, next| {

@@ -1,10 +1,10 @@
-//! Why a build failed, and what the author can do.
+//! The errors of a build, with hints for the author.
 
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-/// Why a build failed.
+/// The reason why a build failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuildError {
     /// A tool of the machine is missing.
@@ -20,7 +20,7 @@ pub(crate) enum BuildError {
     Start {
         /// The tool with its first argument.
         tool: String,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A tool ran and failed. Its own output says why.
@@ -42,7 +42,7 @@ pub(crate) enum BuildError {
     Place {
         /// The path of the component.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The component was built, but fails on the project's first case.
@@ -56,15 +56,15 @@ pub(crate) enum BuildError {
     /// The toolchain succeeded, but there is no component.
     #[error("the build ended without a component at `{}`", path.display())]
     NoComponent {
-        /// Where it should be.
+        /// The path where it should be.
         path: PathBuf,
-        /// Why it cannot be read.
+        /// The error of reading it.
         source: io::Error,
     },
 }
 
 impl BuildError {
-    /// What the author can do about it, if there is something.
+    /// The author's next step. `None` if there is none.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Missing { install, .. } => Some((*install).to_owned()),

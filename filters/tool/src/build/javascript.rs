@@ -19,18 +19,19 @@ const COMPILER: Tool = Tool {
 pub(super) fn build(project: &Project) -> Result<Vec<u8>, BuildError> {
     let root = project.root();
     if !is_installed(root) {
-        // What the lock file pins, by digest; no script of a package is run.
+        // This installs exactly the packages of the lock file, by digest. No script of a package is
+        // run.
         let command = if root.join("package-lock.json").is_file() { "ci" } else { "install" };
         let quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
         NPM.run(Command::new("npm").arg(command).args(quiet).current_dir(root))?;
     }
     let component = place(project)?;
-    // By Node.js itself, so that no shell looks at the arguments.
+    // Node.js starts the compiler directly, so that no shell interprets the arguments.
     let mut compiler = Command::new("node");
     compiler.arg(root.join("node_modules/componentize-qjs/cli.mjs"));
     compiler.arg("--wit").arg(project.wit()).args(["--world", WORLD]);
     compiler.arg("--js").arg(root.join("src/filter.js"));
-    // A filter is given no WASI; the contract's functions are plain ones.
+    // A filter gets no WASI, and the contract's functions are synchronous.
     compiler.args(["--stub-wasi", "--sync"]).arg("--output").arg(&component);
     if !root.join("node_modules/componentize-qjs").is_dir() {
         return Err(COMPILER.missing());
@@ -39,7 +40,7 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, BuildError> {
     result(&component)
 }
 
-/// Whether what is installed is at least as new as what is pinned. npm leaves a copy of the lock
+/// Whether the installed packages are at least as new as the lock file. npm leaves a copy of that
 /// file.
 fn is_installed(root: &Path) -> bool {
     let changed = |file: &str| root.join(file).metadata().and_then(|metadata| metadata.modified()).ok();

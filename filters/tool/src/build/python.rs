@@ -13,7 +13,8 @@ const PYTHON: Tool = Tool {
 };
 const COMPILER: Tool =
     Tool { what: "the compiler `componentize-py`", install: "name it in requirements.txt: `componentize-py==0.25.1`" };
-/// What was installed last, in the environment: a change of the requirements is seen.
+/// The requirements that were installed last, kept in the environment. A difference shows that they
+/// have changed.
 const INSTALLED: &str = ".venv/installed-requirements.txt";
 
 pub(super) fn build(project: &Project) -> Result<Vec<u8>, BuildError> {
@@ -28,13 +29,13 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, BuildError> {
         let requirements = root.join("requirements.txt");
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
         PYTHON.run(Command::new(&python).args(pip).arg(&requirements))?;
-        // Not noted, it is only installed again the next time.
+        // Without this copy, the requirements are only installed again the next time.
         let _lost = std::fs::copy(requirements, root.join(INSTALLED));
     }
     let component = place(project)?;
     let mut compiler = Command::new(root.join(".venv/bin/componentize-py"));
     compiler.arg("--quiet").arg("--wit-path").arg(project.wit()).args(["--world", WORLD, "componentize"]);
-    // A filter is given no WASI; modules are looked for in the project alone, not in some active
+    // A filter gets no WASI. Modules are looked for only in the project, not in an active
     // environment.
     compiler.arg("--stub-wasi").arg("--python-path").arg(root).arg("--output").arg(&component).arg("app");
     COMPILER.run(compiler.env("VIRTUAL_ENV", "").env("PYTHONDONTWRITEBYTECODE", "1"))?;

@@ -1,9 +1,9 @@
-//! Rust for `wasm32-unknown-unknown`, which knows no WASI; rustc's own linker `wasm-component-ld`
-//! makes it a component.
+//! Builds Rust for `wasm32-unknown-unknown`, which has no WASI. rustc's own linker
+//! `wasm-component-ld` makes it a component.
 //!
-//! Two routes, the first one that is there: the target from rustup, or Debian's compiler, which
-//! builds the standard library from its source. The same as
-//! `filters/examples/exclude-products/build.sh`, with the same flags.
+//! There are two ways, and the first one that is available is used: the target from rustup, or
+//! Debian's compiler, which builds the standard library from its source.
+//! `filters/examples/exclude-products/build.sh` does the same with the same flags.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,9 +32,9 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
 struct Route {
     rustc: PathBuf,
-    /// Where the standard library is built from its source.
+    /// Whether the standard library is built from its source.
     build_std: bool,
-    /// What must not show in the component, with what stands there instead.
+    /// The path that must not appear in the component, and its replacement.
     source: PathBuf,
 }
 
@@ -97,8 +97,8 @@ fn source(sysroot: &Path) -> PathBuf {
     sysroot.join("lib/rustlib/src/rust")
 }
 
-/// No path of this machine may stand in the component: it would tell on the builder, and change its
-/// digest. The project's own files are named from its root already.
+/// No path of this machine may be in the component: it would reveal the builder, and change the
+/// digest. The project's own files are already named relative to its root.
 fn flags(tools: &Path, route: &Route) -> Vec<String> {
     let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
     let mut flags = vec![
@@ -116,7 +116,7 @@ fn flags(tools: &Path, route: &Route) -> Vec<String> {
     flags
 }
 
-/// One of cargo's messages, as far as it matters here.
+/// The parts of cargo's messages that matter here.
 #[derive(Deserialize)]
 struct Message {
     reason: String,
@@ -124,7 +124,7 @@ struct Message {
     filenames: Vec<PathBuf>,
 }
 
-/// The component among what cargo built: the last WebAssembly file that it names.
+/// The component in cargo's output: the last WebAssembly file that it names.
 fn artifact(messages: &str) -> Option<PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
     let mut files =

@@ -1,12 +1,12 @@
-//! Running a tool of the machine: its words go to standard error, so that standard output is this
-//! program's alone.
+//! Runs tools of the machine. Their output goes to standard error, because standard output belongs
+//! to this program.
 
 use std::io;
 use std::process::{Command, Stdio};
 
 use super::BuildError;
 
-/// What a tool is called in messages, and what to do where it is not there.
+/// The name of a tool in messages, and the hint if it is not installed.
 pub(super) struct Tool {
     pub(super) what: &'static str,
     pub(super) install: &'static str,
@@ -24,7 +24,7 @@ impl Tool {
         }
     }
 
-    /// Runs a command to its end. It speaks to the person who builds, as if they had run it
+    /// Runs a command to its end. Its output goes to the person who builds, as if they had run it
     /// themselves.
     #[expect(clippy::disallowed_methods, reason = "the tool's words, not ours")]
     pub(super) fn run(&self, command: &mut Command) -> Result<(), BuildError> {
@@ -33,7 +33,7 @@ impl Tool {
         if status.success() { Ok(()) } else { Err(BuildError::Failed { tool: name(command), status }) }
     }
 
-    /// Runs a command to its end, for what it prints.
+    /// Runs a command to its end, and returns its output.
     pub(super) fn ask(&self, command: &mut Command) -> Result<String, BuildError> {
         let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
         let output = output.map_err(|source| self.start(command, source))?;
@@ -44,7 +44,7 @@ impl Tool {
     }
 }
 
-/// A command as a person would recognize it: the program and its first argument.
+/// The name by which a person recognizes a command: the program and its first argument.
 fn name(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());
     let mut name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();

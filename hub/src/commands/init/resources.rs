@@ -1,5 +1,5 @@
-//! Makes what the hub needs, or checks what is there: two tables, the topic, and who may subscribe
-//! to it. Idempotent. For those who do not deploy by template, and for tests.
+//! Makes the two tables, the topic, and the permission to subscribe, or checks those that exist.
+//! Idempotent. It is for operators who do not deploy by template, and for tests.
 
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
@@ -16,18 +16,18 @@ use serde_json::{Value, json};
 use crate::config::InitConfig;
 use crate::error::HubError;
 
-/// The statement of the topic's policy that `init` keeps; the others are left as they are.
+/// The statement of the topic's policy that `init` maintains. Other statements stay as they are.
 const SUBSCRIBERS: &str = "pmp-sync-subscribers";
 /// The name of a topic that `init` makes.
 const TOPIC_NAME: &str = "pmp-sync-snapshots";
 
-/// What is there now.
+/// The resources that exist after `init`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Initialized {
     pub(crate) snapshots_table: String,
     pub(crate) timestamps_table: String,
     pub(crate) topic_arn: String,
-    /// What was made or changed by this run; empty where all was as it should be.
+    /// The resources that this run made or changed. Empty if none was needed.
     pub(crate) changes: Vec<String>,
 }
 
@@ -57,8 +57,8 @@ pub(crate) async fn init(
     Ok(Initialized { snapshots_table, timestamps_table, topic_arn, changes })
 }
 
-/// Admits organizations to the roster; what was changed, in words. Those that were admitted before
-/// stay as they are, but become large where `large` says so.
+/// Admits organizations to the roster, and returns a sentence for each change. Organizations that
+/// were admitted before stay as they are, but become large if `large` is set.
 pub(crate) async fn admit(
     roster: &dyn Roster,
     experience: &ExperienceId,
@@ -81,7 +81,7 @@ pub(crate) async fn admit(
     Ok(changes)
 }
 
-/// `CreateTopic` returns the topic of that name where there is one.
+/// Returns the ARN of the topic. `CreateTopic` returns an existing topic of that name.
 async fn ensure_topic(client: &Client, wanted: Option<&TopicArn>) -> Result<String, HubError> {
     let name = wanted.map_or(TOPIC_NAME, TopicArn::name);
     // Both required fields are set, so the builder has nothing to refuse.
@@ -91,7 +91,7 @@ async fn ensure_topic(client: &Client, wanted: Option<&TopicArn>) -> Result<Stri
     Ok(answer.topic_arn.unwrap_or_default())
 }
 
-/// Lets `subscribers` subscribe their own queues; returns whether the policy changed. Accounts that
+/// Lets `subscribers` subscribe their own queues. Returns whether the policy changed. Accounts that
 /// were allowed before stay allowed.
 async fn allow_subscribers(client: &Client, topic: &str, subscribers: &[AccountId]) -> Result<bool, HubError> {
     if subscribers.is_empty() {
@@ -140,7 +140,7 @@ fn with_subscribers(mut policy: Value, topic: &str, subscribers: &[AccountId]) -
         "Principal": {"AWS": principals},
         "Action": "sns:Subscribe",
         "Resource": topic,
-        // A member organization subscribes its queue, and nothing else.
+        // A member organization may subscribe its queue, and nothing else.
         "Condition": {"StringEquals": {"sns:Protocol": "sqs"}},
     }));
     Ok(policy)

@@ -1,5 +1,5 @@
-//! The chain from the management experience to what is in force in one member experience: each step
-//! with its time, and with whose view it is. Pure.
+//! The steps from the management experience to the state in force in one member experience. Each
+//! step has its time, and says whose view it is. Pure.
 
 use jiff::Timestamp;
 use pmp_protocol::{DecisionJournal, JournalEntry, Outcome, ProductId, Receipt};
@@ -28,7 +28,7 @@ pub(crate) struct Step {
     pub(crate) what: String,
 }
 
-/// The steps, in the order in which they happen.
+/// The steps, in the order in which they happened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Chain {
     pub(crate) steps: Vec<Step>,
@@ -40,7 +40,7 @@ impl Chain {
     }
 }
 
-/// The chain for one answer. `outcomes`: of this experience, newest first.
+/// The chain for one answer. `outcomes` are those of this experience, newest first.
 #[expect(clippy::too_many_arguments, reason = "each is another source, and says so by its type")]
 pub(crate) fn chain(
     answer: &Answer,
@@ -118,7 +118,8 @@ fn filter(entry: &JournalEntry, said: &Said) -> String {
     }
 }
 
-/// The oldest entry, without a break, that says the same of whether it is approved.
+/// The index of the oldest entry, without a break, with the same answer to whether the product is
+/// approved.
 fn since(all: &[Option<Said>], index: usize) -> usize {
     let approved = |said: &Option<Said>| said.as_ref().map(Said::approved);
     let same = all[index..].iter().take_while(|said| approved(said) == approved(&all[index])).count();
@@ -145,7 +146,7 @@ fn plan(journal: &DecisionJournal, all: &[Option<Said>], index: usize, since: us
 
 fn change_sets<'a>(entry: &JournalEntry, outcomes: &[&'a Outcome]) -> Option<&'a Outcome> {
     let of = |outcome: &&&Outcome| entry.is_about(outcome.version, outcome.digest) && outcome.change_sets > 0;
-    // The oldest: that was when it came there.
+    // The oldest one, because that is when the version was applied there.
     outcomes.iter().rev().find(of).copied()
 }
 

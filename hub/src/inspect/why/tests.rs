@@ -24,7 +24,7 @@ fn product() -> ProductId {
     ProductId::new("prod-a").unwrap()
 }
 
-/// Snapshots 41, which lists the product as `before`, and 42, which lists it as `after`.
+/// Snapshots 41 and 42, which list the product as `before` and `after`.
 fn kept(before: Option<Listed>, after: Option<Listed>) -> Kept {
     let snapshot = |number: u64, listed: Option<Listed>| {
         let ids =
@@ -48,8 +48,7 @@ fn entry(number: u64, status: ReceiptStatus) -> JournalEntry {
     JournalEntry::new(version(number), digest(number), now() - SignedDuration::from_mins(1), status, None)
 }
 
-/// The journal of an experience where one thing was decided of the product at 42, and nothing at
-/// 41.
+/// A journal with this decision about the product at 42, and none at 41.
 fn journal(kept: &Kept, ground: Option<Ground>, status: ReceiptStatus) -> DecisionJournal {
     let listing = |number| kept.snapshots[&version(number)].listing.clone();
     let product = product();
@@ -129,7 +128,7 @@ fn the_answer_is_what_is_in_force_with_what_stands_in_its_way() {
         let journal = journal(&kept, ground, status);
         let (found, said) = asked(&kept, receipt(42, status, None), Some(Ok(journal.clone())), Moment::Now);
         assert_eq!((found, said.as_str()), (stance, why), "{before:?} {after:?} {status}");
-        // By the snapshot before, nothing of that had been decided.
+        // At the snapshot before, nothing had been decided about the product.
         let then = asked(&kept, receipt(42, status, None), Some(Ok(journal)), Moment::Version(version(41))).0;
         assert_eq!(then, if before.is_some() { Stance::Approved } else { Stance::NotListed });
     }

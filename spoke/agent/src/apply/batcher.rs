@@ -1,5 +1,4 @@
-//! Reads in batches: what several experiences ask for while one batch is on its way goes into the
-//! next batch.
+//! Reads in batches. While one batch is being read, further requests collect for the next one.
 
 use std::sync::Arc;
 
@@ -51,7 +50,7 @@ impl<K: Clone + std::fmt::Display + Send + 'static, V: Send + 'static> Batcher<K
         Self { requests }
     }
 
-    /// Reads one entity, in a batch with others that are asked for at the same time.
+    /// Reads one entity. It shares a batch with other requests that come at the same time.
     pub(crate) async fn read(&self, key: &K) -> Result<V, CatalogError> {
         let gone = || CatalogError::Unexpected {
             entity: key.to_string(),

@@ -1,10 +1,15 @@
-//! One experience: plan, start the next change set, wait for its end, read, plan again.
+//! The algorithm for one experience: plan, start the next change set, wait for its end, read, plan
+//! again.
 //!
-//! Between change sets the executor carries the lists on in memory, and reads the revision alone:
-//! where it is the next one, nobody else changed anything. Otherwise, and always before the
-//! experience is said to be in step, it reads the policy itself.
+//! Between change sets the executor applies its own changes to the lists in memory, and reads only
+//! the revision. If the revision is exactly the next one, nobody else changed anything. Otherwise
+//! it reads the policy itself. It also does so before every `in-sync`.
 //!
-//! [`outcome`] says what the end of a change set and an error mean; [`live`] reads and waits.
+//! For example, A has 120 products to approve. A change set of 50 succeeds at revision 7, and the
+//! experience is at revision 8: A plans the next 50 from memory. After the next one it finds
+//! revision 10 instead of 9, so somebody else changed A. It reads the policy, and plans from that.
+//!
+//! [`outcome`] handles the end of a change set, and errors; [`live`] reads and waits.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -31,18 +36,18 @@ mod live;
 mod observe;
 mod outcome;
 
-/// How often change sets may fail by the catalog's own fault (`SERVER_FAULT`), or succeed without
-/// effect.
+/// The most change sets that may fail by the catalog's own fault (`SERVER_FAULT`), or succeed
+/// without effect.
 const MAX_FAULTS: u32 = 3;
-/// A change set that started this long before the pass belongs to an earlier one, even where the
-/// clocks of AWS and of this machine differ a little.
+/// A change set that started this long before the pass belongs to an earlier pass. The margin
+/// allows for a small difference between AWS's clock and this machine's.
 const EARLIER: SignedDuration = SignedDuration::from_secs(60);
 /// For this long after a change set succeeded, lists that do not show its effect may be older than
 /// it. AWS does not document how soon reads follow. After this time the lists are believed.
 const READS_MAY_LAG: Duration = Duration::from_secs(45);
 const STOPPED: &str = "told to stop before the end";
 
-/// How an experience ends, for its receipt.
+/// The end of an experience, for its receipt.
 pub(super) struct End {
     status: ReceiptStatus,
     error: Option<String>,
@@ -70,7 +75,7 @@ impl End {
         Self::partial(STOPPED.to_owned())
     }
 
-    /// For an error that this pass cannot mend.
+    /// The end after an error that this pass cannot fix.
     fn gave_up(error: &CatalogError) -> Self {
         let text = one_line(error);
         Self::failed(match error.hint() {
@@ -80,12 +85,12 @@ impl End {
     }
 }
 
-/// Where the lists that are planned from come from.
+/// The source of the lists that a plan starts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lists {
     /// The lists are the catalog's own answer.
     AsRead,
-    /// The last answer, with the changes of this pass carried on in memory.
+    /// The last answer, with this pass's own changes applied in memory.
     CarriedOn,
 }
 
@@ -93,35 +98,35 @@ enum Lists {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sharing {
     Permitted,
-    /// A shared change set failed without naming a culprit. From then on this experience shares no
-    /// more, so that it cannot make others fail again.
+    /// A shared change set failed, and the error named no part. From then on this experience shares
+    /// no more, so that it cannot make others fail again.
     Alone,
 }
 
-/// When the policy's settings are changed.
+/// The point in the pass at which the policy's settings are changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum SettingsStep {
     /// In the first change set, together with products.
     WithProducts,
-    /// When all products are done: a change set with both failed, and so it becomes clear which was
-    /// at fault.
+    /// After all products. A change set with both failed, and the two are tried apart to find out
+    /// which was at fault.
     Last,
-    /// Not at all: the catalog refused them, with this text.
+    /// Never: the catalog refused the settings, with this text.
     Refused(String),
 }
 
-/// Finds change sets that succeed and change nothing. They would be repeated for ever.
+/// Detects change sets that succeed and change nothing. Without it they would be repeated for ever.
 #[derive(Debug, Default)]
 struct EffectCheck {
-    /// How much was left to change when the lists were last read.
+    /// The number of products left to change when the lists were last read.
     pending_when_read: Option<usize>,
     /// Whether a change set succeeded since then.
     applied_since: bool,
 }
 
 impl EffectCheck {
-    /// The lists were read, and `pending` is left. Returns whether all that succeeded was without
-    /// effect.
+    /// Call it after the lists were read, with the `pending` products that are left. Returns
+    /// whether all change sets that succeeded since the last read were without effect.
     fn read(&mut self, pending: usize) -> bool {
         let before = self.pending_when_read.replace(pending);
         std::mem::take(&mut self.applied_since) && before.is_some_and(|before| pending >= before)
@@ -138,7 +143,7 @@ pub(super) struct ExperienceRun<'a> {
     backoff: Backoff,
     isolation: Isolation,
     settings_step: SettingsStep,
-    /// Change sets that failed by the catalog's own fault, or had no effect: at most
+    /// The number of change sets that failed by the catalog's own fault, or had no effect: at most
     /// [`MAX_FAULTS`].
     faults: u32,
     sharing: Sharing,
@@ -146,32 +151,32 @@ pub(super) struct ExperienceRun<'a> {
     effect: EffectCheck,
     /// Products that this pass changed: `true` for approved, `false` for denied.
     changed: BTreeMap<ProductId, bool>,
-    /// When the last change set of this pass ended with success.
+    /// Time of the last success of a change set in this pass.
     changed_at: Option<Instant>,
-    /// For each token, the change set that answered the request and ended without effect.
+    /// For each token, the change set that ended without effect and answered its request.
     in_vain: HashMap<String, ChangeSetId>,
-    /// For each token, how often the request was refused, perhaps because of the token.
+    /// For each token, the refusals that may be due to the token itself.
     refused: HashMap<String, Refused>,
     /// Products that change sets of this pass have allowed.
     allowed: BTreeSet<ProductId>,
 }
 
-/// How often a request was refused in a way that its token may be the reason for.
+/// Counts refusals of one request that may be due to its token.
 #[derive(Debug, Default, Clone, Copy)]
 struct Refused {
     times: u32,
-    /// How often of these with a text that this program does not know.
+    /// The refusals among these whose text this program does not know.
     unclear: u32,
 }
 
-/// The next change set, and what it is for.
+/// The next change set, and its purpose.
 struct Work {
     change_set: ChangeSet,
-    /// The token that it has when it is asked for alone and for the first time.
+    /// The token of the first request that carries this experience alone.
     token: String,
-    /// Whether it tests suspects.
+    /// Whether this change set tests suspects.
     test: bool,
-    /// The limit of ids that it was made for.
+    /// The limit of ids that was known when this change set was planned.
     limit: IdLimit,
 }
 
@@ -212,18 +217,19 @@ impl<'a> ExperienceRun<'a> {
         Applied { status, progress: self.progress, error }
     }
 
-    /// Only lists that were read tell how the catalog has them. Lists that were carried on do not.
+    /// Records the state in which this pass leaves the lists. Only lists that were read count;
+    /// lists that were carried on in memory are an expectation.
     fn note_how_it_is_left(&mut self) {
         self.progress.left = (self.lists == Lists::AsRead).then(|| left(&self.live.policy));
     }
 
-    /// Leaves in the receipt what earlier passes found out about products that this pass did not
-    /// come to.
+    /// Carries earlier passes' findings into the receipt, for products that this pass did not
+    /// reach.
     fn keep_untested(&mut self) {
         let untested: Vec<_> =
             self.isolation.untested().filter(|found| !self.changed.contains_key(&found.product)).cloned().collect();
         let suspects = untested.iter().filter(|found| self.isolation.is_suspect(&found.product)).count();
-        // Each product counts once: as set aside, and not as pending as well.
+        // Each product counts once: as deferred, and not as pending as well.
         self.progress.pending = self.progress.pending.saturating_sub(suspects);
         self.progress.deferred = self.isolation.deferred().cloned().chain(untested).collect();
     }
@@ -232,16 +238,17 @@ impl<'a> ExperienceRun<'a> {
         self.adopt_unfinished().await?;
         loop {
             match self.next()? {
-                Some(_) if self.engine.stop.is_cancelled() => return Break(End::stopped()),
+                Some(_) if self.engine.looks_only || self.engine.stop.is_cancelled() => return Break(End::stopped()),
                 Some(work) => self.change(work).await?,
-                // Nothing is left by the catalog's own answer: this is the only way to be in step.
+                // The catalog's own answer leaves nothing to change. An experience gets in step in
+                // no other way.
                 None if self.lists == Lists::AsRead => return Break(self.done()),
                 None => self.reread().await?,
             }
         }
     }
 
-    /// The next change set, from the lists as they are known. `None` where nothing is left to
+    /// Returns the next change set, planned from the known lists. `None` if nothing is left to
     /// change.
     fn next(&mut self) -> Step<Option<Work>> {
         let mut plan = match self.plan() {
@@ -251,10 +258,12 @@ impl<'a> ExperienceRun<'a> {
         let to_change = plan.pending() + usize::from(self.wanted_settings().is_some());
         self.check_effect(to_change)?;
         self.isolation.leave_out_of(&mut plan);
+        // Settings that are to come last wait until the plan has no product left.
         let with_products = self.settings_step == SettingsStep::WithProducts;
         let settings = self.wanted_settings().filter(|_| with_products || plan.pending() == 0);
         let plan = plan.with_settings(settings, self.live.policy.policy_resource_requests);
         let limit = self.engine.limit();
+        // Suspects are tested only when nothing else is left, so that they delay no other product.
         let batch = plan.first(limit).map(|change_set| (change_set, false));
         let next = batch.or_else(|| self.isolation.next_test(limit).map(|change_set| (change_set, true)));
         let work = next.map(|(change_set, test)| {
@@ -266,7 +275,8 @@ impl<'a> ExperienceRun<'a> {
         Continue(work)
     }
 
-    /// Counts what is left after a change set, so that "done" and "left" in a receipt add up.
+    /// Counts the products that are left after a change set, so that "done" and "left" in a receipt
+    /// add up.
     fn count_pending(&mut self) {
         if let Ok(mut plan) = self.plan() {
             self.isolation.leave_out_of(&mut plan);
@@ -282,14 +292,14 @@ impl<'a> ExperienceRun<'a> {
         let Order { desired, version, guard, lately, .. } = *self.order;
         let lists = lists::as_if_done(&self.live.policy, desired, self.order.left_alone);
         let observed = Observed { approved: &lists.0, rejected: &lists.1 };
-        // What this pass has removed already counts for the guard rail, too.
+        // The guard rail (rule 5) also counts the products that this pass has removed so far.
         let Progress { removed, approved_before, .. } = self.progress;
         let lately = Lately { removed: lately.removed + removed, approved: lately.approved.max(approved_before) };
         plan_after(lately, desired, observed, version, guard, confirmed)
     }
 
-    /// The settings that the policy should have. `None` where it has them, and where the catalog
-    /// refused them.
+    /// The settings that the policy should have. `None` if it has them, or if the catalog refused
+    /// them.
     fn wanted_settings(&self) -> Option<ResourceRequests> {
         let observed = self.live.policy.policy_resource_requests;
         let refused = matches!(self.settings_step, SettingsStep::Refused(_));
@@ -302,10 +312,9 @@ impl<'a> ExperienceRun<'a> {
         End::held(format!("{refusal}; {hint}"))
     }
 
-    /// Ends the experience where change sets succeed again and again without effect.
+    /// Ends the experience if change sets succeed again and again without effect.
     fn check_effect(&mut self, pending: usize) -> Step {
-        // Lists that are carried on in memory show the effect that was expected, not the one that
-        // there was.
+        // Lists that are carried on in memory show the expected effect, not the actual one.
         if self.lists == Lists::CarriedOn || !self.effect.read(pending) {
             return Continue(());
         }
@@ -329,11 +338,11 @@ impl<'a> ExperienceRun<'a> {
         ))
     }
 
-    /// Starts a change set, waits for its end, and takes up what became of it.
+    /// Starts a change set, waits for its end, and handles the outcome.
     async fn change(&mut self, work: Work) -> Step {
         let part = self.part(&work);
-        // A test of suspects must not make others fail; and a bound on whole requests leaves no
-        // room for them.
+        // A test of suspects must not make others fail. A bound on whole requests leaves no room
+        // for others.
         let alone = self.sharing == Sharing::Alone || work.test || work.limit != IdLimit::PerChange;
         match self.engine.starter.submit(part, alone).await {
             Started::Stopped => Break(End::stopped()),
@@ -361,7 +370,7 @@ impl<'a> ExperienceRun<'a> {
         }
     }
 
-    /// How many approved products a change set denies.
+    /// The number of approved products that a change set denies.
     fn removed_by(&self, change_set: &ChangeSet) -> usize {
         let denied = change_set.deny().map_or(&[][..], ProductBatch::products);
         denied.iter().filter(|id| self.live.policy.approved.contains(*id)).count()
@@ -373,7 +382,7 @@ impl<'a> ExperienceRun<'a> {
         }
     }
 
-    /// The part for a change set that is asked for the first time.
+    /// The part of a change set that is requested for the first time.
     fn first_part(&self, change_set: &ChangeSet) -> Part {
         Part {
             experience: self.live.experience.id.clone(),
@@ -386,8 +395,8 @@ impl<'a> ExperienceRun<'a> {
         }
     }
 
-    /// The part to ask for now. Its token is never one that was answered in vain, or refused,
-    /// before.
+    /// The part to request now. Its token is never one that was refused, or that was answered by a
+    /// change set without effect.
     fn part(&self, work: &Work) -> Part {
         let after = self.in_vain.get(&work.token).cloned();
         let refused = self.refused.get(&work.token).map_or(0, |refused| refused.times);

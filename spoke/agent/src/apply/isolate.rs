@@ -8,8 +8,11 @@
 //! 3. A single product that is known to be offending is *deferred*, with the catalog's own error.
 //!    It is tried again after a pause, which grows with every try.
 //!
-//! Where the catalog's text names products, those are taken first: all others are tested together,
-//! and as a rule they pass at once.
+//! For example, P3 of P1 to P8 is offending. The change set with all 8 fails. P1 to P4 fail, P1 and
+//! P2 pass, so P3 or P4 is offending. P3 fails alone: it is deferred. P4 and P5 to P8 pass.
+//!
+//! If the catalog's text names products, those are set apart first: all others are tested together,
+//! and usually pass at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +33,7 @@ pub(super) struct Isolation {
     allow: Side,
     deny: Side,
     deferred: BTreeMap<ProductId, Deferred>,
-    /// What earlier passes knew of products whose pause is over.
+    /// Records of earlier passes for products whose pause is over.
     before: BTreeMap<ProductId, Deferred>,
 }
 
@@ -60,7 +63,7 @@ struct Test {
 }
 
 impl Isolation {
-    /// Starts from what earlier passes found out. `now` is the start of the pass.
+    /// Starts from the deferred products of earlier passes. `now` is the start of the pass.
     pub(super) fn new(before: &[Deferred], now: Timestamp) -> Self {
         let (due, deferred) = before
             .iter()
@@ -69,7 +72,7 @@ impl Isolation {
         Self { now, allow: Side::default(), deny: Side::default(), deferred, before: due }
     }
 
-    /// Takes deferred products and suspects out of `plan`, and forgets those that it does not name
+    /// Takes deferred products and suspects out of `plan`. Forgets those that `plan` does not name
     /// any more.
     pub(super) fn leave_out_of(&mut self, plan: &mut Plan) {
         self.deferred.retain(|id, _| plan.allow().contains(id) || plan.deny().contains(id));
@@ -103,8 +106,8 @@ impl Isolation {
         self.allow.ids().count() + self.deny.ids().count()
     }
 
-    /// What earlier passes knew of products that this pass has not decided on: a pass that ends
-    /// early must not lose it, or the next one would test them as if they were new.
+    /// Records of earlier passes for products that this pass has not decided on. A pass that ends
+    /// early must not lose them, or the next pass would test those products as if they were new.
     pub(super) fn untested(&self) -> impl Iterator<Item = &Deferred> {
         self.before.values().filter(|found| !self.deferred.contains_key(&found.product))
     }
@@ -129,8 +132,9 @@ impl Isolation {
         if let Some(ids) = self.side_test(ChangeKind::Allow, most) {
             allow.extend(ids);
         }
-        // A failed request names the change that failed, so it can test one side's suspects with
-        // allow and the other's with deny. Not where the bound of ids counts for the whole request.
+        // A failed request names the change that failed, so one test can hold suspects of both
+        // sides, one with allow and one with deny. It cannot if the bound of ids counts for the
+        // whole request.
         if allow.is_empty() || limit == IdLimit::PerChange {
             deny.extend(self.side_test(ChangeKind::Deny, most).unwrap_or_default());
         }
@@ -153,13 +157,14 @@ impl Isolation {
         }
     }
 
-    /// The change of this kind failed with `error`: one of `ids` is offending.
+    /// Makes suspects of `ids`, after the change of this kind failed with `error`. One of them is
+    /// offending.
     pub(super) fn suspect(&mut self, kind: ChangeKind, ids: &[ProductId], error: &str) {
         self.side(kind).groups.push(Group::new(ids.to_vec(), true, error.to_owned()));
         self.settle(kind);
     }
 
-    /// The test with this kind of change passed: its products are applied.
+    /// Records that the test with this kind of change passed, so that its products are applied.
     pub(super) fn passed(&mut self, kind: ChangeKind) {
         let side = self.side(kind);
         if let Some(test) = side.testing.take()
@@ -170,8 +175,8 @@ impl Isolation {
         self.settle(kind);
     }
 
-    /// The test with this kind of change failed: it holds an offending product. Nothing is known of
-    /// the rest of its group any more.
+    /// Records that the test with this kind of change failed, so that it holds an offending
+    /// product. Nothing is known of the rest of its group any more.
     pub(super) fn failed(&mut self, kind: ChangeKind, error: &str) {
         let side = self.side(kind);
         if let Some(test) = side.testing.take() {
@@ -183,7 +188,7 @@ impl Isolation {
         self.settle(kind);
     }
 
-    /// Defers offending products that stand alone in their group: they need no further test.
+    /// Defers offending products that are alone in their group, because they need no further test.
     fn settle(&mut self, kind: ChangeKind) {
         let side = self.side(kind);
         let (alone, rest): (Vec<_>, Vec<_>) =
@@ -252,7 +257,8 @@ impl Side {
                 let error = std::mem::take(&mut test.error);
                 self.testing = None;
                 if !sibling.is_empty() {
-                    // Someone else applied all that was tested: nothing is known of the rest.
+                    // Somebody else applied all products of the test, so nothing is known of the
+                    // rest.
                     self.groups.push(Group::new(sibling, false, error));
                 }
             }
@@ -268,9 +274,9 @@ impl Group {
         Self { ids, bad, named, error }
     }
 
-    /// The next test of this group. A group of which nothing is known is tested as a whole. Of a
-    /// group with an offending product, the test takes half; or all but those that the catalog
-    /// named.
+    /// The next test of this group. A group of which nothing is known is tested as a whole. If a
+    /// group holds an offending product, the test takes half of it, or all products that the
+    /// catalog did not name.
     fn into_test(self) -> Test {
         let Self { mut ids, bad, named, error } = self;
         let sibling = if !bad {

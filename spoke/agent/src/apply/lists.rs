@@ -1,4 +1,5 @@
-//! The lists that a plan is made from: as the catalog has them, but for what is left alone.
+//! The lists that a plan starts from: the catalog's own, with the products that the plan must leave
+//! alone already in their desired place.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -9,8 +10,8 @@ use pmp_protocol::ProductId;
 
 type Lists<'a> = (Cow<'a, BTreeSet<ProductId>>, Cow<'a, BTreeSet<ProductId>>);
 
-/// The approved and the rejected products, as if those that are `left_alone` were as `desired`
-/// already: then neither the plan nor a guard rail knows of them.
+/// The approved and the rejected products, as if those that are `left_alone` were in the desired
+/// state already. So neither the plan nor a guard rail counts them.
 pub(crate) fn as_if_done<'a>(
     policy: &'a ProcurementPolicy,
     desired: &Desired<'_>,

@@ -11,7 +11,7 @@ pub(crate) struct Live {
     pub(crate) policy: ProcurementPolicy,
 }
 
-/// How the lists of an experience are now, whatever their order.
+/// The state of an experience's lists, independent of their order.
 pub(crate) fn left(policy: &ProcurementPolicy) -> Left {
     let mut text = String::new();
     for (list, name) in [(&policy.approved, "approved"), (&policy.rejected, "rejected")] {

@@ -1,8 +1,8 @@
-//! Polls all open change sets under the account's rate limit, the one that is due first, and tells
-//! those who wait how each ended.
+//! Polls all open change sets under the account's rate limit, in the order in which they are due,
+//! and sends each outcome to those who wait for it.
 //!
 //! One task does it all: [`Task::run`]. It receives change sets over a channel from [`Poller`],
-//! keeps them in [`Task::open`], and answers over a `oneshot` channel for each of those who wait.
+//! keeps them in [`Task::open`], and answers each waiter over a `oneshot` channel.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::schedule::{Durations, Expectation};
 
-/// How a change set ended, or why that could not be found out.
+/// The final status of a change set, or the error that kept the poller from finding it out.
 pub(crate) type Ended = Result<ChangeSetStatus, CatalogError>;
 
 /// The handle of the task that polls.
@@ -32,32 +32,32 @@ pub(crate) struct Poller {
 #[derive(Debug)]
 struct Watched {
     id: ChangeSetId,
-    /// When this process started it. `None` for a change set that someone else started.
+    /// When this process started it. `None` if somebody else started it.
     began: Option<Instant>,
     /// Its slot among the open change sets. It is given back when the change set ends.
     slot: Option<OwnedSemaphorePermit>,
     ended: oneshot::Sender<Ended>,
 }
 
-/// Polls that are on their way at once. The rate limit sets the pace.
+/// Polls that run at the same time. The rate limit sets the pace.
 const CONCURRENT_POLLS: usize = 32;
-/// How often polls of one change set may fail before it is given up. With the pauses in between,
-/// this is some five minutes.
+/// The most failed polls of one change set before it is given up. With the pauses in between, this
+/// is some five minutes.
 const MAX_FAILURES: u32 = 20;
-/// The same for an error that does not pass by itself. It is not 0, because a new change set may be
-/// `NotFound` until it is visible everywhere.
+/// The most failed polls for an error that does not pass by itself. It is not 0, because a new
+/// change set may be `NotFound` until it is visible everywhere.
 const MAX_ODD_FAILURES: u32 = 3;
 /// The longest pause after a failed poll.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
-/// A number from 0 to 1, so that many spokes do not poll in step. Not for secrets. It comes from
-/// the thread's generator, which a simulation seeds.
+/// A number from 0 to 1, so that many spokes do not poll in step. It is not for secrets. It comes
+/// from the thread's generator, which a simulation seeds.
 fn jitter() -> f64 {
     fastrand::f64()
 }
 
-/// How often to poll again after an error. The change set runs on whatever a poll says, so giving
-/// up is the last resort.
+/// The number of retries after an error of this class. The change set runs on whatever a poll
+/// returns, so giving up is the last resort.
 fn tries(class: ErrorClass) -> u32 {
     match class {
         ErrorClass::Throttled | ErrorClass::Transient => MAX_FAILURES,
@@ -84,12 +84,12 @@ impl Poller {
         Self { watched, durations, seen_times, any_ended }
     }
 
-    /// Watches a change set that was just started; `slot` is given back when it ends.
+    /// Polls a change set that was just started. `slot` is given back when it ends.
     pub(crate) fn started(&self, id: &ChangeSetId, slot: Option<OwnedSemaphorePermit>) -> oneshot::Receiver<Ended> {
         self.watch(id, Some(Instant::now()), slot)
     }
 
-    /// Watches a change set that someone else started.
+    /// Polls a change set that somebody else started.
     pub(crate) fn adopted(&self, id: &ChangeSetId) -> oneshot::Receiver<Ended> {
         self.watch(id, None, None)
     }
@@ -101,8 +101,8 @@ impl Poller {
         slot: Option<OwnedSemaphorePermit>,
     ) -> oneshot::Receiver<Ended> {
         let (ended, receiver) = oneshot::channel();
-        // The task lives as long as this handle. Should it have ended all the same, the receiver
-        // says so.
+        // The task lives as long as this handle. If it has ended because of a fault, the receiver
+        // returns an error.
         let _gone = self.watched.send(Watched { id: id.clone(), began, slot, ended });
         receiver
     }
@@ -112,12 +112,12 @@ impl Poller {
         self.any_ended.notified().await;
     }
 
-    /// How long each change set took whose end was seen.
+    /// The durations of the change sets whose end was seen.
     pub(crate) fn seen_times(&self) -> Vec<Duration> {
         self.seen_times.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How long change sets take here, as far as is known.
+    /// The durations of change sets in this account, as far as they are known.
     pub(crate) fn durations(&self) -> Durations {
         self.durations.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -141,8 +141,8 @@ struct Task {
     durations: Arc<Mutex<Durations>>,
     seen_times: Arc<Mutex<Vec<Duration>>>,
     any_ended: Arc<Notify>,
-    /// Ordered by id, so that a simulation replays: of two that are due at once, the same comes
-    /// first.
+    /// Ordered by id, so that a simulation can be replayed: of two change sets that are due at
+    /// once, the same one always comes first.
     open: BTreeMap<ChangeSetId, Open>,
 }
 
@@ -217,6 +217,7 @@ impl Task {
                 open.failures = 0;
                 open.due = now + expectation.next_poll(elapsed, jitter);
             }
+            // A poll that fails says nothing about the change set, which runs on.
             Err(error) if open.failures < tries(error.class()) => {
                 tracing::debug!(change_set = %id, %error, "could not poll the change set; trying again");
                 let pause = Duration::from_millis(250 << open.failures.min(7)).min(LONGEST_PAUSE);
@@ -229,6 +230,7 @@ impl Task {
 
     fn notify(&mut self, id: &ChangeSetId, outcome: &Ended, now: Instant) {
         let Some(open) = self.open.remove(id) else { return };
+        // The duration of an adopted change set is not known, because its start was not seen.
         if let (true, Ok(status)) = (open.own, outcome) {
             let reported = status.ended.zip(status.started).map(|(ended, started)| ended.duration_since(started));
             let reported = reported.and_then(|took| Duration::try_from(took).ok());
@@ -245,7 +247,7 @@ impl Task {
         self.bring_forward(now);
     }
 
-    /// What is known of a change set's duration. While nothing is known, the one that this process
+    /// The expected duration of a change set. While none is known, the change set that this process
     /// started first is polled closely, on behalf of all.
     fn expectation(&self, id: &ChangeSetId) -> Expectation {
         let own = self.open.get(id).is_none_or(|open| open.own);
@@ -262,8 +264,8 @@ impl Task {
         own.min_by(|(id, open), (other_id, other)| (open.began, *id).cmp(&(other.began, *other_id))).map(|(id, _)| id)
     }
 
-    /// Brings polls forward after an end. That end may be the first one seen, so that the others,
-    /// which were polled rarely until now, have an expected end.
+    /// Brings polls forward after an end. If it is the first end that was seen, the others, which
+    /// were polled rarely until now, get an expected end.
     fn bring_forward(&mut self, now: Instant) {
         let own: Vec<_> = self.open.iter().filter(|(_, open)| open.own).map(|(id, _)| id.clone()).collect();
         for id in own {

@@ -10,11 +10,11 @@ use pmp_protocol::ChangeSetTimes;
 const FIRST_POLL: Duration = Duration::from_millis(200);
 /// Lower bound between two polls of one change set, once durations are known.
 const SHORTEST_STEP: Duration = Duration::from_millis(50);
-/// The same while nothing is known. 80 ms are 12.5 polls a second, little more than the 10 a second
-/// that AWS refills: a close watch must not use up the burst that other change sets need when they
-/// end at the same moment.
+/// Lower bound while no duration is known. 80 ms are 12.5 polls a second, little more than the 10 a
+/// second that AWS refills: close polling must not use up the burst that other change sets need
+/// when they end at the same moment.
 const SHORTEST_BLIND_STEP: Duration = Duration::from_millis(80);
-/// While nothing is known, one change set is polled closely on behalf of all. This is the first
+/// While no duration is known, one change set is polled closely on behalf of all. This is the first
 /// poll of the others.
 const FIRST_POLL_ASIDE: Duration = Duration::from_millis(1_500);
 /// The pause between later polls of the others, as a share of the time that they have taken so far.
@@ -30,23 +30,23 @@ const EARLY: f64 = 0.97;
 /// organization can write that table, too, and a first poll that comes too late would delay
 /// everything.
 const LONGEST_REPORTED: Duration = Duration::from_secs(120);
-/// How many durations are remembered: the last ones.
+/// The number of durations that are remembered: the last ones.
 const WINDOW: usize = 64;
 
-/// How long change sets take in this account: a window over the last ones whose end was seen.
+/// Durations of change sets in this account: a window over the last ones whose end was seen.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Durations {
     window: VecDeque<Duration>,
 }
 
 impl Durations {
-    /// Starts from what an earlier pass learned and stored in the ledger.
+    /// Starts from the durations that an earlier pass stored in the ledger.
     pub(crate) fn from_times(times: Option<ChangeSetTimes>) -> Self {
         let milliseconds = times.into_iter().flat_map(|times| [times.quickest_ms, times.typical_ms]);
         Self { window: milliseconds.map(|reported| Duration::from_millis(reported).min(LONGEST_REPORTED)).collect() }
     }
 
-    /// What a later pass may start from. `None` before the first end was seen.
+    /// The durations for a later pass to start from. `None` before the first end was seen.
     pub(crate) fn times(&self) -> Option<ChangeSetTimes> {
         let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let (quickest, typical) = (self.quickest()?, self.typical()?);
@@ -84,15 +84,15 @@ impl Durations {
     }
 }
 
-/// What is known of a running change set's duration.
+/// The knowledge about the duration of a running change set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expectation {
-    /// It ends after this, or later.
+    /// It is expected to end after this time, or later.
     NotBefore(Duration),
     /// Nothing is known: it is polled closely.
     Unknown,
-    /// Nothing is known, but another change set is polled closely: what that one shows holds for
-    /// this one, too.
+    /// Nothing is known, but another change set is polled closely. Its duration will hold for this
+    /// one, too.
     Aside,
 }
 
@@ -129,7 +129,8 @@ mod tests {
 
     use super::*;
 
-    /// When a change set that takes `duration` is seen to have ended, and after how many polls.
+    /// The time at which a change set that takes `duration` is seen to have ended, and the number
+    /// of polls until then.
     fn seen(duration: Duration, expectation: Expectation, jitter: f64) -> (Duration, usize) {
         let (mut elapsed, mut polls) = (Duration::ZERO, 0);
         while elapsed < duration {
@@ -154,7 +155,7 @@ mod tests {
             prop_assert!(polls <= 125, "{polls} polls");
         }
 
-        /// Where change sets take as long as they always do, one is polled once or twice.
+        /// If change sets take as long as they always do, a change set is polled once or twice.
         #[test]
         fn an_expected_end_takes_few_polls(milliseconds in 1_000..120_000_u64, jitter in 0.0..1.0_f64) {
             let duration = Duration::from_millis(milliseconds);
@@ -193,7 +194,8 @@ mod tests {
             durations.observe(Duration::from_secs(30), Duration::from_secs(30), None);
         }
         for _ in 0..WINDOW {
-            // Ended at the first poll each time: only that they may be quicker is known.
+            // Each was found ended at its first poll, so all that is known is that they may be
+            // quicker.
             let seen_at = Expectation::NotBefore(durations.quickest().unwrap()).next_poll(Duration::ZERO, 0.0);
             durations.observe(Duration::ZERO, seen_at, None);
         }

@@ -1,7 +1,7 @@
-//! How waiting parts share change sets. Pure.
+//! Decides how many waiting parts share a change set. Pure.
 //!
 //! A change set for one experience alone is best: no other experience can make it fail or wait. But
-//! AWS permits only 5 `StartChangeSet` calls a second and 10 polls. Where these calls are the
+//! AWS permits only 5 `StartChangeSet` calls a second and 10 polls. If these calls are the
 //! bottleneck, the parts of several experiences go into one change set.
 //!
 //! Example: 100 experiences, change sets that take one second. 3 polls for each change set permit
@@ -50,7 +50,8 @@ impl Sharing {
     /// No sharing: one experience for each change set.
     pub(crate) const NONE: Self = Self { share: 1, even_size: 1, linger: Duration::ZERO };
 
-    /// For `active` experiences, where change sets take `typical` time. `None`: not known yet.
+    /// The sharing of `active` experiences whose change sets take `typical` time. `None` if that is
+    /// not known yet.
     pub(crate) fn new(active: usize, permitted: Permitted, typical: Option<Duration>) -> Self {
         let typical = typical.unwrap_or(UNKNOWN);
         let at_once = (permitted.starts.min(permitted.polls / POLLS) * USE * typical.as_secs_f64()).max(1.0);
@@ -93,7 +94,7 @@ mod tests {
         // 10 polls a second, 3 for each change set: 2.7 change sets of a second at once.
         assert_eq!(Sharing::new(10, PERMITTED, Some(SECOND)).share, 4);
         assert_eq!(Sharing::new(10, PERMITTED, None).share, 4);
-        // Where polls are plenty, starts are the bottleneck: 4 at once.
+        // With more polls, starts are the bottleneck: 4 at once.
         assert_eq!(Sharing::new(10, Permitted { polls: 100.0, ..PERMITTED }, Some(SECOND)).share, 3);
         assert_eq!(Sharing::new(100, PERMITTED, Some(SECOND)).share, MOST_EXPERIENCES);
         assert_eq!(change_sets(3, 5, 1), 3);

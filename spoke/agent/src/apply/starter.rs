@@ -28,13 +28,13 @@ use super::share::{Permitted, Sharing, change_sets, sizes};
 use crate::retry::backoff;
 use crate::retry::reaction::Reaction;
 
-/// How long to wait where others use up the account's quota of open change sets, and none of ours
+/// How long to wait if others use up the account's quota of open change sets, and none of ours
 /// ends.
 const QUOTA_PAUSE: Duration = Duration::from_secs(15);
 /// How long to wait, after a stop, for the answer to a request that is on its way.
 const LAST_ANSWER: Duration = Duration::from_secs(2);
 
-/// What became of a part.
+/// The outcome of submitting a part.
 #[derive(Debug)]
 pub(crate) enum Started {
     /// Its change set is running.
@@ -44,17 +44,17 @@ pub(crate) enum Started {
         shared: bool,
         ended: oneshot::Receiver<Ended>,
     },
-    /// The catalog refused, and nothing was started.
+    /// The catalog refused the request, and no change set was started.
     Refused {
         error: CatalogError,
         shared: bool,
-        /// Whether the error may be about this part. It is not where it names other experiences of
-        /// the change set only.
+        /// Whether the error may be about this part. `false` if it names only other experiences of
+        /// the change set.
         concerned: bool,
     },
-    /// Told to stop before the catalog was asked.
+    /// The spoke had to stop before the catalog was asked.
     Stopped,
-    /// The task that starts change sets has ended, though nobody told it to: a fault of this
+    /// The task that starts change sets has ended without a stop, because of a fault of this
     /// program.
     Gone,
 }
@@ -73,7 +73,7 @@ pub(crate) struct Starter {
     stop: CancellationToken,
 }
 
-/// How the task starts change sets.
+/// Settings that decide how the task starts change sets.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// The name of the change sets.
@@ -125,9 +125,9 @@ impl Starter {
             sleep(LAST_ANSWER).await;
         };
         tokio::select! {
-            // The answer first: a request that is on its way gets a moment after the stop, so that
-            // its change set is known. If no answer comes, the next pass finds the change set by
-            // its token, or as the one that holds the experience.
+            // The answer goes first: a request that is under way gets a moment after the stop, so
+            // that its change set is known. If no answer comes, the next pass finds the change set
+            // by its token, or as the one that locks the experience.
             biased;
             answer = receiver => answer.unwrap_or_else(|_| self.unanswered()),
             () = too_late => Started::Stopped,
@@ -136,7 +136,7 @@ impl Starter {
 }
 
 impl Starter {
-    /// Why the task dropped a part without an answer.
+    /// The reason why the task dropped a part without an answer.
     fn unanswered(&self) -> Started {
         if self.stop.is_cancelled() { Started::Stopped } else { Started::Gone }
     }
@@ -147,7 +147,7 @@ struct Task {
     slots: Arc<Semaphore>,
     active: Arc<AtomicUsize>,
     queue: Vec<Waiting>,
-    /// When the queue was last empty and a part came.
+    /// The time at which a part came into the empty queue.
     first_came: Instant,
 }
 
@@ -176,7 +176,7 @@ impl Task {
                 slot
             };
             tokio::select! {
-                // The stop first: where it comes together with a permit, nothing new is started.
+                // The stop goes first: if it comes together with a permit, nothing new is started.
                 biased;
                 // All arms are cancel-safe: the slot is given back, and a permit is taken only when
                 // `ready` returns.
@@ -207,8 +207,8 @@ impl Task {
         Sharing::new(self.active.load(Ordering::Relaxed), permitted, self.starting.poller.durations().typical())
     }
 
-    /// Waits a little for more parts, where parts should share. Experiences that shared a change
-    /// set come back at the same moment, so a short wait brings them together again.
+    /// Waits a little for more parts, if parts should share. Experiences that shared a change set
+    /// come back at the same moment, so a short wait brings them together again.
     async fn linger(&mut self, waiting: &mut mpsc::UnboundedReceiver<Waiting>) {
         loop {
             let Sharing { even_size, linger, .. } = self.sharing();
@@ -237,8 +237,8 @@ impl Task {
         {
             slots.push(slot);
         }
-        // Parts that must go alone come first: they were in a change set before, and have waited
-        // for it.
+        // Parts that must go alone come first. They were in a failed change set before, and have
+        // waited for it.
         let sets = change_sets(shareable.len(), slots.len().saturating_sub(groups.len()), share);
         let sizes = if self.starting.settings.sharing { sizes(shareable.len(), sets) } else { vec![1; sets] };
         for size in sizes {
@@ -256,7 +256,7 @@ impl Task {
     }
 }
 
-/// What is needed to start one change set.
+/// Everything that the start of one change set needs.
 struct Starting {
     catalog: Arc<dyn Catalog>,
     poller: Poller,
@@ -290,7 +290,7 @@ impl Starting {
                     let _stopped = answer.send(Started::Running { id: id.clone(), shared, ended });
                 }
             }
-            // Nothing was started: the dropped senders say so.
+            // Nothing was started. Dropping the senders reports that to the experiences.
             Err(NotStarted::Stopped) => {}
             Err(NotStarted::Refused(error)) => {
                 let text = error.to_string();
@@ -306,8 +306,8 @@ impl Starting {
     }
 
     /// Asks the catalog until it answers, always with the same request and the same token, so that
-    /// nothing is started twice. Once told to stop, it asks no more: another spoke may hold the
-    /// lease by then.
+    /// nothing is started twice. After a stop it does not ask again, because another spoke may hold
+    /// the lease by then.
     async fn ask(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, NotStarted> {
         // The stop may have come after the permit was taken, before this task ran.
         if self.stop.is_cancelled() {
@@ -336,8 +336,8 @@ impl Starting {
             }
             tracing::info!(%error, "trying again");
             tokio::select! {
-                // The stop first, as above. Both arms are cancel-safe: a permit is taken only when
-                // `ready` returns.
+                // The stop goes first, as above. Both arms are cancel-safe: a permit is taken only
+                // when `ready` returns.
                 biased;
                 () = self.stop.cancelled() => return Err(NotStarted::Refused(error)),
                 () = self.catalog.pace().of(Operation::StartChangeSet).ready() => {}
@@ -346,12 +346,12 @@ impl Starting {
     }
 }
 
-/// Why a change set was not started.
+/// The reason why a change set was not started.
 enum NotStarted {
-    /// Told to stop before the catalog was asked.
+    /// The spoke had to stop before the catalog was asked.
     Stopped,
     /// The catalog's last answer. After a stop the catalog is not asked again, whatever the answer
-    /// means.
+    /// was.
     Refused(CatalogError),
 }
 

@@ -1,5 +1,5 @@
-//! `doctor`: checks everything that a spoke needs, and says how to mend what is wrong. Changes
-//! nothing: it reads, and neither writes, nor takes the lease, nor receives a message.
+//! `doctor`: checks everything that a spoke needs, and says how to fix it. It only reads: it
+//! neither writes, nor takes the lease, nor receives a message.
 
 mod guard_rails;
 pub(crate) mod ledger;
@@ -27,15 +27,15 @@ use crate::identity::ask_organizations;
 use crate::mode::Mode;
 use crate::pass::discover::{Absent, Member, Selection, find, list};
 
-/// Looks at everything, in the order in which it is told. What does not rest on one another is
-/// looked at side by side.
+/// Makes all checks, and returns them in the order in which they are shown. Checks that do not
+/// depend on each other run at the same time.
 pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let (config, complete) = config.for_doctor();
     let configuration = watched(output, "configuration", async { configuration(&complete) });
     let (configuration, (session, who)) = tokio::join!(configuration, Session::begin("pmp-spoke", output));
     let experience = config.experience.as_ref();
     let (filter, (organization, id), catalog, inbox) = tokio::join!(
-        // It may come from S3, but doesn't rest on the rest.
+        // A filter may come from S3, but does not depend on the other checks.
         watched(output, "filter", filter(&session.sdk, config.filters.as_ref())),
         organization(&session, &config),
         async {
@@ -60,7 +60,7 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     [configuration, filter].into_iter().chain(who).chain(found).map(guard_rails::named).collect()
 }
 
-/// That each filter is compiled, and accepts its settings, as before a pass.
+/// Checks that each filter can be compiled, and accepts its settings, as before a pass.
 async fn filter(sdk: &SdkConfig, rules: Option<&FilterRules<Option<FilterConfig>>>) -> Finding {
     let finding = Finding::of("filter");
     let Some(rules) = rules else { return Finding::skipped("filter", "`configuration` failed") };
@@ -94,13 +94,13 @@ async fn filter(sdk: &SdkConfig, rules: Option<&FilterRules<Option<FilterConfig>
     }
 }
 
-/// That nothing is changed, where that is so.
+/// Says that this spoke changes nothing, if it only observes.
 fn mode(mode: Mode) -> Option<Finding> {
     let told = "observe: it tells what would change, and changes nothing; without PMP_MODE, it applies";
     mode.observes().then(|| Finding::of("mode").note(told))
 }
 
-/// Which rule has which experiences, where there are rules; one that has none is worth a warning.
+/// Shows the experiences of each rule, if there are rules. A rule without any is a warning.
 fn by_rule(rules: &FilterRules<Option<FilterConfig>>, members: Option<&[Member]>) -> Finding {
     const CHECK: &str = "filter-rules";
     let Some(members) = members else { return Finding::skipped(CHECK, "`catalog` did not find the experiences") };
@@ -116,14 +116,14 @@ fn by_rule(rules: &FilterRules<Option<FilterConfig>>, members: Option<&[Member]>
     })
 }
 
-/// The first of many ids, and how many more there are.
+/// The first of many ids, and the number of the others.
 fn listed(ids: &[&str]) -> String {
     const SHOWN: usize = 10;
     let shown = ids[..SHOWN.min(ids.len())].join(", ");
     if ids.len() > SHOWN { format!("{shown} and {} more", ids.len() - SHOWN) } else { shown }
 }
 
-/// Which organization this is.
+/// Checks the organization of this account.
 async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Option<OrganizationId>) {
     const CHECK: &str = "organization";
     if let Some(id) = &config.organization {
@@ -147,8 +147,8 @@ async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Opt
     (finding, found)
 }
 
-/// Holds an organization that was set against what AWS Organizations says. A spoke needs no
-/// permission to ask, so it may not tell.
+/// Compares the organization in the settings with AWS Organizations' answer. A spoke needs no
+/// permission to ask, so there may be no answer.
 fn compared(finding: Finding, id: &OrganizationId, told: Result<OrganizationId, SpokeError>) -> Finding {
     match told {
         Ok(found) if found == *id => finding.note("as AWS Organizations says"),
@@ -160,15 +160,15 @@ fn compared(finding: Finding, id: &OrganizationId, told: Result<OrganizationId, 
     }
 }
 
-/// The member experiences, found as a pass finds them.
+/// Finds the member experiences, as a pass does.
 async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selection) -> (Finding, Option<Vec<Member>>) {
     let finding = Finding::of("catalog");
     let catalog = SdkCatalog::without_retries(sdk, pmp_catalog::RateLimits::default());
     match find(&catalog, management, selection).await {
         Ok(members) => {
             let missing = members.iter().any(|member| matches!(member.state, Err(Absent::Misnamed | Absent::Missing)));
-            // What there is, to tell what may have been meant; where it cannot be listed, nothing
-            // is.
+            // The existing ids serve to suggest the one that was meant. If they cannot be listed,
+            // there is no suggestion.
             let known = if missing {
                 list(&catalog).await.map(|(known, _)| known).unwrap_or_default()
             } else {
@@ -180,9 +180,9 @@ async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selecti
     }
 }
 
-/// Whence the filter is told of products, where it is to be told: what the hub found out, or that
-/// they can be looked up here. For that it asks for one that does not exist, which is answer
-/// enough.
+/// Checks the source of the filter's facts about products, if there is one: either the hub's
+/// answers, or Marketplace Discovery. To test the latter, it asks for a product that does not
+/// exist, and any answer will do.
 async fn products(session: &Session, config: &DoctorConfig, hub: Option<&SdkConfig>) -> Option<Finding> {
     const CHECK: &str = "products";
     let mut sources =
@@ -213,8 +213,8 @@ async fn products(session: &Session, config: &DoctorConfig, hub: Option<&SdkConf
     Some(session.look(CHECK, Ok(()), look).await)
 }
 
-/// What there is to keep in step. An experience that is named and cannot be is worth a warning;
-/// among all of them it is usual.
+/// Judges the experiences that were found. One that is selected by id and cannot be kept in step is
+/// a warning. If all experiences are selected, that is usual.
 fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BTreeSet<ExperienceId>) -> Finding {
     let named = *selection != Selection::All;
     let live: Vec<_> = members.iter().filter(|member| member.state.is_ok()).map(|member| member.id.as_str()).collect();

@@ -1,4 +1,4 @@
-//! `env`: print the settings of a deployed function as a shell takes them.
+//! `env`: prints the settings of a deployed function in the form that a shell reads.
 
 mod function;
 
@@ -15,7 +15,7 @@ pub(crate) struct EnvArgs {
     function: String,
 }
 
-/// Prints the settings of the function; `program` knows which settings there are.
+/// Prints the settings of the function. `program` tells which settings exist.
 pub(crate) async fn print_environment(
     args: &EnvArgs,
     program: &clap::Command,
@@ -30,7 +30,8 @@ pub(crate) async fn print_environment(
     if output.is_table() {
         function::for_shell(&args.function, &variables).map_err(failed)?;
         let set = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        // What the shell has from elsewhere, and the function does not, would count here alone.
+        // A setting of the shell that the function does not have would count only here, so it is
+        // unset.
         let known = function::settings(program);
         print_variables(set, known.iter().map(String::as_str).filter(|name| !variables.contains_key(*name)))?;
     } else {

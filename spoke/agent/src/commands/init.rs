@@ -1,18 +1,17 @@
-//! `init`: make the queue, and subscribe it to the hub's topic.
+//! `init`: makes the queue, and subscribes it to the hub's topic.
 
 mod resources;
 
 use clap::Args;
 use pmp_terminal::{Exit, Failure, Output};
 
-use crate::config::ConfigArgs;
+use crate::config::{ConfigArgs, InitSettings};
 use crate::error::{failure, sdk};
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// The name of the queue; its dead-letter queue gets the suffix -dead-letters
-    #[arg(long, env = "PMP_QUEUE_NAME", default_value = "pmp-sync-snapshots", value_name = "NAME")]
-    queue_name: String,
+    #[command(flatten)]
+    settings: InitSettings,
     /// The topic carries other management experiences, too: keep their messages out. SNS takes 200
     /// such filter policies a topic
     #[arg(long)]
@@ -20,9 +19,9 @@ pub(crate) struct InitArgs {
 }
 
 pub(crate) async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {
-    let config = config.for_init()?;
+    let (config, queue_name) = (config.for_init()?, args.settings.name_of_queue()?);
     let sdk = sdk().await?;
-    let made = resources::init(&sdk, &config, &args.queue_name, args.shared_topic).await.map_err(failure)?;
+    let made = resources::init(&sdk, &config, &queue_name, args.shared_topic).await.map_err(failure)?;
     if output.is_table() {
         output.line(&format!("# subscribed {} as {}", made.queue_arn, made.subscription_arn))?;
         output.line(&format!("# dead letters go to {}", made.dead_letter_queue_url))?;

@@ -1,4 +1,4 @@
-//! An id of a management experience that was mistyped. A spoke of such a one waits for snapshots
+//! Warns of a mistyped id of the management experience. A spoke with such an id waits for snapshots
 //! that never come.
 
 use aws_config::SdkConfig;
@@ -8,8 +8,8 @@ use crate::commands::doctor::ledger::unknown;
 use crate::config::SpokeConfig;
 use crate::pass::Spoke;
 
-/// Warns where the ledger holds no snapshot of the experience that is followed, with the one that
-/// may have been meant. A ledger that cannot be read is told of by the passes.
+/// Warns if the ledger holds no snapshot of the management experience, and suggests the one that
+/// may have been meant. A ledger that cannot be read is reported by the passes.
 pub(crate) async fn warn(sdk: &SdkConfig, config: &SpokeConfig, spoke: &Spoke) {
     let Ok(None) = spoke.snapshots.head(&spoke.management).await else { return };
     let hub = match config.hub_role_for(&spoke.identity.organization) {

@@ -1,4 +1,4 @@
-//! `plan`: what a snapshot would change here, product by product; nothing is changed.
+//! `plan`: shows what a snapshot would change here, product by product. It changes nothing.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub(crate) struct PlanArgs {
 }
 
 pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
-    let config = config.for_pass(false)?;
+    let config = config.for_pass()?;
     let (_, mut spoke) = sdk_and_spoke(&config, "plan", Purpose::Look).await?;
     spoke.progress = shown(output);
     let standing = spoke.standing().await.map_err(failure)?;
@@ -67,7 +67,7 @@ pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -
     }
 }
 
-/// The newest snapshot, or the one that is asked for.
+/// The newest snapshot, or the version that was asked for.
 async fn snapshot(spoke: &Spoke, standing: &Standing, wanted: Option<SnapshotVersion>) -> Result<Snapshot, Failure> {
     let latest = standing.head.latest;
     let Some(wanted) = wanted.filter(|wanted| *wanted != latest) else {

@@ -1,8 +1,8 @@
-//! A plan that is kept in a file: `plan --out` writes it, people look at it, and `sync --plan` does
-//! exactly that, or nothing.
+//! Keeps a plan in a file. `plan --out` writes it, people read it, and `sync --plan` applies
+//! exactly that plan, or nothing.
 //!
-//! It holds what the plan rests on: the snapshot, each experience's revision and filter, and the
-//! settings. `sync --plan` plans once more, and refuses where anything is not as it was.
+//! The file holds the facts that the plan depends on: the snapshot, each experience's revision and
+//! filter, and the settings. `sync --plan` plans once more, and refuses if any of them differs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,35 +20,35 @@ use crate::draft::SPOKE_VERSION;
 use crate::identity::Identity;
 use crate::pass::preview::{Planned, Preview, Previews};
 
-/// What a file of this form begins with.
+/// The schema of the file, which is its first field.
 const SCHEMA: &str = "pmp-sync.plan/1";
-/// The largest file that is read, in bytes: the lists of some hundred experiences of the largest
-/// kind.
+/// The largest file that is read, in bytes: enough for the lists of some hundred of the largest
+/// experiences.
 const MAX_BYTES: u64 = 256 << 20;
-/// The most differences that are told one by one.
+/// The most differences that are listed one by one.
 const MAX_TOLD: usize = 10;
 
-/// A plan for all member experiences, with what it rests on.
+/// A plan for all member experiences, with the facts that it depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PlanFile {
     schema: String,
     made_at: Timestamp,
-    /// Another program may plan otherwise.
+    /// The version of the program, because another one may plan otherwise.
     spoke_version: String,
     organization: OrganizationId,
     management_experience: ExperienceId,
     version: SnapshotVersion,
     digest: Digest,
-    /// By variable. What may be long, or nobody else's business, is a digest.
+    /// The settings by variable. A value that may be long or confidential is a digest.
     settings: BTreeMap<String, String>,
     experiences: Vec<PlannedExperience>,
 }
 
-/// What is planned for one experience.
+/// The plan for one experience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct PlannedExperience {
     experience: ExperienceId,
-    /// The revision that was read; none where it was not.
+    /// The revision that was read. `None` if it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,7 +64,7 @@ struct PlannedExperience {
 }
 
 impl PlanFile {
-    /// What is planned now.
+    /// The file for the plan that was made now.
     pub(crate) fn new(
         identity: &Identity,
         config: &SpokeConfig,
@@ -88,7 +88,7 @@ impl PlanFile {
     /// Reads a file.
     ///
     /// # Errors
-    /// Where it cannot be read, or is no plan of this form.
+    /// If the file cannot be read, or is no plan of this schema.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let hint = || "make it with `pmp-spoke plan --out FILE`".to_owned();
         let failed = |problem: String| {
@@ -106,25 +106,25 @@ impl PlanFile {
         Ok(plan)
     }
 
-    /// Writes it to a file, over what is there.
+    /// Writes the plan to a file, and replaces an existing one.
     ///
     /// # Errors
-    /// Where that fails.
+    /// If the file cannot be written.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(self).map_err(Failure::new)?;
         std::fs::write(path, text + "\n")
             .map_err(|error| Failure::new(anyhow::anyhow!("the plan cannot be kept in `{}`: {error}", path.display())))
     }
 
-    /// The revision that each experience had.
+    /// The revision of each experience in the plan.
     pub(crate) fn revisions(&self) -> BTreeMap<ExperienceId, u64> {
         self.experiences.iter().filter_map(|it| Some((it.experience.clone(), it.revision?))).collect()
     }
 
-    /// Whether `now` is the same plan, resting on the same.
+    /// Checks that `now` is the same plan, made from the same facts.
     ///
     /// # Errors
-    /// A refusal that says what has moved.
+    /// A refusal that lists the differences.
     pub(crate) fn hold_against(&self, now: &Self) -> Result<(), Failure> {
         let moved = self.moved(now);
         if moved.is_empty() {
@@ -137,7 +137,7 @@ impl PlanFile {
         Err(failure.hint("look at it again with `pmp-spoke plan --out FILE`".to_owned()))
     }
 
-    /// What has moved since, a sentence each.
+    /// The differences, a sentence each.
     fn moved(&self, now: &Self) -> Vec<String> {
         let mut moved = Vec::new();
         let mut compare = |what: &str, before: &str, now: &str| {
@@ -193,7 +193,7 @@ impl PlannedExperience {
         }
     }
 
-    /// What has moved, the reason before what follows from it.
+    /// The differences of one experience, with causes before their effects.
     fn moved(&self, now: &Self) -> Vec<String> {
         let id = &self.experience;
         let mut moved = Vec::new();
@@ -218,11 +218,11 @@ impl PlannedExperience {
     }
 }
 
-/// The settings that a plan rests on.
+/// The settings that a plan depends on.
 fn settings(config: &SpokeConfig) -> BTreeMap<String, String> {
     let set = |name: &str, value: String| (name.to_owned(), value);
     let optional = |number: Option<usize>| number.map_or("not set".to_owned(), |number| number.to_string());
-    // They may be long, and nobody else's business.
+    // The filters' settings may be long or confidential, so only their digest is kept.
     let filters = Digest::of(format!("{:?}", config.filters).as_bytes());
     BTreeMap::from([
         set("MEMBER_EXPERIENCE_IDS", config.selection.scope().id),

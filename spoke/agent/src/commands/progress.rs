@@ -1,4 +1,4 @@
-//! Shows on standard error how far a pass is, a line for each event.
+//! Shows the progress of a pass on standard error, a line for each event.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::progress::{ProgressEvent, ShowProgress, Silent};
 #[derive(Debug)]
 struct Terminal;
 
-/// Progress for people, where the command's output is for people as well.
+/// Progress for people, if the command's output is for people as well.
 pub(crate) fn shown(output: Output) -> Arc<dyn ShowProgress> {
     if output.is_table() { Arc::new(Terminal) } else { Arc::new(Silent) }
 }

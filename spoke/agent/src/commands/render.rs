@@ -1,5 +1,5 @@
-//! What `plan` and `sync` print for people, in lines and rows: what stands in them from outside is
-//! made harmless as they are printed.
+//! The output of `plan` and `sync` for people, in lines and rows. Texts from outside become
+//! harmless when they are printed (rule 14).
 
 use std::collections::BTreeSet;
 
@@ -14,20 +14,19 @@ use crate::pass::PassOutcome;
 use crate::pass::preview::{Planned, Previews, ShownFilter};
 use crate::pass::tally::Done;
 
-/// Products to change that are listed per experience before the rest is only counted; `-o wide`
-/// lists all.
+/// The most products to change that are listed per experience. `-o wide` lists all.
 const MAX_ENTRIES: usize = 40;
-/// Products that stay as they are: no change, and always the same ones where a filter leaves them
-/// out.
+/// The most products that are listed although they stay as they are. They are no change, and with a
+/// filter they are the same ones every time.
 const MAX_LEFT: usize = 5;
 
-/// The plan for every experience, and one last line for all.
+/// The plan for every experience, and a last line for all of them.
 pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> Vec<String> {
     let Previews { experiences, warnings } = previews;
     let mut lines = Vec::new();
     let (mut allow, mut deny, mut filtered, mut change_sets, mut held, mut failed) = (0, 0, 0, 0, 0, 0);
-    // Experiences that are planned for, and products in them that stay otherwise than the snapshot
-    // says.
+    // The number of experiences with a plan, and of their products that will still differ from the
+    // snapshot.
     let (mut planned, mut otherwise) = (0, 0);
     for preview in experiences {
         let name = preview.name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
@@ -102,7 +101,7 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
     lines
 }
 
-/// How many products of a plan are set aside.
+/// The number of deferred products in a plan.
 fn count_deferred(report: &Report) -> usize {
     report.entries.iter().filter(|entry| matches!(entry.why, Why::Deferred { .. })).count()
 }
@@ -112,7 +111,7 @@ fn not_wholly(products: usize, version: SnapshotVersion) -> String {
     format!("{} {stay} for now, so snapshot {version} is not wholly applied", count(products, "product"))
 }
 
-/// The products that are left as somebody else set them.
+/// The products that stay as somebody else set them.
 fn left_alone(products: &BTreeSet<ProductId>, wide: bool) -> Vec<String> {
     let most = if wide { usize::MAX } else { MAX_LEFT };
     let line = |id: &ProductId| format!("  ! leave  {id:<36}  as somebody else set it (PMP_DRIFT)");
@@ -123,7 +122,7 @@ fn left_alone(products: &BTreeSet<ProductId>, wide: bool) -> Vec<String> {
     lines
 }
 
-/// Which filter an experience has and why, where not all have the same.
+/// The filter of an experience, and the reason. `None` if all experiences have the same filter.
 fn filter(ShownFilter { identity, because }: &ShownFilter) -> Option<String> {
     let because = because.as_ref()?;
     let which = identity.as_ref().map_or_else(
@@ -136,7 +135,7 @@ fn filter(ShownFilter { identity, because }: &ShownFilter) -> Option<String> {
 fn entries(report: &Report, wide: bool) -> Vec<String> {
     let (mut left, mut changes): (Vec<&Entry>, Vec<&Entry>) =
         report.entries.iter().partition(|entry| entry.step == Step::Leave);
-    // Denials first: they are what someone will ask about.
+    // Denials come first, because people will ask about them.
     changes.sort_by_key(|entry| (entry.step != Step::Deny, entry.step, &entry.product));
     left.sort_by_key(|entry| &entry.product);
     let (most_changes, most_left) = if wide { (usize::MAX, usize::MAX) } else { (MAX_ENTRIES, MAX_LEFT) };
@@ -189,8 +188,8 @@ pub(crate) fn color(status: ReceiptStatus) -> Color {
     }
 }
 
-/// The receipts of a pass. They tell what was done for the snapshot, by whichever pass; here stands
-/// what this one did.
+/// The receipts of a pass. A receipt counts all passes for a snapshot; the table shows this pass
+/// only.
 pub(crate) fn receipts(pass: &PassOutcome) -> Table {
     let mut table = Table::new(&["EXPERIENCE", "STATUS", "ALLOWED", "DENIED", "PENDING", "DROPPED", "MESSAGE"]);
     for receipt in &pass.receipts {

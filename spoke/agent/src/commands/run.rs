@@ -1,4 +1,4 @@
-//! `run`: the agent, until it is told to stop.
+//! `run`: runs the agent until it is stopped.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::intake::agent;
 use crate::intake::sqs::SqsInbox;
 
 pub(crate) async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> {
-    let config = config.for_pass(true)?;
+    let (config, queue_url) = config.for_run()?;
     let stop = stop(&config)?;
     let Some(started) = stop.unless_stopped(sdk_and_spoke(&config, "run", Purpose::Pass)).await else {
         return Ok(Exit::Ok);
@@ -22,7 +22,7 @@ pub(crate) async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit
     if stop.unless_stopped(mistyped::warn(&sdk, &config, &spoke)).await.is_none() {
         return Ok(Exit::Ok);
     }
-    let inbox = SqsInbox::new(&sdk, config.queue_url.unwrap_or_default());
+    let inbox = SqsInbox::new(&sdk, queue_url);
     tracing::info!(experience = %spoke.management, organization = %spoke.identity.organization, "spoke running");
     agent::run(&spoke, &inbox, &stop).await;
     Ok(Exit::Ok)

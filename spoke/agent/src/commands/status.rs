@@ -1,5 +1,5 @@
-//! `status`: how this organization stands, by the ledger with its own rights, and by what this
-//! spoke knows of itself.
+//! `status`: shows the state of this organization from the ledger, with the spoke's own
+//! permissions, and from the spoke's settings.
 
 use clap::Args;
 use comfy_table::Color;
@@ -21,7 +21,7 @@ use crate::pass::standing::Standing;
 
 /// The widest line that is printed without `-o wide`.
 const WIDTH: usize = 80;
-/// The most rows: with the lines around them, a screen of 24.
+/// The most rows. With the other lines they fill a screen of 24.
 const ROWS: usize = 17;
 
 #[derive(Debug, Args)]
@@ -32,29 +32,29 @@ pub(crate) struct StatusArgs {
     check: bool,
 }
 
-/// How one experience stands.
+/// The state of one experience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Standpoint {
     experience: ExperienceId,
     status: &'static str,
-    /// The snapshot that is in force; none before the first.
+    /// The snapshot in force. `None` before the first one.
     applied: Option<SnapshotVersion>,
     /// The snapshot that was tried last.
     tried: SnapshotVersion,
-    /// Since when it is as it is: applied then, or tried then.
+    /// The time of its last change: when the tried snapshot was applied, or else when it was tried.
     since: Timestamp,
-    /// Products that wait to be changed.
+    /// Products that are still to be changed.
     pending: usize,
-    /// Products that the filter takes away.
+    /// Products that the filter removes.
     #[serde(rename = "narrowed")]
     filtered: usize,
-    /// What waits, and why; empty where nothing does.
+    /// What the experience waits for, and why. Empty if it waits for nothing.
     message: String,
 }
 
 pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
     // Nothing is decided here, so nothing of a filter is needed.
-    let config = SpokeConfig { filters: FilterRules::without_rules(None), ..config.for_pass(false)? };
+    let config = SpokeConfig { filters: FilterRules::without_rules(None), ..config.for_pass()? };
     let (_, spoke) = sdk_and_spoke(&config, "status", Purpose::Look).await?;
     let standing = spoke.standing().await.map_err(failure)?;
     let now = Timestamp::now();
@@ -96,7 +96,8 @@ pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Outpu
     Ok(if args.check && !healthy { Exit::Unhealthy } else { Exit::Ok })
 }
 
-/// Whose view it is, and of what; who is at work, where someone is; and what this spoke does.
+/// The lines above the table: the organization and the snapshot, this spoke, its last error, and
+/// the holder of the lease.
 fn headline(spoke: &Spoke, standing: &Standing, holder: Option<&str>, now: Timestamp) -> Vec<String> {
     let Head { latest, digest, taken_at, .. } = &standing.head;
     let organization = &spoke.identity.organization;
@@ -111,7 +112,7 @@ fn headline(spoke: &Spoke, standing: &Standing, holder: Option<&str>, now: Times
     lines
 }
 
-/// What a receipt says, in the words of this command.
+/// A receipt in the words of this command.
 fn standpoint(standing: &Standing, receipt: &Receipt, now: Timestamp) -> Standpoint {
     let applied = receipt.applied();
     let observed = receipt.status == ReceiptStatus::Skipped && receipt.would_change.is_some();
@@ -127,7 +128,7 @@ fn standpoint(standing: &Standing, receipt: &Receipt, now: Timestamp) -> Standpo
     }
 }
 
-/// What waits, and why.
+/// What the experience waits for, and why.
 fn message(standing: &Standing, receipt: &Receipt, now: Timestamp) -> String {
     let head = &standing.head;
     if let Some(Confirmed { by, .. }) = let_through(standing, receipt) {
@@ -142,7 +143,7 @@ fn message(standing: &Standing, receipt: &Receipt, now: Timestamp) -> String {
     parts.join("; ")
 }
 
-/// Who let a held snapshot through, where someone did since.
+/// The confirmation of a snapshot that is held, if an operator has confirmed it since.
 fn let_through<'a>(standing: &'a Standing, receipt: &Receipt) -> Option<&'a Confirmed> {
     let Receipt { version, digest, member_experience, .. } = receipt;
     let confirmations = standing.before.confirmations.iter();
@@ -150,19 +151,19 @@ fn let_through<'a>(standing: &'a Standing, receipt: &Receipt) -> Option<&'a Conf
     (receipt.status == ReceiptStatus::Held).then(|| covering.next()).flatten().map(|found| &found.confirmed)
 }
 
-/// Order of the rows: the worst comes first.
+/// The order of the rows: the worst comes first.
 fn rank(it: &Standpoint, head: &Head) -> usize {
     const ORDER: [&str; 6] = ["failed", "held", "partial", "applying", "would-change", "in-sync"];
     let place = ORDER.iter().position(|status| *status == it.status);
     match place {
-        // One that is behind is no trouble yet, and comes before those that are not.
+        // An experience that is behind is no problem yet. It comes before those in step.
         Some(place) if it.status == "in-sync" && it.tried == head.latest => place + 1,
         Some(place) => place,
         None => ORDER.len() + 1,
     }
 }
 
-/// The rows that fit on a screen, and a line for the rest; with `-o wide`, all of them with more
+/// The rows that fit on a screen, and a line about the others. `-o wide` shows all rows, with more
 /// columns.
 fn table(standpoints: &[Standpoint], output: Output, now: Timestamp) -> (Table, Option<String>) {
     let wide = output.format == OutputFormat::Wide;
@@ -199,7 +200,7 @@ fn table(standpoints: &[Standpoint], output: Output, now: Timestamp) -> (Table, 
     (if wide { table } else { table.no_wider_than(WIDTH) }, more)
 }
 
-/// What is in force, and what was tried since, where that is another one: `41 → 42`.
+/// The version in force, and the version that was tried since if they differ: `41 → 42`.
 fn version(it: &Standpoint) -> String {
     match it.applied {
         Some(applied) if applied != it.tried => format!("{applied} → {}", it.tried),

@@ -1,5 +1,5 @@
-//! `sync`: the ledger's newest snapshot, once; where a plan was kept in a file, that plan or
-//! nothing.
+//! `sync`: makes one pass with the ledger's newest snapshot. With `--plan`, it applies exactly the
+//! plan in that file, or nothing.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub(crate) struct SyncArgs {
 }
 
 pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -> Result<Exit, Failure> {
-    let config = config.for_pass(false)?;
+    let config = config.for_pass()?;
     let plan = args.plan.as_deref().map(PlanFile::read).transpose()?;
     let stop = stop(&config)?;
     let ended = |how: &str| {
@@ -85,15 +85,14 @@ async fn sync_newest(
             Some(plan.revisions())
         }
     };
-    // Where the lists are read once more, the revision has to be the one that the plan was made
-    // from.
+    // If the lists are read once more, the experience must still be at the revision of the plan.
     let spoke = Spoke { bound: bound.map(Arc::new), ..spoke.clone() };
     let pass = spoke.sync(standing, newest, confirmed, stop).await.map_err(failure)?;
     Ok((pass, version))
 }
 
-/// Plans once more, and refuses where anything differs from the plan that was kept: under the
-/// lease, so that no other spoke comes in between.
+/// Plans once more, and refuses if anything differs from the plan in the file. It holds the lease,
+/// so that no other spoke changes anything in between.
 async fn hold_against(
     spoke: &Spoke,
     config: &SpokeConfig,

@@ -4,59 +4,55 @@ use std::path::PathBuf;
 
 use pmp_filter_host::{FilterSource, Limits};
 use pmp_protocol::{Digest, ExperienceId};
-use pmp_terminal::{Settings, Source};
+use pmp_terminal::Settings;
 
-use super::{ATTRIBUTES, ConfigArgs, FILTERS, is_set, text_or_file};
+use super::declared::{ConfigArgs, FILTER_CONFIG, FILTER_DIGEST, FILTERS};
+use super::text_or_file;
 use crate::filters::config::{FilterConfig, FilterSettings};
 use crate::filters::lookup::AttributeSource;
 use crate::filters::rules;
 use crate::filters::rules::{FilterRules, Shared};
 
-pub(super) const FILTER: Source = Source { flag: "--filter", variable: "PMP_FILTER" };
-pub(super) const FILTER_DIGEST: Source = Source { flag: "--filter-digest", variable: "PMP_FILTER_DIGEST" };
-pub(super) const FILTER_CACHE: Source = Source { flag: "--filter-cache", variable: "PMP_FILTER_CACHE" };
-pub(super) const FILTER_SIZE: Source = Source { flag: "--filter-max-file", variable: "PMP_FILTER_MAX_FILE" };
-pub(super) const FILTER_SHARE: Source = Source { flag: "--filter-share", variable: "PMP_FILTER_SHARE" };
-pub(crate) const FILTER_CONFIG: Source = Source { flag: "--filter-config", variable: "PMP_FILTER_CONFIG" };
-
 impl ConfigArgs {
     /// The filters, by experience: where there are rules, `PMP_FILTER` is for all that none of them
     /// names. None where they are wrong.
-    pub(super) fn filters(
+    pub(super) fn filter_rules(
         &self,
         settings: &mut Settings,
         management: Option<&ExperienceId>,
     ) -> Option<FilterRules<Option<FilterConfig>>> {
         let shared = self.shared(settings);
-        let default = self.filter(settings, &shared);
-        if !is_set(self.filters.as_ref()) {
+        let default = self.one_filter(settings, &shared);
+        if !self.filters().is_set() {
             return Some(FilterRules::without_rules(default));
         }
-        let written = text_or_file(settings, self.filters.as_deref(), FILTERS)?;
+        let given = self.filters().optional(settings);
+        let written = text_or_file(settings, given, FILTERS)?;
         let rules = rules::read(&written, default, &shared, management);
         rules.map_err(|problems| problems.into_iter().for_each(|it| settings.problem(FILTERS, it))).ok()
     }
 
     fn shared(&self, settings: &mut Settings) -> SharedByFilters {
         let mut limits = Limits::default();
-        let cache = settings.optional(self.filter_cache.as_deref(), FILTER_CACHE);
-        if let Some(mib) = settings.number(self.filter_max_file.as_deref(), FILTER_SIZE, 1..=u16::MAX) {
-            limits.file_bytes = usize::from(mib) << 20;
+        let cache = self.filter_cache().optional(settings);
+        if let Some(mib) = self.filter_max_file().optional(settings) {
+            // The declaration bounds it, so that it is less than 64 GiB.
+            limits.file_bytes = usize::try_from(mib.get() << 20).unwrap_or(usize::MAX);
         }
-        let product_attributes = settings.optional(self.product_attributes.as_deref(), ATTRIBUTES).unwrap_or_default();
+        let product_attributes = self.product_attributes().optional(settings).unwrap_or_default();
         SharedByFilters { cache, limits, product_attributes }
     }
 
-    fn filter(&self, settings: &mut Settings, shared: &SharedByFilters) -> Option<FilterConfig> {
-        let source: Option<FilterSource> = settings.optional(self.filter.as_deref(), FILTER);
+    fn one_filter(&self, settings: &mut Settings, shared: &SharedByFilters) -> Option<FilterConfig> {
+        let source = self.filter().optional(settings);
         let config = self.filter_settings(settings);
         // An invalid `--filter` is already reported above.
-        if is_set(self.filter_config.as_ref()) && !is_set(self.filter.as_ref()) {
+        if self.filter_config().is_set() && !self.filter().is_set() {
             settings.problem(FILTER_CONFIG, "is set, but no filter to use it with (--filter, PMP_FILTER)");
         }
-        let digest: Option<Digest> = settings.optional(self.filter_digest.as_deref(), FILTER_DIGEST);
+        let digest = self.filter_digest().optional(settings);
         let source = source?;
-        let pinned = is_set(self.filter_digest.as_ref());
+        let pinned = self.filter_digest().is_set();
         if matches!(source, FilterSource::S3(_)) && !pinned {
             settings.problem(FILTER_DIGEST, "is missing: what comes from S3 is used only if it has this digest");
         }
@@ -67,9 +63,9 @@ impl ConfigArgs {
     }
 
     fn filter_settings(&self, settings: &mut Settings) -> Option<FilterSettings> {
-        let text = self.filter_config.as_deref().map(str::trim);
-        let Some(url) = text.and_then(|text| text.strip_prefix('@')).filter(|url| url.contains("://")) else {
-            return text_or_file(settings, self.filter_config.as_deref(), FILTER_CONFIG).map(FilterSettings::Json);
+        let text = self.filter_config().optional(settings)?;
+        let Some(url) = text.strip_prefix('@').filter(|url| url.contains("://")) else {
+            return text_or_file(settings, Some(text), FILTER_CONFIG).map(FilterSettings::Json);
         };
         match url.parse() {
             Ok(FilterSource::S3(object)) => return Some(FilterSettings::Object(object)),

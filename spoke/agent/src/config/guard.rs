@@ -1,22 +1,19 @@
 //! The guard rails (rule 5): how much a plan may remove before an operator has to confirm it.
 
 use pmp_plan::GuardRails;
-use pmp_terminal::{Settings, Source};
+use pmp_terminal::Settings;
 
-use super::ConfigArgs;
-
-pub(super) const REMOVED_PERCENT: Source =
-    Source { flag: "--max-removed-percent", variable: "PMP_MAX_REMOVED_PERCENT" };
-pub(super) const REMOVED_PRODUCTS: Source =
-    Source { flag: "--max-removed-products", variable: "PMP_MAX_REMOVED_PRODUCTS" };
+use super::declared::ConfigArgs;
 
 impl ConfigArgs {
     pub(super) fn guard(&self, settings: &mut Settings) -> GuardRails {
         let default = GuardRails::default();
-        let percent = settings.number(self.max_removed_percent.as_deref(), REMOVED_PERCENT, 0..=100);
+        let percent = self.max_removed_percent().optional(settings).and_then(|it| it.get().try_into().ok());
+        // More products than a machine can count are no limit.
+        let products = self.max_removed_products().optional(settings).and_then(|it| it.get().try_into().ok());
         GuardRails {
             max_removed_percent: percent.unwrap_or(default.max_removed_percent),
-            max_removed_products: settings.number(self.max_removed_products.as_deref(), REMOVED_PRODUCTS, 0..),
+            max_removed_products: products,
         }
     }
 }

@@ -5,36 +5,30 @@ use pmp_protocol::OrganizationId;
 use pmp_signature::TrustedKeys;
 use pmp_terminal::Settings;
 
-use super::arn::is_role_arn;
-use super::{ConfigArgs, EXTERNAL_ID, HUB_ROLE, SpokeConfig, TRUSTED};
+use super::SpokeConfig;
+use super::declared::{ConfigArgs, EXTERNAL_ID, TRUSTED};
 
 impl ConfigArgs {
     pub(super) fn hub_role(&self, settings: &mut Settings) -> Option<AssumedRole> {
-        let arn: Option<String> = settings.optional(self.hub_role_arn.as_deref(), HUB_ROLE);
-        let external_id: Option<String> = settings.optional(self.hub_external_id.as_deref(), EXTERNAL_ID);
-        if arn.as_ref().is_some_and(|arn| !is_role_arn(arn)) {
-            settings.problem(
-                HUB_ROLE,
-                "not the ARN of a role (arn:aws:iam::ACCOUNT:role/NAME; an account has twelve digits)",
-            );
-        }
-        if arn.is_none() && external_id.is_some() {
+        let arn = self.hub_role_arn().optional(settings);
+        let external_id = self.hub_external_id().optional(settings);
+        if !self.hub_role_arn().is_set() && external_id.is_some() {
             settings.problem(EXTERNAL_ID, "is set, but no role to use it with (--hub-role-arn, PMP_HUB_ROLE_ARN)");
         }
         // The organization is added once it is known; see `SpokeConfig::hub_role_for`.
         let advice = "check --hub-role-arn (PMP_HUB_ROLE_ARN) and --hub-external-id (PMP_HUB_EXTERNAL_ID) with the hub's operators; \
                       `pmp-spoke doctor` says more";
-        arn.map(|arn| AssumedRole { arn, external_id, session_name: String::new(), advice })
+        arn.map(|arn| AssumedRole { arn: arn.to_string(), external_id, session_name: String::new(), advice })
     }
 
     /// A text with keys in it, or the path of a file. What is set and cannot be read never means
     /// "no keys".
     pub(super) fn trusted(&self, settings: &mut Settings) -> Option<TrustedKeys> {
-        let given = self.trusted_keys.as_deref().map(str::trim).filter(|text| !text.is_empty())?;
+        let given = self.trusted_keys().optional(settings)?;
         let text = if given.contains("-----BEGIN") {
-            given.to_owned()
+            given
         } else {
-            match std::fs::read_to_string(given) {
+            match std::fs::read_to_string(&given) {
                 Ok(text) => text,
                 Err(error) => {
                     // Not what was given: it may be a private key that lost its first line.

@@ -1,4 +1,4 @@
-//! What a spoke is told of a filter: which one, with which settings, within which limits.
+//! The configuration of a filter: its source, its settings and its limits.
 
 use std::path::PathBuf;
 
@@ -7,20 +7,20 @@ use pmp_protocol::Digest;
 
 use crate::filters::lookup::AttributeSource;
 
-/// One filter as it is configured.
+/// One filter of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FilterConfig {
     pub(crate) source: FilterSource,
     pub(crate) settings: FilterSettings,
-    /// The digest that the filter's file must have. `None` where any file is accepted.
+    /// The digest that the filter's file must have. `None` accepts any file.
     pub(crate) digest: Option<Digest>,
     pub(crate) cache: Option<PathBuf>,
     pub(crate) limits: Limits,
-    /// Where the filter's facts about products come from.
+    /// The source of the filter's facts about products.
     pub(crate) product_attributes: AttributeSource,
 }
 
-/// Where a filter's settings come from.
+/// The source of a filter's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FilterSettings {
     /// The settings themselves, as JSON.

@@ -1,4 +1,4 @@
-//! Why a configured filter cannot be used. Rule 4: its experiences stay as they are.
+//! Errors of filters that cannot be used. Their experiences stay as they are (rule 4).
 
 use pmp_filter_host::{ConfigError, HostError, LoadError};
 use pmp_protocol::PlainText;
@@ -6,7 +6,7 @@ use pmp_protocol::PlainText;
 use crate::error::one_line;
 use crate::filters::s3::FetchError;
 
-/// A filter that cannot be used. The text says which one, and where it is configured.
+/// A filter that cannot be used. The text names the filter, and the place of its configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("{tried}")]
 pub(crate) struct FilterError {
@@ -15,7 +15,7 @@ pub(crate) struct FilterError {
     cause: FilterFault,
 }
 
-/// What is wrong with a filter, or with its settings.
+/// A fault of a filter, or of its settings.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FilterFault {
     #[error(transparent)]
@@ -39,7 +39,8 @@ pub(crate) enum FilterFault {
         #[source]
         source: ConfigError,
     },
-    /// A built-in filter that would exclude everything, or nothing: neither is what was meant.
+    /// A built-in filter that decides by facts that this spoke does not look up. It would exclude
+    /// every product or none, and neither is intended.
     #[error("the filter `{0}` decides by facts that this spoke does not look up")]
     NoFacts(String),
     #[error(transparent)]
@@ -51,7 +52,7 @@ impl FilterError {
         Self { tried, cause: cause.into() }
     }
 
-    /// What the operator can do, where the cause itself tells.
+    /// The operator's next step. `None` if the cause does not tell it.
     pub(crate) fn hint(&self) -> Option<String> {
         let larger = || Some("`--filter-max-file` (PMP_FILTER_MAX_FILE) raises the limit".to_owned());
         match &self.cause {

@@ -1,4 +1,4 @@
-//! Makes one configured filter ready: fetches it, verifies and compiles it, and has it check its
+//! Makes one configured filter ready: fetches, verifies and compiles it, and has it check its
 //! settings.
 
 use aws_config::SdkConfig;
@@ -9,12 +9,12 @@ use crate::filters::error::{FilterError, FilterFault};
 use crate::filters::rules::Place;
 use crate::filters::s3;
 
-/// The setting that holds a filter's settings, as errors name it.
+/// The name, in errors, of the setting that holds a filter's settings.
 const SETTINGS: &str = "--filter-config (PMP_FILTER_CONFIG)";
 /// The most bytes of settings that are read from S3.
 const LONGEST_SETTINGS: usize = 256 << 10;
 
-/// What a failure says that concerns the filter of `place`.
+/// The beginning of an error about the filter of `place`.
 fn context(place: Place, config: &FilterConfig) -> String {
     match place {
         Place::Default => format!("cannot use the filter --filter (PMP_FILTER) `{}`", config.source),
@@ -35,7 +35,7 @@ pub(crate) async fn load(sdk: &SdkConfig, place: Place, config: &FilterConfig) -
         FilterSource::BuiltIn(_) | FilterSource::File(_) => None,
     };
     let compiled = config.clone();
-    // Compiling takes a processor for seconds where the filter is large.
+    // A large filter takes a processor for seconds to compile, so it must not block the runtime.
     let compiled = tokio::task::spawn_blocking(move || compile(&compiled, fetched)).await;
     compiled.map_err(|error| failed(error.into()))?.map_err(failed)
 }
@@ -43,7 +43,7 @@ pub(crate) async fn load(sdk: &SdkConfig, place: Place, config: &FilterConfig) -
 /// Has a loaded filter check its settings.
 ///
 /// A built-in filter that decides by facts which this spoke doesn't look up is refused: it would
-/// exclude everything, or nothing, and neither is what was meant.
+/// exclude every product or none, and neither is intended.
 pub(crate) async fn configure(
     sdk: &SdkConfig,
     filter: Filter,
@@ -73,7 +73,7 @@ pub(crate) async fn configure(
     Ok(ready)
 }
 
-/// Settings that are an object in S3. The filter checks what they say.
+/// Reads settings from an object in S3. The filter itself checks their content.
 async fn read_settings(sdk: &SdkConfig, object: &S3Object) -> Result<String, FilterError> {
     let source = FilterSource::S3(object.clone());
     let failed = |cause| FilterError::new(format!("cannot use the filter's settings {SETTINGS} `@{source}`"), cause);

@@ -1,9 +1,9 @@
-//! What AWS Marketplace tells of the snapshot's products, for the filter: as the hub found it out
-//! for all members, or as this spoke looks it up by itself.
+//! Facts of AWS Marketplace about the snapshot's products, for the filter. Either the hub looked
+//! them up for all members, or this spoke looks them up itself.
 //!
-//! An answer that is missing must never look like an answer: a filter that excludes what it does
-//! not know would deny every product that could not be looked up. So a product whose answer failed
-//! is left as it is in the experience, and where nothing is known, the filter is not run.
+//! A missing answer must never look like an answer: a filter that excludes unknown products would
+//! deny every product whose look-up failed. So a product without an answer stays as it is in the
+//! experience. If no facts are known at all, the filter is not run.
 
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
@@ -21,19 +21,21 @@ use tokio_util::sync::CancellationToken;
 use crate::error::one_line;
 use crate::progress::{ProgressEvent, ShowProgress};
 
-/// How long an answer is used before the product is looked up again: vendors and categories change.
+/// An answer is used for this long before the product is looked up again, because vendors and
+/// categories change.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
-/// After this time without new answers, the hub is taken for one that looks no products up any
-/// more: a hub that does renews all answers every day.
+/// After this time without new answers, the spoke assumes that the hub does not look products up
+/// any more. A hub that does renews all answers every day.
 const OLD: SignedDuration = SignedDuration::from_hours(3 * 24);
-/// After this many failed calls in a row, the service is taken to be unavailable for this pass.
+/// After this many failed calls in a row, the spoke considers the service unavailable for this
+/// pass.
 const MAX_FAILURES: usize = 10;
 /// Answers between two events of progress.
 const PROGRESS: usize = 500;
 /// The most answers that are kept in memory beyond the products of the snapshot.
 const MAX_REMEMBERED: usize = 100_000;
 
-/// Where the filters' facts about products come from (`PMP_PRODUCT_ATTRIBUTES`).
+/// The source of the filters' facts about products (`PMP_PRODUCT_ATTRIBUTES`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum AttributeSource {
     /// Filters get no facts: `false`.
@@ -41,8 +43,8 @@ pub(crate) enum AttributeSource {
     Nowhere,
     /// From the hub only: `hub`.
     Hub,
-    /// From the hub. Where the hub has no answers, for instance one of an earlier release, this
-    /// spoke looks products up: `true`.
+    /// From the hub. If the hub has no answers, for instance because it runs an earlier release,
+    /// this spoke looks products up: `true`.
     HubOrOwn,
     /// This spoke looks products up: `own`.
     Own,
@@ -65,7 +67,7 @@ impl AttributeSource {
     }
 
     /// Makes the look-up for this setting. `sdk` has the credentials for Marketplace Discovery,
-    /// `hub` those for the hub's table of `snapshots`. `None` where filters get no facts.
+    /// `hub` those for the hub's table of `snapshots`. Returns `None` if filters get no facts.
     pub(crate) fn attributes(
         self,
         sdk: &SdkConfig,
@@ -108,7 +110,7 @@ impl Known {
         self.from
     }
 
-    /// The facts about this product. `None` where the service knows no such product.
+    /// The facts about this product. `None` if the service knows no such product.
     pub(crate) fn attributes(&self, id: &ProductId) -> Option<&ProductAttributes> {
         self.attributes.get(id).map(Arc::as_ref)
     }
@@ -120,7 +122,7 @@ impl Known {
     }
 }
 
-/// Why the filters cannot run in this pass.
+/// The reason why the filters cannot run in this pass.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LookUpError {
     #[error("told to stop while products were looked up for the filter")]
@@ -129,7 +131,7 @@ pub(crate) enum LookUpError {
     Failed(String),
 }
 
-/// Looks products up, and remembers the answers as long as the process lives.
+/// Looks products up, and remembers the answers for as long as the process lives.
 #[derive(Debug)]
 pub(crate) struct Attributes {
     hub: Option<HubAnswers>,
@@ -139,14 +141,14 @@ pub(crate) struct Attributes {
 
 #[derive(Debug, Clone)]
 struct Remembered {
-    /// None where there is no such product to be seen.
+    /// `None` if AWS Marketplace shows no such product.
     attributes: Option<Arc<ProductAttributes>>,
     at: Instant,
 }
 
 impl Attributes {
-    /// Looks up in `hub`, in `directory`, or in both. With both, the directory is asked only where
-    /// the hub has no answers, or old ones.
+    /// Looks up in `hub`, in `directory`, or in both. With both, the directory is asked only if the
+    /// hub has no answers, or old ones.
     pub(crate) fn new(hub: Option<HubAnswers>, directory: Option<Arc<dyn ProductDirectory>>) -> Self {
         Self { hub, directory, remembered: Mutex::default() }
     }
@@ -155,7 +157,8 @@ impl Attributes {
     /// without a fresh answer. If that fails, the last answer counts.
     ///
     /// # Errors
-    /// Where it was told to stop, or no product can be looked up. Answers that came are remembered.
+    /// If the spoke has to stop, or if no product can be looked up. Answers that came are
+    /// remembered.
     pub(crate) async fn look_up(
         &self,
         ids: impl Iterator<Item = &ProductId>,
@@ -193,6 +196,7 @@ impl Attributes {
             self.ask(directory.as_ref(), wanted, progress, stop).await?
         };
         let mut remembered = self.remembered();
+        // An old answer is better than none, so a product with one counts as looked up.
         not_looked_up.retain(|id, _| !remembered.contains_key(id));
         let of = |id: &&ProductId| Some(((*id).clone(), remembered.get(*id)?.attributes.clone()?));
         let attributes: HashMap<_, _> = ids.iter().filter_map(of).collect();
@@ -225,8 +229,8 @@ impl Attributes {
             }
             let next = tokio::select! {
                 biased;
-                // Cancel-safe: what was answered is remembered, the rest is asked for with the next
-                // pass.
+                // Cancel-safe: answers that came are remembered, and the next pass asks for the
+                // rest.
                 () = stop.cancelled() => return Err(LookUpError::Stopped),
                 next = look_up.next() => next,
             };
@@ -254,7 +258,7 @@ impl Attributes {
     }
 
     fn remembered(&self) -> MutexGuard<'_, HashMap<ProductId, Remembered>> {
-        // Whole entries: nothing is half done if a holder panicked.
+        // Entries are written whole, so a holder that panicked left none half done.
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -273,7 +277,7 @@ impl Known {
     }
 }
 
-/// The hub's answers in the ledger, in a place that no member can write to.
+/// The hub's answers in the ledger, at a key that no member can write to.
 #[derive(Debug)]
 pub(crate) struct HubAnswers {
     store: Arc<dyn AnswerStore>,
@@ -286,9 +290,9 @@ pub(crate) struct HubAnswers {
 #[derive(Debug)]
 struct Found {
     digest: Digest,
-    /// When the hub wrote them down.
+    /// The time at which the hub wrote the answers.
     at: Timestamp,
-    /// None where there is no such product to be seen.
+    /// `None` for an id that AWS Marketplace shows no product for.
     products: HashMap<ProductId, Option<Arc<ProductAttributes>>>,
 }
 
@@ -297,8 +301,8 @@ impl HubAnswers {
         Self { store, management, read: Mutex::default() }
     }
 
-    /// The newest answers that the ledger names, verified by their digest. `None` where the hub
-    /// never wrote any.
+    /// The newest answers that the ledger names, verified by their digest. `None` if the hub never
+    /// wrote any.
     async fn newest(&self) -> Result<Option<Arc<Found>>, LedgerError> {
         let Some(head) = self.store.latest(&self.management).await? else { return Ok(None) };
         if let Some(found) = self.read().as_ref().filter(|found| found.digest == head.digest) {
@@ -312,7 +316,7 @@ impl HubAnswers {
     }
 
     /// Fetches the answers that `head` names. If the hub has replaced them twice meanwhile, they
-    /// are gone, and the newest ones are fetched.
+    /// are deleted, and the newest ones are fetched instead.
     async fn fetch(&self, head: AnswersHead) -> Result<(AnswersHead, Answers), LedgerError> {
         let error = match self.store.fetch(&self.management, &head).await {
             Ok(answers) => return Ok((head, answers)),
@@ -328,18 +332,18 @@ impl HubAnswers {
     }
 
     fn read(&self) -> MutexGuard<'_, Option<Arc<Found>>> {
-        // Replaced as a whole: nothing is half done if a holder panicked.
+        // The value is replaced as a whole, so a holder that panicked left nothing half done.
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Found {
-    /// Whether the answers are so old that the hub does not look products up any more.
+    /// Whether the answers are so old that the hub must have stopped looking products up.
     fn is_old(&self, now: Timestamp) -> bool {
         now.duration_since(self.at) > OLD
     }
 
-    /// The facts about these products. A product without an answer was not looked up yet.
+    /// The facts about these products. A product without an answer has not been looked up yet.
     fn known(&self, ids: &[&ProductId]) -> Known {
         let mut known = Known { from: FactsFrom::Hub, ..Known::default() };
         for id in ids {
@@ -361,7 +365,7 @@ impl Found {
     }
 }
 
-/// The error with its hint, for a receipt.
+/// The error with its hint, as a receipt says it.
 fn told(error: &CatalogError) -> String {
     with_hint(one_line(error), error.hint())
 }
@@ -385,11 +389,11 @@ mod tests {
     use super::*;
     use crate::progress::Silent;
 
-    /// As many as are on their way at once.
+    /// The number of calls that run at the same time.
     const SIDE_BY_SIDE: usize = 8;
 
-    /// Knows every product but `prod-none`; those that begin with `prod-bad` it knows while it is
-    /// well.
+    /// Knows every product but `prod-none`. Look-ups of ids that begin with `prod-bad` fail while
+    /// it is not `well`.
     #[derive(Debug, Default)]
     struct Fake {
         calls: AtomicUsize,
@@ -419,11 +423,11 @@ mod tests {
         Attributes::new(None, Some(directory.clone()))
     }
 
-    /// The ledger of a hub that has found this out, or nothing.
+    /// The ledger of a hub that has found these answers, or none.
     #[derive(Debug, Default)]
     struct Ledger {
         answers: Mutex<Option<Answers>>,
-        /// How long ago the hub wrote them down.
+        /// The age of the hub's answers.
         hours: i64,
         fetched: AtomicUsize,
     }

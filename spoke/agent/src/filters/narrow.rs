@@ -13,34 +13,35 @@ use crate::filters::lookup::Known;
 use crate::filters::rules::Place;
 use crate::filters::{Assigned, Chosen};
 
-/// The most warnings of a filter that are told of one experience, and the longest of them in bytes.
+/// The most warnings of a filter that are shown for one experience, and the longest of them in
+/// bytes.
 const MAX_WARNINGS: usize = 10;
 const MAX_WARNING: usize = 256;
-/// After as many runs that used up their limits, the filter is not run any more in this pass: the
-/// input of another run differs by the experience alone, and each takes as long as it may.
+/// After this many runs that used up their limits, the filter is not run any more in this pass. The
+/// input of another run differs only by the experience, and each run may take its whole limit.
 const MAX_EXHAUSTED: usize = 2;
 
-/// What the filter says of one experience.
+/// The result of the filter for one experience.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Narrowed {
-    /// The decisions that narrow; none where there is no filter.
+    /// The decisions that narrow. They are empty without a filter.
     By {
         /// Verdict and reason, by product.
         verdicts: Verdicts,
-        /// What the filter found odd.
+        /// Anomalies that the filter reported.
         warnings: Vec<String>,
     },
-    /// The experience is not managed, and why, for the receipt.
+    /// The experience is not managed. The text is the reason, for the receipt.
     NotManaged(String),
 }
 
-/// For which experiences a filter used up its limits, in one pass. Each place of the configuration
-/// by itself: one's filter, with one's settings, says nothing of another's.
+/// The experiences for which a filter used up its limits in one pass. Each place of the
+/// configuration counts by itself, because another place has another filter, or other settings.
 #[derive(Debug, Default)]
 pub(crate) struct Exhausted(Mutex<BTreeMap<Place, Vec<ExperienceId>>>);
 
 impl Exhausted {
-    /// Why the filter of `place` is not run any more, once that is so.
+    /// The reason why the filter of `place` is not run any more. `None` while it may run.
     fn refusal(&self, place: Place) -> Option<String> {
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = found.get(&place).filter(|found| found.len() >= MAX_EXHAUSTED)?;
@@ -54,7 +55,7 @@ impl Exhausted {
     }
 }
 
-/// What the filter says. A failure is a sentence for the receipt, and changes nothing (rule 4).
+/// Runs the filter. A failure is a sentence for the receipt, and changes nothing (rule 4).
 pub(crate) async fn narrow(
     chosen: Chosen,
     organization: OrganizationId,
@@ -75,14 +76,14 @@ pub(crate) async fn narrow(
         return Err(format!("filter `{name}`: {refusal}"));
     }
     let id = experience.id.clone();
-    // A filter computes: it belongs on a thread that may block.
+    // A filter computes, so it runs on a thread that may block.
     let run = move || evaluate(&filter, &organization, &snapshot, &experience, &known, now);
     match tokio::task::spawn_blocking(run).await {
         Ok(outcome) => outcome.map_err(|error| {
             if error.failure.used_up_limits() {
                 exhausted.note(place, &id);
             }
-            // The hub's operators read it, too, and can do nothing about it.
+            // The hub's operators read this text as well, and cannot fix the filter.
             format!("filter `{name}`: {}; whoever wrote the filter ({digest}) has to look at it", one_line(&error))
         }),
         Err(error) => Err(format!("the filter's run was ended: {error}")),
@@ -153,7 +154,7 @@ fn is_warning(line: &LogLine) -> bool {
     line.level >= LogLevel::Warn
 }
 
-/// What a filter found odd, bounded: of many the last one says how many more there are.
+/// The filter's warnings, bounded. If there are more, the last one says how many.
 fn warnings(logs: &[LogLine]) -> Vec<String> {
     let told: Vec<_> = logs.iter().filter(|line| is_warning(line)).collect();
     let shown = if told.len() > MAX_WARNINGS { MAX_WARNINGS - 1 } else { told.len() };
@@ -188,7 +189,7 @@ mod tests {
         exhausted.note(Place::Rule(1), &id("exp-2"));
         let said = "not run: it used up its limits for `exp-1` and `exp-2` in this pass";
         assert_eq!(exhausted.refusal(Place::Rule(1)).as_deref(), Some(said));
-        // What another rule's filter does is its own.
+        // The filter of another rule is counted by itself.
         exhausted.note(Place::Default, &id("exp-3"));
         assert_eq!(exhausted.refusal(Place::Default), None);
     }

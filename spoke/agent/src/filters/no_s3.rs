@@ -1,20 +1,20 @@
-//! In place of the client for S3, where this build has none.
+//! Replaces the client for S3 in builds without it.
 
 use aws_config::SdkConfig;
 use pmp_filter_host::S3Object;
 
-/// An object cannot be fetched.
+/// The error of every fetch in such a build.
 #[derive(Debug, thiserror::Error)]
 #[error("this build does not read from S3")]
 pub(crate) struct FetchError;
 
 impl FetchError {
-    /// Whether the object has more bytes than are read.
+    /// Whether the object has more bytes than the limit.
     pub(crate) fn is_too_large(&self) -> bool {
         false
     }
 
-    /// What the operator can do.
+    /// The operator's next step.
     pub(crate) fn hint(&self) -> Option<String> {
         Some("name a file, or build pmp-spoke with its default features".to_owned())
     }

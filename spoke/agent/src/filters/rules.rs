@@ -1,6 +1,6 @@
-//! Which filter narrows which member experience: rules, of which the first that names an experience
-//! counts; all others have the default. Pure: decided by the settings, and by the experience's id
-//! and name.
+//! Chooses the filter of each member experience by rules. The first rule that names an experience
+//! counts; all others have the default. Pure: the decision depends on the settings, and on the
+//! experience's id and name.
 
 mod drift;
 mod pattern;
@@ -15,16 +15,16 @@ pub(crate) use drift::read_drift;
 use pattern::NamePattern;
 pub(crate) use written::{Shared, read};
 
-/// Where in the configuration it stands what an experience has.
+/// The place in the configuration that decides for an experience.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
-    /// In a rule; the first is number 1.
+    /// A rule, by its number. The first is number 1.
     Rule(usize),
-    /// In the settings for all that no rule names.
+    /// The settings for all experiences that no rule names.
     Default,
 }
 
-/// The rules, each with what it assigns to its experiences, and what all others have.
+/// The rules, each with the value that it assigns to its experiences, and the value of all others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FilterRules<F> {
     rules: Vec<FilterRule<F>>,
@@ -39,7 +39,7 @@ struct FilterRule<F> {
     assigned: F,
 }
 
-/// What an experience has, and why.
+/// The value assigned to an experience, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outcome<'a, F> {
     pub(crate) place: Place,
@@ -47,39 +47,39 @@ pub(crate) struct Outcome<'a, F> {
     pub(crate) assigned: &'a F,
 }
 
-/// Why an experience has what it has.
+/// The reason why an experience has its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Because<'a> {
     /// The rule has its id.
     Id,
-    /// The rule has a pattern that its name matches, as it was written.
+    /// Its name matches the pattern of the rule, which is given as the operator wrote it.
     Name(&'a str),
     /// No rule names it.
     NoRule,
 }
 
-/// A rule that decides nothing at present.
+/// A rule that decides nothing at present, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Idle {
-    /// It names none of the experiences.
+    /// The rule names none of the experiences.
     NamesNone(usize),
-    /// An earlier rule has each of those that it names.
+    /// Earlier rules name every experience that it names.
     ComesTooLate(usize),
 }
 
 impl<F> FilterRules<F> {
-    /// All experiences have `default`.
+    /// Assigns `default` to all experiences.
     pub(crate) fn without_rules(default: F) -> Self {
         Self { rules: Vec::new(), default }
     }
 
-    /// Whether there is no rule.
+    /// Whether there are no rules.
     pub(crate) fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// What the experience `id` of this name has. One that is not known by name is met by its id
-    /// alone.
+    /// Chooses the value of the experience `id` with this name. If the name is unknown, only rules
+    /// with its id can name it.
     pub(crate) fn choose(&self, id: &ExperienceId, name: Option<&str>) -> Outcome<'_, F> {
         let met = |(index, rule)| Self::meets(rule, id, name).map(|because| (Place::Rule(index + 1), because, rule));
         match self.rules.iter().enumerate().find_map(met) {
@@ -96,8 +96,8 @@ impl<F> FilterRules<F> {
         Some(Because::Name(pattern.as_written()))
     }
 
-    /// The rules that decide nothing for `experiences`, each with its name where that is known.
-    /// Where one is not, a rule that goes by names may yet meet it, and is not told.
+    /// The rules that decide nothing for `experiences`, each with its name if that is known. If one
+    /// name is unknown, rules with patterns may match it, and are not reported.
     pub(crate) fn idle<'a>(&self, experiences: impl Iterator<Item = (&'a ExperienceId, Option<&'a str>)>) -> Vec<Idle> {
         let (mut named, mut chosen, mut all_named) = (BTreeSet::new(), BTreeSet::new(), true);
         for (id, name) in experiences {
@@ -115,7 +115,7 @@ impl<F> FilterRules<F> {
         numbers.filter_map(judge).collect()
     }
 
-    /// The same rules with something else assigned.
+    /// Returns the same rules with other values.
     pub(crate) fn map<G>(&self, mut assign: impl FnMut(Place, &F) -> G) -> FilterRules<G> {
         let rules = self.rules.iter().enumerate().map(|(index, rule)| FilterRule {
             experiences: rule.experiences.clone(),
@@ -125,14 +125,14 @@ impl<F> FilterRules<F> {
         FilterRules { rules: rules.collect(), default: assign(Place::Default, &self.default) }
     }
 
-    /// What is assigned, rule by rule, and the default last.
+    /// The assigned values, in the order of the rules, with the default last.
     pub(crate) fn assigned(&self) -> impl Iterator<Item = (Place, &F)> {
         let rules = self.rules.iter().enumerate().map(|(index, rule)| (Place::Rule(index + 1), &rule.assigned));
         rules.chain([(Place::Default, &self.default)])
     }
 }
 
-/// As people read it in a message of a filter that cannot be used.
+/// The form in which messages about an unusable filter name the place.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -205,7 +205,7 @@ mod tests {
         let a = ExperienceId::new("exp-a").unwrap();
         let idle = |name| rules.idle([(&a, name)].into_iter());
         assert_eq!(idle(Some("A")), [Idle::ComesTooLate(2), Idle::NamesNone(3)]);
-        // What is not known by name may be a sandbox.
+        // An experience whose name is unknown may be a sandbox.
         assert_eq!(idle(None), []);
         let b = ExperienceId::new("exp-b").unwrap();
         assert_eq!(rules.idle([(&b, None)].into_iter()), [Idle::NamesNone(1)]);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the rules, each experience has exactly one outcome: that of the first rule that
+        /// For any rules, each experience has exactly one outcome: that of the first rule that
         /// names it, or the default.
         #[test]
         fn every_experience_has_exactly_one_outcome(
@@ -233,13 +233,13 @@ mod tests {
             let names = |rule: &FilterRule<usize>| FilterRules::meets(rule, &id, name.as_deref()).is_some();
             let expected = rules.rules.iter().position(names).map_or(Place::Default, |index| Place::Rule(index + 1));
             prop_assert_eq!(outcome.place, expected);
-            // What is assigned is what stands at that place, and the same with anything else
-            // assigned.
+            // The assigned value is the one at that place, and a change of another place's value
+            // changes nothing.
             let at_place: Vec<_> = rules.assigned().filter(|(place, _)| *place == outcome.place).collect();
             prop_assert_eq!(at_place, vec![(outcome.place, outcome.assigned)]);
             let mapped = rules.map(|place, assigned| (place, *assigned));
             prop_assert_eq!(mapped.choose(&id, name.as_deref()).assigned, &(outcome.place, *outcome.assigned));
-            // One that decides something is never told as one that does not.
+            // A rule that decides something is never reported as idle.
             let idle = rules.idle([(&id, name.as_deref())].into_iter());
             let told = |idle: &Idle| match idle { Idle::NamesNone(n) | Idle::ComesTooLate(n) => Place::Rule(*n) };
             prop_assert!(idle.iter().all(|idle| told(idle) != outcome.place));

@@ -1,36 +1,36 @@
-//! A filter from S3, or its settings. What comes is bounded here; that it is the filter that is
-//! meant, its digest says.
+//! Fetches a filter, or its settings, from S3. This module bounds the size. The digest proves that
+//! the filter is the intended one.
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use pmp_aws::{ApiError, Outcome};
 use pmp_filter_host::S3Object;
 
-/// Why an object could not be fetched.
+/// The reason why an object could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
     /// S3 refused, or could not be reached.
     #[error("cannot read the object")]
     Get(#[source] ApiError),
-    /// The answer broke off.
+    /// The connection broke before the end of the object.
     #[error("the object broke off after {bytes} bytes")]
     BrokeOff {
         bytes: usize,
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// More than is loaded.
+    /// The object is larger than `limit`.
     #[error("the object has more than {limit} bytes")]
     TooLarge { limit: usize },
 }
 
 impl FetchError {
-    /// Whether the object has more bytes than are read.
+    /// Whether the object has more bytes than the limit.
     pub(crate) fn is_too_large(&self) -> bool {
         matches!(self, Self::TooLarge { .. })
     }
 
-    /// What the operator can do.
+    /// The operator's next step. `None` if the cause does not tell it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Get(error) => match &error.outcome {
@@ -54,7 +54,8 @@ pub(crate) async fn fetch(sdk: &SdkConfig, object: &S3Object, limit: usize) -> R
     let client = client(sdk);
     let get = client.get_object().bucket(&object.bucket).key(&object.key).set_version_id(object.version_id.clone());
     let answer = get.send().await.map_err(|error| FetchError::Get(ApiError::new(operation, &error)))?;
-    // What S3 announces saves the reading; what comes is counted all the same.
+    // The announced size saves a read that would be refused. The bytes that come are counted all
+    // the same.
     let announced = answer.content_length().and_then(|length| usize::try_from(length).ok());
     if announced.is_some_and(|length| length > limit) {
         return Err(FetchError::TooLarge { limit });
@@ -71,8 +72,8 @@ pub(crate) async fn fetch(sdk: &SdkConfig, object: &S3Object, limit: usize) -> R
     }
 }
 
-/// With an endpoint of one's own, the bucket stands in the path: few of them have a name for each
-/// bucket.
+/// Makes the client. With a custom endpoint the bucket is part of the path, because few such
+/// endpoints have a host name for each bucket.
 fn client(sdk: &SdkConfig) -> Client {
     let own_endpoint = pmp_aws::has_own_endpoint(sdk, "S3");
     Client::from_conf(aws_sdk_s3::config::Builder::from(sdk).force_path_style(own_endpoint).build())

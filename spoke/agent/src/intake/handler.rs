@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures::future::OptionFuture;
 use jiff::Timestamp;
-use pmp_protocol::{Needs, SnapshotMessage};
+use pmp_protocol::{Needs, Reason, SnapshotMessage};
 use pmp_runtime::Stop;
 
 use crate::error::SpokeError;
@@ -103,7 +103,12 @@ pub(crate) async fn answer(
     }
     // The messages are also hidden while this waits for the lease. Otherwise they would be received
     // again and again, until the redrive policy moved them to the dead-letter queue.
-    let acted = spoke.lease.hold(if_held, stop, async |stop| act(spoke, &backlog, needs, stop).await);
+    let acted = async {
+        match look_first(spoke, &backlog, needs.as_ref(), stop).await? {
+            Some(acted) => Ok(Some(acted)),
+            None => spoke.lease.hold(if_held, stop, async |stop| act(spoke, &backlog, needs, stop).await).await,
+        }
+    };
     match keep_hidden(inbox, &backlog.ours, acted).await {
         Ok(Some(acted)) => settle(inbox, backlog.ours, acted, &mut answer).await,
         // The stop came before the pass had an outcome. The messages become visible at once, for
@@ -121,6 +126,33 @@ pub(crate) async fn answer(
         }
     }
     answer
+}
+
+/// Checks whether all experiences are as they were left, if the messages announce nothing new.
+/// `None` if a pass is needed, also after a failure, which the pass then reports.
+async fn look_first(
+    spoke: &Spoke,
+    backlog: &Backlog,
+    needs: Option<&Needs>,
+    stop: &Stop,
+) -> Result<Option<Acted>, SpokeError> {
+    // New content is something to do: looking first would only make it late.
+    if needs.is_some() || backlog.messages.iter().any(|message| message.reason == Reason::Changed) {
+        return Ok(None);
+    }
+    let stopped = || SpokeError::stopped(stop);
+    let Ok(standing) = stop.unless_stopped(spoke.standing()).await.ok_or_else(stopped)? else { return Ok(None) };
+    let (worths, newest) = weigh(&backlog.messages, Some(&standing.head));
+    let Some(newest) = newest else { return Ok(None) };
+    if !standing.is_settled(spoke.mode) {
+        return Ok(None);
+    }
+    let in_force = stop.unless_stopped(spoke.in_force(&standing, &backlog.messages)).await.ok_or_else(stopped)?;
+    let Ok(snapshot) = in_force else { return Ok(None) };
+    let Some(pass) = spoke.look(&standing, Arc::new(snapshot), stop).await? else { return Ok(None) };
+    let SnapshotMessage { version, reason, .. } = newest;
+    tracing::info!(%version, reason = reason.as_str(), "message received: everything is as it was left");
+    Ok(Some(Acted { worths, pass: Some((pass, announced_at(backlog, newest))) }))
 }
 
 /// Reads the ledger, and makes a pass where a message matches it. The caller holds the lease.

@@ -26,22 +26,22 @@ const MAX_REASON: usize = 500;
 #[derive(Debug)]
 pub(crate) struct SqsInbox {
     client: Client,
-    url: String,
+    url: QueueUrl,
     /// The URL of the dead-letter queue, once it was asked for. `None` where the queue has none.
     dead_letters: OnceCell<Option<String>>,
 }
 
 impl SqsInbox {
-    pub(crate) fn new(sdk: &SdkConfig, url: String) -> Self {
-        Self { client: Client::new(&pmp_aws::for_queue(sdk, &url)), url, dead_letters: OnceCell::new() }
+    pub(crate) fn new(sdk: &SdkConfig, url: QueueUrl) -> Self {
+        Self { client: Client::new(&pmp_aws::for_queue(sdk, url.as_str())), url, dead_letters: OnceCell::new() }
     }
 
     fn failed(&self, source: ApiError) -> SpokeError {
-        SpokeError::Queue { queue: self.url.clone(), source }
+        SpokeError::Queue { queue: self.url.to_string(), source }
     }
 
     async fn find_dead_letters(&self) -> Result<Option<String>, SpokeError> {
-        let call = self.client.get_queue_attributes().queue_url(&self.url);
+        let call = self.client.get_queue_attributes().queue_url(self.url.as_str());
         let answer = call.attribute_names(QueueAttributeName::RedrivePolicy).send().await;
         let answer = answer.map_err(|e| self.failed(ApiError::new("sqs:GetQueueAttributes", &e)))?;
         let policy = answer.attributes.unwrap_or_default().remove(&QueueAttributeName::RedrivePolicy);
@@ -51,11 +51,10 @@ impl SqsInbox {
 
 /// The URL of the dead-letter queue that a redrive policy names. SQS demands that it is in the
 /// account and region of the queue itself, so nothing has to be looked up.
-fn dead_letters_url(queue_url: &str, redrive_policy: &str) -> Option<String> {
+fn dead_letters_url(queue_url: &QueueUrl, redrive_policy: &str) -> Option<String> {
     let policy: serde_json::Value = serde_json::from_str(redrive_policy).ok()?;
     let dead_letters: QueueArn = policy["deadLetterTargetArn"].as_str()?.parse().ok()?;
-    let url = queue_url.parse::<QueueUrl>().ok()?.sibling(dead_letters.name())?;
-    Some(url.to_string())
+    Some(queue_url.sibling(dead_letters.name())?.to_string())
 }
 
 /// An attribute of a message. SQS accepts only characters that XML permits, and no empty value.
@@ -71,7 +70,7 @@ impl Inbox for SqsInbox {
         let answer = self
             .client
             .receive_message()
-            .queue_url(&self.url)
+            .queue_url(self.url.as_str())
             .wait_time_seconds(if wait { LONG_POLL_SECONDS } else { 0 })
             .max_number_of_messages(BATCH as i32)
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
@@ -106,7 +105,7 @@ impl Inbox for SqsInbox {
                     .ok()
             };
             let entries = batch.iter().enumerate().filter_map(entry).collect();
-            let call = self.client.delete_message_batch().queue_url(&self.url).set_entries(Some(entries));
+            let call = self.client.delete_message_batch().queue_url(self.url.as_str()).set_entries(Some(entries));
             call.send().await.map_err(|e| self.failed(ApiError::new("sqs:DeleteMessageBatch", &e)))?;
         }
         Ok(())
@@ -140,7 +139,8 @@ impl Inbox for SqsInbox {
                     .ok()
             };
             let entries = batch.iter().enumerate().filter_map(entry).collect();
-            let call = self.client.change_message_visibility_batch().queue_url(&self.url).set_entries(Some(entries));
+            let call =
+                self.client.change_message_visibility_batch().queue_url(self.url.as_str()).set_entries(Some(entries));
             call.send().await.map_err(|e| self.failed(ApiError::new("sqs:ChangeMessageVisibilityBatch", &e)))?;
         }
         Ok(())
@@ -154,8 +154,9 @@ mod tests {
     #[test]
     fn the_dead_letter_queue_is_the_one_that_the_redrive_policy_names() {
         let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:222222222222:dead","maxReceiveCount":5}"#;
-        let url = dead_letters_url("https://sqs.us-east-1.amazonaws.com/222222222222/queue", policy);
-        assert_eq!(url.as_deref(), Some("https://sqs.us-east-1.amazonaws.com/222222222222/dead"));
-        assert_eq!(dead_letters_url("http://127.0.0.1:4566/222222222222/queue", "{}"), None);
+        let url = |url: &str| url.parse::<QueueUrl>().unwrap();
+        let of_aws = dead_letters_url(&url("https://sqs.us-east-1.amazonaws.com/222222222222/queue"), policy);
+        assert_eq!(of_aws.as_deref(), Some("https://sqs.us-east-1.amazonaws.com/222222222222/dead"));
+        assert_eq!(dead_letters_url(&url("http://127.0.0.1:4566/222222222222/queue"), "{}"), None);
     }
 }

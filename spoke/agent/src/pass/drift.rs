@@ -1,9 +1,9 @@
-//! Edits of others in an experience: noticed by how it was left, told with who it was as far as AWS
-//! tells, and healed or left.
+//! Finds edits of others in an experience, attributes them as far as AWS says who made them, and
+//! decides whether they are healed or left.
 //!
-//! An experience is edited where its lists are not as the last pass left them. Which products were
-//! edited follows from the plan where nothing else moved; where the snapshot or the filter moved as
-//! well, from what the hub says of each product in both snapshots, and from what the foreign change
+//! An experience was edited if its lists differ from those that the last pass left. If neither the
+//! snapshot nor the filter has changed since, the plan names the edited products. Otherwise they
+//! follow from the hub's decisions in both snapshots, and from the products that the foreign change
 //! set names.
 
 use std::collections::BTreeSet;
@@ -21,27 +21,29 @@ use crate::apply::live::{Live, left};
 use crate::error::one_line;
 use crate::pass::Spoke;
 
-/// Receipts tell of edits for this long after they were noticed.
+/// Receipts report edits for this long after they were noticed.
 const TELL_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// The most edited products that a receipt names; of what is left, so many are remembered.
+/// The most edited products that a receipt names. Of products that are left alone, this many are
+/// remembered.
 const MAX_EDITED: usize = 500;
-/// The same of what is healed: nothing rests on it.
+/// The most healed products that a receipt names. It is lower, because nothing depends on these
+/// names.
 const MAX_HEALED: usize = 20;
 /// The most change sets that a receipt names, and the longest name of one, in bytes.
 const MAX_CHANGE_SETS: usize = 5;
 const MAX_NAME: usize = 100;
-/// The catalog's clock may be behind this one by as much.
+/// The catalog's clock may be this far behind the spoke's.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
 
-/// What a receipt still tells of edits, as another pass begins.
+/// The edits that the last receipt reported, if they are still to be reported.
 pub(crate) fn still_told(before: Option<&Receipt>, now: Timestamp) -> Option<Drift> {
     let drift = before?.drift.as_ref()?;
     let recent = now.duration_since(drift.noticed_at) < TELL_FOR;
     (recent || drift.is_left()).then(|| Drift { rest_applied: false, ..drift.clone() })
 }
 
-/// Whether somebody else changed the lists since the last pass. What a pass left unfinished says
-/// nothing: its own change sets may have gone on.
+/// Whether somebody else changed the lists since the last pass. After an unfinished pass that is
+/// unknown, because its own change sets may have gone on.
 fn is_edited(before: &Receipt, live: &Live) -> bool {
     let was = before.left.as_ref().filter(|_| !before.is_unfinished());
     was.is_some_and(|was| *was != left(&live.policy))
@@ -51,13 +53,15 @@ fn is_edited(before: &Receipt, live: &Live) -> bool {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Foreign {
     by: Vec<ForeignChangeSet>,
-    /// The products that the newest of them names.
+    /// The products that the newest change set of others names.
     named: BTreeSet<ProductId>,
 }
 
-/// Who it was, in at most two calls. Where AWS does not tell, nobody is named; that stops nothing.
+/// Finds out who edited the experience, in at most two calls. If AWS does not tell, nobody is
+/// named, and the pass goes on.
 async fn attribute(history: &dyn ChangeHistory, experience: &ExperienceId, before: &Receipt) -> Foreign {
-    // The lists were read after the pass began, which left them so.
+    // The last pass read and left the lists after it began, so later change sets are the ones to
+    // look at.
     let since = before.received_at.saturating_sub(CLOCKS).unwrap_or(before.received_at);
     let foreign = async |scope| {
         let found = history.past_change_sets(experience, scope, since).await.unwrap_or_else(|error| {
@@ -67,8 +71,8 @@ async fn attribute(history: &dyn ChangeHistory, experience: &ExperienceId, befor
         let own = |id: &str| before.change_sets.iter().any(|own| own == id);
         found.into_iter().filter(|set| !own(set.id.as_str())).take(MAX_CHANGE_SETS).collect::<Vec<_>>()
     };
-    // A delegated administrator sees the change sets of others only as shared: then there is one
-    // call less for what they did.
+    // A delegated administrator sees the change sets of others only as shared. Their products
+    // cannot be read, which saves a call.
     let (found, scope) = match foreign(Scope::Own).await {
         own if own.is_empty() => (foreign(Scope::SharedWithMe).await, Scope::SharedWithMe),
         own => (own, Scope::Own),
@@ -87,8 +91,8 @@ async fn attribute(history: &dyn ChangeHistory, experience: &ExperienceId, befor
 }
 
 impl Spoke {
-    /// What others changed in an experience since the last pass, and what is to become of it. A
-    /// spoke that observes keeps nothing in step, so that edits of others are nothing to it.
+    /// Finds edits that others made in an experience since the last pass, and decides how to handle
+    /// them. A spoke that only observes keeps nothing in step, so it looks for no edits.
     pub(crate) async fn edits(
         &self,
         before: Option<&Receipt>,
@@ -117,51 +121,52 @@ impl Spoke {
     }
 }
 
-/// What one pass makes of the edits in one experience.
+/// One pass's decision about the edits in one experience.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Judged {
-    /// What the receipt tells of it.
+    /// The receipt's report about them.
     pub(crate) drift: Option<Drift>,
     /// Products that stay as others set them.
     pub(crate) left_alone: BTreeSet<ProductId>,
 }
 
-/// What is known when edits are judged.
+/// The facts from which edits are judged.
 struct Case<'a> {
     before: Option<&'a Receipt>,
-    /// What earlier receipts told, and still is to be told.
+    /// The report of earlier receipts, if it is still to be repeated.
     told: Option<Drift>,
-    /// When this pass began.
+    /// Start of this pass.
     began: Timestamp,
     snapshot: &'a Snapshot,
     filter: Option<FilterIdentity>,
     desired: &'a Desired<'a>,
     live: &'a Live,
     handling: DriftHandling,
-    /// Who edited it since the last pass; none where nobody did.
+    /// The change sets of others since the last pass. `None` if there are no edits.
     foreign: Option<Foreign>,
 }
 
 impl Case<'_> {
-    /// Judges. The content of an older snapshot is read where the snapshot has moved since.
+    /// Decides. It reads the older snapshot if the snapshot has changed since the last pass.
     async fn judge(self, snapshots: &dyn SnapshotStore) -> Judged {
         let told = self.told.clone();
         let leaves = self.handling == DriftHandling::Report;
         if self.foreign.is_none() && !(leaves && told.as_ref().is_some_and(Drift::is_left)) {
-            // What was left is healed from now on, and no longer told as left.
+            // Products that were left alone are healed from now on, and no longer reported as left.
             let drift = told.map(|drift| Drift { handling: DriftHandling::Heal, ..drift });
             return Judged { drift, ..Judged::default() };
         }
         let out_of_step = self.out_of_step();
         let edited = self.edited(&out_of_step, snapshots).await;
         if !leaves && edited.is_empty() {
-            // The lists are others than they were left, and no product is known that this moved:
-            // there is nothing new to tell.
+            // The lists differ, but no product is known to have been edited. So there is nothing
+            // new to report.
             let drift = told.map(|drift| Drift { handling: DriftHandling::Heal, ..drift });
             return Judged { drift, ..Judged::default() };
         }
         let left = told.as_ref().filter(|drift| leaves && drift.is_left());
-        // Beyond the bound it is not known which they were: then all are left.
+        // The receipt names no more than [`MAX_EDITED`] products. If there were more, all products
+        // that are out of step are left alone.
         let too_many = left.is_some_and(|drift| drift.products > drift.edited.len());
         let carried: BTreeSet<_> = left.iter().flat_map(|drift| &drift.edited).map(|it| &it.product).collect();
         let carried = out_of_step.iter().filter(|id| too_many || carried.contains(*id));
@@ -183,15 +188,15 @@ impl Case<'_> {
         Judged { drift: Some(drift), left_alone }
     }
 
-    /// Whether somebody must have changed the lists: all was as the same snapshot and filter asked
-    /// for, and is not now.
+    /// Whether somebody must have edited the lists: they were in step with the same snapshot and
+    /// filter, and are not any more.
     fn must_be_edited(&self, before: &Receipt) -> bool {
         let same_snapshot = (before.version, before.digest) == (self.snapshot.version(), self.snapshot.digest());
         let same = same_snapshot && before.filter == self.filter;
         was_settled(before) && same && !self.out_of_step().is_empty()
     }
 
-    /// The products that are not as hub and filter ask for, whatever a guard rail says of them.
+    /// The products that differ from the desired state, regardless of guard rails.
     fn out_of_step(&self) -> BTreeSet<ProductId> {
         let observed = Observed { approved: &self.live.policy.approved, rejected: &self.live.policy.rejected };
         let version = self.snapshot.version();
@@ -199,24 +204,28 @@ impl Case<'_> {
         all.map(|plan| plan.allow().union(plan.deny()).cloned().collect()).unwrap_or_default()
     }
 
-    /// Those of them that others edited since the last pass.
+    /// The products among `out_of_step` that others edited since the last pass.
     async fn edited(&self, out_of_step: &BTreeSet<ProductId>, snapshots: &dyn SnapshotStore) -> BTreeSet<ProductId> {
         let (Some(before), Some(foreign)) = (self.before, &self.foreign) else { return BTreeSet::new() };
         let same_filter = before.filter == self.filter;
         let same_snapshot = (before.version, before.digest) == (self.snapshot.version(), self.snapshot.digest());
         if !(was_settled(before) && same_filter) {
+            // Products may be out of step for other reasons. Only those that the change set of
+            // others names are known to be edited.
             return out_of_step.intersection(&foreign.named).cloned().collect();
         }
         if same_snapshot {
+            // Everything was in step with the same snapshot and filter, so all of it was edited.
             return out_of_step.clone();
         }
+        // The snapshot has changed. If it says the same of a product, that product was edited.
         let older = self.older(before.version, before.digest, snapshots).await;
         let now = self.snapshot.content();
         let unmoved = |id: &ProductId| older.as_ref().is_some_and(|older| says(older, id) == says(now, id));
         out_of_step.iter().filter(|id| foreign.named.contains(*id) || unmoved(id)).cloned().collect()
     }
 
-    /// What the hub said in the snapshot of the last pass, where the ledger keeps it.
+    /// The content of the last pass's snapshot, if the ledger still keeps it.
     async fn older(&self, version: SnapshotVersion, digest: Digest, snapshots: &dyn SnapshotStore) -> Option<Content> {
         let older = snapshots.fetch(self.snapshot.experience(), version).await.ok()?;
         (older.digest() == digest).then(|| older.content().clone())
@@ -242,7 +251,7 @@ fn says(content: &Content, id: &ProductId) -> ListedAs {
     }
 }
 
-/// Whether a pass brought everything into step, but for what others set and it left.
+/// Whether the last pass brought everything into step, except for edits that it left alone.
 fn was_settled(before: &Receipt) -> bool {
     match before.status {
         ReceiptStatus::InSync => true,
@@ -254,7 +263,7 @@ fn was_settled(before: &Receipt) -> bool {
 }
 
 /// The receipt of an experience in which some products stay as others set them, and all others are
-/// applied: not in step, and finished.
+/// applied: it is finished, and not in step.
 pub(crate) fn left_as_set(receipt: Receipt) -> Receipt {
     let Some(drift) = receipt.drift.as_ref().filter(|drift| drift.is_left()) else { return receipt };
     if receipt.status != ReceiptStatus::InSync {

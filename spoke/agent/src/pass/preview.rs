@@ -1,4 +1,4 @@
-//! What a pass would do, without doing it.
+//! Computes the changes that a pass would make, without making them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,38 +22,38 @@ use crate::pass::discover::{Member, discover, leave_management_alone, read_polic
 use crate::pass::standing::Standing;
 use crate::pass::{kept, named};
 
-/// What would happen to all member experiences.
+/// The planned changes of all member experiences.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Previews {
     pub(crate) experiences: Vec<Preview>,
-    /// What is to be told of rules that decide nothing.
+    /// Warnings about rules that decide nothing.
     pub(crate) warnings: Vec<String>,
 }
 
-/// Which filter an experience has, and why.
+/// The filter of an experience, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ShownFilter {
-    /// None where it has none.
+    /// `None` if the experience has no filter.
     #[serde(flatten)]
     pub(crate) identity: Option<FilterIdentity>,
-    /// Why; none where all experiences have the same.
+    /// The reason. `None` if all experiences have the same filter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) because: Option<String>,
 }
 
-/// What would happen to one member experience.
+/// The planned changes of one member experience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Preview {
     pub(crate) experience: ExperienceId,
-    /// Its name, where it could be read.
+    /// Its name. `None` if it could not be read.
     pub(crate) name: Option<String>,
-    /// The revision that was read; none where it was not.
+    /// The revision that was read. `None` if it could not be read.
     #[serde(skip)]
     pub(crate) revision: Option<u64>,
-    /// Which filter it has; none where that is not known, or where there are no filters.
+    /// Its filter. `None` if that is not known, or if there are no filters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) filter: Option<ShownFilter>,
-    /// What the filter found odd.
+    /// Anomalies that the filter reported.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) filter_warnings: Vec<String>,
     /// Products that stay as somebody else set them.
@@ -72,7 +72,7 @@ pub(crate) enum Planned {
         report: Report,
         #[serde(rename = "narrowed")]
         filtered: usize,
-        /// What the settings would become, where they follow and are to change.
+        /// The policy's settings after the change. `None` if they would not change.
         #[serde(skip_serializing_if = "Option::is_none")]
         policy_resource_requests: Option<ResourceRequests>,
         change_sets: usize,
@@ -86,8 +86,8 @@ pub(crate) enum Planned {
 }
 
 impl Spoke {
-    /// Plans for every member experience, as a pass would: what an operator of the hub confirmed
-    /// counts.
+    /// Plans for every member experience as a pass would, with the confirmations of the hub's
+    /// operators.
     pub(crate) async fn preview(&self, standing: &Standing, snapshot: &Arc<Snapshot>) -> Result<Previews, SpokeError> {
         let found = discover(self.catalog.as_ref(), &self.management, &self.selection, &kept(standing)).await?;
         let candidates = leave_management_alone(self.snapshots.as_ref(), &self.selection, found.candidates).await?;
@@ -103,7 +103,8 @@ impl Spoke {
             let has_name = member.name.is_some() || !self.filters.has_rules();
             let chosen = has_name.then(|| in_force.of(&member.id, member.name.as_deref()));
             let has_filter = chosen.as_ref().is_some_and(|chosen| !chosen.filter.is_nothing());
-            // Whoever has no filter needs no facts, and leaves no product for want of them.
+            // An experience without a filter needs no facts, so no product is deferred for lack of
+            // them.
             let known = if has_filter { known.clone() } else { Ok(Arc::default()) };
             if let Ok(known) = &known {
                 deferred.extend(known.not_looked_up().clone());
@@ -152,7 +153,7 @@ impl Spoke {
                 let (snapshot, now) = (snapshot.clone(), Timestamp::now());
                 narrow(chosen, organization, snapshot, live.experience.clone(), known, now, exhausted).await
             }
-            // A live experience has a name.
+            // An experience that was read has a name.
             (None, _) => Err("which filter it has is not known: its name could not be read".to_owned()),
             (_, Err(error)) => Err(error.to_string()),
         };
@@ -186,7 +187,7 @@ impl Spoke {
         Preview { experience, name, revision, filter, filter_warnings, left_alone, outcome }
     }
 
-    /// Which filter an experience has, where that is worth a word.
+    /// The filter of an experience. `None` if it is not worth showing.
     fn shown(&self, chosen: &Chosen) -> Option<ShownFilter> {
         let because = self.filters.has_rules().then(|| chosen.because.clone());
         let identity = chosen.filter.identity();
@@ -194,7 +195,7 @@ impl Spoke {
     }
 }
 
-/// What narrowing one experience takes.
+/// Everything that narrowing one experience needs.
 struct Narrowing<'a> {
     chosen: Option<Chosen>,
     known: Result<Arc<Known>, LookUpError>,

@@ -1,8 +1,8 @@
-//! Keeps the record of each experience: what was decided about every product, version by version,
-//! and what came of its syncs.
+//! Keeps the record of each experience: the decision about every product, version by version, and
+//! the outcomes of its syncs.
 //!
-//! Both are written before the receipt, which says how far the record goes: a pass that decides the
-//! same as the one before, with the same outcome, reads and writes nothing of it. Where the record
+//! Both are written before the receipt, which says how far the record goes. So a pass with the same
+//! decisions and outcome as the one before reads and writes nothing of the record. If the record
 //! cannot be written, the sync goes on all the same, and the next pass tries again.
 
 use std::collections::BTreeMap;
@@ -19,37 +19,37 @@ use tokio::sync::Mutex;
 
 use crate::error::one_line;
 
-/// What is in force is written again after this time, so that a table which deletes what is old
-/// does not delete that.
+/// Decisions in force are written again after this time, so that a table that deletes old items
+/// does not delete them.
 const RENEWED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// How much is kept of each experience.
+/// The bounds of each experience's record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Retention {
-    /// The newest so many versions.
+    /// The number of newest versions that are kept.
     pub(crate) versions: usize,
-    /// Nothing that is older, but for what is in force.
+    /// The age up to which older entries are kept. Decisions in force are kept at any age.
     pub(crate) age: Duration,
 }
 
 impl Retention {
     pub(crate) const DEFAULT: Self = Self { versions: 50, age: Duration::from_secs(400 * 24 * 60 * 60) };
 
-    /// A shorter age would take what is in force along: it is written again after a quarter of it,
-    /// and passes come hourly.
+    /// With a shorter age, decisions in force could be deleted: they are written again after a
+    /// quarter of it, and passes come hourly.
     pub(crate) const SHORTEST: Duration = Duration::from_secs(24 * 60 * 60);
 
     fn age(self) -> SignedDuration {
         SignedDuration::try_from(self.age).unwrap_or(SignedDuration::MAX)
     }
 
-    /// When what is written `now` may be deleted.
+    /// The time at which an item that is written `now` may be deleted.
     fn expires_at(self, now: Timestamp) -> Timestamp {
         now.checked_add(self.age()).unwrap_or(Timestamp::MAX)
     }
 }
 
-/// Where the record is kept, and for how long.
+/// The store of the record, and its retention.
 #[derive(Debug, Clone)]
 pub(crate) struct Records {
     pub(crate) store: Arc<dyn RecordStore>,
@@ -63,8 +63,8 @@ pub(crate) struct Recorder {
     snapshots: Arc<dyn SnapshotStore>,
     snapshot: Arc<Snapshot>,
     listing: OnceLock<Arc<Listing>>,
-    /// The products of earlier snapshots, for all experiences of the pass; none of those that are
-    /// not kept.
+    /// Earlier snapshots, shared by all experiences of the pass. `None` for one that the ledger
+    /// does not keep any more.
     earlier: Mutex<BTreeMap<SnapshotVersion, Option<Arc<Snapshot>>>>,
 }
 
@@ -77,7 +77,7 @@ impl Recorder {
         self.listing.get_or_init(|| Arc::new(Listing::of(self.snapshot.content())))
     }
 
-    /// What was decided about the snapshot's products, other than the hub says.
+    /// The decisions about the snapshot's products that differ from the hub's.
     pub(crate) fn decisions(&self, verdicts: &Verdicts, deferred: &[Deferred]) -> Decisions {
         let approved = self.snapshot.content().approved();
         let filtered = verdicts.iter().filter(|(id, _)| approved.contains(*id)).filter_map(|(id, decision)| {
@@ -92,8 +92,8 @@ impl Recorder {
         Decisions::of(self.listing(), filtered.chain(deferred))
     }
 
-    /// Writes what `receipt` and `decisions` say that the record does not; how far it goes then.
-    /// `before`: the receipt that stands.
+    /// Writes the decisions and the outcome that the record lacks, and returns how far the record
+    /// goes then. `before` is the receipt that the ledger holds.
     pub(crate) async fn record(
         &self,
         receipt: &Receipt,
@@ -103,7 +103,7 @@ impl Recorder {
     ) -> Recorded {
         let mut recorded = before.and_then(|before| before.recorded).unwrap_or_default();
         let member = &receipt.member_experience;
-        // What was stopped is not decided: the next run says what came of it.
+        // A pass that was stopped has not decided everything. The next pass records its outcome.
         if let Some(decisions) = decisions.filter(|_| !receipt.is_unfinished()) {
             let digest = digest_of(&decisions, receipt);
             if recorded.decisions != Some(digest) || self.is_due(recorded.written_at, now) {
@@ -135,14 +135,30 @@ impl Recorder {
         recorded
     }
 
-    /// Whether the journal must be written again for it to be kept. A time to come is none.
+    /// Whether [`Self::record`] would write something.
+    pub(crate) fn has_news(
+        &self,
+        receipt: &Receipt,
+        before: Option<&Receipt>,
+        decisions: Option<&Decisions>,
+        now: Timestamp,
+    ) -> bool {
+        let recorded = before.and_then(|before| before.recorded).unwrap_or_default();
+        let decided = decisions.is_some_and(|decisions| {
+            recorded.decisions != Some(digest_of(decisions, receipt)) || self.is_due(recorded.written_at, now)
+        });
+        decided || is_news(before, receipt)
+    }
+
+    /// Whether the journal must be written again so that it is not deleted. A time in the future is
+    /// not believed.
     fn is_due(&self, written_at: Option<Timestamp>, now: Timestamp) -> bool {
         let renewed = RENEWED.min(self.records.retention.age() / 4);
         written_at.is_none_or(|at| at > now || now.duration_since(at) >= renewed)
     }
 
-    /// Writes the journal with these decisions; false where someone else did meanwhile, or about a
-    /// newer snapshot.
+    /// Writes the journal with these decisions. Returns `false` if somebody else wrote meanwhile,
+    /// or wrote about a newer snapshot.
     async fn write(&self, receipt: &Receipt, decisions: Decisions, now: Timestamp) -> Result<bool, LedgerError> {
         let Receipt { organization, experience, member_experience: member, .. } = receipt;
         let found = self.records.store.journal(organization, experience, member).await?;
@@ -178,14 +194,17 @@ impl Recorder {
         }
         Ok(match self.before(newest, management).await? {
             Some(before) => journal.with(entry, decisions, self.listing(), &before),
-            // What its places mean cannot be told any more: it begins anew.
+            // The positions in the journal refer to a snapshot that is not kept any more, so a new
+            // journal begins.
             None => DecisionJournal::new(entry, decisions),
         })
     }
 
-    /// The products of the snapshot that an entry is about; none where that is not kept.
+    /// The products of the snapshot that an entry is about. `None` if the ledger does not keep that
+    /// snapshot any more.
     async fn before(&self, entry: &JournalEntry, management: &ExperienceId) -> Result<Option<Listing>, LedgerError> {
-        // One at a time: the first experience fetches it, the others find it.
+        // The lock is held during the fetch, so that the first experience fetches, and the others
+        // find the result.
         let mut earlier = self.earlier.lock().await;
         let snapshot = match earlier.get(&entry.version) {
             Some(found) => found.clone(),
@@ -205,7 +224,7 @@ impl Recorder {
     }
 }
 
-/// What an entry says, as a digest.
+/// The digest of an entry's content.
 fn digest_of(decisions: &Decisions, receipt: &Receipt) -> Digest {
     let filter = receipt.filter.as_ref().map(|filter| format!("{}@{}", filter.name, filter.digest));
     let Receipt { version, digest, status, .. } = receipt;

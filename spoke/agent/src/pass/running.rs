@@ -1,6 +1,7 @@
 //! The experiences of one pass. Each is read, narrowed by its filter, applied, and has its receipt
 //! written. A failure of one ends in its own receipt, and stops no other (rule 3).
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
@@ -62,6 +63,8 @@ pub(super) struct Pass<'a> {
     pub(super) known: Result<Arc<Known>, LookUpError>,
     pub(super) recorder: Option<Recorder>,
     pub(super) tally: Mutex<Tally>,
+    /// Set by a pass that only looks, once it has found something to do or to write down.
+    pub(super) news: AtomicBool,
 }
 
 impl Pass<'_> {
@@ -92,7 +95,13 @@ impl Pass<'_> {
                     syncs.extend(members.into_iter().map(|member| self.sync_member(member, active.pop())));
                     reading = next();
                 }
-                Some(outcome) = syncs.next(), if !syncs.is_empty() => outcomes.push(outcome),
+                Some(outcome) = syncs.next(), if !syncs.is_empty() => {
+                    outcomes.push(outcome);
+                    if self.has_news() {
+                        // A pass that only looks has seen enough.
+                        return outcomes;
+                    }
+                }
                 else => return outcomes,
             }
         }
@@ -111,6 +120,10 @@ impl Pass<'_> {
         let mut decided = None;
         let mut receipt = self.receipt_for(member, &mut decided).await;
         drop(active);
+        if self.spoke.engine.looks_only {
+            self.note_news(&receipt, decided.as_ref());
+            return Ok(receipt);
+        }
         self.record(&mut receipt, decided).await;
         let Receipt { member_experience, status, allowed, denied, pending, .. } = &receipt;
         let error = receipt.error.as_deref().unwrap_or_default();
@@ -132,6 +145,21 @@ impl Pass<'_> {
             tracing::warn!(experience = %member_experience, "the ledger holds a newer receipt");
         }
         Ok(receipt)
+    }
+
+    /// For a pass that only looks: notes whether this receipt, or the record, would be written.
+    fn note_news(&self, receipt: &Receipt, decided: Option<&Decisions>) {
+        let before = self.before(&receipt.member_experience);
+        let recorder = self.recorder.as_ref();
+        let recorded = recorder.is_none_or(|it| !it.has_news(receipt, before, decided, Timestamp::now()));
+        if !(recorded && tells_nothing_new(before, receipt)) {
+            self.news.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a pass that only looks found something to do or to write down.
+    pub(super) fn has_news(&self) -> bool {
+        self.news.load(Ordering::Relaxed)
     }
 
     /// Records the decisions and the outcome. After a stop it does not: the time left is for the

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_aws::ApiError;
 use pmp_ledger::{Found, Head, LedgerError, Organization, Unreadable};
 use pmp_protocol::{
-    ChangeSetTimes, Digest, DisputedReceipt, ExperienceId, HeadMark, Needs, OrganizationSeen, Receipt, Snapshot,
-    SnapshotMessage, SnapshotVersion,
+    ChangeSetTimes, Digest, DisputedReceipt, ExperienceId, HeadMark, Needs, OrganizationSeen, Receipt, ReceiptStatus,
+    Snapshot, SnapshotMessage, SnapshotVersion, SpokeScope,
 };
 
 use crate::error::SpokeError;
@@ -35,6 +35,8 @@ pub(crate) struct Standing {
     /// The items of this organization. Receipts that do not match the ledger are left out: they
     /// prove nothing about what was done here, and supersede nothing.
     pub(crate) before: Organization,
+    /// The two items that hold signs of life of this spoke.
+    pub(crate) signs: Signs,
     /// The experiences whose receipts have to be replaced, each with the item that is there now.
     pub(crate) disputed: BTreeMap<ExperienceId, Option<Found>>,
     /// What the sign of life says about these receipts.
@@ -43,6 +45,33 @@ pub(crate) struct Standing {
     pub(crate) needs: Option<Needs>,
     /// The other spokes of this organization.
     pub(crate) beside: Beside,
+}
+
+/// The two items with signs of life, as they were at the beginning of a pass.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Signs {
+    /// That of this spoke itself.
+    pub(crate) own: Option<OrganizationSeen>,
+    /// That of the organization, by whichever of its spokes wrote it last.
+    pub(crate) organization: Option<OrganizationSeen>,
+}
+
+/// One of the two items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sign {
+    Own,
+    Organization,
+}
+
+impl Signs {
+    /// The item that a pass without anything to do writes: the older one, so that none of the two
+    /// is ever older than two such passes. Where the organization's is another spoke's, or what
+    /// this spoke says of itself is new, it is its own.
+    pub(crate) fn to_renew(&self, introduction: &SpokeScope) -> Sign {
+        let (Some(own), Some(organization)) = (&self.own, &self.organization) else { return Sign::Own };
+        let says_the_same = own.spoke.as_ref() == Some(introduction) && organization.spoke == own.spoke;
+        if says_the_same && organization.last_seen < own.last_seen { Sign::Organization } else { Sign::Own }
+    }
 }
 
 impl Spoke {
@@ -96,7 +125,7 @@ impl Spoke {
     pub(crate) async fn report_needs(&self, needs: &Needs) -> Result<(), LedgerError> {
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
         let beside = self.beside(&before);
-        let life = before.sign_of(&beside.me().id).cloned().map_or_else(SignOfLife::default, |seen| SignOfLife {
+        let life = before.sign_of(&beside.me().id).map_or_else(SignOfLife::default, |seen| SignOfLife {
             experiences: seen.experiences,
             error: seen.error,
             times: seen.change_set_times,
@@ -148,6 +177,19 @@ impl Standing {
         failed || receipts.iter().any(behind) || (seen.is_none() && receipts.is_empty())
     }
 
+    /// Whether only the live state can make work for a pass: every experience was left in step with
+    /// the head, or out of this spoke's hands, and nothing in the ledger is to be put right.
+    pub(crate) fn is_settled(&self, mode: Mode) -> bool {
+        let receipts = &self.before.receipts;
+        let steady = |receipt: &Receipt| matches!(receipt.status, ReceiptStatus::InSync | ReceiptStatus::Skipped);
+        !receipts.is_empty()
+            && receipts.iter().all(steady)
+            && self.needs.is_none()
+            && self.disputed.is_empty()
+            && self.beside.superseded().is_empty()
+            && !self.leaves_something(mode)
+    }
+
     fn warn(&self) {
         for (experience, found) in &self.disputed {
             let version = found.as_ref().map_or("none", |found| &found.version);
@@ -193,7 +235,9 @@ fn sift(
     beside: Beside,
     now: Timestamp,
 ) -> Standing {
-    before.seen = before.sign_of(&beside.me().id).cloned();
+    let own = before.spokes.iter().find(|seen| seen.spoke.as_ref().is_some_and(|spoke| spoke.id == beside.me().id));
+    let signs = Signs { own: own.cloned(), organization: before.seen.clone() };
+    before.seen = before.sign_of(&beside.me().id);
     let borne_out = |version: SnapshotVersion, digest: Digest| match version.cmp(&head.latest) {
         std::cmp::Ordering::Greater => false,
         std::cmp::Ordering::Equal => digest == head.digest,
@@ -229,7 +273,7 @@ fn sift(
     let unreadable = before.unreadable.iter();
     let unreadable = unreadable.filter_map(|item| Some((member_of(item, management)?, item.found.clone())));
     disputed.extend(unreadable.filter(|(member, _)| !beside.is_for_another(member)));
-    Standing { head, before, disputed, told, needs: None, beside }
+    Standing { head, before, signs, disputed, told, needs: None, beside }
 }
 
 /// The member experience in the place of whose receipt an item lies that cannot be read; none where
@@ -248,7 +292,7 @@ fn still_told(seen: Option<&OrganizationSeen>, now: Timestamp) -> Vec<DisputedRe
 
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::{AccountId, Applied, OrganizationId, ReceiptStatus, SpokeScope};
+    use pmp_protocol::{AccountId, Applied, OrganizationId};
 
     use super::*;
     use crate::draft::{Draft, Progress};

@@ -1,6 +1,6 @@
-//! Whose word counts, where keys are configured: only a head that the hub signed, for this
-//! experience, not older than what was trusted before, and not expired. Everything else is refused,
-//! and the last good state stays.
+//! Decides which head this spoke believes if keys are configured (rule 9): only a head that the hub
+//! signed for this experience, not older than the one that was trusted before, and not expired. The
+//! spoke refuses every other head, and changes nothing.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -16,36 +16,37 @@ use crate::identity::Identity;
 use crate::pass::Spoke;
 use crate::pass::standing::SignOfLife;
 
-/// The trust of one spoke. Without keys it believes what the ledger says.
+/// The trust of one spoke. Without keys it believes the ledger.
 #[derive(Debug, Default)]
 pub(crate) struct Trust {
     keys: Option<TrustedKeys>,
-    /// The statement that was trusted last in this process, to notice by itself when it ends.
+    /// The statement that was trusted last in this process. The spoke watches when it expires.
     newest: Mutex<Option<Newest>>,
 }
 
 #[derive(Debug, Clone)]
 struct Newest {
     statement: Statement,
-    /// Its envelope, where it is not written down yet.
+    /// Its envelope, if it is not stored in the ledger yet.
     unwritten: Option<String>,
-    /// Whether its end was told.
+    /// Whether its expiry was reported.
     told: bool,
-    /// Whether a head was refused since: then it vouches for nothing that is in force.
+    /// Whether a head was refused since. Then this statement vouches for nothing that is in force.
     refused_since: bool,
 }
 
 impl Trust {
-    /// Believes what these keys signed, and nothing else; without keys, what the ledger says.
+    /// With keys, the spoke believes only statements that they signed. Without keys, it believes
+    /// the ledger.
     #[must_use]
     pub(crate) fn new(keys: Option<TrustedKeys>) -> Self {
         Self { keys, newest: Mutex::default() }
     }
 
-    /// Whether `head` may be acted on, at `now`. Writes nothing: [`Self::keep`] does.
+    /// Checks whether the spoke may act on `head` at `now`. It stores nothing; [`Self::keep`] does.
     ///
     /// # Errors
-    /// Where it may not, or where the ledger fails.
+    /// If the spoke may not act on it, or if the ledger fails.
     pub(crate) async fn check(
         &self,
         receipts: &dyn ReceiptStore,
@@ -58,7 +59,8 @@ impl Trust {
         let organization = &identity.organization;
         let before = receipts.trusted(organization, management).await?;
         let before = before.and_then(|envelope| trusted_before(&envelope, keys, management));
-        // What this process trusted counts, too: the ledger may have lost it.
+        // The statement that this process trusted counts as well, because the ledger may have lost
+        // it.
         let known = self.newest().as_ref().map(|newest| newest.statement.clone());
         let newest = [before.as_ref(), known.as_ref()].into_iter().flatten().max_by_key(|it| it.version);
         let statement = match judge(head, keys, management, newest, now) {
@@ -70,7 +72,8 @@ impl Trust {
                 return Err(SpokeError::Untrusted { version: head.latest, refusal });
             }
         };
-        // A key that follows must vouch for it, too, before the one before is trusted no more.
+        // After a change of keys, the new key must vouch for the stored statement, too, before the
+        // old key is removed. So it is stored again.
         let is_newer =
             before.is_none_or(|before| (before.version, &before.key_id) != (statement.version, &statement.key_id));
         let unwritten = head.statement.clone().filter(|_| is_newer);
@@ -78,8 +81,9 @@ impl Trust {
         Ok(())
     }
 
-    /// Writes down what was trusted last, in this organization's partition with the hub's own
-    /// signature, so that nothing older is trusted later on. Nobody there can forge that.
+    /// Stores the envelope that was trusted last in this organization's partition, so that the
+    /// spoke trusts nothing older later on. Nobody in the organization can forge the hub's
+    /// signature on it.
     pub(crate) async fn keep(
         &self,
         receipts: &dyn ReceiptStore,
@@ -95,8 +99,8 @@ impl Trust {
         Ok(())
     }
 
-    /// The newest statement, once it has expired and no newer one came: told once. The spoke is
-    /// frozen then, whether or not anyone sends it a message.
+    /// Returns the newest statement, once, when it has expired and no newer one came. From then on
+    /// the spoke is frozen, even if nobody sends it a message.
     pub(crate) fn frozen(&self, now: Timestamp) -> Option<Statement> {
         let mut newest = self.newest();
         let newest = newest.as_mut().filter(|newest| !newest.told && newest.statement.expires_at <= now)?;
@@ -104,7 +108,8 @@ impl Trust {
         Some(newest.statement.clone())
     }
 
-    /// Waits until the newest statement ends; for ever, where there is none, or its end was told.
+    /// Waits until the newest statement expires. It waits for ever if there is none, or if its
+    /// expiry was reported.
     pub(crate) async fn ends(&self) {
         let end = self.newest().as_ref().filter(|newest| !newest.told).map(|newest| newest.statement.expires_at);
         let Some(end) = end else { return std::future::pending().await };
@@ -112,8 +117,8 @@ impl Trust {
         tokio::time::sleep(left).await;
     }
 
-    /// How long the newest statement holds yet, in seconds, and zero while the head is refused;
-    /// none where nothing was trusted, or no keys are configured.
+    /// The time until the newest statement expires, in seconds. It is zero while the head is
+    /// refused, and `None` if nothing was trusted, or if no keys are configured.
     pub(crate) fn seconds_left(&self, now: Timestamp) -> Option<usize> {
         let newest = self.newest();
         let newest = newest.as_ref()?;
@@ -127,9 +132,9 @@ impl Trust {
 }
 
 impl Spoke {
-    /// Says so, once, where the newest statement has expired without a newer one.
+    /// Reports once that the newest statement has expired without a newer one.
     pub(crate) async fn tell_if_frozen(&self) {
-        // It may have been renewed, and the message of it be on its way still.
+        // The hub may have renewed the statement, and its message may still be under way.
         if self.standing().await.is_ok() {
             return;
         }
@@ -142,11 +147,11 @@ impl Spoke {
         }
     }
 
-    /// Tells the hub what stands in the way, and leaves the rest of the sign of life as it is.
+    /// Writes an error into the sign of life, and leaves the rest of it as it is.
     pub(crate) async fn report_error(&self, text: String, needs: Option<Needs>) -> Result<(), LedgerError> {
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
         let beside = self.beside(&before);
-        let life = before.sign_of(&beside.me().id).cloned().map_or_else(SignOfLife::default, |seen| SignOfLife {
+        let life = before.sign_of(&beside.me().id).map_or_else(SignOfLife::default, |seen| SignOfLife {
             experiences: seen.experiences,
             error: None,
             times: seen.change_set_times,
@@ -158,9 +163,9 @@ impl Spoke {
     }
 }
 
-/// What a spoke may go by, of what lies in the ledger as trusted before: what one of its keys
-/// signed for its experience. It may have expired since. Anything else was damaged, or forged by
-/// someone of this organization, and counts for nothing.
+/// Opens the envelope that the ledger keeps as trusted before. It counts only if one of the keys
+/// signed it for this experience; it may have expired since. Anything else was damaged, or forged
+/// by someone in this organization, and is ignored.
 pub(crate) fn trusted_before(envelope: &str, keys: &TrustedKeys, management: &ExperienceId) -> Option<Statement> {
     match open(envelope, keys) {
         Ok(statement) if statement.experience == *management => Some(statement),
@@ -178,7 +183,7 @@ pub(crate) fn trusted_before(envelope: &str, keys: &TrustedKeys, management: &Ex
     }
 }
 
-/// Whether `head` may be acted on. Pure.
+/// Decides whether the spoke may act on `head` (rule 9). Pure.
 pub(crate) fn judge(
     head: &Head,
     keys: &TrustedKeys,

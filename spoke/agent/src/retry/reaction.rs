@@ -1,9 +1,9 @@
-//! The table of errors: how the executor reacts to each. Operators find the same table in
+//! The executor's reaction to each error. Operators find the same table in
 //! `docs/catalog-errors.md`; a test compares the two.
 
 use pmp_catalog::ErrorClass;
 
-/// How the executor reacts to an error.
+/// The executor's reaction to an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reaction {
     /// Back off, and send the same request again, with the same token, so that it is never applied
@@ -11,11 +11,11 @@ pub(crate) enum Reaction {
     AskAgain,
     /// Wait until a change set of this spoke ends, and send the same request again. Bounded.
     AwaitOwn,
-    /// Find the change set that holds the experience, wait for its end, then read and plan anew.
+    /// Find the change set that locks the experience, wait for its end, then read and plan anew.
     AwaitHolder,
     /// Read and plan anew.
     LookAgain,
-    /// Find out what became of the request, as for a change set that holds the experience. Then ask
+    /// Find the outcome of the request, as for a change set that locks the experience. Then ask
     /// with another token.
     AskAnew,
     /// Ask for fewer products at once.

@@ -1,5 +1,5 @@
-//! Reads the live state again, and waits: for the change set of an earlier pass or of someone else,
-//! and between retries.
+//! Reads the live state again, and waits: for a change set of an earlier pass, for one of somebody
+//! else, and between retries.
 
 use std::ops::ControlFlow::{Break, Continue};
 
@@ -12,13 +12,13 @@ use crate::error::one_line;
 use crate::retry::backoff;
 use crate::retry::reaction::Reaction;
 
-/// Why a product is set aside that is on both lists after it was allowed.
+/// The reason for deferring a product that is on both lists after it was allowed.
 const STILL_DENIED: &str = "the catalog allows it now, and still denies it: the approval does not take it off the list of rejected \
                             products";
 
 impl ExperienceRun<'_> {
-    /// Waits for the change set that an earlier pass started, if there is one, and reads what it
-    /// did.
+    /// Waits for the change set that an earlier pass started, if there is one, and reads its
+    /// result.
     pub(super) async fn adopt_unfinished(&mut self) -> Step {
         let Some(id) = self.order.unfinished.clone() else { return Continue(()) };
         tracing::info!(experience = %self.live.experience.id, change_set = %id, "waiting for an earlier pass's change set");
@@ -31,14 +31,14 @@ impl ExperienceRun<'_> {
                 Break(End::stopped())
             }
             ended = self.engine.poller.adopted(&id) => match ended {
-                // It ended before the lists were read: they show what it did.
+                // It ended before the lists were read, so they show its result.
                 Ok(Ok(ChangeSetStatus { ended: Some(at), .. })) if at < self.order.pass - EARLIER => Continue(()),
                 _ => self.reread().await,
             },
         }
     }
 
-    /// The experience is locked: finds the change set that holds it, and waits for its end.
+    /// The experience is locked. Finds the change set that locks it, and waits for its end.
     pub(super) async fn await_holder(&mut self, error: &CatalogError) -> Step {
         let experience = &self.live.experience.id;
         let open = self.engine.catalog.open_change_sets(experience);
@@ -65,10 +65,11 @@ impl ExperienceRun<'_> {
     }
 
     /// Reads the live state: the experience first, then its policy. In this order, a change in
-    /// between makes the revision stale, and the catalog refuses the next change set, which would
-    /// overwrite that change. An answer that may be older than this pass's own changes is read
-    /// again: planned from, it would repeat them, and the receipt would say that they did not
-    /// happen.
+    /// between makes the revision stale, and the catalog refuses the next change set instead of
+    /// overwriting that change.
+    ///
+    /// An answer that may be older than this pass's own changes is read again. Otherwise the plan
+    /// would repeat them, and the receipt would say that they did not happen.
     pub(super) async fn reread(&mut self) -> Step {
         let mut lagging = backoff::for_a_lagging_read();
         loop {
@@ -92,8 +93,7 @@ impl ExperienceRun<'_> {
         }
     }
 
-    /// Reads once, and takes the answer over. Returns whether it did: not where the answer may be
-    /// too old.
+    /// Reads once. Returns `false`, and keeps the lists that it had, if the answer may be too old.
     async fn read_once(&mut self) -> Result<bool, CatalogError> {
         let experience = self.engine.experiences.read(&self.live.experience.id).await?;
         let policy = self.engine.policies.read(&self.live.policy_id).await?;
@@ -104,8 +104,7 @@ impl ExperienceRun<'_> {
         self.live.policy = policy;
         self.lists = Lists::AsRead;
         // The catalog has put these products on the approved list, and left them on the rejected
-        // one. It has no change that takes a product off a list, so asking again would change
-        // nothing.
+        // one. No change takes a product off a list, so a retry would have no effect.
         let still_denied = self.live.policy.contradictory.iter().filter(|id| self.allowed.contains(*id));
         let still_denied: Vec<_> = still_denied.cloned().collect();
         if !still_denied.is_empty() {
@@ -115,19 +114,19 @@ impl ExperienceRun<'_> {
         Ok(true)
     }
 
-    /// Whether the lists may be older than this pass's own changes: they lack one of them, and it
-    /// was made a moment ago.
+    /// Whether the lists may be older than this pass's own changes: a recent change is missing from
+    /// them.
     fn may_lag(&self, policy: &ProcurementPolicy) -> bool {
         let recently = self.changed_at.is_some_and(|at| at.elapsed() < READS_MAY_LAG);
-        // A product on both lists was read after the change, which did not take it off the other
-        // list.
+        // If a product is on both lists, the read came after the change. The change did not take
+        // the product off the other list.
         let lacks = |id: &ProductId, approved: bool| {
             !policy.contradictory.contains(id) && policy.approved.contains(id) != approved
         };
         recently && self.changed.iter().any(|(id, approved)| lacks(id, *approved))
     }
 
-    /// Waits before a retry; ends the experience where there were too many.
+    /// Waits before a retry. Ends the experience after too many retries.
     pub(super) async fn pause(&mut self, reason: String) -> Step {
         tracing::info!(experience = %self.live.experience.id, reason, "trying again");
         match self.backoff.wait(&self.engine.stop).await {

@@ -1,5 +1,4 @@
-//! Looks at what would be done first, and does nothing: the plan, the guard rails and what is set
-//! aside are those of a sync.
+//! Plans as a sync does, with the same guard rails and deferred products, and changes nothing.
 
 use std::ops::ControlFlow::{Break, Continue};
 
@@ -9,7 +8,8 @@ use pmp_protocol::{ReceiptStatus, WouldChange};
 use super::{Applied, End, ExperienceRun};
 
 impl ExperienceRun<'_> {
-    /// What a sync would do, in its receipt's words. Reads nothing and starts nothing.
+    /// Returns the result that a sync would have, as its receipt would say it. It reads nothing and
+    /// starts nothing.
     pub(in crate::apply) fn observe(mut self) -> Applied {
         let next = self.next();
         let would_change = self.would_change();
@@ -27,10 +27,10 @@ impl ExperienceRun<'_> {
         Applied { status, progress: self.progress, error }
     }
 
-    /// What is to be changed, whether or not a guard rail holds it. What the catalog refused lately
-    /// is left, and does not count.
+    /// The products that a sync would change, whether or not a guard rail would hold the plan.
+    /// Deferred products do not count.
     fn would_change(&mut self) -> WouldChange {
-        // As if it were confirmed: then no guard rail holds it.
+        // A plan for a confirmed version passes every guard rail.
         let plan = self.plan_with(Some(self.order.version));
         let Ok(mut plan) = plan else { return WouldChange::default() };
         self.isolation.leave_out_of(&mut plan);

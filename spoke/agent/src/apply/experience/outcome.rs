@@ -1,5 +1,5 @@
-//! What the end of a change set means for its experience, and what the executor does about an
-//! error. Which error asks for which reaction is the table of [`Reaction`].
+//! Handles the end of a change set, and errors. The table in [`Reaction`] says how the executor
+//! reacts to each error.
 
 use std::fmt::Write;
 use std::ops::ControlFlow::{Break, Continue};
@@ -19,19 +19,21 @@ use crate::retry::backoff;
 use crate::retry::reaction::Reaction;
 
 impl ExperienceRun<'_> {
-    /// Takes up what became of a change set.
+    /// Handles the end of a change set.
     pub(super) async fn after(&mut self, id: &ChangeSetId, ended: Ended, work: Work, shared: bool) -> Step {
         let ChangeSetStatus { state, started, .. } = match ended {
             Ok(status) => status,
-            // The change set may still run, and holds the experience: the next pass goes on from
-            // there.
+            // The change set may still be running, and lock the experience. The next pass waits for
+            // it.
             Err(error) => return Break(End::gave_up(&error)),
         };
-        // Its end is known: what it removed is counted below, if it succeeded.
+        // The change set has ended. If it succeeded, its removals are counted below.
         self.progress.removing = 0;
-        // The token brought back the change set of an earlier pass, which says nothing about now.
+        // A change set from before this pass came back because the token was repeated. Its success
+        // may have been undone since, and its failure may not happen again.
         let earlier = started.is_some_and(|started| started < self.order.pass - EARLIER);
         if !matches!(state, ChangeSetState::Running | ChangeSetState::Succeeded) {
+            // The next request needs another token, or the catalog would return this one again.
             self.in_vain.insert(work.token.clone(), id.clone());
             if earlier {
                 return Continue(());
@@ -56,7 +58,7 @@ impl ExperienceRun<'_> {
         }
     }
 
-    /// Carries the change on in the known lists, and reads the new revision.
+    /// Applies the change to the known lists, and reads the new revision.
     async fn succeeded(&mut self, work: &Work) -> Step {
         let (allow, deny) = (ids(work.change_set.allow()), ids(work.change_set.deny()));
         self.progress.allowed += allow.len();
@@ -98,14 +100,14 @@ impl ExperienceRun<'_> {
                     self.live.experience = experience;
                     return Continue(());
                 }
-                // This answer may be from before the change set ended, and the lists would be as
-                // old.
+                // This answer may be from before the end of the change set. Then its lists would be
+                // as old.
                 Ok(experience) if experience.revision <= before => match delay.wait(&self.engine.stop).await {
                     Waited::TryAgain => continue,
                     Waited::Stopped => return Break(End::stopped()),
                     Waited::Exhausted => {}
                 },
-                // Someone else changed it, too; or the catalog counts revisions in another way.
+                // Somebody else changed it as well, or the catalog counts revisions in another way.
                 Ok(Experience { id, revision, .. }) => {
                     tracing::info!(experience = %id, %before, now = %revision, "not the next revision; reading the lists");
                 }
@@ -115,7 +117,7 @@ impl ExperienceRun<'_> {
         }
     }
 
-    /// Finds out which part of a failed change set was at fault, and sets that part aside. The next
+    /// Finds the part of a failed change set that was at fault, and sets that part aside. The next
     /// plan goes on with everything else.
     fn isolate(&mut self, errors: &[ChangeError], work: &Work, shared: bool) {
         let experience = self.live.experience.id.as_str();
@@ -123,26 +125,29 @@ impl ExperienceRun<'_> {
         let mine: Vec<_> =
             errors.iter().filter(|error| error.entity.as_deref().is_none_or(|id| id == experience)).collect();
         if shared && named && mine.is_empty() {
-            // Only other experiences are named: this one has nothing to set aside.
+            // The error names other experiences only, so this one sets nothing aside.
             return;
         }
         let at_fault = |kind| mine.iter().any(|error| error.kind == Some(kind));
         let settings = work.change_set.settings().is_some();
         let known = [ChangeKind::Allow, ChangeKind::Deny, ChangeKind::Settings].into_iter().any(at_fault);
         if shared && !known {
+            // Any part may be at fault. Each is repeated alone, and then only the faulty one fails.
             self.sharing = Sharing::Alone;
             return;
         }
         let text = mine.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         if settings {
-            // Retry without the settings first. Only if that fails as well are the products to
-            // blame.
+            // Retry without the settings first. The products are to blame only if that fails as
+            // well.
             let refused = at_fault(ChangeKind::Settings) || !work.has_products();
             self.settings_step = if refused { SettingsStep::Refused(text.clone()) } else { SettingsStep::Last };
             if !known {
+                // It is not known whether the settings or the products were at fault.
                 return;
             }
         }
+        // If the error names no change, all of them are suspects.
         for (kind, batch) in [(ChangeKind::Allow, work.change_set.allow()), (ChangeKind::Deny, work.change_set.deny())]
         {
             let Some(batch) = batch else { continue };
@@ -177,18 +182,18 @@ impl ExperienceRun<'_> {
                 let stale = self.is_stale(unclear == 2).await?;
                 if stale {
                     self.refused.remove(&work.token);
-                    // The same pause as after an error that calls the revision stale.
+                    // The same pause as after an error that says that the revision is stale.
                     return self.pause(one_line(error)).await;
                 }
                 if unclear == 1 {
                     // The catalog may know the token already, and say so in a text that is new to
-                    // us. A request with another token shows whether that was the reason.
+                    // us. A request with another token tells.
                     return Continue(());
                 }
             }
         }
         if work.change_set.settings().is_some() && matches!(reaction, Reaction::Suspect | Reaction::GiveUp) {
-            // The products first, without the settings; then the settings alone.
+            // The next change sets carry the products alone, and the last one the settings alone.
             self.settings_step =
                 if work.has_products() { SettingsStep::Last } else { SettingsStep::Refused(one_line(error)) };
             return Continue(());
@@ -197,8 +202,8 @@ impl ExperienceRun<'_> {
             Reaction::AwaitHolder => self.await_holder(error).await,
             Reaction::AskAgain | Reaction::AwaitOwn => self.pause(one_line(error)).await,
             Reaction::LookAgain => {
-                // Read at once. The pause keeps a revision that is stale again and again from being
-                // chased.
+                // A stale revision is read again at once. After repeated refusals, the pause keeps
+                // us from chasing somebody else's edits.
                 self.reread().await?;
                 self.pause(one_line(error)).await
             }
@@ -211,9 +216,11 @@ impl ExperienceRun<'_> {
         }
     }
 
-    /// Returns whether the experience has changed since it was read; if so, reads its lists again.
-    /// For a request that was refused with an unknown text: AWS does not document how it refuses a
-    /// stale revision. `patiently` asks for some seconds, because reads may lag behind.
+    /// Returns whether the experience has changed since it was read. If so, reads its lists again.
+    ///
+    /// It is called after a refusal with an unknown text, because AWS does not document how it
+    /// refuses a stale revision. With `patiently`, it asks for some seconds, because reads may lag
+    /// behind.
     async fn is_stale(&mut self, patiently: bool) -> Step<bool> {
         let asked = self.live.experience.revision;
         let mut delay = backoff::for_a_delay();
@@ -235,8 +242,8 @@ impl ExperienceRun<'_> {
         }
     }
 
-    /// Sets aside the batches of a refused request whose products the catalog's text names. Returns
-    /// whether it names any.
+    /// Makes suspects of the batches whose products the catalog's text names. Returns whether it
+    /// names any.
     fn suspect(&mut self, error: &CatalogError, work: &Work) -> bool {
         let text = one_line(error);
         let mut found = false;

@@ -1,4 +1,4 @@
-//! What goes wrong, and how it ends.
+//! The executor when calls, change sets or products fail.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const fn refusal(code: &'static str, message: &'static str, status: u16) -> Opti
     Some(Refusal { code, message, status })
 }
 
-/// Refusals after which the next try succeeds.
+/// Errors that pass by themselves: the next try succeeds.
 const PASSING: [Option<Refusal>; 5] = [
     refusal("ThrottlingException", "slow down", 429),
     refusal("ServiceQuotaExceededException", "too many open", 402),
@@ -21,7 +21,7 @@ const PASSING: [Option<Refusal>; 5] = [
     refusal("ValidationException", "the latest revision is 7", 422),
 ];
 
-/// The next starts are throttled.
+/// Makes the next `times` starts fail with a throttle.
 pub(super) fn throttle_starts(catalog: &FakeCatalog, times: usize) {
     catalog.refuse(Call::Start, vec![PASSING[0]; times]);
 }
@@ -152,7 +152,7 @@ fn poisoned(n: u32) -> FakeCatalog {
 
 #[tokio::test(start_paused = true)]
 async fn poison_is_deferred_and_all_others_are_applied() {
-    // One, three, and all of a batch.
+    // The counts are one, a few, and a whole batch.
     for count in [1, 3, 50] {
         let catalog = poisoned(count);
         for applied in Pass::new(&catalog, products(0..210)).run().await {
@@ -198,7 +198,7 @@ async fn a_deferred_product_is_left_until_its_pause_is_over() {
 async fn in_a_shared_change_set_the_innocent_are_applied_although_one_is_at_fault() {
     let catalog = FakeCatalog::new(40, &products(0..10));
     let bad = ProductId::new("prod-00030").unwrap();
-    // Already approved everywhere but in one.
+    // The products are approved already, in all experiences but one.
     for (id, lists) in &mut catalog.world().experiences {
         if *id != experience(7) {
             lists.approved.insert(bad.clone());
@@ -212,13 +212,13 @@ async fn in_a_shared_change_set_the_innocent_are_applied_although_one_is_at_faul
     assert_eq!(applied[7].progress.deferred.len(), 1);
 }
 
-/// What may be said to a request whose token is known: in words that tell, or not.
+/// Refusals of a request whose token is known: one text says so, the other does not.
 const KNOWN: [&str; 2] = ["ClientRequestToken was used by an earlier request", "this cannot be done"];
 
 #[tokio::test(start_paused = true)]
 async fn a_known_token_that_is_refused_in_whatever_words_is_found_out_about_and_not_used_again() {
     for words in KNOWN {
-        // Twice the answer is lost to a request that was taken; once its change set fails.
+        // The answer is lost twice to a request that was accepted. Once its change set fails.
         let catalog = FakeCatalog::new(2, &products(0..1));
         catalog.world().known_token = KnownToken::Refused(words);
         catalog.world().fates = vec![Fate::ServerFault];
@@ -248,8 +248,8 @@ async fn a_stale_revision_is_found_out_about_whatever_the_words() {
     let catalog = FakeCatalog::new(1, &products(0..10));
     catalog.world().stale = Some("this cannot be done");
     let live = catalog.live(0);
-    // Somebody changes it after it was read, more often than a refusal in unknown words is looked
-    // into.
+    // Somebody changes the experience after it was read, more often than the spoke investigates a
+    // refusal in unknown words.
     let foreign = |n: u32| Part {
         experience: experience(0),
         revision: Revision(1),
@@ -318,7 +318,7 @@ async fn a_product_that_stays_denied_although_allowed_is_deferred() {
     assert_eq!(catalog.world().started.len(), 3, "nothing is asked for twice");
     assert_eq!(catalog.world().experiences[&experience(0)].approved, products(0..130));
 
-    // It is left until its pause is over, as any product that the catalog does not take.
+    // The product is left until its pause is over, as any product that the catalog refuses.
     let again = Pass { deferred: first.progress.deferred, ..Pass::new(&catalog, products(0..130)) };
     assert_eq!(again.run().await[0].status, ReceiptStatus::Partial);
     assert_eq!(catalog.world().started.len(), 3);

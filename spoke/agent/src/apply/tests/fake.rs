@@ -35,7 +35,7 @@ pub(super) struct Refusal {
     pub(super) status: u16,
 }
 
-/// How the next change sets end, if not by their products.
+/// The outcome of the next change sets, unless their products decide it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     ServerFault,
@@ -50,13 +50,13 @@ pub(super) enum Named {
     No,
 }
 
-/// What a request is told whose token is known.
+/// The reaction to a request whose token is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum KnownToken {
-    /// The change set that the first one became.
+    /// The answer is the change set that the first request became.
     #[default]
     Answered,
-    /// That it is refused, in these words.
+    /// The request is refused, in these words.
     Refused(&'static str),
 }
 
@@ -66,7 +66,7 @@ pub(super) struct World {
     pub(super) known_token: KnownToken,
     /// Whether an approval leaves a product on the list of rejected ones, and the other way round.
     pub(super) adds: bool,
-    /// How a stale revision is refused, if not in words that say so.
+    /// The text with which a stale revision is refused. `None`: a text that names the reason.
     pub(super) stale: Option<&'static str>,
     change_sets: BTreeMap<String, Running>,
     tokens: BTreeMap<String, String>,
@@ -74,13 +74,13 @@ pub(super) struct World {
     /// Whether it refuses settings, and names the change that it refuses.
     pub(super) poison_settings: Option<Named>,
     pub(super) duration: Duration,
-    /// By how much reads of experiences, and of policies, are older than now.
+    /// The age of what reads of experiences, and of policies, return.
     pub(super) lag: (Duration, Duration),
-    /// The lists as they were before each change.
+    /// The lists before each change, with the time of the change.
     past: Vec<(Instant, BTreeMap<ExperienceId, Lists>)>,
-    /// What the catalog's own clock says.
+    /// The catalog's own clock.
     pub(super) clock: Timestamp,
-    /// By call, the refusals of the next calls; none lets one pass.
+    /// The outcomes of the next calls, by operation. `None` lets one call pass.
     pub(super) refusals: BTreeMap<Call, Vec<Option<Refusal>>>,
     pub(super) fates: Vec<Fate>,
     /// The change sets that may be open at once.
@@ -130,7 +130,7 @@ impl FakeCatalog {
         Self(Arc::new(Shared { world: Mutex::new(world), pace: Pace::new(RateLimits::default()) }))
     }
 
-    /// What the catalog holds now.
+    /// The present state of the catalog.
     pub(super) fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.0.world.lock().unwrap();
         world.advance();
@@ -175,7 +175,7 @@ impl World {
         }
     }
 
-    /// The lists as they were so long ago.
+    /// The lists as they were at that time before now.
     fn as_of(&self, lag: Duration) -> &BTreeMap<ExperienceId, Lists> {
         let moment = Instant::now().checked_sub(lag);
         let later = |changed: Instant| moment.is_none_or(|moment| changed > moment);
@@ -248,7 +248,7 @@ impl World {
         if refusals.is_empty() { None } else { refusals.remove(0) }
     }
 
-    /// Starts a change set of these parts, whoever asks for it.
+    /// Starts a change set of these parts for any caller.
     pub(super) fn start(&mut self, parts: &[Part]) -> String {
         let id = format!("cs-{}", self.change_sets.len() + 1);
         for part in parts {
@@ -352,7 +352,7 @@ impl Catalog for FakeCatalog {
         assert!(!panics, "a fault of the program itself");
         let mut world = self.world();
         match (world.tokens.get(&request.client_request_token()), world.known_token) {
-            // The first outcome, whatever became of it.
+            // The first outcome counts, even if the change set failed.
             (Some(id), KnownToken::Answered) => return Ok(ChangeSetId::new(id)),
             (Some(_), KnownToken::Refused(message)) => {
                 let refusal = Refusal { code: "ValidationException", message, status: 422 };

@@ -1,5 +1,5 @@
-//! The executor against a catalog in memory, with paused time: every answer that the catalog may
-//! give.
+//! The executor against a catalog in memory, with paused time, for every answer that the catalog
+//! may give.
 
 mod errors;
 mod fake;
@@ -22,7 +22,7 @@ impl Watch for Unwatched {
     fn progress(&self, _: &Progress) {}
 }
 
-/// Keeps how much was done and how much was left, each time that it is told.
+/// Records the products that were done and left, at each report of progress.
 #[derive(Default)]
 struct Kept(std::sync::Mutex<Vec<(usize, usize)>>);
 
@@ -79,7 +79,7 @@ impl<'a> Pass<'a> {
         self.run_on(live).await
     }
 
-    /// The same for experiences that were read before.
+    /// Runs the pass on experiences that were read before.
     async fn run_on(self, live: Vec<Live>) -> Vec<Applied> {
         let content = content(self.approved);
         let verdicts = Verdicts::new();
@@ -122,7 +122,7 @@ async fn applied(catalog: &FakeCatalog, approved: BTreeSet<ProductId>) -> Applie
 #[tokio::test(start_paused = true)]
 async fn a_delta_takes_the_fewest_change_sets_and_each_follows_the_live_revision() {
     let catalog = FakeCatalog::new(1, &products(0..200));
-    // 120 new, 60 gone: three change sets, the denials in the first two.
+    // 120 products are new and 60 are gone: three change sets, with the denials in the first two.
     let applied = applied(&catalog, products(60..320)).await;
     assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None));
     assert_eq!((applied.progress.allowed, applied.progress.denied, applied.progress.pending), (120, 60, 0));
@@ -173,7 +173,7 @@ async fn a_step_that_would_pass_by_itself_is_held_after_those_before() {
     let held = first.run().await.remove(0);
     assert_eq!((held.status, held.progress.pending), (ReceiptStatus::Held, 25));
     assert!(held.error.unwrap().contains("with those removed lately 70 of 100, 70%, limit 50%"));
-    // By itself it passes, and tells what it removed of how many.
+    // A smaller removal passes, and the result counts it.
     let applied = applied(&catalog, products(0..30)).await;
     assert_eq!(
         (applied.status, applied.progress.removed, applied.progress.approved_before),
@@ -207,7 +207,7 @@ async fn a_held_pass_keeps_what_was_deferred() {
         tries: 3,
         next_try,
     };
-    // One is left for an hour, the other is due to be tried again.
+    // One product is left for an hour. The other is due to be tried again.
     let deferred = vec![refused(56, next_try(3_600)), refused(57, next_try(-1))];
     let approved = products(0..1).into_iter().chain(products(56..58)).collect();
     let pass = Pass { deferred: deferred.clone(), ..Pass::new(&catalog, approved) };
@@ -230,7 +230,7 @@ async fn told_to_stop_at_any_time_it_starts_nothing_after() {
     let stop_after = (0..150).map(|n| std::time::Duration::from_millis(n * 20));
     for stop_after in stop_after {
         let catalog = FakeCatalog::new(3, &products(0..1));
-        // Throttled, so that it waits for pauses and for permits, too.
+        // With throttled starts, the experience also waits for pauses and for permits.
         errors::throttle_starts(&catalog, 4);
         let pass = Pass::new(&catalog, products(0..100));
         let (stop, began) = (pass.stop.clone(), Instant::now());
@@ -273,7 +273,7 @@ async fn reads_that_are_older_than_its_own_changes_are_read_again_and_nothing_is
         for lag in [(lag, lag), (0, lag), (lag, 0)] {
             let catalog = FakeCatalog::new(1, &products(0..20));
             catalog.world().lag = (seconds(lag.0), seconds(lag.1));
-            // 180 new, 10 gone: four change sets.
+            // 180 products are new and 10 are gone: four change sets.
             let applied = applied(&catalog, products(10..200)).await;
             assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None), "{lag:?}");
             assert_eq!((applied.progress.allowed, applied.progress.denied, applied.progress.pending), (180, 10, 0));
@@ -289,7 +289,8 @@ async fn a_foreign_change_in_between_is_noticed_and_mended() {
     let catalog = FakeCatalog::new(1, &products(0..10));
     let other = catalog.clone();
     tokio::spawn(async move {
-        // Between the first and the second change set: after the first ended, before it is noticed.
+        // This is between the first and the second change set: the first has ended, and the spoke
+        // has not noticed yet.
         tokio::time::sleep(std::time::Duration::from_millis(1_001)).await;
         let mut world = other.world();
         let lists = world.experiences.get_mut(&experience(0)).unwrap();

@@ -1,4 +1,4 @@
-//! How fast: against the floor that change sets and rates set.
+//! The speed of the executor, compared with the floor that change sets and rate limits set.
 
 use std::time::Duration;
 
@@ -27,8 +27,8 @@ async fn one_experience_stays_within_a_tenth_of_its_chain_of_change_sets() {
 #[tokio::test(start_paused = true)]
 async fn ten_experiences_of_ten_change_sets_stay_at_the_chain_although_starts_are_scarce() {
     let catalog = FakeCatalog::new(10, &products(0..1_000));
-    // 500 to allow and 500 to deny: 10 change sets one after the other, 100 in all, with 5 starts a
-    // second.
+    // 500 products to allow and 500 to deny: 10 change sets one after the other, 100 in all, with 5
+    // starts a second.
     let took = seconds(&catalog, products(500..1_500), true).await;
     let shared = catalog.world().started.len();
     assert!(took <= 11.5, "{took} s with {shared} change sets");
@@ -39,7 +39,7 @@ async fn ten_experiences_of_ten_change_sets_stay_at_the_chain_although_starts_ar
     assert!((20.0..=22.0).contains(&took), "{took} s by itself");
 }
 
-/// From the end of each change set to the start of the next one of an experience in it, in
+/// For each experience, the times from the end of a change set to the start of the next one, in
 /// milliseconds, sorted.
 fn lags(catalog: &FakeCatalog) -> Vec<u128> {
     let world = catalog.world();
@@ -93,8 +93,8 @@ async fn the_account_is_never_asked_faster_than_it_permits() {
     let catalog = FakeCatalog::new(30, &products(0..10));
     seconds(&catalog, products(0..200), false).await;
     let times: Vec<_> = catalog.world().started.iter().map(|(at, _)| *at).collect();
-    // The tenth after any start comes no earlier than a bucket of 5, refilled at 5 a second, lets
-    // it.
+    // A bucket of 5 that is refilled at 5 a second bounds how soon the tenth start may come after
+    // any start.
     for pair in times.windows(10) {
         assert!(pair[9] - pair[0] >= Duration::from_millis(790), "{:?}", pair[9] - pair[0]);
     }

@@ -1,4 +1,5 @@
-//! The policy's settings: with the products, or alone, and never in their way.
+//! The policy's settings: they go with the products or alone, and never keep products from being
+//! applied.
 
 use super::fake::{Call, Named, Refusal};
 use super::*;
@@ -52,7 +53,8 @@ async fn settings_that_the_catalog_refuses_hold_up_no_product() {
 async fn a_spoke_that_may_not_change_settings_still_changes_the_products() {
     let catalog = FakeCatalog::new(1, &BTreeSet::new());
     let denied = Refusal { code: "AccessDeniedException", message: "not UpdateProcurementPolicy", status: 403 };
-    // The first request carries both, the second the products, the third the settings alone.
+    // The first request carries both, the second one the products, and the third one the settings
+    // alone.
     catalog.refuse(Call::Start, [Some(denied), None, Some(denied)]);
     let approved = products(0..10);
     let applied = Pass { wanted: WANTED, ..Pass::new(&catalog, approved.clone()) }.run().await.remove(0);

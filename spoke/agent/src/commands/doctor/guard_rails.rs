@@ -1,10 +1,10 @@
-//! Guard rails of organizations: service and resource control policies, which no permission of a
-//! role, a queue or a table overrules.
+//! Recognizes policies of organizations: no permission of a role, a queue or a table overrides
+//! service and resource control policies.
 
 use pmp_aws::Refuser;
 use pmp_terminal::checkup::Finding;
 
-/// The finding, with what to do where AWS says that such a policy refused.
+/// The finding. If AWS says that such a policy refused the call, it says what to do.
 pub(super) fn named(finding: Finding) -> Finding {
     let guard_rail = |detail| Refuser::in_text(detail).filter(|refuser| *refuser != Refuser::ExplicitDeny);
     let found = finding.details().find_map(guard_rail);

@@ -1,4 +1,4 @@
-//! The hub's side of a spoke: the role to assume, the two tables as it sees them, and the lease.
+//! Checks the hub's resources that a spoke uses: the role to assume, the two tables, and the lease.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,12 +25,12 @@ use crate::pass::beside::Beside;
 use crate::pass::snapshot;
 use crate::pass::trust::{judge, trusted_before};
 
-/// A spoke that has not finished a pass for this long is silent: three announcements of a hub's
-/// usual hour.
+/// A spoke is silent if it has finished no pass for this long: three times the usual hour between a
+/// hub's announcements.
 const SILENT: SignedDuration = SignedDuration::from_hours(3);
 
-/// `hub-role`, `snapshots-table`, `timestamps-table`, `sign-of-life` and `lease`; and who this is
-/// in the hub's account.
+/// Makes the checks `hub-role`, `snapshots-table`, `timestamps-table`, `sign-of-life` and `lease`.
+/// Also returns the identity of this spoke in the hub's account.
 pub(super) async fn examine(
     session: &Session,
     config: &DoctorConfig,
@@ -104,14 +104,13 @@ pub(super) async fn examine(
     (vec![role, snapshots, timestamps, life, lease, trusted], Some(hub))
 }
 
-/// What the hub has found out about products; what is wrong with it otherwise, or that it has found
-/// nothing out.
+/// The hub's answers about products. The error is `None` if the hub has stored none.
 pub(super) async fn answers(hub: &SdkConfig, config: &DoctorConfig) -> Result<AnswersHead, Option<LedgerError>> {
     let (Some(experience), Some(table)) = (&config.experience, &config.snapshots) else { return Err(None) };
     DynamoAnswers::new(hub, table.clone()).latest(experience).await.map_err(Some)?.ok_or(None)
 }
 
-/// Acts as the hub's role, where one is set.
+/// Assumes the hub's role, if one is set.
 async fn assume(
     session: &Session,
     config: &DoctorConfig,
@@ -137,24 +136,24 @@ async fn assume(
     }
 }
 
-/// The account of the tables and that of the caller, where they are not the same.
+/// The account of the tables and that of the caller, if they differ.
 fn accounts_differ<'a>(session: &'a Session, config: &'a DoctorConfig) -> Option<(&'a str, &'a str)> {
     let mine = session.caller.as_ref().ok()?.account.as_str();
     let tables = [&config.snapshots, &config.timestamps].into_iter().flatten();
     tables.filter_map(TableName::account).find(|theirs| *theirs != mine).map(|theirs| (theirs, mine))
 }
 
-/// Whether the ledger may not be read. A policy of the tables may let another account in without a
-/// role.
+/// Whether the caller may not read the ledger. The tables' policy may admit another account without
+/// a role.
 async fn is_refused(sdk: &SdkConfig, config: &DoctorConfig) -> bool {
     let (Some(experience), Some(table)) = (&config.experience, &config.snapshots) else { return false };
     let head = DynamoSnapshots::new(sdk, table.clone()).head(experience).await;
     head.is_err_and(|error| error.api().is_some_and(ApiError::is_access_denied))
 }
 
-/// STS does not say which of the conditions was not met; one of these.
+/// STS does not say which condition of the trust policy was not met. This lists the possible ones.
 fn refused(finding: Finding, error: &ApiError) -> Finding {
-    // Where AWS says who refuses, it is none of the conditions.
+    // If AWS names the policy that refuses, it is none of the conditions.
     if error.refuser().is_some() {
         return pmp_doctor::failed(finding, error);
     }
@@ -182,7 +181,7 @@ pub(super) fn failed(finding: Finding, error: &LedgerError, source: Source) -> F
     finding.fail(error.to_string(), fix)
 }
 
-/// What to do about an experience of which the ledger holds no snapshot, and holds some of these.
+/// The hint for an experience without a snapshot, if the ledger knows these other ones.
 pub(crate) fn unknown(experience: &ExperienceId, known: &BTreeSet<ExperienceId>) -> String {
     let publish = "let the hub publish once (`pmp-hub publish`)";
     if let Some(meant) = alike(experience.as_str(), known).first() {
@@ -195,7 +194,7 @@ pub(crate) fn unknown(experience: &ExperienceId, known: &BTreeSet<ExperienceId>)
     format!("check {EXPERIENCE}: the ledger holds snapshots of {known}; or {publish}")
 }
 
-/// What the hub says cannot be read: its confirmations, and how far it ever came.
+/// The finding if the hub's confirmations, or its high-water mark, cannot be read.
 fn unread_mark(finding: Finding, error: &LedgerError) -> Finding {
     if error.api().is_some_and(|error| error.is_access_denied() && error.refuser().is_none()) {
         return finding.warn(
@@ -216,7 +215,7 @@ async fn snapshots(
     let finding = Finding::of("snapshots-table").note(table.as_str());
     let store = DynamoSnapshots::new(hub, table);
     let mark = match timestamps.clone() {
-        // Where it cannot be read, `timestamps-table` says so.
+        // If the mark cannot be read, the check `timestamps-table` says so.
         Some(timestamps) => DynamoReceipts::new(hub, timestamps).mark(&experience).await.ok().flatten(),
         None => None,
     };
@@ -239,7 +238,7 @@ async fn snapshots(
         }
         Err(error) => return failed(finding, &error, SNAPSHOTS),
     };
-    // Whole and verified, as a pass reads it.
+    // The snapshot is read whole and verified (rule 0), as a pass reads it.
     match snapshot::in_force(&store, &experience, &head, &[]).await {
         Ok(snapshot) => {
             let (digest, ago) = (snapshot.digest().short(), age(head.taken_at, Timestamp::now()));
@@ -250,7 +249,7 @@ async fn snapshots(
     }
 }
 
-/// Whether the keys vouch for the head, as a pass judges it.
+/// Checks whether the keys vouch for the head, as a pass does (rule 9).
 async fn trust(
     hub: &SdkConfig,
     experience: ExperienceId,
@@ -283,15 +282,15 @@ async fn trust(
     }
 }
 
-/// What the ledger says of this spoke alone, of several.
+/// The items of this spoke alone, if the organization has several.
 fn own(found: &Organization, beside: &Beside) -> Organization {
-    let seen = found.sign_of(&beside.me().id).cloned();
+    let seen = found.sign_of(&beside.me().id);
     let receipts = found.receipts.iter().filter(|receipt| !beside.is_anothers(receipt)).cloned().collect();
     Organization { seen, receipts, ..found.clone() }
 }
 
-/// The other spokes of the organization: those with experiences of their own, and those with some
-/// of the same.
+/// Names the organization's other spokes: those with different experiences, and those that share
+/// some with this one.
 fn others(finding: Finding, beside: &Beside, now: Timestamp) -> Finding {
     let name = |seen: &OrganizationSeen| seen.spoke.as_ref().map_or_else(String::new, |spoke| spoke.id.clone());
     let finding = beside.neighbours().fold(finding, |finding, seen| {
@@ -330,7 +329,7 @@ fn others(finding: Finding, beside: &Beside, now: Timestamp) -> Finding {
     })
 }
 
-/// When the spoke last finished a pass, and what came of it.
+/// Checks when the spoke last finished a pass, and its result.
 fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
     let finding = Finding::of("sign-of-life");
     let Some(seen) = &found.seen else {
@@ -388,7 +387,7 @@ fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
     })
 }
 
-/// Who may act in this organization now. That the lease can be written is not tried.
+/// Shows who holds the lease. It does not test whether the lease can be written.
 async fn lease(hub: &SdkConfig, table: TableName, organization: &OrganizationId) -> Finding {
     let (finding, now) = (Finding::of("lease"), Timestamp::now());
     match DynamoLeases::new(hub, table).current(organization).await {

@@ -1,5 +1,5 @@
-//! The way of a message into the spoke's queue: the queue, its dead letters, the subscription to
-//! the hub's topic, and the policy that lets the topic send.
+//! Checks the path of a message into the spoke's queue: the queue, its dead-letter queue, the
+//! subscription to the hub's topic, and the policy that lets the topic send.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::Subscription;
 use aws_sdk_sqs::types::QueueAttributeName;
-use pmp_aws::ApiError;
+use pmp_aws::{ApiError, TopicArn};
 use pmp_doctor::{Queue, Session, dead_letters, failed, look_at_queue, queue_admits, unknown};
 use pmp_protocol::ExperienceId;
 use pmp_terminal::checkup::Finding;
@@ -15,16 +15,16 @@ use serde_json::{Value, json};
 
 use crate::config::{DoctorConfig, EXPERIENCE, QUEUE, TOPIC};
 
-/// The service that sends for a topic.
+/// The service principal that sends on behalf of a topic.
 const SNS: &str = "sns.amazonaws.com";
-/// The least for which a template's queue hides a message: six times the shortest time of a
-/// function, as AWS asks. `init` makes it shorter.
+/// The shortest visibility timeout of a queue that a template made: six times the shortest timeout
+/// of a function, as AWS recommends. `init` sets a shorter one.
 const STACKS_VISIBILITY: u32 = 360;
 const REST: [&str; 3] = ["dead-letters", "subscription", "queue-policy"];
 
-/// `queue`, `dead-letters`, `subscription` and `queue-policy`.
+/// Makes the checks `queue`, `dead-letters`, `subscription` and `queue-policy`.
 pub(super) async fn examine(session: &Session, config: &DoctorConfig) -> Vec<Finding> {
-    let Some(url) = config.queue_url.as_deref() else {
+    let Some(url) = config.queue_url.as_ref() else {
         let fix = "set it: `run` and the function take messages from it; `sync` does without".to_owned();
         let finding = Finding::of("queue").warn(format!("{QUEUE} is not set"), fix);
         return all(finding, "`queue` is not set");
@@ -32,13 +32,13 @@ pub(super) async fn examine(session: &Session, config: &DoctorConfig) -> Vec<Fin
     let mut queue = None;
     let found = session
         .look("queue", Ok(url), async |url| {
-            let (finding, found) = look_at_queue(&session.sdk, "queue", url, &QUEUE.to_string()).await;
+            let (finding, found) = look_at_queue(&session.sdk, "queue", url.as_str(), &QUEUE.to_string()).await;
             queue = found;
             finding
         })
         .await;
     let Some(queue) = queue else { return all(found, session.because().unwrap_or("`queue` failed")) };
-    let mut topic = config.topic_arn.clone();
+    let mut topic = config.topic_arn.as_ref().map(ToString::to_string);
     let (dead, subscription) = tokio::join!(
         session.look(REST[0], Ok(&queue), |queue| dead_letters(&session.sdk, REST[0], queue)),
         session.look(REST[1], Ok(&queue), async |queue| {
@@ -60,19 +60,19 @@ fn all(first: Finding, because: &str) -> Vec<Finding> {
     [first].into_iter().chain(REST.map(|check| Finding::skipped(check, because))).collect()
 }
 
-/// The queue's subscription, and the topic that it is to: found among this account's own, since a
-/// member may not list the topic's.
+/// Checks the queue's subscription, and returns the topic. The subscription is found among this
+/// account's own, because a member may not list those of the topic.
 async fn subscription(sdk: &SdkConfig, queue: &Queue, config: &DoctorConfig) -> (Finding, Option<String>) {
     let finding = Finding::of("subscription");
     // A subscription lives in the topic's region.
-    let arn = config.topic_arn.as_deref().unwrap_or(&queue.arn);
+    let arn = config.topic_arn.as_ref().map_or(&*queue.arn, TopicArn::as_str);
     let client = Client::new(&pmp_aws::in_region_of(sdk, arn));
     let pages = client.list_subscriptions().into_paginator().items().send();
     let found = match pages.collect::<Result<Vec<_>, _>>().await {
         Ok(found) => found,
         Err(error) => return (unknown(finding, &ApiError::new("sns:ListSubscriptions", &error)), None),
     };
-    let wanted = config.topic_arn.as_deref();
+    let wanted = config.topic_arn.as_ref().map(TopicArn::as_str);
     let is_ours =
         |one: &&Subscription| one.endpoint() == Some(&queue.arn) && (wanted.is_none() || one.topic_arn() == wanted);
     let Some(ours) = found.iter().find(is_ours) else {
@@ -94,7 +94,7 @@ async fn subscription(sdk: &SdkConfig, queue: &Queue, config: &DoctorConfig) -> 
     }
 }
 
-/// How to subscribe the queue, by who made it.
+/// The commands that subscribe the queue. They depend on how the queue was made.
 fn how_to_subscribe(queue: &Queue, topic: Option<&str>) -> String {
     let visibility = queue.attribute(&QueueAttributeName::VisibilityTimeout).and_then(|text| text.parse::<u32>().ok());
     if visibility.is_none_or(|seconds| seconds < STACKS_VISIBILITY) {
@@ -121,7 +121,7 @@ fn unconfirmed(finding: Finding) -> Finding {
     finding.fail("it waits for a confirmation that no one gives", fix)
 }
 
-/// What the subscription lets through, and how.
+/// Checks the attributes of the subscription: its filter policy and its delivery.
 fn attributes(finding: Finding, attributes: &HashMap<String, String>, experience: Option<&ExperienceId>) -> Finding {
     let get = |name: &str| attributes.get(name).map(String::as_str).filter(|text| !text.is_empty());
     let mut finding = finding;
@@ -148,8 +148,9 @@ fn attributes(finding: Finding, attributes: &HashMap<String, String>, experience
     }
 }
 
-/// Whether a filter policy on attributes lets through what is about `experience`. One that asks for
-/// something else, too, is taken as one that may not: SNS drops what it keeps out, without a trace.
+/// Whether a filter policy on attributes lets messages about `experience` pass. A policy that also
+/// asks for something else counts as one that may not, because SNS drops a message that it keeps
+/// out without a trace.
 fn lets_through(policy: &str, experience: &ExperienceId) -> bool {
     let Ok(Value::Object(keys)) = serde_json::from_str(policy) else { return false };
     let names = |value: &Value| value.as_array().is_some_and(|list| list.iter().any(|one| one == experience.as_str()));

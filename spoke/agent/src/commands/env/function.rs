@@ -1,4 +1,4 @@
-//! `env`: the settings of a deployed function, so that a person runs `plan`, `sync` and `doctor`
+//! Reads the settings of a deployed function, so that a person can run `plan`, `sync` and `doctor`
 //! with exactly these.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use pmp_aws::ApiError;
 use pmp_terminal::is_variable_name;
 
-/// Why the settings of a function cannot be told.
+/// The reason why the settings of a function cannot be printed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EnvError {
     /// Lambda refused, or could not be reached.
@@ -18,24 +18,24 @@ pub(crate) enum EnvError {
         #[source]
         source: ApiError,
     },
-    /// Lambda answered, and could not decrypt them.
+    /// Lambda answered, but could not decrypt the variables.
     #[error("Lambda cannot decrypt the settings of the function `{function}`: {message}")]
     #[cfg_attr(not(feature = "functions"), expect(dead_code, reason = "this build does not ask"))]
     Encrypted { function: String, message: String },
-    /// A name that a shell would take for something else.
+    /// A variable whose name a shell would interpret.
     #[error("the function `{function}` has a variable that no shell can set: `{name}`")]
     Name { function: String, name: String },
-    /// It is another function than a spoke's.
+    /// The function has none of a spoke's settings, so it is another function.
     #[error("the function `{0}` has no settings of a spoke: no variable whose name begins with PMP_")]
     NoSettings(String),
-    /// A build without the feature.
+    /// This build has no client for Lambda.
     #[cfg(not(feature = "functions"))]
     #[error("this build does not read the settings of functions")]
     NoFunctions,
 }
 
 impl EnvError {
-    /// What the operator can do.
+    /// The operator's next step. `None` if the cause does not tell it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Get { source, .. } if source.code() == Some("ResourceNotFoundException") => {
@@ -53,14 +53,14 @@ impl EnvError {
     }
 }
 
-/// How the names of settings begin.
+/// The prefix of the names of this system's settings.
 #[cfg(feature = "functions")]
 const OURS: &str = "PMP_";
 
-/// The variables of the function `function`: its name or ARN.
+/// The variables of `function`, which is a name or an ARN.
 #[cfg(feature = "functions")]
 pub(crate) async fn variables(sdk: &SdkConfig, function: &str) -> Result<BTreeMap<String, String>, EnvError> {
-    // An ARN names its region.
+    // An ARN names the region of its function.
     let sdk = pmp_aws::in_region_of(sdk, function);
     let call = aws_sdk_lambda::Client::new(&sdk).get_function_configuration().function_name(function);
     let answer = call.send().await.map_err(|error| EnvError::Get {
@@ -79,13 +79,13 @@ pub(crate) async fn variables(sdk: &SdkConfig, function: &str) -> Result<BTreeMa
     Ok(variables)
 }
 
-/// The variables of a function.
+/// Always fails, because this build has no client for Lambda.
 #[cfg(not(feature = "functions"))]
 pub(crate) async fn variables(_: &SdkConfig, _: &str) -> Result<BTreeMap<String, String>, EnvError> {
     Err(EnvError::NoFunctions)
 }
 
-/// That a shell can set all of them.
+/// Checks that a shell can set all variables.
 pub(crate) fn for_shell(function: &str, variables: &BTreeMap<String, String>) -> Result<(), EnvError> {
     match variables.keys().find(|name| !is_variable_name(name)) {
         Some(name) => Err(EnvError::Name { function: function.to_owned(), name: name.clone() }),
@@ -93,7 +93,7 @@ pub(crate) fn for_shell(function: &str, variables: &BTreeMap<String, String>) ->
     }
 }
 
-/// The variables that a program and its commands take for settings.
+/// The variables that a program and its commands read as settings.
 pub(crate) fn settings(command: &clap::Command) -> BTreeSet<String> {
     let own = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned));
     own.chain(command.get_subcommands().flat_map(settings)).collect()

@@ -1,8 +1,9 @@
-//! Makes what a spoke needs, or adds what is missing of it: queue, dead-letter queue, queue policy,
-//! subscription. Idempotent. For those who do not deploy by template, and for tests.
+//! Makes the resources that a spoke needs, or adds what they lack: queue, dead-letter queue, queue
+//! policy, subscription. Idempotent. It is for operators who do not deploy by template, and for
+//! tests.
 //!
-//! A queue that is there may be a stack's, or be set up with care: it gets what it lacks, and
-//! nothing of it gets less.
+//! An existing queue may belong to a stack, or be set up with care. So `init` adds what it lacks,
+//! and lowers or removes nothing.
 
 use std::collections::HashMap;
 
@@ -16,20 +17,20 @@ use serde_json::{Value, json};
 use crate::config::InitConfig;
 use crate::error::SpokeError;
 
-/// Hidden for as long as a pass usually takes; the agent extends it while it works.
+/// The visibility timeout: as long as a pass usually takes. The agent extends it while it works.
 const VISIBILITY_SECONDS: u64 = 300;
 /// 14 days, the longest that SQS keeps a message.
 const RETENTION_SECONDS: u64 = 1_209_600;
-/// The longest that SQS waits for a message to come.
+/// The longest poll that SQS permits for a receive.
 const WAIT_SECONDS: u64 = 20;
 /// A message that was received this often without an outcome goes to the dead-letter queue.
 const MAX_RECEIVES: u64 = 5;
 /// The statement of the queue's policy that `init` makes.
 const STATEMENT: &str = "pmp-sync-topic";
-/// The service that sends for a topic.
+/// The service principal that sends on behalf of a topic.
 const SNS: &str = "sns.amazonaws.com";
 
-/// What is there now.
+/// The resources that exist after `init`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Initialized {
     pub(crate) queue_url: String,
@@ -38,7 +39,8 @@ pub(crate) struct Initialized {
     pub(crate) subscription_arn: String,
 }
 
-/// `shared_topic` says that the topic carries other management experiences, too.
+/// Makes the resources. `shared_topic` means that the topic carries other management experiences,
+/// too.
 pub(crate) async fn init(
     sdk: &SdkConfig,
     wanted: &InitConfig,
@@ -48,7 +50,7 @@ pub(crate) async fn init(
     let queues = Queues { client: Client::new(sdk) };
     let queue = queues.ensure(queue_name).await?;
     let dead_letters = match queue.dead_letters() {
-        // Whoever set it up chose where its dead letters go.
+        // An existing redrive policy names the queue for dead letters, and stays.
         Some(arn) => queues.named(&arn).await?,
         None => {
             let queue = queues.ensure(&format!("{queue_name}-dead-letters")).await?;
@@ -57,7 +59,7 @@ pub(crate) async fn init(
         }
     };
     let policy = |problem| SpokeError::QueuePolicy { queue: queue.url.clone(), problem };
-    let lacks = queue.lacks(&dead_letters.arn, &wanted.topic_arn).map_err(policy)?;
+    let lacks = queue.lacks(&dead_letters.arn, wanted.topic_arn.as_str()).map_err(policy)?;
     queues.set(&queue.url, lacks).await?;
     let subscription_arn = subscribe(sdk, wanted, &queue.arn, shared_topic).await?;
     Ok(Initialized {
@@ -70,7 +72,7 @@ pub(crate) async fn init(
 
 type Attributes = HashMap<Name, String>;
 
-/// A queue as it was found.
+/// An existing queue, with its attributes.
 struct Queue {
     url: String,
     arn: String,
@@ -82,14 +84,14 @@ impl Queue {
         self.attributes.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 
-    /// A number of at least `wanted`, where it is set to less.
+    /// Sets a number to `wanted` if it is lower.
     fn at_least(&self, name: Name, wanted: u64) -> Option<(Name, String)> {
         let found = self.text(&name).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
         (found < wanted).then(|| (name, wanted.to_string()))
     }
 
-    /// Encryption by SQS's own key, where there is none. A key that is set stays: SQS takes one of
-    /// the two.
+    /// Sets encryption by SQS's own key if there is none. A key that is set stays, because SQS
+    /// permits only one of the two.
     fn encrypted(&self) -> Option<(Name, String)> {
         let is = self.text(&Name::KmsMasterKeyId).is_some() || self.text(&Name::SqsManagedSseEnabled) == Some("true");
         (!is).then(|| (Name::SqsManagedSseEnabled, "true".to_owned()))
@@ -99,12 +101,12 @@ impl Queue {
         serde_json::from_str(self.text(&Name::RedrivePolicy)?).ok()
     }
 
-    /// The ARN of its dead-letter queue, where it has one.
+    /// The ARN of its dead-letter queue. `None` if it has none.
     fn dead_letters(&self) -> Option<String> {
         self.redrive()?["deadLetterTargetArn"].as_str().map(str::to_owned)
     }
 
-    /// What is to be set on a dead-letter queue.
+    /// The attributes that a dead-letter queue lacks.
     fn lacks_of_dead_letters(&self) -> Attributes {
         [self.at_least(Name::MessageRetentionPeriod, RETENTION_SECONDS), self.encrypted()]
             .into_iter()
@@ -112,10 +114,10 @@ impl Queue {
             .collect()
     }
 
-    /// What is to be set on the queue, so that it serves a spoke of this topic.
+    /// The attributes that the queue lacks to serve a spoke of this topic.
     ///
     /// # Errors
-    /// What is wrong with its policy.
+    /// A sentence about the mistake in its policy.
     fn lacks(&self, dead_letters: &str, topic: &str) -> Result<Attributes, String> {
         let found = [
             self.at_least(Name::VisibilityTimeout, VISIBILITY_SECONDS),
@@ -128,10 +130,10 @@ impl Queue {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// A redrive policy, where there is none or one after too few receives.
+    /// A redrive policy, if the queue has none, or one that moves messages after too few receives.
     fn lacks_receives(&self, dead_letters: &str) -> Option<(Name, String)> {
         let mut redrive = self.redrive().unwrap_or_else(|| json!({"deadLetterTargetArn": dead_letters}));
-        // A number in some answers, a text in others.
+        // Some answers have it as a number, others as a text.
         let receives = redrive["maxReceiveCount"].to_string().trim_matches('"').parse::<u64>().unwrap_or_default();
         (receives < MAX_RECEIVES).then(|| {
             redrive["maxReceiveCount"] = json!(MAX_RECEIVES);
@@ -139,7 +141,7 @@ impl Queue {
         })
     }
 
-    /// A statement that lets the topic send, where none does.
+    /// A statement that lets the topic send. `None` if the policy has one.
     fn lacks_statement(&self, topic: &str) -> Result<Option<(Name, String)>, String> {
         let mut policy = json!({"Version": "2012-10-17", "Statement": []});
         if let Some(text) = self.text(&Name::Policy) {
@@ -160,7 +162,7 @@ impl Queue {
             Value::Array(statements) => statements,
             one => vec![one],
         };
-        // The topics that an earlier run let in stay.
+        // The topics that an earlier run added stay.
         let at = statements.iter().position(|statement| statement["Sid"] == STATEMENT);
         let before = at.map(|at| statements.remove(at)["Condition"]["ArnEquals"]["aws:SourceArn"].take());
         let topics = match before {
@@ -189,7 +191,7 @@ struct Queues {
 }
 
 impl Queues {
-    /// The queue `name`: the one that is there, as it is, or a new one.
+    /// The queue `name`: the existing one, unchanged, or a new one.
     async fn ensure(&self, name: &str) -> Result<Queue, SpokeError> {
         let failed = |source| SpokeError::Queue { queue: name.to_owned(), source };
         let url = match self.client.get_queue_url().queue_name(name).send().await {
@@ -203,7 +205,7 @@ impl Queues {
         self.read(url.unwrap_or_default()).await.map_err(failed)
     }
 
-    /// The queue with this ARN, which is in the account and region of the other, as SQS demands of
+    /// The queue with this ARN. It is in the same account and region, as SQS requires of
     /// dead-letter queues.
     async fn named(&self, arn: &str) -> Result<Queue, SpokeError> {
         let name = arn.rsplit(':').next().unwrap_or_default();
@@ -233,18 +235,18 @@ impl Queues {
     }
 }
 
-/// The queue's owner subscribes it: then there is nothing to confirm. A subscription that is there
-/// stays as it is.
+/// Subscribes the queue. Its owner does so, so there is nothing to confirm. An existing
+/// subscription stays as it is.
 ///
-/// Without a filter policy, of which SNS takes two hundred a topic: it would keep nothing out of a
-/// topic that carries one management experience.
+/// There is no filter policy unless the topic is shared: it would keep nothing out of a topic that
+/// carries one management experience, and SNS permits 200 of them per topic.
 async fn subscribe(
     sdk: &SdkConfig,
     wanted: &InitConfig,
     queue_arn: &str,
     shared_topic: bool,
 ) -> Result<String, SpokeError> {
-    let topic = &wanted.topic_arn;
+    let topic = wanted.topic_arn.as_str();
     let client = aws_sdk_sns::Client::new(&pmp_aws::in_region_of(sdk, topic));
     let call = client.subscribe().topic_arn(topic).protocol("sqs").endpoint(queue_arn);
     let mut call = call.attributes("RawMessageDelivery", "true").return_subscription_arn(true);
@@ -255,18 +257,18 @@ async fn subscribe(
         Ok(answer) => return Ok(answer.subscription_arn.unwrap_or_default()),
         Err(error) => ApiError::new("sns:Subscribe", &error),
     };
-    // What SNS says to a queue that is subscribed otherwise: with a filter policy, dead letters, or
-    // in SNS's envelope.
+    // SNS answers so if the queue is subscribed with other attributes: a filter policy, dead
+    // letters, or SNS's envelope.
     if error.code() == Some("InvalidParameter")
         && let Some(found) = subscription(&client, topic, queue_arn).await
     {
         return Ok(found);
     }
-    Err(SpokeError::Subscribe { topic: topic.clone(), source: error })
+    Err(SpokeError::Subscribe { topic: topic.to_owned(), source: error })
 }
 
-/// The queue's subscription among this account's own; none where it has none, or they may not be
-/// listed.
+/// The queue's subscription among this account's own. `None` if there is none, or if they may not
+/// be listed.
 async fn subscription(client: &aws_sdk_sns::Client, topic: &str, queue_arn: &str) -> Option<String> {
     let mut pages = client.list_subscriptions().into_paginator().items().send();
     while let Some(Ok(found)) = pages.next().await {
@@ -309,7 +311,7 @@ mod tests {
         assert_eq!(lacks.len(), 6);
     }
 
-    /// As spoke.yaml makes it, or with a key of one's own.
+    /// The attributes are those of spoke.yaml, or have a key of the operator's.
     #[test]
     fn nothing_is_set_on_a_queue_that_has_more() {
         let policy = json!({"Version": "2012-10-17", "Statement": [

@@ -1,5 +1,5 @@
-//! What to do with edits of others, by experience (`PMP_DRIFT`): one word for all, or rules as
-//! those of filters.
+//! Decides by experience how edits of others are handled (`PMP_DRIFT`): one word for all, or rules
+//! in the form of the filters' rules.
 
 use pmp_protocol::{DriftHandling, ExperienceId};
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::written::{Reading, check_number, parse};
 use super::{FilterRule, FilterRules};
 
-/// A rule as it is written.
+/// A rule in the form in which operators write it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -16,10 +16,10 @@ struct Written {
     drift: DriftHandling,
 }
 
-/// Reads `heal`, `report`, or a JSON list of rules; experiences that no rule names are healed.
+/// Reads `heal`, `report`, or a JSON list of rules. Experiences that no rule names are healed.
 ///
 /// # Errors
-/// Everything that is wrong, at once.
+/// All mistakes in the text at once.
 pub(crate) fn read_drift(
     text: &str,
     management: Option<&ExperienceId>,

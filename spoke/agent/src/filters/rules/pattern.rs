@@ -7,16 +7,16 @@ use pmp_filter_names::key;
 /// The longest pattern, in characters.
 const MAX_LENGTH: usize = 256;
 
-/// A pattern of an experience's name: `*` stands for any text, `?` for any character, and all else
-/// for itself. Compared as people read names: letter case, white space, and how characters are
-/// encoded do not matter.
+/// A pattern of an experience's name: `*` stands for any text, `?` for any character, and every
+/// other character for itself. The comparison ignores letter case, white space, and the encoding of
+/// characters, as people do when they read names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NamePattern {
     written: String,
     key: Vec<char>,
 }
 
-/// Why a text is no pattern.
+/// The reason why a text is no pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PatternError {
     #[error("it is empty")]
@@ -43,7 +43,8 @@ impl NamePattern {
         self.key.iter().all(|c| *c == '*')
     }
 
-    /// Whether the two match the same names, as far as that is plain.
+    /// Whether the two are known to match the same names. `false` may also mean that it is not
+    /// known.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.key == other.key
     }
@@ -52,7 +53,7 @@ impl NamePattern {
     pub(super) fn matches(&self, name: &str) -> bool {
         let (pattern, name): (&[char], Vec<char>) = (&self.key, key(name).chars().collect());
         let (mut p, mut n) = (0, 0);
-        // Behind the last `*`, and up to where it stands for the name.
+        // The position after the last `*`, and the end of the part of the name that it stands for.
         let mut retry: Option<(usize, usize)> = None;
         while n < name.len() {
             match pattern.get(p) {
@@ -111,11 +112,11 @@ mod tests {
         }
         assert_eq!(NamePattern::new(" \u{a0}"), Err(PatternError::Empty));
         assert_eq!(NamePattern::new(&"x".repeat(257)), Err(PatternError::TooLong));
-        // As many stars as there may be, on a long name, come to an end.
+        // A pattern with the most stars possible, on a long name, still comes to an end.
         assert!(!matches(&"*a".repeat(128), &"ab".repeat(4_000)));
     }
 
-    /// The same by trying everything.
+    /// Matches by trying everything.
     fn by_definition(pattern: &[char], name: &[char]) -> bool {
         match (pattern.split_first(), name.split_first()) {
             (None, rest) => rest.is_none(),

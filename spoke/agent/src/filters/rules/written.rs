@@ -1,5 +1,5 @@
-//! Reads the rules as operators write them: a JSON list. What is wrong is told with the rule's
-//! number and the field.
+//! Reads the rules that operators write as a JSON list. An error names the number of the rule, and
+//! the field.
 
 use std::collections::BTreeSet;
 
@@ -15,16 +15,16 @@ use crate::filters::config::{FilterConfig, FilterSettings};
 
 /// The most rules that a setting may hold.
 const MAX_RULES: usize = 100;
-/// In place of a filter: the experiences of this rule have none.
+/// The word that replaces a filter in a rule whose experiences have none.
 const NONE: &str = "none";
 
-/// What all filters of a spoke have in common, and the rules do not say.
+/// Settings that all filters of a spoke share. Rules do not contain them.
 pub(crate) trait Shared {
     /// A filter from `source` with these settings; its file must have `digest`.
     fn filter(&self, source: FilterSource, settings: FilterSettings, digest: Option<Digest>) -> FilterConfig;
 }
 
-/// A rule as it is written.
+/// A rule in the form in which operators write it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -35,11 +35,10 @@ struct Written {
     settings: Option<Box<RawValue>>,
 }
 
-/// Reads the rules in `text`; all experiences that none of them names have `default`.
+/// Reads the rules in `text`. Experiences that no rule names have `default`.
 ///
 /// # Errors
-/// Everything that is wrong with them, at once; but where the text is no list of rules, the first
-/// that is.
+/// All mistakes in the rules at once. If the text is no list of rules, the first mistake only.
 pub(crate) fn read(
     text: &str,
     default: Option<FilterConfig>,
@@ -59,8 +58,8 @@ pub(crate) fn read(
     if problems.is_empty() { Ok(FilterRules { rules, default }) } else { Err(problems) }
 }
 
-/// Whether there are so many rules as there may be; without rules, `instead` is had by leaving the
-/// setting blank.
+/// Checks the number of rules. For an empty list, the error says that a blank setting means
+/// `instead`.
 pub(super) fn check_number(rules: usize, instead: &str) -> Result<(), String> {
     match rules {
         0 => Err(format!("holds no rule; leave it blank to have {instead}")),
@@ -69,7 +68,8 @@ pub(super) fn check_number(rules: usize, instead: &str) -> Result<(), String> {
     }
 }
 
-/// The list itself. The error begins with the rule and the field, where it is in one.
+/// Parses the list itself. If the mistake is inside a rule, the error begins with its number and
+/// the field.
 pub(super) fn parse<R: DeserializeOwned>(text: &str) -> Result<Vec<R>, String> {
     use serde_path_to_error::Segment;
 
@@ -89,14 +89,15 @@ pub(super) fn parse<R: DeserializeOwned>(text: &str) -> Result<Vec<R>, String> {
     Ok(rules)
 }
 
-/// One rule, and what was found wrong with all so far.
+/// One rule, and the mistakes in all rules so far.
 pub(super) struct Reading<'a> {
     pub(super) number: usize,
     pub(super) problems: &'a mut Vec<String>,
 }
 
 impl Reading<'_> {
-    /// The experiences that a rule names, after the `earlier` ones.
+    /// Reads the ids and the patterns of names of a rule. Also reports a rule that is never reached
+    /// because of an `earlier` one.
     pub(super) fn named<F>(
         &mut self,
         experiences: Option<&[String]>,
@@ -130,7 +131,7 @@ impl Reading<'_> {
     ) -> BTreeSet<ExperienceId> {
         const FIELD: &str = "experiences";
         let mut ids = BTreeSet::new();
-        // A list that came out empty never means everything.
+        // A list that came out empty never means everything (rule 12).
         if written.is_some_and(<[_]>::is_empty) {
             self.field(FIELD, "the list is empty");
         }
@@ -215,7 +216,7 @@ impl Reading<'_> {
         Some(filter)
     }
 
-    /// What a built-in filter says of its settings is known at once.
+    /// A built-in filter checks its settings at once.
     fn built_in(&mut self, filter: &FilterConfig, settings: &str) {
         let FilterSource::BuiltIn(name) = filter.source else { return };
         let Some(built_in) = Filter::built_in(name, filter.limits.clone()) else { return };
