@@ -155,7 +155,7 @@ pub(crate) struct StatusConfig {
     pub(crate) members: BTreeSet<OrganizationId>,
 }
 
-/// What `plan` needs.
+/// The configuration of the command `plan`.
 #[derive(Debug, Clone)]
 pub(crate) struct PlanConfig {
     pub(crate) status: StatusConfig,
@@ -176,6 +176,9 @@ pub(crate) struct DoctorConfig {
     pub(crate) members: BTreeSet<OrganizationId>,
     pub(crate) signing_key: Option<SigningKey>,
     pub(crate) looks_products_up: bool,
+    /// The folder with the members' filters, and the program that runs them.
+    pub(crate) folder: Option<String>,
+    pub(crate) program: Option<String>,
 }
 
 /// What `init` needs: names of what to make, or ARNs of what is there.
@@ -341,6 +344,8 @@ impl ConfigArgs {
             members: self.members(&mut settings),
             signing_key: self.read_signing_key(&mut settings),
             looks_products_up: self.looks_products_up(&mut settings),
+            folder: self.filters_folder().optional(&mut settings),
+            program: self.filter_program().optional(&mut settings),
         };
         (config, complete)
     }

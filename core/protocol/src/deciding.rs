@@ -48,9 +48,9 @@ pub struct AskedProducts {
     pub number: usize,
     /// The version that the filter is told.
     pub version: SnapshotVersion,
-    /// The management experience.
+    /// The management experience that lists them.
     pub experience: ExperienceId,
-    /// The products.
+    /// The products, in that order.
     pub products: Vec<AskedProduct>,
 }
 
@@ -76,7 +76,7 @@ pub struct AskedProduct {
 pub struct AskedFilter {
     /// By this number runs name it.
     pub number: usize,
-    /// Where it is.
+    /// Where it is found.
     pub found: FoundFilter,
     /// The digest that it must have.
     pub digest: Digest,
@@ -103,11 +103,11 @@ pub struct AskedRun {
     pub filter: usize,
     /// The number of the products.
     pub products: usize,
-    /// The member organization.
+    /// The member organization whose filter it is.
     pub organization: OrganizationId,
-    /// The member experience.
+    /// The member experience that it is run for.
     pub experience: ExperienceId,
-    /// Its name.
+    /// The experience's name, as the filter sees it.
     pub experience_name: String,
     /// The moment that the filter is told.
     pub evaluated_at: Timestamp,

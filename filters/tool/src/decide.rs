@@ -1,5 +1,5 @@
-//! `pmp-filter decide`: runs filters for `pmp-hub plan`, which links no WebAssembly engine. It reads
-//! questions from standard input and writes answers to standard output, a JSON object a line
+//! `pmp-filter decide`: runs filters for `pmp-hub plan`, which links no WebAssembly engine. It
+//! reads questions from standard input and writes answers to standard output, a JSON object a line
 //! (`pmp_protocol::deciding`).
 //!
 //! The filters are other organizations', and so are their settings. They run as in a spoke: in the

@@ -38,7 +38,8 @@ pub(crate) struct FolderError {
     source: io::Error,
 }
 
-/// Looks for files with these digests. Each file is read once, and none after all are found. Blocks.
+/// Looks for files with these digests. Each file is read once, and none after all are found. It
+/// blocks.
 ///
 /// # Errors
 /// Where the folder itself cannot be read. A file in it that cannot be is told with what was found.

@@ -65,7 +65,7 @@ impl FilterProgram {
         let found = beside.into_iter().chain(on_path).find(|path| path.is_file());
         let missing = || {
             Unanswered(format!(
-                "`{NAME}`, which would run it, is neither beside pmp-hub nor on the PATH ({FILTER_PROGRAM} names it)"
+                "`{NAME}`, which runs filters, is neither beside pmp-hub nor on the PATH ({FILTER_PROGRAM} names it)"
             ))
         };
         found.map(Self).ok_or_else(missing)

@@ -80,7 +80,7 @@ pub struct FilteredCase {
     pub number: usize,
     /// The snapshot that is applied there.
     pub from: SnapshotVersion,
-    /// The filter.
+    /// The filter, as receipts name it.
     pub filter: FilterIdentity,
     /// Products that would change, and products that are newly left out. Products that the filter
     /// takes away as before are not among them.

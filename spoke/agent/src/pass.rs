@@ -177,8 +177,8 @@ impl Spoke {
         Self { guard_window, ..self }
     }
 
-    /// Sets a built-in filter for all experiences, and shares its settings with the hub. `None` where
-    /// there is no filter of this name, or it refuses its settings.
+    /// Sets a built-in filter for all experiences, and shares its settings with the hub. `None`
+    /// where there is no filter of this name, or it refuses its settings.
     #[must_use]
     pub fn with_built_in_filter(self, name: &str, settings: &str) -> Option<Self> {
         let filter = Filter::built_in(name, Limits::default())?.configure(settings).ok()?;

@@ -86,9 +86,9 @@ impl Lately {
 }
 
 impl GuardRails {
-    /// Judges a plan that makes so many `changes`, of which `removed` take away one of the `approved`
-    /// products each, after what was removed `lately`. For whoever plans the same for many
-    /// experiences; [`crate::plan_after`] judges by itself.
+    /// Judges a plan that makes so many `changes`, of which `removed` take away one of the
+    /// `approved` products each, after what was removed `lately`. For whoever plans the same for
+    /// many experiences; [`crate::plan_after`] judges by itself.
     ///
     /// # Errors
     /// A [`Refusal`] where that is more than is allowed, and `confirmed` is not `version`.

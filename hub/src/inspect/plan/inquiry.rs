@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
+use pmp_ledger::Organization;
 use pmp_protocol::deciding::{
     Answered, Ask, AskedFilter, AskedProducts, AskedRun, FoundFilter, RunOutcome, Said, VerdictTable,
 };
@@ -134,10 +135,9 @@ impl Inquiry {
         let mut seats = BTreeMap::new();
         for report in view.reports() {
             let mut texts = BTreeMap::from([(Digest::of(NO_SETTINGS.as_bytes()), NO_SETTINGS)]);
-            let signs = report.organization.signs().into_iter();
-            texts.extend(
-                signs.flat_map(|sign| &sign.filter_settings).map(|text| (Digest::of(text.as_bytes()), text.as_str())),
-            );
+            let Organization { seen, spokes, .. } = &report.organization;
+            let told = spokes.iter().chain(seen).flat_map(|sign| &sign.filter_settings);
+            texts.extend(told.map(|text| (Digest::of(text.as_bytes()), text.as_str())));
             texts.extend(supply.settings.iter().map(|(digest, text)| (*digest, text.as_str())));
             for receipt in &report.organization.receipts {
                 let Some(filter) = &receipt.filter else { continue };
@@ -324,7 +324,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// What was answered.
+/// What was answered, as far as it is read.
 struct Reading<'a> {
     products: &'a [AskedProducts],
     looked_up: &'a BTreeSet<ProductId>,

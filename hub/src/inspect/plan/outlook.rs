@@ -32,7 +32,7 @@ pub enum Outlook {
     },
     /// The hub cannot know.
     NotKnown {
-        /// Why not.
+        /// Why it is not known.
         reason: String,
     },
     /// The lists there are those that would be published, as far as the filter lets them through;
