@@ -190,6 +190,7 @@ mod tests {
             needs: None,
             ledger: None,
             disputed: Vec::new(),
+            filter_settings: Vec::new(),
         };
         let receipts = receipts.iter().map(|(version, status)| crate::status::tests::receipt(*version, *status, None));
         Organization { seen: Some(seen), receipts: receipts.collect(), ..Organization::unknown(id) }

@@ -18,7 +18,7 @@ use crate::inspect::difference::{ChangedProduct, Listed, ListedProduct};
 use crate::inspect::drift::DriftRow;
 use crate::inspect::exceptions::{ExceptionCause, ExceptionRow};
 use crate::inspect::members::MemberRow;
-use crate::inspect::plan::ProductsFrom;
+use crate::inspect::plan::{FilteredCase, ProductsFrom};
 use crate::inspect::versions::VersionRow;
 use crate::inspect::why::chain::Step;
 use crate::inspect::why::{Answer, Group};
@@ -284,8 +284,14 @@ struct Plan {
     newest: Option<SnapshotVersion>,
     /// Each member experience, what would be held first.
     experiences: Vec<PlanRow>,
-    /// What would change, product by product, for each snapshot that is applied somewhere.
+    /// What would change, product by product, for each snapshot that is applied somewhere without
+    /// a filter.
     products: Vec<ProductsFrom>,
+    /// The same where a filter narrows, with what the filter says.
+    filtered: Vec<FilteredCase>,
+    /// Whether `filtered` leaves some out: filters that decide differently for very many products
+    /// are told by their numbers alone.
+    filtered_shortened: bool,
     /// What is known of those products.
     names: Vec<NamedProduct>,
 }
@@ -307,9 +313,19 @@ struct PlanRow {
     /// How many products would be denied; absent where that is none, or not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deny: Option<usize>,
-    /// Why it would be held, or is not known; absent where it is neither.
+    /// Why it would be held, is not known, or is not managed; absent where it is none of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// The filter that narrows it; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filter: Option<FilterIdentity>,
+    /// How many of the products that would be published the filter takes away; absent where that is
+    /// not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filtered: Option<usize>,
+    /// The number of the element of `filtered` that tells its products; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filtered_case: Option<usize>,
 }
 
 /// As [`crate::inspect::plan::Outlook`] spells it.

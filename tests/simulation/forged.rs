@@ -149,6 +149,7 @@ fn forge_receipt(world: &mut World) {
         deferred: Vec::new(),
         change_sets: vec!["cs-forged".to_owned()],
         filter: None,
+        filter_input: None,
         confirmed: None,
         removals: Vec::new(),
         spoke_version: "forged".to_owned(),

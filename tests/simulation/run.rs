@@ -62,11 +62,16 @@ fn spoke(ports: &Ports) -> Spoke {
         (world.clock.clone(), world.chance.clone())
     };
     let ports = Arc::new(ports.clone());
+    let settings = ports.world().filter_settings();
     // The invariants are about one plan at a time.
-    Spoke::new(ports.clone(), ports.clone(), ports.clone(), ports, identity, management())
+    let spoke = Spoke::new(ports.clone(), ports.clone(), ports.clone(), ports, identity, management())
         .with_guard_window(Duration::ZERO)
         .with_clock(clock)
-        .with_chance(chance)
+        .with_chance(chance);
+    match settings {
+        Some(settings) => spoke.with_built_in_filter("exclude-ids", &settings).unwrap(),
+        None => spoke,
+    }
 }
 
 /// Comes back once no message is left.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use pmp_ledger::{Lease, LeaseTerm};
 use pmp_plan::{Desired, GuardRails, Observed, plan};
 use pmp_protocol::{
-    Content, ExperienceId, OrganizationId, OrganizationSeen, ProductId, Reason, Receipt, ReceiptStatus,
-    ResourceRequests, Sealed, Snapshot, SnapshotMessage, SnapshotVersion, Verdicts,
+    Content, Decision, ExperienceId, OrganizationId, OrganizationSeen, ProductId, Reason, Receipt, ReceiptStatus,
+    ResourceRequests, Sealed, Snapshot, SnapshotMessage, SnapshotVersion, Verdict, Verdicts,
 };
 use pmp_runtime::Clock;
 use tokio::sync::Notify;
@@ -31,6 +31,8 @@ pub(crate) struct Message {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) catalog: Catalog,
+    /// The products that the organization's filter excludes; without any, it has no filter.
+    pub(crate) excluded: BTreeSet<ProductId>,
     /// Every snapshot that the hub has stored, the first at index 0.
     pub(crate) history: Vec<Snapshot>,
     pub(crate) receipts: BTreeMap<ExperienceId, Receipt>,
@@ -115,6 +117,7 @@ impl World {
         }
         Self {
             catalog,
+            excluded: BTreeSet::new(),
             history: Vec::new(),
             receipts: BTreeMap::new(),
             seen: None,
@@ -404,10 +407,12 @@ impl World {
             ));
         }
         let Some(content) = self.snapshot(version).map(|snapshot| snapshot.content().clone()) else { return };
-        if let Some(product) = change.allow.iter().find(|product| !content.approved().contains(*product)) {
+        let wanted = |product: &&ProductId| content.approved().contains(*product) && !self.excluded.contains(*product);
+        if let Some(product) = change.allow.iter().find(|product| !wanted(product)) {
             self.violated(format!("{product} is approved in {experience}, which snapshot {version} does not ask for"));
         }
-        if let Some(product) = change.deny.iter().find(|product| content.approved().contains(*product)) {
+        let wanted = |product: &&ProductId| content.approved().contains(*product) && !self.excluded.contains(*product);
+        if let Some(product) = change.deny.iter().find(wanted) {
             self.violated(format!("{product} is denied in {experience}, which snapshot {version} approves"));
         }
         let open = self.known_open.iter().find(|id| {
@@ -429,7 +434,7 @@ impl World {
     }
 
     /// The pure plan for an experience as it is now; none where the guard rails hold it.
-    fn plan(
+    pub(crate) fn plan(
         &self,
         experience: &ExperienceId,
         content: &Content,
@@ -437,9 +442,21 @@ impl World {
         confirmed: Option<SnapshotVersion>,
     ) -> Option<pmp_plan::Plan> {
         let Experience { approved, rejected, .. } = &self.catalog.experiences[experience];
-        let verdicts = Verdicts::new();
+        let verdicts = self.verdicts();
         let desired = Desired::new(content, &verdicts);
         plan(&desired, Observed { approved, rejected }, version, GuardRails::default(), confirmed).ok()
+    }
+
+    /// What the organization's filter says, of whatever is approved.
+    pub(crate) fn verdicts(&self) -> Verdicts {
+        let decision = Decision { verdict: Verdict::Exclude, reason: None };
+        self.excluded.iter().map(|id| (id.clone(), decision.clone())).collect()
+    }
+
+    /// The settings of that filter, the built-in `exclude-ids`. `None` where there is none.
+    pub(crate) fn filter_settings(&self) -> Option<String> {
+        let ids: Vec<&str> = self.excluded.iter().map(ProductId::as_str).collect();
+        (!ids.is_empty()).then(|| serde_json::json!({"ids": ids}).to_string())
     }
 
     /// What `version` still asks of an experience, but for products that the catalog does not take.

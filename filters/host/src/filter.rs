@@ -159,7 +159,7 @@ impl Filter {
                 Ready::Rule(rule.into())
             }
         };
-        Ok(ConfiguredFilter { filter: self.clone(), ready })
+        Ok(ConfiguredFilter { filter: self.clone(), settings: config_json.into(), ready })
     }
 }
 
@@ -178,6 +178,7 @@ impl fmt::Debug for Filter {
 #[derive(Debug, Clone)]
 pub struct ConfiguredFilter {
     filter: Filter,
+    settings: Arc<str>,
     pub(crate) ready: Ready,
 }
 
@@ -284,6 +285,12 @@ impl ConfiguredFilter {
     #[must_use]
     pub fn filter(&self) -> &Filter {
         &self.filter
+    }
+
+    /// The configuration, as the text that it was given.
+    #[must_use]
+    pub fn settings(&self) -> &str {
+        &self.settings
     }
 
     /// Whether it is a built-in filter that decides by a product's vendor or categories, which must

@@ -110,16 +110,9 @@ impl Component {
     }
 
     /// Loads the filter with a cache in this user's cache folder, for a filter that is run again
-    /// and again. The cache is never in the project's folder: otherwise machine code that came with
-    /// somebody else's project would run.
+    /// and again.
     pub(crate) fn load_kept(&self) -> Result<Filter, Failure> {
-        let host = self.host()?;
-        let host = match etcetera::choose_base_strategy() {
-            Ok(folders) => host.with_cache(&folders.cache_dir().join("pmp-filter")),
-            // A user without a home directory has no cache.
-            Err(_) => host,
-        };
-        Ok(self.load_with(&host)?.filter)
+        Ok(self.load_with(&with_own_cache(self.host()?))?.filter)
     }
 
     fn load_with(&self, host: &FilterHost) -> Result<Ready, Failure> {
@@ -139,6 +132,16 @@ impl Component {
             Failure::from(error).within(context).hint(mistake).hint(look)
         })?;
         Ok(Ready { filter, bytes, took: started.elapsed() })
+    }
+}
+
+/// Gives the host a cache in this user's cache folder. It is never in a project's folder: otherwise
+/// machine code that came with someone else's project would run.
+pub(crate) fn with_own_cache(host: FilterHost) -> FilterHost {
+    match etcetera::choose_base_strategy() {
+        Ok(folders) => host.with_cache(&folders.cache_dir().join("pmp-filter")),
+        // A user without a home directory has no cache.
+        Err(_) => host,
     }
 }
 

@@ -24,9 +24,11 @@ use pmp_terminal::{Output, Source, age, count};
 use crate::commands::mistyped;
 use crate::compose;
 use crate::config::{
-    ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, RunSettings, SIGNING_KEY, SNAPSHOTS, TIMESTAMPS, TOPIC,
+    ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, FILTER_PROGRAM, FILTERS_FOLDER, RunSettings, SIGNING_KEY, SNAPSHOTS,
+    TIMESTAMPS, TOPIC,
 };
 use crate::error::HubError;
+use crate::filters::program::FilterProgram;
 use crate::publish::read;
 use crate::render::status as shown;
 use crate::signing::SigningKey;
@@ -83,6 +85,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
             Some(session.look("products", wanted, look).await)
         },
     );
+    let filters = filters(&config).await;
     let listeners = listeners(session, config.topic.as_ref(), topic.is_failed(), admitted).await;
     let network = session.network().await;
     let (mut snapshots, [timestamps, mut spokes]) = (snapshots, timestamps);
@@ -98,8 +101,33 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     let timestamps = [timestamps, spokes];
     let found =
         [catalog, snapshots].into_iter().chain(timestamps).chain([topic, listeners, events, signing]).chain(products);
+    let found = found.chain(filters);
     let found = found.chain([network]);
     [configuration].into_iter().chain(who).chain(found).collect()
+}
+
+/// Checks what `plan` needs to run members' filters, where a setting says that it is meant to.
+async fn filters(config: &DoctorConfig) -> Option<Finding> {
+    let (folder, program) = (config.folder.as_deref(), config.program.as_deref());
+    folder.or(program)?;
+    let mut finding = Finding::of("filters");
+    if let Some(folder) = folder {
+        finding = match std::fs::read_dir(folder) {
+            Ok(_) => finding.note(format!("the folder `{folder}`")),
+            Err(error) => finding.fail(
+                format!("cannot read the folder of filters `{folder}`: {error}"),
+                format!("check {FILTERS_FOLDER}: it names a folder that this user can read"),
+            ),
+        };
+    }
+    let ended = match FilterProgram::find(program) {
+        Ok(program) => program.ask(&[]).await.ended,
+        Err(missing) => Some(missing),
+    };
+    Some(match ended {
+        None => finding.note("`pmp-filter` answers"),
+        Some(ended) => finding.fail(ended.to_string(), format!("check {FILTER_PROGRAM}, or install `pmp-filter`")),
+    })
 }
 
 /// Returns both values, or the setting that is missing.

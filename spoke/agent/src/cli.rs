@@ -42,8 +42,16 @@ const LEDGER: &[&str] = &[
     "org_id",
     "trusted_keys",
 ];
-const FILTER: &[&str] =
-    &["filter", "filter_config", "filter_digest", "filters", "filter_cache", "filter_max_file", "product_attributes"];
+const FILTER: &[&str] = &[
+    "filter",
+    "filter_config",
+    "filter_digest",
+    "filters",
+    "filter_share",
+    "filter_cache",
+    "filter_max_file",
+    "product_attributes",
+];
 const GUARD: &[&str] =
     &["member_experience_ids", "max_removed_percent", "max_removed_products", "guard_window", "sync_settings"];
 const RECORD: &[&str] = &["keep_decisions", "keep_decisions_for"];

@@ -56,6 +56,7 @@ pub(crate) async fn spoke(
         management: ManagementId::new(config.experience.clone()),
         selection: config.selection.clone(),
         filters: Arc::new(Filters::new(sdk, &config.filters)),
+        sharing: config.sharing,
         attributes: None,
         guard: config.guard,
         guard_window: config.guard_window,

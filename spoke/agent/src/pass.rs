@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pmp_catalog::{Catalog, ChangeHistory};
+use pmp_filter_host::{Filter, Limits};
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
 use pmp_plan::GuardRails;
 use pmp_protocol::{
@@ -48,6 +49,7 @@ use crate::filters::Filters;
 use crate::filters::lookup::{Attributes, Known, LookUpError};
 use crate::filters::narrow::Exhausted;
 use crate::filters::rules::FilterRules;
+use crate::filters::share::FilterSharing;
 use crate::identity::Identity;
 use crate::lease::Leases;
 use crate::metrics_sink::MetricsSink;
@@ -79,6 +81,8 @@ pub struct Spoke {
     pub management: ManagementId,
     pub(crate) selection: Selection,
     pub(crate) filters: Arc<Filters>,
+    /// How much of the filters the hub is told.
+    pub(crate) sharing: FilterSharing,
     /// Looks up facts about products for the filters. `None` where the filters get none.
     pub(crate) attributes: Option<Arc<Attributes>>,
     pub(crate) guard: GuardRails,
@@ -153,6 +157,7 @@ impl Spoke {
             management: ManagementId::new(management),
             selection,
             filters: Arc::new(Filters::none()),
+            sharing: FilterSharing::default(),
             attributes: None,
             guard,
             guard_window: erosion::WINDOW,
@@ -188,6 +193,14 @@ impl Spoke {
     #[must_use]
     pub fn with_guard_window(self, guard_window: Duration) -> Self {
         Self { guard_window, ..self }
+    }
+
+    /// Sets a built-in filter for all experiences, and shares its settings with the hub. `None`
+    /// where there is no filter of this name, or it refuses its settings.
+    #[must_use]
+    pub fn with_built_in_filter(self, name: &str, settings: &str) -> Option<Self> {
+        let filter = Filter::built_in(name, Limits::default())?.configure(settings).ok()?;
+        Some(Self { filters: Arc::new(Filters::ready_made(filter)), sharing: FilterSharing::Settings, ..self })
     }
 
     /// Brings every member experience to what `snapshot` and its filter ask for, and writes a
@@ -276,6 +289,7 @@ impl Spoke {
             needs: life.needs,
             ledger: Some(LEDGER_LAYOUT),
             disputed: life.disputed,
+            filter_settings: self.sharing.settings(self.filters.made_ready()),
         }
     }
 

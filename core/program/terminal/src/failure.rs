@@ -41,6 +41,7 @@ impl Foreign for std::io::Error {}
 impl Foreign for clap::Error {}
 impl Foreign for jiff::Error {}
 impl Foreign for serde_json::Error {}
+impl Foreign for tokio::task::JoinError {}
 impl Foreign for tokio::time::error::Elapsed {}
 
 impl<E: Hint + 'static> From<E> for Failure {

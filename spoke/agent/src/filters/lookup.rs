@@ -14,7 +14,7 @@ use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{ErrorClass, LookUp, ProductAttributes, ProductDirectory, SdkDirectory, Told};
 use pmp_ledger::{AnswerStore, AnswersHead, DynamoAnswers, LedgerError, TableName};
-use pmp_protocol::{Answers, Digest, ExperienceId, Hint, ProductId, one_line};
+use pmp_protocol::{Answers, Digest, ExperienceId, FactsFrom, Hint, ProductId, one_line};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -98,11 +98,17 @@ impl FromStr for AttributeSource {
 /// The facts about the products of a snapshot, as far as they are known.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
+    from: FactsFrom,
     attributes: HashMap<ProductId, Arc<ProductAttributes>>,
     not_looked_up: BTreeMap<ProductId, String>,
 }
 
 impl Known {
+    /// Who looked them up.
+    pub(crate) fn from(&self) -> FactsFrom {
+        self.from
+    }
+
     /// The facts about this product. `None` if the service knows no such product.
     pub(crate) fn attributes(&self, id: &ProductId) -> Option<&ProductAttributes> {
         self.attributes.get(id).map(Arc::as_ref)
@@ -196,7 +202,7 @@ impl Attributes {
         not_looked_up.retain(|id, _| !remembered.contains_key(id));
         let of = |id: &&ProductId| Some(((*id).clone(), remembered.get(*id)?.attributes.clone()?));
         let attributes: HashMap<_, _> = ids.iter().filter_map(of).collect();
-        let known = Known { attributes, not_looked_up };
+        let known = Known { from: FactsFrom::Own, attributes, not_looked_up };
         known.tell(ids.len());
         if remembered.len() > ids.len() + MAX_REMEMBERED {
             remembered.retain(|id, _| known.attributes.contains_key(id));
@@ -341,7 +347,7 @@ impl Found {
 
     /// The facts about these products. A product without an answer has not been looked up yet.
     fn known(&self, ids: &[&ProductId]) -> Known {
-        let mut known = Known::default();
+        let mut known = Known { from: FactsFrom::Hub, ..Known::default() };
         for id in ids {
             match self.products.get(*id) {
                 Some(Some(attributes)) => {

@@ -9,7 +9,10 @@ use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use pmp_catalog::ChangeSetId;
 use pmp_plan::Desired;
-use pmp_protocol::{Confirmed, Decisions, Deferred, ExperienceId, Receipt, ReceiptStatus, Snapshot, confirmed};
+use pmp_protocol::{
+    Confirmed, Decisions, Deferred, ExperienceId, FactsFrom, FilterInput, Receipt, ReceiptStatus, Snapshot,
+    VerdictMark, confirmed,
+};
 use pmp_runtime::{Stop, StopReason};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -21,7 +24,7 @@ use crate::erosion;
 use crate::error::{SpokeError, one_line_with_hint};
 use crate::filters::lookup::{Known, LookUpError};
 use crate::filters::narrow::{Exhausted, Narrowed, narrow};
-use crate::filters::{Chosen, InForce};
+use crate::filters::{Assigned, Chosen, InForce};
 use crate::mode::Mode;
 use crate::pass::deferred;
 use crate::pass::discover::{Absent, Candidate, Member, read_policies};
@@ -175,7 +178,7 @@ impl Pass<'_> {
     /// came so far as to decide about the products.
     async fn receipt_for(&self, member: Member, decided: &mut Option<Decisions>) -> Receipt {
         let chosen = self.chosen(&member);
-        let mut draft = self.draft(&member.id, chosen.as_ref());
+        let mut draft = self.draft(&member, chosen.as_ref());
         // A pass that ends before the filter has run decides on no product, so all deferred ones
         // stay deferred.
         let untouched = Progress { deferred: self.deferred_before(&member.id), ..Progress::default() };
@@ -214,6 +217,7 @@ impl Pass<'_> {
             Some(Ok(Narrowed::NotManaged(reason))) => return ended(ReceiptStatus::Skipped, reason),
             Some(Err(error)) => return ended(ReceiptStatus::Failed, error),
         };
+        draft.decided = Some(VerdictMark::of(&verdicts));
         let desired = Desired::new(self.snapshot.content(), &verdicts);
         draft.filtered = desired.filtered();
         draft.filtered_for = desired.filtered_for(MAX_REASONS);
@@ -316,6 +320,23 @@ impl Pass<'_> {
         known.then(|| self.in_force.of(&member.id, member.name.as_deref()))
     }
 
+    /// What the hub is told of the filter's input.
+    fn filter_input(
+        &self,
+        chosen: Option<&Chosen>,
+        name: Option<&str>,
+        before: Option<&Receipt>,
+    ) -> Option<FilterInput> {
+        let Assigned::Filter(filter) = &chosen?.filter else { return None };
+        let facts = match (&self.known, before.and_then(|before| before.filter_input.as_ref())) {
+            (Ok(known), _) => known.from(),
+            // Nothing could be looked up in this pass, and the filter is not run.
+            (Err(_), Some(before)) => before.facts,
+            (Err(_), None) => FactsFrom::default(),
+        };
+        self.spoke.sharing.input(filter, name, facts, before)
+    }
+
     async fn narrow(&self, chosen: Chosen, live: &Live, known: Arc<Known>) -> Result<Narrowed, String> {
         let organization = self.spoke.identity.organization.clone();
         // The semaphore is never closed: it lives as long as the pass.
@@ -336,7 +357,9 @@ impl Pass<'_> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn draft(&self, member: &ExperienceId, chosen: Option<&Chosen>) -> Draft {
+    fn draft(&self, member: &Member, chosen: Option<&Chosen>) -> Draft {
+        let name = member.state.as_ref().ok().map(|live| live.experience.name.as_str()).or(member.name.as_deref());
+        let member = &member.id;
         let hub = confirmed(&self.standing.before.confirmations, &self.snapshot, member);
         let before = self.before(member);
         Draft {
@@ -351,6 +374,8 @@ impl Pass<'_> {
             filtered_for: Vec::new(),
             filter_warnings: self.rule_warnings.clone(),
             filter: chosen.and_then(|chosen| chosen.filter.identity()),
+            filter_input: self.filter_input(chosen, name, before),
+            decided: None,
             confirmed: self.confirmed.clone().or_else(|| hub.cloned()),
             left: before.and_then(|before| before.left.clone()),
             drift: drift::still_told(before, self.began),

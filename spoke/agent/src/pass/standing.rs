@@ -410,6 +410,7 @@ mod tests {
             needs: None,
             ledger: None,
             disputed: vec![told("exp-old", 0), told("exp-recent", 50_000), told("exp-of-the-future", 200_000)],
+            filter_settings: Vec::new(),
         };
         let still = still_told(Some(&seen), at(100_000));
         assert_eq!(still, [told("exp-recent", 50_000)]);
