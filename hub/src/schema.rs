@@ -6,7 +6,7 @@
 
 use pmp_protocol::schema::DateTime;
 use pmp_protocol::{
-    AccountId, Digest, ExperienceId, HeadMark, Note, OrganizationId, ResourceRequests, SnapshotVersion,
+    AccountId, Digest, ExperienceId, FilterIdentity, HeadMark, Note, OrganizationId, ResourceRequests, SnapshotVersion,
 };
 use pmp_terminal::SCHEMA_VERSION;
 use schemars::generate::SchemaSettings;
