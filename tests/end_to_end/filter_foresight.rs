@@ -256,6 +256,7 @@ async fn a_thousand_experiences_with_filters_and_twenty_thousand_products_are_fo
     let approved: Vec<&str> = ids.iter().map(String::as_str).collect();
     let mut scene = Scene::start(world(&approved, &[])).await;
     let published = scene.hub.json(&["publish"]).await;
+    let published = &published["published"];
     let (version, digest) = (published["version"].as_u64().unwrap(), published["digest"].as_str().unwrap().to_owned());
     let settings = r#"{"exclude_ids":["prod-0000000000007"],"exclude_labels":["genai"]}"#;
     let spoke = scene.spoke_with_filter(&exclude_products(), settings).with(&[SHARED]);
