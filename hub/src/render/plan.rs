@@ -116,7 +116,7 @@ fn filtered_lines(plan: &FleetPlan, wide: bool, names: &Names) -> Vec<String> {
             filter.name, filter.version
         ));
         let mut products: Vec<&PlannedProduct> = products.iter().collect();
-        products.sort_by_key(|planned| (planned.step == PlannedStep::Allow, planned.step == PlannedStep::Leave));
+        products.sort_by_key(|planned| (planned.step == PlannedStep::Leave, planned.step == PlannedStep::Allow));
         lines.extend(products.iter().take(most).map(|planned| product_line(planned, wide, names)));
         if let Some(more @ 1..) = products.len().checked_sub(most) {
             lines.push(format!("    … and {} (`-o wide` lists all)", count(more, "more product")));
