@@ -128,7 +128,7 @@ pub(crate) struct Org {
     confirmed: u8,
 }
 
-/// The whole system.
+/// The state of the whole system.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct State<const N: usize> {
     content: u8,
