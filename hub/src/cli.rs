@@ -57,7 +57,7 @@ const USES: [(&str, &[&[&str]]); 20] = [
     ("why", &[LEDGER, ROSTER]),
     ("log", &[LEDGER, ROSTER]),
     ("drift", &[LEDGER, ROSTER]),
-    ("plan", &[LEDGER, ROSTER]),
+    ("plan", &[LEDGER, ROSTER, FILTERS]),
     ("history", &[SNAPSHOTS]),
     ("show", &[SNAPSHOTS]),
     ("diff", &[SNAPSHOTS]),
@@ -73,6 +73,7 @@ const SNAPSHOTS: &[&str] = &["experience_id", "snapshots_table"];
 const PRODUCTS: &[&str] = &["product_attributes"];
 const TOPIC: &[&str] = &["topic_arn"];
 const ROSTER: &[&str] = &["member_organizations"];
+const FILTERS: &[&str] = &["filters_folder", "filter_program"];
 const SIGNING: &[&str] = &["signing_key", "statement_lifetime"];
 
 /// Keeps AWS Private Marketplace in step across organizations: the hub
@@ -160,6 +161,7 @@ enum Command {
     #[command(after_help = "Examples:
   pmp-hub plan
   pmp-hub plan -o wide                          experience by experience
+  pmp-hub plan --filters-folder filters         with the members' filters, by their digests
   pmp-hub plan --detailed-exitcode              2 if something would change, 3 if it would be held")]
     Plan(PlanArgs),
     /// List the snapshots that are kept, newest first

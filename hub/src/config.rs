@@ -14,8 +14,8 @@ use pmp_terminal::{Failure, Given, Settings, Span, parse_duration};
 
 use self::declared::LIFETIME;
 pub(crate) use self::declared::{
-    ConfigArgs, EVENTS, EXPERIENCE, INTERVAL, KEEP, MEMBERS, RunSettings, SIGNING_KEY, SNAPSHOTS, STALE, TIMESTAMPS,
-    TOPIC,
+    ConfigArgs, EVENTS, EXPERIENCE, FILTER_PROGRAM, FILTERS_FOLDER, INTERVAL, KEEP, MEMBERS, RunSettings, SIGNING_KEY,
+    SNAPSHOTS, STALE, TIMESTAMPS, TOPIC,
 };
 use crate::signing::SigningKey;
 
@@ -155,6 +155,16 @@ pub(crate) struct StatusConfig {
     pub(crate) members: BTreeSet<OrganizationId>,
 }
 
+/// The configuration of the command `plan`.
+#[derive(Debug, Clone)]
+pub(crate) struct PlanConfig {
+    pub(crate) status: StatusConfig,
+    /// The folder with the members' filters.
+    pub(crate) folder: Option<String>,
+    /// The program that runs them, where it is not to be looked for.
+    pub(crate) program: Option<String>,
+}
+
 /// What `doctor` looks at: whatever is set and can be read.
 #[derive(Debug, Clone)]
 pub(crate) struct DoctorConfig {
@@ -166,6 +176,9 @@ pub(crate) struct DoctorConfig {
     pub(crate) members: BTreeSet<OrganizationId>,
     pub(crate) signing_key: Option<SigningKey>,
     pub(crate) looks_products_up: bool,
+    /// The folder with the members' filters, and the program that runs them.
+    pub(crate) folder: Option<String>,
+    pub(crate) program: Option<String>,
 }
 
 /// What `init` needs: names of what to make, or ARNs of what is there.
@@ -289,6 +302,15 @@ impl ConfigArgs {
         })
     }
 
+    /// What `plan` needs: as `status`, and where the members' filters and their program are.
+    pub(crate) fn for_plan(&self) -> Result<PlanConfig, Failure> {
+        let status = self.for_status()?;
+        let mut settings = Settings::default();
+        let folder = self.filters_folder().optional(&mut settings);
+        let program = self.filter_program().optional(&mut settings);
+        settings.finish(|| Some(PlanConfig { status, folder, program }))
+    }
+
     /// The configuration of `history`, `show` and `diff`. They read the table of receipts to tell
     /// which experience may have been meant, where it is set.
     pub(crate) fn for_history(&self) -> Result<(ExperienceId, TableName, Option<TableName>), Failure> {
@@ -322,6 +344,8 @@ impl ConfigArgs {
             members: self.members(&mut settings),
             signing_key: self.read_signing_key(&mut settings),
             looks_products_up: self.looks_products_up(&mut settings),
+            folder: self.filters_folder().optional(&mut settings),
+            program: self.filter_program().optional(&mut settings),
         };
         (config, complete)
     }

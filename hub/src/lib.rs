@@ -22,6 +22,7 @@
 //! - `render`: what a person sees of rows. Nothing above it knows of a terminal.
 //! - `triggers`: what makes the hub look.
 //! - `commands`, `compose`, `config`: the program, the parts of a hub, and its settings.
+//! - `filters`: runs members' filters again, in a process of its own, to foresee a publish.
 //! - `confirm`, `signing`, `metrics`: one use case each beside these.
 //! - `verify`: the command that tries AWS's undocumented behaviour.
 //!
@@ -38,6 +39,7 @@ mod compose;
 mod config;
 mod confirm;
 mod error;
+mod filters;
 mod inspect;
 mod metrics;
 mod publish;
@@ -50,6 +52,9 @@ mod triggers;
 mod verify;
 
 pub use error::HubError;
+pub use inspect::plan::{
+    FilteredCase, FleetPlan, Foresight, Outlook, PlannedProduct, PlannedRow, PlannedStep, ProductsFrom,
+};
 pub use pmp_aws::TopicArn;
 pub use publish::topic::{SnsTopic, Topic};
 pub use publish::{Decision, Hub, Outcome, Published, Sent, Trigger, decide};

@@ -6,19 +6,19 @@
 
 use pmp_protocol::schema::DateTime;
 use pmp_protocol::{
-    AccountId, Confirmed, Digest, ExperienceId, FilterIdentity, HeadMark, Note, OrganizationId, ReceiptStatus,
-    ResourceRequests, SnapshotVersion,
+    AccountId, Digest, ExperienceId, FilterIdentity, HeadMark, Note, OrganizationId, ResourceRequests, SnapshotVersion,
 };
 use pmp_terminal::SCHEMA_VERSION;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use crate::commands::history::Row;
+use crate::commands::log;
 use crate::inspect::difference::{ChangedProduct, Listed, ListedProduct};
 use crate::inspect::drift::DriftRow;
 use crate::inspect::exceptions::{ExceptionCause, ExceptionRow};
 use crate::inspect::members::MemberRow;
-use crate::inspect::plan::ProductsFrom;
+use crate::inspect::plan::{FilteredCase, ProductsFrom};
 use crate::inspect::versions::VersionRow;
 use crate::inspect::why::chain::Step;
 use crate::inspect::why::{Answer, Group};
@@ -250,65 +250,11 @@ struct Log {
     /// Member organization that was asked about.
     organization: OrganizationId,
     /// Outcomes, the newest first.
-    outcomes: Vec<LogRow>,
+    outcomes: Vec<log::Row>,
     /// Items that cannot be read.
     unreadable: Vec<UnreadableItem>,
     /// Whether more is kept than is read at once.
     more: bool,
-}
-
-/// What came of one sync, as the member says.
-#[derive(JsonSchema)]
-struct LogRow {
-    /// Organization in which the sync ran.
-    organization: OrganizationId,
-    /// Management experience that it follows.
-    experience: ExperienceId,
-    /// Experience that was brought into step.
-    member_experience: ExperienceId,
-    /// When the sync ended, by the spoke's clock.
-    #[schemars(with = "DateTime")]
-    at: String,
-    /// When the spoke took the snapshot up.
-    #[schemars(with = "DateTime")]
-    received_at: String,
-    /// Number of the snapshot that was tried.
-    version: SnapshotVersion,
-    /// The digest of its content.
-    digest: Digest,
-    /// What came of it.
-    status: ReceiptStatus,
-    /// Number of products newly approved.
-    allowed: usize,
-    /// Number of products newly denied.
-    denied: usize,
-    /// Products that were still to be changed.
-    pending: usize,
-    /// Products that the filter took away.
-    narrowed: usize,
-    /// Products that were set aside.
-    set_aside: usize,
-    /// How many change sets there were.
-    change_sets: usize,
-    /// The last ones of them, in the order in which they were started; absent where there was none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    change_set_ids: Vec<String>,
-    /// The filter; absent where there was none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    filter: Option<FilterIdentity>,
-    /// Who let it through past the guard rails; absent where nobody did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    confirmed: Option<Confirmed>,
-    /// Which of the organization's spokes it was; absent of older ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    owner: Option<String>,
-    /// The version of its program.
-    spoke_version: String,
-    /// Why it is held, skipped or failed; absent where it is neither.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    /// Why it is not believed; none where the ledger bears it out.
-    disputed: Option<String>,
 }
 
 /// An item that cannot be read.
@@ -338,8 +284,14 @@ struct Plan {
     newest: Option<SnapshotVersion>,
     /// Each member experience, what would be held first.
     experiences: Vec<PlanRow>,
-    /// What would change, product by product, for each snapshot that is applied somewhere.
+    /// What would change, product by product, for each snapshot that is applied somewhere without
+    /// a filter.
     products: Vec<ProductsFrom>,
+    /// The same where a filter narrows, with what the filter says.
+    filtered: Vec<FilteredCase>,
+    /// Whether `filtered` leaves some out: filters that decide differently for very many products
+    /// are told by their numbers alone.
+    filtered_shortened: bool,
     /// What is known of those products.
     names: Vec<NamedProduct>,
 }
@@ -361,9 +313,19 @@ struct PlanRow {
     /// How many products would be denied; absent where that is none, or not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deny: Option<usize>,
-    /// Why it would be held, or is not known; absent where it is neither.
+    /// Why it would be held, is not known, or is not managed; absent where it is none of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// The filter that narrows it; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filter: Option<FilterIdentity>,
+    /// How many of the products that would be published the filter takes away; absent where that is
+    /// not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filtered: Option<usize>,
+    /// The number of the element of `filtered` that tells its products; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    filtered_case: Option<usize>,
 }
 
 /// As [`crate::inspect::plan::Outlook`] spells it.

@@ -51,6 +51,7 @@ SPOKE = {
     "Filters": '[{"names":["Sandbox*"],"filter":"s3://filters/sandbox.wasm","digest":"sha256:' + "0" * 64 + '"}]',
     "FilterObjectArns": ["arn:aws:s3:::filters/sandbox.wasm"],
     "ProductAttributes": True,
+    "FilterShare": "settings",
     "SyncSettings": True,
     "Drift": '[{"names":["Sandbox*"],"drift":"report"}]',
     "PermissionsBoundaryArn": BOUNDARY,

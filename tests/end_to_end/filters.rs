@@ -414,7 +414,7 @@ const NOT_MANAGED: &str = "(i32.const 512)";
 /// A component that describes itself as `guest`, takes any settings, traps when it is to decide,
 /// and answers with the given body whether an experience is managed; without one it doesn't export
 /// the question.
-fn guest(manages: Option<&str>) -> Vec<u8> {
+pub(crate) fn guest(manages: Option<&str>) -> Vec<u8> {
     // Results are addresses in the canonical ABI's layout: a string is an address and a length, and
     // `ok` without a value a zero byte.
     let manages = manages.map(|body| {

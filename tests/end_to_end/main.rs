@@ -20,6 +20,7 @@ mod drift;
 mod earlier_release;
 mod env;
 mod faults;
+mod filter_foresight;
 mod filter_rules;
 mod filter_tool;
 mod filters;

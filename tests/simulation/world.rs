@@ -2,19 +2,22 @@
 //! that are checked as it goes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use pmp_ledger::{Lease, LeaseTerm};
 use pmp_plan::{Desired, GuardRails, Observed, plan};
 use pmp_protocol::{
-    Content, ExperienceId, OrganizationId, OrganizationSeen, ProductId, Reason, Receipt, ReceiptStatus,
-    ResourceRequests, Sealed, Snapshot, SnapshotMessage, SnapshotVersion, Verdicts,
+    Content, Decision, ExperienceId, OrganizationId, OrganizationSeen, ProductId, Reason, Receipt, ReceiptStatus,
+    ResourceRequests, Sealed, Snapshot, SnapshotMessage, SnapshotVersion, Verdict, Verdicts,
 };
+use pmp_runtime::Clock;
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 
 use crate::catalog::{Catalog, Change, Experience, Outcome};
 use crate::faults::Faults;
+use crate::seeded::{SeededChance, SimulatedClock};
 
 /// A message in the queue.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub(crate) struct Message {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) catalog: Catalog,
+    /// The products that the organization's filter excludes; without any, it has no filter.
+    pub(crate) excluded: BTreeSet<ProductId>,
     /// Every snapshot that the hub has stored, the first at index 0.
     pub(crate) history: Vec<Snapshot>,
     pub(crate) receipts: BTreeMap<ExperienceId, Receipt>,
@@ -52,6 +57,13 @@ pub(crate) struct World {
     /// Change sets that spokes have started, those included that a repeated token named again.
     pub(crate) started: usize,
     pub(crate) log: Vec<String>,
+    /// What a second run of the same seed must repeat: the log with its exact times, and between
+    /// its lines everything in full that is only named there.
+    pub(crate) record: Vec<String>,
+    /// The time of day, for every process and for whoever else is in this world.
+    pub(crate) clock: Arc<SimulatedClock>,
+    /// Where the processes have jitter and names from.
+    pub(crate) chance: Arc<SeededChance>,
     pub(crate) violations: Vec<String>,
     /// The version to which the ledger's table of snapshots went back, until the hub goes on.
     restored_to: Option<SnapshotVersion>,
@@ -95,13 +107,9 @@ pub(crate) fn member(n: usize) -> ExperienceId {
 }
 
 impl World {
-    /// Member experiences with these lists of approved products.
-    ///
-    /// Seeds this thread's generator, too: the spoke takes its jitter from it, and runs on the
-    /// thread of its world. What no seed reaches is which of two things that happen at one instant
-    /// comes first (`tokio::select!`).
+    /// Member experiences with these lists of approved products. The seed determines all that
+    /// happens, to the byte (`replay.rs`).
     pub(crate) fn new(seed: u64, members: impl IntoIterator<Item = BTreeSet<ProductId>>) -> Self {
-        fastrand::seed(seed);
         let mut catalog = Catalog::default();
         for (n, approved) in members.into_iter().enumerate() {
             let experience = Experience { revision: 1, approved, rejected: BTreeSet::new() };
@@ -109,6 +117,7 @@ impl World {
         }
         Self {
             catalog,
+            excluded: BTreeSet::new(),
             history: Vec::new(),
             receipts: BTreeMap::new(),
             seen: None,
@@ -124,6 +133,9 @@ impl World {
             changed_unread: BTreeSet::new(),
             started: 0,
             log: Vec::new(),
+            record: Vec::new(),
+            clock: Arc::new(SimulatedClock::new()),
+            chance: Arc::new(SeededChance::new(seed)),
             violations: Vec::new(),
             restored_to: None,
             lost: BTreeSet::new(),
@@ -140,8 +152,27 @@ impl World {
     }
 
     pub(crate) fn note(&mut self, what: impl Into<String>) {
-        let at = self.began.elapsed().as_secs_f64();
-        self.log.push(format!("{at:9.3} s  call {:4}  {}", self.calls, what.into()));
+        let (at, what) = (self.began.elapsed().as_secs_f64(), what.into());
+        self.record(&what, &());
+        self.log.push(format!("{at:9.3} s  call {:4}  {what}", self.calls));
+    }
+
+    /// Something in full, for the record alone: the log stays short enough to be read.
+    pub(crate) fn record(&mut self, what: &str, value: &impl fmt::Debug) {
+        let nanos = self.began.elapsed().as_nanos();
+        self.record.push(format!("{nanos} ns, call {}: {what} {value:?}", self.calls));
+    }
+
+    /// How everything is left.
+    pub(crate) fn record_the_end(&mut self) {
+        let experiences = self.catalog.experiences.clone();
+        self.record("the experiences are", &experiences);
+        let receipts = self.receipts.clone();
+        self.record("the receipts are", &receipts);
+        let change_sets: Vec<_> =
+            self.catalog.change_sets.iter().map(|(id, set)| (id, &set.changes, &set.outcome)).collect();
+        let change_sets = format!("{change_sets:?}");
+        self.record("the change sets are", &change_sets);
     }
 
     pub(crate) fn violated(&mut self, what: String) {
@@ -301,7 +332,7 @@ impl World {
     pub(crate) fn steal_lease(&mut self) {
         self.note("somebody takes the lease");
         let organization = OrganizationId::new("o-simulated0").unwrap();
-        let (id, now) = (format!("thief-{}", self.calls), jiff::Timestamp::now());
+        let (id, now) = (format!("thief-{}", self.calls), self.clock.now());
         self.lease = Some(Lease::new(organization, id, "somebody else".to_owned(), now, LeaseTerm::DEFAULT));
         self.stolen_until = Some(Instant::now() + Duration::from_secs(100));
     }
@@ -376,10 +407,12 @@ impl World {
             ));
         }
         let Some(content) = self.snapshot(version).map(|snapshot| snapshot.content().clone()) else { return };
-        if let Some(product) = change.allow.iter().find(|product| !content.approved().contains(*product)) {
+        let wanted = |product: &&ProductId| content.approved().contains(*product) && !self.excluded.contains(*product);
+        if let Some(product) = change.allow.iter().find(|product| !wanted(product)) {
             self.violated(format!("{product} is approved in {experience}, which snapshot {version} does not ask for"));
         }
-        if let Some(product) = change.deny.iter().find(|product| content.approved().contains(*product)) {
+        let wanted = |product: &&ProductId| content.approved().contains(*product) && !self.excluded.contains(*product);
+        if let Some(product) = change.deny.iter().find(wanted) {
             self.violated(format!("{product} is denied in {experience}, which snapshot {version} approves"));
         }
         let open = self.known_open.iter().find(|id| {
@@ -401,7 +434,7 @@ impl World {
     }
 
     /// The pure plan for an experience as it is now; none where the guard rails hold it.
-    fn plan(
+    pub(crate) fn plan(
         &self,
         experience: &ExperienceId,
         content: &Content,
@@ -409,9 +442,21 @@ impl World {
         confirmed: Option<SnapshotVersion>,
     ) -> Option<pmp_plan::Plan> {
         let Experience { approved, rejected, .. } = &self.catalog.experiences[experience];
-        let verdicts = Verdicts::new();
+        let verdicts = self.verdicts();
         let desired = Desired::new(content, &verdicts);
         plan(&desired, Observed { approved, rejected }, version, GuardRails::default(), confirmed).ok()
+    }
+
+    /// What the organization's filter says, of whatever is approved.
+    pub(crate) fn verdicts(&self) -> Verdicts {
+        let decision = Decision { verdict: Verdict::Exclude, reason: None };
+        self.excluded.iter().map(|id| (id.clone(), decision.clone())).collect()
+    }
+
+    /// The settings of that filter, the built-in `exclude-ids`. `None` where there is none.
+    pub(crate) fn filter_settings(&self) -> Option<String> {
+        let ids: Vec<&str> = self.excluded.iter().map(ProductId::as_str).collect();
+        (!ids.is_empty()).then(|| serde_json::json!({"ids": ids}).to_string())
     }
 
     /// What `version` still asks of an experience, but for products that the catalog does not take.
@@ -427,6 +472,7 @@ impl World {
     /// Checks a receipt that the spoke writes.
     pub(crate) fn check_receipt(&mut self, receipt: &Receipt) {
         let Receipt { member_experience, version, status, .. } = receipt;
+        self.record("in full:", receipt);
         self.note(format!(
             "receipt: {member_experience} {status} {version} {}",
             receipt.error.as_deref().unwrap_or("")

@@ -74,6 +74,7 @@ const ATTRIBUTES: &[&str] = &[
     "quarantined",
     "change_sets",
     "filter",
+    "filter_input",
     "confirmed",
     "removals",
     "owner",
@@ -89,6 +90,7 @@ const ATTRIBUTES: &[&str] = &[
     "needs",
     "ledger",
     "disputed",
+    "filter_settings",
 ];
 
 /// The bound for one organization. An operator of the hub decides it. The organization's own report
@@ -483,6 +485,7 @@ mod tests {
             "filter_warnings": ["odd"],
             "quarantined": [{"product": "prod-b", "error": "no", "first_seen": at, "tries": 1, "next_try": at}],
             "change_sets": ["cs-1"], "filter": {"name": "f", "version": "1", "digest": digest},
+            "filter_input": {"settings": digest, "experience_name": "n", "facts": "hub", "in_force": "0123456789abcdef"},
             "confirmed": {"by": "arn:someone", "at": at}, "removals": [{"at": at, "removed": 1, "approved": 2}],
             "owner": "all", "recorded": {"outcomes": 7, "decisions": digest, "written_at": at}, "spoke_version": "0.1.0",
             "error": "no",
@@ -494,6 +497,7 @@ mod tests {
             "spoke": {"id": "only-0a1b2c3d", "selected": ["exp-member"], "superseded_by": "all",
                 "contested_by": "all", "rivals": ["all"]},
             "disputed": [{"member_experience": "exp-member", "version": 9, "digest": digest, "found_at": at}],
+            "filter_settings": ["{}"],
         });
         [receipt, seen].map(|value| serde_dynamo::to_item(value).unwrap())
     }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, Confirmed, Digest, Drift, ExperienceId, Left, OrganizationId, ProductId, Recorded, SnapshotVersion,
-    SpokeScope, Verdict, WouldChange,
+    AccountId, Confirmed, Digest, Drift, ExperienceId, FilterInput, Left, OrganizationId, ProductId, Recorded,
+    SnapshotVersion, SpokeScope, Verdict, WouldChange,
 };
 
 /// The acknowledgement of one snapshot for one member experience: what was tried, and what stands.
@@ -83,6 +83,10 @@ pub struct Receipt {
     /// The filter that narrowed it, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterIdentity>,
+    /// What the filter was given beside the products, so that the hub can run it again for a plan;
+    /// absent where its spoke does not share that, and in receipts of older spokes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter_input: Option<FilterInput>,
     /// Who let this snapshot through past the guard rails, where someone did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Confirmed>,
@@ -350,6 +354,10 @@ pub struct OrganizationSeen {
     /// newest last. They are replaced by then; they are told for a day. Bounded by the writer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disputed: Vec<DisputedReceipt>,
+    /// The settings of its filters, where it shares them: receipts name them by their digest.
+    /// Bounded by the writer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filter_settings: Vec<String>,
 }
 
 /// What a spoke lacks to follow its hub.

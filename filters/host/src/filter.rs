@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pmp_protocol::{Decision, Digest, FilterIdentity, Verdicts};
+use pmp_protocol::{Decision, Digest, FilterIdentity, Hint, Verdicts};
 use serde_json::{Map, Value};
 
 use crate::description::Description;
@@ -77,6 +77,15 @@ pub enum ConfigError {
         #[source]
         source: RunError,
     },
+}
+
+impl Hint for ConfigError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Run { source, .. } => source.hint(),
+            Self::TooLarge { .. } | Self::NotAnObject(_) | Self::Refused { .. } => None,
+        }
+    }
 }
 
 impl Filter {
@@ -150,7 +159,7 @@ impl Filter {
                 Ready::Rule(rule.into())
             }
         };
-        Ok(ConfiguredFilter { filter: self.clone(), ready })
+        Ok(ConfiguredFilter { filter: self.clone(), settings: config_json.into(), ready })
     }
 }
 
@@ -169,6 +178,7 @@ impl fmt::Debug for Filter {
 #[derive(Debug, Clone)]
 pub struct ConfiguredFilter {
     filter: Filter,
+    settings: Arc<str>,
     pub(crate) ready: Ready,
 }
 
@@ -241,6 +251,15 @@ impl Failure {
     }
 }
 
+impl Hint for Failure {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Run(source) => source.hint(),
+            Self::Filter { .. } | Self::WrongCount { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for EvaluateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.failure.fmt(f)
@@ -255,11 +274,23 @@ impl std::error::Error for EvaluateError {
     }
 }
 
+impl Hint for EvaluateError {
+    fn hint(&self) -> Option<String> {
+        self.failure.hint()
+    }
+}
+
 impl ConfiguredFilter {
     /// The filter that this configuration belongs to.
     #[must_use]
     pub fn filter(&self) -> &Filter {
         &self.filter
+    }
+
+    /// The configuration, as the text that it was given.
+    #[must_use]
+    pub fn settings(&self) -> &str {
+        &self.settings
     }
 
     /// Whether it is a built-in filter that decides by a product's vendor or categories, which must

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use pmp_terminal::{Completions, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, program};
 
-use crate::{bench, build, compile, inspect, new, run, sign, test};
+use crate::{bench, build, compile, decide, inspect, new, run, sign, test};
 
 const EXAMPLES: &str = "Examples:
   pmp-filter new python no-images                          a project with tests; rust and javascript, too
@@ -57,6 +57,10 @@ enum Command {
     /// Measure a filter: time, fuel and memory
     #[command(after_help = "Example:\n  pmp-filter bench --count 10000")]
     Bench(bench::Bench),
+    /// Run filters for `pmp-hub plan`, which starts this by itself: questions come on standard
+    /// input
+    #[command(after_help = "Example:\n  pmp-filter decide < questions.ndjson")]
+    Decide(decide::Decide),
     /// Compile a filter to machine code, which a spoke has ready in milliseconds
     #[command(after_help = "Example:\n  pmp-filter compile my-filter.wasm --to my-filter.cwasm")]
     Compile(compile::Compile),
@@ -88,6 +92,7 @@ async fn command(cli: Cli) -> Result<Exit, Failure> {
         Command::Run(run) => run.execute(output).await,
         Command::Test(test) => test.execute(output),
         Command::Bench(bench) => bench.execute(output),
+        Command::Decide(decide) => decide.execute(),
         Command::Compile(compile) => compile.execute(output),
         Command::Sign(sign) => sign.execute(output),
         Command::Verify(verify) => verify.execute(output),

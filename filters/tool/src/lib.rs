@@ -7,6 +7,7 @@
 //! - `cases`: the test cases of a filter, in a file that people read and write.
 //! - `new`, `build`, `inspect`, `run`, `test`, `bench`, `compile`, `sign` (and `verify`): one
 //!   command each.
+//! - `decide`: the command that `pmp-hub plan` starts, to foresee what members' filters decide.
 //! - `signers`: the keys whose signatures count.
 //!
 //! It runs filters with the same host and the same limits as a spoke, so a filter that works here
@@ -21,6 +22,7 @@ mod catalog;
 pub mod cli;
 mod compile;
 mod component;
+mod decide;
 mod inspect;
 mod ledger;
 mod new;

@@ -1,24 +1,32 @@
 //! `plan`: shows the fleet's plan before anything is published.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_ledger::LedgerError;
 use pmp_plan::GuardRails;
-use pmp_terminal::{Exit, Failure, Output, OutputFormat};
+use pmp_protocol::{Content, SnapshotVersion};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, progress};
 use serde_json::json;
 
 use super::look::hints;
-use crate::config::ConfigArgs;
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::compose;
+use crate::config::{ConfigArgs, PlanConfig};
+use crate::error::{HubError, sdk};
+use crate::filters::folder;
+use crate::filters::program::FilterProgram;
 use crate::inspect::plan as fleet_plan;
+use crate::inspect::plan::inquiry::{Outlooks, Supply, worth_finding};
 use crate::publish::read;
 use crate::render::plan as render;
-use crate::status::fleet::Fleet;
+use crate::status::fleet::{Fleet, View};
 use crate::status::named::Names;
+
+/// The most files of the folder of filters that cannot be read, and are named.
+const MAX_UNREADABLE: usize = 5;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
@@ -32,32 +40,35 @@ pub(crate) struct PlanArgs {
 }
 
 pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
-    let config = config.for_status()?;
+    let PlanConfig { status: config, folder, program } = config.for_plan()?;
     let sdk = sdk().await?;
     let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members);
-    let ledger = |error: LedgerError| failure(HubError::Ledger(error));
     let catalog = SdkCatalog::new(&sdk, RateLimits::default());
-    let content = read::management_experience(&catalog, &config.experience).await.map_err(failure)?;
+    let content = read::management_experience(&catalog, &config.experience).await?;
     let names = Names::read(&sdk, &config.snapshots, &config.experience);
     let (view, names) = tokio::join!(fleet.look(&config.experience), names);
-    let view = view.map_err(ledger)?;
-    let now = Timestamp::now();
+    let view = view.map_err(HubError::Ledger)?;
+    let now = compose::clock().now();
     let mut kept = BTreeMap::new();
     for version in fleet_plan::needed(&view, now) {
         match fleet.snapshots.fetch(&config.experience, version).await {
             Ok(snapshot) => _ = kept.insert(version, snapshot.content().clone()),
             // Nothing was published yet. The plan itself says so if it matters.
             Err(LedgerError::NoSnapshot { .. }) => {}
-            Err(error) => return Err(ledger(error)),
+            Err(error) => return Err(HubError::Ledger(error).into()),
         }
     }
+    let filters = Filters { folder, program };
+    let outlooks = filters.foresee(&view, &content, &kept, &names, now).await?;
     let guard = GuardRails { max_removed_percent: args.max_removed_percent, ..GuardRails::default() };
-    let plan = fleet_plan::plan(&view, &content, &kept, guard, now);
+    let plan = fleet_plan::plan(&view, &content, &kept, &outlooks, guard, now);
     let wide = output.format == OutputFormat::Wide;
     if output.is_document() {
         let latest = view.head.as_ref().map(|head| head.latest);
         output.document(&json!({"experience": config.experience, "newest": latest, "experiences": plan.rows,
             "products": plan.products,
+            "filtered": plan.filtered,
+            "filtered_shortened": plan.shortened,
             "names": plan.names(&names)}))?;
     } else if plan.rows.is_empty() && output.is_table() {
         output.line("No spoke has reported yet.")?;
@@ -73,4 +84,46 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
         true if plan.changes() => Exit::ChangesPending,
         _ => Exit::Ok,
     })
+}
+
+/// Where the members' filters are, and what runs them.
+struct Filters {
+    folder: Option<String>,
+    program: Option<String>,
+}
+
+impl Filters {
+    /// What the filters would decide. Where they cannot be run, it says why for each experience.
+    async fn foresee(
+        &self,
+        view: &View,
+        content: &Content,
+        kept: &BTreeMap<SnapshotVersion, Content>,
+        names: &Names,
+        now: Timestamp,
+    ) -> Result<Outlooks, Failure> {
+        let wanted = worth_finding(view, now);
+        let mut supply = Supply { folder: self.folder.clone(), answers: names.answers(), ..Supply::default() };
+        if let Some(folder) = self.folder.as_ref().filter(|_| !wanted.is_empty()) {
+            let folder = PathBuf::from(folder);
+            let looked = tokio::task::spawn_blocking(move || folder::look(&folder, &wanted)).await;
+            let found = looked.map_err(|error| Failure::tried("cannot look at the folder of filters", error))??;
+            found.unreadable.iter().take(MAX_UNREADABLE).for_each(|problem| {
+                progress::note(&format!("hint: in the folder of filters, {problem}"));
+            });
+            if found.more {
+                progress::note("hint: the folder of filters holds more files than are looked at");
+            }
+            (supply.files, supply.settings) = (found.files, found.settings);
+        }
+        let program = FilterProgram::find(self.program.as_deref());
+        supply.no_program = program.as_ref().err().map(ToString::to_string);
+        let inquiry = fleet_plan::inquiry::Inquiry::new(view, content, kept, &supply, now);
+        let answers = match program {
+            Ok(program) if !inquiry.asks().is_empty() => program.ask(inquiry.asks()).await,
+            _ => Default::default(),
+        };
+        let ended = answers.ended.map(|ended| ended.to_string());
+        Ok(inquiry.foresee(answers.answered, ended.as_deref()))
+    }
 }

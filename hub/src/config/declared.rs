@@ -101,6 +101,25 @@ declare_settings! {
             needed_by: "publish, run, recover; optional",
             meaning: "how long a spoke may rely on a signature that is not renewed (168h; from 24h to 2160h)",
         }
+        filters_folder: String = FILTERS_FOLDER {
+            flag: "filters-folder",
+            variable: "PMP_FILTERS_FOLDER",
+            value: "FOLDER",
+            help: "A folder with the members' filters, which are found by their digests (for `plan`)",
+            needed_by: "plan, optional",
+            meaning: "a folder with [the members' filters](operations.md#a-plan-for-members-with-filters): \
+                components, and settings that are not shared. Files are found by their digests, whatever \
+                they are called. Built-in filters need no file",
+        }
+        filter_program: String = FILTER_PROGRAM {
+            flag: "filter-program",
+            variable: "PMP_FILTER_PROGRAM",
+            value: "FILE",
+            help: "The program that runs the members' filters [default: `pmp-filter` beside `pmp-hub`, or on the PATH]",
+            needed_by: "plan, optional",
+            meaning: "the program that runs the members' filters (`pmp-filter` beside `pmp-hub`, or on the \
+                `PATH`)",
+        }
     }
 }
 

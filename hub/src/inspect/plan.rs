@@ -1,75 +1,198 @@
 //! Computes the effects of a publish on the members before anything is published. Pure: it takes
 //! the hub's view and the present management experience.
 //!
-//! Without a filter, an experience holds the lists of the snapshot that its receipt names, so its
-//! plan can be computed. Edits that others made there since are not known here. With a filter,
-//! nothing can be computed.
+//! What is applied in an experience is what the hub said in the snapshot that its receipt names,
+//! narrowed by its filter; so the plan follows. What somebody else changed there since is not known
+//! here. What filters decide tells [`inquiry`], where the hub has all that it takes; otherwise
+//! nothing follows.
+
+pub(crate) mod inquiry;
+mod moves;
+mod outlook;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use pmp_plan::{Desired, GuardRails, Lately, Observed, plan_after};
-use pmp_protocol::{Content, ExperienceId, OrganizationId, ProductId, Receipt, SnapshotVersion, Verdicts};
+use pmp_ledger::{Head, Organization, Report};
+use pmp_plan::{GuardRails, Lately};
+use pmp_protocol::deciding::{Answered, Ask};
+use pmp_protocol::{
+    Content, Digest, ExperienceId, FilterIdentity, OrganizationId, ProductId, Receipt, SnapshotVersion, Verdict,
+};
 use serde::Serialize;
 
-use crate::status::fleet::View;
+pub use self::outlook::Outlook;
+
+use self::inquiry::{Foreseen, Inquiry, Outlooks, Supply};
+use self::moves::{Case, Moves, MovesOfAll};
+use crate::status::fleet::{Looked, View};
 use crate::status::named::{NamedProduct, Names};
 
 /// The time for which spokes count removals by default, for their guard rails.
 const GUARD_WINDOW: SignedDuration = SignedDuration::from_hours(24);
-/// The expected effect on one experience.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(tag = "outlook", rename_all = "kebab-case")]
-pub(crate) enum Outlook {
-    /// A guard rail would hold the plan, with the limits that are assumed.
-    Held { allow: usize, deny: usize, reason: String },
-    /// The products that would change.
-    Change { allow: usize, deny: usize },
-    /// Nothing would change, because the spoke only observes. These products would change
-    /// otherwise.
-    Observed { allow: usize, deny: usize },
-    /// The hub cannot know the effect.
-    NotKnown { reason: String },
-    /// The lists there are those that would be published.
-    Unchanged,
-}
+/// The most products that are named of the experiences of one organization with filters. A filter
+/// may decide differently for each experience; beyond this only the numbers are told.
+const MAX_NAMED: usize = 200_000;
 
 /// The effect on one experience, or on an organization as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct PlannedRow {
-    pub(crate) organization: OrganizationId,
-    pub(crate) member_experience: Option<ExperienceId>,
+pub struct PlannedRow {
+    /// The organization that it is about.
+    pub organization: OrganizationId,
+    /// The member experience; none where it is about the organization as a whole.
+    pub member_experience: Option<ExperienceId>,
     /// The snapshot that is applied there.
-    pub(crate) applied: Option<SnapshotVersion>,
+    pub applied: Option<SnapshotVersion>,
+    /// What would happen there.
     #[serde(flatten)]
-    pub(crate) outlook: Outlook,
+    pub outlook: Outlook,
+    /// The filter that narrows it, as its receipt names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<FilterIdentity>,
+    /// How many of the products that would be published the filter takes away; none where that is
+    /// not known, and where there is no filter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filtered: Option<usize>,
+    /// Which of [`FleetPlan::filtered`] tells its products; none where the filter is not known, and
+    /// where no product is worth a word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filtered_case: Option<usize>,
 }
 
-/// What changes, product by product, where a snapshot is applied.
+/// What changes, product by product, where a snapshot is applied without a filter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct ProductsFrom {
+pub struct ProductsFrom {
     /// The snapshot that is applied there.
-    pub(crate) from: SnapshotVersion,
+    pub from: SnapshotVersion,
     /// The products that would be approved.
-    pub(crate) allow: BTreeSet<ProductId>,
+    pub allow: BTreeSet<ProductId>,
     /// The products that would be denied.
-    pub(crate) deny: BTreeSet<ProductId>,
+    pub deny: BTreeSet<ProductId>,
+}
+
+/// What changes, product by product, where a filter narrows what is applied and what would be
+/// published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct FilteredCase {
+    /// By this number experiences name it.
+    pub number: usize,
+    /// The snapshot that is applied there.
+    pub from: SnapshotVersion,
+    /// The filter, as receipts name it.
+    pub filter: FilterIdentity,
+    /// Products that would change, and products that are newly left out. Products that the filter
+    /// takes away as before are not among them.
+    pub products: Vec<PlannedProduct>,
+}
+
+/// What would happen to a product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PlannedProduct {
+    /// Id of the product.
+    pub product: ProductId,
+    /// What would happen to it.
+    pub step: PlannedStep,
+    /// What the filter decides about it; absent where the filter keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// Why, in the filter's words; or why the filter cannot decide yet. Absent where nobody says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What would happen to a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum PlannedStep {
+    /// It would be put on the list of approved products.
+    Allow,
+    /// It would be put on the list of rejected products.
+    Deny,
+    /// It would be left as it is, though the hub approves it.
+    Leave,
 }
 
 /// The plan for the whole fleet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct FleetPlan {
-    pub(crate) rows: Vec<PlannedRow>,
-    pub(crate) products: Vec<ProductsFrom>,
+pub struct FleetPlan {
+    /// What would happen in each experience.
+    pub rows: Vec<PlannedRow>,
+    /// Product by product, where there is no filter.
+    pub products: Vec<ProductsFrom>,
+    /// Product by product, where a filter narrows.
+    pub filtered: Vec<FilteredCase>,
+    /// Whether products are left out of `filtered`, since an organization's filters decide
+    /// differently for very many.
+    pub shortened: bool,
 }
 
-/// The versions that a plan needs: those that are applied somewhere without a filter.
+/// What a publish would bring to all members, as far as the hub can know.
+#[derive(Debug, Clone, Default)]
+pub struct Foresight {
+    pub(crate) view: View,
+    /// The snapshots that are applied somewhere, of those that the ledger keeps.
+    pub(crate) kept: BTreeMap<SnapshotVersion, Content>,
+    pub(crate) supply: Supply,
+}
+
+impl Foresight {
+    /// From what organizations report, the ledger's head, and snapshots that it keeps. Whoever
+    /// reports is listened to, and filters that are not built in are not known.
+    #[must_use]
+    pub fn new(
+        head: Option<Head>,
+        organizations: impl IntoIterator<Item = Organization>,
+        kept: impl IntoIterator<Item = (SnapshotVersion, Digest, Content)>,
+    ) -> Self {
+        let looked = |organization: Organization| Looked {
+            id: organization.id.clone(),
+            report: Ok(Report { organization, more: false }),
+        };
+        let looked = organizations.into_iter().map(looked).collect();
+        let (mut digests, mut contents) = (BTreeMap::new(), BTreeMap::new());
+        for (version, digest, content) in kept {
+            digests.insert(version, digest);
+            contents.insert(version, content);
+        }
+        let view = View { head, looked, kept: digests, ..View::default() };
+        Self { view, kept: contents, supply: Supply::default() }
+    }
+
+    /// What `pmp-filter decide` is to be asked about the members' filters, for `content` as if it
+    /// were published next.
+    #[must_use]
+    pub fn asks(&self, content: &Content, now: Timestamp) -> Vec<Ask> {
+        self.inquire(content, now).asks().to_vec()
+    }
+
+    /// The plan for `content`, as if it were published next. `answers`: what came of
+    /// [`Self::asks`], at the same moment.
+    #[must_use]
+    pub fn plan(
+        &self,
+        content: &Content,
+        guard: GuardRails,
+        now: Timestamp,
+        answers: impl IntoIterator<Item = Answered>,
+    ) -> FleetPlan {
+        let outlooks = self.inquire(content, now).foresee(answers, None);
+        plan(&self.view, content, &self.kept, &outlooks, guard, now)
+    }
+
+    pub(crate) fn inquire(&self, content: &Content, now: Timestamp) -> Inquiry {
+        Inquiry::new(&self.view, content, &self.kept, &self.supply, now)
+    }
+}
+
+/// The snapshots that have to be read for a plan: those that are applied somewhere.
 pub(crate) fn needed(view: &View, now: Timestamp) -> BTreeSet<SnapshotVersion> {
     let receipts = view.reports().flat_map(|report| &report.organization.receipts);
-    let believed = receipts.filter(|receipt| view.dispute(receipt, now).is_none());
-    let without_filter = believed.filter(|receipt| receipt.is_kept() && receipt.filter.is_none());
-    without_filter.filter_map(|receipt| Some(receipt.applied()?.version)).collect()
+    let believed = receipts.filter(|receipt| receipt.is_kept() && view.dispute(receipt, now).is_none());
+    believed.filter_map(|receipt| Some(receipt.applied()?.version)).collect()
 }
 
 /// Plans for `content` as if it were published next. `kept` holds the needed snapshots that the
@@ -78,75 +201,143 @@ pub(crate) fn plan(
     view: &View,
     content: &Content,
     kept: &BTreeMap<SnapshotVersion, Content>,
+    outlooks: &Outlooks,
     guard: GuardRails,
     now: Timestamp,
 ) -> FleetPlan {
-    let verdicts = Verdicts::new();
-    let desired = Desired::new(content, &verdicts);
     let next = view.head.as_ref().map_or(SnapshotVersion::FIRST, |head| head.latest.next());
-    let outlook = |receipt: &Receipt| -> Outlook {
-        let not_known = |reason: String| Outlook::NotKnown { reason };
-        if let Some(reason) = view.dispute(receipt, now) {
-            return not_known(format!("its receipt is disputed: {reason}"));
-        }
-        if let Some(filter) = &receipt.filter {
-            return not_known(format!("it has a filter of its own: `{}` {}", filter.name, filter.version));
-        }
-        let Some(applied) = receipt.applied() else {
-            return not_known("nothing is applied there yet, so its lists are not known".to_owned());
-        };
-        let Some(before) = kept.get(&applied.version) else {
-            return not_known(format!(
-                "the ledger no longer keeps snapshot {}, which is applied there",
-                applied.version
-            ));
-        };
-        let observed = Observed { approved: before.approved(), rejected: before.rejected() };
-        let unguarded = plan_after(Lately::default(), &desired, observed, next, guard, Some(next));
-        let Ok(mut unguarded) = unguarded else { return not_known("it cannot be planned".to_owned()) };
-        unguarded.leave_out(receipt.deferred.iter().map(|found| &found.product));
-        let (allow, deny) = (unguarded.allow().len(), unguarded.deny().len());
-        if receipt.would_change.is_some() {
-            return Outlook::Observed { allow, deny };
-        }
-        match plan_after(lately(receipt, now), &desired, observed, next, guard, None) {
-            Err(refusal) => Outlook::Held { allow, deny, reason: refusal.to_string() },
-            Ok(_) if allow + deny == 0 => Outlook::Unchanged,
-            Ok(_) => Outlook::Change { allow, deny },
-        }
-    };
-    let mut rows = Vec::new();
+    let mut moves = MovesOfAll::new(content, kept, outlooks, guard, next);
+    let mut planned = Vec::new();
     for report in view.reports() {
         let organization = &report.organization;
-        let receipts = organization.receipts.iter().filter(|receipt| receipt.is_kept());
-        rows.extend(receipts.map(|receipt| PlannedRow {
-            organization: organization.id.clone(),
-            member_experience: Some(receipt.member_experience.clone()),
-            applied: receipt.applied().map(|applied| applied.version),
-            outlook: outlook(receipt),
-        }));
+        for receipt in organization.receipts.iter().filter(|receipt| receipt.is_kept()) {
+            let (outlook, case) = match case_of(view, receipt, kept, outlooks, now) {
+                Err(outlook) => (outlook, None),
+                Ok(case) => {
+                    let moved = moves.of(case);
+                    let outlook = moved.map_or_else(
+                        || Outlook::not_known("it cannot be planned"),
+                        |moved| outlook(moved, receipt, guard, next, now),
+                    );
+                    (outlook, Some(case))
+                }
+            };
+            let filtered = case.filter(|case| case.decided.is_some()).and_then(|case| Some(moves.of(case)?.filtered));
+            let row = PlannedRow {
+                organization: organization.id.clone(),
+                member_experience: Some(receipt.member_experience.clone()),
+                applied: receipt.applied().map(|applied| applied.version),
+                outlook,
+                filter: receipt.filter.clone(),
+                filtered,
+                filtered_case: None,
+            };
+            planned.push((row, case));
+        }
         if report.is_empty() && view.roster.is_some() && view.is_admitted(&organization.id) {
-            let reason = "admitted, and has never reported".to_owned();
-            rows.push(PlannedRow {
+            let row = PlannedRow {
                 organization: organization.id.clone(),
                 member_experience: None,
                 applied: None,
-                outlook: Outlook::NotKnown { reason },
-            });
+                outlook: Outlook::not_known("admitted, and has never reported"),
+                filter: None,
+                filtered: None,
+                filtered_case: None,
+            };
+            planned.push((row, None));
         }
     }
-    rows.sort_by(|a, b| {
+    planned.sort_by(|(a, _), (b, _)| {
         let place = |row: &PlannedRow| (row.outlook.clone(), row.organization.clone(), row.member_experience.clone());
         place(a).cmp(&place(b))
     });
-    let from: BTreeSet<_> = rows.iter().filter(|row| row.outlook.changes()).filter_map(|row| row.applied).collect();
-    let products = from.into_iter().filter_map(|from| {
-        let before = kept.get(&from)?;
-        let observed = Observed { approved: before.approved(), rejected: before.rejected() };
-        let all = plan_after(Lately::default(), &desired, observed, next, guard, Some(next)).ok()?;
-        Some(ProductsFrom { from, allow: all.allow().clone(), deny: all.deny().clone() })
+    let changing = planned.iter().filter(|(row, _)| row.outlook.changes()).filter_map(|(_, case)| *case);
+    let unfiltered: BTreeSet<Case> = changing.filter(|case| case.decided.is_none()).collect();
+    let products = unfiltered.into_iter().filter_map(|case| {
+        let Moves { allow, deny, .. } = moves.of(case)?;
+        Some(ProductsFrom { from: case.from, allow: allow.clone(), deny: deny.clone() })
     });
-    FleetPlan { products: products.collect(), rows }
+    let products = products.collect();
+    let (filtered, shortened) = number_cases(&mut planned, &mut moves);
+    FleetPlan { rows: planned.into_iter().map(|(row, _)| row).collect(), products, filtered, shortened }
+}
+
+/// What an experience has, and would have; or what is to be told of it without a plan.
+fn case_of(
+    view: &View,
+    receipt: &Receipt,
+    kept: &BTreeMap<SnapshotVersion, Content>,
+    outlooks: &Outlooks,
+    now: Timestamp,
+) -> Result<Case, Outlook> {
+    if let Some(reason) = view.dispute(receipt, now) {
+        return Err(Outlook::not_known(format!("its receipt is disputed: {reason}")));
+    }
+    let Some(applied) = receipt.applied() else {
+        return Err(Outlook::not_known("nothing is applied there yet, so its lists are not known"));
+    };
+    if !kept.contains_key(&applied.version) {
+        return Err(Outlook::not_known(format!(
+            "the ledger no longer keeps snapshot {}, which is applied there",
+            applied.version
+        )));
+    }
+    let from = applied.version;
+    let Some(filter) = &receipt.filter else { return Ok(Case { from, decided: None }) };
+    let seat = (receipt.organization.clone(), receipt.member_experience.clone());
+    match outlooks.seats.get(&seat) {
+        Some(Ok(Foreseen::Decided(decided))) => Ok(Case { from, decided: Some(*decided) }),
+        Some(Ok(Foreseen::NotManaged(reason))) => {
+            let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            let reason = Some(format!("not managed, says the filter `{}`{reason}", filter.name));
+            Err(Outlook::Unchanged { reason })
+        }
+        Some(Err(reason)) => Err(Outlook::not_known(reason.clone())),
+        None => Err(Outlook::not_known(format!("it has a filter of its own: `{}` {}", filter.name, filter.version))),
+    }
+}
+
+/// What would happen in an experience with these changes.
+fn outlook(moves: &mut Moves, receipt: &Receipt, guard: GuardRails, next: SnapshotVersion, now: Timestamp) -> Outlook {
+    let set_aside: BTreeSet<_> = receipt.deferred.iter().map(|found| &found.product).collect();
+    let without = |products: &BTreeSet<ProductId>| {
+        products.len() - set_aside.iter().filter(|product| products.contains(**product)).count()
+    };
+    let (allow, deny) = (without(&moves.allow), without(&moves.deny));
+    if receipt.would_change.is_some() {
+        return Outlook::Observed { allow, deny };
+    }
+    match moves.held(lately(receipt, now), guard, next) {
+        Some(reason) => Outlook::Held { allow, deny, reason },
+        None if allow + deny == 0 => Outlook::Unchanged { reason: None },
+        None => Outlook::Change { allow, deny },
+    }
+}
+
+/// Numbers the cases with filters, in the order of the rows, and tells their products.
+fn number_cases(planned: &mut [(PlannedRow, Option<Case>)], moves: &mut MovesOfAll<'_>) -> (Vec<FilteredCase>, bool) {
+    let (mut numbers, mut cases) = (BTreeMap::<(Case, Digest), usize>::new(), Vec::new());
+    let (mut named, mut shortened) = (BTreeMap::<OrganizationId, usize>::new(), false);
+    for (row, case) in planned {
+        let (Some(case), Some(filter)) = (case.filter(|case| case.decided.is_some()), &row.filter) else { continue };
+        let known = numbers.get(&(case, filter.digest)).copied();
+        let number = known.or_else(|| {
+            let products = moves.named(case);
+            let named = named.entry(row.organization.clone()).or_default();
+            let room = MAX_NAMED.saturating_sub(*named);
+            if products.is_empty() || products.len() > room {
+                shortened |= !products.is_empty();
+                return None;
+            }
+            *named += products.len();
+            let number = cases.len();
+            cases.push(FilteredCase { number, from: case.from, filter: filter.clone(), products });
+            numbers.insert((case, filter.digest), number);
+            Some(number)
+        });
+        row.filtered_case = number;
+    }
+    (cases, shortened)
 }
 
 /// The recent removals in this experience, from its receipt.
@@ -156,39 +347,6 @@ fn lately(receipt: &Receipt, now: Timestamp) -> Lately {
         removed: sum.removed.saturating_add(removal.removed),
         approved: sum.approved.max(removal.approved),
     })
-}
-
-impl Outlook {
-    fn changes(&self) -> bool {
-        matches!(self, Self::Held { .. } | Self::Change { .. } | Self::Observed { .. })
-    }
-
-    pub(crate) fn as_str(&self) -> &'static str {
-        match self {
-            Self::Held { .. } => "held",
-            Self::Change { .. } => "change",
-            Self::Observed { .. } => "observed",
-            Self::NotKnown { .. } => "not-known",
-            Self::Unchanged => "unchanged",
-        }
-    }
-
-    pub(crate) fn counts(&self) -> Option<(usize, usize)> {
-        match self {
-            Self::Held { allow, deny, .. } | Self::Change { allow, deny } | Self::Observed { allow, deny } => {
-                Some((*allow, *deny))
-            }
-            Self::NotKnown { .. } | Self::Unchanged => None,
-        }
-    }
-
-    pub(crate) fn reason(&self) -> &str {
-        match self {
-            Self::Held { reason, .. } | Self::NotKnown { reason } => reason,
-            Self::Observed { .. } => "its spoke only observes",
-            Self::Change { .. } | Self::Unchanged => "",
-        }
-    }
 }
 
 impl FleetPlan {
@@ -202,9 +360,11 @@ impl FleetPlan {
         self.rows.iter().any(|row| matches!(row.outlook, Outlook::Held { .. }))
     }
 
-    /// The names and facts that are known of the products that would change.
+    /// What is known of the products that are named.
     pub(crate) fn names(&self, names: &Names) -> Vec<NamedProduct> {
-        names.of_known(self.products.iter().flat_map(|from| from.allow.iter().chain(&from.deny)))
+        let unfiltered = self.products.iter().flat_map(|from| from.allow.iter().chain(&from.deny));
+        let filtered = self.filtered.iter().flat_map(|case| &case.products).map(|planned| &planned.product);
+        names.of_known(unfiltered.chain(filtered))
     }
 }
 
@@ -253,7 +413,8 @@ mod tests {
         let view = view([organization], Some(&head(42, "2026-11-24T11:59:00Z")));
         let kept = BTreeMap::from([(SnapshotVersion::new(42).unwrap(), content(&["a", "b", "c"], &["x"]))]);
         assert_eq!(needed(&view, now()), kept.keys().copied().collect());
-        let plan = plan(&view, &content(&["a", "b", "d"], &["x", "y"]), &kept, GuardRails::default(), now());
+        let none = Outlooks::default();
+        let plan = plan(&view, &content(&["a", "b", "d"], &["x", "y"]), &kept, &none, GuardRails::default(), now());
         let outlooks: Vec<_> = plan
             .rows
             .iter()
@@ -277,8 +438,138 @@ mod tests {
             summary(&plan),
             "Of 5 member experiences, 1 would change, 1 would be held by a guard rail, 2 are not known."
         );
-        // Publishing the same content again changes nothing.
-        let same = super::plan(&view, &kept.values().next().unwrap().clone(), &kept, GuardRails::default(), now());
+        // The same again is no change, whoever is asked.
+        let same = kept.values().next().unwrap();
+        let same = super::plan(&view, same, &kept, &none, GuardRails::default(), now());
         assert!(!same.changes() && same.products.iter().all(|it| it.allow.is_empty() && it.deny.is_empty()));
+    }
+
+    /// What `pmp-filter decide` answers of a filter that excludes these products.
+    fn answers(asks: &[Ask], excluded: &[&str]) -> Vec<Answered> {
+        use pmp_protocol::Decision;
+        use pmp_protocol::deciding::{RunOutcome, Said, VerdictTable};
+        let answer = |ask: &Ask| match ask {
+            Ask::Products(products) => {
+                let verdict =
+                    |id: &ProductId| if excluded.contains(&id.as_str()) { Verdict::Exclude } else { Verdict::Keep };
+                let decision =
+                    |id: &ProductId| Decision { verdict: verdict(id), reason: Some("not for us".to_owned()) };
+                let decisions: Vec<_> = products.products.iter().map(|product| decision(&product.id)).collect();
+                Some(Answered::Verdicts(VerdictTable::of(products.number, products, &decisions)))
+            }
+            Ask::Filter(_) => None,
+            Ask::Run(run) => Some(Answered::Run(RunOutcome { number: run.number, said: Said::Verdicts(run.products) })),
+        };
+        asks.iter().filter_map(answer).collect()
+    }
+
+    /// A receipt of an experience whose filter excluded these products, with settings that hash so.
+    fn filtered(member: &str, excluded: &[&str], settings: &str) -> Receipt {
+        use pmp_protocol::{Decision, FactsFrom, FilterInput, VerdictMark};
+        let decision = Decision { verdict: Verdict::Exclude, reason: None };
+        let verdicts = excluded.iter().map(|id| (ProductId::new(id).unwrap(), decision.clone())).collect();
+        let filter = FilterIdentity { name: "no-genai".into(), version: "1.0.0".into(), digest: Digest::of(b"filter") };
+        let input = FilterInput {
+            settings: Digest::of(settings.as_bytes()),
+            experience_name: member.to_owned(),
+            facts: FactsFrom::Nowhere,
+            in_force: Some(VerdictMark::of(&verdicts)),
+        };
+        Receipt { filter: Some(filter), filter_input: Some(input), ..on(member, 42) }
+    }
+
+    fn foresight(receipts: Vec<Receipt>, kept: Content) -> Foresight {
+        let id = receipts[0].organization.clone();
+        let organization = pmp_ledger::Organization { receipts, ..pmp_ledger::Organization::unknown(id) };
+        let head = head(42, "2026-11-24T11:59:00Z");
+        let kept = [(head.latest, head.digest, kept)];
+        Foresight::new(Some(head), [organization], kept)
+    }
+
+    #[test]
+    fn an_experience_whose_filter_can_be_run_is_planned_with_it() {
+        let receipts = vec![filtered("exp-one", &["a"], "{}"), filtered("exp-two", &["a"], "{}"), on("exp-plain", 42)];
+        let foresight = foresight(receipts, content(&["a", "b", "c"], &["x"]));
+        let next = content(&["a", "c", "d", "e"], &["x"]);
+        let asks = foresight.asks(&next, now());
+        let runs = asks.iter().filter(|ask| matches!(ask, Ask::Run(_))).count();
+        let filters = asks.iter().filter(|ask| matches!(ask, Ask::Filter(_))).count();
+        assert_eq!((runs, filters, asks.len()), (4, 1, 7), "two runs for each, one filter, two lists of products");
+        let plan = foresight.plan(&next, GuardRails::default(), now(), answers(&asks, &["a", "d"]));
+        let row =
+            |member: &str| plan.rows.iter().find(|row| row.member_experience.as_ref().unwrap().as_str() == member);
+        // Held by a guard rail where there is a filter: one of the two that are approved there.
+        assert_eq!(row("exp-one").unwrap().outlook, Outlook::Change { allow: 1, deny: 1 });
+        assert_eq!(row("exp-plain").unwrap().outlook, Outlook::Change { allow: 2, deny: 1 });
+        assert_eq!((row("exp-two").unwrap().filtered, row("exp-two").unwrap().filtered_case), (Some(2), Some(0)));
+        let said: Vec<_> =
+            plan.filtered[0].products.iter().map(|it| (it.product.as_str(), it.step, it.reason.as_deref())).collect();
+        let left = ("d", PlannedStep::Leave, Some("not for us"));
+        assert_eq!(said, [("e", PlannedStep::Allow, None), ("b", PlannedStep::Deny, None), left]);
+        let names = Names::none(ExperienceId::new("exp-management").unwrap());
+        assert_eq!(
+            lines(&plan, false, &names)[4..],
+            [
+                "From snapshot 42, with the filter `no-genai` 1.0.0 (2 experiences):",
+                "  - deny   b",
+                "  + allow  e",
+                "  o leave  d  not for us",
+            ]
+        );
+        // A guard rail judges what is approved there, and not what the hub approves.
+        let fewer = content(&["a", "c"], &["x"]);
+        let plan = foresight.plan(
+            &fewer,
+            GuardRails { max_removed_percent: 40, ..GuardRails::default() },
+            now(),
+            answers(&foresight.asks(&fewer, now()), &["a"]),
+        );
+        assert_eq!(plan.rows[0].outlook.reason(), "it would remove 1 of 2 approved products (50%, limit 40%)");
+        assert_eq!(plan.rows.last().unwrap().outlook.as_str(), "change");
+    }
+
+    #[test]
+    fn of_a_filter_that_cannot_be_run_it_says_what_is_missing() {
+        use pmp_protocol::FactsFrom;
+        let with = |member: &str, change: fn(&mut pmp_protocol::FilterInput)| {
+            let mut receipt = filtered(member, &["a"], "{}");
+            change(receipt.filter_input.as_mut().unwrap());
+            receipt
+        };
+        let receipts = vec![
+            filtered("exp-known", &["a"], "{}"),
+            filtered("exp-secret", &["a"], r#"{"ids":["a"]}"#),
+            filtered("exp-otherwise", &["b"], "{}"),
+            with("exp-own", |input| input.facts = FactsFrom::Own),
+            with("exp-facts", |input| input.facts = FactsFrom::Hub),
+            with("exp-unmarked", |input| input.in_force = None),
+            Receipt { filter_input: None, ..filtered("exp-older", &["a"], "{}") },
+        ];
+        let foresight = foresight(receipts, content(&["a", "b"], &[]));
+        let next = content(&["a", "b", "c"], &[]);
+        let planned = |answers: Vec<Answered>| {
+            let plan = foresight.plan(&next, GuardRails::default(), now(), answers);
+            move |member: &str| {
+                let row = plan.rows.iter().find(|row| row.member_experience.as_ref().unwrap().as_str() == member);
+                row.unwrap().outlook.clone()
+            }
+        };
+        let answered = planned(answers(&foresight.asks(&next, now()), &["a"]));
+        assert_eq!(answered("exp-known"), Outlook::Change { allow: 1, deny: 0 });
+        for (member, part) in [
+            ("exp-secret", "its settings are not shared (PMP_FILTER_SHARE=settings at its spoke"),
+            ("exp-otherwise", "run here on snapshot 42, it decides otherwise than it did there"),
+            ("exp-own", "its spoke looks products up by itself"),
+            ("exp-facts", "it is given what the hub looked up of the products, and that is missing or old"),
+            ("exp-unmarked", "what it decided on snapshot 42, which is applied there, is not told"),
+            ("exp-older", "its spoke does not share what it is given (PMP_FILTER_SHARE)"),
+        ] {
+            let outlook = answered(member);
+            assert!(outlook.reason().starts_with("it has a filter of its own: `no-genai` 1.0.0; "), "{outlook:?}");
+            assert!(outlook.reason().contains(part), "{member}: {outlook:?}");
+        }
+        // Without answers the plan says so, and no more.
+        let unanswered = planned(Vec::new());
+        assert!(unanswered("exp-known").reason().ends_with("; it was not answered"));
     }
 }

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pmp_protocol::{ProductId, SnapshotVersion, count};
+use pmp_protocol::{PlainText, ProductId, SnapshotVersion, count};
 use pmp_terminal::Table;
 
-use crate::inspect::plan::{FleetPlan, Outlook, PlannedRow, ProductsFrom};
+use crate::inspect::plan::{FilteredCase, FleetPlan, Outlook, PlannedProduct, PlannedRow, PlannedStep, ProductsFrom};
 use crate::status::named::Names;
 
 /// The most groups that the table shows without `-o wide`: a screen holds them with header and
@@ -16,6 +16,10 @@ const GROUPS: usize = 10;
 const PRODUCTS: usize = 8;
 /// The width of a product's line without `-o wide`, in columns.
 const WIDTH: usize = 80;
+/// The most filters whose products are listed without `-o wide`.
+const FILTERS: usize = 3;
+/// The longest reason of a filter in a line without `-o wide`, in bytes.
+const REASON: usize = 60;
 /// What stands in a product's line before the product: as wide as the other sign.
 const SIGN: &str = "  + allow  ";
 
@@ -30,7 +34,7 @@ pub(crate) fn table(plan: &FleetPlan, wide: bool) -> Table {
     let from = |version: Option<SnapshotVersion>| version.map_or_else(|| "-".to_owned(), |it| it.to_string());
     if wide {
         let mut table = Table::new(&["ORGANIZATION", "EXPERIENCE", "OUTLOOK", "FROM", "ALLOW", "DENY", "MESSAGE"]);
-        for PlannedRow { organization, member_experience, applied, outlook } in &plan.rows {
+        for PlannedRow { organization, member_experience, applied, outlook, .. } in &plan.rows {
             let [allow, deny] = numbers(outlook);
             table.row([
                 organization.to_string(),
@@ -85,10 +89,68 @@ pub(crate) fn lines(plan: &FleetPlan, wide: bool, names: &Names) -> Vec<String> 
             lines.push(format!("    … and {} (`-o wide` lists all)", count(more, "more product")));
         }
     }
+    lines.extend(filtered_lines(plan, wide, names));
     if let (false, Some(more @ 1..)) = (wide, groups(plan).len().checked_sub(GROUPS)) {
         lines.push(format!("… and {} (`-o wide` lists all experiences)", count(more, "more group")));
     }
     lines
+}
+
+/// The products of experiences with filters, each with the filter's reason. The largest groups come
+/// first, since most are concerned by them.
+fn filtered_lines(plan: &FleetPlan, wide: bool, names: &Names) -> Vec<String> {
+    let most = if wide { usize::MAX } else { PRODUCTS };
+    let mut concerned = BTreeMap::<usize, usize>::new();
+    for row in &plan.rows {
+        row.filtered_case.into_iter().for_each(|number| *concerned.entry(number).or_default() += 1);
+    }
+    let mut cases: Vec<&FilteredCase> = plan.filtered.iter().collect();
+    let concerned = |case: &FilteredCase| concerned.get(&case.number).copied().unwrap_or_default();
+    cases.sort_by_key(|case| std::cmp::Reverse(concerned(case)));
+    let mut lines = Vec::new();
+    for case in cases.iter().take(if wide { usize::MAX } else { FILTERS }) {
+        let FilteredCase { from, filter, products, .. } = case;
+        let experiences = count(concerned(case), "experience");
+        lines.push(format!(
+            "From snapshot {from}, with the filter `{}` {} ({experiences}):",
+            filter.name, filter.version
+        ));
+        let mut products: Vec<&PlannedProduct> = products.iter().collect();
+        products.sort_by_key(|planned| (planned.step == PlannedStep::Allow, planned.step == PlannedStep::Leave));
+        lines.extend(products.iter().take(most).map(|planned| product_line(planned, wide, names)));
+        if let Some(more @ 1..) = products.len().checked_sub(most) {
+            lines.push(format!("    … and {} (`-o wide` lists all)", count(more, "more product")));
+        }
+    }
+    if let (false, Some(more @ 1..)) = (wide, cases.len().checked_sub(FILTERS)) {
+        lines.push(format!("… and {} (`-o wide` lists all)", count(more, "more outcome of filters")));
+    }
+    if plan.shortened {
+        lines
+            .push("Filters that decide differently for very many products are told by their numbers alone.".to_owned());
+    }
+    lines
+}
+
+fn product_line(
+    PlannedProduct { product, step, reason, verdict }: &PlannedProduct,
+    wide: bool,
+    names: &Names,
+) -> String {
+    let sign = match step {
+        PlannedStep::Deny => "- deny ",
+        PlannedStep::Allow => "+ allow",
+        PlannedStep::Leave => "o leave",
+    };
+    let reason = match (reason, verdict) {
+        (Some(reason), _) if wide => format!("  {reason}"),
+        (Some(reason), _) => format!("  {}", PlainText::bounded(reason, REASON)),
+        (None, Some(_)) => "  the filter gives no reason".to_owned(),
+        (None, None) => String::new(),
+    };
+    let named = names.of(product);
+    let label = if wide { named.label() } else { named.label_within(WIDTH - SIGN.len()) };
+    format!("  {sign}  {label}{reason}")
 }
 
 /// The last line: how many experiences there are of each outlook.

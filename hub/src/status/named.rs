@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_config::SdkConfig;
+use jiff::Timestamp;
 use pmp_ledger::{AnswerStore, DynamoAnswers, TableName};
 use pmp_protocol::{Answers, ExperienceId, PlainText, ProductAttributes, ProductId, alike};
 use serde::Serialize;
@@ -12,9 +13,9 @@ const MAX_NAME: usize = 60;
 /// The most products that may have been meant.
 const MAX_MEANT: usize = 3;
 
-/// What is known of products.
+/// What is known of products, and since when; since never where nothing is.
 #[derive(Debug, Clone)]
-pub(crate) struct Names(Answers);
+pub(crate) struct Names(Answers, Option<Timestamp>);
 
 /// A product, with what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -75,15 +76,20 @@ impl Names {
         let answers = DynamoAnswers::new(sdk, table.clone());
         let found = async {
             let head = answers.latest(experience).await.ok()??;
-            answers.fetch(experience, &head).await.ok()
+            Some(Self(answers.fetch(experience, &head).await.ok()?, Some(head.at)))
         };
-        Self(found.await.unwrap_or_else(|| Answers::none(experience.clone())))
+        found.await.unwrap_or_else(|| Self(Answers::none(experience.clone()), None))
+    }
+
+    /// All answers, and when they were written down. `None` where there are none.
+    pub(crate) fn answers(&self) -> Option<(Answers, Timestamp)> {
+        Some((self.0.clone(), self.1?))
     }
 
     /// Nothing is known of any product.
     #[cfg(test)]
     pub(crate) fn none(experience: ExperienceId) -> Self {
-        Self(Answers::none(experience))
+        Self(Answers::none(experience), None)
     }
 
     fn attributes(&self, product: &ProductId) -> Option<&ProductAttributes> {
@@ -165,7 +171,7 @@ mod tests {
             (id("prod-scanner"), named("Port Scanner", "Example Security")),
             (id("prod-hostile"), named("Port\u{1b}[2J Knocker", "Example\nSecurity")),
         ];
-        Names(Answers { products: products.into(), ..Answers::none(ExperienceId::new("exp-1").unwrap()) })
+        Names(Answers { products: products.into(), ..Answers::none(ExperienceId::new("exp-1").unwrap()) }, None)
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub(crate) fn receipt(version: u64, status: ReceiptStatus, error: Option<&str>) 
         deferred: Vec::new(),
         change_sets: Vec::new(),
         filter: None,
+        filter_input: None,
         confirmed: None,
         removals: Vec::new(),
         owner: None,
@@ -70,6 +71,7 @@ pub(crate) fn seen() -> OrganizationSeen {
         needs: None,
         ledger: None,
         disputed: Vec::new(),
+        filter_settings: Vec::new(),
     }
 }
 

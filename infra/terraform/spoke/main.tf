@@ -282,6 +282,7 @@ module "function" {
     PMP_FILTER_CONFIG        = local.filter_config
     PMP_FILTERS              = var.filters == null ? "" : var.filters
     PMP_PRODUCT_ATTRIBUTES   = var.product_attributes
+    PMP_FILTER_SHARE         = var.filter_share
     PMP_MAX_REMOVED_PERCENT  = tostring(var.max_removed_percent)
     PMP_MAX_REMOVED_PRODUCTS = var.max_removed_products == null ? "" : tostring(var.max_removed_products)
     PMP_GUARD_WINDOW         = var.guard_window == null ? "" : var.guard_window

@@ -363,6 +363,17 @@ variable "product_attributes" {
   }
 }
 
+variable "filter_share" {
+  type        = string
+  default     = "digest"
+  description = "What the hub is told of the filter besides its name, version and digest, so that its plan can foresee what the filter decides: none; digest, the digest of the settings and what else tells its input apart; settings, these themselves."
+
+  validation {
+    condition     = contains(["none", "digest", "settings"], var.filter_share)
+    error_message = "One of none, digest, settings."
+  }
+}
+
 variable "code_bucket" {
   type        = string
   description = "The bucket, in the region, that holds the function's zip."

@@ -31,6 +31,7 @@ use crate::apply::EngineSettings;
 use crate::erosion;
 use crate::filters::config::FilterConfig;
 use crate::filters::rules::FilterRules;
+use crate::filters::share::FilterSharing;
 use crate::mode::Mode;
 use crate::pass::discover::Selection;
 use crate::pass::record::Retention;
@@ -47,6 +48,8 @@ pub(crate) struct SpokeConfig {
     pub(crate) trusted: Option<TrustedKeys>,
     pub(crate) selection: Selection,
     pub(crate) filters: FilterRules<Option<FilterConfig>>,
+    /// How much of the filters the hub is told.
+    pub(crate) sharing: FilterSharing,
     pub(crate) guard: GuardRails,
     pub(crate) guard_window: Duration,
     pub(crate) rates: RateLimits,
@@ -109,6 +112,7 @@ impl ConfigArgs {
         let trusted = self.trusted(settings);
         let selection = self.selection(settings, experience.as_ref());
         let filters = self.filter_rules(settings, experience.as_ref());
+        let sharing = self.filter_share().optional(settings).unwrap_or_default();
         let guard = self.guard(settings);
         let guard_window = self.guard_window().optional(settings);
         let rates = self.catalog_rates().optional(settings);
@@ -128,6 +132,7 @@ impl ConfigArgs {
             trusted,
             selection,
             filters: filters?,
+            sharing,
             guard,
             guard_window: guard_window.map_or(erosion::WINDOW, |span| span.0),
             rates: rates.unwrap_or_default(),

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    Applied, Confirmed, Deferred, Digest, Drift, ExperienceId, FilterIdentity, FilteredFor, Left, OrganizationId,
-    PlainText, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion, WouldChange,
+    Applied, Confirmed, Deferred, Digest, Drift, ExperienceId, FilterIdentity, FilterInput, FilteredFor, Left,
+    OrganizationId, PlainText, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion, VerdictMark, WouldChange,
 };
+use pmp_runtime::Clock;
 
 use crate::erosion;
 
@@ -37,8 +38,8 @@ fn bounded(found: &Deferred) -> Deferred {
 
 /// The time, to the millisecond. The shorter form saves space, because the hub reads a bounded
 /// number of bytes of an organization.
-pub(crate) fn now() -> Timestamp {
-    let now = Timestamp::now();
+pub(crate) fn now(clock: &dyn Clock) -> Timestamp {
+    let now = clock.now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
@@ -122,6 +123,10 @@ pub(crate) struct Draft {
     pub(crate) filtered_for: Vec<FilteredFor>,
     pub(crate) filter_warnings: Vec<String>,
     pub(crate) filter: Option<FilterIdentity>,
+    /// What the filter is given, as far as the hub is told.
+    pub(crate) filter_input: Option<FilterInput>,
+    /// What the filter decided in this pass; none until it has.
+    pub(crate) decided: Option<VerdictMark>,
     pub(crate) confirmed: Option<Confirmed>,
     /// The lists as an earlier pass left them. It counts until this pass begins to change them.
     pub(crate) left: Option<Left>,
@@ -153,6 +158,8 @@ impl Draft {
             filtered_for: Vec::new(),
             filter_warnings: Vec::new(),
             filter: None,
+            filter_input: None,
+            decided: None,
             confirmed: None,
             left: None,
             drift: None,
@@ -200,6 +207,7 @@ impl Draft {
             deferred: progress.deferred.iter().take(MAX_DEFERRED).map(bounded).collect(),
             change_sets: self.earlier.change_sets(&progress.change_sets),
             filter: self.filter.clone(),
+            filter_input: self.filter_input.clone(),
             confirmed: self.confirmed.clone(),
             removals: self.removals(progress),
             owner: Some(self.owner.clone()),
@@ -213,7 +221,10 @@ impl Draft {
     /// it into step before, and nothing was to do, the receipt keeps that time, and the numbers of
     /// that sync.
     pub(crate) fn in_sync(&self, progress: &Progress, now: Timestamp, before: Option<&Receipt>) -> Receipt {
-        let receipt = self.receipt(ReceiptStatus::InSync, progress, None);
+        let mut receipt = self.receipt(ReceiptStatus::InSync, progress, None);
+        if let Some(input) = &mut receipt.filter_input {
+            input.in_force.clone_from(&self.decided);
+        }
         let unchanged = before.filter(|before| {
             progress.change_sets.is_empty()
                 && before.status == ReceiptStatus::InSync

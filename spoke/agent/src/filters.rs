@@ -10,17 +10,19 @@ pub(crate) mod narrow;
 pub(crate) mod rules;
 #[cfg_attr(not(feature = "s3"), path = "filters/no_s3.rs")]
 mod s3;
+pub(crate) mod share;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use pmp_filter_host::{ConfiguredFilter, Filter};
-use pmp_protocol::{ExperienceId, FilterIdentity};
+use pmp_filter_host::{ConfiguredFilter, Filter, FilterSource, Limits};
+use pmp_protocol::{ExperienceId, FilterIdentity, PlainText, one_line};
 use tokio::sync::OnceCell;
 
-use crate::filters::config::FilterConfig;
+use crate::filters::config::{FilterConfig, FilterSettings};
 use crate::filters::error::FilterError;
+use crate::filters::lookup::AttributeSource;
 use crate::filters::rules::{FilterRules, Place};
 
 /// The most warnings about rules that are shown for a pass.
@@ -72,6 +74,20 @@ impl Filters {
         Self { sdk: None, rules: FilterRules::without_rules(None) }
     }
 
+    /// This one for all experiences.
+    pub(crate) fn ready_made(filter: ConfiguredFilter) -> Self {
+        let config = FilterConfig {
+            source: FilterSource::File(filter.filter().description().name.clone().into()),
+            settings: FilterSettings::Json(filter.settings().to_owned()),
+            digest: None,
+            cache: None,
+            limits: Limits::default(),
+            product_attributes: AttributeSource::Nowhere,
+        };
+        let ready = OnceCell::new_with(Some(Arc::new(filter)));
+        Self { sdk: None, rules: FilterRules::without_rules(Some(Wanted { config, loaded: Arc::default(), ready })) }
+    }
+
     /// The configured filters. Nothing is fetched yet.
     pub(crate) fn new(sdk: &SdkConfig, rules: &FilterRules<Option<FilterConfig>>) -> Self {
         let mut loaded = BTreeMap::<_, Arc<OnceCell<Filter>>>::new();
@@ -93,6 +109,11 @@ impl Filters {
         !self.rules.is_empty()
     }
 
+    /// Those that are ready.
+    pub(crate) fn made_ready(&self) -> impl Iterator<Item = &ConfiguredFilter> {
+        self.rules.assigned().filter_map(|(_, wanted)| wanted.as_ref()?.ready.get().map(Arc::as_ref))
+    }
+
     /// Makes all filters ready, one after the other. Without rules, the one filter is for all
     /// experiences, so the spoke does not start if it cannot be used.
     ///
@@ -105,7 +126,7 @@ impl Filters {
                 return Err(error);
             }
             tracing::error!(
-                error = error.one_line(),
+                error = PlainText::new(&one_line(&error)).as_str(),
                 "its experiences stay as they are; it is tried again with each pass"
             );
         }
@@ -119,7 +140,7 @@ impl Filters {
             let assigned = match self.ready(place, wanted).await {
                 Ok(None) => Assigned::Nothing,
                 Ok(Some(filter)) => Assigned::Filter(filter),
-                Err(error) => Assigned::Unusable(error.one_line()),
+                Err(error) => Assigned::Unusable(PlainText::new(&one_line(&error)).into()),
             };
             ready.insert(place, assigned);
         }
@@ -138,7 +159,11 @@ impl Filters {
     }
 
     async fn ready(&self, place: Place, wanted: &Option<Wanted>) -> Result<Option<Arc<ConfiguredFilter>>, FilterError> {
-        let (Some(Wanted { config, loaded, ready }), Some(sdk)) = (wanted, &self.sdk) else { return Ok(None) };
+        let Some(Wanted { config, loaded, ready }) = wanted else { return Ok(None) };
+        if let Some(ready) = ready.get() {
+            return Ok(Some(ready.clone()));
+        }
+        let Some(sdk) = &self.sdk else { return Ok(None) };
         let make = || async {
             let filter = loaded.get_or_try_init(|| load::load(sdk, place, config)).await?;
             load::configure(sdk, filter.clone(), place, config).await.map(Arc::new)

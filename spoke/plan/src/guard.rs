@@ -57,6 +57,8 @@ pub struct Refusal {
     pub changes: usize,
 }
 
+pmp_protocol::without_hint!(Refusal);
+
 fn limit_text(limit: Limit) -> String {
     match limit {
         Limit::Everything => "not all".to_owned(),
@@ -86,10 +88,31 @@ impl Lately {
 }
 
 impl GuardRails {
+    /// Judges a plan that makes so many `changes`, of which `removed` take away one of the
+    /// `approved` products each, after what was removed `lately`. For whoever plans the same for
+    /// many experiences; [`crate::plan_after`] judges by itself.
+    ///
+    /// # Errors
+    /// A [`Refusal`] where that is more than is allowed, and `confirmed` is not `version`.
+    pub fn judge(
+        self,
+        removed: usize,
+        approved: usize,
+        changes: usize,
+        lately: Lately,
+        version: SnapshotVersion,
+        confirmed: Option<SnapshotVersion>,
+    ) -> Result<(), Box<Refusal>> {
+        match self.exceeded(removed, approved, lately, version, confirmed) {
+            None => Ok(()),
+            Some(limit) => Err(Box::new(Refusal { removed, approved, lately, limit, changes })),
+        }
+    }
+
     /// The limit that removing `removed` of `approved` products would pass after what was removed
     /// lately, if any (rule 5). An operator's confirmation counts for exactly the version that it
     /// names.
-    pub(crate) fn exceeded(
+    fn exceeded(
         self,
         removed: usize,
         approved: usize,

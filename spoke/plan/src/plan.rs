@@ -53,13 +53,9 @@ pub fn plan_after(
     confirmed: Option<SnapshotVersion>,
 ) -> Result<Plan, Box<Refusal>> {
     let Delta { allow, removed, deny } = delta(desired, observed);
-    match guard.exceeded(removed, observed.approved.len(), lately, version, confirmed) {
-        None => Ok(Plan { allow, deny, settings: None }),
-        Some(limit) => {
-            let (approved, changes) = (observed.approved.len(), allow.len() + deny.len());
-            Err(Box::new(Refusal { removed, approved, lately, limit, changes }))
-        }
-    }
+    let changes = allow.len() + deny.len();
+    guard.judge(removed, observed.approved.len(), changes, lately, version, confirmed)?;
+    Ok(Plan { allow, deny, settings: None })
 }
 
 struct Delta {

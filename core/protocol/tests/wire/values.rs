@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    AccountId, Answer, Answers, Applied, ChangeSetTimes, Confirmed, Content, DecisionJournal, Decisions,
-    DeferralReason, Deferred, Digest, DisputedReceipt, Drift, DriftHandling, EditedProduct, ExperienceId,
-    FilterIdentity, FilteredFor, ForeignChangeSet, Ground, GroundKind, HeadMark, JournalEntry, LEDGER_LAYOUT, Left,
-    ListedAs, Listing, Needs, Note, OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, ProductAttributes,
-    ProductId, Receipt, ReceiptStatus, Recorded, Removal, ResourceRequests, SnapshotVersion, SpokeScope, Verdict,
-    WouldChange,
+    AccountId, Answer, Answers, Applied, ChangeSetTimes, Confirmed, Content, Decision, DecisionJournal, Decisions,
+    DeferralReason, Deferred, Digest, DisputedReceipt, Drift, DriftHandling, EditedProduct, ExperienceId, FactsFrom,
+    FilterIdentity, FilterInput, FilteredFor, ForeignChangeSet, Ground, GroundKind, HeadMark, JournalEntry,
+    LEDGER_LAYOUT, Left, ListedAs, Listing, Needs, Note, OperatorConfirmation, OrganizationId, OrganizationSeen,
+    Outcome, ProductAttributes, ProductId, Receipt, ReceiptStatus, Recorded, Removal, ResourceRequests,
+    SnapshotVersion, SpokeScope, Verdict, VerdictMark, WouldChange,
 };
 
 pub(crate) fn management() -> ExperienceId {
@@ -169,12 +169,23 @@ pub(crate) fn full_receipt() -> Receipt {
         deferred: vec![refused, never_tried],
         change_sets: vec!["cs-1".into(), "cs-2".into()],
         filter: Some(filter()),
+        filter_input: Some(filter_input()),
         confirmed: Some(confirmed()),
         removals: vec![Removal { at: at(5), removed: 10, approved: 11 }],
         owner: Some("only-0a1b2c3d".into()),
         recorded: Some(Recorded { outcomes: 12, decisions: Some(digest("decisions")), written_at: Some(at(6)) }),
         spoke_version: "0.1.0".into(),
         error: Some("the plan would remove 212 of 300 products".into()),
+    }
+}
+
+fn filter_input() -> FilterInput {
+    let decision = Decision { verdict: Verdict::Exclude, reason: None };
+    FilterInput {
+        settings: digest("settings"),
+        experience_name: "Production".into(),
+        facts: FactsFrom::Hub,
+        in_force: Some(VerdictMark::of(&[(product("a"), decision)].into())),
     }
 }
 
@@ -201,6 +212,7 @@ pub(crate) fn minimal_receipt(status: ReceiptStatus) -> Receipt {
         deferred: Vec::new(),
         change_sets: Vec::new(),
         filter: None,
+        filter_input: None,
         confirmed: None,
         removals: Vec::new(),
         owner: None,
@@ -215,6 +227,12 @@ pub(crate) fn sparse_receipt() -> Receipt {
     Receipt {
         would_change: Some(WouldChange { allow: 1, deny: 0, settings: false }),
         drift: Some(minimal_drift()),
+        filter_input: Some(FilterInput {
+            settings: digest("{}"),
+            experience_name: "Sandbox".into(),
+            facts: FactsFrom::Nowhere,
+            in_force: None,
+        }),
         recorded: Some(Recorded { outcomes: 0, decisions: None, written_at: None }),
         ..minimal_receipt(ReceiptStatus::Skipped)
     }
@@ -260,6 +278,7 @@ pub(crate) fn full_seen() -> OrganizationSeen {
         needs: Some(Needs { schema: "pmp-sync.snapshot/2".into() }),
         ledger: Some(LEDGER_LAYOUT),
         disputed: vec![disputed],
+        filter_settings: vec![r#"{"exclude_labels":["genai"]}"#.into()],
     }
 }
 
@@ -278,6 +297,7 @@ pub(crate) fn minimal_seen() -> OrganizationSeen {
         needs: None,
         ledger: None,
         disputed: Vec::new(),
+        filter_settings: Vec::new(),
     }
 }
 

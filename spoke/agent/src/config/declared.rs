@@ -15,6 +15,7 @@ use pmp_protocol::{Digest, ExperienceId, OrganizationId};
 use pmp_terminal::{Span, Switch, WholeNumber, declare_settings, parse_duration};
 
 use crate::filters::lookup::AttributeSource;
+use crate::filters::share::FilterSharing;
 use crate::mode::Mode;
 use crate::pass::record::Retention;
 
@@ -166,6 +167,20 @@ declare_settings! {
             needed_by: "optional",
             meaning: "cache directory for the [compiled filter](filters.md#where-a-filter-comes-from); \
                 only this user may write to it",
+        }
+        filter_share: FilterSharing = FILTER_SHARE {
+            flag: "filter-share",
+            variable: "PMP_FILTER_SHARE",
+            value: "WHAT",
+            help: "What the hub is told of the filter besides its name, version and digest: `none`; \
+                `digest`, the digest of its settings and what else tells its input apart; or \
+                `settings`, these themselves, so that `pmp-hub plan` can run the filter [default: \
+                digest]",
+            needed_by: "run, sync; optional",
+            meaning: "what the hub is [told of the filter](filters.md#what-the-hub-is-told), beside its \
+                name, version and digest. `none`: nothing. `digest` (the default): the digest of \
+                the settings, and what else tells its input apart. `settings`: also the settings \
+                themselves, if they have at most 2,048 bytes",
         }
         filter_max_file: WholeNumber<1, 65_535> = FILTER_SIZE {
             flag: "filter-max-file",

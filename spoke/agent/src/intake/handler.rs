@@ -13,11 +13,10 @@ use std::time::Duration;
 
 use futures::future::OptionFuture;
 use jiff::Timestamp;
-use pmp_protocol::{Needs, Reason, SnapshotMessage};
+use pmp_protocol::{Needs, Reason, SnapshotMessage, one_line, render};
 use pmp_runtime::Stop;
 
 use crate::error::SpokeError;
-use crate::error::{failure, one_line};
 use crate::intake::backlog::{Backlog, Worth, announced_at, weigh};
 use crate::intake::inbox::{Inbox, Received};
 use crate::lease::IfHeld;
@@ -259,7 +258,7 @@ async fn bury(inbox: &dyn Inbox, message: &Received, what: &str, reason: &str) -
             tracing::error!(message_id = id, times, error = reason, "{what} stays: the queue has no dead-letter queue");
         }
         Err(refused) => {
-            let refused = failure(refused).render();
+            let refused = render(&refused);
             tracing::error!(
                 message_id = id,
                 times,
@@ -281,6 +280,7 @@ async fn keep_hidden<T>(inbox: &dyn Inbox, messages: &[Received], work: impl Fut
     loop {
         // All arms are cancel-safe: the futures are kept between the rounds.
         tokio::select! {
+            biased;
             outcome = &mut work => {
                 // A request that is on its way must not arrive after the caller's next one for the
                 // same messages.

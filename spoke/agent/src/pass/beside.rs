@@ -110,6 +110,7 @@ mod tests {
             needs: None,
             ledger: None,
             disputed: Vec::new(),
+            filter_settings: Vec::new(),
         };
         let spokes = others.iter().map(seen).collect();
         Beside::of(me.clone(), &Organization { spokes, ..Organization::unknown(organization.clone()) })

@@ -9,7 +9,10 @@ use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use pmp_catalog::ChangeSetId;
 use pmp_plan::Desired;
-use pmp_protocol::{Confirmed, Decisions, Deferred, ExperienceId, Receipt, ReceiptStatus, Snapshot, confirmed};
+use pmp_protocol::{
+    Confirmed, Decisions, Deferred, ExperienceId, FactsFrom, FilterInput, Receipt, ReceiptStatus, Snapshot,
+    VerdictMark, confirmed,
+};
 use pmp_runtime::{Stop, StopReason};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -18,10 +21,10 @@ use crate::apply::live::Live;
 use crate::apply::{Active, Applied, Engine, Order};
 use crate::draft::{Draft, Earlier, MAX_REASONS, Progress, now, tells_nothing_new, told};
 use crate::erosion;
-use crate::error::SpokeError;
+use crate::error::{SpokeError, one_line_with_hint};
 use crate::filters::lookup::{Known, LookUpError};
 use crate::filters::narrow::{Exhausted, Narrowed, narrow};
-use crate::filters::{Chosen, InForce};
+use crate::filters::{Assigned, Chosen, InForce};
 use crate::mode::Mode;
 use crate::pass::deferred;
 use crate::pass::discover::{Absent, Candidate, Member, read_policies};
@@ -85,6 +88,7 @@ impl Pass<'_> {
         loop {
             let full = syncs.len() >= SIDE_BY_SIDE;
             tokio::select! {
+                biased;
                 // Both arms are cancel-safe: the futures are kept between the rounds.
                 members = async { match reading.as_mut() { Some(reading) => reading.await, None => Vec::new() } },
                     if reading.is_some() && !full =>
@@ -107,7 +111,7 @@ impl Pass<'_> {
     /// Reads the policies of some candidates. Those that are not read before a stop are `NotRead`.
     async fn read(&self, candidates: Vec<Candidate>) -> Vec<Member> {
         let not_read: Vec<_> = candidates.iter().map(Candidate::not_read).collect();
-        let reading = read_policies(self.spoke.catalog.as_ref(), candidates);
+        let reading = read_policies(self.spoke.catalog.as_ref(), candidates, &self.spoke.chance);
         self.stop.unless_stopped(reading).await.unwrap_or(not_read)
     }
 
@@ -148,7 +152,7 @@ impl Pass<'_> {
     fn note_news(&self, receipt: &Receipt, decided: Option<&Decisions>) {
         let before = self.before(&receipt.member_experience);
         let recorder = self.recorder.as_ref();
-        let recorded = recorder.is_none_or(|it| !it.has_news(receipt, before, decided, Timestamp::now()));
+        let recorded = recorder.is_none_or(|it| !it.has_news(receipt, before, decided, self.spoke.clock.now()));
         if !(recorded && tells_nothing_new(before, receipt)) {
             self.news.store(true, Ordering::Relaxed);
         }
@@ -164,7 +168,7 @@ impl Pass<'_> {
     async fn record(&self, receipt: &mut Receipt, decided: Option<Decisions>) {
         let Some(recorder) = &self.recorder else { return };
         let before = self.before(&receipt.member_experience);
-        let recording = recorder.record(receipt, before, decided, Timestamp::now());
+        let recording = recorder.record(receipt, before, decided, self.spoke.clock.now());
         if let Some(recorded) = self.stop.unless_stopped(recording).await {
             receipt.recorded = Some(recorded);
         }
@@ -174,7 +178,7 @@ impl Pass<'_> {
     /// came so far as to decide about the products.
     async fn receipt_for(&self, member: Member, decided: &mut Option<Decisions>) -> Receipt {
         let chosen = self.chosen(&member);
-        let mut draft = self.draft(&member.id, chosen.as_ref());
+        let mut draft = self.draft(&member, chosen.as_ref());
         // A pass that ends before the filter has run decides on no product, so all deferred ones
         // stay deferred.
         let untouched = Progress { deferred: self.deferred_before(&member.id), ..Progress::default() };
@@ -185,7 +189,9 @@ impl Pass<'_> {
         let live = match member.state {
             Ok(live) => live,
             Err(Absent::NotRead) => return self.stopped(&draft),
-            Err(absent) if absent.is_failure() => return ended(ReceiptStatus::Failed, absent.to_string()),
+            Err(absent) if absent.is_failure() => {
+                return ended(ReceiptStatus::Failed, one_line_with_hint(&absent));
+            }
             Err(absent) => return ended(ReceiptStatus::Skipped, absent.to_string()),
         };
         if let Some(moved) = self.moved_since_planned(&live) {
@@ -211,6 +217,7 @@ impl Pass<'_> {
             Some(Ok(Narrowed::NotManaged(reason))) => return ended(ReceiptStatus::Skipped, reason),
             Some(Err(error)) => return ended(ReceiptStatus::Failed, error),
         };
+        draft.decided = Some(VerdictMark::of(&verdicts));
         let desired = Desired::new(self.snapshot.content(), &verdicts);
         draft.filtered = desired.filtered();
         draft.filtered_for = desired.filtered_for(MAX_REASONS);
@@ -244,7 +251,9 @@ impl Pass<'_> {
         self.tally().add(&draft, &progress, before);
         *decided = self.recorder.as_ref().map(|it| it.decisions(&verdicts, &progress.deferred));
         match status {
-            ReceiptStatus::InSync => drift::left_as_set(draft.in_sync(&progress, now(), before)),
+            ReceiptStatus::InSync => {
+                drift::left_as_set(draft.in_sync(&progress, now(self.spoke.clock.as_ref()), before))
+            }
             status => {
                 let mut receipt = draft.receipt(status, &progress, error);
                 // The reason of the stop says more than that there was one.
@@ -311,6 +320,23 @@ impl Pass<'_> {
         known.then(|| self.in_force.of(&member.id, member.name.as_deref()))
     }
 
+    /// What the hub is told of the filter's input.
+    fn filter_input(
+        &self,
+        chosen: Option<&Chosen>,
+        name: Option<&str>,
+        before: Option<&Receipt>,
+    ) -> Option<FilterInput> {
+        let Assigned::Filter(filter) = &chosen?.filter else { return None };
+        let facts = match (&self.known, before.and_then(|before| before.filter_input.as_ref())) {
+            (Ok(known), _) => known.from(),
+            // Nothing could be looked up in this pass, and the filter is not run.
+            (Err(_), Some(before)) => before.facts,
+            (Err(_), None) => FactsFrom::default(),
+        };
+        self.spoke.sharing.input(filter, name, facts, before)
+    }
+
     async fn narrow(&self, chosen: Chosen, live: &Live, known: Arc<Known>) -> Result<Narrowed, String> {
         let organization = self.spoke.identity.organization.clone();
         // The semaphore is never closed: it lives as long as the pass.
@@ -331,12 +357,14 @@ impl Pass<'_> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn draft(&self, member: &ExperienceId, chosen: Option<&Chosen>) -> Draft {
+    fn draft(&self, member: &Member, chosen: Option<&Chosen>) -> Draft {
+        let name = member.state.as_ref().ok().map(|live| live.experience.name.as_str()).or(member.name.as_deref());
+        let member = &member.id;
         let hub = confirmed(&self.standing.before.confirmations, &self.snapshot, member);
         let before = self.before(member);
         Draft {
             organization: self.spoke.identity.organization.clone(),
-            management: self.spoke.management.clone(),
+            management: ExperienceId::clone(&self.spoke.management),
             member: member.clone(),
             version: self.snapshot.version(),
             digest: self.snapshot.digest(),
@@ -346,6 +374,8 @@ impl Pass<'_> {
             filtered_for: Vec::new(),
             filter_warnings: self.rule_warnings.clone(),
             filter: chosen.and_then(|chosen| chosen.filter.identity()),
+            filter_input: self.filter_input(chosen, name, before),
+            decided: None,
             confirmed: self.confirmed.clone().or_else(|| hub.cloned()),
             left: before.and_then(|before| before.left.clone()),
             drift: drift::still_told(before, self.began),

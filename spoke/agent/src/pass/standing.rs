@@ -9,11 +9,10 @@ use pmp_aws::ApiError;
 use pmp_ledger::{Found, Head, LedgerError, Organization, Unreadable};
 use pmp_protocol::{
     ChangeSetTimes, Digest, DisputedReceipt, ExperienceId, HeadMark, Needs, OrganizationSeen, Receipt, ReceiptStatus,
-    Snapshot, SnapshotMessage, SnapshotVersion, SpokeScope,
+    Snapshot, SnapshotMessage, SnapshotVersion, SpokeScope, one_line,
 };
 
 use crate::error::SpokeError;
-use crate::error::one_line;
 use crate::mode::Mode;
 use crate::pass::beside::Beside;
 use crate::pass::{Spoke, snapshot};
@@ -105,15 +104,15 @@ impl Spoke {
         if let Some(mark) = mark.filter(|mark| head.as_ref().is_none_or(|head| mark.version > head.latest)) {
             return Err(SpokeError::Restored { head: head.map(|head| head.latest), stored: mark.version });
         }
-        let head = head.ok_or_else(|| SpokeError::NoSnapshot(self.management.clone()))?;
-        let (receipts, now) = (self.receipts.as_ref(), Timestamp::now());
+        let head = head.ok_or_else(|| SpokeError::NoSnapshot(ExperienceId::clone(&self.management)))?;
+        let (receipts, now) = (self.receipts.as_ref(), self.clock.now());
         self.trust.check(receipts, &self.identity, &self.management, &head, now).await?;
         // Digests are read only where a receipt is older than the head. Most passes find none.
         let older = before.receipts.iter().any(|it| lowest(it) < head.latest);
         let digests = if older { self.snapshots.digests(&self.management).await? } else { BTreeMap::new() };
         let beside = self.beside(&before);
         self.lease.share_with(beside.neighbours().count());
-        Ok(sift(&self.management, head, &digests, before, beside, Timestamp::now()))
+        Ok(sift(&self.management, head, &digests, before, beside, self.clock.now()))
     }
 
     /// The other spokes of this organization, by their signs of life.
@@ -411,6 +410,7 @@ mod tests {
             needs: None,
             ledger: None,
             disputed: vec![told("exp-old", 0), told("exp-recent", 50_000), told("exp-of-the-future", 200_000)],
+            filter_settings: Vec::new(),
         };
         let still = still_told(Some(&seen), at(100_000));
         assert_eq!(still, [told("exp-recent", 50_000)]);
