@@ -12,6 +12,13 @@
 //! this model states by itself is the ports: the conditional write of a version, the queue, the
 //! catalog that refuses a change set from an old revision.
 //!
+//! What the model found: a spoke hangs with a change set that it is about to request for version 2.
+//! Another one takes the lease, and version 3 says what the experience says already, so there is
+//! nothing to change and the revision stays. Then the request of the first reaches the catalog,
+//! names the right revision, and is carried out. The experience is at version 2 though its receipt
+//! says 3, until the next announcement mends it. The model holds that it is mended, and that
+//! nothing of the kind happens where version 3 changed anything.
+//!
 //! How the state space stays finite: each kind of accident has a budget, and so have runs of hubs.
 //! Hubs are alike, and so are organizations and an organization's spokes: a state stands for all
 //! that differ in their order. The order is made the same in [`Sync::in_order`] rather than by
@@ -119,8 +126,10 @@ pub(crate) struct Org {
     pub(crate) misses: bool,
     approved: u8,
     rejected: u8,
-    /// The version whose plan was carried out last.
+    /// The newest version that it was in step with.
     pub(crate) in_force: u8,
+    /// The version that its lists were changed for last: the revision is that change's.
+    changed_for: u8,
     /// The receipt in the ledger: version, and whether a guard rail held it.
     pub(crate) receipt: Option<(u8, bool)>,
     pub(crate) lease: Option<LeaseNow>,
@@ -128,7 +137,7 @@ pub(crate) struct Org {
     confirmed: u8,
 }
 
-/// The whole system.
+/// The state of the whole system.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct State<const N: usize> {
     content: u8,
@@ -152,7 +161,7 @@ pub(crate) enum Rule {
     Guarded,
     /// A receipt for an older version overwrote one for a newer version.
     ReceiptsInOrder,
-    /// The plan of an older version was carried out over a newer one.
+    /// The plan of an older version was carried out over the change of a newer one.
     NeverBackwards,
     /// A version was given to two contents.
     OneContent,
@@ -291,6 +300,7 @@ impl Org {
             approved: 0,
             rejected: 0,
             in_force: 0,
+            changed_for: 0,
             receipt: None,
             lease: None,
             spokes: [idle; 2],
@@ -475,12 +485,17 @@ impl<const N: usize> Sync<N> {
         if answered & FORGED != 0 && state.latest <= FORGED_VERSION {
             state.breaks(Rule::BorneOut);
         }
+        if state.latest == 0 {
+            // There is nothing that a pass could be about; only a broken model comes here.
+            return Some(());
+        }
         let is_alone = !Org::is_working(&state.orgs[at].spokes[1 - spoke]);
         if !is_alone {
             state.breaks(Rule::OneSpoke);
         }
         let org = &mut state.orgs[at];
         org.lease = Some(LeaseNow { holder: me, age: 0 });
+        org.queue &= !answered;
         org.spokes[spoke].at = SpokeAt::Holding { messages: answered };
         self.spoke_step(state, at, spoke);
         Some(())
@@ -505,12 +520,16 @@ impl<const N: usize> Sync<N> {
         if now.confirmed != version && removed > 0 && (removed == of || removed * 2 > of) {
             state.breaks(Rule::Guarded);
         }
-        if version < now.in_force {
+        if version < now.changed_for {
             state.breaks(Rule::NeverBackwards);
         }
+        // A newer version that had nothing to change left the revision as it was. So a request of
+        // an older one that comes late undoes it, until the next announcement.
+        now.misses |= version < now.in_force;
         now.approved = (now.approved | allow) & !deny;
         now.rejected = (now.rejected | deny) & !allow;
-        now.in_force = version;
+        now.in_force = now.in_force.max(version);
+        now.changed_for = version;
         now.moved();
         state.orgs[org] = now;
         true
@@ -537,7 +556,7 @@ impl<const N: usize> Sync<N> {
                 org.spokes[spoke].at = match planned {
                     None => SpokeAt::Through { messages, version, is_held: true },
                     Some((0, 0)) => {
-                        org.in_force = version;
+                        org.in_force = org.in_force.max(version);
                         SpokeAt::Through { messages, version, is_held: false }
                     }
                     Some((allow, deny)) => SpokeAt::Planned { messages, version, allow, deny, is_stale: false },
@@ -559,8 +578,8 @@ impl<const N: usize> Sync<N> {
                 if announced != 0 && u32::from(told) < announced.ilog2() {
                     state.breaks(Rule::ToldFirst);
                 }
+                // What was received is hidden from others; now it is deleted.
                 let org = &mut state.orgs[org];
-                org.queue &= !messages;
                 org.lease = None;
                 org.spokes[spoke].at = SpokeAt::Idle;
             }
@@ -725,7 +744,16 @@ impl<const N: usize> Model for Sync<N> {
             Action::SpokeStep { org, spoke } => self.spoke_step(&mut state, org, spoke),
             Action::Hang { org, spoke } => {
                 state.left.hangs -= 1;
-                state.orgs[org].spokes[spoke].hangs = true;
+                let org = &mut state.orgs[org];
+                org.spokes[spoke].hangs = true;
+                // What it received becomes visible again.
+                let (SpokeAt::Holding { messages }
+                | SpokeAt::Planned { messages, .. }
+                | SpokeAt::Through { messages, .. }) = org.spokes[spoke].at
+                else {
+                    return None;
+                };
+                org.queue |= messages;
             }
             Action::Wake { org, spoke } => self.wake(&mut state, org, spoke),
             Action::Time(org) => {
@@ -808,6 +836,11 @@ impl<const N: usize> Model for Sync<N> {
             Property::sometimes("a plan names an old revision", |_, state: &State<N>| {
                 let stale = |spoke: &Spoke| matches!(spoke.at, SpokeAt::Planned { is_stale: true, .. });
                 state.orgs.iter().any(|org| org.spokes.iter().any(stale))
+            }),
+            Property::sometimes("a late request undoes a version that had nothing to change", |_, state: &State<N>| {
+                let undone = |org: &Org| org.changed_for < org.in_force && org.receipt == Some((org.in_force, false));
+                let wrong = |org: &Org| org.approved != org.desired(state.content_of(org.in_force));
+                state.orgs.iter().any(|org| undone(org) && wrong(org))
             }),
             Property::sometimes("a message comes after its version was superseded", |_, state: &State<N>| {
                 let older = |org: &Org| org.queue & 0b1110 & !(1 << state.latest) != 0;

@@ -467,8 +467,9 @@ impl History {
             }
             Event::Step => self.step()?,
             Event::Promote => {
-                self.look();
+                // One that is refused writes nothing down of what it saw.
                 if let Ok(promoted) = self.rollout.promoted(&self.waves, &self.fleet, "Ada", self.now) {
+                    self.look();
                     self.failed.retain(|id| promoted.failed.contains(id));
                     self.rollout = promoted;
                     self.is_disturbed = true;
