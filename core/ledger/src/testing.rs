@@ -1,14 +1,22 @@
 //! The ledger for tests, of this crate and of others. In no program: only the feature `testing`
 //! compiles it.
 //!
-//! [`head`] is a value for the tests that need no ledger.
+//! - [`MemoryLedger`] is a ledger in memory, behind all ports.
+//! - [`contract`] has what every ledger must do, as tests. They run against the memory here, and
+//!   against DynamoDB in `tests/end_to_end/ledger_contract.rs`.
+//! - [`head`] is a value for the tests that need no ledger.
 
 // A value that cannot be made ends its test.
 #![allow(clippy::unwrap_used)]
 
+pub mod contract;
+mod memory;
+
 use jiff::SignedDuration;
 use pmp_protocol::Digest;
 use pmp_protocol::testing::{now, version};
+
+pub use memory::{MemoryLedger, replaces, replaces_late};
 
 use crate::Head;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use pmp_ledger::testing::{replaces, replaces_late};
 use pmp_ledger::{
     Found, Head, Lease, LeaseStore, LedgerError, NewSnapshot, Organization, ReceiptStore, SnapshotStore, Stored,
     TableName, Taken, Watched, may_take,
@@ -96,9 +97,7 @@ impl ReceiptStore for Ports {
         let put = |world: &mut World, _| {
             world.check_receipt(receipt);
             let member = receipt.member_experience.clone();
-            let stays =
-                |stored: &Receipt| stored.version > receipt.version && found.is_none_or(|it| *it != Found::of(stored));
-            if world.receipts.get(&member).is_some_and(stays) {
+            if world.receipts.get(&member).is_some_and(|stored| !replaces(stored, receipt, found)) {
                 return false;
             }
             world.receipts.insert(member, receipt.clone());
@@ -112,9 +111,7 @@ impl ReceiptStore for Ports {
         let put = |world: &mut World, _| {
             world.record("a late receipt:", receipt);
             let stored = world.receipts.get(&receipt.member_experience);
-            let newer =
-                |stored: &Receipt| (stored.version, stored.received_at) > (receipt.version, receipt.received_at);
-            if stored.is_some_and(newer) {
+            if stored.is_some_and(|stored| !replaces_late(stored, receipt)) {
                 return false;
             }
             world.receipts.insert(receipt.member_experience.clone(), receipt.clone());
