@@ -115,24 +115,17 @@ fn stands(receipts: &[&Receipt]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::{Digest, OrganizationSeen};
+    use pmp_ledger::testing::head;
+    use pmp_protocol::OrganizationSeen;
+    use pmp_protocol::testing::{receipt, seen, version};
 
     use super::*;
-
-    fn version(number: u64) -> SnapshotVersion {
-        SnapshotVersion::new(number).unwrap()
-    }
-
-    fn head(latest: u64) -> Head {
-        let (latest, taken_at) = (version(latest), "2026-11-24T12:00:00Z".parse().unwrap());
-        Head { latest, digest: Digest::of(b"now"), taken_at, chunks: 1, published: Some(latest), statement: None }
-    }
 
     fn organization(receipts: &[(&str, u64, ReceiptStatus)]) -> Organization {
         let id = OrganizationId::new("o-alpha00000").unwrap();
         let receipts = receipts.iter().map(|(member, number, status)| Receipt {
             member_experience: ExperienceId::new(member).unwrap(),
-            ..crate::status::tests::receipt(*number, *status, None)
+            ..receipt(*number, *status, None)
         });
         Organization { receipts: receipts.collect(), ..Organization::unknown(id) }
     }
@@ -177,10 +170,10 @@ mod tests {
         let mut organization = organization(&[]);
         assert_eq!(too_old(&organization, version(42)), None, "nobody has reported");
         for (ledger, told) in [(None, true), (Some(1), true), (Some(2), false), (Some(3), false)] {
-            organization.seen = Some(OrganizationSeen { ledger, ..crate::status::tests::seen() });
+            organization.seen = Some(OrganizationSeen { ledger, ..seen() });
             assert_eq!(too_old(&organization, version(42)).is_some(), told, "{ledger:?}");
         }
-        organization.seen = Some(crate::status::tests::seen());
+        organization.seen = Some(seen());
         assert!(too_old(&organization, version(42)).unwrap().contains("`pmp-spoke sync --confirm 42`"));
     }
 }

@@ -161,7 +161,8 @@ fn datum(experience: &ExperienceId, run: &Run<'_>, spokes: Option<&Spokes>) -> D
 #[cfg(test)]
 mod tests {
     use pmp_ledger::Head;
-    use pmp_protocol::{AccountId, Counts, Digest, OrganizationId, OrganizationSeen, SnapshotVersion};
+    use pmp_protocol::testing::{receipt, seen};
+    use pmp_protocol::{Counts, Digest, OrganizationId, OrganizationSeen, SnapshotVersion};
     use serde_json::{Value, json};
 
     use super::*;
@@ -178,34 +179,17 @@ mod tests {
         let id = OrganizationId::new(id).unwrap();
         let seen = OrganizationSeen {
             organization: id.clone(),
-            experience: ExperienceId::new("exp-management").unwrap(),
             last_seen: at(last_seen),
-            account: AccountId::new("111111111111").unwrap(),
-            region: "us-east-1".into(),
             experiences: receipts.len(),
-            spoke: None,
-            spoke_version: "0.1.0".into(),
             error: error.map(str::to_owned),
-            change_set_times: None,
-            needs: None,
-            ledger: None,
-            disputed: Vec::new(),
-            filter_settings: Vec::new(),
+            ..seen()
         };
-        let receipts = receipts.iter().map(|(version, status)| crate::status::tests::receipt(*version, *status, None));
+        let receipts = receipts.iter().map(|(version, status)| receipt(*version, *status, None));
         Organization { seen: Some(seen), receipts: receipts.collect(), ..Organization::unknown(id) }
     }
 
     fn head(latest: u64) -> Head {
-        let latest = SnapshotVersion::new(latest).unwrap();
-        Head {
-            latest,
-            digest: Digest::of(b"now"),
-            taken_at: at("11:00:00"),
-            chunks: 1,
-            published: Some(latest),
-            statement: None,
-        }
+        Head { taken_at: at("11:00:00"), ..pmp_ledger::testing::head(latest) }
     }
 
     fn published(outcome: Outcome) -> Result<Published, HubError> {

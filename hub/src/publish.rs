@@ -448,17 +448,12 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::testing::version;
+
     use super::*;
 
     fn head(content: &[u8], latest: u64, published: Option<u64>) -> Head {
-        Head {
-            latest: SnapshotVersion::new(latest).unwrap(),
-            digest: Digest::of(content),
-            taken_at: Timestamp::UNIX_EPOCH,
-            chunks: 1,
-            published: published.map(|number| SnapshotVersion::new(number).unwrap()),
-            statement: None,
-        }
+        Head { digest: Digest::of(content), published: published.map(version), ..pmp_ledger::testing::head(latest) }
     }
 
     fn outcome(decision: Decision) -> (Option<Outcome>, Option<Reason>) {

@@ -35,6 +35,7 @@ mod hostile_members;
 mod hostile_text;
 mod kills;
 mod leases;
+mod ledger_contract;
 mod looked_up;
 mod messages;
 mod mistyped;

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use pmp_protocol::testing::receipt;
 use pmp_protocol::{
     Applied, Body, Content, Digest, ExperienceId, OrganizationId, ProductId, Reason, Receipt, ReceiptStatus,
     ResourceRequests, Sealed, Snapshot, SnapshotMessage, SnapshotVersion,
@@ -127,35 +128,22 @@ fn forge_receipt(world: &mut World) {
     let member_experience = others[rng.usize(0..others.len())].clone();
     let digest = Digest::of(&rng.u64(..).to_le_bytes());
     let at = jiff::Timestamp::UNIX_EPOCH;
+    let status = [ReceiptStatus::InSync, ReceiptStatus::Skipped, ReceiptStatus::Applying][rng.usize(0..3)];
     let receipt = Receipt {
         organization: OrganizationId::new("o-simulated0").unwrap(),
         experience: management(),
         member_experience: member_experience.clone(),
-        version,
         digest,
-        status: [ReceiptStatus::InSync, ReceiptStatus::Skipped, ReceiptStatus::Applying][rng.usize(0..3)],
         received_at: at,
         applied_at: Some(at),
         applied: rng.bool().then_some(Applied { version, digest, at }),
         allowed: 0,
         denied: 0,
         pending: 0,
-        would_change: None,
-        left: None,
-        drift: None,
-        filtered: 0,
-        filtered_for: Vec::new(),
-        filter_warnings: Vec::new(),
-        deferred: Vec::new(),
         change_sets: vec!["cs-forged".to_owned()],
-        filter: None,
-        filter_input: None,
-        confirmed: None,
-        removals: Vec::new(),
         spoke_version: "forged".to_owned(),
-        error: None,
-        recorded: None,
         owner: [None, Some("all"), Some("only-01234567")][rng.usize(0..3)].map(str::to_owned),
+        ..receipt(version.get(), status, None)
     };
     world.note(format!("somebody forges a receipt of {member_experience} for {version}"));
     world.receipts.insert(member_experience, receipt);

@@ -30,6 +30,8 @@ mod port;
 mod rate;
 mod raw;
 mod sdk;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use change_set::{ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus, Part};
 pub use directory::{

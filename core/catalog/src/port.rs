@@ -12,7 +12,7 @@ use crate::{
 
 /// Whose experiences to list. Entities belong to the organization's management account; a delegated
 /// administrator sees them only as shared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// Those that the calling account owns.
     Own,

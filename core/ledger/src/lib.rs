@@ -35,6 +35,8 @@ mod roster;
 pub mod schema;
 mod snapshots;
 mod table;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use answers::DynamoAnswers;
 pub use error::LedgerError;

@@ -11,7 +11,11 @@ use crate::Found;
 #[must_use]
 pub fn may_replace(stored: Option<&Receipt>, receipt: &Receipt, found: Option<&Found>) -> bool {
     let Some(stored) = stored else { return true };
-    stored.version <= receipt.version || found.is_some_and(|found| *found == Found::of(stored))
+    let is_still = |found: &Found| {
+        let Found { version, digest } = found;
+        *version == stored.version.to_string() && digest.as_ref().is_none_or(|it| *it == stored.digest.to_string())
+    };
+    stored.version <= receipt.version || found.is_some_and(is_still)
 }
 
 /// The same for a receipt that is written outside a pass, for which nobody holds the lease: of two

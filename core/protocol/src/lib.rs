@@ -32,6 +32,8 @@ pub mod schema;
 mod seal;
 mod snapshot;
 mod spoke;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod verdict;
 mod version;
 mod words;

@@ -42,10 +42,11 @@ pub(crate) fn rows(view: &View, now: Timestamp) -> Vec<DriftRow> {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::testing::receipt;
     use pmp_protocol::{DriftHandling, Receipt, ReceiptStatus};
 
     use super::*;
-    use crate::status::tests::{receipt, view};
+    use crate::status::tests::view;
 
     fn row(member: &str, noticed: i64, handling: DriftHandling) -> Receipt {
         let noticed_at = Timestamp::from_second(noticed).unwrap();
@@ -80,7 +81,7 @@ mod tests {
         ];
         let id = receipts[0].organization.clone();
         let organization = pmp_ledger::Organization { receipts, ..pmp_ledger::Organization::unknown(id) };
-        let head = crate::status::tests::head(42, "2026-11-24T11:59:00Z");
+        let head = pmp_ledger::testing::head(42);
         let rows = rows(&view([organization], Some(&head)), "2026-11-24T12:00:00Z".parse().unwrap());
         let ids: Vec<_> = rows.iter().map(|row| row.member_experience.as_str()).collect();
         assert_eq!(ids, ["exp-left", "exp-newer", "exp-older"]);

@@ -270,16 +270,12 @@ pub(crate) fn products(group: &Group<'_, ExceptionRow>) -> usize {
 mod tests {
     use jiff::SignedDuration;
     use pmp_ledger::Organization;
+    use pmp_ledger::testing::head;
+    use pmp_protocol::testing::{receipt, seen};
     use pmp_protocol::{DeferralReason, Deferred, FilterIdentity, FilteredFor, ReceiptStatus};
 
     use super::*;
-    use crate::status::tests::{receipt, seen, view};
-
-    fn head(latest: u64) -> Head {
-        let latest = SnapshotVersion::new(latest).unwrap();
-        let taken_at = "2026-11-24T11:59:00Z".parse().unwrap();
-        Head { latest, digest: Digest::of(b"now"), taken_at, chunks: 1, published: Some(latest), statement: None }
-    }
+    use crate::status::tests::view;
 
     fn organization(name: &str, receipts: Vec<Receipt>) -> Organization {
         let id = OrganizationId::new(name).unwrap();

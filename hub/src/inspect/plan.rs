@@ -370,21 +370,13 @@ impl FleetPlan {
 
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::{Applied, FilterIdentity, ReceiptStatus, Removal, ResourceRequests, WouldChange};
+    use pmp_ledger::testing::head;
+    use pmp_protocol::testing::{content, now, receipt};
+    use pmp_protocol::{Applied, FilterIdentity, ReceiptStatus, Removal, WouldChange};
 
     use super::*;
     use crate::render::plan::{lines, summary};
-    use crate::status::tests::{head, receipt, view};
-
-    fn now() -> Timestamp {
-        "2026-11-24T12:00:00Z".parse().unwrap()
-    }
-
-    fn content(approved: &[&str], rejected: &[&str]) -> Content {
-        let ids = |ids: &[&str]| ids.iter().map(|id| ProductId::new(id).unwrap()).collect();
-        let management = ExperienceId::new("exp-management").unwrap();
-        Content::new(management, ids(approved), ids(rejected), BTreeMap::new(), ResourceRequests::Allow).unwrap()
-    }
+    use crate::status::tests::view;
 
     fn on(member: &str, version: u64) -> Receipt {
         let base = receipt(version, ReceiptStatus::InSync, None);
@@ -410,7 +402,7 @@ mod tests {
         ];
         let id = receipts[0].organization.clone();
         let organization = pmp_ledger::Organization { receipts, ..pmp_ledger::Organization::unknown(id) };
-        let view = view([organization], Some(&head(42, "2026-11-24T11:59:00Z")));
+        let view = view([organization], Some(&head(42)));
         let kept = BTreeMap::from([(SnapshotVersion::new(42).unwrap(), content(&["a", "b", "c"], &["x"]))]);
         assert_eq!(needed(&view, now()), kept.keys().copied().collect());
         let none = Outlooks::default();

@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use pmp_ledger::{Head, Organization, Report, Unreadable};
+use pmp_protocol::testing::{now, receipt, seen, version};
 use pmp_protocol::{
-    AccountId, Digest, HeadMark, Needs, OperatorConfirmation, OrganizationSeen, ReceiptStatus, SpokeScope, WouldChange,
+    Digest, HeadMark, Needs, OperatorConfirmation, OrganizationSeen, ReceiptStatus, SpokeScope, WouldChange,
 };
 
 use super::*;
@@ -13,66 +14,8 @@ use crate::status::judge::{MAX_UNREADABLE, rows};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-fn now() -> Timestamp {
-    "2026-11-24T12:00:00Z".parse().unwrap()
-}
-
-pub(crate) fn head(latest: u64, taken_at: &str) -> Head {
-    let latest = SnapshotVersion::new(latest).unwrap();
-    let taken_at = taken_at.parse().unwrap();
-    Head { latest, digest: Digest::of(b"now"), taken_at, chunks: 1, published: Some(latest), statement: None }
-}
-
-pub(crate) fn receipt(version: u64, status: ReceiptStatus, error: Option<&str>) -> Receipt {
-    Receipt {
-        organization: OrganizationId::new("o-alpha00000").unwrap(),
-        experience: ExperienceId::new("exp-management").unwrap(),
-        member_experience: ExperienceId::new("exp-member").unwrap(),
-        version: SnapshotVersion::new(version).unwrap(),
-        digest: Digest::of(b"now"),
-        status,
-        received_at: now(),
-        applied_at: None,
-        applied: None,
-        allowed: 3,
-        denied: 1,
-        pending: 2,
-        would_change: None,
-        left: None,
-        drift: None,
-        filtered: 0,
-        filtered_for: Vec::new(),
-        filter_warnings: Vec::new(),
-        deferred: Vec::new(),
-        change_sets: Vec::new(),
-        filter: None,
-        filter_input: None,
-        confirmed: None,
-        removals: Vec::new(),
-        owner: None,
-        recorded: None,
-        spoke_version: "0.1.0".into(),
-        error: error.map(str::to_owned),
-    }
-}
-
-pub(crate) fn seen() -> OrganizationSeen {
-    OrganizationSeen {
-        organization: OrganizationId::new("o-alpha00000").unwrap(),
-        experience: ExperienceId::new("exp-management").unwrap(),
-        last_seen: now(),
-        account: AccountId::new("111111111111").unwrap(),
-        region: "us-east-1".into(),
-        experiences: 1,
-        spoke: None,
-        spoke_version: "0.1.0".into(),
-        error: None,
-        change_set_times: None,
-        needs: None,
-        ledger: None,
-        disputed: Vec::new(),
-        filter_settings: Vec::new(),
-    }
+fn head(latest: u64, taken_at: &str) -> Head {
+    Head { taken_at: taken_at.parse().unwrap(), ..pmp_ledger::testing::head(latest) }
 }
 
 fn organization(seen_at: &str, receipts: Vec<Receipt>, error: Option<&str>) -> Organization {
@@ -190,10 +133,6 @@ fn a_pass_that_failed_as_a_whole_has_a_row_of_its_own() {
 }
 
 const RECENT: &str = "2026-11-24T11:59:00Z";
-
-fn version(number: u64) -> SnapshotVersion {
-    SnapshotVersion::new(number).unwrap()
-}
 
 /// The first row of a hub whose ledger keeps snapshots 40 to 42.
 fn compared(receipt: Receipt) -> (SpokeState, String) {

@@ -2,19 +2,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use pmp_ledger::testing::head;
 use pmp_ledger::{Head, Organization};
+use pmp_protocol::testing::{self, now, version};
 use pmp_protocol::{Applied, Content, Decisions, Digest, Listing, ResourceRequests};
 
 use super::*;
 use crate::inspect::kept::KeptSnapshot;
-
-fn now() -> Timestamp {
-    "2026-11-24T12:00:00Z".parse().unwrap()
-}
-
-fn version(number: u64) -> SnapshotVersion {
-    SnapshotVersion::new(number).unwrap()
-}
 
 fn digest(number: u64) -> Digest {
     Digest::of(&number.to_le_bytes())
@@ -39,8 +33,7 @@ fn kept(before: Option<Listed>, after: Option<Listed>) -> Kept {
 }
 
 fn view() -> View {
-    let head =
-        Head { latest: version(42), digest: digest(42), taken_at: now(), chunks: 1, published: None, statement: None };
+    let head = Head { digest: digest(42), taken_at: now(), published: None, ..head(42) };
     View { head: Some(head), ..View::default() }
 }
 
@@ -62,7 +55,7 @@ fn receipt(number: u64, status: ReceiptStatus, error: Option<&str>) -> Receipt {
     Receipt {
         digest: digest(number),
         applied: Some(applied).filter(|_| status != ReceiptStatus::InSync),
-        ..crate::status::tests::receipt(number, status, error)
+        ..testing::receipt(number, status, error)
     }
 }
 

@@ -379,6 +379,7 @@ mod tests {
 
     use async_trait::async_trait;
     use pmp_catalog::CatalogError;
+    use pmp_ledger::testing::MemoryLedger;
     use pmp_protocol::Answer;
 
     use super::*;
@@ -418,34 +419,15 @@ mod tests {
         Attributes::new(None, Some(directory.clone()))
     }
 
-    /// The ledger of a hub that has found these answers, or none.
-    #[derive(Debug, Default)]
-    struct Ledger {
-        answers: Mutex<Option<Answers>>,
-        /// The age of the hub's answers.
-        hours: i64,
-        fetched: AtomicUsize,
+    /// The hub writes these answers into its ledger, so many hours ago.
+    async fn write(ledger: &MemoryLedger, answers: &Answers, hours: i64) {
+        let at = Timestamp::now() - SignedDuration::from_hours(hours);
+        AnswerStore::store(ledger, answers, at).await.unwrap();
     }
 
-    #[async_trait]
-    impl AnswerStore for Ledger {
-        async fn latest(&self, _: &ExperienceId) -> Result<Option<AnswersHead>, LedgerError> {
-            let answers = self.answers.lock().unwrap().clone();
-            let at = Timestamp::now() - SignedDuration::from_hours(self.hours);
-            Ok(answers.map(|answers| {
-                let digest = answers.seal().unwrap().digest();
-                AnswersHead { digest, chunks: 1, products: answers.products.len(), at }
-            }))
-        }
-
-        async fn fetch(&self, _: &ExperienceId, _: &AnswersHead) -> Result<Answers, LedgerError> {
-            self.fetched.fetch_add(1, Ordering::Relaxed);
-            Ok(self.answers.lock().unwrap().clone().unwrap())
-        }
-
-        async fn store(&self, _: &Answers, _: Timestamp) -> Result<AnswersHead, LedgerError> {
-            unreachable!("a spoke stores none")
-        }
+    /// How often answers were fetched from the ledger.
+    fn fetched(ledger: &MemoryLedger) -> usize {
+        ledger.calls().into_iter().filter(|call| *call == "fetch_answers").count()
     }
 
     fn answers(products: &[(&str, bool)]) -> Answers {
@@ -458,15 +440,15 @@ mod tests {
         Answers { products: products.iter().map(answer).collect(), ..Answers::none(experience) }
     }
 
-    fn of_hub(ledger: &Arc<Ledger>, fallback: Option<Arc<Fake>>) -> Attributes {
+    fn of_hub(ledger: &Arc<MemoryLedger>, fallback: Option<Arc<Fake>>) -> Attributes {
         let hub = HubAnswers::new(ledger.clone(), ExperienceId::new("exp-1").unwrap());
         Attributes::new(Some(hub), fallback.map(|fake| fake as _))
     }
 
     #[tokio::test]
     async fn what_the_hub_found_out_is_taken_and_nothing_is_asked_for() {
-        let (ledger, fake) = (Arc::new(Ledger::default()), Arc::new(Fake::default()));
-        *ledger.answers.lock().unwrap() = Some(answers(&[("prod-a", true), ("prod-none", false)]));
+        let (ledger, fake) = (Arc::new(MemoryLedger::default()), Arc::new(Fake::default()));
+        write(&ledger, &answers(&[("prod-a", true), ("prod-none", false)]), 0).await;
         let attributes = of_hub(&ledger, Some(fake.clone()));
         let (ids, stop) = (ids(&["prod-a", "prod-none", "prod-new"]), CancellationToken::new());
         for _ in 0..2 {
@@ -475,15 +457,15 @@ mod tests {
             assert_eq!(names(known.not_looked_up().keys()), ["prod-new"], "no answer is not taken for one");
             assert!(known.not_looked_up().values().all(|why| why.contains("the hub has not looked it up yet")));
         }
-        assert_eq!((fake.calls.load(Ordering::Relaxed), ledger.fetched.load(Ordering::Relaxed)), (0, 1));
-        *ledger.answers.lock().unwrap() = Some(answers(&[("prod-a", true), ("prod-new", true)]));
+        assert_eq!((fake.calls.load(Ordering::Relaxed), fetched(&ledger)), (0, 1));
+        write(&ledger, &answers(&[("prod-a", true), ("prod-new", true)]), 0).await;
         let known = attributes.look_up(ids.iter(), &Silent, Timestamp::now(), &stop).await.unwrap();
         assert_eq!(names(known.not_looked_up().keys()), ["prod-none"]);
     }
 
     #[tokio::test]
     async fn where_the_hub_found_nothing_out_products_are_looked_up_here_or_the_filter_is_not_run() {
-        let (ledger, fake) = (Arc::new(Ledger::default()), Arc::new(Fake::default()));
+        let (ledger, fake) = (Arc::new(MemoryLedger::default()), Arc::new(Fake::default()));
         let (ids, stop) = (ids(&["prod-a"]), CancellationToken::new());
         let known =
             of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), &Silent, Timestamp::now(), &stop).await.unwrap();
@@ -496,8 +478,8 @@ mod tests {
     async fn where_the_hub_looks_no_products_up_any_more_they_are_looked_up_here_if_that_is_permitted() {
         let stop = CancellationToken::new();
         for (hours, calls, not_looked_up) in [(71, 0, vec!["prod-new"]), (73, 2, vec![])] {
-            let (ledger, fake) = (Arc::new(Ledger { hours, ..Ledger::default() }), Arc::new(Fake::default()));
-            *ledger.answers.lock().unwrap() = Some(answers(&[("prod-a", true)]));
+            let (ledger, fake) = (Arc::new(MemoryLedger::default()), Arc::new(Fake::default()));
+            write(&ledger, &answers(&[("prod-a", true)]), hours).await;
             let ids = ids(&["prod-a", "prod-new"]);
             let known = of_hub(&ledger, Some(fake.clone()))
                 .look_up(ids.iter(), &Silent, Timestamp::now(), &stop)

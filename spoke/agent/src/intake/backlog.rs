@@ -118,7 +118,7 @@ fn superseded(older: &SnapshotMessage, newest: &SnapshotMessage) {
 
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::{Digest, SnapshotVersion};
+    use pmp_protocol::Digest;
 
     use super::*;
 
@@ -140,9 +140,7 @@ mod tests {
     }
 
     fn head(latest: u64) -> Head {
-        let latest = SnapshotVersion::new(latest).unwrap();
-        let taken_at = Timestamp::UNIX_EPOCH;
-        Head { latest, digest: Digest::of(b"genuine"), taken_at, chunks: 1, published: Some(latest), statement: None }
+        Head { digest: Digest::of(b"genuine"), ..pmp_ledger::testing::head(latest) }
     }
 
     fn ours(bodies: impl IntoIterator<Item = String>) -> Backlog {

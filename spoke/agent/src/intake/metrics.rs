@@ -88,16 +88,15 @@ fn would_change(receipts: &[Receipt]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::{SnapshotVersion, WouldChange};
+    use pmp_protocol::WouldChange;
+    use pmp_protocol::testing;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::draft::{Draft, Progress};
     use crate::error::SpokeError;
 
     fn receipt(status: ReceiptStatus, filtered: usize) -> Receipt {
-        let draft = Draft { version: SnapshotVersion::new(7).unwrap(), filtered, ..Draft::of("exp-member") };
-        draft.receipt(status, &Progress { pending: 1, ..Progress::default() }, None)
+        Receipt { filtered, pending: 1, ..testing::receipt(7, status, None) }
     }
 
     fn told(answer: &Answer) -> Value {

@@ -1,105 +1,52 @@
 //! The holder's side, against a lease store in memory, in paused time.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-
-use async_trait::async_trait;
-use pmp_aws::{ApiError, Outcome};
-use pmp_ledger::{LedgerError, may_take};
+use pmp_ledger::testing::MemoryLedger;
+use pmp_protocol::testing::alpha;
 use pmp_runtime::{SystemChance, SystemClock};
 
 use super::*;
 
-/// One item. It can be told to fail, or to hang.
-#[derive(Debug, Default)]
-struct Memory {
-    lease: Mutex<Option<Lease>>,
-    failing: AtomicBool,
-    hanging: AtomicBool,
-    renewals: AtomicUsize,
+/// The lease of the one organization, and the name of its holder.
+fn lease(store: &MemoryLedger) -> Option<Lease> {
+    store.lease(&alpha())
 }
 
-impl Memory {
-    async fn answer(&self) -> Result<(), LedgerError> {
-        if self.hanging.load(SeqCst) {
-            std::future::pending::<()>().await;
-        }
-        if self.failing.load(SeqCst) {
-            let outcome = Outcome::NoAnswer("connection refused".into());
-            let error = ApiError::of("dynamodb:PutItem", outcome);
-            return Err(LedgerError::Api { table: "SyncTimestamps".parse().unwrap(), error });
-        }
-        Ok(())
-    }
-
-    fn holder(&self) -> Option<String> {
-        self.lease.lock().unwrap().clone().filter(|lease| lease.expires_at_ms > 0).map(|lease| lease.holder)
-    }
+fn holder(store: &MemoryLedger) -> Option<String> {
+    lease(store).filter(|lease| lease.expires_at_ms > 0).map(|lease| lease.holder)
 }
 
-#[async_trait]
-impl LeaseStore for Memory {
-    async fn take(&self, wanted: &Lease, now: Timestamp, watched: Option<&Watched>) -> Result<Taken, LedgerError> {
-        self.answer().await?;
-        let mut lease = self.lease.lock().unwrap();
-        if may_take(lease.as_ref(), &wanted.holder_id, now, watched) {
-            *lease = Some(wanted.clone());
-            return Ok(Taken::Yes);
-        }
-        Ok(Taken::HeldBy(lease.clone().map(Box::new)))
-    }
-
-    async fn held(&self, _: &OrganizationId) -> Result<Option<Lease>, LedgerError> {
-        self.answer().await?;
-        Ok(self.lease.lock().unwrap().clone())
-    }
-
-    async fn renew(&self, renewed: &Lease) -> Result<Taken, LedgerError> {
-        self.answer().await?;
-        let mut lease = self.lease.lock().unwrap();
-        if lease.as_ref().is_some_and(|lease| lease.holder_id == renewed.holder_id) {
-            self.renewals.fetch_add(1, SeqCst);
-            *lease = Some(renewed.clone());
-            return Ok(Taken::Yes);
-        }
-        Ok(Taken::HeldBy(lease.clone().map(Box::new)))
-    }
-}
-
-fn leases(store: &Arc<Memory>, holder: &str) -> Leases {
-    let organization = OrganizationId::new("o-alpha00000").unwrap();
+fn leases(store: &Arc<MemoryLedger>, holder: &str) -> Leases {
     let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
-    Leases::new(store.clone(), organization, holder.into(), LeaseTerm::DEFAULT, clock, chance)
+    Leases::new(store.clone(), alpha(), holder.into(), LeaseTerm::DEFAULT, clock, chance)
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_is_renewed_while_work_goes_on_and_given_back_after_it() {
-    let store = Arc::new(Memory::default());
+    let store = Arc::new(MemoryLedger::default());
     let work = async |stop: &Stop| {
-        assert_eq!(store.holder(), Some("a".into()));
+        assert_eq!(holder(&store), Some("a".into()));
         sleep(Duration::from_secs(600)).await;
         assert!(!stop.is_stopped());
         Ok(7)
     };
     assert_eq!(leases(&store, "a").hold(IfHeld::Leave, &Stop::new(), work).await.unwrap(), Some(7));
-    assert_eq!(store.holder(), None);
-    assert!((290..=301).contains(&store.renewals.load(SeqCst)), "every 2 s, and no more often: that is what it costs");
+    assert_eq!(holder(&store), None);
+    let renewals = store.calls().into_iter().filter(|call| *call == "renew").count();
+    assert!((290..=301).contains(&renewals), "every 2 s, and no more often: that is what it costs");
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_is_given_back_when_work_fails() {
-    let store = Arc::new(Memory::default());
-    let organization = OrganizationId::new("o-alpha00000").unwrap();
-    let fail = async |_: &Stop| {
-        Err::<(), _>(SpokeError::Leased { organization: organization.clone(), holder: "for the test".into() })
-    };
+    let store = Arc::new(MemoryLedger::default());
+    let fail =
+        async |_: &Stop| Err::<(), _>(SpokeError::Leased { organization: alpha(), holder: "for the test".into() });
     assert!(leases(&store, "a").hold(IfHeld::Leave, &Stop::new(), fail).await.is_err());
-    assert_eq!(store.holder(), None);
+    assert_eq!(holder(&store), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_finds_it_taken_leaves_with_the_holders_name_or_waits() {
-    let store = Arc::new(Memory::default());
+    let store = Arc::new(MemoryLedger::default());
     let (first, second) = (leases(&store, "a"), leases(&store, "b"));
     let began = Instant::now();
     let work = async |_: &Stop| {
@@ -120,7 +67,7 @@ async fn who_finds_it_taken_leaves_with_the_holders_name_or_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_leaves_when_told_to_stop() {
-    let store = Arc::new(Memory::default());
+    let store = Arc::new(MemoryLedger::default());
     let stop = Stop::new();
     let waiting = async |_: &Stop| {
         stop.before(Instant::now() + Duration::from_secs(10), Duration::ZERO);
@@ -132,10 +79,14 @@ async fn who_waits_leaves_when_told_to_stop() {
 #[tokio::test(start_paused = true)]
 async fn one_that_cannot_be_renewed_stops_the_work_before_others_may_take_it() {
     for hang in [false, true] {
-        let store = Arc::new(Memory::default());
+        let store = Arc::new(MemoryLedger::default());
         let (began, whole) = (Instant::now(), Stop::new());
         let work = async |stop: &Stop| {
-            (if hang { &store.hanging } else { &store.failing }).store(true, SeqCst);
+            if hang {
+                store.hang()
+            } else {
+                store.fail()
+            }
             stop.stopped().await;
             Ok(stop.reason().unwrap().to_string())
         };
@@ -151,26 +102,25 @@ async fn one_that_cannot_be_renewed_stops_the_work_before_others_may_take_it() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_someone_else_has_stops_the_work_and_is_not_given_back() {
-    let store = Arc::new(Memory::default());
+    let store = Arc::new(MemoryLedger::default());
     let work = async |stop: &Stop| {
         let other = leases(&store, "b");
         let stolen = Lease::new(other.organization, "b".into(), "b".into(), Timestamp::now(), other.term);
-        *store.lease.lock().unwrap() = Some(stolen);
+        store.set_lease(stolen);
         stop.stopped().await;
         Ok(stop.reason().unwrap().to_string())
     };
     let reason = leases(&store, "a").hold(IfHeld::Leave, &Stop::new(), work).await.unwrap().unwrap();
     assert!(reason.starts_with("lease lost to b, since "), "{reason}");
-    assert_eq!(store.holder(), Some("b".into()));
+    assert_eq!(holder(&store), Some("b".into()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_whose_holder_died_with_a_clock_far_ahead_is_taken_after_a_term_without_renewal() {
-    let store = Arc::new(Memory::default());
+    let store = Arc::new(MemoryLedger::default());
     let dead = leases(&store, "dead");
     let tomorrow = Timestamp::now() + jiff::SignedDuration::from_hours(24);
-    *store.lease.lock().unwrap() =
-        Some(Lease::new(dead.organization, "dead".into(), "dead".into(), tomorrow, dead.term));
+    store.set_lease(Lease::new(dead.organization, "dead".into(), "dead".into(), tomorrow, dead.term));
     let began = Instant::now();
     let next = leases(&store, "next");
     next.hold(IfHeld::Wait, &Stop::new(), async |_| Ok(())).await.unwrap().unwrap();
@@ -179,7 +129,7 @@ async fn one_whose_holder_died_with_a_clock_far_ahead_is_taken_after_a_term_with
 
 #[tokio::test(start_paused = true)]
 async fn who_only_looks_now_and_then_takes_it_after_a_term_without_a_renewal_and_never_before() {
-    let store = Arc::new(Memory::default());
+    let store = Arc::new(MemoryLedger::default());
     let (holder, next) = (leases(&store, "a"), leases(&store, "next"));
     let look = async || next.hold(IfHeld::Leave, &Stop::new(), async |_| Ok(())).await.is_ok();
     // While it is renewed, whoever looks leaves, however often.
@@ -189,12 +139,12 @@ async fn who_only_looks_now_and_then_takes_it_after_a_term_without_a_renewal_and
             sleep(Duration::from_secs(1)).await;
         }
         // It dies in the middle: the keeper goes with it.
-        store.failing.store(true, SeqCst);
-        Ok(store.lease.lock().unwrap().clone())
+        store.fail();
+        Ok(lease(&store))
     };
     let last = holder.hold(IfHeld::Leave, &Stop::new(), work).await.unwrap().unwrap();
-    *store.lease.lock().unwrap() = last;
-    store.failing.store(false, SeqCst);
+    store.set_lease(last.unwrap());
+    store.recover();
     let died = Instant::now();
     while !look().await {
         sleep(Duration::from_secs(1)).await;
@@ -205,7 +155,7 @@ async fn who_only_looks_now_and_then_takes_it_after_a_term_without_a_renewal_and
 
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_has_fallen_silent_is_told_once_and_one_that_renews_or_gives_back_never() {
-    let store = Arc::new(Memory::default());
+    let store = Arc::new(MemoryLedger::default());
     let (holder, idle) = (leases(&store, "a"), leases(&store, "idle"));
     let told_within = async |seconds: u64| {
         let mut told = 0;
@@ -216,17 +166,17 @@ async fn a_holder_that_has_fallen_silent_is_told_once_and_one_that_renews_or_giv
         told
     };
     assert_eq!(told_within(20).await, 0, "nobody ever held it");
-    let work = async |_: &Stop| Ok((told_within(60).await, store.lease.lock().unwrap().clone()));
+    let work = async |_: &Stop| Ok((told_within(60).await, lease(&store)));
     let (told, last) = holder.hold(IfHeld::Leave, &Stop::new(), work).await.unwrap().unwrap();
     assert_eq!((told, told_within(60).await), (0, 0));
     // As it was when it died.
-    *store.lease.lock().unwrap() = last;
+    store.set_lease(last.unwrap());
     assert_eq!(told_within(60).await, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn two_that_share_it_take_turns_however_much_one_has_to_do() {
-    let store = Arc::new(Memory::default());
+    let store = Arc::new(MemoryLedger::default());
     let (busy, other) = (leases(&store, "busy"), leases(&store, "other"));
     busy.share_with(1);
     let pass = async |_: &Stop| {

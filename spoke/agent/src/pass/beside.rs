@@ -80,46 +80,24 @@ impl Beside {
 mod tests {
     use std::collections::BTreeSet;
 
-    use jiff::Timestamp;
-    use pmp_protocol::{AccountId, OrganizationId, ReceiptStatus};
+    use pmp_protocol::ReceiptStatus;
+    use pmp_protocol::testing::{self, alpha, experience as id, seen};
 
     use super::*;
-    use crate::draft::{Draft, Progress};
-
-    fn id(id: &str) -> ExperienceId {
-        ExperienceId::new(id).unwrap()
-    }
 
     fn only(ids: &[&str]) -> SpokeScope {
         SpokeScope::of(Some(ids.iter().map(|it| id(it)).collect::<BTreeSet<_>>()))
     }
 
     fn beside(me: &SpokeScope, others: &[SpokeScope]) -> Beside {
-        let organization = OrganizationId::new("o-alpha00000").unwrap();
-        let seen = |spoke: &SpokeScope| OrganizationSeen {
-            organization: organization.clone(),
-            experience: id("exp-management"),
-            last_seen: Timestamp::UNIX_EPOCH,
-            account: AccountId::new("222222222222").unwrap(),
-            region: "us-east-1".into(),
-            experiences: 1,
-            spoke: Some(spoke.clone()),
-            spoke_version: "0.1.0".into(),
-            error: None,
-            change_set_times: None,
-            needs: None,
-            ledger: None,
-            disputed: Vec::new(),
-            filter_settings: Vec::new(),
-        };
-        let spokes = others.iter().map(seen).collect();
-        Beside::of(me.clone(), &Organization { spokes, ..Organization::unknown(organization.clone()) })
+        let sign = |spoke: &SpokeScope| OrganizationSeen { spoke: Some(spoke.clone()), ..seen() };
+        let spokes = others.iter().map(sign).collect();
+        Beside::of(me.clone(), &Organization { spokes, ..Organization::unknown(alpha()) })
     }
 
     fn receipt(member: &str, owner: Option<&SpokeScope>) -> Receipt {
-        let draft = Draft::of(member);
-        let receipt = draft.receipt(ReceiptStatus::Held, &Progress::default(), None);
-        Receipt { owner: owner.map(|owner| owner.id.clone()), ..receipt }
+        let owner = owner.map(|owner| owner.id.clone());
+        Receipt { member_experience: id(member), owner, ..testing::receipt(1, ReceiptStatus::Held, None) }
     }
 
     #[test]

@@ -56,15 +56,12 @@ pub(crate) fn finish(applied: Applied, not_looked_up: &BTreeMap<ProductId, Strin
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::testing::{self, product};
+
     use super::*;
-    use crate::draft::Draft;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
-    }
-
-    fn product(id: &str) -> ProductId {
-        ProductId::new(id).unwrap()
     }
 
     fn refused(id: &str, next_try: i64) -> Deferred {
@@ -80,8 +77,7 @@ mod tests {
     }
 
     fn receipt(deferred: Vec<Deferred>) -> Receipt {
-        let draft = Draft::of("exp-member");
-        draft.receipt(ReceiptStatus::Partial, &Progress { deferred, ..Progress::default() }, None)
+        Receipt { deferred, ..testing::receipt(1, ReceiptStatus::Partial, None) }
     }
 
     fn not_looked_up(ids: &[&str]) -> BTreeMap<ProductId, String> {

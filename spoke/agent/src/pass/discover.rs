@@ -295,8 +295,8 @@ fn absent(error: CatalogError) -> Absent {
 
 #[cfg(test)]
 mod tests {
-    use async_trait::async_trait;
-    use pmp_catalog::{ChangeSetId, ChangeSetRequest, ChangeSetStatus, Pace, ProcurementPolicy, RateLimits};
+    use pmp_catalog::testing::{FakeCatalog, Refusal};
+    use pmp_protocol::testing::experience;
     use pmp_runtime::SystemChance;
 
     use super::*;
@@ -309,55 +309,16 @@ mod tests {
         assert_eq!(Absent::NotLive(NotLive::NoPolicy).hint(), NotLive::NoPolicy.hint());
     }
 
-    /// Lists as told, and has nothing else.
-    #[derive(Debug)]
-    struct Lists {
-        own: Result<&'static [&'static str], ErrorClass>,
-        shared: Result<&'static [&'static str], ErrorClass>,
-        pace: Pace,
-    }
-
-    fn refusal(class: ErrorClass) -> CatalogError {
-        let code = match class {
-            ErrorClass::Throttled => "ThrottlingException",
-            ErrorClass::Transient => "InternalServiceException",
-            ErrorClass::Invalid => "ValidationException",
-            ErrorClass::AccessDenied => "AccessDeniedException",
-            _ => "SomethingNew",
+    /// A refusal of this class.
+    fn refusal(class: ErrorClass) -> Refusal {
+        let (code, status) = match class {
+            ErrorClass::Throttled => ("ThrottlingException", 429),
+            ErrorClass::Transient => ("InternalServiceException", 500),
+            ErrorClass::Invalid => ("ValidationException", 422),
+            ErrorClass::AccessDenied => ("AccessDeniedException", 403),
+            _ => ("SomethingNew", 400),
         };
-        CatalogError::Entity { entity: "list".into(), code: code.into(), message: String::new() }
-    }
-
-    #[async_trait]
-    impl Catalog for Lists {
-        fn pace(&self) -> &Pace {
-            &self.pace
-        }
-
-        async fn list_experiences(&self, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
-            let listed = if scope == Scope::Own { self.own } else { self.shared };
-            listed.map(|ids| ids.iter().map(|id| ExperienceId::new(id).unwrap()).collect()).map_err(refusal)
-        }
-
-        async fn describe_experiences(&self, _: &[ExperienceId]) -> Vec<Result<Experience, CatalogError>> {
-            Vec::new()
-        }
-
-        async fn describe_policies(&self, _: &[PolicyId]) -> Vec<Result<ProcurementPolicy, CatalogError>> {
-            Vec::new()
-        }
-
-        async fn start_change_set(&self, _: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError> {
-            Err(refusal(ErrorClass::Unexpected))
-        }
-
-        async fn describe_change_set(&self, _: &ChangeSetId) -> Result<ChangeSetStatus, CatalogError> {
-            Err(refusal(ErrorClass::Unexpected))
-        }
-
-        async fn open_change_sets(&self, _: &ExperienceId) -> Result<Vec<ChangeSetId>, CatalogError> {
-            Ok(Vec::new())
-        }
+        Refusal { code, message: "", status }
     }
 
     #[tokio::test(start_paused = true)]
@@ -381,7 +342,11 @@ mod tests {
             (Err(ErrorClass::AccessDenied), Err(ErrorClass::AccessDenied), None),
         ] {
             for (own, shared) in [(one, other), (other, one)] {
-                let catalog = Lists { own, shared, pace: Pace::new(RateLimits::default()) };
+                let answer = |listed: Result<&[&str], ErrorClass>| {
+                    listed.map(|ids| ids.iter().map(|id| experience(id)).collect::<Vec<_>>()).map_err(refusal)
+                };
+                let catalog = FakeCatalog::new(0, &BTreeSet::new());
+                catalog.world().listings = [(Scope::Own, answer(own)), (Scope::SharedWithMe, answer(shared))].into();
                 let chance: Arc<dyn Chance> = Arc::new(SystemChance);
                 let listed = list(&catalog, &chance).await.map(|(ids, _)| ids.len()).ok();
                 assert_eq!(listed, found, "own {own:?}, shared {shared:?}");

@@ -291,50 +291,36 @@ fn still_told(seen: Option<&OrganizationSeen>, now: Timestamp) -> Vec<DisputedRe
 
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::{AccountId, Applied, OrganizationId};
+    use pmp_ledger::testing::head;
+    use pmp_protocol::Applied;
+    use pmp_protocol::testing::{self, alpha, experience, management, seen, version};
 
     use super::*;
-    use crate::draft::{Draft, Progress};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn version(number: u64) -> SnapshotVersion {
-        SnapshotVersion::new(number).unwrap()
-    }
-
-    fn management() -> ExperienceId {
-        ExperienceId::new("exp-management").unwrap()
-    }
-
     fn receipt(member: &str, number: u64, content: &str, applied: Option<(u64, &str)>) -> Receipt {
-        let draft = Draft {
-            version: version(number),
-            digest: Digest::of(content.as_bytes()),
+        let of = |content: &str| Digest::of(content.as_bytes());
+        Receipt {
+            member_experience: experience(member),
+            digest: of(content),
             applied: applied.map(|(number, content)| Applied {
                 version: version(number),
-                digest: Digest::of(content.as_bytes()),
+                digest: of(content),
                 at: at(0),
             }),
-            ..Draft::of(member)
-        };
-        draft.receipt(ReceiptStatus::Failed, &Progress::default(), None)
+            ..testing::receipt(number, ReceiptStatus::Failed, None)
+        }
     }
 
     /// The head is version 7 of content `seven`; the ledger knows version 6 as `six`, and not
     /// version 5.
     fn sifted(receipts: Vec<Receipt>, unreadable: Vec<Unreadable>) -> Standing {
-        let head = Head {
-            latest: version(7),
-            digest: Digest::of(b"seven"),
-            taken_at: at(0),
-            chunks: 1,
-            published: Some(version(7)),
-            statement: None,
-        };
+        let head = Head { digest: Digest::of(b"seven"), ..head(7) };
         let digests = BTreeMap::from([(version(6), Digest::of(b"six")), (version(7), Digest::of(b"seven"))]);
-        let organization = Organization::unknown(OrganizationId::new("o-alpha00000").unwrap());
+        let organization = Organization::unknown(alpha());
         let organization = Organization { receipts, unreadable, ..organization };
         let beside = Beside::of(SpokeScope::of(None), &organization);
         sift(&management(), head, &digests, organization, beside, at(100))
@@ -396,22 +382,8 @@ mod tests {
             digest: Digest::of(b"nine"),
             found_at: at(second),
         };
-        let seen = OrganizationSeen {
-            organization: OrganizationId::new("o-alpha00000").unwrap(),
-            experience: management(),
-            last_seen: at(0),
-            account: AccountId::new("222222222222").unwrap(),
-            region: "us-east-1".into(),
-            experiences: 1,
-            spoke: None,
-            spoke_version: "0.1.0".into(),
-            error: None,
-            change_set_times: None,
-            needs: None,
-            ledger: None,
-            disputed: vec![told("exp-old", 0), told("exp-recent", 50_000), told("exp-of-the-future", 200_000)],
-            filter_settings: Vec::new(),
-        };
+        let disputed = vec![told("exp-old", 0), told("exp-recent", 50_000), told("exp-of-the-future", 200_000)];
+        let seen = OrganizationSeen { disputed, ..seen() };
         let still = still_told(Some(&seen), at(100_000));
         assert_eq!(still, [told("exp-recent", 50_000)]);
     }

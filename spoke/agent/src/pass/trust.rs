@@ -237,9 +237,7 @@ mod tests {
     }
 
     fn head(version: u64, statement: Option<String>) -> Head {
-        let latest = SnapshotVersion::new(version).unwrap();
-        let digest = Digest::of(b"content");
-        Head { latest, digest, taken_at: at(0), chunks: 1, published: Some(latest), statement }
+        Head { digest: Digest::of(b"content"), statement, ..pmp_ledger::testing::head(version) }
     }
 
     #[test]

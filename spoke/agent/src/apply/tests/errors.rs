@@ -5,8 +5,8 @@ use std::time::Duration;
 use pmp_catalog::{Part, Revision};
 use pmp_protocol::ProductBatch;
 
-use super::fake::{Call, Fate, KnownToken, Refusal};
 use super::*;
+use pmp_catalog::testing::{Call, Fate, KnownToken, Refusal};
 
 const fn refusal(code: &'static str, message: &'static str, status: u16) -> Option<Refusal> {
     Some(Refusal { code, message, status })
@@ -247,7 +247,7 @@ async fn a_known_token_that_is_refused_for_ever_is_given_up_in_the_end() {
 async fn a_stale_revision_is_found_out_about_whatever_the_words() {
     let catalog = FakeCatalog::new(1, &products(0..10));
     catalog.world().stale = Some("this cannot be done");
-    let live = catalog.live(0);
+    let live = as_read(&catalog, 0);
     // Somebody changes the experience after it was read, more often than the spoke investigates a
     // refusal in unknown words.
     let foreign = |n: u32| Part {
@@ -262,7 +262,7 @@ async fn a_stale_revision_is_found_out_about_whatever_the_words() {
     for n in 0..5 {
         catalog.world().experiences.get_mut(&experience(0)).unwrap().apply(&foreign(n), false);
     }
-    assert_ne!(catalog.live(0).experience.revision, live.experience.revision);
+    assert_ne!(as_read(&catalog, 0).experience.revision, live.experience.revision);
     let applied = applied_to(&catalog, live, products(0..15)).await;
     assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None));
     assert_eq!(catalog.world().experiences[&experience(0)].approved, products(0..15));
@@ -284,7 +284,7 @@ async fn a_stale_revision_is_found_out_about_where_reads_lag_too() {
     };
     catalog.world().start(&[foreign]);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let live = catalog.live(0);
+    let live = as_read(&catalog, 0);
     assert_eq!(live.experience.revision, Revision(1), "it ended, and cannot be read yet");
     let applied = applied_to(&catalog, live, products(0..15)).await;
     assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None));

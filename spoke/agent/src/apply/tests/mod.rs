@@ -2,7 +2,6 @@
 //! may give.
 
 mod errors;
-mod fake;
 mod pace;
 mod settings;
 
@@ -10,12 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
+use pmp_catalog::testing::{FakeCatalog, experience, member, policy_id};
 use pmp_protocol::{Content, DeferralReason, ProductId, ResourceRequests, Verdicts};
 use pmp_runtime::SystemChance;
 use tokio::time::Instant;
 
 use super::*;
-use fake::{FakeCatalog, experience, member};
+
+/// Experience number `n` as a pass reads it.
+fn as_read(catalog: &FakeCatalog, n: usize) -> Live {
+    let (world, id) = (catalog.world(), experience(n));
+    let (experience, policy) = (world.describe(&id), world.policy(&id));
+    Live { member: member(n), experience, policy_id: policy_id(&id), policy }
+}
 
 struct Unwatched;
 
@@ -76,7 +82,7 @@ impl<'a> Pass<'a> {
 
     async fn run(self) -> Vec<Applied> {
         let experiences = self.catalog.world().experiences.len();
-        let live = (0..experiences).map(|n| self.catalog.live(n)).collect();
+        let live = (0..experiences).map(|n| as_read(self.catalog, n)).collect();
         self.run_on(live).await
     }
 

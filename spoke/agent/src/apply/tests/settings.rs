@@ -1,8 +1,8 @@
 //! The policy's settings: they go with the products or alone, and never keep products from being
 //! applied.
 
-use super::fake::{Call, Named, Refusal};
 use super::*;
+use pmp_catalog::testing::{Call, Named, Refusal};
 
 const WANTED: Option<ResourceRequests> = Some(ResourceRequests::Deny);
 

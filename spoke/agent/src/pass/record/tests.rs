@@ -1,138 +1,12 @@
-use std::collections::BTreeSet;
-use std::sync::Mutex as Lock;
-
-use async_trait::async_trait;
-use pmp_ledger::{Extent, FoundJournal, Head, Journals, NewSnapshot, Outcomes, Stored};
-use pmp_protocol::{
-    Content, Decision, FilterIdentity, OrganizationId, ProductId, ReceiptStatus, ResourceRequests, Sealed,
-};
+use pmp_ledger::testing::MemoryLedger;
+use pmp_protocol::testing::{alpha, content, experience, management, product};
+use pmp_protocol::{Decision, FilterIdentity, ReceiptStatus};
 
 use super::*;
 use crate::draft::{Draft, Progress};
 
-/// A ledger in memory, which counts what is asked of it.
-#[derive(Debug, Default)]
-struct Fake {
-    journal: Lock<FoundJournal>,
-    outcomes: Lock<BTreeMap<u64, Outcome>>,
-    calls: Lock<Vec<&'static str>>,
-    snapshots: BTreeMap<SnapshotVersion, Snapshot>,
-    broken: bool,
-}
-
-impl Fake {
-    fn call(&self, what: &'static str) -> Result<(), LedgerError> {
-        self.calls.lock().unwrap().push(what);
-        let problem = "broken".to_owned();
-        if self.broken { Err(LedgerError::Unreadable { table: "t-t".parse().unwrap(), problem }) } else { Ok(()) }
-    }
-
-    fn calls(&self) -> Vec<&'static str> {
-        std::mem::take(&mut self.calls.lock().unwrap())
-    }
-}
-
-#[async_trait]
-impl RecordStore for Fake {
-    async fn journal(
-        &self,
-        _: &OrganizationId,
-        _: &ExperienceId,
-        _: &ExperienceId,
-    ) -> Result<FoundJournal, LedgerError> {
-        self.call("journal")?;
-        Ok(self.journal.lock().unwrap().clone())
-    }
-
-    async fn put_journal(&self, new: &NewJournal<'_>) -> Result<bool, LedgerError> {
-        self.call("put_journal")?;
-        let mut journal = self.journal.lock().unwrap();
-        if journal.revision != new.found {
-            return Ok(false);
-        }
-        let packed = new.journal.encode().unwrap();
-        *journal = FoundJournal {
-            journal: Some(DecisionJournal::decode(&packed).unwrap()),
-            revision: Some(new.found.unwrap_or_default() + 1),
-        };
-        Ok(true)
-    }
-
-    async fn put_outcome(&self, outcome: &Outcome, number: u64, _: Timestamp) -> Result<(), LedgerError> {
-        self.call("put_outcome")?;
-        self.outcomes.lock().unwrap().insert(number % pmp_protocol::MAX_OUTCOMES, outcome.clone());
-        Ok(())
-    }
-
-    async fn journals(&self, _: &OrganizationId, _: &ExperienceId, _: Extent) -> Result<Journals, LedgerError> {
-        panic!("a spoke reads the hub's view")
-    }
-
-    async fn outcomes(
-        &self,
-        _: &OrganizationId,
-        _: &ExperienceId,
-        _: Option<&ExperienceId>,
-        _: Extent,
-    ) -> Result<Outcomes, LedgerError> {
-        panic!("a spoke reads the hub's view")
-    }
-}
-
-#[async_trait]
-impl SnapshotStore for Fake {
-    async fn head(&self, _: &ExperienceId) -> Result<Option<Head>, LedgerError> {
-        Ok(None)
-    }
-
-    async fn store(&self, _: &NewSnapshot<'_>) -> Result<Stored, LedgerError> {
-        panic!("a spoke stores nothing")
-    }
-
-    async fn put_statement(
-        &self,
-        _: &ExperienceId,
-        _: SnapshotVersion,
-        _: Digest,
-        _: &str,
-    ) -> Result<bool, LedgerError> {
-        panic!("a spoke signs nothing")
-    }
-
-    async fn mend(&self, _: &ExperienceId, _: &Head, _: &Sealed) -> Result<bool, LedgerError> {
-        panic!("a spoke mends nothing")
-    }
-
-    async fn mark_published(&self, _: &ExperienceId, _: SnapshotVersion, _: Timestamp) -> Result<(), LedgerError> {
-        panic!("a spoke publishes nothing")
-    }
-
-    async fn fetch(&self, experience: &ExperienceId, version: SnapshotVersion) -> Result<Snapshot, LedgerError> {
-        self.call("fetch")?;
-        let found = self.snapshots.get(&version).cloned();
-        found.ok_or_else(|| LedgerError::NoSnapshot { experience: experience.clone(), version })
-    }
-
-    async fn digests(&self, _: &ExperienceId) -> Result<BTreeMap<SnapshotVersion, Digest>, LedgerError> {
-        Ok(BTreeMap::new())
-    }
-
-    async fn prune(&self, _: &ExperienceId, _: SnapshotVersion, _: u64) -> Result<usize, LedgerError> {
-        panic!("a spoke prunes nothing")
-    }
-}
-
-fn product(id: &str) -> ProductId {
-    ProductId::new(id).unwrap()
-}
-
 fn snapshot(number: u64, approved: &[&str]) -> Snapshot {
-    let experience = ExperienceId::new("exp-management").unwrap();
-    let approved: BTreeSet<_> = approved.iter().map(|id| product(id)).collect();
-    let content = Content::new(experience.clone(), approved, BTreeSet::new(), BTreeMap::new(), ResourceRequests::Allow);
-    let sealed = Sealed::new(&content.unwrap()).unwrap();
-    let version = SnapshotVersion::new(number).unwrap();
-    Snapshot::open(&experience, version, Timestamp::UNIX_EPOCH, &sealed).unwrap()
+    pmp_protocol::testing::snapshot(number, &content(approved, &[]))
 }
 
 fn excluded(id: &str) -> Verdicts {
@@ -156,12 +30,15 @@ fn at(hours: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + hours * 3_600).unwrap()
 }
 
-struct Ledger(Arc<Fake>);
+struct Ledger(Arc<MemoryLedger>);
 
 impl Ledger {
     fn with(snapshots: &[&Snapshot]) -> Self {
-        let snapshots = snapshots.iter().map(|it| (it.version(), (*it).clone())).collect();
-        Self(Arc::new(Fake { snapshots, ..Fake::default() }))
+        let ledger = MemoryLedger::default();
+        for snapshot in snapshots {
+            ledger.keep(snapshot);
+        }
+        Self(Arc::new(ledger))
     }
 
     /// One pass; the receipt that it would write.
@@ -181,9 +58,12 @@ impl Ledger {
         Receipt { recorded: Some(recorded), ..receipt }
     }
 
+    fn journal(&self) -> DecisionJournal {
+        self.0.found_journal(&alpha(), &management(), &experience("exp-member")).journal.unwrap()
+    }
+
     fn entries(&self) -> Vec<(u64, ReceiptStatus)> {
-        let found = self.0.journal.lock().unwrap();
-        let journal = found.journal.as_ref().unwrap();
+        let journal = self.journal();
         journal.entries().iter().map(|entry| (entry.version.get(), entry.status)).collect()
     }
 }
@@ -224,8 +104,8 @@ async fn versions_are_kept_one_after_the_other_and_what_was_held_and_let_through
             Some(Arc::new(Listing::of(self.0[&entry.version].content())))
         }
     }
-    let found = ledger.0.journal.lock().unwrap().journal.clone().unwrap();
-    let both = Both(ledger.0.snapshots.clone());
+    let found = ledger.journal();
+    let both = Both([one, two].map(|snapshot| (snapshot.version(), snapshot)).into());
     let grounds = |id: &str| -> Vec<usize> {
         let said = found.about(&product(id), usize::MAX, &both);
         said.into_iter().map(|grounds| grounds.unwrap().len()).collect()
@@ -241,7 +121,8 @@ async fn what_was_stopped_is_no_decision_and_a_ledger_that_fails_is_tried_again(
     assert_eq!(ledger.0.calls(), ["put_outcome"]);
     assert_eq!(stopped.recorded.unwrap().decisions, None);
 
-    let broken = Ledger(Arc::new(Fake { broken: true, ..Fake::default() }));
+    let broken = Ledger::with(&[]);
+    broken.0.fail();
     let failed = broken.pass(&one, ReceiptStatus::InSync, &excluded("prod-a"), Some(&stopped), at(1)).await;
     assert_eq!(failed.recorded.unwrap().decisions, None);
     let again = ledger.pass(&one, ReceiptStatus::InSync, &excluded("prod-a"), Some(&failed), at(2)).await;
@@ -270,7 +151,7 @@ async fn the_last_hundred_outcomes_are_kept() {
         let status = if hour % 2 == 0 { ReceiptStatus::InSync } else { ReceiptStatus::Held };
         before = Some(ledger.pass(&one, status, &Verdicts::new(), before.as_ref(), at(hour)).await);
     }
-    let outcomes = ledger.0.outcomes.lock().unwrap();
-    let oldest = outcomes.values().map(|outcome| outcome.at).min().unwrap();
+    let outcomes = ledger.0.kept_outcomes();
+    let oldest = outcomes.iter().map(|outcome| outcome.at).min().unwrap();
     assert_eq!((outcomes.len(), oldest), (100, at(150)));
 }

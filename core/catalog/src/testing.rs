@@ -1,5 +1,9 @@
-//! A catalog in memory, on tokio's clock: locks, revisions, change sets that take time, products
-//! that it refuses, and errors at chosen calls.
+//! A catalog in memory for tests, on tokio's clock: locks, revisions, change sets that take time,
+//! products that it refuses, and errors at chosen calls. In no program: only the feature `testing`
+//! compiles it.
+
+// What a test asks for and is not there ends that test.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,51 +12,63 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use pmp_aws::{ApiError, Outcome};
-use pmp_catalog::{
-    Catalog, CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus,
-    Experience, ExperienceStatus, Pace, Part, PolicyId, ProcurementPolicy, RateLimits, Revision, Scope,
-};
 use pmp_protocol::{ExperienceId, ManagementId, MemberId, ProductBatch, ProductId, ResourceRequests};
 use tokio::time::Instant;
 
-use crate::apply::live::Live;
+use crate::{
+    Catalog, CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus,
+    Experience, ExperienceStatus, Pace, Part, PolicyId, ProcurementPolicy, RateLimits, Revision, Scope,
+};
 
 /// The calls that a test can make fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Call {
+pub enum Call {
+    /// `StartChangeSet`, one request at a time.
     Start,
+    /// `DescribeChangeSet`, one poll at a time.
     DescribeChangeSet,
+    /// All experiences of one call.
     DescribeExperience,
+    /// All policies of one call.
     DescribePolicy,
+    /// The change sets that run on one experience.
     OpenChangeSets,
 }
 
 /// An error as AWS spells it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Refusal {
-    pub(super) code: &'static str,
-    pub(super) message: &'static str,
-    pub(super) status: u16,
+pub struct Refusal {
+    /// The error code. For a start, `lost` means that the answer is lost, and not the request.
+    pub code: &'static str,
+    /// The message beside the code.
+    pub message: &'static str,
+    /// The HTTP status of the answer.
+    pub status: u16,
 }
 
 /// The outcome of the next change sets, unless their products decide it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub enum Fate {
+    /// It fails by a fault of AWS itself.
     ServerFault,
+    /// Somebody cancels the change set.
     Cancelled,
+    /// It succeeds, and changes nothing.
     WithoutEffect,
 }
 
 /// Whether an error says which of the changes it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Named {
+pub enum Named {
+    /// It names the change.
     Yes,
+    /// It names the experience only.
     No,
 }
 
 /// The reaction to a request whose token is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum KnownToken {
+pub enum KnownToken {
     /// The answer is the change set that the first request became.
     #[default]
     Answered,
@@ -60,45 +76,60 @@ pub(super) enum KnownToken {
     Refused(&'static str),
 }
 
+/// The state of the catalog, and what it is told to do.
 #[derive(Debug, Default)]
-pub(super) struct World {
-    pub(super) experiences: BTreeMap<ExperienceId, Lists>,
-    pub(super) known_token: KnownToken,
+pub struct World {
+    /// All experiences, by id.
+    pub experiences: BTreeMap<ExperienceId, Lists>,
+    /// The answers to listings. A listing that is not here has all experiences.
+    pub listings: BTreeMap<Scope, Result<Vec<ExperienceId>, Refusal>>,
+    /// What becomes of repeated requests.
+    pub known_token: KnownToken,
     /// Whether an approval leaves a product on the list of rejected ones, and the other way round.
-    pub(super) adds: bool,
+    pub adds: bool,
     /// The text with which a stale revision is refused. `None`: a text that names the reason.
-    pub(super) stale: Option<&'static str>,
+    pub stale: Option<&'static str>,
     change_sets: BTreeMap<String, Running>,
     tokens: BTreeMap<String, String>,
-    pub(super) poison: BTreeSet<ProductId>,
+    /// Products that it refuses.
+    pub poison: BTreeSet<ProductId>,
     /// Whether it refuses settings, and names the change that it refuses.
-    pub(super) poison_settings: Option<Named>,
-    pub(super) duration: Duration,
+    pub poison_settings: Option<Named>,
+    /// How long each change set takes.
+    pub duration: Duration,
     /// The age of what reads of experiences, and of policies, return.
-    pub(super) lag: (Duration, Duration),
+    pub lag: (Duration, Duration),
     /// The lists before each change, with the time of the change.
     past: Vec<(Instant, BTreeMap<ExperienceId, Lists>)>,
     /// The catalog's own clock.
-    pub(super) clock: Timestamp,
+    pub clock: Timestamp,
     /// The outcomes of the next calls, by operation. `None` lets one call pass.
-    pub(super) refusals: BTreeMap<Call, Vec<Option<Refusal>>>,
-    pub(super) fates: Vec<Fate>,
+    pub refusals: BTreeMap<Call, Vec<Option<Refusal>>>,
+    /// The fates of the next change sets.
+    pub fates: Vec<Fate>,
     /// The change sets that may be open at once.
-    pub(super) max_open: usize,
+    pub max_open: usize,
     /// Whether `StartChangeSet` panics: a fault of the program itself.
-    pub(super) panics: bool,
+    pub panics: bool,
     /// Whether the bound of 50 ids counts per request.
-    pub(super) ids_per_request: bool,
-    pub(super) started: Vec<(Instant, ChangeSetRequest)>,
-    pub(super) looks: usize,
+    pub ids_per_request: bool,
+    /// The requests that became change sets, with their times.
+    pub started: Vec<(Instant, ChangeSetRequest)>,
+    /// How often change sets were described.
+    pub looks: usize,
 }
 
+/// One experience with its policy.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Lists {
-    pub(super) approved: BTreeSet<ProductId>,
-    pub(super) rejected: BTreeSet<ProductId>,
-    pub(super) requests: ResourceRequests,
-    pub(super) revision: u64,
+pub struct Lists {
+    /// The list of approved products.
+    pub approved: BTreeSet<ProductId>,
+    /// The list of rejected products.
+    pub rejected: BTreeSet<ProductId>,
+    /// The policy's setting for requests.
+    pub requests: ResourceRequests,
+    /// The number of its newest revision.
+    pub revision: u64,
     locked_by: Option<String>,
 }
 
@@ -112,8 +143,9 @@ struct Running {
     state: ChangeSetState,
 }
 
+/// A catalog in memory. Its clones are the same catalog.
 #[derive(Debug, Clone)]
-pub(super) struct FakeCatalog(Arc<Shared>);
+pub struct FakeCatalog(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -123,7 +155,8 @@ struct Shared {
 
 impl FakeCatalog {
     /// Experiences `exp-0`, `exp-1` …, all with these products approved; change sets take a second.
-    pub(super) fn new(experiences: usize, approved: &BTreeSet<ProductId>) -> Self {
+    #[must_use]
+    pub fn new(experiences: usize, approved: &BTreeSet<ProductId>) -> Self {
         let lists = Lists { approved: approved.clone(), revision: 1, ..Lists::default() };
         let experiences = (0..experiences).map(|n| (experience(n), lists.clone())).collect();
         let world = World { experiences, duration: Duration::from_secs(1), max_open: 250, ..World::default() };
@@ -131,38 +164,33 @@ impl FakeCatalog {
     }
 
     /// The present state of the catalog.
-    pub(super) fn world(&self) -> MutexGuard<'_, World> {
+    pub fn world(&self) -> MutexGuard<'_, World> {
         let mut world = self.0.world.lock().unwrap();
         world.advance();
         world
     }
 
-    pub(super) fn refuse(&self, call: Call, refusals: impl IntoIterator<Item = Option<Refusal>>) {
+    /// Refuses the next calls of this kind, except for those that are `None`.
+    pub fn refuse(&self, call: Call, refusals: impl IntoIterator<Item = Option<Refusal>>) {
         self.world().refusals.insert(call, refusals.into_iter().collect());
-    }
-
-    pub(super) fn live(&self, n: usize) -> Live {
-        let world = self.world();
-        let id = experience(n);
-        Live {
-            member: member(n),
-            experience: world.describe(&id),
-            policy_id: policy_id(&id),
-            policy: world.policy(&id),
-        }
     }
 }
 
-pub(super) fn experience(n: usize) -> ExperienceId {
+/// The id of experience number `n`.
+#[must_use]
+pub fn experience(n: usize) -> ExperienceId {
     ExperienceId::new(&format!("exp-{n}")).unwrap()
 }
 
 /// The same, as one that may be changed.
-pub(super) fn member(n: usize) -> MemberId {
+#[must_use]
+pub fn member(n: usize) -> MemberId {
     ManagementId::new(ExperienceId::new("exp-management").unwrap()).member(experience(n)).unwrap()
 }
 
-fn policy_id(experience: &ExperienceId) -> PolicyId {
+/// The id of the experience's policy.
+#[must_use]
+pub fn policy_id(experience: &ExperienceId) -> PolicyId {
     PolicyId::new(&experience.as_str().replace("exp", "policy")).unwrap()
 }
 
@@ -234,7 +262,9 @@ impl World {
         }
     }
 
-    pub(super) fn describe(&self, id: &ExperienceId) -> Experience {
+    /// The experience as a read finds it, which may be late.
+    #[must_use]
+    pub fn describe(&self, id: &ExperienceId) -> Experience {
         Experience {
             id: id.clone(),
             revision: Revision(self.as_of(self.lag.0)[id].revision),
@@ -245,7 +275,9 @@ impl World {
         }
     }
 
-    pub(super) fn policy(&self, id: &ExperienceId) -> ProcurementPolicy {
+    /// Its policy as a read finds it, which may be late.
+    #[must_use]
+    pub fn policy(&self, id: &ExperienceId) -> ProcurementPolicy {
         let Lists { approved, rejected, requests, .. } = self.as_of(self.lag.1)[id].clone();
         let contradictory: BTreeSet<_> = approved.intersection(&rejected).cloned().collect();
         let approved = &approved - &contradictory;
@@ -259,7 +291,7 @@ impl World {
     }
 
     /// Starts a change set of these parts for any caller.
-    pub(super) fn start(&mut self, parts: &[Part]) -> String {
+    pub fn start(&mut self, parts: &[Part]) -> String {
         let id = format!("cs-{}", self.change_sets.len() + 1);
         for part in parts {
             self.experiences.get_mut(&*part.experience).unwrap().locked_by = Some(id.clone());
@@ -309,7 +341,8 @@ impl World {
 }
 
 impl Lists {
-    pub(super) fn apply(&mut self, part: &Part, adds: bool) {
+    /// Carries out a part of a change set.
+    pub fn apply(&mut self, part: &Part, adds: bool) {
         let (allow, deny) = (part.allow.iter(), part.deny.iter());
         for id in allow.flat_map(ProductBatch::products) {
             if !adds {
@@ -334,8 +367,13 @@ impl Catalog for FakeCatalog {
         &self.0.pace
     }
 
-    async fn list_experiences(&self, _: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
-        Ok(self.world().experiences.keys().cloned().collect())
+    async fn list_experiences(&self, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
+        let world = self.world();
+        match world.listings.get(&scope) {
+            Some(Err(refusal)) => Err(refused("aws-marketplace:ListEntities", *refusal)),
+            Some(Ok(listed)) => Ok(listed.clone()),
+            None => Ok(world.experiences.keys().cloned().collect()),
+        }
     }
 
     async fn describe_experiences(&self, ids: &[ExperienceId]) -> Vec<Result<Experience, CatalogError>> {

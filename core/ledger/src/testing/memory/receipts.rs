@@ -1,0 +1,129 @@
+//! What spokes report, what operators confirm, and the marks.
+
+use async_trait::async_trait;
+use pmp_protocol::{ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt};
+
+use super::{MemoryLedger, Tables};
+use crate::{Found, LedgerError, Organization, ReceiptStore, may_replace, may_replace_late};
+
+impl Tables {
+    fn replace(&mut self, receipt: &Receipt, may: impl FnOnce(Option<&Receipt>) -> bool) -> bool {
+        let Receipt { organization, experience, member_experience, .. } = receipt;
+        let key = (organization.clone(), experience.clone(), member_experience.clone());
+        let written = may(self.receipts.get(&key));
+        if written {
+            self.receipts.insert(key, receipt.clone());
+        }
+        written
+    }
+
+    /// What the spokes of an organization wrote.
+    pub(super) fn reported(&self, id: &OrganizationId, experience: &ExperienceId) -> Organization {
+        let of = |organization: &OrganizationId, under: &ExperienceId| (organization, under) == (id, experience);
+        let receipts = self.receipts.iter().filter(|((organization, under, _), _)| of(organization, under));
+        let spokes = self.spokes.iter().filter(|((organization, under, _), _)| of(organization, under));
+        Organization {
+            seen: self.seen.get(&(id.clone(), experience.clone())).cloned(),
+            spokes: spokes.map(|(_, seen)| seen.clone()).collect(),
+            receipts: receipts.map(|(_, receipt)| receipt.clone()).collect(),
+            ..Organization::unknown(id.clone())
+        }
+    }
+
+    /// What the operators confirmed for an organization.
+    pub(super) fn confirmed(&self, id: &OrganizationId, experience: &ExperienceId) -> Vec<OperatorConfirmation> {
+        let of_it = self.confirmations.iter().filter(|((of, under, _), _)| (of, under) == (id, experience));
+        of_it.map(|(_, confirmation)| confirmation.clone()).collect()
+    }
+}
+
+fn key_of(confirmation: &OperatorConfirmation) -> (OrganizationId, ExperienceId, Option<ExperienceId>) {
+    let OperatorConfirmation { organization, experience, member_experience, .. } = confirmation;
+    (organization.clone(), experience.clone(), member_experience.clone())
+}
+
+#[async_trait]
+impl ReceiptStore for MemoryLedger {
+    async fn put(&self, receipt: &Receipt, found: Option<&Found>) -> Result<bool, LedgerError> {
+        self.call("put").await?;
+        Ok(self.tables().replace(receipt, |stored| may_replace(stored, receipt, found)))
+    }
+
+    async fn put_late(&self, receipt: &Receipt) -> Result<bool, LedgerError> {
+        self.call("put_late").await?;
+        Ok(self.tables().replace(receipt, |stored| may_replace_late(stored, receipt)))
+    }
+
+    async fn put_seen(&self, seen: &OrganizationSeen) -> Result<(), LedgerError> {
+        self.call("put_seen").await?;
+        self.tables().seen.insert((seen.organization.clone(), seen.experience.clone()), seen.clone());
+        Ok(())
+    }
+
+    async fn put_spoke(&self, seen: &OrganizationSeen) -> Result<(), LedgerError> {
+        self.call("put_spoke").await?;
+        if let Some(spoke) = &seen.spoke {
+            let key = (seen.organization.clone(), seen.experience.clone(), spoke.id.clone());
+            self.tables().spokes.insert(key, seen.clone());
+        }
+        Ok(())
+    }
+
+    async fn put_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<(), LedgerError> {
+        self.call("put_confirmation").await?;
+        self.tables().confirmations.insert(key_of(confirmation), confirmation.clone());
+        Ok(())
+    }
+
+    async fn delete_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<bool, LedgerError> {
+        self.call("delete_confirmation").await?;
+        let (mut tables, key) = (self.tables(), key_of(confirmation));
+        let is_it = tables.confirmations.get(&key).is_some_and(|stored| stored.version == confirmation.version);
+        Ok(is_it && tables.confirmations.remove(&key).is_some())
+    }
+
+    async fn organization(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+    ) -> Result<Organization, LedgerError> {
+        self.call("organization").await?;
+        let tables = self.tables();
+        let confirmations = tables.confirmed(organization, experience);
+        Ok(Organization { confirmations, ..tables.reported(organization, experience) })
+    }
+
+    async fn mark(&self, experience: &ExperienceId) -> Result<Option<HeadMark>, LedgerError> {
+        self.call("mark").await?;
+        Ok(self.tables().marks.get(experience).copied())
+    }
+
+    async fn raise(&self, experience: &ExperienceId, mark: HeadMark) -> Result<(), LedgerError> {
+        self.call("raise").await?;
+        let mut tables = self.tables();
+        if tables.marks.get(experience).is_none_or(|stored| stored.version <= mark.version) {
+            tables.marks.insert(experience.clone(), mark);
+        }
+        Ok(())
+    }
+
+    async fn trusted(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+    ) -> Result<Option<String>, LedgerError> {
+        self.call("trusted").await?;
+        Ok(self.tables().trusted.get(&(organization.clone(), experience.clone())).cloned())
+    }
+
+    async fn put_trusted(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+        envelope: &str,
+    ) -> Result<(), LedgerError> {
+        self.call("put_trusted").await?;
+        self.tables().trusted.insert((organization.clone(), experience.clone()), envelope.to_owned());
+        Ok(())
+    }
+}
