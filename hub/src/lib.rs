@@ -46,6 +46,7 @@ mod render;
 mod schema;
 mod signing;
 mod status;
+mod steer;
 mod triggers;
 mod verify;
 

@@ -133,6 +133,8 @@ fn forge_receipt(world: &mut World) {
         member_experience: member_experience.clone(),
         version,
         digest,
+        line: 0,
+        paused: None,
         status: [ReceiptStatus::InSync, ReceiptStatus::Skipped, ReceiptStatus::Applying][rng.usize(0..3)],
         received_at: at,
         applied_at: Some(at),

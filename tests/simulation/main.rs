@@ -21,4 +21,5 @@ mod planned;
 mod ports;
 mod predicted;
 mod run;
+mod steered;
 mod world;

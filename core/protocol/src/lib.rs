@@ -14,6 +14,7 @@ mod confirmation;
 mod content;
 mod decisions;
 mod digest;
+mod direction;
 mod drift;
 mod id;
 mod journal;
@@ -40,6 +41,10 @@ pub use confirmation::{Confirmed, OperatorConfirmation, confirmed};
 pub use content::{Content, ContentError, Counts, Note, ResourceRequests};
 pub use decisions::{Decisions, Ground, GroundKind, Listing, MAX_GROUNDS};
 pub use digest::{Digest, DigestError};
+pub use direction::{
+    Because, DIRECTION_SCHEMA, Direction, DirectionChange, Hold, LONGEST_PAUSE, MAX_REASON, Pause, Paused, PausedBy,
+    Pin, USUAL_HOLD, longest_hold, paused,
+};
 pub use drift::{Drift, DriftHandling, EditedProduct, ForeignChangeSet, Left, ListedAs};
 pub use id::{AccountId, ExperienceId, IdError, OrganizationId, ProductId};
 pub use journal::{DecisionJournal, JournalEntry, JournalError, Listings, MAX_JOURNAL_BYTES};
@@ -49,7 +54,8 @@ pub use outcome::{MAX_OUTCOMES, Outcome, is_news};
 pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{
     Applied, Attempt, ChangeSetTimes, DeferralReason, Deferred, DisputedReceipt, FilterIdentity, FilteredFor,
-    LEDGER_LAYOUT, Needs, OrganizationSeen, Receipt, ReceiptStatus, Removal,
+    LAYOUT_OF_CONFIRMATIONS, LAYOUT_OF_DIRECTIONS, LEDGER_LAYOUT, Needs, OrganizationSeen, Receipt, ReceiptStatus,
+    Removal,
 };
 pub use recorded::Recorded;
 pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_ledger::LedgerError;
 use pmp_plan::GuardRails;
-use pmp_terminal::{Exit, Failure, Output, OutputFormat};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, progress};
 use serde_json::json;
 
 use super::look::hints;
@@ -68,6 +68,12 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
         }
     }
     hints(&view);
+    if let Some(pin) = view.fleet.direction().and_then(|direction| direction.pin.as_ref()) {
+        progress::note(&format!(
+            "hint: the fleet is pinned to {}: nothing of this is published until `pmp-hub unpin`",
+            pin.version
+        ));
+    }
     Ok(match args.detailed_exitcode {
         true if plan.holds() => Exit::Refused,
         true if plan.changes() => Exit::ChangesPending,

@@ -45,6 +45,20 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
             }
             // An idle spoke checks the lease as well: its holder may die, and the holder's message
             // is hidden from every spoke by then.
+            () = spoke.pause_is_over() => {
+                tracing::info!("the pause is over; looking whether something is left to do");
+                let mut looking = Box::pin(look_at_the_ledger(spoke, stop));
+                tokio::select! {
+                    again = &mut looking => {
+                        look = again;
+                        continue;
+                    }
+                    received = &mut *receive => {
+                        look = looking.await;
+                        received
+                    }
+                }
+            }
             () = sleep(spoke.lease.look_again_in()) => {
                 let mut looking = Box::pin(look_again(spoke, look, stop));
                 tokio::select! {
@@ -132,7 +146,7 @@ async fn catch_up(spoke: &Spoke, stop: &Stop) -> Result<(), SpokeError> {
     if !standing.leaves_something(spoke.mode) {
         return Ok(());
     }
-    tracing::info!(version = %standing.head.latest, "the ledger says that something is left to do");
+    tracing::info!(version = %standing.target().0, "the ledger says that something is left to do");
     let metrics = spoke.metrics.as_deref().map(Metrics::begin);
     let work = async |stop: &Stop| {
         let stopped = || SpokeError::stopped(stop);

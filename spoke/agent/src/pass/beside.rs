@@ -109,6 +109,7 @@ mod tests {
             change_set_times: None,
             needs: None,
             ledger: None,
+            hold: None,
             disputed: Vec::new(),
         };
         let spokes = others.iter().map(seen).collect();

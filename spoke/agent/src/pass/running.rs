@@ -9,7 +9,7 @@ use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use pmp_catalog::ChangeSetId;
 use pmp_plan::Desired;
-use pmp_protocol::{Confirmed, Decisions, Deferred, ExperienceId, Receipt, ReceiptStatus, Snapshot, confirmed};
+use pmp_protocol::{Confirmed, Decisions, Deferred, ExperienceId, Paused, Receipt, ReceiptStatus, Snapshot, confirmed};
 use pmp_runtime::{Stop, StopReason};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -236,9 +236,12 @@ impl Pass<'_> {
             left_alone: &left_alone,
             unfinished: unfinished.map(|id| ChangeSetId::new(id)),
         };
-        let applied = match self.spoke.mode {
-            Mode::Apply => self.apply(&order, live, &draft).await,
-            Mode::Observe => self.engine.observe(&order, live),
+        let paused = self.standing.paused.as_ref().filter(|_| self.spoke.mode == Mode::Apply);
+        let (applied, waits) = match (self.spoke.mode, paused) {
+            (Mode::Apply, None) => (self.apply(&order, live, &draft).await, false),
+            // What waits for the end of the pause is planned and told.
+            (Mode::Apply, Some(paused)) => paused_instead(self.engine.observe(&order, live), paused),
+            (Mode::Observe, _) => (self.engine.observe(&order, live), false),
         };
         let Applied { status, progress, error } = deferred::finish(applied, known.not_looked_up(), &deferred);
         self.tally().add(&draft, &progress, before);
@@ -247,6 +250,7 @@ impl Pass<'_> {
             ReceiptStatus::InSync => drift::left_as_set(draft.in_sync(&progress, now(), before)),
             status => {
                 let mut receipt = draft.receipt(status, &progress, error);
+                receipt.paused = paused.filter(|_| waits).cloned();
                 // The reason of the stop says more than that there was one.
                 if let Some(reason) = self.stop.reason().filter(|_| receipt.is_unfinished()) {
                     receipt.error = Some(told(&reason.to_string()));
@@ -340,6 +344,7 @@ impl Pass<'_> {
             member: member.clone(),
             version: self.snapshot.version(),
             digest: self.snapshot.digest(),
+            line: self.standing.steering.line(),
             received_at: self.began,
             applied: before.and_then(Receipt::applied),
             filtered: 0,
@@ -354,5 +359,19 @@ impl Pass<'_> {
             earlier: Earlier::of(before, self.snapshot.version(), self.snapshot.digest()),
             recorded: before.and_then(|before| before.recorded),
         }
+    }
+}
+
+/// What a receipt tells while nothing may be changed: held, with what waits; and whether anything
+/// waits. What is in step is in step, and what a guard rail holds is held by it as well.
+fn paused_instead(mut observed: Applied, paused: &Paused) -> (Applied, bool) {
+    let would_change = observed.progress.would_change.take();
+    match observed.status {
+        ReceiptStatus::Skipped => {
+            let waits = would_change.map_or_else(String::new, |would_change| format!("; {would_change}"));
+            let error = Some(format!("{paused}{waits}"));
+            (Applied { status: ReceiptStatus::Held, error, ..observed }, true)
+        }
+        _ => (observed, false),
     }
 }

@@ -117,7 +117,13 @@ impl SnapshotStore for Fake {
         Ok(BTreeMap::new())
     }
 
-    async fn prune(&self, _: &ExperienceId, _: SnapshotVersion, _: u64) -> Result<usize, LedgerError> {
+    async fn prune(
+        &self,
+        _: &ExperienceId,
+        _: SnapshotVersion,
+        _: u64,
+        _: &BTreeSet<SnapshotVersion>,
+    ) -> Result<usize, LedgerError> {
         panic!("a spoke prunes nothing")
     }
 }
