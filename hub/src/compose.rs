@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
 use pmp_ledger::{DynamoAnswers, DynamoReceipts, DynamoSnapshots};
+use pmp_runtime::{Clock, SystemClock};
 
 use crate::config::PublishConfig;
 use crate::publish::Hub;
@@ -26,7 +27,13 @@ pub(crate) fn hub(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64) -
             .as_ref()
             .map(|signing| Signing { signer: signing.key.signer(sdk), lifetime: signing.lifetime }),
         unsigned: config.unsigned,
+        clock: clock(),
     }
+}
+
+/// The time of day, for commands that have no hub.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
 }
 
 /// What looks products up, where that is wanted.

@@ -2,7 +2,9 @@
 //! module decides from the ledger; the command writes and announces.
 
 use pmp_ledger::{Head, Organization};
-use pmp_protocol::{ExperienceId, LAYOUT_OF_CONFIRMATIONS, OrganizationId, Receipt, ReceiptStatus, SnapshotVersion};
+use pmp_protocol::{
+    ExperienceId, Hint, LAYOUT_OF_CONFIRMATIONS, OrganizationId, Receipt, ReceiptStatus, SnapshotVersion,
+};
 
 /// The confirmation that an operator requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +38,9 @@ pub(crate) enum Refusal {
     NothingHeld { whose: String, version: SnapshotVersion, found: String },
 }
 
-impl Refusal {
-    pub(crate) fn hint(&self) -> String {
-        match self {
+impl Hint for Refusal {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
             Self::NoSnapshot => "let the hub publish once: `pmp-hub publish`".to_owned(),
             Self::Unknown { latest, .. } | Self::Outdated { latest, .. } => {
                 format!("look at what is held with `pmp-hub status`; only snapshot {latest} can be confirmed")
@@ -50,7 +52,7 @@ impl Refusal {
                 "`pmp-hub status` lists the organizations and their experiences".to_owned()
             }
             Self::NothingHeld { .. } => "`--force` confirms it all the same, in advance".to_owned(),
-        }
+        })
     }
 }
 

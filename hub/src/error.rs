@@ -1,11 +1,11 @@
 //! Why the hub could not do what it was asked. Each error names the step that failed, and
-//! [`HubError::hint`] what the operator can do (rule 8 of the design).
+//! its [`Hint`] what the operator can do (rule 8 of the design).
 
 use aws_config::SdkConfig;
 use pmp_aws::ApiError;
 use pmp_catalog::{CatalogError, ErrorClass};
 use pmp_ledger::LedgerError;
-use pmp_protocol::{ContentError, ExperienceId, SealError};
+use pmp_protocol::{ContentError, ExperienceId, Hint, SealError};
 use pmp_terminal::Failure;
 
 use crate::config::{EVENTS, TOPIC};
@@ -120,10 +120,10 @@ impl HubError {
             _ => false,
         }
     }
+}
 
-    /// What the operator can do, where the error itself tells.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Hint for HubError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Read { source, .. } => source.hint(),
             Self::NoPolicy(_) => Some("create a procurement policy for it, or name another experience".to_owned()),
@@ -158,7 +158,9 @@ impl HubError {
                     .to_owned(),
             ),
             Self::DirectionTaken { .. } => Some("look at it with `pmp-hub directions`, and ask again".to_owned()),
-            Self::Content { .. } | Self::Seal { .. } | Self::TopicPolicy(_) => None,
+            Self::Content { source, .. } => source.hint(),
+            Self::Seal { source, .. } => source.hint(),
+            Self::TopicPolicy(_) => None,
         }
     }
 }
@@ -170,14 +172,43 @@ fn is_no_queue(code: &str) -> bool {
 
 /// The SDK's configuration of this program.
 pub(crate) async fn sdk() -> Result<SdkConfig, Failure> {
-    pmp_aws::load("pmp-hub").await.map_err(|error| {
-        let hint = error.hint();
-        Failure::new(error).hint(hint)
-    })
+    Ok(pmp_aws::load("pmp-hub").await?)
 }
 
-/// The failure of a command, with the error's own hint.
-pub(crate) fn failure(error: HubError) -> Failure {
-    let hint = error.hint();
-    Failure::new(error).hint(hint)
+#[cfg(test)]
+mod tests {
+    use pmp_aws::Outcome;
+    use pmp_ledger::TableName;
+    use pmp_protocol::ProductId;
+
+    use super::*;
+
+    #[test]
+    fn every_error_passes_on_the_hint_of_what_it_wraps() {
+        let api = || ApiError::of("dynamodb:Query", Outcome::NoAnswer("timed out".into()));
+        let signing = || SigningError::Kms { key: "arn".to_owned(), source: api() };
+        let table: TableName = "Snapshots".parse().unwrap();
+        let experience = ExperienceId::new("exp-1").unwrap();
+        let hint = api().hint();
+        assert!(hint.is_some());
+        for error in [
+            HubError::Read { experience: experience.clone(), source: CatalogError::Api(api()) },
+            HubError::Sign(signing()),
+            HubError::PublicKey(signing()),
+            HubError::Ledger(LedgerError::Api { table, error: api() }),
+            HubError::Topic(api()),
+            HubError::Caller(api()),
+            HubError::Events(api()),
+        ] {
+            assert_eq!(error.hint(), hint, "{error}");
+            assert_eq!(Failure::from(error).hints(), hint.as_slice());
+        }
+        let content = || ContentError::StrayNote(ProductId::new("prod-1").unwrap());
+        for error in [
+            HubError::Content { experience: experience.clone(), source: content() },
+            HubError::Seal { experience, source: SealError::Content(content()) },
+        ] {
+            assert_eq!(error.hint(), content().hint(), "{error}");
+        }
+    }
 }

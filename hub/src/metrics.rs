@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Organization, Report};
 use pmp_metrics::{Component, Datum, Metric};
-use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus};
+use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, render};
 use pmp_terminal::print_json;
 
 use crate::error::HubError;
@@ -54,7 +54,7 @@ impl Metrics {
     /// Writes the metrics of a run. Events come in bursts, and change nothing about the spokes, so
     /// the spokes are read on the other triggers only.
     pub(crate) async fn emit(&self, hub: &Hub, run: Run<'_>) {
-        let now = Timestamp::now();
+        let now = hub.clock.now();
         let spokes = match (&self.fleet, run.trigger) {
             (Some(fleet), Trigger::Schedule | Trigger::Operator) => self.spokes(fleet, hub, now).await,
             _ => None,
@@ -71,10 +71,7 @@ impl Metrics {
         match fleet.look(&hub.experience).await {
             Ok(view) => Some(Spokes::of(&view, now, stale_after)),
             Err(error) => {
-                tracing::warn!(
-                    error = crate::error::failure(error.into()).render(),
-                    "the spokes could not be looked at"
-                );
+                tracing::warn!(error = render(&HubError::from(error)), "the spokes could not be read");
                 None
             }
         }

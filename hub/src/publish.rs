@@ -29,6 +29,7 @@ use pmp_protocol::{
     Because, Body, Counts, Digest, DirectionChange, ExperienceId, HeadMark, Pin, Reason, Sealed, SnapshotMessage,
     SnapshotVersion,
 };
+use pmp_runtime::Clock;
 use serde::{Serialize, Serializer};
 
 use crate::error::HubError;
@@ -64,6 +65,8 @@ pub struct Hub {
     pub signing: Option<Signing>,
     /// Whether they are to be unsigned, though earlier ones were signed: `PMP_SIGNING_KEY=none`.
     pub unsigned: bool,
+    /// Tells the time of day.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// What made the hub look.
@@ -199,12 +202,12 @@ impl Hub {
     /// # Errors
     /// Where a step fails; and where the table of snapshots was restored to an earlier moment: then
     /// nothing is done.
-    pub async fn publish(&self, trigger: Trigger, now: impl Fn() -> Timestamp) -> Result<Published, HubError> {
+    pub async fn publish(&self, trigger: Trigger) -> Result<Published, HubError> {
         if trigger != Trigger::ChangeEvent {
-            self.tell_max_hold(now()).await;
+            self.tell_max_hold(self.clock.now()).await;
         }
         for _ in 0..ATTEMPTS {
-            let taken_at = now();
+            let taken_at = self.clock.now();
             // In this order: whoever pins publishes after that. So a pin that is written after it
             // was looked for here, and what it publishes, come after this head, and a version that
             // is taken from it by then makes this one lose.
@@ -214,16 +217,16 @@ impl Hub {
                 Decision::Store { previous } => {
                     let version = previous.map_or(SnapshotVersion::FIRST, SnapshotVersion::next);
                     let new = self.new_snapshot(previous, version, taken_at, &sealed, pin.as_ref());
-                    if let Some(published) = self.store(&new, &now).await? {
+                    if let Some(published) = self.store(&new).await? {
                         return Ok(published);
                     }
                 }
                 Decision::Announce { version, taken_at, chunks, reason, outcome } => {
                     // A hub that stopped in between, or knew of no mark, left it behind.
                     if mark.is_none_or(|mark| mark.version < version) {
-                        self.raise(version, sealed.digest(), &now).await?;
+                        self.raise(version, sealed.digest()).await?;
                     }
-                    if !self.renew_statement(version, sealed.digest(), now()).await? {
+                    if !self.renew_statement(version, sealed.digest()).await? {
                         // Another hub stored a newer version meanwhile.
                         continue;
                     }
@@ -231,7 +234,7 @@ impl Hub {
                         self.keep_whole(head, &sealed).await?;
                     }
                     let message = self.message(version, taken_at, reason, &sealed, chunks);
-                    let published = self.announce(message, outcome, true, &now).await?;
+                    let published = self.announce(message, outcome, true).await?;
                     return Ok(Published { pinned: pin.map(|pin| pin.version), ..published });
                 }
                 Decision::Nothing { version } => {
@@ -259,18 +262,18 @@ impl Hub {
     /// publishes it. Where nothing was lost, or an earlier recovery has stored already, it
     /// publishes as an operator would. Safe to stop at any point, and to run in several places at
     /// once.
-    pub(crate) async fn recover(&self, now: impl Fn() -> Timestamp) -> Result<Recovery, HubError> {
+    pub(crate) async fn recover(&self) -> Result<Recovery, HubError> {
         for _ in 0..ATTEMPTS {
-            let taken_at = now();
+            let taken_at = self.clock.now();
             let (mark, head) = self.stand().await?;
             let Some(restored) = Restored::find(mark.as_ref(), head.as_ref()) else {
-                let published = self.publish(Trigger::Operator, &now).await?;
+                let published = self.publish(Trigger::Operator).await?;
                 return Ok(Recovery { restored: None, published });
             };
             self.would_not_unsign(head.as_ref())?;
             let (sealed, pin) = self.content().await?;
             let new = self.new_snapshot(restored.latest, restored.next(), taken_at, &sealed, pin.as_ref());
-            if let Some(published) = self.store(&new, &now).await? {
+            if let Some(published) = self.store(&new).await? {
                 return Ok(Recovery { restored: Some(restored), published });
             }
         }
@@ -297,9 +300,9 @@ impl Hub {
 
     /// Signs a snapshot, stores it and publishes it; none where another hub took the version first:
     /// it may have read other content, so whoever asks looks again from the start.
-    async fn store(&self, new: &NewSnapshot<'_>, now: impl Fn() -> Timestamp) -> Result<Option<Published>, HubError> {
+    async fn store(&self, new: &NewSnapshot<'_>) -> Result<Option<Published>, HubError> {
         let (version, sealed) = (new.version, new.sealed);
-        let statement = self.statement(version, sealed.digest(), now()).await?;
+        let statement = self.statement(version, sealed.digest()).await?;
         let signed = NewSnapshot { statement: statement.as_deref(), ..*new };
         let Stored::Won { chunks } = self.snapshots.store(&signed).await? else {
             tracing::info!(%version, "another hub took the version first");
@@ -308,9 +311,9 @@ impl Hub {
         tracing::info!(%version, digest = %sealed.digest(), chunks, "snapshot stored");
         // The mark is raised before the message goes out. From the announcement on, a table that is
         // restored lacks something that spokes know of, and the mark is how the hub notices it.
-        self.raise(version, sealed.digest(), &now).await?;
+        self.raise(version, sealed.digest()).await?;
         let message = self.message(version, new.taken_at, Reason::Changed, sealed, chunks);
-        let published = self.announce(message, Outcome::Stored, true, &now).await?;
+        let published = self.announce(message, Outcome::Stored, true).await?;
         self.prune(version).await;
         Ok(Some(Published { pinned: new.pinned.map(|pin| pin.version), ..published }))
     }
@@ -351,24 +354,14 @@ impl Hub {
         Ok((mark, head))
     }
 
-    async fn raise(
-        &self,
-        version: SnapshotVersion,
-        digest: Digest,
-        now: impl Fn() -> Timestamp,
-    ) -> Result<(), HubError> {
+    async fn raise(&self, version: SnapshotVersion, digest: Digest) -> Result<(), HubError> {
         let Some(marks) = &self.marks else { return Ok(()) };
-        Ok(marks.raise(&self.experience, HeadMark { version, digest, at: now() }).await?)
+        Ok(marks.raise(&self.experience, HeadMark { version, digest, at: self.clock.now() }).await?)
     }
 
     /// Announces the newest snapshot again, as it is stored, without looking at the catalog:
     /// nothing about it changes.
-    pub async fn announce_again(
-        &self,
-        head: &Head,
-        reason: Reason,
-        now: impl Fn() -> Timestamp,
-    ) -> Result<Published, HubError> {
+    pub async fn announce_again(&self, head: &Head, reason: Reason) -> Result<Published, HubError> {
         let (mark, current) = self.stand().await?;
         not_restored(mark.as_ref(), current.as_ref())?;
         let snapshot = self.snapshots.fetch(&self.experience, head.latest).await?;
@@ -377,7 +370,7 @@ impl Hub {
         let message = self.message(head.latest, head.taken_at, reason, &sealed, head.chunks);
         // What is marked already need not be marked again: whoever only steers may not write there.
         let marks = current.is_none_or(|current| current.published != Some(head.latest));
-        self.announce(message, Outcome::Announced, marks, now).await
+        self.announce(message, Outcome::Announced, marks).await
     }
 
     /// What [`Self::publish`] would do, without doing it.
@@ -450,25 +443,15 @@ impl Hub {
     }
 
     /// What vouches for a version, where this hub signs.
-    async fn statement(
-        &self,
-        version: SnapshotVersion,
-        digest: Digest,
-        now: Timestamp,
-    ) -> Result<Option<String>, HubError> {
+    async fn statement(&self, version: SnapshotVersion, digest: Digest) -> Result<Option<String>, HubError> {
         let Some(signing) = &self.signing else { return Ok(None) };
-        Ok(Some(signing.statement(&self.experience, version, digest, now).await?))
+        Ok(Some(signing.statement(&self.experience, version, digest, self.clock.now()).await?))
     }
 
-    /// Lets the head's statement hold from `now` on, where this hub signs. Returns whether the head
+    /// Lets the head's statement hold from now on, where this hub signs. Returns whether the head
     /// is still that version.
-    async fn renew_statement(
-        &self,
-        version: SnapshotVersion,
-        digest: Digest,
-        now: Timestamp,
-    ) -> Result<bool, HubError> {
-        match self.statement(version, digest, now).await? {
+    async fn renew_statement(&self, version: SnapshotVersion, digest: Digest) -> Result<bool, HubError> {
+        match self.statement(version, digest).await? {
             Some(statement) => Ok(self.snapshots.put_statement(&self.experience, version, digest, &statement).await?),
             None => Ok(true),
         }
@@ -485,16 +468,10 @@ impl Hub {
         SnapshotMessage::announce(self.experience.clone(), version, taken_at, reason, sealed, chunks)
     }
 
-    async fn announce(
-        &self,
-        message: SnapshotMessage,
-        outcome: Outcome,
-        marks: bool,
-        now: impl Fn() -> Timestamp,
-    ) -> Result<Published, HubError> {
+    async fn announce(&self, message: SnapshotMessage, outcome: Outcome, marks: bool) -> Result<Published, HubError> {
         let message_id = self.topic.publish(&message).await.map_err(HubError::Topic)?;
         if marks {
-            self.snapshots.mark_published(&self.experience, message.version, now()).await?;
+            self.snapshots.mark_published(&self.experience, message.version, self.clock.now()).await?;
         }
         let inline = matches!(message.body, Body::Inline(_));
         tracing::info!(version = %message.version, reason = message.reason.as_str(), inline, message_id, "snapshot published");

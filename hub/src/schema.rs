@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 
 use pmp_protocol::schema::DateTime;
 use pmp_protocol::{
-    AccountId, Confirmed, Digest, Direction, ExperienceId, FilterIdentity, HeadMark, Hold, Note, OrganizationId,
-    ReceiptStatus, ResourceRequests, SnapshotVersion,
+    AccountId, Digest, Direction, ExperienceId, HeadMark, Hold, Note, OrganizationId, ResourceRequests, SnapshotVersion,
 };
 use pmp_terminal::SCHEMA_VERSION;
 use schemars::generate::SchemaSettings;
@@ -17,6 +16,7 @@ use schemars::{JsonSchema, Schema};
 
 use crate::commands::directions;
 use crate::commands::history::Row;
+use crate::commands::log;
 use crate::inspect::difference::{ChangedProduct, Listed, ListedProduct};
 use crate::inspect::drift::DriftRow;
 use crate::inspect::exceptions::{ExceptionCause, ExceptionRow};
@@ -277,65 +277,11 @@ struct Log {
     /// Member organization that was asked about.
     organization: OrganizationId,
     /// Outcomes, the newest first.
-    outcomes: Vec<LogRow>,
+    outcomes: Vec<log::Row>,
     /// Items that cannot be read.
     unreadable: Vec<UnreadableItem>,
     /// Whether more is kept than is read at once.
     more: bool,
-}
-
-/// What came of one sync, as the member says.
-#[derive(JsonSchema)]
-struct LogRow {
-    /// Organization in which the sync ran.
-    organization: OrganizationId,
-    /// Management experience that it follows.
-    experience: ExperienceId,
-    /// Experience that was brought into step.
-    member_experience: ExperienceId,
-    /// When the sync ended, by the spoke's clock.
-    #[schemars(with = "DateTime")]
-    at: String,
-    /// When the spoke took the snapshot up.
-    #[schemars(with = "DateTime")]
-    received_at: String,
-    /// Number of the snapshot that was tried.
-    version: SnapshotVersion,
-    /// The digest of its content.
-    digest: Digest,
-    /// What came of it.
-    status: ReceiptStatus,
-    /// Number of products newly approved.
-    allowed: usize,
-    /// Number of products newly denied.
-    denied: usize,
-    /// Products that were still to be changed.
-    pending: usize,
-    /// Products that the filter took away.
-    narrowed: usize,
-    /// Products that were set aside.
-    set_aside: usize,
-    /// How many change sets there were.
-    change_sets: usize,
-    /// The last ones of them, in the order in which they were started; absent where there was none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    change_set_ids: Vec<String>,
-    /// The filter; absent where there was none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    filter: Option<FilterIdentity>,
-    /// Who let it through past the guard rails; absent where nobody did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    confirmed: Option<Confirmed>,
-    /// Which of the organization's spokes it was; absent of older ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    owner: Option<String>,
-    /// The version of its program.
-    spoke_version: String,
-    /// Why it is held, skipped or failed; absent where it is neither.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    /// Why it is not believed; none where the ledger bears it out.
-    disputed: Option<String>,
 }
 
 /// An item that cannot be read.

@@ -14,7 +14,7 @@ use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::ApiError;
 use pmp_ledger::Directed;
-use pmp_protocol::{Digest, Direction, ExperienceId, SnapshotVersion};
+use pmp_protocol::{Digest, Direction, ExperienceId, Hint, SnapshotVersion};
 use pmp_signature::{
     KeyError, LocalKeyError, PublicKey, Refusal, SignedDirection, Statement, TrustedKeys, Unsigned, open_direction,
 };
@@ -82,10 +82,8 @@ pub enum SigningError {
     NotVerified(String),
 }
 
-impl SigningError {
-    /// The operator's next step. `None` if the error itself does not tell it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Hint for SigningError {
+    fn hint(&self) -> Option<String> {
         let make = "make one with `aws kms create-key --key-spec ECC_NIST_P256 --key-usage SIGN_VERIFY`";
         match self {
             Self::Kms { source, .. } if source.code() == Some("DisabledException") => Some(
@@ -119,6 +117,8 @@ pub enum SigningKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("neither awskms:///ARN (arn:aws:kms:REGION:ACCOUNT:key/ID) nor file:PATH")]
 pub struct SigningKeyError;
+
+pmp_protocol::without_hint!(SigningKeyError);
 
 impl FromStr for SigningKey {
     type Err = SigningKeyError;
@@ -228,7 +228,17 @@ impl Signing {
 
 #[cfg(test)]
 mod tests {
+    use pmp_aws::Outcome;
+
     use super::*;
+
+    #[test]
+    fn a_failed_call_of_kms_keeps_its_hint() {
+        let source = ApiError::of("kms:Sign", Outcome::NoAnswer("timed out".into()));
+        let hint = source.hint();
+        assert!(hint.is_some());
+        assert_eq!(SigningError::Kms { key: "arn".to_owned(), source }.hint(), hint);
+    }
 
     #[test]
     fn a_key_is_named_by_arn_or_by_file() {

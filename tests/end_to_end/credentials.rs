@@ -148,9 +148,9 @@ async fn a_file_of_profiles_that_cannot_be_read_does_not_become_the_role_of_the_
     let path = folder.path().join(".aws/config");
     write_config(folder.path(), b"[default]\naws_access_key_id = 111111111111\n# \xff\xfe\n");
     let told = format!("the file `{}` of profiles is no text in UTF-8", path.display());
-    refused(&hub.run(&["publish"]).await, &told, "hint: mend the file, or name another one: AWS_CONFIG_FILE");
+    refused(&hub.run(&["publish"]).await, &told, "hint: fix the file, or name another one: AWS_CONFIG_FILE");
     write_config(folder.path(), b"[default]\nregion = us-east-1\n[profile broken\n");
-    refused(&hub.run(&["publish"]).await, "the profiles of the AWS SDK cannot be read: ", "hint: mend the file");
+    refused(&hub.run(&["publish"]).await, "the profiles of the AWS SDK cannot be read: ", "hint: fix the file");
     let named = [("AWS_CONFIG_FILE", ""), ("AWS_SHARED_CREDENTIALS_FILE", folder.path().to_str().unwrap())];
     std::fs::remove_file(&path).unwrap();
     let told =

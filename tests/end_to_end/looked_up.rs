@@ -124,7 +124,8 @@ async fn a_spoke_looks_products_up_itself_where_it_is_told_to_or_the_hub_has_not
     scene.hub.json(&["publish"]).await;
     let refused = spoke(&scene, "hub").run(&["sync", "--output", "json"]).await;
     assert_eq!(refused.code, 1, "{}", refused.stderr);
-    let why = "the filter was not run, since products cannot be looked up for it: the hub has looked no products up";
+    let why =
+        "the filter was not run, since products cannot be looked up for it: the hub has not looked up any products";
     assert!(refused.stdout.contains(why), "{}", refused.stdout);
     assert_eq!(
         (scene.alpha_account.lists(ALPHA_PROD).await, asked(&scene, ALPHA_ACCOUNT).await.0),

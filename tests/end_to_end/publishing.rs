@@ -2,7 +2,7 @@
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use pmp_ledger::{DynamoSnapshots, MAX_STORED_BYTES, NewSnapshot, SnapshotStore};
-use pmp_protocol::{Counts, Digest, ExperienceId, Sealed, SnapshotVersion};
+use pmp_protocol::{Counts, Digest, ExperienceId, Hint, Sealed, SnapshotVersion};
 use pmp_tests::{MANAGEMENT, Scene, Tap, longest_id, world};
 use serde_json::{Value, json};
 

@@ -472,11 +472,17 @@ async fn an_experience_that_is_in_use_is_left_alone_unless_it_is_named_twice() {
     assert_eq!(two.code, 3, "{}", two.stderr);
     assert_eq!(scene.hub_account.change_sets().await, 0);
 
-    let before = state_of(&scene, MANAGEMENT).await;
-    let meant = scene.hub.run(&["verify-aws", "--change", MANAGEMENT, MANAGEMENT]).await;
+    // The management experience is not changed, however often it is named.
+    let twice = scene.hub.run(&["verify-aws", "--change", MANAGEMENT, MANAGEMENT]).await;
+    assert_eq!(twice.code, 3, "{}", twice.stderr);
+    assert!(twice.stderr.contains("it is the management experience"), "{}", twice.stderr);
+    assert_eq!(scene.hub_account.change_sets().await, 0);
+
+    let unset = scene.hub.with(&[("PMP_TIMESTAMPS_TABLE", "")]);
+    let meant = unset.run(&["verify-aws", "--change", TRIAL, TRIAL]).await;
     assert_eq!(meant.code, 0, "{}", meant.stderr);
     assert!(scene.hub_account.change_sets().await > 0);
-    assert_eq!(state_of(&scene, MANAGEMENT).await, before);
+    assert_eq!(state_of(&scene, TRIAL).await, untouched());
 }
 
 #[tokio::test]
@@ -567,7 +573,7 @@ async fn the_policies_of_the_page_are_what_it_takes() {
     let role = |name: &str, policy: &Value| Role::new(HUB, name, trust.clone()).with_permissions(policy.clone());
     world.roles.extend([role("reader", &reads), role("changer", &both)]);
     let scene = scene_of(world).await;
-    let run = async |role: &str, arguments: &[&str]| {
+    let run = async |role: &str, arguments: &[&str], more: &[(&str, &str)]| {
         let call = aws_sdk_sts::Client::new(scene.hub_account.config()).assume_role().role_session_name("ada");
         let session =
             call.role_arn(format!("arn:aws:iam::{HUB}:role/{role}")).send().await.unwrap().credentials.unwrap();
@@ -576,9 +582,9 @@ async fn the_policies_of_the_page_are_what_it_takes() {
             ("AWS_SECRET_ACCESS_KEY", session.secret_access_key()),
             ("AWS_SESSION_TOKEN", session.session_token()),
         ];
-        scene.hub.with(&keys).with(&[("PMP_EVENTS_QUEUE_URL", "")]).run(arguments).await
+        scene.hub.with(&keys).with(&[("PMP_EVENTS_QUEUE_URL", "")]).with(more).run(arguments).await
     };
-    let read = run("reader", &["verify-aws"]).await;
+    let read = run("reader", &["verify-aws"], &[]).await;
     assert_eq!(read.code, 0, "{}", read.stderr);
     let events = scene.hub_account.queue_url(EVENTS_QUEUE).await;
     let all = [
@@ -586,14 +592,16 @@ async fn the_policies_of_the_page_are_what_it_takes() {
         &["--events-queue-url", &events],
     ]
     .concat();
-    let refused = run("reader", &all[..3]).await;
+    let refused = run("reader", &all[..3], &[]).await;
     assert_ne!(refused.code, 0, "{}", refused.stderr);
     assert_eq!(state_of(&scene, TRIAL).await, untouched());
-    let changed = run("changer", &all).await;
+    let changed = run("changer", &all, &[]).await;
     assert_eq!(changed.code, 0, "{}{}", changed.stdout, changed.stderr);
     assert_eq!(state_of(&scene, TRIAL).await, untouched());
-    // No other experience than the one that the policy names.
-    let other = run("changer", &["verify-aws", "--change", MANAGEMENT, MANAGEMENT]).await;
+    // No other experience than the one that the policy names. The program itself would not change
+    // this one where it knows what it is.
+    let nothing_known = [("PMP_EXPERIENCE_ID", "")];
+    let other = run("changer", &["verify-aws", "--change", MANAGEMENT, MANAGEMENT], &nothing_known).await;
     assert_eq!(other.code, 1, "{}", other.stderr);
     assert!(other.stderr.contains("aws-marketplace:StartChangeSet"), "{}", other.stderr);
 }

@@ -2,6 +2,7 @@
 //! in any order.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,20 +27,32 @@ fn whatever_happens_the_rules_hold_and_the_end_is_reached() {
 /// Lets each seed's world live through `history`, and then come to its end. `name` is what the
 /// test's name begins with: to run a seed that fails again.
 pub(crate) fn each_seed(name: &str, history: impl AsyncFn(&Shared)) {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let seeds = match number("PMP_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..SEEDS + number("PMP_SOAK").unwrap_or_default(),
-    };
-    for seed in seeds {
-        // A runtime for each: its clock starts anew, so that a seed means the same wherever it
-        // runs.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(one(seed, name, &history));
+    for seed in seeds(SEEDS) {
+        let (shared, outcome) = lifetime(seed, &history);
+        let replay = format!("PMP_SEED={seed} cargo test -p pmp-tests --test simulation {name}");
+        verdict(&format!("seed {seed} (again: `{replay}`)"), &shared, outcome);
     }
 }
 
-async fn one(seed: u64, name: &str, history: &impl AsyncFn(&Shared)) {
+/// The seeds to run: the one that `PMP_SEED` names, or so many, and as many more as `PMP_SOAK`
+/// says.
+pub(crate) fn seeds(always: u64) -> Range<u64> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    match number("PMP_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..always + number("PMP_SOAK").unwrap_or_default(),
+    }
+}
+
+/// The world of a seed after it has lived through `history` and was led to its end, and whether it
+/// came there.
+pub(crate) fn lifetime(seed: u64, history: &impl AsyncFn(&Shared)) -> (Shared, Result<(), String>) {
+    // A runtime for each: its clock starts anew, so that a seed means the same wherever it runs.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(one(seed, history))
+}
+
+async fn one(seed: u64, history: &impl AsyncFn(&Shared)) -> (Shared, Result<(), String>) {
     let shared = Arc::new(Mutex::new(born(seed)));
     let outcome = match live(&shared, history).await {
         Ok(()) => {
@@ -48,8 +61,8 @@ async fn one(seed: u64, name: &str, history: &impl AsyncFn(&Shared)) {
         }
         error => error,
     };
-    let replay = format!("PMP_SEED={seed} cargo test -p pmp-tests --test simulation {name}");
-    verdict(&format!("seed {seed} (again: `{replay}`)"), &shared, outcome);
+    shared.lock().unwrap().record_the_end();
+    (shared, outcome)
 }
 
 pub(crate) fn random_products(rng: &mut fastrand::Rng, count: usize) -> BTreeSet<ProductId> {
@@ -97,7 +110,7 @@ pub(crate) fn store_random(world: &mut World) {
 }
 
 /// Some hours in which the hub stores snapshots.
-async fn history(shared: &Shared) {
+pub(crate) async fn history(shared: &Shared) {
     let count = shared.lock().unwrap().faults.rng.u32(1..6);
     for _ in 0..count {
         let pause = shared.lock().unwrap().faults.rng.u64(10..2_000);

@@ -23,7 +23,7 @@ fn nothing_is_applied_that_the_ledgers_head_did_not_name() {
 
 /// Some hours in which the hub stores snapshots, and somebody with all rights of a member does what
 /// they can.
-async fn hostile_history(shared: &Shared) {
+pub(crate) async fn hostile_history(shared: &Shared) {
     let count = shared.lock().unwrap().faults.rng.u32(10..40);
     for _ in 0..count {
         let pause = shared.lock().unwrap().faults.rng.u64(0..400);

@@ -5,7 +5,7 @@
 //! the faults stop, the spoke must reach what the newest snapshot asks for, and say so truly. A
 //! failure prints its seed and what happened:
 //!
-//! - `PMP_SEED=7` runs that seed alone;
+//! - `PMP_SEED=7` runs that seed alone, and exactly as before (`replay.rs`);
 //! - `PMP_SOAK=1000` runs that many more seeds.
 
 // Tests end with the reason where something cannot be.
@@ -20,6 +20,8 @@ mod hanging;
 mod planned;
 mod ports;
 mod predicted;
+mod replay;
 mod run;
+mod seeded;
 mod steered;
 mod world;

@@ -196,6 +196,7 @@ impl Inbox for Ports {
         }
         let delete = |world: &mut World, fault| {
             let deleted = Fault::cut(fault, messages);
+            world.record("deleted:", &deleted);
             world.queue.retain(|message| deleted.iter().all(|gone| gone.id != message.id));
         };
         let what = format!("{} messages", messages.len());
@@ -216,6 +217,7 @@ impl Inbox for Ports {
         let hide = |world: &mut World, fault| {
             let until = Instant::now() + duration;
             let messages = Fault::cut(fault, messages);
+            world.record("hidden:", &messages);
             let hidden = world.queue.iter_mut().filter(|message| messages.iter().any(|one| one.id == message.id));
             hidden.for_each(|message| message.visible_at = until);
             world.queue_moved.notify_waiters();
@@ -255,5 +257,6 @@ fn take(world: &mut World, fault: Option<Fault>) -> Vec<Received> {
         }
         world.queue.push(message);
     }
+    world.record("received:", &taken);
     taken
 }

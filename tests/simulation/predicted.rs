@@ -13,7 +13,7 @@ use pmp_protocol::{Content, ExperienceId, ProductId, Receipt, ReceiptStatus, Sna
 use tokio::time::sleep;
 
 use crate::catalog::Experience;
-use crate::chance::{born, store_random};
+use crate::chance::{born, seeds, store_random};
 use crate::run::{Shared, live, queue_is_empty, settle};
 use crate::world::World;
 
@@ -171,11 +171,7 @@ async fn one(seed: u64, compared: &mut Compared) -> Result<(), String> {
 
 #[test]
 fn what_is_foretold_is_what_comes() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let seeds = match number("PMP_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..SEEDS + number("PMP_SOAK").unwrap_or_default(),
-    };
+    let seeds = seeds(SEEDS);
     let (mut compared, count) = (Compared::default(), seeds.end - seeds.start);
     for seed in seeds {
         // A runtime for each: its clock starts anew, so that a seed means the same wherever it

@@ -57,11 +57,16 @@ fn spoke(ports: &Ports) -> Spoke {
         region: "us-east-1".to_owned(),
         caller: "arn:aws:iam::222222222222:role/spoke".to_owned(),
     };
+    let (clock, chance) = {
+        let world = ports.world();
+        (world.clock.clone(), world.chance.clone())
+    };
     let ports = Arc::new(ports.clone());
-    // The invariants are about one plan at a time, and receipts have the machine's own time, in
-    // which all of it is one moment.
+    // The invariants are about one plan at a time.
     Spoke::new(ports.clone(), ports.clone(), ports.clone(), ports, identity, management())
         .with_guard_window(Duration::ZERO)
+        .with_clock(clock)
+        .with_chance(chance)
 }
 
 /// Comes back once no message is left.

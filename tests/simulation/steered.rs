@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use pmp_protocol::DirectionChange;
+use pmp_runtime::Clock;
 use tokio::time::sleep;
 
 use crate::chance::{each_seed, store_random};
@@ -25,9 +26,8 @@ async fn history(shared: &Shared) {
         sleep(Duration::from_secs(pause)).await;
         something(&mut shared.lock().unwrap());
     }
-    // Time in which nothing is paused: by the clock of the machine no pause of this world ends.
-    shared.lock().unwrap().direct(&DirectionChange::Resume);
-    sleep(Duration::from_secs(1_800)).await;
+    // The last pause ends by itself.
+    sleep(Duration::from_secs(3_600)).await;
 }
 
 fn something(world: &mut World) {
@@ -40,7 +40,7 @@ fn something(world: &mut World) {
         }
         7 => world.direct(&DirectionChange::Unpin),
         8 => {
-            let until = Timestamp::now() + SignedDuration::from_hours(24);
+            let until = world.clock.now() + SignedDuration::from_secs(world.faults.rng.i64(60..3_000));
             world.direct(&DirectionChange::Pause(until));
         }
         _ => world.direct(&DirectionChange::Resume),

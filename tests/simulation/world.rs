@@ -2,6 +2,7 @@
 //! that are checked as it goes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use pmp_ledger::{Directed, Lease, LeaseTerm};
@@ -10,11 +11,13 @@ use pmp_protocol::{
     Because, Content, Direction, DirectionChange, ExperienceId, OrganizationId, OrganizationSeen, ProductId, Reason,
     Receipt, ReceiptStatus, ResourceRequests, Sealed, Snapshot, SnapshotMessage, SnapshotVersion, Verdicts,
 };
+use pmp_runtime::Clock;
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 
 use crate::catalog::{Catalog, Change, Experience, Outcome};
 use crate::faults::Faults;
+use crate::seeded::{SeededChance, SimulatedClock};
 
 /// A message in the queue.
 #[derive(Debug, Clone)]
@@ -56,6 +59,13 @@ pub(crate) struct World {
     /// Change sets that spokes have started, those included that a repeated token named again.
     pub(crate) started: usize,
     pub(crate) log: Vec<String>,
+    /// What a second run of the same seed must repeat: the log with its exact times, and between
+    /// its lines everything in full that is only named there.
+    pub(crate) record: Vec<String>,
+    /// The time of day, for every process and for whoever else is in this world.
+    pub(crate) clock: Arc<SimulatedClock>,
+    /// Where the processes have jitter and names from.
+    pub(crate) chance: Arc<SeededChance>,
     pub(crate) violations: Vec<String>,
     /// The version to which the ledger's table of snapshots went back, until the hub goes on.
     restored_to: Option<SnapshotVersion>,
@@ -99,13 +109,9 @@ pub(crate) fn member(n: usize) -> ExperienceId {
 }
 
 impl World {
-    /// Member experiences with these lists of approved products.
-    ///
-    /// Seeds this thread's generator, too: the spoke takes its jitter from it, and runs on the
-    /// thread of its world. What no seed reaches is which of two things that happen at one instant
-    /// comes first (`tokio::select!`).
+    /// Member experiences with these lists of approved products. The seed determines all that
+    /// happens, to the byte (`replay.rs`).
     pub(crate) fn new(seed: u64, members: impl IntoIterator<Item = BTreeSet<ProductId>>) -> Self {
-        fastrand::seed(seed);
         let mut catalog = Catalog::default();
         for (n, approved) in members.into_iter().enumerate() {
             let experience = Experience { revision: 1, approved, rejected: BTreeSet::new() };
@@ -130,6 +136,9 @@ impl World {
             changed_unread: BTreeSet::new(),
             started: 0,
             log: Vec::new(),
+            record: Vec::new(),
+            clock: Arc::new(SimulatedClock::new()),
+            chance: Arc::new(SeededChance::new(seed)),
             violations: Vec::new(),
             restored_to: None,
             lost: BTreeSet::new(),
@@ -146,8 +155,27 @@ impl World {
     }
 
     pub(crate) fn note(&mut self, what: impl Into<String>) {
-        let at = self.began.elapsed().as_secs_f64();
-        self.log.push(format!("{at:9.3} s  call {:4}  {}", self.calls, what.into()));
+        let (at, what) = (self.began.elapsed().as_secs_f64(), what.into());
+        self.record(&what, &());
+        self.log.push(format!("{at:9.3} s  call {:4}  {what}", self.calls));
+    }
+
+    /// Something in full, for the record alone: the log stays short enough to be read.
+    pub(crate) fn record(&mut self, what: &str, value: &impl fmt::Debug) {
+        let nanos = self.began.elapsed().as_nanos();
+        self.record.push(format!("{nanos} ns, call {}: {what} {value:?}", self.calls));
+    }
+
+    /// How everything is left.
+    pub(crate) fn record_the_end(&mut self) {
+        let experiences = self.catalog.experiences.clone();
+        self.record("the experiences are", &experiences);
+        let receipts = self.receipts.clone();
+        self.record("the receipts are", &receipts);
+        let change_sets: Vec<_> =
+            self.catalog.change_sets.iter().map(|(id, set)| (id, &set.changes, &set.outcome)).collect();
+        let change_sets = format!("{change_sets:?}");
+        self.record("the change sets are", &change_sets);
     }
 
     pub(crate) fn violated(&mut self, what: String) {
@@ -237,7 +265,7 @@ impl World {
         let organization = OrganizationId::new("o-simulated0").unwrap();
         let before = self.directed.take().map(|directed| directed.direction);
         let before = before.unwrap_or_else(|| Direction::none(management(), Some(organization)));
-        let because = Because { by: "somebody".into(), at: jiff::Timestamp::now(), reason: "chance".into() };
+        let because = Because { by: "somebody".into(), at: self.clock.now(), reason: "chance".into() };
         let direction = before.changed(change, &because).unwrap_or(before);
         self.directed = (direction.generation > 0).then_some(Directed { direction, statement: None });
     }
@@ -324,7 +352,7 @@ impl World {
     pub(crate) fn steal_lease(&mut self) {
         self.note("somebody takes the lease");
         let organization = OrganizationId::new("o-simulated0").unwrap();
-        let (id, now) = (format!("thief-{}", self.calls), jiff::Timestamp::now());
+        let (id, now) = (format!("thief-{}", self.calls), self.clock.now());
         self.lease = Some(Lease::new(organization, id, "somebody else".to_owned(), now, LeaseTerm::DEFAULT));
         self.stolen_until = Some(Instant::now() + Duration::from_secs(100));
     }
@@ -392,7 +420,8 @@ impl World {
         let pin = self.heard.as_ref().and_then(|heard| heard.pin.as_ref());
         let version = pin.map_or(head, |pin| pin.version);
         let line = self.heard.as_ref().map_or(0, |heard| heard.line);
-        if self.heard.as_ref().is_some_and(|heard| heard.paused(jiff::Timestamp::now()).is_some()) {
+        let now = self.clock.now();
+        if self.heard.as_ref().is_some_and(|heard| heard.paused(now).is_some()) {
             self.violated(format!("{experience} is changed by a process that knows that it is paused"));
         }
         if change.allow.len() > 50 || change.deny.len() > 50 || change.allow.len() + change.deny.len() == 0 {
@@ -457,6 +486,7 @@ impl World {
     /// Checks a receipt that the spoke writes.
     pub(crate) fn check_receipt(&mut self, receipt: &Receipt) {
         let Receipt { member_experience, version, status, .. } = receipt;
+        self.record("in full:", receipt);
         self.note(format!(
             "receipt: {member_experience} {status} {version} {}",
             receipt.error.as_deref().unwrap_or("")

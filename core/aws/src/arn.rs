@@ -26,6 +26,8 @@ pub struct Arn {
 #[error("`{0}` is not an ARN (arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE)")]
 pub struct ArnError(String);
 
+pmp_protocol::without_hint!(ArnError);
+
 impl Arn {
     /// The ARN as it was given.
     #[must_use]
@@ -95,6 +97,8 @@ macro_rules! arn_type {
         #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
         #[error($sentence)]
         pub struct $error(String);
+
+        pmp_protocol::without_hint!($error);
 
         impl $name {
             /// The ARN as it was given.

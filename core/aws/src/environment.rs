@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use pmp_protocol::Hint;
 
 /// A setting of AWS's or ours that is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,10 +64,8 @@ pub enum ConfigError {
     },
 }
 
-impl ConfigError {
-    /// What the operator can do.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ConfigError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Variable { name, .. } => Some(format!("set {name} anew, or unset it")),
             Self::NoProfile { known, .. } if known.is_empty() => Some(
@@ -77,10 +76,10 @@ impl ConfigError {
                 "the profiles are: {}; unset AWS_PROFILE to act as the role of the machine",
                 known.iter().cloned().collect::<Vec<_>>().join(", ")
             )),
-            Self::Profiles(_) => Some("mend the file, or name another one: AWS_CONFIG_FILE".to_owned()),
+            Self::Profiles(_) => Some("fix the file, or name another one: AWS_CONFIG_FILE".to_owned()),
             Self::File { source, .. } => {
                 let source = source.unwrap_or("AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE");
-                Some(format!("mend the file, or name another one: {source}"))
+                Some(format!("fix the file, or name another one: {source}"))
             }
             Self::Profile { fix, .. } => Some(fix.clone()),
             Self::Half { set, missing } => Some(format!(

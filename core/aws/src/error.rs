@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::result::{DispatchFailure, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::ErrorKind;
 use aws_types::request_id::RequestId;
+use pmp_protocol::Hint;
 
 use crate::cause::Cause;
 use crate::network::{LOOK_IN_BETWEEN, answered_in_between};
@@ -123,10 +124,10 @@ impl ApiError {
             _ => None,
         }
     }
+}
 
-    /// What the operator can do, where the error itself tells.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Hint for ApiError {
+    fn hint(&self) -> Option<String> {
         if let Some(refuser) = self.refuser() {
             return Some(refuser.hint());
         }

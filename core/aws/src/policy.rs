@@ -23,6 +23,8 @@ pub enum PolicyError {
     NoStatement,
 }
 
+pmp_protocol::without_hint!(PolicyError);
+
 /// Who asks for something: a service for itself, or an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asker<'a> {

@@ -174,7 +174,7 @@ impl Profile {
             return Err(slip(
                 self.name(),
                 problem,
-                format!("add `[services {section}]` to the file, or mend the name"),
+                format!("add `[services {section}]` to the file, or correct the name"),
             ));
         }
         let of_services = SERVICES.into_iter().filter_map(|service| {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use pmp_protocol::{Digest, ExperienceId, ProductBatch, ProductId, ResourceRequests};
+use pmp_protocol::{Digest, MemberId, ProductBatch, ProductId, ResourceRequests};
 
 use crate::Revision;
 
@@ -13,8 +13,8 @@ use crate::Revision;
 /// Optional batches, not a list of changes: AWS allows each change type once per entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// The experience that is changed.
-    pub experience: ExperienceId,
+    /// The experience that is changed: never the management experience.
+    pub experience: MemberId,
     /// The revision that the change was computed from; a stale one is refused.
     pub revision: Revision,
     /// Products to approve (`AllowProductProcurement`).
@@ -220,12 +220,19 @@ impl fmt::Display for ChangeError {
 mod tests {
     use std::collections::BTreeSet;
 
+    use pmp_protocol::{ExperienceId, ManagementId};
+
     use super::*;
+
+    fn member(id: &str) -> MemberId {
+        let management = ManagementId::new(ExperienceId::new("exp-management").unwrap());
+        management.member(ExperienceId::new(id).unwrap()).unwrap()
+    }
 
     fn part(experience: &str, product: &str, revision: u64) -> Part {
         let products = BTreeSet::from([ProductId::new(product).unwrap()]);
         Part {
-            experience: ExperienceId::new(experience).unwrap(),
+            experience: member(experience),
             revision: Revision(revision),
             allow: ProductBatch::split(&products).pop(),
             deny: None,

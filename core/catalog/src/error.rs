@@ -2,6 +2,7 @@
 //! looks at codes and texts.
 
 use pmp_aws::{ApiError, Outcome, Refuser};
+use pmp_protocol::Hint;
 
 /// A call to the catalog that failed, after the SDK's retries.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,10 +81,10 @@ impl CatalogError {
             Self::Unexpected { .. } | Self::NotInThisBuild(_) => ErrorClass::Unexpected,
         }
     }
+}
 
-    /// What the operator can do, where the error itself tells.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Hint for CatalogError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Api(error) | Self::Stale(error) => error.hint(),
             Self::NotFound(entity) => Some(format!("check that `{entity}` exists and is shared with this account")),
@@ -163,6 +164,14 @@ mod tests {
     fn refused(code: &str, message: &str, status: u16) -> CatalogError {
         let outcome = Outcome::Refused { code: code.into(), message: message.into(), status, request_id: None };
         CatalogError::Api(ApiError::of("aws-marketplace:StartChangeSet", outcome))
+    }
+
+    #[test]
+    fn a_failed_call_keeps_its_hint() {
+        let api = || ApiError::of("aws-marketplace:StartChangeSet", Outcome::NoAnswer("timed out".into()));
+        let hint = api().hint();
+        assert!(hint.is_some());
+        assert_eq!((CatalogError::Api(api()).hint(), CatalogError::Stale(api()).hint()), (hint.clone(), hint));
     }
 
     #[test]

@@ -87,6 +87,8 @@ pub enum NotLive {
     NoPolicy,
 }
 
+pmp_protocol::without_hint!(NotLive);
+
 impl Experience {
     /// The policy to keep in step, where the experience is live: enabled, active, and with a
     /// policy.

@@ -60,6 +60,8 @@ pub enum RatesError {
     NotARate(String),
 }
 
+pmp_protocol::without_hint!(RatesError);
+
 impl FromStr for RateLimits {
     type Err = RatesError;
 

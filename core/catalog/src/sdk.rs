@@ -566,7 +566,7 @@ fn unexpected(entity: &str, problem: &str) -> CatalogError {
 
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::ProductId;
+    use pmp_protocol::{ManagementId, ProductId};
 
     use super::*;
     use crate::Revision;
@@ -576,8 +576,10 @@ mod tests {
     #[test]
     fn all_changes_of_a_part_are_made_on_the_experience_at_its_revision() {
         let products = |id: &str| ProductBatch::split(&BTreeSet::from([ProductId::new(id).unwrap()])).pop();
+        let management = ManagementId::new(ExperienceId::new("exp-management").unwrap());
+        let member = management.member(ExperienceId::new("exp-1").unwrap()).unwrap();
         let part = Part {
-            experience: ExperienceId::new("exp-1").unwrap(),
+            experience: member,
             revision: Revision(5),
             allow: products("prod-a"),
             deny: products("prod-b"),

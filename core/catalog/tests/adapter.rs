@@ -15,7 +15,7 @@ use pmp_catalog::{
     Catalog, CatalogError, ChangeSetId, ChangeSetRequest, ChangeSetState, ErrorClass, Part, PolicyId, RateLimits,
     Revision, Scope, SdkCatalog,
 };
-use pmp_protocol::{ExperienceId, ProductBatch, ProductId};
+use pmp_protocol::{ExperienceId, ManagementId, ProductBatch, ProductId};
 use pmp_test_clients::{account, without_retries};
 use serde_json::{Value, json};
 
@@ -216,8 +216,9 @@ async fn a_stale_revision_is_known_by_the_newest_one_or_by_the_field_whatever_th
 
 fn allow(experience: &str, revision: u64) -> ChangeSetRequest {
     let products = BTreeSet::from([ProductId::new("prod-a").unwrap()]);
+    let management = ManagementId::new(ExperienceId::new("exp-management").unwrap());
     let part = Part {
-        experience: ExperienceId::new(experience).unwrap(),
+        experience: management.member(ExperienceId::new(experience).unwrap()).unwrap(),
         revision: Revision(revision),
         allow: ProductBatch::split(&products).pop(),
         deny: None,

@@ -1,7 +1,7 @@
 //! The errors of the ledger.
 
 use pmp_aws::ApiError;
-use pmp_protocol::{Counts, ExperienceId, SnapshotVersion};
+use pmp_protocol::{Counts, ExperienceId, Hint, SnapshotVersion};
 
 use crate::{Table, TableName};
 
@@ -76,10 +76,10 @@ impl LedgerError {
             _ => None,
         }
     }
+}
 
-    /// The operator's next step. `None` if the error itself does not tell it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Hint for LedgerError {
+    fn hint(&self) -> Option<String> {
         match self {
             // DynamoDB's error says only that a key does not match.
             Self::Api { error, .. }
@@ -110,5 +110,20 @@ impl LedgerError {
                 "a newer release wrote it, or somebody by hand: look at the item, and run the release that wrote it".to_owned(),
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_aws::Outcome;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_call_keeps_its_hint() {
+        let api = || ApiError::of("dynamodb:Query", Outcome::NoAnswer("timed out".into()));
+        let error = LedgerError::Api { table: "Snapshots".parse().unwrap(), error: api() };
+        assert!(error.hint().is_some());
+        assert_eq!(error.hint(), api().hint());
     }
 }

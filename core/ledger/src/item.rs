@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use pmp_protocol::{AnswersError, SealError};
+use pmp_protocol::{AnswersError, Hint, SealError};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -49,6 +49,22 @@ pub(crate) enum ItemError {
     /// The items make up other answers than they name.
     #[error(transparent)]
     Answers(#[from] AnswersError),
+}
+
+impl Hint for ItemError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Content(source) => source.hint(),
+            Self::Answers(source) => source.hint(),
+            Self::Missing(_)
+            | Self::Kind(_)
+            | Self::Value { .. }
+            | Self::Chunks { .. }
+            | Self::MissingChunk(_)
+            | Self::EmptyChunk(_)
+            | Self::NoItems => None,
+        }
+    }
 }
 
 /// Parses the attribute `name`, which must be a text or a number.

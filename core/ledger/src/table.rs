@@ -55,6 +55,8 @@ pub struct TableName {
 #[error("`{0}` is neither a table name (3 to 255 letters, digits, `_`, `-`, `.`) nor the ARN of a table")]
 pub struct TableNameError(String);
 
+pmp_protocol::without_hint!(TableNameError);
+
 impl TableName {
     /// The name or the ARN, as given.
     #[must_use]

@@ -90,6 +90,8 @@ pub enum AnswersError {
     Json(#[source] serde_json::Error),
 }
 
+crate::without_hint!(AnswersError);
+
 impl Answers {
     /// No answer about any product.
     #[must_use]

@@ -38,6 +38,8 @@ pub enum ContentError {
     StrayNote(ProductId),
 }
 
+crate::without_hint!(ContentError);
+
 /// Whether users of the experience may request products that are not approved
 /// (`PolicyResourceRequests` of the procurement policy).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,6 +22,8 @@ pub struct IdError {
     pub expected: &'static str,
 }
 
+crate::without_hint!(IdError);
+
 impl IdError {
     fn new(value: &str, expected: &'static str) -> Self {
         let value = PlainText::bounded(value, 80).into();

@@ -112,6 +112,8 @@ pub enum JournalError {
     Malformed(&'static str),
 }
 
+crate::without_hint!(JournalError);
+
 /// Where the listing of a version comes from; none where that snapshot is not kept, or not the one
 /// that an entry is about.
 pub trait Listings {

@@ -16,9 +16,11 @@ mod decisions;
 mod digest;
 mod direction;
 mod drift;
+mod hint;
 mod id;
 mod journal;
 mod mark;
+mod member;
 mod message;
 mod outcome;
 mod plain;
@@ -46,9 +48,11 @@ pub use direction::{
     Pin, USUAL_HOLD, longest_hold, paused,
 };
 pub use drift::{Drift, DriftHandling, EditedProduct, ForeignChangeSet, Left, ListedAs};
+pub use hint::{Hint, lines, one_line, render, told};
 pub use id::{AccountId, ExperienceId, IdError, OrganizationId, ProductId};
 pub use journal::{DecisionJournal, JournalEntry, JournalError, Listings, MAX_JOURNAL_BYTES};
 pub use mark::HeadMark;
+pub use member::{ManagementId, MemberId};
 pub use message::{Body, Delivery, MAX_MESSAGE_BYTES, MessageError, Reason, SCHEMA, SnapshotMessage};
 pub use outcome::{MAX_OUTCOMES, Outcome, is_news};
 pub use plain::{PlainText, json_without_acting, plain_document};

@@ -107,6 +107,8 @@ pub enum MessageError {
     Invalid(#[source] serde_json::Error),
 }
 
+crate::without_hint!(MessageError);
+
 impl MessageError {
     /// The schema that a newer spoke would read; none where this is not about one.
     #[must_use]

@@ -17,6 +17,7 @@ const MAX_ERROR: usize = 400;
 
 /// One line of an experience's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Outcome {
     /// Member organization of the experience.
     pub organization: OrganizationId,
@@ -25,8 +26,10 @@ pub struct Outcome {
     /// Member experience that was brought into step.
     pub member_experience: ExperienceId,
     /// When the sync ended, by the spoke's clock.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
     pub at: Timestamp,
     /// When the spoke took the snapshot up.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
     pub received_at: Timestamp,
     /// Version of the snapshot that was applied, or was to be.
     pub version: SnapshotVersion,
@@ -43,26 +46,26 @@ pub struct Outcome {
     /// Products that the filter took away.
     #[serde(rename = "narrowed")]
     pub filtered: usize,
-    /// Products that were left as they are.
+    /// Products that were set aside.
     #[serde(rename = "set_aside")]
     pub deferred: usize,
     /// How many change sets there were.
     pub change_sets: usize,
-    /// The last ones of them, in the order in which they were started.
+    /// The last ones of them, in the order in which they were started; absent where there was none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub change_set_ids: Vec<String>,
-    /// The filter, where there was one.
+    /// The filter; absent where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterIdentity>,
-    /// Who let it through past the guard rails, where someone did.
+    /// Who let it through past the guard rails; absent where nobody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Confirmed>,
-    /// Which of the organization's spokes it was.
+    /// Which of the organization's spokes it was; absent of older ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// The version of its program.
     pub spoke_version: String,
-    /// Why it is held, skipped or failed.
+    /// Why it is held, skipped or failed; absent where it is neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

@@ -6,7 +6,7 @@ use std::io::Read;
 use serde::Deserialize;
 
 use crate::content::ContentError;
-use crate::{Content, Counts, Digest, ExperienceId, Note, ProductId, ResourceRequests};
+use crate::{Content, Counts, Digest, ExperienceId, Hint, Note, ProductId, ResourceRequests};
 
 /// The most that a content may unpack to: 16 MiB, some 350,000 products. More is refused before it
 /// fills the memory.
@@ -66,6 +66,21 @@ pub enum SealError {
     /// The lists contradict each other.
     #[error("the lists contradict each other")]
     Content(#[source] ContentError),
+}
+
+impl Hint for SealError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Content(source) => source.hint(),
+            Self::TooLarge
+            | Self::Compression(_)
+            | Self::Digest { .. }
+            | Self::Counts { .. }
+            | Self::Experience { .. }
+            | Self::Json(_)
+            | Self::Unsorted(_) => None,
+        }
+    }
 }
 
 impl Sealed {

@@ -16,6 +16,8 @@ pub struct SnapshotVersion(NonZeroU64);
 #[error("`{0}` is not a snapshot version (1, 2, 3, …)")]
 pub struct VersionError(String);
 
+crate::without_hint!(VersionError);
+
 impl SnapshotVersion {
     /// The first version of every management experience.
     pub const FIRST: Self = Self(NonZeroU64::MIN);

@@ -3,31 +3,24 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use tokio::time::Instant;
 
-/// Tells the time in two ways. They must not be mixed: the time of day may be set back or forth at
-/// any moment.
+/// Tells the time of day, for what is written down or compared with what others wrote.
+///
+/// How long something takes is measured, and slept, by tokio's own `Instant`. That one never goes
+/// back, and a paused runtime simulates it. The two must not be mixed: the time of day may be set
+/// back or forth at any moment.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// The time of day, for what is written down or compared with what others wrote.
+    /// The time of day.
     fn now(&self) -> Timestamp;
-
-    /// A steady time, for measuring how long something takes in this process. It means nothing to
-    /// other processes, and never goes back.
-    fn instant(&self) -> Instant;
 }
 
-/// The clocks of this machine. Under a paused tokio runtime the steady time is the runtime's; the
-/// time of day is always the system's.
+/// The clock of this machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
-    }
-
-    fn instant(&self) -> Instant {
-        Instant::now()
     }
 }
 
@@ -38,11 +31,10 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn the_steady_time_is_that_of_the_runtime() {
+    async fn the_time_of_day_is_not_that_of_a_paused_runtime() {
         let clock: &dyn Clock = &SystemClock;
-        let (began, day) = (clock.instant(), clock.now());
+        let day = clock.now();
         tokio::time::advance(Duration::from_secs(3_600)).await;
-        assert_eq!((clock.instant() - began).as_secs(), 3_600);
-        assert!(clock.now().duration_since(day).as_secs() < 3_600, "the time of day is not the runtime's");
+        assert!(clock.now().duration_since(day).as_secs() < 3_600);
     }
 }

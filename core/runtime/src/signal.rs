@@ -59,6 +59,7 @@ pub fn stop_on_signal(tell: impl FnOnce(&'static str) + Send + 'static) -> std::
 async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> Asked {
     // Both are cancel-safe: a signal that is not received now is received by the next call.
     tokio::select! {
+        biased;
         _ = interrupt.recv() => Asked::Interrupt,
         _ = terminate.recv() => Asked::Terminate,
     }

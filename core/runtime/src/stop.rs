@@ -102,6 +102,7 @@ impl Stop {
         let stop = self.clone();
         tokio::spawn(async move {
             tokio::select! {
+                biased;
                 // Cancel-safe: neither arm holds anything.
                 () = tokio::time::sleep_until(deadline.checked_sub(margin).unwrap_or(deadline)) => {
                     stop.stop(StopReason::Deadline { left: deadline.saturating_duration_since(Instant::now()) });

@@ -86,6 +86,8 @@ pub enum KeyError {
     Malformed(&'static str),
 }
 
+pmp_protocol::without_hint!(KeyError);
+
 /// A key that verifies signatures.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {

@@ -18,6 +18,8 @@ pub enum LocalKeyError {
     OtherKind,
 }
 
+pmp_protocol::without_hint!(LocalKeyError);
+
 /// An Ed25519 key that signs.
 #[derive(Debug)]
 pub struct LocalKey {

@@ -1,7 +1,7 @@
 //! The reasons not to believe a statement.
 
 use jiff::Timestamp;
-use pmp_protocol::{Digest, ExperienceId, SnapshotVersion};
+use pmp_protocol::{Digest, ExperienceId, Hint, SnapshotVersion};
 
 use crate::KeyId;
 
@@ -58,11 +58,11 @@ impl Refusal {
             Self::Malformed(_) => "malformed",
         }
     }
+}
 
-    /// The operator's next step.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for Refusal {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
             Self::Unsigned => {
                 "ask the hub's operators, by another way, whether the hub signs (PMP_SIGNING_KEY) and who else writes into the table of snapshots; let it publish again with its key"
             }
@@ -83,6 +83,7 @@ impl Refusal {
                 "the hub has not announced for long: let it publish with its key (PMP_SIGNING_KEY, `pmp-hub publish`)"
             }
             Self::IssuedInFuture(_) => "compare this clock and the hub's (`doctor` of both shows how far they are off)",
-        }
+        };
+        Some(hint.to_owned())
     }
 }

@@ -60,6 +60,8 @@ pub(crate) enum CacheError {
     Load { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
 }
 
+pmp_protocol::without_hint!(CacheError);
+
 /// The widest permitted mode of the directory: others may list it.
 const DIRECTORY_MODE: u32 = 0o755;
 

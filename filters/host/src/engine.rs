@@ -25,6 +25,8 @@ pub enum HostError {
     Clock(#[source] io::Error),
 }
 
+pmp_protocol::without_hint!(HostError);
+
 /// The engine with its ticker and the limits. Every filter holds it.
 pub(crate) struct Runtime {
     pub(crate) engine: Engine,

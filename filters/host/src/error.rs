@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use pmp_protocol::Digest;
+use pmp_protocol::{Digest, Hint};
 
 use crate::contract;
 use crate::run::RunError;
@@ -148,6 +148,16 @@ pub enum LoadError {
         /// The contract's rule for that field.
         expected: &'static str,
     },
+}
+
+impl Hint for LoadError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Describe(source) => source.hint(),
+            // The text of each says how to make another component.
+            _ => None,
+        }
+    }
 }
 
 /// Names for a message: the first three, and the number of the others.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pmp_protocol::{Decision, Digest, FilterIdentity, Verdicts};
+use pmp_protocol::{Decision, Digest, FilterIdentity, Hint, Verdicts};
 use serde_json::{Map, Value};
 
 use crate::description::Description;
@@ -77,6 +77,15 @@ pub enum ConfigError {
         #[source]
         source: RunError,
     },
+}
+
+impl Hint for ConfigError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Run { source, .. } => source.hint(),
+            Self::TooLarge { .. } | Self::NotAnObject(_) | Self::Refused { .. } => None,
+        }
+    }
 }
 
 impl Filter {
@@ -241,6 +250,15 @@ impl Failure {
     }
 }
 
+impl Hint for Failure {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Run(source) => source.hint(),
+            Self::Filter { .. } | Self::WrongCount { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for EvaluateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.failure.fmt(f)
@@ -252,6 +270,12 @@ impl std::error::Error for EvaluateError {
         // `Display` already prints the failure itself, so the chain continues with the failure's
         // source.
         self.failure.source()
+    }
+}
+
+impl Hint for EvaluateError {
+    fn hint(&self) -> Option<String> {
+        self.failure.hint()
     }
 }
 

@@ -86,6 +86,8 @@ pub enum RunError {
     Start(#[source] BoxError),
 }
 
+pmp_protocol::without_hint!(RunError);
+
 fn after(last_error: Option<&str>) -> String {
     last_error.map(|line| format!(" after it logged: {line}")).unwrap_or_default()
 }

@@ -52,6 +52,8 @@ pub enum SourceError {
     OtherUrl(String),
 }
 
+pmp_protocol::without_hint!(SourceError);
+
 /// The built-in filter with a similar name, if there is one.
 fn meant(name: &str) -> Option<&'static str> {
     alike(name, Filter::built_in_names()).into_iter().next()

@@ -39,7 +39,7 @@ impl Bench {
         let ready = self.component.load()?;
         let filter = self.settings.configure(&ready.filter)?;
         let owned = match &self.products {
-            Some(path) => catalog::read(path).map_err(Failure::new)?,
+            Some(path) => catalog::read(path)?,
             None => catalog::made_up(self.count as usize)?,
         };
         let products: Vec<_> = owned.iter().map(OwnedProduct::borrow).collect();
@@ -48,7 +48,7 @@ impl Bench {
         let scope = filter.has_scope().then(|| filter.manages(&scene.borrow())).transpose().map_err(failed)?;
         if let Some((Managed::No { reason }, _)) = scope {
             let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-            let error = anyhow::anyhow!("the filter does not manage `{}`{reason}", scene.experience);
+            let error = format!("the filter does not manage `{}`{reason}", scene.experience);
             return Err(
                 Failure::new(error).hint("name one that it manages with --experience or --experience-name".to_owned())
             );

@@ -24,7 +24,7 @@ use crate::answer::Answer;
 use crate::cases::CaseFile;
 use crate::catalog::Scene;
 use crate::component::Component;
-use crate::project::{Language, Project, refused};
+use crate::project::{Language, Project};
 
 /// The options of `pmp-filter build`.
 #[derive(Debug, Args)]
@@ -37,17 +37,14 @@ pub(crate) struct Build {
 impl Build {
     /// Builds the component, runs it once, and prints its size and digest.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
-        let project = Project::read(&self.project).map_err(refused)?;
+        let project = Project::read(&self.project)?;
         progress::step(progress::Step::Doing, &format!("building `{}` ({})", project.name(), project.language()));
         let built = match project.language() {
             Language::Rust => rust::build(&project),
             Language::JavaScript => javascript::build(&project),
             Language::Python => python::build(&project),
         };
-        let bytes = built.map_err(|error| {
-            let hint = error.hint();
-            Failure::new(error).hint(hint)
-        })?;
+        let bytes = built?;
         let (component, digest) = (project.component(), Digest::of(&bytes));
         let tried = try_out(&project)?;
         let reproducible = project.language().builds_are_reproducible();
@@ -82,11 +79,7 @@ fn try_out(project: &Project) -> Result<String, Failure> {
             Ok(format!("{loaded}, and called once: it decides on {}", count(decisions.len(), "product")))
         }
         Answer::NotManaged(_) => Ok(format!("{loaded}, and called once: it does not manage the experience")),
-        Answer::Refused(said) => {
-            let error = BuildError::Tried { case: case.name.clone(), said };
-            let hint = error.hint();
-            Err(Failure::new(error).hint(hint))
-        }
+        Answer::Refused(said) => Err(BuildError::Tried { case: case.name.clone(), said }.into()),
     }
 }
 

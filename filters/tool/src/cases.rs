@@ -23,9 +23,9 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
 use jiff::Timestamp;
 use pmp_protocol::{Decision, ExperienceId, Verdict};
+use pmp_terminal::Failure;
 use serde::Deserialize;
 
 use crate::catalog::OwnedProduct;
@@ -35,6 +35,21 @@ pub(crate) struct CaseFile {
     pub(crate) cases: Vec<Case>,
     text: toml_edit::DocumentMut,
 }
+
+/// Why a text is no file of cases.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CasesError {
+    #[error(transparent)]
+    Toml(#[from] toml::de::Error),
+    #[error(transparent)]
+    Text(#[from] toml_edit::TomlError),
+    #[error("there is no `[[cases]]` in it")]
+    None,
+    #[error("the case \"{0}\" expects both `refused` and `not_managed`: it can be one of them")]
+    Both(String),
+}
+
+pmp_protocol::without_hint!(CasesError);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,17 +106,19 @@ impl Case {
 
 impl CaseFile {
     /// Reads a file of cases.
-    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read the cases `{}`", path.display()))?;
-        Self::parse(&text).with_context(|| format!("cannot understand the cases `{}`", path.display()))
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let cannot = |what: &str| format!("cannot {what} the cases `{}`", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| Failure::tried(cannot("read"), error))?;
+        Self::parse(&text).map_err(|error| Failure::from(error).within(cannot("understand")))
     }
 
-    fn parse(text: &str) -> anyhow::Result<Self> {
+    fn parse(text: &str) -> Result<Self, CasesError> {
         let Document { cases } = toml::from_str(text)?;
-        anyhow::ensure!(!cases.is_empty(), "there is no `[[cases]]` in it");
+        if cases.is_empty() {
+            return Err(CasesError::None);
+        }
         if let Some(case) = cases.iter().find(|case| case.refused.is_some() && case.not_managed.is_some()) {
-            anyhow::bail!("the case \"{}\" expects both `refused` and `not_managed`: it can be one of them", case.name);
+            return Err(CasesError::Both(case.name.clone()));
         }
         Ok(Self { cases, text: text.parse()? })
     }

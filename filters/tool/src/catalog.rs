@@ -9,7 +9,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use anyhow::Context as _;
 use clap::{Args, Parser as _};
 use jiff::Timestamp;
 use pmp_filter_host::{Context, Product, Status};
@@ -86,13 +85,13 @@ struct Content {
 }
 
 /// Reads products from a file of either form.
-pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<OwnedProduct>> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read the products `{}`", path.display()))?;
-    parse(&text).with_context(|| format!("cannot understand the products `{}`", path.display()))
+pub(crate) fn read(path: &Path) -> Result<Vec<OwnedProduct>, Failure> {
+    let cannot = |what: &str| format!("cannot {what} the products `{}`", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::tried(cannot("read"), error))?;
+    parse(&text).map_err(|error| Failure::tried(cannot("understand"), error))
 }
 
-fn parse(text: &str) -> anyhow::Result<Vec<OwnedProduct>> {
+fn parse(text: &str) -> Result<Vec<OwnedProduct>, serde_json::Error> {
     let document: serde_json::Value = serde_json::from_str(text)?;
     if document.get("approved").is_some() {
         // This parses the text, not a value, because then an error names the line.
@@ -172,7 +171,7 @@ impl Scene {
             #[command(flatten)]
             scene: Scene,
         }
-        Ok(Options::try_parse_from([""]).map_err(Failure::new)?.scene)
+        Ok(Options::try_parse_from([""]).map_err(|error| Failure::tried("cannot make up a context", error))?.scene)
     }
 
     /// The context with its labels sorted and unique, as the host requires.

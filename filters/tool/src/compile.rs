@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Args;
 use pmp_protocol::Digest;
 use pmp_terminal::{Exit, Failure, Output};
@@ -25,12 +24,12 @@ impl Compile {
     /// Compiles the filter, and prints the digest to pin in the spoke's configuration.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
         let Found::File(bytes) = self.component.find()? else {
-            return Err(Failure::new(anyhow::anyhow!("a built-in filter has no component, and is ready at once")));
+            return Err(Failure::new("a built-in filter has no component, and is ready at once"));
         };
         let code = self.component.host()?.precompile(&bytes)?;
-        std::fs::write(&self.to, &code)
-            .with_context(|| format!("cannot write the compiled filter `{}`", self.to.display()))
-            .map_err(Failure::new)?;
+        std::fs::write(&self.to, &code).map_err(|error| {
+            Failure::tried(format!("cannot write the compiled filter `{}`", self.to.display()), error)
+        })?;
         let digest = Digest::of(&code);
         if output.is_table() {
             output.line(&format!("export PMP_FILTER={}", self.to.display()))?;

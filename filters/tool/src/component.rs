@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use clap::Args;
 use etcetera::BaseStrategy as _;
 use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, Limits, LoadError};
 use pmp_terminal::Failure;
 
-use crate::project::{Project, refused};
+use crate::project::Project;
 
 /// A component file, a project, or a built-in filter.
 #[derive(Debug, Clone, Args)]
@@ -62,7 +61,7 @@ impl Component {
     /// The project, if the argument is a folder.
     pub(crate) fn project(&self) -> Result<Option<Project>, Failure> {
         match &self.source {
-            FilterSource::File(folder) if folder.is_dir() => Project::read(folder).map(Some).map_err(refused),
+            FilterSource::File(folder) if folder.is_dir() => Ok(Some(Project::read(folder)?)),
             _ => Ok(None),
         }
     }
@@ -71,7 +70,7 @@ impl Component {
     /// yet.
     pub(crate) fn file(&self) -> Result<Option<PathBuf>, Failure> {
         match (&self.source, self.project()?) {
-            (_, Some(project)) => project.built().map(Some).map_err(refused),
+            (_, Some(project)) => Ok(Some(project.built()?)),
             (FilterSource::File(file), None) => Ok(Some(file.clone())),
             (FilterSource::BuiltIn(_) | FilterSource::S3(_), None) => Ok(None),
         }
@@ -80,21 +79,22 @@ impl Component {
     /// Reads the file within the limit on its size, or finds the built-in filter.
     pub(crate) fn find(&self) -> Result<Found, Failure> {
         match (self.file()?, &self.source) {
-            (_, FilterSource::S3(_)) => Err(anyhow::anyhow!("`{}` is in S3: fetch it, and name the file", self.source)),
+            (_, FilterSource::S3(_)) => {
+                Err(Failure::new(format!("`{}` is in S3: fetch it, and name the file", self.source)))
+            }
             (Some(file), _) => {
-                let bytes = std::fs::read(&file);
-                bytes.map(Found::File).with_context(|| format!("cannot read the filter `{}`", file.display()))
+                let cannot = |error| Failure::tried(format!("cannot read the filter `{}`", file.display()), error);
+                std::fs::read(&file).map(Found::File).map_err(cannot)
             }
             (None, source) => Filter::built_in(&source.to_string(), self.limits()?)
                 .map(Found::BuiltIn)
-                .with_context(|| format!("there is no built-in filter `{source}`")),
+                .ok_or_else(|| Failure::new(format!("there is no built-in filter `{source}`"))),
         }
-        .map_err(Failure::new)
     }
 
     /// The host that a spoke uses, with its limits.
     pub(crate) fn host(&self) -> Result<FilterHost, Failure> {
-        FilterHost::new(self.limits()?).map_err(Failure::new)
+        Ok(FilterHost::new(self.limits()?)?)
     }
 
     fn limits(&self) -> Result<Limits, Failure> {
@@ -136,7 +136,7 @@ impl Component {
             let mistake = project.filter(|_| unfinished).map(|project| project.language().usual_mistake().to_owned());
             let context = format!("cannot load the filter `{}`", self.source);
             let look = format!("`pmp-filter inspect {}` shows what the file holds", self.source);
-            Failure::new(anyhow::Error::new(error).context(context)).hint(mistake).hint(look)
+            Failure::from(error).within(context).hint(mistake).hint(look)
         })?;
         Ok(Ready { filter, bytes, took: started.elapsed() })
     }
@@ -146,9 +146,10 @@ impl Settings {
     /// Lets the filter check its settings.
     pub(crate) fn configure(&self, filter: &Filter) -> Result<ConfiguredFilter, Failure> {
         let text = match self.settings.strip_prefix('@') {
-            Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read the settings `{file}`")),
-            None => Ok(self.settings.clone()),
+            Some(file) => std::fs::read_to_string(file)
+                .map_err(|error| Failure::tried(format!("cannot read the settings `{file}`"), error))?,
+            None => self.settings.clone(),
         };
-        Ok(filter.configure(&text.map_err(Failure::new)?)?)
+        Ok(filter.configure(&text)?)
     }
 }

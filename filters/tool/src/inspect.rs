@@ -1,12 +1,11 @@
 //! `pmp-filter inspect`: describes a file, and says why a spoke would refuse it.
 
-use std::io;
 use std::path::Path;
 
 use clap::Args;
 use pmp_filter_host::{CONTRACT_VERSION, Filter, Interface};
 use pmp_protocol::Digest;
-use pmp_terminal::{Exit, Failure, Output};
+use pmp_terminal::{Exit, Failure, Output, PrintError};
 use serde_json::{Value, json};
 
 use crate::component::{Component, Found};
@@ -36,7 +35,7 @@ impl Inspect {
         let signature = self.component.file()?.map(|file| state(&sign::beside(&file), &bytes));
         let file = Some(File { bytes: bytes.len(), interface, signature: signature.unwrap_or_default() });
         Facts { file, digest: Digest::of(&bytes), filter: loaded.as_ref().ok() }.show(output)?;
-        loaded.map(|_| Exit::Ok).map_err(Failure::new)
+        Ok(loaded.map(|_| Exit::Ok)?)
     }
 }
 
@@ -65,11 +64,11 @@ struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    fn show(&self, output: Output) -> io::Result<()> {
+    fn show(&self, output: Output) -> Result<(), PrintError> {
         if output.is_table() { self.print(output) } else { output.document(&self.document()) }
     }
 
-    fn print(&self, output: Output) -> io::Result<()> {
+    fn print(&self, output: Output) -> Result<(), PrintError> {
         let line = |label: &str, value: &str| output.line(&format!("{label:<14}{value}"));
         if let Some(filter) = self.filter {
             let description = filter.description();

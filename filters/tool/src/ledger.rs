@@ -4,7 +4,7 @@
 use clap::Args;
 use jiff::Timestamp;
 use pmp_aws::AssumedRole;
-use pmp_ledger::{DynamoSnapshots, LedgerError, SnapshotStore, TableName};
+use pmp_ledger::{DynamoSnapshots, SnapshotStore, TableName};
 use pmp_protocol::{Content, ExperienceId, ProductId};
 use pmp_terminal::{Failure, progress};
 
@@ -35,6 +35,8 @@ enum ReadError {
     Nothing(ExperienceId),
 }
 
+pmp_protocol::without_hint!(ReadError);
+
 /// Reads the newest snapshot, and sets its version in the scene. Products have ids, and labels from
 /// the hub's notes; the attributes that a spoke looks up elsewhere stay unknown.
 pub(crate) async fn read(
@@ -43,10 +45,7 @@ pub(crate) async fn read(
     scene: &mut Scene,
 ) -> Result<Vec<OwnedProduct>, Failure> {
     let table = ledger.snapshots_table.ok_or(ReadError::NoTable)?;
-    let own = pmp_aws::load("pmp-filter").await.map_err(|error| {
-        let hint = error.hint();
-        Failure::new(error).hint(hint)
-    })?;
+    let own = pmp_aws::load("pmp-filter").await?;
     let config = match ledger.hub_role_arn {
         Some(arn) => {
             let session_name = "pmp-filter".to_owned();
@@ -57,19 +56,14 @@ pub(crate) async fn read(
         None => own,
     };
     let store = DynamoSnapshots::new(&config, table);
-    let head = store.head(&experience).await.map_err(refused)?;
+    let head = store.head(&experience).await?;
     let head = head.ok_or_else(|| ReadError::Nothing(experience.clone()))?;
-    let snapshot = store.fetch(&experience, head.latest).await.map_err(refused)?;
+    let snapshot = store.fetch(&experience, head.latest).await?;
     progress::note(&format!("snapshot {} of `{experience}`, taken at {}", snapshot.version(), snapshot.taken_at()));
     scene.snapshot_version = snapshot.version();
     scene.evaluated_at.get_or_insert_with(Timestamp::now);
     scene.management_experience = experience;
     Ok(products(snapshot.content()))
-}
-
-fn refused(error: LedgerError) -> Failure {
-    let hint = error.hint();
-    Failure::new(error).hint(hint)
 }
 
 fn products(content: &Content) -> Vec<OwnedProduct> {

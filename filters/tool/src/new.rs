@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use pmp_protocol::Hint;
 use pmp_terminal::{Exit, Failure, Output};
 use serde_json::json;
 
@@ -91,6 +92,15 @@ enum NewError {
     Write { path: PathBuf, source: io::Error },
 }
 
+impl Hint for NewError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Exists(_) => Some("choose another name, or remove it".to_owned()),
+            Self::Write { .. } => None,
+        }
+    }
+}
+
 impl New {
     /// Writes the project. Existing files are not touched.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
@@ -98,7 +108,7 @@ impl New {
         // The path as a person would write it.
         let root = root.strip_prefix(".").map(Path::to_owned).unwrap_or(root);
         if root.exists() {
-            return Err(Failure::new(NewError::Exists(root)).hint("choose another name, or remove it".to_owned()));
+            return Err(NewError::Exists(root).into());
         }
         let files = self.files();
         for (place, text) in &files {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::ValueEnum;
-use pmp_terminal::Failure;
+use pmp_protocol::Hint;
 use serde::Deserialize;
 
 /// The file that makes a folder a project.
@@ -73,6 +73,8 @@ pub(crate) struct FilterName(String);
 )]
 pub(crate) struct NameError;
 
+pmp_protocol::without_hint!(NameError);
+
 impl FilterName {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
@@ -136,8 +138,8 @@ pub(crate) enum ProjectError {
     NotBuilt { name: FilterName, path: PathBuf },
 }
 
-impl ProjectError {
-    pub(crate) fn hint(&self) -> Option<String> {
+impl Hint for ProjectError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::NoProject(_) => Some(
                 "name the file of a component or a built-in filter, or start a project with `pmp-filter new`"
@@ -201,12 +203,6 @@ impl Project {
     pub(crate) fn cases(&self) -> PathBuf {
         self.root.join("cases.toml")
     }
-}
-
-/// A project's error with its hint.
-pub(crate) fn refused(error: ProjectError) -> Failure {
-    let hint = error.hint();
-    Failure::new(error).hint(hint)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use pmp_filter_host::{EvaluateError, LogLevel, Managed, Usage};
 use pmp_protocol::{Decision, ExperienceId, Verdict};
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, count, print_json, progress};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, PrintError, count, print_json, progress};
 use serde_json::{Value, json};
 
 use crate::catalog::{self, OwnedProduct, OwnedStatus, Scene};
@@ -56,12 +56,12 @@ impl Run {
         let filter = self.settings.configure(&self.component.load_kept()?)?;
         let mut scene = self.scene.sorted();
         let owned = if let Some(path) = &self.supply.world {
-            world::read(path, &mut scene).map_err(Failure::new)?
+            world::read(path, &mut scene)?
         } else if let Some(experience) = self.supply.ledger {
             ledger::read(self.ledger, experience, &mut scene).await?
         } else {
             // clap refuses the arguments unless exactly one of the three is given.
-            catalog::read(&self.supply.products.unwrap_or_default()).map_err(Failure::new)?
+            catalog::read(&self.supply.products.unwrap_or_default())?
         };
         let products: Vec<_> = owned.iter().map(OwnedProduct::borrow).collect();
         let context = scene.borrow();
@@ -84,11 +84,11 @@ impl Run {
 /// Prints the log lines of a failed run, and returns the reason why it failed.
 pub(crate) fn failed(error: EvaluateError) -> Failure {
     tell(&error.usage);
-    Failure::new(error).hint("a failing filter changes nothing: a spoke keeps the last good state".to_owned())
+    Failure::from(error).hint("a failing filter changes nothing: a spoke keeps the last good state".to_owned())
 }
 
 /// Prints that the filter does not manage the experience, so it is not run for any product.
-fn leave_alone(scene: &Scene, reason: Option<&str>, output: Output) -> std::io::Result<()> {
+fn leave_alone(scene: &Scene, reason: Option<&str>, output: Output) -> Result<(), PrintError> {
     let said =
         format!("`{}` is not managed{}", scene.experience, reason.map(|it| format!(": {it}")).unwrap_or_default());
     match output.format {
@@ -128,7 +128,7 @@ pub(crate) fn tell(usage: &Usage) {
     ));
 }
 
-fn print(products: &[OwnedProduct], decisions: &[Decision], output: Output) -> std::io::Result<()> {
+fn print(products: &[OwnedProduct], decisions: &[Decision], output: Output) -> Result<(), PrintError> {
     let rows = || products.iter().zip(decisions);
     match output.format {
         OutputFormat::Json | OutputFormat::Yaml | OutputFormat::Csv => {

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pmp_protocol::Digest;
+use pmp_protocol::{Digest, Hint};
 use pmp_terminal::{Exit, Failure, Output};
 use serde_json::json;
 use ssh_key::{HashAlg, LineEnding, PrivateKey, SshSig};
@@ -46,7 +46,7 @@ pub(crate) enum SignatureError {
     Broken(#[source] ssh_key::Error),
 }
 
-impl SignatureError {
+impl Hint for SignatureError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Passphrase { path, component } => Some(format!(
@@ -55,7 +55,16 @@ impl SignatureError {
                 component.display()
             )),
             Self::NoSignature(_) => Some("`pmp-filter sign` makes one".to_owned()),
-            _ => None,
+            Self::Signers(source) => source.hint(),
+            Self::BuiltIn(_)
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::PrivateKey { .. }
+            | Self::Algorithm { .. }
+            | Self::Signature { .. }
+            | Self::Namespace { .. }
+            | Self::Stranger { .. }
+            | Self::Broken(_) => None,
         }
     }
 }
@@ -89,7 +98,7 @@ impl Sign {
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
         let (component, bytes) = read(&self.component)?;
         let path = beside(&component);
-        let key = sign(&self.key, &component, &bytes, &path).map_err(failure)?;
+        let key = sign(&self.key, &component, &bytes, &path)?;
         tell(output, &component, &bytes, &path, &key, None)
     }
 }
@@ -99,20 +108,15 @@ impl Verify {
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
         let (component, bytes) = read(&self.component)?;
         let path = self.signature.unwrap_or_else(|| beside(&component));
-        let signed = Signed::read(&path).map_err(failure)?;
-        let signer = signed.verify(&bytes, &self.key).map_err(failure)?;
+        let signed = Signed::read(&path)?;
+        let signer = signed.verify(&bytes, &self.key)?;
         tell(output, &component, &bytes, &path, &signed.fingerprint(), Some(&signer))
     }
 }
 
-fn failure(error: SignatureError) -> Failure {
-    let hint = error.hint();
-    Failure::new(error).hint(hint)
-}
-
 fn read(component: &Component) -> Result<(PathBuf, Vec<u8>), Failure> {
-    let file = component.file()?.ok_or_else(|| failure(SignatureError::BuiltIn(component.to_string())))?;
-    let bytes = std::fs::read(&file).map_err(|source| failure(SignatureError::Read { path: file.clone(), source }))?;
+    let file = component.file()?.ok_or_else(|| SignatureError::BuiltIn(component.to_string()))?;
+    let bytes = std::fs::read(&file).map_err(|source| SignatureError::Read { path: file.clone(), source })?;
     Ok((file, bytes))
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum SignersError {
     Option { path: PathBuf, line: usize, option: String },
 }
 
+pmp_protocol::without_hint!(SignersError);
+
 /// A key, and its owner's names.
 #[derive(Debug)]
 pub(crate) struct Signer {

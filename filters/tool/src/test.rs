@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::Args;
-use pmp_protocol::Decision;
-use pmp_terminal::{Exit, Failure, Output, count};
+use pmp_protocol::{Decision, Hint};
+use pmp_terminal::{Exit, Failure, Output, PrintError, count};
 use serde::Serialize;
 
 use crate::answer::Answer;
@@ -33,6 +32,12 @@ pub(crate) struct Test {
 #[error("there are no test cases to hold the filter to")]
 struct NoCases;
 
+impl Hint for NoCases {
+    fn hint(&self) -> Option<String> {
+        Some("name their file behind the filter's".to_owned())
+    }
+}
+
 /// The result of one case.
 #[derive(Debug, Serialize)]
 struct Outcome {
@@ -49,14 +54,14 @@ impl Test {
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
         let cases = match (&*self.cases, self.component.project()?) {
             ([], Some(project)) => vec![project.cases()],
-            ([], None) => return Err(Failure::new(NoCases).hint("name their file behind the filter's".to_owned())),
+            ([], None) => return Err(NoCases.into()),
             _ => self.cases,
         };
         let filter = self.component.load_kept()?;
         let scene = self.scene.sorted();
         let mut outcomes = Vec::new();
         for path in &cases {
-            let mut file = CaseFile::read(path).map_err(Failure::new)?;
+            let mut file = CaseFile::read(path)?;
             let answers: Vec<_> = file.cases.iter().map(|case| Answer::of(&filter, case, &scene)).collect();
             if self.update {
                 update(path, &mut file, &answers)?;
@@ -87,7 +92,7 @@ fn update(path: &Path, file: &mut CaseFile, answers: &[Answer]) -> Result<(), Fa
         }
     }
     let written = std::fs::write(path, file.text());
-    written.with_context(|| format!("cannot write the cases `{}`", path.display())).map_err(Failure::new)
+    written.map_err(|error| Failure::tried(format!("cannot write the cases `{}`", path.display()), error))
 }
 
 fn differences(case: &Case, answer: &Answer) -> Vec<String> {
@@ -138,7 +143,7 @@ fn difference(expected: &Expected, decision: &Decision) -> Vec<String> {
     }
 }
 
-fn print(outcomes: &[Outcome], failed: usize, output: Output) -> std::io::Result<()> {
+fn print(outcomes: &[Outcome], failed: usize, output: Output) -> Result<(), PrintError> {
     for Outcome { case, passed, differences, .. } in outcomes {
         output.line(&format!("{} {}", if *passed { "ok    " } else { "FAILED" }, case))?;
         for difference in differences {

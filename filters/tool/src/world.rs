@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use pmp_protocol::{ExperienceId, IdError, Note, OrganizationId, ProductId};
+use pmp_protocol::{ExperienceId, Hint, IdError, Note, OrganizationId, ProductId};
 use pmp_world::{Experience, Format, FormatError, ListedProduct, Product, World};
 
 use crate::catalog::{OwnedProduct, OwnedStatus, Scene};
@@ -25,6 +25,16 @@ pub(crate) enum WorldError {
     NoExperience { wanted: ExperienceId, found: Vec<String> },
     #[error("the experience `{0}` of the world has no policy, so it lists no products")]
     NoPolicy(ExperienceId),
+}
+
+impl Hint for WorldError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Parse { source, .. } => source.hint(),
+            Self::Id { source, .. } => source.hint(),
+            Self::Read { .. } | Self::NoExperience { .. } | Self::NoPolicy(_) => None,
+        }
+    }
 }
 
 /// Names the field at which reading ended. The text is empty if the file is not of its format at

@@ -1,7 +1,6 @@
-//! Parts that both forms of `confirm` share: the announcement, and the failure for a refusal.
+//! The announcement that both forms of `confirm` make.
 
 use aws_config::SdkConfig;
-use jiff::Timestamp;
 use pmp_aws::TopicArn;
 use pmp_ledger::Head;
 use pmp_protocol::Reason;
@@ -9,14 +8,7 @@ use pmp_terminal::Failure;
 
 use crate::compose;
 use crate::config::{PublishConfig, StatusConfig};
-use crate::confirm;
-use crate::error::failure;
 use crate::publish::Published;
-
-pub(super) fn refused(refusal: confirm::Refusal) -> Failure {
-    let hint = refusal.hint();
-    Failure::new(refusal).hint(hint)
-}
 
 /// Announces the newest snapshot again, so that the spokes find the confirmation.
 pub(super) async fn announce(
@@ -40,7 +32,7 @@ pub(super) async fn announce(
     };
     // Nothing is stored, so nothing is pruned.
     let hub = compose::hub(sdk, &publish, u64::MAX);
-    let announced = hub.announce_again(head, Reason::Operator, Timestamp::now).await;
+    let announced = hub.announce_again(head, Reason::Operator).await;
     let hint = "it is confirmed all the same: the spoke takes it up with the next announcement";
-    announced.map_err(|error| failure(error).hint(hint.to_owned()))
+    announced.map_err(|error| Failure::from(error).hint(hint.to_owned()))
 }

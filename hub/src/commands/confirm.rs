@@ -1,18 +1,17 @@
 //! `confirm`: lets a snapshot pass that a guard rail holds (rule 5).
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, Head, ReceiptStore, Reports, SnapshotStore};
 use pmp_protocol::{Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, progress};
 use serde_json::json;
 
-use super::announce::{announce, refused};
+use super::announce::announce;
 use super::caller;
 use super::confirm_many::{ManyArgs, confirm_many};
+use crate::compose;
 use crate::config::ConfigArgs;
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::{HubError, sdk};
 use crate::{confirm, status, steer};
 
 /// The arguments that replace a single organization.
@@ -29,7 +28,7 @@ pub(crate) struct ConfirmArgs {
     /// Only this member experience; without it, all of the organization
     #[arg(long, value_name = "ID", requires = "organization")]
     member_experience: Option<ExperienceId>,
-    /// Confirm in advance, where nothing is held yet
+    /// Confirm in advance, even if nothing is held yet
     #[arg(long, requires = "organization")]
     force: bool,
     /// Take a confirmation back
@@ -37,8 +36,8 @@ pub(crate) struct ConfirmArgs {
     undo: bool,
     #[command(flatten)]
     many: ManyArgs,
-    /// Leave it to the next announcement to reach the spoke, rather than announce the snapshot
-    /// again now
+    /// Do not announce the snapshot again now: the spoke finds the confirmation with the next
+    /// announcement
     #[arg(long)]
     no_announce: bool,
 }
@@ -52,15 +51,14 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
     let sdk = sdk().await?;
     let snapshots = DynamoSnapshots::new(&sdk, config.snapshots.clone());
     let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
-    let ledger = |error| failure(HubError::Ledger(error));
-    let newest = snapshots.head(&config.experience).await.map_err(ledger)?;
-    let said = receipts.direction(&config.experience, Some(organization)).await.map_err(ledger)?;
-    let directed = steer::said(said, Some(organization)).map_err(failure)?;
+    let newest = snapshots.head(&config.experience).await.map_err(HubError::Ledger)?;
+    let said = receipts.direction(&config.experience, Some(organization)).await.map_err(HubError::Ledger)?;
+    let directed = steer::said(said, Some(organization))?;
     // What the organization is pinned to is what its spokes act on.
     let pin = directed.and_then(|directed| directed.direction.pin);
     if let Some(pin) = pin.as_ref().filter(|pin| pin.version != version) {
         let (organization, pinned) = (organization.clone(), pin.version);
-        return Err(refused(confirm::Refusal::Pinned { organization, pinned, version }));
+        return Err(confirm::Refusal::Pinned { organization, pinned, version }.into());
     }
     let head = newest.clone().map(|head| match &pin {
         Some(pin) => Head { latest: pin.version, digest: pin.digest, ..head },
@@ -68,27 +66,27 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
     });
     let reports = DynamoReports::new(&sdk, config.timestamps.clone()).consistent();
     let organization =
-        reports.report(organization, &config.experience, Extent::Large).await.map_err(ledger)?.organization;
+        reports.report(organization, &config.experience, Extent::Large).await.map_err(HubError::Ledger)?.organization;
     let wanted = confirm::Wanted {
         organization: organization.id.clone(),
         version,
         member_experience: args.member_experience.clone(),
         force: args.force || args.undo,
     };
-    let held = confirm::decide(&wanted, head.as_ref(), &organization).map_err(refused)?;
-    let (Some(head), Some(newest)) = (head, newest) else { return Err(refused(confirm::Refusal::NoSnapshot)) };
+    let held = confirm::decide(&wanted, head.as_ref(), &organization)?;
+    let (Some(head), Some(newest)) = (head, newest) else { return Err(confirm::Refusal::NoSnapshot.into()) };
     let confirmation = OperatorConfirmation {
         organization: wanted.organization,
         experience: config.experience.clone(),
         member_experience: wanted.member_experience,
         version: head.latest,
         digest: head.digest,
-        confirmed: Confirmed { by: caller(&sdk).await.map_err(failure)?, at: Timestamp::now() },
+        confirmed: Confirmed { by: caller(&sdk).await?, at: compose::clock().now() },
     };
     if args.undo {
         return undo(&receipts, &confirmation, output).await;
     }
-    receipts.put_confirmation(&confirmation).await.map_err(ledger)?;
+    receipts.put_confirmation(&confirmation).await.map_err(HubError::Ledger)?;
     if let Some(hint) = confirm::too_old(&organization, confirmation.version) {
         progress::note(&hint);
     }
@@ -106,9 +104,9 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
 
 async fn undo(receipts: &DynamoReceipts, confirmation: &OperatorConfirmation, output: Output) -> Result<Exit, Failure> {
     let OperatorConfirmation { organization, version, .. } = confirmation;
-    let gone = receipts.delete_confirmation(confirmation).await.map_err(|e| failure(HubError::Ledger(e)))?;
+    let gone = receipts.delete_confirmation(confirmation).await.map_err(HubError::Ledger)?;
     if !gone {
-        let error = anyhow::anyhow!("snapshot {version} is not confirmed for `{organization}`");
+        let error = format!("snapshot {version} is not confirmed for `{organization}`");
         return Err(Failure::new(error).hint("name the experience, too, if it was confirmed for one".to_owned()));
     }
     if output.is_table() {

@@ -3,18 +3,18 @@
 
 use clap::Args;
 use futures::{StreamExt, TryStreamExt};
-use jiff::Timestamp;
+use jiff::SignedDuration;
 use pmp_ledger::{DynamoReceipts, Head, ReceiptStore};
 use pmp_protocol::{Confirmed, OperatorConfirmation, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, ask, count, progress};
 use serde_json::json;
 
-use super::announce::{announce, refused};
+use super::announce::announce;
 use super::caller;
 use crate::commands::select::SelectArgs;
+use crate::compose;
 use crate::config::{ConfigArgs, SILENCE};
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::{HubError, sdk};
 use crate::inspect::exceptions;
 use crate::inspect::exceptions::HeldGroup;
 use crate::render::color;
@@ -56,17 +56,17 @@ impl ManyArgs {
         let version = head.latest;
         let look = "`pmp-hub exceptions` shows what is held now".to_owned();
         if let Some(wanted) = self.snapshot.filter(|wanted| *wanted != version) {
-            let error = anyhow::anyhow!("snapshot {wanted} is not the newest: {version} is");
+            let error = format!("snapshot {wanted} is not the newest: {version} is");
             return Err(Failure::new(error).hint(look).exit(Exit::Refused));
         }
         if let Some(unknown) = self.cause.iter().find(|cause| held.iter().all(|held| held.id != **cause)) {
-            let error = anyhow::anyhow!("nothing is held for the cause `{unknown}` any more, or not just that");
+            let error = format!("nothing is held for the cause `{unknown}` any more, or not just that");
             return Err(Failure::new(error).hint(look).exit(Exit::Refused));
         }
         let chosen: Vec<_> =
             held.into_iter().filter(|held| self.cause.is_empty() || self.cause.contains(&held.id)).collect();
         if chosen.is_empty() {
-            return Err(Failure::new(anyhow::anyhow!("nothing is held at snapshot {version}")).hint(look));
+            return Err(Failure::new(format!("nothing is held at snapshot {version}")).hint(look));
         }
         Ok(chosen)
     }
@@ -74,16 +74,15 @@ impl ManyArgs {
     /// Whether the operator agrees, after seeing the list.
     fn agreed(&self, question: &str, version: SnapshotVersion) -> Result<bool, Failure> {
         if self.yes && self.cause.is_empty() && self.snapshot.is_none() {
-            let error =
-                anyhow::anyhow!("`--yes` confirms what nobody looked at, unless it names the snapshot or the causes");
+            let error = "`--yes` would confirm experiences that nobody has reviewed, unless it names the snapshot or the causes";
             let hint = format!("for what is listed above: `--yes --snapshot {version}`");
             return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
         }
         if self.yes {
             return Ok(true);
         }
-        ask(question).map_err(Failure::new)?.ok_or_else(|| {
-            let error = anyhow::anyhow!("nothing is confirmed: there is no terminal to ask on");
+        ask(question).map_err(|error| Failure::tried("cannot ask", error))?.ok_or_else(|| {
+            let error = "nothing is confirmed: there is no terminal to ask on";
             let hint = format!("for what is listed above: `--yes --snapshot {version}`");
             Failure::new(error).hint(hint).exit(Exit::Refused)
         })
@@ -98,13 +97,12 @@ pub(crate) async fn confirm_many(
 ) -> Result<Exit, Failure> {
     let (config, topic) = config.for_confirm()?;
     let sdk = sdk().await?;
-    let ledger = |error| failure(HubError::Ledger(error));
     // Read consistently, because the confirmations are written for exactly this state.
     let fleet = Fleet::consistent(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
-    let view = fleet.look(&config.experience).await.map_err(ledger)?;
-    let silence = SILENCE.try_into().map_err(Failure::new)?;
-    let rows = args.select.select(&view, status::judge::rows(&view, Timestamp::now(), silence))?;
-    let Some(head) = &view.head else { return Err(refused(confirm::Refusal::NoSnapshot)) };
+    let view = fleet.look(&config.experience).await.map_err(HubError::Ledger)?;
+    let silence = SignedDuration::try_from(SILENCE).unwrap_or(SignedDuration::MAX);
+    let rows = args.select.select(&view, status::judge::rows(&view, compose::clock().now(), silence))?;
+    let Some(head) = &view.head else { return Err(confirm::Refusal::NoSnapshot.into()) };
     let chosen = args.choose(exceptions::held(&rows, Some(head)), head)?;
     let held: Vec<&SpokeStatus> = chosen.iter().flat_map(|held| held.group.members.iter().copied()).collect();
     let version = head.latest;
@@ -118,7 +116,7 @@ pub(crate) async fn confirm_many(
         return Ok(Exit::Refused);
     }
 
-    let confirmed = Confirmed { by: caller(&sdk).await.map_err(failure)?, at: Timestamp::now() };
+    let confirmed = Confirmed { by: caller(&sdk).await?, at: compose::clock().now() };
     let confirmations: Vec<_> = held
         .iter()
         .map(|row| OperatorConfirmation {
@@ -133,7 +131,8 @@ pub(crate) async fn confirm_many(
     let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
     let puts = futures::stream::iter(confirmations.iter().map(|it| receipts.put_confirmation(it)));
     puts.buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map_err(|error| {
-        ledger(error).hint("some of them are confirmed already; the same again confirms the others".to_owned())
+        Failure::from(HubError::Ledger(error))
+            .hint("some of them are confirmed already; the same again confirms the others".to_owned())
     })?;
     too_old(&view, &held, version);
     let announced = match topic.filter(|_| announces) {

@@ -10,9 +10,10 @@ use pmp_terminal::{Exit, Failure, Output, Table, age, ask, count, progress};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::sdk;
 use crate::signing::Signing;
 use crate::steer::{self, Helm, whose};
 
@@ -52,9 +53,9 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
     let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
     let signing = config.signing.as_ref();
     let signing = signing.map(|signing| Signing { signer: signing.key.signer(&sdk), lifetime: signing.lifetime });
-    let ledger = |error| failure(HubError::Ledger(error));
+    let ledger = HubError::Ledger;
     let fleet = receipts.direction(&config.experience, None).await.map_err(ledger)?;
-    let fleet = steer::said(fleet, None).map_err(failure)?;
+    let fleet = steer::said(fleet, None)?;
     let all = receipts.directions(&config.experience).await.map_err(ledger)?;
     let found = Found {
         directed: fleet.into_iter().chain(all.found.into_values()).collect(),
@@ -65,7 +66,7 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
         let not_ours = steer::is_ours(directed, signing.as_ref()).await;
         let not_ours = match not_ours {
             Err(HubError::NotOurs { problem, .. }) => Some(problem),
-            other => other.map(|()| None).map_err(failure)?,
+            other => other.map(|()| None)?,
         };
         let (direction, signed) = (directed.direction.clone(), directed.statement.is_some());
         rows.push(Row { direction, signed, not_ours });
@@ -75,7 +76,7 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
         return Ok(Exit::Ok);
     }
     let Some(signing) = &signing else {
-        let error = anyhow::anyhow!("there is no key to sign with");
+        let error = format!("there is no key to sign with");
         return Err(Failure::new(error).hint("set PMP_SIGNING_KEY".to_owned()));
     };
     let others: Vec<_> = found.directed.iter().zip(&rows).filter(|(_, row)| row.not_ours.is_some()).collect();
@@ -84,22 +85,22 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
         return Ok(Exit::Ok);
     }
     let question = format!("Sign {} as shown above?", count(others.len(), "direction"));
-    if !args.yes && ask(&question).map_err(Failure::new)? != Some(true) {
-        let error = anyhow::anyhow!("nothing is signed: nobody agreed");
+    if !args.yes && ask(&question).map_err(|error| Failure::tried("cannot ask", error))? != Some(true) {
+        let error = format!("nothing is signed: nobody agreed");
         return Err(Failure::new(error)
             .hint("for what is listed above: `--sign --yes`".to_owned())
             .exit(Exit::Refused));
     }
     let helm = Helm { receipts: &receipts, signing: Some(signing), experience: &config.experience };
     for (directed, _) in &others {
-        helm.sign_again(directed, Timestamp::now()).await.map_err(failure)?;
+        helm.sign_again(directed, compose::clock().now()).await?;
     }
     progress::note(&format!("Signed {}.", count(others.len(), "direction")));
     Ok(Exit::Ok)
 }
 
 fn print(rows: &[Row], found: &Found, experience: &str, output: Output) -> Result<(), Failure> {
-    let now = Timestamp::now();
+    let now = compose::clock().now();
     if output.is_document() {
         output.document(&json!({"experience": experience, "directions": rows, "unreadable": found.unreadable}))?;
         return Ok(());

@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::Subscription;
 use futures::StreamExt as _;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use pmp_aws::{Admission, ApiError, Asker, PolicyError, QueueUrl, Request, ResourcePolicy, TopicArn};
 use pmp_catalog::{CatalogError, RateLimits, SdkCatalog, SdkDirectory, tells_of_listings, tells_of_products};
 use pmp_doctor::{Session, configuration, look_at_queue, told, unknown};
@@ -16,17 +16,17 @@ use pmp_ledger::{
     AnswerStore, DynamoAnswers, DynamoReceipts, DynamoSnapshots, EXPIRES_AT, Head, LedgerError, ReceiptStore,
     SnapshotStore, TableName,
 };
-use pmp_protocol::ExperienceId;
+use pmp_protocol::{ExperienceId, Hint};
 use pmp_signature::{Expectation, PublicKey, TrustedKeys, Verified, pae, verify};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, Source, age, count};
 
 use crate::commands::mistyped;
+use crate::compose;
 use crate::config::{
     ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, RunSettings, SIGNING_KEY, SNAPSHOTS, TIMESTAMPS, TOPIC,
 };
 use crate::error::HubError;
-use crate::error::failure;
 use crate::publish::read;
 use crate::render::status as shown;
 use crate::signing::SigningKey;
@@ -49,7 +49,7 @@ const NO_REPORT: &str = "none has reported yet";
 pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Output) -> Checkup {
     let (config, complete) = config.for_doctor(run);
     let configuration = watched(output, "configuration", async { configuration(&complete) }).await;
-    let (session, who) = Session::begin("pmp-hub", output).await;
+    let (session, who) = Session::begin("pmp-hub", output, compose::clock().as_ref()).await;
     let session = &session;
     let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_ref().map(QueueUrl::as_str));
     let (catalog, snapshots, (timestamps, admitted), topic, events, signing, products) = tokio::join!(
@@ -121,7 +121,7 @@ async fn head(sdk: &SdkConfig, config: &DoctorConfig) -> Option<Head> {
 fn unsigned(head: Option<&Head>) -> Finding {
     let finding = Finding::of("signing-key");
     if head.is_some_and(|head| head.statement.is_some()) {
-        return told(finding, &failure(HubError::Unsigned));
+        return told(finding, &HubError::Unsigned.into());
     }
     Finding::skipped(finding.check(), &format!("{SIGNING_KEY} is not set: snapshots are not signed"))
 }
@@ -134,7 +134,7 @@ fn judge(finding: Finding, public: &PublicKey, experience: &ExperienceId, head: 
         version: head.latest,
         digest: head.digest,
         not_older_than: None,
-        now: Timestamp::now(),
+        now: compose::clock().now(),
     };
     match verify(head.statement.as_deref(), &TrustedKeys::only(public.clone()), &expected) {
         Ok(Verified { statement }) => {
@@ -182,7 +182,7 @@ async fn signing(sdk: &SdkConfig, key: &SigningKey, experience: Option<&Experien
             let fix = "use another key, and tell whoever keeps this one".to_owned();
             finding.fail(format!("the public key {} does not verify what the key signs", public.id().short()), fix)
         }
-        Err(error) => told(finding, &failure(HubError::Sign(error))),
+        Err(error) => told(finding, &HubError::Sign(error).into()),
     }
 }
 
@@ -237,12 +237,12 @@ async fn snapshots(
         Err(error) => return ledger_failed(finding, &error, SNAPSHOTS),
     };
     if let Some(restored) = Restored::find(mark.as_ref(), head.as_ref()) {
-        return told(finding, &failure(HubError::Restored(restored)));
+        return told(finding, &HubError::Restored(restored).into());
     }
     let Some(head) = head else {
         return finding.warn(NO_SNAPSHOT, "publish one: `pmp-hub publish`".to_owned());
     };
-    let ago = age(head.taken_at, Timestamp::now());
+    let ago = age(head.taken_at, compose::clock().now());
     let finding = finding.note(format!("snapshot {} ({}), taken {ago} ago", head.latest, head.digest.short()));
     let finding = if head.published == Some(head.latest) {
         finding
@@ -268,8 +268,8 @@ async fn products(sdk: &SdkConfig, experience: &ExperienceId, table: &TableName)
     let finding = failed(failed(finding, listed.err()), product.err());
     match DynamoAnswers::new(sdk, table.clone()).latest(experience).await {
         Ok(Some(head)) => {
-            let (products, ago) = (count(head.products, "product"), age(head.at, Timestamp::now()));
-            finding.note(format!("{products} looked up, written down {ago} ago"))
+            let (products, ago) = (count(head.products, "product"), age(head.at, compose::clock().now()));
+            finding.note(format!("{products} looked up, stored {ago} ago"))
         }
         Ok(None) => finding.warn("none were looked up yet", "publish once: `pmp-hub publish`".to_owned()),
         Err(error) => ledger_failed(finding, &error, SNAPSHOTS),
@@ -334,11 +334,11 @@ async fn spokes(
     let Some(view) = view else {
         return ([finding, Finding::skipped("spokes", "`timestamps-table` was not read")], None);
     };
-    let rows = status::judge::rows(&view, Timestamp::now(), stale_after);
+    let rows = status::judge::rows(&view, compose::clock().now(), stale_after);
     let spokes = Finding::of("spokes");
     let spokes = match &view.roster {
         Some(roster) => spokes.note(format!("{} admitted", count(roster.len(), "organization"))),
-        None => spokes.note("nobody is admitted: whoever writes is listened to"),
+        None => spokes.note("nobody is admitted: the receipts of every organization count"),
     };
     let spokes = if rows.is_empty() {
         spokes.warn(NO_REPORT, "deploy a spoke, and look at it with `pmp-spoke doctor`".to_owned())

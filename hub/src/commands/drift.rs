@@ -2,11 +2,11 @@
 //! and time.
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_terminal::{Exit, Failure, Output, OutputFormat};
 use serde_json::json;
 
 use super::look::{Seen, hints, look};
+use crate::compose;
 use crate::config::{ConfigArgs, SILENCE};
 use crate::inspect::drift;
 use crate::render::drift as render;
@@ -20,7 +20,7 @@ pub(crate) struct DriftArgs {
 
 pub(crate) async fn show_drift(config: &ConfigArgs, args: &DriftArgs, output: Output) -> Result<Exit, Failure> {
     let Seen { experience, view, .. } = look(config, SILENCE).await?;
-    let now = Timestamp::now();
+    let now = compose::clock().now();
     let rows = drift::rows(&view, now);
     let all = args.all || output.format == OutputFormat::Wide;
     if output.is_document() {

@@ -1,12 +1,12 @@
 //! `exceptions`: shows what is held, deferred, left out or not managed, over the fleet.
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat};
 use serde_json::json;
 
 use super::look::{Seen, hints, look};
 use crate::commands::select::SelectArgs;
+use crate::compose;
 use crate::config::{ConfigArgs, StaleAfter};
 use crate::inspect::exceptions;
 use crate::render::exceptions as render;
@@ -40,7 +40,7 @@ pub(crate) async fn show_exceptions(
     } else if output.format == OutputFormat::Table && !args.all {
         render::page(&found, &held, &args.select.flags()).frame(Frame::HEIGHT).print(output)?;
     } else {
-        output.list("exceptions", &found, render::table(&found, Timestamp::now()), &render::summary(&found))?;
+        output.list("exceptions", &found, render::table(&found, compose::clock().now()), &render::summary(&found))?;
     }
     hints(&view);
     Ok(Exit::Ok)

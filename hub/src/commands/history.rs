@@ -16,9 +16,9 @@ use serde_json::json;
 
 use super::look::no_snapshot;
 use crate::commands::mistyped;
+use crate::compose;
 use crate::config::ConfigArgs;
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::{HubError, sdk};
 use crate::inspect::difference;
 use crate::inspect::difference::{ChangedProduct, Difference, Listed, ListedProduct};
 use crate::publish::read;
@@ -193,8 +193,8 @@ impl History {
                 // no list of versions either.
                 self.newest().await?;
                 // The ledger may hold other versions. `publish` would not bring this one back.
-                Err(Failure::new(HubError::Ledger(error))
-                    .hint("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned()))
+                Err(Failure::from(HubError::Ledger(error))
+                    .hint_instead("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned()))
             }
             Err(error) => Err(ledger(error)),
         }
@@ -215,14 +215,14 @@ impl History {
 }
 
 fn ledger(error: LedgerError) -> Failure {
-    failure(HubError::Ledger(error))
+    HubError::Ledger(error).into()
 }
 
 /// Lists the versions that are kept, newest first.
 pub(crate) async fn history(config: &ConfigArgs, args: &HistoryArgs, output: Output) -> Result<Exit, Failure> {
     let history = History::open(config).await?;
     let newest = history.newest().await?;
-    let now = Timestamp::now();
+    let now = compose::clock().now();
     let since = args.since.map_or(Timestamp::MIN, |since| since.at(now));
     let kept = history.snapshots.versions(&history.experience).await.map_err(ledger)?;
     let rows = rows(&kept, newest, since);
@@ -322,7 +322,7 @@ pub(crate) async fn diff(config: &ConfigArgs, args: &DiffArgs, output: Output) -
     let history = History::open(config).await?;
     let (before, after) = match (args.since, args.before) {
         (Some(since), _) => {
-            let (before, newest) = history.around(since.at(Timestamp::now())).await?;
+            let (before, newest) = history.around(since.at(compose::clock().now())).await?;
             (before, Side::Kept(newest))
         }
         (None, Some(version)) => (version, args.after),

@@ -3,15 +3,15 @@
 pub(crate) mod resources;
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_ledger::DynamoRoster;
 use pmp_protocol::{AccountId, OrganizationId};
 use pmp_terminal::{Exit, Failure, Output};
 
 use super::caller;
 use crate::commands::init::resources as init;
+use crate::compose;
 use crate::config::ConfigArgs;
-use crate::error::{failure, sdk};
+use crate::error::sdk;
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
@@ -30,16 +30,16 @@ pub(crate) struct InitArgs {
 pub(crate) async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_init(!args.admit.is_empty())?;
     let sdk = sdk().await?;
-    let mut made = init::init(&sdk, &config, &args.allow_accounts).await.map_err(failure)?;
+    let mut made = init::init(&sdk, &config, &args.allow_accounts).await?;
     if let (Some(experience), [_, ..]) = (&config.experience, args.admit.as_slice()) {
-        let by = caller(&sdk).await.map_err(failure)?;
+        let by = caller(&sdk).await?;
         let roster = DynamoRoster::new(&sdk, config.timestamps.clone());
-        let admitted =
-            init::admit(&roster, experience, &args.admit, args.large, &by, Timestamp::now()).await.map_err(failure)?;
+        let admitted = init::admit(&roster, experience, &args.admit, args.large, &by, compose::clock().now()).await?;
         made.changes.extend(admitted);
     }
     if !output.is_table() {
-        output.document(&serde_json::to_value(&made).map_err(Failure::new)?)?;
+        let made = serde_json::to_value(&made).map_err(|error| Failure::tried("cannot write the answer", error))?;
+        output.document(&made)?;
         return Ok(Exit::Ok);
     }
     if made.changes.is_empty() {

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::history::Since;
 use super::look::no_snapshot;
+use crate::compose;
 use crate::config::ConfigArgs;
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::{HubError, sdk};
 use crate::render::status as shown;
 use crate::status::fleet::{Fleet, View};
 
@@ -40,12 +40,13 @@ pub(crate) struct LogArgs {
     all: bool,
 }
 
-/// One outcome as the member reports it, and the result of comparing it with the ledger.
+/// What came of one sync, as the member says, and whether the ledger confirms it.
 #[derive(Debug, Serialize)]
-struct Row {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "LogRow"))]
+pub(crate) struct Row {
     #[serde(flatten)]
     outcome: Outcome,
-    /// The reason why it is not believed. `None` if it agrees with the ledger (rule 10).
+    /// Why it is not believed; none where it agrees with the ledger.
     disputed: Option<String>,
 }
 
@@ -55,14 +56,16 @@ pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> 
     let sdk = sdk().await?;
     let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
     let records = DynamoRecords::new(&sdk, config.timestamps.clone());
-    let ledger = |error| failure(HubError::Ledger(error));
     let outcomes = records.outcomes(&args.organization, &config.experience, args.experience.as_ref(), Extent::Large);
     let (view, outcomes) = tokio::join!(fleet.look_at_one(&args.organization, &config.experience), outcomes);
-    let (view, outcomes) = (view.map_err(ledger)?, outcomes.map_err(ledger)?);
+    let (view, outcomes) = (view.map_err(HubError::Ledger)?, outcomes.map_err(HubError::Ledger)?);
     if !view.knows_experience() {
-        return Err(no_snapshot(&config.experience, fleet.meant(&config.experience).await.map_err(ledger)?.as_ref()));
+        return Err(no_snapshot(
+            &config.experience,
+            fleet.meant(&config.experience).await.map_err(HubError::Ledger)?.as_ref(),
+        ));
     }
-    let now = Timestamp::now();
+    let now = compose::clock().now();
     let since = args.since.map_or(Timestamp::MIN, |since| since.at(now));
     let Outcomes { found, unreadable, more } = outcomes;
     let rows: Vec<_> =

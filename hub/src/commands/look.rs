@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use pmp_protocol::ExperienceId;
 use pmp_terminal::{Failure, progress};
 
+use crate::compose;
 use crate::config::{ConfigArgs, MEMBERS};
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::{HubError, sdk};
 use crate::status;
 use crate::status::SpokeStatus;
 use crate::status::fleet::{Fleet, View};
@@ -26,14 +26,11 @@ pub(crate) async fn look(config: &ConfigArgs, stale_after: Duration) -> Result<S
     let config = config.for_status()?;
     let sdk = sdk().await?;
     let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members);
-    let view = fleet.look(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
+    let view = fleet.look(&config.experience).await.map_err(HubError::Ledger)?;
     let stale_after = SignedDuration::try_from(stale_after).unwrap_or(SignedDuration::MAX);
-    let rows = status::judge::rows(&view, Timestamp::now(), stale_after);
-    let meant = if view.knows_experience() {
-        None
-    } else {
-        fleet.meant(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?
-    };
+    let rows = status::judge::rows(&view, compose::clock().now(), stale_after);
+    let meant =
+        if view.knows_experience() { None } else { fleet.meant(&config.experience).await.map_err(HubError::Ledger)? };
     Ok(Seen { experience: config.experience, view, rows, meant })
 }
 
@@ -41,7 +38,7 @@ pub(crate) async fn look(config: &ConfigArgs, stale_after: Duration) -> Result<S
 pub(crate) fn hints(view: &View) {
     if view.roster.is_none() {
         progress::note(&format!(
-            "hint: nobody is admitted, so whoever writes is listened to, and who is silent from the beginning is not missed: \
+            "hint: nobody is admitted, so the receipts of every organization count, and one that never reports is not missed: \
              `pmp-hub members admit ORG`, or {MEMBERS}"
         ));
     }
@@ -52,7 +49,7 @@ pub(crate) fn hints(view: &View) {
 
 /// The failure for an experience that the ledger does not know.
 pub(crate) fn no_snapshot(experience: &ExperienceId, meant: Option<&ExperienceId>) -> Failure {
-    let error = anyhow::anyhow!("the ledger knows of no snapshot of `{experience}`");
+    let error = format!("the ledger knows of no snapshot of `{experience}`");
     Failure::new(error).hint(not_known(meant))
 }
 

@@ -1,7 +1,6 @@
 //! `members`: shows the admitted organizations; admits more, or ends one.
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 use pmp_ledger::{DynamoRoster, Roster};
 use pmp_protocol::OrganizationId;
 use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, count, progress};
@@ -10,9 +9,9 @@ use serde_json::json;
 use super::caller;
 use super::look::{Seen, hints, look};
 use crate::commands::init::resources as init;
+use crate::compose;
 use crate::config::{ConfigArgs, MEMBERS, StaleAfter};
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::{HubError, sdk};
 use crate::inspect::members;
 use crate::inspect::members::MemberRow;
 use crate::render::members as render;
@@ -50,8 +49,8 @@ impl ListArgs {
 
 #[derive(Debug, Subcommand)]
 enum MembersCommand {
-    /// Admit member organizations to the roster: whoever is on it and does not report is missed,
-    /// whoever is not is not believed
+    /// Admit member organizations to the roster: `status` reports those that are silent, and
+    /// believes no others
     #[command(after_help = "Example:\n  pmp-hub members admit o-member0000")]
     Admit(AdmitArgs),
     /// End a member organization: its receipts, its sign of life, its confirmations and its record
@@ -97,9 +96,14 @@ pub(crate) async fn members(config: &ConfigArgs, args: &MembersArgs, output: Out
         let none = view.looked.is_empty();
         output.line(if none { "Nobody is admitted, and no spoke has reported." } else { "Nothing to show." })?;
     } else if output.format == OutputFormat::Table && !args.list.all {
-        render::page(&members, view.roster.is_some(), Timestamp::now()).frame(Frame::HEIGHT).print(output)?;
+        render::page(&members, view.roster.is_some(), compose::clock().now()).frame(Frame::HEIGHT).print(output)?;
     } else {
-        output.list("members", &members, render::table(&members, Timestamp::now()), &render::summary(&members))?;
+        output.list(
+            "members",
+            &members,
+            render::table(&members, compose::clock().now()),
+            &render::summary(&members),
+        )?;
     }
     hints(&view);
     Ok(Exit::Ok)
@@ -108,11 +112,11 @@ pub(crate) async fn members(config: &ConfigArgs, args: &MembersArgs, output: Out
 async fn admit(config: &ConfigArgs, args: &AdmitArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_status()?;
     let sdk = sdk().await?;
-    let by = caller(&sdk).await.map_err(failure)?;
+    let by = caller(&sdk).await?;
     let roster = DynamoRoster::new(&sdk, config.timestamps);
     let admitted =
-        init::admit(&roster, &config.experience, &args.organizations, args.large, &by, Timestamp::now()).await;
-    let admitted = admitted.map_err(failure)?;
+        init::admit(&roster, &config.experience, &args.organizations, args.large, &by, compose::clock().now()).await;
+    let admitted = admitted?;
     if !output.is_table() {
         output.document(&json!({"experience": config.experience, "changes": admitted}))?;
     } else if admitted.is_empty() {
@@ -126,7 +130,7 @@ async fn admit(config: &ConfigArgs, args: &AdmitArgs, output: Output) -> Result<
 async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Result<Exit, Failure> {
     let organization = &args.organization;
     if !args.yes && args.again.as_ref() != Some(organization) {
-        let error = anyhow::anyhow!("this deletes all that the ledger knows of `{organization}`, for good");
+        let error = format!("this deletes all that the ledger knows of `{organization}`, for good");
         let differs = args.again.as_ref().filter(|again| *again != organization);
         let differs = differs.map_or_else(String::new, |again| format!("`{again}` is another one; "));
         let hint = format!("{differs}say so: `pmp-hub members forget {organization} {organization}`, or `--yes`");
@@ -135,7 +139,7 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
     let config = config.for_status()?;
     let sdk = sdk().await?;
     let roster = DynamoRoster::new(&sdk, config.timestamps);
-    let gone = roster.forget(organization, &config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
+    let gone = roster.forget(organization, &config.experience).await.map_err(HubError::Ledger)?;
     if output.is_table() && gone == 0 {
         output.line(&format!("Nothing was deleted: the ledger knows nothing of {organization}."))?;
         progress::note("hint: `pmp-hub members` lists those that it knows");
@@ -145,10 +149,10 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
         output.document(&json!({"forgotten": organization, "items": gone}))?;
     }
     if config.members.is_empty() && gone > 0 {
-        let left = roster.members(&config.experience).await.map_err(|e| failure(HubError::Ledger(e)))?;
+        let left = roster.members(&config.experience).await.map_err(HubError::Ledger)?;
         if left.is_empty() {
             progress::note(
-                "hint: nobody is admitted any more, so whoever writes is listened to; admit those that are to be heard: \
+                "hint: nobody is admitted any more, so the receipts of every organization count; admit yours: \
                  `pmp-hub members admit ORG`",
             );
         }

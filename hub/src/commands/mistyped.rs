@@ -4,12 +4,11 @@
 use aws_config::SdkConfig;
 use pmp_catalog::ErrorClass;
 use pmp_ledger::{DynamoReports, TableName};
-use pmp_protocol::ExperienceId;
+use pmp_protocol::{ExperienceId, Hint};
 use pmp_terminal::Failure;
 
 use crate::commands::not_known;
 use crate::error::HubError;
-use crate::error::failure;
 use crate::status::fleet::most_like;
 
 /// The experience that may have been meant by `experience`. `None` if the ledger knows no other, or
@@ -28,9 +27,9 @@ pub(crate) async fn meant(
 pub(crate) async fn told(sdk: &SdkConfig, timestamps: Option<&TableName>, error: HubError) -> Failure {
     let unknown = match &error {
         HubError::Read { experience, source } if source.class() == ErrorClass::NotFound => experience.clone(),
-        _ => return failure(error),
+        _ => return error.into(),
     };
-    let Some(meant) = meant(sdk, timestamps, &unknown).await else { return failure(error) };
+    let Some(meant) = meant(sdk, timestamps, &unknown).await else { return error.into() };
     let hint = error.hint();
-    Failure::new(error).hint(not_known(Some(&meant))).hint(hint)
+    Failure::from(error).hint_instead(not_known(Some(&meant))).hint(hint)
 }

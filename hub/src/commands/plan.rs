@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_ledger::LedgerError;
 use pmp_plan::GuardRails;
@@ -11,9 +10,9 @@ use pmp_terminal::{Exit, Failure, Output, OutputFormat, progress};
 use serde_json::json;
 
 use super::look::hints;
+use crate::compose;
 use crate::config::ConfigArgs;
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::{HubError, sdk};
 use crate::inspect::plan as fleet_plan;
 use crate::publish::read;
 use crate::render::plan as render;
@@ -35,20 +34,19 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
     let config = config.for_status()?;
     let sdk = sdk().await?;
     let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members);
-    let ledger = |error: LedgerError| failure(HubError::Ledger(error));
     let catalog = SdkCatalog::new(&sdk, RateLimits::default());
-    let content = read::management_experience(&catalog, &config.experience).await.map_err(failure)?;
+    let content = read::management_experience(&catalog, &config.experience).await?;
     let names = Names::read(&sdk, &config.snapshots, &config.experience);
     let (view, names) = tokio::join!(fleet.look(&config.experience), names);
-    let view = view.map_err(ledger)?;
-    let now = Timestamp::now();
+    let view = view.map_err(HubError::Ledger)?;
+    let now = compose::clock().now();
     let mut kept = BTreeMap::new();
     for version in fleet_plan::needed(&view, now) {
         match fleet.snapshots.fetch(&config.experience, version).await {
             Ok(snapshot) => _ = kept.insert(version, snapshot.content().clone()),
             // Nothing was published yet. The plan itself says so if it matters.
             Err(LedgerError::NoSnapshot { .. }) => {}
-            Err(error) => return Err(ledger(error)),
+            Err(error) => return Err(HubError::Ledger(error).into()),
         }
     }
     let guard = GuardRails { max_removed_percent: args.max_removed_percent, ..GuardRails::default() };

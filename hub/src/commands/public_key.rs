@@ -4,13 +4,12 @@ use pmp_terminal::{Exit, Failure, Output};
 use serde_json::json;
 
 use crate::config::ConfigArgs;
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::{HubError, sdk};
 
 pub(crate) async fn public_key(config: &ConfigArgs, output: Output) -> Result<Exit, Failure> {
     let key = config.for_public_key()?;
     let sdk = sdk().await?;
-    let public = key.signer(&sdk).public_key().await.map_err(|error| failure(HubError::PublicKey(error)))?;
+    let public = key.signer(&sdk).public_key().await.map_err(HubError::PublicKey)?;
     if output.is_table() {
         output.lines(public.to_pem().trim_end().lines())?;
     } else {

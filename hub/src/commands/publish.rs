@@ -1,7 +1,6 @@
 //! `publish`: reads, stores and publishes once.
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_terminal::{Exit, Failure, Output, count, progress, stop_on_signal};
 use serde_json::json;
 
@@ -27,11 +26,8 @@ pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Out
     let sdk = sdk().await?;
     let hub = compose::hub(&sdk, &config, args.keep.keep_versions);
     let products = compose::products(&sdk, &config).filter(|_| !args.dry_run);
-    let published = if args.dry_run {
-        hub.dry_run(Trigger::Operator).await
-    } else {
-        hub.publish(Trigger::Operator, Timestamp::now).await
-    };
+    let published =
+        if args.dry_run { hub.dry_run(Trigger::Operator).await } else { hub.publish(Trigger::Operator).await };
     let published = match published {
         Ok(published) => published,
         Err(error) => return Err(mistyped::told(&sdk, config.timestamps.as_ref(), error).await),
@@ -56,7 +52,7 @@ pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Out
 /// Looks products up after the snapshot is published. A failure is printed, and is no failure of
 /// `publish`.
 async fn look_products_up(products: &Products, hub: &Hub) -> Result<Option<LookedUp>, Failure> {
-    let stop = stop_on_signal().map_err(Failure::new)?;
+    let stop = stop_on_signal()?;
     progress::step(progress::Step::Doing, "looking products up for the filters of the members");
     let outcome = stop.write_down(products.look_up(hub, None, stop.token())).await;
     let looked_up = outcome.and_then(products::log_outcome);

@@ -1,7 +1,6 @@
 //! `recover`: lets the hub go on after the table of snapshots was restored.
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_protocol::ExperienceId;
 use pmp_terminal::{Exit, Failure, Output, progress};
 use serde_json::json;
@@ -10,7 +9,7 @@ use super::Keep;
 use super::publish::sentence;
 use crate::compose;
 use crate::config::ConfigArgs;
-use crate::error::{failure, sdk};
+use crate::error::sdk;
 use crate::publish::Recovery;
 use crate::status::fleet::Restored;
 
@@ -31,15 +30,15 @@ pub(crate) async fn recover(config: &ConfigArgs, args: &RecoverArgs, output: Out
     let sdk = sdk().await?;
     let hub = compose::hub(&sdk, &config, args.keep.keep_versions);
     let confirmed = args.yes || args.experience.as_ref() == Some(&config.experience);
-    if !confirmed && let Some(restored) = hub.restored().await.map_err(failure)? {
+    if !confirmed && let Some(restored) = hub.restored().await? {
         let differs = args.experience.as_ref().map(|other| format!("`{other}` is not the experience of this hub; "));
         let hint = format!("{}go on: `pmp-hub recover {}`, or `--yes`", differs.unwrap_or_default(), config.experience);
         let text =
             format!("{restored}; what the management experience says now would become snapshot {}", restored.next());
-        return Err(Failure::new(anyhow::anyhow!(text)).hint(hint).exit(Exit::Refused));
+        return Err(Failure::new(text).hint(hint).exit(Exit::Refused));
     }
     if let Some(other) = args.experience.as_ref().filter(|_| !confirmed) {
-        let error = anyhow::anyhow!("`{other}` is not the experience of this hub");
+        let error = format!("`{other}` is not the experience of this hub");
         return Err(Failure::new(error).hint(format!("its experience is `{}`", config.experience)).exit(Exit::Refused));
     }
     if !confirmed {
@@ -51,7 +50,7 @@ pub(crate) async fn recover(config: &ConfigArgs, args: &RecoverArgs, output: Out
         progress::note("hint: `pmp-hub publish` announces it again");
         return Ok(Exit::Ok);
     }
-    let recovery = hub.recover(Timestamp::now).await.map_err(failure)?;
+    let recovery = hub.recover().await?;
     let Recovery { restored, published } = &recovery;
     if output.is_table() {
         match restored {

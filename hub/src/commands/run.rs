@@ -37,7 +37,7 @@ pub(crate) struct RunArgs {
 pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result<Exit, Failure> {
     let (config, members) = config.for_run(Some(args.interval))?;
     let stale_after = silence_of_run(args.stale_after.as_deref(), args.interval)?;
-    let stop = stop_on_signal().map_err(Failure::new)?;
+    let stop = stop_on_signal()?;
     if let Some(after) = args.stop_after {
         stop.before(Instant::now() + after, Duration::ZERO);
     }

@@ -53,8 +53,7 @@ impl SelectArgs {
 }
 
 fn unknown(problem: &str) -> Failure {
-    Failure::new(anyhow::anyhow!("{problem}"))
-        .hint("`pmp-hub status --all` lists the organizations and their experiences".to_owned())
+    Failure::new(problem).hint("`pmp-hub status --all` lists the organizations and their experiences".to_owned())
 }
 
 /// By what rows are sorted.

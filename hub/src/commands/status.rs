@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_protocol::{ExperienceId, OrganizationSeen};
 use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, Screen, leave_on_signal, parse_duration, progress};
 use serde_json::json;
 
 use super::look::{Seen, hints, look, no_snapshot, not_known};
 use crate::commands::select::{SelectArgs, SortKey};
+use crate::compose;
 use crate::config::{ConfigArgs, StaleAfter};
 use crate::render::status as shown;
 use crate::status::fleet::View;
@@ -18,8 +18,8 @@ use crate::status::{SpokeState, SpokeStatus};
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Exit with 4 if anything is disputed, unreadable, held, in error, stale or was never heard
-    /// of, or nobody was
+    /// Exit with 4 if anything is disputed, unreadable, held, in error or stale, if an organization
+    /// never reported, or if none has
     #[arg(long)]
     check: bool,
     /// With --check: do not fail where no spoke has reported yet
@@ -35,13 +35,13 @@ pub(crate) struct StatusArgs {
     /// The order of the rows, where each is shown
     #[arg(long, value_enum, default_value_t, value_name = "KEY")]
     sort: SortKey,
-    /// Every row, and not only one screen
+    /// Show every row, not only one screen
     #[arg(long)]
     all: bool,
-    /// Look again and again, until Ctrl-C
+    /// Refresh the screen until Ctrl-C
     #[arg(short, long, conflicts_with_all = ["all", "check"])]
     watch: bool,
-    /// With --watch: how often. Each look costs about a read unit for each organization
+    /// With --watch: how often. Each refresh costs about one read unit for each organization
     #[arg(long, requires = "watch", default_value = "10s", value_parser = parse_every, value_name = "DURATION")]
     every: Duration,
 }
@@ -66,7 +66,7 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
         return watch(config, args, output).await;
     }
     let Seen { experience, view, rows, meant } = look(config, args.stale.stale_after).await?;
-    let now = Timestamp::now();
+    let now = compose::clock().now();
     if args.check && !view.knows_experience() {
         return Err(no_snapshot(&experience, meant.as_ref()));
     }
@@ -103,10 +103,10 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
 /// last state.
 async fn watch(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
     if output.format != OutputFormat::Table {
-        let error = anyhow::anyhow!("--watch draws a screen, and none of the other forms");
+        let error = "--watch draws a screen, and none of the other forms";
         return Err(Failure::new(error).hint("leave --output out".to_owned()));
     }
-    let stop = leave_on_signal().map_err(Failure::new)?;
+    let stop = leave_on_signal()?;
     let (mut screen, mut last) = (Screen::default(), None);
     loop {
         let Some(seen) = stop.unless_stopped(look(config, args.stale.stale_after)).await else { return Ok(Exit::Ok) };
@@ -120,7 +120,7 @@ async fn watch(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result
             Err(failure) => failure.one_line(),
         };
         if let Some((experience, rows, view)) = &last {
-            let page = shown::page(experience, view, rows, Timestamp::now(), output.header);
+            let page = shown::page(experience, view, rows, compose::clock().now(), output.header);
             // The last line is kept for an error.
             let mut frame = page.frame(Frame::HEIGHT - 2);
             frame.line(&trouble);

@@ -20,7 +20,7 @@ use super::{Keep, caller};
 use crate::compose;
 use crate::config::{ConfigArgs, SteerConfig};
 use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::sdk;
 use crate::publish::{Published, Trigger};
 use crate::signing::Signing;
 use crate::status::fleet::Fleet;
@@ -176,8 +176,8 @@ pub(crate) async fn unpin(config: &ConfigArgs, args: &UnpinArgs, output: Output)
 }
 
 pub(crate) async fn pause(config: &ConfigArgs, args: &PauseArgs, output: Output) -> Result<Exit, Failure> {
-    let until = args.until.at(Timestamp::now()).map_err(|problem| {
-        let error = anyhow::anyhow!("`--until` is no end of a pause: {problem}");
+    let until = args.until.at(compose::clock().now()).map_err(|problem| {
+        let error = format!("`--until` is no end of a pause: {problem}");
         Failure::new(error).hint("give a time from now, such as `--until 2h`".to_owned())
     })?;
     let desk = Desk::open(config, false).await?;
@@ -211,7 +211,7 @@ struct Changed {
 }
 
 fn ledger(error: LedgerError) -> Failure {
-    failure(HubError::Ledger(error))
+    HubError::Ledger(error).into()
 }
 
 impl Desk {
@@ -229,8 +229,8 @@ impl Desk {
     async fn fetch(&self, version: SnapshotVersion) -> Result<pmp_protocol::Digest, Failure> {
         match self.snapshots.fetch(&self.config.experience, version).await {
             Ok(snapshot) => Ok(snapshot.digest()),
-            Err(error @ LedgerError::NoSnapshot { .. }) => Err(Failure::new(HubError::Ledger(error))
-                .hint("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned())),
+            Err(error @ LedgerError::NoSnapshot { .. }) => Err(Failure::from(HubError::Ledger(error))
+                .hint_instead("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned())),
             Err(error) => Err(ledger(error)),
         }
     }
@@ -249,18 +249,18 @@ impl Desk {
             let roster = fleet.roster(experience).await.map_err(ledger)?;
             let unknown = organizations.iter().find(|id| roster.as_ref().is_some_and(|it| !it.contains_key(*id)));
             if let Some(unknown) = unknown {
-                let error = anyhow::anyhow!("`{unknown}` is not on the roster");
+                let error = format!("`{unknown}` is not on the roster");
                 return Err(Failure::new(error).hint("`pmp-hub members` lists those that are admitted".to_owned()));
             }
         }
-        let by = caller(&self.sdk).await.map_err(failure)?;
-        let because = Because { by, at: Timestamp::now(), reason: why.reason.clone() };
+        let by = caller(&self.sdk).await?;
+        let because = Because { by, at: compose::clock().now(), reason: why.reason.clone() };
         let helm = Helm { receipts: &self.receipts, signing: self.signing.as_ref(), experience };
         let whom: Vec<_> = if organizations.is_empty() { vec![None] } else { organizations.iter().map(Some).collect() };
         let mut directed = Vec::new();
         for (done, organization) in whom.into_iter().enumerate() {
             let changed = helm.change(organization, change, &because).await.map_err(|error| {
-                let failure = failure(error);
+                let failure = Failure::from(error);
                 let before = "those named before this one are done; the same again goes on with the others";
                 if done == 0 { failure } else { failure.hint(before.to_owned()) }
             })?;
@@ -278,7 +278,7 @@ impl Desk {
         }
         let head = self.snapshots.head(&self.config.experience).await.map_err(ledger)?;
         match head {
-            Some(head) if head.statement.is_some() => Err(failure(HubError::Unsigned)),
+            Some(head) if head.statement.is_some() => Err(HubError::Unsigned.into()),
             _ => Ok(()),
         }
     }
@@ -332,20 +332,20 @@ impl Desk {
 
     /// Publishes what the fleet is directed to. None where this person may not: then the hub does.
     async fn publish(&self, keep: &Keep) -> Result<Option<Published>, Failure> {
-        let publish = self.config.publish().ok_or_else(|| Failure::new(anyhow::anyhow!("there is no topic")))?;
+        let publish = self.config.publish().ok_or_else(|| Failure::new("there is no topic"))?;
         let hub = compose::hub(&self.sdk, &publish, keep.keep_versions);
-        match hub.publish(Trigger::Operator, Timestamp::now).await {
+        match hub.publish(Trigger::Operator).await {
             Ok(published) => Ok(Some(published)),
             Err(error) if error.is_access_denied() => {
                 // Who may pin need not be one who may publish.
                 progress::note(&format!(
                     "hint: you may not publish ({}); to have the hub do so now, invoke its function: `aws lambda invoke \
                      --function-name PREFIX-hub --cli-binary-format raw-in-base64-out --payload '{{}}' /dev/stdout`",
-                    failure(error).one_line()
+                    Failure::from(error).one_line()
                 ));
                 Ok(None)
             }
-            Err(error) => Err(failure(error)
+            Err(error) => Err(Failure::from(error)
                 .hint("it is written down all the same: the hub publishes it with its next run".to_owned())),
         }
     }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_protocol::SnapshotVersion;
 use pmp_runtime::Stop;
 use pmp_terminal::progress::{self, Step};
@@ -12,6 +11,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::look::{Seen, look, no_snapshot};
+use crate::compose;
 use crate::config::{ConfigArgs, StaleAfter};
 use crate::render::status as shown;
 use crate::status::{SpokeState, SpokeStatus};
@@ -38,7 +38,7 @@ pub(crate) struct WaitArgs {
 
 /// Waits until `version` or a newer one is applied in every member experience, or the time is up.
 pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -> Result<Exit, Failure> {
-    let stop = stop_on_signal().map_err(Failure::new)?;
+    let stop = stop_on_signal()?;
     let began = Instant::now();
     let mut told = String::new();
     let mut wanted = args.version;
@@ -73,7 +73,7 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
 fn stopped(stop: &Stop, wanted: Option<SnapshotVersion>) -> Failure {
     let why = stop.reason().map_or_else(|| "told to stop".to_owned(), ToString::to_string);
     let what = wanted.map_or_else(|| "the snapshot".to_owned(), |version| format!("snapshot {version}"));
-    Failure::new(anyhow::anyhow!("{why}, before {what} was everywhere"))
+    Failure::new(format!("{why}, before {what} was everywhere"))
 }
 
 /// The version to wait for.
@@ -83,7 +83,7 @@ fn version(seen: &Seen, wanted: Option<SnapshotVersion>) -> Result<SnapshotVersi
     };
     match wanted {
         Some(wanted) if wanted > head.latest => {
-            let error = anyhow::anyhow!("the ledger has no snapshot {wanted}: the newest is {}", head.latest);
+            let error = format!("the ledger has no snapshot {wanted}: the newest is {}", head.latest);
             Err(Failure::new(error).hint("publish it first: `pmp-hub publish`".to_owned()))
         }
         wanted => Ok(wanted.unwrap_or(head.latest)),
@@ -157,10 +157,10 @@ fn tell(
     } else {
         let summary = format!("{} without snapshot {version} after {seconds} s", rows.len());
         if output.format == OutputFormat::Table && !all {
-            shown::missing(&rows, Timestamp::now(), summary).frame(Frame::HEIGHT).print(output)?;
+            shown::missing(&rows, compose::clock().now(), summary).frame(Frame::HEIGHT).print(output)?;
             return Ok(exit);
         }
-        let table = shown::table(&rows, Timestamp::now(), output.format == OutputFormat::Wide);
+        let table = shown::table(&rows, compose::clock().now(), output.format == OutputFormat::Wide);
         output.list("missing", &rows, table, &summary)?;
     }
     Ok(exit)

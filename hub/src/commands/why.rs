@@ -14,9 +14,9 @@ use serde_json::json;
 
 use super::history::Since;
 use super::look::no_snapshot;
+use crate::compose;
 use crate::config::{ConfigArgs, StatusConfig};
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::{HubError, sdk};
 use crate::inspect::kept::{Kept, KeptSnapshot};
 use crate::inspect::why::chain::{Chain, Step, chain};
 use crate::inspect::why::{Answer, Group, Known, Moment, answers, depth, groups, summary};
@@ -91,7 +91,7 @@ struct Found {
 }
 
 fn ledger(error: pmp_ledger::LedgerError) -> Failure {
-    failure(HubError::Ledger(error))
+    HubError::Ledger(error).into()
 }
 
 pub(crate) async fn why(config: &ConfigArgs, args: &WhyArgs, output: Output) -> Result<Exit, Failure> {
@@ -116,12 +116,12 @@ pub(crate) async fn why(config: &ConfigArgs, args: &WhyArgs, output: Output) -> 
     let Some(head) = &view.head else {
         return Err(no_snapshot(experience, fleet.meant(experience).await.map_err(ledger)?.as_ref()));
     };
-    let now = Timestamp::now();
+    let now = compose::clock().now();
     let (moment, version) = place.moment(args.at, head.latest, now).await?;
     let product = place.product(&args.product, version, &names).await?;
     let found = place.find(args, &view, names.of(&product), moment, version, now).await?;
     if let Some(organization) = args.org.as_ref().filter(|_| found.answers.is_empty()) {
-        let error = anyhow::anyhow!("nothing is known of `{organization}`: it is not admitted, and has never reported");
+        let error = format!("nothing is known of `{organization}`: it is not admitted, and has never reported");
         return Err(Failure::new(error).hint("`pmp-hub members` lists the organizations".to_owned()));
     }
     found.print(args, &view, experience, output, now)?;
@@ -142,7 +142,7 @@ impl Place {
         match at {
             None => Ok((Moment::Now, latest)),
             Some(At::Version(version)) if version > latest => {
-                let error = anyhow::anyhow!("the ledger has no snapshot {version}: the newest is {latest}");
+                let error = format!("the ledger has no snapshot {version}: the newest is {latest}");
                 Err(Failure::new(error).hint("`pmp-hub history` lists the versions that are kept".to_owned()))
             }
             Some(At::Version(version)) => Ok((Moment::Version(version), version)),
@@ -151,7 +151,7 @@ impl Place {
                 let kept = self.snapshots.versions(&self.config.experience).await.map_err(ledger)?;
                 let of_then = kept.iter().rev().find(|kept| kept.version <= latest && kept.taken_at <= time);
                 let Some(of_then) = of_then else {
-                    let error = anyhow::anyhow!("no snapshot is kept from {} or before", shown::moment(time));
+                    let error = format!("no snapshot is kept from {} or before", shown::moment(time));
                     return Err(
                         Failure::new(error).hint("`pmp-hub history` lists the versions that are kept".to_owned())
                     );
@@ -179,7 +179,7 @@ impl Place {
             }
             Meant::None(like) => {
                 let text = PlainText::bounded(text, 80);
-                let error = anyhow::anyhow!("`{text}` is no product id, and no product is known by that name alone");
+                let error = format!("`{text}` is no product id, and no product is known by that name alone");
                 let hint = names
                     .question(&like)
                     .unwrap_or_else(|| "`pmp-hub show` lists the products by their ids".to_owned());

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{ErrorClass, LookUp, ProductDirectory, Told};
 use pmp_ledger::{AnswerStore, LedgerError};
-use pmp_protocol::{Answer, Answers, Content, ProductId, Reason};
+use pmp_protocol::{Answer, Answers, Content, Hint, ProductId, Reason, render};
 use pmp_runtime::Stop;
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -20,7 +20,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::HubError;
-use crate::error::failure;
 use crate::publish::Hub;
 
 /// What is known is asked for again after this time, since vendors and categories change, and
@@ -72,6 +71,8 @@ pub(crate) enum Ended {
     Failed(String),
 }
 
+pmp_protocol::without_hint!(Ended);
+
 impl From<Ended> for String {
     fn from(ended: Ended) -> Self {
         ended.to_string()
@@ -106,23 +107,23 @@ impl Products {
         let snapshot = hub.snapshots.fetch(&hub.experience, head.latest).await?;
         let content = snapshot.content();
         let mut answers = self.stored(hub).await?;
-        let due = due(content, &answers, Timestamp::now());
+        let due = due(content, &answers, hub.clock.now());
         let mut looked_up = LookedUp::default();
         if !due.is_empty() {
             tracing::info!(products = due.len(), "looking products up");
-            self.ask(due, &mut answers, &mut looked_up, deadline, stop).await;
+            self.ask(hub, due, &mut answers, &mut looked_up, deadline, stop).await;
             // Of what is not on the lists any more, nobody asks.
             answers.products.retain(|id, _| content.approved().contains(id) || content.rejected().contains(id));
         }
         if looked_up.answered > 0 {
-            self.answers.store(&answers, Timestamp::now()).await?;
+            self.answers.store(&answers, hub.clock.now()).await?;
         }
         if looked_up.new > 0 && !stop.is_cancelled() {
             self.announce(hub).await?;
         }
         looked_up.known = content.approved().iter().filter(|id| answers.products.contains_key(*id)).count();
         looked_up.unknown = content.approved().len() - looked_up.known;
-        looked_up.oldest_hours = answers.oldest().map(|at| Timestamp::now().duration_since(at).as_hours());
+        looked_up.oldest_hours = answers.oldest().map(|at| hub.clock.now().duration_since(at).as_hours());
         Ok(looked_up)
     }
 
@@ -131,7 +132,7 @@ impl Products {
     async fn announce(&self, hub: &Hub) -> Result<(), HubError> {
         match hub.snapshots.head(&hub.experience).await? {
             Some(head) if head.published == Some(head.latest) => {
-                hub.announce_again(&head, Reason::Scheduled, Timestamp::now).await.map(|_| ())
+                hub.announce_again(&head, Reason::Scheduled).await.map(|_| ())
             }
             _ => Ok(()),
         }
@@ -156,6 +157,7 @@ impl Products {
 
     async fn ask(
         &self,
+        hub: &Hub,
         due: Vec<ProductId>,
         answers: &mut Answers,
         looked_up: &mut LookedUp,
@@ -179,7 +181,7 @@ impl Products {
                 None => break None,
                 Some(Told::Answers(found)) => {
                     failures = 0;
-                    let at = whole_second(Timestamp::now());
+                    let at = whole_second(hub.clock.now());
                     for (id, attributes) in found {
                         looked_up.answered += 1;
                         let before = answers.products.insert(id, Answer { at, attributes });
@@ -244,7 +246,7 @@ pub(crate) fn log_outcome(outcome: Result<LookedUp, HubError>) -> Option<LookedU
             Some(looked_up)
         }
         Err(error) => {
-            let error = failure(error).render();
+            let error = render(&error);
             tracing::warn!(error, "products could not be looked up; the snapshot is published all the same");
             None
         }
@@ -255,6 +257,7 @@ pub(crate) fn log_outcome(outcome: Result<LookedUp, HubError>) -> Option<LookedU
 pub(crate) async fn run(products: &Products, hub: &Hub, due: &Notify, stop: &Stop) {
     loop {
         tokio::select! {
+            biased;
             // Cancel-safe, both: nothing has begun.
             () = stop.stopped() => return,
             () = due.notified() => {}

@@ -184,12 +184,12 @@ impl Fleet {
         let (admitted, partitions) = tokio::join!(self.read(admitted, experience), self.reports.partitions());
         let (strangers, left_out) = match partitions {
             Ok(found) => {
-                let left_out = found.more.then(|| "the table holds more organizations than are looked at".to_owned());
+                let left_out = found.more.then(|| "the table holds more organizations than are read".to_owned());
                 (found.organizations.into_iter().filter(|id| !roster.contains_key(id)).collect(), left_out)
             }
             Err(error) => (
                 Vec::<OrganizationId>::new(),
-                Some(format!("whether others write into the table could not be looked at: {error}")),
+                Some(format!("whether others write into the table could not be read: {error}")),
             ),
         };
         let strangers = self.read(strangers.into_iter().map(|id| (id, Extent::Usual)), experience).await;

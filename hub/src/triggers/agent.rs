@@ -4,14 +4,13 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use pmp_protocol::render;
 use pmp_runtime::Backoff;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::HubError;
-use crate::error::failure;
 use crate::metrics::{Metrics, Run};
 use crate::publish::{Hub, Outcome, Trigger};
 use crate::triggers::event::READ_AGAIN_AFTER;
@@ -46,6 +45,8 @@ pub(crate) async fn run(
     let mut look_again = None;
     while !stop.is_cancelled() {
         let wake = tokio::select! {
+            // The stop first, and then the schedule: it comes seldom, and events may come always.
+            biased;
             // Cancel-safe, all four: nothing has begun, and messages that are received and dropped
             // become visible again.
             () = stop.cancelled() => break,
@@ -93,8 +94,9 @@ pub(crate) async fn run(
                     HubError::Events(_) => "could not use the queue of change events",
                     _ => "could not publish",
                 };
-                tracing::error!(error = failure(error).render(), retry_in = ?wait, "{what}");
+                tracing::error!(error = render(&error), retry_in = ?wait, "{what}");
                 tokio::select! {
+                    biased;
                     () = stop.cancelled() => break,
                     () = tokio::time::sleep(wait) => {}
                 }
@@ -141,7 +143,7 @@ async fn follow(
 
 async fn publish(hub: &Hub, trigger: Trigger, metrics: Option<&Metrics>) -> Result<Outcome, HubError> {
     let (began, throttled) = (Instant::now(), pmp_aws::throttles());
-    let outcome = hub.publish(trigger, Timestamp::now).await;
+    let outcome = hub.publish(trigger).await;
     if let Some(metrics) = metrics {
         let (took, throttles) = (began.elapsed(), pmp_aws::throttles() - throttled);
         metrics.emit(hub, Run { trigger, outcome: &outcome, took, throttles, request_id: None }).await;

@@ -12,8 +12,7 @@ use tokio::time::Instant;
 
 use crate::compose::{hub, products};
 use crate::config::{FunctionArgs, PublishConfig};
-use crate::error::HubError;
-use crate::error::{failure, sdk};
+use crate::error::{HubError, sdk};
 use crate::metrics::{Metrics, Run};
 use crate::publish::products;
 use crate::publish::products::Products;
@@ -71,6 +70,7 @@ impl Function for HubFunction {
         {
             tracing::info!(again_in = ?READ_AGAIN_AFTER, "nothing new yet: looking once more");
             tokio::select! {
+                biased;
                 // Cancel-safe, both: nothing has begun, and the schedule covers what this would
                 // have found.
                 () = invocation.stop.stopped() => {}
@@ -91,14 +91,15 @@ impl Function for HubFunction {
 
 impl HubFunction {
     async fn publish(&self, trigger: Trigger, invocation: &Invocation) -> Result<Published, Failure> {
-        let (began, read, throttled) = (Instant::now(), Timestamp::now(), pmp_aws::throttles());
+        let (began, read, throttled) = (Instant::now(), self.hub.clock.now(), pmp_aws::throttles());
         let outcome = tokio::select! {
+            biased;
             // Publishing may be dropped at any point: the next run goes on from what is stored.
             () = invocation.stop.stopped() => {
                 let reason = invocation.stop.reason().map_or_else(String::new, ToString::to_string);
                 Err(HubError::Stopped(reason))
             }
-            outcome = self.hub.publish(trigger, Timestamp::now) => outcome,
+            outcome = self.hub.publish(trigger) => outcome,
         };
         if outcome.is_ok() {
             *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
@@ -110,7 +111,7 @@ impl HubFunction {
         if invocation.stop.write_down(self.metrics.emit(&self.hub, run)).await.is_none() {
             tracing::warn!("the time is up: no figures of this run");
         }
-        outcome.map_err(failure)
+        Ok(outcome?)
     }
 
     fn last_read(&self) -> Option<Timestamp> {

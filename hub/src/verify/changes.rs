@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use pmp_catalog::{CatalogError, ChangeSetId, ChangeSetState};
-use pmp_protocol::ProductId;
+use pmp_protocol::{ExperienceId, ProductId};
 use pmp_terminal::progress::{self, Step};
 
 use super::assumption::Assumption;
@@ -188,7 +188,7 @@ async fn try_unknown(
 async fn start(subject: &Subject<'_>, request: &pmp_catalog::ChangeSetRequest) -> Result<ChangeSetId, VerifyError> {
     use pmp_catalog::ErrorClass::{Locked, StaleRevision};
     subject.start(request).await.map_err(|error: CatalogError| match error.class() {
-        Locked | StaleRevision => VerifyError::ChangedByOthers(subject.id.clone()),
+        Locked | StaleRevision => VerifyError::ChangedByOthers(ExperienceId::clone(&subject.id)),
         _ => VerifyError::catalog(format!("cannot change the experience `{}`", subject.id))(error),
     })
 }

@@ -4,9 +4,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
-use pmp_protocol::{ExperienceId, ProductId};
+use pmp_protocol::{ExperienceId, ManagementId, MemberId, ProductId, one_line};
 use pmp_runtime::Stop;
 use pmp_terminal::progress::{self, Step};
 use pmp_terminal::{Exit, Failure, Output, Table, stop_on_signal};
@@ -21,6 +20,7 @@ use super::reads::{Standing, try_reads};
 use super::record::{Judgement, Record, Verdict};
 use super::report::{self, Report};
 use super::subject::Subject;
+use crate::compose;
 use crate::config::{ConfigArgs, EVENTS, RunSettings};
 use crate::error::sdk;
 use crate::triggers::event_queue::EventQueue;
@@ -75,19 +75,23 @@ enum Early {
 pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: Output) -> Result<Exit, Failure> {
     let (config, _) = config.for_doctor(&RunSettings::default());
     if let Some(folder) = &args.report {
-        report::prepare(folder).map_err(Failure::new)?;
+        report::prepare(folder)?;
     }
-    let stop = stop_on_signal().map_err(Failure::new)?;
+    let stop = stop_on_signal()?;
     let sdk = sdk().await?;
-    if let Some(experience) = args.change.first() {
-        // After a stop, the trials that would follow are skipped, before anything is changed.
-        let reasons = guard::reasons(&sdk, &config, experience);
-        let reasons = stop.unless_stopped(reasons).await.unwrap_or_default();
-        let managing = config.experience.as_ref() == Some(experience);
-        allow_change(&args.change, experience, managing, reasons)?;
-    }
+    let member = match args.change.first() {
+        Some(experience) => {
+            // After a stop, the trials that would follow are skipped, before anything is
+            // changed.
+            let reasons = guard::reasons(&sdk, &config, experience);
+            let reasons = stop.unless_stopped(reasons).await.unwrap_or_default();
+            let management = config.experience.clone().map(ManagementId::new);
+            Some(allow_change(&args.change, experience, management.as_ref(), reasons)?)
+        }
+        None => None,
+    };
 
-    let began = Timestamp::now();
+    let began = compose::clock().now();
     let catalog = SdkCatalog::new(&sdk, RateLimits::default());
     let mut record = Record::default();
     let events = match &config.events_queue_url {
@@ -106,9 +110,9 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
     let reads = try_reads(&catalog, &directory, &mut record);
     let mut early = take(stop.unless_stopped(reads).await, &stop, &mut standing);
 
-    if let (Some(experience), None) = (args.change.first(), &early) {
+    if let (Some(member), None) = (&member, &early) {
         let mut subject = None;
-        let made = Subject::new(&catalog, experience, args.unknown_product.as_ref(), began, &mut record);
+        let made = Subject::new(&catalog, member, args.unknown_product.as_ref(), began, &mut record);
         early = take(stop.unless_stopped(made).await, &stop, &mut subject);
         if let Some(subject) = &subject {
             let trials = try_changes(subject, &mut record, events.as_ref(), args.unknown_product.as_ref());
@@ -128,13 +132,13 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
 
     let failure = early.as_ref().map(|early| match early {
         Early::Stopped(why) => why.clone(),
-        Early::Failed(error) => chain(error),
+        Early::Failed(error) => one_line(error),
     });
     let not_reached = failure.as_ref().map(|why| format!("It was not reached: {why}."));
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         began,
-        ended: Timestamp::now(),
+        ended: compose::clock().now(),
         standing: standing.flatten().map(Standing::as_str),
         experience: args.change.first().map(ToString::to_string),
         findings: record.findings(not_reached.as_deref()),
@@ -144,7 +148,7 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
     };
     tell(&report, output)?;
     if let Some(folder) = &args.report {
-        report::write(folder, &report.masked(&mut record.masks)).map_err(Failure::new)?;
+        report::write(folder, &report.masked(&mut record.masks))?;
         progress::note(&format!("The report without ids is in {}.", folder.join("report.md").display()));
     }
     end(&report, early)
@@ -155,26 +159,34 @@ fn is_the_hubs(url: &str) -> bool {
     std::env::var(EVENTS.variable).is_ok_and(|hubs| hubs.trim() == url)
 }
 
-/// Refuses to change an experience that is in use, unless it is named twice. For the management
-/// experience the error does not say how to override that, because its changes go to all members.
+/// Returns the experience as one that may be changed. One that is in use is refused, unless it is
+/// named twice. The management experience is refused however often it is named, because its changes
+/// go to all members. If none is configured, as before there is a hub, `reasons` says that this is
+/// not known.
 fn allow_change(
     named: &[ExperienceId],
     experience: &ExperienceId,
-    managing: bool,
+    management: Option<&ManagementId>,
     reasons: Vec<String>,
-) -> Result<(), Failure> {
+) -> Result<MemberId, Failure> {
     let again = named.get(1);
     if again.is_some_and(|again| again != experience) {
-        let error = anyhow::anyhow!("`{experience}` and `{}` are two experiences", named[1]);
+        let error = format!("`{experience}` and `{}` are two experiences", named[1]);
         let hint = "name one, or the same one twice, where it is in use".to_owned();
         return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
     }
-    if again.is_some() || reasons.is_empty() {
-        return Ok(());
+    let member = match management {
+        Some(management) => management.member(experience.clone()),
+        None => Some(MemberId::before_there_is_a_hub(experience.clone())),
+    };
+    if let Some(member) = &member
+        && (again.is_some() || reasons.is_empty())
+    {
+        return Ok(member.clone());
     }
-    let error = anyhow::anyhow!("`{experience}` is not changed: it may be in use");
+    let error = format!("`{experience}` is not changed: it may be in use");
     let failure = reasons.into_iter().fold(Failure::new(error), Failure::detail);
-    let hint = if managing {
+    let hint = if member.is_none() {
         "name an experience that was made for this: docs/first-day.md, \"Change a test experience\", says how"
             .to_owned()
     } else {
@@ -216,12 +228,6 @@ async fn put_back(subject: &Subject<'_>) -> Vec<String> {
     sentences
 }
 
-/// The error with its causes, in one text.
-fn chain(error: &VerifyError) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
-}
-
 fn tell(report: &Report, output: Output) -> Result<(), Failure> {
     if output.is_document() {
         return Ok(output.document(&report.json())?);
@@ -238,16 +244,41 @@ fn tell(report: &Report, output: Output) -> Result<(), Failure> {
 fn end(report: &Report, early: Option<Early>) -> Result<Exit, Failure> {
     let failure = match early {
         Some(Early::Failed(error)) => {
-            let (hint, exit) = (error.hint(), error.exit());
-            Some(Failure::new(error).hint(hint).exit(exit))
+            let exit = error.exit();
+            Some(Failure::from(error).exit(exit))
         }
-        Some(Early::Stopped(why)) => Some(Failure::new(anyhow::anyhow!("{why}, before all was tried"))),
-        None if !report.left.is_empty() => Some(Failure::new(anyhow::anyhow!("not everything is as it was before"))),
+        Some(Early::Stopped(why)) => Some(Failure::new(format!("{why}, before all was tried"))),
+        None if !report.left.is_empty() => Some(Failure::new("not everything is as it was before")),
         None => None,
     };
     match failure {
         Some(failure) => Err(report.left.iter().cloned().fold(failure, Failure::detail)),
         None if report.number_of(Verdict::Refuted) > 0 => Ok(Exit::Unhealthy),
         None => Ok(Exit::Ok),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_management_experience_is_not_changed_however_often_it_is_named() {
+        let id = |id: &str| ExperienceId::new(id).unwrap();
+        let (management, trial) = (ManagementId::new(id("exp-management")), id("exp-trial"));
+        let managing = id("exp-management");
+        let in_use = || vec!["it is in use".to_owned()];
+        for named in [vec![managing.clone()], vec![managing.clone(), managing.clone()]] {
+            let refused = allow_change(&named, &managing, Some(&management), in_use()).unwrap_err();
+            assert_eq!(refused.exit_code(), Exit::Refused);
+            assert!(!refused.render().contains("twice"), "{}", refused.render());
+        }
+        let once = [trial.clone()];
+        assert!(allow_change(&once, &trial, Some(&management), Vec::new()).is_ok());
+        assert!(allow_change(&once, &trial, Some(&management), in_use()).is_err());
+        let twice = [trial.clone(), trial.clone()];
+        assert_eq!(*allow_change(&twice, &trial, Some(&management), in_use()).unwrap(), trial);
+        // Before there is a hub, no experience is one that it reads.
+        assert!(allow_change(&twice, &trial, None, in_use()).is_ok());
     }
 }

@@ -2,7 +2,7 @@
 
 use pmp_aws::ApiError;
 use pmp_catalog::{CatalogError, ChangeSetId};
-use pmp_protocol::{ExperienceId, ProductId};
+use pmp_protocol::{ExperienceId, Hint, ProductId};
 use pmp_terminal::Exit;
 
 /// A step that failed. The record holds everything that came before it.
@@ -64,9 +64,10 @@ impl VerifyError {
     pub(crate) fn exit(&self) -> Exit {
         if matches!(self, Self::Listed { .. }) { Exit::Refused } else { Exit::Error }
     }
+}
 
-    /// The operator's next step. `None` if the error itself does not tell it.
-    pub(crate) fn hint(&self) -> Option<String> {
+impl Hint for VerifyError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Catalog { source, .. } => source.hint(),
             Self::Api { source, .. } => source.hint(),
@@ -81,5 +82,21 @@ impl VerifyError {
             Self::ChangedByOthers(_) => Some("run this again when nobody else works on it".to_owned()),
             Self::NotDone { .. } | Self::Endless(..) | Self::NotSeen(..) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_aws::Outcome;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_call_keeps_its_hint() {
+        let api = || ApiError::of("sns:CreateTopic", Outcome::NoAnswer("timed out".into()));
+        let hint = api().hint();
+        assert!(hint.is_some());
+        assert_eq!(VerifyError::api("cannot make a topic")(api()).hint(), hint);
+        assert_eq!(VerifyError::catalog("cannot list")(CatalogError::Api(api())).hint(), hint);
     }
 }

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::Context;
 use jiff::Timestamp;
 use pmp_protocol::PlainText;
+use pmp_terminal::Failure;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -117,16 +117,19 @@ fn cell(text: &str) -> String {
 }
 
 /// Makes the folder before the trials, so that a folder that cannot be written to is noticed first.
-pub(super) fn prepare(folder: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder `{}`", folder.display()))
+pub(super) fn prepare(folder: &Path) -> Result<(), Failure> {
+    let made = std::fs::create_dir_all(folder);
+    made.map_err(|error| Failure::tried(format!("cannot make the folder `{}`", folder.display()), error))
 }
 
 /// Writes `report.json` and `report.md`.
-pub(super) fn write(folder: &Path, report: &Report) -> anyhow::Result<()> {
-    let json = serde_json::to_string_pretty(&report.json())?;
+pub(super) fn write(folder: &Path, report: &Report) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(&report.json());
+    let json = json.map_err(|error| Failure::tried("cannot write the report as JSON", error))?;
     for (name, text) in [("report.json", json + "\n"), ("report.md", report.markdown())] {
         let path = folder.join(name);
-        std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
+        std::fs::write(&path, text)
+            .map_err(|error| Failure::tried(format!("cannot write `{}`", path.display()), error))?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use pmp_catalog::{
     CatalogError, ChangeSetId, ChangeSetRequest, ChangeSetState, ErrorClass, Operation, Part, PolicyId, Probe, Revision,
 };
-use pmp_protocol::{ExperienceId, ProductBatch, ProductId, ResourceRequests};
+use pmp_protocol::{ExperienceId, MemberId, ProductBatch, ProductId, ResourceRequests, one_line};
 use pmp_terminal::progress::{self, Step};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -47,7 +47,7 @@ pub(super) struct Asked<'a> {
 #[derive(Debug)]
 pub(super) struct Subject<'c> {
     catalog: &'c dyn Probe,
-    pub(super) id: ExperienceId,
+    pub(super) id: MemberId,
     policy: PolicyId,
     /// Its state before the first change.
     before: Seen,
@@ -69,11 +69,12 @@ impl<'c> Subject<'c> {
     /// its lists.
     pub(super) async fn new(
         catalog: &'c dyn Probe,
-        id: &ExperienceId,
+        member: &MemberId,
         unknown: Option<&ProductId>,
         began: Timestamp,
         record: &mut Record,
     ) -> Result<Self, VerifyError> {
+        let id: &ExperienceId = member;
         let failed = || VerifyError::catalog(format!("cannot read the experience `{id}`"));
         let experience = one(catalog.describe_experiences(std::slice::from_ref(id)).await, id.as_str());
         let experience = experience.map_err(failed())?;
@@ -97,7 +98,7 @@ impl<'c> Subject<'c> {
         }
         Ok(Self {
             catalog,
-            id: id.clone(),
+            id: member.clone(),
             policy,
             before: Seen { revision: experience.revision, policy: lists },
             product,
@@ -125,7 +126,7 @@ impl<'c> Subject<'c> {
     /// Reads its present state.
     pub(super) async fn read(&self) -> Result<Seen, CatalogError> {
         let experience =
-            one(self.catalog.describe_experiences(std::slice::from_ref(&self.id)).await, self.id.as_str())?;
+            one(self.catalog.describe_experiences(std::slice::from_ref(&*self.id)).await, self.id.as_str())?;
         let policy =
             one(self.catalog.describe_policies(std::slice::from_ref(&self.policy)).await, self.policy.as_str())?;
         Ok(Seen { revision: experience.revision, policy })
@@ -302,8 +303,8 @@ impl<'c> Subject<'c> {
                     matches!(&error, VerifyError::Catalog { source, .. } if source.class() == ErrorClass::Locked);
                 attempts += u32::from(!locked);
                 if !again || attempts == ATTEMPTS {
-                    let causes = anyhow::Error::new(error);
-                    return Left::unseen(format!("`{}` may not be as it was before: {causes:#}.", self.id));
+                    let causes = one_line(&error);
+                    return Left::unseen(format!("`{}` may not be as it was before: {causes}.", self.id));
                 }
                 // Use another token, because the last one may be the reason for the refusal.
                 self.refused.fetch_add(1, Ordering::Relaxed);

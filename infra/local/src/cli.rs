@@ -103,6 +103,6 @@ async fn run(cli: Cli, begun: Instant) -> Result<Exit, Failure> {
             completions.print::<Cli>()?;
             Ok(Exit::Ok)
         }
-        Command::Hub(_) | Command::Spoke(_) => Err(Failure::new(anyhow::anyhow!("`main` runs this program itself"))),
+        Command::Hub(_) | Command::Spoke(_) => Err(Failure::new("`main` runs this program itself")),
     }
 }

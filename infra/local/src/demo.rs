@@ -27,7 +27,6 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
 use clap::Args;
 use jiff::SignedDuration;
 use pmp_terminal::{Exit, Failure, log_into_file, stop_on_signal};
@@ -71,10 +70,10 @@ pub(crate) struct Demo {
 /// Runs the demo to its end. It leaves nothing behind, except what `--keep` asks for and what
 /// explains a failure.
 pub(crate) async fn run(args: Demo) -> Result<Exit, Failure> {
-    let stop = stop_on_signal().map_err(Failure::new)?.token().clone();
-    let folder = tempfile::Builder::new().prefix("pmp-demo-").tempdir().context("cannot make a folder for logs");
-    let folder = folder.map_err(Failure::new)?;
-    log_into(folder.path()).map_err(Failure::new)?;
+    let stop = stop_on_signal()?.token().clone();
+    let folder = tempfile::Builder::new().prefix("pmp-demo-").tempdir();
+    let folder = folder.map_err(|error| Failure::tried("cannot make a folder for logs", error))?;
+    log_into(folder.path())?;
     let screen = Screen::new(args.no_color);
     screen.text("pmp-sync: one management organization approves products, three member organizations follow.");
     screen.quiet("Real programs and AWS SDK clients, on an AWS embedded here: nothing leaves this machine.");
@@ -104,7 +103,7 @@ async fn perform(args: &Demo, stage: &mut Stage, screen: &Screen, stop: &Cancell
         // Cancel-safe: what the script has started belongs to the stage, which is ended in any
         // case.
         story = script::play(args, stage, screen) => story?,
-        () = stop.cancelled() => return Err(Failure::new(anyhow!("stopped before the end"))),
+        () = stop.cancelled() => return Err(Failure::new("stopped before the end")),
     };
     summary::show(&story, screen);
     if !args.keep {
@@ -132,9 +131,10 @@ fn settle(folder: TempDir, keep: bool) {
 }
 
 /// Sends the log of the embedded AWS into a file, because the screen shows the demo.
-fn log_into(folder: &Path) -> anyhow::Result<()> {
+fn log_into(folder: &Path) -> Result<(), Failure> {
     let path = folder.join("aws.log");
-    let file = File::create(&path).with_context(|| format!("cannot write `{}`", path.display()))?;
+    let file = File::create(&path);
+    let file = file.map_err(|error| Failure::tried(format!("cannot write `{}`", path.display()), error))?;
     log_into_file(file);
     Ok(())
 }

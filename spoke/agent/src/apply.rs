@@ -50,6 +50,7 @@ use pmp_plan::{Desired, GuardRails, IdLimit, Lately};
 use pmp_protocol::{
     ChangeSetTimes, Deferred, ExperienceId, ProductBatch, ProductId, ReceiptStatus, ResourceRequests, SnapshotVersion,
 };
+use pmp_runtime::Chance;
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::live::Live;
@@ -105,6 +106,8 @@ pub(crate) struct Engine {
     /// How many ids AWS permits, as far as its refusals have shown.
     limit: Mutex<IdLimit>,
     looks_only: bool,
+    /// Where the jitter of all pauses comes from.
+    chance: Arc<dyn Chance>,
     stop: CancellationToken,
 }
 
@@ -161,11 +164,12 @@ impl Engine {
         settings: EngineSettings,
         times: Option<ChangeSetTimes>,
         name: String,
+        chance: Arc<dyn Chance>,
         stop: CancellationToken,
     ) -> Self {
-        let poller = Poller::start(catalog.clone(), Durations::from_times(times));
-        let starter_options =
-            starter::Options { name, sharing: settings.share_change_sets, max_open: settings.max_open_change_sets };
+        let poller = Poller::start(catalog.clone(), Durations::from_times(times), chance.clone());
+        let (sharing, max_open) = (settings.share_change_sets, settings.max_open_change_sets);
+        let starter_options = starter::Options { name, sharing, max_open, chance: chance.clone() };
         let starter = Starter::start(catalog.clone(), poller.clone(), starter_options, stop.clone());
         let (one, other) = (catalog.clone(), catalog.clone());
         let experiences = Batcher::start(
@@ -191,6 +195,7 @@ impl Engine {
             policies,
             limit: Mutex::new(limit),
             looks_only: settings.looks_only,
+            chance,
             stop,
         }
     }

@@ -18,7 +18,7 @@ const EXAMPLES: &str = "Examples:
   pmp-spoke init            make the queue, and subscribe it to the hub's topic
   pmp-spoke plan            show what the newest snapshot would change here
   pmp-spoke sync            apply the newest snapshot, once
-  pmp-spoke doctor          what is missing or wrong, and how to mend it
+  pmp-spoke doctor          what is missing or wrong, and how to fix it
   pmp-spoke run             take snapshots from the queue as they come
   eval \"$(pmp-spoke env --function pmp-sync-spoke)\"
                             run the others with the settings of a deployed function";
@@ -116,7 +116,7 @@ enum Command {
     #[command(after_help = "Example:
   eval \"$(pmp-spoke init)\"                        and take the queue's URL into this shell")]
     Init(InitArgs),
-    /// Check configuration, permissions and resources, and say how to mend what is wrong. Changes
+    /// Check configuration, permissions and resources, and say how to fix what is wrong. Changes
     /// nothing
     #[command(after_help = "Examples:
   pmp-spoke doctor

@@ -7,16 +7,17 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use pmp_catalog::SdkCatalog;
 use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoRecords, DynamoSnapshots};
-use pmp_runtime::Stop;
+use pmp_protocol::{ManagementId, one_line};
+use pmp_runtime::{Chance, Clock, Stop, SystemChance, SystemClock};
 use pmp_terminal::{Failure, stop_on_signal};
 use tokio::time::Instant;
 
 use crate::config::SpokeConfig;
-use crate::error::{failure, one_line, sdk};
+use crate::draft::SPOKE_VERSION;
+use crate::error::sdk;
 use crate::filters::Filters;
-use crate::filters::error::FilterError;
 use crate::identity::Identity;
-use crate::lease::{Leases, holder};
+use crate::lease::Leases;
 use crate::pass::Spoke;
 use crate::pass::record::Records;
 use crate::pass::trust::Trust;
@@ -39,20 +40,21 @@ pub(crate) async fn spoke(
     command: &str,
     purpose: Purpose,
 ) -> Result<Spoke, Failure> {
-    let identity = Identity::find(sdk, config.organization.clone()).await.map_err(failure)?;
+    let identity = Identity::find(sdk, config.organization.clone()).await?;
     let hub = match config.hub_role_for(&identity.organization) {
         Some(role) => pmp_aws::assume_role(sdk, role).await,
         None => sdk.clone(),
     };
     let leases = Arc::new(DynamoLeases::new(&hub, config.timestamps.clone()));
-    let lease = Leases::new(leases, identity.organization.clone(), holder(command), config.lease_term);
+    let (clock, chance, organization) = (clock(), chance(), identity.organization.clone());
+    let lease = Leases::new(leases, organization, holder(command), config.lease_term, clock.clone(), chance.clone());
     let catalog = Arc::new(SdkCatalog::without_retries(sdk, config.rates));
     let mut spoke = Spoke {
         catalog: catalog.clone(),
         snapshots: Arc::new(DynamoSnapshots::new(&hub, config.snapshots.clone())),
         receipts: Arc::new(DynamoReceipts::new(&hub, config.timestamps.clone())),
         identity,
-        management: config.experience.clone(),
+        management: ManagementId::new(config.experience.clone()),
         selection: config.selection.clone(),
         filters: Arc::new(Filters::new(sdk, &config.filters)),
         attributes: None,
@@ -74,13 +76,15 @@ pub(crate) async fn spoke(
         history: Some(catalog.clone()),
         progress: Arc::new(Silent),
         metrics: None,
+        clock,
+        chance,
     };
     let mut sources = config.filters.assigned().filter_map(|(_, filter)| Some(filter.as_ref()?.product_attributes));
     if let Some(source) = sources.find(|source| !source.is_nowhere()) {
         spoke.attributes = source.attributes(sdk, &hub, &config.snapshots, &config.experience);
     }
     if let Err(error) = spoke.filters.start().await {
-        let failure = filter_failure(error);
+        let failure = Failure::from(error);
         if purpose == Purpose::Pass {
             let text = failure.render().lines().collect::<Vec<_>>().join("; ");
             if let Err(error) = spoke.report_error(text, None).await {
@@ -103,17 +107,27 @@ pub(crate) async fn sdk_and_spoke(
     Ok((sdk, spoke))
 }
 
+/// The time of day, for commands that have no spoke.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// The same for chance.
+pub(crate) fn chance() -> Arc<dyn Chance> {
+    Arc::new(SystemChance)
+}
+
+/// The name of this process for others: program, version, command, host and process.
+fn holder(command: &str) -> String {
+    let host = hostname::get().map_or_else(|_| "an unnamed host".into(), |name| name.to_string_lossy().into_owned());
+    format!("pmp-spoke {SPOKE_VERSION} ({command}) on {host}, process {}", std::process::id())
+}
+
 /// The token that a signal cancels, and `--stop-after`.
 pub(crate) fn stop(config: &SpokeConfig) -> Result<Stop, Failure> {
-    let stop = stop_on_signal().map_err(Failure::new)?;
+    let stop = stop_on_signal()?;
     if let Some(after) = config.stop_after {
         stop.before(Instant::now() + after, Duration::ZERO);
     }
     Ok(stop)
-}
-
-/// The failure of a command that needs a filter, with the error's own hint.
-fn filter_failure(error: FilterError) -> Failure {
-    let hint = error.hint();
-    Failure::new(error).hint(hint)
 }

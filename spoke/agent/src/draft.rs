@@ -5,6 +5,7 @@ use pmp_protocol::{
     Applied, Confirmed, Deferred, Digest, Drift, ExperienceId, FilterIdentity, FilteredFor, Left, OrganizationId,
     PlainText, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion, WouldChange,
 };
+use pmp_runtime::Clock;
 
 use crate::erosion;
 
@@ -37,8 +38,8 @@ fn bounded(found: &Deferred) -> Deferred {
 
 /// The time, to the millisecond. The shorter form saves space, because the hub reads a bounded
 /// number of bytes of an organization.
-pub(crate) fn now() -> Timestamp {
-    let now = Timestamp::now();
+pub(crate) fn now(clock: &dyn Clock) -> Timestamp {
+    let now = clock.now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 

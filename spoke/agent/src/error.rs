@@ -5,12 +5,12 @@ use aws_config::SdkConfig;
 use pmp_aws::{ApiError, Refuser};
 use pmp_catalog::CatalogError;
 use pmp_ledger::LedgerError;
-use pmp_protocol::{ExperienceId, OrganizationId, SnapshotVersion};
+use pmp_protocol::{ExperienceId, Hint, OrganizationId, SnapshotVersion, one_line};
 use pmp_runtime::Stop;
 use pmp_signature::Refusal;
 use pmp_terminal::Failure;
 
-use crate::pass::steer::{NotObeyed, Whose};
+use crate::not_obeyed::{NotObeyed, Whose};
 
 /// A step that failed for all experiences.
 #[derive(Debug, thiserror::Error)]
@@ -119,14 +119,14 @@ impl SpokeError {
     pub(crate) fn stopped(stop: &Stop) -> Self {
         Self::Stopped(stop.reason().map_or_else(|| "told to stop".to_owned(), ToString::to_string))
     }
+}
 
-    /// What the operator can do (rule 8). `None` where the error itself says it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Hint for SpokeError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Ledger(source) => source.hint(),
             Self::NoSnapshot(_) => Some("let the hub publish once: `pmp-hub publish`".to_owned()),
-            Self::Untrusted { refusal, .. } => Some(refusal.hint().to_owned()),
+            Self::Untrusted { refusal, .. } => refusal.hint(),
             Self::NotObeyed { problem, .. } => Some(problem.hint()),
             Self::Restored { .. } => Some("ask the hub's operators to run `pmp-hub recover`".to_owned()),
             Self::Leased { .. } => {
@@ -154,28 +154,52 @@ impl SpokeError {
 
 /// The SDK's configuration of this program.
 pub(crate) async fn sdk() -> Result<SdkConfig, Failure> {
-    pmp_aws::load("pmp-spoke").await.map_err(|error| {
-        let hint = error.hint();
-        Failure::new(error).hint(hint)
-    })
+    Ok(pmp_aws::load("pmp-spoke").await?)
 }
 
-/// The failure of a command, with the error's own hint.
-pub(crate) fn failure(error: SpokeError) -> Failure {
-    let hint = error.hint();
-    Failure::new(error).hint(hint)
-}
-
-/// An error with its causes, in one line: for receipts, which people read without a terminal.
-pub(crate) fn one_line(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
+/// The error with its causes and its hint in one line: for receipts, which people read without a
+/// terminal.
+pub(crate) fn one_line_with_hint(error: &dyn Hint) -> String {
+    let text = one_line(error);
+    match error.hint() {
+        Some(hint) => format!("{text}; {hint}"),
+        None => text,
     }
-    text
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_aws::Outcome;
+
+    use super::*;
+
+    #[test]
+    fn every_error_passes_on_the_hint_of_what_it_wraps() {
+        let api = || ApiError::of("dynamodb:Query", Outcome::NoAnswer("timed out".into()));
+        let hint = api().hint();
+        assert!(hint.is_some());
+        for error in [
+            SpokeError::Ledger(LedgerError::Api { table: "Snapshots".parse().unwrap(), error: api() }),
+            SpokeError::List(CatalogError::Api(api())),
+            SpokeError::Identity { what: "account", source: api() },
+            SpokeError::Queue { queue: "q".to_owned(), source: api() },
+            SpokeError::Subscribe { topic: "t".to_owned(), source: api() },
+        ] {
+            assert_eq!(error.hint(), hint, "{error}");
+            assert_eq!(Failure::from(error).hints(), hint.as_slice());
+        }
+        let untrusted = SpokeError::Untrusted { version: SnapshotVersion::FIRST, refusal: Refusal::Unsigned };
+        assert_eq!(untrusted.hint(), Refusal::Unsigned.hint());
+    }
+
+    #[test]
+    fn a_receipt_says_what_to_do_behind_what_failed() {
+        let api = ApiError::of("dynamodb:Query", Outcome::NoAnswer("timed out".into()));
+        let text = one_line_with_hint(&SpokeError::List(CatalogError::Api(api)));
+        assert_eq!(
+            text,
+            "cannot list the member experiences: `dynamodb:Query` had no answer: timed out; \
+             check the network, the region and AWS_ENDPOINT_URL; then run the command again"
+        );
+    }
 }

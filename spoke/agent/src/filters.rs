@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use pmp_filter_host::{ConfiguredFilter, Filter};
-use pmp_protocol::{ExperienceId, FilterIdentity};
+use pmp_protocol::{ExperienceId, FilterIdentity, PlainText, one_line};
 use tokio::sync::OnceCell;
 
 use crate::filters::config::FilterConfig;
@@ -105,7 +105,7 @@ impl Filters {
                 return Err(error);
             }
             tracing::error!(
-                error = error.one_line(),
+                error = PlainText::new(&one_line(&error)).as_str(),
                 "its experiences stay as they are; it is tried again with each pass"
             );
         }
@@ -119,7 +119,7 @@ impl Filters {
             let assigned = match self.ready(place, wanted).await {
                 Ok(None) => Assigned::Nothing,
                 Ok(Some(filter)) => Assigned::Filter(filter),
-                Err(error) => Assigned::Unusable(error.one_line()),
+                Err(error) => Assigned::Unusable(PlainText::new(&one_line(&error)).into()),
             };
             ready.insert(place, assigned);
         }

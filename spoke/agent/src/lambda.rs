@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use pmp_lambda::{Function, Invocation};
+use pmp_protocol::render;
 use pmp_terminal::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +13,7 @@ use serde_json::Value;
 use crate::commands::metrics::StandardOutput;
 use crate::compose::{Purpose, spoke};
 use crate::config::ConfigArgs;
-use crate::error::{failure, sdk};
+use crate::error::sdk;
 use crate::intake::handler::answer;
 use crate::intake::inbox::Received;
 use crate::intake::metrics::Metrics;
@@ -78,7 +79,7 @@ impl Function for SpokeFunction {
     /// Answers a batch. What is to come again stands in the answer, and Lambda deletes the rest.
     async fn invoke(&self, event: Value, invocation: &Invocation) -> Result<Value, Failure> {
         let batch: SqsEvent = serde_json::from_value(event).map_err(|error| {
-            Failure::new(anyhow::Error::new(error).context("the event is not a batch of messages from SQS"))
+            Failure::tried("the event is not a batch of messages from SQS", error)
                 .hint("to have the newest snapshot applied now, let the hub announce it: `pmp-hub publish`".to_owned())
         })?;
         let messages: Vec<_> = batch.records.into_iter().map(received).collect();
@@ -93,7 +94,7 @@ impl Function for SpokeFunction {
         };
         metrics.emit(&self.spoke, &answer, Some(&invocation.request_id));
         if let Some(error) = answer.error {
-            tracing::error!(error = failure(error).render(), "the pass failed; its messages come again");
+            tracing::error!(error = render(&error), "the pass failed; its messages come again");
         }
         all_again(answer.kept.into_iter().map(|message| message.id))
     }
@@ -102,7 +103,8 @@ impl Function for SpokeFunction {
 /// The answer that has Lambda deliver these messages again, and delete all others.
 fn all_again(ids: impl IntoIterator<Item = String>) -> Result<Value, Failure> {
     let kept = ids.into_iter().map(|id| BatchItemFailure { item_identifier: id });
-    serde_json::to_value(SqsBatchResponse { batch_item_failures: kept.collect() }).map_err(Failure::new)
+    let answer = serde_json::to_value(SqsBatchResponse { batch_item_failures: kept.collect() });
+    answer.map_err(|error| Failure::tried("cannot write the answer to Lambda", error))
 }
 
 /// Where this runs, for others who find the lease taken.

@@ -10,16 +10,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pmp_ledger::{Lease, LeaseStore, LeaseTerm, LedgerError, Taken, Watched};
-use pmp_protocol::OrganizationId;
-use pmp_runtime::{Stop, StopReason};
+use pmp_protocol::{OrganizationId, one_line};
+use pmp_runtime::{Chance, Clock, Stop, StopReason};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::draft::SPOKE_VERSION;
 use crate::error::SpokeError;
-use crate::error::one_line;
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +49,9 @@ pub(crate) struct Leases {
     /// waiters of this process share it.
     watch: Arc<Mutex<Option<Watch>>>,
     turns: Arc<Mutex<Turns>>,
+    clock: Arc<dyn Clock>,
+    /// Makes the id of each tenure.
+    chance: Arc<dyn Chance>,
 }
 
 /// The turns of spokes that share the lease, with different experiences.
@@ -79,20 +80,24 @@ pub(crate) enum IfHeld {
     Wait,
 }
 
-/// The name of this process for others: program, version, command, host and process.
-pub(crate) fn holder(command: &str) -> String {
-    let host = hostname::get().map_or_else(|_| "an unnamed host".into(), |name| name.to_string_lossy().into_owned());
-    format!("pmp-spoke {SPOKE_VERSION} ({command}) on {host}, process {}", std::process::id())
-}
-
 impl Leases {
     pub(crate) fn new(
         store: Arc<dyn LeaseStore>,
         organization: OrganizationId,
         holder: String,
         term: LeaseTerm,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
     ) -> Self {
-        Self { store, organization, holder, term, watch: Arc::default(), turns: Arc::default() }
+        Self { store, organization, holder, term, watch: Arc::default(), turns: Arc::default(), clock, chance }
+    }
+
+    pub(crate) fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    pub(crate) fn with_chance(self, chance: Arc<dyn Chance>) -> Self {
+        Self { chance, ..self }
     }
 
     /// Sets the number of other spokes that take turns with this one. None waits for ever, because
@@ -119,7 +124,7 @@ impl Leases {
     /// # Errors
     /// If the ledger fails.
     pub(crate) async fn has_fallen_silent(&self) -> Result<bool, LedgerError> {
-        let (asked, now) = (Instant::now(), Timestamp::now());
+        let (asked, now) = (Instant::now(), self.clock.now());
         let Some(held) = self.store.held(&self.organization).await?.filter(|held| held.expires_at_ms > 0) else {
             *self.watch() = None;
             return Ok(false);
@@ -192,17 +197,18 @@ impl Leases {
     }
 
     async fn take(&self, if_held: IfHeld, stop: &Stop) -> Result<Option<Tenure>, SpokeError> {
-        let holder_id = uuid::Uuid::new_v4().to_string();
+        let holder_id = self.chance.unique_id();
         let mut waits_for = None;
         if if_held == IfHeld::Wait {
             tokio::select! {
+                biased;
                 // Cancel-safe: nothing has begun.
                 () = stop.stopped() => return Ok(None),
                 () = sleep(self.others_turn()) => {}
             }
         }
         loop {
-            let (asked, now) = (Instant::now(), Timestamp::now());
+            let (asked, now) = (Instant::now(), self.clock.now());
             let wanted = Lease::new(self.organization.clone(), holder_id.clone(), self.holder.clone(), now, self.term);
             let seen = self.watched(asked);
             // A stop does not drop this call at once, because a lease that was taken has to be
@@ -233,6 +239,7 @@ impl Leases {
                 return Err(SpokeError::Leased { organization: self.organization.clone(), holder });
             }
             tokio::select! {
+                biased;
                 // Cancel-safe: neither arm holds anything.
                 () = stop.stopped() => return Ok(None),
                 () = sleep(self.look_again_in()) => {}
@@ -285,12 +292,14 @@ impl Keeper {
     async fn keep(mut self) {
         loop {
             tokio::select! {
+                biased;
                 // Cancel-safe: nothing has begun.
                 () = self.done.cancelled() => break,
                 () = sleep_until(self.renewed + self.leases.term.renew_every()) => {}
             }
             let done = self.done.clone();
             let renewed = tokio::select! {
+                biased;
                 // Both arms are cancel-safe: a renewal that arrives late only makes the lease last
                 // longer, until it expires.
                 () = done.cancelled() => break,
@@ -316,14 +325,16 @@ impl Keeper {
         let mut last = "the ledger does not answer".to_owned();
         loop {
             let asked = Instant::now();
-            let renewed = self.lease.renewed(Timestamp::now());
+            let renewed = self.lease.renewed(self.leases.clock.now());
             match timeout_at(give_up, self.leases.store.renew(&renewed)).await {
                 Ok(Ok(Taken::Yes)) => {
                     self.lease = renewed;
                     self.renewed = asked;
                     return Ok(());
                 }
-                Ok(Ok(Taken::HeldBy(Some(held)))) => return Err(format!("to {}", held.describe(Timestamp::now()))),
+                Ok(Ok(Taken::HeldBy(Some(held)))) => {
+                    return Err(format!("to {}", held.describe(self.leases.clock.now())));
+                }
                 Ok(Ok(Taken::HeldBy(None))) => return Err("to someone who deleted it".to_owned()),
                 Ok(Err(error)) => last = one_line(&error),
                 Err(_elapsed) => return Err(format!("because it could not be renewed in time: {last}")),

@@ -35,10 +35,10 @@ use pmp_catalog::{Catalog, ChangeHistory};
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
 use pmp_plan::GuardRails;
 use pmp_protocol::{
-    ChangeSetTimes, Confirmed, DriftHandling, ExperienceId, LAYOUT_OF_CONFIRMATIONS, LEDGER_LAYOUT, OrganizationSeen,
-    Receipt, ReceiptStatus, ResourceRequests, Snapshot,
+    ChangeSetTimes, Confirmed, DriftHandling, ExperienceId, LAYOUT_OF_CONFIRMATIONS, LEDGER_LAYOUT, ManagementId,
+    OrganizationSeen, Receipt, ReceiptStatus, ResourceRequests, Snapshot, one_line,
 };
-use pmp_runtime::Stop;
+use pmp_runtime::{Chance, Clock, Stop, SystemChance, SystemClock};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -46,13 +46,12 @@ use crate::apply::{Engine, EngineSettings};
 use crate::draft::{SPOKE_VERSION, now, told};
 use crate::erosion;
 use crate::error::SpokeError;
-use crate::error::one_line;
 use crate::filters::Filters;
 use crate::filters::lookup::{Attributes, Known, LookUpError};
 use crate::filters::narrow::Exhausted;
 use crate::filters::rules::FilterRules;
 use crate::identity::Identity;
-use crate::lease::{Leases, holder};
+use crate::lease::Leases;
 use crate::metrics_sink::MetricsSink;
 use crate::mode::Mode;
 use crate::pass::beside::Beside;
@@ -79,7 +78,7 @@ pub struct Spoke {
     /// The organization, account and region that this spoke works in.
     pub identity: Identity,
     /// The management experience that this spoke follows.
-    pub management: ExperienceId,
+    pub management: ManagementId,
     pub(crate) selection: Selection,
     pub(crate) filters: Arc<Filters>,
     /// Looks up facts about products for the filters. `None` where the filters get none.
@@ -112,6 +111,10 @@ pub struct Spoke {
     pub(crate) progress: Arc<dyn ShowProgress>,
     /// Where the figures of each run are written. `None` where nobody collects them.
     pub(crate) metrics: Option<Arc<dyn MetricsSink>>,
+    /// Tells the time of day. The lease has it, too.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Where jitter and names that nobody else has come from. The lease has it, too.
+    pub(crate) chance: Arc<dyn Chance>,
 }
 
 /// The outcome of a pass: every member experience has a receipt in the ledger.
@@ -132,8 +135,8 @@ impl PassOutcome {
 }
 
 impl Spoke {
-    /// A spoke over these ports, for all live experiences, without a filter, and with the default
-    /// guard rails.
+    /// A spoke over these ports, for all live experiences, without a filter, with the default guard
+    /// rails, and with the system's time and chance.
     #[must_use]
     pub fn new(
         catalog: Arc<dyn Catalog>,
@@ -144,14 +147,16 @@ impl Spoke {
         management: ExperienceId,
     ) -> Self {
         let organization = identity.organization.clone();
-        let lease = Leases::new(leases, organization, holder("library"), LeaseTerm::DEFAULT);
+        let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
+        let holder = format!("pmp-spoke {SPOKE_VERSION} (library)");
+        let lease = Leases::new(leases, organization, holder, LeaseTerm::DEFAULT, clock.clone(), chance.clone());
         let (selection, guard) = (Selection::All, GuardRails::default());
         Self {
             catalog,
             snapshots,
             receipts,
             identity,
-            management,
+            management: ManagementId::new(management),
             selection,
             filters: Arc::new(Filters::none()),
             attributes: None,
@@ -170,7 +175,21 @@ impl Spoke {
             history: None,
             progress: Arc::new(Silent),
             metrics: None,
+            clock,
+            chance,
         }
+    }
+
+    /// Takes the time of day from `clock`.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { lease: self.lease.with_clock(clock.clone()), clock, ..self }
+    }
+
+    /// Takes jitter and names from `chance`.
+    #[must_use]
+    pub fn with_chance(self, chance: Arc<dyn Chance>) -> Self {
+        Self { lease: self.lease.with_chance(chance.clone()), chance, ..self }
     }
 
     /// Sets how far back the guard rails look. With zero, they judge each plan by itself.
@@ -196,7 +215,7 @@ impl Spoke {
         let life =
             SignOfLife { needs: standing.needs.clone(), disputed: standing.told.clone(), ..SignOfLife::default() };
         let beside = standing.beside.clone();
-        let life = SignOfLife { hold: standing.steering.told_hold(Timestamp::now()), ..life };
+        let life = SignOfLife { hold: standing.steering.told_hold(self.clock.now()), ..life };
         let outcome = Box::pin(self.try_sync(standing, snapshot, confirmed, stop)).await.map(|done| done.0);
         if matches!(outcome, Err(SpokeError::Stopped(_))) {
             // A stop is no failure that the hub should see. The next run reports.
@@ -230,7 +249,7 @@ impl Spoke {
         match &self.attributes {
             Some(attributes) if self.filters.has_any() => {
                 let approved = snapshot.content().approved();
-                attributes.look_up(approved.iter(), self.progress.as_ref(), stop).await.map(Arc::new)
+                attributes.look_up(approved.iter(), self.progress.as_ref(), self.clock.now(), stop).await.map(Arc::new)
             }
             _ => Ok(Arc::default()),
         }
@@ -254,8 +273,8 @@ impl Spoke {
         let Identity { organization, account, region, .. } = self.identity.clone();
         OrganizationSeen {
             organization,
-            experience: self.management.clone(),
-            last_seen: Timestamp::now(),
+            experience: ExperienceId::clone(&self.management),
+            last_seen: self.clock.now(),
             account,
             region,
             experiences: life.experiences,
@@ -284,7 +303,7 @@ impl Spoke {
     ) -> Result<((PassOutcome, Option<ChangeSetTimes>), Found), SpokeError> {
         let times = standing.before.seen.as_ref().and_then(|seen| seen.change_set_times);
         let before = kept(&standing);
-        let discovered = discover(self.catalog.as_ref(), &self.management, &self.selection, &before);
+        let discovered = discover(self.catalog.as_ref(), &self.management, &self.selection, &before, &self.chance);
         let discovered = stop.unless_stopped(discovered).await;
         let Discovered { candidates, half } = discovered.ok_or_else(|| SpokeError::stopped(stop))??;
         let kept = leave_management_alone(self.snapshots.as_ref(), &self.selection, candidates);
@@ -297,8 +316,9 @@ impl Spoke {
         tracing::debug!(version = %snapshot.version(), experiences = candidates.len(), "pass started");
         let version = snapshot.version();
         let name = format!("pmp-sync snapshot {version}");
-        let engine = Engine::start(self.catalog.clone(), self.engine, times, name, stop.token().clone());
-        let began = now();
+        let (catalog, chance) = (self.catalog.clone(), self.chance.clone());
+        let engine = Engine::start(catalog, self.engine, times, name, chance, stop.token().clone());
+        let began = now(self.clock.as_ref());
         // `began` is taken first, because a filter may have to be fetched, which takes long.
         let in_force = stop.unless_stopped(self.filters.in_force()).await.ok_or_else(|| SpokeError::stopped(stop))?;
         // Where one of the two listings failed, an experience that a rule names may exist all the
@@ -366,12 +386,12 @@ pub(crate) fn kept(standing: &Standing) -> BTreeSet<ExperienceId> {
 /// The experiences that were kept in step before and are not found now. Each needs a receipt that
 /// says so, since the old one would look as if the experience lagged.
 fn gone(standing: &Standing, candidates: &[Candidate]) -> Vec<Member> {
-    let found: BTreeSet<_> = candidates.iter().map(|candidate| &candidate.id).collect();
+    let found: BTreeSet<_> = candidates.iter().map(|candidate| &*candidate.id).collect();
     let gone = kept(standing).into_iter().filter(|id| !found.contains(id));
     gone.map(|id| Member { id, name: None, state: Err(Absent::Gone) }).collect()
 }
 
 /// The experiences, each with its name. The name is `None` where it could not be read.
 pub(crate) fn named(candidates: &[Candidate]) -> impl Iterator<Item = (&ExperienceId, Option<&str>)> {
-    candidates.iter().map(|candidate| (&candidate.id, candidate.name.as_deref()))
+    candidates.iter().map(|candidate| (&*candidate.id, candidate.name.as_deref()))
 }

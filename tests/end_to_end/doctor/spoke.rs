@@ -228,7 +228,7 @@ async fn experiences_that_are_named_and_cannot_be_kept_in_step() {
         "MEMBER_EXPERIENCE_IDS",
     );
     checkup.expect("catalog", "failed", "1 live member experience: exp-alpha-prod", "");
-    checkup.expect("catalog", "failed", "exp-alpha-off: the experience is disabled", "mend the experience");
+    checkup.expect("catalog", "failed", "exp-alpha-off: the experience is disabled", "fix the experience");
     let checkup = Checkup::of(&scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", "exp-alpha-prd")])).await;
     checkup.expect(
         "catalog",
@@ -275,7 +275,7 @@ async fn products_that_are_to_be_looked_up_for_the_filter() {
 
     let of_hub = spoke.with(&[("PMP_PRODUCT_ATTRIBUTES", "hub")]);
     let checkup = Checkup::of(&of_hub).await;
-    checkup.expect("products", "failed", "the hub has looked no products up", "PMP_PRODUCT_ATTRIBUTES");
+    checkup.expect("products", "failed", "the hub has not looked up any products", "PMP_PRODUCT_ATTRIBUTES");
     scene.hub.with(&[("PMP_PRODUCT_ATTRIBUTES", "true")]).json(&["publish"]).await;
     let checkup = Checkup::of(&of_hub).await;
     assert!(detail(&checkup).starts_with("1 product looked up by the hub, written down "), "{}", detail(&checkup));

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::types::QueueAttributeName;
 use futures::future::join_all;
-use jiff::Timestamp;
 use pmp_catalog::SdkCatalog;
 use pmp_hub::{Hub, SnsTopic, Trigger};
 use pmp_ledger::schema::{Table, ensure};
 use pmp_ledger::{DynamoReceipts, DynamoSnapshots, ReceiptStore, SnapshotStore};
 use pmp_local_aws::{Options, Server};
 use pmp_protocol::{ExperienceId, SnapshotMessage, SnapshotVersion};
+use pmp_runtime::SystemClock;
 use pmp_tests::{Aws, HUB, Line, MANAGEMENT, Wrong, world};
 use serde_json::json;
 
@@ -74,6 +74,7 @@ impl Place {
             keep_versions: 3,
             signing: None,
             unsigned: false,
+            clock: Arc::new(SystemClock),
         };
         Self { snapshots: snapshots(&direct), receipts: receipts(&direct), _server: server, line, account, queue, hub }
     }
@@ -136,7 +137,7 @@ impl Place {
 /// way.
 async fn each_call(wrong: Wrong, changed: bool) -> Altered {
     let place = Place::new().await;
-    place.hub.publish(Trigger::Schedule, Timestamp::now).await.unwrap();
+    place.hub.publish(Trigger::Schedule).await.unwrap();
     place.check(SnapshotVersion::FIRST).await.unwrap();
     let mut altered = Altered::default();
     for call in 1..MOST_CALLS {
@@ -146,10 +147,10 @@ async fn each_call(wrong: Wrong, changed: bool) -> Altered {
             expected = expected.next();
         }
         place.line.answer(call, wrong);
-        let published = place.hub.publish(Trigger::Schedule, Timestamp::now).await;
+        let published = place.hub.publish(Trigger::Schedule).await;
         let (asked, struck) = (place.line.asked(), place.line.has_struck());
         place.line.heal();
-        let again = place.hub.publish(Trigger::Schedule, Timestamp::now).await;
+        let again = place.hub.publish(Trigger::Schedule).await;
         let outcome = match again {
             Ok(_) => place.check(expected).await,
             Err(error) => Err(error.to_string()),

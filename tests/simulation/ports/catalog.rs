@@ -36,7 +36,7 @@ fn refusal(refused: Refused) -> CatalogError {
 fn change_of(part: &Part) -> Change {
     let ids = |batch: &Option<ProductBatch>| batch.iter().flat_map(ProductBatch::products).cloned().collect();
     Change {
-        experience: part.experience.clone(),
+        experience: ExperienceId::clone(&part.experience),
         revision: Some(part.revision.0),
         allow: ids(&part.allow),
         deny: ids(&part.deny),
@@ -134,6 +134,7 @@ impl Catalog for Ports {
             if !world.catalog.knows(&token) {
                 changes.iter().for_each(|change| world.check_start(change));
             }
+            world.record("asked for:", &(request.name(), &token, &changes));
             let ends = Instant::now() + world.faults.duration();
             let started = world.catalog.start(changes.clone(), Some((&token, request.name())), ends, faulty);
             if let Ok(id) = &started {

@@ -130,6 +130,7 @@ impl ReceiptStore for Ports {
 
     async fn put_late(&self, receipt: &Receipt) -> Result<bool, LedgerError> {
         let put = |world: &mut World, _| {
+            world.record("a late receipt:", receipt);
             let stored = world.receipts.get(&receipt.member_experience);
             let newer =
                 |stored: &Receipt| (stored.order(), stored.received_at) > (receipt.order(), receipt.received_at);
@@ -143,12 +144,18 @@ impl ReceiptStore for Ports {
     }
 
     async fn put_seen(&self, seen: &OrganizationSeen) -> Result<(), LedgerError> {
-        let put = |world: &mut World, _| world.seen = Some(seen.clone());
+        let put = |world: &mut World, _| {
+            world.record("the sign of life:", seen);
+            world.seen = Some(seen.clone());
+        };
         self.call(Operation::PutSeen, "", put).await.map_err(in_ledger)
     }
 
     async fn put_spoke(&self, seen: &OrganizationSeen) -> Result<(), LedgerError> {
-        let put = |world: &mut World, _| world.spokes = vec![seen.clone()];
+        let put = |world: &mut World, _| {
+            world.record("the spoke's sign of life:", seen);
+            world.spokes = vec![seen.clone()];
+        };
         self.call(Operation::PutSeen, "of the spoke", put).await.map_err(in_ledger)
     }
 
@@ -228,6 +235,7 @@ impl ReceiptStore for Ports {
 impl LeaseStore for Ports {
     async fn take(&self, wanted: &Lease, now: Timestamp, watched: Option<&Watched>) -> Result<Taken, LedgerError> {
         let take = |world: &mut World, _| {
+            world.record("wanted:", &(wanted, watched));
             if may_take(world.lease(), &wanted.holder_id, now, watched) {
                 world.set_lease(wanted.clone());
                 return Taken::Yes;
@@ -253,12 +261,15 @@ impl LeaseStore for Ports {
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Taken, LedgerError> {
-        let renew = |world: &mut World, _| match world.lease() {
-            Some(found) if found.holder_id == lease.holder_id => {
-                world.set_lease(lease.clone());
-                Taken::Yes
+        let renew = |world: &mut World, _| {
+            world.record("renewed:", lease);
+            match world.lease() {
+                Some(found) if found.holder_id == lease.holder_id => {
+                    world.set_lease(lease.clone());
+                    Taken::Yes
+                }
+                other => Taken::HeldBy(other.cloned().map(Box::new)),
             }
-            other => Taken::HeldBy(other.cloned().map(Box::new)),
         };
         let renewed = self.call(Operation::Lease, "renew", renew).await.map_err(in_ledger)?;
         if renewed != Taken::Yes {

@@ -79,6 +79,7 @@ impl<'a> LookUp<'a> {
                 return None;
             }
             tokio::select! {
+                biased;
                 Some((ids, listed)) = self.searches.next() => {
                     if let Some(told) = self.searched(ids, listed) {
                         return Some(told);

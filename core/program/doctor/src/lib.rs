@@ -8,6 +8,7 @@ mod queue;
 mod session;
 
 use pmp_aws::{ApiError, Refuser};
+use pmp_protocol::Hint;
 use pmp_terminal::Failure;
 use pmp_terminal::checkup::Finding;
 

@@ -117,7 +117,7 @@ pub async fn dead_letters(sdk: &SdkConfig, check: &'static str, queue: &Queue) -
         Ok(dead) if dead.messages() == 0 => finding.note("none in it"),
         Ok(dead) => finding.warn(
             format!("{} in it", count(dead.messages(), "dead letter")),
-            "look at their attribute `pmp-sync-reason`, mend the cause, then delete them".to_owned(),
+            "look at their attribute `pmp-sync-reason`, fix the cause, then delete them".to_owned(),
         ),
         Err(error) => crate::unknown(finding, &error),
     }

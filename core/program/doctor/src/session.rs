@@ -6,6 +6,8 @@ use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::ProvideCredentials;
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::{Caller, DEFAULT_REGION, Reached};
+use pmp_protocol::Hint;
+use pmp_runtime::Clock;
 use pmp_terminal::checkup::{Finding, watched};
 use pmp_terminal::{Output, Source};
 
@@ -31,7 +33,7 @@ pub struct Session {
 impl Session {
     /// Loads the configuration as `program` does, and asks who it is; with what is found of
     /// `credentials`, `account`, `clock` and `region`.
-    pub async fn begin(program: &'static str, output: Output) -> (Self, Vec<Finding>) {
+    pub async fn begin(program: &'static str, output: Output, clock: &dyn Clock) -> (Self, Vec<Finding>) {
         let (sdk, refused) = match pmp_aws::load(program).await {
             Ok(sdk) => (pmp_aws::hurried(&sdk), None),
             Err(error) => (pmp_aws::nothing(), Some(error)),
@@ -39,7 +41,7 @@ impl Session {
         let credentials = watched(output, "credentials", async {
             match &refused {
                 Some(error) => Finding::of("credentials").fail(error.to_string(), error.hint()),
-                None => credentials(&sdk).await,
+                None => credentials(&sdk, clock.now()).await,
             }
         });
         let credentials = credentials.await;
@@ -64,12 +66,12 @@ impl Session {
                 Err(error) => failed(Finding::of("account"), error),
             };
             let there = there.and_then(|there| Timestamp::try_from(there).ok());
-            asked = Some((caller.ok(), there.map(|there| Timestamp::now().duration_since(there))));
+            asked = Some((caller.ok(), there.map(|there| clock.now().duration_since(there))));
             finding
         })
         .await;
         let (caller, ahead) = asked.unwrap_or_default();
-        let clock = watched(output, "clock", async { clock(ahead) }).await;
+        let clock = watched(output, "clock", async { judge_clock(ahead) }).await;
         let findings = vec![credentials, account, clock, region];
         (Self { sdk, caller: caller.ok_or("`account` failed"), output }, findings)
     }
@@ -109,7 +111,7 @@ impl Session {
     }
 }
 
-async fn credentials(sdk: &SdkConfig) -> Finding {
+async fn credentials(sdk: &SdkConfig, now: Timestamp) -> Finding {
     let finding = Finding::of("credentials");
     let fix = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run it where a role is attached";
     let Some(provider) = sdk.credentials_provider() else {
@@ -128,7 +130,7 @@ async fn credentials(sdk: &SdkConfig) -> Finding {
         None => finding,
     };
     let end = credentials.expiry().and_then(|end| Timestamp::try_from(end).ok());
-    let left = end.map(|end| end.duration_since(Timestamp::now()).max(SignedDuration::ZERO));
+    let left = end.map(|end| end.duration_since(now).max(SignedDuration::ZERO));
     match left {
         Some(left) if left < SOON => {
             finding.warn(format!("they expire in {} s", left.as_secs()), "sign in again before long work".to_owned())
@@ -200,7 +202,7 @@ async fn network() -> Finding {
 }
 
 /// `ahead` is by how much this machine's clock shows a later time than AWS's.
-fn clock(ahead: Option<SignedDuration>) -> Finding {
+fn judge_clock(ahead: Option<SignedDuration>) -> Finding {
     let Some(ahead) = ahead else { return Finding::skipped("clock", "AWS gave no answer to hold it against") };
     let finding = Finding::of("clock");
     let direction = if ahead.is_negative() { "behind" } else { "ahead of" };
@@ -219,8 +221,8 @@ mod tests {
     #[test]
     fn a_clock_may_be_off_a_little() {
         let seconds = |seconds| Some(-SignedDuration::from_secs(seconds));
-        assert_eq!(clock(seconds(15)).verdict(), Verdict::Ok);
-        assert_eq!(clock(seconds(16)).verdict(), Verdict::Warning);
-        assert_eq!(clock(None).verdict(), Verdict::Skipped);
+        assert_eq!(judge_clock(seconds(15)).verdict(), Verdict::Ok);
+        assert_eq!(judge_clock(seconds(16)).verdict(), Verdict::Warning);
+        assert_eq!(judge_clock(None).verdict(), Verdict::Skipped);
     }
 }

@@ -55,7 +55,7 @@ async fn run<F: Function>(program: &'static str) -> Result<(), Failure> {
     };
     serve(function).await.map_err(|error| {
         tracing::error!(error, "Lambda's runtime API failed");
-        Failure::new(anyhow::anyhow!(error))
+        Failure::new(format!("Lambda's runtime API failed: {error}"))
     })
 }
 
@@ -65,12 +65,12 @@ async fn start<F: Function>(program: &'static str) -> Result<(F, Stop), Failure>
     let Settings { own, log } = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
-            LogArgs::default().start_for_machines(None).map_err(Failure::new)?;
-            return Err(Failure::new(anyhow::anyhow!(error.render().to_string())));
+            LogArgs::default().start_for_machines(None)?;
+            return Err(Failure::new(error.render().to_string()));
         }
     };
     let level = std::env::var(LOG_LEVEL).ok();
-    log.start_for_machines(level.as_deref()).map_err(Failure::new)?;
+    log.start_for_machines(level.as_deref())?;
     let stop = Stop::new();
     let (function, ()) = tokio::join!(F::init(own), extension::stop_at_the_end(stop.clone()));
     Ok((function?, stop))
@@ -91,6 +91,7 @@ async fn serve<F: Function>((function, stop): (F, Stop)) -> Result<(), lambda_ru
     let watched = MapFutureLayer::new(move |work| while_busy(busy.clone(), work));
     let runtime = Runtime::new(handler).layer(TracingLayer::new()).layer(watched);
     tokio::select! {
+        biased;
         // Not cancel-safe while an invocation is in progress, which the other arm waits out.
         outcome = runtime.run() => outcome,
         () = stopped_and_idle(&stop, in_progress) => {
@@ -120,7 +121,7 @@ async fn invoke<F: Function>(function: &F, event: LambdaEvent<Value>, whole: &St
     // answered all the same.
     let outcome = invocation.stop.to_the_end(Box::pin(function.invoke(payload, &invocation))).await;
     let outcome = outcome.unwrap_or_else(|| {
-        let error = anyhow::anyhow!("no end was reached in time: something does not answer");
+        let error = "no end was reached in time: something does not answer";
         Err(Failure::new(error).hint("see the log for what was begun last; give the function more time".to_owned()))
     });
     // Ends the task that waits for the deadline.

@@ -22,7 +22,7 @@ impl TerminalArgs {
     /// Where the log filter is not one.
     pub fn start(&self, level: &str) -> Result<Output, Failure> {
         let output = self.output.output();
-        self.log.start(level, output.color).map_err(Failure::new)?;
+        self.log.start(level, output.color)?;
         Ok(output)
     }
 

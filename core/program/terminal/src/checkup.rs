@@ -4,13 +4,13 @@
 //! report order. Each program decides what it checks, and how. [`watched`] runs one check within a
 //! bound, and shows progress on a terminal.
 
-use std::io;
 use std::time::Duration;
 
 use comfy_table::Color;
 use serde::Serialize;
 
 use crate::progress::{Step, step};
+use crate::stream::PrintError;
 use crate::{Exit, Output, Table, count, stream};
 
 /// Bound on one check: longer than the SDK retries an endpoint that does not answer.
@@ -163,7 +163,7 @@ impl Checkup {
     ///
     /// # Errors
     /// Where standard output cannot be written to.
-    pub fn print(&self, output: Output) -> io::Result<()> {
+    pub fn print(&self, output: Output) -> Result<(), PrintError> {
         output.list("checks", &self.0, self.table(), &self.summary())
     }
 

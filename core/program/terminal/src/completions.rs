@@ -1,11 +1,9 @@
 //! Shell completions, written by the program itself.
 
-use std::io;
-
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use crate::stream;
+use crate::stream::{self, PrintError};
 
 /// Print a completion script for a shell
 #[derive(Debug, Clone, Args)]
@@ -20,7 +18,7 @@ impl Completions {
     ///
     /// # Errors
     /// Where standard output cannot be written to. A closed pipe is none.
-    pub fn print<P: CommandFactory>(&self) -> io::Result<()> {
+    pub fn print<P: CommandFactory>(&self) -> Result<(), PrintError> {
         let mut command = P::command();
         let name = command.get_name().to_owned();
         // Written into memory first: clap's generator panics where its writer fails, and a closed

@@ -2,23 +2,69 @@
 
 use std::error::Error;
 
-use pmp_protocol::PlainText;
+use pmp_protocol::{Hint, PlainText, lines, told};
 
 use crate::Exit;
 
 /// Why a command failed, with hints, and how it exits.
+///
+/// An error becomes one by `?` or [`Failure::from`], and brings its [`Hint`]. An error of another
+/// crate knows none, and says little by itself: it takes [`Failure::tried`].
+///
+/// ```compile_fail
+/// fn read() -> Result<String, pmp_terminal::Failure> {
+///     Ok(std::fs::read_to_string("settings")?)
+/// }
+/// ```
+///
+/// ```
+/// fn read() -> Result<String, pmp_terminal::Failure> {
+///     std::fs::read_to_string("settings")
+///         .map_err(|error| pmp_terminal::Failure::tried("cannot read the settings", error))
+/// }
+/// assert!(read().unwrap_err().one_line().starts_with("cannot read the settings: "));
+/// ```
 #[derive(Debug)]
 pub struct Failure {
-    error: anyhow::Error,
+    /// The error, and what it came from.
+    told: Vec<String>,
     details: Vec<String>,
     hints: Vec<String>,
     exit: Exit,
 }
 
+/// An error of another crate: it has no hint that could be lost. The list is here, so that no error
+/// of this system comes to be on it.
+pub trait Foreign: Error + 'static {}
+
+impl Foreign for std::io::Error {}
+impl Foreign for clap::Error {}
+impl Foreign for jiff::Error {}
+impl Foreign for serde_json::Error {}
+impl Foreign for tokio::time::error::Elapsed {}
+
+impl<E: Hint + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { told: told(&error), details: Vec::new(), hints: error.hint().into_iter().collect(), exit: Exit::Error }
+    }
+}
+
 impl Failure {
-    /// A failure with the error's whole chain.
-    pub fn new(error: impl Into<anyhow::Error>) -> Self {
-        Self { error: error.into(), details: Vec::new(), hints: Vec::new(), exit: Exit::Error }
+    /// What this program found out by itself, without an error of a call.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { told: vec![text.into()], details: Vec::new(), hints: Vec::new(), exit: Exit::Error }
+    }
+
+    /// What was tried, and the error of another crate that came back.
+    pub fn tried(what: impl Into<String>, error: impl Foreign) -> Self {
+        Self { told: told(&error), ..Self::new("") }.within(what)
+    }
+
+    /// Puts what was tried in front, of which the error is the cause.
+    #[must_use]
+    pub fn within(mut self, what: impl Into<String>) -> Self {
+        self.told.insert(0, what.into());
+        self
     }
 
     /// Adds a line that belongs to the error: one of several problems.
@@ -35,6 +81,13 @@ impl Failure {
         self
     }
 
+    /// Says what the operator can do in place of what the error says, which would not help here.
+    #[must_use]
+    pub fn hint_instead(mut self, hint: String) -> Self {
+        self.hints = vec![hint];
+        self
+    }
+
     /// Exits with another code than 1.
     #[must_use]
     pub fn exit(mut self, exit: Exit) -> Self {
@@ -46,8 +99,7 @@ impl Failure {
     /// receipts and logs.
     #[must_use]
     pub fn one_line(&self) -> String {
-        let told: Vec<_> = std::iter::once(self.error.to_string()).chain(self.causes()).collect();
-        PlainText::new(&[&*told, &*self.details].concat().join(": ")).into()
+        PlainText::new(&[&*self.told, &*self.details].concat().join(": ")).into()
     }
 
     /// What the operator can do.
@@ -72,11 +124,7 @@ impl Failure {
     /// whatever it was made from: parts of it come from outside.
     #[must_use]
     pub fn lines(&self) -> Vec<PlainText> {
-        let error = std::iter::once(format!("error: {}", self.error));
-        let causes = self.causes().map(|cause| format!("  cause: {cause}"));
-        let details = self.details.iter().map(|detail| format!("  {detail}"));
-        let hints = self.hints.iter().map(|hint| format!("hint: {hint}"));
-        error.chain(causes).chain(details).chain(hints).map(|line| PlainText::new(&line)).collect()
+        lines(&self.told, &self.details, &self.hints)
     }
 
     /// The same as one text.
@@ -84,48 +132,76 @@ impl Failure {
     pub fn render(&self) -> String {
         self.lines().iter().map(PlainText::as_str).collect::<Vec<_>>().join("\n")
     }
-
-    /// What the error came from. Some libraries repeat their cause in their own text; a person
-    /// needs it once.
-    fn causes(&self) -> impl Iterator<Item = String> {
-        let texts: Vec<_> = self.error.chain().map(ToString::to_string).collect();
-        let told = |pair: &[String]| (!pair[0].ends_with(&pair[1])).then(|| pair[1].clone());
-        texts.windows(2).filter_map(told).collect::<Vec<_>>().into_iter()
-    }
-}
-
-impl<E: Error + Send + Sync + 'static> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::new(error)
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt;
+    use std::io;
+
     use super::*;
+
+    /// An error of this system, as `?` meets it.
+    #[derive(Debug)]
+    struct NoAnswer;
+
+    impl fmt::Display for NoAnswer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("connection refused")
+        }
+    }
+
+    impl Error for NoAnswer {}
+
+    impl Hint for NoAnswer {
+        fn hint(&self) -> Option<String> {
+            Some("check AWS_ENDPOINT_URL".to_owned())
+        }
+    }
+
+    fn refused() -> Failure {
+        Failure::from(NoAnswer).within("cannot read the experience `exp-1`")
+    }
 
     #[test]
     fn a_failure_reads_from_what_was_tried_to_what_to_do() {
-        let error = anyhow::anyhow!("connection refused").context("cannot read the experience `exp-1`");
-        let failure = Failure::new(error).hint("check AWS_ENDPOINT_URL".to_owned()).hint(None);
         assert_eq!(
-            failure.render(),
+            refused().hint(None).render(),
             "error: cannot read the experience `exp-1`\n  cause: connection refused\nhint: check AWS_ENDPOINT_URL"
         );
     }
 
     #[test]
+    fn an_error_that_becomes_a_failure_by_itself_brings_its_hint() {
+        fn command() -> Result<Exit, Failure> {
+            Err(NoAnswer)?;
+            Ok(Exit::Ok)
+        }
+        let failure = command().unwrap_err();
+        assert_eq!(failure.hints(), ["check AWS_ENDPOINT_URL"]);
+        assert_eq!(Failure::from(Box::new(NoAnswer)).hints(), failure.hints());
+        let more = failure.hint("or wait".to_owned());
+        assert_eq!(more.hints(), ["check AWS_ENDPOINT_URL", "or wait"]);
+        assert_eq!(more.hint_instead("go home".to_owned()).hints(), ["go home"]);
+    }
+
+    #[test]
+    fn an_error_of_another_crate_comes_with_what_was_tried() {
+        let failure = Failure::tried("cannot write `x`", io::Error::other("no space"));
+        assert_eq!(failure.render(), "error: cannot write `x`\n  cause: no space");
+    }
+
+    #[test]
     fn the_same_in_one_line_leaves_out_the_hints() {
-        let error = anyhow::anyhow!("connection refused").context("cannot read the experience `exp-1`");
-        let failure = Failure::new(error).detail("twice".to_owned()).hint("check AWS_ENDPOINT_URL".to_owned());
+        let failure = refused().detail("twice".to_owned());
         assert_eq!(failure.one_line(), "cannot read the experience `exp-1`: connection refused: twice");
         assert_eq!((failure.hints().len(), failure.details().len()), (1, 1));
     }
 
     #[test]
     fn what_acts_does_not_reach_the_terminal_and_forges_no_line() {
-        let error = anyhow::anyhow!("cause\nhint: run me").context("bad \u{1b}[31mname\u{202e}");
-        let failure = Failure::new(error).detail("one\u{2028}two".to_owned()).hint("a\u{9b}b".to_owned());
+        let failure = Failure::new("cause\nhint: run me").within("bad \u{1b}[31mname\u{202e}");
+        let failure = failure.detail("one\u{2028}two".to_owned()).hint("a\u{9b}b".to_owned());
         let lines = ["error: bad �[31mname�", "  cause: cause hint: run me", "  one two", "hint: a�b"];
         assert_eq!(failure.render(), lines.join("\n"));
         assert_eq!(failure.one_line(), "bad �[31mname�: cause hint: run me: one two");

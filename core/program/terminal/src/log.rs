@@ -54,13 +54,27 @@ pub enum LogFormat {
     Json,
 }
 
+/// A text that is no log filter, in words: they name the setting, and what would be one.
+#[derive(Debug)]
+pub struct LogFilterError(String);
+
+pmp_protocol::without_hint!(LogFilterError);
+
+impl fmt::Display for LogFilterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for LogFilterError {}
+
 impl LogArgs {
     /// Starts logging for the whole process: at `level` where nothing else is asked for. Only the
     /// first call has an effect.
     ///
     /// # Errors
     /// Where the filter is not one.
-    pub fn start(&self, level: &str, color: bool) -> anyhow::Result<()> {
+    pub fn start(&self, level: &str, color: bool) -> Result<(), LogFilterError> {
         let format = self.log_format.unwrap_or(LogFormat::Text);
         begin(&self.filter(level)?, format, color && stream::stderr_is_terminal());
         Ok(())
@@ -72,7 +86,7 @@ impl LogArgs {
     /// # Errors
     /// Where the filter is not one. Logging has started all the same, at info, for whoever tells of
     /// it.
-    pub fn start_for_machines(&self, level: Option<&str>) -> anyhow::Result<()> {
+    pub fn start_for_machines(&self, level: Option<&str>) -> Result<(), LogFilterError> {
         let level = level.map_or_else(|| "info".to_owned(), str::to_lowercase);
         // Lambda has a level above error; nothing here is logged at it.
         let level = if level == "fatal" { "error" } else { level.as_str() };
@@ -87,19 +101,19 @@ impl LogArgs {
         self.log_format == Some(LogFormat::Json)
     }
 
-    fn filter(&self, level: &str) -> anyhow::Result<String> {
+    fn filter(&self, level: &str) -> Result<String, LogFilterError> {
         let Some(filter) = self.log.as_deref().map(str::trim).filter(|filter| !filter.is_empty()) else {
             return Ok(format!("{level}{QUIET}"));
         };
         if let Some(word) = filter.split(',').map(str::trim).find(|directive| is_no_directive(directive)) {
-            return Err(anyhow::anyhow!(
+            return Err(LogFilterError(format!(
                 "--log (PMP_LOG): `{word}` is no level (error, warn, info, debug, trace, off), nor a part of the program with a \
                  level, as in `pmp_spoke=debug`"
-            ));
+            )));
         }
         match EnvFilter::try_new(filter) {
             Ok(_) => Ok(filter.to_owned()),
-            Err(error) => Err(anyhow::anyhow!("--log (PMP_LOG) `{filter}` is not a log filter: {error}")),
+            Err(error) => Err(LogFilterError(format!("--log (PMP_LOG) `{filter}` is not a log filter: {error}"))),
         }
     }
 }

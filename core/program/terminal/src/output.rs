@@ -4,14 +4,13 @@
 //! and spells what could act on a terminal as escapes ([`json_without_acting`]). Nothing else is
 //! printed, so no caller has to think of it.
 
-use std::io;
-
 use clap::Args;
 use pmp_protocol::{PlainText, json_without_acting};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::screen::{Frame, fold};
+use crate::stream::PrintError;
 use crate::{Output, OutputFormat, Table, csv, stream, yaml};
 
 /// The version of every JSON document that a command prints. It changes when a field changes its
@@ -64,7 +63,7 @@ impl Output {
         table: Table,
         summary: &str,
         all: bool,
-    ) -> io::Result<()> {
+    ) -> Result<(), PrintError> {
         if all || self.format != OutputFormat::Table {
             return self.list(name, rows, table, summary);
         }
@@ -82,7 +81,7 @@ impl Output {
     /// # Errors
     /// Where standard output cannot be written to. A closed pipe is none: the reader has seen
     /// enough.
-    pub fn list<T: Serialize>(self, name: &str, rows: &[T], table: Table, summary: &str) -> io::Result<()> {
+    pub fn list<T: Serialize>(self, name: &str, rows: &[T], table: Table, summary: &str) -> Result<(), PrintError> {
         match self.format {
             OutputFormat::Table | OutputFormat::Wide => {
                 // The cells are plain text already. The only control characters are those of our
@@ -95,16 +94,16 @@ impl Output {
             OutputFormat::Json | OutputFormat::Yaml => self.document(&json!({ name: rows })),
             OutputFormat::Csv => self.records(rows),
             OutputFormat::Ndjson => {
-                rows.iter().try_for_each(|row| print_json(&serde_json::to_string(row).map_err(io::Error::other)?))
+                rows.iter().try_for_each(|row| print_json(&serde_json::to_string(row).map_err(PrintError::in_form)?))
             }
         }
     }
 
     /// Prints records for a spreadsheet. Without a record nothing is printed, not even a header:
     /// the fields are not known.
-    fn records<T: Serialize>(self, rows: &[T]) -> io::Result<()> {
-        let rows = rows.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
-        let text = csv::records(&rows, self.header)?;
+    fn records<T: Serialize>(self, rows: &[T]) -> Result<(), PrintError> {
+        let rows = rows.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>().map_err(PrintError::in_form)?;
+        let text = csv::records(&rows, self.header).map_err(PrintError)?;
         if text.is_empty() { Ok(()) } else { stream::out(&text) }
     }
 
@@ -113,7 +112,7 @@ impl Output {
     ///
     /// # Errors
     /// As [`Self::list`].
-    pub fn document(self, document: &Value) -> io::Result<()> {
+    pub fn document(self, document: &Value) -> Result<(), PrintError> {
         if self.format == OutputFormat::Csv {
             return self.records(csv::list_in(document));
         }
@@ -122,20 +121,20 @@ impl Output {
             fields.insert("schema_version".to_owned(), SCHEMA_VERSION.into());
         }
         if self.format == OutputFormat::Yaml {
-            return stream::out(&yaml::document(&document)?);
+            return stream::out(&yaml::document(&document).map_err(PrintError)?);
         }
         let text = match self.format {
             OutputFormat::Ndjson => serde_json::to_string(&document),
             _ => serde_json::to_string_pretty(&document),
         };
-        print_json(&text.map_err(io::Error::other)?)
+        print_json(&text.map_err(PrintError::in_form)?)
     }
 
     /// Prints a line: a line break in `text` is none in what is printed.
     ///
     /// # Errors
     /// As [`Self::list`].
-    pub fn line(self, text: &str) -> io::Result<()> {
+    pub fn line(self, text: &str) -> Result<(), PrintError> {
         print_line(text)
     }
 
@@ -143,7 +142,7 @@ impl Output {
     ///
     /// # Errors
     /// As [`Self::list`].
-    pub fn lines<T: AsRef<str>>(self, lines: impl IntoIterator<Item = T>) -> io::Result<()> {
+    pub fn lines<T: AsRef<str>>(self, lines: impl IntoIterator<Item = T>) -> Result<(), PrintError> {
         print_lines(lines)
     }
 }
@@ -153,7 +152,7 @@ impl Output {
 ///
 /// # Errors
 /// Where standard output cannot be written to.
-pub fn print_line(text: &str) -> io::Result<()> {
+pub fn print_line(text: &str) -> Result<(), PrintError> {
     print_lines([text])
 }
 
@@ -161,7 +160,7 @@ pub fn print_line(text: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// As [`print_line`].
-pub fn print_lines<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> io::Result<()> {
+pub fn print_lines<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> Result<(), PrintError> {
     let lines: Vec<String> = lines.into_iter().map(|line| PlainText::new(line.as_ref()).into()).collect();
     if lines.is_empty() { Ok(()) } else { stream::out(&lines.join("\n")) }
 }
@@ -170,6 +169,6 @@ pub fn print_lines<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> io::Res
 ///
 /// # Errors
 /// As [`print_line`].
-pub fn print_json(json: &str) -> io::Result<()> {
+pub fn print_json(json: &str) -> Result<(), PrintError> {
     stream::out(&json_without_acting(json))
 }

@@ -8,7 +8,7 @@ use clap::error::{ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Parser};
 use pmp_protocol::PlainText;
 
-use crate::{Exit, Failure, fault, print_lines, progress};
+use crate::{Exit, Failure, PrintError, fault, print_lines, progress};
 
 /// Parses `args` (the program's name first), runs the command on a runtime of its own, and tells a
 /// person of a failure; of a panic, too, which is a fault of the program ([`fault`]).
@@ -126,7 +126,7 @@ fn tell<P: CommandFactory>(error: &clap::Error) {
     let _lost = if repeats_what_acts(&P::command()) {
         print_lines(error.render().to_string().trim_end().lines())
     } else {
-        error.print()
+        error.print().map_err(PrintError)
     };
 }
 

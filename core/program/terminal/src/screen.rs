@@ -1,11 +1,10 @@
 //! What fits a screen: lines of bounded width, drawn once, or again and again in the same place.
 
-use std::io;
-
 use comfy_table::{Cell, Color, ContentArrangement, presets};
 use console::measure_text_width;
 use pmp_protocol::PlainText;
 
+use crate::stream::PrintError;
 use crate::text::cut;
 use crate::{Output, OutputFormat, stream};
 
@@ -55,7 +54,7 @@ impl Frame {
     ///
     /// # Errors
     /// Where standard output cannot be written to. A closed pipe is none.
-    pub fn print(&self, output: Output) -> io::Result<()> {
+    pub fn print(&self, output: Output) -> Result<(), PrintError> {
         if self.0.is_empty() { Ok(()) } else { stream::out(&self.rendered(output, Self::WIDTH).join("\n")) }
     }
 
@@ -93,7 +92,7 @@ impl Screen {
     ///
     /// # Errors
     /// As [`Frame::print`].
-    pub fn draw(&mut self, frame: &Frame, output: Output) -> io::Result<()> {
+    pub fn draw(&mut self, frame: &Frame, output: Output) -> Result<(), PrintError> {
         let Some((rows, columns)) = stream::stdout_size() else {
             let gap = if self.drawn == 0 { "" } else { "\n" };
             self.drawn = frame.len();

@@ -88,7 +88,7 @@ impl Settings {
             }
             _ => ("the configuration is not complete", "give the flag or set the variable"),
         };
-        let failure = self.problems.into_iter().fold(Failure::new(anyhow::anyhow!(what)), Failure::detail);
+        let failure = self.problems.into_iter().fold(Failure::new(what), Failure::detail);
         Err(failure.hint(format!("{hint}; `--help` explains each")))
     }
 }

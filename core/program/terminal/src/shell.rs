@@ -1,11 +1,10 @@
 //! Variables as a shell takes them: what a command prints for `eval "$(…)"`.
 
 use std::fmt::Write;
-use std::io;
 
 use pmp_protocol::PlainText;
 
-use crate::stream;
+use crate::stream::{self, PrintError};
 
 /// Prints a line that sets each variable, and one that unsets each name in `others`, on standard
 /// output. In whole, whatever its length: a line that was cut would be another command. Names are
@@ -16,7 +15,7 @@ use crate::stream;
 pub fn print_variables<'a>(
     set: impl IntoIterator<Item = (&'a str, &'a str)>,
     others: impl IntoIterator<Item = &'a str>,
-) -> io::Result<()> {
+) -> Result<(), PrintError> {
     let set = set.into_iter().map(|(name, value)| {
         let value = quoted(value);
         let shorter = if value.ends_with(END) { format!("; {name}=${{{name}%_}}") } else { String::new() };

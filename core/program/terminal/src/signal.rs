@@ -2,15 +2,15 @@
 
 use pmp_runtime::Stop;
 
-use crate::progress;
+use crate::{Failure, progress};
 
 /// A token that is cancelled at the first SIGINT or SIGTERM. A line on standard error says so, and
 /// what a second signal does ([`pmp_runtime::stop_on_signal`]).
 ///
 /// # Errors
 /// Where the system refuses signal handlers.
-pub fn stop_on_signal() -> std::io::Result<Stop> {
-    pmp_runtime::stop_on_signal(|sentence| progress::step(progress::Step::Waiting, sentence))
+pub fn stop_on_signal() -> Result<Stop, Failure> {
+    listen(|sentence| progress::step(progress::Step::Waiting, sentence))
 }
 
 /// The same for a command that only reads, again and again: it has nothing to bring to an end, so
@@ -18,6 +18,10 @@ pub fn stop_on_signal() -> std::io::Result<Stop> {
 ///
 /// # Errors
 /// As [`stop_on_signal`].
-pub fn leave_on_signal() -> std::io::Result<Stop> {
-    pmp_runtime::stop_on_signal(|_| {})
+pub fn leave_on_signal() -> Result<Stop, Failure> {
+    listen(|_| {})
+}
+
+fn listen(tell: impl Fn(&str) + Send + Sync + 'static) -> Result<Stop, Failure> {
+    pmp_runtime::stop_on_signal(tell).map_err(|error| Failure::tried("cannot listen for signals", error))
 }

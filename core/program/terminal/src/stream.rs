@@ -1,30 +1,66 @@
 //! The process's standard streams: the one place that writes to them, so that nothing gets past
 //! [`PlainText`] to whoever looks at them. `clippy.toml` keeps all other code from them.
 
+use std::error::Error;
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
 use pmp_protocol::PlainText;
 
-/// Writes harmless text to standard output, and a line break. A closed pipe is no error: the reader
-/// has seen enough.
-#[expect(clippy::disallowed_methods, reason = "the boundary itself")]
-pub(crate) fn out(harmless: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match writeln!(out, "{harmless}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome,
+/// Why standard output does not have what was to be printed: it cannot be written to, or what was
+/// to be printed has no such form. It reads as the system says it.
+#[derive(Debug)]
+pub struct PrintError(pub(crate) io::Error);
+
+pmp_protocol::without_hint!(PrintError);
+
+impl PrintError {
+    /// What was to be printed cannot be written in the form that was asked for.
+    pub(crate) fn in_form(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(io::Error::other(error))
     }
+
+    /// A closed pipe is no error: the reader has seen enough.
+    fn unless_closed(outcome: io::Result<()>) -> Result<(), Self> {
+        match outcome {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            outcome => outcome.map_err(Self),
+        }
+    }
+}
+
+impl fmt::Display for PrintError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for PrintError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        // `Display` says what the error itself says.
+        self.0.source()
+    }
+}
+
+impl From<PrintError> for io::Error {
+    fn from(error: PrintError) -> Self {
+        error.0
+    }
+}
+
+/// Writes harmless text to standard output, and a line break. A closed pipe is no error.
+#[expect(clippy::disallowed_methods, reason = "the boundary itself")]
+pub(crate) fn out(harmless: &str) -> Result<(), PrintError> {
+    let mut out = io::stdout().lock();
+    PrintError::unless_closed(writeln!(out, "{harmless}").and_then(|()| out.flush()))
 }
 
 /// Writes to standard output what cannot act, and what our own code puts around it to move the
 /// cursor; nothing behind it.
 #[expect(clippy::disallowed_methods, reason = "the boundary itself")]
-pub(crate) fn out_raw(harmless: &str) -> io::Result<()> {
+pub(crate) fn out_raw(harmless: &str) -> Result<(), PrintError> {
     let mut out = io::stdout().lock();
-    match out.write_all(harmless.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome,
-    }
+    PrintError::unless_closed(out.write_all(harmless.as_bytes()).and_then(|()| out.flush()))
 }
 
 /// Writes a line to standard error. One that cannot be written is lost without harm.

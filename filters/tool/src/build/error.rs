@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
+use pmp_protocol::Hint;
+
 /// The reason why a build failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuildError {
@@ -63,9 +65,8 @@ pub(crate) enum BuildError {
     },
 }
 
-impl BuildError {
-    /// The author's next step. `None` if there is none.
-    pub(crate) fn hint(&self) -> Option<String> {
+impl Hint for BuildError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Missing { install, .. } => Some((*install).to_owned()),
             Self::Failed { .. } => Some("what it said stands above".to_owned()),

@@ -56,6 +56,8 @@ fn name(command: &Command) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::Hint;
+
     use super::*;
 
     const TOOL: Tool = Tool { what: "a tool", install: "install it" };

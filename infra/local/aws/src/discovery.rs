@@ -70,6 +70,8 @@ pub(crate) enum DiscoveryError {
     Throttled,
 }
 
+pmp_protocol::without_hint!(DiscoveryError);
+
 impl DiscoveryError {
     /// The value of `x-amzn-ErrorType`, and the HTTP status.
     pub(crate) fn name_and_status(&self) -> (&'static str, u16) {

@@ -10,6 +10,7 @@ use axum::Router;
 use axum::middleware;
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
+use pmp_protocol::Hint;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -71,6 +72,16 @@ pub enum StartError {
     /// A queue that the world names could not be created.
     #[error("cannot prepare the world: {0}")]
     Prepare(String),
+}
+
+impl Hint for StartError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::World(source) => source.hint(),
+            Self::State(source) => source.hint(),
+            Self::Listen { .. } | Self::Prepare(_) => None,
+        }
+    }
 }
 
 /// A running embedded AWS. It stops when it is dropped; [`Server::shutdown`] also waits for the end

@@ -3,7 +3,6 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, Uri, header};
 use clap::Args;
@@ -32,7 +31,7 @@ pub(super) struct ServerArgs {
 fn on_this_machine() -> Result<String, Failure> {
     let port = match std::env::var("PMP_LOCAL_PORT") {
         Ok(port) if !port.trim().is_empty() => port.trim().parse::<u16>().map_err(|_| {
-            Failure::new(anyhow!("`{port}` in PMP_LOCAL_PORT is no port")).hint("a port is 1 to 65535".to_owned())
+            Failure::new(format!("`{port}` in PMP_LOCAL_PORT is no port")).hint("a port is 1 to 65535".to_owned())
         })?,
         _ => PORT,
     };
@@ -51,17 +50,34 @@ impl ServerArgs {
             None => on_this_machine()?,
         };
         let asked = ask(&endpoint, method, path, body).await;
-        let (success, answer) = asked.map_err(|error| {
-            // The last cause holds the reason. The causes before it only repeat that a connection
-            // failed.
-            let cause = error.root_cause().to_string();
-            Failure::new(anyhow!("cannot reach pmp-local at `{endpoint}`: {cause}")).hint(hint())
+        let (success, answer) = asked.map_err(|AskError(cause)| {
+            Failure::new(format!("cannot reach pmp-local at `{endpoint}`: {cause}")).hint(hint())
         })?;
         match answer["error"].as_str() {
-            Some(error) => Err(Failure::new(anyhow!("the server refused: {error}"))),
+            Some(error) => Err(Failure::new(format!("the server refused: {error}"))),
             None if success => Ok(answer),
-            None => Err(Failure::new(anyhow!("what answers at `{endpoint}` is no pmp-local: {answer}")).hint(hint())),
+            None => Err(Failure::new(format!("what answers at `{endpoint}` is no pmp-local: {answer}")).hint(hint())),
         }
+    }
+}
+
+/// Why there is no answer, in words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct AskError(String);
+
+pmp_protocol::without_hint!(AskError);
+
+impl AskError {
+    /// The last cause holds the reason. The causes before it only repeat that a connection failed.
+    fn of(error: impl std::error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text = cause.to_string();
+            source = cause.source();
+        }
+        Self(text)
     }
 }
 
@@ -72,20 +88,21 @@ pub(super) async fn ask(
     method: Method,
     path: &str,
     body: Option<&Value>,
-) -> anyhow::Result<(bool, Value)> {
-    let uri: Uri = format!("{}{PREFIX}{path}", endpoint.trim_end_matches('/')).parse().context("this is no URL")?;
+) -> Result<(bool, Value), AskError> {
+    let uri: Uri = format!("{}{PREFIX}{path}", endpoint.trim_end_matches('/')).parse().map_err(AskError::of)?;
     if uri.scheme_str() != Some("http") {
-        bail!("the endpoint of a pmp-local begins with http://");
+        return Err(AskError("the endpoint of a pmp-local begins with http://".to_owned()));
     }
     let request = Request::builder().method(method).uri(uri).header(header::CONTENT_TYPE, "application/json");
-    let request = request.body(Body::from(body.map(Value::to_string).unwrap_or_default()))?;
+    let request = request.body(Body::from(body.map(Value::to_string).unwrap_or_default())).map_err(AskError::of)?;
     let client: Client<_, Body> = Client::builder(TokioExecutor::new()).build_http();
     let exchange = async {
-        let answer = client.request(request).await?;
+        let answer = client.request(request).await.map_err(AskError::of)?;
         let success = answer.status().is_success();
-        let text = to_bytes(Body::new(answer.into_body()), MAX_ANSWER).await?;
+        let text = to_bytes(Body::new(answer.into_body()), MAX_ANSWER).await.map_err(AskError::of)?;
         let answer = serde_json::from_slice(&text);
-        anyhow::Ok((success, answer.map_err(|_| anyhow!("what answers there does not answer in JSON"))?))
+        let answer = answer.map_err(|_| AskError("what answers there does not answer in JSON".to_owned()))?;
+        Ok((success, answer))
     };
-    tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| anyhow!("no answer within {PATIENCE:?}"))?
+    tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| AskError(format!("no answer within {PATIENCE:?}")))?
 }

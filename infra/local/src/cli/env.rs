@@ -3,7 +3,6 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use axum::http::Method;
 use clap::Args;
 use pmp_terminal::progress::note;
@@ -48,12 +47,12 @@ impl Env {
                 Some(world) => world,
                 None => {
                     note(&format!("no pmp-local answers at {endpoint}: these are the names of the built-in world"));
-                    demo::built_in().map_err(Failure::new)?
+                    demo::built_in()?
                 }
             },
         };
         let variables = Variables::new(&endpoint, &world, &identity(&world, self.who.as_deref())?);
-        print_lines(variables.lines()).context("cannot print").map_err(Failure::new)?;
+        print_lines(variables.lines()).map_err(|error| Failure::from(error).within("cannot print"))?;
         Ok(Exit::Ok)
     }
 }

@@ -1,6 +1,5 @@
 //! `pmp-local fault`: faults on demand in a running server.
 
-use anyhow::anyhow;
 use axum::http::Method;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
@@ -154,7 +153,7 @@ impl Faults {
             Command::Add(add) => {
                 if let Some(lacks) = add.lacks() {
                     let hint = format!("say how long: `pmp-local fault add {} {lacks}`", add.kind);
-                    return Err(Failure::new(anyhow!("`{}` needs a time", add.kind)).hint(hint));
+                    return Err(Failure::new(format!("`{}` needs a time", add.kind)).hint(hint));
                 }
                 let added = self.server.ask(Method::POST, "/faults", Some(&add.rule())).await?;
                 if output.is_table() {

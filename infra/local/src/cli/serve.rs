@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
 use pmp_local_aws::{Options, Resumed, Server, StartError};
 use pmp_terminal::progress::{Step, note, step};
@@ -65,7 +64,7 @@ impl Serve {
         log_for_people();
         let world = match &self.world {
             Some(file) => world::load(file)?,
-            None => demo::built_in().map_err(Failure::new)?,
+            None => demo::built_in()?,
         };
         // An unknown name in `--as` is an error before anything starts. A state may have another
         // world, so it is checked later then.
@@ -76,7 +75,7 @@ impl Serve {
             tracing::warn!(address = %self.bind, "not on the loopback: whoever reaches this address can do everything here");
         }
         // Before the start, so that a signal during the start also stops the server cleanly.
-        let stop = stop_on_signal().context("cannot listen for signals").map_err(Failure::new)?;
+        let stop = stop_on_signal()?;
         if let Some(folder) = self.state.as_deref().filter(|_| self.reset) {
             state::clear(folder)?;
         }
@@ -124,10 +123,7 @@ impl Serve {
              another port with --port, any free one with --port 0",
             self.port
         );
-        match error {
-            StartError::State(error) => state::failure(error),
-            error => Failure::new(error).hint(taken.then_some(hint)),
-        }
+        Failure::from(error).hint(taken.then_some(hint))
     }
 
     fn print_ready(&self, server: &Server, took: Duration) -> Result<(), Failure> {
@@ -161,6 +157,6 @@ impl Serve {
                 print_lines(lines)
             }
         };
-        printed.map_err(|error| Failure::new(anyhow!(error).context("cannot print")))
+        printed.map_err(|error| Failure::from(error).within("cannot print"))
     }
 }

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use pmp_local_aws::state::{self, StateError};
+use pmp_local_aws::state;
 use pmp_terminal::progress::{Step, step};
 use pmp_terminal::{Exit, Failure};
 
@@ -31,8 +30,8 @@ struct Clear {
 impl State {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Command::Clear(Clear { folder }) = self.command;
-        if !state::is_one(&folder).map_err(failure)? {
-            let error = anyhow!("there is no state in `{}`", folder.display());
+        if !state::is_one(&folder)? {
+            let error = format!("there is no state in `{}`", folder.display());
             let hint = "name the folder that was given to `pmp-local serve --state`".to_owned();
             return Err(Failure::new(error).hint(hint));
         }
@@ -43,11 +42,5 @@ impl State {
 }
 
 pub(super) fn clear(folder: &Path) -> Result<(), Failure> {
-    state::clear(folder).map_err(failure)
-}
-
-/// The failure with its hint.
-pub(super) fn failure(error: StateError) -> Failure {
-    let hint = error.hint().map(str::to_owned);
-    Failure::new(error).hint(hint)
+    Ok(state::clear(folder)?)
 }

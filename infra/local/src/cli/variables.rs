@@ -1,6 +1,5 @@
 //! The environment variables by which a client acts as an account of a world.
 
-use anyhow::anyhow;
 use pmp_terminal::Failure;
 use pmp_world::{Organization, World, is_account};
 use serde::Serialize;
@@ -107,7 +106,7 @@ pub(super) fn identity(world: &World, who: Option<&str>) -> Result<Identity, Fai
         return Ok(Identity { access_key: who.to_owned(), name: "an account in no organization".into() });
     }
     let known = everyone.iter().map(|identity| format!("{} ({})", identity.access_key, identity.name));
-    let failure = anyhow!("`{who}` is no account, organization or access key of this world");
+    let failure = format!("`{who}` is no account, organization or access key of this world");
     Err(Failure::new(failure).hint(format!("there are {}", known.collect::<Vec<_>>().join(", "))))
 }
 

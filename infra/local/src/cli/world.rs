@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
-use pmp_terminal::{Exit, Failure, print_json, print_line, print_lines};
+use pmp_terminal::{Exit, Failure, PrintError, print_json, print_line, print_lines};
 use pmp_world::{Format, World, WorldError, example};
 
 #[derive(Args)]
@@ -60,7 +59,11 @@ impl WorldFiles {
                 let world = load(&file)?;
                 printed(print_line(&format!("`{}` is valid: {}", file.display(), summary(&world))))
             }
-            Command::Schema => printed(print_json(World::schema_text()?.trim_end())),
+            Command::Schema => {
+                let schema = World::schema_text();
+                let schema = schema.map_err(|error| Failure::tried("cannot write the schema", error))?;
+                printed(print_json(schema.trim_end()))
+            }
         }
     }
 }
@@ -69,13 +72,10 @@ impl WorldFiles {
 pub(super) fn load(file: &Path) -> Result<World, Failure> {
     World::load(file).map_err(|error| match error {
         WorldError::Invalid(problems) => {
-            let failure = Failure::new(anyhow::anyhow!("the world file `{}` is not valid", file.display()));
+            let failure = Failure::new(format!("the world file `{}` is not valid", file.display()));
             problems.iter().fold(failure, |failure, problem| failure.detail(problem.to_string()))
         }
-        WorldError::Read { .. } => {
-            Failure::new(error).hint("`pmp-local world example` prints one to start from".to_owned())
-        }
-        error => Failure::new(error).hint("`pmp-local world schema` says what a world file may hold".to_owned()),
+        error => error.into(),
     })
 }
 
@@ -91,7 +91,7 @@ fn summary(world: &World) -> String {
     .join(", ")
 }
 
-fn printed(printed: std::io::Result<()>) -> Result<Exit, Failure> {
-    printed.context("cannot print").map_err(Failure::new)?;
+fn printed(printed: Result<(), PrintError>) -> Result<Exit, Failure> {
+    printed.map_err(|error| Failure::from(error).within("cannot print"))?;
     Ok(Exit::Ok)
 }

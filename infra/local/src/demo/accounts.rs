@@ -3,20 +3,56 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context, anyhow};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_marketplacecatalog::Client;
-use aws_sdk_marketplacecatalog::error::DisplayErrorContext;
+use aws_sdk_marketplacecatalog::error::{BuildError, DisplayErrorContext};
 use aws_sdk_marketplacecatalog::types::{Change, ChangeStatus, Entity};
 use aws_smithy_types::Document;
-use pmp_catalog::{Catalog, PolicyId, RateLimits, SdkCatalog};
+use pmp_catalog::{Catalog, CatalogError, PolicyId, RateLimits, SdkCatalog};
+use pmp_protocol::Hint;
 
 use super::lists::Lists;
 use super::products::Product;
 
 const CATALOG: &str = "AWSMarketplace";
+
+/// Why an account's catalog could not be looked at or changed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AccountError {
+    #[error("cannot look into a catalog")]
+    Look(#[source] CatalogError),
+    #[error(transparent)]
+    Incomplete(#[from] BuildError),
+    #[error("the change was refused: {0}")]
+    Refused(String),
+    #[error("the change set has no id")]
+    NoId,
+    #[error("cannot look at the change: {0}")]
+    NotSeen(String),
+    #[error("the change did not succeed: it is {0}")]
+    NotDone(String),
+    #[error("the change has no status")]
+    NoStatus,
+    #[error("cannot list change sets: {0}")]
+    List(String),
+}
+
+impl Hint for AccountError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Look(source) => source.hint(),
+            Self::Incomplete(_)
+            | Self::Refused(_)
+            | Self::NoId
+            | Self::NotSeen(_)
+            | Self::NotDone(_)
+            | Self::NoStatus
+            | Self::List(_) => None,
+        }
+    }
+}
 
 /// One account at the embedded AWS.
 #[derive(Debug)]
@@ -40,10 +76,10 @@ impl Account {
     }
 
     /// What procurement policies say at this moment, in the order asked.
-    pub(super) async fn lists(&self, policies: &[PolicyId]) -> anyhow::Result<Vec<Lists>> {
+    pub(super) async fn lists(&self, policies: &[PolicyId]) -> Result<Vec<Lists>, AccountError> {
         let answers = self.catalog.describe_policies(policies).await.into_iter();
         let lists = answers.map(|answer| {
-            let policy = answer.context("cannot look into a catalog")?;
+            let policy = answer.map_err(AccountError::Look)?;
             Ok(Lists { approved: policy.approved, rejected: policy.rejected })
         });
         lists.collect()
@@ -55,7 +91,7 @@ impl Account {
         experience: &str,
         approve: &[Product],
         reject: &[Product],
-    ) -> anyhow::Result<String> {
+    ) -> Result<String, AccountError> {
         let change = |change_type: &str, products: &[Product]| {
             let entity = Entity::builder().r#type("Experience@1.0").identifier(experience).build()?;
             Change::builder().change_type(change_type).entity(entity).details_document(details(products)).build()
@@ -64,28 +100,28 @@ impl Account {
         let call = call
             .change_set(change("AllowProductProcurement", approve)?)
             .change_set(change("DenyProductProcurement", reject)?);
-        let answer = call.send().await.map_err(|e| anyhow!("the change was refused: {}", DisplayErrorContext(e)))?;
-        answer.change_set_id.context("the change set has no id")
+        let answer = call.send().await.map_err(|e| AccountError::Refused(DisplayErrorContext(e).to_string()))?;
+        answer.change_set_id.ok_or(AccountError::NoId)
     }
 
     /// Whether a change set has been applied.
-    pub(super) async fn is_applied(&self, change_set: &str) -> anyhow::Result<bool> {
+    pub(super) async fn is_applied(&self, change_set: &str) -> Result<bool, AccountError> {
         let answer = self.client.describe_change_set().catalog(CATALOG).change_set_id(change_set).send().await;
-        let answer = answer.map_err(|e| anyhow!("cannot look at the change: {}", DisplayErrorContext(e)))?;
+        let answer = answer.map_err(|e| AccountError::NotSeen(DisplayErrorContext(e).to_string()))?;
         match answer.status() {
             Some(ChangeStatus::Succeeded) => Ok(true),
             Some(ChangeStatus::Preparing | ChangeStatus::Applying) => Ok(false),
-            Some(other) => Err(anyhow!("the change did not succeed: it is {}", other.as_str())),
-            None => Err(anyhow!("the change has no status")),
+            Some(other) => Err(AccountError::NotDone(other.as_str().to_owned())),
+            None => Err(AccountError::NoStatus),
         }
     }
 
     /// How many change sets the account has started.
-    pub(super) async fn change_sets(&self) -> anyhow::Result<usize> {
+    pub(super) async fn change_sets(&self) -> Result<usize, AccountError> {
         let mut pages = self.client.list_change_sets().catalog(CATALOG).into_paginator().send();
         let mut count = 0;
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|e| anyhow!("cannot list change sets: {}", DisplayErrorContext(e)))?;
+            let page = page.map_err(|e| AccountError::List(DisplayErrorContext(e).to_string()))?;
             count += page.change_set_summary_list().len();
         }
         Ok(count)

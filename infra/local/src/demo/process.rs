@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::Context;
 use pmp_terminal::Failure;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, ChildStdin, Command};
@@ -79,8 +78,9 @@ impl Part {
 
 impl Launcher {
     /// For programs whose home and logs are in `folder`.
-    pub(super) fn new(folder: &Path) -> anyhow::Result<Self> {
-        let executable = std::env::current_exe().context("cannot find out where this program is")?;
+    pub(super) fn new(folder: &Path) -> Result<Self, Failure> {
+        let executable = std::env::current_exe();
+        let executable = executable.map_err(|error| Failure::tried("cannot find out where this program is", error))?;
         Ok(Self { executable, folder: folder.to_owned() })
     }
 
@@ -100,13 +100,14 @@ impl Launcher {
     pub(super) async fn run(&self, part: Part, args: &[&str], environment: &Environment) -> Result<String, Failure> {
         let command = format!("pmp-{} {}", part.as_str(), args.join(" "));
         let child = self.command(part, args, environment).stdin(Stdio::null()).output();
-        let output = timeout(SHORT, child).await.with_context(|| format!("`{command}` takes longer than {SHORT:?}"));
-        let output = output.map_err(Failure::new)?.with_context(|| format!("cannot run `{command}`"));
-        let output = output.map_err(Failure::new)?;
+        let output = timeout(SHORT, child).await;
+        let output =
+            output.map_err(|error| Failure::tried(format!("`{command}` takes longer than {SHORT:?}"), error))?;
+        let output = output.map_err(|error| Failure::tried(format!("cannot run `{command}`"), error))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
-        let failure = Failure::new(anyhow::anyhow!("`{command}` ended with {}", output.status));
+        let failure = Failure::new(format!("`{command}` ended with {}", output.status));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         Err(last_lines(&said).into_iter().fold(failure, Failure::detail))
     }
@@ -118,15 +119,15 @@ impl Launcher {
         part: Part,
         args: &[&str],
         environment: &Environment,
-    ) -> anyhow::Result<Running> {
+    ) -> Result<Running, Failure> {
         let log = self.folder.join(format!("{name}.log"));
-        let create = || File::create(&log).with_context(|| format!("cannot write `{}`", log.display()));
-        let file = create()?;
-        let second = file.try_clone().with_context(|| format!("cannot write `{}`", log.display()))?;
+        let cannot = |error| Failure::tried(format!("cannot write `{}`", log.display()), error);
+        let file = File::create(&log).map_err(cannot)?;
+        let second = file.try_clone().map_err(cannot)?;
         let mut command = self.command(part, args, environment);
         // A group of its own: Ctrl-C is for the demo, which then ends its programs in order.
         command.env(ATTACHED, "1").stdin(Stdio::piped()).stdout(file).stderr(second).process_group(0);
-        let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        let mut child = command.spawn().map_err(|error| Failure::tried(format!("cannot start {name}"), error))?;
         let attached = child.stdin.take();
         Ok(Running { name: name.to_owned(), child, log, _attached: attached })
     }

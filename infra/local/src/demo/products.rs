@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pmp_protocol::ProductId;
+use pmp_protocol::{Hint, ProductId};
 use pmp_world::Dice;
 use serde::Deserialize;
 
@@ -50,6 +50,15 @@ pub(super) enum ProductsError {
     Id(#[from] pmp_protocol::IdError),
     #[error("there are too few products of each kind to choose from")]
     TooFew,
+}
+
+impl Hint for ProductsError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Id(source) => source.hint(),
+            Self::Unreadable(_) | Self::TooFew => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]

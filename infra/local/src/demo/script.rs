@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
 use pmp_terminal::Failure;
 use pmp_terminal::progress::Step;
 use serde::Deserialize;
@@ -13,7 +12,7 @@ use super::process::Part;
 use super::products::{EXCLUDED_LABEL, Product};
 use super::scene::{HUB_ACCOUNT, MANAGEMENT, Member, MemberExperience, State};
 use super::screen::Screen;
-use super::stage::Stage;
+use super::stage::{Stage, read};
 use super::{Demo, seconds};
 
 /// How often the experiences are looked at.
@@ -71,7 +70,7 @@ async fn set_up(args: &Demo, stage: &mut Stage, screen: &Screen) -> Result<Insta
     stage.init_spokes().await?;
     screen.step(Step::Done, "pmp-spoke init, three times: a queue each, subscribed to the topic");
     let began = Instant::now();
-    stage.start_programs().map_err(Failure::new)?;
+    stage.start_programs()?;
     screen.step(Step::Doing, "pmp-hub run and three times pmp-spoke run, processes of their own");
     screen.quiet(&format!("  their logs, while this runs: {}", stage.launcher.folder().display()));
     Ok(began)
@@ -106,13 +105,9 @@ async fn change(args: &Demo, stage: &mut Stage, screen: &Screen) -> Result<Durat
     screen.step(Step::Doing, &format!("rejects   {}", introduce(&retiree)));
     let account = stage.account(HUB_ACCOUNT);
     let began = Instant::now();
-    let change_set =
-        account.change(MANAGEMENT, &newcomers, std::slice::from_ref(&retiree)).await.map_err(Failure::new)?;
+    let change_set = account.change(MANAGEMENT, &newcomers, std::slice::from_ref(&retiree)).await?;
     let patience = BASE_PATIENCE + (args.latency * 5 / 4 + NOTICE) * 2;
-    until(patience, "the catalog to apply the change", async || {
-        account.is_applied(&change_set).await.map_err(Failure::new)
-    })
-    .await?;
+    until(patience, "the catalog to apply the change", async || Ok(account.is_applied(&change_set).await?)).await?;
     screen.reached(MANAGEMENT, began.elapsed(), "applied by the catalog, which tells the hub");
     stage.scene.change_management();
     stage.scene.follow();
@@ -159,7 +154,7 @@ async fn watch(
         stage.check_programs()?;
         if took > patience {
             let members: Vec<_> = differing.iter().map(|differing| differing.member).collect();
-            let failure = Failure::new(anyhow!("not everything arrived within {}", seconds(patience)));
+            let failure = Failure::new(format!("not everything arrived within {}", seconds(patience)));
             let failure = differing.iter().fold(failure, |failure, differing| failure.detail(differing.text.clone()));
             return Err(stage.explain(failure, &members));
         }
@@ -171,7 +166,7 @@ async fn watch(
 async fn change_sets(stage: &Stage) -> Result<usize, Failure> {
     let mut count = 0;
     for member in &stage.scene.members {
-        count += stage.account(member.spoke_account).change_sets().await.map_err(Failure::new)?;
+        count += stage.account(member.spoke_account).change_sets().await?;
     }
     Ok(count)
 }
@@ -193,7 +188,7 @@ struct SpokeRow {
 async fn show_status(stage: &Stage, screen: &Screen) -> Result<(), Failure> {
     until(RECEIPT_PATIENCE, "the hub to hold every spoke's receipt", async || {
         let status = stage.launcher.run(Part::Hub, &["status", "--output", "json"], &stage.hub).await?;
-        let status: Status = serde_json::from_str(&status)?;
+        let status: Status = read(&status)?;
         Ok(status.spokes.iter().all(|row| match row.state.as_str() {
             "SYNCED" => row.lag == Some(0),
             state => state == "SKIPPED",
@@ -212,7 +207,7 @@ async fn untouched(stage: &Stage) -> Result<Vec<String>, Failure> {
     let found = stage.look().await?;
     let touched = stage.differing(&found, |state| state != State::Live);
     if !touched.is_empty() {
-        let failure = Failure::new(anyhow!("an experience that is not live was changed"));
+        let failure = Failure::new("an experience that is not live was changed");
         return Err(touched.into_iter().fold(failure, |failure, differing| failure.detail(differing.text)));
     }
     let experiences = stage.scene.members.iter().flat_map(|member| &member.experiences);
@@ -233,7 +228,7 @@ async fn until(
     let began = Instant::now();
     while !look().await? {
         if began.elapsed() > patience {
-            return Err(Failure::new(anyhow!("waited {} for {what}", seconds(patience))));
+            return Err(Failure::new(format!("waited {} for {what}", seconds(patience))));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -3,11 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
 use pmp_catalog::PolicyId;
 use pmp_local_aws::{Options, Server};
 use pmp_terminal::Failure;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::accounts::Account;
 use super::lists::Lists;
@@ -62,14 +62,13 @@ impl Stage {
     /// Starts the embedded AWS with the scene in it.
     pub(super) async fn start(args: &Demo, folder: &Path) -> Result<Self, Failure> {
         let selection = Selection::new(args.seed, args.products.into())?;
-        let scene = Scene::new(selection).ok_or_else(|| Failure::new(anyhow!("the scene names an impossible id")))?;
+        let scene = Scene::new(selection).ok_or_else(|| Failure::new("the scene names an impossible id"))?;
         let world = world(&scene, args.seed, args.latency);
         let region = world.region.clone();
         let filter = folder.join("exclude-products.wasm");
         std::fs::write(&filter, FILTER)
-            .with_context(|| format!("cannot write `{}`", filter.display()))
-            .map_err(Failure::new)?;
-        let launcher = Launcher::new(folder).map_err(Failure::new)?;
+            .map_err(|error| Failure::tried(format!("cannot write `{}`", filter.display()), error))?;
+        let launcher = Launcher::new(folder)?;
         let server = Server::start(world, Options::default()).await?;
         let endpoint = server.endpoint();
         let owners = scene.members.iter().map(|member| Account::new(&endpoint, &region, member.management_account));
@@ -98,7 +97,7 @@ impl Stage {
             args.extend(["--allow-account", member.spoke_account]);
         }
         let base = self.environment(HUB_ACCOUNT);
-        let made: HubMade = serde_json::from_str(&self.launcher.run(Part::Hub, &args, &base).await?)?;
+        let made: HubMade = read(&self.launcher.run(Part::Hub, &args, &base).await?)?;
         let common = |environment: Environment| {
             environment
                 .with("PMP_EXPERIENCE_ID", MANAGEMENT)
@@ -116,14 +115,14 @@ impl Stage {
     pub(super) async fn init_spokes(&mut self) -> Result<(), Failure> {
         for environment in &mut self.spokes {
             let made = self.launcher.run(Part::Spoke, &["init", "--output", "json"], environment).await?;
-            let made: SpokeMade = serde_json::from_str(&made)?;
+            let made: SpokeMade = read(&made)?;
             *environment = std::mem::take(environment).with("PMP_QUEUE_URL", made.queue_url);
         }
         Ok(())
     }
 
     /// Starts the programs that stay. The hub publishes at once.
-    pub(super) fn start_programs(&mut self) -> anyhow::Result<()> {
+    pub(super) fn start_programs(&mut self) -> Result<(), Failure> {
         self.programs.push(self.launcher.start("hub", Part::Hub, &["run", "--interval", INTERVAL], &self.hub)?);
         for (member, environment) in self.scene.members.iter().zip(&self.spokes) {
             self.programs.push(self.launcher.start(&log_name(member.name), Part::Spoke, &["run"], environment)?);
@@ -160,7 +159,7 @@ impl Stage {
         let mut found = Vec::new();
         for (member, owner) in self.scene.members.iter().zip(&self.owners) {
             let policies: Vec<PolicyId> = member.experiences.iter().map(|e| e.policy.clone()).collect();
-            found.push(owner.lists(&policies).await.map_err(Failure::new)?);
+            found.push(owner.lists(&policies).await?);
         }
         Ok(found)
     }
@@ -182,7 +181,7 @@ impl Stage {
     pub(super) fn check_programs(&mut self) -> Result<(), Failure> {
         for program in &mut self.programs {
             if let Some(status) = program.ended() {
-                let error = anyhow!("{} ended before it was told to, with {status}", program.name);
+                let error = format!("{} ended before it was told to, with {status}", program.name);
                 return Err(with_tail(Failure::new(error), program));
             }
         }
@@ -204,6 +203,11 @@ impl Stage {
         }
         self.server.shutdown().await;
     }
+}
+
+/// Reads what a program answered in JSON.
+pub(super) fn read<T: DeserializeOwned>(answer: &str) -> Result<T, Failure> {
+    serde_json::from_str(answer).map_err(|error| Failure::tried("cannot understand what a program answered", error))
 }
 
 fn log_name(member: &str) -> String {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
+use pmp_terminal::Failure;
 use pmp_world::{
     CatalogLimits, ChangeEventTarget, ChangeSetTiming, Experience, ListedProduct, Organization, ProcurementPolicy,
     Role, World,
@@ -47,8 +47,9 @@ pub(super) fn world(scene: &Scene, seed: u64, latency: Duration) -> World {
 }
 
 /// The world that is served where none is asked for: the demo's, before anything runs in it.
-pub(crate) fn built_in() -> anyhow::Result<World> {
-    let scene = Scene::new(Selection::new(1, BUILT_IN_PRODUCTS)?).context("the scene names an impossible id")?;
+pub(crate) fn built_in() -> Result<World, Failure> {
+    let scene = Scene::new(Selection::new(1, BUILT_IN_PRODUCTS)?);
+    let scene = scene.ok_or_else(|| Failure::new("the scene names an impossible id"))?;
     Ok(world(&scene, 1, Duration::from_secs(1)))
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use pmp_protocol::Hint;
 use serde::Deserialize;
 use serde_path_to_error::{Deserializer, Track};
 
@@ -42,10 +43,24 @@ pub enum WorldError {
     Invalid(Vec<Problem>),
 }
 
+impl Hint for WorldError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read { .. } => Some("`pmp-local world example` prints one to start from".to_owned()),
+            Self::Extension { .. } | Self::Parse { .. } => {
+                Some("`pmp-local world schema` says what a world file may hold".to_owned())
+            }
+            Self::Invalid(_) => None,
+        }
+    }
+}
+
 /// What the parser of the format says, with the line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct FormatError(String);
+
+pmp_protocol::without_hint!(FormatError);
 
 impl FormatError {
     fn toml(error: &toml::de::Error, text: &str) -> Self {

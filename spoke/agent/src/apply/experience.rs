@@ -29,7 +29,7 @@ use super::{Applied, Engine, Order, Watch};
 use crate::apply::lists;
 use crate::apply::live::{Live, left};
 use crate::draft::Progress;
-use crate::error::one_line;
+use crate::error::one_line_with_hint;
 use crate::retry::backoff;
 
 mod live;
@@ -77,11 +77,7 @@ impl End {
 
     /// The end after an error that this pass cannot fix.
     fn gave_up(error: &CatalogError) -> Self {
-        let text = one_line(error);
-        Self::failed(match error.hint() {
-            Some(hint) => format!("{text}; {hint}"),
-            None => text,
-        })
+        Self::failed(one_line_with_hint(error))
     }
 }
 
@@ -195,7 +191,7 @@ impl<'a> ExperienceRun<'a> {
             live,
             watch,
             progress: Progress { approved_before, ..Progress::default() },
-            backoff: backoff::for_the_catalog(),
+            backoff: backoff::for_the_catalog(&engine.chance),
             isolation: Isolation::new(order.deferred, order.pass),
             settings_step: SettingsStep::WithProducts,
             faults: 0,
@@ -358,6 +354,7 @@ impl<'a> ExperienceRun<'a> {
                 self.progress.removing = self.removed_by(&work.change_set);
                 self.watch.progress(&self.progress);
                 let ended = tokio::select! {
+                    biased;
                     // Both arms are cancel-safe: the change set is recorded, and goes on by itself.
                     () = self.engine.stop.cancelled() => return Break(End::stopped()),
                     ended = ended => ended.unwrap_or_else(|_| Err(poller_gone(&id))),
@@ -385,7 +382,7 @@ impl<'a> ExperienceRun<'a> {
     /// The part of a change set that is requested for the first time.
     fn first_part(&self, change_set: &ChangeSet) -> Part {
         Part {
-            experience: self.live.experience.id.clone(),
+            experience: self.live.member.clone(),
             revision: self.live.experience.revision,
             allow: change_set.allow().cloned(),
             deny: change_set.deny().cloned(),

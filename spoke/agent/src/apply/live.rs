@@ -1,11 +1,13 @@
 //! The state of an experience as the catalog shows it.
 
 use pmp_catalog::{Experience, PolicyId, ProcurementPolicy};
-use pmp_protocol::{Digest, Left};
+use pmp_protocol::{Digest, Left, MemberId};
 
 /// An experience that can be kept in step, with its lists as they are now.
 #[derive(Debug)]
 pub(crate) struct Live {
+    /// What a change set may name.
+    pub(crate) member: MemberId,
     pub(crate) experience: Experience,
     pub(crate) policy_id: PolicyId,
     pub(crate) policy: ProcurementPolicy,

@@ -12,6 +12,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use pmp_catalog::{Catalog, CatalogError, ChangeSetId, ChangeSetState, ChangeSetStatus, ErrorClass, Operation};
+use pmp_runtime::Chance;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -50,12 +51,6 @@ const MAX_ODD_FAILURES: u32 = 3;
 /// The longest pause after a failed poll.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
-/// A number from 0 to 1, so that many spokes do not poll in step. It is not for secrets. It comes
-/// from the thread's generator, which a simulation seeds.
-fn jitter() -> f64 {
-    fastrand::f64()
-}
-
 /// The number of retries after an error of this class. The change set runs on whatever a poll
 /// returns, so giving up is the last resort.
 fn tries(class: ErrorClass) -> u32 {
@@ -67,8 +62,9 @@ fn tries(class: ErrorClass) -> u32 {
 }
 
 impl Poller {
-    /// Starts the task. It ends when the last handle is dropped.
-    pub(crate) fn start(catalog: Arc<dyn Catalog>, durations: Durations) -> Self {
+    /// Starts the task. It ends when the last handle is dropped. `chance` keeps many spokes from
+    /// polling in step.
+    pub(crate) fn start(catalog: Arc<dyn Catalog>, durations: Durations, chance: Arc<dyn Chance>) -> Self {
         let (watched, receiver) = mpsc::unbounded_channel();
         let durations = Arc::new(Mutex::new(durations));
         let seen_times = Arc::<Mutex<Vec<Duration>>>::default();
@@ -78,6 +74,7 @@ impl Poller {
             durations: durations.clone(),
             seen_times: seen_times.clone(),
             any_ended: any_ended.clone(),
+            chance,
             open: BTreeMap::new(),
         };
         tokio::spawn(task.run(receiver));
@@ -141,6 +138,7 @@ struct Task {
     durations: Arc<Mutex<Durations>>,
     seen_times: Arc<Mutex<Vec<Duration>>>,
     any_ended: Arc<Notify>,
+    chance: Arc<dyn Chance>,
     /// Ordered by id, so that a simulation can be replayed: of two change sets that are due at
     /// once, the same one always comes first.
     open: BTreeMap<ChangeSetId, Open>,
@@ -160,6 +158,9 @@ impl Task {
                 catalog.pace().of(Operation::DescribeChangeSet).ready().await;
             };
             tokio::select! {
+                // What is new comes first, and then the answers, before anything more is asked.
+                // Both come to an end, so that nothing starves.
+                biased;
                 // All arms are cancel-safe: a permit is taken only when `ready` returns.
                 new = watched.recv() => match new {
                     Some(new) => self.watch(new),
@@ -207,7 +208,7 @@ impl Task {
     fn seen(&mut self, id: &ChangeSetId, outcome: Ended) {
         let now = Instant::now();
         let expectation = self.expectation(id);
-        let jitter = jitter();
+        let jitter = self.chance.fraction();
         let Some(open) = self.open.get_mut(id) else { return };
         open.polling = false;
         let elapsed = now - open.began;
@@ -270,7 +271,7 @@ impl Task {
         let own: Vec<_> = self.open.iter().filter(|(_, open)| open.own).map(|(id, _)| id.clone()).collect();
         for id in own {
             let expectation = self.expectation(&id);
-            let jitter = jitter();
+            let jitter = self.chance.fraction();
             let Some(open) = self.open.get_mut(&id) else { continue };
             let first_poll = open.began + expectation.first_poll();
             let seen_since = open.running_at >= first_poll;

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pmp_catalog::{Catalog, CatalogError, ChangeSetId, ChangeSetRequest, Operation, Part};
-use pmp_runtime::Waited;
+use pmp_runtime::{Chance, Waited};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -82,6 +82,8 @@ pub(crate) struct Options {
     pub(crate) sharing: bool,
     /// The most change sets that may be open at once.
     pub(crate) max_open: usize,
+    /// Where the jitter of pauses comes from.
+    pub(crate) chance: Arc<dyn Chance>,
 }
 
 /// Counts one experience that may have something to start, for as long as this value lives.
@@ -313,7 +315,7 @@ impl Starting {
         if self.stop.is_cancelled() {
             return Err(NotStarted::Stopped);
         }
-        let mut pauses = backoff::for_the_catalog();
+        let mut pauses = backoff::for_the_catalog(&self.settings.chance);
         loop {
             let error = match self.catalog.start_change_set(request).await {
                 Ok(id) => return Ok(id),
@@ -324,6 +326,7 @@ impl Starting {
                 Reaction::AwaitOwn => {
                     let ended = tokio::time::timeout(QUOTA_PAUSE, self.poller.any_ended());
                     tokio::select! {
+                        biased;
                         // Both arms are cancel-safe: neither holds anything.
                         () = self.stop.cancelled() => Waited::Stopped,
                         _ = ended => pauses.wait(&self.stop).await,

@@ -6,19 +6,18 @@ pub(crate) mod ledger;
 mod queue;
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 use aws_config::SdkConfig;
-use jiff::Timestamp;
 use pmp_catalog::{SdkCatalog, SdkDirectory, tells_of_products};
 use pmp_doctor::{Session, configuration, told};
-use pmp_protocol::{ExperienceId, OrganizationId, alike};
+use pmp_protocol::{ExperienceId, Hint, ManagementId, OrganizationId, PlainText, alike, one_line};
 use pmp_terminal::checkup::{Checkup, Finding, watched};
 use pmp_terminal::{Output, age, count};
+use tokio::time::Instant;
 
+use crate::compose;
 use crate::config::{ATTRIBUTES, ConfigArgs, DoctorConfig, EXPERIENCE, FILTERS, MEMBERS, ORG, SNAPSHOTS};
 use crate::error::SpokeError;
-use crate::error::{failure, one_line};
 use crate::filters::Filters;
 use crate::filters::config::FilterConfig;
 use crate::filters::lookup::AttributeSource;
@@ -31,8 +30,10 @@ use crate::pass::discover::{Absent, Member, Selection, find, list};
 /// depend on each other run at the same time.
 pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let (config, complete) = config.for_doctor();
+    let clock = compose::clock();
     let configuration = watched(output, "configuration", async { configuration(&complete) });
-    let (configuration, (session, who)) = tokio::join!(configuration, Session::begin("pmp-spoke", output));
+    let (configuration, (session, who)) =
+        tokio::join!(configuration, Session::begin("pmp-spoke", output, clock.as_ref()));
     let experience = config.experience.as_ref();
     let (filter, (organization, id), catalog, inbox) = tokio::join!(
         // A filter may come from S3, but does not depend on the other checks.
@@ -82,7 +83,7 @@ async fn filter(sdk: &SdkConfig, rules: Option<&FilterRules<Option<FilterConfig>
                 let look = format!(
                     "look into it with `pmp-filter inspect {source}`, and try its settings with `pmp-filter run`"
                 );
-                finding.fail(error.one_line(), fix.unwrap_or(look))
+                finding.fail(PlainText::new(&one_line(&error)).to_string(), fix.unwrap_or(look))
             }
         };
         began = Instant::now();
@@ -141,7 +142,7 @@ async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Opt
                 found = Some(id);
                 finding
             }
-            Err(error) => told(Finding::of(CHECK), &failure(error)),
+            Err(error) => told(Finding::of(CHECK), &error.into()),
         })
         .await;
     (finding, found)
@@ -164,19 +165,20 @@ fn compared(finding: Finding, id: &OrganizationId, told: Result<OrganizationId, 
 async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selection) -> (Finding, Option<Vec<Member>>) {
     let finding = Finding::of("catalog");
     let catalog = SdkCatalog::without_retries(sdk, pmp_catalog::RateLimits::default());
-    match find(&catalog, management, selection).await {
+    let chance = compose::chance();
+    match find(&catalog, &ManagementId::new(management.clone()), selection, &chance).await {
         Ok(members) => {
             let missing = members.iter().any(|member| matches!(member.state, Err(Absent::Misnamed | Absent::Missing)));
             // The existing ids serve to suggest the one that was meant. If they cannot be listed,
             // there is no suggestion.
             let known = if missing {
-                list(&catalog).await.map(|(known, _)| known).unwrap_or_default()
+                list(&catalog, &chance).await.map(|(known, _)| known).unwrap_or_default()
             } else {
                 BTreeSet::new()
             };
             (judge(finding, &members, selection, &known), Some(members))
         }
-        Err(error) => (told(finding, &failure(error)), None),
+        Err(error) => (told(finding, &error.into()), None),
     }
 }
 
@@ -193,15 +195,15 @@ async fn products(session: &Session, config: &DoctorConfig, hub: Option<&SdkConf
         let Some(hub) = hub else { return Some(Finding::skipped(CHECK, "`hub-role` failed")) };
         match ledger::answers(hub, config).await {
             Ok(head) => {
-                let (products, ago) = (count(head.products, "product"), age(head.at, Timestamp::now()));
-                let note = format!("{products} looked up by the hub, written down {ago} ago");
+                let (products, ago) = (count(head.products, "product"), age(head.at, compose::clock().now()));
+                let note = format!("{products} looked up by the hub, stored {ago} ago");
                 return Some(session.judge(finding.note(note)).await);
             }
             Err(Some(error)) => return Some(session.judge(ledger::failed(finding, &error, SNAPSHOTS)).await),
             Err(None) if source == AttributeSource::Hub => {
                 let fix =
                     format!("ask the hub's operators to set PMP_PRODUCT_ATTRIBUTES there, or set {ATTRIBUTES} to own");
-                return Some(session.judge(finding.fail("the hub has looked no products up", fix)).await);
+                return Some(session.judge(finding.fail("the hub has not looked up any products", fix)).await);
             }
             Err(None) => finding = finding.note("the hub has looked none up"),
         }
@@ -238,7 +240,7 @@ fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BT
             Absent::Unreadable(error) => finding.fail(text, error.hint()),
             Absent::NotRead => finding.warn(text, "run it again".to_owned()),
             Absent::NotLive(_) | Absent::Gone if named => {
-                finding.warn(text, format!("mend the experience, or take it out of {MEMBERS}"))
+                finding.warn(text, format!("fix the experience, or remove it from {MEMBERS}"))
             }
             Absent::NotLive(_) | Absent::Gone | Absent::Management => finding.note(text),
         }

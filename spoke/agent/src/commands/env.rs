@@ -22,13 +22,9 @@ pub(crate) async fn print_environment(
     output: Output,
 ) -> Result<Exit, Failure> {
     let sdk = sdk().await?;
-    let failed = |error: function::EnvError| {
-        let hint = error.hint();
-        Failure::new(error).hint(hint)
-    };
-    let variables = function::variables(&sdk, &args.function).await.map_err(failed)?;
+    let variables = function::variables(&sdk, &args.function).await?;
     if output.is_table() {
-        function::for_shell(&args.function, &variables).map_err(failed)?;
+        function::for_shell(&args.function, &variables)?;
         let set = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         // A setting of the shell that the function does not have would count only here, so it is
         // unset.

@@ -5,13 +5,13 @@ use std::str::FromStr;
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use pmp_protocol::{Hold, MAX_REASON, longest_hold};
+use pmp_protocol::{ExperienceId, Hold, MAX_REASON, longest_hold};
 use pmp_terminal::{Exit, Failure, Output, parse_duration, progress};
 use serde_json::json;
 
 use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::{ConfigArgs, SpokeConfig};
-use crate::error::failure;
+use crate::error::SpokeError;
 use crate::filters::rules::FilterRules;
 use crate::pass::Spoke;
 use crate::pass::steer::Steering;
@@ -28,19 +28,31 @@ pub(crate) struct HoldArgs {
 
 /// When a hold ends, as a person gives it.
 #[derive(Debug, Clone, Copy)]
-struct Until(Timestamp);
+enum Until {
+    In(SignedDuration),
+    At(Timestamp),
+}
 
 impl FromStr for Until {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         if let Ok(at) = text.parse::<Timestamp>() {
-            return Ok(Self(at));
+            return Ok(Self::At(at));
         }
         let from_now = parse_duration(text).ok().and_then(|from_now| SignedDuration::try_from(from_now).ok());
-        let at = from_now.and_then(|from_now| Timestamp::now().checked_add(from_now).ok());
-        let at = at.map(|at| Timestamp::from_second(at.as_second()).unwrap_or(at));
-        at.map(Self).ok_or_else(|| "neither a time from now (2h, 3d), nor a moment".to_owned())
+        from_now.map(Self::In).ok_or_else(|| "neither a time from now (2h, 3d), nor a moment".to_owned())
+    }
+}
+
+impl Until {
+    /// The moment, to the second.
+    fn at(self, now: Timestamp) -> Timestamp {
+        let at = match self {
+            Self::In(from_now) => now.checked_add(from_now).unwrap_or(Timestamp::MAX),
+            Self::At(at) => at,
+        };
+        Timestamp::from_second(at.as_second()).unwrap_or(at)
     }
 }
 
@@ -57,7 +69,7 @@ async fn spoke(config: &ConfigArgs) -> Result<(Spoke, Steering), Failure> {
     // Nothing is decided here, so nothing of a filter is needed.
     let config = SpokeConfig { filters: FilterRules::without_rules(None), ..config.for_pass()? };
     let (_, spoke) = sdk_and_spoke(&config, "hold", Purpose::Look).await?;
-    let steering = spoke.standing().await.map_err(failure)?.steering;
+    let steering = spoke.standing().await?.steering;
     Ok((spoke, steering))
 }
 
@@ -79,22 +91,22 @@ fn next(before: Option<&Hold>, wanted: Hold, bound: SignedDuration, now: Timesta
 
 pub(crate) async fn hold(config: &ConfigArgs, args: &HoldArgs, output: Output) -> Result<Exit, Failure> {
     let (spoke, steering) = spoke(config).await?;
-    let now = Timestamp::now();
+    let now = spoke.clock.now();
     let bound = longest_hold(steering.fleet.as_ref());
     let wanted = Hold {
-        experience: spoke.management.clone(),
-        until: args.until.0,
+        experience: ExperienceId::clone(&spoke.management),
+        until: args.until.at(now),
         by: spoke.identity.caller.clone(),
         at: now,
         reason: args.reason.clone(),
         released_at: None,
     };
     let hold = next(steering.hold.as_ref(), wanted, bound, now).map_err(|problem| {
-        let error = anyhow::anyhow!("`--until` is no end of a hold: {problem}");
+        let error = format!("`--until` is no end of a hold: {problem}");
         Failure::new(error).hint("hold for less, or ask the hub's operators: `pmp-hub pause`".to_owned())
     })?;
     let organization = &spoke.identity.organization;
-    spoke.receipts.put_hold(organization, &hold).await.map_err(|error| failure(error.into()))?;
+    spoke.receipts.put_hold(organization, &hold).await.map_err(SpokeError::from)?;
     if output.is_table() {
         output.line(&format!("{organization} holds until {}.", hold.until))?;
     } else {
@@ -106,12 +118,12 @@ pub(crate) async fn hold(config: &ConfigArgs, args: &HoldArgs, output: Output) -
 
 pub(crate) async fn unhold(config: &ConfigArgs, output: Output) -> Result<Exit, Failure> {
     let (spoke, steering) = spoke(config).await?;
-    let (organization, now) = (&spoke.identity.organization, Timestamp::now());
+    let (organization, now) = (&spoke.identity.organization, spoke.clock.now());
     let bound = longest_hold(steering.fleet.as_ref());
     let held = steering.hold.filter(|hold| hold.holds(bound, now));
     let released = held.map(|hold| Hold { released_at: Some(now), ..hold });
     if let Some(released) = &released {
-        spoke.receipts.put_hold(organization, released).await.map_err(|error| failure(error.into()))?;
+        spoke.receipts.put_hold(organization, released).await.map_err(SpokeError::from)?;
     }
     if output.is_table() {
         let told = if released.is_some() {
@@ -130,8 +142,6 @@ pub(crate) async fn unhold(config: &ConfigArgs, output: Output) -> Result<Exit, 
 
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::ExperienceId;
-
     use super::*;
 
     fn at(second: i64) -> Timestamp {

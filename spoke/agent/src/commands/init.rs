@@ -6,14 +6,14 @@ use clap::Args;
 use pmp_terminal::{Exit, Failure, Output};
 
 use crate::config::{ConfigArgs, InitSettings};
-use crate::error::{failure, sdk};
+use crate::error::sdk;
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
     #[command(flatten)]
     settings: InitSettings,
-    /// The topic carries other management experiences, too: keep their messages out. SNS takes 200
-    /// such filter policies a topic
+    /// The topic carries several management experiences: add a filter policy to the subscription.
+    /// SNS permits 200 of these for a topic
     #[arg(long)]
     shared_topic: bool,
 }
@@ -21,13 +21,14 @@ pub(crate) struct InitArgs {
 pub(crate) async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Output) -> Result<Exit, Failure> {
     let (config, queue_name) = (config.for_init()?, args.settings.name_of_queue()?);
     let sdk = sdk().await?;
-    let made = resources::init(&sdk, &config, &queue_name, args.shared_topic).await.map_err(failure)?;
+    let made = resources::init(&sdk, &config, &queue_name, args.shared_topic).await?;
     if output.is_table() {
         output.line(&format!("# subscribed {} as {}", made.queue_arn, made.subscription_arn))?;
         output.line(&format!("# dead letters go to {}", made.dead_letter_queue_url))?;
         output.line(&format!("export PMP_QUEUE_URL={}", made.queue_url))?;
     } else {
-        output.document(&serde_json::to_value(&made).map_err(Failure::new)?)?;
+        let made = serde_json::to_value(&made).map_err(|error| Failure::tried("cannot write the answer", error))?;
+        output.document(&made)?;
     }
     Ok(Exit::Ok)
 }

@@ -12,6 +12,6 @@ pub(crate) struct StandardOutput;
 
 impl MetricsSink for StandardOutput {
     fn write(&self, line: &str) -> io::Result<()> {
-        print_json(line)
+        Ok(print_json(line)?)
     }
 }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_protocol::{Snapshot, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, progress};
 use serde_json::json;
@@ -14,7 +13,7 @@ use crate::commands::progress::shown;
 use crate::commands::render;
 use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::ConfigArgs;
-use crate::error::failure;
+use crate::error::SpokeError;
 use crate::pass::Spoke;
 use crate::pass::preview::{Planned, Previews};
 use crate::pass::standing::Standing;
@@ -24,8 +23,7 @@ pub(crate) struct PlanArgs {
     /// Exit with 2 if there are changes to make
     #[arg(long)]
     detailed_exitcode: bool,
-    /// Plan for this snapshot, which the ledger has to keep, rather than for the newest: to look,
-    /// since `sync` applies the newest
+    /// Plan for this kept snapshot instead of the newest; `sync` always applies the newest
     #[arg(long, value_name = "VERSION", conflicts_with = "out")]
     version: Option<SnapshotVersion>,
     /// Keep the plan in this file, for `sync --plan`
@@ -37,9 +35,9 @@ pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -
     let config = config.for_pass()?;
     let (_, mut spoke) = sdk_and_spoke(&config, "plan", Purpose::Look).await?;
     spoke.progress = shown(output);
-    let standing = spoke.standing().await.map_err(failure)?;
+    let standing = spoke.standing().await?;
     let snapshot = Arc::new(snapshot(&spoke, &standing, args.version).await?);
-    let previews = spoke.preview(&standing, &snapshot).await.map_err(failure)?;
+    let previews = spoke.preview(&standing, &snapshot).await?;
     if output.is_table() {
         output.lines(render::previews(&previews, &snapshot, output.format == OutputFormat::Wide))?;
     } else {
@@ -52,7 +50,7 @@ pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -
         output.document(&document)?;
     }
     if let Some(path) = &args.out {
-        PlanFile::new(&spoke.identity, &config, &snapshot, &previews, Timestamp::now()).write(path)?;
+        PlanFile::new(&spoke.identity, &config, &snapshot, &previews, spoke.clock.now()).write(path)?;
         progress::note(&format!("hint: `pmp-spoke sync --plan {}` does exactly this, or nothing", path.display()));
     }
     let any = |test: fn(&Planned) -> bool| previews.experiences.iter().any(|preview| test(&preview.outcome));
@@ -71,15 +69,15 @@ pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -
 async fn snapshot(spoke: &Spoke, standing: &Standing, wanted: Option<SnapshotVersion>) -> Result<Snapshot, Failure> {
     let latest = standing.head.latest;
     let Some(wanted) = wanted.filter(|wanted| *wanted != standing.target().0) else {
-        return spoke.in_force(standing, &[]).await.map_err(failure);
+        return Ok(spoke.in_force(standing, &[]).await?);
     };
     if wanted > latest {
-        let error = anyhow::anyhow!("the ledger has no snapshot {wanted}: the newest is {latest}");
+        let error = format!("the ledger has no snapshot {wanted}: the newest is {latest}");
         return Err(Failure::new(error).hint("`pmp-hub history` lists those that are kept".to_owned()));
     }
     let fetched = spoke.snapshots.fetch(&spoke.management, wanted).await;
     fetched.map_err(|error| {
         let hint = format!("the ledger keeps a number of versions: try a newer one, up to {latest}");
-        failure(error.into()).hint(hint)
+        Failure::from(SpokeError::from(error)).hint(hint)
     })
 }

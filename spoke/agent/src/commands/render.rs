@@ -108,7 +108,7 @@ fn count_deferred(report: &Report) -> usize {
 
 fn not_wholly(products: usize, version: SnapshotVersion) -> String {
     let stay = if products == 1 { "stays as it is" } else { "stay as they are" };
-    format!("{} {stay} for now, so snapshot {version} is not wholly applied", count(products, "product"))
+    format!("{} {stay} for now, so snapshot {version} is not fully applied", count(products, "product"))
 }
 
 /// The products that stay as somebody else set them.

@@ -14,7 +14,7 @@ use super::sync::summary;
 use crate::commands::render;
 use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::{ConfigArgs, SpokeConfig};
-use crate::error::failure;
+use crate::error::SpokeError;
 use crate::filters::rules::FilterRules;
 use crate::pass::Spoke;
 use crate::pass::standing::Standing;
@@ -26,8 +26,7 @@ const ROWS: usize = 17;
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Exit with 4 if an experience is neither in step, nor on its way, nor observed, nor skipped,
-    /// or if no pass was made yet
+    /// Exit with 4 if an experience needs attention, or if no pass was made yet
     #[arg(long)]
     check: bool,
 }
@@ -56,9 +55,9 @@ pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Outpu
     // Nothing is decided here, so nothing of a filter is needed.
     let config = SpokeConfig { filters: FilterRules::without_rules(None), ..config.for_pass()? };
     let (_, spoke) = sdk_and_spoke(&config, "status", Purpose::Look).await?;
-    let standing = spoke.standing().await.map_err(failure)?;
-    let now = Timestamp::now();
-    let holder = spoke.lease.held_now(now).await.map_err(|error| failure(error.into()))?;
+    let standing = spoke.standing().await?;
+    let now = spoke.clock.now();
+    let holder = spoke.lease.held_now(now).await.map_err(SpokeError::from)?;
     let (head, receipts) = (&standing.head, &standing.before.receipts);
     let mut standpoints: Vec<_> = receipts.iter().map(|receipt| standpoint(&standing, receipt, now)).collect();
     standpoints.sort_by_key(|it| (rank(it, standing.target().0), it.experience.clone()));

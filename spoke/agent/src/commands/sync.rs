@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use jiff::Timestamp;
 use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
 use pmp_runtime::Stop;
 use pmp_terminal::{Exit, Failure, Output};
@@ -15,7 +14,6 @@ use crate::commands::{progress, render};
 use crate::compose::{Purpose, sdk_and_spoke, stop};
 use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::SpokeError;
-use crate::error::failure;
 use crate::lease::IfHeld;
 use crate::pass::standing::Standing;
 use crate::pass::{PassOutcome, Spoke};
@@ -25,10 +23,11 @@ pub(crate) struct SyncArgs {
     /// Let exactly this snapshot through, whatever it removes
     #[arg(long, value_name = "VERSION")]
     confirm: Option<SnapshotVersion>,
-    /// Wait where another spoke of this organization is at work, rather than leave
+    /// Wait if another spoke of this organization holds the lease, instead of exiting
     #[arg(long)]
     wait: bool,
-    /// Do what this file says, which `plan --out` wrote, or nothing where anything has moved since
+    /// Apply exactly the plan in this file, which `plan --out` wrote; or nothing, if anything has
+    /// changed since
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
 }
@@ -39,7 +38,7 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
     let stop = stop(&config)?;
     let ended = |how: &str| {
         let reason = stop.reason().map_or_else(String::new, ToString::to_string);
-        Failure::new(anyhow::anyhow!("{reason}, {how}"))
+        Failure::new(format!("{reason}, {how}"))
     };
     let started = stop.unless_stopped(sdk_and_spoke(&config, "sync", Purpose::Pass)).await;
     let (_, mut spoke) = started.ok_or_else(|| ended("before anything was done"))??;
@@ -50,7 +49,7 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
         .to_the_end(Box::pin(spoke.lease.hold(if_held, &stop, work)))
         .await
         .ok_or_else(|| ended("and something does not answer; the next run goes on"))?;
-    let Some(done) = done.map_err(failure)? else {
+    let Some(done) = done? else {
         return Err(ended("before the lease was free; nothing was done"));
     };
     let (pass, version) = done?;
@@ -67,16 +66,16 @@ async fn sync_newest(
     plan: Option<&PlanFile>,
     stop: &Stop,
 ) -> Result<(PassOutcome, SnapshotVersion), Failure> {
-    let stopped = || failure(SpokeError::stopped(stop));
-    let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)?.map_err(failure)?;
+    let stopped = || SpokeError::stopped(stop);
+    let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)??;
     let version = standing.target().0;
     if let Some(confirmed) = args.confirm.filter(|confirmed| *confirmed != version) {
-        let error = anyhow::anyhow!("snapshot {confirmed} was confirmed, but {version} is in force");
+        let error = format!("snapshot {confirmed} was confirmed, but {version} is in force");
         return Err(Failure::new(error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`")));
     }
-    let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: Timestamp::now() });
+    let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: spoke.clock.now() });
     let newest = stop.unless_stopped(spoke.in_force(&standing, &[])).await.ok_or_else(stopped)?;
-    let newest = Arc::new(newest.map_err(failure)?);
+    let newest = Arc::new(newest?);
     let bound = match plan {
         None => None,
         Some(plan) => {
@@ -87,7 +86,7 @@ async fn sync_newest(
     };
     // If the lists are read once more, the experience must still be at the revision of the plan.
     let spoke = Spoke { bound: bound.map(Arc::new), ..spoke.clone() };
-    let pass = spoke.sync(standing, newest, confirmed, stop).await.map_err(failure)?;
+    let pass = spoke.sync(standing, newest, confirmed, stop).await?;
     Ok((pass, version))
 }
 
@@ -100,8 +99,8 @@ async fn hold_against(
     standing: &Standing,
     newest: &Arc<pmp_protocol::Snapshot>,
 ) -> Result<(), Failure> {
-    let previews = spoke.preview(standing, newest).await.map_err(failure)?;
-    let now = PlanFile::new(&spoke.identity, config, newest, &previews, Timestamp::now());
+    let previews = spoke.preview(standing, newest).await?;
+    let now = PlanFile::new(&spoke.identity, config, newest, &previews, spoke.clock.now());
     plan.hold_against(&now)
 }
 

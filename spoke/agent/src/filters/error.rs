@@ -1,9 +1,8 @@
 //! Errors of filters that cannot be used. Their experiences stay as they are (rule 4).
 
 use pmp_filter_host::{ConfigError, HostError, LoadError};
-use pmp_protocol::PlainText;
+use pmp_protocol::Hint;
 
-use crate::error::one_line;
 use crate::filters::s3::FetchError;
 
 /// A filter that cannot be used. The text names the filter, and the place of its configuration.
@@ -51,23 +50,63 @@ impl FilterError {
     pub(crate) fn new(tried: String, cause: impl Into<FilterFault>) -> Self {
         Self { tried, cause: cause.into() }
     }
+}
 
-    /// The operator's next step. `None` if the cause does not tell it.
-    pub(crate) fn hint(&self) -> Option<String> {
+impl Hint for FilterError {
+    fn hint(&self) -> Option<String> {
+        self.cause.hint()
+    }
+}
+
+impl Hint for FilterFault {
+    fn hint(&self) -> Option<String> {
         let larger = || Some("`--filter-max-file` (PMP_FILTER_MAX_FILE) raises the limit".to_owned());
-        match &self.cause {
-            FilterFault::Fetch(error) if error.is_too_large() => larger(),
-            FilterFault::Load(LoadError::TooLarge { .. }) => larger(),
-            FilterFault::Fetch(error) | FilterFault::SettingsNotFetched(error) => error.hint(),
-            FilterFault::NoFacts(_) => Some(
+        match self {
+            Self::Fetch(error) if error.is_too_large() => larger(),
+            Self::Load(LoadError::TooLarge { .. }) => larger(),
+            Self::Fetch(error) | Self::SettingsNotFetched(error) => error.hint(),
+            Self::Load(error) => error.hint(),
+            Self::Host(error) => error.hint(),
+            Self::Settings { source, .. } => source.hint(),
+            Self::NoFacts(_) => Some(
                 "`--product-attributes` (PMP_PRODUCT_ATTRIBUTES=true) has it told as the hub looked them up".to_owned(),
             ),
-            _ => None,
+            Self::NotBuiltIn | Self::NotFetched | Self::SettingsNotText(_) | Self::Panicked(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_that_is_too_large_names_the_setting() {
+        let error = FilterError::new("the filter `f`".to_owned(), LoadError::TooLarge { limit: 7 });
+        assert!(error.hint().unwrap().contains("PMP_FILTER_MAX_FILE"));
+    }
+
+    #[cfg(feature = "s3")]
+    #[test]
+    fn every_fault_passes_on_the_hint_of_what_it_wraps() {
+        use pmp_aws::{ApiError, Outcome};
+
+        let fetch = || FetchError::Get(ApiError::of("s3:GetObject", Outcome::NoAnswer("timed out".into())));
+        let hint = fetch().hint();
+        assert!(hint.is_some());
+        for fault in [FilterFault::Fetch(fetch()), FilterFault::SettingsNotFetched(fetch())] {
+            assert_eq!(FilterError::new("tried".to_owned(), fault).hint(), hint);
         }
     }
 
-    /// The error with its causes, in one line: for receipts and logs.
-    pub(crate) fn one_line(&self) -> String {
-        PlainText::new(&one_line(self)).into()
+    #[test]
+    fn what_has_no_hint_gets_none_on_its_way() {
+        let load = || LoadError::NotAFilter;
+        assert_eq!(FilterError::new("tried".to_owned(), load()).hint(), load().hint());
+        let source = || ConfigError::TooLarge { bytes: 2, limit: 1 };
+        let settings = FilterFault::Settings { place: "PMP_FILTER_CONFIG".to_owned(), source: source() };
+        assert_eq!(FilterError::new("tried".to_owned(), settings).hint(), source().hint());
+        let host = || HostError::Clock(std::io::Error::other("no thread"));
+        assert_eq!(FilterError::new("tried".to_owned(), host()).hint(), host().hint());
     }
 }

@@ -12,13 +12,12 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
-use pmp_catalog::{CatalogError, ErrorClass, LookUp, ProductAttributes, ProductDirectory, SdkDirectory, Told};
+use pmp_catalog::{ErrorClass, LookUp, ProductAttributes, ProductDirectory, SdkDirectory, Told};
 use pmp_ledger::{AnswerStore, AnswersHead, DynamoAnswers, LedgerError, TableName};
-use pmp_protocol::{Answers, Digest, ExperienceId, ProductId};
+use pmp_protocol::{Answers, Digest, ExperienceId, Hint, ProductId, one_line};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::one_line;
 use crate::progress::{ProgressEvent, ShowProgress};
 
 /// An answer is used for this long before the product is looked up again, because vendors and
@@ -125,6 +124,8 @@ pub(crate) enum LookUpError {
     Failed(String),
 }
 
+pmp_protocol::without_hint!(LookUpError);
+
 /// Looks products up, and remembers the answers for as long as the process lives.
 #[derive(Debug)]
 pub(crate) struct Attributes {
@@ -157,23 +158,24 @@ impl Attributes {
         &self,
         ids: impl Iterator<Item = &ProductId>,
         progress: &dyn ShowProgress,
+        now: Timestamp,
         stop: &CancellationToken,
     ) -> Result<Known, LookUpError> {
         let ids: Vec<_> = ids.collect();
         if let Some(hub) = &self.hub {
             let answers = stop.run_until_cancelled(hub.newest()).await.ok_or(LookUpError::Stopped)?;
-            let answers = answers.map_err(|error| LookUpError::Failed(told_of_ledger(&error)))?;
+            let answers = answers.map_err(|error| LookUpError::Failed(told(&error)))?;
             match (answers, &self.directory) {
-                (Some(answers), Some(_)) if answers.is_old(Timestamp::now()) => {
+                (Some(answers), Some(_)) if answers.is_old(now) => {
                     tracing::warn!(of = %answers.at, "the hub looks no products up any more: they are looked up here");
                 }
                 (Some(answers), _) => return Ok(answers.known(&ids)),
                 (None, Some(_)) => {
-                    tracing::info!("the hub has looked no products up: they are looked up here");
+                    tracing::info!("the hub has not looked up any products: they are looked up here");
                 }
                 (None, None) => {
                     return Err(LookUpError::Failed(
-                        "the hub has looked no products up (PMP_PRODUCT_ATTRIBUTES there)".into(),
+                        "the hub has not looked up any products (PMP_PRODUCT_ATTRIBUTES there)".into(),
                     ));
                 }
             }
@@ -360,17 +362,9 @@ impl Found {
 }
 
 /// The error with its hint, as a receipt says it.
-fn told(error: &CatalogError) -> String {
-    with_hint(one_line(error), error.hint())
-}
-
-fn told_of_ledger(error: &LedgerError) -> String {
-    with_hint(one_line(error), error.hint())
-}
-
-fn with_hint(text: String, hint: Option<String>) -> String {
-    let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-    format!("{text}{hint}")
+fn told(error: &dyn Hint) -> String {
+    let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!("{}{hint}", one_line(error))
 }
 
 #[cfg(test)]
@@ -378,6 +372,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_trait::async_trait;
+    use pmp_catalog::CatalogError;
     use pmp_protocol::Answer;
 
     use super::*;
@@ -469,14 +464,14 @@ mod tests {
         let attributes = of_hub(&ledger, Some(fake.clone()));
         let (ids, stop) = (ids(&["prod-a", "prod-none", "prod-new"]), CancellationToken::new());
         for _ in 0..2 {
-            let known = attributes.look_up(ids.iter(), &Silent, &stop).await.unwrap();
+            let known = attributes.look_up(ids.iter(), &Silent, Timestamp::now(), &stop).await.unwrap();
             assert_eq!(names(known.attributes.keys()), ["prod-a"]);
             assert_eq!(names(known.not_looked_up().keys()), ["prod-new"], "no answer is not taken for one");
             assert!(known.not_looked_up().values().all(|why| why.contains("the hub has not looked it up yet")));
         }
         assert_eq!((fake.calls.load(Ordering::Relaxed), ledger.fetched.load(Ordering::Relaxed)), (0, 1));
         *ledger.answers.lock().unwrap() = Some(answers(&[("prod-a", true), ("prod-new", true)]));
-        let known = attributes.look_up(ids.iter(), &Silent, &stop).await.unwrap();
+        let known = attributes.look_up(ids.iter(), &Silent, Timestamp::now(), &stop).await.unwrap();
         assert_eq!(names(known.not_looked_up().keys()), ["prod-none"]);
     }
 
@@ -484,10 +479,11 @@ mod tests {
     async fn where_the_hub_found_nothing_out_products_are_looked_up_here_or_the_filter_is_not_run() {
         let (ledger, fake) = (Arc::new(Ledger::default()), Arc::new(Fake::default()));
         let (ids, stop) = (ids(&["prod-a"]), CancellationToken::new());
-        let known = of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), &Silent, &stop).await.unwrap();
+        let known =
+            of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), &Silent, Timestamp::now(), &stop).await.unwrap();
         assert_eq!((names(known.attributes.keys()), fake.calls.load(Ordering::Relaxed)), (vec!["prod-a"], 1));
-        let refused = of_hub(&ledger, None).look_up(ids.iter(), &Silent, &stop).await.unwrap_err();
-        assert!(refused.to_string().contains("the hub has looked no products up"), "{refused}");
+        let refused = of_hub(&ledger, None).look_up(ids.iter(), &Silent, Timestamp::now(), &stop).await.unwrap_err();
+        assert!(refused.to_string().contains("the hub has not looked up any products"), "{refused}");
     }
 
     #[tokio::test]
@@ -497,12 +493,15 @@ mod tests {
             let (ledger, fake) = (Arc::new(Ledger { hours, ..Ledger::default() }), Arc::new(Fake::default()));
             *ledger.answers.lock().unwrap() = Some(answers(&[("prod-a", true)]));
             let ids = ids(&["prod-a", "prod-new"]);
-            let known = of_hub(&ledger, Some(fake.clone())).look_up(ids.iter(), &Silent, &stop).await.unwrap();
+            let known = of_hub(&ledger, Some(fake.clone()))
+                .look_up(ids.iter(), &Silent, Timestamp::now(), &stop)
+                .await
+                .unwrap();
             assert_eq!(
                 (names(known.not_looked_up().keys()), fake.calls.load(Ordering::Relaxed)),
                 (not_looked_up, calls)
             );
-            let known = of_hub(&ledger, None).look_up(ids.iter(), &Silent, &stop).await.unwrap();
+            let known = of_hub(&ledger, None).look_up(ids.iter(), &Silent, Timestamp::now(), &stop).await.unwrap();
             assert_eq!(names(known.not_looked_up().keys()), ["prod-new"]);
         }
     }
@@ -533,7 +532,7 @@ mod tests {
         let attributes = own(&fake);
         let (ids, stop) = (ids(&["prod-a", "prod-none", "prod-bad"]), CancellationToken::new());
         for (calls, wait) in [(3, 0), (4, 3600), (5, 24 * 3600), (8, 0)] {
-            let known = attributes.look_up(ids.iter(), &Silent, &stop).await.unwrap();
+            let known = attributes.look_up(ids.iter(), &Silent, Timestamp::now(), &stop).await.unwrap();
             assert_eq!(names(known.attributes.keys()), ["prod-a"]);
             assert_eq!(names(known.not_looked_up().keys()), ["prod-bad"]);
             assert_eq!(fake.calls.load(Ordering::Relaxed), calls);
@@ -546,10 +545,10 @@ mod tests {
         let fake = Arc::new(Fake::default());
         let attributes = own(&fake);
         let (ids, stop) = (ids(&["prod-bad"]), CancellationToken::new());
-        attributes.look_up(ids.iter(), &Silent, &stop).await.unwrap();
+        attributes.look_up(ids.iter(), &Silent, Timestamp::now(), &stop).await.unwrap();
         *fake.unwell.lock().unwrap() = true;
         tokio::time::advance(FRESH).await;
-        let known = attributes.look_up(ids.iter(), &Silent, &stop).await.unwrap();
+        let known = attributes.look_up(ids.iter(), &Silent, Timestamp::now(), &stop).await.unwrap();
         assert_eq!(fake.calls.load(Ordering::Relaxed), 2);
         assert!(known.not_looked_up().is_empty() && known.attributes(&ids[0]).is_some(), "{known:?}");
     }
@@ -561,7 +560,10 @@ mod tests {
             [("AccessDeniedException", SIDE_BY_SIDE), ("InternalServiceException", MAX_FAILURES + SIDE_BY_SIDE)]
         {
             let fake = Arc::new(Fake { all_fail_with: Some(code), ..Fake::default() });
-            let error = own(&fake).look_up(many.iter(), &Silent, &CancellationToken::new()).await.unwrap_err();
+            let error = own(&fake)
+                .look_up(many.iter(), &Silent, Timestamp::now(), &CancellationToken::new())
+                .await
+                .unwrap_err();
             assert!(
                 error.to_string().contains(code) && fake.calls.load(Ordering::Relaxed) <= most,
                 "{error}: {fake:?}"
@@ -573,7 +575,7 @@ mod tests {
     async fn a_stop_ends_it() {
         let (fake, stop) = (Arc::new(Fake::default()), CancellationToken::new());
         stop.cancel();
-        let known = own(&fake).look_up(ids(&["prod-a"]).iter(), &Silent, &stop).await;
+        let known = own(&fake).look_up(ids(&["prod-a"]).iter(), &Silent, Timestamp::now(), &stop).await;
         assert_eq!((known.unwrap_err(), fake.calls.load(Ordering::Relaxed)), (LookUpError::Stopped, 0));
     }
 }

@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use pmp_catalog::Experience;
 use pmp_filter_host::{ConfiguredFilter, Context, EvaluateError, LogLevel, LogLine, Managed, Product, Status, Usage};
-use pmp_protocol::{ExperienceId, OrganizationId, PlainText, ProductId, Snapshot, Verdicts};
+use pmp_protocol::{ExperienceId, OrganizationId, PlainText, ProductId, Snapshot, Verdicts, one_line};
 
-use crate::error::one_line;
 use crate::filters::lookup::Known;
 use crate::filters::rules::Place;
 use crate::filters::{Assigned, Chosen};

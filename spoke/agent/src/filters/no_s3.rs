@@ -2,6 +2,7 @@
 
 use aws_config::SdkConfig;
 use pmp_filter_host::S3Object;
+use pmp_protocol::Hint;
 
 /// The error of every fetch in such a build.
 #[derive(Debug, thiserror::Error)]
@@ -13,9 +14,10 @@ impl FetchError {
     pub(crate) fn is_too_large(&self) -> bool {
         false
     }
+}
 
-    /// The operator's next step.
-    pub(crate) fn hint(&self) -> Option<String> {
+impl Hint for FetchError {
+    fn hint(&self) -> Option<String> {
         Some("name a file, or build pmp-spoke with its default features".to_owned())
     }
 }

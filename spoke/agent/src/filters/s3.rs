@@ -5,6 +5,7 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use pmp_aws::{ApiError, Outcome};
 use pmp_filter_host::S3Object;
+use pmp_protocol::Hint;
 
 /// The reason why an object could not be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +30,10 @@ impl FetchError {
     pub(crate) fn is_too_large(&self) -> bool {
         matches!(self, Self::TooLarge { .. })
     }
+}
 
-    /// The operator's next step. `None` if the cause does not tell it.
-    pub(crate) fn hint(&self) -> Option<String> {
+impl Hint for FetchError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Get(error) => match &error.outcome {
                 Outcome::Refused { status: 404, .. } => Some(

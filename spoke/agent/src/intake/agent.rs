@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
+use pmp_protocol::render;
 use pmp_runtime::{Stop, Waited};
 use tokio::time::sleep;
 
 use crate::error::SpokeError;
-use crate::error::failure;
 use crate::intake::handler::{Answer, answer};
 use crate::intake::inbox::{BATCH, Inbox, Received};
 use crate::intake::metrics::Metrics;
@@ -24,7 +24,7 @@ const MAX_BACKLOG: usize = 100;
 /// Runs until `stop` is cancelled. Neither a message nor a failed pass ends it: it waits, and tries
 /// again.
 pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
-    let mut pauses = backoff::for_the_agent();
+    let mut pauses = backoff::for_the_agent(&spoke.chance);
     // Whether to read the ledger again. It is so while another spoke holds the lease: that one may
     // have died.
     let mut look = look_at_the_ledger(spoke, stop).await;
@@ -32,12 +32,15 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
     while !stop.is_stopped() {
         let receive = receiving.get_or_insert_with(|| Box::pin(receive(inbox)));
         let received = tokio::select! {
+            // The stop first, and then messages: their pass looks at all the rest, too.
+            biased;
             // All arms are cancel-safe: a message that is received and dropped becomes visible
             // again, and `receiving` keeps the receive for the next round of the loop.
             () = stop.stopped() => break,
             received = &mut *receive => received,
-            () = spoke.trust.ends() => {
+            () = spoke.trust.ends(spoke.clock.now()) => {
                 tokio::select! {
+                    biased;
                     () = stop.stopped() => {}
                     () = spoke.tell_if_frozen() => {}
                 }
@@ -49,10 +52,12 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
                 tracing::info!("the pause is over; looking whether something is left to do");
                 let mut looking = Box::pin(look_at_the_ledger(spoke, stop));
                 tokio::select! {
+                    biased;
                     again = &mut looking => {
                         look = again;
                         continue;
                     }
+                    // The receive is polled meanwhile: an answer that nobody reads would time out.
                     received = &mut *receive => {
                         look = looking.await;
                         received
@@ -62,6 +67,7 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
             () = sleep(spoke.lease.look_again_in()) => {
                 let mut looking = Box::pin(look_again(spoke, look, stop));
                 tokio::select! {
+                    biased;
                     again = &mut looking => {
                         look = again;
                         continue;
@@ -90,7 +96,7 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
         match outcome {
             Ok(()) => pauses.reset(),
             Err(error) => {
-                tracing::error!(error = failure(error).render(), "the pass failed; trying again");
+                tracing::error!(error = render(&error), "the pass failed; trying again");
                 if pauses.wait(stop.token()).await == Waited::Stopped {
                     break;
                 }
@@ -109,7 +115,7 @@ async fn look_again(spoke: &Spoke, expected: bool, stop: &Stop) -> bool {
             Ok(silent) => silent,
             Err(error) => {
                 // If this lasts, the pass for the next message fails and reports it.
-                tracing::debug!(error = failure(error.into()).render(), "the lease could not be looked at");
+                tracing::debug!(error = render(&SpokeError::from(error)), "the lease could not be read");
                 false
             }
         }
@@ -131,7 +137,7 @@ async fn look_at_the_ledger(spoke: &Spoke, stop: &Stop) -> bool {
         None | Some(Ok(()) | Err(SpokeError::NoSnapshot(_) | SpokeError::Stopped(_))) => false,
         Some(Err(SpokeError::Leased { .. })) => true,
         Some(Err(error)) => {
-            tracing::warn!(error = failure(error).render(), "the ledger could not be looked at; waiting for messages");
+            tracing::warn!(error = render(&error), "the ledger could not be read; waiting for messages");
             false
         }
     }

@@ -13,11 +13,10 @@ use std::time::Duration;
 
 use futures::future::OptionFuture;
 use jiff::Timestamp;
-use pmp_protocol::{Needs, Reason, SnapshotMessage};
+use pmp_protocol::{Needs, Reason, SnapshotMessage, one_line, render};
 use pmp_runtime::Stop;
 
 use crate::error::SpokeError;
-use crate::error::{failure, one_line};
 use crate::intake::backlog::{Backlog, Worth, announced_at, weigh};
 use crate::intake::inbox::{Inbox, Received};
 use crate::lease::IfHeld;
@@ -75,8 +74,8 @@ struct Acted {
     /// The outcome of the pass, and when its snapshot was announced. `None` where no message
     /// matched the ledger.
     pass: Option<(PassOutcome, Option<Timestamp>)>,
-    /// When the pause ends that kept the pass from changing anything. `None` where nothing did.
-    paused_until: Option<Timestamp>,
+    /// For how long a message waits for the end of a pause. `None` where none does.
+    waits: Option<Duration>,
 }
 
 /// Answers `messages`. Where another spoke holds the lease, `if_held` says whether to wait or to
@@ -164,7 +163,7 @@ async fn look_first(
     let SnapshotMessage { version, reason, .. } = newest;
     tracing::info!(%version, reason = reason.as_str(), "message received: everything is as it was left");
     // Everything is in step, so nothing waits for the end of a pause.
-    Ok(Some(Acted { worths, pass: Some((pass, announced_at(backlog, newest))), paused_until: None }))
+    Ok(Some(Acted { worths, pass: Some((pass, announced_at(backlog, newest))), waits: None }))
 }
 
 /// Reads the ledger, and makes a pass where a message matches it. The caller holds the lease.
@@ -175,7 +174,7 @@ async fn act(spoke: &Spoke, backlog: &Backlog, needs: Option<Needs>, stop: &Stop
     let standing = match standing {
         Ok(standing) => standing,
         Err(SpokeError::NoSnapshot(_)) => {
-            return Ok(Acted { worths: weigh(&backlog.messages, None).0, pass: None, paused_until: None });
+            return Ok(Acted { worths: weigh(&backlog.messages, None).0, pass: None, waits: None });
         }
         Err(error) => {
             tracing::warn!("without the ledger's word nothing is changed; the messages are kept");
@@ -183,7 +182,7 @@ async fn act(spoke: &Spoke, backlog: &Backlog, needs: Option<Needs>, stop: &Stop
         }
     };
     let (worths, newest) = weigh(&backlog.messages, Some(&standing.head));
-    let Some(newest) = newest else { return Ok(Acted { worths, pass: None, paused_until: None }) };
+    let Some(newest) = newest else { return Ok(Acted { worths, pass: None, waits: None }) };
     let SnapshotMessage { version, reason, .. } = newest;
     tracing::info!(%version, reason = reason.as_str(), "message received");
     if *version < standing.head.latest {
@@ -191,9 +190,9 @@ async fn act(spoke: &Spoke, backlog: &Backlog, needs: Option<Needs>, stop: &Stop
     }
     let in_force = stop.unless_stopped(spoke.in_force(&standing, &backlog.messages)).await;
     let snapshot = Arc::new(in_force.ok_or_else(|| SpokeError::stopped(stop))??);
-    let paused_until = standing.paused.as_ref().map(|paused| paused.until);
+    let waits = standing.paused.as_ref().and_then(|paused| hide_until(paused.until, spoke.clock.now()));
     let pass = spoke.sync(standing, snapshot, None, stop).await?;
-    Ok(Acted { worths, pass: Some((pass, announced_at(backlog, newest))), paused_until })
+    Ok(Acted { worths, pass: Some((pass, announced_at(backlog, newest))), waits })
 }
 
 /// Settles the messages that the pass answered, and hands the others back.
@@ -202,7 +201,7 @@ async fn settle(inbox: &dyn Inbox, ours: Vec<Received>, acted: Acted, answer: &m
     let complete = pass.as_ref().is_some_and(PassOutcome::is_complete);
     (answer.pass, answer.announced) = (pass, announced.flatten());
     let mut stopped = Vec::new();
-    let mut waits = acted.paused_until.and_then(|until| hide_until(until, Timestamp::now()));
+    let mut waits = acted.waits;
     for (message, worth) in ours.into_iter().zip(acted.worths) {
         match worth {
             // One message comes again when the pause ends, so that the spoke goes on by itself.
@@ -278,7 +277,7 @@ async fn bury(inbox: &dyn Inbox, message: &Received, what: &str, reason: &str) -
             tracing::error!(message_id = id, times, error = reason, "{what} stays: the queue has no dead-letter queue");
         }
         Err(refused) => {
-            let refused = failure(refused).render();
+            let refused = render(&refused);
             tracing::error!(
                 message_id = id,
                 times,
@@ -300,6 +299,7 @@ async fn keep_hidden<T>(inbox: &dyn Inbox, messages: &[Received], work: impl Fut
     loop {
         // All arms are cancel-safe: the futures are kept between the rounds.
         tokio::select! {
+            biased;
             outcome = &mut work => {
                 // A request that is on its way must not arrive after the caller's next one for the
                 // same messages.

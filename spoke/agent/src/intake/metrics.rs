@@ -27,7 +27,7 @@ impl<'a> Metrics<'a> {
 
     /// The run has ended with `answer`. As a Lambda function, it had the invocation's `request_id`.
     pub(crate) fn emit(self, spoke: &Spoke, answer: &Answer, request_id: Option<&str>) {
-        let now = Timestamp::now();
+        let now = spoke.clock.now();
         let throttles = pmp_aws::throttles() - self.throttled;
         let mut datum = datum(&spoke.management, answer, throttles, now);
         datum = datum.count_if_known(Metric::StatementSecondsLeft, spoke.trust.seconds_left(now));

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use async_trait::async_trait;
 use pmp_aws::{ApiError, Outcome};
 use pmp_ledger::{LedgerError, may_take};
+use pmp_runtime::{SystemChance, SystemClock};
 
 use super::*;
 
@@ -67,7 +68,8 @@ impl LeaseStore for Memory {
 
 fn leases(store: &Arc<Memory>, holder: &str) -> Leases {
     let organization = OrganizationId::new("o-alpha00000").unwrap();
-    Leases::new(store.clone(), organization, holder.into(), LeaseTerm::DEFAULT)
+    let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
+    Leases::new(store.clone(), organization, holder.into(), LeaseTerm::DEFAULT, clock, chance)
 }
 
 #[tokio::test(start_paused = true)]

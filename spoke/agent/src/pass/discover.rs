@@ -1,12 +1,13 @@
 //! Finds the member experiences: those that are named, or all live ones.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use pmp_catalog::{Catalog, CatalogError, ErrorClass, Experience, NotLive, PolicyId, Scope};
 use pmp_ledger::{LedgerError, SnapshotStore};
-use pmp_protocol::{ExperienceId, SpokeScope};
-use pmp_runtime::Waited;
+use pmp_protocol::{ExperienceId, Hint, ManagementId, MemberId, SpokeScope};
+use pmp_runtime::{Chance, Waited};
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::live::Live;
@@ -74,6 +75,16 @@ pub(crate) enum Absent {
     NotRead,
 }
 
+impl Hint for Absent {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotLive(source) => source.hint(),
+            Self::Unreadable(source) => source.hint(),
+            Self::Misnamed | Self::Missing | Self::Gone | Self::Management | Self::NotRead => None,
+        }
+    }
+}
+
 impl Absent {
     /// Whether a person must mend this. Otherwise the organization wants it so.
     pub(crate) fn is_failure(&self) -> bool {
@@ -84,7 +95,7 @@ impl Absent {
 /// A member experience whose lists are not read yet.
 #[derive(Debug)]
 pub(crate) struct Candidate {
-    pub(crate) id: ExperienceId,
+    pub(crate) id: MemberId,
     /// Its name, where it could be read.
     pub(crate) name: Option<String>,
     state: Result<(Experience, PolicyId), Absent>,
@@ -94,7 +105,7 @@ impl Candidate {
     /// The experience, without its lists: the pass was told to stop before they were read.
     pub(crate) fn not_read(&self) -> Member {
         let state = Err(self.state.as_ref().err().cloned().unwrap_or(Absent::NotRead));
-        Member { id: self.id.clone(), name: self.name.clone(), state }
+        Member { id: ExperienceId::clone(&self.id), name: self.name.clone(), state }
     }
 }
 
@@ -115,36 +126,37 @@ pub(crate) struct Discovered {
 /// account.
 pub(crate) async fn discover(
     catalog: &dyn Catalog,
-    management: &ExperienceId,
+    management: &ManagementId,
     selection: &Selection,
     kept: &BTreeSet<ExperienceId>,
+    chance: &Arc<dyn Chance>,
 ) -> Result<Discovered, SpokeError> {
     let (mut ids, half) = match selection {
         Selection::Only(ids) => (ids.clone(), None),
-        Selection::All => list(catalog).await?,
+        Selection::All => list(catalog, chance).await?,
     };
     let not_listed: BTreeSet<_> = match selection {
         Selection::Only(_) => BTreeSet::new(),
         Selection::All => kept.difference(&ids).cloned().collect(),
     };
     ids.extend(not_listed.iter().cloned());
-    ids.remove(management);
-    let ids: Vec<_> = ids.into_iter().collect();
+    let members: Vec<_> = ids.into_iter().filter_map(|id| management.member(id)).collect();
+    let ids: Vec<_> = members.iter().map(|member| ExperienceId::clone(member)).collect();
     let mut described = catalog.describe_experiences(&ids).await;
-    let mut pauses = backoff::for_a_read();
+    let mut pauses = backoff::for_a_read(chance);
     while let Some((again, places)) = failed(&ids, &described)
         && pauses.wait(&CancellationToken::new()).await == Waited::TryAgain
     {
         let answers = catalog.describe_experiences(&again).await;
         places.into_iter().zip(answers).for_each(|(place, answer)| described[place] = answer);
     }
-    let gone = |id: &ExperienceId, outcome: &Result<Experience, CatalogError>| {
+    let gone = |id: &MemberId, outcome: &Result<Experience, CatalogError>| {
         let class = outcome.as_ref().err().map(CatalogError::class);
-        not_listed.contains(id) && matches!(class, Some(ErrorClass::NotFound | ErrorClass::AccessDenied))
+        not_listed.contains(&**id) && matches!(class, Some(ErrorClass::NotFound | ErrorClass::AccessDenied))
     };
-    let found = ids.into_iter().zip(described).filter(|(id, outcome)| !gone(id, outcome));
+    let found = members.into_iter().zip(described).filter(|(id, outcome)| !gone(id, outcome));
     let candidates = found.map(|(id, outcome)| {
-        if not_listed.contains(&id) {
+        if not_listed.contains(&*id) {
             tracing::warn!(experience = %id, "no listing names the experience, and the catalog describes it: kept in step");
         }
         let name = outcome.as_ref().ok().map(|found| found.name.clone());
@@ -178,11 +190,15 @@ pub(crate) async fn leave_management_alone(
 }
 
 /// Reads the policies of some candidates, in as few calls as possible.
-pub(crate) async fn read_policies(catalog: &dyn Catalog, candidates: Vec<Candidate>) -> Vec<Member> {
+pub(crate) async fn read_policies(
+    catalog: &dyn Catalog,
+    candidates: Vec<Candidate>,
+    chance: &Arc<dyn Chance>,
+) -> Vec<Member> {
     let live = candidates.iter().filter_map(|candidate| candidate.state.as_ref().ok());
     let ids: Vec<_> = live.map(|(_, policy_id)| policy_id.clone()).collect();
     let mut policies = catalog.describe_policies(&ids).await;
-    let mut pauses = backoff::for_a_read();
+    let mut pauses = backoff::for_a_read(chance);
     while let Some((again, places)) = failed(&ids, &policies)
         && pauses.wait(&CancellationToken::new()).await == Waited::TryAgain
     {
@@ -193,9 +209,10 @@ pub(crate) async fn read_policies(catalog: &dyn Catalog, candidates: Vec<Candida
     let member = |Candidate { id, name, state }: Candidate| {
         let state = state.and_then(|(experience, policy_id)| {
             let answer = policies.next().unwrap_or_else(|| Err(CatalogError::NotFound(policy_id.to_string())));
-            answer.map(|policy| Live { experience, policy_id, policy }).map_err(Absent::Unreadable)
+            let member = id.clone();
+            answer.map(|policy| Live { member, experience, policy_id, policy }).map_err(Absent::Unreadable)
         });
-        Member { id, name, state }
+        Member { id: ExperienceId::clone(&id), name, state }
     };
     candidates.into_iter().map(member).collect()
 }
@@ -213,10 +230,12 @@ fn failed<K: Clone, V>(ids: &[K], answers: &[Result<V, CatalogError>]) -> Option
 /// Finds the member experiences and reads them with their policies.
 pub(crate) async fn find(
     catalog: &dyn Catalog,
-    management: &ExperienceId,
+    management: &ManagementId,
     selection: &Selection,
+    chance: &Arc<dyn Chance>,
 ) -> Result<Vec<Member>, SpokeError> {
-    Ok(read_policies(catalog, discover(catalog, management, selection, &BTreeSet::new()).await?.candidates).await)
+    let found = discover(catalog, management, selection, &BTreeSet::new(), chance).await?;
+    Ok(read_policies(catalog, found.candidates, chance).await)
 }
 
 /// Lists with and without the scope `SharedWithMe`. The management account sees its own experiences
@@ -225,8 +244,12 @@ pub(crate) async fn find(
 /// Where a listing fails for a reason that passes, the whole pass fails: otherwise its experiences
 /// would look as if they were gone (rule 12). Where one listing is refused for good, the other one
 /// counts, and the error is returned beside it.
-pub(crate) async fn list(catalog: &dyn Catalog) -> Result<(BTreeSet<ExperienceId>, Option<CatalogError>), SpokeError> {
-    let (own, shared) = futures::join!(list_scope(catalog, Scope::Own), list_scope(catalog, Scope::SharedWithMe));
+pub(crate) async fn list(
+    catalog: &dyn Catalog,
+    chance: &Arc<dyn Chance>,
+) -> Result<(BTreeSet<ExperienceId>, Option<CatalogError>), SpokeError> {
+    let scoped = |scope| list_scope(catalog, scope, chance);
+    let (own, shared) = futures::join!(scoped(Scope::Own), scoped(Scope::SharedWithMe));
     match (own, shared) {
         (Ok(own), Ok(shared)) => Ok((own.into_iter().chain(shared).collect(), None)),
         (Ok(ids), Err(error)) | (Err(error), Ok(ids)) if !ids.is_empty() && is_final(&error) => {
@@ -242,8 +265,12 @@ fn is_final(error: &CatalogError) -> bool {
     matches!(error.class(), ErrorClass::Invalid | ErrorClass::AccessDenied)
 }
 
-async fn list_scope(catalog: &dyn Catalog, scope: Scope) -> Result<Vec<ExperienceId>, CatalogError> {
-    let mut pauses = backoff::for_a_read();
+async fn list_scope(
+    catalog: &dyn Catalog,
+    scope: Scope,
+    chance: &Arc<dyn Chance>,
+) -> Result<Vec<ExperienceId>, CatalogError> {
+    let mut pauses = backoff::for_a_read(chance);
     loop {
         match catalog.list_experiences(scope).await {
             Err(error)
@@ -270,8 +297,17 @@ fn absent(error: CatalogError) -> Absent {
 mod tests {
     use async_trait::async_trait;
     use pmp_catalog::{ChangeSetId, ChangeSetRequest, ChangeSetStatus, Pace, ProcurementPolicy, RateLimits};
+    use pmp_runtime::SystemChance;
 
     use super::*;
+
+    #[test]
+    fn an_experience_that_cannot_be_read_keeps_the_hint() {
+        let error = CatalogError::NotFound("exp-1".to_owned());
+        assert!(error.hint().is_some());
+        assert_eq!(Absent::Unreadable(error.clone()).hint(), error.hint());
+        assert_eq!(Absent::NotLive(NotLive::NoPolicy).hint(), NotLive::NoPolicy.hint());
+    }
 
     /// Lists as told, and has nothing else.
     #[derive(Debug)]
@@ -346,7 +382,8 @@ mod tests {
         ] {
             for (own, shared) in [(one, other), (other, one)] {
                 let catalog = Lists { own, shared, pace: Pace::new(RateLimits::default()) };
-                let listed = list(&catalog).await.map(|(ids, _)| ids.len()).ok();
+                let chance: Arc<dyn Chance> = Arc::new(SystemChance);
+                let listed = list(&catalog, &chance).await.map(|(ids, _)| ids.len()).ok();
                 assert_eq!(listed, found, "own {own:?}, shared {shared:?}");
             }
         }

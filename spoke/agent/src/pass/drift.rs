@@ -14,11 +14,10 @@ use pmp_ledger::SnapshotStore;
 use pmp_plan::{Desired, GuardRails, Observed, plan};
 use pmp_protocol::{
     Content, Digest, Drift, DriftHandling, EditedProduct, ExperienceId, FilterIdentity, ForeignChangeSet, ListedAs,
-    PlainText, ProductId, Receipt, ReceiptStatus, Snapshot, SnapshotVersion,
+    PlainText, ProductId, Receipt, ReceiptStatus, Snapshot, SnapshotVersion, one_line,
 };
 
 use crate::apply::live::{Live, left};
-use crate::error::one_line;
 use crate::pass::Spoke;
 
 /// Receipts report edits for this long after they were noticed.

@@ -8,7 +8,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use pmp_ledger::LedgerError;
 use pmp_protocol::Snapshot;
 use pmp_runtime::Stop;
@@ -43,7 +42,7 @@ impl Spoke {
         };
         let experiences = pass.receipts.iter().filter(|receipt| receipt.is_kept()).count();
         let disputed = standing.told.clone();
-        let hold = standing.steering.told_hold(Timestamp::now());
+        let hold = standing.steering.told_hold(self.clock.now());
         let life = SignOfLife { experiences, times, hold, disputed, ..SignOfLife::default() };
         let write = async {
             // A key that follows another may have signed the head anew.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::lists;
 use crate::erosion;
-use crate::error::SpokeError;
+use crate::error::{SpokeError, one_line_with_hint};
 use crate::filters::Chosen;
 use crate::filters::lookup::{Known, LookUpError};
 use crate::filters::narrow::{Exhausted, Narrowed, narrow};
@@ -89,17 +89,18 @@ impl Spoke {
     /// Plans for every member experience as a pass would, with the confirmations of the hub's
     /// operators.
     pub(crate) async fn preview(&self, standing: &Standing, snapshot: &Arc<Snapshot>) -> Result<Previews, SpokeError> {
-        let found = discover(self.catalog.as_ref(), &self.management, &self.selection, &kept(standing)).await?;
+        let found =
+            discover(self.catalog.as_ref(), &self.management, &self.selection, &kept(standing), &self.chance).await?;
         let candidates = leave_management_alone(self.snapshots.as_ref(), &self.selection, found.candidates).await?;
         let in_force = self.filters.in_force().await;
         let warnings = if found.half.is_some() { Vec::new() } else { in_force.warnings(named(&candidates)) };
-        let members = read_policies(self.catalog.as_ref(), candidates).await;
+        let members = read_policies(self.catalog.as_ref(), candidates, &self.chance).await;
         let before = &standing.before;
         let known = self.known(snapshot, &CancellationToken::new()).await;
         let (mut previews, exhausted) = (Vec::new(), Exhausted::default());
         for member in members {
             let receipt = before.receipts.iter().find(|receipt| receipt.member_experience == member.id);
-            let mut deferred = receipt.map(deferred_now).unwrap_or_default();
+            let mut deferred = receipt.map(|receipt| deferred_at(receipt, self.clock.now())).unwrap_or_default();
             let has_name = member.name.is_some() || !self.filters.has_rules();
             let chosen = has_name.then(|| in_force.of(&member.id, member.name.as_deref()));
             let has_filter = chosen.as_ref().is_some_and(|chosen| !chosen.filter.is_nothing());
@@ -109,7 +110,7 @@ impl Spoke {
             if let Ok(known) = &known {
                 deferred.extend(known.not_looked_up().clone());
             }
-            let lately = erosion::lately(&erosion::recent(receipt, self.guard_window, Timestamp::now()));
+            let lately = erosion::lately(&erosion::recent(receipt, self.guard_window, self.clock.now()));
             let confirmations = &before.confirmations;
             let narrowing = Narrowing { chosen, known, exhausted: &exhausted };
             previews.push(
@@ -132,7 +133,7 @@ impl Spoke {
         let live = match state {
             Ok(live) => live,
             Err(absent) => {
-                let reason = absent.to_string();
+                let reason = one_line_with_hint(&absent);
                 let outcome =
                     if absent.is_failure() { Planned::Failed { reason } } else { Planned::Skipped { reason } };
                 return Preview {
@@ -150,7 +151,7 @@ impl Spoke {
         let organization = self.identity.organization.clone();
         let filtered = match (chosen, known) {
             (Some(chosen), Ok(known)) => {
-                let (snapshot, now) = (snapshot.clone(), Timestamp::now());
+                let (snapshot, now) = (snapshot.clone(), self.clock.now());
                 narrow(chosen, organization, snapshot, live.experience.clone(), known, now, exhausted).await
             }
             // An experience that was read has a name.
@@ -165,7 +166,7 @@ impl Spoke {
                 filter_warnings = warnings;
                 let desired = Desired::new(snapshot.content(), &verdicts);
                 let identity = filter.as_ref().and_then(|filter| filter.identity.clone());
-                let edits = self.edits(receipt, snapshot, identity, &desired, &live, Timestamp::now());
+                let edits = self.edits(receipt, snapshot, identity, &desired, &live, self.clock.now());
                 left_alone = edits.await.left_alone;
                 let lists = lists::as_if_done(&live.policy, &desired, &left_alone);
                 let observed = Observed { approved: &lists.0, rejected: &lists.1 };
@@ -203,9 +204,8 @@ struct Narrowing<'a> {
 }
 
 /// The products that the catalog refused, or that could not be looked up, and that a pass would
-/// leave now.
-fn deferred_now(receipt: &Receipt) -> BTreeMap<ProductId, String> {
-    let now = Timestamp::now();
+/// leave at `now`.
+fn deferred_at(receipt: &Receipt, now: Timestamp) -> BTreeMap<ProductId, String> {
     let left = receipt.deferred.iter().filter(|found| found.next_try.is_some_and(|next| next > now));
     left.map(|found| (found.product.clone(), found.error.clone())).collect()
 }

@@ -13,11 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{LedgerError, NewJournal, RecordStore, SnapshotStore};
 use pmp_protocol::{
     DecisionJournal, Decisions, Deferred, Digest, ExperienceId, Ground, GroundKind, JournalEntry, Listing, Outcome,
-    Receipt, Recorded, Snapshot, SnapshotVersion, Verdict, Verdicts, is_news,
+    Receipt, Recorded, Snapshot, SnapshotVersion, Verdict, Verdicts, is_news, one_line,
 };
 use tokio::sync::Mutex;
-
-use crate::error::one_line;
 
 /// Decisions in force are written again after this time, so that a table that deletes old items
 /// does not delete them.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pmp_ledger::{Found, ReceiptStore};
-use pmp_protocol::{ExperienceId, ReceiptStatus};
+use pmp_protocol::{ExperienceId, ReceiptStatus, one_line};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -16,7 +16,6 @@ use tracing::Instrument;
 
 use crate::apply::Watch;
 use crate::draft::{Draft, Progress};
-use crate::error::one_line;
 use crate::progress::{ProgressEvent, ShowProgress};
 
 pub(crate) struct Reporter {
@@ -62,6 +61,7 @@ impl Reporter {
             sleep(LAST_ANSWER).await;
         };
         tokio::select! {
+            biased;
             // Both arms are cancel-safe: the second one ends the task.
             outcome = self.writer => if let Err(error) = outcome {
                 tracing::warn!(error = one_line(&error), "the writer of progress failed");

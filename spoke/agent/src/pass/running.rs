@@ -18,7 +18,7 @@ use crate::apply::live::Live;
 use crate::apply::{Active, Applied, Engine, Order};
 use crate::draft::{Draft, Earlier, MAX_REASONS, Progress, now, tells_nothing_new, told};
 use crate::erosion;
-use crate::error::SpokeError;
+use crate::error::{SpokeError, one_line_with_hint};
 use crate::filters::lookup::{Known, LookUpError};
 use crate::filters::narrow::{Exhausted, Narrowed, narrow};
 use crate::filters::{Chosen, InForce};
@@ -85,6 +85,7 @@ impl Pass<'_> {
         loop {
             let full = syncs.len() >= SIDE_BY_SIDE;
             tokio::select! {
+                biased;
                 // Both arms are cancel-safe: the futures are kept between the rounds.
                 members = async { match reading.as_mut() { Some(reading) => reading.await, None => Vec::new() } },
                     if reading.is_some() && !full =>
@@ -107,7 +108,7 @@ impl Pass<'_> {
     /// Reads the policies of some candidates. Those that are not read before a stop are `NotRead`.
     async fn read(&self, candidates: Vec<Candidate>) -> Vec<Member> {
         let not_read: Vec<_> = candidates.iter().map(Candidate::not_read).collect();
-        let reading = read_policies(self.spoke.catalog.as_ref(), candidates);
+        let reading = read_policies(self.spoke.catalog.as_ref(), candidates, &self.spoke.chance);
         self.stop.unless_stopped(reading).await.unwrap_or(not_read)
     }
 
@@ -148,7 +149,7 @@ impl Pass<'_> {
     fn note_news(&self, receipt: &Receipt, decided: Option<&Decisions>) {
         let before = self.before(&receipt.member_experience);
         let recorder = self.recorder.as_ref();
-        let recorded = recorder.is_none_or(|it| !it.has_news(receipt, before, decided, Timestamp::now()));
+        let recorded = recorder.is_none_or(|it| !it.has_news(receipt, before, decided, self.spoke.clock.now()));
         if !(recorded && tells_nothing_new(before, receipt)) {
             self.news.store(true, Ordering::Relaxed);
         }
@@ -164,7 +165,7 @@ impl Pass<'_> {
     async fn record(&self, receipt: &mut Receipt, decided: Option<Decisions>) {
         let Some(recorder) = &self.recorder else { return };
         let before = self.before(&receipt.member_experience);
-        let recording = recorder.record(receipt, before, decided, Timestamp::now());
+        let recording = recorder.record(receipt, before, decided, self.spoke.clock.now());
         if let Some(recorded) = self.stop.unless_stopped(recording).await {
             receipt.recorded = Some(recorded);
         }
@@ -185,7 +186,9 @@ impl Pass<'_> {
         let live = match member.state {
             Ok(live) => live,
             Err(Absent::NotRead) => return self.stopped(&draft),
-            Err(absent) if absent.is_failure() => return ended(ReceiptStatus::Failed, absent.to_string()),
+            Err(absent) if absent.is_failure() => {
+                return ended(ReceiptStatus::Failed, one_line_with_hint(&absent));
+            }
             Err(absent) => return ended(ReceiptStatus::Skipped, absent.to_string()),
         };
         if let Some(moved) = self.moved_since_planned(&live) {
@@ -247,7 +250,9 @@ impl Pass<'_> {
         self.tally().add(&draft, &progress, before);
         *decided = self.recorder.as_ref().map(|it| it.decisions(&verdicts, &progress.deferred));
         match status {
-            ReceiptStatus::InSync => drift::left_as_set(draft.in_sync(&progress, now(), before)),
+            ReceiptStatus::InSync => {
+                drift::left_as_set(draft.in_sync(&progress, now(self.spoke.clock.as_ref()), before))
+            }
             status => {
                 let mut receipt = draft.receipt(status, &progress, error);
                 receipt.paused = paused.filter(|_| waits).cloned();
@@ -340,7 +345,7 @@ impl Pass<'_> {
         let before = self.before(member);
         Draft {
             organization: self.spoke.identity.organization.clone(),
-            management: self.spoke.management.clone(),
+            management: ExperienceId::clone(&self.spoke.management),
             member: member.clone(),
             version: self.snapshot.version(),
             digest: self.snapshot.digest(),

@@ -2,10 +2,9 @@
 //! that the organization is pinned to. A spoke uses no other one (rules 0 and 9).
 
 use pmp_ledger::{Head, LedgerError, SnapshotStore};
-use pmp_protocol::{Digest, ExperienceId, Pin, Snapshot, SnapshotMessage, SnapshotVersion};
+use pmp_protocol::{Digest, ExperienceId, Pin, Snapshot, SnapshotMessage, SnapshotVersion, one_line};
 
 use crate::error::SpokeError;
-use crate::error::one_line;
 
 /// The most messages that are opened to find its content. After that the ledger is cheaper to ask
 /// than a queue full of false messages.

@@ -12,14 +12,14 @@ use pmp_aws::ApiError;
 use pmp_ledger::{Found, Head, LedgerError, Organization, Said, Unreadable};
 use pmp_protocol::{
     ChangeSetTimes, Digest, DisputedReceipt, ExperienceId, HeadMark, Hold, Needs, OrganizationSeen, Paused, Receipt,
-    ReceiptStatus, Snapshot, SnapshotMessage, SnapshotVersion, SpokeScope,
+    ReceiptStatus, Snapshot, SnapshotMessage, SnapshotVersion, SpokeScope, one_line,
 };
 
 use crate::error::SpokeError;
-use crate::error::one_line;
 use crate::mode::Mode;
+use crate::not_obeyed::{NotObeyed, Whose};
 use crate::pass::beside::Beside;
-use crate::pass::steer::{self, NotObeyed, Steering, Whose};
+use crate::pass::steer::{self, Steering};
 use crate::pass::{Spoke, snapshot};
 
 /// How long the sign of life names a receipt that was disputed.
@@ -122,8 +122,8 @@ impl Spoke {
         if let Some(mark) = mark.filter(|mark| head.as_ref().is_none_or(|head| mark.version > head.latest)) {
             return Err(SpokeError::Restored { head: head.map(|head| head.latest), stored: mark.version });
         }
-        let head = head.ok_or_else(|| SpokeError::NoSnapshot(self.management.clone()))?;
-        let (receipts, now) = (self.receipts.as_ref(), Timestamp::now());
+        let head = head.ok_or_else(|| SpokeError::NoSnapshot(ExperienceId::clone(&self.management)))?;
+        let (receipts, now) = (self.receipts.as_ref(), self.clock.now());
         self.trust.check(receipts, &self.identity, &self.management, &head, now).await?;
         let steering = self.steering(&before, fleet, &head).await?;
         // Digests are read only where a receipt is older than the head, and not about what the
@@ -137,7 +137,7 @@ impl Spoke {
         let digests = if older { self.snapshots.digests(&self.management).await? } else { BTreeMap::new() };
         let beside = self.beside(&before);
         self.lease.share_with(beside.neighbours().count());
-        Ok(sift(&self.management, head, steering, &digests, before, beside, Timestamp::now()))
+        Ok(sift(&self.management, head, steering, &digests, before, beside, self.clock.now()))
     }
 
     /// What operators direct, where it may be obeyed, and the member's own hold.
@@ -164,7 +164,7 @@ impl Spoke {
     pub(crate) async fn pause_is_over(&self) {
         let pause_ends = || self.pause_ends.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(until) = *pause_ends() else { return std::future::pending().await };
-        let left = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
+        let left = Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default();
         tokio::time::sleep(left).await;
         *pause_ends() = None;
     }

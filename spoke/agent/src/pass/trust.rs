@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pmp_ledger::{Head, LedgerError, ReceiptStore, Said};
-use pmp_protocol::{Direction, ExperienceId, Needs};
+use pmp_protocol::{Direction, ExperienceId, Needs, one_line};
 use pmp_signature::{Expectation, Refusal, SignedDirection, Statement, TrustedKeys, open, open_direction, verify};
 
 use crate::error::SpokeError;
-use crate::error::one_line;
 use crate::identity::Identity;
+use crate::not_obeyed::Whose;
 use crate::pass::Spoke;
 use crate::pass::standing::SignOfLife;
-use crate::pass::steer::{self, Whose};
+use crate::pass::steer;
 
 /// The trust of one spoke. Without keys it believes the ledger.
 #[derive(Debug, Default)]
@@ -172,12 +172,12 @@ impl Trust {
         Some(newest.statement.clone())
     }
 
-    /// Waits until the newest statement expires. It waits for ever if there is none, or if its
-    /// expiry was reported.
-    pub(crate) async fn ends(&self) {
+    /// Waits until the newest statement expires; `now` is the time of day as the wait begins. It
+    /// waits for ever if there is none, or if its expiry was reported.
+    pub(crate) async fn ends(&self, now: Timestamp) {
         let end = self.newest().as_ref().filter(|newest| !newest.told).map(|newest| newest.statement.expires_at);
         let Some(end) = end else { return std::future::pending().await };
-        let left = Duration::try_from(end.duration_since(Timestamp::now())).unwrap_or_default();
+        let left = Duration::try_from(end.duration_since(now)).unwrap_or_default();
         tokio::time::sleep(left).await;
     }
 
@@ -206,7 +206,7 @@ impl Spoke {
         if self.standing().await.is_ok() {
             return;
         }
-        let Some(statement) = self.trust.frozen(Timestamp::now()) else { return };
+        let Some(statement) = self.trust.frozen(self.clock.now()) else { return };
         let Statement { version, expires_at, .. } = statement;
         let text = format!("the hub's newest statement has expired: snapshot {version} was signed until {expires_at}");
         tracing::error!("{text}; what is applied stays, and nothing is changed until the hub announces again");

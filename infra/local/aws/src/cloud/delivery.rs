@@ -27,6 +27,8 @@ enum Undelivered {
     Rejected(String),
 }
 
+pmp_protocol::without_hint!(Undelivered);
+
 impl Cloud {
     /// Delivers one published message to one subscription. The publisher does not learn of a
     /// failure: the message goes to the subscription's dead-letter queue, or is lost, as in AWS.

@@ -17,6 +17,8 @@ pub(crate) struct Unusable {
     problem: String,
 }
 
+pmp_protocol::without_hint!(Unusable);
+
 impl Cloud {
     /// Everything except the tables' items and their large values. Changes must be paused
     /// meanwhile.

@@ -20,6 +20,8 @@ pub(crate) enum Foreign {
     Origin,
 }
 
+pmp_protocol::without_hint!(Foreign);
+
 /// Checks `Host`, `Origin` and `Sec-Fetch-Site`, by which browsers name the site that a request
 /// comes from.
 pub(crate) fn check_origin(headers: &HeaderMap) -> Result<(), Foreign> {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use pmp_protocol::Hint;
+
 /// Why a state could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -61,11 +63,9 @@ pub enum StateError {
     Tables(#[from] rusqlite::Error),
 }
 
-impl StateError {
-    /// What a person can do about it, if there is something.
-    #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        Some(match self {
+impl Hint for StateError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
             Self::Io { .. } | Self::Catalog(_) | Self::Tables(_) => return None,
             Self::InUse { .. } => "stop that one, or take another folder",
             Self::Foreign { .. } => "take an empty folder, or one that does not exist yet",
@@ -75,6 +75,25 @@ impl StateError {
             Self::Damaged { .. } => {
                 "restore the folder from a copy, or start over with --reset (it deletes what is there); nothing was changed"
             }
-        })
+        };
+        Some(hint.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_world::WorldError;
+
+    use super::*;
+    use crate::StartError;
+
+    #[test]
+    fn a_server_that_does_not_start_says_what_to_do_about_its_state_or_world() {
+        let state = || StateError::InUse { folder: "state".into(), holder: "7".to_owned() };
+        assert!(state().hint().is_some());
+        assert_eq!(StartError::State(state()).hint(), state().hint());
+        let world = || WorldError::Extension { path: "world.ini".into() };
+        assert!(world().hint().is_some());
+        assert_eq!(StartError::World(world()).hint(), world().hint());
     }
 }

@@ -4,11 +4,10 @@
 use std::ops::ControlFlow::{Break, Continue};
 
 use pmp_catalog::{CatalogError, ChangeSetStatus, ProcurementPolicy};
-use pmp_protocol::ProductId;
+use pmp_protocol::{ProductId, one_line};
 use pmp_runtime::Waited;
 
 use super::{EARLIER, End, ExperienceRun, Lists, READS_MAY_LAG, Step};
-use crate::error::one_line;
 use crate::retry::backoff;
 use crate::retry::reaction::Reaction;
 
@@ -23,6 +22,7 @@ impl ExperienceRun<'_> {
         let Some(id) = self.order.unfinished.clone() else { return Continue(()) };
         tracing::info!(experience = %self.live.experience.id, change_set = %id, "waiting for an earlier pass's change set");
         tokio::select! {
+            biased;
             // Both arms are cancel-safe: the change set goes on by itself.
             () = self.engine.stop.cancelled() => {
                 let pending = self.plan().map_or_else(|refusal| refusal.changes, |plan| plan.pending());
@@ -56,6 +56,7 @@ impl ExperienceRun<'_> {
         for holder in holders {
             tracing::info!(experience = %self.live.experience.id, change_set = %holder, "waiting for the change set that holds it");
             tokio::select! {
+                biased;
                 // Both arms are cancel-safe: the change set goes on by itself.
                 () = self.engine.stop.cancelled() => return Break(End::stopped()),
                 _ended = self.engine.poller.adopted(&holder) => {}
@@ -71,7 +72,7 @@ impl ExperienceRun<'_> {
     /// An answer that may be older than this pass's own changes is read again. Otherwise the plan
     /// would repeat them, and the receipt would say that they did not happen.
     pub(super) async fn reread(&mut self) -> Step {
-        let mut lagging = backoff::for_a_lagging_read();
+        let mut lagging = backoff::for_a_lagging_read(&self.engine.chance);
         loop {
             let engine = self.engine;
             let error = match engine.unless_stopped(self.read_once()).await {

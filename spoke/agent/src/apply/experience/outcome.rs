@@ -7,14 +7,13 @@ use std::ops::ControlFlow::{Break, Continue};
 use pmp_catalog::{
     CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetState, ChangeSetStatus, Experience, Revision,
 };
-use pmp_protocol::{ProductBatch, ProductId};
+use pmp_protocol::{ProductBatch, ProductId, one_line};
 use pmp_runtime::Waited;
 use tokio::time::Instant;
 
 use super::{EARLIER, End, ExperienceRun, Lists, MAX_FAULTS, SettingsStep, Sharing, Step, Work};
 use crate::apply::isolate::names;
 use crate::apply::poller::Ended;
-use crate::error::one_line;
 use crate::retry::backoff;
 use crate::retry::reaction::Reaction;
 
@@ -91,7 +90,7 @@ impl ExperienceRun<'_> {
         self.changed_at = Some(Instant::now());
         let before = self.live.experience.revision;
         let next = Revision(before.0 + 1);
-        let mut delay = backoff::for_a_delay();
+        let mut delay = backoff::for_a_delay(&self.engine.chance);
         loop {
             let read = self.engine.experiences.read(&self.live.experience.id);
             let Some(read) = self.engine.unless_stopped(read).await else { return Break(End::stopped()) };
@@ -158,7 +157,7 @@ impl ExperienceRun<'_> {
                 experience,
                 products = batch.products().len(),
                 error = text,
-                "refused; looking for the culprit"
+                "refused; searching for the offending product"
             );
             if work.test {
                 self.isolation.failed(kind, &text);
@@ -223,7 +222,7 @@ impl ExperienceRun<'_> {
     /// behind.
     async fn is_stale(&mut self, patiently: bool) -> Step<bool> {
         let asked = self.live.experience.revision;
-        let mut delay = backoff::for_a_delay();
+        let mut delay = backoff::for_a_delay(&self.engine.chance);
         loop {
             let read = self.engine.experiences.read(&self.live.experience.id);
             let Some(read) = self.engine.unless_stopped(read).await else { return Break(End::stopped()) };

@@ -74,7 +74,7 @@ async fn a_lost_answer_never_applies_anything_twice() {
 async fn a_foreign_change_set_is_waited_for_and_not_fought() {
     let catalog = FakeCatalog::new(1, &products(0..10));
     let foreign = Part {
-        experience: experience(0),
+        experience: member(0),
         revision: Revision(1),
         allow: ProductBatch::split(&products(10..20)).pop(),
         deny: None,
@@ -251,7 +251,7 @@ async fn a_stale_revision_is_found_out_about_whatever_the_words() {
     // Somebody changes the experience after it was read, more often than the spoke investigates a
     // refusal in unknown words.
     let foreign = |n: u32| Part {
-        experience: experience(0),
+        experience: member(0),
         revision: Revision(1),
         allow: ProductBatch::split(&products(20 + n..21 + n)).pop(),
         deny: None,
@@ -274,7 +274,7 @@ async fn a_stale_revision_is_found_out_about_where_reads_lag_too() {
     catalog.world().stale = Some("this cannot be done");
     catalog.world().lag = (Duration::from_secs(6), Duration::from_secs(6));
     let foreign = Part {
-        experience: experience(0),
+        experience: member(0),
         revision: Revision(1),
         allow: ProductBatch::split(&products(20..22)).pop(),
         deny: None,

@@ -12,7 +12,7 @@ use pmp_catalog::{
     Catalog, CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus,
     Experience, ExperienceStatus, Pace, Part, PolicyId, ProcurementPolicy, RateLimits, Revision, Scope,
 };
-use pmp_protocol::{ExperienceId, ProductBatch, ProductId, ResourceRequests};
+use pmp_protocol::{ExperienceId, ManagementId, MemberId, ProductBatch, ProductId, ResourceRequests};
 use tokio::time::Instant;
 
 use crate::apply::live::Live;
@@ -144,12 +144,22 @@ impl FakeCatalog {
     pub(super) fn live(&self, n: usize) -> Live {
         let world = self.world();
         let id = experience(n);
-        Live { experience: world.describe(&id), policy_id: policy_id(&id), policy: world.policy(&id) }
+        Live {
+            member: member(n),
+            experience: world.describe(&id),
+            policy_id: policy_id(&id),
+            policy: world.policy(&id),
+        }
     }
 }
 
 pub(super) fn experience(n: usize) -> ExperienceId {
     ExperienceId::new(&format!("exp-{n}")).unwrap()
+}
+
+/// The same, as one that may be changed.
+pub(super) fn member(n: usize) -> MemberId {
+    ManagementId::new(ExperienceId::new("exp-management").unwrap()).member(experience(n)).unwrap()
 }
 
 fn policy_id(experience: &ExperienceId) -> PolicyId {
@@ -216,7 +226,7 @@ impl World {
             _ => ChangeSetState::Succeeded,
         };
         for part in &set.parts {
-            let lists = self.experiences.get_mut(&part.experience).unwrap();
+            let lists = self.experiences.get_mut(&*part.experience).unwrap();
             lists.locked_by = None;
             if set.state == ChangeSetState::Succeeded && set.fate != Some(Fate::WithoutEffect) {
                 lists.apply(part, self.adds);
@@ -252,7 +262,7 @@ impl World {
     pub(super) fn start(&mut self, parts: &[Part]) -> String {
         let id = format!("cs-{}", self.change_sets.len() + 1);
         for part in parts {
-            self.experiences.get_mut(&part.experience).unwrap().locked_by = Some(id.clone());
+            self.experiences.get_mut(&*part.experience).unwrap().locked_by = Some(id.clone());
         }
         let fate = if self.fates.is_empty() { None } else { Some(self.fates.remove(0)) };
         let ends = Instant::now() + self.duration;
@@ -282,7 +292,7 @@ impl World {
             return refuse("ValidationException", text, 422);
         }
         for part in request.parts() {
-            let lists = &self.experiences[&part.experience];
+            let lists = &self.experiences[&*part.experience];
             if lists.locked_by.is_some() {
                 return refuse("ResourceInUseException", "the entity is locked by a change set", 423);
             }

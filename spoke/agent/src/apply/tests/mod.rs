@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use pmp_protocol::{Content, DeferralReason, ProductId, ResourceRequests, Verdicts};
+use pmp_runtime::SystemChance;
 use tokio::time::Instant;
 
 use super::*;
-use fake::{FakeCatalog, experience};
+use fake::{FakeCatalog, experience, member};
 
 struct Unwatched;
 
@@ -85,7 +86,8 @@ impl<'a> Pass<'a> {
         let verdicts = Verdicts::new();
         let desired = Desired::new(&content, &verdicts);
         let catalog: Arc<dyn Catalog> = Arc::new(self.catalog.clone());
-        let engine = Engine::start(catalog, self.settings, None, "pmp-sync snapshot 1".into(), self.stop);
+        let (name, chance) = ("pmp-sync snapshot 1".into(), Arc::new(SystemChance));
+        let engine = Engine::start(catalog, self.settings, None, name, chance, self.stop);
         let nothing = BTreeSet::new();
         let order = Order {
             desired: &desired,

@@ -47,7 +47,7 @@ fn lags(catalog: &FakeCatalog) -> Vec<u128> {
     let mut lags = Vec::new();
     for (at, request) in &world.started {
         for part in request.parts() {
-            if let Some(end) = ends.insert(part.experience.clone(), *at + world.duration) {
+            if let Some(end) = ends.insert(ExperienceId::clone(&part.experience), *at + world.duration) {
                 lags.push((*at - end).as_millis());
             }
         }

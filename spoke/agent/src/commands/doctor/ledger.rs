@@ -10,12 +10,15 @@ use pmp_ledger::{
     AnswerStore, AnswersHead, DynamoAnswers, DynamoLeases, DynamoReceipts, DynamoReports, DynamoSnapshots, LedgerError,
     Organization, ReceiptStore, Reports, SnapshotStore, TableName,
 };
-use pmp_protocol::{ExperienceId, Needs, OrganizationId, OrganizationSeen, ReceiptStatus, SnapshotVersion, alike};
+use pmp_protocol::{
+    ExperienceId, Hint, Needs, OrganizationId, OrganizationSeen, ReceiptStatus, SnapshotVersion, alike,
+};
 use pmp_signature::TrustedKeys;
 use pmp_terminal::checkup::Finding;
 use pmp_terminal::{Source, age, count};
 
 use super::listed;
+use crate::compose;
 use crate::config::{
     DoctorConfig, EXPERIENCE, EXTERNAL_ID, FILTER_CONFIG, FILTERS, HUB_ROLE, MEMBERS, SNAPSHOTS, TIMESTAMPS, TRUSTED,
     acting_for,
@@ -95,7 +98,7 @@ pub(super) async fn examine(
     let life = match &seen {
         Some(seen) => {
             let beside = Beside::of(config.selection.scope(), seen);
-            let now = Timestamp::now();
+            let now = compose::clock().now();
             others(sign_of_life(&own(seen, &beside), now), &beside, now)
         }
         None => Finding::skipped("sign-of-life", "`timestamps-table` was not read"),
@@ -241,7 +244,7 @@ async fn snapshots(
     // The snapshot is read whole and verified (rule 0), as a pass reads it.
     match snapshot::in_force(&store, &experience, &head, &[]).await {
         Ok(snapshot) => {
-            let (digest, ago) = (snapshot.digest().short(), age(head.taken_at, Timestamp::now()));
+            let (digest, ago) = (snapshot.digest().short(), age(head.taken_at, compose::clock().now()));
             finding.note(format!("snapshot {} ({digest}), taken {ago} ago", head.latest))
         }
         Err(SpokeError::Ledger(error)) => failed(finding, &error, SNAPSHOTS),
@@ -269,7 +272,7 @@ async fn trust(
         Ok(before) => before.and_then(|envelope| trusted_before(&envelope, keys, &experience)),
         Err(error) => return failed(finding, &error, TIMESTAMPS),
     };
-    match judge(&head, keys, &experience, before.as_ref(), Timestamp::now()) {
+    match judge(&head, keys, &experience, before.as_ref(), compose::clock().now()) {
         Ok(statement) => finding.note(format!(
             "snapshot {} is signed by {}, until {}",
             statement.version,
@@ -389,7 +392,7 @@ fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
 
 /// Shows who holds the lease. It does not test whether the lease can be written.
 async fn lease(hub: &SdkConfig, table: TableName, organization: &OrganizationId) -> Finding {
-    let (finding, now) = (Finding::of("lease"), Timestamp::now());
+    let (finding, now) = (Finding::of("lease"), compose::clock().now());
     match DynamoLeases::new(hub, table).current(organization).await {
         Ok(None) => finding.note("free, and never taken"),
         Ok(Some(lease)) if lease.is_free(now) => finding.note("free"),

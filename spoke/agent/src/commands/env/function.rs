@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
 use pmp_aws::ApiError;
+use pmp_protocol::Hint;
 use pmp_terminal::is_variable_name;
 
 /// The reason why the settings of a function cannot be printed.
@@ -34,9 +35,8 @@ pub(crate) enum EnvError {
     NoFunctions,
 }
 
-impl EnvError {
-    /// The operator's next step. `None` if the cause does not tell it.
-    pub(crate) fn hint(&self) -> Option<String> {
+impl Hint for EnvError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Get { source, .. } if source.code() == Some("ResourceNotFoundException") => {
                 Some("check name, account and region: AWS_PROFILE, AWS_REGION; the spoke's stack names it in its output FunctionName".to_owned())
@@ -97,4 +97,19 @@ pub(crate) fn for_shell(function: &str, variables: &BTreeMap<String, String>) ->
 pub(crate) fn settings(command: &clap::Command) -> BTreeSet<String> {
     let own = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned));
     own.chain(command.get_subcommands().flat_map(settings)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_aws::Outcome;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_call_keeps_its_hint() {
+        let source = ApiError::of("lambda:GetFunctionConfiguration", Outcome::NoAnswer("timed out".into()));
+        let hint = source.hint();
+        assert!(hint.is_some());
+        assert_eq!(EnvError::Get { function: "spoke".to_owned(), source }.hint(), hint);
+    }
 }

@@ -25,6 +25,8 @@ pub(super) enum PatternError {
     TooLong,
 }
 
+pmp_protocol::without_hint!(PatternError);
+
 impl NamePattern {
     pub(super) fn new(written: &str) -> Result<Self, PatternError> {
         if written.chars().count() > MAX_LENGTH {
